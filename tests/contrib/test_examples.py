@@ -86,7 +86,8 @@ def signed():
 
     def write(folder, parties):
         operator = new_key_pair("operator")
-        (folder / "federation.crt").write_bytes(operator[1])
+        for name in ("federation.crt", "operator.crt"):
+            (folder / name).write_bytes(operator[1])
         octets = write_federation(
             [party.descriptor() for party in parties],
             name="",

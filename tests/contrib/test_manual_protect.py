@@ -10,10 +10,15 @@ from pathlib import Path
 import flask
 import flask_login
 import pytest
+from click.testing import CliRunner
 from docutils import nodes
 from docutils.core import publish_doctree
-from manual_blocks import MANUAL, blocks, with_changes
+from manual_blocks import MANUAL, block, blocks, with_changes
+from paste.deploy import loadapp
+from webob import Response
+from webtest import TestApp
 
+from eilogin.cli import main
 from eilogin.cli.checking import check
 from eilogin.cli.inifile import IniFile
 from eilogin.cli.members import own_of_part, parts_of
@@ -64,8 +69,9 @@ def site(tmp_path, monkeypatch):
     (tmp_path / "mysite/__init__.py").touch()
     (tmp_path / "mysite/wsgi.py").write_text("application = None\n")
     key, certificate = new_key_pair("uwv")
-    (tmp_path / "uwv.key").write_bytes(key)
-    (tmp_path / "uwv.crt").write_bytes(certificate)
+    (tmp_path / "uwv.example.nl.key").write_bytes(key)
+    (tmp_path / "uwv.example.nl.crt").write_bytes(certificate)
+    (tmp_path / "federation").mkdir()
 
     def write(text):
         path = tmp_path / "site.ini"
@@ -84,7 +90,7 @@ def site(tmp_path, monkeypatch):
 
 def _write_federation(folder, own):
     operator, hub_key = new_key_pair("operator"), new_key_pair("hub")
-    (folder / "federation.crt").write_bytes(operator[1])
+    (folder / "operator.crt").write_bytes(operator[1])
     url = "https://inloggen.example.nl"
     hub = Own(
         "hub",
@@ -103,23 +109,29 @@ def _write_federation(folder, own):
     (folder / "federation.xml").write_bytes(octets)
 
 
+def parts_of_whole():
+    """The server, application and filter of the whole file."""
+    server, _, rest = WHOLE.partition("[pipeline:main]")
+    _, title, rest = rest.partition("[app:myapp]")
+    app, filter_title, lines = rest.partition("[filter:eilogin]")
+    return server, title + app, filter_title + lines
+
+
 def one_by_one():
     """The whole file with five filters in the place of one."""
-    server = WHOLE[: WHOLE.index("[pipeline:main]")]
-    app = WHOLE[WHOLE.index("[app:myapp]") :]
+    server, app, _ = parts_of_whole()
     return f"{server}{ONE_BY_ONE}\n\n{app}"
 
 
 def with_composite():
     """The whole file with two applications on the host."""
-    _, behind = WHOLE.split("[filter:eilogin]")
-    server = WHOLE[: WHOLE.index("[pipeline:main]")]
+    server, app, guard = parts_of_whole()
     # Paste itself is not among what the tests need.
     composite = with_changes(
         COMPOSITE, {"use = egg:Paste#urlmap": "paste.composite_factory = paths:make"}
     )
     more = "\n\n[app:archief]\nuse = egg:eilogin#wsgi\napp = mysite.wsgi:application"
-    return f"{server}{composite}\n\n[filter:eilogin]{behind}{more}\npath = %(here)s\n"
+    return f"{server}{composite}\n\n{app}{guard}{more}\npath = %(here)s\n"
 
 
 @pytest.mark.parametrize(
@@ -131,6 +143,47 @@ def test_an_ini_file_of_the_page_has_no_fault(site, text):
     found = check(IniFile.read(site(text)))
     assert [str(fault) for fault in found.faults] == []
     assert not {"no-limits", "no-proxies"} & {note.code for note in found.remarks}
+
+
+def without_comments(text):
+    """The lines of an ini file, without comments and empty lines."""
+    return [one for one in text.splitlines() if one.strip() and one[0] != "#"]
+
+
+def test_join_makes_the_whole_file(tmp_path, monkeypatch):
+    """But for ``protect``, which the reader has changed by then."""
+    (command,) = (
+        text.split()
+        for text in blocks("protect/index.rst", "Steps")
+        if text.startswith("eilogin join --app")
+    )
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(main, [*command[1:], "--yes"], catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    made = (tmp_path / "site.ini").read_text()
+    chosen = block("protect/index.rst", "A whole ini file", "ini")
+    before, _, rules = chosen.partition("protect =\n")
+    assert rules in "\n".join(blocks("protect/index.rst", "Steps", "ini"))
+    expected = f"{before}protect =\n    /   basis"
+    assert without_comments(made) == without_comments(expected)
+    assert (tmp_path / "uwv.example.nl.xml").exists()
+
+
+def test_a_filter_of_your_own_stands_behind_eilogin(site, tmp_path, monkeypatch):
+    page, section = "develop/index.rst", "A filter of your own"
+    text = with_changes(block(page, section, "ini"), {"begins = 22": "begins = 0"})
+    path = site(text)
+    (tmp_path / "mysite/filters.py").write_text(code_of(page, section))
+    (tmp_path / "mysite/wsgi.py").write_text(
+        "from webob import Response\napplication = Response('here')\n"
+    )
+    for name in [one for one in sys.modules if one.partition(".")[0] == "mysite"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert [str(fault) for fault in check(IniFile.read(path)).faults] == []
+    app = TestApp(loadapp(f"config:{path}"))
+    assert app.get("https://uwv.example.nl/static/x").text == "here"
+    answer = app.get("https://uwv.example.nl/x", {"HTTP_ACCEPT": "text/html"})
+    assert answer.location.startswith("https://inloggen.example.nl/sso")
 
 
 # --- paths ----------------------------------------------------------------------------
@@ -244,6 +297,63 @@ def test_a_view_that_always_forces_is_a_login_loop(at):
     assert "Het inloggen begint steeds opnieuw" in browser.text
 
 
+def test_max_age_with_basis_counts_from_the_last_password(
+    eilogin_federation, witness, clock
+):
+    """In a path and in code alike, also if that was at another site."""
+    transfer = run(with_changes(FORCED, {'"midden"': '"basis"'}))["transfer"]
+    options = {
+        "pad.test": {"protect": "/ basis max_age=10m"},
+        "code.test": {"protect": "/ optional"},
+    }
+    sites = {"ander.test": witness, "pad.test": witness, "code.test": transfer}
+    browser = eilogin_federation(sites, options=options).browser()
+    browser.visit("https://ander.test/")
+    log_in(browser)
+    places = ("https://pad.test/", "https://code.test/")
+    clock.shift(300)
+    assert [browser.visit(url) and browser.url for url in places] == [*places]
+    clock.shift(301)
+    for url in places:
+        browser.visit(url)
+        assert "inloggen.test" in browser.url
+    log_in(browser)
+    assert browser.url == places[1]
+
+
+def redirect_to_login(environ, start_response):
+    """Do what ``login_required`` of Django does for an anonymous visitor."""
+    answer = Response(status=302, location=f"{LOGIN}?next={environ['PATH_INFO']}")
+    return answer(environ, start_response)
+
+
+LOGIN = "https://mijn.test/eilogin/login"
+FORCED_AT_BASIS = with_changes(FORCED, {'"midden"': '"basis"'})
+ALWAYS_FORCED = with_changes(FORCED_AT_BASIS, {"force=is_old": "force=True"})
+
+
+@pytest.mark.parametrize(
+    ("app", "path", "cause"),
+    [
+        (run(FORCED_AT_BASIS)["transfer"], "/uit", "unknown"),
+        (run(ALWAYS_FORCED)["transfer"], "/", "asked-again"),
+        (redirect_to_login, "/uit", "asked-again"),
+        (redirect_to_login, "/", "asked-again"),
+    ],
+    ids=["require on off", "force", "redirect on off", "redirect"],
+)
+def test_the_log_names_the_cause_of_a_login_loop(at, caplog, app, path, cause):
+    browser = at(app)
+    browser.visit(f"https://mijn.test{path}")
+    while "inloggen.test" in browser.url:
+        log_in(browser)
+    assert f"({cause}): " in caplog.text
+    rows = rows_of("protect/sessions.rst", "When logging in goes wrong")
+    (told,) = (row[2] for row in rows if row[0] == cause)
+    said = {"unknown": "calls require on an off path", "asked-again": "force=True"}
+    assert said[cause] in " ".join(told.split())
+
+
 def test_a_session_keeps_its_name_after_an_idle_pause(at, witness, clock):
     """So app_logout_call still knows its cookies."""
     browser, names = at(witness, "/ basis"), set()
@@ -332,7 +442,9 @@ def test_a_filter_of_your_own_asks_for_more(eilogin_federation, witness):
         host: make(witness, {}, begins=begins)
         for host, begins in {"laat.test": "0", "vroeg.test": "24"}.items()
     }
-    browser = eilogin_federation(sites).browser()
+    options = {"laat.test": {"protect": "/ basis\n/static off"}}
+    browser = eilogin_federation(sites, options=options).browser()
+    assert browser.visit("https://laat.test/static/x").status_int == 200
     browser.visit("https://vroeg.test/")
     log_in(browser)
     assert browser.url == "https://vroeg.test/"
@@ -340,6 +452,10 @@ def test_a_filter_of_your_own_asks_for_more(eilogin_federation, witness):
     assert "inloggen.test" in browser.url
     type_code(browser)
     assert browser.url == "https://laat.test/"
+    assert witness.environ["eilogin.address"] is None
+    browser.visit("https://laat.test/static/x")
+    assert browser.url == "https://laat.test/static/x"
+    assert witness.environ["eilogin.off"] is True
 
 
 def test_a_filter_of_your_own_drops_a_forged_header(at, witness):
@@ -468,6 +584,7 @@ def whose(request):
         if request.user.is_authenticated else f"{request.user} {is_visitor(request)}")
 
 urlpatterns = [*others, path("sign/", sign), path("transfer/", transfer),
+               path("objection/", sign),
                path("whose/", whose), path("letters/", letters),
                path("download/<str:kind>/", download)]
 """
@@ -478,6 +595,7 @@ from townhall.settings import *
 {lines}
 
 {more}
+INSTALLED_APPS = [*INSTALLED_APPS, "mysite"]
 ROOT_URLCONF = "mysite.urls"
 ALLOWED_HOSTS = [".test"]
 DATABASES["default"]["NAME"] = Path(__file__).parent / "db.sqlite3"
@@ -487,19 +605,22 @@ from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 """
-DJANGO_TESTS = """
-import datetime, re
-import time_machine
-from django.contrib.auth.models import User
-from eilogin.testing import Browser
+DJANGO_CONFTEST = """
+import pytest
+from django.core.management import call_command
 
-def log_in(browser):
-    code = re.search(r"demo-anna Code: (\\d{6})", browser.text)
-    more = {"code": code[1]} if code else {}
-    browser.press("Log in", username="anna", password="demo-anna", **more)
+@pytest.fixture(scope="session", autouse=True)
+def migrations():
+    call_command("makemigrations", "mysite", verbosity=0)
+"""
+DJANGO_TESTS = """
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.test import override_settings
+from mysite.models import DjangoSession
 
 def test_each_view_asks_for_what_it_needs(browser):
-    with time_machine.travel(datetime.datetime.now(datetime.UTC)) as clock:
+    with time_machine.travel(datetime.now(UTC)) as clock:
         browser.visit("https://mijn.test/sign/")
         log_in(browser)
         assert "You have signed." in browser.text
@@ -565,6 +686,82 @@ def test_a_kept_form_is_refused_after_a_page_of_django(browser):
     browser.press("Send again")
     assert "CSRF verification failed" in browser.text
 
+def test_a_script_gets_401_at_the_end_of_the_redirect(browser):
+    answer = browser.fetch("https://mijn.test/letters/", Accept="application/json")
+    assert answer.status_int == 302
+    assert answer.headers["Location"] == "/eilogin/login?next=/letters/"
+    url = "https://mijn.test" + answer.headers["Location"]
+    answer = browser.fetch(url, Accept="application/json")
+    assert (answer.status_int, answer.json["reason"]) == (401, "login-needed")
+
+def test_a_script_on_an_optional_path_is_anonymous_after_the_session(browser):
+    with time_machine.travel(datetime.now(UTC)) as clock:
+        browser.visit("https://mijn.test/desk/")
+        log_in(browser)
+        whose = "https://mijn.test/whose/", "GET"
+        assert browser.fetch(*whose).text.startswith("burger-")
+        clock.shift(901)
+        answer = browser.fetch(*whose)
+        assert (answer.status_int, answer.text) == (200, "AnonymousUser False")
+        browser.visit("https://mijn.test/desk/")
+        log_in(browser)
+        assert browser.fetch(*whose).text.startswith("burger-")
+
+def test_a_new_login_after_a_logout_changes_the_csrf_token(browser):
+    tokens = set()
+    for _ in range(2):
+        browser.visit("https://mijn.test/desk/")
+        log_in(browser)
+        tokens.add(browser.cookies("mijn.test")["csrftoken"])
+        browser.visit("https://inloggen.test/")
+        browser.press("Log out everywhere")
+    assert len(tokens) == 2
+
+def rows_after_a_logout_elsewhere(eilogin_federation, **options):
+    Session.objects.all().delete()
+    options = {"protect": "/ optional\\n/desk basis", **options}
+    federation = eilogin_federation({"mijn.test": app}, options={"mijn.test": options})
+    browser = federation.browser()
+    browser.language = "en"
+    browser.visit("https://mijn.test/desk/")
+    log_in(browser)
+    assert Session.objects.count() == 1
+    browser.visit("https://inloggen.test/")
+    browser.press("Log out everywhere")
+    return Session.objects.count()
+
+CALL = {"app_logout_call": "POST /leave/ csrfmiddlewaretoken=csrftoken"}
+FUNCTION = {"on_logout": "mysite.hooks:end_session"}
+
+def test_a_logout_elsewhere_leaves_the_row(tables, eilogin_federation):
+    assert rows_after_a_logout_elsewhere(eilogin_federation) == 1
+
+def test_a_call_deletes_the_row_over_https(tables, eilogin_federation):
+    assert rows_after_a_logout_elsewhere(eilogin_federation, **CALL) == 0
+
+def test_a_function_deletes_the_row(tables, eilogin_federation):
+    with override_settings(CSRF_USE_SESSIONS=True):
+        assert rows_after_a_logout_elsewhere(eilogin_federation, **CALL) == 1
+        assert rows_after_a_logout_elsewhere(eilogin_federation, **FUNCTION) == 0
+    left = Session.objects.values("pk")
+    assert not DjangoSession.objects.filter(key__in=left).exists()
+
+def test_staff_with_an_account_at_the_hub_uses_the_admin(tables, eilogin_federation):
+    options = {"protect": "/ optional\\n/admin basis", "user_prefix": "burger-"}
+    federation = eilogin_federation({"mijn.test": app}, options={"mijn.test": options})
+    browser = federation.browser()
+    browser.language = "en"
+    browser.visit("https://mijn.test/admin/")
+    log_in(browser)
+    assert "not authorized" in browser.text
+    name = browser.visit("https://mijn.test/whose/").text.split()[0]
+    User.objects.filter(username=name).update(is_staff=True)
+    assert "Site administration" in browser.visit("https://mijn.test/admin/").text
+
+def test_a_test_of_django_logs_in_without_eilogin(tables, client):
+    user, _ = User.objects.get_or_create(username="editor")
+    client.force_login(user)
+
 def test_django_alone_is_tested_by_a_stub(tables, client):
     from test_alone import signed_in
     assert client.get("/desk/", **signed_in()).status_code == 200
@@ -577,9 +774,12 @@ def test_django_alone_is_tested_by_a_stub(tables, client):
 
 
 def test_a_django_site_does_what_the_page_says(project):
-    page = "protect/django.rst"
+    page = "protect/django-users.rst"
     levels, views, inside = blocks(page, "Ask for a level in a view", "python")
-    settings = blocks(page, "Lines for settings.py", "python")[0]
+    settings = blocks("protect/django.rst", "Lines for settings.py", "python")[0]
+    models, hooks = blocks(
+        "protect/django.rst", "Delete the session from the database", "python"
+    )
     login_url, letters = blocks(page, "Use login_required", "python")
     backend, chosen = blocks(page, "Name and e-mail of a visitor", "python")
     options = with_changes(
@@ -609,13 +809,16 @@ def client():
             "mysite/letters.py": letters,
             "mysite/whose.py": code_of(page, "Tell a visitor from an editor"),
             "mysite/backends.py": backend,
+            "mysite/models.py": models,
+            "mysite/hooks.py": hooks,
+            "conftest.py": DJANGO_CONFTEST,
             "test_alone.py": code_of("develop/testing-django.rst", ALONE),
             "test_django.py": options + client + DJANGO_TESTS,
         },
         DJANGO_SETTINGS_MODULE="mysite.settings",
         path=[HOUSE / "tests" / "apps" / "townhall"],
     )
-    assert len(passed) == 8
+    assert len(passed) == 17
 
 
 _IN_DJANGO = """
@@ -637,7 +840,7 @@ print(json.dumps([*told, *response.items(), *cookies]))
 
 def test_an_answer_for_django_has_every_cookie():
     """As a browser needs them on its way to the hub and back."""
-    code = blocks("protect/django.rst", "Ask for a level in a view", "python")[0]
+    code = blocks("protect/django-users.rst", "Ask for a level in a view", "python")[0]
     headers = [
         ("Location", "https://hub.test/sso?SAMLRequest=a%2B/=&RelayState=_x"),
         Cookie("eilogin-a").set("v1.A_-~|+/=:<>x", max_age=600),

@@ -5,7 +5,7 @@ it, and changes a file or two of it.
 """
 
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ from eilogin.operator import (
 from eilogin.saml.keys import fingerprints_of
 from eilogin.saml.levels import LEVELS
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import NO_SSO
+from eilogin.saml.metadata import NO_SSO, ServiceProvider
 from eilogin.saml.text import printable
 from eilogin.shell import as_word, typed
 
@@ -65,6 +65,12 @@ _SOON = 3 * _DAY
 _LONG_BEFORE = 60 * _DAY
 #: How many notes of one kind are told.
 _MOST_NOTED = 20
+#: The attributes that a hub of eilogin sends by these names, if none is renamed.
+_SENT = ("name", "mail", "bsn", "sofi")
+_UNUSUAL = (
+    "note: no member asks for an attribute '{}'. A wrong name releases nothing;"
+    " expected the name by which the hub sends it, such as name, mail or bsn"
+)
 #: A login request is smaller.
 _LONGEST_PROOF = 256 * 1024
 
@@ -434,13 +440,17 @@ def rules_command(  # noqa: PLR0913 - one for each option
         eilogin federation rules DIR
         eilogin federation rules DIR https://a.example/ --sso-domain gemeenten
         eilogin federation rules DIR https://b.example/ --sso-domain none --level midden
-        eilogin federation rules DIR https://b.example/ --release name --release email
+        eilogin federation rules DIR https://b.example/ --release name --release mail
         eilogin federation rules DIR https://b.example/ --clear
 
     A part of the entityID is enough if no other member has it. Members of one SSO
     domain share a session: a login at one counts at the others. A member without a
     rule is in the default domain. "sign" writes the rules into the metadata, and a
     hub of eilogin follows them. You can also edit DIR/rules.ini.
+
+    --release takes the name by which a hub sends an attribute. A hub of eilogin sends
+    "name", "mail" and "bsn" if its option "attribute_names" does not rename them. A
+    wrong name releases nothing.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     known = Folder(folder, bar("reading"))
     said = {
@@ -466,7 +476,22 @@ def rules_command(  # noqa: PLR0913 - one for each option
     )
     known.put_rule(entity_id, changed)
     _tell_rules(Folder(folder), [entity_id])
+    for name in _unusual(known, rule.released_attributes or ()):
+        click.echo(printable(_UNUSUAL.format(name)))
     click.echo(_makes_it_count(folder))
+
+
+def _unusual(known: Folder, released: Iterable[str]) -> list[str]:
+    """Return the names of attributes that neither a member nor eilogin uses."""
+    requested = {
+        name
+        for member in known.members.values()
+        for role in member.roles
+        if isinstance(role, ServiceProvider)
+        for service in role.attribute_services
+        for name in service.requested
+    }
+    return sorted({*released} - requested - {*_SENT})
 
 
 def _tell_rules(known: Folder, entity_ids: Sequence[str]) -> None:

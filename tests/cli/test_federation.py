@@ -853,6 +853,18 @@ class TestRules:
         told = run("rules", SITE)
         assert "'gemeenten'; level hoog" in told
 
+    def test_a_name_that_no_member_asks_for_is_noted(self, three, run, entity, write):
+        service = AttributeService(requested=("urn:oid:2.5.4.42",))
+        role = replace(entity("site").service_provider, attribute_services=(service,))
+        asking = replace(entity("site"), service_provider=role)
+        run("add", write(asking, "site"), "--yes")
+        names = ("mail", "urn:oid:2.5.4.42", "email")
+        told = run("rules", OTHER, *(x for one in names for x in ("--release", one)))
+        notes = [line for line in told.splitlines() if line.startswith("note: ")]
+        assert [note.partition(". ")[0] for note in notes] == [
+            "note: no member asks for an attribute 'email'"
+        ]
+
     def test_are_forgotten(self, three, run):
         before = (three / "rules.ini").read_bytes()
         run("rules", SITE, "--sso-domain", "gemeenten")

@@ -711,13 +711,16 @@ def _cure(options: TrustOptions) -> str:
     folder = folder_of(options)
     if folder is None:
         return ""
+    # A refresh renews the date of a member whose change waits too. An approval alone
+    # helps only if the member comes from another source now.
+    cure = "; 'eilogin trust refresh FILE' asks the sources now"
     waiting = folder.waiting
-    if waiting is None:
-        return "; 'eilogin trust refresh FILE' asks the sources now"
-    return (
-        "; a change waits for approval: 'eilogin trust diff FILE', then 'eilogin trust"
-        f" approve FILE {waiting.id}'"
-    )
+    if waiting is not None:
+        cure += (
+            "; a change waits for approval: 'eilogin trust diff FILE', then 'eilogin"
+            f" trust approve FILE {waiting.id}'"
+        )
+    return cure
 
 
 def _by(options: TrustOptions) -> str:

@@ -287,7 +287,15 @@ class TestMetadataThatIsOver:
         site.refresh(moved=[HUB])
         clock.shift(31 * DAY)
         told = self.error(site)
+        assert "'eilogin trust refresh FILE' asks the sources now" in told
         assert f"then 'eilogin trust approve FILE {site.folder.waiting.id}'" in told
+
+    def test_is_mended_by_a_refresh_while_a_change_waits(self, site, clock):
+        site.refresh(moved=[HUB])
+        clock.shift(31 * DAY)
+        site.refresh(moved=[HUB])
+        assert site.waits == [HUB]
+        assert hubs_of(site.options, own_of(site.options), site.federation) == (HUB,)
 
     def test_is_told_with_a_refresh(self, site, clock):
         clock.shift(31 * DAY)

@@ -82,9 +82,11 @@ def end_command(  # noqa: PLR0913 - one for each option
     participant knows them, while they are signed in. The hub sends a LogoutRequest to
     all participants, and retries those that do not answer ("eilogin logouts").
 
-    At a site, the name is the REMOTE_USER of the application ("user = subject"). The
-    site sends a LogoutRequest to the hub, if the hub accepts one over SOAP. If the
-    file has both, the hub's section counts, unless --section chooses another.
+    At a site, the name is the NameID of the person, or the attribute that "subject"
+    names; with DigiD also the BSN. With "user = subject" it is also the REMOTE_USER of
+    the application, without "user_prefix". The site sends a LogoutRequest to the hub,
+    if the hub accepts one over SOAP. If the file has both, the hub's section counts,
+    unless --section chooses another.
 
     With --participant the hub ends all sessions at that participant, of all people.
     Their sessions at the hub and at other participants go on. Use it before you

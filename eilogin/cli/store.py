@@ -165,7 +165,8 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
         eilogin store end-all app.ini
 
     Run it after you have restored the data of a server (Redis: RDB or AOF) or a whole
-    machine, because sessions that had ended would live again. eilogin then rejects
+    machine, because sessions that had ended would live again. Run it also after you
+    have moved a site to another prefix or an empty database. eilogin then rejects
     every Response from before this moment, because the records of used messages are
     lost too.
 

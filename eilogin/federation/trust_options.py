@@ -165,7 +165,8 @@ class TrustOptions(OwnOptions, name="trust"):
     trusted_proxies: Networks = option(
         "Lists the addresses or networks of your own proxies, such as "
         "``127.0.0.1 10.0.0.0/8``. eilogin reads X-Forwarded-For from these "
-        "only. ``unix`` means a proxy that uses a Unix socket.",
+        "only, and at most ten in a row. ``unix`` means a proxy that uses a "
+        "Unix socket.",
         default=(),
         shown="none",
     )

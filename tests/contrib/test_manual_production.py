@@ -279,8 +279,8 @@ class TestKeys:
     def typed(self, tmp_path):
         """Type a command of the page in the folder of a site; return what it says."""
         key, certificate = key_pair("uwv")
-        (tmp_path / "uwv.key").write_bytes(key)
-        (tmp_path / "uwv.crt").write_bytes(certificate)
+        (tmp_path / "uwv.example.nl.key").write_bytes(key)
+        (tmp_path / "uwv.example.nl.crt").write_bytes(certificate)
         made = block(KEYS, "Make the first key")
         (tmp_path / "federation.xml").touch()
         (tmp_path / "site.ini").write_text(

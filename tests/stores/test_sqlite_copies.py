@@ -74,7 +74,7 @@ class TestCopies:
         check_the_rest_is_there(other)
         [line] = caplog.messages
         assert str(other.path) in line
-        assert "was copied at another address" in line
+        assert "was copied from elsewhere" in line
         assert "1 were live" in line
         other.close()
         assert store.read("anna") is not None

@@ -41,7 +41,7 @@ class Ending:
     #: Whose it is, by its entityID; "" for our own.
     peer: str = ""
     #: What is to be done.
-    cure: str = "get a new one in time"
+    cure: str = "replace it in time"
 
     @property
     def key(self) -> _Key:

@@ -21,8 +21,8 @@ WORDS = ("privacy", "accessibility", "contact")
 _LONGEST_LABEL = 60
 _MOST_LINKS = 8
 _A_LOGO = (
-    f"an SVG or PNG image of at most {logos.MOST // 1024} KiB that draws and does"
-    " nothing else"
+    f"an SVG or PNG image of at most {logos.MOST // 1024} KiB, without scripts and"
+    " references"
 )
 _MAIL = re.compile(r"mailto:[\w.+-]+@[\w.-]+", re.ASCII)
 

@@ -166,9 +166,9 @@ class Changes:
 
     def _more_hubs(self, rules: Rules) -> Iterator[Change]:
         if rules.takes_all_hubs:
-            told = "a hub more, to which visitors may be sent ('hub = all')"
+            told = "a new hub, and 'hub = all' offers it to visitors"
         elif rules.takes_only_hub:
-            told = "a hub more, and the option 'hub' does not say which is yours"
+            told = "a new hub, and the option 'hub' does not name yours"
         else:
             return
         lost = self.lost_hubs if rules.takes_only_hub else ()
@@ -343,7 +343,9 @@ class _Comparison:
                 yield Change(LEFT_OUT, name, _why(error))
         for name in olds:
             if name not in news and name not in self.new.members:
-                yield Change(LEFT_OUT, name, "is there no more; was left out")
+                yield Change(
+                    LEFT_OUT, name, "is no longer in the metadata; was left out before"
+                )
 
     def _changed(self, name: str) -> Iterator[Change]:
         ends = self.old.end_of(name), self.new.end_of(name)

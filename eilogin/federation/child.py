@@ -140,7 +140,7 @@ def run() -> None:
         options = read(TrustOptions, {"__file__": file}, said)
         folder = folder_of(options)
     except ConfigurationError as error:
-        raise SystemExit(f"federation: not refreshed: {error}") from error
+        raise SystemExit(f"federation: refresh failed: {error}") from error
     if folder is not None:
         with contextlib.suppress(ConfigurationError):  # which has been noted
             refresh(options, folder)

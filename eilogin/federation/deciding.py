@@ -86,9 +86,9 @@ def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
     """Raise ConfigurationError where nobody can approve it before a refresh."""
     if not waiting.is_judged_by(folder.active):
         raise ConfigurationError(
-            f"{folder}: {waiting.id} was judged by other options than"
-            " those of the last refresh, or against other metadata than what"
-            " is active now; refresh first, and look at it again"
+            f"{folder}: {waiting.id} is out of date, because the options or the"
+            " active metadata have changed since. Run 'eilogin trust refresh'"
+            " first, and look at the change again"
         )
 
 
@@ -126,15 +126,15 @@ def _named(
 ) -> tuple[Waiting, tuple[Pending, ...]]:
     waiting = folder.waiting
     if waiting is None:
-        raise ConfigurationError(f"{folder}: nothing waits for approval")
+        raise ConfigurationError(f"{folder}: no change is pending")
     if isinstance(change_id, str):
         named = waiting.named(change_id)
     else:
         named = tuple(one for one in waiting.open if one.id in change_id)
     if not named:
         raise ConfigurationError(
-            f"{folder}: what waits is {waiting.id} by now, not"
-            f" {str(change_id)[:80]!r}: look at that first"
+            f"{folder}: the pending change is {waiting.id}, not"
+            f" {str(change_id)[:80]!r}; look at that one first"
         )
     return waiting, named
 

@@ -113,7 +113,7 @@ def _type() -> TypeAdapter[EntityDescriptor]:
 
 def _unusable(place: str, what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"federation_folder: {place}: {what} cannot be read; expected the last records"
-        " of former members. Restore the file, or remove it: then a member that comes"
-        " back is not compared with its old record"
+        f"federation_folder: {place}: cannot read {what}; expected the last records"
+        " of former members. Restore the file, or remove it: eilogin then compares"
+        " a returning member with no old record"
     )

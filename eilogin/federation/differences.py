@@ -54,11 +54,11 @@ _NAMED, _CHANGED, _SHOWN = 5, 100, 200
 
 #: The addresses of a role, and what goes there.
 _ADDRESSES = {
-    "assertion_consumers": "answers to logins (ACS)",
+    "assertion_consumers": "Responses to logins (ACS)",
     "discovery_responses": "choices of a hub (discovery)",
-    "single_sign_ons": "questions for a login (SSO)",
+    "single_sign_ons": "login requests (SSO)",
     "artifact_resolutions": "artifacts (ArtifactResolutionService)",
-    "activity_services": "reports of activity (ActivityService)",
+    "activity_services": "activity reports (ActivityService)",
     "single_logouts": "logouts (SLO)",
 }
 
@@ -109,7 +109,7 @@ def introduced(entity: EntityDescriptor) -> str:
     ]
     name = entity.name("en")
     called = f"'{words(name)}', " if name != entity.entity_id else ""
-    return called + ("; ".join(roles) or "without a role that we know")
+    return called + ("; ".join(roles) or "without a role that eilogin knows")
 
 
 def plain(text: str) -> str:
@@ -179,7 +179,7 @@ def _of_role(
             yield ROLES, told, isinstance(new, IdentityProvider)
         if old is not None:
             ours = ", and it is ours" if is_ours else ""
-            yield ROLES, f"is no {what} any more{ours}", is_ours
+            yield ROLES, f"is no longer a {what}{ours}", is_ours
         return
     yield from _signing(what, old, new)
     yield from _encryption(what, old, new)
@@ -213,7 +213,7 @@ def _encryption(what: str, old: Role, new: Role) -> Iterator[_Difference]:
     # Who goes to the next key names that ahead, to sign with, and then for both.
     known = olds.keys() | _by_key(old.signing_certificates, encryption_key).keys()
     if olds and not news:
-        told = "no key any more: what was encrypted for it can be read by others"
+        told = "has no encryption key now, so messages to it are readable for others"
         yield ENCRYPTION, f"{what}: {told}; before: {_known_by(before)}", True
     elif olds and not known & news.keys():
         told = f"all keys are replaced: {_known_by(before)}; now {_known_by(after)}"
@@ -309,7 +309,7 @@ _USUAL_PORT = {"http": 80, "https": 443}
 def _at_the_same(olds: Sequence[Endpoint], news: Sequence[Endpoint]) -> str:
     before, after = (set(map(_place, ends)) for ends in (olds, news))
     if before == after:
-        return "the same in another order, or another one is the usual one"
+        return "the same in another order, or with another default"
     return _more_and_less(before, after, _written)
 
 
@@ -350,7 +350,7 @@ def _ruled(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference
         named = (words(level) or "none" for level in levels)
         yield RULED, told.format(*named), _height(levels[0]) < _height(levels[1])
     if old.released != new.released:
-        told = f"may learn {_listed(new.released)}; before: {_listed(old.released)}"
+        told = f"may get {_listed(new.released)}; before: {_listed(old.released)}"
         yield RULED, told, not _is_within(new.released, old.released)
 
 

@@ -153,7 +153,10 @@ def _led_to(url: str, here: str, location: str) -> str:
         there = urldefrag(urljoin(here, location)).url
         require_address(there, on_loopback=is_loopback(_host(here)))
     except (ValueError, MalformedMessage) as error:
-        told = f"{named(here)} sent us to where nobody may be sent from there"
+        told = (
+            f"{named(here)} redirected to an address that eilogin does not follow from"
+            " there"
+        )
         raise _failed(url, f"{told}: {error}") from error
     return there
 
@@ -166,6 +169,6 @@ def _failed(url: str, what: str) -> MetadataUnavailable:
     # What went wrong may have been after a redirect, at another address.
     asked = "" if what.startswith(f"{named(url)} ") else f"{named(url)}: "
     return MetadataUnavailable(
-        f"{asked}{what}; expected SAML metadata, with status 200: ask who runs that"
-        " address"
+        f"{asked}{what}; expected SAML metadata, with status 200. Ask the"
+        " administrator of that address"
     )

@@ -155,7 +155,10 @@ class Chosen:
         for option, names in lists.items():
             if unknown := [*map(repr, sorted(set(names) - known))]:
                 what = some(unknown, _NAMED)
-                yield f"{name}: '{option}' names who is not there: {what}"
+                yield (
+                    f"{name}: '{option}' names an entity that is not in the metadata:"
+                    f" {what}"
+                )
 
 
 def _told(name: str, passed_over: int, count: int) -> Iterator[str]:
@@ -208,7 +211,7 @@ def _names_in(path: Path) -> Iterator[str]:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise MetadataUnusable(
-            f"{path}: {error}; expected entityIDs, one a line"
+            f"{path}: {error}; expected entityIDs, one on each line"
         ) from None
     for number, line in enumerate(map(str.strip, lines), 1):
         if not line or line.startswith("#"):

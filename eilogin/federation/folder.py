@@ -106,17 +106,18 @@ class SiteFolder:
         """
         if self.path.is_symlink():
             raise ConfigurationError(
-                f"federation_folder: {self.path} is a link; expected a folder: link"
-                f" {self.path.parent} to where it is, or remove this"
+                f"federation_folder: {self.path} is a symbolic link; expected a"
+                f" folder. Make {self.path.parent} a link to the right place, or"
+                " remove this link"
             )
         ours = {0, os.geteuid()}
         for folder, found in self._both():
             mode = found.st_mode
             if mode & stat.S_IWOTH:
                 raise ConfigurationError(
-                    f"federation_folder: {folder} can be written by everybody (mode"
-                    f" {stat.S_IMODE(mode):04o}), who so decide whom we trust; expected"
-                    f" '{typed('chmod o-w', folder)}'"
+                    f"federation_folder: every user can write {folder} (mode"
+                    f" {stat.S_IMODE(mode):04o}) and so decide whom this site"
+                    f" trusts. Run: {typed('chmod o-w', folder)}"
                 )
             if folder == self.path:
                 _require_of(folder, found, ours)
@@ -153,7 +154,7 @@ class SiteFolder:
             raise _unusable(self.path, error) from error
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise ConfigurationError(
-                f"federation_folder: {self.path} cannot be written by this user"
+                f"federation_folder: this user cannot write in {self.path}"
             )
 
     def _make_parent(self) -> None:
@@ -190,7 +191,9 @@ class SiteFolder:
         found = os.fstat(number)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
             os.close(number)
-            raise OSError(errno.EINVAL, "is no file of our own", str(place))
+            raise OSError(
+                errno.EINVAL, "is not a regular file of this folder", str(place)
+            )
         return number
 
     # --- one process at a time ------------------------------------------------------
@@ -239,8 +242,8 @@ class SiteFolder:
         while (number := self.lock()) is None:
             if time.monotonic() > ends:
                 raise ConfigurationError(
-                    f"federation_folder: another process is refreshing {self.path} and"
-                    f" does not end within {patience:.0f} seconds"
+                    "federation_folder: another process has been refreshing"
+                    f" {self.path} for more than {patience:.0f} seconds"
                 )
             time.sleep(_LOOK)
         try:
@@ -388,7 +391,7 @@ class SiteFolder:
                 if PASSING.fullmatch(path.name) and path.name not in keep:
                     path.unlink(missing_ok=True)
         except OSError as error:
-            told = "%s: what is of no use any more cannot be removed: %s"
+            told = "%s: cannot remove old files: %s"
             _log.warning(told, self.path, error)
 
     def _read(self, name: str, read: Callable[[bytes], _T]) -> _T | None:
@@ -436,9 +439,10 @@ def _require_of(folder: Path, found: os.stat_result, users: Collection[int]) -> 
     if found.st_uid not in users:
         told = ", ".join(map(str, sorted(users)))
         raise ConfigurationError(
-            f"federation_folder: {folder} belongs to the user with the number"
-            f" {found.st_uid}, who could decide whom we trust; expected root or the"
-            f" user of the server ({told}): 'chown' it, or run this as that user"
+            f"federation_folder: {folder} belongs to user {found.st_uid}, who could"
+            " decide whom this site trusts; expected root or the user of the server"
+            f" ({told}). Change its owner with 'chown', or run the command as that"
+            " user"
         )
 
 

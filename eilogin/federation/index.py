@@ -227,7 +227,7 @@ def open_index(path: Path) -> "_Opened":
         head = bodies.read_head()
         left_out = {name: left.error() for name, left in head.left_out.items()}
     except (OSError, ValueError, KeyError) as error:
-        raise _unusable(path, "another, or one that is not whole") from error
+        raise _unusable(path, "another file, or only a part of one") from error
     return _Opened(
         members=_Members(bodies, head),
         outlines={name: Outline(*line[:4]) for name, line in head.members.items()},
@@ -318,14 +318,14 @@ def _decoded(bodies: _Bodies, start: int, line: _Line) -> EntityDescriptor:
 def _body(bodies: _Bodies, start: int, line: _Line) -> bytes:
     body = bodies.read(start, line.length)
     if not hmac.compare_digest(hashlib.sha256(body).hexdigest(), line.digest):
-        raise _unusable(bodies.path, "one that was changed in its place")
+        raise _unusable(bodies.path, "one that was changed")
     return body
 
 
 def _unusable(path: Path, found: str) -> MetadataUnusable:
     return MetadataUnusable(
-        f"{path}: found {found}; expected an index of a federation, as this version of"
-        " eilogin writes it: it is made again from the metadata"
+        f"{path}: found {found}; expected an index of a federation as this version"
+        " of eilogin writes it. eilogin makes it again from the metadata"
     )
 
 

@@ -90,7 +90,7 @@ class KeyFolder(Sequence[OwnKey]):
     def _complain(self) -> None:
         if self._fault and not self._is_told:
             self._is_told = True
-            told = "those of before stay in use"
+            told = "the previous keys stay in use"
             _log.error("%s: keys: %s: %s", self._site, told, self._fault)
 
     def _read(self) -> tuple[OwnKey, ...]:
@@ -99,8 +99,8 @@ class KeyFolder(Sequence[OwnKey]):
             return found
         if others := [key.name for key in found if not key.is_rsa]:
             raise ConfigurationError(
-                f"{self._folder}: expected RSA, which is all that DigiD knows, found"
-                f" another kind of key: {', '.join(others)}"
+                f"{self._folder}: found keys that are not RSA: {', '.join(others)};"
+                " expected RSA, because DigiD accepts nothing else"
             )
         return as_digid(found)
 
@@ -109,12 +109,12 @@ def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:
     """What is otherwise, in words: which keys have come and gone, or their turns."""
     olds, news = ({_told(key): key for key in keys} for keys in (before, now))
     for told in [one for one in news if one not in olds]:
-        yield f"{told} is there now"
+        yield f"{told} was added"
     for told in [one for one in olds if one not in news]:
-        yield f"{told} is gone"
+        yield f"{told} was removed"
     for told in [one for one in news if one in olds]:
         if _turn(news[told]) != _turn(olds[told]):
-            yield f"{told} has another turn"
+            yield f"{told} has other dates or another use"
 
 
 def _told(key: OwnKey) -> str:

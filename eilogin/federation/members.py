@@ -125,14 +125,15 @@ class Federation:
             return ""  # whom to ask is a part of the reason
         if entity_id in self._entities:
             return (
-                "; have the newer one read ('eilogin trust refresh', or a restart), or"
+                "; read the newer one ('eilogin trust refresh', or a restart), or"
                 " ask the federation's operator for it"
             )
         known = _compared(entity_id, self._entities)
         hint = did_you_mean(entity_id, known, most=3, cutoff=0.8)
         cure = (
-            "it should be one, add its metadata to 'federation' and have that read"
-            " ('eilogin trust refresh', or a restart), or ask the federation's operator"
+            "it should be one, add its metadata to 'federation' and refresh"
+            " ('eilogin trust refresh', or a restart), or ask the federation's"
+            " operator"
         )
         return f"{hint} If {cure}" if hint else f"; if {cure}"
 
@@ -222,7 +223,9 @@ def _shown(entity_id: str, url: str) -> str:
     if not logos.is_candidate(url):
         return ""
     if fault := logos.fault_of(url):
-        _log.warning("federation: the logo of '%s' is not shown: %s", entity_id, fault)
+        _log.warning(
+            "federation: eilogin does not show the logo of '%s': %s", entity_id, fault
+        )
     return logos.shown(url)
 
 

@@ -59,9 +59,9 @@ def _classes(value: object) -> object:
             hint = did_you_mean(level, LEVELS)
             raise ValueError(f"a level ({', '.join(LEVELS)}) first{hint}")
         if level in by_level:
-            raise ValueError("each level once, with all its classes behind it")
+            raise ValueError("each level once, followed by all its classes")
         if not classes or not all(map(_URI.fullmatch, classes)):
-            raise ValueError("a level, and the URIs of its classes behind it")
+            raise ValueError("a level, followed by the URIs of its classes")
         if len(set(classes)) < len(classes) or said & set(classes):
             raise ValueError("each class once, at one level")
         by_level[level] = tuple(classes)
@@ -89,7 +89,9 @@ def _requested(line: str) -> RequestedAttribute:
         name, word = line, ""
     name = name.strip()
     if not name.isprintable() or is_slip:
-        raise ValueError("the name of an attribute, and 'required' behind it or not")
+        raise ValueError(
+            "the name of an attribute, and optionally 'required' behind it"
+        )
     return RequestedAttribute(name_of(name), is_required=bool(word))
 
 
@@ -112,7 +114,7 @@ def _keywords(value: object) -> object:
     )
     if is_odd or len(words) > MOST_KEYWORDS:
         raise ValueError(
-            f"at most {MOST_KEYWORDS} words with a comma between them, each of at most"
+            f"at most {MOST_KEYWORDS} words, separated by commas, each of at most"
             f" {LONGEST_KEYWORD} characters and without a plus sign"
         )
     return words

@@ -130,7 +130,7 @@ def load_pair(key: Path, certificate: Path) -> SigningKey:
     try:
         return SigningKey.load(key.read_bytes(), certificate.read_bytes())
     except OSError as error:
-        told = f"'{error.filename}' cannot be read ({error.strerror})"
+        told = f"cannot read '{error.filename}': {error.strerror}"
         raise ConfigurationError(told) from error
     except ConfigurationError as error:
         raise ConfigurationError(f"'{key}' and '{certificate}': {error}") from error
@@ -152,8 +152,8 @@ def read_keys(folder: Path) -> tuple[OwnKey, ...]:
     ]
     if not faults and not any(key.signs for key in found):
         faults.append(
-            f"{folder}: expected a key that signs, NAME.key with NAME.crt, found"
-            f" {len(found) or 'none'}"
+            f"{folder}: found no signing key among {len(found)};"
+            " expected NAME.key with NAME.crt"
         )
     if faults:
         raise ConfigurationError("; ".join(faults))
@@ -182,8 +182,8 @@ def read_instant(text: str) -> float:
         except ValueError:
             continue
     raise ValueError(
-        "expected a day such as '2026-12-01', or an instant such as"
-        f" '2026-12-01T03:00Z' (UTC), found {word[:40]!r}"
+        f"found {word[:40]!r}; expected a day such as '2026-12-01', or a time such"
+        " as '2026-12-01T03:00Z' (UTC)"
     )
 
 
@@ -210,7 +210,7 @@ def _read_calendar(path: Path, faults: list[str]) -> Mapping[str, Mapping[str, s
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        faults.append(f"{path}: cannot be read ({error})")
+        faults.append(f"{path}: cannot read it: {error}")
         return {}
     except configparser.Error as error:
         faults.append(" ".join(str(error).split()))
@@ -225,28 +225,34 @@ def _names(
     try:
         files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
-        faults.append(f"{folder}: cannot be read ({error.strerror})")
+        faults.append(f"{folder}: cannot read it: {error.strerror}")
         return ()
     keys = {path.stem for path in files if path.suffix == ".key"}
     certificates = {path.stem for path in files if path.suffix == ".crt"}
     for name in sorted(keys ^ certificates):
         there, gone = (".key", ".crt") if name in keys else (".crt", ".key")
         faults.append(
-            f"{folder / (name + there)}: expected {name}{gone} beside it, found none"
+            f"{folder / (name + there)}: found no {name}{gone} beside it; expected"
+            " both files"
         )
     faults += [
-        f"{folder / CALENDAR}: [{name}]: expected the files {name}.key and {name}.crt"
-        " beside it, found none"
+        (
+            f"{folder / CALENDAR}: [{name}]: found no such key; expected the files"
+            f" {name}.key and {name}.crt in the folder"
+        )
         for name in sorted(said.keys() - keys - certificates)
     ]
     found = sorted(keys & certificates)
     faults += [
-        f"{folder}: expected names of letters, digits, '.', '_' and '-', found {name!r}"
+        (
+            f"{folder}: found the name {name!r}; expected letters, digits, '.', '_' and"
+            " '-'"
+        )
         for name in found
         if not NAME.fullmatch(name)
     ]
     if len(found) > _MOST:
-        faults.append(f"{folder}: expected at most {_MOST} keys, found {len(found)}")
+        faults.append(f"{folder}: found {len(found)} keys; expected at most {_MOST}")
         return ()
     return found
 
@@ -280,15 +286,15 @@ def _turn(said: Mapping[str, str], pair: SigningKey) -> tuple[float, float]:
 def _faults_of(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
     """What is wrong in a section of ``keys.ini``."""
     for option in sorted(said.keys() - {*_OPTIONS}):
-        yield f"{option}: expected one of {', '.join(_OPTIONS)}"
+        yield f"{option}: unknown option; expected one of {', '.join(_OPTIONS)}"
     use = said.get("use", _BOTH).strip()
     if use not in (_SIGNING, _ENCRYPTION, _BOTH):
         yield (
-            f"use: expected '{_SIGNING}', '{_ENCRYPTION}' or '{_BOTH}', found"
-            f" {use[:40]!r}"
+            f"use: found {use[:40]!r}; expected '{_SIGNING}', '{_ENCRYPTION}' or"
+            f" '{_BOTH}'"
         )
     if use == _ENCRYPTION and not isinstance(pair.private, RSAPrivateKey):
-        yield "use: expected an RSA key: no other encrypts"
+        yield "use: found a key that cannot encrypt; expected an RSA key"
     wrong = [*_faults_of_instants(said)]
     yield from wrong
     if not wrong:
@@ -309,16 +315,16 @@ def _faults_of_turn(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
     first, last = _validity(pair)
     if begins >= ends:
         yield (
-            f"from, until: expected the one before the other, found {_shown(begins)}"
-            f" and {_shown(ends)}"
+            f"from, until: found {_shown(begins)} and {_shown(ends)}; expected"
+            " 'until' after 'from'"
         )
     if begins < first:
         yield (
-            "from: expected no day before its certificate begins, which is at"
-            f" {write_instant(first)}, found {_shown(begins)}"
+            f"from: found {_shown(begins)}; expected a day on which its certificate"
+            f" is valid, which begins at {write_instant(first)}"
         )
     if ends > last:
         yield (
-            "until: expected no day after its certificate ends, which is at"
-            f" {write_instant(last)}, found {_shown(ends)}"
+            f"until: found {_shown(ends)}; expected a day on which its certificate"
+            f" is valid, which ends at {write_instant(last)}"
         )

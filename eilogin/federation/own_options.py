@@ -306,14 +306,13 @@ class OwnOptions(Options):
     @model_validator(mode="after")
     def _has_a_key(self) -> "OwnOptions":
         if self.keys is not None and (self.key or self.certificate):
-            raise ValueError(
-                "keys: expected it, or 'key' and 'certificate': not both forms"
-            )
+            raise ValueError("keys: expected either 'keys', or 'key' and 'certificate'")
         for name in ("secret", "pseudonym_key"):
             if self.keys is not None and not getattr(self, name):
                 raise ValueError(
-                    f"{name}: is required beside 'keys': what is made of a key would"
-                    " change with it ('eilogin keys new' writes it down)"
+                    f"{name}: is required with 'keys', because a value derived from"
+                    " a key would change with the key ('eilogin keys new' writes"
+                    " it)"
                 )
         try:
             _ = self.own_keys
@@ -326,7 +325,9 @@ class OwnOptions(Options):
     def _hub_asks_for_nothing(self) -> "OwnOptions":
         for name in ("name_id_format", "requested_attributes"):
             if self.role == HUB and name in self.model_fields_set:
-                raise ValueError(f"{name}: is for participants; the hub asks nobody")
+                raise ValueError(
+                    f"{name}: is only for participants; a hub sends no AuthnRequest"
+                )
         return self
 
     @model_validator(mode="after")
@@ -335,19 +336,23 @@ class OwnOptions(Options):
             return self
         if self.acs != "artifact":
             raise ValueError(
-                "acs: expected 'artifact': DigiD knows no other way (profile = digid)"
+                "acs: expected 'artifact', because DigiD answers only by artifact"
+                " (profile = digid)"
             )
         if self.name_id_format != "none" and "name_id_format" in self.model_fields_set:
             raise ValueError(
-                "name_id_format: expected 'none': DigiD gives the name that it gives"
+                "name_id_format: expected 'none', because DigiD chooses the format"
                 " (profile = digid)"
             )
         # Of a folder it is seen whenever that is read.
         if self.keys is None and not all(key.is_rsa for key in self.own_keys):
-            raise ValueError("key: expected RSA, which is all that DigiD knows")
+            raise ValueError("key: expected an RSA key, because DigiD accepts RSA only")
         for name in _NOT_OF_DIGID:
             if name in self.model_fields_set:
-                raise ValueError(f"{name}: is nothing that DigiD knows of")
+                raise ValueError(
+                    f"{name}: is not allowed with 'profile = digid', because DigiD has"
+                    " no such thing"
+                )
         return self
 
     @cached_property

@@ -121,7 +121,7 @@ def hub(
     except UnknownPeer as error:
         raise HubUnknown(f"{error}{_instead_of(entity_id, federation)}") from error
     if entity.identity_provider is None:
-        told = f"{entity_id!r} is no hub of this federation"
+        told = f"{entity_id!r} is not a hub of this federation"
         raise HubUnknown(f"{told}{_instead_of(entity_id, federation)}")
     return entity, entity.identity_provider
 
@@ -130,7 +130,7 @@ def _instead_of(entity_id: str, federation: Federation) -> str:
     """Which hubs there are, of which one may have been meant."""
     hubs = federation.hubs
     named = some(hubs, _NAMED) or "none"
-    told = f"{did_you_mean(entity_id, hubs)} (there are: {named})"
+    told = f"{did_you_mean(entity_id, hubs)} (hubs: {named})"
     return told + _passed_over(federation)
 
 
@@ -140,19 +140,19 @@ def _unclear(federation: Federation) -> ConfigurationError:
     if hubs:
         not_now = f", of which {some(lost, _NAMED)} cannot be used now" if lost else ""
         return HubUnknown(
-            f"has more than one hub ({len(hubs) + len(lost)}){not_now}; the option"
-            f" 'hub' should name the entityID of ours, or say '{ALL}'"
+            f"has more than one hub ({len(hubs) + len(lost)}){not_now}; set the"
+            f" option 'hub' to the entityID of yours, or to '{ALL}'"
         )
     for entity in federation.expired:
         if entity.identity_provider is not None and entity.valid_until is not None:
             return _over(entity, entity.valid_until)
     for error in federation.left_out.values():
-        return type(error)(f"has no hub that can be used: {error}")
+        return type(error)(f"has no usable hub: {error}")
     count = len(federation.entities)
     parties = "1 participant" if count == 1 else f"{count} participants"
     return HubUnknown(
-        f"has no hub (IDPSSODescriptor); it has {parties}; expected a hub among them:"
-        f" ask the operator{_passed_over(federation)}"
+        f"has no hub (IDPSSODescriptor), but {parties}; expected a hub. Ask the"
+        f" operator{_passed_over(federation)}"
     )
 
 
@@ -165,8 +165,9 @@ def _passed_over(federation: Federation) -> str:
 def _over(entity: EntityDescriptor, ended: float) -> MetadataExpired:
     return MetadataExpired(
         f"the metadata of the hub '{entity.entity_id}' expired at"
-        f" {write_instant(ended)}, and it is {write_instant(clock.now())} here; ask"
-        f" {entity.whom_to_ask} for a newer one"
+        f" {write_instant(ended)}, and the time here is"
+        f" {write_instant(clock.now())}; ask {entity.whom_to_ask} for newer"
+        " metadata"
     )
 
 
@@ -179,9 +180,9 @@ def require(own: Own, federation: Federation, entity_id: str) -> None:
     entity, role = hub(federation, entity_id)
     if role.single_sign_on(bindings.REDIRECT, bindings.POST) is None:
         raise BindingMissing(
-            f"the hub '{entity_id}' takes no AuthnRequest by Redirect or POST"
-            f" (SingleSignOnService: {bindings_of(role.single_sign_ons)});"
-            f" ask {entity.whom_to_ask} for metadata with one"
+            f"the hub '{entity_id}' accepts no AuthnRequest by Redirect or POST"
+            f" (SingleSignOnService: {bindings_of(role.single_sign_ons)}); ask"
+            f" {entity.whom_to_ask} for metadata with one"
         )
     resolvers = role.artifact_resolutions
     if own.acs == "artifact" and bindings.SOAP not in {e.binding for e in resolvers}:
@@ -189,7 +190,7 @@ def require(own: Own, federation: Federation, entity_id: str) -> None:
         instead = "" if own.is_digid else "write 'acs = post', or "
         raise BindingMissing(
             f"the hub '{entity_id}' resolves no artifacts over SOAP"
-            f" (ArtifactResolutionService: {bindings_of(resolvers)}), and 'acs' is"
+            f" (ArtifactResolutionService: {bindings_of(resolvers)}), but 'acs' is"
             f" 'artifact'; {instead}ask {entity.whom_to_ask} for metadata with one"
         )
     try:
@@ -225,9 +226,11 @@ def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Rem
     wanted = (bindings.REDIRECT, bindings.POST, bindings.SOAP)
     if role.single_logout(*wanted) is None:
         text = (
-            f"single logout is impossible: the hub '{entity.entity_id}' takes no logout"
-            f" (SingleLogoutService: {bindings_of(role.single_logouts)}), so who logs"
-            f" out here stays logged in there; ask {entity.whom_to_ask} for one"
+            f"single logout is impossible: the hub '{entity.entity_id}' accepts no"
+            " LogoutRequest (SingleLogoutService:"
+            f" {bindings_of(role.single_logouts)}), so a visitor who logs out here"
+            f" stays logged in there; ask {entity.whom_to_ask} for metadata with"
+            " one"
         )
         yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
 
@@ -278,10 +281,12 @@ def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Rem
         else:
             when, code = ends_in_words(ends), CERTIFICATE_ENDS
         what = (
-            "as DigiD does, we refuse its messages with 404"
+            "as DigiD does, this hub rejects its messages with status 404"
             if text in refused
-            else "its key is trusted all the same, because the metadata names it,"
-            " but DigiD and some others refuse such a one"
+            else (
+                "eilogin trusts its key, because the metadata names it, but DigiD and"
+                " some others reject such a certificate"
+            )
         )
         told = (
             f"a certificate of '{entity.entity_id}' {when}: {what}; ask"

@@ -85,9 +85,10 @@ def held_of(folder: SiteFolder, state: State | None) -> dict[str, Held]:
         return {one.entity_id: one for one in found}
     except (OSError, ValidationError) as error:
         raise ConfigurationError(
-            f"federation_folder: {path}: cannot be read ({_why(error)}); expected the"
-            " records of members in quarantine. Restore the file, or remove the folder"
-            f" {folder}: then the next start accepts all metadata without a comparison"
+            f"federation_folder: {path}: cannot be read ({_why(error)}); expected"
+            " the records of members in quarantine. Restore the file, or remove the"
+            f" folder {folder}: then the next start accepts all metadata without a"
+            " comparison"
         ) from error
 
 
@@ -187,7 +188,9 @@ def _role_left(
 
 def _why(error: Exception) -> str:
     return (
-        str(error.strerror) if isinstance(error, OSError) else "is not as we write it"
+        str(error.strerror)
+        if isinstance(error, OSError)
+        else "is not as eilogin writes it"
     )
 
 

@@ -133,7 +133,7 @@ def refresh(options: TrustOptions, folder: SiteFolder) -> Outcome:
         return _Refresh(options, folder, folder.active, look).run()
     except ConfigurationError as error:
         why = f"{error} ({error.code})"
-        _log.warning("federation: not refreshed: %s", why)
+        _log.warning("federation: refresh failed: %s", why)
         note_failure(options, folder, why, look)
         raise
     finally:
@@ -190,7 +190,9 @@ class _Refresh:
         failures = tuple(one.failure for _, one in found if one.failure)
         for failure in failures:
             _log.warning(
-                "%s: federation: a copy stands in: %s", self._own.entity_id, failure
+                "%s: federation: uses the previous copy: %s",
+                self._own.entity_id,
+                failure,
             )
         self._tell_passed(found)
         tries = self._tried(found, failures)
@@ -390,7 +392,7 @@ class _Refresh:
         lines = {line_of(one) for one in self._sources}
         here = {key_of(one) for one in self._sources}
         if any(one.key not in here and one.line in lines for one in known.sources):
-            raise MetadataUnusable("a file is gone from its folder")
+            raise MetadataUnusable("the folder no longer contains one of its files")
         there = [(one, self._was(known, one, fetched)) for one, fetched in found]
         had = [(source, fetched) for source, fetched in there if fetched is not None]
         return each_once(had, self._belonging.whose)
@@ -410,7 +412,7 @@ class _Refresh:
             return fetched
         copy = self._folder.path / was.copy
         if not _is_whole(copy, was.sha256):
-            raise MetadataUnusable(f"{copy}: is not as it was")
+            raise MetadataUnusable(f"{copy}: was changed")
         before = self._before(source)
         if before is None:
             return fetched
@@ -605,8 +607,8 @@ class _Refresh:
                 )
             except (KeyError, OSError, Refused, ConfigurationError):
                 lost.append(
-                    f"{one.name}: its active metadata cannot be read any more (its"
-                    " copy, and the index), so the changes are unknown"
+                    f"{one.name}: eilogin can no longer read its active metadata"
+                    " (its copy, and the index), so the changes are unknown"
                 )
         if lost:
             return Federation(*copies), tuple(lost)
@@ -644,7 +646,7 @@ class _Refresh:
     def _tell(self, code: str, what: str, changes: Changes) -> None:
         who = self._own.entity_id
         level = logging.INFO if code == "trust.changed" else logging.WARNING
-        _log.log(level, "%s: federation: another state %s", who, what)
+        _log.log(level, "%s: federation: a new state %s", who, what)
         lines = changes.lines
         for line in lines:
             _log.info("%s: federation: %s", who, line)
@@ -653,12 +655,14 @@ class _Refresh:
 
 def _waits_for(count: int, reasons: Sequence[str]) -> str:
     """The line of the log about what waits, which says what to do."""
-    what = "all of it waits" if not count else f"{count} of its members wait"
+    what = (
+        "all of it is pending" if not count else f"{count} of its members are pending"
+    )
     if count == 1:
-        what = "1 of its members waits"
+        what = "1 of its members is pending"
     shown = "; ".join(first_of(reasons, MOST_TOLD))
     return (
-        f"is there: {what} for approval ('eilogin trust diff FILE', then 'eilogin trust"
+        f"needs approval, {what} ('eilogin trust diff FILE', then 'eilogin trust"
         f" approve FILE ID'): {shown}"
     )
 
@@ -713,12 +717,12 @@ def _cure(options: TrustOptions) -> str:
         return ""
     # A refresh renews the date of a member whose change waits too. An approval alone
     # helps only if the member comes from another source now.
-    cure = "; 'eilogin trust refresh FILE' asks the sources now"
+    cure = "; 'eilogin trust refresh FILE' fetches the sources now"
     waiting = folder.waiting
     if waiting is not None:
         cure += (
-            "; a change waits for approval: 'eilogin trust diff FILE', then 'eilogin"
-            f" trust approve FILE {waiting.id}'"
+            "; a change is pending: 'eilogin trust diff FILE', then 'eilogin trust"
+            f" approve FILE {waiting.id}'"
         )
     return cure
 

@@ -44,9 +44,15 @@ _MOST_REASONS = 20
 
 #: What each weak algorithm opens.
 _RISKS = {
-    CBC: "an attacker who can send us answers may decrypt others, byte by byte",
-    RSA_1_5: "an attacker who can send us answers may decrypt the keys of others",
-    SHA1_REDIRECT: "the signature of an answer to a logout could be forged",
+    CBC: (
+        "an attacker who can send messages to this site may decrypt other messages,"
+        " byte by byte"
+    ),
+    RSA_1_5: (
+        "an attacker who can send messages to this site may decrypt the keys of other"
+        " messages"
+    ),
+    SHA1_REDIRECT: "an attacker could forge the signature of a LogoutResponse",
 }
 
 
@@ -58,20 +64,20 @@ def remarks_on(
         files = [*map(str, lines)]
         them = "them" if len(files) > 1 else "it"
         text = (
-            f"{', '.join(files)}: eilogin verifies no signature there, so whoever can"
-            f" write {them} decides whom we trust"
+            f"{', '.join(files)}: eilogin verifies no signature there, so anybody"
+            f" who can write {them} decides whom this site trusts"
         )
         yield Remark(option, METADATA_UNSIGNED, text)
     yield from _on_lifetime(options, federation)
     yield from _on_refreshing(options, federation)
     for name in sorted(options.accept_weak):
-        text = f"{name} is accepted: {_RISKS[name]}"
+        text = f"eilogin accepts {name}: {_RISKS[name]}"
         yield Remark("accept_weak", WEAK_ALGORITHM, text)
     is_named = own.name_id_formats or own.asks_for_any_name or own.is_digid
     if own.role != HUB and not is_named:
         text = (
-            "without a NameID only attributes name the visitor, and single logout is"
-            " impossible: neither side can name the session to end"
+            "without a NameID, only attributes identify the visitor, and single"
+            " logout is impossible: neither side can name the session to end"
         )
         yield Remark("name_id_format", LOGOUT_IMPOSSIBLE, text)
     yield from dates.remarks(options)
@@ -93,12 +99,12 @@ def _on_lifetime(options: TrustOptions, federation: Federation) -> Iterator[Rema
     found = (
         "has no validUntil"
         if first == math.inf
-        else f"is good until {write_instant(first)}"
+        else f"is valid until {write_instant(first)}"
     )
     text = (
-        f"the federation's metadata {found}: whoever serves an old copy brings back"
-        " members and keys that were removed since; ask the operator for a validUntil"
-        " within weeks, then set 'federation_validity'"
+        f"the federation's metadata {found}, so an old copy could bring back"
+        " removed members and keys; ask the operator for a validUntil within weeks,"
+        " then set 'federation_validity'"
     )
     yield Remark("federation", METADATA_LONG_LIVED, text)
 
@@ -111,8 +117,8 @@ def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Re
         # Of a file whoever puts another one there knows that.
         what = some([*map(str, fetched)], _NAMED)
         text = (
-            f"{what} is asked at the start only: who joins, leaves or gets another key"
-            " after that is not known here; name a 'federation_folder'"
+            f"eilogin fetches {what} only at the start, so it does not learn of"
+            " new, removed or changed members after that; set 'federation_folder'"
         )
         yield Remark("federation", METADATA_READ_ONCE, text)
     active = None if folder is None else folder.active
@@ -121,21 +127,23 @@ def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Re
     noted = [one.why for one in active.state.sources if one.failures]
     failing = federation.copies or noted
     for why in failing:
-        text = f"a copy from before stands in, for as long as it is valid: {why}"
+        text = f"eilogin uses the previous copy while it is valid: {why}"
         yield Remark("federation", METADATA_COPY, text)
     tries = active.tries
     if tries.failures and not failing:
         since = write_instant(tries.worked or active.since)
         times = "once" if tries.failures == 1 else f"{tries.failures} times"
-        text = f"the metadata of {since} stays active; a refresh failed {times} since"
+        text = (
+            f"the metadata of {since} stays active; a refresh has failed {times} since"
+        )
         yield Remark("federation", METADATA_NOT_REFRESHED, f"{text}: {tries.why}")
     waiting = folder.waiting
     yield from _on_end(active, waiting)
     if waiting is not None:
         text = (
-            f"a change waits for approval since {write_instant(waiting.since)}, and"
-            f" whose it is stays as it was: 'eilogin trust diff FILE', then 'eilogin"
-            f" trust approve FILE {waiting.id}':"
+            f"a change is pending since {write_instant(waiting.since)}, and eilogin"
+            " keeps the old records of its members: 'eilogin trust diff FILE', then"
+            f" 'eilogin trust approve FILE {waiting.id}':"
             f" {'; '.join(first_of(waiting.reasons, _MOST_REASONS))}"
         )
         is_whole = waiting.state is not None
@@ -151,11 +159,11 @@ def _on_end(active: Active, waiting: Waiting | None) -> Iterator[Remark]:
     is_over = end <= clock.now()
     when = f"{'expired' if is_over else 'expires'} at {write_instant(end)}"
     nobody = "nobody can log in" if is_over else "nobody can log in after that"
-    cure = "'eilogin trust refresh FILE' asks the sources now"
+    cure = "'eilogin trust refresh FILE' fetches the sources now"
     if waiting is not None:
         cure += (
-            "; a change waits for approval ('eilogin trust diff FILE', then 'eilogin"
-            f" trust approve FILE {waiting.id}')"
+            "; a change is pending ('eilogin trust diff FILE', then 'eilogin trust"
+            f" approve FILE {waiting.id}')"
         )
-    text = f"the metadata that is active {when}, and {nobody}: {cure}"
+    text = f"the active metadata {when}, and {nobody}: {cure}"
     yield Remark("federation", MetadataExpired.code, text, is_fault=True)

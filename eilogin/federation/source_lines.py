@@ -159,7 +159,7 @@ def _near_role(text: str, _: ValidationInfo) -> str:
 
 def _pattern(text: str, _: ValidationInfo) -> str:
     if not re.fullmatch(r"[!-~]{1,1024}", text):
-        raise ValueError("an entityID, in which '*' stands for anything")
+        raise ValueError("an entityID, in which '*' stands for any characters")
     return text
 
 
@@ -169,7 +169,7 @@ def _listed(text: str, info: ValidationInfo) -> str | Path:
     try:
         return readable_file(text, info)
     except ValueError as fault:
-        raise ValueError(f"an entityID, or {fault} with one on a line") from None
+        raise ValueError(f"an entityID, or {fault} with one on each line") from None
 
 
 def _near(text: str, info: ValidationInfo) -> str:
@@ -231,8 +231,8 @@ _SETTINGS: Mapping[str, _Setting] = {
 
 #: Why a setting says nothing of the other kind of source.
 _NOT_OF = {
-    FederationFile: "behind an address: what is fetched is never believed unsigned",
-    FederationAddress: "behind a file or folder: nothing is fetched",
+    FederationFile: "behind an address: metadata from a URL must be signed",
+    FederationAddress: "behind a file or folder: eilogin fetches nothing for those",
 }
 
 
@@ -255,7 +255,7 @@ def read_line(line: str, info: ValidationInfo) -> FederationFile | FederationAdd
         place, rest = _read_place(head, info)
     certificates = tuple(_paths(rest, info))
     if certificates and settings.get("is_unsigned"):
-        raise ValueError("a certificate behind it or 'unsigned=true', and not both")
+        raise ValueError("either a certificate or 'unsigned=true' behind it")
     return kind(**place, **settings, certificates=certificates, choice=Choice(**choice))
 
 
@@ -269,7 +269,7 @@ def _apart(line: str) -> tuple[str, list[tuple[str, str]]]:
     ]
     head = line[: ends[0]].strip()
     if "=" in head.split() or any(not value or " = " in value for _, value in said):
-        raise ValueError("NAME=VALUE, without blanks around the '='")
+        raise ValueError("NAME=VALUE, without spaces around the '='")
     return head, said
 
 
@@ -322,13 +322,15 @@ def _read_place(head: str, info: ValidationInfo) -> tuple[dict[str, Any], str]:
         path = from_ini(text, info)
         if is_there(path.is_dir):
             if not os.access(path, os.R_OK | os.X_OK):
-                raise ValueError("a folder that this user may read")
+                raise ValueError("a folder that this user can read")
             return {"path": path}, rest
         if is_there(path.is_file):
             return {"path": readable_file(text, info)}, rest
     if slip := _SCHEME.match(head):
         hint = did_you_mean(slip[1].lower(), ("https", "mdq"))
-        raise ValueError(f"an https address, 'mdq:' and one, or a path{hint}")
+        raise ValueError(
+            f"an https address, 'mdq:' and an https address, or a path{hint}"
+        )
     hint = _near(head, info)
     raise ValueError(f"an existing file or folder, or an https address{hint}")
 
@@ -361,7 +363,7 @@ def _federation_lines(value: object, info: ValidationInfo) -> object:
         return value
     found = read_lines(split(value), lambda line: read_line(line, info))
     if not found:
-        raise ValueError("the path of a file, or of several, one a line")
+        raise ValueError("the path of a file, or several, one on each line")
     if sum(isinstance(one, FederationAddress) and one.is_query for one in found) > 1:
         raise ValueError("at most one line with 'mdq:'")
     return found

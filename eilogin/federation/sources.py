@@ -234,8 +234,8 @@ class MetadataSource(ABC):
         found = [*names, *metadata.left_out] if self.only else []
         if self.only and found != [self.only]:
             raise MetadataUnusable(
-                f"{name}: found {found[:3]}; expected the metadata of {self.only!r} and"
-                " of nobody else: ask who runs that address"
+                f"{name}: found {found[:3]}; expected the metadata of {self.only!r}"
+                " alone. Ask the administrator of that address"
             )
         return metadata
 
@@ -249,9 +249,9 @@ class MetadataSource(ABC):
         if created is not None and _is_to_come(created):
             made, told = map(write_instant, (created, clock.now()))
             raise MetadataUnusable(
-                f"{self}: found metadata made at {made}, and it is {told} here;"
-                " expected no time in the future. Check the clock here, or ask the"
-                " operator to sign it again with the right time"
+                f"{self}: found metadata with the time {made}, and the time here is"
+                f" {told}; expected no time in the future. Check the clock here, or"
+                " ask the operator to sign it again with the right time"
             )
 
     def _require_no_older(
@@ -261,24 +261,23 @@ class MetadataSource(ABC):
         if not _is_older(metadata, sha256, before):
             return
         found = (
-            "which does not say when it was made"
+            "without a time"
             if metadata.created is None
             else f"made at {write_instant(metadata.created)}"
         )
         had = (
-            "which came in its place"
+            "which the operator published after it"
             if before.created is None
             else f"made at {write_instant(before.created)}"
         )
         cure = (
-            f"if it is meant so, remove {before.copy}"
+            f"if the older one is right, remove {before.copy}"
             if before.copy
-            else "if it is meant so, have it signed again"
+            else "if the older one is right, ask the operator to sign it again"
         )
         raise MetadataOlder(
-            f"{self}: found metadata {found}; expected none older than the copy that we"
-            f" have, {had}: ask the operator whether somebody brings back what is over;"
-            f" {cure}"
+            f"{self}: found metadata {found}; expected none older than our copy,"
+            f" {had}. Ask the operator whether somebody serves an old file; {cure}"
         )
 
     def _from_before(
@@ -290,7 +289,7 @@ class MetadataSource(ABC):
             return self.copied(before, longest, f"{error} ({error.code})")
         except ConfigurationError as worse:
             raise type(error)(
-                f"{error}; nor can the copy from before be used: {worse}"
+                f"{error}; eilogin cannot use the previous copy either: {worse}"
             ) from error
 
     def copied(
@@ -360,8 +359,8 @@ class MetadataFile(MetadataSource):
             raise MetadataUnusable(f"{self}: {error.strerror}") from None
         if len(octets) > self.longest:
             raise MetadataUnusable(
-                f"{self}: has more than {self.longest} bytes; expected metadata of no"
-                " more than that ('longest=' on its line of 'federation')"
+                f"{self}: is larger than {self.longest} bytes; expected smaller"
+                " metadata, or a higher 'longest=' on its line of 'federation'"
             )
         return Came(octets)
 

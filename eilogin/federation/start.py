@@ -103,11 +103,10 @@ def _nothing(options: TrustOptions, folder: SiteFolder) -> str:
     """Why there is no state that may be used."""
     waiting, configuration = folder.waiting, configuration_of(options)
     if waiting is None or waiting.configuration != configuration:
-        return "has no state to use"
+        return "has no usable metadata"
     return (
-        "has a state by these options, and that waits for approval ('eilogin trust diff"
-        " FILE', then 'eilogin trust approve FILE"
-        f" {waiting.id}'): {'; '.join(waiting.reasons)}"
+        "has only metadata that needs approval ('eilogin trust diff FILE', then"
+        f" 'eilogin trust approve FILE {waiting.id}'): {'; '.join(waiting.reasons)}"
     )
 
 

@@ -18,7 +18,7 @@ _ID = 32
 #: What stands between the names of a user of the system, and who that was before sudo.
 BY_SUDO = ", by sudo of "
 #: The name of users whom the system has no name for.
-NAMELESS = "nobody that has a name"
+NAMELESS = "a user without a name"
 #: Bytes of the longest file of these that is read.
 LONGEST = 64 * 1024 * 1024
 

@@ -107,8 +107,12 @@ def _without(
         return fetched
     of_another = sorted(name for name in names if name not in ambiguous)
     told = (
-        *_told(source, of_another, "and taken from there"),
-        *_told(source, sorted({*names} - {*of_another}), "where several are called so"),
+        *_told(source, of_another, "and eilogin uses that one"),
+        *_told(
+            source,
+            sorted({*names} - {*of_another}),
+            "where several have the same entityID",
+        ),
     )
     metadata = replace(
         without(fetched.metadata, names), remarks=(*told, *fetched.metadata.remarks)
@@ -122,8 +126,9 @@ def _told(source: MetadataSource, names: Sequence[str], how: str) -> Iterator[st
         members = "1 member is" if len(names) == 1 else f"{len(names)} members are"
         shown = some([*map(repr, names)], _NAMED)
         yield (
-            f"{source}: {members} of another source of 'federation' too, {how}:"
-            f" {shown}; put 'exclude=' behind one of both, or ask who makes them"
+            f"{source}: {members} in another source of 'federation' too, {how}:"
+            f" {shown}; add 'exclude=' to one of the two lines, or ask the"
+            " administrators of these sources"
         )
 
 
@@ -139,6 +144,7 @@ def _refused(
         return None
     (there, _), (source, _), *_ = places
     raise MetadataUnusable(
-        f"{source}: {name!r} is in another file of 'federation' too, {there}; remove"
-        f" one of them, or write 'exclude={name}' behind the other file"
+        f"{source}: {name!r} is in another file of 'federation' too, {there};"
+        f" remove one of them, or add 'exclude={name}' to the line of the other"
+        " file"
     )

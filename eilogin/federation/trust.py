@@ -103,7 +103,7 @@ class Trust:
             else entity.identity_provider
         )
         if role is None:
-            raise UnknownPeer(f"{entity_id!r} has no role that we sign for")
+            raise UnknownPeer(f"{entity_id!r} has no role for which this site signs")
         return suited(self.own.key, *entity.algorithms(role))
 
     def whom_to_ask(self, entity_id: str) -> str:
@@ -111,7 +111,7 @@ class Trust:
         try:
             return f"ask {self.federation.entity(entity_id).whom_to_ask}"
         except UnknownPeer:
-            return f"{entity_id!r} is in no metadata of ours (any more)"
+            return f"{entity_id!r} is not in our metadata (any more)"
 
     def about(self, error: EiloginError) -> str:
         """What a log says of a refused message: in whose name it came, what to do.
@@ -129,10 +129,13 @@ class Trust:
                 cure = f"{self._keys_of(error.peer)}: get its newest metadata, or {ask}"
             case DecryptionFailed():
                 ours = [key.certificate_text for key in self.own.decryption_keys]
-                cure = f"we have {_certificates(ours)} to encrypt for: {ask}, and give"
+                cure = (
+                    f"our metadata has {_certificates(ours)} for encryption; {ask}, and"
+                    " send"
+                )
                 cure += " our newest metadata"
             case MessageExpired():
-                cure = f"set the clock here (NTP), or {ask} about that one"
+                cure = f"set the clock here (NTP), or {ask} to set the clock there"
             case _:
                 cure = ask
         return f"it came in the name of {error.peer!r}; {cure}"
@@ -141,11 +144,11 @@ class Trust:
         try:
             entity = self.federation.entity(entity_id)
         except UnknownPeer:
-            return "it has no metadata here (any more)"
+            return "our metadata does not have it (any more)"
         is_hub = self.own.role == HUB
         role = entity.service_provider if is_hub else entity.identity_provider
         found = () if role is None else role.signing_certificates
-        return f"its metadata has {_certificates(found)} to sign with"
+        return f"its metadata has {_certificates(found)} for signing"
 
     def hub(self, entity_id: str) -> IdentityProvider:
         """One of our hubs in its role, or :class:`eilogin.errors.UnknownPeer`."""
@@ -153,8 +156,8 @@ class Trust:
             told = f"{entity_id!r} is not a hub of this participant"
             known = some(self.hub_ids, _MOST_NAMED)
             raise UnknownPeer(
-                f"{told}; expected one that the option 'hub' names ({known}): ask who"
-                " wrote it, or the federation's operator"
+                f"{told}; expected one that the option 'hub' names ({known}). Ask"
+                " the author of that option, or the federation's operator"
             )
         role = self._member(entity_id).identity_provider
         if role is None:

@@ -195,8 +195,8 @@ class TrustOptions(OwnOptions, name="trust"):
     def _hub_has_numbers_of_its_own(self) -> "TrustOptions":
         if self.role == HUB and self.metrics_token is not None:
             raise ValueError(
-                "metrics_token: expected none with 'role = hub': the hub's stands with"
-                " its own options (egg:eilogin#hub)"
+                "metrics_token: is not allowed with 'role = hub'; set it in the"
+                " hub's own section (egg:eilogin#hub)"
             )
         return self
 
@@ -208,14 +208,14 @@ class TrustOptions(OwnOptions, name="trust"):
         if not (has_own or self.federation_certificate or self.federation_unsigned):
             raise ValueError(
                 "federation_certificate: is required (PEM file with the operator's"
-                " certificate); where nobody signs the metadata write"
-                " 'federation_unsigned = true': whoever can write its file then decides"
-                " whom we trust"
+                " certificate). If the metadata has no signature, set"
+                " 'federation_unsigned = true': then anybody who can write its file"
+                " decides whom this site trusts"
             )
         if self.federation_certificate is not None and self.federation_unsigned:
             raise ValueError(
-                "federation_certificate, federation_unsigned: expected one of them: is"
-                " the metadata signed by its operator, or not?"
+                "federation_certificate, federation_unsigned: expected only one of"
+                " them, because the metadata is either signed or not"
             )
         return self
 
@@ -224,8 +224,8 @@ class TrustOptions(OwnOptions, name="trust"):
         if self.role != HUB or self.profile != "digid":
             return self
         told = (
-            "on a hub with 'profile = digid': DigiD takes no metadata that is not"
-            " signed"
+            "on a hub with 'profile = digid', because DigiD accepts only signed"
+            " metadata"
         )
         if self.federation_unsigned:
             raise ValueError(f"federation_unsigned: expected 'false' {told}")
@@ -242,18 +242,18 @@ class TrustOptions(OwnOptions, name="trust"):
                 continue
             if not line.certificates and self.federation_certificate is None:
                 raise ValueError(
-                    f"federation: expected behind '{line}' the certificate of who signs"
-                    " it: what is fetched is never believed unsigned"
+                    "federation: expected the certificate of its signer behind"
+                    f" '{line}': metadata from a URL must be signed"
                 )
             if line.is_query and self.role == HUB:
                 raise ValueError(
-                    f"federation: expected no '{line}' on a hub: nobody says beforehand"
-                    " which participants it should be asked for"
+                    f"federation: expected no '{line}' on a hub, because a hub"
+                    " cannot know for which participants to query"
                 )
             if line.is_query and (not self.hub or peers.ALL in self.hub):
                 raise ValueError(
-                    f"hub: is required (entityID of the hub) where '{line}' is to be"
-                    " asked for it"
+                    f"hub: is required (entityID of the hub) with '{line}', because"
+                    " eilogin queries it for that entity"
                 )
         return self
 
@@ -261,7 +261,7 @@ class TrustOptions(OwnOptions, name="trust"):
     def _client_certificate_has_its_key(self) -> "TrustOptions":
         if (self.tls_client_certificate is None) != (self.tls_client_key is None):
             raise ValueError(
-                "tls_client_certificate, tls_client_key: expected both, or none"
+                "tls_client_certificate, tls_client_key: expected both, or neither"
             )
         return self
 

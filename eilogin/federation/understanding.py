@@ -53,9 +53,9 @@ def understood(
         raise type(error)(f"{name}: {error}") from error
     except UntrustedSignature as error:
         raise MetadataUntrusted(
-            f"{name}: {error}; expected the signature of its operator, whose"
-            " certificate 'federation_certificate' names, or its own line: ask the"
-            " operator which it is"
+            f"{name}: {error}; expected a signature that matches"
+            " 'federation_certificate', or the certificate on its own line. Ask the"
+            " operator for the right certificate"
         ) from error
     except Refused as error:
         told = told_of(error) if isinstance(error, MalformedMessage) else str(error)
@@ -63,7 +63,7 @@ def understood(
         told = CONTROL.sub(" ", told)
         but = _if_html(octets)
         raise MetadataUnusable(
-            f"{name}: {told}; expected SAML metadata{but}: ask the operator for it"
+            f"{name}: {told}; expected SAML metadata{but}. Ask the operator for it"
         ) from error
     _require_in_time(name, metadata.valid_until, longest)
     return metadata
@@ -72,7 +72,7 @@ def understood(
 def _if_html(octets: bytes) -> str:
     start = octets.lstrip()[:100].lower()
     is_html = start.startswith((b"<!doctype html", b"<html"))
-    return ", and this looks like a page of HTML" if is_html else ""
+    return ", but this looks like a page of HTML" if is_html else ""
 
 
 def _require_in_time(
@@ -83,8 +83,8 @@ def _require_in_time(
     if valid_until is not None and now >= valid_until + SKEW:
         ended, told = map(write_instant, (valid_until, now))
         raise MetadataExpired(
-            f"{name}: this metadata expired at {ended}, and it is {told} here; ask the"
-            " operator for a newer one"
+            f"{name}: this metadata expired at {ended}, and the time here is"
+            f" {told}; ask the operator for newer metadata"
         )
     if longest is None:
         return
@@ -96,7 +96,7 @@ def _require_in_time(
             else f"is valid until {write_instant(valid_until)}"
         )
         raise MetadataLifetime(
-            f"{name}: this metadata {found}; expected a validUntil on"
-            f" its root, by {write_instant(latest)} at the latest"
-            f" (federation_validity): ask the operator"
+            f"{name}: this metadata {found}; expected a validUntil on its root, by"
+            f" {write_instant(latest)} at the latest (federation_validity). Ask the"
+            " operator"
         )

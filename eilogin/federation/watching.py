@@ -136,7 +136,7 @@ class Watch:
             try:
                 self._look()
             except (ConfigurationError, OSError) as error:
-                self._complain(f"the active metadata cannot be used: {error}")
+                self._complain(f"cannot use the active metadata: {error}")
 
     def _look(self) -> None:
         stamp = self.folder.stamp
@@ -150,8 +150,8 @@ class Watch:
         if not self._is_ours(active):
             self._stamp = stamp
             self._complain(
-                "the active metadata was made with other options than ours: restart"
-                " all of our processes"
+                "other options made the active metadata; restart all processes of"
+                " this site"
             )
             return
         if active.state.index != self._index:
@@ -269,7 +269,7 @@ class Watch:
                 for number in held:
                     os.close(number)
         except (ConfigurationError, OSError) as error:
-            self._complain(f"no refresh can be begun: {error}")
+            self._complain(f"cannot begin a refresh: {error}")
 
     def _held(self) -> list[int]:
         """What is held while a child refreshes; nothing where others are at it."""
@@ -375,7 +375,7 @@ def _do(watch: Watch) -> None:
     try:
         watch.tick()
     except Exception:  # noqa: BLE001 - the next round may be well
-        _log.exception("the federation is not looked after")
+        _log.exception("the federation watcher failed; it tries again")
 
 
 #: The round of this process.

@@ -441,7 +441,7 @@ def _check_octets(octets: bytes) -> None:
             " XML 1.0 in UTF-8"
         )
     if b"<!DOCTYPE" in octets:
-        raise MalformedMessage("a DOCTYPE")
+        raise MalformedMessage("the XML has a DOCTYPE")
 
 
 def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:

@@ -290,7 +290,7 @@ def test_a_hub_that_is_forged_changes_nothing(uwv, forgeries):
 def test_a_hub_that_is_over_or_speaks_another_protocol_changes_nothing(uwv, name):
     if "protocol" in name:
         octets, _ = uwv.site.forged(OVER[name], HUB, uwv.later())
-        assert "is no hub any more, and it is ours" in uwv.holds(octets)
+        assert "is no longer a hub, and it is ours" in uwv.holds(octets)
         uwv.takes(uwv.good())
     else:
         octets, _ = uwv.site.forged(OVER[name], HUB, uwv.now)

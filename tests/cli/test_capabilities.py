@@ -132,7 +132,9 @@ class TestAParticipant:
         (note,) = notes("algorithm-missing")
         assert "[filter:uwv-eilogin] encrypt_name_id: the hub 'http://inl" in note
         assert "cannot receive a LogoutRequest" in note
-        assert "lists aes256-cbc to encrypt for it; expected one of aes256-gcm" in note
+        assert (
+            "lists the encryption algorithms aes256-cbc; expected one of aes256-gcm"
+        ) in note
 
     def test_is_told_that_there_is_no_key_to_encrypt_with(self, site, hub_has, notes):
         hub_has(encryption_certificates=())
@@ -274,11 +276,20 @@ class TestAHub:
     @pytest.mark.parametrize(
         ("said", "told"),
         [
-            ({"encrypt": "when-possible"}, f"encrypt: '{UWV}' gets no login: the peer"),
-            ({"encrypt": "required"}, f"encrypt: '{UWV}' gets no login: the peer"),
+            (
+                {"encrypt": "when-possible"},
+                (f"encrypt: '{UWV}' gets no login: the metadata of the peer"),
+            ),
+            (
+                {"encrypt": "required"},
+                (f"encrypt: '{UWV}' gets no login: the metadata of the peer"),
+            ),
             (
                 {"encrypt_name_id": "true"},
-                f"encrypt_name_id: '{UWV}' cannot receive a LogoutRequest: the peer's",
+                (
+                    f"encrypt_name_id: '{UWV}' cannot receive a LogoutRequest: the"
+                    " metadata of the peer"
+                ),
             ),
         ],
     )

@@ -437,7 +437,7 @@ OPTIONS = [
         "filter:uwv-eilogin",
         "requested_attributes",
         "mail isRequired",
-        "'required' behind it or not (line 1: 'mail isRequired')",
+        "optionally 'required' behind it (line 1: 'mail isRequired')",
     ),
     ("filter:g-identity", "allow_attributes", "mail, cn", "found 'mail,'"),
     ("filter:g-identity", "attributes", "mail = MAIL", "found 'mail ='"),
@@ -1144,7 +1144,7 @@ class TestKeysAndTheFederation:
         site.set("filter:uwv-eilogin", hub="urn:hub")
         assert site.fault().expected == (
             "'urn:hub' is not a member of the federation"
-            " (there are: http://inloggen.localhost:6543/metadata) (hub-unknown)"
+            " (hubs: http://inloggen.localhost:6543/metadata) (hub-unknown)"
         )
 
     def test_say_no_more_than_five(self, site, monkeypatch):
@@ -1176,7 +1176,9 @@ class TestMetadataAtAnAddress:
         assert told.option == "federation"
         assert "http://localhost:1/federation.xml" in told.expected
         assert "refuses connections" in told.expected
-        assert "ask who runs that address (metadata-unavailable)" in told.expected
+        assert (
+            "Ask the administrator of that address (metadata-unavailable)"
+        ) in told.expected
         assert "geheim" not in str(told)
 
     def test_is_kept_in_a_folder_that_the_start_makes(self, site):
@@ -1202,7 +1204,7 @@ class TestMetadataAtAnAddress:
         loadapp(f"config:{site.file}", "uwv")
         found = checking.check(IniFile.read(site.file, {})).remarks
         (note,) = [note for note in found if note.code == "metadata-copy"]
-        assert "[filter:uwv-eilogin] federation: a copy from before stands in" in str(
+        assert "[filter:uwv-eilogin] federation: eilogin uses the previous copy" in str(
             note
         )
         assert site.faults() == []
@@ -1250,8 +1252,8 @@ class TestTheMetadataOfAPeer:
         assert result.exit_code == 0, result.stderr
         assert result.stdout.endswith(
             f"note: [filter:uwv-eilogin] federation_unsigned: {site.var}/hub.xml:"
-            " eilogin verifies no signature there, so whoever can write it decides whom"
-            " we trust (metadata-unsigned)\n"
+            " eilogin verifies no signature there, so anybody who can write it decides"
+            " whom this site trusts (metadata-unsigned)\n"
         )
         # It is one party's, and not a list that we should be on.
         assert "are not in it" not in result.stdout
@@ -1312,7 +1314,7 @@ class TestTheMetadataOfAPeer:
         told = site.fault()
         assert told.option == "federation"
         assert "has no usable signing certificate" in told.expected
-        assert "found none. Ask" in told.expected
+        assert "found none. Expected" in told.expected
         assert told.expected.endswith("(peer-without-keys)")
 
     def test_without_a_binding_that_is_needed_is_a_fault(self, site, hub_file):
@@ -1338,7 +1340,9 @@ class TestTheMetadataOfAPeer:
         hub_file(signing_certificates=(old.certificate_text,))
         result = run("check", site.file)
         assert result.exit_code == 0, result.stderr
-        assert "expired at 2021-01-02T00:00:00Z: its key is trusted" in result.stdout
+        assert (
+            "expired at 2021-01-02T00:00:00Z: eilogin trusts its key"
+        ) in result.stdout
         assert "ask De Hub beheer@hub.test" in result.stdout
         assert "(certificate-expired)" in result.stdout
 
@@ -1396,7 +1400,9 @@ class TestWhatIsWorthAWord:
         result = run("check", site.file)
         assert result.exit_code == 0
         for name in ("cbc", "rsa-1.5"):
-            assert f"note: [filter:uwv-eilogin] accept_weak: {name} is" in result.stdout
+            assert (
+                f"note: [filter:uwv-eilogin] accept_weak: eilogin accepts {name}: "
+            ) in result.stdout
 
     def test_is_that_answers_may_name_nobody(self, site, run):
         site.set("filter:uwv-eilogin", name_id_format="none")

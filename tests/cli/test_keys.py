@@ -210,7 +210,7 @@ class TestNew:
         rolling.run("new", "--name", "third")
         result = rolling.run("list")
         assert result.exit_code == 1
-        assert "third.key: expected third.crt beside it, found none" in result.output
+        assert "third.key: found no third.crt beside it" in result.output
 
 
 class TestList:
@@ -247,7 +247,7 @@ class TestCalendar:
         assert lines[0].startswith("2026-12-27  key 2026-12-27 signs from now on")
         assert any("key 2026-01-01 is over" in line for line in lines)
         assert any(
-            "'https://hub.test/metadata' ends: ask who" in line for line in lines
+            "'https://hub.test/metadata' ends: ask the" in line for line in lines
         )
 
     def test_goes_without_others_where_there_is_no_metadata(self, rolling):
@@ -260,7 +260,7 @@ class TestCalendar:
         result = site.run("calendar")
         assert "without those of others: " in result.stderr
         (line,) = result.stdout.splitlines()
-        assert line.endswith("mine.crt (CN=mine) ends: get a new one in time")
+        assert line.endswith("mine.crt (CN=mine) ends: replace it in time")
 
     def test_has_the_end_of_what_we_show_in_any_case(self, site):
         (site.folder / "federation.xml").write_text("<html/>")
@@ -317,10 +317,10 @@ class TestReady:
         assert result.exit_code == code, result.output
         assert result.output.splitlines() == [
             "2026-01-01 (signs now): ready",
-            "  the federation's metadata names it for us",
+            "  the federation's metadata has it as our key",
             "  the hub has looked at CN=mine",
             f"2026-12-27 (published, will sign from 2026-12-27): {verdict}",
-            "  the federation's metadata names it for us",
+            "  the federation's metadata has it as our key",
             "  the hub has looked at CN=mine.test",
         ]
 
@@ -330,9 +330,9 @@ class TestReady:
         assert result.exit_code == 0, result.output
         assert result.output.splitlines() == [
             "2026-01-01 (signs now): ready",
-            "  the federation's metadata names it for us",
+            "  the federation's metadata has it as our key",
             "2026-12-27 (published, will sign from 2026-12-27): ready",
-            "  the federation's metadata names it for us",
+            "  the federation's metadata has it as our key",
         ]
 
     def test_is_not_what_the_operator_has_not_signed_yet(self, with_hub, hub):
@@ -359,7 +359,7 @@ class TestReady:
         result = with_hub.run("ready")
         assert result.exit_code == 0, result.output
         assert "2026-01-01 (signs now): ready" in result.output
-        assert "cannot be seen in it: put our new metadata where" in result.output
+        assert "our keys they know. Put our new metadata where" in result.output
 
     def test_asks_the_hubs_that_are_named_where_there_are_many(
         self, with_hub, hub, monkeypatch

@@ -60,7 +60,7 @@ class TestForDigid:
         text = ONE_SITE + "acs = post\n"
         result = run(text, "--profile", "digid")
         assert result.exit_code == 1
-        assert "acs: found 'post'; expected 'artifact': DigiD" in result.output
+        assert "acs: found 'post'; expected 'artifact', because DigiD" in result.output
 
     def test_is_what_the_file_says_where_nothing_is_said(self, run):
         digid = run(ONE_SITE + "profile = digid\n").stdout_bytes

@@ -230,7 +230,8 @@ class TestWhatWaits:
         for word in (("diff",), ("approve", waiting), ("reject", waiting)):
             told = eilogin(*word, status=1)
             assert (
-                "it is made again from the metadata by 'eilogin trust refresh" in told
+                "eilogin makes it again from the metadata by 'eilogin trust refresh"
+                in told
             )
         assert "waits for approval" in eilogin("refresh")
         assert "is active now" in eilogin("approve", waiting)
@@ -444,7 +445,10 @@ class TestWhatCannotBeCompared:
         assert "waits for approval" in eilogin("refresh")
         told = eilogin("diff")
         file = re.escape(str(kept.var / "federation.xml"))
-        because = rf"It waits because of:\n  {file}: its active metadata cannot be read"
+        because = (
+            rf"It waits because of:\n  {file}: eilogin can no longer read its active"
+            rf" metadata"
+        )
         assert re.search(because, told)
         assert "Members added (3):" in told
         [state_id] = re.findall(r"approve \S+ (\S+)", told)
@@ -469,7 +473,10 @@ class TestWhatWasJudgedByOtherOptions:
             assert "needs a refresh with the current options before" in told
             assert cure in told
         told = eilogin("approve", kept_on, status=1)
-        assert "was judged by other options than those of the last refresh" in told
+        assert (
+            "is out of date, because the options or the active metadata have changed"
+            " since"
+        ) in told
         assert f"; nothing was done: {cure}" in told
         assert not (folder.path / "log.jsonl").exists()
         assert key_of_hub(folder) != NEW.certificate_text
@@ -521,7 +528,7 @@ class TestMetadataThatIsSoonOver:
         assert (code, "metadata-waits" in told) == (0, True)
         code, told = after(28)
         assert code == 1
-        assert "the metadata that is active expires at 20" in told
+        assert "the active metadata expires at 20" in told
         assert f"then 'eilogin trust approve FILE {waiting}')" in told
 
     def test_is_none_where_newer_will_come(self, eilogin, operator, after):
@@ -663,7 +670,7 @@ class TestWhoDecides:
         assert "1 more has to, as another user (four_eyes)" in told
         assert key_of_hub(folder) != NEW.certificate_text
         shown = eilogin("show")
-        assert "by nobody that has a name (uid 12345)" in shown
+        assert "by a user without a name (uid 12345)" in shown
         assert "needs 1 more to approve it" in shown
         assert "has approved it already" in eilogin("approve", for_two, status=1)
         assert key_of_hub(folder) != NEW.certificate_text
@@ -716,4 +723,4 @@ class TestWhoDecides:
             told = eilogin("approve", waiting, status=1)
         finally:
             os.close(number)
-        assert "another process is refreshing" in told
+        assert "another process has been refreshing" in told

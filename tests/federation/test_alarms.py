@@ -46,7 +46,7 @@ def test_are_told_once_at_each_stage(alarms, told):
     assert [len(records) for records in found] == [0, 1, 0, 1, 0, 1, 0, 1, 0]
     text = (
         "uwv: certificate: uwv.crt (CN=uwv) ends at 2030-03-17T17:46:40Z (in 60 days):"
-        " get a new one in time (certificate-ends)"
+        " replace it in time (certificate-ends)"
     )
     assert found[1] == [("WARNING", text)]
     levels = [records[0][0] for records in found if records]

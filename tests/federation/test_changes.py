@@ -163,9 +163,9 @@ class TestAKey:
 
 
 PLACES = {
-    "assertion_consumers": (uwv, "https://uwv.test/acs", "answers to logins (ACS)"),
+    "assertion_consumers": (uwv, "https://uwv.test/acs", "Responses to logins (ACS)"),
     "single_logouts": (uwv, "https://back.uwv.test:8443/slo", "logouts (SLO)"),
-    "single_sign_ons": (hub, "https://hub.test/sso", "questions for a login (SSO)"),
+    "single_sign_ons": (hub, "https://hub.test/sso", "login requests (SSO)"),
     "artifact_resolutions": (hub, "https://back.hub.test/art", "artifacts ("),
 }
 
@@ -254,7 +254,7 @@ def test_another_usual_address_of_the_same_ones_is_told():
         uwv(assertion_consumers=two),
         uwv(assertion_consumers=(two[0], replace(two[1], is_default=True))),
     )
-    assert "another one is the usual one" in text
+    assert "or with another default" in text
     assert not waits
 
 
@@ -299,7 +299,7 @@ class TestAHub:
     def test_of_ours_that_is_a_participant_now_waits(self):
         now = replace(AN_UWV, entity_id=HUB)
         assert compare(of(A_HUB), of(now), [HUB]).waits(RULES) == [
-            f"{HUB}: is no hub any more, and it is ours"
+            f"{HUB}: is no longer a hub, and it is ours"
         ]
 
     def test_of_others_that_goes_is_told(self):
@@ -312,7 +312,7 @@ class TestAHub:
         changes = compare(of(A_HUB), of(A_HUB, other), [HUB])
         assert changes.waits(RULES) == []
         [reason] = changes.waits(Rules(takes_all_hubs=True))
-        assert reason.startswith("https://evil.test/md: a hub more, to which visitors")
+        assert reason.startswith("https://evil.test/md: a new hub, and 'hub = all'")
 
 
 class TestWhatTheOperatorRules:
@@ -433,7 +433,7 @@ def test_a_member_that_is_left_out_and_is_there_no_more_is_told():
     told = compare(of(AN_UWV), left_out).lines
     assert told == ["Members left out (1):", f"    {STAD}: peer-without-keys: no key"]
     told = compare(left_out, of(AN_UWV)).lines
-    assert told[1] == f"    {STAD}: is there no more; was left out"
+    assert told[1] == f"    {STAD}: is no longer in the metadata; was left out before"
     back = compare(left_out, of(AN_UWV, replace(AN_UWV, entity_id=STAD)))
     assert back.lines[1].endswith("; was left out before")
 

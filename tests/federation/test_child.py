@@ -53,7 +53,7 @@ class TestAChild:
         (site.federation_folder.parent / "operator.crt").unlink()
         done = self.run(site)
         assert done.returncode == 1
-        assert b"not refreshed: 1 fault" in done.stderr
+        assert b"refresh failed: 1 fault" in done.stderr
 
     def test_runs_our_code_whatever_an_application_has(self, tmp_path, monkeypatch):
         """Whose folder comes first, by the option 'path'."""

@@ -67,9 +67,9 @@ def test_another_version_reads_what_it_knows_of_it(folder):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (b"\xff\n", "a line without an entityID cannot be read"),
-        (b'"urn:a"\t{"entity_id"\n', "'urn:a' cannot be read"),
-        (b'"urn:a"\n', "'urn:a' cannot be read"),
+        (b"\xff\n", "cannot read a line without an entityID"),
+        (b'"urn:a"\t{"entity_id"\n', "cannot read 'urn:a'"),
+        (b'"urn:a"\n', "cannot read 'urn:a'"),
     ],
 )
 def test_what_cannot_be_read_is_not_forgotten(folder, text, told):

@@ -148,7 +148,8 @@ class TestAList:
         file.write_text("urn:a\nurn:b\nurn:c\nurn:d\n")
         told = federation(exclude=(file,)).remarks[0]
         assert told == (
-            "all.xml: 'exclude' names who is not there: 'urn:a', 'urn:b', 'urn:c', …"
+            "all.xml: 'exclude' names an entity that is not in the metadata: 'urn:a',"
+            " 'urn:b', 'urn:c', …"
         )
         assert "'include' names" in federation(include=("urn:slip",)).remarks[1]
 
@@ -159,7 +160,7 @@ class TestAList:
                 b"urn:a\nuwv.test\n",
                 r"found 'uwv\.test' on line 2; expected an entityID",
             ),
-            (b"\xff\xfe", "expected entityIDs, one a line"),
+            (b"\xff\xfe", "expected entityIDs, one on each line"),
         ],
     )
     def test_that_is_none_is_told(self, federation, file, octets, told):
@@ -168,7 +169,7 @@ class TestAList:
             federation(include=(file,))
 
     def test_that_is_gone_is_told(self, federation, file):
-        with pytest.raises(MetadataUnusable, match=r"names\.txt.*one a line"):
+        with pytest.raises(MetadataUnusable, match=r"names\.txt.*one on each line"):
             federation(exclude=(file,))
 
     def test_is_another_choice_when_it_changes(self, file):

@@ -131,7 +131,7 @@ def test_one_that_is_changed_while_it_is_used_is_not_believed(path):
     federation = Federation.from_index(path)
     octets = path.read_bytes()
     path.write_bytes(octets.replace(b"uwv.test", b"uwv.tesT"))
-    with pytest.raises(MetadataUnusable, match="changed in its place"):
+    with pytest.raises(MetadataUnusable, match="found one that was changed"):
         federation.entity(UWV)
 
 

@@ -56,8 +56,8 @@ class TestLevels:
         [
             (f"mdden {PASSWORD}", "did you mean 'midden'?"),
             (f"basis {PASSWORD}\nbasis {HIGH}", "each level once"),
-            ("basis", "the URIs of its classes behind it"),
-            ("basis Password", "the URIs of its classes behind it"),
+            ("basis", "followed by the URIs of its classes"),
+            ("basis Password", "followed by the URIs of its classes"),
             (f"basis {HIGH}\nhoog {HIGH}", "each class once, at one level"),
             (f"basis {HIGH} {HIGH}", "each class once, at one level"),
             (" ", "a line for each level"),
@@ -99,7 +99,7 @@ class TestRequestedAttributes:
     @pytest.mark.parametrize("slip", ["Required", "required,", "(required)"])
     def test_are_not_named_after_a_slip(self, slip):
         told = fault(requested_attributes=f"naam\nbsn {slip}")
-        assert "'required' behind it or not" in told
+        assert "optionally 'required' behind it" in told
 
 
 class TestKeywords:
@@ -112,7 +112,7 @@ class TestKeywords:
         "text", ["a+b", "x" * 41, "a\x07b", ",".join(map(str, range(21)))]
     )
     def test_are_few_and_short(self, text):
-        assert "at most 20 words with a comma" in fault(keywords=text)
+        assert "at most 20 words, separated by commas" in fault(keywords=text)
 
 
 def test_categories_are_uris():

@@ -139,25 +139,37 @@ class TestAFolder:
     @pytest.mark.parametrize(
         ("said", "says"),
         [
-            ("[old]\nfrom = soon\n", r"\[old\] from: expected a day such as '2026-12-"),
+            (
+                "[old]\nfrom = soon\n",
+                (r"\[old\] from: found 'soon'; expected a day such as '2026-12-"),
+            ),
             ("[old]\nfrom = soon\n", r"found 'soon'"),
-            ("[old]\nuntil = 2026-02-30\n", r"\[old\] until: expected a day"),
-            ("[old]\ntill = 2026-02-01\n", r"till: expected one of from, until, use"),
+            (
+                "[old]\nuntil = 2026-02-30\n",
+                (r"\[old\] until: found '2026-02-30'; expected a day"),
+            ),
+            (
+                "[old]\ntill = 2026-02-01\n",
+                (r"till: unknown option; expected one of from, until, use"),
+            ),
             ("[old]\nuse = both of them\n", "found 'both of them'"),
             ("[ec]\nuse = encryption\n", "expected an RSA key"),
             (
                 "[old]\nfrom = 2020-01-01\n",
-                "begins, which is at 2026-01",
+                "which begins at 2026-01",
             ),
             (
                 "[old]\nuntil = 2040-01-01\n",
-                "ends, which is at 2028-01",
+                "which ends at 2028-01",
             ),
             (
                 "[old]\nfrom = 2026-12-01\nuntil = 2026-12-01\n",
                 "found 2026-12-01 and 2026-12-01",
             ),
-            ("[gone]\nfrom = 2026-12-01\n", r"\[gone\]: expected the files gone.key"),
+            (
+                "[gone]\nfrom = 2026-12-01\n",
+                (r"\[gone\]: found no such key; expected the files gone.key"),
+            ),
             ("from = 2026-12-01\n", "keys.ini"),
             ("[old]\nfrom = 2026-12-01\n[old]\n", "already exists"),
         ],
@@ -170,10 +182,10 @@ class TestAFolder:
     @pytest.mark.parametrize(
         ("files", "says"),
         [
-            ({"alone_key": "x"}, "alone.key: expected alone.crt beside it, found none"),
-            ({"alone_crt": "x"}, "alone.crt: expected alone.key beside it, found none"),
+            ({"alone_key": "x"}, "alone.key: found no alone.crt beside it"),
+            ({"alone_crt": "x"}, "alone.crt: found no alone.key beside it"),
             ({"a_key": "x", "a_crt": "x"}, "a.key' and '.*a.crt': not a private key"),
-            ({"a b_key": "x", "a b_crt": "x"}, "expected names of letters"),
+            ({"a b_key": "x", "a b_crt": "x"}, "expected letters, digits"),
         ],
     )
     def test_says_what_is_wrong_with_its_files(self, folder, files, says):
@@ -187,16 +199,18 @@ class TestAFolder:
         assert all(f"'{found}'" in str(raised.value) for found in "xyz")
 
     def test_has_a_key_that_signs(self, folder):
-        with pytest.raises(ConfigurationError, match="expected a key that signs"):
+        with pytest.raises(ConfigurationError, match="found no signing key"):
             read_keys(folder("old", said="[old]\nuse = encryption\n"))
 
     def test_has_one_at_all(self, folder):
-        with pytest.raises(ConfigurationError, match="found none"):
+        with pytest.raises(ConfigurationError, match="among 0"):
             read_keys(folder())
 
     def test_has_not_so_many_that_one_message_takes_long(self, folder):
         files = {f"n{n}{end}": "x" for n in range(33) for end in ("_key", "_crt")}
-        with pytest.raises(ConfigurationError, match="at most 32 keys, found 33"):
+        with pytest.raises(
+            ConfigurationError, match=("found 33 keys; expected at most 32")
+        ):
             read_keys(folder(**files))
 
 
@@ -294,11 +308,11 @@ class TestAFolderWhileWeRun:
         first, second = events("keys.changed")
         assert first["peer"] == "uwv"
         assert first["changes"] == [
-            f"new ({new}) is there now",
-            f"old ({old}) has another turn",
+            f"new ({new}) was added",
+            f"old ({old}) has other dates or another use",
         ]
-        assert second["changes"] == [f"old ({old}) is gone"]
-        assert f"uwv: keys: old ({old}) is gone" in caplog.messages
+        assert second["changes"] == [f"old ({old}) was removed"]
+        assert f"uwv: keys: old ({old}) was removed" in caplog.messages
 
     def test_goes_by_another_turn_of_a_key(self, keys, folder):
         folder(said="[old]\nuntil = 2027-01-01\n")
@@ -311,7 +325,7 @@ class TestAFolderWhileWeRun:
         assert self.names(keys) == self.names(keys) == ["old"]
         (record,) = caplog.records
         assert record.levelname == "ERROR"
-        assert "new.key: expected new.crt beside it" in record.getMessage()
+        assert "new.key: found no new.crt beside it" in record.getMessage()
         (place / "new.key").unlink()
         folder("new")
         assert self.names(keys) == ["new", "old"]
@@ -335,7 +349,7 @@ class TestAFolderWhileWeRun:
         place = folder()
         place.rename(place.with_name("elsewhere"))
         assert self.names(keys) == self.names(keys) == ["old"]
-        assert f"{place}: cannot be read (No such file or directory)" in caplog.text
+        assert f"{place}: cannot read it: No such file or directory" in caplog.text
 
     def test_is_read_again_after_what_was_our_own_fault(
         self, keys, folder, monkeypatch
@@ -359,7 +373,7 @@ class TestAFolderWhileWeRun:
         keys = KeyFolder(folder("old"), is_digid=True)
         folder("ec")
         assert self.names(keys) == self.names(keys) == ["old"]
-        assert "found another kind of key: ec" in caplog.text
+        assert "found keys that are not RSA: ec" in caplog.text
         assert keys[0].pair.is_digid
 
 

@@ -57,7 +57,7 @@ class TestOurHubs:
 
     def test_must_be_named_where_there_are_more(self, make_own, make_hub):
         federation = federation_of(make_hub(), make_hub(TWO))
-        with pytest.raises(HubUnknown, match=r"more than one hub \(2\).*say 'all'"):
+        with pytest.raises(HubUnknown, match=r"more than one hub \(2\).*or to 'all'"):
             peers.our_hubs(make_own(), (), federation)
 
     @pytest.mark.parametrize("how", ["expired", "left out"])
@@ -79,8 +79,8 @@ class TestOurHubs:
     def test_must_be_there(self, make_own, said):
         federation = federation_of(make_own().descriptor())
         told = (
-            r"^has no hub \(IDPSSODescriptor\); it has 1 participant; expected a hub"
-            " among them: ask the operator$"
+            r"^has no hub \(IDPSSODescriptor\), but 1 participant; expected a hub\."
+            r" Ask the operator$"
         )
         with pytest.raises(HubUnknown, match=told):
             peers.our_hubs(make_own(), said, federation)
@@ -88,26 +88,29 @@ class TestOurHubs:
     def test_that_are_left_out_are_told_with_the_reason(self, make_own):
         left_out = {HUB: PeerWithoutKeys("no key at all")}
         federation = federation_of(make_own().descriptor(), left_out=left_out)
-        with pytest.raises(PeerWithoutKeys, match="can be used: no key at all"):
+        with pytest.raises(PeerWithoutKeys, match="no usable hub: no key at all"):
             peers.our_hubs(make_own(), (), federation)
         with pytest.raises(PeerWithoutKeys, match="no key at all"):
             peers.our_hubs(make_own(), (HUB,), federation)
 
     def test_must_be_members(self, make_own, make_hub):
         federation = federation_of(make_hub())
-        told = rf"not a member.*did you mean '{HUB}'\?.*there are: {HUB}"
+        told = rf"not a member.*did you mean '{HUB}'\?.*hubs: {HUB}"
         with pytest.raises(HubUnknown, match=told):
             peers.our_hubs(make_own(), ("https://hub.test/metadat",), federation)
 
     def test_must_be_hubs(self, make_own, make_hub):
         federation = federation_of(make_hub(), make_own().descriptor())
-        with pytest.raises(HubUnknown, match="is no hub of this federation"):
+        with pytest.raises(HubUnknown, match="is not a hub of this federation"):
             peers.our_hubs(make_own(), (make_own().entity_id,), federation)
 
     def test_must_be_valid_still(self, make_own, make_hub):
         over = replace(make_own(entity_id="x").descriptor(), valid_until=1.0)
         federation = federation_of(over, replace(make_hub(), valid_until=1.0))
-        told = rf"the hub '{HUB}' expired at 1970-01-01T00:00:01Z, and it is 20"
+        told = (
+            rf"the hub '{HUB}' expired at 1970-01-01T00:00:01Z, and the time here is"
+            rf" 20"
+        )
         for said in ((HUB,), (), ("all",)):
             with pytest.raises(MetadataExpired, match=told):
                 peers.our_hubs(make_own(), said, federation)
@@ -120,7 +123,7 @@ class TestAHubThatLacksABinding:
             single_sign_ons=soap, contacts=(Contact("support", email="h@hub.test"),)
         )
         told = (
-            rf"'{HUB}' takes no AuthnRequest by Redirect or POST"
+            rf"'{HUB}' accepts no AuthnRequest by Redirect or POST"
             r" \(SingleSignOnService: SOAP\); ask h@hub\.test for metadata"
         )
         with pytest.raises(BindingMissing, match=told):
@@ -226,7 +229,10 @@ class TestRemarks:
         with time_machine.travel(begins.timestamp() - 1, tick=False):
             (remark,) = self.of(make_own(), make_hub(), make_own().descriptor())
         assert remark.code == "certificate-begins"
-        told = f"'{HUB}' is not valid before {begins:%Y-%m-%dT%H:%M:%S}Z: its key is"
+        told = (
+            f"'{HUB}' is not valid before {begins:%Y-%m-%dT%H:%M:%S}Z: eilogin trusts"
+            " its key"
+        )
         assert told in remark.text
         assert "ask the administrator of" in remark.text
 
@@ -238,7 +244,8 @@ class TestRemarks:
         with time_machine.travel(after, tick=False):
             (remark,) = self.of(own, make_hub(), make_own().descriptor())
         assert (
-            "as DigiD does, we refuse its messages with 404; ask the administrator"
+            "as DigiD does, this hub rejects its messages with status 404; ask the"
+            " administrator"
         ) in remark.text
 
     def test_tell_what_was_passed_over_and_not_without_end(self, make_own, make_hub):

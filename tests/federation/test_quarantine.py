@@ -122,7 +122,9 @@ class TestAMemberThatWaits:
 
     def test_is_told_with_what_cures_it(self, hub, caplog):
         hub.refresh(moved=[STAD])
-        assert "1 of its members waits for approval ('eilogin trust diff" in caplog.text
+        assert (
+            "needs approval, 1 of its members is pending ('eilogin trust diff"
+        ) in caplog.text
 
     def test_whose_file_is_damaged_is_not_taken_for_any_other(self, hub):
         hub.refresh(moved=[STAD])
@@ -299,7 +301,9 @@ class TestMetadataThatIsOver:
 
     def test_is_told_with_a_refresh(self, site, clock):
         clock.shift(31 * DAY)
-        assert "'eilogin trust refresh FILE' asks the sources now" in self.error(site)
+        assert ("'eilogin trust refresh FILE' fetches the sources now") in self.error(
+            site
+        )
 
 
 class TestVeryManyAtOnce:
@@ -337,7 +341,7 @@ class TestAnApproval:
         hub.refresh(keys={STAD: ("member", "next")}, moved=[STAD])
         shown = hub.folder.waiting.id
         hub.refresh(keys={STAD: ("member", "thief")}, moved=[STAD])
-        with pytest.raises(ConfigurationError, match="look at that first"):
+        with pytest.raises(ConfigurationError, match="look at that one first"):
             approve(hub.folder, shown, ANNA)
         assert hub.keys(STAD) == {"member"}
 
@@ -373,7 +377,7 @@ class TestAnApproval:
         hub.refresh(*ALL[:-1], moved=[STAD])
         hub.folder.put_waiting(waiting)
         with pytest.raises(
-            ConfigurationError, match="other metadata than what is active"
+            ConfigurationError, match="the active metadata have changed"
         ):
             approve(hub.folder, waiting.id, ANNA)
 
@@ -425,7 +429,7 @@ def test_what_waited_in_the_version_before_is_judged_member_by_member(hub):
     }
     (hub.folder.path / "waiting.json").write_text(json.dumps(waiting))
     assert not {"held", "signed"} & active["state"].keys()
-    with pytest.raises(ConfigurationError, match="was judged by other options"):
+    with pytest.raises(ConfigurationError, match="is out of date"):
         approve(hub.folder, "b" * 32, ANNA)
     hub.refresh(*ALL[:-1], moved=[STAD])
     assert hub.waits == [STAD]

@@ -120,7 +120,9 @@ class TestASource:
     )
     def test_of_another_scheme_is_told(self, line, hint):
         told = fault(line)
-        assert "expected an https address, 'mdq:' and one, or a path" in told
+        assert (
+            "expected an https address, 'mdq:' and an https address, or a path"
+        ) in told
         assert hint in told
 
     def test_is_needed(self):
@@ -128,7 +130,7 @@ class TestASource:
 
     def test_that_is_a_folder_must_be_one_that_can_be_read(self, tmp_path, monkeypatch):
         monkeypatch.setattr(os, "access", lambda *_: False)
-        assert "a folder that this user may read" in fault(str(tmp_path))
+        assert "a folder that this user can read" in fault(str(tmp_path))
 
 
 class TestASetting:
@@ -175,9 +177,9 @@ class TestASetting:
             ("roles=hub", "one of validity, longest, unsigned, timeout, proxy, ca, r"),
             ("validity=14", "behind 'validity=' a number of days such as '30d', or"),
             ("validity=14", "or 'off', and not '14' (line 1: "),
-            ("validity = 14d", "expected NAME=VALUE, without blanks around the '='"),
-            ("role=hub validity = 14d", "without blanks around the '='"),
-            ("validity=", "without blanks around the '='"),
+            ("validity = 14d", "expected NAME=VALUE, without spaces around the '='"),
+            ("role=hub validity = 14d", "without spaces around the '='"),
+            ("validity=", "without spaces around the '='"),
             ("validity=1d validity=2d", "expected 'validity=' once"),
             ("role=hub role=hub", "expected 'role=' once"),
             ("timeout=soon", "behind 'timeout=' a duration such as '90'"),
@@ -190,15 +192,21 @@ class TestASetting:
             ("proxy=proxy:3128", "behind 'proxy=' an address such as 'http://proxy."),
             ("proxy=http://[", "behind 'proxy=' an address such as 'http://proxy."),
             ("ca=gone.pem", "behind 'ca=' an existing file, and not 'gone.pem'"),
-            ("unsigned=true", "no 'unsigned=' behind an address: what is fetched is n"),
+            (
+                "unsigned=true",
+                ("no 'unsigned=' behind an address: metadata from a URL must be s"),
+            ),
             (
                 "role=hubs",
                 "'hub' or 'participant', and not 'hubs'; did you mean 'hub'? (line 1",
             ),
-            ("entity=a b", "an entityID, in which '*' stands for anything"),
+            ("entity=a b", "an entityID, in which '*' stands for any characters"),
             ("registrar=surf", "behind 'registrar=' a URI such as"),
             ("category=research", "behind 'category=' a URI such as"),
-            ("include=gone.txt", "an entityID, or an existing file with one on a line"),
+            (
+                "include=gone.txt",
+                ("an entityID, or an existing file with one on each line"),
+            ),
         ],
     )
     def test_that_cannot_be_is_told(self, said, told):
@@ -212,12 +220,15 @@ class TestASetting:
     @pytest.mark.parametrize(
         ("said", "told"),
         [
-            ("timeout=5s", "no 'timeout=' behind a file or folder: nothing is fetched"),
+            (
+                "timeout=5s",
+                ("no 'timeout=' behind a file or folder: eilogin fetches nothing"),
+            ),
             ("proxy=off", "no 'proxy=' behind a file or folder"),
             ("unsigned=maybe", "behind 'unsigned=' 'true' or 'false', and not 'maybe'"),
             (
                 "{crt} unsigned=true",
-                "a certificate behind it or 'unsigned=true', and n",
+                "either a certificate or 'unsigned=true' behind it",
             ),
         ],
     )

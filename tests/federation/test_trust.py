@@ -46,7 +46,7 @@ def test_only_our_hub_has_keys(make_trust, key):
     assert [k.public_numbers() for k in make_trust().hub_keys(HUB)] == [
         key.public.public_numbers()
     ]
-    told = rf"not a hub of.*'hub' names \({HUB}\): ask who wrote it"
+    told = rf"not a hub of.*'hub' names \({HUB}\)\. Ask the author"
     with pytest.raises(UnknownPeer, match=told):
         make_trust().hub_keys(UWV)
 
@@ -81,7 +81,7 @@ def test_signs_for_a_peer_in_its_role_as_that_wants_it(make_trust, key):
     trust = make_trust(HUB, other)
     assert trust.key_for(HUB).private is key.private
     assert trust.key_for("x").method == sha512
-    with pytest.raises(UnknownPeer, match="no role that we sign for"):
+    with pytest.raises(UnknownPeer, match="no role for which this site signs"):
         trust.key_for(UWV)
     with pytest.raises(UnknownPeer, match="not a member"):
         trust.key_for("https://gone.test/")
@@ -91,7 +91,7 @@ def test_signs_for_a_peer_in_its_role_as_that_wants_it(make_trust, key):
     ("entity_id", "whom"),
     [
         (HUB, f"ask the administrator of '{HUB}'"),
-        ("urn:gone", "'urn:gone' is in no metadata of"),
+        ("urn:gone", "'urn:gone' is not in our metadata"),
     ],
 )
 def test_says_whom_to_ask_of_anybody(make_trust, entity_id, whom):
@@ -135,8 +135,8 @@ class TestWhatALogSaysOfARefusal:
     @pytest.mark.parametrize(
         ("peer", "says"),
         [
-            (UWV, "its metadata has no certificate to sign with"),
-            ("https://gone.test/", "it has no metadata here (any more)"),
+            (UWV, "its metadata has no certificate for signing"),
+            ("https://gone.test/", "our metadata does not have it (any more)"),
         ],
     )
     def test_is_that_there_is_no_key(self, make_trust, peer, says):
@@ -155,8 +155,10 @@ class TestWhatALogSaysOfARefusal:
         ours = key_of("to encrypt for")
         trust = replace(make_trust(), own=make_own(keys=(OwnKey.of(ours),)))
         told = self.told(trust, DecryptionFailed())
-        assert f"we have 1 certificate ({fingerprints(ours.certificate_text)})" in told
-        assert told.endswith("and give our newest metadata")
+        assert (
+            f"our metadata has 1 certificate ({fingerprints(ours.certificate_text)})"
+        ) in told
+        assert told.endswith("and send our newest metadata")
 
     def test_is_that_a_clock_may_be_off(self, make_trust):
         told = self.told(make_trust(), MessageExpired())

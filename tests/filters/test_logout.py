@@ -1384,7 +1384,7 @@ class TestALogoutThroughTheBrowser:
     def test_of_a_hub_that_takes_its_answer_by_post_is_answered_by_post(
         self, hub_takes, hub, request_for, call, federation
     ):
-        """Its page may stand in a frame of that hub, and of nobody else."""
+        """Its page may stand in a frame of that hub, alone."""
         hub_takes(bindings.POST)
         request = request_for("anna", destination=SLO)
         answer = call("GET", hub.by_redirect(SLO, "SAMLRequest", request, "handle"))

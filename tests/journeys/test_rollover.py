@@ -187,14 +187,14 @@ def test_nobody_starts_anything_again(  # noqa: PLR0913, PLR0917 - fixtures
         code, said = ready()
         assert code == 1
         assert f"new (published, will sign from {turn}): NOT READY" in said
-        assert "the federation's metadata does not name it for us yet" in said
+        assert "the federation's metadata does not have it as our key yet" in said
         assert logs_in_and_out()
 
         # The operator has it, and the hub has not read that.
         take()
         code, said = ready()
         assert code == 1
-        assert "the federation's metadata does not name" not in said
+        assert "the federation's metadata does not have it" not in said
         assert "refuses what it signs" in said
         assert logs_in_and_out()
 

@@ -123,7 +123,7 @@ class TestNothingIsFetchedOrExpanded:
         ],
     )
     def test_a_doctype_is_refused_unread(self, octets):
-        assert refused(octets) == "a DOCTYPE"
+        assert refused(octets) == "the XML has a DOCTYPE"
 
     def test_an_entity_without_a_doctype_is_an_error(self):
         assert "not well-formed" in refused(b"<a>&x;</a>")

@@ -184,7 +184,7 @@ def test_who_is_logged_in_gets_a_fresh_proof_by_a_logout(citizen):
 def test_a_hub_that_has_left_can_be_asked_no_more(citizen, caplog):
     trust = citizen.federation.trusts["stad.test"]
     assert trust.whom_to_ask("https://weg.test/") == (
-        "'https://weg.test/' is in no metadata of ours (any more)"
+        "'https://weg.test/' is not in our metadata (any more)"
     )
 
 

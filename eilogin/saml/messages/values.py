@@ -60,7 +60,7 @@ class NameID:
 
 
 #: What our hub says beside PartialLogout where she has chosen it: the StatusMessage.
-STAYS = "The citizen chose to stay logged in elsewhere."
+STAYS = "The visitor chose to stay logged in elsewhere."
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,7 +289,7 @@ class TestMetadataThatIsOver:
         site.refresh(moved=[HUB])
         clock.shift(31 * DAY)
         told = self.error(site)
-        assert "'eilogin trust refresh FILE' asks the sources now" in told
+        assert "'eilogin trust refresh FILE' fetches the sources now" in told
         assert f"then 'eilogin trust approve FILE {site.folder.waiting.id}'" in told
 
     def test_is_mended_by_a_refresh_while_a_change_waits(self, site, clock):

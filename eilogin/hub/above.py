@@ -52,8 +52,8 @@ def login_above(environ: "WSGIEnvironment") -> env.LoginService:
     found: env.LoginService | None = environ.get(env.LOGIN)
     if found is None or env.LOGOUT not in environ:
         raise PipelineOrder(
-            "sign_in = above: the filters of a participant with 'hub_inside' have to "
-            "stand before the filters of this hub"
+            "sign_in = above: found no participant's filters with 'hub_inside'"
+            " before the filters of this hub; expected them there"
         )
     return found
 

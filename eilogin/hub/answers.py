@@ -130,8 +130,8 @@ class Answers:
 
 def _no_key(question: Question, why: str) -> EncryptionKeyMissing:
     return EncryptionKeyMissing(
-        f"{question.issuer} gets no login: {why}, and its metadata has no key to"
-        " encrypt with; ask it for a KeyDescriptor for encryption"
+        f"{question.issuer} gets no login: {why}, but its metadata has no"
+        " encryption key; ask its administrator for a KeyDescriptor for encryption"
     )
 
 

@@ -84,15 +84,18 @@ _OUT_OF_PLACE: Mapping[bool, Mapping[str, str]] = {
     True: {
         name: f"expected none with 'profile = digid': DigiD {does}"
         for name, does in {
-            "logout_scope": "names her and no session, so all of hers end",
-            "confirm_logout": "always asks who is in at several services",
-            "logout_binding": "tells everybody over SOAP",
-            "logout_in_browser": "tells everybody over SOAP",
+            "logout_scope": (
+                "identifies the citizen and no session, so all sessions of the citizen"
+                " end"
+            ),
+            "confirm_logout": "asks if the citizen is signed in at several services",
+            "logout_binding": "sends every LogoutRequest over SOAP",
+            "logout_in_browser": "sends every LogoutRequest over SOAP",
         }.items()
     },
     False: dict.fromkeys(
         ("sectors", "inactive", "rehearsal"),
-        "expected 'profile = digid' with it, in the filter 'trust'",
+        "expected 'profile = digid' in the filter 'trust'",
     ),
 }
 #: What a tester may choose for the answer that comes next, whatever that is to.
@@ -307,8 +310,8 @@ class HubOptions(Options, name="hub"):
             raise ValueError("citizens: is required with sign_in = own")
         if self.sign_in == "above" and not self.passed_on_to:
             raise ValueError(
-                "passed_on_to: is required with sign_in = above: nobody else gets a "
-                "login"
+                "passed_on_to: is required with sign_in = above, because only these"
+                " participants get a login"
             )
         return self
 
@@ -712,12 +715,12 @@ def contradictions(
     if options.show_session and options.sign_in == "above":
         yield (
             "show_session",
-            "expected none with 'sign_in = above': who she is, the hub above says",
+            "expected none with 'sign_in = above', where the hub above has the name",
         )
     if is_digid and options.sign_in == "above":
         yield (
             "sign_in",
-            "expected 'own' with 'profile = digid': DigiD asks nobody else",
+            "expected 'own' with 'profile = digid': DigiD signs citizens in itself",
         )
 
 

@@ -119,7 +119,9 @@ def is_of_here(environ: "WSGIEnvironment", back: Back, handle: str) -> bool:
 
 def other_browser() -> MessageUnexpected:
     """The refusal of one that was not."""
-    return MessageUnexpected("a logout of another browser, or its cookie is gone")
+    return MessageUnexpected(
+        "another browser began this logout, or this browser lost its cookie"
+    )
 
 
 def tag(environ: "WSGIEnvironment", what: str, name: str) -> str:

@@ -122,7 +122,7 @@ class AtWork:
                 return
             self._older, self.trust = before, trust
             self._gone += left(before, trust.federation)
-        with _noted("who has left the federation could not be written down"):
+        with _noted("recording the departed members failed"):
             self._note_gone()
 
     def _swap(self, _: Federation, now: Newer) -> None:
@@ -134,8 +134,8 @@ class AtWork:
                 entity = self._gone[0]
                 if self._departures.note(entity):
                     _log.warning(
-                        "%s is no member of the federation any more: it is told to end"
-                        " its sessions, as its metadata had it last",
+                        "%s is not a member of the federation any more; the hub"
+                        " notifies it by its last metadata to end its sessions",
                         entity.entity_id,
                     )
                 self._gone.pop(0)
@@ -165,8 +165,8 @@ class AtWork:
                 departures.done(one)
                 if counts:
                     _log.warning(
-                        "%s, which has left: of %d logins there %d are confirmed to"
-                        " have ended, %d are told again, %d cannot be told",
+                        "%s has left the federation; sessions there: %d, confirmed as"
+                        " ended: %d, to retry: %d, out of reach: %d",
                         entity_id,
                         *(counts[of] for of in Removed._fields),
                     )
@@ -441,7 +441,11 @@ class Worker:
                     self._begun.add(round_of)
             except RuntimeError as error:
                 # The machine has no thread for it now; the next request tries again.
-                _log.error("this process is not at work: %s", error)
+                _log.error(
+                    "cannot start the background thread of this process; the next"
+                    " request tries again: %s",
+                    error,
+                )
             else:
                 self._pid = os.getpid()
 
@@ -455,7 +459,7 @@ class Worker:
 
 def end_once(hub: AtWork) -> None:
     """End who is over; what goes wrong is in the log."""
-    with _noted("nobody could be ended at the limit"):
+    with _noted("ending sessions at their limit failed"):
         hub.end_who_is_over()
 
 
@@ -464,17 +468,17 @@ def leave_once(hub: AtWork) -> None:
 
     What goes wrong is in the log.
     """
-    with _noted("the certificates of participants could not be looked at"):
+    with _noted("checking the certificates of participants failed"):
         hub.certificates.see()
-    with _noted("who has left the federation could not be told"):
+    with _noted("notifying the departed members failed"):
         hub.end_at_departed()
 
 
 def tell_once(hub: AtWork) -> None:
     """Tell again who is due, while that reaches some; what goes wrong is in the log."""
-    with _noted("no logout could be told again"):
+    with _noted("retrying logouts failed"):
         while told := hub.tell_again():
-            _log.info("logouts that participants were told late: %d", told)
+            _log.info("logouts delivered from the retry queue: %d", told)
 
 
 @contextmanager

@@ -47,5 +47,5 @@ def read_by_entity(
     if len(found) < len(lines):
         named = [who for who, _ in lines]
         twice = next(who for who in named if named.count(who) > 1)
-        raise ValueError(f"one line for each, and two are of {twice!r}")
+        raise ValueError(f"one line for each entityID; {twice!r} has two")
     return found

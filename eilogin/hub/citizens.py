@@ -112,9 +112,11 @@ class Citizens:
         except ValueError as error:
             # Without the text that could not be read: it may be a password.
             place = _place_of(error)
-            raise ConfigurationError(f"{path}: not a JSON file{place}") from error
+            raise ConfigurationError(
+                f"{path}: is not a JSON file{place}; expected a list of citizens"
+            ) from error
         if not isinstance(entries, list):
-            raise ConfigurationError(f"{path}: a list of citizens is expected")
+            raise ConfigurationError(f"{path}: expected a JSON list of citizens")
         citizens = []
         for number, entry in enumerate(entries, 1):
             try:
@@ -221,7 +223,7 @@ def _citizen(entry: object) -> Citizen:
     if not isinstance(entry, dict) or not all(
         isinstance(v, str) for v in entry.values()
     ):
-        raise ValueError("an object with texts is expected")
+        raise ValueError("expected an object whose values are all texts")
     if unknown := sorted(entry.keys() - names):
         raise ValueError(f"unknown field {', '.join(unknown)}")
     citizen = Citizen(**{**dict.fromkeys((*_REQUIRED, "bsn"), ""), **entry})
@@ -231,10 +233,10 @@ def _citizen(entry: object) -> Citizen:
     except argon2.exceptions.InvalidHashError:
         kind = None
     if kind is not argon2.Type.ID:
-        raise ValueError("password: an Argon2id hash is expected")
+        raise ValueError("password: expected an Argon2id hash")
     if not re.fullmatch(r"(?:(?:[A-Z2-7]{8}){4,})?", citizen.totp_secret):
         # RFC 4226 4, R6: 160 bits are recommended, and 32 letters hold them.
-        raise ValueError("totp_secret: base32, 32 letters or more, is expected")
+        raise ValueError("totp_secret: expected base32 of 32 letters or more")
     return citizen
 
 
@@ -248,9 +250,7 @@ def _require_known(citizen: Citizen) -> None:
             raise ValueError(f"{name} is required")
     for name in ("bsn", "sofi"):
         if getattr(citizen, name) and not is_valid_bsn(getattr(citizen, name)):
-            raise ValueError(
-                f"{name}: nine digits that pass the eleven-check are expected"
-            )
+            raise ValueError(f"{name}: expected nine digits that pass the eleven-check")
 
 
 def hash_of(password: str) -> str:

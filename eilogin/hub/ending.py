@@ -570,10 +570,11 @@ class Endings:
                 yield
         except Full as full:
             raise Busy(
-                f"logouts that wait for participants at this moment: {full.taken}, and"
-                " no more may (of one network, or one member's server, half as many):"
-                " does one of them answer slowly (logouts_at_once, logout_timeout), or"
-                " is one message sent over and over?"
+                f"logouts that wait for participants: {full.taken}, so no slot is"
+                " free (one network, or the server of one member, gets half of"
+                " the slots). Check for a participant that answers slowly"
+                " (logouts_at_once, logout_timeout), or a message that is sent"
+                " again and again"
             ) from None
 
     def once(
@@ -624,7 +625,7 @@ class Endings:
             ):
                 return text
             time.sleep(_LOOK_AGAIN)
-        raise Unavailable("the same logout is under way, and takes too long")
+        raise Unavailable("the same logout is pending and takes too long")
 
     def _is_dead(self, mark: str) -> bool:
         age = abs(clock.now() - float(mark.removeprefix(_UNDER_WAY)))

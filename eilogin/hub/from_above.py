@@ -86,7 +86,9 @@ class FromAbove(Frames):
         values, until = env.values(environ), clock.now() + KNOWN_FOR
         framed_by = self._framed_by(environ, request_id)
         if not framed_by or not values.add(_turn(request_id), "", until, durable=False):
-            raise MessageUnexpected("this participant is told already, or too late")
+            raise MessageUnexpected(
+                "the hub has already notified this participant, or the time is over"
+            )
         told = self._receipts.asking(environ, request_id).asked[request_id]
         own = env.trust(environ).own.public_url
         return self._bring(environ, told, request_id, framed_by=f"{own} {framed_by}")

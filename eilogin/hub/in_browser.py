@@ -138,7 +138,7 @@ class InBrowser(ABC):
         trust = env.trust(environ)
         endpoint = self._endpoint(trust, told)
         if endpoint is None:
-            raise UnknownPeer(f"{told.entity_id!r} takes no logout any more")
+            raise UnknownPeer(f"{told.entity_id!r} no longer accepts a LogoutRequest")
         return send_through_browser(
             environ,
             self._pages,

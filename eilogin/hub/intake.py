@@ -80,7 +80,9 @@ def read_question(
     none at which it could be answered.
     """
     if inbound.kind != bindings.REQUEST:
-        raise MalformedMessage("an AuthnRequest is a SAMLRequest")
+        raise MalformedMessage(
+            "found an AuthnRequest as SAMLResponse; expected it as SAMLRequest"
+        )
     request = messages.read_authn_request(inbound.element)
     # In whole milliseconds, as a login says when she gave a proof: a little later it
     # would seem not to be of after the question.
@@ -133,9 +135,9 @@ def read_question(
 def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:
     """What our log says of who asks for no level that it may be answered at."""
     return NotServed(
-        f"{entity.entity_id!r} gets no login: it asks for {' or '.join(would_do)}, and"
-        f" the federation's metadata requires '{entity.required_level}' of it"
-        " (required-level); it is to ask for that"
+        f"{entity.entity_id!r} gets no login: it asks for {' or '.join(would_do)},"
+        f" but the federation's metadata requires '{entity.required_level}' of it"
+        " (required-level). It must ask for that level"
     )
 
 
@@ -146,19 +148,19 @@ def _not_by_those(
     gets_none = f"{request.issuer!r} gets no login (NoAuthnContext): it asks for"
     if levels:
         return NotServed(
-            f"{gets_none} the level {' or '.join(levels)}, and this hub has"
+            f"{gets_none} the level {' or '.join(levels)}, but this hub has"
             f" {' and '.join(sorted(offered, key=LEVELS.index)) or 'no level'}"
         )
     if request.level_declarations:
         return NotServed(
-            f"{gets_none} AuthnContextDeclRef, and this hub has classes alone: it is to"
-            " ask for AuthnContextClassRef"
+            f"{gets_none} AuthnContextDeclRef, but this hub has only classes. It"
+            " must ask for AuthnContextClassRef"
         )
     asked = some(list(map(shown, request.level_classes)), _MOST_NAMED)
     return NotServed(
-        f"{gets_none} {asked} ({request.comparison}), and that is no level here: if it"
-        " is one, add it to the line of that level in level_classes, or have the"
-        " participant ask for a class that is there"
+        f"{gets_none} {asked} ({request.comparison}), but this hub has no level for"
+        " that. Add the class to the line of its level in level_classes, or have"
+        " the participant ask for another class"
     )
 
 
@@ -168,12 +170,13 @@ def _not_by_that_name(request: messages.AuthnRequest, names: Names) -> NotServed
     if request.sp_name_qualifier:
         return NotServed(
             f"{gets_none} a NameID of {shown(request.sp_name_qualifier)}"
-            " (SPNameQualifier), and this hub gives each participant names of its own"
+            " (SPNameQualifier), but this hub gives each participant NameIDs of its"
+            " own"
         )
     return NotServed(
-        f"{gets_none} a NameID in the format {shown(request.name_id_format)}, and this"
-        f" hub gives {', '.join(names.formats)}: have the participant ask for one of"
-        " those, or for none"
+        f"{gets_none} a NameID in the format {shown(request.name_id_format)}, but"
+        f" this hub gives {', '.join(names.formats)}. Have the participant ask for"
+        " one of those, or for none"
     )
 
 
@@ -183,9 +186,9 @@ def _not_answerable(
     """What to raise for who can be answered by none of our bindings."""
     expected = " or ".join(map(short, ours))
     return BindingMissing(
-        f"{issuer!r} cannot be answered: expected an AssertionConsumerService by "
-        f"{expected} in its metadata, found {bindings_of(role.assertion_consumers)}: "
-        f"{trust.whom_to_ask(issuer)}"
+        f"cannot answer {issuer!r}: its metadata has an AssertionConsumerService by"
+        f" {bindings_of(role.assertion_consumers)}; expected {expected};"
+        f" {trust.whom_to_ask(issuer)}"
     )
 
 
@@ -206,7 +209,9 @@ def _denied(
             )
             for name in request.level_classes:
                 if not trust.classes.level_of(name):
-                    return Refused(f"no level_classes has the class {shown(name)}")
+                    return Refused(
+                        f"level_classes does not have the class {shown(name)}"
+                    )
             require_recent_as_digid(request.issued, now)
         else:
             check_authn_request(request, destination=destination, now=now)
@@ -224,8 +229,8 @@ def require_recent_as_digid(issued: float, now: float) -> None:
     """Raise MessageExpired for an IssueInstant that DigiD refuses (DIGID.md 1.2)."""
     if abs(now - issued) > _DIGID_OFFSET:
         raise MessageExpired(
-            f"the IssueInstant is {write_instant(issued)}, and it is"
-            f" {write_instant(now)} here: DigiD takes a difference of two minutes"
+            f"the IssueInstant is {write_instant(issued)}, and the time here is"
+            f" {write_instant(now)}; DigiD accepts a difference of two minutes"
         )
 
 
@@ -309,6 +314,6 @@ def _not_there(
         for one in known.assertion_consumers
     ]
     return MessageMisdirected(
-        f"the AssertionConsumerService that is asked for ({asked}) is not in the "
-        f"metadata of {issuer!r}, which has {some(has, _MOST_NAMED)}"
+        f"the metadata of {issuer!r} does not have the requested"
+        f" AssertionConsumerService ({asked}); it has {some(has, _MOST_NAMED)}"
     )

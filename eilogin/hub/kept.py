@@ -16,4 +16,6 @@ def as_we_write_it() -> Iterator[None]:
     try:
         yield
     except UNREADABLE:
-        raise MessageUnexpected("a logout that cannot be read here") from None
+        raise MessageUnexpected(
+            "this hub cannot read the record of this logout"
+        ) from None

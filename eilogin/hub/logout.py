@@ -485,7 +485,7 @@ class SingleLogout:
         endpoint = self._answered_at(role)
         if endpoint is None:
             _log.warning(
-                "logout not answered: %s",
+                "cannot answer a LogoutRequest: %s",
                 binding_missing(
                     trust,
                     back.entity_id,

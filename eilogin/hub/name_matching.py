@@ -65,9 +65,10 @@ def note_miss(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> None:
         else "no live session with this value: it has ended, or the value is wrong"
     )
     _log.warning(
-        "logout: a LogoutRequest of %s matches no session, answered UnknownPrincipal;"
-        " its NameID has Format %s, NameQualifier %s, SPNameQualifier %s, and it has %d"
-        " SessionIndex; this hub told that participant %s",
+        "logout: a LogoutRequest of %s matches no session, answered"
+        " UnknownPrincipal; its NameID has Format %s, NameQualifier %s,"
+        " SPNameQualifier %s, and it has %d SessionIndex; the hub sent that"
+        " participant %s",
         who.audience,
         short(who.format)[:_MOST_SHOWN],
         _shown(who.name_qualifier, who.issuer),

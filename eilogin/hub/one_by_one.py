@@ -129,7 +129,7 @@ class OneByOne(InBrowser):
     def _next(self, environ: "WSGIEnvironment", named: str) -> Response:
         handle = named or self._under_way(environ) or ""
         if not handle:
-            error = MessageUnexpected("no logout is under way in this browser")
+            error = MessageUnexpected("this browser has no pending logout")
             error.reference = read_reference(_REFUSED.read(environ) or "")
             raise error
         receipt = self._receipts.find(environ, handle)

@@ -83,7 +83,7 @@ class Told:
         """The value of which :meth:`as_json` made this; else one of UNREADABLE."""
         entity_id, indexes = found["entity_id"], tuple(found["session_indexes"])
         if not all(isinstance(one, str) for one in (entity_id, *indexes)):
-            raise TypeError("no text where there should be one")
+            raise TypeError("expected a text")
         subject = Subject.from_parts(found["subject"])
         return cls(
             entity_id,
@@ -221,9 +221,9 @@ class Propagation:
         for told in missed:
             if self._needs_browser(trust, told):
                 error = BindingMissing(
-                    "it takes a LogoutRequest in the citizen's browser alone, as its"
-                    " metadata or our logout_binding says, and this logout came"
-                    f" without hers; {trust.whom_to_ask(told.entity_id)}"
+                    "it accepts a LogoutRequest only in the visitor's browser (by"
+                    " its metadata or by logout_binding), and this logout came"
+                    f" without a browser; {trust.whom_to_ask(told.entity_id)}"
                 )
                 note_undelivered(told.entity_id, error)
 
@@ -307,7 +307,9 @@ class Propagation:
         """
         left = ends - time.monotonic()
         if left <= 0:
-            raise PeerUnavailable("it took all its time for what it was told before")
+            raise PeerUnavailable(
+                "earlier messages took all the time for this participant"
+            )
         request_id = messages.new_id()
         element = self.request(trust, told, endpoint, request_id)
         signatures.sign(element, trust.key_for(told.entity_id))
@@ -377,7 +379,10 @@ def _soap_of(trust: Trust, told: Told, ways: Ways) -> Endpoint | None:
     :class:`eilogin.errors.UnknownPeer` where nobody can say there whom it is about.
     """
     if not told.subject.has_name_id:
-        raise UnknownPeer("it was told no NameID (nameless), so none can be said")
+        raise UnknownPeer(
+            "it got no NameID at login (nameless), so a LogoutRequest cannot name the"
+            " visitor"
+        )
     entity_id = told.entity_id
     _, role = trust.participant(entity_id)
     wanted = ways.all_of(trust.own, entity_id)
@@ -410,7 +415,7 @@ def require_done(
     if not response.status.is_success:
         kind = PrincipalUnknown if _knows_none(response.status) else MessageUnexpected
         error = kind(
-            f"{told.entity_id!r} did not log the citizen out; its status is"
+            f"{told.entity_id!r} did not log the visitor out; its status is"
             f" {' '.join(response.status.codes)[:200]!r}"
         )
         error.is_refusal = True
@@ -459,7 +464,9 @@ def _come(told: Told, task: "Future[Came]") -> Came:
     """What has come of a task by now; one that is not begun is dropped."""
     if task.done():
         return task.result()
-    error = PeerUnavailable("its turn did not come: too much is being told to it")
+    error = PeerUnavailable(
+        "too many messages to this participant are pending, so this one was not sent"
+    )
     if task.cancel():
         note_undelivered(told.entity_id, error)
     return Came(told, error.code)

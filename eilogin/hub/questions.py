@@ -132,7 +132,7 @@ def remember(
         text = as_text(_sealer(environ).seal(b"", question.handle))
     if len(text) > _MOST_ROOM:
         raise Busy(
-            "no room in the store for one more pending login with a long RelayState"
+            "the store has no room for one more pending login with a long RelayState"
         )
     yield from per_tab.make_room(
         environ, _COOKIES, _MOST_ROOM - len(text), most=_MOST_TABS
@@ -173,12 +173,13 @@ def find(environ: "WSGIEnvironment", handle: str) -> Question:
     if text is None:
         if is_handle(handle) and not takes_cookies(environ):
             raise CookiesRefused(
-                "the browser brings none of the cookies that it got with its"
-                " AuthnRequest: they are for https, and for http on this machine alone"
-                " (*.localhost)"
+                "the browser sent none of the cookies that it got with its"
+                " AuthnRequest; browsers keep them only with https, or with http on"
+                " this machine (*.localhost)"
             )
         raise LoginLost(
-            "this login was begun in another browser, more than a day ago, or never"
+            "another browser began this login, or it began more than a day ago, or"
+            " never"
         )
     try:
         octets = _sealer(environ).open(from_text(text), handle)
@@ -197,7 +198,7 @@ def _read(octets: bytes) -> Question:
             question, levels=tuple(question.levels), classes=tuple(question.classes)
         )
     except (*UNREADABLE, zlib.error):
-        raise LoginLost("this login was asked for at another version") from None
+        raise LoginLost("another version of eilogin wrote this pending login") from None
 
 
 def _cookie(handle: str) -> Cookie:

@@ -311,7 +311,7 @@ class Receipts:
         handle = env.values(environ).get(_asked(request_id)) or ""
         stored = env.values(environ).get(_key(handle))
         if stored is None:
-            raise MessageUnexpected("nobody was asked to log out by this message")
+            raise MessageUnexpected("the hub sent no LogoutRequest with this ID")
         return Receipt.from_json(handle, stored)
 
     def confirm(
@@ -460,7 +460,9 @@ class Receipts:
 def require_hers(environ: "WSGIEnvironment", receipt: Receipt) -> None:
     """Who else has the address learns nothing: neither where she is, nor her names."""
     if not brings_proof(environ, receipt.proof):
-        raise MessageUnexpected("a logout of another browser, or its cookie is gone")
+        raise MessageUnexpected(
+            "another browser began this logout, or this browser lost its cookie"
+        )
 
 
 def _kept(values: Values, handle: str) -> Receipt:

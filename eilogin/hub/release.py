@@ -124,7 +124,7 @@ def _read_release(value: object) -> object:
 def _read_pair(line: str) -> tuple[str, str]:
     words = line.split()
     if len(words) != 2:  # noqa: PLR2004 - a pair
-        raise ValueError("two words: a name of ours, and the name that others know")
+        raise ValueError("two words: our name, and the name for participants")
     return words[0], words[1]
 
 
@@ -146,8 +146,8 @@ def _read_outside(line: str) -> tuple[str, Outside]:
         case [name, word] if word in _FORMATS:
             return ours, Outside(name, _FORMAT + word)
     raise ValueError(
-        "two words, a name of ours and the name that others know, and "
-        f"{', '.join(_FORMATS)} behind them or not"
+        "two words, our name and the name for participants, and optionally"
+        f" {', '.join(_FORMATS)} behind them"
     )
 
 

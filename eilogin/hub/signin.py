@@ -69,8 +69,8 @@ _SHOWN = Cookie("eilogin-sign-in")
 #: The question for which whoever was logged in here had to make way: see way_made_for.
 _WAY_MADE = Cookie("eilogin-way-made")
 _WITHOUT_COOKIES = (
-    "the browser brings none of our cookies, and got one with the sign-in page: they "
-    "are for https, and for http on this machine alone (*.localhost)"
+    "the browser sent none of our cookies after the sign-in page;"
+    " browsers keep it only with https, or with http on this machine (*.localhost)"
 )
 
 #: Ends a citizen's sessions everywhere; the page that has to come before the address at

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-_TOO_LATE = "the citizen logged out while she was being answered"
+_TOO_LATE = "the visitor logged out while the hub made the Response"
 #: For how many seconds a question that is refused once more gets the same artifact.
 _SAME_REFUSAL = 60.0
 
@@ -168,8 +168,8 @@ class SingleSignOn:
         if role.consumer(url=question.acs_url, binding=question.binding) is None:
             with InNameOf(question.issuer):
                 raise MessageMisdirected(
-                    f"the AssertionConsumerService {question.acs_url} is in the"
-                    f" metadata of {question.issuer!r} no more, since this was asked"
+                    f"the AssertionConsumerService {question.acs_url} is not in the"
+                    f" metadata of {question.issuer!r} any more"
                 )
         return question
 
@@ -190,9 +190,8 @@ class SingleSignOn:
         if self._served is None or question.issuer in self._served:
             return None
         return NotServed(
-            f"{question.issuer} gets no login: passed_on_to does not name it, and a"
-            " login that comes from another hub is for the applications of one"
-            " connection"
+            f"{question.issuer} gets no login: passed_on_to does not name it, and"
+            " only those participants get a login from the hub above"
         )
 
     def _proceed(self, environ: "WSGIEnvironment", question: Question) -> Response:
@@ -441,15 +440,15 @@ class SingleSignOn:
             return None
         entity, _ = env.trust(environ).participant(question.issuer)
         probe = {attribute: ("",)}
-        cause = f"this citizen has no attribute '{attribute}'"
+        cause = f"this visitor has no attribute '{attribute}'"
         if not self._release.of(entity, probe, question.service_index):
             cause = (
-                f"it may not have the attribute '{attribute}': add that to its line in"
-                " release, or have it ask for another format"
+                f"the participant may not get the attribute '{attribute}': add that"
+                " to its line in release, or have it ask for another format"
             )
         return NotServed(
-            f"{question.issuer!r} gets no login (InvalidNameIDPolicy): it asks for a"
-            f" NameID in the format {wanted}, and {cause}"
+            f"{question.issuer!r} gets no login (InvalidNameIDPolicy): it asks for"
+            f" a NameID in the format {wanted}, but {cause}"
         )
 
     def _refuse(
@@ -660,8 +659,9 @@ def artifact_response(
 def note_unknown_artifact(issuer: str) -> None:
     """Tell our logs of a participant that brings an artifact which is not here."""
     _log.warning(
-        "an artifact that %r brings is not known here: used already, too old, made for"
-        " another participant, or kept in another store (memory:, with two processes?)",
+        "the hub does not know the artifact of %r: it was used already, is too old,"
+        " is for another participant, or is in another store (memory:, with two"
+        " processes?)",
         issuer,
     )
     audit.event("login", "refused", peer=issuer, reason=short(DENIED[-1]))

@@ -281,7 +281,7 @@ class Undelivered:
             values.add(_unconfirmed(name), "", entry.until, durable=False)
         for entity_id in {entry.told[n].entity_id for n in over}:
             _log.warning(
-                "logout: %s was reached and did not confirm; the hub asks it no more",
+                "logout: %s answered and did not confirm; the hub stops retrying",
                 entity_id,
             )
         return self.done(entry, over)
@@ -407,7 +407,7 @@ class Undelivered:
         try:
             begun, logins, told, whose, *_ = json.loads(stored.data)
             if not all(isinstance(one, str) for one in (*logins, *whose)):
-                raise TypeError("no text where there should be one")
+                raise TypeError("expected a text")
             entry = Entry(
                 key,
                 name.removeprefix(_HELD),

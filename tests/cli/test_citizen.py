@@ -120,7 +120,7 @@ def test_refuses_a_file_that_no_hub_reads(file, add):
     file.write_text("{}")
     result = add()
     assert result.exit_code == 1
-    assert "a list of citizens is expected" in result.output
+    assert "expected a JSON list of citizens" in result.output
     assert file.read_text() == "{}"
 
 

@@ -33,18 +33,20 @@ def logged_by(eilogin_federation, clock, caplog):
 
 
 def test_stands_behind_the_filters_of_a_participant(logged_by):
-    assert "'hub_inside' have to stand before" in logged_by()
+    assert "'hub_inside' before the filters of this hub" in logged_by()
 
 
 @pytest.mark.parametrize("there", [env.LOGIN, env.LOGOUT])
 def test_stands_behind_both_of_them(there):
-    with pytest.raises(PipelineOrder, match="'hub_inside' have to stand before"):
+    with pytest.raises(
+        PipelineOrder, match=("'hub_inside' before the filters of this hub")
+    ):
         login_above({there: object()})
 
 
 def test_stands_behind_filters_that_know_of_it(logged_by):
     outer = {"cookie": "eilogin-above", "protect": "/ optional"}
-    assert "'hub_inside' have to stand before" in logged_by(**outer)
+    assert "'hub_inside' before the filters of this hub" in logged_by(**outer)
 
 
 def test_has_a_cookie_of_another_name_than_theirs(logged_by):

@@ -267,7 +267,7 @@ class TestTheEncryption:
         answer(name_id_format=messages.ENCRYPTED)
         codes = service.answer()[0].status.codes
         assert codes == (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
-        tells("encryption-key-missing", "it asks for an encrypted NameID, and its")
+        tells("encryption-key-missing", "it asks for an encrypted NameID, but its")
 
     def test_is_of_the_name_where_the_policy_wants_that(
         self, answer, decrypted, is_signed

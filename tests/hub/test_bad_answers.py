@@ -296,8 +296,8 @@ def speaks(stad):
         ({"in_response_to": "_other"}, "message-unexpected", "InResponseTo"),
         ({"issued": START - 600}, "message-expired", "T08:50:00Z"),
         ({"issued": START + 600}, "message-expired", "T09:10:00Z"),
-        ({"status": FAILED}, "message-unexpected", "did not log the citizen out"),
-        ({"status": NOT_KNOWN}, "principal-unknown", "did not log the citizen out"),
+        ({"status": FAILED}, "message-unexpected", "did not log the visitor out"),
+        ({"status": NOT_KNOWN}, "principal-unknown", "did not log the visitor out"),
         (
             {"issuer": LAND},
             "signature-untrusted",

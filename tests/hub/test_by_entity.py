@@ -35,7 +35,7 @@ def test_says_it_of_each_and_of_all_others(option, words, said, between):
 @OPTIONS
 def test_names_who_has_two_lines(option, words, said):
     lines = f"* {words}\n {STAD} {words}\n {STAD} = {words}"
-    told = rf"{option}: .*expected one line for each, and two are of '{STAD}'"
+    told = rf"{option}: .*expected one line for each entityID; '{STAD}' has two"
     with pytest.raises(ConfigurationError, match=told):
         value(option, lines)
 

@@ -196,14 +196,18 @@ class TestTheFile:
         ("change", "says"),
         [
             pytest.param({"bsn": "900000017"}, "eleven-check", id="bsn"),
-            pytest.param({"sofi": "900000017"}, "sofi: nine digits", id="sofi"),
+            pytest.param(
+                {"sofi": "900000017"}, "sofi: expected nine digits", id="sofi"
+            ),
             pytest.param({"username": " "}, "username is required", id="no name"),
             pytest.param({"password": "geheim"}, "Argon2id hash", id="clear password"),
             pytest.param({"password": ARGON2I}, "Argon2id hash", id="argon2i"),
             pytest.param({"totp_secret": "geheim!"}, "base32", id="no base32"),
             pytest.param({"totp_secret": "JBSWY3DP" * 3}, "base32", id="short secret"),
             pytest.param({"colour": "blue"}, "unknown field colour", id="unknown"),
-            pytest.param({"id": 1}, "object with texts", id="a number"),
+            pytest.param(
+                {"id": 1}, ("an object whose values are all texts"), id="a number"
+            ),
         ],
     )
     def test_with_a_wrong_citizen_is_refused(self, tmp_path, change, says):
@@ -240,11 +244,13 @@ class TestTheFile:
         [
             pytest.param("[", "not a JSON file", id="not JSON"),
             pytest.param(
-                '[\n {"id": x}]', r"JSON file \(line 2, column 9\)$", id="slip"
+                '[\n {"id": x}]', r"JSON file \(line 2, column 9\); expected", id="slip"
             ),
-            pytest.param(b'["\xff"]', "not a JSON file$", id="another encoding"),
-            pytest.param("{}", "a list of citizens", id="not a list"),
-            pytest.param("[1]", "citizen 1: an object", id="not an object"),
+            pytest.param(
+                b'["\xff"]', "not a JSON file; expected", id="another encoding"
+            ),
+            pytest.param("{}", "a JSON list of citizens", id="not a list"),
+            pytest.param("[1]", "citizen 1: expected an object", id="not an object"),
         ],
     )
     def test_of_another_shape_is_refused(self, tmp_path, text, says):

@@ -115,8 +115,8 @@ class TestAParticipantThatLeaves:
         [event] = events("session.ended")
         assert (event["peer"], event["reason"]) == (STAD, "removed")
         said = "\n".join(one.message for one in caplog.get_records("setup"))
-        assert f"{STAD} is no member of the federation any more" in said
-        assert "of 1 logins there 1 are confirmed to have ended" in caplog.text
+        assert f"{STAD} is not a member of the federation any more" in said
+        assert "sessions there: 1, confirmed as ended: 1" in caplog.text
 
     def test_that_does_not_answer_is_told_again(self, anna, federation, removed, work):
         federation.down.add("stad.test")

@@ -166,7 +166,7 @@ def recertified(federation, hub_believes):
 
 
 class TestAMessageThatIsNobodys:
-    """DIGID.md 1.6: a plain 404, and nothing is sent."""
+    """DIGID.md 1.6: a plain 404, and the hub sends no answer."""
 
     def test_is_one_that_cannot_be_read(self, citizen, stad, nothing_there):
         citizen.visit(f"{SSO}?SAMLRequest=x&RelayState=y")
@@ -215,7 +215,7 @@ class TestAMessageThatIsNobodys:
         hub_believes("stad.test", as_participant(assertion_consumers=by_post))
         stad.ask(citizen)
         nothing_there(citizen.browser.page, "binding-missing", stad)
-        assert "by HTTP-Artifact in its metadata, found HTTP-POST" in caplog.text
+        assert "by HTTP-POST; expected HTTP-Artifact" in caplog.text
 
     def test_is_one_for_another_address_of_ours(self, citizen, stad, nothing_there):
         stad.ask(citizen, destination=f"{HUB}/login")
@@ -285,7 +285,7 @@ class TestARequestOfAMember:
             ),
             (
                 {"level_classes": ("urn:unknown", DIGID.class_of("basis"))},
-                "(refused): no level_classes has the class 'urn:unknown'",
+                "(refused): level_classes does not have the class 'urn:unknown'",
             ),
         ],
         ids=["old", "not yet", "index and URL", "index and binding", "unknown class"],
@@ -480,7 +480,7 @@ class TestAnArtifact:
         assert "not known here" not in caplog.text
         envelope, carried = stad.service.resolve(artifact)
         assert (words(envelope.status), carried) == (DENIED, None)
-        told = f"an artifact that {stad.service.entity_id!r} brings is not known here"
+        told = f"the hub does not know the artifact of {stad.service.entity_id!r}"
         assert told in caplog.text
 
     def test_of_another_is_denied_and_not_used_up(self, stad, uwv, artifact):
@@ -1251,7 +1251,7 @@ class TestALogout:
         stad.service.came.clear()
         anna.browser.click("Annuleren")
         assert anna.browser.url == "https://stad.test/"
-        assert stad.service.came == [{}], "nothing is sent"
+        assert stad.service.came == [{}], "the hub sends no answer"
         assert told() == []
         assert is_in(anna) == EVERYWHERE
 

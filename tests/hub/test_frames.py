@@ -378,7 +378,7 @@ class TestThePage:
     def test_tells_nobody_who_has_left_meanwhile(self, page, anna, leaves, caplog):
         leaves("stad.test")
         assert anna.browser.open_frames() == [None]
-        assert "takes no logout any more" in caplog.text
+        assert "no longer accepts a LogoutRequest" in caplog.text
         anna.browser.click("Ga verder")
         assert "stad.test" in anna.browser.text
 

@@ -492,7 +492,7 @@ class TestOneWhoKnowsHerByMoreNames:
         assert "Wij loggen u nu uit bij: stad.test" in citizen.browser.text
         assert len(told) == 1
         assert citizen.browser.page.text.count("<iframe") == 1
-        assert "it took all its time for what it was told before" in caplog.text
+        assert "earlier messages took all the time for this participant" in caplog.text
 
 
 class TestAnEncryptedName:
@@ -983,7 +983,7 @@ class TestWhereOneMayWait(TestAsManyAsMayWait):
         refused(bram.browser.page, "busy", 503)
         assert "u bent misschien nog ingelogd" in bram.browser.text
         assert bram.browser.page.headers["Retry-After"] == "10"
-        assert "that wait for participants at this moment: 1, and" in caplog.text
+        assert "that wait for participants: 1, so no slot" in caplog.text
         assert is_at_hub_and_land(bram) == [True, True]
         end()
         bram.browser.click("Probeer het opnieuw")
@@ -1204,7 +1204,7 @@ class TestTellingTheOthers:
             over.set()
         assert missed.left.entity_id == stad.entity_id
         assert not anna.is_in_at("uwv.test")
-        assert "its turn did not come" in caplog.text
+        assert "too many messages to this participant are pending" in caplog.text
         tells.tell(trust, to_say([stad]))
         assert asked.acquire(blocking=False)
         assert not asked.acquire(blocking=False), "that one was next in line"

@@ -142,7 +142,7 @@ class TestEndsNothing:
             name_id_format = messages.PERSISTENT
         name_id, index = known("stad.test", format=name_id_format)
         said = ends_nothing(name_id, *([index] if has_index else []))
-        assert "told that participant no live session" in said
+        assert "sent that participant no live session" in said
 
     @pytest.mark.parametrize(
         "attributes",
@@ -160,7 +160,7 @@ class TestEndsNothing:
     def test_by_another_format_or_qualifier(self, ends_nothing, known, attributes):
         name_id, index = known(**attributes)
         said = ends_nothing(name_id, index)
-        assert "told that participant the same value with Format persistent" in said
+        assert "sent that participant the same value with Format persistent" in said
         if "name_qualifier" in attributes:
             assert (
                 "NameQualifier of another, SPNameQualifier absent or as usual" in said

@@ -104,7 +104,7 @@ class TestNoName:
         told()
         citizen.visit(f"{HUB}/").browser.press("Overal uitloggen")
         assert "stad.test" in citizen.browser.text
-        assert "it was told no NameID (nameless)" in caplog.text
+        assert "it got no NameID at login (nameless)" in caplog.text
         assert federation.back_channel_log == []
 
 

@@ -472,7 +472,7 @@ class TestAnAnswerThatIsNotExpected:
         clock.shift(61)
         another.browser.reload()
         assert event["reference"] not in another.browser.text
-        assert "no logout is under way in this browser" in caplog.text
+        assert "this browser has no pending logout" in caplog.text
 
     @pytest.mark.parametrize("reference", ["K7F-4MP!", "<b>", "K7F-4M0", "0"])
     def test_has_no_reference_that_is_none(self, another, reference, refused):
@@ -546,7 +546,7 @@ class TestTheAddresses:
         leaves("land.test")
         anna.browser.stops_before = None
         anna.browser.visit(HUB + ways[0])
-        assert "takes no logout any more" in caplog.text
+        assert "no longer accepts a LogoutRequest" in caplog.text
         assert "stad.test Uitgelogd om" in anna.browser.text
 
 

@@ -222,7 +222,7 @@ class TestOverSoap:
         assert RETRYING in anna.browser.text
         assert RETRYING in receipt()
         assert retries(stad) == TRIES
-        assert caplog.text.count(f"logout: {STAD} was reached and did not confirm") == 1
+        assert caplog.text.count(f"logout: {STAD} answered and did not confirm") == 1
         text = receipt()
         assert REFUSED in text
         assert "stad.test Uitgelogd" not in text

@@ -173,7 +173,7 @@ class TestTheLines:
         ("value", "told"),
         [
             ("everybody name", "line 1: 'everybody name'"),
-            ("* name\n* mail", "two are of '*'"),
+            ("* name\n* mail", "'*' has two"),
         ],
     )
     def test_that_say_not_whom_they_mean_are_refused(self, value, told):

@@ -208,10 +208,10 @@ class TestWhereTheAnswerGoes:
         ask(acs_url="https://evil.test/acs")
         told = caplog.text
         assert (
-            f"('https://evil.test/acs' by '{bindings.POST}') is not in the metadata of"
-            in told
+            "does not have the requested AssertionConsumerService"
+            f" ('https://evil.test/acs' by '{bindings.POST}')" in told
         )
-        assert "which has https://stad.test/eilogin/acs (HTTP-POST, index 0)" in told
+        assert "; it has https://stad.test/eilogin/acs (HTTP-POST, index 0)" in told
         assert "ask the administrator of 'https://stad.test/eilogin/metadata'" in told
 
     def test_tells_the_log_no_more_than_five_of_those(
@@ -222,7 +222,7 @@ class TestWhereTheAnswerGoes:
         )
         hub_believes("stad.test", as_participant(assertion_consumers=many))
         ask(acs_url="", protocol_binding="", acs_index=9)
-        assert "(index 9) is not in the metadata" in caplog.text
+        assert "AssertionConsumerService (index 9); it has" in caplog.text
         assert "https://stad.test/4 (HTTP-POST, index 4), …" in caplog.text
         assert "https://stad.test/5" not in caplog.text
 
@@ -273,9 +273,9 @@ class TestWhereTheAnswerGoes:
         ask(acs_url="", protocol_binding="")
         refused(signed_in.browser.page, "binding-missing")
         told = (
-            "'https://stad.test/eilogin/metadata' cannot be answered: expected an"
-            " AssertionConsumerService by HTTP-Artifact or HTTP-POST in its metadata,"
-            " found PAOS: ask the administrator of"
+            "cannot answer 'https://stad.test/eilogin/metadata': its metadata has an"
+            " AssertionConsumerService by PAOS; expected HTTP-Artifact or HTTP-POST;"
+            " ask the administrator of"
         )
         assert told in caplog.text
 
@@ -489,8 +489,11 @@ class TestTheLevel:
     @pytest.mark.parametrize(
         ("asked", "text"),
         [
-            ((DIGID.class_of("hoog"),), "it asks for the level hoog, and this hub has"),
-            (("urn:unknown",), "it asks for 'urn:unknown' (minimum), and that is no"),
+            ((DIGID.class_of("hoog"),), "it asks for the level hoog, but this hub has"),
+            (
+                ("urn:unknown",),
+                "it asks for 'urn:unknown' (minimum), but this hub has no",
+            ),
         ],
         ids=["hoog", "unknown"],
     )
@@ -524,7 +527,7 @@ class TestARequestThatCannotBeHonoured:
         [
             (
                 "urn:x:windows",
-                "'urn:x:windows', and this hub gives urn:oasis:names:tc:",
+                "'urn:x:windows', but this hub gives urn:oasis:names:tc:",
             ),
             (messages.EMAIL, "'mail': add that to its line in release, or have it ask"),
         ],
@@ -776,10 +779,10 @@ class TestAnArtifact:
     def test_is_used_once(self, service, artifact, caplog, events):
         service.resolve(artifact)
         before = len(events())
-        assert "not known here" not in caplog.text
+        assert "does not know the artifact" not in caplog.text
         self.is_denied(service.resolve(artifact))
         # Who runs the hub finds it in both logs, and never the artifact itself.
-        told = f"an artifact that {service.entity_id!r} brings is not known here: used "
+        told = f"does not know the artifact of {service.entity_id!r}: it was used "
         assert [r.levelname for r in caplog.records if told in r.getMessage()] == [
             "WARNING"
         ]

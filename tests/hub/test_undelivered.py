@@ -437,7 +437,10 @@ class TestTheThread:
         worker, before = Worker(), at_work_here()
         monkeypatch.setattr(threading.Thread, "start", may_fail)
         worker.see(hub)
-        assert "this process is not at work: no thread" in caplog.text
+        assert (
+            "cannot start the background thread of this process; the next request"
+            " tries again: no thread" in caplog.text
+        )
         worker.see(hub)
         assert at_work_here() == before + 3
         assert rounds.wait(PATIENCE)
@@ -462,7 +465,7 @@ class TestTheThread:
 
         monkeypatch.setattr(AtWork, verb, fail)
         round_of(hub)
-        [record] = [one for one in caplog.records if " could be " in one.getMessage()]
+        [record] = [one for one in caplog.records if " failed" in one.getMessage()]
         assert record.levelno == level
 
     def test_says_how_many_it_has_reached(self, left, hub, clock, caplog):
@@ -470,7 +473,7 @@ class TestTheThread:
         left("stad.test")
         clock.shift(SOON)
         tell_once(hub)
-        assert "logouts that participants were told late: 1" in caplog.text
+        assert "logouts delivered from the retry queue: 1" in caplog.text
 
 
 class TestWhoNeedsHerBrowser:

@@ -104,7 +104,7 @@ class TestALogout:
                 if e["outcome"] == "failed"
             ]
             assert found == [(host, "binding-missing") for host in hosts]
-            told = "it takes a LogoutRequest in the citizen's browser alone"
+            told = "it accepts a LogoutRequest only in the visitor's browser"
             assert caplog.text.count(told) == len(hosts)
 
         return check

@@ -699,7 +699,7 @@ class TestALogoutFromAbove:
             ("werk.test", "binding-missing"),
             ("zorg.test", "binding-missing"),
         }
-        assert "in the citizen's browser alone" in caplog.text
+        assert "only in the visitor's browser" in caplog.text
 
     def test_after_one_below_knows_whom_that_has_missed(
         self, federation, everywhere, clock

@@ -680,7 +680,7 @@ def test_it_is_told_so_by_the_hub_too_and_can_go_on_when_it_takes_them(
     forgetful.type_password()
     assert forgetful.browser.page.status_int == 400
     assert "Uw browser bewaart onze cookie niet" in forgetful.browser.title
-    assert "(cookies-refused): the browser brings none" in caplog.text
+    assert "(cookies-refused): the browser sent none" in caplog.text
     assert events("sign-in") == [], "no session that nobody can use"
     forgetful.browser.click("Probeer het opnieuw")
     forgetful.type_password()
@@ -700,7 +700,7 @@ def test_it_is_told_so_on_the_way_to_a_site_before_a_password(
     assert not forgetful.is_asked_for_password
     assert forgetful.browser.page.status_int == 400
     assert "Uw browser bewaart onze cookie niet" in forgetful.browser.title
-    assert "(cookies-refused): the browser brings none" in caplog.text
+    assert "(cookies-refused): the browser sent none" in caplog.text
     forgetful.allow_cookies()
     forgetful.log_in(url)
 

@@ -101,8 +101,8 @@ class SingleLogoutAsDigid(SingleLogout):
     def respond_soap(self, environ: "WSGIEnvironment") -> Response:
         """Nobody logs out here over SOAP: there is no browser behind it."""
         raise NotFound(
-            "DigiD takes no LogoutRequest over SOAP: expected one by Redirect or POST,"
-            " in the citizen's browser"
+            "DigiD accepts no LogoutRequest over SOAP; expected one by Redirect or"
+            " POST, in the citizen's browser"
         )
 
     def _answered_at(self, role: ServiceProvider) -> Endpoint | None:
@@ -251,7 +251,9 @@ def _read(environ: "WSGIEnvironment") -> Back:
     trust = env.trust(environ)
     inbound = receive(environ, keys_for(trust), trust.weak)
     if inbound.kind != bindings.REQUEST:
-        raise MessageUnexpected("a LogoutResponse; DigiD asks nobody by the browser")
+        raise MessageUnexpected(
+            "found a LogoutResponse; DigiD sends no LogoutRequest by the browser"
+        )
     request = messages.read_logout_request(inbound.element)
     require_destination(
         request.destination,

@@ -21,7 +21,9 @@ def telling_nobody() -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        nothing = NotFound(f"nothing is sent, as DigiD does it ({error.code}): {error}")
+        nothing = NotFound(
+            f"the hub sends no answer, as DigiD does ({error.code}): {error}"
+        )
         nothing.peer = error.peer
         raise nothing from error
 
@@ -45,7 +47,7 @@ def _require_valid(entity_id: str, certificate: str, now: float) -> None:
     begins, ends = certificate_begins(certificate), certificate_ends(certificate)
     if not begins <= now < ends:
         raise MessageExpired(
-            f"the first certificate in the metadata of {entity_id!r} is valid from "
-            f"{write_instant(begins)} to {write_instant(ends)}, and it is "
-            f"{write_instant(now)} here: make a new one, and load its metadata"
+            f"the first certificate in the metadata of {entity_id!r} is valid from"
+            f" {write_instant(begins)} to {write_instant(ends)}, and the time here"
+            f" is {write_instant(now)}; make a new one, and load its metadata"
         )

@@ -149,7 +149,7 @@ def hold_back(choice: str) -> None:
     """Say nothing for a while, and then nothing that is of use."""
     if choice == SILENT:
         time.sleep(SILENT_FOR)
-        raise Unavailable("a tester has chosen that the back channel does not answer")
+        raise Unavailable("a tester chose that the back channel does not answer")
 
 
 def broken(answer: Response) -> Response:
@@ -175,7 +175,8 @@ def _signed_with_sha1(url: str, key: SigningKey) -> str:
     """The same message, signed as DigiD signs it (DIGID.md 3.2)."""
     if not isinstance(key.private, RSAPrivateKey):
         raise ConfigurationError(
-            "key: expected one of RSA to rehearse with: no other signs with rsa-sha1"
+            "key: expected an RSA key for a rehearsal, because only RSA signs with"
+            " rsa-sha1"
         )
     before, _, _ = url.partition("&SigAlg=")
     location, kind, message = before.partition("SAMLResponse=")

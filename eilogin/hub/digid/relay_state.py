@@ -36,7 +36,9 @@ def keep(relay_state: str) -> list[tuple[str, str]]:
 def require_short(relay_state: str) -> None:
     """Raise MalformedMessage for one that is longer than SAML allows."""
     if len(relay_state.encode()) > LONGEST_RELAY_STATE:
-        raise MalformedMessage(f"a RelayState of more than {LONGEST_RELAY_STATE} bytes")
+        raise MalformedMessage(
+            f"the RelayState has more than {LONGEST_RELAY_STATE} bytes"
+        )
 
 
 def kept(environ: "WSGIEnvironment") -> str:

@@ -128,8 +128,7 @@ class SingleSignOnAsDigid(SingleSignOn):
         if question.issuer not in self._inactive:
             return None
         return NotServed(
-            f"{question.issuer} gets no login: 'inactive' says that its connection is"
-            " not active"
+            f"{question.issuer} gets no login, because the option 'inactive' names it"
         )
 
     def _question(

@@ -388,7 +388,7 @@ class TestALogout:
     def test_signed_as_digid_does_needs_a_key_of_rsa(self, federation):
         own = federation.trusts["inloggen.test"].own
         curve = replace(own.key, private=ec.generate_private_key(ec.SECP256R1()))
-        with pytest.raises(ConfigurationError, match="expected one of RSA"):
+        with pytest.raises(ConfigurationError, match="expected an RSA key"):
             rehearsal.changed_logout("https://x/", rehearsal.SHA1_LOGOUT, curve)
 
 

@@ -137,6 +137,6 @@ def _what_came(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> 
     empty = [name for name in attributes if not is_told(attributes, name)]
     note = f", but without a value {listed(empty)}" if empty else ""
     return (
-        f"{hub!r} told {listed(attributes)}{note}; what it tells us is its choice: "
-        f"{whom}"
+        f"{hub!r} sent {listed(attributes)}{note}. The hub decides which "
+        f"attributes it sends: {whom}"
     )

@@ -134,8 +134,8 @@ class AssertionConsumer:
         if pending.is_passive:
             return self._no_login.silently(environ, pending)
         error = LoginEnded(
-            "this browser has logged out since it asked, and the hub has not confirmed"
-            " that: log in again"
+            "this browser has logged out since it sent the AuthnRequest, and the "
+            "hub has not confirmed that logout; expected a new login"
         )
         return self._no_login.refused(environ, pending, error)
 

@@ -125,7 +125,7 @@ class ActivityReports:
         except RuntimeError as error:
             # The next visitor tries again.
             self._visitors.clear()
-            _log.error("activity: this process cannot start a thread: %s", error)
+            _log.error("activity: cannot start a thread: %s", error)
         else:
             self._pid = os.getpid()
 
@@ -138,7 +138,7 @@ class ActivityReports:
             try:
                 self.send()
             except Exception:  # noqa: BLE001 - the next round may be well
-                _log.exception("activity: the hub could not be told")
+                _log.exception("activity: the report to the hub failed")
             with self._lock:
                 if not self._visitors:
                     self._pid = 0
@@ -232,8 +232,8 @@ class ActivityReports:
         if abs(now - self._logged) >= _LOGS_EVERY:
             self._logged = now
             _log.warning(
-                "activity: %r was not told that visitors are active here, so it may ask"
-                " for their password sooner; will retry in %.0f s: %s",
+                "activity: cannot report active visitors to %r, so the hub may "
+                "ask for their password sooner; will retry in %.0f s: %s",
                 hub,
                 _RETRY,
                 error,

@@ -149,7 +149,7 @@ class SecondChance:
         except (FormLost, FormSent) as error:
             return self._refused(environ, error)
         except StoreUnavailable as error:
-            _log.warning("a form was not kept: %s", error)
+            _log.warning("POST replay: the form was not kept: %s", error)
             return otherwise
         return answer or otherwise
 
@@ -338,7 +338,7 @@ def _kind_of(environ: "WSGIEnvironment") -> str:
 def _asked_for(environ: "WSGIEnvironment", handle: str) -> tuple[str, str]:
     """A handle, and what this browser holds for it."""
     if not is_handle(handle):
-        raise FormLost("not the handle of a form")
+        raise FormLost("the handle of a kept form is malformed")
     return handle, _cookie(handle).read(environ) or ""
 
 
@@ -363,7 +363,7 @@ def _login(environ: "WSGIEnvironment") -> Login:
     """The login that was asked for before."""
     login = env.session(environ)
     if login is None:
-        raise FormLost("nobody is logged in")
+        raise FormLost("the visitor is not signed in")
     return login
 
 

@@ -88,8 +88,8 @@ class AnswerReader:
         if environ["REQUEST_METHOD"] == "POST":
             if env.trust(environ).own.is_digid:
                 raise MessageUnexpected(
-                    "an answer by POST: expected an artifact, for DigiD answers in no"
-                    " other way; somebody may have made this one"
+                    "the Response came by POST; expected an artifact, because "
+                    "DigiD answers in no other way. Somebody may have forged it"
                 )
             return self._posted(environ)
         answer = waiting.fetched(environ)
@@ -150,7 +150,9 @@ class AnswerReader:
             return _to_query(environ, *brought)
         received = bindings.read_post(body)
         if received.kind != "SAMLResponse":
-            raise MalformedMessage("an answer to a login is a SAMLResponse")
+            raise MalformedMessage(
+                "the message is no Response to a login; expected SAMLResponse"
+            )
         handle = received.relay_state
         try:
             return self._judged(environ, received)
@@ -201,8 +203,8 @@ class AnswerReader:
         trust, hub = env.trust(environ), _issuer_of(response)
         if not self._takes_unsolicited:
             raise MessageUnexpected(
-                f"an answer to no question of ours came from {hub[:_LONGEST_NAME]!r}: "
-                "expected one with an InResponseTo (unsolicited = true takes others)"
+                f"{hub[:_LONGEST_NAME]!r} sent a Response without InResponseTo; "
+                "expected one (unsolicited = true accepts others)"
             )
         expected = replace(self._expected(trust, hub, ""), unsolicited=True)
         assertion = accept(response, expected)
@@ -220,7 +222,10 @@ class AnswerReader:
         """An answer that the visitor has agreed to, by a form of our own page."""
         answer = waiting.agreed(environ, body)
         if answer.pending.is_unsolicited and not self._takes_unsolicited:
-            raise MessageUnexpected("an answer of when unsolicited was true")
+            raise MessageUnexpected(
+                "this Response was sent while unsolicited was true; expected one "
+                "with an AuthnRequest"
+            )
         return answer
 
     def _expected(self, trust: Trust, hub: str, request_id: str) -> Expected:
@@ -257,8 +262,8 @@ class AnswerReader:
             return
         if not toolkit.can_judge(response):
             _log.info(
-                "something in it is encrypted, or only its ArtifactResponse is signed: "
-                "no second opinion"
+                "a part of it is encrypted, or only its ArtifactResponse is "
+                "signed: python3-saml did not verify it"
             )
             return
         second = self._second_opinion(trust, expected.issuer)
@@ -330,11 +335,11 @@ def _require_source(trust: Trust, hub: str, found: bytes) -> None:
     if hmac.compare_digest(found, bindings.source_id(hub)):
         return
     known = (one for one in trust.hub_ids if bindings.source_id(one) == found)
-    other = next(map(repr, known), "no hub of ours")
+    other = next(map(repr, known), "another hub")
     raise UnknownPeer(
-        f"{hub!r} was asked, and the artifact is of {other}: its SourceID should be "
-        f"{bindings.source_id(hub).hex()}, the SHA-1 of that entityID; found "
-        f"{found.hex()}"
+        f"the AuthnRequest went to {hub!r}, but the artifact is from {other}: "
+        f"expected the SourceID {bindings.source_id(hub).hex()}, the SHA-1 of "
+        f"that entityID; found {found.hex()}"
     )
 
 

@@ -88,10 +88,10 @@ class CookieNames:
         self._has_warned = True
         # What makes it another name each time may be a secret, and stands at its end.
         _log.warning(
-            "the application sets cookies of too many names, such as %r...: one of"
-            " these that somebody else has planted is not told from its own. Name in"
-            " app_cookies what they begin with ('auto NAME*'), or exempt it"
-            " ('auto -NAME*')",
+            "the application sets cookies of too many names, such as %r...: "
+            "eilogin cannot tell a forged cookie of these names from a real one. "
+            "Name their prefix in app_cookies ('auto NAME*'), or exempt it "
+            "('auto -NAME*')",
             name[:_SHOWN],
         )
 

@@ -346,8 +346,8 @@ class AppCookies:
         if reading.is_flood and monotonic() >= self._warns_at:
             self._warns_at = monotonic() + _WARNS_EVERY
             _log.warning(
-                "a browser brings more than %d sealed cookies of the application: the"
-                " others are withheld",
+                "a browser sends more than %d sealed cookies of the application; "
+                "eilogin withholds the others",
                 MOST,
             )
         if len(remembered) >= _REMEMBERED:
@@ -430,16 +430,17 @@ class AppCookies:
             self._names.note(environ, self._names.guarded, name)
         if not is_name(name):
             _log.warning(
-                "the application does not get back its cookie %r, whose name is none"
-                " (RFC 6265): give it another one",
+                "the application sets the cookie %r, whose name is not valid "
+                "(RFC 6265), so it does not get the cookie back; rename it",
                 name,
             )
         place = place_of(environ, attributes)
         sealed = self._sealer_of(environ).seal(name, value, place, family)
         if len(there) + len(sealed) > LONGEST:
             _log.warning(
-                "a browser drops the application's cookie %r, which is too long once it"
-                " is sealed (%d octets): make it smaller, or exempt it in app_cookies",
+                "the application sets the cookie %r, which is too long once it "
+                "is sealed (%d octets), so browsers drop it; make it smaller, or "
+                "exempt it in app_cookies",
                 name,
                 len(sealed),
             )

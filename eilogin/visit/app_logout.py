@@ -101,7 +101,9 @@ def path_of(word: str, expected: str) -> str:
     if "?" in path or "#" in path:
         raise ValueError(expected)
     if f"{path}/".startswith(_OURS):
-        raise ValueError(f"addresses of the application; what is below {_OURS} is ours")
+        raise ValueError(
+            f"addresses of the application; paths below {_OURS} belong to eilogin"
+        )
     return path
 
 
@@ -155,7 +157,7 @@ class AppLogout:
         try:
             read_some(body)
         except Exception:  # noqa: BLE001 - it has said that all is well
-            _log.exception("the application failed while it logged somebody out")
+            _log.exception("app_logout: the application failed in its own logout")
         return answer(environ, start_response)
 
     def is_at_one(self, environ: "WSGIEnvironment") -> bool:

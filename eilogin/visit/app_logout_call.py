@@ -56,7 +56,7 @@ MOST, LARGEST = 20, 16_384
 MOST_AT_ONCE = 8
 _METHODS = ("GET", "POST")
 #: What the option begins with.
-_PATH = "one path of this site, such as '/logout' or 'POST /logout' (GET, POST alone)"
+_PATH = "one path of this site, such as '/logout' or 'POST /logout' (only GET and POST)"
 #: Keys of environ that do not come from a visitor.
 _OURS = (env.SESSIONS, env.COOKIE, env.TRUST)
 _is_word = re.compile(r"[A-Za-z0-9_.-]+=[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
@@ -83,10 +83,10 @@ def call(value: object) -> object:
     path = app_logout.path_of(words[0] if words else "", _PATH)
     fields = words[1:]
     if not all(map(_is_word, fields)):
-        raise ValueError("behind 'POST /logout' words such as 'FIELD=COOKIE'")
+        raise ValueError("words such as 'FIELD=COOKIE' after 'POST /logout'")
     if fields and method != "POST":
         told = " ".join(("POST", path, *fields))
-        raise ValueError(f"POST where there is FIELD=COOKIE: {told!r}")
+        raise ValueError(f"POST, because FIELD=COOKIE needs a form: {told!r}")
     pairs = [pair_of(field) for field in fields]
     return Call(path, method, tuple(pairs))
 
@@ -137,7 +137,9 @@ class AppLogoutCall:
                 _keep(environ, login, told)
             except EiloginError as error:
                 _log.warning(
-                    "cookies of the application are not kept for its logout: %s", error
+                    "app_logout_call: cannot keep the application's cookies for "
+                    "its logout: %s",
+                    error,
                 )
         # A server may tell "no exc_info" from None.
         if exc_info is None:
@@ -165,7 +167,9 @@ class AppLogoutCall:
                     asked = _request(environ, self._how, login, cookies)
                     found[login.name] = partial(self._call, asked)
         except EiloginError as error:
-            _log.error("the application's logout is not called: %s", error)
+            _log.error(
+                "app_logout_call: cannot call the application's logout: %s", error
+            )
         return found
 
     def _call(self, environ: "WSGIEnvironment", _: LogoutEvent) -> None:
@@ -178,8 +182,8 @@ class AppLogoutCall:
             _log.info("app_logout_call: the application answered %d", code)
         else:
             _log.error(
-                "app_logout_call: the application answered %d to %s %s, so its session"
-                " of who has logged out may live on",
+                "app_logout_call: the application answered %d to %s %s, so its "
+                "own session of that visitor may go on",
                 code,
                 self._how.method,
                 self._how.path,

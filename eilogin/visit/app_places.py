@@ -205,8 +205,8 @@ class Leftovers:
             self._backend.delete(_hidden(id_of(login)))
         except StoreUnavailable as error:
             _log.warning(
-                "an application's session cannot be read any more, and is deleted"
-                " later: %s",
+                "an application's session can no longer be read; it will be "
+                "deleted later: %s",
                 error,
             )
 

@@ -239,7 +239,7 @@ def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
     came_of_it = pending.spent_by
     is_under_way = came_of_it == under_way.CLAIMED
     if not is_under_way and env.sessions(environ).store.read(came_of_it) is None:
-        raise LoginLost("this answer was used, and its session is over")
+        raise LoginLost("this Response was used before, and its session has ended")
     return go_to(environ, pending.target, [rounds.note(environ, pending.target)])
 
 
@@ -253,21 +253,21 @@ def _level_reached(
     level, hub = trust.classes.level_of(assertion.level_class), assertion.issuer
     if level is None:
         raise LevelTooLow(
-            f"{pending.level} was asked for, and {hub!r} answers with the class "
-            f"{assertion.level_class!r}, which no line of level_classes knows: add it "
-            f"there if it is good enough, or {trust.whom_to_ask(hub)}"
+            f"the login needs the level {pending.level}, but {hub!r} confirmed "
+            f"the class {assertion.level_class!r}, which no line of level_classes "
+            f"has: add it there if it is good enough, or {trust.whom_to_ask(hub)}"
         )
     if not reaches(level, pending.level):
         raise LevelTooLow(
-            f"{pending.level} was asked for, and {hub!r} answers with {level} "
-            f"({assertion.level_class!r}): {trust.whom_to_ask(hub)}"
+            f"the login needs the level {pending.level}, but {hub!r} confirmed "
+            f"{level} ({assertion.level_class!r}): {trust.whom_to_ask(hub)}"
         )
     if pending.is_forced and assertion.authn_instant < pending.asked - SKEW:
         came, asked = map(_clock_time, (assertion.authn_instant, pending.asked))
         raise ProofTooOld(
-            f"a fresh proof was asked for at {asked} (ForceAuthn), and {hub!r} answers "
-            f"with one of {came} (AuthnInstant): does it know ForceAuthn, and is its "
-            f"clock right? {trust.whom_to_ask(hub)}",
+            f"eilogin asked for a fresh login at {asked} (ForceAuthn), but "
+            f"{hub!r} confirmed a login of {came} (AuthnInstant): does the hub "
+            f"support ForceAuthn, and is its clock right? {trust.whom_to_ask(hub)}",
             pending.target,
         )
     return level
@@ -282,8 +282,9 @@ def _require_same(current: Login | None, said: Login) -> None:
     if current is not None and current.who != said.who:
         hub = said.who.issuer
         raise SubjectChanged(
-            f"{hub!r} names another citizen than is logged in here, whose session ends;"
-            " the other one has to ask for hers: nobody needs to be told"
+            f"{hub!r} names another visitor than the one who is signed in here. "
+            "eilogin ends the session; the other visitor has to log in again. "
+            "You need not do anything"
         )
 
 

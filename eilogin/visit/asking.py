@@ -149,8 +149,8 @@ class Questions:
         if endpoint is None:
             wanted = " or ".join(map(short, _BINDINGS[self._binding]))
             raise BindingMissing(
-                f"{hub!r} should take AuthnRequests over {wanted} (request_binding = "
-                f"{self._binding}); its metadata has "
+                f"{hub!r} has no SingleSignOnService for {wanted} "
+                f"(request_binding = {self._binding}); its metadata has "
                 f"{bindings_of(role.single_sign_ons)}: {trust.whom_to_ask(hub)}"
             )
         return endpoint
@@ -163,8 +163,8 @@ class Questions:
         reaching = trust.classes.reaching(level)
         if not reaching:
             raise ConfigurationError(
-                f"no line of level_classes says a class for {level!r} or higher: "
-                "no answer could ever reach it"
+                f"no line of level_classes has a class for {level!r} or a higher "
+                "level, so no Response can reach it; add one"
             )
         match self._comparison:
             case "none":

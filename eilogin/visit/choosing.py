@@ -99,7 +99,10 @@ def named_hub(environ: "WSGIEnvironment", said: str | None) -> str:
     try:
         env.trust(environ).hub(said)
     except UnknownPeer as error:
-        sparing_log.warn("a hub was chosen that is not taken: %s", str(error)[:_SHOWN])
+        sparing_log.warn(
+            "the visitor chose an unknown hub, or one that cannot sign them in: %s",
+            str(error)[:_SHOWN],
+        )
         return ""
     return said
 

@@ -64,7 +64,7 @@ class Condition:
     @property
     def told(self) -> str:
         """The condition as a log may repeat it, with no more than a page may show."""
-        hidden = "a value that is not shown here"
+        hidden = "a value that the log does not show"
         values = _ANY if self.values is None else "|".join(self.shown) or hidden
         return f"{self.name}={values}"
 

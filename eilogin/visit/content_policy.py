@@ -55,12 +55,12 @@ _CONNECT = ("connect-src", "default-src")
 #: A sandboxed page needs these for the script, its question and its login link.
 _SANDBOX = frozenset(("allow-scripts", "allow-same-origin", "allow-popups"))
 
-_ODD = "its Content-Security-Policy has characters that no policy has"
+_ODD = "its Content-Security-Policy contains characters that are not allowed"
 _SANDBOXED = (
     "its Content-Security-Policy has a sandbox without allow-scripts, allow-same-origin"
     " and allow-popups"
 )
-_NO_SOURCE = "no Content-Security-Policy can name the address of this site"
+_NO_SOURCE = "a Content-Security-Policy cannot contain the address of this site"
 
 
 class Ours(NamedTuple):
@@ -241,5 +241,7 @@ class _Sources(NamedTuple):
 
 def _source(address: str) -> str:
     if not _SOURCE.fullmatch(address):
-        raise ValueError(f"no source of a policy: {address!r}")
+        raise ValueError(
+            f"a Content-Security-Policy cannot contain this address: {address!r}"
+        )
     return address

@@ -153,23 +153,26 @@ def login_faults(  # noqa: PLR0913 - options, each by its name
 ) -> Iterator[tuple[str, str]]:
     """Options of ``login`` that contradict the profile, and what is expected."""
     if not _EARLIEST <= keep_alive <= _LATEST:
-        yield "keep_alive", "expected '10m' to '15m': DigiD takes no other"
+        yield "keep_alive", "expected '10m' to '15m': DigiD allows no other duration"
     if comparison != "minimum":
-        yield "comparison", "expected 'minimum': DigiD knows no other"
+        yield "comparison", "expected 'minimum': DigiD supports no other comparison"
     if tuple(subject) != ("name-id",):
-        yield "subject", "expected 'name-id': DigiD tells nothing but that"
+        yield "subject", "expected 'name-id': DigiD identifies citizens by NameID only"
     if silent:
-        yield "silent", "expected 'false': DigiD knows no question without a prompt"
+        yield "silent", "expected 'false': DigiD supports no passive login"
     if require_attributes:
-        yield "require_attributes", "expected nothing: DigiD tells none"
+        yield "require_attributes", "expected no value: DigiD sends no attributes"
     if unsolicited:
-        yield "unsolicited", "expected 'false': DigiD answers questions alone"
+        yield (
+            "unsolicited",
+            "expected 'false': DigiD sends no Response without an AuthnRequest",
+        )
 
 
 def session_faults(idle: float) -> Iterator[tuple[str, str]]:
     """The same of ``session``."""
     if idle > _LATEST:
-        yield "idle", "expected at most '15m': DigiD allows no more"
+        yield "idle", "expected at most '15m': DigiD allows no longer session"
 
 
 # --- what she reads ---------------------------------------------------------------

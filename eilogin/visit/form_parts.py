@@ -64,7 +64,7 @@ def heads(environ: "WSGIEnvironment") -> Iterator[bytes]:
     pieces = iter(partial(stream.read, _PIECE), b"")
     for count, head in enumerate(_found(pieces, delimiter)):
         if count >= _MOST_PARTS:
-            raise FormRefused(f"a form of more than {_MOST_PARTS} parts")
+            raise FormRefused(f"the form has more than {_MOST_PARTS} parts")
         named = _OF_BROWSERS.match(head)
         yield head[: named.start(1)] + head[named.end(1) :] if named else head
     stream.seek(start)
@@ -74,7 +74,7 @@ def _delimiter(content_type: str) -> bytes:
     """The delimiter before each part; FormRefused if parsers may see another one."""
     match = _BOUNDARY.search(content_type)
     if match is None or len(_NAMES_BOUNDARY.findall(content_type)) > 1:
-        raise FormRefused("a form with files whose boundary cannot be told")
+        raise FormRefused("the form has files, and no valid boundary")
     return b"--" + (match[1] or match[2]).encode()
 
 
@@ -104,7 +104,9 @@ def _found(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes]:
             at = end + len(_EMPTY_LINE if is_head else delimiter)
             is_head = not is_head
         if is_head and len(rest) - at > _LONGEST_HEAD:
-            raise FormRefused(f"a form part with a head of more than {_LONGEST_HEAD}")
+            raise FormRefused(
+                f"a part of the form has a head of more than {_LONGEST_HEAD} bytes"
+            )
         # Keep the end of a text, where a delimiter may have begun.
         rest = rest[at:] if is_head else rest[max(at, len(rest) - len(delimiter) + 1) :]
     if is_head:

@@ -114,10 +114,10 @@ def _loaded(point: EntryPoint) -> Hook:
     try:
         hook: Any = point.load()
     except (ImportError, AttributeError) as error:
-        reason = f"{told}, which cannot be loaded: {error}"
+        reason = f"{told}; eilogin cannot load it: {error}"
         raise InvalidOptions([Fault("", "", "", "", reason)]) from error
     if not callable(hook):
-        reason = f"{told}, which cannot be called"
+        reason = f"{told}; expected a function, or another callable"
         raise InvalidOptions([Fault("", "", "", "", reason)])
     loaded: Hook = hook
     return loaded
@@ -174,8 +174,8 @@ class Hooks:
         for name, told in [*self._begun(events, more)]:
             if not all(one.wait(max(until - time.monotonic(), 0.0)) for one in told):
                 _log.error(
-                    "the hook %s did not end within %g s (on_logout_timeout): the"
-                    " logout goes on without it",
+                    "on_logout: %s did not end within %g s (on_logout_timeout); "
+                    "the logout goes on without it",
                     name,
                     self._timeout,
                 )
@@ -236,8 +236,8 @@ class _Turns:
         with self._lock:
             if len(self._waiting) >= _MOST_WAITING:
                 _log.error(
-                    "the hook %s hangs: it is not told of a logout, for %d wait"
-                    " for it already",
+                    "on_logout: %s hangs: eilogin does not call it for this "
+                    "logout, because %d logouts wait for it already",
                     self._name,
                     _MOST_WAITING,
                 )
@@ -263,7 +263,7 @@ class _Turns:
         if self._waiting and now >= self._tells_at:
             self._tells_at = now + _TELLS_EVERY
             _log.error(
-                "the hook %s hangs: %d logouts wait for it",
+                "on_logout: %s hangs: %d logouts wait for it",
                 self._name,
                 len(self._waiting),
             )
@@ -284,7 +284,7 @@ class _Turns:
             thread.start()
         except RuntimeError as error:
             # No room for one more, or the process is about to end.
-            _log.error("the hook %s has no thread for a logout: %s", self._name, error)
+            _log.error("on_logout: cannot start a thread for %s: %s", self._name, error)
             return False
         self._since[me] = time.monotonic()
         return True
@@ -294,7 +294,7 @@ class _Turns:
             try:
                 one.hook(one.event)
             except BaseException:  # noqa: BLE001 - the hook's own; the next one counts
-                _log.exception("the hook %s failed at a logout", self._name)
+                _log.exception("on_logout: %s raised an exception", self._name)
             finally:
                 one.told.set()
 

@@ -100,9 +100,9 @@ class Inside:
         answer = self._ask(environ, hub, {env.ENDED: ended, env.ADDRESS: None})
         if answer.status_code != _KNOWS:
             _log.error(
-                "logout: the hub inside does not answer (status %d), so what ended"
-                " here is not ended at its participants; is %r, our 'hub_inside', its"
-                " 'prefix'?",
+                "logout: the hub inside did not answer (status %d), so the "
+                "sessions at its participants go on; expected its 'prefix' as "
+                "our 'hub_inside', which is %r",
                 answer.status_code,
                 own.hub_inside or "/",
             )

@@ -261,7 +261,7 @@ class KeptForms:
         octets = self._unsealed(text, handle, tag, secret)
         if not self._forms.is_tag_of(tag, who.label()):
             self.drop(handle, tag)
-            raise FormOfAnother("the form was sent by another citizen")
+            raise FormOfAnother("another visitor sent the form")
         return tag, Form.from_octets(octets)
 
     def _unsealed(
@@ -278,8 +278,8 @@ class KeptForms:
         if value is not None:
             return value
         if self._values.get(_sent_key(handle)) is not None:
-            raise FormSent("the form was sent already")
-        raise FormLost("no form is kept under this handle, or not any more")
+            raise FormSent("the form was sent before")
+        raise FormLost("this handle has no kept form, or has none any more")
 
     def take(
         self, handle: str, secret: str, who: Subject, target: str
@@ -291,9 +291,9 @@ class KeptForms:
         """
         tag, form = self._open(handle, secret, who)
         if form.target != target:
-            raise FormLost("the form was sent to another address")
+            raise FormLost("the form belongs to another address")
         if not self._values.add(_sent_key(handle), "", clock.now() + LIFETIME):
-            raise FormSent("the form was sent already")
+            raise FormSent("the form was sent before")
         if not form.pieces:
             self.drop(handle, tag)
             return form, io.BytesIO(form.body)
@@ -378,7 +378,9 @@ class _Body(io.RawIOBase):
                 self._finish()
             except StoreUnavailable as error:
                 # The rest expires.
-                _log.warning("kept forms: a form that was sent stays stored: %s", error)
+                _log.warning(
+                    "POST replay: cannot delete a kept form that was sent: %s", error
+                )
         return octets
 
 

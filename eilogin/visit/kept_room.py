@@ -65,7 +65,7 @@ class Room:
         if network and not self._add(
             self._of(network), size, self._most // _SHARE_OF_NETWORK, instant
         ):
-            self._warn("for a client network")
+            self._warn("for this client network")
             return False
         if self._add(self._of(""), size, self._most, instant):
             return True
@@ -80,7 +80,9 @@ class Room:
             self._add(key, -size, self._most, instant)
 
     def _warn(self, where: str) -> None:
-        sparing_log.warn(f"{self._what}: no room left {where}; not kept")
+        sparing_log.warn(
+            f"{self._what}: not kept, because the store has no space left {where}"
+        )
 
     def _of(self, network: str) -> str:
         kind = "" if self._what == _FORMS else f"{self._what}:"

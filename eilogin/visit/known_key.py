@@ -53,7 +53,9 @@ class HubAsked:
         try:
             return self._found(key)
         except AlgorithmMissing as error:
-            return Finding(False, f"'{self._hub}' takes nothing that it signs: {error}")
+            return Finding(
+                False, f"'{self._hub}' accepts none of the key's algorithms: {error}"
+            )
         except (PeerUnavailable, UnknownPeer) as error:
             return self._unseen(str(error))
 
@@ -63,21 +65,22 @@ class HubAsked:
             self._to_stranger[kind] = self._status(_of_nobody(kind))
         if self._to_stranger[kind] < HTTPStatus.BAD_REQUEST:
             return self._unseen(
-                "it takes a question that a key has signed which nobody has: it looks"
-                " at no signature, or shows its errors as any page"
+                "the hub accepted an AuthnRequest with an unknown key. It "
+                "verifies no signatures, or its error pages have the status of a "
+                "normal page"
             )
         status = self._status(key)
         if status < HTTPStatus.BAD_REQUEST:
-            return Finding(True, f"'{self._hub}' takes what it signs")
+            return Finding(True, f"'{self._hub}' accepts its signature")
         return Finding(
             False,
-            f"'{self._hub}' refuses what it signs (status {status}), as of a key that"
-            " nobody has: it has not read our newest metadata yet. Wait, or"
-            f" {self._trust.whom_to_ask(self._hub)}",
+            f"'{self._hub}' rejects its signature (status {status}), as it "
+            "rejects an unknown key. The hub has not read our newest metadata "
+            f"yet: wait, or {self._trust.whom_to_ask(self._hub)}",
         )
 
     def _unseen(self, why: str) -> Finding:
-        return Finding(None, f"whether '{self._hub}' knows it cannot be seen: {why}")
+        return Finding(None, f"cannot find out whether '{self._hub}' knows it: {why}")
 
     def _status(self, key: SigningKey) -> int:
         """How a hub answers to a question that this key has signed: its status.
@@ -89,7 +92,7 @@ class HubAsked:
         url = self._question(role, suited(key, *entity.algorithms(role)))
         answer = self._trust.back_channel.get(url, "text/html", longest=_LONGEST)
         if answer.status in _NOT_NOW:
-            raise PeerUnavailable(f"it answers with status {answer.status}")
+            raise PeerUnavailable(f"the hub answered with status {answer.status}")
         return answer.status
 
     def _question(self, role: IdentityProvider, key: SigningKey) -> str:
@@ -97,7 +100,9 @@ class HubAsked:
         trust, endpoint = self._trust, role.single_sign_on(bindings.REDIRECT)
         if endpoint is None:
             found = bindings_of(role.single_sign_ons)
-            raise UnknownPeer(f"it takes no question by Redirect ({found})")
+            raise UnknownPeer(
+                f"the hub accepts no AuthnRequest by HTTP-Redirect ({found})"
+            )
         lowest = trust.classes.class_of(LEVELS[0])
         request = messages.AuthnRequest(
             id=messages.new_id(),

@@ -410,8 +410,9 @@ class Leaving:
     ) -> Response:
         """The page in the place of one that her browser would not get."""
         error = PeerUnavailable(
-            f"{notice.login.who.issuer!r} takes no connections, or a gateway answers"
-            " for it, so she is not sent there with her logout until she says so"
+            f"{notice.login.who.issuer!r} accepts no connections, or a gateway "
+            "answers in its place. eilogin does not send the browser there until "
+            "the visitor asks for it"
         )
         error.peer = notice.login.who.issuer
         note_refusal(error, "logout.sent", environ)
@@ -690,7 +691,7 @@ def _key(request_id: str) -> str:
 
 
 def _not_started_here() -> MessageUnexpected:
-    return MessageUnexpected("an answer to a logout that was not started here")
+    return MessageUnexpected("a logout that did not start here")
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -96,7 +96,7 @@ class LoggedOutElsewhere:
         trust, values = env.trust(environ), env.values(environ)
         stored = values.get(_key(handle))
         if stored is None:
-            raise MessageUnexpected("this logout is over")
+            raise MessageUnexpected("this logout has ended")
         parts, subject, *_ = json.loads(stored)
         asked = _OpenRequest(*parts)
         noted = self._inside.note(environ, Subject.from_parts(subject))
@@ -198,7 +198,7 @@ def _whose(
     """The subject that a request names. It has one: its sessions have ended."""
     subject = named(env.trust(environ).own, request.name_id, asked.issuer)
     if subject is None:
-        raise MessageUnexpected("it names nobody")
+        raise MessageUnexpected("the LogoutRequest names no visitor")
     return subject
 
 

@@ -107,8 +107,8 @@ class LogoutQueue:
             return True
         if len(store.find(_label(environ))) >= MOST:
             _log.error(
-                "%s: %d logouts wait for a hub that does not answer, and no more are"
-                " queued",
+                "logout retry queue: full for %s: %d logouts wait for it; "
+                "eilogin queues no more",
                 env.trust(environ).own.entity_id,
                 MOST,
             )
@@ -267,7 +267,9 @@ class Courier:
                 ).start()
             except RuntimeError as error:
                 # The machine has no thread for it now; the next entry tries again.
-                _log.error("this process delivers no logouts: %s", error)
+                _log.error(
+                    "logout retry queue: this process retries no logouts: %s", error
+                )
             else:
                 self._pid = os.getpid()
 
@@ -277,7 +279,7 @@ class Courier:
             if self._queue.keys(environ):
                 self.wake(environ)
         except EiloginError as error:
-            _log.warning("the logout queue cannot be read: %s", error)
+            _log.warning("logout retry queue: cannot read it: %s", error)
 
     def _follow(self, newer: dict[str, Any]) -> None:
         trust: Trust = self._environ[env.TRUST]
@@ -295,14 +297,14 @@ class Courier:
             except EiloginError as error:
                 self._log_once(error)
             except Exception:  # noqa: BLE001 - the next round may be well
-                _log.exception("no logout could be delivered")
+                _log.exception("logout retry queue: a delivery failed")
 
     def _log_once(self, error: EiloginError) -> None:
         """Log that the queue cannot be read, at most once a minute: a store is down."""
         now = time.monotonic()
         if now >= self._logged + _LOGS_EVERY:
             self._logged = now
-            _log.warning("no logout could be delivered: %s", error)
+            _log.warning("logout retry queue: a delivery failed: %s", error)
 
 
 def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:

@@ -47,7 +47,7 @@ def note(environ: "WSGIEnvironment", who: Subject) -> Noted:
         return {**found, name: ()}
 
     if not _change(environ, who, with_it):
-        raise Unavailable("too many logouts of one citizen at this moment")
+        raise Unavailable("too many logouts of one visitor at the same time")
     return Noted(who, name, before)
 
 

@@ -55,9 +55,9 @@ class NameFormats:
         elif is_unspecified(who):
             self._warn(
                 who,
-                f"{who.issuer!r} does not say the format of its NameIDs; expected"
-                f" {_shown(asked_format(trust))!r} (name_id_format). Set name_id_format"
-                " = unspecified if that is right",
+                f"{who.issuer!r} sent a NameID without a format; expected "
+                f"{_shown(asked_format(trust))!r} (name_id_format). If that is "
+                "right, set name_id_format = unspecified",
             )
         elif is_of_other_format(trust, who):
             self._other(trust, who)
@@ -65,15 +65,17 @@ class NameFormats:
     def _other(self, trust: Trust, who: Subject) -> None:
         hub = who.issuer
         found = (
-            f"{hub!r} names a visitor in the format {_shown(who.format)!r}; expected"
-            f" {_shown(asked_format(trust))!r} (name_id_format)"
+            f"{hub!r} sent a NameID in the format {_shown(who.format)!r}; "
+            f"expected {_shown(asked_format(trust))!r} (name_id_format)"
         )
         if self._refuses:
             raise SubjectMissing(
-                f"{found}. Set name_id_format to what this hub gives, accept it with"
-                f" name_id_mismatch = warn, or {trust.whom_to_ask(hub)}"
+                f"{found}. Set name_id_format to the format of this hub, accept "
+                f"it with name_id_mismatch = warn, or {trust.whom_to_ask(hub)}"
             )
-        self._warn(who, f"{found}. It is accepted, as another user (name_id_mismatch)")
+        self._warn(
+            who, f"{found}. eilogin accepts it as a different user (name_id_mismatch)"
+        )
 
     def _note_change(self, who: Subject) -> None:
         with self._lock:
@@ -82,9 +84,10 @@ class NameFormats:
         if before != who.format:
             self._warn(
                 who,
-                f"{who.issuer!r} names a visitor in the format {_shown(who.format)!r},"
-                f" and named others in {_shown(before)!r}: one visitor may be two"
-                " users. Set name_id_format to the one that is right",
+                f"{who.issuer!r} sent a NameID in the format "
+                f"{_shown(who.format)!r}, and earlier ones in {_shown(before)!r}: "
+                "one visitor may become two users. Set name_id_format to the "
+                "right format",
             )
 
     def _warn(self, who: Subject, text: str) -> None:

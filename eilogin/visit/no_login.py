@@ -343,24 +343,24 @@ def _to_hub_inside(
 
 #: What is likely, by the last part of a status code (SAML core 3.2.2.2).
 _LIKELY = {
-    "NoAuthnContext": "it has no way of logging in at that level, or she did not reach "
-    "it; see comparison and level_classes",
-    "NoPassive": "it would have had to ask her, and was not to; nothing of ours asked "
-    "for that",
-    "RequestDenied": "it does not serve this site: is our metadata known there, and as "
-    "it is now",
-    "UnknownPrincipal": "it knows her, and not as somebody of ours",
-    "InvalidNameIDPolicy": "it gives no NameID in the format of name_id_format",
-    "InvalidAttrNameOrValue": "an attribute in our metadata is not known there",
-    "RequestUnsupported": "it cannot do what was asked",
-    "UnsupportedBinding": "it does not answer over the binding of acs",
-    "NoSupportedIDP": "the hubs behind it cannot log her in",
-    "NoAvailableIDP": "no hub behind it can be reached",
-    "ProxyCountExceeded": "there are too many hubs between it and hers",
-    "VersionMismatch": "it does not speak SAML 2.0",
-    "TooLate": "our AuthnRequest is too old there: do the clocks agree",
-    "Requester": "it takes the fault to be in our question",
-    "Responder": "the fault is on its side",
+    "NoAuthnContext": "the hub cannot log visitors in at that level, or the visitor "
+    "did not reach it; see comparison and level_classes",
+    "NoPassive": "the hub would have had to ask the visitor, which IsPassive "
+    "forbids; but eilogin had not asked for a passive login",
+    "RequestDenied": "the hub does not serve this site: does it have our newest "
+    "metadata",
+    "UnknownPrincipal": "the hub knows the visitor, but not as a user of this site",
+    "InvalidNameIDPolicy": "the hub sends no NameID in the format of name_id_format",
+    "InvalidAttrNameOrValue": "the hub does not know an attribute in our metadata",
+    "RequestUnsupported": "the hub does not support a part of the AuthnRequest",
+    "UnsupportedBinding": "the hub does not answer over the binding of acs",
+    "NoSupportedIDP": "the hubs behind it cannot log the visitor in",
+    "NoAvailableIDP": "the hub cannot reach any hub behind it",
+    "ProxyCountExceeded": "too many hubs are between it and the hub of the visitor",
+    "VersionMismatch": "the hub does not support SAML 2.0",
+    "TooLate": "the hub rejects our AuthnRequest as too old: are both clocks right",
+    "Requester": "the hub says that the fault is in our AuthnRequest",
+    "Responder": "the hub says that the fault is on its side",
 }
 #: What may help her, by the same (LoginFailed). Where the hub does not serve this site
 #: as it asks, or does not serve her here, it will not in a few minutes either.
@@ -396,6 +396,7 @@ def _told(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
     likely = next((_LIKELY[word] for word in reversed(words) if word in _LIKELY), "")
     reason = f" ({likely})" if likely else ""
     return (
-        f"expected a login at level {pending.level} and Success of {pending.hub!r}; it "
-        f"answers {'/'.join(words)!a}{reason}: {trust.whom_to_ask(pending.hub)}"
+        f"{pending.hub!r} answered {'/'.join(words)!a}{reason}; expected a login "
+        f"at level {pending.level} and the status Success: "
+        f"{trust.whom_to_ask(pending.hub)}"
     )

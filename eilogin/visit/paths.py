@@ -35,12 +35,15 @@ _FAULTS = (
     (re.compile(r"[\x00-\x1f\x7f-\x9f]"), "has a control character"),
     (re.compile(r"%(?:2f|5c|2e|7f|[01][0-9a-f])", re.IGNORECASE), "is encoded twice"),
     # What IIS once made of it; nobody else encodes like that.
-    (re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE), "is encoded in no standard way"),
+    (
+        re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE),
+        "has an encoding that is not standard (%u)",
+    ),
     # Zope takes its next names for a host and a site, wherever a client writes it; or
     # looks for the name behind it somewhere else.
     (
         re.compile(r"/(?:VirtualHost(?:Base|Root)(?:/|$)|\+\+(?:vh|acquire)\+\+)"),
-        "has a name that Zope obeys",
+        "has a name that controls Zope",
     ),
 )
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
@@ -124,7 +127,7 @@ def other_paths(
     mounts = {script, mount} if script else {""}
     paths = whole | {one + path for one in mounts for path in found}
     if sum(map(len, paths)) > _MOST_ELSEWHERE:
-        raise PathRefused("the request can be for too many paths, or too long ones")
+        raise PathRefused("the request may mean too many paths, or too long ones")
     return paths
 
 
@@ -132,11 +135,11 @@ def _path_in(address: str) -> str:
     """The path of a header with an address, as WSGI would give it."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
-        raise PathRefused("a header with a path that is none")
+        raise PathRefused("a header has an invalid path")
     # Some take an empty header for the first page.
     path = match[1] or "/"
     if _ENCODED_SLASH.search(path):
-        raise PathRefused("a header with a path that has an encoded slash")
+        raise PathRefused("a header has a path with an encoded slash")
     return unquote(path, encoding="latin-1")
 
 
@@ -251,7 +254,7 @@ class Segment:
                 if reading not in found:
                     found.append(_plain(reading))
             if len(found) > _MOST_READINGS:
-                raise PathRefused("the path can be read in too many ways")
+                raise PathRefused("the path has too many possible readings")
         return cls(
             tuple(found),
             any(mark in one for one in found for mark in _ENDS)
@@ -277,7 +280,9 @@ def _plain(name: str) -> str:
     """A reading that is a name; PathRefused where it is more than that, or nothing."""
     fault = fault_in(f"/{name}") or ("/" in name and "has a slash")
     if fault or not name:
-        raise PathRefused(f"the path, read otherwise, {fault or 'has an empty name'}")
+        raise PathRefused(
+            f"the path, read in another way, {fault or 'has an empty name'}"
+        )
     return name
 
 

@@ -165,9 +165,10 @@ class Resolver:
                 yield
         except Full as full:
             raise PeerBusy(
-                f"{full.taken} artifacts are at {hub!r} at this moment, {full.of_one}"
-                " of them from one network, and no more are taken there: does it answer"
-                " slowly, or does somebody invent them?"
+                f"artifact: {hub!r} is resolving {full.taken} artifacts at this "
+                f"moment, {full.of_one} of them from one client network; eilogin "
+                "sends no more. Does the hub answer slowly, or does somebody "
+                "forge artifacts?"
             ) from None
 
 
@@ -195,8 +196,8 @@ class _Brought:
                 self._mine = key
                 return
         raise LoginLost(
-            f"{MOST_ARTIFACTS} artifacts were brought for this login, and no login came"
-            " of them: it is over"
+            f"the browser brought {MOST_ARTIFACTS} artifacts for this login, and "
+            "none led to a login; the pending login ends"
         )
 
     def undo(self) -> None:
@@ -247,7 +248,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
     endpoint = role.artifact_resolution(index)
     if endpoint is None:
         raise BindingMissing(
-            f"an artifact of {hub!r} cannot be resolved: its metadata has no "
+            f"eilogin cannot resolve an artifact of {hub!r}: its metadata has no "
             f"ArtifactResolutionService over SOAP: {trust.whom_to_ask(hub)}"
         )
     request = messages.ArtifactResolve(
@@ -282,5 +283,5 @@ def _asked(trust: Trust, location: str, question: bytes) -> bytes:
         if error.fault != _OURS:
             raise
         raise LoginFailed(
-            f"the hub refuses the artifact, or does not know us: {error}", ()
+            f"the hub rejects the artifact, or does not know this site: {error}", ()
         ) from error

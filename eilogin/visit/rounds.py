@@ -47,17 +47,17 @@ _SHOWN = 80
 NOT_KEPT, TWICE, UNKNOWN, ASKED_AGAIN = "not-kept", "twice", "unknown", "asked-again"
 
 _HINTS = {
-    NOT_KEPT: "the session cookie does not come back: does a proxy take Set-Cookie "
-    "away, does the application set a cookie of this name, is the browser's clock far "
-    "off",
-    TWICE: "the session cookie comes with two values: does the application, or a "
-    "proxy, set a cookie of this name",
-    UNKNOWN: "the session cookie comes, and leads to no session: do all servers use "
-    "one store, do their clocks agree, does the visitor's network change under "
-    "bind_address, does the application ask for a level on an 'off' path",
-    ASKED_AGAIN: "the visitor is logged in, and the application sends them to log in "
-    "again: does it overlook REMOTE_USER, pass force=True at every request, or send "
-    "them from an 'off' path to the login address",
+    NOT_KEPT: "the browser does not return the session cookie. Does a proxy remove "
+    "Set-Cookie? Does the application set a cookie of this name? Is the browser's "
+    "clock wrong",
+    TWICE: "the browser sends the session cookie with two values: does the "
+    "application, or a proxy, set a cookie of this name",
+    UNKNOWN: "the browser sends the session cookie, but the page gets no session. Do "
+    "all servers use one store? Do their clocks agree? Does the visitor's network "
+    "change (bind_address)? Does the application ask for a level on an 'off' path",
+    ASKED_AGAIN: "the visitor is signed in, but the application sends them to log in "
+    "again. Does it ignore REMOTE_USER? Does it pass force=True at every request? "
+    "Does it send them from an 'off' path to the login address",
 }
 
 
@@ -88,8 +88,8 @@ def require_end(
     cause = _cause(environ)
     raise LoginLoops(
         f"{count} logins in {max(ages):.0f} s led to "
-        f"{target.partition('?')[0][:_SHOWN]!a} ({cause}): {_HINTS[cause]}? "
-        f"Logged in: {_level(environ)}; cookies of ours that came: "
+        f"{target.partition('?')[0][:_SHOWN]!a} ({cause}): {_HINTS[cause]}? Level "
+        f"of the session: {_level(environ)}; cookies of eilogin in the request: "
         f"{' '.join(sorted(_names(environ)))}",
         cause,
     )

@@ -173,7 +173,7 @@ class _Lines:
         again = [name for name in methods if name in self.named]
         if again or not methods:
             told = ", ".join([repr(path), *again])
-            raise ValueError(f"one line for each path and method, found {told} again")
+            raise ValueError(f"one line for each path and method, found {told} twice")
         self.named.update(dict.fromkeys(methods, rule))
 
     def __bool__(self) -> bool:
@@ -266,8 +266,8 @@ class Rules:
         if not wanted:
             return ""
         return (
-            f"a line needs {wanted}; expected a level that 'level_classes' has a class"
-            " of, or a higher one: no answer could ever reach it"
+            f"a line needs {wanted}; expected a class in 'level_classes' for that "
+            "level or a higher one, because otherwise no Response can reach it"
         )
 
     def _add(self, line: str) -> None:
@@ -439,7 +439,7 @@ def _fields_of(query: str) -> Sequence[tuple[str, str]]:
     try:
         return parse_qsl(query.replace(";", "&"), max_num_fields=_MOST_FIELDS)
     except ValueError:
-        raise PathRefused(f"a query of more than {_MOST_FIELDS} fields") from None
+        raise PathRefused(f"the query has more than {_MOST_FIELDS} fields") from None
 
 
 # --- reading a line -------------------------------------------------------------
@@ -463,7 +463,9 @@ def _read(line: str) -> tuple[str, Rule, Sequence[str]]:
     limits = {name: _limit(name, settings) for name in _SHORTEST if name in settings}
     beside = [*limits, *sorted(one.name for one in conditions)]
     if beside and need not in LEVELS:
-        raise ValueError(f"a level beside {' and '.join(beside)}, found {need!r}")
+        raise ValueError(
+            f"a level on a line with {' and '.join(beside)}, found {need!r}"
+        )
     placed = frozenset(replace(one, path=written) for one in conditions)
     rule = Rule(need, **limits, conditions=placed)
     return path, rule, _methods_in(settings.get("methods"))
@@ -477,11 +479,11 @@ def _behind(words: Sequence[str]) -> tuple[dict[str, str], set[Condition]]:
         name, equals, value = word.partition("=")
         if not equals:
             raise ValueError(
-                f"{_EXAMPLE}, and then only methods=, idle=, max_age= or attributes"
-                f" as in role=admin, found {word!r}"
+                f"{_EXAMPLE}, followed only by methods=, idle=, max_age= or "
+                f"attributes as in role=admin; found {word!r}"
             )
         if name in settings:
-            raise ValueError(f"{name}= once, found {word!r} too")
+            raise ValueError(f"{name}= once on a line, found {word!r} too")
         if name in _SETTINGS:
             settings[name] = value
         else:
@@ -495,14 +497,17 @@ def _require_no_typo(name: str, word: str) -> None:
     hint = did_you_mean(name.lower(), _SETTINGS)
     if hint and not word.startswith(PREFIX):
         raise ValueError(
-            f"methods=, idle= or max_age=, found {word!r}{hint} (an attribute of that"
-            f" name is '{PREFIX}{word}')"
+            f"methods=, idle= or max_age=, found {word!r}{hint} (for an attribute "
+            f"of that name write '{PREFIX}{word}')"
         )
 
 
 def _path_of(written: str) -> str:
     if re.search(r"[*?#]", written):
-        raise ValueError(f"a path, which covers all below it, found {written!r}")
+        raise ValueError(
+            "a path without '*', '?' and '#' (it covers all paths below it), found "
+            f"{written!r}"
+        )
     try:
         path = normalize("NFC", unquote(written, errors="strict"))
     except UnicodeError:
@@ -512,10 +517,10 @@ def _path_of(written: str) -> str:
     bare = path.removeprefix("=")
     fault = fault_in(bare)
     if fault:
-        raise ValueError(f"a path that can be asked for, found one that {fault}")
+        raise ValueError(f"a path that a request can have, found one that {fault}")
     names = map(called_plainly, segments_of(bare))
     if not all(name and _reads_in_one_way(name) for name in names):
-        raise ValueError(f"a path that reads in one way only, found {written!r}")
+        raise ValueError(f"a path with only one possible reading, found {written!r}")
     return path
 
 

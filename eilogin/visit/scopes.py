@@ -65,8 +65,9 @@ def of_own_scope(trust: Trust, assertion: Assertion) -> Assertion:
             del attributes[name]
         if len(kept) < len(values):
             _log.warning(
-                "%d value(s) of %s from %r are left out: expected the scope %s"
-                " (shibmd:Scope in metadata); %s",
+                "attributes: %d value(s) of %s from %r have a foreign scope; "
+                "eilogin drops them. Expected %s (shibmd:Scope in "
+                "metadata); %s",
                 len(values) - len(kept),
                 name,
                 assertion.issuer,
@@ -78,8 +79,10 @@ def of_own_scope(trust: Trust, assertion: Assertion) -> Assertion:
 
 def _expected(own: frozenset[str] | None) -> str:
     if own is None:
-        return "of no other hub"
-    return some(sorted(own), _MOST_NAMED) or "of nobody: none is listed as text"
+        return "a scope that no other hub lists"
+    if not own:
+        return "no value, because the hub lists no scope as text"
+    return f"the scope {some(sorted(own), _MOST_NAMED)}"
 
 
 def _scopes(trust: Trust, issuer: str) -> tuple[frozenset[str] | None, frozenset[str]]:

@@ -64,12 +64,12 @@ class Sealer:
         """What :meth:`seal` was given; else :class:`NotSealed`."""
         name, rest = sealed[:_NAME_SIZE], sealed[_NAME_SIZE:]
         if name not in self._keys:
-            raise NotSealed("sealed with a secret that is not known here")
+            raise NotSealed("sealed with an unknown secret")
         cipher, nonce = self._cipher(name, also_by, rest[:_SALT_SIZE])
         try:
             return cipher.decrypt(nonce, rest[_SALT_SIZE:], _joined(bound_to))
         except InvalidTag:
-            raise NotSealed("changed, or sealed for another place") from None
+            raise NotSealed("changed, or sealed for another purpose") from None
 
     def may_open(self, sealed: bytes) -> bool:
         """Whether it names a secret that is known here, as whoever wrote it says."""

@@ -122,9 +122,9 @@ def subject_of(trust: Trust, assertion: Assertion, sources: Sequence[str]) -> Su
     came = [] if assertion.name_id is None else [NAME_ID]
     came += (f"attribute:{name}" for name in sorted(assertion.attributes))
     raise SubjectMissing(
-        f"the answer of {assertion.issuer!r} does not say who she is: expected "
-        f"{' or '.join(sources)} with one value (subject); it has "
-        f"{', '.join(came) or 'neither NameID nor attributes'}: "
+        f"the Response of {assertion.issuer!r} does not identify the visitor: it "
+        f"has {', '.join(came) or 'neither NameID nor attributes'}; expected "
+        f"{' or '.join(sources)} with one value (subject): "
         f"{trust.whom_to_ask(assertion.issuer)}"
     )
 

@@ -86,8 +86,8 @@ class HubTold:
         hub = trust.hub(entity_id)
         if login.named is None:
             raise UnknownPeer(
-                f"{entity_id!r} gave this citizen no NameID, so no message can say who"
-                " is to be logged out there"
+                f"{entity_id!r} sent no NameID for this visitor, so a "
+                "LogoutRequest cannot name them"
             )
         name_id = login.named.name_id
         wanted = self._wanted or _usual(browser_bindings(trust.own, name_id))
@@ -164,9 +164,9 @@ def _place(environ: "WSGIEnvironment", hub: str, most: int) -> Iterator[None]:
             yield
     except Full as full:
         raise PeerBusy(
-            f"{full.taken} logouts are at {hub!r} at this moment, {full.of_one} of them"
-            " from one network, and no more are told to it: does it answer slowly"
-            " (logouts_at_once, logout_timeout)?"
+            f"logout: {full.taken} LogoutRequests to {hub!r} wait at this moment, "
+            f"{full.of_one} of them from one client network; eilogin sends no "
+            "more. Does the hub answer slowly (logouts_at_once, logout_timeout)?"
         ) from None
 
 
@@ -192,8 +192,8 @@ def judged(
     if not response.status.is_success and not is_partial:
         # Such as for who is not known there any more, and may be logged in elsewhere.
         raise MessageUnexpected(
-            f"{hub!r} does not say that it logged her out; its status is"
-            f" {' '.join(codes)[:200]!r}"
+            f"{hub!r} does not confirm the logout; its status is "
+            f"{' '.join(codes)[:200]!r}"
         )
     audit.event("logout.answered", "failed" if is_partial else "ok", peer=hub)
     if is_partial and response.status.message == messages.STAYS:

@@ -72,7 +72,9 @@ class SharedDecisions:
             self._take()
         except EiloginError as error:
             # The next look may be well; what waits does so meanwhile.
-            _log.debug("%s: decisions are not shared: %s", self._party, error)
+            _log.debug(
+                "%s: cannot share decisions with other nodes: %s", self._party, error
+            )
 
     # --- to the store ---------------------------------------------------------------
 
@@ -158,7 +160,7 @@ class SharedDecisions:
             self._decide(decisions)
         except ConfigurationError as error:
             self._failed.update(decisions)
-            told = "%s: a decision of another node cannot be taken over: %s"
+            told = "%s: cannot apply a decision of another node: %s"
             _log.warning(told, self._party, error)
         finally:
             os.close(number)
@@ -175,7 +177,7 @@ class SharedDecisions:
         else:
             reject(self._folder, ids, who)
         code = "trust.approved" if first.is_approved else "trust.rejected"
-        by = f"{words(who.name)} (uid {who.uid}), at another node"
+        by = f"{words(who.name)} (uid {who.uid}), on another node"
         for one in pending:
             reasons = [*one.reasons]
             fields = {"code": code, "id": one.id, "who": who.name, "uid": who.uid}

@@ -100,7 +100,7 @@ def request_id_of(handle: str) -> str:
     with this handle (any more).
     """
     if is_over(handle):
-        raise LoginLost("this login was begun too long ago", handle)
+        raise LoginLost("the pending login has expired", handle)
     # No secret: the two travel together. Nobody but us can sign a request with it.
     digest = hashlib.sha256(b"eilogin request\0" + handle.encode())
     return f"_{digest.hexdigest()[:40]}"
@@ -109,7 +109,7 @@ def request_id_of(handle: str) -> str:
 def _instant_of(handle: str) -> float:
     instant = instant_of(handle)
     if instant is None:
-        raise LoginLost("no login under way has this RelayState")
+        raise LoginLost("no pending login has this RelayState")
     return instant
 
 
@@ -153,11 +153,13 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
     if text is None:
         if not spent_by and not takes_cookies(environ):
             raise CookiesRefused(_without_cookies(environ), handle)
-        raise LoginLost("this login was begun in another browser, or is spent", handle)
+        raise LoginLost("this login began in another browser, or has been used", handle)
     try:
         return _opened(environ, handle, text, spent_by)
     except ValueError as error:
-        raise LoginLost(f"the cookie of this login: {error}", handle) from None
+        raise LoginLost(
+            f"the cookie of the pending login is invalid: {error}", handle
+        ) from None
 
 
 def lost(environ: "WSGIEnvironment", handle: str) -> PendingLogin | None:
@@ -249,11 +251,16 @@ def _bound_to(environ: "WSGIEnvironment", handle: str) -> tuple[str, ...]:
 
 
 def _without_cookies(environ: "WSGIEnvironment") -> str:
-    others = "others came" if environ.get("HTTP_COOKIE") else "no others came either"
+    others = (
+        "other cookies came"
+        if environ.get("HTTP_COOKIE")
+        else "no other cookies came either"
+    )
     public_url = env.trust(environ).own.public_url
     return (
-        f"the browser brings none of the cookies that it got at {public_url} ({others})"
-        ": they are for https, and for http on this machine alone (*.localhost)"
+        f"the browser sends none of the cookies that it got at {public_url} "
+        f"({others}): browsers return them over https, and over http only on this "
+        "machine (*.localhost)"
     )
 
 

@@ -166,7 +166,7 @@ def agreed(environ: "WSGIEnvironment", body: bytes) -> Answer:
     require_own_form(environ, env.trust(environ).own.public_url)
     match = _AGREED(body.decode("latin-1"))
     if match is None:
-        raise MalformedMessage("not the form of our own page")
+        raise MalformedMessage("the form does not come from eilogin's own page")
     return replace(_answer(environ, match[1]), is_agreed=True)
 
 
@@ -189,7 +189,7 @@ def _require_brought_here(environ: "WSGIEnvironment", key: str) -> None:
     """Refuse an answer that another browser has brought: no question tells whose."""
     proof = _brought_here(key).read(environ) or ""
     if not _proofs(env.trust(environ)).is_tag_of(proof, key):
-        raise LoginLost("this answer was brought by another browser")
+        raise LoginLost("another browser brought this Response")
 
 
 def _brought_here(key: str) -> Cookie:
@@ -199,44 +199,47 @@ def _brought_here(key: str) -> Cookie:
 def _waiting(environ: "WSGIEnvironment", key: str) -> _Waiting:
     text = env.values(environ).get(f"answer:{key}")
     if text is None:
-        raise LoginLost("no answer waits under this name (any more)")
+        raise LoginLost("eilogin keeps no Response under this name, or none any more")
     try:
         return _record.validate_json(text, strict=True)
     except ValidationError as error:
         # Not what was found there: it may say who she is.
         found = error.errors(include_input=False, include_url=False)[0]
-        raise LoginLost(
-            f"what waits under this name is no answer that we kept: {found['msg']}"
-        ) from None
+        raise LoginLost(f"the kept Response cannot be read: {found['msg']}") from None
 
 
 def _failure(environ: "WSGIEnvironment", text: str) -> Answer:
     try:
         octets = _sealer(env.trust(environ)).open(from_text(text))
     except NotSealed as error:
-        raise LoginLost(f"what should say why there is no login: {error}") from None
+        raise LoginLost(
+            f"the note of the failed login cannot be read: {error}"
+        ) from None
     hub, handle, codes, until = json.loads(octets)
     if clock.now() >= until:
-        raise LoginLost("this answer came too long ago", handle)
+        raise LoginLost("this Response came too long ago", handle)
     pending = under_way.of_browser(environ, handle)
     if pending.spent_by:
         return Answer(pending)
     _require_asked(pending, hub)
-    reason = "the hub answers that there is no login"
+    reason = "the hub answered that it did not log the visitor in"
     return Answer(pending, failure=LoginFailed(reason, codes))
 
 
 def _unusable(environ: "WSGIEnvironment", handle: str) -> Answer:
     pending = under_way.of_browser(environ, handle)
     if not pending.is_passive:
-        raise LoginLost("this login was not asked for silently: she is to see why")
+        raise LoginLost(
+            "this was no passive login; expected a page that tells the visitor why "
+            "it failed"
+        )
     return Answer(pending, is_unusable=not pending.spent_by)
 
 
 def _lost(environ: "WSGIEnvironment", handle: str) -> Answer:
     # Raises LoginLost, unless somebody has made the address up.
     under_way.request_id_of(handle)
-    raise LoginLost("no answer came for this login")
+    raise LoginLost("this login got no Response")
 
 
 _READERS = {
@@ -251,8 +254,8 @@ def _require_asked(pending: PendingLogin, hub: str) -> None:
     """Refuse the answer of another hub of ours than the one that was asked."""
     if hub != pending.hub:
         raise UnknownPeer(
-            f"{pending.hub!r} was asked, and {hub!r} answers: expected the answer of "
-            "the hub that was asked"
+            f"{hub!r} answered an AuthnRequest to {pending.hub!r}: expected the "
+            "Response of the hub that got the AuthnRequest"
         )
 
 

@@ -196,7 +196,11 @@ class EndWarning:
     def _tell_once(self, obstacle: str) -> None:
         if obstacle not in self._told:
             self._told.add(obstacle)
-            _log.warning("a page gets no warning before the session ends: %s", obstacle)
+            _log.warning(
+                "warning: a page of the application gets no warning before the "
+                "session ends: %s",
+                obstacle,
+            )
 
 
 class _Made(NamedTuple):
@@ -315,15 +319,18 @@ class Said:
     def unreadable(self) -> str:
         """Why nobody can tell what its bytes mean, or ""."""
         if self._value("content-encoding").strip().lower() not in ("", "identity"):
-            return "it is compressed already; let the server before eilogin do that"
+            return (
+                "the page is compressed already; let the server before eilogin "
+                "compress it"
+            )
         if not self._is_charset_known:
-            return "its Content-Type should name a charset such as utf-8"
+            return "the Content-Type of the page has no charset; add one, such as utf-8"
         return ""
 
     def obstacle(self) -> str:
         """Why a page should be left as it is, whatever its policy says, or ""."""
         if "no-transform" in self._value("cache-control").lower():
-            return "it says Cache-Control: no-transform"
+            return "the page has Cache-Control: no-transform"
         return self.unreadable()
 
 

@@ -83,9 +83,10 @@ class Whereabouts:
             if not network:
                 # Told once, because it is remembered.
                 _log.warning(
-                    "bind_address has nothing to compare: the server tells no address"
-                    " of its clients (a Unix socket? 'unix' in trusted_proxies takes it"
-                    " from X-Forwarded-For)"
+                    "bind_address: the server passes no client address, so "
+                    "eilogin cannot compare it. If it listens on a Unix socket, "
+                    "write 'unix' in trusted_proxies, so that eilogin reads "
+                    "X-Forwarded-For"
                 )
             mark = env.trust(environ).own.pseudonym(f"network\0{network}")
             _make_room(self._marks)
@@ -98,7 +99,11 @@ class Whereabouts:
             return
         own = env.trust(environ).own
         outcome = "refused" if self._enforces else "ok"
-        _log.warning("a session came from another network than its login (%s)", outcome)
+        _log.warning(
+            "bind_address: a session came from another client network than its login "
+            "(%s)",
+            outcome,
+        )
         audit.event(
             "address-changed",
             outcome,

@@ -87,7 +87,7 @@ def visible(
         return env.Visible(environ.get("SCRIPT_NAME", "") + path, path)
     if not _is_ours(environ.get("REMOTE_ADDR", ""), proxies):
         raise PathRefused(
-            "VirtualHostBase by an address that trusted_proxies does not name"
+            "VirtualHostBase came from an address that is not in trusted_proxies"
         )
     below = _below_root(path.removeprefix(_BASE).split("/"), mount)
     return env.Visible(mount + below, below)
@@ -109,13 +109,13 @@ def _below_root(names: Sequence[str], mount: str) -> str:
     at = names.index(_ROOT, _HEAD)
     (scheme, host, *site), rest = names[:at], list(names[at + 1 :])
     if scheme not in ("http", "https") or not _HOST.fullmatch(host):
-        raise PathRefused("VirtualHostBase without a scheme and a host")
+        raise PathRefused("VirtualHostBase has no scheme or no host")
     if site and fault_in("/" + "/".join(site) + "/"):
-        raise PathRefused("VirtualHostBase with a site that is no plain path")
+        raise PathRefused("VirtualHostBase has a site that is no plain path")
     _refuse_obeyed(site)
     expected = [_BELOW + name for name in mount.split("/") if name]
     if rest[: len(expected)] != expected:
-        raise PathRefused("VirtualHostRoot without the path of public_url")
+        raise PathRefused("VirtualHostRoot comes without the path of public_url")
     rest = rest[len(expected) :]
     _refuse_obeyed(rest)
     return "/" + "/".join(rest)
@@ -126,7 +126,7 @@ def _refuse_obeyed(names: Iterable[str]) -> None:
     for name in names:
         # "*" becomes the first part of the host's name.
         if name in ("VirtualHostBase", _ROOT, "*") or name.startswith(_BELOW):
-            raise PathRefused(f"a name in the path that Zope obeys ({name[:20]!r})")
+            raise PathRefused(f"the path has a name that controls Zope ({name[:20]!r})")
 
 
 # --- the form -------------------------------------------------------------------
@@ -157,7 +157,7 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
     """
     query = unquote_plus(environ.get("QUERY_STRING", ""))
     if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):
-        raise PathRefused("a query that makes Zope call something (':method')")
+        raise PathRefused("the query makes Zope call a method (':method')")
     if environ["REQUEST_METHOD"].upper() in ("GET", "HEAD"):
         return _NOTHING
     content_type = environ.get("CONTENT_TYPE", "").strip().lower()
@@ -168,12 +168,15 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
         return _NOTHING
     charset = _CHARSET.search(content_type)
     if charset and not _CHARSETS.fullmatch(charset[1]):
-        raise FormRefused(f"a form in {charset[1][:20]!r}, whose keys cannot be told")
+        raise FormRefused(
+            f"the form has the charset {charset[1][:20]!r}, so eilogin cannot read "
+            "its keys"
+        )
     if "multipart" in kind:
         return Form(is_multipart=True)
     methods = frozenset(_methods_in(_read_ahead(environ)))
     if len(methods) > _MOST_CALLS:
-        raise FormRefused("a form that makes Zope call too much")
+        raise FormRefused("the form makes Zope call too many methods")
     return Form(methods=tuple(sorted(methods)))
 
 
@@ -188,26 +191,30 @@ def _methods_in(body: bytes) -> Iterator[str]:
     """What the fields of a form make Zope call."""
     text = body.decode("latin-1").replace(";", "&")
     if text.count("&") >= _MOST_FIELDS:
-        raise FormRefused(f"a form of more than {_MOST_FIELDS} fields")
+        raise FormRefused(f"the form has more than {_MOST_FIELDS} fields")
     # Decoding is what takes long, and most fields need none.
     parted = (field.partition("=") for field in text.split("&"))
     typed = [(key, value) for key, _, value in parted if _COLON.search(key)]
     if len(typed) > _MOST_TYPED:
-        raise FormRefused(f"a form of more than {_MOST_TYPED} fields with a type")
+        raise FormRefused(f"the form has more than {_MOST_TYPED} fields with a type")
     for name, value in typed:
         key = _decoded(name)
         if not _LOOKS_LIKE_METHOD_KEY.search(key.lower()):
             continue
         match = _METHOD_KEY.fullmatch(key)
         if match is None or ":" in match[1]:
-            raise FormRefused("a form field that makes Zope call something, and more")
+            raise FormRefused(
+                "a form field makes Zope call a method, and has another type too"
+            )
         yield (match[1] or _decoded(value)).strip("/")
 
 
 def _decoded(text: str) -> str:
     """The name of a field, or what it calls; these are no longer than a page has."""
     if len(text) > _LONGEST_NAME:
-        raise FormRefused(f"a form field with a name of more than {_LONGEST_NAME}")
+        raise FormRefused(
+            f"a form field has a name of more than {_LONGEST_NAME} characters"
+        )
     return unquote_plus(text, encoding="latin-1")
 
 
@@ -220,4 +227,4 @@ def require_no_call_in_parts(environ: "WSGIEnvironment") -> None:
     for head in form_parts.heads(environ):
         # A backslash before a character in a name is taken off by some parsers.
         if _IN_HEAD.search(head.replace(b"\\", b"")):
-            raise FormRefused("a form field that makes Zope call something (':method')")
+            raise FormRefused("a form field makes Zope call a method (':method')")

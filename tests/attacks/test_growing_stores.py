@@ -77,7 +77,7 @@ class TestALongQuestion:
         browsers = bring(SSO, question)
         # Five of them, and what counts them.
         assert stored() - before == 5 + 2
-        assert "pending logins: no room left for a client network" in caplog.text
+        assert "pending logins: not kept, because the store has no space" in caplog.text
         # The others are in longer cookies.
         assert all("Wachtwoord" in browser.text for browser in browsers)
 

@@ -169,7 +169,7 @@ def test_another_format_is_told(visitor, caplog):
     citizen = visitor()
     logs_in(citizen, messages.NameID(MAIL, EMAIL_FORMAT))
     assert citizen.browser.page.status_int >= 400
-    assert "names a visitor in the format 'email'; expected 'persistent'" in caplog.text
+    assert "sent a NameID in the format 'email'; expected 'persistent'" in caplog.text
 
 
 def test_another_key_logs_nobody_in(visitor, attacker_key):

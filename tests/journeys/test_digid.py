@@ -191,7 +191,7 @@ class TestTheAnswer:
         assert anna.browser.page.status_int == 400
         assert CL7 in anna.browser.text
         assert not anna.is_logged_in
-        assert "an answer by POST: expected an artifact" in caplog.text
+        assert "the Response came by POST; expected an artifact" in caplog.text
 
     @pytest.mark.parametrize(
         ("name", "words"),

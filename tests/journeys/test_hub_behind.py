@@ -862,10 +862,10 @@ class TestALogoutFromAbove:
             everywhere.browser.press("Overal uitloggen")
         assert "uitgelogd" in everywhere.browser.text
         assert "U bent overal uitgelogd" not in everywhere.browser.text
-        told = "the hub inside does not answer (status 404)"
+        told = "the hub inside did not answer (status 404)"
         records = [r for r in caplog.records if told in r.getMessage()]
         assert [record.levelname for record in records] == ["ERROR"]
-        assert "is '/idp', our 'hub_inside', its 'prefix'?" in records[0].getMessage()
+        assert "as our 'hub_inside', which is '/idp'" in records[0].getMessage()
 
 
 class TestALogoutFromAboveInTheBrowser:

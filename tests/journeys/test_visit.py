@@ -540,7 +540,7 @@ class TestALoginThatComesRound:
     def test_because_the_session_cookie_is_not_kept(self, federation, is_stopped, url):
         WithoutSession(federation, host_of(url))
         line = is_stopped(url, "not-kept", "bewaart uw browser onze cookie niet")
-        assert "does a proxy take Set-Cookie away" in line
+        assert "Does a proxy remove Set-Cookie" in line
 
     def test_because_another_cookie_has_its_name(self, federation, is_stopped):
         WithAnotherOfThatName(federation, "uwv.test")
@@ -657,7 +657,7 @@ def test_a_browser_that_takes_no_cookies_is_told_so(
     assert session_of(anna, url) is None
     # The page and the answer, by POST once more, and all of that anew: no loop.
     assert site.requests <= 6
-    assert "(cookies-refused): the browser brings none" in caplog.text
+    assert "(cookies-refused): the browser sends none" in caplog.text
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_who_has_another_value_is_told_what_is_missing(anna, witness, caplog, ev
     line = reason_in(caplog, anna.browser)
     assert "access refused (attribute-refused)" in line
     assert "the line of protect for '/beheer' expects 'role=beheerder|hoofd'" in line
-    assert "'https://inloggen.test/metadata' told the attributes 'name', 'role'" in line
+    assert "'https://inloggen.test/metadata' sent the attributes 'name', 'role'" in line
     for kept_to_ourselves in (anna.text, line):
         assert "geheim-lid" not in kept_to_ourselves
         assert "Anna" not in kept_to_ourselves
@@ -136,7 +136,7 @@ def test_who_has_no_such_attribute_is_told_that_it_is_missing(anna, caplog):
     line = reason_in(caplog, anna.browser)
     assert "access refused (attribute-missing)" in line
     assert "protect for '/beheer/twee' expects the attributes 'role', 'urn:oid" in line
-    assert "told the attributes 'role', but without a value the attributes 'role'" in (
+    assert "sent the attributes 'role', but without a value the attributes 'role'" in (
         line
     )
 
@@ -155,7 +155,7 @@ def test_nobody_is_told_a_value_that_could_be_of_somebody(anna, caplog):
     assert anna.status == 403
     assert "mail" in anna.text
     line = reason_in(caplog, anna.browser)
-    assert "'/beheer/een' expects 'mail=a value that is not shown here'" in line
+    assert "'/beheer/een' expects 'mail=a value that the log does not show'" in line
     for told in (anna.text, line):
         assert "jan" not in told
         assert "piet" not in told
@@ -323,4 +323,4 @@ def test_the_log_names_no_more_attributes_than_a_line_holds(anna, caplog):
 def test_an_answer_without_any_attribute_is_told_so(anna, caplog):
     anna.told = {}
     anna.visit(ADMIN)
-    assert "told no attributes" in reason_in(caplog, anna.browser)
+    assert "sent no attributes" in reason_in(caplog, anna.browser)

@@ -237,7 +237,7 @@ class TestTheThread:
         monkeypatch.setattr(activity, "start", fail)
         made = ActivityReports()
         made.note(environ, login)
-        assert "activity: this process cannot start a thread" in caplog.text
+        assert "activity: cannot start a thread" in caplog.text
         started = []
         monkeypatch.setattr(activity, "start", started.append)
         made.note(environ, login)

@@ -150,7 +150,7 @@ def test_what_fails_while_it_is_read_keeps_nobody_logged_in(
     assert anna.url == f"{SITE}/weg"
     assert not is_in()
     assert not is_in("uwv.test")
-    assert "the application failed while it logged somebody out" in caplog.text
+    assert "app_logout: the application failed in its own logout" in caplog.text
     assert application.is_closed
 
 
@@ -363,8 +363,8 @@ def test_other_words_are_none(witness, wrong):
     [
         ("/weg, /uit", "without commas"),
         ("/weg;", "without commas"),
-        ("/eilogin/logout", "below /eilogin/ is ours"),
-        ("POST /eilogin", "below /eilogin/ is ours"),
+        ("/eilogin/logout", "below /eilogin/ belong to eilogin"),
+        ("POST /eilogin", "below /eilogin/ belong to eilogin"),
     ],
 )
 def test_what_would_never_be_is_refused(witness, wrong, told):

@@ -291,7 +291,7 @@ def test_one_that_refuses_is_told_of(anna, application, caplog):
 def test_one_that_fails_stops_nothing(anna, application, caplog):
     application.status = None
     log_out(anna)
-    assert "the hook app_logout_call failed at a logout" in caplog.text
+    assert "on_logout: app_logout_call raised an exception" in caplog.text
     anna.visit(f"{UWV}/mijn")
     assert "Wachtwoord" in anna.text
 
@@ -351,7 +351,7 @@ def test_while_the_store_is_away_the_application_goes_on(
     monkeypatch.setattr(store, "swap", away)
     anna.visit(f"{UWV}/mijn")
     assert anna.page.status_int == 200
-    assert "cookies of the application are not kept for its logout" in caplog.text
+    assert "cannot keep the application's cookies for its logout" in caplog.text
 
 
 def test_and_a_logout_without_the_call(
@@ -363,7 +363,7 @@ def test_and_a_logout_without_the_call(
         store, "take", lambda key: away() if "app-logout-call" in key else take(key)
     )
     log_out(anna)
-    assert "the application's logout is not called: the store is away" in caplog.text
+    assert "cannot call the application's logout: the store is away" in caplog.text
     assert application.asked == []
 
 
@@ -433,7 +433,7 @@ def test_what_was_not_told_is_forgotten_and_later_ones_are_called(monkeypatch, c
         logouts.of(f"without {number}", has_cookies=False)
     for name in ("waits", "waits too", "too many"):
         logouts.of(name)
-    assert "app_logout_call hangs: it is not told of a logout, for 2" in caplog.text
+    assert "app_logout_call hangs: eilogin does not call it" in caplog.text
     application.goes_on.set()
     for name in ("waits", "waits too"):
         assert application.called.get(timeout=20) == name
@@ -600,7 +600,7 @@ def test_other_words_are_none(witness, wrong):
     [
         ("PUT /uit", "one path of this site"),
         ("/uit a=b", "'POST /uit a=b'"),
-        ("/eilogin/logout", "below /eilogin/ is ours"),
+        ("/eilogin/logout", "below /eilogin/ belong to eilogin"),
     ],
 )
 def test_what_is_wrong_is_named(witness, wrong, told):

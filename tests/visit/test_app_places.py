@@ -147,5 +147,5 @@ def test_a_backend_that_is_down_stops_no_end(sessions, backend, login, caplog):
             raise StoreUnavailable("it is down")
 
     Leftovers(Down()).forget(login)
-    assert "is deleted later: it is down" in caplog.text
+    assert "will be deleted later: it is down" in caplog.text
     assert id_of(login) not in caplog.text

@@ -88,8 +88,8 @@ def test_our_own_hub_takes_either(eilogin_federation, clock, witness, wanted):
 @pytest.mark.parametrize(
     ("wanted", "has", "told"),
     [
-        ("redirect", (POST,), r"over HTTP-Redirect .* its metadata has HTTP-POST: ask"),
-        ("post", (REDIRECT,), r"over HTTP-POST .* its metadata has HTTP-Redirect: ask"),
+        ("redirect", (POST,), r"for HTTP-Redirect .* its metadata has HTTP-POST: ask"),
+        ("post", (REDIRECT,), r"for HTTP-POST .* its metadata has HTTP-Redirect: ask"),
         ("auto", (SOAP,), r"HTTP-Redirect or HTTP-POST .* its metadata has SOAP: ask"),
         ("auto", (), r"its metadata has none: ask"),
     ],
@@ -152,7 +152,9 @@ def test_a_level_that_can_never_be_reached_is_told_of_and_not_asked_for(
     visitor.browser.visit(STAD)
     assert visitor.browser.page.status_int == 500
     assert not visitor.was_asked()
-    assert "no line of level_classes says a class for 'midden' or higher" in caplog.text
+    assert (
+        "no line of level_classes has a class for 'midden' or a higher" in caplog.text
+    )
 
 
 # --- the NameID -----------------------------------------------------------------

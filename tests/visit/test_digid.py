@@ -36,7 +36,7 @@ WRONG = {
     "subject = name-id attribute:uid": "subject: expected 'name-id'",
     "silent = true": "silent: expected 'false'",
     "unsolicited = true": "unsolicited: expected 'false'",
-    "require_attributes = mail": "require_attributes: expected nothing",
+    "require_attributes = mail": "require_attributes: expected no value",
     "acs = post": "acs: expected 'artifact'",
 }
 

@@ -339,7 +339,7 @@ class TestOneThatIsNoGood:
         for _ in "12":
             hooks.tell(environ, [login, login], "here")
         assert len(told) == 4
-        assert caplog.text.count("the hook a:bad failed at a logout") == 4
+        assert caplog.text.count("on_logout: a:bad raised an exception") == 4
         assert login.subject not in caplog.text
 
     def test_that_raises_leaves_the_logout_as_it_is(
@@ -350,7 +350,7 @@ class TestOneThatIsNoGood:
         monkeypatch.setitem(stad._leaving._hooks._hooks, "stad_hooks:note", fail)
         anna.visit(LOGOUT)
         assert "U bent overal uitgelogd" in anna.text
-        assert "the hook stad_hooks:note failed" in caplog.text
+        assert "on_logout: stad_hooks:note raised an exception" in caplog.text
 
     def test_that_hangs_is_waited_for_as_long_as_the_option_says(
         self, environ, login, caplog, gate
@@ -370,7 +370,7 @@ class TestOneThatIsNoGood:
     ):
         hooks, turns, let_go = hanging
         hooks.tell(environ, [login], "elsewhere")
-        assert "the hook a:gate hangs: 1 logouts wait for it" in caplog.text
+        assert "on_logout: a:gate hangs: 1 logouts wait for it" in caplog.text
         assert gate.told == []
         let_go()
         assert turns.add(gate, gate.told[0]).wait(PATIENCE)
@@ -382,7 +382,7 @@ class TestOneThatIsNoGood:
         monkeypatch.setattr(module, "_MOST_WAITING", 3)
         hooks, turns, _ = hanging
         hooks.tell(environ, [login] * 5, "here")
-        assert caplog.text.count("a:gate hangs: it is not told of a logout") == 2
+        assert caplog.text.count("a:gate hangs: eilogin does not call it") == 2
         assert len(turns._waiting) == 3
 
     def test_that_hangs_for_long_is_told_of_once_a_minute(
@@ -393,7 +393,7 @@ class TestOneThatIsNoGood:
         for _ in range(3):
             hooks.tell(environ, [login] * 4, "elsewhere")
             turns._tells_at -= 40
-        waiting = re.findall("the hook a:gate hangs: ([0-9]+) logouts", caplog.text)
+        waiting = re.findall("on_logout: a:gate hangs: ([0-9]+) logouts", caplog.text)
         assert waiting == ["1", "9"]
 
     def test_for_which_there_is_no_thread_is_named(
@@ -407,7 +407,7 @@ class TestOneThatIsNoGood:
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", no_more)
             hooks.tell(environ, [login], "here")
-        said = "the hook a:hook has no thread for a logout: can't start new thread"
+        said = "on_logout: cannot start a thread for a:hook: can't start new thread"
         assert said in caplog.text
         assert told == []
         hooks.tell(environ, [login], "here")
@@ -452,7 +452,7 @@ class TestNames:
         [
             ("stad_hoks:note", "there is no 'stad_hoks'"),
             ("stad_hooks:noot", "to have 'noot'; did you mean 'note'?"),
-            ("stad_hooks:number", "something that can be called, not an int"),
+            ("stad_hooks:number", "a function, or another callable, not an int"),
             ("stad_hooks.deep:note", "there is no 'stad_hooks.deep'"),
             ("stad_hooks", "'module:attribute', such as"),
             ("/stad/hooks.py:note", "'module:attribute', such as"),
@@ -531,9 +531,9 @@ class TestPackages:
     @pytest.mark.parametrize(
         ("point", "reason"),
         [
-            ("mine = stad_broken:nothing", "cannot be loaded"),
-            ("mine = stad_absent:note", "cannot be loaded"),
-            ("mine = stad_broken:number", "cannot be called"),
+            ("mine = stad_broken:nothing", "eilogin cannot load it"),
+            ("mine = stad_absent:note", "eilogin cannot load it"),
+            ("mine = stad_broken:number", "expected a function"),
         ],
     )
     def test_that_are_broken_stop_the_start(self, installed, witness, point, reason):
@@ -541,7 +541,7 @@ class TestPackages:
         with pytest.raises(InvalidOptions) as raised:
             make_logout(witness, {})
         [fault] = raised.value.faults
-        told = f"stad_broken has an entry point eilogin.logout: {point}, which {reason}"
+        told = f"stad_broken has an entry point eilogin.logout: {point}; {reason}"
         assert told in fault.expected
 
     def test_of_no_package_are_told_by_what_they_are(self, monkeypatch):

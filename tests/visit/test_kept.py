@@ -209,7 +209,7 @@ class TestASecret:
 
     def test_that_is_gone_takes_its_forms_along(self, kept_by):
         handle, secret = keep(kept_by(OLD))
-        with pytest.raises(FormLost, match="not known here"):
+        with pytest.raises(FormLost, match="unknown secret"):
             kept_by(NEW).look(handle, secret, ANNA)
         assert kept_by(OLD).look(handle, secret, ANNA) == FORM
 

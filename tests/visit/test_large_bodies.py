@@ -248,7 +248,7 @@ class TestTheLimits:
         for number in range(4):
             self.fill(kept, f"192.0.2.{number}/32")
         assert keep(kept, Photo(1), BART, network=OFFICE) is None
-        assert "no room left at this site" in caplog.text
+        assert "no space left at this site" in caplog.text
         assert OFFICE not in caplog.text
 
     def test_who_has_no_address_is_limited_by_all_alone(self, kept):

@@ -133,7 +133,7 @@ class TestAnotherHub:
             for indexes in ((), (login.session_index,)):
                 request = other.logout_request(name_id, SOAP, *indexes)
                 answer = post(site, other.by_soap(request), "text/xml")
-                assert answer.status_int == 200, "nobody of that name is left here"
+                assert answer.status_int == 200, "nobody with that name is left here"
         assert live(site, names) == set(names)
         assert told == []
 

@@ -289,7 +289,7 @@ class TestTheThread:
         Courier(queue).wake(environ)
         wait_until(lambda: not running())
         assert queue.tried == 3
-        assert caplog.text.count("no logout could be delivered") == 1
+        assert caplog.text.count("logout retry queue: a delivery failed") == 1
 
     def test_is_none_where_nothing_is_queued(self, queue, environ):
         queue.left = []
@@ -300,7 +300,7 @@ class TestTheThread:
         queue.fails = [StoreUnavailable("away")]
         Courier(queue).wake_if_queued(environ)
         assert not running()
-        assert "the logout queue cannot be read" in caplog.text
+        assert "logout retry queue: cannot read it" in caplog.text
 
     def test_is_none_where_the_process_ends_with_the_request(self, queue, environ):
         Courier(queue).wake({**environ, "wsgi.run_once": True})
@@ -314,7 +314,7 @@ class TestTheThread:
 
         monkeypatch.setattr(threading.Thread, "start", start)
         Courier(queue).wake(environ)
-        assert "this process delivers no logouts" in caplog.text
+        assert "this process retries no logouts" in caplog.text
 
 
 def running():

@@ -35,17 +35,17 @@ def told(caplog, code):
 
 
 WORDS = {
-    "NoAuthnContext": "no way of logging in at that level",
-    "NoPassive": "nothing of ours asked for that",
-    "RequestDenied": "is our metadata known there",
-    "UnknownPrincipal": "not as somebody of ours",
+    "NoAuthnContext": "the hub cannot log visitors in at that level",
+    "NoPassive": "eilogin had not asked for a passive login",
+    "RequestDenied": "does it have our newest metadata",
+    "UnknownPrincipal": "not as a user of this site",
     "InvalidNameIDPolicy": "name_id_format",
     "InvalidAttrNameOrValue": "an attribute in our metadata",
-    "RequestUnsupported": "cannot do what was asked",
+    "RequestUnsupported": "does not support a part of the AuthnRequest",
     "UnsupportedBinding": "the binding of acs",
     "NoSupportedIDP": "the hubs behind it cannot",
-    "NoAvailableIDP": "no hub behind it can be reached",
-    "ProxyCountExceeded": "too many hubs between",
+    "NoAvailableIDP": "cannot reach any hub behind it",
+    "ProxyCountExceeded": "too many hubs are between",
 }
 
 
@@ -55,7 +55,8 @@ def test_each_status_has_its_own_words_in_the_log(citizen, caplog, code, words):
     assert citizen.browser.page.status_int == 400
     assert code not in citizen.browser.text
     line = told(caplog, "login-failed")
-    assert f"a login at level midden and Success of {HUB!r}" in line
+    assert f"{HUB!r} answered 'Responder/{code}'" in line
+    assert "expected a login at level midden and the status Success: ask" in line
     assert f"'Responder/{code}' ({words}" in line or words in line
     assert "ask Inloggen techniek@inloggen.test" in line
 
@@ -94,13 +95,13 @@ def test_what_may_pass_by_itself_can_be_tried_again(citizen, code):
 @pytest.mark.parametrize(
     ("codes", "shown"),
     [
-        ([messages.REQUESTER], "'Requester' (it takes the fault to be in our question"),
-        ([STATUS + "VersionMismatch"], "it does not speak SAML 2.0"),
+        ([messages.REQUESTER], "'Requester' (the hub says that the fault is in our"),
+        ([STATUS + "VersionMismatch"], "the hub does not support SAML 2.0"),
         (
             [messages.RESPONDER, "urn:x:Odd"],
-            "'Responder/Odd' (the fault is on its side",
+            "'Responder/Odd' (the hub says that the fault is on its side",
         ),
-        (["urn:x:Odd"], "it answers 'Odd': ask"),
+        (["urn:x:Odd"], "answered 'Odd'; expected"),
         ([messages.SUCCESS, STATUS + "NoPassive"], "'Success/NoPassive'"),
         (["urn:x:" + "é" * 150], "\\xe9" * 80),
     ],
@@ -132,10 +133,10 @@ def test_a_cancel_is_no_fault_and_not_told_as_one(citizen, caplog):
 @pytest.mark.parametrize(
     ("level_class", "words"),
     [
-        (DIGID.class_of("basis"), "answers with basis ("),
+        (DIGID.class_of("basis"), "confirmed basis ("),
         (
             "urn:unknown",
-            "which no line of level_classes knows: add it there if it is good enough,",
+            "which no line of level_classes has: add it there if it is good enough,",
         ),
     ],
 )
@@ -147,7 +148,7 @@ def test_a_level_that_is_too_low_is_told_with_what_came(
     citizen.bring(answer, question)
     assert citizen.browser.page.status_int == 403
     line = told(caplog, "level-too-low")
-    assert "midden was asked for" in line
+    assert "the login needs the level midden" in line
     assert words in line
     assert "ask Inloggen techniek@inloggen.test" in line
 
@@ -162,8 +163,8 @@ def test_an_old_proof_is_told_with_both_times(citizen, caplog):
     assert "extra controle" not in text
     assert "Sluit uw hele browser" in text, "she is not logged in here"
     line = told(caplog, "proof-too-old")
-    assert "asked for at 2026-11-24T09:00:00+00:00 (ForceAuthn)" in line
-    assert "one of 2026-11-24T08:58:00+00:00 (AuthnInstant)" in line
+    assert "asked for a fresh login at 2026-11-24T09:00:00+00:00 (ForceAuthn)" in line
+    assert "confirmed a login of 2026-11-24T08:58:00+00:00 (AuthnInstant)" in line
 
 
 def test_who_is_logged_in_gets_a_fresh_proof_by_a_logout(citizen):

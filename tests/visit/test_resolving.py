@@ -223,7 +223,7 @@ def test_after_three_of_them_the_login_is_over(anna, hub, caplog):
     anna.bring(hub.artifact())
     assert anna.times_asked == 3
     assert anna.browser.cookie("uwv.test", COOKIE) is None
-    assert "(login-lost): 3 artifacts were brought for this login" in caplog.text
+    assert "(login-lost): the browser brought 3 artifacts for this login" in caplog.text
 
 
 def test_before_that_a_good_one_is_taken(anna, hub):
@@ -346,7 +346,7 @@ def test_a_hub_that_hangs_does_not_take_all_threads_along(
     anna.browser.address = "192.0.2.3"
     anna.bring(hub.artifact())
     assert is_told_that_it_is_busy(anna.browser)
-    assert "(peer-busy): 3 artifacts are at" in caplog.text
+    assert "' is resolving 3 artifacts at this moment" in caplog.text
     assert set(hanging.let_go()) == {400}
     hub.carried = hub.answer(anna.request)
     anna.browser.reload()
@@ -358,7 +358,7 @@ def test_who_comes_from_one_network_leaves_places_to_others(anna, hub, hang, cap
     anna.browser.address = "192.0.2.1"
     anna.bring(hub.artifact())
     assert is_told_that_it_is_busy(anna.browser)
-    assert "2 of them from one network" in caplog.text
+    assert "2 of them from one client network" in caplog.text
     assert hanging.takes(anna, "192.0.2.2")
 
 

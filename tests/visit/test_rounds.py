@@ -140,13 +140,13 @@ class TestTheLikelyCause:
         assert error.cause == rounds.NOT_KEPT
         assert "5 logins in 0 s led to '/mijn' (not-kept)" in str(error)
         assert "Set-Cookie" in str(error)
-        assert str(error).endswith("came: eilogin-rounds")
+        assert str(error).endswith("request: eilogin-rounds")
 
     def test_is_that_it_comes_twice(self, visitor, stopped):
         visitor.others = ["__Host-eilogin=a", "__Host-eilogin=b"]
         error = stopped()
         assert error.cause == rounds.TWICE
-        assert str(error).endswith("came: eilogin eilogin-rounds")
+        assert str(error).endswith("request: eilogin eilogin-rounds")
 
     def test_is_that_no_session_is_known_by_it(self, visitor, stopped):
         visitor.others = ["__Host-eilogin=a"]
@@ -160,7 +160,7 @@ class TestTheLikelyCause:
         visitor.login = Login(who, "midden", now, now + 60, now)
         error = stopped()
         assert error.cause == rounds.ASKED_AGAIN
-        assert "Logged in: at midden" in str(error)
+        assert "Level of the session: at midden" in str(error)
         assert "anna" not in str(error)
 
     def test_is_told_without_what_stands_in_cookies_and_queries(self, visitor, stopped):

@@ -211,7 +211,7 @@ def test_accepts_another_format_as_another_user_by_an_option(
     assert users[0].endswith(f"{came.rpartition(':')[2]}!{HUB}")
     assert users[1] == "anna@burger.test"
     assert len(set(users)) == 4
-    assert "accepted, as another user" in warnings_in(caplog)[0]
+    assert "accepts it as a different user" in warnings_in(caplog)[0]
 
 
 def test_warns_of_another_format_once_an_hour(citizen, caplog, clock):
@@ -228,9 +228,7 @@ def test_a_name_without_a_format_is_accepted_and_told_of(citizen, witness, caplo
     brings(citizen("name-id"), with_name_id, name_id=messages.NameID("q7Xw2"))
     assert witness.environ["REMOTE_USER"] == "q7Xw2"
     (line,) = warnings_in(caplog)
-    assert f"'{HUB}' does not say the format of its NameIDs; expected 'persistent'" in (
-        line
-    )
+    assert f"'{HUB}' sent a NameID without a format; expected 'persistent'" in (line)
 
 
 @pytest.mark.parametrize("asked", ["any", "none", "unspecified"])
@@ -246,7 +244,7 @@ def test_warns_of_a_hub_that_changes_the_format(citizen, witness, caplog, asked)
         brings(visitor, with_name_id, name_id=name_id)
         assert witness.environ["REMOTE_USER"] == name_id.value
         assert len(warnings_in(caplog)) == count
-    assert "in the format 'email', and named others in 'persistent'" in caplog.text
+    assert "in the format 'email', and earlier ones in 'persistent'" in caplog.text
 
 
 def test_the_format_does_not_matter_where_an_attribute_says_who_it_is(
@@ -291,11 +289,11 @@ def test_she_stays_herself_though_her_name_id_is_another_one_each_time(
     ("subject", "make", "attributes", "told"),
     [
         ("name-id", without_name_id, {UID: ["anna"]},
-         f"expected name-id with one value (subject); it has attribute:{UID}: ask"),
+         f"it has attribute:{UID}; expected name-id with one value (subject): ask"),
         (BOTH, without_name_id, {"x": ["anna"]},
-         f"name-id or attribute:{UID} with one value (subject); it has attribute:x:"),
-        (f"attribute:{UID}", with_name_id, {}, "it has name-id: ask"),
-        (BOTH, without_name_id, {}, "it has neither NameID nor attributes: ask"),
+         f"has attribute:x; expected name-id or attribute:{UID} with one value"),
+        (f"attribute:{UID}", with_name_id, {}, "it has name-id; expected attribute:"),
+        (BOTH, without_name_id, {}, "it has neither NameID nor attributes; expected"),
         (f"attribute:{UID}", with_name_id, {UID: ["anna", "bob"]}, "it has name-id"),
         (f"attribute:{UID}", with_name_id, {UID: [" "]}, "it has name-id"),
     ],

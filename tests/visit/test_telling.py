@@ -198,7 +198,7 @@ BAD = {
     "a fault": (
         saying(http(FAULT, "500 Internal Server Error")),
         "peer-unavailable",
-        "status 500; what it says may name somebody, and is not repeated",
+        "status 500; eilogin does not repeat its message",
     ),
     "an error page": (
         saying(http(PAGE, "502 Bad Gateway", "text/html")),
@@ -231,7 +231,11 @@ BAD = {
         "",
     ),
     "silence": (silent, "peer-unavailable", LATE),
-    "nobody": (hanging_up, "peer-unavailable", "hung up without an answer"),
+    "nobody": (
+        hanging_up,
+        "peer-unavailable",
+        "closed the connection without an answer",
+    ),
     "a byte at a time": (drop_by_drop, "peer-unavailable", LATE),
     "a head, a byte at a time": (head_drop_by_drop, "peer-unavailable", LATE),
     "a body without end": (
@@ -264,7 +268,7 @@ BAD = {
     "no success": (
         answering(messages.RESPONDER, messages.UNKNOWN_PRINCIPAL),
         "message-unexpected",
-        "does not say that it logged her out",
+        "does not confirm the logout",
     ),
 }
 

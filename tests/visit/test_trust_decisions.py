@@ -99,7 +99,7 @@ class TestAnApproval:
             1000,
         )
         [event] = events("trust.approved")
-        assert event["by"] == "anna (uid 1000), at another node"
+        assert event["by"] == "anna (uid 1000), on another node"
         assert event["reference"] == change
 
     def test_needs_two_people_wherever_they_are(self, waiting):
@@ -181,7 +181,7 @@ class TestAnApproval:
         share(one, two, two)
         assert two.waits == [HUB]
         assert HUB in two.names
-        told = [x for x in caplog.messages if "cannot be taken over" in x]
+        told = [x for x in caplog.messages if "cannot apply a decision" in x]
         assert len(told) == 1
 
 

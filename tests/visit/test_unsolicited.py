@@ -58,7 +58,7 @@ def test_one_is_refused_and_the_log_says_what_would_take_it(taking, caplog, witn
     sender = taking()
     sender.is_sent()
     refused_as(sender, caplog, "message-unexpected")
-    assert "unsolicited = true takes others" in caplog.text
+    assert "unsolicited = true accepts others" in caplog.text
     assert "https://inloggen.test/metadata" in caplog.text
     assert witness.seen == []
 
@@ -90,7 +90,7 @@ def test_another_browser_gets_nothing_for_its_address(sender, witness, caplog):
     other = sender.federation.browser()
     other.visit(sender.browser.url)
     assert other.page.status_int == 400
-    assert "(login-lost): this answer was brought by another browser" in caplog.text
+    assert "(login-lost): another browser brought this Response" in caplog.text
     sender.agrees()
     assert witness.environ["REMOTE_USER"] == "anna"
 

@@ -184,7 +184,7 @@ def test_a_form_that_comes_in_pieces_is_read_and_put_back_whole():
 
 def test_a_form_cannot_call_everything():
     assert len(look_at_form(request(b"a:method=1&b:method=1&a:method=2")).methods) == 2
-    with pytest.raises(PathRefused, match="too much"):
+    with pytest.raises(PathRefused, match="too many methods"):
         look_at_form(request(b"&".join(b"a%d:method=1" % n for n in range(5))))
 
 
@@ -242,7 +242,7 @@ def test_what_a_nameless_field_calls_is_no_longer_than_a_name():
 @pytest.mark.parametrize("charset", ["utf-7", "cp500", '"utf-16"'])
 def test_a_form_in_another_alphabet_is_refused(charset):
     for kind in (URLENCODED, "multipart/form-data; boundary=x"):
-        with pytest.raises(PathRefused, match="keys cannot be told"):
+        with pytest.raises(PathRefused, match="cannot read its keys"):
             look_at_form(request(b"a=b", f"{kind}; charset={charset}"))
 
 

@@ -156,7 +156,7 @@ class Portal:
             case "/favicon.ico":
                 answer = self._icon
             case _:
-                raise NotFound("the portal has one page")
+                raise NotFound("the portal has only one page")
         allow_only(environ, "GET", "HEAD")
         return answer(environ)
 

@@ -90,8 +90,8 @@ class NotReachable:
         told = f"{error}"
         if told != self._state:
             _log.warning(
-                "portal: not_reachable: cannot read %s (%s); the page says of no"
-                " service that it is not reachable",
+                "portal: not_reachable: cannot read %s (%s); the page shows "
+                "every service as reachable",
                 path,
                 told,
             )

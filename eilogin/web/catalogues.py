@@ -142,12 +142,12 @@ def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[
     try:
         own = _read(text, language)
     except (PoFileError, ValueError, UnknownLocaleError) as error:
-        yield f"cannot be read ({_said(error)}); expected a catalogue of gettext"
+        yield f"cannot be read ({_said(error)}); expected a gettext catalogue"
         return
     yield from _faults_of_header(own, language, text)
     is_further = language not in LANGUAGES and not language.startswith("_")
     if is_further and not any(_is_said(message) for message in own):
-        yield "has no sentence in that language; expected at least one"
+        yield "has no sentence in its language; expected at least one"
     known = {**_asked_in(path.parent, parser), **_values_of_ours()}
     for message in own:
         if message.id and (fault := _fault_of_sentence(message, known)):
@@ -183,8 +183,9 @@ def faults_of_template(path: Path, text: str, parser: Environment) -> Iterator[s
     for key, line, _ in _asked_by(text, parser):
         if _KEY.fullmatch(key) and key not in known and key not in said:
             yield (
-                f"line {line}: {key[:_LONGEST_SHOWN]!r} is no key of a sentence of"
-                f" ours, and {FALLBACK}.po has none{did_you_mean(key, known)}"
+                f"line {line}: {key[:_LONGEST_SHOWN]!r} is no key of a sentence "
+                "of eilogin; expected such a key, or a sentence of your own in "
+                f"{FALLBACK}.po{did_you_mean(key, known)}"
             )
 
 
@@ -239,10 +240,13 @@ def _faults_of_header(own: Catalog, language: str, text: str) -> Iterator[str]:
 def _fault_of_sentence(message: Message, known: Mapping[str, set[str]]) -> str:
     key = _id_of(message)
     if key not in known:
-        return f"is no key of a sentence{_hint(key)}"
+        return f"is no key of a sentence of eilogin{_hint(key)}"
     said, may = _string_of(message), known[key]
     if not _values(said) <= may:
-        return f"has no other values than {', '.join(sorted(may)) or 'none'}"
+        return (
+            "has an unknown value; expected no others than "
+            f"{', '.join(sorted(may)) or 'none'}"
+        )
     written = _written(sentences(FALLBACK).get(key, said))
     if odd := sorted(_written(said) - written):
         return f"writes a value as {odd[0]}; expected {', '.join(sorted(written))}"
@@ -252,7 +256,7 @@ def _fault_of_sentence(message: Message, known: Mapping[str, set[str]]) -> str:
     except (KeyError, TypeError, ValueError):
         is_written = False
     if not is_written:
-        return "has a percent sign, which is written %%"
+        return "has a percent sign; expected %%"
     return ""
 
 

@@ -26,20 +26,20 @@ from eilogin.web.environ import ORDER
 #: The consequence of a filter that is missing from the pipeline of a participant.
 WITHOUT: Mapping[str, str] = MappingProxyType(
     {
-        "session": "nobody has a session",
+        "session": "nobody can have a session",
         "trust": "nobody is trusted",
-        "login": "nobody is asked to log in",
-        "logout": "a logout elsewhere does not arrive here",
-        "identity": "the application is not told who is there, and what a client says"
-        " of it (Remote-User) reaches the application",
+        "login": "nobody has to log in",
+        "logout": "a logout elsewhere does not end the session here",
+        "identity": "the application does not learn who the visitor is, and a client "
+        "can forge Remote-User",
     }
 )
 
 #: The cure where a site is mounted elsewhere than ``public_url`` says.
 MOUNT_CURE = (
-    "put the filters around the composite, so that they guard the whole host, or write"
-    " the path behind the host in public_url (then the site has other addresses: send"
-    " its new metadata to the operator)"
+    "put the filters around the composite, so that they guard the whole host. Or "
+    "write the path behind the host in public_url, and send the new metadata to "
+    "the operator"
 )
 
 #: Applications of eilogin, which do without ``identity``.
@@ -102,9 +102,9 @@ def missing_inside(app: object, *needed: str) -> list[str]:
 def lacks(name: str) -> str:
     """Return what is wrong where the filter ``name`` is missing, and the cure."""
     return (
-        f"expected the filter '{name}' between it and the application, for without it"
-        f" {WITHOUT[name]}; add a section with 'use = egg:eilogin#{name}'; the order"
-        f" is: {' '.join(ORDER)} app"
+        f"expected the filter '{name}' between it and the application, because "
+        f"without it {WITHOUT[name]}; add a section with 'use = "
+        f"egg:eilogin#{name}'; the order is: {' '.join(ORDER)} app"
     )
 
 

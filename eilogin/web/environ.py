@@ -229,8 +229,8 @@ class Operator:
 
 def _missing(key: str) -> PipelineOrder:
     return PipelineOrder(
-        f"the filter '{_SET_BY[key]}' is missing or stands too far inside; "
-        f"the order is: {' '.join(ORDER)} app"
+        f"the filter '{_SET_BY[key]}' is missing, or comes after the filter that "
+        f"needs it; expected this order: {' '.join(ORDER)} app"
     )
 
 

@@ -64,7 +64,8 @@ _TIME = {"nl": "H.mm 'uur'", "en": "H:mm"}
 _MINUTES = {"nl": ("minuut", "minuten"), "en": ("minute", "minutes")}
 _HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
 _NO_LANGUAGE = (
-    "is no catalogue of a language; expected its code, such as 'de.po' or 'pt-BR.po'"
+    "is no catalogue of a language; expected a language code as its name, such "
+    "as 'de.po' or 'pt-BR.po'"
 )
 #: Characters of what somebody else says of a file, in a fault.
 _LONGEST_SHOWN = 60
@@ -228,9 +229,9 @@ def _fault_of_name(name: str, known: Sequence[str]) -> Sequence[str]:
         return () if locale_of(stem) else (_NO_LANGUAGE,)
     hint = did_you_mean(name, known)
     expected = (
-        f"expected the name of a page of ours, {_STYLESHEET}, or a catalogue such"
+        f"expected the name of a page of eilogin, {_STYLESHEET}, or a catalogue such"
     )
-    return (f"{expected} as nl.po{hint} (a part of your own: '_{name}')",)
+    return (f"{expected} as nl.po{hint} (for a template of your own: '_{name}')",)
 
 
 def _names() -> Sequence[str]:

@@ -45,7 +45,7 @@ class Numbers:
         the token is not there, and :class:`eilogin.errors.MethodNotAllowed`.
         """
         if self._meters is None or not self._brings_token(environ):
-            raise NotFound("nothing is here, but for who has metrics_token")
+            raise NotFound("the request has no valid metrics_token")
         allow_only(environ, "GET", "HEAD")
         body, content_type = self._meters.exposition(
             environ.get("HTTP_ACCEPT", ""),

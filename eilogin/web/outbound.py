@@ -94,8 +94,9 @@ def binding_missing(
     addresses that its metadata has for it.
     """
     return BindingMissing(
-        f"{entity_id!r} takes {what} by none of {', '.join(map(short, wanted))}; its"
-        f" metadata has: {bindings_of(found)}; {trust.whom_to_ask(entity_id)}"
+        f"{entity_id!r} accepts {what} by none of "
+        f"{', '.join(map(short, wanted))}; its metadata has: "
+        f"{bindings_of(found)}; {trust.whom_to_ask(entity_id)}"
     )
 
 

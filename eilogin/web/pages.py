@@ -75,7 +75,7 @@ _FRAMING = {
 #: Longest message of an error that goes to the log.
 _LONGEST_CAUSE = 1000
 #: The end of a log line that stands for further refusals.
-_SHARED = "further refusals of this kind in this minute have this reference too"
+_SHARED = "further refusals of this kind within this minute get the same reference"
 #: After how many seconds to try again what did not answer: longer than a store is left
 #: alone (:mod:`eilogin.stores.breaker`), and not so long that it feels like for good.
 _RETRY_AFTER = "10"
@@ -318,7 +318,8 @@ class Pages:
                 return dressed(look_of(self._packages, folder))
             except Exception as error:  # noqa: BLE001 - whatever it does
                 _log.error(
-                    "%s: the page %s is shown as ours, for that of the site fails: %s",
+                    "%s: cannot show the page %s of this folder; eilogin shows "
+                    "its own: %s",
                     folder,
                     template,
                     str(error)[:_LONGEST_CAUSE],

@@ -90,11 +90,13 @@ def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
     """
     if is_from_other_site(environ, public_url):
         site = environ.get("HTTP_SEC_FETCH_SITE", "another origin")
-        raise CrossSite(f"this form was sent from another site ({site[:20]!r})")
+        raise CrossSite(
+            f"another site sent this form ({site[:20]!r}); expected a page of this site"
+        )
     if _is_silent_browser(environ):
         raise CrossSite(
-            "a browser sent this form, and none of Sec-Fetch-Site, Origin and Referer:"
-            " nobody can tell from which site it comes"
+            "a browser sent this form without Sec-Fetch-Site, Origin and "
+            "Referer, so eilogin cannot tell from which site it comes"
         )
 
 
@@ -201,7 +203,9 @@ def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
     method = environ["REQUEST_METHOD"]
     if method not in methods:
         taken = ", ".join(methods)
-        raise MethodNotAllowed(f"{method[:20]!r}, but only {taken}", methods)
+        raise MethodNotAllowed(
+            f"found method {method[:20]!r}; expected {taken}", methods
+        )
 
 
 # --- what it carries ------------------------------------------------------------
@@ -223,7 +227,7 @@ def _length(environ: "WSGIEnvironment", limit: int) -> int:
         raise MalformedMessage("the Content-Length is not a number")
     size = int(length)
     if size > limit:
-        raise MessageTooLarge(f"a body of {size} bytes; at most {limit} are read")
+        raise MessageTooLarge(f"the body has {size} bytes; expected at most {limit}")
     return size
 
 
@@ -260,7 +264,7 @@ def _until_its_end(source: "InputStream", limit: int, size: int) -> Iterator[byt
     while piece := _filled(source, min(size, room)):
         room -= len(piece)
         if not room:
-            raise MessageTooLarge(f"a body of more than {limit} bytes")
+            raise MessageTooLarge(f"the body has more than {limit} bytes")
         yield piece
 
 
@@ -316,7 +320,7 @@ def read_form_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     """
     kind = _kind_of_body(environ)
     if kind not in ("", _FORM):
-        raise MalformedMessage(f"expected a form ({_FORM}), and it is {kind[:60]!r}")
+        raise MalformedMessage(f"the body is {kind[:60]!r}; expected a form ({_FORM})")
     return read_whole_body(environ, limit)
 
 
@@ -348,11 +352,11 @@ def _fields_of(text: str, kind: str) -> dict[str, str]:
         pairs = parse_qsl(text, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise MalformedMessage(
-            f"a {kind} that is not UTF-8, or has too many fields"
+            f"the {kind} is not UTF-8, or has too many fields"
         ) from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise MalformedMessage(f"a {kind} in which a field occurs twice")
+        raise MalformedMessage(f"a field occurs twice in the {kind}")
     return fields
 
 

@@ -14,7 +14,9 @@ _log = logging.getLogger("eilogin")
 #: The lines of this process.
 LINES = RefusalLines()
 
-_SHARED = "; others of this kind in this minute are counted, and not logged"
+_SHARED = (
+    "; eilogin counts further events of this kind in this minute, and does not log them"
+)
 
 
 def warn(text: str, *args: object) -> None:

@@ -50,9 +50,9 @@ class UntrustedProxies:
             return
         self._quiet_until = clock.now() + _HOUR
         _log.warning(
-            "%s: X-Forwarded-For from %s is not trusted, so all visitors who come that"
-            " way count as one network. If it is a proxy of yours, write %s in"
-            " trusted_proxies; if not, a client has sent that header",
+            "%s: X-Forwarded-For from %s is not trusted, so all visitors from "
+            "there count as one client network. If it is your proxy, write %s in "
+            "trusted_proxies; if not, a client has sent that header",
             self._name,
             *_words(peer),
         )

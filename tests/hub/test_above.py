@@ -51,7 +51,7 @@ def test_stands_behind_filters_that_know_of_it(logged_by):
 
 def test_has_a_cookie_of_another_name_than_theirs(logged_by):
     told = logged_by(hub_inside="/", protect="/ optional")
-    assert "set a cookie of the name 'eilogin'" in told
+    assert "use the same cookie name 'eilogin'" in told
 
 
 class TestOptions:

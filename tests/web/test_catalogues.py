@@ -132,4 +132,4 @@ class TestOfASite:
         (tmp_path / "_parts" / "phone.html").write_text(text)
         (tmp_path / "nl.po").write_text(sentence("Bel", "x") + sentence("Bell", "y"))
         [fault] = looks.faults(tmp_path)
-        assert fault == ("'nl.po'", "line 3: 'Bell' is no key of a sentence")
+        assert fault == ("'nl.po'", "line 3: 'Bell' is no key of a sentence of eilogin")

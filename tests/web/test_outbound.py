@@ -141,7 +141,7 @@ def test_a_peer_without_the_binding_is_named_with_what_it_has_and_whom_to_ask(
     assert isinstance(error, BindingMissing)
     assert isinstance(error, UnknownPeer)
     assert str(error) == (
-        f"{HUB!r} takes a LogoutRequest by none of HTTP-Redirect, HTTP-POST; its"
+        f"{HUB!r} accepts a LogoutRequest by none of HTTP-Redirect, HTTP-POST; its"
         f" metadata has: SOAP; ask {whom}"
     )
 

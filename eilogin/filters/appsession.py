@@ -96,7 +96,9 @@ _log = logging.getLogger("eilogin.appsession")
 
 def _some(size: int) -> int:
     if size == 0:
-        raise ValueError("a size such as '256k': nothing would be kept with none")
+        raise ValueError(
+            "a size such as '256k': with 0 the application could store nothing"
+        )
     return size
 
 
@@ -242,8 +244,8 @@ class AppSessionFilter:
     def _require_place(self, environ: "WSGIEnvironment") -> None:
         if self._is_alone and environ.get("wsgi.multiprocess"):
             raise ConfigurationError(
-                "type = memory of appsession is for one process, and this server runs"
-                " several"
+                "type = memory of appsession works in one process only, and this "
+                "server runs several; expected type = store, or another backend"
             )
 
     def _place(self, sessions: Sessions, login: Login) -> Place:
@@ -383,8 +385,8 @@ class _TiedSession(Session):  # type: ignore[misc]
         if found is None:
             if self._there not in (None, EMPTY):
                 _log.warning(
-                    "there is an application's session that cannot be read, as if"
-                    " another version had written it; it is taken to be empty"
+                    "cannot read an application's session, perhaps because "
+                    "another version wrote it; eilogin treats it as empty"
                 )
             return None
         if self.timeout is None or clock.now() - found.accessed <= self.timeout:
@@ -430,7 +432,9 @@ class _TiedSession(Session):  # type: ignore[misc]
             if self._store(changes):
                 self._begun = _Kept(self._now, self._now, after).text()
         except StoreUnavailable as error:
-            _log.warning("an application's session may not be stored: %s", error)
+            _log.warning(
+                "cannot tell whether an application's session was stored: %s", error
+            )
 
     def _own(self) -> dict[str, Any]:
         return {name: self[name] for name in self if name not in _BEAKERS}
@@ -447,8 +451,8 @@ class _TiedSession(Session):  # type: ignore[misc]
                 continue
             if len(new) > self._max_size:
                 _log.warning(
-                    "an application's session was not stored and stays what it was: it"
-                    " has %d bytes, and max_size of appsession is %d",
+                    "an application's session was not stored and keeps its old "
+                    "content: it has %d bytes, and max_size of appsession is %d",
                     len(new),
                     self._max_size,
                 )
@@ -461,8 +465,8 @@ class _TiedSession(Session):  # type: ignore[misc]
                 # The login is over, or somebody deleted the session after us.
                 return False
         _log.warning(
-            "an application's session was not stored: %d times another request of the"
-            " same visitor came in between",
+            "an application's session was not stored: in %d tries, another "
+            "request of the same visitor changed it first",
             TRIES,
         )
         return False

@@ -154,16 +154,16 @@ def _header(line: str) -> Header:
         raise ValueError("lines such as 'X-Name attribute:name' or 'X-Role none'")
     key = "HTTP_" + name.upper().replace("-", "_")
     if _READ_BY_OTHERS(key):
-        raise ValueError("a header of your own: servers or eilogin read this one")
+        raise ValueError("another header: servers or eilogin read this one themselves")
     if value == "none":
         return Header(key, is_pattern=is_pattern)
     if is_pattern:
-        raise ValueError("'none' behind a name that ends in '*'")
+        raise ValueError("'none' as the value of a name that ends in '*'")
     source = _source(value) or _constant(value)
     if source is None:
         raise ValueError(
-            "a name, and 'subject', 'level', 'bsn', 'attribute:NAME', a text in double"
-            " quotes, or 'none'"
+            "a name, followed by 'subject', 'level', 'bsn', 'attribute:NAME', a "
+            "text in double quotes, or 'none'"
         )
     return Header(key, source)
 
@@ -199,11 +199,13 @@ def _variable(line: str) -> Variable:
         case [name, key] if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", key):
             name_of(name)
         case _:
-            raise ValueError("lines of an attribute and a key of environ: 'mail MAIL'")
+            raise ValueError(
+                "lines with an attribute and a key of environ: 'mail MAIL'"
+            )
     if _OF_SERVERS(key):
         raise ValueError(
-            "a key of your own: servers speak by this one (for headers there is"
-            " 'headers', for REMOTE_USER 'user')"
+            "another key: servers use this one (use 'headers' for headers, and "
+            "'user' for REMOTE_USER)"
         )
     return Variable(key, name)
 
@@ -260,14 +262,14 @@ def _user(value: str | Sequence[str]) -> tuple[Name, ...]:
     )
     if len(found) < len(sources):
         raise ValueError(
-            "'subject', 'bsn' or 'attribute:NAME' (a level tells nobody apart)"
+            "'subject', 'bsn' or 'attribute:NAME' (a level does not identify a visitor)"
         )
     return found
 
 
 def _prefix(value: str) -> str:
     if value and not _PREFIX(value):
-        raise ValueError("letters, digits and . _ - : @ / alone, such as 'burger-'")
+        raise ValueError("only letters, digits and . _ - : @ /, such as 'burger-'")
     return value
 
 
@@ -469,8 +471,8 @@ class IdentityFilter:
             if user:
                 return user
         error = IdentityMissing(
-            f"'user' expects one of {' '.join(self._names)}; the hub told"
-            f" {listed(login.attributes)}"
+            "found no value for REMOTE_USER; 'user' expects one of "
+            f"{' '.join(self._names)}; the hub sent {listed(login.attributes)}"
         )
         error.peer = login.who.issuer
         raise error

@@ -446,7 +446,7 @@ class LoginFilter:
     def _warning_script(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/warning.js``: what ``warn`` puts into pages, where that is on."""
         if not self._warns:
-            raise NotFound("no page of this site asks for it: warn is off")
+            raise NotFound("warn is off, so no page of this site asks for the script")
         return self._end_warning.script(environ)
 
     def _send_again(self, environ: "WSGIEnvironment") -> Response:

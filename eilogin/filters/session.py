@@ -121,8 +121,8 @@ class SessionFilter:
             self._is_ready = True
         except StoreUnavailable as error:
             _log.error(
-                "the server starts all the same, and nobody is logged in until the "
-                "store answers: %s",
+                "the store does not answer; the server starts, but nobody is "
+                "signed in until the store answers: %s",
                 error,
             )
 
@@ -151,7 +151,9 @@ class SessionFilter:
             # Another process would not see a login, and not a logout either.
             environ[env.SESSION] = None
             environ[env.SESSION_FAULT] = ConfigurationError(
-                "store = memory: is for one process, and this server runs several"
+                "store = memory: works in one process only, and this server runs "
+                "several; expected a store that they share, such as "
+                "sqlite:///sessions.db"
             )
         return self.app(environ, start_response)
 
@@ -165,8 +167,9 @@ class SessionFilter:
             inner.pop(key, None)
         if environ[env.COOKIE].name == self.cookie.name:
             inner[env.SESSION_FAULT] = ConfigurationError(
-                f"two filters 'session' around one application set a cookie of the "
-                f"name {self.cookie.name!r}: give one of them another 'cookie'"
+                "two filters 'session' around one application use the same "
+                f"cookie name {self.cookie.name!r}; expected different names: "
+                "give one of them another 'cookie'"
             )
         return inner
 

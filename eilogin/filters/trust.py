@@ -163,9 +163,9 @@ class TrustFilter:
         # PasteDeploy builds the application before its filters.
         if not self._is_in_zope and "ZPublisher" in sys.modules:
             _log.warning(
-                "%s: Zope is loaded, and path_style is plain. Zope finds a page by"
-                " other paths too, so a line of protect may not hold; expected"
-                " path_style = zope if the application runs in Zope",
+                "%s: Zope is loaded, and path_style is plain. Zope finds a page "
+                "under several paths, so a line of protect may not hold; "
+                "expected path_style = zope if the application runs in Zope",
                 self._entity_id,
             )
 
@@ -264,7 +264,7 @@ class TrustFilter:
         return self._nothing_here(environ)
 
     def _nothing_here(self, environ: "WSGIEnvironment") -> Response:
-        error = NotFound("no address of eilogin below its prefix")
+        error = NotFound("eilogin has no such address")
         return self._refused(environ, error, "address")
 
     def _refused(

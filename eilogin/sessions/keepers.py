@@ -51,4 +51,6 @@ def tell_ended(logins: Iterable[Login]) -> None:
                 if keeper is not None:
                     keeper.forget(login)
             except Exception:  # noqa: BLE001 - whatever is theirs
-                _log.exception("what was kept of a login that has ended")
+                _log.exception(
+                    "logout: cannot delete the kept data of a login that has ended"
+                )

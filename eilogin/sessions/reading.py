@@ -112,7 +112,7 @@ class Reader:
             self._unreadable.clear()
         self._unreadable.add(key)
         _log.warning(
-            "the store has a session that cannot be read, as if another version had"
-            " written it; nobody is logged in by it (%r)",
+            "cannot read a session in the store, perhaps because another version "
+            "wrote it; the visitor counts as signed out (%r)",
             error,
         )

@@ -365,10 +365,12 @@ class Login:
         """
         checksum, _, body = text.partition("\n")
         if checksum != str(crc32(body.encode())):
-            raise ValueError("the text is not as it was written")
+            raise ValueError("the record has a wrong checksum")
         first, end = _decode(body)
         if type(first[0]) is not int or not 1 <= first[0] <= FORMAT:
-            raise ValueError(f"a record of format {first[0]!r}; {FORMAT} is known here")
+            raise ValueError(
+                f"the record has the format {first[0]!r}; expected at most {FORMAT}"
+            )
         rest = json.loads(body[end:])
         found = {**rest, **dict(zip(_FIRST, first[1:], strict=False))}
         _check(found)

@@ -205,12 +205,13 @@ class Sessions(IdleLimit):
         if not is_made:
             if self._lets_nobody_in(made):
                 _log.error(
-                    "the store takes no session of anybody: all were ended ('eilogin"
-                    " store', a copy that was brought back) at an instant that lies in"
-                    " the future of this clock; set the clock (NTP), or wait for it"
+                    "login: the store rejects every new session, because all "
+                    "sessions were ended at a time in the future of this clock. "
+                    "If the clock is wrong, set it (NTP); else wait until that "
+                    "time"
                 )
             raise LoginEnded(
-                "the login was over, or was logged out, before its answer came in"
+                "the login had ended, or was logged out, before its Response came"
             )
         if replaces is not None:
             self._forget(replaces.key)
@@ -273,7 +274,7 @@ class Sessions(IdleLimit):
         if not (is_labelled and is_free):
             self.store.end(keys=(made.key,), labels=(made.name,))
             self._forget(made.key)
-            raise LoginEnded("the login was logged out before its answer came in")
+            raise LoginEnded("the login was logged out before its Response came")
 
     def _leave_word(self, renewed: Login, heir: Login) -> None:
         """See :meth:`find_renewed`; an heir that nobody uses is idle after that.

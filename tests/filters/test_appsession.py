@@ -987,7 +987,9 @@ class TestOptions:
             pytest.param({"type": "dbm"}, "type: .*expected 'store', 'me", id="type"),
             pytest.param({"timeout": "soon"}, "a duration", id="time-out"),
             pytest.param({"max_size": "huge"}, "a size such as", id="no size"),
-            pytest.param({"max_size": "off"}, "nothing would be kept", id="nothing"),
+            pytest.param(
+                {"max_size": "off"}, "the application could store nothing", id="nothing"
+            ),
         ],
     )
     def test_that_cannot_work_are_refused(self, options, message) -> None:

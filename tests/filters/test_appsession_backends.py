@@ -337,7 +337,7 @@ class TestWhoeverMayWriteToIt:
             lying.plant(place_of(visitor), planted)
             caplog.clear()
             assert visitor.get("/") == {}
-            assert "cannot be read" in caplog.text
+            assert "cannot read an application's session" in caplog.text
         visitor.token = anna
         assert visitor.get("/") == {"note": SECRET}
 
@@ -410,7 +410,7 @@ class TestABackendThatIsDown:
     ) -> None:
         name = visitor.name
         visitor.sessions.end_citizen(visitor.login)
-        assert "is deleted later: the backend is down" in caplog.text
+        assert "will be deleted later: the backend is down" in caplog.text
         assert name not in caplog.text
         monkeypatch.undo()
         visitor.log_in()
@@ -453,7 +453,7 @@ def test_memory_is_for_one_process(sessions: Sessions, caplog: Any) -> None:
         "/", extra_environ={"wsgi.multiprocess": True}, status=500
     )
     assert "appsession" not in answer.text
-    assert "type = memory of appsession is for one process" in caplog.text
+    assert "type = memory of appsession works in one process" in caplog.text
 
 
 class TestOptions:
@@ -473,7 +473,7 @@ class TestOptions:
             ({"type": "ext:redis", "url": "http://x"}, "'redis://localhost:6379/1'"),
             ({"type": "ext:redis", "url": "redis://x:y/1"}, "'redis://localhost"),
             ({"type": "ext:redis", "url": "redis://x?decode_responses=1"}, "'ssl_"),
-            ({"type": "ext:redis", "url": "redis://x/1 ; ours"}, "an address alone"),
+            ({"type": "ext:redis", "url": "redis://x/1 ; ours"}, "only an address"),
             ({"type": "ext:redis", "url": "env:NO_SUCH"}, "variable NO_SUCH"),
             ({"type": "ext:memcached", "url": "x:y"}, "'127.0.0.1:11211'"),
             ({"type": "ext:memcached", "url": "x:1;"}, "'127.0.0.1:11211'"),

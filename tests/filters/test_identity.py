@@ -226,7 +226,7 @@ class TestWhoIsLoggedIn:
         assert "(identity-missing)" in line
         assert "q7Xw2" not in line
         wanted = user.removeprefix("attribute:")
-        assert f"'user' expects one of {wanted}; the hub told the attributes" in line
+        assert f"'user' expects one of {wanted}; the hub sent the attributes" in line
         missing = re.search("<main.*<li>(.*)</li>", answer.text, re.DOTALL)[1]
         assert missing == user.removeprefix("attribute:")
 
@@ -384,7 +384,7 @@ def test_options_that_cannot_be_used_are_refused(witness, option, value):
             "foo",
             (
                 "user: found 'foo'; expected 'subject', 'bsn' or 'attribute:NAME'"
-                " (a level tells nobody apart)"
+                " (a level does not identify a visitor)"
             ),
         ),
         (
@@ -393,18 +393,18 @@ def test_options_that_cannot_be_used_are_refused(witness, option, value):
             (
                 "headers: expected lines such as 'X-Name attribute:name' or"
                 " 'X-Role none'"
-                " (line 2: 'X-Level'); expected a header of your own: servers or"
-                " eilogin read this one (line 3: 'Host level')"
+                " (line 2: 'X-Level'); expected another header: servers or"
+                " eilogin read this one themselves (line 3: 'Host level')"
             ),
         ),
         (
             "attributes",
             "mail MAIL\nmail\nmail SCRIPT_NAME",
             (
-                "attributes: expected lines of an attribute and a key of environ:"
-                " 'mail MAIL' (line 2: 'mail'); expected a key of your own: servers"
-                " speak by this one (for headers there is 'headers', for REMOTE_USER"
-                " 'user') (line 3: 'mail SCRIPT_NAME')"
+                "attributes: expected lines with an attribute and a key of environ:"
+                " 'mail MAIL' (line 2: 'mail'); expected another key: servers use"
+                " this one (use 'headers' for headers, and 'user' for REMOTE_USER)"
+                " (line 3: 'mail SCRIPT_NAME')"
             ),
         ),
     ],

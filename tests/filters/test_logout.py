@@ -346,8 +346,8 @@ class TestLoggingOut:
         assert not anna.is_logged_in
         assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
         assert (
-            f"{HUB!r} takes a LogoutRequest by none of HTTP-Redirect, HTTP-POST, SOAP;"
-            " its metadata has: none; ask the administrator of"
+            f"{HUB!r} accepts a LogoutRequest by none of HTTP-Redirect, HTTP-POST,"
+            " SOAP; its metadata has: none; ask the administrator of"
         ) in caplog.text
 
     @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ class TestLoggingOut:
         monkeypatch.setattr(Subject, "has_name_id", False)
         anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
         assert "U bent alleen bij deze dienst uitgelogd" in anna.browser.text
-        assert "gave this citizen no NameID" in caplog.text
+        assert "sent no NameID for this visitor" in caplog.text
         assert not anna.is_logged_in
         anna.browser.stops_before = "/sso"
         anna.browser.click("Naar de website van stad.test")

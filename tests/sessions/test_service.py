@@ -1142,7 +1142,7 @@ class TestARefusal:
         travel.shift(-3600)
         with pytest.raises(LoginEnded):
             sessions.create_login(anna, issued=NOON)
-        assert "lies in the future of this clock" in caplog.text
+        assert "at a time in the future of this clock" in caplog.text
 
     def test_of_who_logged_out_is_not(self, sessions, anna, caplog) -> None:
         sessions.end_subject(anna.who, issued=NOON)

@@ -197,7 +197,7 @@ class Look(Enum):
 
 #: What comes of it where a look finds nobody, for the log.
 _NOBODY = {
-    Look.AWAY: "a gateway answers for it",
+    Look.AWAY: "a gateway answers in its place",
     Look.REFUSED: "it, or a firewall before it, refuses connections",
 }
 
@@ -350,7 +350,7 @@ class BackChannel:
                 # says about it is lost where it hangs up at once.
                 tls = urlsplit(url).scheme == "https"
                 perhaps = f" Perhaps it {self._not_taken()}" if tls else ""
-                return f"hung up without an answer: {error}.{perhaps}"
+                return f"closed the connection without an answer: {error}.{perhaps}"
             if isinstance(cause, ConnectionRefusedError):
                 return f"refuses connections: {cause}"
         if isinstance(error, ConnectTimeoutError):  # its own words name a class of ours
@@ -366,29 +366,30 @@ class BackChannel:
             return f"{self._not_taken()} ({reason})"
         if reason in _NO_TLS:
             return (
-                f"answers, but not by TLS ({reason}): does it have a certificate, and"
-                " is this the port of https? Ask who runs it"
+                f"answers, but not with TLS ({reason}): does it have a "
+                "certificate, and is this the https port? Ask its administrator"
             )
         return ""
 
     def _not_trusted(self, error: ssl.SSLCertVerificationError) -> str:
         if error.verify_code in _OF_THE_CERTIFICATE:
             return (
-                f"shows a certificate that is not good for it: {error.verify_message};"
-                " ask who runs it for one that is"
+                "has a certificate that is not valid for it: "
+                f"{error.verify_message}; ask its administrator for a valid one"
             )
         whose = f" ({self._ca_file})" if self._ca_file else ", the system's authorities"
         return (
-            f"shows a certificate that is not vouched for by {self._ca_option}"
-            f"{whose}: {error.verify_message}; ask who runs it which authority does"
+            f"has a certificate that no authority in {self._ca_option}{whose} has "
+            f"signed: {error.verify_message}; ask its administrator which "
+            "authority signs it"
         )
 
     def _not_taken(self) -> str:
         if self._certificate is None:
-            told = "wants to see a certificate of ours: set tls_client_certificate"
+            told = "asks for a client certificate: set tls_client_certificate"
         else:
-            told = f"does not take our tls_client_certificate ({self._certificate})"
-        return f"{told}; ask who runs it which ones it takes"
+            told = f"rejects our tls_client_certificate ({self._certificate})"
+        return f"{told}; ask its administrator which certificates it accepts"
 
     def look(self, url: str, *, timeout: float = 2.0) -> Look:
         """What a quick look at an address says, before a citizen is sent there.
@@ -409,7 +410,7 @@ class BackChannel:
             outcome = self._look(url, timeout)
             if outcome in _NOBODY and (found is None or found[1] is not outcome):
                 _log.warning(
-                    "a look at %s finds nobody: %s (told once, until that changes)",
+                    "the peer at %s is down: %s (logged once, until that changes)",
                     named(url),
                     _NOBODY[outcome],
                 )
@@ -564,7 +565,7 @@ def _clocks(dated: float | None) -> list[str]:
     if dated is None or abs(dated - moment) <= _SKEW:
         return []
     theirs, ours = (f"{clock.utc(t):%Y-%m-%dT%H:%M:%SZ}" for t in (dated, moment))
-    return [f"its clock says {theirs} and ours {ours}"]
+    return [f"its clock says {theirs}, and ours says {ours}"]
 
 
 def failed(  # noqa: PLR0913 - the parts of an answer
@@ -584,7 +585,10 @@ def failed(  # noqa: PLR0913 - the parts of an answer
     told = [f"answered with status {status}"]
     words = _fault_words(body, question)
     if words and _ABOUT_SOMEBODY.search(question) and not _OURS.fullmatch(words):
-        told.append("what it says may name somebody, and is not repeated: see its log")
+        told.append(
+            "eilogin does not repeat its message, which may name a person: "
+            "see the log of the peer"
+        )
     elif words:
         told.append(f"it says {words!r}")
     error = PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
@@ -665,14 +669,14 @@ def _checked_proxy(url: str, option: str) -> str:
     if urlsplit(url).username is not None:
         # urllib3 would leave it out, and each call would fail at the proxy.
         raise ConfigurationError(
-            f"{option}: found '{named(url)}' with a user; expected a proxy"
-            " that asks for none"
+            f"{option}: found '{named(url)}' with a user; expected a proxy "
+            "without a password"
         )
     return url
 
 
 def _no_pass_phrase() -> str:
-    raise ValueError("the key is protected by a pass phrase")
+    raise ValueError("the key has a pass phrase; expected one without")
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
@@ -688,7 +692,7 @@ def named(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "a peer whose address is none"
+        return "a peer with an invalid address"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

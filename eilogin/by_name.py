@@ -60,7 +60,9 @@ def _loaded(name: str) -> Any:
             raise _NotThere(reason)
         found = getattr(found, step)
     if not callable(found):
-        raise _NotThere(f"expected something that can be called, not {_kind_of(found)}")
+        raise _NotThere(
+            f"expected a function, or another callable, not {_kind_of(found)}"
+        )
     return found
 
 
@@ -81,8 +83,8 @@ def _imported(module: str) -> Any:
 
 def _no_module(missing: str) -> str:
     return (
-        f"expected a module that can be imported; there is no {missing!r} in the "
-        "folders of 'path', nor among what is installed"
+        "expected a module that can be imported; no folder of 'path' and no "
+        f"installed package has {missing!r}"
     )
 
 
@@ -177,7 +179,10 @@ def _fault_in(source: str, module: str, attribute: str, beside: Sequence[str]) -
         known = set(_bound_in(ast.parse(source).body))
     except (SyntaxError, ValueError) as error:
         line = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
-        return f"expected a module that can be imported; {module!r} is no Python{line}"
+        return (
+            f"expected a module that can be imported; {module!r} is not valid "
+            f"Python{line}"
+        )
     step = attribute.partition(".")[0]
     known.update(one.name for one in pkgutil.iter_modules([*beside]))
     if step in known or step.startswith("__"):

@@ -40,17 +40,17 @@ BUILD = (
 )
 
 _LOADED_EARLIER = (
-    "it was imported before eilogin. Expected `import eilogin` before the first import"
-    " of lxml. Make it the first line of the WSGI file (with uWSGI and an ini file: the"
-    " option `import = eilogin`)"
+    "a module imported lxml before eilogin. Expected `import eilogin` before the "
+    "first import of lxml. Make it the first line of the WSGI file (with uWSGI "
+    "and an ini file: the option `import = eilogin`)"
 )
 _OTHER_ALLOCATOR = (
-    "the process has another memory allocator than the C library's (jemalloc or"
-    " tcmalloc in LD_PRELOAD?). Start it without that allocator"
+    "the process uses another memory allocator than the C library's (jemalloc or "
+    "tcmalloc in LD_PRELOAD?). Start it without that allocator"
 )
 _NO_DEEPBIND = (
-    "the C library of this system (musl?) cannot keep them apart: it has no"
-    " RTLD_DEEPBIND. Use a server without libxml2, such as gunicorn"
+    "the C library of this system (musl?) cannot separate them: it has no "
+    "RTLD_DEEPBIND. Use a server without libxml2, such as gunicorn"
 )
 
 
@@ -83,9 +83,9 @@ def _require_own(libxml2: int | None, cause_and_cure: str) -> None:
     lxml = _loaded(_LXML)
     if lxml is not None and libxml2 not in (None, _address(lxml, _LIBXML2)):
         raise ImportError(
-            "lxml is bound to another libxml2 than its own: that of uWSGI, or of an"
-            " Apache module such as mod_auth_mellon, mod_xml2enc or mod_php, because"
-            f" {cause_and_cure}, or {BUILD}"
+            "lxml uses another libxml2 than its own: that of uWSGI, or of an "
+            "Apache module such as mod_auth_mellon, mod_xml2enc or mod_php. The "
+            f"reason: {cause_and_cure}, or {BUILD}"
         )
 
 

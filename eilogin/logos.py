@@ -180,8 +180,8 @@ def _opened(data_uri: str) -> tuple[str, bytes]:
     found = _DATA.match(data_uri)
     if found is None:
         raise ValueError(
-            "it is no data: address of an image; expected data:image/png;base64,… or"
-            " data:image/svg+xml;base64,…"
+            "it is no data: address of an image; expected "
+            "data:image/png;base64,… or data:image/svg+xml;base64,…"
         )
     kind, text = found[1].lower(), data_uri[found.end() :]
     if not found[2].lower().endswith(";base64"):
@@ -190,7 +190,7 @@ def _opened(data_uri: str) -> tuple[str, bytes]:
         octets = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError(
-            "its base64 is broken off, or holds other characters"
+            "its base64 is incomplete, or has invalid characters"
         ) from None
     # Browsers take no white space before an XML declaration.
     return kind, octets.strip() if kind == _SVG else octets
@@ -210,14 +210,14 @@ def _png_size(octets: bytes) -> tuple[int, int]:
     start = len(_PNG_HEAD)
     sides = [int.from_bytes(octets[at : at + 4]) for at in (start, start + 4)]
     if not octets.startswith(_PNG_HEAD) or not all(sides):
-        raise ValueError("it does not begin as a PNG image does")
+        raise ValueError("it does not begin like a PNG image")
     if max(sides) > _LONGEST_SIDE:
         raise ValueError(
             f"it has {sides[0]} x {sides[1]} pixels; expected at most"
             f" {_LONGEST_SIDE} on a side"
         )
     if b"acTL" in octets:
-        raise ValueError("it is an animated PNG; expected an image that stands still")
+        raise ValueError("it is an animated PNG; expected a still image")
     return sides[0], sides[1]
 
 
@@ -228,7 +228,7 @@ def _svg_size(octets: bytes) -> tuple[int, int]:
     root = _parsed(octets)
     if root.tag != f"{{{_SVG_SPACE}}}svg":
         raise ValueError(
-            f"its root is no 'svg' of the namespace {_SVG_SPACE}: {_PLAIN}"
+            f"its root element is not 'svg' of the namespace {_SVG_SPACE}: {_PLAIN}"
         )
     elements = list(root.iter(etree.Element))
     for element in elements:
@@ -245,8 +245,8 @@ def _parsed(octets: bytes) -> etree._Element:
     head = _DECLARATION.match(octets)
     if octets.find(b"<?", head.end() if head else 0) >= 0:
         raise ValueError(
-            "it has a processing instruction ('<?'), or names another encoding than"
-            f" UTF-8: {_PLAIN}"
+            "it has a processing instruction ('<?'), or declares another "
+            f"encoding than UTF-8: {_PLAIN}"
         )
     if b"<!DOCTYPE" in octets:
         raise ValueError("it has a DOCTYPE: remove it ('<!DOCTYPE …>')")
@@ -275,7 +275,7 @@ def _require_drawing(element: etree._Element) -> None:
     if space == _SVG_SPACE and name.localname not in _DRAWING:
         raise _refuse(element, f"an element '{name.localname[:40]}'")
     if space.startswith(_W3C) and space not in (_SVG_SPACE, _RDF):
-        raise _refuse(element, f"an element of {space[:80]}")
+        raise _refuse(element, f"an element of the namespace {space[:80]}")
     for attribute, value in element.items():
         _require_inert(element, etree.QName(attribute), value)
     if name.localname == "style":
@@ -290,7 +290,7 @@ def _require_inert(element: etree._Element, name: etree.QName, value: str) -> No
     if local in ("base", "src"):
         raise _refuse(element, f"an attribute '{local}'")
     if local == "href" and not _OWN_PART.fullmatch(value.strip(_XML_SPACE)):
-        raise _refuse(element, f"a reference to elsewhere ({value[:60]!a})")
+        raise _refuse(element, f"a reference outside the image ({value[:60]!a})")
     if name.namespace:
         return
     if local in _COSTLY_ATTRIBUTES and value.strip() != "none":
@@ -310,7 +310,7 @@ def _require_own_style(element: etree._Element, text: str) -> None:
     if lowered.count("@") > lowered.count("@media"):
         raise _refuse(element, "an at-rule in a style other than '@media'")
     if lowered.count("url(") > len(_URL.findall(text)):
-        raise _refuse(element, "a reference to elsewhere in a style")
+        raise _refuse(element, "a reference outside the image in a style")
 
 
 def _require_plain_style(element: etree._Element, text: str) -> None:
@@ -329,7 +329,7 @@ def _require_plain_sheet(element: etree._Element) -> None:
     text = "".join(element.itertext())
     _require_plain_style(element, text)
     if len(element) or not _SHEET.fullmatch(_without_comments(text)):
-        raise _refuse(element, "a style that is no plain list of rules")
+        raise _refuse(element, "a style that is more than a plain list of rules")
 
 
 def _require_few(root: etree._Element, elements: Sequence[etree._Element]) -> None:
@@ -361,8 +361,8 @@ class _Drawn:
         """
         if depth > _LONGEST_CHAIN:
             raise ValueError(
-                f"its parts refer to themselves, or over more than {_LONGEST_CHAIN}"
-                f" others: {_PLAIN}"
+                "its parts refer to themselves, or the chain of references is "
+                f"longer than {_LONGEST_CHAIN}: {_PLAIN}"
             )
         drawn: dict[etree._Element, int] = {}
         # Children come before what they are in.
@@ -421,7 +421,9 @@ def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]
             for selector in different:
                 known = _CLASS.fullmatch(selector)
                 if known is None:
-                    raise _refuse(element, "a style with 'url(' for more than classes")
+                    raise _refuse(
+                        element, "a style with 'url(' that does not only select classes"
+                    )
                 found[known[1]] += names
     return found
 

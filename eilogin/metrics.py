@@ -52,7 +52,7 @@ WORDS = (
 #: What is told of a federation that is refreshed.
 FEDERATION = {
     "members": "Members of the federation.",
-    "age_seconds": "Seconds since the last refresh in which every source was well.",
+    "age_seconds": "Seconds since the last refresh in which no source failed.",
     "failures": "Refreshes since then in which a source failed.",
     "waits": "1 if a change of a member waits for approval, else 0.",
 }
@@ -67,8 +67,8 @@ def require() -> None:
     folder = os.environ.get(_FOLDER, "")
     if folder and not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigurationError(
-            f"a folder that this user may write to in the variable {_FOLDER}, and it is"
-            f" {folder!r}"
+            f"a folder that this user may write to in the variable {_FOLDER}; "
+            f"found {folder!r}"
         )
 
 
@@ -214,7 +214,11 @@ class Meters:
         except (OSError, ValueError):
             if not self._is_told:
                 self._is_told = True
-                _log.exception("numbers are lost: see the folder in %s", _FOLDER)
+                _log.exception(
+                    "metrics: cannot write a number, so it is lost; check "
+                    "the folder in %s",
+                    _FOLDER,
+                )
 
 
 class _Shown:

@@ -152,7 +152,7 @@ def _count(value: object) -> object:
         return value
     word = value.strip()
     if not re.fullmatch(r"[0-9]{1,4}", word) or not 1 <= int(word) <= _MOST:
-        raise ValueError(f"a whole number of 1 to {_MOST}")
+        raise ValueError(f"a whole number from 1 to {_MOST}")
     return int(word)
 
 
@@ -399,7 +399,7 @@ def _readable_files(value: object, info: ValidationInfo) -> object:
         return value
     found = read_lines(split(value), lambda line: _readable_file(line, info))
     if not found:
-        raise ValueError("the path of a file, or of several, one a line")
+        raise ValueError("the path of a file, or several paths, each on its own line")
     return found
 
 
@@ -451,7 +451,9 @@ def _secrets(value: object, info: ValidationInfo) -> object:
         return value
     secrets = tuple(_secret(line, info) for line in value.split("\n") if line.strip())
     if any(len(secret) < _SHORTEST_SECRET for secret in secrets):  # type: ignore[arg-type]
-        raise ValueError(f"secrets of at least {_SHORTEST_SECRET} bytes, one a line")
+        raise ValueError(
+            f"secrets of at least {_SHORTEST_SECRET} bytes, each on its own line"
+        )
     return secrets
 
 
@@ -653,7 +655,7 @@ def comment_in(value: str) -> str:
 def no_comments(value: str) -> str:
     """What is said where a value looks as if a comment had been meant; "" elsewhere."""
     mark = comment_in(value)
-    told = f"an ini file has no comments behind a value: '{mark}' is part of it"
+    told = f"an ini file has no comments after a value: '{mark}' is a part of it"
     return f" ({told})" if mark else ""
 
 

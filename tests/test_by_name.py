@@ -69,7 +69,7 @@ def test_finds_a_name_of_a_submodule(folder):
         ("eilogintestsite:inner", "expected the module 'eilogintestsite' to have"),
         ("eilogintestsite.sub:make", "expected the module 'eilogintestsite.sub' to"),
         ("eilogintestsite.subb:make", "'eilogintestsite.subb'"),
-        ("eilogintestsite.sub.x:make", "there is no 'eilogintestsite.sub.x'"),
+        ("eilogintestsite.sub.x:make", "package has 'eilogintestsite.sub.x'"),
         ("eilogintestsit:make", "did you mean 'eilogintestsite'"),
     ],
 )
@@ -106,6 +106,6 @@ def test_tells_the_line_that_is_no_python(folder):
           return (
         """)
     (folder / "eilogintestsite/sub.py").write_text(text)
-    assert "'eilogintestsite.sub' is no Python (line 2)" in fault(
+    assert "'eilogintestsite.sub' is not valid Python (line 2)" in fault(
         folder, "eilogintestsite.sub:app"
     )

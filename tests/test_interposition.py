@@ -87,7 +87,7 @@ def test_lxml_that_was_bound_to_it_before_is_refused_with_the_cure(libxml2):
     ended = run("-c", LXML_FIRST, preload=libxml2)
     assert ended.returncode == 1
     *_, said = ended.stderr.splitlines()
-    assert said.startswith("ImportError: lxml is bound to another libxml2"), said
+    assert said.startswith("ImportError: lxml uses another libxml2"), said
     assert "Expected `import eilogin` before the first import of lxml" in said
     assert BUILD in said
 
@@ -96,7 +96,7 @@ def test_another_allocator_is_refused_with_the_cure(libxml2, jemalloc):
     ended = run("-c", IN_ORDER, preload=f"{jemalloc} {libxml2}")
     assert ended.returncode == 1
     *_, said = ended.stderr.splitlines()
-    assert said.startswith("ImportError: lxml is bound to another libxml2"), said
+    assert said.startswith("ImportError: lxml uses another libxml2"), said
     assert "Start it without that allocator" in said
     assert BUILD in said
 
@@ -110,7 +110,7 @@ def test_where_nothing_keeps_them_apart_the_cure_is_told(libxml2):
     ended = run("-c", WITHOUT_DEEPBIND, preload=libxml2)
     assert ended.returncode == 1
     *_, said = ended.stderr.splitlines()
-    assert said.startswith("ImportError: lxml is bound to another libxml2"), said
+    assert said.startswith("ImportError: lxml uses another libxml2"), said
     assert "it has no RTLD_DEEPBIND" in said
     assert BUILD in said
 

@@ -199,7 +199,7 @@ class TestWithoutWhatItNeeds:
         monkeypatch.setattr("prometheus_client.Counter.labels", full)
         audit.event("sign-in", level="basis")
         audit.event("sign-in", level="basis")
-        assert caplog.text.count("numbers are lost") == 1
+        assert caplog.text.count("metrics: cannot write a number") == 1
 
 
 #: Two processes of one folder, of which the second one asks; and an application in one

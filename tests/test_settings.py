@@ -138,7 +138,7 @@ class TestAValue:
             ("keep", "much", "a size such as '500k' or '1m', at most '64m', or 'off'"),
             ("keep", "65m", "a size"),
             ("keep", "-1", "a size"),
-            ("at_once", "0", "a whole number of 1 to 1000"),
+            ("at_once", "0", "a whole number from 1 to 1000"),
             ("at_once", "1001", "a whole number"),
             ("at_once", "10000", "a whole number"),
             ("at_once", "-1", "a whole number"),
@@ -191,7 +191,7 @@ class TestAValue:
     def test_with_what_looks_like_a_comment_says_that_it_is_none(self, mark):
         fault = fault_of(wait=f"90{mark} enough")
         assert fault.expected.endswith(
-            f" (an ini file has no comments behind a value: '{mark}' is part of it)"
+            f" (an ini file has no comments after a value: '{mark}' is a part of it)"
         )
 
     def test_of_lines_shows_those_that_are_wrong_and_no_others(self, registry):
@@ -274,7 +274,10 @@ class TestASecret:
     @pytest.mark.parametrize("text", ["too short", "the secret of this year\nshort"])
     def test_of_several_each_is_long_enough(self, text):
         fault = fault_of(secrets=text)
-        assert fault.expected == "expected secrets of at least 16 bytes, one a line"
+        assert (
+            fault.expected
+            == "expected secrets of at least 16 bytes, each on its own line"
+        )
         assert fault.found == "***"
 
     @pytest.mark.parametrize(
@@ -526,7 +529,7 @@ class TestPlaces:
         assert fault.expected == "expected an existing file (line 2: 'b.xml')"
 
     def test_of_no_file_are_told(self, tmp_path):
-        with pytest.raises(InvalidOptions, match="the path of a file, or of several"):
+        with pytest.raises(InvalidOptions, match="the path of a file, or several"):
             self.read(tmp_path, files="\n")
 
     @pytest.mark.parametrize(

@@ -54,13 +54,13 @@ def test_folders_come_first_in_their_order_and_once(folder):
 @pytest.mark.parametrize(
     ("app", "reason"),
     [
-        ("nowhere_at_all:app", "no 'nowhere_at_all' in the folders of 'path'"),
-        ("nowhere_at_all.wsgi:app", "no 'nowhere_at_all' in the folders of 'path'"),
-        ("found_site.other:app", "no 'found_site.other' in the folders of 'path'"),
+        ("nowhere_at_all:app", "no installed package has 'nowhere_at_all'"),
+        ("nowhere_at_all.wsgi:app", "no installed package has 'nowhere_at_all'"),
+        ("found_site.other:app", "no installed package has 'found_site.other'"),
         ("found_site.wsgi:app", "module 'found_site.wsgi' to have 'app'"),
         ("found_site.wsgi:deep.none", "to have 'deep.none'"),
-        ("found_site.wsgi:number", "something that can be called, not an int"),
-        ("found_site.wsgi:items", "something that can be called, not a list"),
+        ("found_site.wsgi:number", "a function, or another callable, not an int"),
+        ("found_site.wsgi:items", "a function, or another callable, not a list"),
         ("found_site.wsgi", "'module:attribute', such as"),
         ("found_site.wsgi:application()", "'module:attribute', such as"),
         ("found_site/wsgi.py:application", "'module:attribute', such as"),

@@ -161,7 +161,7 @@ NO_ANSWERS = {
     "a fault": (
         saying(bindings.soap_fault("Server", NUMBER), status=b"500 Oops"),
         "peer-unavailable",
-        "answered with status 500; what it says may name somebody",
+        "answered with status 500; eilogin does not repeat its message",
     ),
     "a fault as if all were well": (
         saying(bindings.soap_fault("Server", NUMBER)),
@@ -217,7 +217,7 @@ def test_who_hangs_up_is(stad, undelivered):
     stad.behave = lambda peer, connection: connection.shutdown(socket.SHUT_RDWR)
     reason, line = undelivered()
     assert reason == "peer-unavailable"
-    assert "hung up without an answer" in line
+    assert "closed the connection without an answer" in line
 
 
 # --- what has no end ------------------------------------------------------------------

@@ -219,7 +219,7 @@ class TestALogoutThroughTheBrowser:
 
 
 def without(*kinds):
-    """A participant that takes no logout over these bindings."""
+    """A participant that accepts no logout over these bindings."""
 
     def change(entity):
         role = entity.service_provider

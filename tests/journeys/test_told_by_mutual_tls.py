@@ -129,15 +129,13 @@ def test_who_shows_a_certificate_tells_it(logs_out):
 @pytest.mark.parametrize(
     ("shown", "said"),
     [
-        pytest.param(
-            {}, "wants to see a certificate of ours: set tls_client_certificate"
-        ),
+        pytest.param({}, "asks for a client certificate: set tls_client_certificate"),
         pytest.param(
             {
                 "tls_client_certificate": "stranger.crt",
                 "tls_client_key": "stranger.key",
             },
-            "does not take our tls_client_certificate",
+            "rejects our tls_client_certificate",
         ),
     ],
     ids=["none", "another"],

@@ -43,7 +43,7 @@ def test_a_slip_is_mended_and_told(name):
         ("DisplayName without language", "had no xml:lang and now has 'und'"),
         ("Logo that is huge", "Logo was removed: it is larger than 32 KiB"),
         ("Logo with a script", "Logo was removed: line 1: it has an element 'script'"),
-        ("Logo that is no image", "was removed: it does not begin as a PNG image does"),
+        ("Logo that is no image", "was removed: it does not begin like a PNG image"),
         (
             "Logo that is no URI",
             ("Logo is in base64 now, because its address was not a URI"),

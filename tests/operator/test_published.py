@@ -78,7 +78,9 @@ def test_with_ad_fs_and_entra_id_in_it(run, tmp_path):
     assert metadata.count(b"<md:IDPSSODescriptor") == 2
     assert b"RoleDescriptor" not in metadata
     assert complaints(tmp_path, metadata, CERTIFICATE) == []
-    assert "nothing is new since it was signed" in run("diff"), "its prefixes are not"
+    assert "nothing has changed since the last signature" in run("diff"), (
+        "its prefixes are not"
+    )
 
 
 @pytest.mark.parametrize(

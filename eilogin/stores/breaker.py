@@ -104,7 +104,8 @@ class Breaker:
                 return False
             if time.monotonic() < until:
                 raise StoreUnavailable(
-                    f"{self._name} did not answer a moment ago, and is not asked now"
+                    f"{self._name} did not answer a moment ago; eilogin will ask "
+                    "it again later"
                 )
             # However long this call waits, all others go on without.
             self._open_until = math.inf

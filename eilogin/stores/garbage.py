@@ -22,7 +22,8 @@ class Garbage:
         if now >= self._told_at + TOLD_EVERY:
             self._told_at = now
             _log.warning(
-                "%s has something that cannot be read (%s); it counts as none",
+                "%s contains a record that cannot be read (%s); eilogin treats "
+                "it as missing",
                 self._name,
                 what,
             )

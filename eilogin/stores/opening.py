@@ -61,13 +61,13 @@ def _opened(url: str, timeout: float) -> Store:
         raise ValueError(_EXPECTED)
     if "?" in path:
         # SQLite's own URLs have them; here they would be a part of the file's name.
-        raise ValueError("a path without '?': a file of SQLite has no options here")
+        raise ValueError("a path without '?': eilogin has no options for SQLite files")
     return SQLiteStore(Path(path), timeout)
 
 
 def _check_comment(url: str) -> None:
     if comment_in(url):
-        raise ValueError("a URL alone, without ' #' or ' ;' and what is meant by it")
+        raise ValueError("only a URL, without ' #' or ' ;' and a comment")
 
 
 def _is_redis(url: str) -> bool:
@@ -81,7 +81,7 @@ def _redis_store(url: RedisURL, timeout: float) -> Store:
         from eilogin.stores.redis.store import RedisStore  # noqa: PLC0415
     except ImportError:
         raise ValueError(
-            "the package 'redis' for such a store: pip install 'eilogin[redis]'"
+            "the package 'redis' for this store: pip install 'eilogin[redis]'"
         ) from None
     store: Store = RedisStore(url, timeout)
     return store

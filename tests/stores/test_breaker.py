@@ -45,7 +45,7 @@ def ask(breaker: Breaker) -> str:
 
 
 def is_refused(breaker: Breaker) -> bool:
-    with pytest.raises(StoreUnavailable, match="is not asked now"):
+    with pytest.raises(StoreUnavailable, match="will ask it again later"):
         ask(breaker)
     return True
 

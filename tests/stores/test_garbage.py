@@ -18,7 +18,8 @@ def test_is_told_once_a_minute(
     now += TOLD_EVERY - 1
     garbage.note("a value")
     said = (
-        "the store at rest has something that cannot be read (a {}); it counts as none"
+        "the store at rest contains a record that cannot be read (a {}); eilogin treats"
+        " it as missing"
     )
     assert caplog.messages == [said.format("session")]
     now += 1

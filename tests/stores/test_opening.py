@@ -66,9 +66,9 @@ def test_a_store_in_memory_has_one_name(url: str) -> None:
 @pytest.mark.parametrize("comment", [" # old", " ; old", "  #", " ;"])
 @pytest.mark.parametrize("url", ["sqlite:////srv/x.db", "memory:", "redis://localhost"])
 def test_a_comment_is_not_taken_for_a_part_of_it(url: str, comment: str) -> None:
-    with pytest.raises(ConfigurationError, match="expected a URL alone, without ' #'"):
+    with pytest.raises(ConfigurationError, match="expected only a URL, without ' #'"):
         open_store(url + comment)
-    with pytest.raises(ValidationError, match="a URL alone"):
+    with pytest.raises(ValidationError, match="only a URL"):
         TypeAdapter(StoreURL).validate_python(url + comment)
 
 

@@ -137,10 +137,12 @@ class TestPrepare:
     @pytest.mark.parametrize(
         ("spoil", "found"),
         [
-            pytest.param("DELETE FROM meta", "no version that we know", id="not told"),
+            pytest.param(
+                "DELETE FROM meta", "no version that this eilogin knows", id="not told"
+            ),
             pytest.param(
                 "UPDATE meta SET value = 'two' WHERE name = 'schema'",
-                "no version that we know",
+                "no version that this eilogin knows",
                 id="no number",
             ),
             pytest.param("DROP TABLE marks", "no such table: marks", id="no table"),

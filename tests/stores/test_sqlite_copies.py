@@ -106,7 +106,7 @@ class TestCopies:
         assert path.stat().st_ino == inode
         check_nobody_is_in(store)
         check_the_rest_is_there(store)
-        assert "is older than the one that stood there" in caplog.text
+        assert "is older than the store that was here" in caplog.text
 
     def test_put_in_the_place_of_a_deleted_file_have_no_session(
         self, store, path, backup
@@ -305,7 +305,7 @@ class TestEpoch:
         check_nobody_is_in(store)
 
 
-GONE = "it is not there any more; put it back, or restart to begin with a new one"
+GONE = "its file is gone; put it back, or restart to begin with a new one"
 
 
 def move(path: Path, to: Path) -> None:
@@ -408,7 +408,7 @@ class TestAFileThatIsReplacedWhileAtWork:
         inside = SQLiteStore(folder / "store.db")
         assert create(inside, "carla")
         folder.rename(tmp_path / "gone")
-        with pytest.raises(StoreUnavailable, match="is not there any more"):
+        with pytest.raises(StoreUnavailable, match="its file is gone"):
             inside.read("carla")
         (tmp_path / "gone").rename(folder)
         assert inside.read("carla") is not None
@@ -426,7 +426,7 @@ class TestAFileThatIsReplacedWhileAtWork:
                 other.path.replace(path)
 
         monkeypatch.setattr(copies, "adopt", replace)
-        with pytest.raises(StoreUnavailable, match="replaced by another file"):
+        with pytest.raises(StoreUnavailable, match="another file has replaced it"):
             store.read("anna")
         assert store.read("anna") is None
 
@@ -436,7 +436,7 @@ class TestAFileThatIsReplacedWhileAtWork:
         store.read("anna")
         held = store._connections
         other.path.replace(path)
-        with pytest.raises(OSError, match="replaced by another file"):
+        with pytest.raises(OSError, match="another file has replaced it"):
             held.file.open()
 
 
@@ -539,7 +539,7 @@ class TestBackup:
         gone = tmp_path / "gone"
         with pytest.raises(ConfigurationError, match="No such file") as told:
             store.backup(gone / "backup.db")
-        assert f"expected a folder {gone} that is there" in str(told.value)
+        assert f"expected an existing folder {gone} that" in str(told.value)
 
 
 class TestRestore:

@@ -110,7 +110,7 @@ def test_works_again_when_the_disk_has_room(store, disk, caplog) -> None:
     store.release_reserve()
     assert end(store, 0)
     for _ in range(3):
-        with pytest.raises(StoreUnavailable, match="kept for logouts"):
+        with pytest.raises(StoreUnavailable, match="keeps the reserve for logouts"):
             make(store, "ab:new")
     disk.make_room()
     make(store, "ab:new")

@@ -183,7 +183,7 @@ class TestFiles:
         ) as told:
             SQLiteStore(path).prepare()
         said = str(told.value)
-        assert "put it aside, and 'eilogin store restore' brings back" in said
+        assert "move this file away, and restore a backup" in said
         assert "may write" not in said
         no_other_exception(path)
 

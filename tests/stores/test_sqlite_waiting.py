@@ -139,7 +139,7 @@ def test_who_came_late_for_a_turn_does_not_say_that_nobody_can_write(
             return False
 
     real, writer._turn, writer.is_held = writer._turn, Turn(), True
-    assert "others are still writing" in fate(lambda: store.take("value"))[0]
+    assert "another thread is still writing" in fate(lambda: store.take("value"))[0]
     writer._turn = real
     assert store.take("value") == "text"
     assert caplog.messages == []
@@ -165,7 +165,7 @@ def test_a_disk_that_hangs_holds_up_one_and_not_all(store) -> None:
         hanging = threads.submit(hang)
         assert hangs.wait(10)
         said, took = fate(lambda: store.take("value"))
-        assert "others are still writing" in said
+        assert "another thread is still writing" in said
         assert took < SOON
         assert fate(lambda: store.take("value"))[1] < TIMEOUT / 2
         goes_on.set()

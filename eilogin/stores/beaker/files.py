@@ -121,7 +121,9 @@ class Files:
         while not namespace.acquire_write_lock(wait=False):
             # Who holds it may have been stopped, or sit on another machine.
             if time.monotonic() > deadline:
-                raise StoreUnavailable(f"{self._folder}: others keep it locked")
+                raise StoreUnavailable(
+                    f"{self._folder}: another process keeps it locked"
+                )
             time.sleep(_A_MOMENT)
         try:
             yield namespace

@@ -58,7 +58,7 @@ class Memcached:
                 is_put = client.add(key, octets, _time(until))
                 if not is_put and self._read(client, name) is None:
                     _require_alive(client)
-                    raise StoreUnavailable(f"{_told(client)} takes nothing")
+                    raise StoreUnavailable(f"{_told(client)} accepts no values")
             else:
                 # It remembers what it was told with the answer, for the next line.
                 is_there = self._read(client, name) == old

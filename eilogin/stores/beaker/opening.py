@@ -65,7 +65,7 @@ def _require_writable(folder: Path) -> None:
     if not is_there(folder.is_dir):
         raise ValueError(f"an existing folder {str(folder)!r}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"a folder {str(folder)!r} that this user may write")
+        raise ValueError(f"a folder {str(folder)!r} that this user may write to")
 
 
 class _Kind(NamedTuple):
@@ -101,7 +101,7 @@ def open_backend(
     and where the driver is missing.
     """
     if comment_in(where):
-        raise ValueError("an address alone, without ' #' or ' ;' and what is meant")
+        raise ValueError("only an address, without ' #' or ' ;' and a comment")
     make, extra = KINDS[kind]
     try:
         return make(where, timeout, largest)

@@ -73,7 +73,7 @@ def _check(url: str) -> None:
         raise ValueError("a server such as 'redis://localhost:6379/1'") from None
     # Such as how answers are to be decoded, which would not be how they are read here.
     if any(name not in _SAID and not name.startswith("ssl_") for name in said):
-        raise ValueError("behind '?' nothing but redis-py's options 'ssl_…'")
+        raise ValueError("only options 'ssl_…' of redis-py after '?'")
 
 
 def _key(name: str) -> str:

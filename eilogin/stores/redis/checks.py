@@ -83,9 +83,9 @@ def _said_in(error: RedisError) -> str:
         return f"{found} the number of a database that the server has ('databases')"
     # A command that is not allowed.
     return (
-        f"{found} a server that lets this user do +@read +@write +@scripting +info"
-        " +wait (and +select with another database than 0, +cluster +asking in a"
-        " Cluster) with the keys of this prefix"
+        f"{found} a server that lets this user do +@read +@write +@scripting "
+        "+info +wait with the keys of this prefix. A database other than 0 needs "
+        "+select too, and a Cluster +cluster +asking"
     )
 
 
@@ -96,24 +96,25 @@ def _fault_in(error: BaseException | None) -> str | None:
         return f"found {text!r}; expected a user and a password that it knows"
     if isinstance(error, IsReplica):
         return (
-            f"{text}; expected the master (redis+sentinel: finds it after a failover)"
+            f"{text}; expected the master (with redis+sentinel:, eilogin finds it "
+            "after a failover)"
         )
     cause = None if error is None else error.__cause__ or error.__context__
     if isinstance(cause, ssl.SSLError) and "_ALERT_" in str(cause.reason):
         # Not ours, but of the server, to which we are a stranger.
         return (
-            f"found {text!r}; expected a server that takes us without a certificate"
-            " ('tls-auth-clients no'), or 'cert=FILE&key=FILE' with one by an authority"
-            " that it trusts"
+            f"found {text!r}; expected a server that accepts clients without a "
+            "certificate ('tls-auth-clients no'), or 'cert=FILE&key=FILE' with a "
+            "certificate by an authority that it trusts"
         )
     is_certificate = isinstance(cause, (ssl.SSLError, FileNotFoundError))
     if is_certificate and not has_hung_up(cause):
         return (
-            f"found {text!r}; expected a server whose certificate is for this host and"
-            " by an authority in 'ca='"
+            f"found {text!r}; expected a server with a certificate for this host, "
+            "by an authority in 'ca='"
         )
     if isinstance(error, ResponseError) and "cluster support disabled" in text:
-        return "found one that is not part of a Cluster; expected 'redis:' for it"
+        return "found a server outside a Cluster; expected 'redis:' for it"
     return None
 
 
@@ -122,8 +123,8 @@ def _check_facts(name: str, facts: dict[str, str], kind: str) -> None:
     if _version(version) < OLDEST_SERVER:
         oldest = ".".join(map(str, OLDEST_SERVER))
         raise Misfit(
-            f"{name}: found Redis {version or 'of no version'}; expected Redis"
-            f" {oldest} or later, or Valkey"
+            f"{name}: found Redis {version or 'of no version'}; expected Redis "
+            f"{oldest} or later, or Valkey"
         )
     if kind != "cluster" and facts.get("cluster_enabled") == "1":
         raise Misfit(
@@ -132,8 +133,9 @@ def _check_facts(name: str, facts: dict[str, str], kind: str) -> None:
     policy = facts.get("maxmemory_policy", "unknown")
     if policy != "noeviction":
         raise Misfit(
-            f"{name}: found maxmemory-policy {policy}; expected noeviction, because"
-            " with any other a server that is full forgets sessions and logouts"
+            f"{name}: found maxmemory-policy {policy}; expected noeviction, "
+            "because with any other policy a full server deletes sessions and "
+            "logouts"
         )
 
 
@@ -151,9 +153,9 @@ def _check_schema(servers: Servers) -> None:
     schema, oldest = (int(number) for number in answer)
     if oldest > SCHEMA_VERSION:
         raise Misfit(
-            f"the store {servers.url} is of version {schema}, for eilogins that know"
-            f" version {oldest} or later, and this one knows {SCHEMA_VERSION}; expected"
-            " an eilogin of that version"
+            f"the store {servers.url} has version {schema}, which needs an "
+            f"eilogin that knows version {oldest} or later; this one knows "
+            f"version {SCHEMA_VERSION}; expected a newer eilogin"
         )
 
 
@@ -161,9 +163,9 @@ def warn(node: Node, facts: dict[str, str]) -> None:
     """Tell the log what a power failure at a server can lose."""
     if facts.get("aof_enabled") != "1":
         _log.warning(
-            "%s: appendonly is off: a crash or a power failure brings back what it last"
-            " saved, in which sessions live that were ended since; set 'appendonly yes'"
-            " and 'appendfsync always'",
+            "%s: appendonly is off: after a crash or a power failure, sessions "
+            "that had ended live again; set 'appendonly yes' and 'appendfsync "
+            "always'",
             node.name,
         )
         return
@@ -175,8 +177,8 @@ def warn(node: Node, facts: dict[str, str]) -> None:
     policy = found[1].decode() if found else "unknown"
     if policy != "always":
         _log.warning(
-            "%s: appendfsync is %s: a power failure loses the last seconds, and a"
-            " session that was ended in them lives again; set 'appendfsync always'",
+            "%s: appendfsync is %s: a power failure loses the last seconds, so a "
+            "session that ended in them lives again; set 'appendfsync always'",
             node.name,
             policy,
         )

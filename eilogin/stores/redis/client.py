@@ -127,7 +127,9 @@ class Client:
 
     def too_busy(self) -> StoreUnavailable:
         """What to raise where :data:`MOST_RETRIES` is at its end."""
-        return StoreUnavailable(f"the store {self.url}: others keep changing the same")
+        return StoreUnavailable(
+            f"the store {self.url}: other clients change the same keys all the time"
+        )
 
     # --- looking at everything ---
 

@@ -75,7 +75,7 @@ class Hints:
                 self._client.run(scripts.UNHINT, place, words, durable=False)
         except StoreUnavailable as error:
             _log.info(
-                "the store %s: a trace of a session is left: %s",
+                "the store %s: cannot delete an index entry of an ended session: %s",
                 self._client.url,
                 error,
             )

@@ -173,9 +173,9 @@ class Node:
     def _judge(self, replicas: int, confirmed: int | ResponseError) -> None:
         """Whether what was done is where it should be."""
         if isinstance(confirmed, ResponseError):
-            self._doubt(0, f"it does not wait for its replicas: {confirmed}")
+            self._doubt(0, f"it cannot wait for its replicas: {confirmed}")
         elif confirmed < replicas:
-            few = f"{confirmed} of {replicas} replicas have confirmed a change within"
+            few = f"only {confirmed} of {replicas} replicas confirmed a change within"
             self._doubt(confirmed, f"{few} {self._wait:g} s")
 
     def _doubt(self, confirmed: int, what: str) -> None:
@@ -183,8 +183,9 @@ class Node:
         # The next one does not wait for those, until the server is asked anew.
         self._expect(confirmed)
         _log.warning(
-            "%s: %s; if the server is lost before they have it, a session that was"
-            " ended may live again, and what was used once may be used again",
+            "%s: %s; if this server is lost before they have the change, a "
+            "session that ended may live again, and a used message may be "
+            "accepted again",
             self.name,
             what,
         )
@@ -275,7 +276,7 @@ def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
         # A server that does not know AUTH tells what it was sent.
         text = str(error)
         if url.password and url.password in text:
-            raise ResponseError("it does not take a password") from None
+            raise ResponseError("it does not accept a password") from None
         raise
     except RedisConnectionError as error:
         if url.is_encrypted and has_hung_up(error.__context__):

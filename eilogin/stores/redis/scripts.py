@@ -228,7 +228,7 @@ local function carries(key, text, kind)
   return is_lost('b', key, 'hash')
     or redis.call('HGET', name('b', key), short(text, key)) == kind
 end
--- Make the index of a label anew.
+-- Rebuild the index of a label.
 local function index(text)
   local cursor, before = '0', name('s', '')
   repeat

@@ -99,7 +99,9 @@ class Servers(ABC):
                 if other is None:
                     raise
                 node = other
-        raise StoreUnavailable(f"the store {self.url}: its servers send us in circles")
+        raise StoreUnavailable(
+            f"the store {self.url}: its servers redirect in a circle"
+        )
 
     def _asking(self, error: ResponseError, command: bytes, *, is_alone: bool) -> Any:
         """Ask at the server to which a slot is being moved, key by key."""
@@ -107,7 +109,8 @@ class Servers(ABC):
             # A part of what is looked at together may be here and a part there: an
             # end would find nothing, and what it should have ended would arrive later.
             raise StoreUnavailable(
-                f"the store {self.url}: a part of it is being moved to another server"
+                f"the store {self.url}: the Cluster is moving a part of it to "
+                "another server"
             )
         _, there = _place_in(error)
         _, answer = asked_of_any(self.url, [there], (_ASKING, command), self.timeout)
@@ -140,9 +143,7 @@ def _place_in(error: ResponseError) -> tuple[int, Address]:
     """The slot and the server in "MOVED 3999 127.0.0.1:6381"."""
     match = re.search(r"(\d+) (\S*):(\d+)$", str(error))
     if match is None:
-        raise StoreUnavailable(
-            "a server sends us on, and does not say where"
-        ) from error
+        raise StoreUnavailable("a server redirects, and does not say where") from error
     return int(match[1]), (match[2].strip("[]"), int(match[3]))
 
 
@@ -210,7 +211,7 @@ class _Found(Servers):
             # Anew, for this thread.
             return type(failure)(*failure.args)
         unknown = StoreUnavailable(
-            f"the store {self.url}: nobody says who its servers are: {failure}"
+            f"the store {self.url}: cannot find out its servers: {failure}"
         )
         unknown.__cause__ = failure
         return unknown
@@ -268,7 +269,9 @@ class SentinelSet(_Found):
             self._not_before = 0.0
             self._look_again(is_known=False)
             if self._node is not node:
-                raise StoreUnavailable(f"the store {self.url}: its master was replaced")
+                raise StoreUnavailable(
+                    f"the store {self.url}: another server has become the master"
+                )
         return answer
 
     def _look(self) -> None:
@@ -278,7 +281,9 @@ class SentinelSet(_Found):
         except AuthenticationError:
             found = self._with_password(*question)
         if found is None:
-            raise Misfit(f"the store {self.url}: its sentinels know no such service")
+            raise Misfit(
+                f"the store {self.url}: its sentinels do not know this service"
+            )
         address = (found[0].decode(), int(found[1]))
         old = self._node
         if old is None or old.address != address:
@@ -292,8 +297,8 @@ class SentinelSet(_Found):
             return self._ask_any(*question, url=replace(self.url, db=0))
         except AuthenticationError as error:
             raise Misfit(
-                f"the store {self.url}: its sentinel at {error}; expected sentinels"
-                " that want no password, or the same as their master"
+                f"the store {self.url}: its sentinel at {error}; expected "
+                "sentinels without a password, or with that of their master"
             ) from error
 
     def masters(self) -> list[Node]:
@@ -325,7 +330,9 @@ class Cluster(_Found):
         if node is None or node.breaker.is_open:
             node = self._slots()[slot]
             if node is None:
-                raise StoreUnavailable(f"the store {self.url}: a part is at no server")
+                raise StoreUnavailable(
+                    f"the store {self.url}: no server has a part of it"
+                )
         return node
 
     def _slots(self) -> list[Node | None]:
@@ -374,7 +381,7 @@ class Cluster(_Found):
     def masters(self) -> list[Node]:
         """See :class:`Servers`."""
         if None in self._slots():
-            raise Misfit(f"the store {self.url}: a slot of the Cluster is at no server")
+            raise Misfit(f"the store {self.url}: no server has a slot of the Cluster")
         return self.known()
 
     def known(self) -> list[Node]:

@@ -82,7 +82,7 @@ class RedisURL:
         files = {name: Path(options[name]) for name in _FILES if name in options}
         if files and not is_encrypted:
             names = " and ".join(f"'{name}='" for name in files)
-            raise ValueError(f"{names} only where the scheme is 'rediss', which is TLS")
+            raise ValueError(f"{names} only with the scheme 'rediss', which is TLS")
         if ("cert" in files) != ("key" in files):
             raise ValueError("'cert=FILE' and 'key=FILE' together, or neither")
         return cls(
@@ -180,9 +180,11 @@ def _service_and_db(kind: Kind, path: str) -> tuple[str, int]:
     if kind == "sentinel":
         service, _, db = path.partition("/")
         if not service:
-            raise ValueError("'/service' after the hosts: what the sentinels call it")
+            raise ValueError(
+                "'/service' after the hosts: the name of the master at the sentinels"
+            )
     if kind == "cluster" and db:
-        raise ValueError("nothing after the hosts: a Cluster has one database only")
+        raise ValueError("no path after the hosts: a Cluster has only one database")
     if not re.fullmatch(r"\d{0,5}", db, re.ASCII):
         raise ValueError("the number of a database, such as '/0'")
     return unquote(service), int(db or 0)

@@ -61,16 +61,16 @@ def back_up(connection: sqlite3.Connection, to: Path) -> None:
         _back_up(connection, to)
     except OSError as error:
         raise ConfigurationError(
-            f"{to} cannot be written: {error.strerror}; expected a folder {to.parent}"
-            " that is there, and that this user may write"
+            f"cannot write {to}: {error.strerror}; expected an existing folder "
+            f"{to.parent} that this user may write to"
         ) from error
 
 
 def _back_up(connection: sqlite3.Connection, to: Path) -> None:
     if to.exists() and not _is_backup(to):
         raise ConfigurationError(
-            f"{to} is there, and is no backup of a store; expected a new name, or an"
-            " earlier backup to replace"
+            f"{to} exists, and is no backup of a store; expected a new name, or "
+            "an earlier backup to replace"
         )
     with _beside_for_a_while(to) as making:
         with closing(sqlite3.connect(making, isolation_level=None)) as copy:
@@ -139,7 +139,7 @@ def _copy_whole(source: Path, to: Path) -> None:
             bring_up_to_date(here, source)
     except sqlite3.Error as error:
         raise ConfigurationError(
-            f"{source} cannot be read: {error}; expected a backup of a store"
+            f"cannot read {source}: {error}; expected a backup of a store"
         ) from error
 
 

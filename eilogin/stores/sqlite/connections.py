@@ -91,7 +91,7 @@ class Presence:
     def gone(self) -> FileIsGone:
         """What to raise where one was there before."""
         error = FileIsGone(
-            "it is not there any more; put it back, or restart to begin with a new one"
+            "its file is gone; put it back, or restart to begin with a new one"
         )
         self._outage.note(unavailable(self._path, error))
         return error
@@ -180,7 +180,7 @@ class StoreFile:
     def _recognise(self, before: tuple[int, int]) -> None:
         self._known = self._known or before
         if not self._known == before == self._at_path():
-            raise OSError(errno.ESTALE, "it was replaced by another file")
+            raise OSError(errno.ESTALE, "another file has replaced it")
 
     def _at_path(self) -> tuple[int, int]:
         found = self.path.stat()
@@ -282,7 +282,7 @@ class Writer:
         if not self._turn.acquire(timeout=patience):
             # Who has waited a moment only says nothing new.
             self.is_held = self.is_held or not was_held
-            raise TimeoutError("others are still writing")
+            raise TimeoutError("another thread is still writing")
         try:
             yield deadline
         finally:
@@ -363,8 +363,9 @@ def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise ConfigurationError(
-            f"the store {path} is on a file system where processes cannot share memory"
-            f" (journal mode: found {mode!r}; expected 'wal'): use a local disk"
+            f"the store {path} is on a file system where processes cannot share "
+            f"memory (journal mode: found {mode!r}; expected 'wal'): use a local "
+            "disk"
         )
 
 

@@ -70,8 +70,8 @@ def next_epoch(connection: sqlite3.Connection, path: Path, beside: int) -> int:
         count = end_everything(connection, now)
         connection.execute("DELETE FROM meta WHERE name = 'sealed'")
         _log.warning(
-            "the store %s %s: its sessions are ended (%d were live), and answers to a"
-            " login from before this moment are refused",
+            "the store %s %s: eilogin ended its sessions (%d were live), and "
+            "rejects Responses from before this moment",
             path,
             why,
             count,
@@ -97,11 +97,11 @@ def _is_copy(told: Mapping[str, str], path: Path, beside: int) -> str:
         return "is a backup"
     if "file" in told and not _is_same_file(told["file"], file_at(path)):
         return (
-            "was copied from elsewhere, or put back by hand, or its file system tells"
-            " another time of its birth, as where the clock was set back"
+            "was copied from elsewhere or put back by hand, or its file has "
+            "another time of birth, as after the clock was set back"
         )
     if _epoch(told) < beside:
-        return "is older than the one that stood there before, as if put back by hand"
+        return "is older than the store that was here before, as if put back by hand"
     return ""
 
 

@@ -60,8 +60,8 @@ class ReserveFile:
             if error.errno in _NO_ROOM:
                 self.release()
                 raise StoreUnavailable(
-                    f"the store {self._store}: the disk is full ({error.strerror}); the"
-                    " room that is left is kept for logouts"
+                    f"the store {self._store}: the disk is full "
+                    f"({error.strerror}); eilogin keeps the reserve for logouts"
                 ) from error
 
     def release(self) -> None:
@@ -89,7 +89,7 @@ def shortage_at(path: Path) -> str:
     except OSError:
         return ""
     if disk.f_flag & os.ST_RDONLY:
-        return "the disk can only be read"
+        return "the disk is read-only"
     least = _A_LOGIN if ReserveFile(path).is_whole() else _ENOUGH
     return "" if _has(disk, least) else "the disk is full"
 

@@ -174,8 +174,9 @@ def fault_of(path: Path) -> str:
 def damage(path: Path, error: Exception) -> str:
     """What to do about a file that SQLite cannot make sense of."""
     return (
-        f"the store {path} is damaged: {error}; expected a whole file of SQLite: put it"
-        " aside, and 'eilogin store restore' brings back what a backup has"
+        f"the store {path} is damaged: {error}; expected an undamaged SQLite "
+        "file: move this file away, and restore a backup ('eilogin store "
+        "restore')"
     )
 
 
@@ -254,14 +255,16 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         oldest = int(told.get("oldest", version))
     except (KeyError, ValueError):
         raise ConfigurationError(
-            f"the store {path} has the tables {', '.join(sorted(names))} and no version"
-            " that we know; expected a store that eilogin made, or no file"
+            f"the store {path} has the tables {', '.join(sorted(names))}, and no "
+            "version that this eilogin knows; expected a store that eilogin "
+            "made, or no file"
         ) from None
     if oldest > SCHEMA_VERSION:
         raise ConfigurationError(
-            f"the store {path} has tables of version {version}. They need an eilogin"
-            f" that knows version {oldest} or later, and this one knows version"
-            f" {SCHEMA_VERSION}; expected the eilogin that wrote it, or a later one"
+            f"the store {path} has tables of version {version}, which need an "
+            f"eilogin that knows version {oldest} or later. This one knows "
+            f"version {SCHEMA_VERSION}; expected the eilogin that wrote it, or a "
+            "later one"
         )
     return version
 

@@ -64,7 +64,7 @@ def rewrite(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
         connection.execute("VACUUM")
     except sqlite3.Error as error:
-        _log.info("the store %s does not shrink yet: %s", path, error)
+        _log.info("the store %s cannot shrink yet: %s", path, error)
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

@@ -101,9 +101,9 @@ class SQLiteStore:
         kind = network_file_system(self.path)
         if kind is not None:
             raise ConfigurationError(
-                f"the store {self.path} is on a network file system (found {kind!r}),"
-                " where two machines would not see each other's logouts; expected a"
-                " local disk, or a redis:// store for several machines"
+                f"the store {self.path} is on a network file system (found "
+                f"{kind!r}), where two machines do not see each other's logouts; "
+                "expected a local disk, or redis:// for several machines"
             )
         # Another process may be bringing the tables up to date.
         own = Connections(
@@ -132,9 +132,9 @@ class SQLiteStore:
         if _code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise ConfigurationError(damage(self.path, error)) from error
         raise ConfigurationError(
-            f"the store {self.path} cannot be used: {error}; expected an SQLite file"
-            " that this user may write, in a folder that exists and that this user may"
-            " write too"
+            f"cannot use the store {self.path}: {error}; expected an SQLite file "
+            "that this user may write to, in an existing folder that this user "
+            "may write to"
         ) from error
 
     def _may_pass(self, error: Exception) -> bool:

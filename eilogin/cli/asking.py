@@ -50,7 +50,7 @@ def require_yes(question: str) -> None:
         is_sure = click.confirm(question)
     except click.Abort as error:
         raise click.ClickException(
-            "nothing was done; --yes is for who cannot be asked, such as a script"
+            "nothing was done. In a script, use --yes"
         ) from error
     if not is_sure:
         click.echo("nothing was done", err=True)

@@ -99,8 +99,9 @@ def _of_encryption(part: Part, options: LoginOptions, own: Own) -> Iterator[Rema
     if not options.require_encryption or own.encryption_keys:
         return
     text = (
-        "our metadata has no key to encrypt for, so nobody could log in; expected an"
-        " RSA key that may encrypt ('keys'), or no 'require_encryption'"
+        "our metadata has no key to encrypt for, so nobody could log in; "
+        "expected an RSA key that can encrypt ('keys'), or no "
+        "'require_encryption'"
     )
     yield _lack(
         part, "require_encryption", text, EncryptionKeyMissing.code, is_fault=True
@@ -113,10 +114,11 @@ def _of_question(
     wanted = _ASKED_BY.get(options.request_binding)
     if wanted is not None and role.single_sign_on(wanted) is None:
         text = (
-            f"the hub '{entity.entity_id}' takes no AuthnRequest by {short(wanted)}"
-            f" (SingleSignOnService: {bindings_of(role.single_sign_ons)}), so nobody"
-            " could log in; write 'request_binding = auto', or ask"
-            f" {entity.whom_to_ask} for metadata with one"
+            f"the hub '{entity.entity_id}' accepts no AuthnRequest by "
+            f"{short(wanted)} (SingleSignOnService: "
+            f"{bindings_of(role.single_sign_ons)}), so nobody could log in; write "
+            f"'request_binding = auto', or ask {entity.whom_to_ask} for metadata "
+            "with one"
         )
         yield _lack(part, "request_binding", text, BindingMissing.code, is_fault=True)
 
@@ -129,11 +131,11 @@ def _of_logout(
     takes_any = role.single_logout(*_LOGOUTS) is not None
     if wanted and takes_any and role.single_logout(*wanted) is None:
         text = (
-            f"the hub '{entity.entity_id}' takes no logout by"
-            f" {' or '.join(map(short, wanted))} (SingleLogoutService:"
-            f" {bindings_of(role.single_logouts)}), so a visitor who logs out here"
-            " stays logged in there; write 'logout_binding = auto', or ask"
-            f" {entity.whom_to_ask} for metadata with one"
+            f"the hub '{entity.entity_id}' accepts no logout by "
+            f"{' or '.join(map(short, wanted))} (SingleLogoutService: "
+            f"{bindings_of(role.single_logouts)}). A visitor who logs out here "
+            "stays signed in there; write 'logout_binding = auto', or ask "
+            f"{entity.whom_to_ask} for metadata with one"
         )
         yield _lack(part, "logout_binding", text, BindingMissing.code)
 
@@ -143,15 +145,15 @@ def _of_encrypted_logout(
 ) -> Iterator[Remark]:
     if not role.encryption_certificates:
         text = (
-            f"the hub '{entity.entity_id}' has no key to encrypt with in its metadata,"
-            " so a LogoutRequest names the visitor unencrypted; ask"
-            f" {entity.whom_to_ask} for metadata with one"
+            f"the metadata of the hub '{entity.entity_id}' has no key for "
+            "encryption, so a LogoutRequest names the visitor unencrypted; ask "
+            f"{entity.whom_to_ask} for metadata with one"
         )
         yield _lack(part, "encrypt_name_id", text, EncryptionKeyMissing.code)
     elif (missing := _not_common(role)) is not None:
         text = (
-            f"the hub '{entity.entity_id}' cannot receive a LogoutRequest, so a visitor"
-            f" who logs out here stays logged in there: {missing}"
+            f"the hub '{entity.entity_id}' cannot receive a LogoutRequest, so a "
+            f"visitor who logs out here stays signed in there: {missing}"
         )
         yield _lack(part, "encrypt_name_id", text, AlgorithmMissing.code)
 
@@ -198,7 +200,7 @@ def _reasons(
     encrypt, place = options.encrypt, _place(part, "encrypt")
     lacking = _if_encrypted(encrypt, _no_key, "required")
     yield place, "encrypt", EncryptionKeyMissing.code, lacking
-    lacking = _no_algorithm("gets no login")
+    lacking = _no_algorithm("cannot get an encrypted assertion")
     lacking = _if_encrypted(encrypt, lacking, "required", "when-possible")
     yield place, "encrypt", AlgorithmMissing.code, lacking
     if options.encrypt_name_id:
@@ -216,9 +218,10 @@ def _no_answer(own: Own) -> _Lacking:
         if any(one.binding in ours for one in role.assertion_consumers):
             return ""
         return (
-            f"takes no answer by {' or '.join(map(short, ours))}"
-            f" (AssertionConsumerService: {bindings_of(role.assertion_consumers)}), so"
-            f" it gets no login; ask {entity.whom_to_ask} for metadata with one"
+            f"accepts no Response by {' or '.join(map(short, ours))} "
+            "(AssertionConsumerService: "
+            f"{bindings_of(role.assertion_consumers)}), so nobody can log in "
+            f"there; ask {entity.whom_to_ask} for metadata with one"
         )
 
     return lacking
@@ -230,9 +233,9 @@ def _no_logout(nameless: Collection[str]) -> _Lacking:
         if role.single_logout(*_LOGOUTS) or entity.entity_id in nameless:
             return ""
         return (
-            "takes no logout (SingleLogoutService:"
-            f" {bindings_of(role.single_logouts)}), so a visitor stays logged in"
-            f" there: single logout is impossible; ask {entity.whom_to_ask} for one"
+            "accepts no logout (SingleLogoutService: "
+            f"{bindings_of(role.single_logouts)}), so a visitor stays signed in "
+            f"there: single logout is impossible; ask {entity.whom_to_ask} for one"
         )
 
     return lacking
@@ -245,10 +248,10 @@ def _not_told_so(own: Own, ways: Ways) -> _Lacking:
         if role.single_logout(*wanted) or not role.single_logout(*_LOGOUTS):
             return ""
         return (
-            f"takes no logout by {' or '.join(map(short, wanted))}"
-            f" (SingleLogoutService: {bindings_of(role.single_logouts)}), so who logs"
-            f" out stays logged in there; ask {entity.whom_to_ask} for metadata with"
-            " one"
+            f"accepts no logout by {' or '.join(map(short, wanted))} "
+            f"(SingleLogoutService: {bindings_of(role.single_logouts)}), so a "
+            "visitor who logs out stays signed in there; ask "
+            f"{entity.whom_to_ask} for metadata with one"
         )
 
     return lacking
@@ -271,8 +274,8 @@ def _no_key(entity: EntityDescriptor, role: ServiceProvider) -> str:
     if role.encryption_certificates:
         return ""
     return (
-        "has no key to encrypt with in its metadata, so it gets no login; ask"
-        f" {entity.whom_to_ask} for metadata with one"
+        "has no key for encryption in its metadata, so nobody can log in there; "
+        f"ask {entity.whom_to_ask} for metadata with one"
     )
 
 

@@ -109,7 +109,7 @@ def harmless(told: str) -> str:
 def tell_steps(steps: Sequence[str]) -> None:
     """Print what is left to do for a person, on stderr, numbered."""
     if steps:
-        click.echo("\nWhat is left to do, in this order:", err=True)
+        click.echo("\nThe steps that are left, in this order:", err=True)
     for number, step in enumerate(steps, 1):
         text = textwrap.indent(step, "   ").strip()
         click.echo(f"{number}. {text}", err=True)

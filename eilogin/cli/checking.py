@@ -413,22 +413,22 @@ def _fault_of_place(path: Path, here: Path | None) -> str:
         return _fault_seen_at(path, here)
     except OSError as error:
         # A folder above it that this user may not enter, or a name that none can have.
-        return f"cannot be checked ({error.strerror})"
+        return f"cannot check it ({error.strerror})"
 
 
 def _fault_seen_at(path: Path, here: Path | None) -> str:
     folder = path.parent
     if not folder.is_dir():
-        return f"its folder is not there{_slash_too_few(path, here)}"
+        return f"its folder does not exist{_slash_too_few(path, here)}"
     kind = mounts.network_file_system(path)
     if kind is not None:
         return f"is on a network file system ({kind}); expected a local disk"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"its folder cannot be written{_whose(folder)}"
+        return f"this user cannot write to its folder{_whose(folder)}"
     if path.exists() and not path.is_file():
         return "is no file"
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        return f"cannot be written{_whose(path)}"
+        return f"this user cannot write to it{_whose(path)}"
     return ""
 
 
@@ -439,7 +439,7 @@ def _slash_too_few(path: Path, here: Path | None) -> str:
     meant = Path("/") / path.relative_to(here)
     if meant.parent == Path("/") or not meant.parent.is_dir():
         return ""
-    told = "with three slashes a path is meant from this file's folder"
+    told = "a path with three slashes is relative to the folder of this file"
     return f"; did you mean '{_SQLITE}{meant}'? ({told})"
 
 
@@ -477,7 +477,9 @@ def _check_federation(
     hubs = _check_hub(file, title, options, own, federation)
     over = list(dates.faults(options))
     for remark in over:
-        expected = f"{remark.text}; DigiD answers whose has expired with 404"
+        expected = (
+            f"{remark.text}; DigiD answers 404 to a site with an expired certificate"
+        )
         file.note(title, remark.option, "", expected, remark.code)
     for remark in remarks_on(options, own, federation, hubs):
         if remark.is_fault:
@@ -501,24 +503,30 @@ def _check_membership(
         # One party a file, such as a hub of another kind: it has ours elsewhere.
         return []
     if entity is None and options.federation_unsigned:
-        text = f"we, {own.entity_id}, are not in it; does the hub know us?"
+        text = (
+            f"the metadata does not contain us, {own.entity_id}; does the hub know us?"
+        )
         return [Note(title, "federation", text, "not-a-member")]
     if entity is None:
         hint = did_you_mean(own.entity_id, members)
-        expected = f"we, {own.entity_id}, are no member of this federation{hint}"
+        expected = (
+            "the metadata of this federation does not contain us, "
+            f"{own.entity_id}{hint}"
+        )
         file.note(title, "federation", "", expected, "not-a-member")
         return []
     role = entity.identity_provider if own.role == HUB else entity.service_provider
     if role is None:
-        expected = f"{own.entity_id} is no {own.role} in this federation"
+        expected = f"{own.entity_id} has no role {own.role} in this federation"
         file.note(title, "role", repr(own.role), expected)
     elif own.key.public not in role.keys:
         ours = fingerprints(own.key.certificate_text)
         theirs = "; ".join(map(fingerprints, role.signing_certificates))
         expected = (
-            f"the federation knows {own.entity_id} by another key than ours: by that of"
-            f" {theirs}, and ours is {ours}. Use the key that it knows, or send its"
-            " operator our new metadata and get the federation's"
+            f"the federation knows another key of {own.entity_id} than ours. It "
+            f"knows the one of {theirs}; ours is {ours}. Use the key that it "
+            "knows. Or send our new metadata to its operator, and fetch the "
+            "federation's metadata again"
         )
         file.note(title, "certificate", "", expected)
     return []
@@ -572,7 +580,10 @@ def _check_twins(file: IniFile, owns: Mapping[str, Own]) -> None:
     for title, address in addresses.items():
         if count[address] > 1:
             others = [f"[{t}]" for t, a in addresses.items() if a == address]
-            expected = f"one party for each address, not {' and '.join(others)}"
+            expected = (
+                f"one party for each address; found {' and '.join(others)} at the "
+                "same one"
+            )
             file.note(title, "public_url", repr(address), expected)
 
 
@@ -594,7 +605,7 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
         if isinstance(options, AppSessionOptions) and options.type == "memory"
     ]
     for title, option, found in in_memory if several else ():
-        expected = f"a store that processes share, because of {several[0]}"
+        expected = f"a store that all processes share, because of {several[0]}"
         file.note(title, option, found, expected)
 
 
@@ -615,7 +626,7 @@ def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
             loadcontext(_TYPES[part.kind], part.use)
         except PackageNotFoundError as error:
             hint = did_you_mean(error.name, _installed())
-            expected = f"no project of this name is installed: {error.name}{hint}"
+            expected = f"no installed project has this name: {error.name}{hint}"
             file.note(part.title, "use", repr(part.use), expected)
         except (LookupError, ImportError, ValueError, AttributeError) as error:
             expected = " ".join(str(error).split())

@@ -106,7 +106,10 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
         known = list(Citizens.load(file)) if file.exists() else []
         before = file.read_bytes() if file.exists() else None
         if plain(username) in {plain(one.username) for one in known}:
-            raise ConfigurationError(f"{file}: there is a citizen {username!r} already")
+            raise ConfigurationError(
+                f"{file}: the citizen {username!r} exists "
+                "already; expected another username"
+            )
         asked = _asked()
         citizen = Citizen(
             id=secrets.token_hex(8),
@@ -122,7 +125,7 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
             return
         _write(file, before, to_json([*known, citizen]))
     click.echo(
-        f"{file}: {username} added. Restart the hub, which reads it at its start"
+        f"{file}: {username} added. Restart the hub: it reads this file at start"
     )
     if has_codes:
         _show_codes(citizen, issuer)
@@ -139,13 +142,16 @@ class _Asked:
 def _asked() -> _Asked:
     if sys.stdin.isatty():
         password = click.prompt(
-            "Password (nothing is shown)",
+            "Password (not shown while you type)",
             hide_input=True,
             confirmation_prompt="The same password again",
             value_proc=_password,
         )
         bsn = click.prompt(
-            "BSN, or Enter for none", default="", show_default=False, value_proc=_bsn
+            "BSN (Enter if there is none)",
+            default="",
+            show_default=False,
+            value_proc=_bsn,
         )
         return _Asked(password, bsn)
     lines = [*sys.stdin.read().splitlines(), "", ""]
@@ -156,7 +162,7 @@ def _password(text: str) -> str:
     shortest, longest = PASSWORD_LENGTHS
     if not shortest <= len(text) <= longest:
         raise click.BadParameter(
-            f"expected a password of {shortest} characters or more"
+            f"the password is too short; expected {shortest} characters or more"
         )
     return text
 
@@ -166,8 +172,8 @@ def _bsn(text: str) -> str:
     if text and not is_valid_bsn(text):
         # Without it: it may be somebody's, with a slip.
         raise click.BadParameter(
-            "expected a BSN: nine digits that pass the eleven-check. Those that begin"
-            " with 9 are for tests"
+            "this is no BSN; expected nine digits that pass the eleven-check "
+            "(test numbers begin with 9)"
         )
     return text
 
@@ -182,7 +188,10 @@ def _write(file: Path, before: bytes | None, after: bytes) -> None:
 def _show_codes(citizen: Citizen, issuer: str) -> None:
     """Show the secret of the codes on a terminal, and nowhere else."""
     if not sys.stdout.isatty():
-        click.echo("the secret of the one-time codes is in the file: no terminal here")
+        click.echo(
+            "output is no terminal, so there is no QR code; the secret of the "
+            "one-time codes is in the file"
+        )
         return
     # Only this command needs it, and every other one would wait for it.
     import segno  # noqa: PLC0415
@@ -192,7 +201,7 @@ def _show_codes(citizen: Citizen, issuer: str) -> None:
     )
     drawn = StringIO()
     segno.make(uri, error="m", micro=False).terminal(drawn, border=2, compact=True)
-    click.echo("\nScan this with the app that shows the codes; it is shown once:\n")
+    click.echo("\nScan this code with the authenticator app. It is shown only once:\n")
     is_coloured = "NO_COLOR" not in os.environ
     for line in drawn.getvalue().splitlines():
         click.echo(

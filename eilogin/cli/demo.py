@@ -75,8 +75,9 @@ _SHORT = {
 _SHORT_TOLD = "Limits: 2 minutes without activity, 5 minutes in all (--short)."
 
 _ELSEWHERE = (
-    "'eilogin demo' needs a clone of the project: it makes what the project's paste.ini"
-    " names. Run it in the clone; for a file of your own there is 'eilogin serve FILE'."
+    "cannot find the project's paste.ini; 'eilogin demo' needs a clone of the "
+    "project. Run it in the clone; for a file of your own, use 'eilogin serve "
+    "FILE'."
 )
 
 
@@ -91,7 +92,7 @@ _ELSEWHERE = (
     "--down",
     multiple=True,
     metavar="SITE",
-    help="Let this site not answer, such as uwv. May be repeated.",
+    help="Do not let this site answer, such as uwv. May be repeated.",
 )
 @click.option(
     "--short",
@@ -162,7 +163,7 @@ class Step:
 
     def line(self, folder: Path) -> str:
         """The step for a person; paths as seen from ``folder``."""
-        done = "made" if self.made else "was there already"
+        done = "made" if self.made else "existed already"
         return f"{self.path.relative_to(folder)!s:<28} {self.what}: {done}"
 
 
@@ -170,12 +171,12 @@ def _told(steps: Sequence[Step], folder: Path) -> list[str]:
     """A line for each step that made something, and one for all others."""
     lines = [step.line(folder) for step in steps if step.made]
     others = len(steps) - len(lines)
-    return [*lines, f"{others} were there already"] if others else lines
+    return [*lines, f"{others} existed already"] if others else lines
 
 
 def _in_short(steps: Sequence[Step]) -> str:
     made = sum(step.made for step in steps)
-    return f"{made} made under var/, {len(steps) - made} were there already"
+    return f"made {made} under var/; {len(steps) - made} existed already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +296,11 @@ class Demo:
             lines.append(f"  {site.url:<42} {name}")
         lines += ["", "Citizens (password):"]
         lines += [f"  {name} ({password})" for name, password in DEMO_PASSWORDS.items()]
-        return [*lines, "", "Ctrl-C stops it; 'eilogin demo' goes on where it was."]
+        return [
+            *lines,
+            "",
+            "Ctrl-C stops it; 'eilogin demo' starts it again with the same files.",
+        ]
 
     def sites(self) -> list[Site]:
         """All sites, in the order of the file."""
@@ -317,7 +322,7 @@ class Demo:
     def _inside(self, path: Path, part: Part, option: str) -> Path:
         path = Path(os.path.normpath(self._var.parent / path))
         if not self._is_ours(path):
-            expected = f"the demo makes files under {self._var} only"
+            expected = f"the demo makes files only under {self._var}"
             raise self._wrong(part, option, f"found '{path}'; {expected}")
         return path
 
@@ -337,8 +342,8 @@ class Demo:
         lines = settings.split(part.options.get("federation", ""))
         if len(lines) > 1 or any(map(self._has_certificate, lines)):
             told = (
-                "the demo takes one file, signed by who 'federation_certificate' names;"
-                f" found {' and '.join(map(repr, lines))}"
+                "the demo works with one file, signed with the key of "
+                f"'federation_certificate'; found {' and '.join(map(repr, lines))}"
             )
             raise self._wrong(part, "federation", told)
         return self._path(part, "federation")

@@ -116,7 +116,7 @@ class Draft:
             "",
             "[server:main]",
             "use = egg:waitress#main",
-            "# Where it listens: on this machine, for the proxy that speaks TLS.",
+            "# Listens on this machine only, for the proxy that does TLS.",
             f"listen = 127.0.0.1:{self._port()}",
             "# Limits for clients: bytes of a body, connections, idle seconds.",
             f"max_request_body_size = {limits.BODY}",
@@ -146,65 +146,65 @@ class Draft:
 
     def _around(self, outer: str) -> Iterator[str]:
         if outer:
-            yield "# Was around the application before, and is around eilogin now: what"
-            yield "# it answers by itself, it answers to anybody."
+            yield "# This filter was around the application, and is now around eilogin."
+            yield "# Everybody can see what it answers by itself."
             yield f"filter-with = {value_of(outer)}"
 
     def party_lines(self) -> Iterator[str]:
         """The options that say who it is."""
-        yield "# Where visitors find this site, as it stands in their browsers."
+        yield "# The address of this site in a browser."
         yield f"public_url = {value_of(self.public_url)}"
         if self.is_local and self.public_url.startswith("https:"):
-            yield "# The proxy before it, which speaks TLS and has to set"
-            yield "# X-Forwarded-For: the addresses of visitors come from there."
+            yield "# The proxy in front does TLS, and must set X-Forwarded-For, from"
+            yield "# which eilogin reads the addresses of visitors."
             yield "trusted_proxies = 127.0.0.1"
-        yield "# What people call it; name_en is its name in English."
+        yield "# Name of the site for people; name_en is its name in English."
         yield f"name = {value_of(self.name)}"
-        yield "# Its logo (SVG or PNG), colour and links, on the pages that people see."
+        yield "# Logo (SVG or PNG), colour and links of the pages."
         yield "# logo = %(here)s/logo.svg"
         yield "# accent = #154273"
         yield "# footer = privacy https://WEBSITE/privacy"
-        yield "# Its help desk, whom the operator and others can ask."
+        yield "# The help desk, for the operator and others."
         yield "# email = ADDRESS"
-        yield "# With which it signs, and is known to the others. The key is a secret."
+        yield "# The secret key with which the site signs, and its public certificate."
         if self.is_digid:
-            yield "# DigiD wants a certificate of PKIoverheid for that key."
+            yield "# For DigiD: a certificate of PKIoverheid for that key."
             yield "profile = digid"
         if self.is_zope:
-            yield "# Zope finds a page by other paths too; a proxy writes paths for it."
+            yield "# Zope finds a page under several paths; a proxy may rewrite paths."
             yield "path_style = zope"
         yield f"key = {self.path(self.key)}"
         yield f"certificate = {self.path(self.certificate)}"
 
     def federation_lines(self) -> Iterator[str]:
         """The options that say whom it trusts."""
-        yield "# Who is in the federation, as its operator signs it, and by whose key."
+        yield "# The members of the federation, signed by its operator."
         yield f"federation = {self._source()}"
         if not self.is_digid or self.operator_certificate.exists():
             certificate = self.path(self.operator_certificate)
             yield f"federation_certificate = {certificate}"
         else:
-            yield "# Whoever can write that file decides whom this site trusts."
+            yield "# Anybody who can write that file decides whom this site trusts."
             yield "federation_unsigned = true"
-        yield "# What is known of it, which is refreshed while the site runs."
+        yield "# The active metadata, which eilogin refreshes while the site runs."
         yield f"federation_folder = {self.path(self.known)}"
 
     def _hub(self) -> Iterator[str]:
-        yield "# Where visitors log in; needed where the federation has several hubs."
+        yield "# The hub for logins; required if the federation has several hubs."
         yield f"hub = {value_of(self.hub)}" if self.hub else "# hub = ENTITYID"
 
     def _digid(self) -> Iterator[str]:
         if self.pseudonym_key is not None:
-            yield "# Citizens' names for the application; with another key all change."
+            yield "# Makes the names of citizens: with a new key, all of them change."
             yield f"pseudonym_key = file:{self.path(self.pseudonym_key)}"
-            yield "# DigiD's back channel: who we are there, and who certifies DigiD."
+            yield "# DigiD's back channel: our certificate, and DigiD's authority."
             yield "# tls_client_key = %(here)s/tls.key"
             yield "# tls_client_certificate = %(here)s/tls.crt"
             yield "# back_channel_ca = %(here)s/pkioverheid-private-root.pem"
 
     def _headers(self) -> Iterator[str]:
-        yield "# Request headers by which the application learns who somebody is. Name"
-        yield "# every one that it reads: a client can send those that are not here."
+        yield "# Request headers that tell the application who the visitor is. Name"
+        yield "# all that it reads: a client can forge the others."
         if self.headers:
             yield "headers ="
             yield from (f"    {value_of(line)}" for line in self.headers)
@@ -213,17 +213,17 @@ class Draft:
 
     def store_lines(self) -> Iterator[str]:
         """The option that says where sessions are kept."""
-        yield "# Sessions, for one machine; for several: rediss://:PASSWORD@HOST/0"
+        yield "# Session store, for one machine; for several: rediss://:PASSWORD@HOST/0"
         yield f"store = sqlite:///{self.path(self.folder / f'{self.host}.db')}"
 
     def _sessions(self) -> Iterator[str]:
         yield from self.store_lines()
-        yield "# Who needs what: basis (a password), midden (a code too), optional"
-        yield "# (nobody is asked), off (hands off). The longest line that fits counts;"
-        yield "# =/ is the first page alone."
+        yield "# Level of each path: basis (password), midden (one-time code too),"
+        yield "# optional (no login needed), off (no identity). The longest path that"
+        yield "# matches counts; =/ means the first page alone."
         if self.is_zope:
-            yield "# As soon as a line says optional or off, each area that needs a"
-            yield "# login needs its own line: Zope finds it through open paths too."
+            yield "# If a line says optional or off, each area that needs a login must"
+            yield "# have its own line, because Zope finds it through open paths too."
         yield "protect ="
         yield "    /   basis"
 

@@ -17,8 +17,9 @@ def exposures(part: Part, options: Options, servers: Sequence[Part]) -> Iterator
     """Yield the notes on one section of ours."""
     if isinstance(options, LoginOptions) and options.protect.is_off:
         text = (
-            "every line is 'off', so nobody is asked to log in, and the application"
-            " never knows who is there; expected a line with a level, such as '/ basis'"
+            "every line is 'off', so nobody has to log in, and the application "
+            "never knows the visitor; expected a line with a level, such as '/ "
+            "basis'"
         )
         yield Note.at(part, "protect", text, "no-login")
     if isinstance(options, SessionOptions):
@@ -31,8 +32,8 @@ def without_server(file: IniFile) -> Iterator[Note]:
     """Note that a file has an application, and no server for it."""
     if file.of_kind(*APPS) and not file.of_kind("server"):
         text = (
-            "there is no [server:main]: 'eilogin serve' does not serve this file;"
-            " gunicorn and mod_wsgi need no such section"
+            "there is no [server:main], so 'eilogin serve' cannot serve this "
+            "file; gunicorn and mod_wsgi do not need that section"
         )
         yield Note("", "", text, "no-server")
 
@@ -46,14 +47,14 @@ def _open_store(part: Part, url: str) -> Iterator[Note]:
         return
     if store.password is None and store.cert is None:
         text = (
-            "has no password: anybody on that network can end all sessions; expected"
-            " rediss://:PASSWORD@HOST, in a file that 'file:PATH' names"
+            "has no password, so anybody on that network can end all sessions; "
+            "expected rediss://:PASSWORD@HOST, in a file that 'file:PATH' names"
         )
         yield Note.at(part, "store", text, "store-without-password")
     if not store.is_encrypted:
         text = (
-            "goes to another host without TLS: anybody on the way can read the password"
-            " and the sessions; expected 'rediss:'"
+            "goes to another host without TLS, so anybody on the network path "
+            "can read the password and the sessions; expected 'rediss:'"
         )
         yield Note.at(part, "store", text, "store-without-tls")
 
@@ -67,11 +68,12 @@ def _behind_a_proxy(
     for server in servers:
         if is_local_server(server):
             text = (
-                f"[{server.title}] listens on this machine alone, and 'public_url' is"
-                " https, so a proxy stands before it. Without this option all visitors"
-                " count as one network. If one of them reaches a limit, such as of"
-                " wrong passwords at a hub, it holds for everybody; expected the"
-                " address of the proxy, such as 127.0.0.1"
+                f"[{server.title}] listens only on this machine, and 'public_url' "
+                "is https, so there is a proxy in front of it. Without this "
+                "option all visitors count as one client network. If one visitor "
+                "reaches a limit, such as of wrong passwords at a hub, it "
+                "applies to all; expected the address of the proxy, such as "
+                "127.0.0.1"
             )
             yield Note.at(part, "trusted_proxies", text, "no-proxies")
             return

@@ -183,8 +183,8 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
             found = fingerprints_of(operator_certificate(made))
     click.echo(f"{folder}: the federation '{made.options.name}'")
     click.echo(
-        f"{made.options.certificate}: its certificate, which each member is given, and"
-        f" asks about by another way:\n    {found}"
+        f"{made.options.certificate}: its certificate. Give it to each member, "
+        f"and compare the fingerprint by telephone:\n    {found}"
     )
 
 
@@ -255,9 +255,11 @@ def add_command(  # noqa: PLR0913 - one for each option
     then shows the difference.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     if challenge and not proof:
-        raise click.UsageError("--challenge: it is of a request: --proof is needed")
+        raise click.UsageError(
+            "--challenge: expected --proof too, because the word is in that request"
+        )
     if without_proof and proof:
-        raise click.UsageError("--proof, --without-proof: expected one of them")
+        raise click.UsageError("--proof, --without-proof: expected only one of them")
     known = Folder(folder, bar("reading"))
     octets = _octets_at(source)
     member = read_member(source, octets, on_loopback=known.options.loopback)
@@ -273,10 +275,12 @@ def add_command(  # noqa: PLR0913 - one for each option
         click.echo(line)
     click.echo(f"proof         {told}")
     if before is not None and not _shows_difference(before, member):
-        click.echo("it is a member, and nothing is new")
+        click.echo(
+            "it is a member already, with the same metadata; nothing was changed"
+        )
         return
     if not yes:
-        asked = "Take it in" if before is None else "Take what is new"
+        asked = "Add this member" if before is None else "Update this member"
         require_yes(f"{asked}?")
     now = write_instant(int(clock.now()))
     path = known.put(member, f"added {now} by {_who()}; {told}")
@@ -314,8 +318,8 @@ def _require_in_time(source: str, member: Member) -> None:
     ends = member.descriptor.valid_until
     if ends is not None and ends <= clock.now():
         raise MetadataExpired(
-            f"{source}: this metadata was valid until {write_instant(ends)}: ask who"
-            " runs it for a newer one"
+            f"{source}: this metadata expired at {write_instant(ends)}; ask its "
+            "administrator for newer metadata"
         )
 
 
@@ -323,7 +327,7 @@ def _who() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
-        return "somebody without a name"
+        return "an unknown user"
 
 
 @federation_command.command("remove", short_help="Remove a member.")
@@ -345,12 +349,12 @@ def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
     member = chosen_member(known, entity_id)
     click.echo(f"{member.entity_id}: {_name(member)}")
     if not yes:
-        require_yes("Let it go?")
+        require_yes("Remove this member and its rules?")
     known.remove(member.entity_id)
     if len(known.members) > 1:
-        click.echo(f"gone; {_makes_it_count(folder)}")
+        click.echo(f"removed; {_makes_it_count(folder)}")
     else:
-        click.echo(f"gone, and it was the last one: {nobody(known)}")
+        click.echo(f"removed; this was the last member: {nobody(known)}")
 
 
 def _name(member: Member) -> str:
@@ -461,7 +465,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     }
     given = {name: value for name, value in said.items() if value is not None}
     if (given or clear) and entity_id is None:
-        raise click.UsageError("of whom? ENTITYID is needed to say something")
+        raise click.UsageError("which member? Expected ENTITYID")
     if entity_id is not None:
         entity_id = chosen_member(known, entity_id).entity_id
     if entity_id is None or not (given or clear):
@@ -504,14 +508,14 @@ def _tell_rules(known: Folder, entity_ids: Sequence[str]) -> None:
 
 def _in_words(rule: Rule) -> str:
     domain, released = rule.sso_domain, rule.released_attributes
-    words = ["shares the usual session"]
+    words = ["is in the default SSO domain"]
     if domain:
-        shared = f"shares the session of '{domain}'"
+        shared = f"is in the SSO domain '{domain}'"
         words = ["shares no session" if domain == NO_SSO else shared]
     if rule.required_level:
         words.append(f"level {rule.required_level} or higher")
     if released is not None:
-        words.append(f"may learn {', '.join(sorted(released)) or 'no attribute'}")
+        words.append(f"may get {', '.join(sorted(released)) or 'no attribute'}")
     return "; ".join(words)
 
 
@@ -585,7 +589,9 @@ def diff_command(folder: Path) -> None:
         click.echo(line)
     if not lines:
         click.echo(
-            "nothing is new since it was signed" if last else "there are no members yet"
+            "nothing has changed since the last signature"
+            if last
+            else "there are no members yet"
         )
 
 

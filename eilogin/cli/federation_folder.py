@@ -33,13 +33,13 @@ def chosen_member(known: Folder, said: str) -> Member:
             f"  {one}" for one in first_of([*map(as_word, meant)], _MOST_MEANT)
         )
         raise ConfigurationError(
-            f"{known.path}: '{said}' is a part of {len(meant)} entityIDs; expected a"
-            f" part that only one has:\n{names}"
+            f"{known.path}: '{said}' is a part of {len(meant)} entityIDs; "
+            f"expected a part of only one:\n{names}"
         )
     hint = settings.did_you_mean(said, known.members)
     raise ConfigurationError(
-        f"{known.path}: '{said}' is no member{hint};"
-        f" '{typed('eilogin federation list', known.path)}' tells all"
+        f"{known.path}: '{said}' is no member{hint}; "
+        f"'{typed('eilogin federation list', known.path)}' lists all"
     )
 
 

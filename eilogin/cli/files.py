@@ -36,7 +36,9 @@ def write_new(path: Path, octets: bytes) -> None:
     try:
         create(path, octets, mode=PUBLIC)
     except FileExistsError as error:
-        raise ConfigurationError(f"{path}: is there already; it is kept") from error
+        raise ConfigurationError(
+            f"{path}: exists already; eilogin does not overwrite it"
+        ) from error
 
 
 def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
@@ -55,7 +57,10 @@ def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
             os.chown(fresh, before.st_uid, before.st_gid)
         fresh.chmod(stat.S_IMODE(before.st_mode))
         if path.read_bytes() != was:
-            raise ConfigurationError(f"{path}: was changed meanwhile; it is kept")
+            raise ConfigurationError(
+                f"{path}: another program changed it meanwhile; "
+                "eilogin did not overwrite it"
+            )
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)

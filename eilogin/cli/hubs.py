@@ -83,9 +83,10 @@ class Member:
         if answer.status_code != _CAME or found is None:
             kind = "hub" if self.is_hub else "site"
             raise click.ClickException(
-                f"the {kind} {self.own.entity_id!r} cannot be reached through what"
-                f" stands before it (status {answer.status_code} at {request.path!r}):"
-                " is that open to everybody ('protect')?"
+                f"cannot reach the {kind} {self.own.entity_id!r} through the "
+                f"filters before it (status {answer.status_code} at "
+                f"{request.path!r}); expected that 'protect' opens this path to "
+                "everybody"
             )
         return operator
 
@@ -123,7 +124,7 @@ def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, AtWork]:
     hubs = hub_members(members_of(ini, variables))
     if not hubs:
         raise click.ClickException(
-            f"{ini.path}: no hub: expected a pipeline that ends in 'egg:eilogin#hub'"
+            f"{ini.path}: no hub; expected a pipeline that ends in 'egg:eilogin#hub'"
         )
     return {hub.own.entity_id: hub.operator().hub for hub in hubs}
 
@@ -147,8 +148,8 @@ def require_store(entity_id: str, sessions: Sessions) -> None:
     """
     if isinstance(sessions.store, MemoryStore):
         raise click.ClickException(
-            f"{entity_id}: store = memory: is in the process that serves, and no"
-            " command sees or ends anything there"
+            f"{entity_id}: store = memory: exists only in the process that "
+            "serves, so no command can see or end its sessions"
         )
 
 
@@ -172,8 +173,9 @@ def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
             member.visit().get_response(app)
         except Exception:  # noqa: BLE001 - filters of others may stand before it
             _log.warning(
-                "%s begins its work with its first visitor: what stands before it does"
-                " not let our own request through",
+                "work: %s starts its background work only with its first "
+                "visitor: the filters before it reject the request that should "
+                "start it",
                 member.own.entity_id,
                 exc_info=True,
             )

@@ -78,9 +78,9 @@ class IniFile:
             loader = loader_of(path, variables, changes)
             found.defaults = dict(loader.parser.defaults())
         except OSError as error:
-            found.note("", "", "", f"cannot be read: {error.strerror}")
+            found.note("", "", "", f"cannot read it: {error.strerror}")
         except UnicodeDecodeError as error:
-            expected = f"cannot be read: it is not {error.encoding.upper()}"
+            expected = f"cannot read it: it is not {error.encoding.upper()}"
             found.note("", "", "", f"{expected}, the encoding of the locale")
         except configparser.Error as error:
             told = " ".join(str(error).split())
@@ -145,7 +145,10 @@ class IniFile:
     ) -> None:
         """Put the value of one option where PasteDeploy would put it."""
         if option in self.defaults:
-            expected = "[DEFAULT] has it too, and PasteDeploy then ignores this one"
+            expected = (
+                "is in [DEFAULT] too, so PasteDeploy ignores this one; expected it "
+                "in one of them"
+            )
             self.note(title, option, "", expected)
             return
         try:
@@ -158,7 +161,12 @@ class IniFile:
             if value in self.defaults:
                 values[name.strip()] = self.defaults[value]
             else:
-                self.note(title, option, repr(value), "is not in [DEFAULT]")
+                self.note(
+                    title,
+                    option,
+                    repr(value),
+                    "is not in [DEFAULT]; expected a variable from there",
+                )
         elif word != "set" or not name:  # "set" is for the sections this one names
             values[option] = value
 
@@ -198,7 +206,7 @@ def _cure_of(error: configparser.Error) -> str:
         return "; expected a file without a byte order mark (BOM)" if is_marked else ""
     if not isinstance(error, configparser.ParsingError):
         return ""
-    return "; expected 'NAME = VALUE': the lines of a value of several are indented"
+    return "; expected 'NAME = VALUE': indent the further lines of a value"
 
 
 _Raw = Mapping[str, Mapping[str, str]]

@@ -78,7 +78,7 @@ def source_of(text: str) -> str:
 def _there(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
-        raise click.BadParameter(f"there is no file '{text}'")
+        raise click.BadParameter(f"the file '{text}' does not exist")
     return path
 
 
@@ -229,7 +229,7 @@ def _join(wish: _Wish, *, dry_run: bool, yes: bool) -> None:
     if host is not None and host.guards:
         _require_same(host, wish)
         _require_same_headers(host, wish.headers)
-        click.echo(f"{ini}: eilogin is there already")
+        click.echo(f"{ini}: contains eilogin already")
     else:
         change = _change(wish, ini, folder, host)
         for line in change.lines:
@@ -254,8 +254,9 @@ def _with_application(wish: _Wish) -> _Wish:
     if wish.wrap is not None or wish.app is not None:
         return wish
     wrap = ask(
-        "Has your application an ini file of PasteDeploy, such as production.ini? Then"
-        " eilogin is put around what it serves, and you see the change first.",
+        "Does your application have an ini file of PasteDeploy, such as "
+        "production.ini? Then eilogin is put in front of its application. You "
+        "see the change first.",
         "Ini file, or 'none'",
         option="--wrap (or --app)",
         kind=_there_or_none,
@@ -265,8 +266,9 @@ def _with_application(wish: _Wish) -> _Wish:
     if wrap is not None:
         return replace(wish, wrap=wrap)
     app = ask(
-        "Then which is it? The name of a WSGI application, as in a wsgi.py; or egg: and"
-        " the name of its project, where that has one for PasteDeploy.",
+        "Which application is it? The name of a WSGI application, as in a "
+        "wsgi.py, such as mysite.wsgi:application. If its project has one for "
+        "PasteDeploy: egg: and the name of the project.",
         "MODULE:CALLABLE, or egg:PROJECT",
         option="--app",
         kind=one_line,
@@ -297,14 +299,18 @@ class _Change:
             return f"{self.path}: made"
         kept = copied(self.path)
         rewrite(self.path, self.after, was=self.before)
-        return f"{self.path}: eilogin is around it now; as it was: {kept}"
+        return (
+            f"{self.path}: eilogin is in front of it now; a copy of the old file: "
+            f"{kept}"
+        )
 
 
 def _change(wish: _Wish, ini: Path, folder: Path, host: Host | None) -> _Change:
     if host is not None and wish.wrap is None:
         raise ConfigurationError(
-            f"{ini}: is there already, without eilogin; {typed('--wrap', ini)} puts it"
-            " around what that file serves"
+            f"{ini}: exists already, without eilogin; expected "
+            f"{typed('--wrap', ini)}, which puts eilogin in front of its "
+            "application"
         )
     draft = _draft(ini, folder, wish.said)
     is_zope = names_zope(wish.app or "") if host is None else host.is_zope
@@ -322,32 +328,33 @@ def _change(wish: _Wish, ini: Path, folder: Path, host: Host | None) -> _Change:
 def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Draft:
     """What is said, and asked for where it is not."""
     public_url = said["public_url"] or ask(
-        "Where do visitors find your site? Scheme and host, as it stands in their"
-        " browsers: https://mijn.example.nl. (On this machine, to try it:"
-        " http://mijn.localhost:8090.)",
+        "What is the address of your site? Scheme and host, as in the visitor's "
+        "browser: https://mijn.example.nl. (To try it on this machine: "
+        "http://mijn.localhost:8090.)",
         "Public URL",
         option="--public-url",
         kind=public_url_of,
     )
     host = urlsplit(str(public_url)).hostname or ""
     name = said["name"] or ask(
-        "What do people call your site? Other services and the hub show it.",
+        "What is the name of your site? Other services and the hub show it.",
         "Name",
         option="--name",
         kind=one_line,
         usual=host,
     )
     federation = said["federation"] or ask(
-        "Where does the federation's metadata come from? Its operator tells you: an"
-        " https address, or a file. Nothing need be there yet.",
+        "Where is the federation's metadata? Its operator tells you: an https "
+        "address, or a file. It need not exist yet.",
         "URL or file",
         option="--federation",
         kind=source_of,
         usual=str(folder / "federation.xml"),
     )
     certificate = said["operator_certificate"] or ask(
-        "Which file has the certificate of the federation's operator, by whose key the"
-        " metadata is signed? You get it from there; it need not be there yet.",
+        "Which file has the certificate of the federation's operator? Its key "
+        "signs the metadata. The operator gives you the file; it need not exist "
+        "yet.",
         "Certificate",
         option="--operator-certificate",
         kind=Path,
@@ -356,8 +363,9 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
     hub = said["hub"]
     if hub is None and str(federation).startswith("mdq:"):
         hub = ask(
-            "Where do your visitors log in? The responder of the federation is asked"
-            " for each party by its name; the operator tells you that of the hub.",
+            "Where do your visitors log in? This federation has a responder "
+            "(mdq:), which needs the name of the hub. The operator tells you its "
+            "entityID.",
             "entityID of the hub",
             option="--hub",
             kind=one_line,
@@ -385,11 +393,10 @@ def _headers(text: str) -> tuple[str, ...]:
 
 def _headers_asked_for() -> tuple[str, ...]:
     return ask(
-        "Does your application learn from request headers who somebody is, as a proxy"
-        " would send them? A client can forge every one that you do not name. Name all"
-        " of them, each with its value, with commas between them: X-Wiki-Name"
-        " attribute:name, X-Wiki-* none. (What values there are:"
-        " contrib/manual/protect/identity.rst.)",
+        "Does your application read request headers to learn who the visitor is? "
+        "A client can forge every header that you do not name. Name all of them, "
+        "each with its value, separated by commas: X-Wiki-Name attribute:name, "
+        "X-Wiki-* none. (All values: contrib/manual/protect/identity.rst.)",
         "Headers, or 'none'",
         option="--header",
         kind=lambda text: () if text == _NONE else _headers(text.replace(",", "\n")),
@@ -434,8 +441,8 @@ def _other(
     host: Host, title: str, name: str, found: str, wanted: object
 ) -> ConfigurationError:
     return ConfigurationError(
-        f"{host.file.path}: [{title}] {name}: found '{found}'; expected"
-        f" '{wanted}', as you gave it; change it there by hand"
+        f"{host.file.path}: [{title}] {name}: found '{found}'; expected "
+        f"'{wanted}', as you gave it. Change it in the file"
     )
 
 
@@ -461,7 +468,7 @@ def made(host: Host, kind: str) -> Iterator[str]:
             path = here / secret.removeprefix("file:").strip()
             if not path.exists():
                 write(path, new_secret(), mode=SECRET)
-                yield f"{path}: a secret, made; it has to stay as it is"
+                yield f"{path}: a secret, made; keep it, and do not change it"
         if kept := said.get("federation_folder"):
             (here / kept).mkdir(mode=0o700, parents=True, exist_ok=True)
         own = own_of_part(host.file, guard)
@@ -482,15 +489,15 @@ def _made_keys(
     if len(there) == 1:
         (missing,) = {key, certificate} - set(there)
         raise ConfigurationError(
-            f"{there[0]} exists, but {missing} is missing: restore that file, or move"
-            " the first one away, and both are made again"
+            f"{there[0]} exists, but {missing} is missing. Restore that file; or "
+            "move the first one away, and the command makes both"
         )
     if there:
-        yield f"{key}: your key, was there already"
+        yield f"{key}: your key; it existed already"
         return
     host = urlsplit(said.get("public_url", "")).hostname or ""
     write_key_pair(key, certificate, host, private=new_private(kind), days=SITE_DAYS)
-    yield f"{key}: your key, made; it is a secret of this site"
+    yield f"{key}: your key, made; keep it secret"
     yield f"{certificate}: its certificate, made"
 
 

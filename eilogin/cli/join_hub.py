@@ -64,16 +64,16 @@ class HubDraft(Draft):
             "",
             "[app:hub]",
             "use = egg:eilogin#hub",
-            "# Who can sign in: eilogin citizen add FILE",
+            "# The citizens who can sign in: eilogin citizen add FILE",
             f"citizens = {self.path(self.citizens)}",
-            "# Keep it: with another secret no site recognises its citizens.",
+            "# Keep it: with another secret, no site recognises its citizens.",
             f"name_id_key = file:{self.path(self.name_id_key)}",
         ]
 
     def _back_channel(self) -> Iterator[str]:
         if self.back_channel_url:
             yield ""
-            yield "# Servers call here, so visitors cannot take all of its threads."
+            yield "# For servers, so that visitors cannot use all of its threads."
             yield "[server:back-channel]"
             yield "use = egg:waitress#main"
             port = urlsplit(self.back_channel_url).port
@@ -82,7 +82,10 @@ class HubDraft(Draft):
 
     def _of_back_channel(self) -> Iterator[str]:
         if self.back_channel_url:
-            yield "# Where servers find it: the proxy leads to [server:back-channel]."
+            yield (
+                "# The address for servers: the proxy sends it to "
+                "[server:back-channel]."
+            )
             yield f"back_channel_url = {value_of(self.back_channel_url)}"
 
 
@@ -166,8 +169,9 @@ def join_hub_command(  # noqa: PLR0913 - one for each option
     source = federation or str(folder / "federation.xml")
     if source.startswith("mdq:"):
         raise click.UsageError(
-            "--federation: a hub cannot ask a responder (mdq:), because nobody says"
-            " beforehand which sites it should ask for; expected an address or a file"
+            "--federation: a hub cannot use a responder (mdq:), because it "
+            "cannot know in advance which sites to ask for; expected an address "
+            "or a file"
         )
     draft = HubDraft(
         ini=folder / _FILE,
@@ -186,7 +190,7 @@ def join_hub_command(  # noqa: PLR0913 - one for each option
 def _join_hub(draft: HubDraft, kind: str, *, dry_run: bool, yes: bool) -> None:
     if draft.ini.exists():
         _require_same(draft)
-        click.echo(f"{draft.ini}: is there already")
+        click.echo(f"{draft.ini}: exists already")
     else:
         click.echo("\n".join(draft.lines()))
         if not dry_run:
@@ -220,6 +224,6 @@ def _require_same(draft: HubDraft) -> None:
     roles = {guard.options.get("role", "").strip() for guard in host.guards}
     if roles != {"hub"} or found != [draft.public_url]:
         raise ConfigurationError(
-            f"{draft.ini}: is there already, and is not that of the hub"
-            f" {draft.public_url}; --folder names another folder"
+            f"{draft.ini}: exists already, for another hub than "
+            f"{draft.public_url}; expected another folder (--folder)"
         )

@@ -168,9 +168,9 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
     key = _planned(options, begins, ends, name)
     is_of_old = options.keys is None and key.name == _old_name(options)
     if is_of_old or (place / f"{key.name}.key").exists():
-        of = "that of the key that there is" if is_of_old else "there already"
+        of = "the current key" if is_of_old else "an existing file"
         raise click.ClickException(
-            f"{place / key.name}.key is {of}: --name gives another name"
+            f"{place / key.name}.key is {of}; expected another name (--name)"
         )
     if options.keys is None:
         _make_folder(place, options, own)
@@ -194,13 +194,15 @@ def _place(part: Part, options: OwnOptions, folder: Path | None) -> Path:
     """The folder with the keys of a site: what it has, or the one to make."""
     if options.keys is not None and folder is not None:
         raise click.ClickException(
-            f"[{part.title}] has its keys in '{options.keys}' already: no --folder"
+            f"[{part.title}] has its keys in '{options.keys}' already; expected "
+            "no --folder"
         )
     place = options.keys or folder
     if place is None:
         raise click.ClickException(
-            f"[{part.title}] has one key ('key'); several are kept in a folder:"
-            " --folder FOLDER makes it, with this key and the next one in it"
+            f"[{part.title}] has one key ('key'), and several need a folder; "
+            "expected --folder FOLDER, which makes it with this key and the next "
+            "one"
         )
     return place
 
@@ -214,17 +216,18 @@ class _Planned:
     ends: float
 
 
-_SOON = """\
-That is less than a week: who has not read our metadata by then refuses what we sign.
-'from' in keys.ini may be later, where the key before it is valid for longer.
-"""
-_START_AGAIN = "start the site again: its metadata"
-_RUNS_ON = "the site runs on: within seconds its metadata"
-_STEPS = """\
-Then:
-1. {first} names the new key, and the old one still signs
-2. give that to the operator of the federation: {metadata}
-3. before {day}, ask whether everybody can know it: {ready}"""
+_SOON = (
+    "That is less than a week. A peer that has not read our metadata by then rejects "
+    "what we sign.\nYou can set a later 'from' in keys.ini, if the key before it is "
+    "valid for longer.\n"
+)
+_START_AGAIN = "restart the site: its metadata"
+_RUNS_ON = "within seconds, without a restart, the metadata of the site"
+_STEPS = (
+    "Then:\n1. {first} contains the new key; the old one still signs\n2. give the "
+    "metadata to the operator of the federation: {metadata}\n3. before {day}, check "
+    "whether all peers know the key: {ready}"
+)
 
 
 def _planned(
@@ -238,7 +241,7 @@ def _planned(
     ends = begins + _YEARS if ends is None else ends
     if not max(begins, now) < ends:
         raise click.ClickException(
-            f"--until: expected a day to come, after {_day(begins)}, found {_day(ends)}"
+            f"--until: expected a future day, after {_day(begins)}, found {_day(ends)}"
         )
     name = f"{clock.utc(begins):%Y-%m-%d}" if name is None else name
     if not NAME.fullmatch(name):
@@ -312,7 +315,7 @@ def _create(path: Path, octets: bytes, mode: int) -> None:
     try:
         create(path, octets, mode=mode)
     except FileExistsError as error:
-        told = f"{path} is there already, and is not written over"
+        told = f"{path} exists already; eilogin does not overwrite it"
         raise click.ClickException(told) from error
     _belongs_to_owner_of(path.parent, path)
 
@@ -338,8 +341,8 @@ def _to_write(ini: IniFile, part: Part, place: Path, options: OwnOptions) -> str
         lines.append(f"pseudonym_key = file:{here}/pseudonym_key")
     shown = "\n".join(f"    {line}" for line in lines)
     return (
-        f"Write in [{part.title}] of {ini.path}, in the place of 'key' and"
-        f" 'certificate':\n\n{shown}\n"
+        f"In [{part.title}] of {ini.path}, replace 'key' and 'certificate' "
+        f"with:\n\n{shown}\n"
     )
 
 
@@ -373,8 +376,8 @@ def _state(keys: Sequence[OwnKey], key: OwnKey) -> str:
     if key.begins > now:
         return f"published, will sign from {_day(key.begins)}"
     if key.is_over(now):
-        return "over, decrypts only" if key.encrypts else "over"
-    return "published, signs no more"
+        return "expired, decrypts only" if key.encrypts else "expired"
+    return "published, no longer signs"
 
 
 def _use(key: OwnKey) -> str:
@@ -456,7 +459,10 @@ def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Ending]:
         trust = _fetched(options)
         federation, hubs = trust.federation, trust.hub_ids
     except EiloginError as error:
-        click.echo(f"without those of others: {error}", err=True)
+        click.echo(
+            f"cannot read the metadata, so the dates of others are missing: {error}",
+            err=True,
+        )
     if options is not None:
         yield from dates.endings_of(options, own, federation, hubs)
 
@@ -472,9 +478,9 @@ def _fetched(options: TrustOptions) -> Trust:
 def _events(own: Own, endings: Iterable[Ending]) -> Iterator[Event]:
     for key in own.keys if len(own.keys) > 1 else ():
         if key.signs:
-            text = f"key {key.name} signs from now on; before: eilogin keys ready"
+            text = f"key {key.name} signs from now on; check before: eilogin keys ready"
             yield Event(key.begins, f"begins {key.name}", text, (7,))
-        text = f"key {key.name} is over: our metadata names it no more"
+        text = f"key {key.name} has ended: our metadata no longer contains it"
         yield Event(key.ends, f"ends {key.name}", text)
     yield from map(_of_ending, endings)
 
@@ -519,8 +525,8 @@ def ready_command(
     asked = () if is_hub or metadata_only else hubs or trust.hub_ids
     if len(asked) > _MOST_ASKED:
         raise click.ClickException(
-            f"of more than {_MOST_ASKED} hubs ({len(asked)}) none is asked: --hub names"
-            " those to ask, --metadata-only asks none"
+            f"there are {len(asked)} hubs, and eilogin asks at most "
+            f"{_MOST_ASKED}; name some with --hub, or use --metadata-only"
         )
     if not _tell_ready(trust, [HubAsked(trust, name) for name in asked]):
         raise SystemExit(1)
@@ -552,4 +558,4 @@ def _together(first: Finding, of_hubs: Sequence[Finding]) -> bool | None:
     return None if None in said else True
 
 
-_VERDICTS = {True: "ready", False: "NOT READY", None: "cannot be seen from here"}
+_VERDICTS = {True: "ready", False: "NOT READY", None: "cannot find out"}

@@ -57,10 +57,11 @@ def missing_in(options: Mapping[str, str]) -> str:
     if not missing:
         return ""
     return (
-        f"without {' and '.join(missing)}: waitress itself would take bodies of 1 GB"
-        f" into temporary files, and {_FEWEST} connections; 'eilogin serve' takes"
-        f" {shown_size(BODY)} and {CONNECTIONS}. Write the limits that you want, such"
-        f" as max_request_body_size = {BODY} and connection_limit = {CONNECTIONS}"
+        f"without {' and '.join(missing)}: waitress itself accepts bodies of 1 GB "
+        f"into temporary files, and {_FEWEST} connections; 'eilogin serve' "
+        f"accepts {shown_size(BODY)} and {CONNECTIONS}. Write the limits that you "
+        f"want, such as max_request_body_size = {BODY} and connection_limit = "
+        f"{CONNECTIONS}"
     )
 
 
@@ -89,9 +90,10 @@ class _OncePerMinute(logging.Filter):
             return False
         self._told_at = now
         record.msg = (
-            f"serve: requests wait for a thread ({record.getMessage()}). If that goes"
-            " on, set 'threads' in [server:…] higher, find what is slow in the"
-            " application, or put a proxy before this server that limits requests"
+            f"serve: requests wait for a thread ({record.getMessage()}). If that "
+            "goes on, set a higher 'threads' in [server:…], find the slow part "
+            "of the application, or put a proxy in front of this server that "
+            "limits requests"
         )
         record.args = ()
         return True

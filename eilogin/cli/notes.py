@@ -107,7 +107,7 @@ def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[Note]:
     }
     for name in file.unused:
         if name in known:
-            text = "has no effect there; write it in the section of the filter"
+            text = "has no effect here; write it in the section of the filter"
             yield Note("DEFAULT", name, text, "no-effect")
 
 
@@ -123,7 +123,7 @@ def _unreached(
         if not is_ours or part.title in reached:
             continue
         if file.sections[part.title].name not in used:
-            text = "stands in no pipeline, and has no effect"
+            text = "is in no pipeline, so it has no effect"
             yield Note(part.title, "", text, "no-effect")
 
 
@@ -164,8 +164,8 @@ def _all_held(part: Part, options: Options, threads: int) -> Iterator[Note]:
             yield Note.at(
                 part,
                 name,
-                f"{most}, and no server has more than {threads} threads: a peer that"
-                " hangs holds them all; expected fewer",
+                f"{most}, and no server has more than {threads} threads, so a "
+                "peer that hangs holds them all; expected fewer",
             )
 
 
@@ -185,9 +185,9 @@ def _refused_before(
         yield Note.at(
             part,
             "keep_post",
-            f"keeps forms of up to {kept} bytes, and no server takes a body of more"
-            f" than {most} bytes (max_request_body_size); expected a larger"
-            " max_request_body_size, or a smaller keep_post",
+            f"keeps forms of up to {kept} bytes, but no server accepts a body of "
+            f"more than {most} bytes (max_request_body_size); expected a larger "
+            "max_request_body_size, or a smaller keep_post",
         )
 
 
@@ -204,9 +204,9 @@ def _all_as_one(
             yield Note.at(
                 part,
                 "trusted_proxies",
-                f"[{server.title}] is a Unix socket, so whoever comes there has no"
-                " address, and all count as one network; expected 'unix', if a proxy"
-                " of ours speaks there",
+                f"[{server.title}] is a Unix socket, so its clients have no "
+                "address and count as one client network; expected 'unix', if "
+                "your proxy connects there",
             )
 
 
@@ -216,14 +216,14 @@ def _in_one(part: Part, options: Options) -> Iterator[Note]:
             yield Note.at(
                 part,
                 "idle",
-                f"is longer than 'max_session' ({options.max_session:g} s), so it never"
-                " comes into force",
+                f"is longer than 'max_session' ({options.max_session:g} s), so it "
+                "has no effect",
             )
         if _is_in_memory(options.store):
             yield Note.at(
                 part,
                 "store",
-                "is on a file system in memory: gone after a restart of the machine",
+                "is on a file system in memory, so a restart of the machine deletes it",
             )
         yield from _without_units(part)
     if isinstance(options, HubOptions) and options.sign_in == "own":
@@ -234,8 +234,9 @@ def _in_one(part: Part, options: Options) -> Iterator[Note]:
         yield Note.at(
             part,
             "trusted_proxies",
-            "trusts every address, so a visitor can claim any address by"
-            " X-Forwarded-For; expected that of the proxy alone, such as 127.0.0.1",
+            "trusts every address, so a visitor can forge their address with "
+            "X-Forwarded-For; expected only the address of the proxy, such as "
+            "127.0.0.1",
         )
     if isinstance(options, TrustOptions) and options.profile == "digid":
         yield from _without_certificates(part, options)
@@ -278,7 +279,7 @@ def _without_units(part: Part) -> Iterator[Note]:
     for option in ("idle", "max_session"):
         value = part.options.get(option, "").strip()
         if value.isdecimal() and int(value) < _MINUTE:
-            text = f"{value} is {value} seconds; minutes are written '{value}m'"
+            text = f"{value} is {value} seconds; for minutes, write '{value}m'"
             yield Note.at(part, option, text)
 
 
@@ -298,19 +299,23 @@ def _without_certificates(part: Part, options: TrustOptions) -> Iterator[Note]:
         return
     if options.pseudonym_key is None:
         text = (
-            "the application will not know a citizen again when you take another 'key',"
-            " for 'subject' is made of it"
+            "'subject' depends on 'key', so the application will not recognise "
+            "its citizens after the next key; expected a pseudonym_key"
         )
         yield Note.at(part, "pseudonym_key", text)
     if is_on_loopback(options):
         return
     if options.tls_client_key is None:
-        text = "DigiD's back channel refuses a client without a certificate"
+        text = (
+            "DigiD's back channel rejects a client without a certificate; expected "
+            "one of PKIoverheid"
+        )
         yield Note.at(part, "tls_client_certificate", text)
     if options.back_channel_ca is None:
         text = (
-            "DigiD's back channel is certified by the private root of PKIoverheid,"
-            " which a system does not know by itself"
+            "DigiD's back channel has a certificate of the private root of "
+            "PKIoverheid, which this system does not know; expected a file with "
+            "that root"
         )
         yield Note.at(part, "back_channel_ca", text)
 
@@ -319,11 +324,11 @@ def _without_logout(part: Part, options: Options) -> Iterator[Note]:
     """Whom no logout can reach, for nobody has a name by which to say whom it means."""
     impossible = f"single logout is impossible ({LOGOUT_IMPOSSIBLE})"
     if isinstance(options, LoginOptions) and options.subject != (NAME_ID,):
-        told = "if the hub sends no NameID, and an attribute names the visitor,"
+        told = "if an attribute identifies the visitor, and the hub sends no NameID,"
         yield Note.at(part, "subject", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
     if isinstance(options, HubOptions):
         for name in options.nameless:
-            told = f"{name!r} gets no NameID, so of its sessions"
+            told = f"{name!r} gets no NameID, so for its sessions"
             yield Note.at(part, "nameless", f"{told} {impossible}", LOGOUT_IMPOSSIBLE)
 
 
@@ -343,7 +348,7 @@ def _odd_methods(part: Part) -> Iterator[Note]:
     for name in dict.fromkeys(",".join(told).split(",")):
         if name and name not in _METHODS:
             hint = did_you_mean(name, _METHODS)
-            text = f"found methods={name}, which no standard of HTTP knows{hint}"
+            text = f"found methods={name}, which is no standard method of HTTP{hint}"
             yield Note.at(part, "protect", text)
 
 
@@ -353,7 +358,7 @@ def _odd_values(part: Part) -> Iterator[Note]:
     told = re.findall(r"\s([^\s=/][^\s=]*)=(\S*,\S*)", lines)
     for name, value in dict.fromkeys(told):
         if name != "methods":
-            text = f"{name}={value} is one value; several are written"
+            text = f"{name}={value} means one value; for several write"
             yield Note.at(part, "protect", f"{text} {name}={value.replace(',', '|')}")
 
 
@@ -362,7 +367,7 @@ def _odd_texts(part: Part) -> Iterator[Note]:
     text = part.options.get("error_text", "").strip()
     if text and " " not in text and text not in TEXTS:
         hint = did_you_mean(text, TEXTS)
-        yield Note.at(part, "error_text", f"a visitor reads {text!r} and no more{hint}")
+        yield Note.at(part, "error_text", f"visitors see only the text {text!r}{hint}")
 
 
 # --- who may read it ------------------------------------------------------------
@@ -376,7 +381,10 @@ def _open_files(file: IniFile, part: Part, options: Options) -> Iterator[Note]:
         except OSError:
             continue
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            text = f"{path} is open to others than its owner (mode {mode:04o}):"
+            text = (
+                f"users other than the owner can read or write {path} (mode "
+                f"{mode:04o}):"
+            )
             yield Note.at(part, option, f"{text} chmod 600", "open-file")
 
 
@@ -417,10 +425,11 @@ def _stores_apart(
     for title, ways in made.items():
         if len(ways) > 1:
             text = (
-                f"found 'memory:' in {len(ways)} pipelines, each with sessions of its"
-                " own. A login in one of them does not count in another; expected a"
-                " store that they share, such as sqlite:///%(here)s/sessions.db, or one"
-                " pipeline around all applications"
+                f"found 'memory:' in {len(ways)} pipelines, which do not share "
+                "their sessions. A login in one of them does not count in "
+                "another; expected a shared store, such as "
+                "sqlite:///%(here)s/sessions.db, or one pipeline around all "
+                "applications"
             )
             yield Note.at(parts[title], "store", text, "stores-apart")
 
@@ -442,8 +451,8 @@ def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
             yield Note.at(
                 part,
                 "protect",
-                f"an idle= is longer than a session may be idle ({ends:g} s), so it"
-                " never comes into force",
+                f"an idle= is longer than the idle time of the session ({ends:g} "
+                "s), so it has no effect",
             )
         yield from _warning_times(part, login, session)
 
@@ -456,8 +465,8 @@ def _warning_times(
         # WCAG 2.2.1 exempts limits that are longer.
         if min(session.idle, session.max_session) <= _LONGEST_TO_WARN_OF:
             text = (
-                "visitors are signed out without a warning, which fails WCAG 2.2.1"
-                " (level A); expected a time such as 2m"
+                "eilogin signs visitors out without a warning, which fails WCAG "
+                "2.2.1 (level A); expected a time such as 2m"
             )
             yield Note.at(part, "warn", text, "no-warning")
     # Nobody wrote the default.
@@ -465,8 +474,8 @@ def _warning_times(
         yield Note.at(
             part,
             "warn",
-            f"is more than half of 'idle' ({session.idle:g} s), so it warns when"
-            " half of 'idle' is over",
+            f"is more than half of 'idle' ({session.idle:g} s), so eilogin warns "
+            "when half of 'idle' is over",
         )
 
 
@@ -484,13 +493,14 @@ def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
         options = read.get(part.title)
         if isinstance(options, LoginOptions):
             for text in _said_by_any(options):
-                yield Note.at(part, "protect", f"{text}; is that meant?")
+                yield Note.at(part, "protect", f"{text}; do you mean that?")
         if isinstance(options, IdentityOptions):
             for word in part.options.get("user", "").split():
                 if word != "subject":
                     text = (
-                        f"{word}: each of the hubs can say that somebody is anybody;"
-                        " 'subject' tells their citizens apart"
+                        f"{word}: each hub can send any value here, also one of "
+                        "another hub's visitor; 'subject' separates the visitors "
+                        "of different hubs"
                     )
                     yield Note.at(part, "user", text)
 
@@ -505,9 +515,9 @@ def _like_users_of_zope(stack: Stack, read: Mapping[str, Options]) -> Iterator[N
             for word in part.options.get("user", "").split():
                 if word.startswith("attribute:"):
                     text = (
-                        f"{word}: a visitor with the name of a user in Zope is that"
-                        " user; expected 'subject', or a 'user_prefix' such as"
-                        " 'burger-'"
+                        f"{word}: a visitor whose name is that of a user in Zope "
+                        "becomes that user; expected 'subject', or a "
+                        "'user_prefix' such as 'burger-'"
                     )
                     yield Note.at(part, "user", text)
 
@@ -516,9 +526,9 @@ def _said_by_any(options: LoginOptions) -> Iterator[str]:
     """What lines of ``protect`` need, and each of several hubs can say."""
     levels = [level for level in LEVELS[1:] if level in options.protect.levels]
     if levels:
-        yield f"any of the hubs can say {' or '.join(levels)} of whom it logs in"
+        yield f"each of the hubs can claim {' or '.join(levels)} for its visitors"
     for name in sorted(options.protect.attributes):
-        yield f"{name!r} lets in whom any of the hubs says it of"
+        yield f"each of the hubs can send {name!r}, and so let its visitors in"
 
 
 def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
@@ -538,7 +548,7 @@ def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
         }
         for name, attributes in used.items():
             for attribute in sorted(set(attributes) - asked):
-                text = f"{attribute!r} is not in requested_attributes: will the hub"
+                text = f"{attribute!r} is not in requested_attributes; will the hub"
                 yield Note.at(part, name, f"{text} tell it?")
 
 
@@ -549,7 +559,9 @@ def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[Note]:
         if here is None or here.own.role != HUB:
             continue
         if not any(entity.service_provider for entity in here.federation.entities):
-            text = "there is no participant in it, so nobody is sent here to log in"
+            text = (
+                "the metadata has no participant, so no visitor can come here to log in"
+            )
             yield Note.at(part, "federation", text)
 
 

@@ -74,7 +74,9 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
     _check_path_style(file, stack, read)
     # A hub could only stand there if they signed in for it, which they do not.
     for part in theirs if hubs else ():
-        expected = f"is a participant's, and cannot stand before [{hubs[0].title}]"
+        expected = (
+            f"is a filter for participants, so it cannot be before [{hubs[0].title}]"
+        )
         file.note(part.title, "", "", expected)
 
 
@@ -90,8 +92,9 @@ def _check_as_when_loaded(
         script += part.mount
         if isinstance(own, OwnOptions) and script not in script_names(own.public_url):
             expected = (
-                f"a composite mounts it below {script!r}; expected that path at the end"
-                f" of public_url, because the hub sends its answers there; {MOUNT_CURE}"
+                f"a composite mounts it below {script!r}; expected that path at "
+                "the end of public_url, because the hub sends its answers there; "
+                f"{MOUNT_CURE}"
             )
             file.note(part.title, "public_url", repr(own.public_url), expected)
 
@@ -103,7 +106,7 @@ def _check_use(file: IniFile, stack: Stack) -> None:
         if section is None or part.use or "use" in section.values:
             continue
         if not any(option.startswith("paste.") for option in section.values):
-            expected = "is required: what it is, such as egg:PROJECT#NAME"
+            expected = "is required; expected a value such as egg:PROJECT#NAME"
             file.note(part.title, "use", "", expected)
 
 
@@ -117,9 +120,9 @@ def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) 
         is_guard = part.kind == "filter" and part.entry_point in ("main", "login")
         if is_open and is_guard and part.title not in reached and name not in used:
             expected = (
-                "stands in no pipeline, and no filter of eilogin stands before"
-                f" [{is_open[0]}]; expected 'filter-with = {name}' there, or '{name}'"
-                " in its pipeline; or remove this section"
+                "is in no pipeline, and no filter of eilogin is before "
+                f"[{is_open[0]}]; expected 'filter-with = {name}' there, or "
+                f"'{name}' in its pipeline; or remove this section"
             )
             file.note(part.title, "", "", expected, "unguarded")
 
@@ -149,9 +152,9 @@ def _check_path_style(file: IniFile, stack: Stack, read: Mapping[str, Options]) 
         trust = read.get(part.title)
         if isinstance(trust, TrustOptions) and trust.path_style == "plain":
             expected = (
-                f"expected 'zope': [{app.title}] is Zope, which finds a page by other"
-                " paths too (/news/private is /private), so that a line of 'protect'"
-                " would not hold"
+                f"expected 'zope': [{app.title}] is Zope, which finds a page "
+                "under several paths too (/news/private is /private), so a line "
+                "of 'protect' would not hold"
             )
             file.note(part.title, "path_style", "'plain'", expected)
 
@@ -253,9 +256,9 @@ def _check_lets_in(
             if need in fine:
                 continue
             expected = (
-                f"{below + path!r} needs {need!r}; expected 'optional' for all"
-                " addresses of the hub inside, as by the line '/ optional': it asks"
-                " for a login itself"
+                f"{below + path!r} needs {need!r}; expected 'optional' for all "
+                "addresses of the hub inside, as with the line '/ optional': the "
+                "hub asks for a login itself"
             )
             file.note(part.title, "protect", "", expected)
             return
@@ -274,7 +277,7 @@ def remarks(stack: Stack) -> list[Note]:
     here = {part.entry_point for part in stack.parts}
     app = stack.parts[-1].title if stack.parts else stack.title
     if _is_unguarded(stack):
-        text = "no filter of eilogin stands before it"
+        text = "no filter of eilogin is in front of it"
         return [Note(app, "", text, "unguarded")]
     if here.intersection(("main", "hub")):
         return []
@@ -283,7 +286,7 @@ def remarks(stack: Stack) -> list[Note]:
         Note(
             app,
             "",
-            f"no filter '{name}' stands before it, so {WITHOUT[name]}",
+            f"no filter '{name}' is in front of it, so {WITHOUT[name]}",
             "half-guarded",
         )
         for name in _MAIN
@@ -308,7 +311,10 @@ def _lacking(stack: Stack) -> Mapping[str, Part]:
 
 def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:
     if own.role != role:
-        expected = f"expected '{role}': a {role}'s filters or app stand behind it"
+        expected = (
+            f"expected '{role}', because the filters or app behind it are those of a "
+            f"{role}"
+        )
         file.note(title, "role", repr(own.role), expected)
 
 
@@ -359,7 +365,7 @@ def _check_place(file: IniFile, part: Part, name: str, here: Sequence[str]) -> N
         return
     later = [other for other in ORDER[ORDER.index(name) + 1 :] if other in here]
     if later:
-        _out_of_order(file, part, f"should stand before {_quoted(later)}")
+        _out_of_order(file, part, f"should come before {_quoted(later)}")
 
 
 def _out_of_order(file: IniFile, part: Part, what: str) -> None:

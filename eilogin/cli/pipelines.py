@@ -177,7 +177,7 @@ class Pipelines:
         if len(fitting) > 1:
             titles = ", ".join(f"[{s.title}]" for s in fitting)
             self._file.note(
-                title, option, repr(name), f"is not clear: it may be {titles}"
+                title, option, repr(name), f"is ambiguous: it may be {titles}"
             )
         return fitting[0]
 
@@ -205,7 +205,7 @@ class Pipelines:
         trail = [*trail, section.title]
         filters = self._filter_with(section, trail)
         if filters and not self.takes_filter(section):
-            told = "works around a plain application alone: name it in 'pipeline'"
+            told = "works only around a plain application; name it in 'pipeline'"
             self._file.note(section.title, _FILTER_WITH, "", told)
         match section.kind:
             case "pipeline":
@@ -228,7 +228,7 @@ class Pipelines:
 
     def _check_commas(self, pipeline: Section) -> None:
         if _COMMA in pipeline.values.get("pipeline", ""):
-            told = "expected blanks between the names, and no commas"
+            told = "expected blanks between the names, without commas"
             self._file.note(pipeline.title, "pipeline", f"'{_COMMA}'", told)
 
     def _app(self, section: Section, trail: Sequence[str]) -> list[list[Part]]:
@@ -259,7 +259,9 @@ class Pipelines:
         self, name: str, section: Section, option: str, trail: Sequence[str]
     ) -> list[list[Part]]:
         if not name:
-            self._file.note(section.title, option, "", "should name an application")
+            self._file.note(
+                section.title, option, "", "expected the name of an application"
+            )
             return [[]]
         if _HAS_SCHEME.match(name):
             return [[Part(section.title, "app", name)]]

@@ -29,11 +29,11 @@ def end_at(hub: AtWork, entity_id: str, *, is_sure: bool) -> bool:
     removal = _removal(hub, entity_id)
     names = removal.find()
     if not names:
-        click.echo(f"nobody is logged in at {entity_id} by this hub")
+        click.echo(f"no visitor of this hub is signed in at {entity_id}")
         return True
     if not is_sure:
         logins = "1 login" if len(names) == 1 else f"{len(names):,} logins"
-        require_yes(f"End all sessions at {entity_id} (of {logins} at this hub)?")
+        require_yes(f"End all sessions at {entity_id} (this hub has {logins})?")
     counts = Counter[str]()
     with click.progressbar(length=len(names), file=sys.stderr) as bar:
         for removed in removal.end(names):
@@ -48,7 +48,7 @@ def _removal(hub: AtWork, entity_id: str) -> Removal:
     except UnknownPeer as error:
         known = some(_participants(hub.trust), _MOST_NAMED) or "none"
         raise click.ClickException(
-            f"{error}; the participants here are: {known}"
+            f"{error}; expected one of the participants here: {known}"
         ) from error
 
 
@@ -63,11 +63,11 @@ def _tell(entity_id: str, counts: Counter[str]) -> bool:
     reached, waiting, untold = (counts[of] for of in ("reached", "waiting", "untold"))
     count = reached + waiting + untold
     click.echo(
-        f"{count:,} session{'' if count == 1 else 's'} ended at {entity_id};"
-        f" it has confirmed {reached:,}"
+        f"{count:,} session{'' if count == 1 else 's'} ended at {entity_id}; it "
+        f"confirmed {reached:,}"
     )
     if waiting:
-        click.echo(f"  not reached yet, will retry: {waiting:,}")
+        click.echo(f"  no confirmation yet, will retry: {waiting:,}")
     if untold:
         click.echo(f"  cannot be reached (see the log): {untold:,}")
     return not waiting and not untold

@@ -95,7 +95,7 @@ def rollover_command(  # noqa: PLR0913 - one for each option
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     if sum(map(bool, (start, ready, do_switch, do_finish))) > 1:
         raise click.UsageError(
-            "--start, --ready, --switch, --finish: expected one of them, or none"
+            "--start, --ready, --switch, --finish: expected at most one of them"
         )
     if (key is None) != (certificate is None) or (key and not start):
         raise click.UsageError("--key, --certificate: expected both, and --start")
@@ -116,8 +116,8 @@ def rollover_command(  # noqa: PLR0913 - one for each option
 def _start(known: Folder, key: str | None, certificate: str | None) -> None:
     if read_rollover(known) is not None:
         raise ConfigurationError(
-            f"{known.path}: a rollover has begun already:"
-            f" '{typed(_COMMAND, known.path)}' shows its step"
+            f"{known.path}: a rollover has begun already; "
+            f"'{typed(_COMMAND, known.path)}' shows the current step"
         )
     if key is None or certificate is None:
         name = f"operator-{write_instant(clock.now())[:10]}"
@@ -125,7 +125,7 @@ def _start(known: Folder, key: str | None, certificate: str | None) -> None:
         for path in (known.path / key, known.path / certificate):
             if path.exists():
                 raise ConfigurationError(
-                    f"{path}: is there already, and stays as it is"
+                    f"{path}: exists already; eilogin does not overwrite it"
                 )
         write_key_pair(known.path / key, known.path / certificate, known.options.name)
     else:
@@ -137,8 +137,8 @@ def _under_way(known: Folder) -> Rollover:
     rollover = read_rollover(known)
     if rollover is None:
         raise ConfigurationError(
-            f"{known.path}: no rollover has begun:"
-            f" '{typed(_COMMAND, known.path, '--start')}' begins one"
+            f"{known.path}: no rollover has begun; start one with "
+            f"'{typed(_COMMAND, known.path, '--start')}'"
         )
     return rollover
 
@@ -155,7 +155,7 @@ def _who() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
-        return "somebody without a name"
+        return "an unknown user"
 
 
 def _switch(known: Folder, *, anyway: bool) -> None:
@@ -166,10 +166,11 @@ def _switch(known: Folder, *, anyway: bool) -> None:
     if waiting and not anyway:
         names = "\n".join(f"  {one}" for one in first_of(_words(waiting), _MOST))
         raise ConfigurationError(
-            f"{known.path}: {len(waiting)} of {len(known.members)} members are not"
-            " known to be ready; a member without the next certificate believes nothing"
-            " new, and nobody logs in there once its copy is over. Ask them, and say"
-            f" --ready, or --anyway if that has to be:\n{names}"
+            f"{known.path}: {len(waiting)} of {len(known.members)} members are "
+            "not known to be ready. A member without the next certificate "
+            "rejects all new metadata. When its current metadata expires, nobody "
+            "can log in there. Ask these members, and note each with --ready. To "
+            f"switch without them, use --anyway:\n{names}"
         )
     switch(known, rollover)
 
@@ -178,20 +179,21 @@ def _finish(known: Folder, *, anyway: bool) -> None:
     rollover = _under_way(known)
     if not rollover.has_switched(known):
         raise ConfigurationError(
-            f"{known.path}: the old key still signs:"
-            f" '{typed(_COMMAND, known.path, '--switch')}' comes first"
+            f"{known.path}: the old key still signs; do this first: "
+            f"'{typed(_COMMAND, known.path, '--switch')}'"
         )
     if rollover.until > clock.now() and not anyway:
         raise ConfigurationError(
-            f"{known.path}: what the old key signed is good until"
-            f" {write_instant(rollover.until)}, and members may still have it: wait, or"
-            " --anyway if somebody else may have the old key"
+            f"{known.path}: the last metadata that the old key signed is valid "
+            f"until {write_instant(rollover.until)}, and members may still use "
+            "it. Wait until then. If the old key was stolen, use --anyway"
         )
     finish(known)
     old = known.path / rollover.old
     click.echo(
-        f"the rollover is over. Tell all members to take {old.name} out of their ini"
-        f" files, and destroy its private key.\n  {_prints(known, rollover.old)}"
+        f"the rollover is complete. Tell all members to remove {old.name} from "
+        "their ini files, and destroy its private key.\n  "
+        f"{_prints(known, rollover.old)}"
     )
 
 
@@ -209,37 +211,42 @@ def _told(known: Folder) -> Iterator[str]:
     if rollover is None:
         ends = ends_in_words(operator_certificate_ends(known))
         yield f"no rollover has begun; {known.options.certificate} {ends}"
-        yield f"step 1 makes the next key: {typed(_COMMAND, known.path, '--start')}"
+        yield (
+            f"next, step 1 makes the next key: {typed(_COMMAND, known.path, '--start')}"
+        )
         return
     if rollover.has_switched(known):
         yield from _told_switched(known, rollover)
         return
-    yield "step 2 of 4: members pin the next certificate beside the old one"
+    yield "step 2 of 4: each member adds the next certificate to the old one"
     yield from _certificates(known, rollover)
     yield from _readiness(known, rollover)
-    yield "tell each member to have both in its ini file, and the fingerprint by phone:"
+    yield (
+        "ask each member to write both into its ini file, and tell the fingerprint "
+        "by telephone:"
+    )
     yield "    federation_certificate ="
     for name in (rollover.old, rollover.certificate):
         yield f"        {Path(name).name}"
     yield (
-        f"'eilogin federation publish' serves the next one as {NEXT_CERTIFICATE}; it"
-        " counts by its fingerprint alone"
+        "'eilogin federation publish' also publishes the next certificate, as "
+        f"{NEXT_CERTIFICATE}; members must check its fingerprint"
     )
     if waited_for(known, rollover):
         ready = typed(_COMMAND, known.path, "--ready")
-        yield f"when a member has told you that it has both: {ready} ENTITYID"
+        yield f"when a member tells you that it has both, type: {ready} ENTITYID"
     else:
-        yield f"all are ready. Next: {typed(_COMMAND, known.path, '--switch')}"
+        yield f"all members are ready. Next: {typed(_COMMAND, known.path, '--switch')}"
 
 
 def _told_switched(known: Folder, rollover: Rollover) -> Iterator[str]:
-    yield "step 3 of 4: the next key signs, and members still pin both"
+    yield "step 3 of 4: the next key signs; members still have both certificates"
     yield from _certificates(known, rollover)
     yield from _readiness(known, rollover)
     sign = typed("eilogin federation sign", known.path)
-    yield f"sign and publish now, if you have not since: {sign}"
+    yield f"sign and publish now, unless you have done that since: {sign}"
     finish_it = typed(_COMMAND, known.path, "--finish")
-    yield f"from {write_instant(rollover.until)} on: {finish_it}"
+    yield f"after {write_instant(rollover.until)}: {finish_it}"
 
 
 def _certificates(known: Folder, rollover: Rollover) -> Iterator[str]:

@@ -129,13 +129,13 @@ def _servers(ini: IniFile) -> list[Part]:
     parts = [pipelines.part(section) for section in ini.of_kind("server")]
     if not parts:
         raise ConfigurationError(
-            f"{ini.path}: there is no [server:main] section to serve"
+            f"{ini.path}: there is no section [server:main] to serve"
         )
     for part in parts:
         if part.distribution != "waitress":
             raise ConfigurationError(
-                f"{ini.path}: [{part.title}] use: found '{part.use}'; 'eilogin serve' "
-                "serves egg:waitress#main, and other servers have commands of their own"
+                f"{ini.path}: [{part.title}] use: found '{part.use}'; expected "
+                "egg:waitress#main. Other servers have their own commands"
             )
     return parts
 
@@ -173,7 +173,7 @@ def _application(
         # PasteDeploy's own: a section that is not there, a file that cannot be read.
         if type(error) is LookupError or isinstance(error, OSError):
             raise ConfigurationError(f"{file}: {error}") from error
-        click.echo(f"{file}: an application of this file fails to start:", err=True)
+        click.echo(f"{file}: an application of this file failed to start:", err=True)
         raise
     return app
 

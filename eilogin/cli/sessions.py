@@ -99,14 +99,14 @@ def end_command(  # noqa: PLR0913 - one for each option
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     if by_subject == (participant is not None):
         raise click.UsageError(
-            "whose? --subject reads it from standard input, a name a line; or"
-            " --participant ENTITYID"
+            "whose sessions? Expected --subject, which reads names from standard "
+            "input, or --participant ENTITYID"
         )
     if not all("=" in word for word in variables):
         # It may be a name or number of somebody, so it is not repeated.
         raise click.UsageError(
-            "a name is not given behind the command, where all users of the machine see"
-            " it: --subject reads it from standard input"
+            "found a name in the command, where all users of the machine can see "
+            "it; expected --subject, and the name on standard input"
         )
     ini = IniFile.read(file, variables_of(variables))
     member = _chosen(ini, members_of(ini, variables_of(variables)), section)
@@ -152,13 +152,15 @@ def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
         number += 1
         if stream.isatty():
             line = click.prompt(
-                "Name (none to stop)", default="", show_default=False, err=True
+                "Name (Enter to stop)", default="", show_default=False, err=True
             )
         else:
             line = stream.readline(_LONGEST_NAME + 2)
         name = line.strip()
         if len(name) > _LONGEST_NAME:
-            raise click.ClickException(f"a name of more than {_LONGEST_NAME} letters")
+            raise click.ClickException(
+                f"a name has more than {_LONGEST_NAME} characters"
+            )
         if name:
             yield ("" if stream.isatty() else f"line {number}: "), name
         elif not line or stream.isatty():
@@ -175,7 +177,7 @@ def _end(member: Member, operator: env.Operator, name: str, line: str) -> int:
 def _end_at(operator: env.Operator, entity_id: str, *, is_sure: bool) -> int:
     """End all sessions at a participant; the exit status."""
     if operator.hub is None:
-        raise click.UsageError("--participant is for the file of a hub")
+        raise click.UsageError("--participant works only with the file of a hub")
     return 0 if end_at(operator.hub, entity_id, is_sure=is_sure) else NOT_ALL
 
 
@@ -194,11 +196,11 @@ def _end_at_hub(operator: env.Operator, name: str, line: str) -> int:
 def _tell(ended: Ended, line: str) -> None:
     known = len(ended.reached)
     click.echo(
-        f"{line}{_sessions(ended.sessions)} ended;"
-        f" {known} participant{'' if known == 1 else 's'} told"
+        f"{line}{_sessions(ended.sessions)} ended; {known} "
+        f"participant{'' if known == 1 else 's'} confirmed it"
     )
     for entity_id in ended.waiting:
-        click.echo(f"  not reached yet, will retry: {entity_id}")
+        click.echo(f"  no confirmation yet, will retry: {entity_id}")
     for entity_id in ended.untold:
         click.echo(f"  cannot be reached (see the log): {entity_id}")
     if not ended.is_above_told:
@@ -211,9 +213,10 @@ def _end_at_site(member: Member, site: SiteAtWork, name: str, line: str) -> int:
         return _nobody(line)
     is_everywhere = site.end(logins)
     others = (
-        "the hub says that all others know it"
+        "the hub has confirmed that all participants ended theirs"
         if is_everywhere
-        else "the hub does not say that all others know it (see the log)"
+        else "the hub has not confirmed that all participants ended theirs (see the "
+        "log)"
     )
     click.echo(f"{line}{_sessions(len(logins))} ended; {others}")
     return 0 if is_everywhere else NOT_ALL
@@ -227,7 +230,7 @@ def _sources(member: Member) -> Sequence[str]:
 
 
 def _nobody(line: str) -> int:
-    click.echo(f"{line}nobody of that name is logged in here")
+    click.echo(f"{line}nobody with that name is signed in here")
     return NOBODY
 
 

@@ -82,8 +82,9 @@ class SlowClients:
         if slow and now >= self._told_at + TOLD_EVERY:
             self._told_at = now
             _log.warning(
-                "serve: closed %d connections that sent nothing, or too slowly; if that"
-                " goes on, put a proxy before this server that buffers requests",
+                "serve: closed %d connections that sent nothing, or sent too "
+                "slowly; if that goes on, put a proxy in front of this server "
+                "that buffers requests",
                 len(slow),
             )
 

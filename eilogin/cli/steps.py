@@ -34,7 +34,7 @@ def steps(
     ]
     if found:
         again = typed("eilogin check", file.path)
-        found.append(f"see what is missing still:\n    {again}")
+        found.append(f"see what is still missing:\n    {again}")
     # Sites of one file often have one federation.
     return list(dict.fromkeys(found))
 
@@ -63,20 +63,20 @@ class _Site:
             # What else is wrong than a missing key has been told.
             if self._without_keys():
                 yield (
-                    "make your key and its certificate, if you never had any:\n"
-                    f"    {typed('eilogin join --wrap', self._file.path)}"
+                    "make your key and its certificate, if you have none yet:\n  "
+                    f"  {typed('eilogin join --wrap', self._file.path)}"
                 )
             yield f"{to}{command}"
             return
         yield (
-            f"{to}{command}\n"
-            "and tell by another way, such as the telephone, the fingerprint of your"
-            f" certificate:\n    {fingerprints(own.key.certificate_text)}"
+            f"{to}{command}\nand tell the fingerprint of your certificate by "
+            "another way, such as the telephone:\n    "
+            f"{fingerprints(own.key.certificate_text)}"
         )
 
     def _receiver(self) -> str:
         if self._has_no_operator():
-            return "each party whose metadata 'federation' names"
+            return "each party with metadata in 'federation'"
         return "the operator of the federation"
 
     def _has_no_operator(self) -> bool:
@@ -101,16 +101,16 @@ class _Site:
             certificate = self._path(line)
             if not certificate.exists():
                 yield (
-                    "get the operator's certificate, and put it into\n"
-                    f"    {certificate}\n"
-                    "ask by another way whether its fingerprint is the right one"
+                    "get the operator's certificate, and put it into\n    "
+                    f"{certificate}\ncheck its fingerprint with the operator by "
+                    "another way, such as the telephone"
                 )
         lines = settings.split(self._said("federation"))
         if not lines:
             yield (
-                "get the address of the federation's metadata from the operator, or its"
-                " file,\nfor the option 'federation', and the operator's certificate"
-                " for 'federation_certificate'"
+                "get the federation's metadata from the operator, as an address "
+                "or a file,\nfor the option 'federation', and the operator's "
+                "certificate for 'federation_certificate'"
             )
         for line in lines:
             # Behind a file may stand the one with its certificate, and more; and the
@@ -130,10 +130,10 @@ class _Site:
             return
         lines = settings.split(self._said("federation"))
         files = [self._path(line) for line in lines if not is_address(line)]
-        then = f"; then that has to be what is in\n    {files[0]}" if files else ""
+        then = f"; then put it into\n    {files[0]}" if files else ""
         yield (
-            "wait until the operator has taken you in, and signed the federation with"
-            f" you in it{then}"
+            "wait until the operator has added you to the federation, and signed "
+            f"it again{then}"
         )
 
     def _section(self) -> Sequence[str]:

@@ -42,13 +42,11 @@ _ENTRY_POINTS = ("main", "session")
 #: What a hub keeps among the sessions, of which participants are still to hear.
 _LOGOUTS = (undelivered.KEYS, undelivered.HELD_KEYS)
 
-_IN_MEMORY = (
-    "memory: is in the process that serves, and nowhere else: it is gone when that ends"
-)
-_NOT_MADE = "not made yet: the first server that starts makes it"
+_IN_MEMORY = "memory: exists only in the process that serves, and ends with it"
+_NOT_MADE = "does not exist yet; the first server that starts makes it"
 _ON_A_SERVER = (
-    "is kept by a server, which has means of its own to save and bring back what is in"
-    " it; afterwards, run: eilogin store end-all"
+    "is on a server, which has its own tools to save and restore its data; after "
+    "a restore, run: eilogin store end-all"
 )
 
 
@@ -151,7 +149,7 @@ def restore_command(file: Path, source: Path, section: str | None) -> None:
     kept = _one(file, section)
     _set_up_logging(file)
     ended = _opened(kept, lambda store: _restored(_sqlite(store, kept), source))
-    _note("store.restore", f"{kept.name}: {source} was put back; {ended}")
+    _note("store.restore", f"{kept.name}: {source} was restored; {ended}")
 
 
 @store_command.command("end-all", short_help="End every session.")
@@ -178,7 +176,7 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
     found = _stores(file, section)
     for kept in found:
         if kept.url == "memory:":
-            raise click.ClickException(f"{_IN_MEMORY}; end it")
+            raise click.ClickException(f"{_IN_MEMORY}; stop that process")
     made = [kept for kept in found if _opened(kept, _is_made)]
     for kept in found:
         if kept not in made:
@@ -298,13 +296,13 @@ def _figures(store: Store) -> Sequence[str]:
         return [_NOT_MADE]
     found = store.figures(*_LOGOUTS)
     sessions, logouts = _counted(found.sessions, found.fitting)
-    each = f", {found.size // sessions:,} a session" if sessions else ""
+    each = f", {found.size // sessions:,} for each session" if sessions else ""
     return [
         f"kind      SQLite, tables of version {found.schema}",
         f"sessions  {sessions:,} live",
         f"logouts   {logouts}",
         f"values    {found.values:,} (used messages, kept forms, what apps keep)",
-        f"marks     {found.marks:,} (logouts that older answers must not undo)",
+        f"marks     {found.marks:,} (logouts that older Responses must not undo)",
         f"size      {found.size:,} bytes on the disk{each}",
     ]
 
@@ -332,8 +330,8 @@ def _on_servers(store: Store) -> "RedisStore":
 def _counted(rows: int, of_logouts: Sequence[int]) -> tuple[int, str]:
     """How many sessions there are among these rows, and what is said of logouts."""
     logouts, held = of_logouts
-    waits = f", and {held:,} with the citizen's next logout" if held else ""
-    said = f"{logouts - held:,} still to be delivered (eilogin logouts){waits}"
+    waits = f", and {held:,} for the visitor's next logout" if held else ""
+    said = f"{logouts - held:,} pending (eilogin logouts){waits}"
     return rows - logouts, said
 
 
@@ -364,4 +362,4 @@ def _ended(verb: Callable[[], int], logouts: int) -> str:
     if not logouts:
         return ended
     told = "1 logout" if logouts == 1 else f"{logouts:,} logouts"
-    return f"{ended}; forgotten, and not told to participants any more: {told}"
+    return f"{ended}; deleted, so participants do not learn of them: {told}"

@@ -299,8 +299,8 @@ def _sites(file: Path, variables: Sequence[str], section: str | None) -> list[Si
     sites = [site for site in found if site is not None]
     if not sites:
         raise click.ClickException(
-            f"{file}: no site with 'federation_folder': without it metadata is read at"
-            " the start, and nothing is kept, refreshed or approved"
+            f"{file}: no site has a 'federation_folder', so eilogin reads the "
+            "metadata at start, and there is nothing to show, refresh or approve"
         )
     if "loggers" in ini.sections:
         set_up_logging(ini)
@@ -321,10 +321,13 @@ def _site(ini: IniFile, part: Part, variables: Sequence[str]) -> Site | None:
 def _shown(site: Site) -> Iterator[str]:
     active, waiting = site.folder.active, site.folder.waiting
     if active is None:
-        yield "nothing is active yet: the first start takes what there is"
+        yield (
+            "no metadata is active yet; the first start makes it active without an "
+            "approval"
+        )
         return
     state, tries = active.state, active.tries
-    over = ", and has expired: nobody can log in" if is_over(state) else ""
+    over = ", but expired: nobody can log in" if is_over(state) else ""
     yield f"active since {write_instant(active.since)}: {_members(state.members)}{over}"
     if over:
         yield f"ask the sources for newer metadata: {site.typed('refresh')}"
@@ -337,32 +340,32 @@ def _shown(site: Site) -> Iterator[str]:
         count = len(waiting.reasons)
         reasons = "1 reason" if count == 1 else f"{count} reasons"
         since = write_instant(waiting.since)
-        yield f"waits since {since}, for {reasons}: {waiting.id}"
+        yield f"pending since {since}, for {reasons}: {waiting.id}"
         for one in first_of([*map(_in_quarantine, waiting.open)], MOST_TOLD):
             yield f"  {one}"
         yield from _approvals(site, waiting)
         yield from _not_judged(site, waiting)
-        yield f"look at it: {site.typed('diff')}"
-        yield f"and then make it active: {site.typed('approve', waiting.id)}"
+        yield f"look at the changes: {site.typed('diff')}"
+        yield f"then approve them: {site.typed('approve', waiting.id)}"
     yield from _rejected(site)
 
 
 def _in_quarantine(one: Pending) -> str:
     if not one.entity_id:
-        return f"all of it: {one.id}"
-    return f"{words(one.entity_id)} stays as it was: {one.id}"
+        return f"the whole metadata: {one.id}"
+    return f"{words(one.entity_id)} keeps its old record: {one.id}"
 
 
 def _rejected(site: Site) -> Iterator[str]:
     quarantine = site.folder.quarantine
     for one in () if quarantine is None else quarantine.pending:
         if one.is_rejected:
-            who = words(one.entity_id) or "all of it"
-            yield f"rejected: {who} stays as it was until it changes again"
+            who = words(one.entity_id) or "the whole metadata"
+            yield f"rejected: {who} keeps its old record until it changes again"
 
 
 def _source(source: Source) -> str:
-    told = f"last well {_at(source.worked)}"
+    told = f"last success {_at(source.worked)}"
     if source.failures:
         told += f"; {_failed(source.failures, source.tried, source.why)}"
     if source.passed:
@@ -380,12 +383,12 @@ def _failed(times: int, at: float, why: str) -> str:
 def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     yield f"{site.part.title} ({site.entity_id})"
     since, count = write_instant(waiting.since), len(waiting.open)
-    what = "all of it" if waiting.state is not None else _members(count)
-    yield f"waits since {since}: {what}, {waiting.id}"
+    what = "the whole metadata" if waiting.state is not None else _members(count)
+    yield f"pending since {since}: {what}, {waiting.id}"
     yield from _approvals(site, waiting)
     yield from _not_judged(site, waiting)
     changes = site.changes(waiting, waiting.open)
-    yield "\nIt waits because of:"
+    yield "\nWhy it needs approval:"
     # Who can write the folder may be another than who looks.
     told = waiting.reasons if is_all else first_of(waiting.reasons, MOST_TOLD)
     yield from (f"  {printable(reason)}" for reason in told)
@@ -393,16 +396,19 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     lines = changes.all_lines if is_all else changes.lines
     yield from (f"  {line}" for line in lines)
     if changes.untold and not is_all:
-        yield f"\n{changes.untold} more are not shown here, but by:"
+        yield f"\n{changes.untold} of the changes are not in this list. This shows all:"
         yield f"  {site.typed('diff', '--all')}"
-    yield "\nIf that is as it should be (ask the operator by another way, such as the"
-    yield "telephone, about keys and addresses):"
+    yield (
+        "\nIf the changes are right (check keys and addresses with the operator by "
+        "another"
+    )
+    yield "way, such as the telephone):"
     seen = ["--all"] if changes.untold else []
     yield f"  {site.typed('approve', waiting.id, *seen)}"
-    yield "and if not:"
+    yield "If they are not:"
     yield f"  {site.typed('reject', waiting.id)}"
     if count > 1:
-        yield "\nOr decide on one member, by its own ID in place of that:"
+        yield "\nOr decide on one member, with its own ID:"
         told = [f"{one.id}  {words(one.entity_id)}" for one in waiting.open]
         yield from (f"  {x}" for x in (told if is_all else first_of(told, MOST_TOLD)))
 
@@ -419,9 +425,9 @@ def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
             yield f"approved {_at(one.at)} by {_named(one)}{which}"
         more = people - len(approvals)
         if more > 1:
-            yield f"needs {more} people to approve it (four_eyes){which}"
+            yield f"needs the approval of {more} people (four_eyes){which}"
         elif approvals:
-            yield f"needs 1 more to approve it (four_eyes){which}"
+            yield f"needs 1 more approval (four_eyes){which}"
 
 
 def _not_judged(site: Site, waiting: Waiting) -> Iterator[str]:
@@ -509,15 +515,16 @@ def _waiting_at(
     ]
     if not fitting and any(_is_rejected(site, state_id) for site in sites.values()):
         raise click.ClickException(
-            f"{file}: {words(state_id)} was rejected; nothing was done: the member"
-            " stays as it was until its metadata changes again"
+            f"{file}: {words(state_id)} was rejected before; nothing was done. "
+            "The member keeps its old record until its metadata changes again"
         )
     if not fitting:
         there = {one.id for one in waiting.values() if one is not None}
-        now = f"{', '.join(sorted(there))} waits" if there else "nothing waits"
+        now = f"pending: {', '.join(sorted(there))}" if there else "nothing is pending"
         raise click.ClickException(
-            f"{file}: {now} by now, and not {words(state_id)!r}; nothing was done: look"
-            f" at it first ({typed('eilogin trust diff', file, *variables)})"
+            f"{file}: {words(state_id)!r} is not pending ({now}); nothing was done."
+            " Look at the changes first"
+            f" ({typed('eilogin trust diff', file, *variables)})"
         )
     return fitting
 
@@ -535,8 +542,8 @@ def _case(site: Site, state_id: str, who: Approval) -> _Case:
     pending = () if waiting is None else waiting.named(state_id)
     if waiting is None or not pending:
         raise ConfigurationError(
-            f"{site.folder}: something else waits by now; nothing was done: look at it"
-            f" first ({site.typed('diff')})"
+            f"{site.folder}: other changes are pending now; nothing was done. "
+            f"Look at them first ({site.typed('diff')})"
         )
     changes = site.changes(waiting, pending)
     return _Case(site, waiting, state_id, pending, changes, who)
@@ -561,34 +568,37 @@ def _require_approvable(case: _Case, *, is_all: bool) -> None:
     site, waiting, untold = case.site, case.waiting, case.changes.untold
     if untold and not is_all:
         raise case.refused(
-            f"{_count(case.changes)}, of which {untold} are not among those that"
-            f" '{site.typed('diff')}' shows; nothing was done: look at all of them"
-            " ('--all' behind that), and then approve them by"
-            f" '{site.typed('approve', case.state_id, '--all')}'"
+            f"{_count(case.changes)}, of which '{site.typed('diff')}' does not "
+            f"show {untold}; nothing was done. Read all of them ('diff --all'), "
+            "and then approve them: "
+            f"'{site.typed('approve', case.state_id, '--all')}'"
         )
     people = Rules.of(site.options).people
     if people > 1 and all(_has_approved(case.who, one) for one in case.pending):
         raise case.refused(
-            f"{_named(case.who)} has approved it already; nothing was done: somebody"
-            " else has to, as another user of the system (four_eyes); by sudo all are"
-            " one"
+            f"{_named(case.who)} has approved it already; nothing was done. A "
+            "second person has to approve it, as another system user "
+            "(four_eyes). sudo does not make you another person"
         )
     active = site.folder.active
     state = waiting.state or (active and active.state)
     if state and is_over(state):
         raise case.refused(
-            f"{case.state_id} has expired by now; nothing was done:"
-            f" {site.typed('refresh')}"
+            f"{case.state_id} has expired; nothing was done. Fetch newer "
+            f"metadata: {site.typed('refresh')}"
         )
     try:
         require_judged(site.folder, waiting)
     except ConfigurationError as error:
-        told = f"{error}; nothing was done: {site.typed('refresh')}"
+        told = f"{error}; nothing was done. Refresh first: {site.typed('refresh')}"
         raise case.refused(told) from error
     try:
         require_hubs(site.options, looked_ahead(site.folder, case.pending))
     except ConfigurationError as error:
-        told = f"without a hub nobody can log in: {error}; nothing was done"
+        told = (
+            f"nobody could log in, because no hub would be left: {error}; nothing was "
+            "done"
+        )
         raise case.refused(told) from error
 
 
@@ -603,7 +613,10 @@ def _approve(case: _Case) -> str:
     done = approve(site.folder, state_id, case.who, people)
     if len(done) == len(case.pending):
         return f"{state_id} is active now: {_count(case.changes)}"
-    told = f"approved by {_named(case.who)}; 1 more has to, as another user (four_eyes)"
+    told = (
+        f"approved by {_named(case.who)}; needs 1 more approval, by another system "
+        "user (four_eyes)"
+    )
     if done:
         names = first_of([words(one.entity_id) for one in done], _NAMED)
         told += f"; active now: {', '.join(names)}"
@@ -613,7 +626,7 @@ def _approve(case: _Case) -> str:
 def _reject(case: _Case) -> str:
     _note(case, "trust.rejected")
     reject(case.site.folder, case.state_id, case.who)
-    return f"{case.state_id} is rejected; the active metadata stays as it is"
+    return f"{case.state_id} is rejected; the active metadata stays the same"
 
 
 def _note(case: _Case, code: str) -> None:
@@ -666,7 +679,8 @@ def _refresh(site: Site) -> bool:
         if isinstance(error, InvalidOptions):
             raise
         click.echo(
-            f"{title}: not refreshed, what is active stays so: {error}", err=True
+            f"{title}: not refreshed; the active metadata stays the same: {error}",
+            err=True,
         )
         return False
     for line in _came(outcome):
@@ -674,9 +688,9 @@ def _refresh(site: Site) -> bool:
     for reason in outcome.reasons:
         click.echo(f"  {reason}")
     for failure in outcome.failures:
-        click.echo(f"  a copy stands in: {failure}", err=True)
+        click.echo(f"  using the last good copy: {failure}", err=True)
     if outcome.what == "waiting":
-        click.echo(f"look at it: {site.typed('diff')}")
+        click.echo(f"look at the changes: {site.typed('diff')}")
     return not outcome.failures
 
 
@@ -685,7 +699,7 @@ def _came(outcome: Outcome) -> Iterator[str]:
     what = "same" if outcome.held else outcome.what
     came = _CAME["active" if outcome.is_newer else what]
     if outcome.failures and not outcome.is_newer:
-        came = "a source could not be refreshed; active as before"
+        came = "a source failed; the active metadata stays the same"
     yield f"{came}: {_members(outcome.members)}"
     waiting = len(outcome.held) - outcome.rejected
     if waiting:
@@ -697,7 +711,9 @@ def _came(outcome: Outcome) -> Iterator[str]:
 #: What has come of a refresh; the members are those that are active.
 _CAME = {
     "same": "nothing is new",
-    "active": "a newer state is active",
-    "waiting": "active as before, for what is newer waits for approval",
-    "rejected": "active as before, for what is newer was rejected",
+    "active": "newer metadata is active",
+    "waiting": "the active metadata stays the same, because newer metadata waits "
+    "for approval",
+    "rejected": "the active metadata stays the same, because newer metadata was "
+    "rejected",
 }

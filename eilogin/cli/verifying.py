@@ -94,7 +94,7 @@ def _last_signed(
         return None, [*faults, str(error)]
     ends = (last[0].valid_until or 0.0) if last else 0.0
     if ends <= clock.now():
-        told = f"over since {write_instant(ends)}" if last else "not there"
+        told = f"expired at {write_instant(ends)}" if last else "missing"
         cure = typed("eilogin federation sign", known.path)
         faults.append(f"{known.signed}: {told}: '{cure}'")
     return last, faults
@@ -109,9 +109,9 @@ def _notes(
     validity = known.options.validity / _DAY
     if validity > _LONG:
         yield (
-            f"validity = {validity:.0f}d: a removed member stays one for so long to"
-            " anybody who gets an old copy, and sites may refuse it"
-            f" (federation_validity); expected at most {_LONG}d"
+            f"validity = {validity:.0f}d: for so long, a site with an old copy "
+            "still accepts a removed member, and sites may reject such metadata "
+            f"(federation_validity); expected at most {_LONG}d"
         )
     found = [one for one in endings_of(known) if one.option != "signed"]
     soon = sorted(
@@ -120,7 +120,7 @@ def _notes(
     )
     yield from first_of([*map(_on_ending, soon)], _MOST)
     mended = [
-        f"signed otherwise than it is in {known.files[entity_id]}: {text}"
+        f"the signed metadata differs from {known.files[entity_id]}: {text}"
         for entity_id, member in known.members.items()
         for text in member.mended
     ]
@@ -131,7 +131,9 @@ def _notes(
 def _on_ending(ending: Ending) -> str:
     told = f"{ending.what} {ends_in_words(ending.ends)}"
     if ending.name != "metadata":
-        told += ": eilogin goes by the key alone, but other products may refuse it"
+        told += (
+            ": eilogin uses only the key, but other products may reject the certificate"
+        )
     return f"{told}; {ending.cure}"
 
 
@@ -144,7 +146,7 @@ def note_what_is_unsigned(known: Folder, elements: Elements) -> None:
 def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
     try:
         if not known.members:
-            yield f"not all is signed: {nobody(known)}"
+            yield f"some changes are not signed: {nobody(known)}"
             return
         is_signed = not any(difference(elements, about_to_sign(known)))
     except ConfigurationError:
@@ -152,7 +154,7 @@ def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
         is_signed = False
     if not is_signed:
         told = typed("eilogin federation diff", known.path)
-        yield f"not all is signed: see '{told}'"
+        yield f"some changes are not signed: see '{told}'"
 
 
 def until(member: Member) -> Iterator[str]:

@@ -41,7 +41,7 @@ _FILE = click.argument("file", type=click.Path(path_type=Path))
 _SAID = {
     NOW: "being sent now",
     AGAIN: "retry at ",
-    BROWSER: "waits for the visitor's browser, or their next logout",
+    BROWSER: "only the visitor's browser can deliver it, at their next logout",
     PARTLY: "ended its session, maybe not those of its applications",
 }
 _VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
@@ -77,9 +77,9 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
     sites = list(_sites(members))
     if not (hubs or watches or sites):
         raise click.ClickException(
-            f"{ini.path}: nothing to do: expected a pipeline that ends in"
-            " 'egg:eilogin#hub', or a site with a 'federation_folder' or a 'store' that"
-            " is not 'memory:'"
+            f"{ini.path}: nothing to do; expected a pipeline that ends in "
+            "'egg:eilogin#hub', or a site with a 'federation_folder' or a "
+            "'store' that is not 'memory:'"
         )
     with telling_errors():
         set_up_logging(ini)
@@ -114,7 +114,7 @@ def _sites(members: Sequence[Member]) -> Iterator[SiteAtWork]:
         try:
             site: SiteAtWork = member.operator().site
         except click.ClickException as error:
-            _log.warning("%s delivers no logouts here: %s", member.title, error)
+            _log.warning("work: %s retries no logouts here: %s", member.title, error)
             continue
         if not isinstance(site.sessions.store, MemoryStore):
             yield site
@@ -198,7 +198,7 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
 
 
 def _told(count: int) -> str:
-    return f"{count} participant{'' if count == 1 else 's'} told"
+    return f"{count} pending logout{'' if count == 1 else 's'} delivered"
 
 
 def _waiting(hub: AtWork) -> Iterator[Mapping[str, Any]]:
@@ -226,6 +226,6 @@ def _shown(line: Mapping[str, Any]) -> str:
     said = f"{_SAID[line['state']]}{line['next']}; since {line['since']}"
     if line["tries"]:
         often = "once" if line["tries"] == 1 else f"{line['tries']} times"
-        said += f", tried again {often}"
+        said += f", retried {often}"
     why = f" ({line['reason']})" if line["reason"] else ""
     return f"{line['participant']}: {said}{why}, until {line['until']}"

@@ -169,11 +169,10 @@ class Host:
     def _by_hand(self, name: bytes) -> ConfigurationError:
         title = self.section.title
         return ConfigurationError(
-            f"{self.file.path}: [{title}] is of a kind, or written in a way, that is"
-            " not changed here. By hand: call it another name, such as"
-            f" [{title.partition(':')[0]}:site], and add a section [pipeline:main] with"
-            f" 'pipeline = {name.decode()} site'; or name with --section what is inside"
-            " of it"
+            f"{self.file.path}: eilogin cannot change [{title}] by itself. Change "
+            f"it by hand: rename it, such as to [{title.partition(':')[0]}:site], "
+            f"and add a section [pipeline:main] with 'pipeline = {name.decode()} "
+            "site'. Or name the section inside it with --section"
         )
 
     def _check(self, octets: bytes, name: str) -> None:
@@ -187,7 +186,7 @@ class Host:
             stacks = Pipelines(after).around(section)
             if all(_has(stack.parts, name) for stack in stacks):
                 return
-        told = f"the filter '{name}' would not reach it"
+        told = f"the filter '{name}' would not be in front of it"
         place = str(self.file.path)
         faults = [replace(fault, file=place) for fault in after.faults]
         raise InvalidOptions(faults or [Fault(place, self.section.title, "", "", told)])
@@ -213,9 +212,9 @@ def _chosen(file: IniFile, title: str) -> Section | None:
     if len(found) == 1:
         return found[0]
     known = ", ".join(f"--section {section.title}" for section in apps) or "none"
-    wanted = f"[{title}]" if title else "one that is called 'main'"
+    wanted = f"[{title}]" if title else "one with the name 'main'"
     told = "more than one" if found else "no application"
-    file.note("", "", "", f"there is {told}: expected {wanted}; there are: {known}")
+    file.note("", "", "", f"found {told}: expected {wanted}; there are: {known}")
     return None
 
 
@@ -227,7 +226,7 @@ def _octets(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"{path}: cannot read it: {error.strerror}") from error
 
 
 def _encoding() -> str:
@@ -241,6 +240,6 @@ def encoded(text: str) -> bytes:
         return text.encode(_encoding())
     except UnicodeEncodeError as error:
         raise ConfigurationError(
-            f"{text!r} cannot be written in {_encoding()}, the encoding of the locale"
-            " in which ini files are read"
+            f"cannot write {text!r} in {_encoding()}, the encoding of the locale "
+            "in which eilogin reads ini files"
         ) from error

@@ -84,9 +84,10 @@ class TestAParticipant:
         told = site.fault()
         assert (told.section, told.option) == ("filter:uwv-eilogin", "request_binding")
         assert told.expected == (
-            f"the hub '{HUB}' takes no AuthnRequest by {short[0]} (SingleSignOnService:"
-            f" {short[1]}), so nobody could log in; write 'request_binding = auto', or"
-            " ask Beheer beheer@peer.test for metadata with one (binding-missing)"
+            f"the hub '{HUB}' accepts no AuthnRequest by {short[0]} (Single"
+            f"SignOnService: {short[1]}), so nobody could log in; write"
+            " 'request_binding = auto', or ask Beheer beheer@peer.test for metadata"
+            " with one (binding-missing)"
         )
 
     def test_is_told_in_the_section_that_says_it(self, site, hub_has):
@@ -110,9 +111,9 @@ class TestAParticipant:
         site.set("filter:uwv-eilogin", logout_binding="soap post")
         (note,) = notes("binding-missing")
         assert note == (
-            f"note: [filter:uwv-eilogin] logout_binding: the hub '{HUB}' takes no"
-            " logout by SOAP or HTTP-POST (SingleLogoutService: HTTP-Redirect), so a"
-            " visitor who logs out here stays logged in there; write 'logout_binding ="
+            f"note: [filter:uwv-eilogin] logout_binding: the hub '{HUB}' accepts no"
+            " logout by SOAP or HTTP-POST (SingleLogoutService: HTTP-Redirect). A"
+            " visitor who logs out here stays signed in there; write 'logout_binding ="
             " auto', or ask Beheer beheer@peer.test for metadata with one"
             " (binding-missing)"
         )
@@ -205,9 +206,9 @@ class TestAHub:
         members_have(assertion_consumers=consumers(PAOS))
         (note,) = notes("binding-missing")
         assert note == (
-            f"note: [filter:hub-trust] federation: '{UWV}' takes no answer by"
-            " HTTP-Artifact or HTTP-POST (AssertionConsumerService: PAOS), so it gets"
-            " no login; ask Beheer beheer@peer.test for metadata with one"
+            f"note: [filter:hub-trust] federation: '{UWV}' accepts no Response by"
+            " HTTP-Artifact or HTTP-POST (AssertionConsumerService: PAOS), so nobody"
+            " can log in there; ask Beheer beheer@peer.test for metadata with one"
             " (binding-missing)"
         )
 
@@ -219,14 +220,14 @@ class TestAHub:
         site.set("filter:hub-trust", profile="digid")
         site.set("app:hub", encrypt="required")
         (note,) = notes("binding-missing")
-        assert "takes no answer by HTTP-Artifact (Assertion" in note
+        assert "accepts no Response by HTTP-Artifact (Assertion" in note
         assert notes("encryption-key-missing") == []
 
     def test_is_told_whom_a_logout_does_not_reach(self, site, members_have, notes):
         members_have(single_logouts=())
         (note,) = notes("logout-impossible")
         assert (
-            f"federation: '{UWV}' takes no logout (SingleLogoutService: none)" in note
+            f"federation: '{UWV}' accepts no logout (SingleLogoutService: none)" in note
         )
         # Which is said of that option already.
         site.set("app:hub", nameless=UWV)
@@ -241,7 +242,7 @@ class TestAHub:
         assert notes("binding-missing") == []
         site.set("app:hub", logout_binding="* soap")
         (note,) = notes("binding-missing")
-        assert f"[app:hub] logout_binding: '{UWV}' takes no logout by SOAP (" in note
+        assert f"[app:hub] logout_binding: '{UWV}' accepts no logout by SOAP (" in note
         assert "ask Beheer beheer@peer.test for metadata with one" in note
 
     def test_that_plays_digid_tells_nobody_in_a_browser(
@@ -254,8 +255,9 @@ class TestAHub:
         assert notes("binding-missing") == []
         site.set("filter:hub-trust", profile="digid")
         (note,) = notes("binding-missing")
-        assert f"[filter:hub-trust] federation: '{UWV}' takes no logout by SOAP (" in (
-            note
+        assert (
+            f"[filter:hub-trust] federation: '{UWV}' accepts no logout by SOAP ("
+            in (note)
         )
 
     def test_is_told_of_no_more_than_twenty(self, members_have, notes):
@@ -270,7 +272,7 @@ class TestAHub:
         assert notes("encryption-key-missing") == []
         site.set("app:hub", encrypt="required")
         (note,) = notes("encryption-key-missing")
-        assert f"[app:hub] encrypt: '{UWV}' has no key to encrypt with" in note
+        assert f"[app:hub] encrypt: '{UWV}' has no key for encryption" in note
         assert notes("algorithm-missing") == []
 
     @pytest.mark.parametrize(
@@ -278,11 +280,11 @@ class TestAHub:
         [
             (
                 {"encrypt": "when-possible"},
-                (f"encrypt: '{UWV}' gets no login: the metadata of the peer"),
+                f"encrypt: '{UWV}' cannot get an encrypted assertion: the meta",
             ),
             (
                 {"encrypt": "required"},
-                (f"encrypt: '{UWV}' gets no login: the metadata of the peer"),
+                f"encrypt: '{UWV}' cannot get an encrypted assertion: the meta",
             ),
             (
                 {"encrypt_name_id": "true"},
@@ -307,8 +309,8 @@ class TestAHub:
         site.set("app:hub", sign_in="above", passed_on_to=f"{UWV}1")
         # It has nobody above here: that is a fault, and notes are there all the same.
         found = check(IniFile.read(site.file, {})).remarks
-        (note,) = [one for one in found if "takes no logout" in one.text]
-        assert f"'{UWV}1' takes" in note.text
+        (note,) = [one for one in found if "accepts no logout" in one.text]
+        assert f"'{UWV}1' accepts" in note.text
 
 
 def test_a_sound_federation_lacks_nothing(notes):

@@ -7,7 +7,7 @@ from manual_blocks import MANUAL
 
 from eilogin.cli.findings import KEYS
 
-NOTE = "[app:other]: no filter of eilogin stands before it"
+NOTE = "[app:other]: no filter of eilogin is in front of it"
 
 
 @pytest.fixture

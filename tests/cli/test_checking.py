@@ -52,7 +52,7 @@ class TestASoundFile:
         site.change("\n[app:app]", "\n[app:other]\nuse = app\n\n[app:app]")
         result = run("check", site.file)
         assert result.exit_code == 0
-        note = "[app:other]: no filter of eilogin stands before it"
+        note = "[app:other]: no filter of eilogin is in front of it"
         assert f"\nnote: {note}\n" in result.output
 
     @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ class TestASoundFile:
         [
             (
                 "g-session g-trust g-logout g-identity app",
-                "no filter 'login' stands before it, so nobody is asked to log in",
+                "no filter 'login' is in front of it, so nobody has to log in",
             ),
         ],
         ids=["no login"],
@@ -174,8 +174,8 @@ class TestWhatServeWouldRefuse:
         site.set("filter:uwv-eilogin", on_logout="mysite:note mysit:note")
         assert str(site.fault()) == (
             f"{site.file}: [filter:uwv-eilogin] on_logout: found 'mysit:note'; expected"
-            " a module that can be imported; there is no 'mysit' in the folders of"
-            " 'path', nor among what is installed; did you mean 'mysite'?"
+            " a module that can be imported; no folder of 'path' and no installed"
+            " package has 'mysit'; did you mean 'mysite'?"
         )
 
     def test_is_a_page_of_ones_own_that_replaces_none(self, site):
@@ -223,8 +223,8 @@ class TestWhatServeWouldRefuse:
         site.set("app:app", app="mysit.wsgi:application", path="%(here)s")
         assert str(site.fault()) == (
             f"{site.file}: [app:app] app: found 'mysit.wsgi:application'; expected a"
-            " module that can be imported; there is no 'mysit' in the folders of"
-            " 'path', nor among what is installed; did you mean 'mysite'?"
+            " module that can be imported; no folder of 'path' and no installed"
+            " package has 'mysit'; did you mean 'mysite'?"
         )
         # Which is not imported.
         site.set("app:app", app="mysite.wsgi:application")
@@ -283,7 +283,7 @@ class TestAFileWithManyFaults:
         assert "[filter:uwv-eilogin] idle: found 'a day'" in told[0]
         assert told[1] == (
             f"{site.file}: [filter:uwv-eilogin] store: found '{site.folder}/no/x.db';"
-            " its folder is not there"
+            " its folder does not exist"
         )
 
     @pytest.mark.parametrize("store", ["memory:", "mysql://x", None])
@@ -297,8 +297,9 @@ class TestAFileWithManyFaults:
         site.set("filter:uwv-eilogin", store="sqlite://%(here)s/var/uwv.db")
         told = str(site.fault())
         assert told.endswith(
-            f"/var/uwv.db'; its folder is not there; did you mean 'sqlite:///{site.var}"
-            "/uwv.db'? (with three slashes a path is meant from this file's folder)"
+            f"/var/uwv.db'; its folder does not exist; did you mean 'sqlite:///{site.var}"
+            "/uwv.db'? (a path with three slashes is relative to the folder of this"
+            " file)"
         )
         for store in ("sqlite:///no/x.db", "sqlite:///%(here)s/tmp/x.db"):
             site.set("filter:uwv-eilogin", store=store)
@@ -332,7 +333,7 @@ class TestAFileWithManyFaults:
         site.set("pipeline:gemeente", pipeline="g-trust g-session nothing app")
         result = run("check", site.file)
         assert result.exit_code == 1
-        assert "note: [filter:g-login]: stands in no pipeline" in result.stdout
+        assert "note: [filter:g-login]: is in no pipeline" in result.stdout
         for said in (
             "[filter:hub-session] stor: unknown option; did you mean 'store'?",
             "[filter:hub-session] store: is required",
@@ -394,14 +395,19 @@ OPTIONS = [
     ("filter:uwv-eilogin", "key", "%(here)s/paste.ini", "not a private key"),
     ("filter:uwv-eilogin", "federation", "%(here)s/var/no.xml", "an existing file"),
     ("filter:uwv-eilogin", "hub", "http://hub/metadata", "is not a member of the"),
-    ("filter:uwv-eilogin", "entity_id", "urn:x", "no member of this federation"),
-    ("filter:uwv-eilogin", "name", "UWV ; the one", "no comments behind a value"),
+    (
+        "filter:uwv-eilogin",
+        "entity_id",
+        "urn:x",
+        "federation does not contain us, urn:x",
+    ),
+    ("filter:uwv-eilogin", "name", "UWV ; the one", "no comments after a value"),
     ("filter:uwv-eilogin", "name", "100%", "expected '%%' for a percent sign"),
     ("filter:uwv-eilogin", "name", "%(nothing)s", "expected '%%' for a percent"),
     ("filter:uwv-eilogin", "name", "%(heer)s", "name: found '%(heer)s'; expected '%%'"),
     ("filter:uwv-eilogin", "name", "%(heer)s", "of a known NAME (here, __file__, fed"),
     ("filter:uwv-eilogin", "name", "%(heer)s", "did you mean 'here'?"),
-    ("filter:uwv-eilogin", "store", "sqlite:////no/x.db", "its folder is not there"),
+    ("filter:uwv-eilogin", "store", "sqlite:////no/x.db", "its folder does not exist"),
     (
         "filter:uwv-eilogin",
         "back_channel_ca",
@@ -414,21 +420,26 @@ OPTIONS = [
         "proxy:3128",
         "[filter:uwv-eilogin] back_channel_proxy: found 'proxy:3128'; expected an addr",
     ),
-    ("filter:uwv-eilogin", "federation_file", "x", "PasteDeploy then ignores this"),
+    ("filter:uwv-eilogin", "federation_file", "x", "so PasteDeploy ignores this"),
     ("filter:uwv-eilogin", "get name", "nothing", "is not in [DEFAULT]"),
-    ("filter:hub-trust", "role", "participant", "no member of this federation"),
+    ("filter:hub-trust", "role", "participant", "this federation does not contain us"),
     ("filter:hub-trust", "federation_certificate", "%(here)s/paste.ini", "PEM form"),
     ("filter:uwv-eilogin", "federation", "%(here)s/paste.ini", "paste.ini: "),
     ("app:hub", "citizens", "%(here)s/paste.ini", "not a JSON file"),
     ("composite:main", "x.localhost", "nothing", "there is no [app:nothing]"),
     ("composite:main", "x!.localhost", "uwv", "host names without a port"),
-    ("pipeline:uwv", "pipeline", "", "should name an application"),
+    ("pipeline:uwv", "pipeline", "", "expected the name of an application"),
     ("pipeline:uwv", "pipeline", "uwv-elogin app", "did you mean 'uwv-eilogin'?"),
     ("filter:g-session", "use", "hub-sesion", "did you mean 'hub-session'?"),
     ("filter:g-session", "use", "g-session", "leads to itself"),
     ("filter:g-session", "filter-with", "g-session", "leads to itself"),
     ("pipeline:uwv", "pipeline", "uwv", "leads to itself"),
-    ("pipeline:uwv", "filter-with", "g-session", "works around a plain application"),
+    (
+        "pipeline:uwv",
+        "filter-with",
+        "g-session",
+        "works only around a plain application",
+    ),
     ("server:main", "use", None, "expected 'egg:waitress#main'"),
     ("filter:g-login", "require_attributes", "mail, cn", "between them, found 'mail,'"),
     ("filter:g-login", "require_attributes", "mail =", "between them, found '='"),
@@ -447,7 +458,12 @@ OPTIONS = [
     ("app:hub", "default_attributes", "mail=", "between them, found 'mail='"),
     ("server:main", "thread", "4", "'thread'; did you mean 'threads'?"),
     ("server:main", "threads", "many", "waitress: "),
-    ("app:app", "use", "egg:nothing#main", "is installed: nothing"),
+    (
+        "app:app",
+        "use",
+        "egg:nothing#main",
+        "no installed project has this name: nothing",
+    ),
     ("filter:g-login", "use", "egg:eilogn#login", "eilogn; did you mean 'eilogin'?"),
     ("filter:g-login", "idle", "5m", "unknown option; it is an option of 'session'"),
     ("filter:g-trust", "key", None, "key: expected a PEM file with our private key, "),
@@ -695,9 +711,9 @@ class TestAPipeline:
         ("pipeline", "says"),
         [
             ("g-trust g-session g-login app", "needs 'session' before it"),
-            ("g-trust g-session g-login app", "should stand before 'trust'"),
+            ("g-trust g-session g-login app", "should come before 'trust'"),
             ("g-session g-login g-trust app", "needs 'trust' before it"),
-            ("g-session g-trust g-logout g-login app", "should stand before 'logout'"),
+            ("g-session g-trust g-logout g-login app", "should come before 'logout'"),
             ("g-identity app", "needs 'session', 'trust' before it"),
             ("g-session g-trust g-trust app", "is the second 'trust'"),
             ("uwv-eilogin g-session app", "is the second 'session'"),
@@ -766,7 +782,9 @@ class TestAPipeline:
         site.set("pipeline:gemeente", pipeline="one")
         assert "[filter-app:one]: needs 'session'" in str(site.fault())
         site.set("filter-app:one", next=None)
-        assert any("should name an application" in str(f) for f in site.faults())
+        assert any(
+            "expected the name of an application" in str(f) for f in site.faults()
+        )
 
     def test_goes_on_behind_a_composite(self, site):
         site.change(
@@ -806,7 +824,7 @@ class TestAPipeline:
         site.set("pipeline:gemeente", pipeline="egg:eilogin#session app")
         assert "[pipeline:gemeente] store: is required" in str(site.fault())
         site.set("pipeline:gemeente", pipeline="egg:nothing uwv-eilogin app")
-        assert "no project of this name is installed" in str(site.fault())
+        assert "no installed project has this name" in str(site.fault())
 
     @pytest.mark.parametrize(
         "names",
@@ -819,7 +837,7 @@ class TestAPipeline:
         site.set("pipeline:gemeente", pipeline=names)
         assert str(site.fault()) == (
             f"{site.file}: [pipeline:gemeente] pipeline: found ','; expected blanks"
-            " between the names, and no commas"
+            " between the names, without commas"
         )
 
 
@@ -858,8 +876,8 @@ class TestAMount:
             " 'http://gemeente.localhost:6543'; a composite mounts it below '/app';"
             " expected that path at the end of public_url, because the hub sends its"
             " answers there; put the filters around the composite, so that they guard"
-            " the whole host, or write the path behind the host in public_url (then the"
-            " site has other addresses: send its new metadata to the operator)"
+            " the whole host. Or write the path behind the host in public_url, and send"
+            " the new metadata to the operator"
         )
         assert found(line, "http://gemeente.localhost:6543") == [told]
 
@@ -886,7 +904,7 @@ class TestARole:
         fault = site.fault()
         assert (fault.section, fault.option) == ("filter:g-trust", "role")
         assert fault.found == "'participant'"
-        assert fault.expected.startswith("expected 'hub': ")
+        assert fault.expected.startswith("expected 'hub', because ")
 
     @pytest.mark.parametrize(
         "pipeline",
@@ -901,7 +919,7 @@ class TestARole:
         site.set("pipeline:gemeente", pipeline=pipeline)
         fault = site.fault()
         assert (fault.section, fault.option) == ("filter:hub-trust", "role")
-        assert fault.expected.startswith("expected 'participant': ")
+        assert fault.expected.startswith("expected 'participant', because ")
 
     def test_is_a_participants_where_all_its_filters_stand_together(self, site):
         site.set("filter:uwv-eilogin", role="hub")
@@ -926,8 +944,8 @@ class TestARole:
     ):
         site.set("pipeline:inloggen", pipeline=pipeline)
         found = [str(fault) for fault in site.faults()]
-        said = "[filter:g-login]: is a participant's, and cannot stand before [app:hub]"
-        assert any(text.endswith(said) for text in found), found
+        said = "[filter:g-login]: is a filter for participants, so it cannot be before"
+        assert any(text.endswith(f"{said} [app:hub]") for text in found), found
 
 
 class TestAHubThatSignsInAbove:
@@ -1104,7 +1122,7 @@ class TestKeysAndTheFederation:
             certificate="%(here)s/var/other.crt",
         )
         told = site.fault().expected
-        assert "by another key than ours" in told
+        assert "than ours. It knows the one of" in told
         for name in ("uwv", "other"):
             pair = [(site.var / f"{name}.{end}").read_bytes() for end in ("key", "crt")]
             assert fingerprints(SigningKey.load(*pair).certificate_text) in told
@@ -1138,7 +1156,7 @@ class TestKeysAndTheFederation:
     def test_say_in_which_role_we_are(self, site):
         hub = "http://inloggen.localhost:6543/metadata"
         site.set("filter:uwv-eilogin", entity_id=hub)
-        assert "is no participant in this federation" in site.fault().expected
+        assert "has no role participant in this federation" in site.fault().expected
 
     def test_say_which_hubs_there_are(self, site):
         site.set("filter:uwv-eilogin", hub="urn:hub")
@@ -1216,7 +1234,7 @@ class TestALevelThatNoHubCouldSay:
         site.set("filter:g-login", protect="/ basis\n    /mijn midden")
         told = site.fault()
         assert (told.section, told.option) == ("filter:g-login", "protect")
-        assert "a line needs midden; expected a level that 'level" in told.expected
+        assert "a line needs midden; expected a class in 'level" in told.expected
 
     def test_is_one_in_one_section_too(self, site):
         site.set("filter:uwv-eilogin", level_classes="basis urn:b", protect="/ hoog")
@@ -1286,7 +1304,10 @@ class TestTheMetadataOfAPeer:
             federation_unsigned="true",
         )
         told = run("check", site.file).stdout
-        assert "uwv.localhost:6543/eilogin/metadata, are not in it; does the" in told
+        assert (
+            "us, http://uwv.localhost:6543/eilogin/metadata; does the hub know us?"
+            in told
+        )
 
     def test_that_is_signed_by_itself_need_not_name_us_either(
         self, site, run, hub_file
@@ -1376,7 +1397,9 @@ class TestTheMetadataOfAPeer:
         ours(-1, "digid")
         fault = site.fault()
         assert fault.option == "certificate"
-        assert fault.expected.endswith("DigiD answers whose has expired with 404")
+        assert fault.expected.endswith(
+            "DigiD answers 404 to a site with an expired certificate"
+        )
 
     def test_of_which_a_part_was_passed_over_is_noted(self, site, run, hub_file):
         hub_file(
@@ -1469,12 +1492,12 @@ class TestLimitsThatNeverComeIntoForce:
         )
         output = run("check", site.file).stdout
         assert (
-            "note: [filter:uwv-eilogin] protect: an idle= is longer than a session may"
-            " be idle (600 s), so it never comes into force\n" in output
+            "note: [filter:uwv-eilogin] protect: an idle= is longer than the idle time"
+            " of the session (600 s), so it has no effect\n" in output
         )
         assert (
             "note: [filter:uwv-eilogin] warn: is more than half of 'idle' (600 s), so"
-            " it warns when half of 'idle' is over\n" in output
+            " eilogin warns when half of 'idle' is over\n" in output
         )
 
     def test_are_noted_where_they_stand(self, site, run):
@@ -1508,7 +1531,7 @@ class TestAWarningThatIsSwitchedOff:
     def test_is_noted_with_what_it_costs(self, site, run):
         site.set("filter:uwv-eilogin", warn="off")
         assert (
-            "note: [filter:uwv-eilogin] warn: visitors are signed out without a"
+            "note: [filter:uwv-eilogin] warn: eilogin signs visitors out without a"
             " warning, which fails WCAG 2.2.1 (level A); expected a time such as 2m\n"
             in run("check", site.file).stdout
         )
@@ -1531,7 +1554,7 @@ class TestWhatIsHardlyMeant:
             "[filter:logout]\nuse = egg:eilogin#logout\napp_logout = /uit\n\n[app:app]",
         )
         assert self.notes(site, run) == [
-            "note: [filter:logout]: stands in no pipeline, and has no effect"
+            "note: [filter:logout]: is in no pipeline, so it has no effect"
         ]
 
     def test_one_of_which_another_is_made_is_not(self, site, run):
@@ -1540,13 +1563,13 @@ class TestWhatIsHardlyMeant:
             "[filter:more]\nuse = g-logout\n\n[filter:most]\nuse = more\n\n[app:app]",
         )
         assert self.notes(site, run) == [
-            "note: [filter:most]: stands in no pipeline, and has no effect"
+            "note: [filter:most]: is in no pipeline, so it has no effect"
         ]
 
     def test_an_option_in_default_is_noted(self, site, run):
         site.set("DEFAULT", idle="5m", bind_address="enforce", of_others="1")
         assert self.notes(site, run) == [
-            f"note: [DEFAULT] {option}: has no effect there; write it in the section of"
+            f"note: [DEFAULT] {option}: has no effect here; write it in the section of"
             " the filter"
             for option in ("bind_address", "idle")
         ]
@@ -1570,8 +1593,8 @@ class TestWhatIsHardlyMeant:
         site.set("filter:g-login", keep_post="8m")
         [note] = self.notes(site, run)
         assert note == (
-            "note: [filter:g-login] keep_post: keeps forms of up to 8388608 bytes, and"
-            " no server takes a body of more than 2097152 bytes"
+            "note: [filter:g-login] keep_post: keeps forms of up to 8388608 bytes, but"
+            " no server accepts a body of more than 2097152 bytes"
             " (max_request_body_size); expected a larger max_request_body_size, or a"
             " smaller keep_post"
         )
@@ -1586,7 +1609,7 @@ class TestWhatIsHardlyMeant:
         site.set("app:hub", logouts_at_once="5")
         assert self.notes(site, run) == [
             f"note: [{section}] {option}: {most}, and no server has more than 4"
-            " threads: a peer that hangs holds them all; expected fewer"
+            " threads, so a peer that hangs holds them all; expected fewer"
             for section, option, most in (
                 ("app:hub", "logouts_at_once", 5),
                 ("filter:g-login", "artifacts_at_once", 4),
@@ -1608,7 +1631,7 @@ class TestWhatIsHardlyMeant:
         site.set("filter:uwv-eilogin", requested_attributes="mail")
         assert self.notes(site, run) == [
             f"note: [filter:uwv-eilogin] {option}: {name!r} is not in"
-            " requested_attributes: will the hub tell it?"
+            " requested_attributes; will the hub tell it?"
             for option, name in (("protect", "role"), ("require_attributes", "bsn"))
         ]
 
@@ -1617,8 +1640,8 @@ class TestWhatIsHardlyMeant:
         site.set("filter:uwv-eilogin", subject=subject)
         assert self.notes(site, run) == [
             (
-                "note: [filter:uwv-eilogin] subject: if the hub sends no NameID, and"
-                " an attribute names the visitor, single logout is impossible"
+                "note: [filter:uwv-eilogin] subject: if an attribute identifies the"
+                " visitor, and the hub sends no NameID, single logout is impossible"
                 " (logout-impossible)"
             )
         ]
@@ -1628,7 +1651,7 @@ class TestWhatIsHardlyMeant:
         site.set("app:hub", nameless=uwv)
         assert self.notes(site, run) == [
             (
-                f"note: [app:hub] nameless: {uwv!r} gets no NameID, so of its"
+                f"note: [app:hub] nameless: {uwv!r} gets no NameID, so for its"
                 " sessions single logout is impossible (logout-impossible)"
             )
         ]
@@ -1641,15 +1664,17 @@ class TestWhatIsHardlyMeant:
         site.set("filter:uwv-eilogin", **told)
         assert self.notes(site, run) == []
         site.set("filter:uwv-eilogin", hub="all")
-        told = "'role' lets in whom any of the hubs says it of; is that meant?"
-        named = (
-            "attribute:mail: each of the hubs can say that somebody is anybody;"
-            " 'subject' tells their citizens apart"
+        told = (
+            "each of the hubs can send 'role', and so let its visitors in; do you mean"
         )
-        levels = "any of the hubs can say midden or hoog of whom it logs in"
+        named = (
+            "attribute:mail: each hub can send any value here, also one of another"
+            " hub's visitor; 'subject' separates the visitors of different hubs"
+        )
+        levels = "each of the hubs can claim midden or hoog for its visitors"
         assert self.notes(site, run) == [
-            f"note: [filter:uwv-eilogin] protect: {levels}; is that meant?",
-            f"note: [filter:uwv-eilogin] protect: {told}",
+            f"note: [filter:uwv-eilogin] protect: {levels}; do you mean that?",
+            f"note: [filter:uwv-eilogin] protect: {told} that?",
             f"note: [filter:uwv-eilogin] user: {named}",
         ]
 
@@ -1700,7 +1725,7 @@ class TestWhatIsHardlyMeant:
         site.set("filter:uwv-eilogin", profile="digid", error_text="c17")
         assert any(
             note.endswith(
-                "error_text: a visitor reads 'c17' and no more; did you mean 'cl7'?"
+                "error_text: visitors see only the text 'c17'; did you mean 'cl7'?"
             )
             for note in self.notes(site, run)
         )
@@ -1743,7 +1768,7 @@ class TestWhatIsHardlyMeant:
         site.set("filter:uwv-eilogin", idle="15", max_session="59")
         assert self.notes(site, run) == [
             f"note: [filter:uwv-eilogin] {option}: {number} is {number} seconds;"
-            f" minutes are written '{number}m'"
+            f" for minutes, write '{number}m'"
             for option, number in (("idle", 15), ("max_session", 59))
         ]
         site.set("filter:uwv-eilogin", idle="15s", max_session="60")
@@ -1784,18 +1809,16 @@ class TestWhatIsHardlyMeant:
         )
         (note,) = self.notes(site, run)
         assert note == (
-            "note: [filter:hub-trust] federation: there is no participant in it, so"
-            " nobody is sent here to log in"
+            "note: [filter:hub-trust] federation: the metadata has no participant, so"
+            " no visitor can come here to log in"
         )
 
     def test_a_comma_between_values_is_noted(self, site, run):
         protect = "=/x,y off\n /a=b,c off methods=GET,PUT\n /c basis role=chief,admin"
         site.set("filter:g-login", protect=protect)
         (note,) = self.notes(site, run)
-        assert note.startswith(
-            "note: [filter:g-login] protect: role=chief,admin is one"
-        )
-        assert note.endswith("several are written role=chief|admin")
+        assert note.startswith("note: [filter:g-login] protect: role=chief,admin means")
+        assert note.endswith("for several write role=chief|admin")
 
     def test_what_looks_like_a_comment_may_be_meant(self, site, run):
         site.set("filter:uwv-eilogin", name="Desk #1")
@@ -1813,8 +1836,8 @@ class TestWhatIsHardlyMeant:
         monkeypatch.setattr(checking.mounts, "MOUNTS", table)
         (note,) = self.notes(site, run)
         assert note == (
-            "note: [filter:uwv-eilogin] store: is on a file system in memory: gone"
-            " after a restart of the machine"
+            "note: [filter:uwv-eilogin] store: is on a file system in memory, so"
+            " a restart of the machine deletes it"
         )
 
     @pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
@@ -1828,8 +1851,8 @@ class TestWhatIsHardlyMeant:
         assert len(noted) == 3
         for file, option in files.items():
             assert any(
-                f"] {option}: {site.var / file} is open to others than its owner (mode"
-                f" 0{mode:o}): chmod 600" in note
+                f"] {option}: users other than the owner can read or write"
+                f" {site.var / file} (mode 0{mode:o}): chmod 600" in note
                 for note in noted
             ), noted
 
@@ -1846,7 +1869,7 @@ class TestWhatIsHardlyMeant:
             "filter:uwv-eilogin", keys="var/keys", key=None, certificate=None, **secrets
         )
         (note,) = self.notes(site, run)
-        assert f"] keys: {keys / '2026.key'} is open to others than" in note
+        assert f"can read or write {keys / '2026.key'} (mode" in note
 
     def test_a_store_that_is_open_to_others_is_noted(self, site, run):
         SQLiteStore(site.var / "uwv/eilogin.db").prepare()
@@ -1927,7 +1950,9 @@ class TestAStore:
             checking.os, "access", lambda p, m: p != folder and real(p, m)
         )
         fault = site.fault()
-        assert fault.expected.startswith("its folder cannot be written: it belongs to ")
+        assert fault.expected.startswith(
+            "this user cannot write to its folder: it belongs to "
+        )
         assert str(folder) in fault.found
 
     @pytest.mark.parametrize(
@@ -1956,7 +1981,7 @@ class TestAStore:
                 "DROP TABLE sessions; DROP TABLE labels; DROP TABLE items;"
                 " DROP TABLE texts; DROP TABLE marks; DROP TABLE meta;"
                 " CREATE TABLE prices (x)",
-                "has the tables prices and no version that we know",
+                "has the tables prices, and no version that this eilogin knows",
                 id="another's",
             ),
             pytest.param(
@@ -2067,7 +2092,8 @@ class TestAStore:
         )
         expected = site.fault().expected
         user = pwd.getpwuid(os.geteuid()).pw_name
-        told = f"cannot be written: it belongs to {user}, and this user is {user}"
+        owner = f"it belongs to {user}, and this user is {user}"
+        told = f"this user cannot write to it: {owner}"
         assert expected == told
         # As in a container that has no name for its user.
         monkeypatch.setattr(checking.os, "geteuid", lambda: 4_000_000_000)
@@ -2085,7 +2111,7 @@ class TestAFileThatIsNone:
             (b"[app:main]\na = \xff\n", "it is not UTF-8, the encoding of the"),
             (
                 b"[app:main]\nprotect =\n/mijn midden\n",
-                "'NAME = VALUE': the lines of a value of several are indented",
+                "'NAME = VALUE': indent the further lines of a value",
             ),
         ],
     )
@@ -2096,7 +2122,7 @@ class TestAFileThatIsNone:
     def test_is_said_not_to_be_there(self, tmp_path, run):
         result = run("check", tmp_path / "no.ini")
         assert result.exit_code == 1
-        assert "no.ini: cannot be read: No such file or directory" in result.stderr
+        assert "no.ini: cannot read it: No such file or directory" in result.stderr
 
     @pytest.mark.parametrize("text", ["", "# nothing\n", "[DEFAULT]\nidle = 5m\n"])
     def test_has_no_sections(self, bare_site, run, text):
@@ -2118,7 +2144,7 @@ class TestAFileThatIsNone:
             "[app:main]\nuse = egg:eilogin#wsgi\napp = wsgiref.simple_server:demo_app\n"
             "[pipeline:main]\npipeline = main\n"
         )
-        assert any("is not clear" in str(fault) for fault in bare_site.faults())
+        assert any("is ambiguous" in str(fault) for fault in bare_site.faults())
 
 
 READ_BY_ALL = """
@@ -2154,7 +2180,7 @@ print(ascii([of_paste(path), ours, section, [f.expected for f in ini.faults]]))
                 "ascii",
                 "",
                 "",
-                ["cannot be read: it is not ASCII, the encoding of the locale"],
+                ["cannot read it: it is not ASCII, the encoding of the locale"],
             ],
             id="in-ascii",
         ),

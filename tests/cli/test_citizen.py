@@ -92,8 +92,8 @@ def test_prints_an_entry_and_leaves_the_file(file, add):
 @pytest.mark.parametrize(
     ("arguments", "given", "told"),
     [
-        (ANNA, "short\n", "a password of 8 characters or more"),
-        (ANNA, "", "a password of 8 characters or more"),
+        (ANNA, "short\n", "the password is too short; expected 8 characters or more"),
+        (ANNA, "", "the password is too short; expected 8 characters or more"),
         (ANNA, f"{PASSWORD}\n900000017\n", "nine digits that pass the eleven-check"),
         (ANNA, f"{PASSWORD}\n90000001\n", "nine digits that pass the eleven-check"),
         (("--name", "Anna"), f"{PASSWORD}\n", "--username"),
@@ -112,7 +112,7 @@ def test_refuses_a_name_that_somebody_has(file, add):
     before = file.read_bytes()
     result = add("--username", "ANNA", "--name", "Another")
     assert result.exit_code == 1
-    assert "there is a citizen 'ANNA' already" in result.output
+    assert "the citizen 'ANNA' exists already" in result.output
     assert file.read_bytes() == before
 
 
@@ -136,9 +136,9 @@ def test_asks_twice_without_an_echo_and_draws_the_code(file):
     seen = answered(
         ours,
         {
-            b"nothing is shown": PASSWORD,
+            b"not shown": PASSWORD,
             b"password again": PASSWORD,
-            b"BSN, or Enter": "900000017",
+            b"BSN (Enter": "900000017",
             b"eleven-check": BSN,
         },
     )

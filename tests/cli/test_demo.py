@@ -87,7 +87,7 @@ class TestOnceMore:
         before = contents(site)
         result = run("demo", "--prepare-only")
         assert result.exit_code == 0, result.output
-        assert result.output == "8 were there already\n"
+        assert result.output == "8 existed already\n"
         assert contents(site) == before
 
     def made(self, site):
@@ -254,11 +254,11 @@ class TestWhatCannotBe:
                     "federation",
                     "%(federation_file)s\n    %(here)s/var/two.xml",
                 ),
-                "federation: the demo takes one file, signed by who",
+                "federation: the demo works with one file, signed with",
             ),
             (
                 ("filter:uwv-eilogin", "federation", "var/f.xml %(operator)s"),
-                "federation: the demo takes one file, signed by who",
+                "federation: the demo works with one file, signed with",
             ),
             (
                 ("filter:uwv-eilogin", "federation", "var/f.xml var/f.crt"),
@@ -318,7 +318,7 @@ def test_prints_the_address_of_the_guide_first(run, served):
     result = run("demo")
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert result.stderr == "0 made under var/, 8 were there already\n"
+    assert result.stderr == "made 0 under var/; 8 existed already\n"
     ((_, _, greeting, *_),) = served
     assert greeting[0] == "Start here: http://localhost:6543/"
 

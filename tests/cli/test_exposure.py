@@ -92,7 +92,7 @@ class TestAFilterInNoPipeline:
         site.set("pipeline:uwv", pipeline="app")
         fault = site.fault()
         assert (fault.section, fault.code) == ("filter:uwv-eilogin", "unguarded")
-        assert "stands before [app:app]; expected 'filter-with" in fault.expected
+        assert "is before [app:app]; expected 'filter-with" in fault.expected
         assert "'filter-with = uwv-eilogin'" in fault.expected
 
     def test_is_no_fault_where_every_application_has_a_filter(self, site, codes):

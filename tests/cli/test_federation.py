@@ -140,7 +140,7 @@ class TestInit:
     def test_makes_a_folder_with_a_key_that_git_does_not_see(self, run, tmp_path):
         told = run("init", "--name", "Proef", "--days", "7")
         folder = tmp_path / "fed"
-        assert "operator.crt: its certificate, which each member is given" in told
+        assert "operator.crt: its certificate. Give it to each member" in told
         assert stat.S_IMODE((folder / "operator.key").stat().st_mode) == 0o600
         assert "*.key" in (folder / ".gitignore").read_text()
         assert "validity = 7d" in (folder / "federation.ini").read_text()
@@ -258,7 +258,7 @@ class TestAdd:
             "  answers     https://site.test/eilogin/acs  (HTTP-Artifact)",
             "its certificate is valid from 2020-01-01 to 21",
             "proof         it has signed its metadata with its key SHA-1",
-            "Take it in?",
+            "Add this member?",
         ):
             assert line in told
         kept = (new / "members/site.test-eilogin-metadata.xml").read_text()
@@ -278,7 +278,7 @@ class TestAdd:
         run("add", write(entity("site"), "site"), "--yes")
         before = contents(new)
         told = run("add", write(entity("site"), "site"), "--yes")
-        assert "nothing is new" in told
+        assert "it is a member already" in told
         assert contents(new) == before
 
     def test_what_may_surprise_is_noted(self, new, run, entity, write):
@@ -621,8 +621,8 @@ class TestACommandToCopy:
             arguments = ["federation", *map(str, words)]
             told += CliRunner().invoke(main, arguments).output
         assert told.count(f"'eilogin federation sign '{folder}'' makes it") == 3
-        assert f"not there: 'eilogin federation sign '{folder}''\n" in told
-        assert f"'eilogin federation list '{folder}'' tells all" in told
+        assert f"missing: 'eilogin federation sign '{folder}''\n" in told
+        assert f"'eilogin federation list '{folder}'' lists all" in told
 
     def test_names_a_member_as_a_shell_takes_it(
         self, new, run, entity, write, tmp_path
@@ -680,7 +680,7 @@ class TestRefused:
         ends = the_clock.now() - 1
         path = write(entity("site", valid_until=ends), "site")
         told = run("add", path, "--yes", code=1)
-        assert "was valid until 2026-11-24T08:59:59Z" in told
+        assert "this metadata expired at 2026-11-24T08:59:59Z" in told
 
     def test_what_is_huge(self, new, run, entity, write):
         path = write(entity("site"), None, lambda octets: octets + b" " * 1024 * 1024)
@@ -785,7 +785,7 @@ class TestPublishedToProducts:
         (three / "members/rich.xml").write_bytes(octets)
         run("sign")
         told = run("verify")
-        assert "note: signed otherwise than it is in" in told
+        assert "note: the signed metadata differs from" in told
         assert "rich.xml: line 55: ContactPerson has contactType 'other'" in told
 
     def test_what_was_signed_before_somebody_looked_is_not_published(
@@ -842,9 +842,9 @@ class TestRules:
     def test_are_told_in_words(self, three, run):
         run("rules", SITE, "--sso-domain", "gemeenten", "--level", "midden")
         assert run("rules").splitlines() == [
-            f"{HUB}: shares the usual session",
-            f"{OTHER}: shares the usual session",
-            f"{SITE}: shares the session of 'gemeenten'; level midden or higher",
+            f"{HUB}: is in the default SSO domain",
+            f"{OTHER}: is in the default SSO domain",
+            f"{SITE}: is in the SSO domain 'gemeenten'; level midden or higher",
         ]
 
     def test_one_is_changed_and_the_others_stay(self, three, run):
@@ -890,7 +890,7 @@ class TestRules:
         run("rules", HUB, "--level", "midden")
         assert "'gemeenten'; level midden" in run("rules", HUB)
         run("rules", HUB, "--clear")
-        assert "the usual session" in run("rules", HUB)
+        assert "the default SSO domain" in run("rules", HUB)
         assert "level hoog" in run("rules", SITE)
 
     @pytest.mark.parametrize(
@@ -899,7 +899,7 @@ class TestRules:
             ((SITE, "--sso-domain", "Ge meenten"), "a name of a-z"),
             ((SITE, "--release", ""), "names of attributes, one on each line"),
             ((SITE, "--release", "none", "--release", "a"), "or 'none' alone"),
-            (("--level", "hoog"), "of whom?"),
+            (("--level", "hoog"), "which member?"),
             ((SITE + "x", "--level", "hoog"), f"did you mean '{SITE}'?"),
         ],
     )
@@ -936,7 +936,7 @@ class TestRules:
     def test_move_nothing_on_the_screen_either(self, three, run):
         text = f"[{SITE}]\nreleased_attributes =\n    a\u202eb\x1b[2J\n"
         (three / "rules.ini").write_text(text)
-        assert "may learn a\\u202eb\\x1b[2J" in run("rules")
+        assert "may get a\\u202eb\\x1b[2J" in run("rules")
         (three / "rules.ini").write_text(f"[{SITE}\u202e]\nsso_domain = A\n")
         assert f"[{SITE}\\u202e] sso_domain: found 'A'" in run("verify", code=1)
 
@@ -1050,7 +1050,7 @@ class TestVerifyAndDiff:
     def test_all_is_well(self, three, run):
         run("sign")
         assert "everything in order: 3 members" in run("verify")
-        assert run("diff") == "nothing is new since it was signed\n"
+        assert run("diff") == "nothing has changed since the last signature\n"
 
     def test_how_a_member_spells_its_namespaces_is_no_difference(
         self, three, run, entity, write
@@ -1062,15 +1062,17 @@ class TestVerifyAndDiff:
         )
         run("add", path, "--without-proof", "test", "--yes")
         run("sign")
-        assert run("diff") == "nothing is new since it was signed\n"
+        assert run("diff") == "nothing has changed since the last signature\n"
         assert "note: " not in run("verify", "--strict")
 
     def test_what_is_not_signed_is_told(self, three, run, tmp_path):
-        assert "metadata.xml: not there" in run("verify", code=1)
+        assert "metadata.xml: missing" in run("verify", code=1)
         run("sign")
         run("rules", SITE, "--level", "hoog")
-        assert "not all is signed" in run("verify")
-        assert "note: not all is signed" in run("publish", tmp_path / "www", "--no-mdq")
+        assert "some changes are not signed" in run("verify")
+        assert "note: some changes are not signed" in run(
+            "publish", tmp_path / "www", "--no-mdq"
+        )
         told = run("diff").splitlines()
         assert any(line.startswith("+") and "required-level" in line for line in told)
         assert not any(OTHER in line for line in told)
@@ -1085,7 +1087,7 @@ class TestVerifyAndDiff:
         clock.shift(12 * 86_400)
         assert "the signature expires soon" in run("verify")
         clock.shift(3 * 86_400)
-        assert "over since 2026-12-08" in run("verify", code=1)
+        assert "expired at 2026-12-08" in run("verify", code=1)
 
     def test_that_the_certificate_ends_is_told(self, three, run, tmp_path):
         run("sign")
@@ -1143,7 +1145,7 @@ class TestVerifyAndDiff:
         file = three / "federation.ini"
         file.write_text(file.read_text().replace("14d", "400d"))
         run("sign")
-        assert "note: validity = 400d: a removed member" in run(
+        assert "note: validity = 400d: for so long, a site" in run(
             "verify", "--strict", code=3
         )
 
@@ -1180,7 +1182,7 @@ class TestShow:
         for line in (
             "  answers     https://site.test/eilogin/acs  (HTTP-Artifact)\n",
             f"  signing     {fingerprints(key_of('site').certificate_text)}\n",
-            "rules         shares the usual session; level hoog or higher\n",
+            "rules         is in the default SSO domain; level hoog or higher\n",
             "members/site.test-eilogin-metadata.xml\n",
             "              added 2026-11-24T09:00:00Z by ",
         ):
@@ -1260,7 +1262,7 @@ class TestRollover:
 
         followed = begun / "operator-2026-11-24.crt"
         told = run("rollover")
-        assert told.startswith("step 2 of 4: members pin the next certificate beside")
+        assert told.startswith("step 2 of 4: each member adds the next certificate")
         assert fingerprints(key_of("operator").certificate_text) in told
         assert fingerprints(next_key.certificate_text) in told
         assert "ready 0 of 3 members:\n" in told
@@ -1275,19 +1277,19 @@ class TestRollover:
         told = run("rollover", "--ready", "hub.test", "--ready", "other.test")
         assert "ready 3 of 3 members:\n" in told
         assert f"  {SITE}  ready, 2026-11-24T09:00:00Z by " in told
-        assert "all are ready. Next: eilogin federation rollover" in told
+        assert "all members are ready. Next: eilogin federation rollover" in told
         told = run("rollover", "--switch")
         assert told.startswith("step 3 of 4: the next key signs")
-        assert "from 2026-12-08T09:00:00Z on: eilogin federation rollover" in told
+        assert "after 2026-12-08T09:00:00Z: eilogin federation rollover" in told
         run("sign")
         assert published() == 3
         octets = (www / "metadata.xml").read_bytes()
         assert read_federation(octets, [next_key.public])
         told = run("rollover", "--finish", code=1)
-        assert "the old key signed is good until 2026-12-08T09:00:00Z" in told
+        assert "the old key signed is valid until 2026-12-08T09:00:00Z" in told
         clock.shift(15 * 86_400)
         told = run("rollover", "--finish")
-        assert "Tell all members to take operator.crt out" in told
+        assert "Tell all members to remove operator.crt from" in told
         assert fingerprints(key_of("operator").certificate_text) in told
         run("sign")
         assert published() == 3
@@ -1310,7 +1312,7 @@ class TestRollover:
         before = contents(begun)
         assert "has begun already" in run("rollover", "--start", code=1)
         (begun / "rollover.ini").unlink()
-        assert "is there already" in run("rollover", "--start", code=1)
+        assert "does not overwrite it" in run("rollover", "--start", code=1)
         assert contents(begun) == {
             name: octets for name, octets in before.items() if name != "rollover.ini"
         }
@@ -1332,7 +1334,7 @@ class TestRollover:
         octets = (three / "metadata.xml").read_bytes()
         assert read_federation(octets, [key_of("next").public])
         assert "signs already" in run("rollover", "--switch", code=1)
-        assert "rollover is over" in run("rollover", "--finish", "--anyway")
+        assert "rollover is complete" in run("rollover", "--finish", "--anyway")
 
     @pytest.mark.parametrize(
         ("key", "certificate", "says"),
@@ -1370,7 +1372,7 @@ class TestRollover:
 
     def test_does_one_step_at_a_time(self, begun, run):
         told = run("rollover", "--switch", "--finish", code=2)
-        assert "expected one of them, or none" in told
+        assert "expected at most one of them" in told
         told = run("rollover", "--switch", "--key", "x", code=2)
         assert "expected both, and --start" in told
 
@@ -1414,7 +1416,9 @@ class TestRemove:
         for one in (HUB, SITE):
             assert "makes it count" in run("remove", one, "--yes")
         told = run("remove", OTHER, "--yes")
-        assert told.startswith(f"{OTHER}: De other\ngone, and it was the last one: ")
+        assert told.startswith(
+            f"{OTHER}: De other\nremoved; this was the last member: "
+        )
         why = "has no members; SAML metadata needs at least one"
         last = f"others use the last signed metadata, until {ends} at the latest"
         for said in (
@@ -1425,7 +1429,7 @@ class TestRemove:
         ):
             assert why in said
             assert last in said
-        assert "note: not all is signed: " in said
+        assert "note: some changes are not signed: " in said
         clock.shift(15 * 86_400)
         assert "others go on" not in run("sign", code=1)
         (three / "metadata.xml").write_text("<broken")
@@ -1445,7 +1449,10 @@ class TestRemove:
             ("remove", "eilogin", "--yes"),
         ):
             told = run(*command, code=1)
-            assert "'eilogin' is a part of 2 entityIDs; expected a part that" in told
+            assert (
+                "'eilogin' is a part of 2 entityIDs; expected a part of only one"
+                in told
+            )
             assert told.endswith(f":\n  {OTHER}\n  {SITE}\n")
         assert "no member" in run("remove", "", "--yes", code=1)
         assert contents(three) == before
@@ -1509,7 +1516,7 @@ class TestPublish:
         run("sign")
         next((tmp_path / "fed/members").glob("*.xml")).write_text("<broken")
         told = run("publish", tmp_path / "www", "--no-mdq")
-        assert "note: not all is signed" in told
+        assert "note: some changes are not signed" in told
 
     @pytest.mark.parametrize(
         "name", ["https://site.test/" + "x" * 300, "..", ".htaccess", "index.html"]

@@ -251,11 +251,11 @@ class TestAroundAnApplication:
             pytest.param("[app:mine]\nuse = egg:x\n", "--section app:mine", id="name"),
             pytest.param("use = egg:x\n", "no section headers", id="no ini file"),
             pytest.param(
-                "[DEFAULT]\nstore = x\n" + APP, "[DEFAULT] has it too", id="DEFAULT"
+                "[DEFAULT]\nstore = x\n" + APP, "is in [DEFAULT] too", id="DEFAULT"
             ),
             pytest.param(
                 APP.replace("use =", "filter-with =\n    outer\nuse =") + WITH_LOGS,
-                "By hand",
+                "by hand",
                 id="on two lines",
             ),
             pytest.param(
@@ -265,7 +265,7 @@ class TestAroundAnApplication:
             ),
             pytest.param(
                 NAMED + "[pipeline:one]\npipeline = mine\n[app:main]\nuse = one\n",
-                "By hand",
+                "by hand",
                 id="a pipeline by another name",
             ),
             pytest.param(
@@ -287,7 +287,7 @@ class TestOnceMore:
         before = {p: p.read_bytes() for p in ini.parent.iterdir() if p.is_file()}
         result = join("--wrap", ini)
         assert result.exit_code == 0
-        assert "eilogin is there already" in result.output
+        assert "contains eilogin already" in result.output
         for path, octets in before.items():
             if path.suffix != ".xml":
                 assert path.read_bytes() == octets, path
@@ -306,7 +306,7 @@ class TestOnceMore:
         before = (ini.parent / "mijn.example.nl.key").read_bytes()
         result = join(text=APP)
         assert result.exit_code == 1
-        assert "restore that file" in result.output
+        assert "Restore that file" in result.output
         assert (ini.parent / "mijn.example.nl.key").read_bytes() == before
 
     @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ class TestOnceMore:
         assert join(option, same).exit_code == 0
         result = join(option, other)
         assert result.exit_code == 1
-        assert "change it there by hand" in result.output
+        assert "Change it in the file" in result.output
 
 
 class TestWithoutAnIniFile:
@@ -339,11 +339,11 @@ class TestWithoutAnIniFile:
         checked = run("check", "--strict", folder / "site.ini")
         assert checked.exit_code == 0, checked.output
         again = run("join", *arguments, *ARGUMENTS)
-        assert "eilogin is there already" in again.output
+        assert "contains eilogin already" in again.output
         other = run("join", "--app", "mysite:app", *arguments[2:], *ARGUMENTS)
         assert other.exit_code == 1
         assert (
-            "expected 'mysite:app', as you gave it; change it there by hand"
+            "expected 'mysite:app', as you gave it. Change it in the file"
             in other.output
         )
 
@@ -462,7 +462,7 @@ class TestAResponder:
         result = join(*self.MDQ, "--hub", hub, text=APP)
         assert result.exit_code == 0, result.output
         assert "hub: is required" not in result.output
-        assert "What is left to do" in result.output
+        assert "The steps that are left" in result.output
         assert f"\nhub = {hub}\n" in ini.read_text()
 
 
@@ -503,7 +503,7 @@ class TestHeaders:
         result = join(*self.arguments)
         assert result.exit_code == 1
         assert "headers: found ''" in result.stderr
-        assert "change it there by hand" in result.stderr
+        assert "Change it in the file" in result.stderr
         assert ini.read_bytes() == before
 
     @pytest.mark.parametrize("line", ["X-Wiki", "X-Wiki who", "X-A none\nX-A none"])
@@ -558,7 +558,7 @@ class TestOnATerminal:
         headers = "X-Wiki-Name attribute:name, X-Wiki-* none"
         more = "", "", "X-Wiki who", headers, "y"
         told = self.answered(folder, ini.name, "http://no", url, "Mijn", *more)
-        assert "Where do visitors find your site?" in told.stdout
+        assert "What is the address of your site?" in told.stdout
         assert "expected an https address" in told.stdout + told.stderr
         assert "Name [mijn.example.nl]" in told.stdout
         (guard,) = Host.read(ini).guards

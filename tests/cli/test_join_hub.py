@@ -46,7 +46,7 @@ def test_makes_what_a_hub_needs(join, folder, ini):
     metadata = parse((folder / "inloggen.example.nl.xml").read_bytes())
     assert metadata.get("entityID") == f"{HUB}/metadata"
     assert "\nname = Inloggen\n" in ini.read_text()
-    assert "What is left to do" in result.output
+    assert "The steps that are left" in result.output
 
 
 def test_keeps_all_of_it_the_next_time(join, folder, ini):
@@ -56,7 +56,7 @@ def test_keeps_all_of_it_the_next_time(join, folder, ini):
     (folder / "federation").rmdir()
     result = join("--yes")
     assert result.exit_code == 0, result.output
-    assert f"{ini}: is there already" in result.output
+    assert f"{ini}: exists already" in result.output
     changed = {
         path.name for path, octets in before.items() if path.read_bytes() != octets
     }
@@ -69,14 +69,14 @@ def test_refuses_the_file_of_another_hub(join, ini):
     before = ini.read_bytes()
     result = join("--yes", url="https://other.example.nl")
     assert result.exit_code == 1
-    assert "--folder names another folder" in result.output
+    assert "expected another folder (--folder)" in result.output
     assert ini.read_bytes() == before
 
 
 def test_refuses_a_responder(join, folder):
     result = join("--yes", "--federation", "mdq:https://mdq.example.nl")
     assert result.exit_code == 2
-    assert "a hub cannot ask a responder" in result.output
+    assert "a hub cannot use a responder" in result.output
     assert not folder.exists()
 
 

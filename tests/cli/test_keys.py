@@ -105,7 +105,7 @@ class TestNew:
         result = site.run("new")
         assert result.exit_code == 1
         assert "[filter:mine] has one key ('key')" in result.output
-        assert "--folder FOLDER makes it" in result.output
+        assert "expected --folder FOLDER, which makes it" in result.output
 
     def test_makes_a_folder_with_that_key_and_the_next(self, rolling):
         assert rolling.said.exit_code == 0, rolling.said.output
@@ -122,7 +122,7 @@ class TestNew:
         assert "keys = %(here)s/keys\n" in rolling.said.output
         assert "secret = file:%(here)s/keys/secret\n" in rolling.said.output
         assert f"eilogin keys ready {rolling.file}" in rolling.said.output
-        assert "start the site again: its metadata names" in rolling.said.output
+        assert "restart the site: its metadata contains" in rolling.said.output
 
     def test_keeps_secrets_for_its_owner_alone(self, rolling):
         modes = {
@@ -146,7 +146,7 @@ class TestNew:
         )
         assert result.exit_code == 0, result.output
         assert "in the place of" not in result.output
-        assert "the site runs on: within seconds its metadata names" in result.output
+        assert "without a restart, the metadata of the site contains" in result.output
         names = [key.name for key in rolling.own().keys]
         assert names == ["2026-01-01", "2026-12-27", "third"]
         calendar = (rolling.keys / "keys.ini").read_text()
@@ -162,13 +162,13 @@ class TestNew:
         at = read_instant("2028-06-01")
         result = site.run("new", "--folder", str(site.keys), at=at)
         assert "signs from 2028-06-03 until" in result.output
-        assert "who has not read our metadata by then refuses" in result.output
+        assert "A peer that has not read our metadata by then rejects" in result.output
 
     def test_writes_over_nothing(self, rolling):
         before = (rolling.keys / "2026-12-27.key").read_bytes()
         result = rolling.run("new", "--from", "2026-12-27")
         assert result.exit_code == 1
-        assert "is there already: --name gives another name" in result.output
+        assert "is an existing file; expected another name" in result.output
         assert (rolling.keys / "2026-12-27.key").read_bytes() == before
         result = rolling.run("new", "--name", "2026-12-27")
         assert result.exit_code == 1
@@ -182,14 +182,14 @@ class TestNew:
     def test_takes_no_name_that_the_key_before_it_has(self, site):
         result = site.run("new", "--folder", str(site.keys), "--name", "2026-01-01")
         assert result.exit_code == 1
-        assert "2026-01-01.key is that of the key that there is" in result.output
+        assert "2026-01-01.key is the current key" in result.output
         assert not site.keys.exists()
 
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
             (["--from", "soon"], "expected a day such as '2026-12-01'"),
-            (["--until", "2026-12-01"], "--until: expected a day to come, after 2026-"),
+            (["--until", "2026-12-01"], "--until: expected a future day, after 2026-"),
             (["--name", "../x"], "--name: expected letters"),
             (["--folder", "other"], "has its keys in"),
         ],
@@ -223,12 +223,12 @@ class TestList:
         assert "SHA-256 " in second
         after = read_instant("2026-12-27")
         _, first, second = rolling.run("list", at=after).output.splitlines()
-        assert first.startswith("2026-01-01: published, signs no more;")
+        assert first.startswith("2026-01-01: published, no longer signs;")
         assert second.startswith("2026-12-27: signs now;")
         _, first, _ = rolling.run("list", at=read_instant("2028-02-01")).output.split(
             "\n", 2
         )
-        assert first.startswith("2026-01-01: over, decrypts only;")
+        assert first.startswith("2026-01-01: expired, decrypts only;")
 
     def test_is_short_where_there_is_one(self, site):
         _, only = site.run("list").output.splitlines()
@@ -245,7 +245,7 @@ class TestCalendar:
         days = [line.split()[0] for line in lines]
         assert days == sorted(days)
         assert lines[0].startswith("2026-12-27  key 2026-12-27 signs from now on")
-        assert any("key 2026-01-01 is over" in line for line in lines)
+        assert any("key 2026-01-01 has ended" in line for line in lines)
         assert any(
             "'https://hub.test/metadata' ends: ask the" in line for line in lines
         )
@@ -254,11 +254,11 @@ class TestCalendar:
         result = rolling.run("calendar")
         assert result.exit_code == 0
         assert "2026-12-27  key 2026-12-27 signs from now on" in result.stdout
-        assert "without those of others: " in result.stderr
+        assert "so the dates of others are missing: " in result.stderr
 
     def test_has_the_end_of_our_own_key_in_any_case(self, site):
         result = site.run("calendar")
-        assert "without those of others: " in result.stderr
+        assert "so the dates of others are missing: " in result.stderr
         (line,) = result.stdout.splitlines()
         assert line.endswith("mine.crt (CN=mine) ends: replace it in time")
 
@@ -269,7 +269,7 @@ class TestCalendar:
             "tls_client_key = %(here)s/mine.key\n"
         )
         result = site.run("calendar")
-        assert "without those of others: " in result.stderr
+        assert "so the dates of others are missing: " in result.stderr
         assert len(result.stdout.splitlines()) == 2
 
     def test_is_one_to_import_that_reminds_in_time(self, with_hub):
@@ -308,7 +308,7 @@ class TestReady:
         [
             (True, "ready", 0),
             (False, "NOT READY", 1),
-            (None, "cannot be seen from here", 1),
+            (None, "cannot find out", 1),
         ],
     )
     def test_is_what_the_hub_knows_too(self, with_hub, hub, says, verdict, code):
@@ -367,7 +367,7 @@ class TestReady:
         monkeypatch.setattr("eilogin.cli.keys._MOST_ASKED", 0)
         result = with_hub.run("ready")
         assert result.exit_code == 1
-        assert "of more than 0 hubs (1) none is asked: --hub names" in result.output
+        assert "and eilogin asks at most 0; name some with --hub" in result.output
         monkeypatch.setattr("eilogin.cli.keys._MOST_ASKED", 1)
         result = with_hub.run("ready", "--hub", "https://hub.test/metadata")
         assert result.exit_code == 0, result.output

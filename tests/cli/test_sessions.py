@@ -68,8 +68,8 @@ class TestAtTheHub:
     def test_tells_who_was_not_reached_and_will_be(self, anna, operators, end):
         result = end("anna\n")
         assert result.exit_code == 3
-        assert "line 1: 1 session ended; 0 participants told\n" in result.output
-        assert f"  not reached yet, will retry: {UWV}\n" in result.output
+        assert "line 1: 1 session ended; 0 participants confirmed it\n" in result.output
+        assert f"  no confirmation yet, will retry: {UWV}\n" in result.output
         assert operators["filter:hub-trust"].hub.undelivered.count() == 1
 
     def test_tells_who_cannot_be_told(self, site, anna, end):
@@ -89,7 +89,7 @@ class TestAtTheHub:
         assert result.output.count("1 session ended") == 1
         assert "line 1: 1 session ended" in result.output
         for line in (3, 4):
-            said = f"line {line}: nobody of that name is logged in here"
+            said = f"line {line}: nobody with that name is signed in here"
             assert said in result.output
         assert "mallory" not in result.output
 
@@ -98,7 +98,7 @@ class TestAtTheHub:
         monkeypatch.setattr(AtWork, "end", lambda self, who, above: ended)
         result = end("anna\n")
         assert result.exit_code == 3
-        assert "1 session ended; 1 participant told\n" in result.output
+        assert "1 session ended; 1 participant confirmed it\n" in result.output
         assert "the hub above has not confirmed the logout" in result.output
 
     def test_tells_that_the_store_does_not_answer(self, anna, end, monkeypatch):
@@ -122,7 +122,7 @@ class TestAtTheHub:
     def test_does_nothing_for_what_is_no_name(self, anna, end):
         result = end("x" * 1025)
         assert result.exit_code == 1
-        assert "a name of more than 1024 letters" in result.output
+        assert "a name has more than 1024 characters" in result.output
 
     def test_writes_it_to_the_log_of_the_file(self, site, anna, end):
         log = site.folder / "audit.log"
@@ -159,8 +159,8 @@ class TestAtAParticipant:
         result = end_at(UWV, "--yes")
         assert result.exit_code == 3
         assert result.stdout == (
-            f"1 session ended at {UWV}; it has confirmed 0\n"
-            "  not reached yet, will retry: 1\n"
+            f"1 session ended at {UWV}; it confirmed 0\n"
+            "  no confirmation yet, will retry: 1\n"
         )
         hub = operators["filter:hub-trust"].hub
         assert hub.undelivered.count() == 1
@@ -176,12 +176,12 @@ class TestAtAParticipant:
     def test_where_nobody_is_has_nothing_to_end(self, site, end_at):
         result = end_at()
         assert result.exit_code == 0
-        assert result.stdout == f"nobody is logged in at {UWV} by this hub\n"
+        assert result.stdout == f"no visitor of this hub is signed in at {UWV}\n"
 
     def test_asks_first(self, anna, end_at, is_in):
         result = end_at(typed="n\n")
         assert result.exit_code == 1
-        question = f"End all sessions at {UWV} (of 1 login at this hub)?"
+        question = f"End all sessions at {UWV} (this hub has 1 login)?"
         assert question in result.output
         assert is_in()
         assert f"1 session ended at {UWV}" in end_at(typed="y\n").output
@@ -190,14 +190,14 @@ class TestAtAParticipant:
     def test_does_nothing_where_nobody_can_be_asked(self, anna, end_at, is_in):
         result = end_at()
         assert result.exit_code == 1
-        assert "--yes is for who cannot be asked" in result.output
+        assert "In a script, use --yes" in result.output
         assert is_in()
 
     def test_that_is_not_known_says_who_is(self, anna, end_at, is_in):
         result = end_at("https://elsewhere.test", "--yes")
         assert result.exit_code == 1
         assert "'https://elsewhere.test' is not a member" in result.output
-        assert "the participants here are: http://gemeente.localhost" in result.output
+        assert "one of the participants here: http://gemeente.local" in result.output
         assert UWV in result.output
         assert HUB not in result.output
         assert is_in()
@@ -205,7 +205,7 @@ class TestAtAParticipant:
     def test_is_for_a_hub_alone(self, anna, end_at):
         result = end_at(UWV, "--yes", "--section", "filter:uwv-eilogin")
         assert result.exit_code == 2
-        assert "--participant is for the file of a hub" in result.output
+        assert "--participant works only with the file of a hub" in result.output
 
     def test_does_not_go_with_a_name(self, anna, end_at, is_in):
         result = end_at(UWV, "--yes", "--subject", typed="anna\n")
@@ -221,7 +221,7 @@ class TestWhoIsThere:
 
     def test_is_asked_for_names_until_there_is_none(self, anna, end):
         result = end("mallory\nanna\n\nnever\n")
-        assert result.output.count("Name (none to stop)") == 3
+        assert result.output.count("Name (Enter to stop)") == 3
         assert "line" not in result.output
         assert "1 session ended" in result.output
         assert result.exit_code == 4
@@ -238,7 +238,7 @@ class TestAtASite:
     def test_says_that_nobody_told_the_hub(self, anna, operators, end):
         result = end(f"{THERE.name_id}\n", *self.SECTION)
         assert result.exit_code == 3
-        said = "1 session ended; the hub does not say that all others know it"
+        said = "1 session ended; the hub has not confirmed that all participants"
         assert said in result.output
         sessions = operators["filter:uwv-eilogin"].site.sessions
         assert sessions.find_all_of(THERE) == []
@@ -246,11 +246,11 @@ class TestAtASite:
     def test_knows_nobody_by_the_name_of_the_hub(self, anna, end):
         result = end("anna\n", *self.SECTION)
         assert result.exit_code == 4
-        assert "nobody of that name is logged in here" in result.output
+        assert "nobody with that name is signed in here" in result.output
 
     def test_of_filters_one_by_one(self, anna, end):
         result = end("anna\n", "--section", "filter:g-trust")
-        assert "nobody of that name" in result.output
+        assert "nobody with that name" in result.output
 
     def test_knows_by_which_attribute_her_hub_names_her(self, site, operators, end):
         site.set("filter:uwv-eilogin", subject="attribute:mail")
@@ -265,13 +265,13 @@ class TestAMistake:
     def test_without_the_word_that_says_what_is_read(self, site, run):
         result = run("sessions", "end", site.file)
         assert result.exit_code == 2
-        assert "--subject reads it from standard input" in result.output
+        assert "Expected --subject" in result.output
 
     @pytest.mark.parametrize("options", [("--subject",), ()])
     def test_that_says_who_it_is_is_not_repeated(self, site, run, options):
         result = run("sessions", "end", site.file, "900000016", *options)
         assert result.exit_code == 2
-        assert "--subject reads it from standard input" in result.output
+        assert "Expected --subject" in result.output
         assert "900000016" not in result.output
 
     def test_with_a_variable_is_that_of_the_file(self, anna, site):
@@ -323,4 +323,4 @@ class TestAMistake:
         site.file.write_text(f"{text}use = call:closed_to_all:close\n")
         result = end("anna\n", "--section", "filter:uwv-eilogin")
         assert result.exit_code == 1
-        assert "cannot be reached through what stands before it" in result.output
+        assert "through the filters before it" in result.output

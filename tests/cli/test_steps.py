@@ -9,11 +9,11 @@ UWV = "filter:uwv-eilogin"
 
 @pytest.fixture
 def steps(site, run):
-    """What is left to do, a line each, as somebody reads it."""
+    """The steps that are left, a line each, as somebody reads it."""
 
     def read():
         output = run("check", site.file).output
-        _, _, told = output.partition("What is left to do, in this order:\n")
+        _, _, told = output.partition("The steps that are left, in this order:\n")
         return re.split(r"(?m)^\d+\. ", told)[1:]
 
     return read
@@ -30,7 +30,7 @@ def test_the_operator_has_to_know_us_first(site, steps):
     command = f"eilogin metadata {site.file} --section {UWV} > uwv.localhost.xml"
     assert command in send
     assert re.search(r"SHA-256 [0-9a-f]{64}", send)
-    assert "wait until the operator has taken you in" in wait
+    assert "wait until the operator has added you" in wait
     assert f"{site.var}/federation.xml" in wait
     assert f"eilogin check {site.file}" in again
 
@@ -57,7 +57,7 @@ def test_where_there_is_no_operator_each_party_gets_the_metadata(site, steps):
     site.set(UWV, federation="%(here)s/peer.xml", federation_certificate=None)
     site.set(UWV, federation_unsigned="true")
     sent, metadata, _ = steps()
-    assert "send your metadata to each party whose metadata 'federation' names" in sent
+    assert "send your metadata to each party with metadata in 'federation'" in sent
     assert "get the metadata of that party and put it into" in metadata
     assert "operator" not in sent + metadata
 
@@ -91,4 +91,4 @@ def test_a_server_that_does_not_start_says_it_too(site, run):
     (site.var / "federation.xml").unlink()
     result = run("serve", site.file)
     assert result.exit_code == 1
-    assert "What is left to do, in this order:" in result.output
+    assert "The steps that are left, in this order:" in result.output

@@ -115,7 +115,7 @@ class TestShow:
         assert "marks     0 " in first
         assert "tables of version 2" in first
         assert "bytes on the disk" in first
-        assert " a session" in first
+        assert " for each session" in first
         assert second.startswith(f"{stad.path} (filter:stad)\n")
         assert "sessions  1 live" in second
 
@@ -131,15 +131,15 @@ class TestShow:
         output = run("store", "show", file).output
         assert "sessions  2 live\n" in output
         assert (
-            "logouts   2 still to be delivered (eilogin logouts), and 1 with the"
-            " citizen's next logout\n" in output
+            "logouts   2 pending (eilogin logouts), and 1 for the"
+            " visitor's next logout\n" in output
         )
 
     def test_makes_no_store(self, run, file, tmp_path) -> None:
         file.write_text(ONE)
         result = run("store", "show", file)
         assert result.exit_code == 0
-        assert "not made yet" in result.output
+        assert "does not exist yet" in result.output
         assert list(tmp_path.iterdir()) == [file]
 
     def test_says_nothing_of_bytes_a_session_where_there_is_none(
@@ -151,7 +151,7 @@ class TestShow:
 
     def test_says_where_other_kinds_are(self, run, file) -> None:
         file.write_text(MEMORY)
-        assert "gone when that ends" in run("store", "show", file).output
+        assert "ends with it" in run("store", "show", file).output
 
     def test_tells_that_a_server_does_not_answer(self, run, file) -> None:
         file.write_text(REDIS)
@@ -176,9 +176,9 @@ class TestShow:
             r"kind      (Redis|Valkey) \d+\.\d+.* at 127\.0\.0\.1:", output
         )
         assert "sessions  2\n" in output
-        assert "logouts   0 still to be delivered (eilogin logouts)\n" in output
+        assert "logouts   0 pending (eilogin logouts)\n" in output
         assert "values    1 " in output
-        assert "kept by a server" in output
+        assert "is on a server" in output
 
     def test_tells_what_is_wrong_with_a_store(self, run, file, tmp_path) -> None:
         (tmp_path / "uwv.db").write_bytes(b"x" * 4096)
@@ -200,7 +200,7 @@ class TestBackupAndRestore:
         assert uwv.read("anna") is not None
         result = run("store", "restore", file, backup)
         assert result.exit_code == 0
-        assert f"{backup} was put back; 2 sessions ended" in result.output
+        assert f"{backup} was restored; 2 sessions ended" in result.output
         # By a process that was at work all the time.
         assert uwv.read("anna") is None
         assert not uwv.add("used", "", clock.now() + 60)
@@ -211,13 +211,13 @@ class TestBackupAndRestore:
         file.write_text(ONE)
         result = run("store", "backup", file, tmp_path / "gone" / "backup.db")
         assert result.exit_code == 1
-        assert f"expected a folder {tmp_path / 'gone'} that is there" in result.stderr
+        assert f"expected an existing folder {tmp_path / 'gone'}" in result.stderr
 
     def test_make_no_store_to_back_up(self, run, file, tmp_path) -> None:
         file.write_text(ONE)
         result = run("store", "backup", file, tmp_path / "backup.db")
         assert result.exit_code == 1
-        assert "uwv.db: not made yet: " in result.stderr
+        assert "uwv.db: does not exist yet; " in result.stderr
         assert list(tmp_path.iterdir()) == [file]
 
     def test_ask_which_store_where_there_are_several(
@@ -248,7 +248,7 @@ class TestBackupAndRestore:
         file.write_text(ONE)
         result = run("store", "restore", file, tmp_path / "gone.db")
         assert result.exit_code == 1
-        assert "gone.db cannot be read" in result.stderr
+        assert "gone.db: unable to open" in result.stderr
         assert uwv.read("anna") is not None
 
     def test_make_a_new_store_where_it_was_moved_away(
@@ -261,7 +261,7 @@ class TestBackupAndRestore:
         for one in tmp_path.glob("uwv.db*"):
             one.unlink()
         result = run("store", "restore", file, backup)
-        assert f"{backup} was put back; 0 sessions ended\n" in result.output
+        assert f"{backup} was restored; 0 sessions ended\n" in result.output
         assert not uwv.add("used", "", clock.now() + 60)
 
     def test_a_restore_is_in_the_audit_log(
@@ -274,7 +274,7 @@ class TestBackupAndRestore:
         assert [event["code"] for event in events()] == ["store.restore"]
 
     @pytest.mark.parametrize(
-        ("text", "said"), [(MEMORY, "gone when that ends"), (REDIS, "means of its own")]
+        ("text", "said"), [(MEMORY, "ends with it"), (REDIS, "its own tools")]
     )
     def test_are_for_sqlite_alone(self, run, file, text, said) -> None:
         file.write_text(text)
@@ -308,7 +308,7 @@ class TestEndAll:
         store.close()
         said = run("store", "end-all", file, "--yes").output
         assert said.endswith(
-            ": 1 session ended; forgotten, and not told to participants any more:"
+            ": 1 session ended; deleted, so participants do not learn of them:"
             " 3 logouts\n"
         )
 
@@ -351,14 +351,14 @@ class TestEndAll:
         file.write_text(ONE)
         result = run("store", "end-all", file, *more)
         assert result.exit_code == 0
-        assert "uwv.db: not made yet: " in result.output
+        assert "uwv.db: does not exist yet; " in result.output
         assert "End every session" not in result.output
         assert list(tmp_path.iterdir()) == [file]
 
     def test_ends_those_that_there_are(self, run, file, tmp_path, stad) -> None:
         file.write_text(TWO)
         result = run("store", "end-all", file)
-        assert "uwv.db: not made yet: " in result.output
+        assert "uwv.db: does not exist yet; " in result.output
         assert f"End every session in sqlite:///{stad.path} (filter:stad)?" in (
             result.output
         )
@@ -368,7 +368,7 @@ class TestEndAll:
     def test_says_what_a_script_needs(self, run, file, uwv) -> None:
         file.write_text(ONE)
         result = run("store", "end-all", file)
-        assert "nothing was done; --yes is for" in result.stderr
+        assert "In a script, use --yes" in result.stderr
 
     @pytest.mark.usefixtures("logging_as_before")
     def test_is_in_the_log_and_the_audit_log_of_the_file(
@@ -385,7 +385,7 @@ class TestEndAll:
         file.write_text(MEMORY)
         result = run("store", "end-all", file, "--yes")
         assert result.exit_code == 1
-        assert "gone when that ends; end it" in result.stderr
+        assert "ends with it; stop that process" in result.stderr
 
     def test_ends_those_on_a_server(self, run, file, redis_url) -> None:
         url = redis_url("redis")

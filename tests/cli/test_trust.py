@@ -110,17 +110,17 @@ def key_of_hub(folder):
 class TestWhatIsActive:
     def test_is_nothing_at_first(self, eilogin, operator):
         told = eilogin("show")
-        assert told.startswith(f"{SECTION} ({UWV})\n  nothing is active yet")
+        assert told.startswith(f"{SECTION} ({UWV})\n  no metadata is active yet")
         assert eilogin("diff") == "nothing waits for approval\n"
 
     def test_is_shown_with_its_sources(self, kept, eilogin, operator):
-        told = f"{SECTION}: a newer state is active: 3 members\n"
+        told = f"{SECTION}: newer metadata is active: 3 members\n"
         assert eilogin("refresh") == told
         shown = eilogin("show")
         assert re.search(r"^  active since 20\S+Z: 3 members$", shown, re.MULTILINE)
         source = re.escape(str(kept.var / "federation.xml"))
         assert re.search(
-            rf"^  source {source}: last well at 20\S+Z$", shown, re.MULTILINE
+            rf"^  source {source}: last success at 20\S+Z$", shown, re.MULTILINE
         )
         assert "waits" not in shown
         assert eilogin("refresh") == f"{SECTION}: nothing is new: 3 members\n"
@@ -129,8 +129,8 @@ class TestWhatIsActive:
         eilogin("refresh")
         (kept.var / "federation.xml").write_text("<html>\x1b[2J")
         told = eilogin("refresh", status=1)
-        came = "a source could not be refreshed; active as before: 3 members"
-        assert told.startswith(f"{SECTION}: {came}\n  a copy stands in: ")
+        came = "a source failed; the active metadata stays the same: 3 members"
+        assert told.startswith(f"{SECTION}: {came}\n  using the last good copy: ")
         shown = eilogin("show")
         assert "failed once, last at 20" in shown
         assert "\x1b" not in shown
@@ -149,7 +149,7 @@ class TestWhatIsActive:
     def test_is_asked_of_who_keeps_something(self, site, run):
         result = run("trust", "show", site.file)
         assert result.exit_code == 1
-        assert "no site with 'federation_folder'" in result.output
+        assert "no site has a 'federation_folder'" in result.output
 
     def test_is_of_one_section(self, eilogin, operator):
         told = eilogin("show", "--section", "filter:none", status=1)
@@ -158,7 +158,7 @@ class TestWhatIsActive:
 
     def test_needs_no_key_of_the_site(self, kept, eilogin, waiting):
         (kept.var / "uwv.key").write_text("not for who approves")
-        assert "waits since" in eilogin("show")
+        assert "pending since" in eilogin("show")
         eilogin("diff")
         eilogin("approve", waiting)
 
@@ -175,7 +175,7 @@ class TestWhatWaits:
         after = fingerprints(NEW.certificate_text)
         told = eilogin("diff")
         change = f"{HUB}: hub: all keys are replaced: {before}; now {after}"
-        assert f"It waits because of:\n  {change}\n" in told
+        assert f"Why it needs approval:\n  {change}\n" in told
         assert f"Keys that sign (1):\n    ! {change}\n" in told
         assert told.endswith(f"  eilogin trust reject {kept.file} {waiting}\n")
         shown = eilogin("show")
@@ -190,7 +190,7 @@ class TestWhatWaits:
         assert (name, words) == ("eilogin", ["trust", "approve", str(file), waiting])
         told = run("trust", "show", file, "a=b c").output
         word = shlex.quote(str(file))
-        assert f"look at it: eilogin trust diff {word} 'a=b c'\n" in told
+        assert f"look at the changes: eilogin trust diff {word} 'a=b c'\n" in told
         assert "is active now" in run(*words).output
 
     def test_moves_nothing_on_the_screen_whoever_wrote_it(
@@ -242,7 +242,7 @@ class TestWhatWaits:
         operator(lambda one: other_key(replace(one, names={"en": "Evil"})))
         eilogin("refresh")
         told = eilogin("approve", waiting, status=1)
-        assert f"waits by now, and not '{waiting}'; nothing was done" in told
+        assert f"'{waiting}' is not pending (pending: " in told
         assert folder.waiting is not None
         assert key_of_hub(folder) != NEW.certificate_text
 
@@ -259,7 +259,7 @@ class TestWhatWaits:
 
         monkeypatch.setattr(SiteFolder, "locked", after_it)
         told = eilogin("approve", waiting, status=1)
-        assert "something else waits by now; nothing was done: look at it" in told
+        assert "other changes are pending now; nothing was done. Look at" in told
         assert key_of_hub(folder) != NEW.certificate_text
 
     def test_is_not_approved_by_a_part_of_its_name(self, waiting, eilogin, folder):
@@ -271,14 +271,14 @@ class TestWhatWaits:
         operator()
         eilogin("refresh")
         told = eilogin("approve", waiting, status=1)
-        assert "nothing waits by now" in told
+        assert "nothing is pending" in told
 
     def test_is_not_approved_once_it_has_expired(
         self, waiting, eilogin, folder, monkeypatch
     ):
         later = clock.now() + 40 * DAY
         monkeypatch.setattr(clock, "now", lambda: later)
-        assert "has expired by now" in eilogin("approve", waiting, status=1)
+        assert "has expired; nothing was done" in eilogin("approve", waiting, status=1)
         assert folder.waiting is not None
 
     def test_is_not_asked_again_once_it_is_rejected(
@@ -287,7 +287,7 @@ class TestWhatWaits:
         told = eilogin("reject", waiting)
         assert (
             told
-            == f"{SECTION}: {waiting} is rejected; the active metadata stays as it is\n"
+            == f"{SECTION}: {waiting} is rejected; the active metadata stays the same\n"
         )
         operator(other_key, days=32)
         assert "was rejected" in eilogin("refresh")
@@ -299,7 +299,10 @@ class TestWhatWaits:
         eilogin("reject", waiting)
         for word in ("approve", "reject"):
             told = eilogin(word, waiting, status=1)
-            assert f"{waiting} was rejected; nothing was done: the member stays" in told
+            assert (
+                f"{waiting} was rejected before; nothing was done. The member keeps"
+                in told
+            )
         assert key_of_hub(folder) != NEW.certificate_text
 
     def test_is_decided_for_all_sites_where_it_waits(self, kept, operator, eilogin):
@@ -351,7 +354,7 @@ class TestSeveralSites:
         eilogin("approve", waiting, "--section", stops)
         told = eilogin("approve", waiting, status=1)
         assert f"Error: {stops}: " in told
-        assert "has approved it already; nothing was done: somebody else has" in told
+        assert "has approved it already; nothing was done. A second person has" in told
         assert self.active(folders) == [False, False]
         logs = [one.path / "log.jsonl" for one in folders]
         assert [log.exists() for log in logs] == [stops == SECTION, stops == self.OTHER]
@@ -416,15 +419,15 @@ class TestMoreThanIsShown:
         told = eilogin("diff")
         assert told.count("    ! ") == 1
         assert "      and 1 more\n" in told
-        more = f"1 more are not shown here, but by:\n  eilogin trust diff {kept.file}"
-        assert f"\n{more} --all\n" in told
+        more = "1 of the changes are not in this list. This shows all:\n"
+        assert f"\n{more}  eilogin trust diff {kept.file} --all\n" in told
         told = eilogin("diff", "--all")
         assert told.count("    ! ") == 2
         assert "more" not in told
 
     def test_is_not_approved_unseen(self, waiting, eilogin, folder):
         told = eilogin("approve", waiting, status=1)
-        assert "2 changes (2 with '!'), of which 1 are not among those" in told
+        assert "2 changes (2 with '!'), of which 'eilogin trust diff" in told
         assert folder.waiting is not None
         told = eilogin("approve", waiting, "--all")
         assert "is active now: 2 changes (2 with '!')" in told
@@ -446,7 +449,7 @@ class TestWhatCannotBeCompared:
         told = eilogin("diff")
         file = re.escape(str(kept.var / "federation.xml"))
         because = (
-            rf"It waits because of:\n  {file}: eilogin can no longer read its active"
+            rf"Why it needs approval:\n  {file}: eilogin can no longer read its active"
             rf" metadata"
         )
         assert re.search(because, told)
@@ -477,7 +480,7 @@ class TestWhatWasJudgedByOtherOptions:
             "is out of date, because the options or the active metadata have changed"
             " since"
         ) in told
-        assert f"; nothing was done: {cure}" in told
+        assert f"; nothing was done. Refresh first: {cure}" in told
         assert not (folder.path / "log.jsonl").exists()
         assert key_of_hub(folder) != NEW.certificate_text
 
@@ -540,7 +543,7 @@ class TestMetadataThatIsSoonOver:
     ):
         after(31)
         told = eilogin("show")
-        assert "has expired: nobody can log in" in told
+        assert "but expired: nobody can log in" in told
         assert f"newer metadata: eilogin trust refresh {kept.file}\n" in told
 
 
@@ -550,7 +553,7 @@ def test_nobody_approves_that_a_site_has_no_hub(kept, operator, eilogin, folder)
     assert "our hub: " in eilogin("refresh")
     change = folder.waiting.id
     told = eilogin("approve", change, status=1)
-    assert "without a hub nobody can log in: has no hub" in told
+    assert "nobody could log in, because no hub would be left: has no hub" in told
     assert "; nothing was done" in told
     assert not (folder.path / "log.jsonl").exists()
     assert key_of_hub(folder)
@@ -580,7 +583,7 @@ def test_one_member_of_several_is_decided_by_its_own_id(
     assert f"{stad} is active now: 1 change" in eilogin("approve", stad, *at_the_hub)
     assert f"{uwv} is rejected" in eilogin("reject", uwv, *at_the_hub)
     shown = eilogin("show", *at_the_hub)
-    assert f"rejected: {UWV} stays as it was until it changes again" in shown
+    assert f"rejected: {UWV} keeps its old record until it changes again" in shown
     assert folder.waiting is None
     assert "a change of 1 member was rejected" in eilogin("refresh", *at_the_hub)
 
@@ -598,7 +601,7 @@ class TestWhoGoes:
     ):
         eilogin("refresh", *at_the_hub)
         operator(lambda one: one if one.entity_id != STAD else None)
-        assert "a newer state is active: 2 members" in eilogin("refresh", *at_the_hub)
+        assert "newer metadata is active: 2 members" in eilogin("refresh", *at_the_hub)
 
         def back(member):
             if member.entity_id != STAD:
@@ -664,14 +667,14 @@ class TestWhoDecides:
     def test_is_two_people_where_four_eyes_have_to_see_it(
         self, for_two, by, eilogin, folder
     ):
-        assert "needs 2 people to approve it" in eilogin("diff")
+        assert "needs the approval of 2 people" in eilogin("diff")
         by(12345)
         told = eilogin("approve", for_two)
-        assert "1 more has to, as another user (four_eyes)" in told
+        assert "needs 1 more approval, by another system user (four_eyes)" in told
         assert key_of_hub(folder) != NEW.certificate_text
         shown = eilogin("show")
         assert "by a user without a name (uid 12345)" in shown
-        assert "needs 1 more to approve it" in shown
+        assert "needs 1 more approval" in shown
         assert "has approved it already" in eilogin("approve", for_two, status=1)
         assert key_of_hub(folder) != NEW.certificate_text
         by(12346)
@@ -683,7 +686,9 @@ class TestWhoDecides:
         by(0, "jan")
         eilogin("approve", for_two)
         by(0, "piet")
-        assert "by sudo all are one" in eilogin("approve", for_two, status=1)
+        assert "sudo does not make you another person" in eilogin(
+            "approve", for_two, status=1
+        )
         assert folder.waiting is not None
 
     def test_is_one_person_as_herself_and_by_sudo(self, for_two, by, eilogin, folder):

@@ -72,13 +72,13 @@ class TestLogouts:
         assert result.exit_code == 0
         assert result.output == (
             f"{UWV}: retry at 2026-11-24T09:00:30+00:00;"
-            " since 2026-11-24T09:00:00+00:00, tried again once"
+            " since 2026-11-24T09:00:00+00:00, retried once"
             " (peer-unavailable), until 2026-11-24T11:00:00+00:00\n"
         )
         clock.shift(16)
         assert run("work", waiting.file, "--once").exit_code == 0
         output = run("logouts", waiting.file).output
-        assert ", tried again 2 times (peer-unavailable), until " in output
+        assert ", retried 2 times (peer-unavailable), until " in output
 
     def test_under_way_are_said_to_be_told_now(self, waiting, run, clock):
         """And no more where whoever told them must have died."""
@@ -94,7 +94,13 @@ class TestLogouts:
     @pytest.mark.parametrize(
         ("is_partial", "told"),
         [
-            (False, "browser: waits for the visitor's browser, or their next logout"),
+            (
+                False,
+                (
+                    "browser: only the visitor's browser can deliver it,"
+                    " at their next logout"
+                ),
+            ),
             (
                 True,
                 "partly: ended its session, maybe not those of its applications",
@@ -160,7 +166,7 @@ class TestLogouts:
         result = run("logouts", file)
         assert result.exit_code == 1
         assert (
-            "no hub: expected a pipeline that ends in 'egg:eilogin#hub'"
+            "no hub; expected a pipeline that ends in 'egg:eilogin#hub'"
             in result.output
         )
 
@@ -184,7 +190,7 @@ def test_a_hub_whose_store_is_in_its_own_process_is_refused(site, run, command):
     name, *options = command
     result = run(name, site.file, *options)
     assert result.exit_code == 1
-    assert f"{HUB}: store = memory: is in the process that serves" in result.output
+    assert f"{HUB}: store = memory: exists only in the process" in result.output
 
 
 class TestAHubBehindAnother:
@@ -218,13 +224,13 @@ class TestWork:
     def test_once_says_that_nobody_was_reached(self, waiting, run, clock):
         clock.shift(LATER)
         result = run("work", waiting.file, "--once")
-        assert f"{HUB}: 0 participants told" in result.output
+        assert f"{HUB}: 0 pending logouts delivered" in result.output
 
     def test_once_says_who_was_told(self, waiting, run, clock, monkeypatch):
         monkeypatch.setattr(Propagation, "_said", lambda *_: Came(None))
         clock.shift(LATER)
         result = run("work", waiting.file, "--once")
-        assert f"{HUB}: 1 participant told" in result.output
+        assert f"{HUB}: 1 pending logout delivered" in result.output
         assert "no logout is pending" in run("logouts", waiting.file).output
 
     def test_once_says_that_the_store_is_away(self, waiting, run, monkeypatch):
@@ -307,7 +313,7 @@ class TestAFederation:
         uwv.write_text(re.sub("(?m)^store = .*$", "store = memory:", text))
         result = run("work", uwv)
         assert result.exit_code == 1
-        assert "nothing to do: expected a pipeline that ends in" in result.output
+        assert "nothing to do; expected a pipeline that ends in" in result.output
 
 
 def test_a_server_is_at_work_before_anybody_visits_it(site, waiting_in):
@@ -365,7 +371,10 @@ def test_a_server_serves_whatever_stands_before_its_hub(
     result = run("serve", site.file)
     assert result.exit_code == 0, result.exception
     assert served
-    assert caplog.text.count("begins its work with its first visitor") == count
+    assert (
+        caplog.text.count("starts its background work only with its first visitor")
+        == count
+    )
 
 
 class TestAParticipant:
@@ -407,7 +416,7 @@ class TestAParticipant:
 
         member = SimpleNamespace(is_hub=False, operator=operator, title="filter:uwv")
         assert list(work._sites([member])) == []
-        assert "filter:uwv delivers no logouts here" in caplog.text
+        assert "filter:uwv retries no logouts here" in caplog.text
 
 
 def _operator(site):

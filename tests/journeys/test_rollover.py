@@ -195,7 +195,7 @@ def test_nobody_starts_anything_again(  # noqa: PLR0913, PLR0917 - fixtures
         code, said = ready()
         assert code == 1
         assert "the federation's metadata does not have it" not in said
-        assert "refuses what it signs" in said
+        assert "rejects its signature" in said
         assert logs_in_and_out()
 
         assert run("trust", "refresh")[0] == 0
@@ -208,7 +208,7 @@ def test_nobody_starts_anything_again(  # noqa: PLR0913, PLR0917 - fixtures
         for name in SITES:
             new, before = published(name)
             assert (before,) == old[name] != (new,)
-        assert "old: published, signs no more" in run("keys", "list", of="uwv")[1]
+        assert "old: published, no longer signs" in run("keys", "list", of="uwv")[1]
         assert published("uwv", "encryption") != old["uwv"], "the hub does not know"
         assert logs_in_and_out(), "what was encrypted for the old one is read"
         assert hub_knows(old_key), "it is published still"

@@ -56,7 +56,7 @@ def command(ours, *options, typed=""):
 def test_at_the_hub_by_the_name_with_which_she_signs_in(ours, citizen):
     one, other, bystander = citizen(1), citizen(1), citizen(2)
     ended = end(ours, one.name)
-    assert ended.stdout == "line 1: 2 sessions ended; 2 participants told\n"
+    assert ended.stdout == "line 1: 2 sessions ended; 2 participants confirmed it\n"
     assert ended.returncode == 0
     assert one.name not in ended.stderr
     for name in ("uwv", "stad"):
@@ -70,8 +70,8 @@ def test_at_a_site_by_what_its_application_knows(ours, citizen):
     one, bystander = citizen(3), citizen(4)
     one.visit(ours.url("stad"))
     ended = end(ours, one.user, "--section", "filter:stad-eilogin")
-    said = "line 1: 1 session ended; the hub says that all others know it\n"
-    assert ended.stdout == said
+    told = "the hub has confirmed that all participants ended theirs"
+    assert ended.stdout == f"line 1: 1 session ended; {told}\n"
     assert ended.returncode == 0
     for name in ("uwv", "stad"):
         one.visit(ours.url(name))
@@ -83,7 +83,7 @@ def test_at_a_site_that_leaves_the_federation(ours, citizen):
     citizens = [citizen(5), citizen(6)]
     entity_id = ours.url("stad", "/eilogin/metadata")
     ended = command(ours, "--participant", entity_id, "--yes")
-    said = rf"([0-9]+) sessions ended at {entity_id}; it has confirmed \1\n"
+    said = rf"([0-9]+) sessions ended at {entity_id}; it confirmed \1\n"
     assert re.fullmatch(said, ended.stdout), ended.stderr
     assert ended.returncode == 0
     for one in citizens:

@@ -100,7 +100,7 @@ def test_a_hub_that_another_wants_to_be_is_not_until_somebody_says_so(
         with site.running():
             assert log_in(), "also after a restart"
         publish()
-        assert "a newer state is active" in trust("refresh")
+        assert "newer metadata is active" in trust("refresh")
         assert trust("diff") == "nothing waits for approval\n"
 
 

@@ -106,7 +106,7 @@ def end_command(  # noqa: PLR0913 - one for each option
         # It may be a name or number of somebody, so it is not repeated.
         raise click.UsageError(
             "found a name in the command, where all users of the machine can see "
-            "it; expected --subject, and the name on standard input"
+            "it. Expected --subject, and the name on standard input"
         )
     ini = IniFile.read(file, variables_of(variables))
     member = _chosen(ini, members_of(ini, variables_of(variables)), section)

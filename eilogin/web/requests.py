@@ -203,9 +203,7 @@ def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
     method = environ["REQUEST_METHOD"]
     if method not in methods:
         taken = ", ".join(methods)
-        raise MethodNotAllowed(
-            f"found method {method[:20]!r}; expected {taken}", methods
-        )
+        raise MethodNotAllowed(f"found {method[:20]!r}; expected {taken}", methods)
 
 
 # --- what it carries ------------------------------------------------------------

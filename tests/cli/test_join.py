@@ -373,7 +373,7 @@ class TestWithoutAnIniFile:
         run("join", "--app", "egg:mysite", "--folder", folder, *ARGUMENTS)
         assert "[app:myapp]\nuse = egg:mysite\n" in (folder / "site.ini").read_text()
         again = run("join", "--app", "egg:mysite", "--folder", folder, *ARGUMENTS)
-        assert "eilogin is there already" in again.output
+        assert "contains eilogin already" in again.output
         other = run("join", "--app", "egg:other", "--folder", folder, *ARGUMENTS)
         assert "[app:myapp] app: found 'egg:mysite'" in other.output
 

@@ -374,7 +374,9 @@ class TestOptions:
         ini.write_text(f"[filter:s]\nuse = egg:eilogin#session\nstore = {store}\n")
         with pytest.raises(InvalidOptions) as refused:
             make_session(None, {"__file__": str(ini)}, store=store)
-        assert f"{ini}: [filter:s] store: the store {tmp_path} " in str(refused.value)
+        assert f"{ini}: [filter:s] store: cannot use the store {tmp_path}" in str(
+            refused.value
+        )
 
     @pytest.mark.parametrize(
         "options",

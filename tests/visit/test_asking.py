@@ -232,7 +232,7 @@ def test_a_hub_that_takes_no_algorithm_of_ours_is_told_of(citizen, caplog):
     assert visitor.browser.page.status_int == 400
     assert not visitor.was_asked()
     line = next(m for m in caplog.messages if "(algorithm-missing):" in m)
-    assert "lists urn:x-test:newer" in line
+    assert "lists the signature algorithms urn:x-test:newer" in line
     assert "rsa-sha256" in line
 
 
@@ -379,7 +379,7 @@ def test_rejects_an_answer_in_clear_text_if_it_must_be_encrypted(  # noqa: PLR09
     assert visitor.browser.page.status_int == 400
     assert witness.seen == []
     line = next(m for m in caplog.messages if "(not-encrypted):" in m)
-    assert f"{lacking} in the answer is not encrypted" in line
+    assert f"the hub did not encrypt {lacking}" in line
     assert "anna" not in line.lower()
 
 

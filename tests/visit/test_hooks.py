@@ -450,10 +450,10 @@ class TestNames:
     @pytest.mark.parametrize(
         ("name", "reason"),
         [
-            ("stad_hoks:note", "there is no 'stad_hoks'"),
+            ("stad_hoks:note", "no installed package has 'stad_hoks'"),
             ("stad_hooks:noot", "to have 'noot'; did you mean 'note'?"),
             ("stad_hooks:number", "a function, or another callable, not an int"),
-            ("stad_hooks.deep:note", "there is no 'stad_hooks.deep'"),
+            ("stad_hooks.deep:note", "no installed package has 'stad_hooks.deep'"),
             ("stad_hooks", "'module:attribute', such as"),
             ("/stad/hooks.py:note", "'module:attribute', such as"),
         ],

@@ -155,7 +155,7 @@ class TestHerPage:
         """A firewall of its own refuses them, and lets it fetch artifacts."""
         port = answering(with_status(405))
         assert stays(port, (), ["/sso"]) == (site == STAD)
-        assert "finds nobody: it, or a firewall before it, refuses" in caplog.text
+        assert "is down: it, or a firewall before it, refuses" in caplog.text
 
     def test_is_hers_where_a_gateway_answers_for_that_hub(self, stays, answering):
         assert stays(answering(with_status(503)), (), ["/sso"])

@@ -152,7 +152,7 @@ class TestTheLikelyCause:
         visitor.others = ["__Host-eilogin=a"]
         error = stopped()
         assert error.cause == rounds.UNKNOWN
-        assert "do all servers use one store" in str(error)
+        assert "Do all servers use one store" in str(error)
 
     def test_is_that_the_application_asks_again(self, visitor, stopped):
         now = instants.now()

@@ -114,7 +114,7 @@ def test_a_name_that_is_a_bsn_stays_out_of_addresses(trust):
 @pytest.mark.parametrize(
     ("contacts", "whom"),
     [
-        ((), f"who runs '{HUB}'"),
+        ((), f"the administrator of '{HUB}'"),
         ((Contact("support", telephone="14 0123"),), "14 0123"),
         (
             (

@@ -9,8 +9,7 @@ The gate reads README.rst, CHANGES.rst, SECURITY.rst, the manual, the gettext
 catalogues and the string literals of eilogin. It reports sentences of more than 30
 words, sentences that begin with a relative clause ("Who has none …"), and the words of
 ``prose_words.txt``. It skips code blocks and docstrings, but reads the help of
-commands. ``prose_later.txt`` lists the files that the gate skips until they have been
-rewritten; ``prose_exceptions.txt`` lists single sentences, each with a reason.
+commands. ``prose_exceptions.txt`` lists single sentences, each with a reason.
 """
 
 import argparse
@@ -225,12 +224,9 @@ def check(files: Sequence[Path], root: Path, here: Path = HERE) -> Iterator[str]
 
 
 def gate(root: Path, here: Path = HERE) -> Iterator[str]:
-    """The faults of every file that is not to be done later, and of the subjects."""
-    later = set(lines_of(here / "prose_later.txt"))
+    """The faults of every file that a user reads."""
     files = sorted(file for glob in GATE + CODE for file in root.glob(glob))
-    yield from check(
-        [f for f in files if str(f.relative_to(root)) not in later], root, here
-    )
+    yield from check(files, root, here)
 
 
 def numbers(files: Sequence[Path]) -> Iterator[str]:

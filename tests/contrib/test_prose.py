@@ -109,13 +109,13 @@ def test_an_exception_names_file_words_and_reason(tmp_path):
     )
 
 
-def test_the_gate_skips_only_the_files_on_the_list(tmp_path):
-    for name in ("README.rst", "SECURITY.rst"):
-        (tmp_path / name).write_text("The hub is told of it.\n")
+def test_the_gate_reads_pages_and_messages(tmp_path):
+    (tmp_path / "eilogin").mkdir()
+    (tmp_path / "SECURITY.rst").write_text("The hub is told of it.\n")
+    (tmp_path / "eilogin" / "hub.py").write_text('TEXT = "the hub is told of it"\n')
     (tmp_path / "prose_exceptions.txt").touch()
-    (tmp_path / "prose_later.txt").write_text("README.rst\n")
-    [fault] = prose.gate(tmp_path, tmp_path)
-    assert fault.startswith("SECURITY.rst:1: ")
+    faults = [fault.split(":")[0] for fault in prose.gate(tmp_path, tmp_path)]
+    assert faults == ["SECURITY.rst", "eilogin/hub.py"]
 
 
 def test_every_exception_is_of_a_file_that_exists():

@@ -82,12 +82,11 @@ def ours(path, title):
 
 @pytest.fixture
 def signed():
-    """Write the metadata of a federation, and the certificate of who signs it."""
+    """Write the metadata of a federation, and its operator's certificate."""
 
     def write(folder, parties):
         operator = new_key_pair("operator")
-        for name in ("federation.crt", "operator.crt"):
-            (folder / name).write_bytes(operator[1])
+        (folder / "operator.crt").write_bytes(operator[1])
         octets = write_federation(
             [party.descriptor() for party in parties],
             name="",

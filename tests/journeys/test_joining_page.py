@@ -133,7 +133,7 @@ def test_leads_to_a_site_at_which_citizens_log_in(clone, tmp_path, environ, runn
     (site / "production.ini").write_text(INI.format(port=port))
     names = {
         "https://mijn.example.nl": f"http://mijn.localhost:{port}",
-        "https://federation.example.nl/metadata.xml": f"{clone}/var/federation.xml",
+        "https://federatie.example.nl/metadata.xml": f"{clone}/var/federation.xml",
         "FEDERATION": f"{clone}/var/federation",
     }
 

@@ -204,5 +204,5 @@ def test_is_in_order_by_the_whole_file_of_the_manual(tmp_path, hub_key, metadata
     (tmp_path / "hub.xml").write_bytes(octets)
     result = check(tmp_path, ini)
     assert result.exit_code == 0, result.output
-    assert "reads its Organization as far as it can" in result.output
+    assert "reads only the valid part of its Organization" in result.output
     assert 'MellonOrganizationName "nl"' in result.output

@@ -76,7 +76,7 @@ class TestParse:
             ("redis://anna@host", "'user:password@'"),
             ("redis://anna:@host", "'user:password@'"),
             ("redis://host?ca=/ca.crt", "'rediss'"),
-            ("redis://host?cert=/crt&key=/key", "'cert=' and 'key=' only where"),
+            ("redis://host?cert=/crt&key=/key", "'cert=' and 'key=' only with"),
             ("rediss://host?cert=/crt", "'cert=FILE' and 'key=FILE' together"),
             ("rediss://host?key=/key", "'cert=FILE' and 'key=FILE' together"),
             ("rediss://host?cert=/crt&key=", "the path of a PEM file after 'key='"),

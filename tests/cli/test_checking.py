@@ -1274,7 +1274,7 @@ class TestTheMetadataOfAPeer:
             " whom this site trusts (metadata-unsigned)\n"
         )
         # It is one party's, and not a list that we should be on.
-        assert "are not in it" not in result.stdout
+        assert "does not contain us" not in result.stdout
 
     def test_of_which_we_want_the_hub_alone_is_noted(self, site, run):
         file = site.var / "federation.xml"
@@ -1283,7 +1283,7 @@ class TestTheMetadataOfAPeer:
         assert result.exit_code == 0, result.stderr
         told = r"federation: \S+/federation\.xml: \d+ of \d+ members skipped"
         assert re.search(told, result.stdout)
-        assert "no member of this federation" not in result.stdout
+        assert "does not contain us" not in result.stdout
 
     def test_of_which_a_line_is_wrong_is_a_fault_of_that_line(self, site):
         file = site.var / "federation.xml"
@@ -1327,7 +1327,7 @@ class TestTheMetadataOfAPeer:
         )
         result = run("check", site.file)
         assert result.exit_code == 0, result.stderr
-        assert "are not in it" not in result.stdout
+        assert "does not contain us" not in result.stdout
         assert "not signed" not in result.stdout
 
     def test_without_keys_is_a_fault(self, site, hub_file):

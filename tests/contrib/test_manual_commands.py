@@ -25,7 +25,8 @@ PAGES = [
 ]
 #: Lines of other programs, in which the word is a user, a group, a unit or a filter.
 _OTHER = re.compile(
-    r"^(?:install|journalctl|chown|user|pipeline|WSGI\w+|systemctl|ln) |^\"\"\""
+    r"^(?:install|journalctl|chown|su|create|user|pipeline|WSGI\w+|systemctl|ln) "
+    r"|^\"\"\""
 )
 
 

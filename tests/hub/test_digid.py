@@ -1291,8 +1291,8 @@ class TestALogout:
         response, _ = outcome(stad, anna.citizen)
         assert words(response.status) == "Responder/PartialLogout"
         assert is_in(anna) == {"uwv.test"}
-        told = "takes a LogoutRequest by none of SOAP; its metadata has: HTTP-Redirect"
-        assert told in caplog.text
+        told = "accepts a LogoutRequest by none of SOAP; its metadata has: "
+        assert f"{told}HTTP-Redirect" in caplog.text
 
     def test_is_by_the_session_of_the_browser_and_not_by_the_name(
         self, anna, another, stad, logs_out, outcome

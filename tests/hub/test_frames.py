@@ -161,7 +161,7 @@ class TestAParticipantWithoutSoap:
         assert "stad.test Hier is uitloggen niet gelukt" in anna.browser.text
         assert "land.test Uitgelogd om" in anna.browser.text
         assert (
-            f"{STAD_ENTITY!r} takes a LogoutRequest by none of SOAP, HTTP-Redirect,"
+            f"{STAD_ENTITY!r} accepts a LogoutRequest by none of SOAP, HTTP-Redirect,"
             " HTTP-POST; its metadata has: none"
         ) in caplog.text
         anna.browser.click("Ga verder")

@@ -156,7 +156,7 @@ class TestALogoutThroughTheBrowser:
         assert "U bent overal uitgelogd" in anna.browser.text
         assert anna.browser.url.startswith(SLO)
         assert (
-            "'https://uwv.test/eilogin/metadata' takes a LogoutResponse by none of"
+            "'https://uwv.test/eilogin/metadata' accepts a LogoutResponse by none of"
             " HTTP-Redirect, HTTP-POST; its metadata has: SOAP; ask the administrator"
             " of"
             " 'https://uwv.test/eilogin/metadata'"

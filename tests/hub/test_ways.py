@@ -160,7 +160,9 @@ class TestALogout:
         log_out()
         anna.browser.click("Ga verder")
         assert outcome().codes == (messages.SUCCESS, messages.PARTIAL_LOGOUT)
-        told = "takes a LogoutRequest by none of SOAP; its metadata has: HTTP-Redirect"
+        told = (
+            "accepts a LogoutRequest by none of SOAP; its metadata has: HTTP-Redirect"
+        )
         assert told in caplog.text
 
     @pytest.mark.parametrize(

@@ -71,4 +71,4 @@ def test_end_the_applications_own_sessions_whoever_hangs(sites, tmp_path):
         told = {one["site"]: one["cause"] for one in map(json.loads, lines)}
         assert told == {"uwv": "here", "stad": "elsewhere"}
         assert (tmp_path / "hangs").exists()
-        assert "the hook noted:hang did not end within 1 s" in server.log
+        assert "on_logout: noted:hang did not end within 1 s" in server.log

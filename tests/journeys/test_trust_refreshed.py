@@ -131,7 +131,7 @@ def test_both_processes_follow_and_nothing_older_is_taken(
         published.is_down, published.octets = False, older
         have_an_hour_pass(site)
         until(lambda: active_in(site)[1]["tries"]["failures"] == 2)
-        assert "expected none older than the copy" in told_of(site)
+        assert "expected none older than our copy" in told_of(site)
         assert led_to(site, one) == led_to(site, other) == (302, there)
 
     published.is_down = True

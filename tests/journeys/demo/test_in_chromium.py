@@ -440,7 +440,7 @@ class TestTheDemo:
         anna.leave()
         assert own_demo.interrupt() == 0
         own_demo.start()
-        assert "0 made under var/" in own_demo.output
+        assert "made 0 under var/" in own_demo.output
         anna.visit("uwv", "/notitie").arrives("uwv", "/notitie")
         assert anna.note == "blijft"
         anna.enter("gemeente").sees("Mijn gemeente")
@@ -450,7 +450,7 @@ class TestTheDemo:
         anna.leave()
         assert own_demo.interrupt() == 0
         own_demo.start("--reset")
-        assert ", 0 were there already" in own_demo.output
+        assert "; 0 existed already" in own_demo.output
         anna.visit("uwv").sees("Inloggen bij UWV").type_password().arrives("uwv")
 
     def test_has_its_own_page_for_what_is_larger_than_it_keeps(self, demo):

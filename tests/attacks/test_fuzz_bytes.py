@@ -546,7 +546,7 @@ def test_a_store_where_no_file_can_be_is_a_fault(tmp_path):
     told = CliRunner().invoke(main, ["check", str(ini)])
     assert told.exit_code == 1
     assert "[filter:session] store: " in told.output
-    assert "cannot be checked (File name too long)" in told.output
+    assert "cannot check it (File name too long)" in told.output
 
 
 def test_names_that_messages_invent_are_not_kept_for_ever():

@@ -21,7 +21,7 @@ class ArenaAsDigid(Arena):
         assert "SAML" not in answer.text
         assert _page(answer) == self._nothing
         found = [one for one in self._log.lines if one.startswith(told["reference"])]
-        return found[0].partition("as DigiD does it (")[2].partition(")")[0]
+        return found[0].partition("as DigiD does (")[2].partition(")")[0]
 
     @cached_property
     def _nothing(self) -> str:

@@ -228,8 +228,8 @@ class TestAHigherLevel:
         citizen.visit(PAGE)
         code = citizen.code()
         citizen.sign_in(url=None, code=code, rehearsal=rehearsal.LOWER)
-        assert "hoog was asked for" in caplog.text
-        assert "answers with substantieel" in caplog.text
+        assert "the login needs the level hoog" in caplog.text
+        assert "confirmed substantieel" in caplog.text
 
 
 class TestTheNextAnswer:

@@ -1246,7 +1246,7 @@ class TestASite:
         with pytest.raises(MetadataUnavailable, match="did not answer within 1 s"):
             trust_of(site(federation=f"{line} timeout=1s"))
         other = tls_pair(site.folder)[0]
-        with pytest.raises(MetadataUnavailable, match=r"by 'ca=' of 'federation'"):
+        with pytest.raises(MetadataUnavailable, match=r"in 'ca=' of 'federation'"):
             trust_of(site(federation=f"{server.url()} ca={other}"))
         with pytest.raises(ConfigurationError, match=r"^'ca=' of 'federation': found"):
             trust_of(site(federation=f"{line.split(maxsplit=1)[0]} ca={__file__}"))

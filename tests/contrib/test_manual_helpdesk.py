@@ -84,6 +84,10 @@ def faults(text, texts):
                 yield f"line {place(said)}: {said!r} is now {now!r} ({key})"
 
 
+def test_finds_the_quotes_of_the_pages():
+    assert sum(len(quoted(page.read_text("utf-8"))) for page in PAGES) > 80
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_quotes_the_sentences_of_the_pages_exactly(page):
     text = page.read_text("utf-8")

@@ -8,12 +8,12 @@ asks whose it is.
 import contextlib
 import itertools
 import threading
-import time
 from http.cookies import CookieError, SimpleCookie
 from queue import Queue
 from types import SimpleNamespace
 
 import pytest
+from cpu_time import cpu_seconds
 from django.core.handlers.wsgi import get_str_from_wsgi
 from django.http.cookie import parse_cookie as django_cookies
 from hypothesis import example, given, settings
@@ -72,7 +72,7 @@ class Gullible:
             self.sessions[sid] = user
         if environ["PATH_INFO"] == "/slow":
             self.waits[0].put(sid)
-            self.waits[1].get(timeout=20)
+            self.waits[1].get(timeout=60)
         start_response("200 OK", headers)
         return [f"session of [{self.sessions[sid]}]".encode()]
 
@@ -249,9 +249,9 @@ def test_no_reader_finds_a_session_in_the_value_of_another_cookie(site, pieces):
 )
 def test_a_header_of_64_kb_holds_up_nobody(site, piece):
     filtered, _ = site
-    began = time.process_time()
-    filtered("a=" + 64 * 1024 // len(piece) * piece)
-    assert time.process_time() - began < 1.0, "it took a minute of one sign"
+    header = "a=" + 64 * 1024 // len(piece) * piece
+    # Work that is quadratic takes a minute.
+    assert cpu_seconds(lambda: filtered(header)) < 1
 
 
 @pytest.fixture(scope="module")
@@ -333,7 +333,7 @@ def test_nothing_that_is_planted_passes_while_a_new_worker_begins(workers, monke
 
     def slow(*said):
         looks.put("looks")
-        goes_on.get(timeout=20)
+        goes_on.get(timeout=60)
         return get(*said)
 
     with monkeypatch.context() as patch:
@@ -344,15 +344,15 @@ def test_nothing_that_is_planted_passes_while_a_new_worker_begins(workers, monke
             threads.append(thread)
             thread.start()
             if header == "x=y":
-                looks.get(timeout=20)
+                looks.get(timeout=60)
             else:
                 thread.join(timeout=0.05)
         assert threads[1].is_alive(), "it waits"
         goes_on.put("go on")
-        threads[0].join(timeout=20)
+        threads[0].join(timeout=60)
         workers.seen = "nothing yet"
         goes_on.put("go on")
-        threads[1].join(timeout=20)
+        threads[1].join(timeout=60)
     assert workers.seen is None
 
 
@@ -458,10 +458,10 @@ def test_a_slow_request_that_a_logout_overtakes_leaves_a_dead_cookie(
         slow.set_cookie(HOST, name, value)
     thread = threading.Thread(target=slow.visit, args=(f"{UWV}/slow",))
     thread.start()
-    sid = application.waits[0].get(timeout=20)
+    sid = application.waits[0].get(timeout=60)
     anna.visit(f"{UWV}/eilogin/logout?next=/")
     application.waits[1].put("go on")
-    thread.join(timeout=20)
+    thread.join(timeout=60)
     assert "[nobody]" not in slow.text, "its answer goes out"
     assert application.sessions[sid] != "nobody", "and the session is there"
     assert whose(slow) == "nobody"

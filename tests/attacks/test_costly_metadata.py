@@ -5,9 +5,8 @@ then stays in use at every site. The tests measure CPU time, and allow so much t
 slow machine or a busy one makes no difference.
 """
 
-import time
-
 import pytest
+from cpu_time import cpu_seconds
 from key_pairs import key_pair
 
 from eilogin.saml.metadata import read_unsigned
@@ -51,9 +50,10 @@ def read(*members):
     """What is read of a federation, and the CPU time that it takes."""
     good = member(GOOD, KEY + CONSUMER.format(0))
     text = f'<EntitiesDescriptor xmlns="{MD}">{good}{"".join(members)}'
-    began = time.process_time()
-    found = read_unsigned(f"{text}</EntitiesDescriptor>".encode())
-    return found, time.process_time() - began
+    octets = f"{text}</EntitiesDescriptor>".encode()
+    found = []
+    cpu = cpu_seconds(lambda: found.append(read_unsigned(octets)), tries=2)
+    return found[0], cpu
 
 
 @pytest.mark.parametrize("parts", HOSTILE)

@@ -6,10 +6,11 @@ searched for and where a tile leads; a cookie says what was visited.
 
 import base64
 import re
-import time
+from functools import partial
 from urllib.parse import quote
 
 import pytest
+from cpu_time import cpu_seconds
 from portals import LOGIN, browser, heading, hub_and, login_of, member, tiles
 from portals import services as many
 
@@ -69,9 +70,8 @@ def test_many_texts_of_one_member_do_not_fill_the_memory():
     names = {f"x-{number}": f"naam{number} " * 200 for number in range(2000)}
     trust = hub_and(member("m.example", {"nl": "Alfa", **names}, descriptions=names))
     visitor = at(trust)
-    began = time.thread_time()
-    is_calm(visitor.get("/"))
-    assert time.thread_time() - began < 2
+    # A second call would find the services in the cache.
+    assert cpu_seconds(lambda: is_calm(visitor.get("/")), tries=1) < 2
     [service] = Services.of(trust, "nl").all
     assert len(service.searched) < 10_000
 
@@ -180,9 +180,9 @@ def test_the_logo_of_nobody_is_no_image(name):
 )
 def test_whatever_is_searched_for_there_is_a_calm_page(parameter, text):
     visitor = at(many(14))
-    began = time.thread_time()
-    page = is_calm(visitor.get("/", params={parameter: text}))
-    assert time.thread_time() - began < 2
+    search = partial(visitor.get, "/", params={parameter: text})
+    assert cpu_seconds(search) < 2
+    page = is_calm(search())
     assert len(page.body) < 50_000
     assert MARKUP not in page.text
     assert len(heading(page)) < 150

@@ -15,6 +15,7 @@ from statistics import median
 
 import argon2
 import pytest
+from cpu_time import no_collection
 from webob import Request
 
 from eilogin.hub.citizens import Citizens, demo_citizens, to_json
@@ -253,10 +254,11 @@ class TestHowLongItTakes:
 
     def cpu_of(self, guesser, *said, **more):
         request = guesser.request(*said, **more)
-        begun = time.thread_time()
-        answer = request.get_response(guesser.federation)
-        answer.body  # noqa: B018 - read whole
-        taken = time.thread_time() - begun
+        with no_collection():
+            begun = time.thread_time()
+            answer = request.get_response(guesser.federation)
+            answer.body  # noqa: B018 - read whole
+            taken = time.thread_time() - begun
         assert answer.status_int == 200
         return taken
 

@@ -11,12 +11,12 @@ import random
 import subprocess
 import sys
 import textwrap
-import time
 import zlib
 from copy import deepcopy
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
+from cpu_time import cpu_seconds
 from cryptography.hazmat.primitives import serialization
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -315,10 +315,12 @@ def with_transform(octets, algorithm, content):
 )
 def test_a_transform_is_refused_and_not_run(honest, key, algorithm, content):
     octets = with_transform(honest, algorithm, content)
-    begun = time.thread_time()
-    with pytest.raises(MalformedMessage):
-        name_in(octets, key)
-    assert time.thread_time() - begun < 1
+
+    def refuse():
+        with pytest.raises(MalformedMessage):
+            name_in(octets, key)
+
+    assert cpu_seconds(refuse) < 1
 
 
 def forged_prefix_list():
@@ -356,10 +358,11 @@ def hostile_shapes():
     "octets", [pytest.param(o, id=name) for name, o in hostile_shapes()]
 )
 def test_a_hostile_shape_is_refused_quickly(octets):
-    begun = time.thread_time()
-    with pytest.raises(MalformedMessage):
-        parse(octets)
-    assert time.thread_time() - begun < 1
+    def refuse():
+        with pytest.raises(MalformedMessage):
+            parse(octets)
+
+    assert cpu_seconds(refuse) < 1
 
 
 def test_a_canonical_form_cannot_be_made_much_larger_than_its_message(key):
@@ -381,10 +384,12 @@ def test_a_canonical_form_cannot_be_made_much_larger_than_its_message(key):
         b"</ds:CanonicalizationMethod><ds:SignatureMethod",
     )
     tree = parse(octets)
-    begun = time.thread_time()
-    with pytest.raises(UntrustedSignature):
-        signed(tree.find(q("saml:Assertion")), [key.public])
-    assert time.thread_time() - begun < 1
+
+    def refuse():
+        with pytest.raises(UntrustedSignature):
+            signed(tree.find(q("saml:Assertion")), [key.public])
+
+    assert cpu_seconds(refuse) < 1
     assert len(canonical(tree)) < 20 * len(octets)
 
 

@@ -1,11 +1,11 @@
 """Metadata says what was written, and is believed only where the operator signed it."""
 
 import re
-import time
 from dataclasses import replace
 
 import pytest
 import time_machine
+from cpu_time import cpu_seconds
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -1059,10 +1059,12 @@ class TestAMemberThatIsNotValid:
         """Of fifty thousand faults the schema would tell one by one, for minutes."""
         members = b"<EntityDescriptor/>" * 50_000
         octets = b'<EntitiesDescriptor xmlns="%b">%b</EntitiesDescriptor>'
-        began = time.process_time()
-        with pytest.raises(UntrustedSignature):
-            read(octets % (MD.encode(), members))
-        assert time.process_time() - began < 5
+
+        def refuse():
+            with pytest.raises(UntrustedSignature):
+                read(octets % (MD.encode(), members))
+
+        assert cpu_seconds(refuse, tries=2) < 5
 
     def test_is_left_out_only_of_what_the_operator_signed(
         self, hub, participant, hub_key, other_key, read

@@ -2,12 +2,12 @@
 
 import string
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from xml.sax.saxutils import quoteattr
 
 import pytest
+from cpu_time import cpu_seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -38,12 +38,6 @@ def refused(octets, limits=MESSAGE, error=MalformedMessage):
     with pytest.raises(error) as caught:
         parse(octets, limits)
     return str(caught.value)
-
-
-def seconds_of(call, tries=5):
-    """Of this thread, at best: others work on this machine too."""
-    began = [(time.thread_time(), call(), time.thread_time()) for _ in range(tries)]
-    return min(after - before for before, _, after in began)
 
 
 def test_a_name_is_told_by_its_usual_prefix():
@@ -321,7 +315,8 @@ class TestLimits:
         texts = said * (100_000 // len(said))
         octets = f"<a><b>{texts}</b><b>{texts}</b><b>{texts[:50_000]}</b></a>".encode()
         assert len(parse(octets, limits)) == 3
-        assert seconds_of(lambda: parse(octets, limits)) < 0.02
+        # It takes 2 ms, and more than ten seconds where each is looked at to the end.
+        assert cpu_seconds(lambda: parse(octets, limits)) < 0.1
 
     def test_namespace_declarations(self):
         def declared(n):

@@ -15,7 +15,7 @@ I2  what was refused gets a 4xx with a code and a reference number that the log
 I3  what was refused changed no store, no login under way, no trust; others stay
     signed in
 I4  one assertion makes at most one session
-I5  a second, 50 MB, no file and no connection outside are the bounds
+I5  five seconds of CPU, 50 MB, no file and no connection outside are the bounds
 I6  identity comes from the session only
 I7  every Location and every form goes to an address that is known to be good
 I8  the good twin is taken after all that was refused, in the same login
@@ -44,6 +44,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import waitress
+from cpu_time import no_collection
 from real_parts import free_ports
 from waitress import wasyncore
 
@@ -60,8 +61,10 @@ HUB, UWV, SVB, KADASTER = (
 )
 #: Who signs in at our hub in these tests, and who is signed in all the while.
 ATTACKER, VICTIM = "sem", "anna"
-#: Seconds and bytes that one message may take (I5).
-LONGEST, MOST_MEMORY = 1.0, 50 * 1024 * 1024
+#: Seconds of CPU time and bytes that one message may take (I5). The usual message takes
+#: some hundredths of a second. Under coverage on a busy machine a large one takes more
+#: than one second, and one that costs the square of its length takes minutes.
+LONGEST, MOST_MEMORY = 5.0, 50 * 1024 * 1024
 
 FORM = "application/x-www-form-urlencoded"
 _REFERENCE = re.compile(
@@ -339,14 +342,13 @@ class Arena:
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        began = time.process_time()
-        with closing(connection):
-            connection.request(
-                method, path, body or None, {"Host": parts.netloc} | dict(headers)
-            )
+        said = {"Host": parts.netloc} | dict(headers)
+        with closing(connection), no_collection():
+            began = time.process_time()
+            connection.request(method, path, body or None, said)
             got = connection.getresponse()
             content = got.read()
-        seconds = time.process_time() - began
+            seconds = time.process_time() - began
         return Answer(got.status, got.getheaders(), content, seconds)
 
     def soap(self, url: str, octets: bytes) -> Answer:

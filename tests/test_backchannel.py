@@ -122,10 +122,10 @@ class TestAnAnswerInTime:
         everyone = threading.Barrier(threads)
 
         def behave(peer, connection):
-            everyone.wait(10)
+            everyone.wait(60)
             connection.sendall(FINE)
 
-        server, back = peer(behave), channel(timeout=10.0)
+        server, back = peer(behave), channel(timeout=60.0)
         for _ in range(2):
             with ThreadPoolExecutor(threads) as pool:
                 answers = [
@@ -137,12 +137,14 @@ class TestAnAnswerInTime:
 
     def test_leaves_the_next_its_whole_time(self, peer, channel):
         def behave(peer, connection):
-            time.sleep(0.3)
+            # The second answer takes longer than the first one may.
+            time.sleep(2.5 * (len(peer.requests) - 1))
             connection.sendall(FINE)
 
         server, back = peer(behave), channel()
-        back.post(server.url(), b"", timeout=0.4)
-        assert back.post(server.url(), b"", timeout=2.0) == b"<fine/>"
+        back.post(server.url(), b"", timeout=2.0)
+        assert back.post(server.url(), b"", timeout=60.0) == b"<fine/>"
+        assert server.connections == 1
 
     def test_of_a_name_under_localhost_needs_no_resolver(
         self, peer, channel, monkeypatch
@@ -326,7 +328,7 @@ class TestAPeerThatMisbehaves:
         start = time.monotonic()
         with pytest.raises(PeerUnavailable, match=r"within 0\.5 s"):
             back.post(server.url(), b"")
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30
 
     def test_gets_no_byte_more_once_its_time_is_over(self):
         left, right = socket.socketpair()
@@ -337,18 +339,18 @@ class TestAPeerThatMisbehaves:
                 backchannel._Deadline(left, raw, 0.0).readinto(bytearray(1))  # noqa: SLF001
 
     def test_gets_the_time_that_one_call_names(self, peer, channel):
-        server = peer(lambda peer, connection: peer.stop.wait(5))
+        server = peer(lambda peer, connection: peer.stop.wait(120))
         start = time.monotonic()
         with pytest.raises(PeerUnavailable, match=r"within 0\.2 s"):
-            channel(timeout=30).post(server.url(), b"", timeout=0.2)
-        assert time.monotonic() - start < 4
+            channel(timeout=60).post(server.url(), b"", timeout=0.2)
+        assert time.monotonic() - start < 30
 
     def test_is_unavailable_where_it_accepts_nothing(self, channel):
         with full_listener() as port:
             start = time.monotonic()
             with pytest.raises(PeerUnavailable, match="within"):
                 channel(timeout=0.3).post(f"http://127.0.0.1:{port}/", b"")
-            assert time.monotonic() - start < 10
+            assert time.monotonic() - start < 30
 
 
 def refusing(body, *headers, status=b"500 Oops"):
@@ -882,13 +884,13 @@ class TestAQuickLook:
     def test_waits_no_longer_than_it_may(self, peer, channel, has_tls):
         scheme = "https" if has_tls else "http"
         start = time.monotonic()
-        silent = peer(lambda peer, connection: peer.stop.wait(30))
+        silent = peer(lambda peer, connection: peer.stop.wait(120))
         url = f"{scheme}://127.0.0.1:{silent.port}/"
         assert channel().look(url, timeout=0.2) is Look.SILENT
         with full_listener() as port:
             url = f"{scheme}://127.0.0.1:{port}/"
             assert channel().look(url, timeout=0.2) is Look.CUT_OFF
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30
 
     def test_gets_nothing_of_who_hangs_up(self, peer, channel, tls):
         def hang_up(peer, connection):

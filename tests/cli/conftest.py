@@ -270,10 +270,10 @@ def serve_length(bare_site, run):
 
 def connected(port):
     """A socket to the server, once it listens."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), timeout=20)
+            return socket.create_connection(("127.0.0.1", port), timeout=60)
         except ConnectionRefusedError:
             assert time.monotonic() < deadline
             time.sleep(0.02)

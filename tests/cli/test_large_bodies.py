@@ -99,7 +99,7 @@ def begun(connection, length, *lines, answers=True):
     """What the server says after the head of a request whose body does not come."""
     head = ["POST / HTTP/1.1", "Host: x", f"Content-Length: {length}", *lines]
     connection.sock.sendall("\r\n".join([*head, "", ""]).encode())
-    connection.sock.settimeout(20)
+    connection.sock.settimeout(60)
     return connection.sock.recv(100) if answers else b""
 
 

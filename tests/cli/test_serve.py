@@ -44,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 def answer(port, path="/", host="app.localhost", **headers):
     """The body that a server gives, once it listens."""
-    for _ in range(100):
+    for _ in range(600):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request("GET", path, headers={"Host": host, **headers})
@@ -123,7 +123,7 @@ class TestAFileInOrder:
         ) as process:
             assert answer(small.port) == b"here"
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
         assert b"Traceback" not in errors
 
@@ -147,13 +147,13 @@ class TestAFileInOrder:
             ]
             wait_until(lambda: "cannot accept" in log.read_text())
             busy = processor_time(process.pid)
-            time.sleep(0.2)
-            assert processor_time(process.pid) - busy < 0.1, "it does not spin"
+            time.sleep(1.0)
+            assert processor_time(process.pid) - busy < 0.3, "it does not spin"
             for connection in held:
                 connection.close()
             assert answer(small.port) == b"here"
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)
         said = log.read_text()
         assert said.count("cannot accept") == 1, said
         assert "LimitNOFILE" in said
@@ -168,7 +168,7 @@ class TestAFileInOrder:
             answer(small.port)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             os.kill(os.getpid(), signal.SIGTERM)
-            heard.append(ended.wait(10))
+            heard.append(ended.wait(60))
             if not heard[0]:
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 

@@ -48,7 +48,7 @@ def looks_often(monkeypatch):
 
 
 def test_slow_requests_are_closed_and_no_other_connection(served, monkeypatch, caplog):
-    monkeypatch.setattr(slow_clients, "IN_TIME", 0.3)
+    monkeypatch.setattr(slow_clients, "IN_TIME", 2.0)
 
     def ask(connect):
         waiting = connect()
@@ -82,7 +82,7 @@ def test_a_body_that_comes_fast_enough_may_take_long(served, monkeypatch):
 
 def test_a_crowd_of_slow_clients_keeps_nobody_out(served, monkeypatch):
     """More than the server takes at a time; each sends a byte now and then."""
-    monkeypatch.setattr(slow_clients, "WHILE_FULL", 0.2)
+    monkeypatch.setattr(slow_clients, "WHILE_FULL", 1.0)
 
     def ask(connect):
         idle = connect()
@@ -96,7 +96,7 @@ def test_a_crowd_of_slow_clients_keeps_nobody_out(served, monkeypatch):
 
 def test_a_crowd_that_stops_after_a_large_part_keeps_nobody_out(served, monkeypatch):
     """What each has sent is worth no pause of minutes."""
-    monkeypatch.setattr(slow_clients, "WHILE_FULL", 0.2)
+    monkeypatch.setattr(slow_clients, "WHILE_FULL", 1.0)
     large = HEAD.replace(b"Content-Length: 1000", b"Content-Length: 900000")
     assert large != HEAD
 

@@ -404,11 +404,15 @@ class TestEndAll:
             url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
             section = f"use = egg:eilogin#session\nstore = {url}\nstore_timeout = "
             file.write_text(f"[filter:a]\n{section}1s\n[filter:b]\n{section}1s\n")
-            began = time.monotonic()
-            result = run("store", "end-all", file, "--yes")
-            took = time.monotonic() - began
-        assert result.exit_code == 1
-        assert "does not answer" in result.stderr
+            # A busy machine may delay one try, and does not delay all of them.
+            for _ in range(5):
+                began = time.monotonic()
+                result = run("store", "end-all", file, "--yes")
+                took = time.monotonic() - began
+                assert result.exit_code == 1
+                assert "does not answer" in result.stderr
+                if took < TIMEOUT:
+                    break
         assert 1 <= took < TIMEOUT
 
     def test_waits_as_long_as_any_section_says(self, file) -> None:

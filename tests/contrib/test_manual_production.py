@@ -197,7 +197,7 @@ class TestApacheAsAProxy:
 
     def ask(self, port, body=b"hello", **headers):
         connection = HTTPSConnection(
-            "127.0.0.1", port, timeout=10, context=ANY_CERTIFICATE
+            "127.0.0.1", port, timeout=60, context=ANY_CERTIFICATE
         )
         with closing(connection):
             connection.request("POST", "/", body, {"Host": HOST, **headers})
@@ -222,7 +222,7 @@ def test_nginx_redirects_http_to_https(tmp_path):
     _, redirect = blocks(PROXIES, "nginx", "nginx")
     lines = with_changes(redirect, {"listen 80": f"listen 127.0.0.1:{port}"})
     with nginx(tmp_path, lines, port):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with closing(connection):
             connection.request("GET", "/mijn?a=b", headers={"Host": HOST})
             answer = connection.getresponse()

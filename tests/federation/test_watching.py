@@ -323,11 +323,19 @@ class TestARefresh:
         site.waits_until(lambda: site.folder.active.tries.failures == 1)
         assert "ended with status -9" in site.folder.active.tries.why
 
-    def test_holds_the_lock_for_as_long_as_the_child_lives(self, site, monkeypatch):
-        monkeypatch.setattr(child, "RUN", "import time; time.sleep(2)")
+    def test_holds_the_lock_for_as_long_as_the_child_lives(
+        self, site, monkeypatch, tmp_path
+    ):
+        goes_on = tmp_path / "goes on"
+        run = (
+            "import os, time\n"
+            f"while not os.path.exists({str(goes_on)!r}): time.sleep(0.05)"
+        )
+        monkeypatch.setattr(child, "RUN", run)
         site.request()
         site.make_due()
         site.waits_until(lambda: not _is_free(site.folder))
+        goes_on.touch()
         site.waits_until(lambda: _is_free(site.folder))
 
     def test_that_cannot_be_begun_is_told_once(self, site, monkeypatch, caplog):
@@ -501,7 +509,7 @@ class TestAProcess:
 
         weakref.finalize(site.filter.trust.watch, gone.append, True)
         del site
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not gone and time.monotonic() < deadline:
             gc.collect()
             time.sleep(0.1)

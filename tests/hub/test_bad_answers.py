@@ -26,7 +26,7 @@ FAILED = messages.Status((messages.RESPONDER,))
 NOT_KNOWN = messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL))
 #: Seconds that a participant may take, and more than the hub could need with that.
 TIMEOUT = 2.0
-PATIENCE = 20.0
+PATIENCE = 60.0
 #: Of whom no answer may make the log tell.
 NUMBER = "900000016"
 

@@ -14,7 +14,7 @@ from eilogin.sessions import Subject
 DEAD = "https://dead.test/metadata"
 
 #: Longer than any test waits for another thread that does come.
-PATIENCE = 10
+PATIENCE = 60
 
 
 class Slow:

@@ -30,7 +30,7 @@ HOSTS = ("uwv.test", "stad.test", "land.test")
 START = 1_795_510_800.0  # 2026-11-24T09:00:00Z
 MINUTE = 60
 #: Longer than any test waits for another thread that does come.
-PATIENCE = 10
+PATIENCE = 60
 
 
 EVERYWHERE = {*HOSTS, "inloggen.test"}

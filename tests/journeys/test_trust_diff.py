@@ -20,7 +20,7 @@ from eilogin.saml.keys import new_key_pair
 from eilogin.testing import Browser
 
 #: Seconds in which all processes of a site follow.
-SOON = 5.0
+SOON = 60.0
 
 
 @pytest.fixture

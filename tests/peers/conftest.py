@@ -19,7 +19,7 @@ from peer_servers import over_http
 from eilogin.testing import Browser
 
 #: Milliseconds for a page.
-PATIENCE = 15_000
+PATIENCE = 60_000
 
 
 class Citizen:

@@ -34,8 +34,10 @@ HOUR = 3600.0
 WORKERS = 3
 #: The most that workers have said before somebody is killed, in octets.
 MOST = 5000
+#: Seconds that the store waits for a lock.
+TIMEOUT = 60.0
 #: A writer that waits longer than this has met a lock of somebody who is dead.
-AT_ONCE = 1.9
+AT_ONCE = 30.0
 
 
 def subject(name):
@@ -160,7 +162,7 @@ class Judge:
     """Looks at a store that was opened anew, and knows what must be in it."""
 
     def __init__(self, url):
-        self.store = open_store(url)
+        self.store = open_store(url, TIMEOUT)
         self.sessions = Sessions(self.store, idle=HOUR, max_session=2 * HOUR)
         self.kept = Values(self.store, "proof")
 

@@ -409,8 +409,8 @@ class TestSilence:
 
     TIMEOUT = 1.0
     #: How long the slowest of many threads takes on a busy machine; if they waited one
-    #: after another, or in turns of a few, it would be many times as long.
-    ONCE = 4 * TIMEOUT
+    #: after another, or in turns of a few, it would be 40 to 200 s.
+    ONCE = 20 * TIMEOUT
     THREADS = 200
 
     @pytest.mark.parametrize("is_warm", [True, False], ids=["kept", "new"])
@@ -1195,7 +1195,7 @@ class TestReplicas:
         replica.pause()
         started = time.monotonic()
         assert store.end(keys=["ab:key"])
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         assert "only 0 of 1 replicas confirmed a change" in caplog.text
         assert "a session that ended may live again" in caplog.text
         # The next one does not wait for who does not answer.
@@ -1219,16 +1219,17 @@ class TestReplicas:
         assert "have confirmed" not in caplog.text
 
     def test_are_not_waited_for_where_it_may_be_forgotten(
-        self, pair, opened, caplog
+        self, pair, opened, caplog, monkeypatch
     ) -> None:
         master, replica = pair
-        store = opened(master.url(), 2.0)
+        monkeypatch.setattr("eilogin.stores.redis.nodes.LONGEST_WAIT", 60.0)
+        store = opened(master.url(), 120.0)
         made = make(store)
         replica.pause()
         started = time.monotonic()
         assert store.touch("ab:key", made.seen + 1, made.seen + 1)
         assert store.add("key", "value", made.until, durable=False)
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 30
         assert caplog.text == ""
         replica.resume()
 

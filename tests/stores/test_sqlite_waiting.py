@@ -21,8 +21,8 @@ from eilogin.stores.sqlite import SQLiteStore
 
 TIMEOUT = 1.0
 #: By when who waits that long has an answer on a busy machine. If they waited one after
-#: another it would be many times as long.
-SOON = TIMEOUT + 4
+#: another it would be 50 s, and a hanging thread or the patience of a start 60 s.
+SOON = TIMEOUT + 29
 THREADS = 50
 
 HOLDER = """
@@ -75,6 +75,14 @@ def fate(verb: Callable[[], object]) -> tuple[str, float]:
     return "done", time.monotonic() - start
 
 
+def least_wait(verb: Callable[[], object]) -> float:
+    """Return the seconds of the fastest of some calls.
+
+    A busy machine may delay some of them. A verb that waits delays each of them.
+    """
+    return min(fate(verb)[1] for _ in range(5))
+
+
 def test_many_writes_are_all_answered_in_time_and_reads_go_on(
     store, path, caplog
 ) -> None:
@@ -95,7 +103,7 @@ def test_many_writes_are_all_answered_in_time_and_reads_go_on(
                 "done"
             }
             # From now on it is known, and not one waits for the whole time-out.
-            assert fate(lambda: store.take("value"))[1] < TIMEOUT / 2
+            assert least_wait(lambda: store.take("value")) < TIMEOUT / 2
             assert read()[0] == "done"
         answers = [future.result() for future in [threads.submit(write)] * THREADS]
     assert {said for said, _ in answers} == {"done"}
@@ -159,15 +167,15 @@ def test_a_disk_that_hangs_holds_up_one_and_not_all(store) -> None:
     def hang() -> None:
         with store._writing():
             hangs.set()
-            goes_on.wait(10)
+            goes_on.wait(60)
 
     with ThreadPoolExecutor(2) as threads:
         hanging = threads.submit(hang)
-        assert hangs.wait(10)
+        assert hangs.wait(60)
         said, took = fate(lambda: store.take("value"))
         assert "another thread is still writing" in said
         assert took < SOON
-        assert fate(lambda: store.take("value"))[1] < TIMEOUT / 2
+        assert least_wait(lambda: store.take("value")) < TIMEOUT / 2
         goes_on.set()
         hanging.result()
     assert store.take("value") == "text"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path("/usr/bin/firefox-esr")
 #: Seconds for a page to arrive.
-PAGE_PATIENCE = 15.0
+PAGE_PATIENCE = 60.0
 #: Preferences of the profile. Requests of Firefox itself go to a proxy that does not
 #: exist, and fail there. For *.localhost Firefox uses no proxy.
 PREFERENCES = {

@@ -12,7 +12,7 @@ from real_parts import free_ports, unavailable
 
 PROGRAM = Path(shutil.which("memcached") or "/usr/bin/memcached")
 #: Seconds for it to start.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def require_memcached() -> None:

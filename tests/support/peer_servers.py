@@ -29,7 +29,7 @@ from unmeasured import unmeasured
 from eilogin.saml.keys import new_key_pair
 
 #: Seconds for a server to start or to end.
-PATIENCE = 30.0
+PATIENCE = 60.0
 #: Seconds for a page, on a machine that is busy.
 _PAGE = 60.0
 #: What belongs to one connection, and not to what is sent over it (RFC 9110 7.6.1).

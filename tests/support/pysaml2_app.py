@@ -436,7 +436,7 @@ class IdentityProvider:
         endpoint = self._location(sp, BINDING_SOAP)
         request = self._logout_request(endpoint, sp, known, sign=True)
         parts = urlsplit(endpoint)
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
         headers = {"Host": parts.netloc, "Content-Type": "text/xml"}
         body = _envelope(_without_declaration(request))
         connection.request("POST", parts.path, body, headers)

@@ -73,7 +73,7 @@ _OF_THE_REQUEST = {
     *("SERVER_SOFTWARE", "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "RAW_URI"),
     *("REQUEST_URI", "HTTP_HOST", "HTTP_COOKIE", "HTTP_CONNECTION"),
 }
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 # --- the sites ------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class Peer:
 
     def _serve(self, connection):
         with contextlib.suppress(OSError), connection:
-            connection.settimeout(10)
+            connection.settimeout(60)
             if self.tls:
                 connection = self._handshaken(connection)
                 self.open.append(connection)

@@ -21,7 +21,7 @@ from typing import Self
 from real_parts import free_ports, unavailable
 
 #: Seconds for servers to start, to find each other, or to choose a new master.
-PATIENCE = 30.0
+PATIENCE = 60.0
 #: The kinds of stores that :meth:`RedisServers.url` knows.
 KINDS = ("redis", "rediss", "sentinel", "cluster")
 SERVICE = "eilogin"

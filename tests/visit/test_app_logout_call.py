@@ -55,7 +55,7 @@ class Application:
         form = environ["wsgi.input"].read(size).decode()
         self.asked.append((environ, form))
         if self.hangs is not None:
-            self.hangs.wait(20)
+            self.hangs.wait(120)
         cookies = cookies_in(environ)
         if form == f"csrf={cookies.get('token')}":
             self.sessions.pop(cookies.get("sid"), None)
@@ -314,7 +314,7 @@ class TestThatHangs:
         log_out(anna)
         took = time.monotonic() - began
         application.hangs.set()
-        assert took < 5
+        assert took < 30
         assert "app_logout_call did not end within 1 s" in caplog.text
 
 
@@ -388,7 +388,7 @@ class Hanging:
         if environ["PATH_INFO"] == "/uit":
             self.called.put(environ[env.SESSION].name)
             if environ[env.SESSION].name in self.names:
-                assert self.goes_on.wait(20)
+                assert self.goes_on.wait(120)
         start_response("200 OK", [("Set-Cookie", "sid=1; Path=/")])
         return []
 
@@ -428,7 +428,7 @@ def test_what_was_not_told_is_forgotten_and_later_ones_are_called(monkeypatch, c
     application = Hanging("hangs")
     logouts = Logouts(application, 0.01)
     logouts.of("hangs")
-    assert application.called.get(timeout=20) == "hangs"
+    assert application.called.get(timeout=60) == "hangs"
     for number in range(5):
         logouts.of(f"without {number}", has_cookies=False)
     for name in ("waits", "waits too", "too many"):
@@ -436,9 +436,9 @@ def test_what_was_not_told_is_forgotten_and_later_ones_are_called(monkeypatch, c
     assert "app_logout_call hangs: eilogin does not call it" in caplog.text
     application.goes_on.set()
     for name in ("waits", "waits too"):
-        assert application.called.get(timeout=20) == name
+        assert application.called.get(timeout=60) == name
     logouts.of("later")
-    assert application.called.get(timeout=20) == "later"
+    assert application.called.get(timeout=60) == "later"
     assert application.called.empty()
 
 
@@ -448,7 +448,7 @@ def test_one_that_hangs_holds_up_nobody_else():
     logouts = Logouts(application, 0.05)
     logouts.of("mallory", "behind her")
     logouts.of("of mallory", "anna", "bram")
-    called = {application.called.get(timeout=20) for _ in range(5)}
+    called = {application.called.get(timeout=60) for _ in range(5)}
     assert called == {"mallory", "behind her", "of mallory", "anna", "bram"}
     assert not application.goes_on.is_set()
     application.goes_on.set()
@@ -459,7 +459,7 @@ def test_who_waits_behind_one_that_hangs_is_called_when_that_took_long_enough():
     application = Hanging("mallory")
     Logouts(application, 0.05).of("mallory", "behind her")
     # Sooner than the first one gives up.
-    called = {application.called.get(timeout=10) for _ in "12"}
+    called = {application.called.get(timeout=60) for _ in "12"}
     assert called == {"mallory", "behind her"}
     application.goes_on.set()
 
@@ -470,10 +470,10 @@ def test_so_many_at_a_time_and_no_more(monkeypatch):
     logouts = Logouts(application, 0.05)
     for name in ("one", "two", "three", "four"):
         logouts.of(name)
-    assert {application.called.get(timeout=20) for _ in "12"} == {"one", "two"}
+    assert {application.called.get(timeout=60) for _ in "12"} == {"one", "two"}
     assert application.called.empty()
     application.goes_on.set()
-    assert {application.called.get(timeout=20) for _ in "34"} == {"three", "four"}
+    assert {application.called.get(timeout=60) for _ in "34"} == {"three", "four"}
 
 
 class TestAtItsOwnLogout:

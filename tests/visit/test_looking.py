@@ -93,7 +93,7 @@ def with_status(status):
 
 
 def hang(peer, connection):
-    peer.stop.wait(30)
+    peer.stop.wait(120)
 
 
 @pytest.fixture(params=["opens_a_public_page", "goes_on_after_a_while"])
@@ -135,7 +135,7 @@ class TestHerPage:
     def test_is_hers_while_the_hub_hangs(self, stays, answering):
         began = time.monotonic()
         assert stays(answering(hang))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
 
     @pytest.mark.parametrize("status", [204, 302, 400, 403, 405, 500])
     def test_waits_for_a_hub_that_answers_whatever_that_is(
@@ -218,7 +218,7 @@ class TestHerLogout:
         began = time.monotonic()
         anna = leaves(answering(hang))
         assert "SAMLRequest=" in anna.url, "it may be that her browser gets there"
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
 
     def test_ends_here_where_nothing_of_the_hub_is_reached_that_always_is(
         self, leaves, answering, site

@@ -97,7 +97,7 @@ def test_threads_that_come_together_get_no_more(slots):
         try:
             with slots.one("hub", 3):
                 outcomes.append(True)
-                over.wait(10)
+                over.wait(60)
         except Full:
             outcomes.append(False)
             if outcomes.count(False) == 13:
@@ -108,7 +108,7 @@ def test_threads_that_come_together_get_no_more(slots):
         thread.start()
     together.wait()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(outcomes) == [False] * 13 + [True] * 3
 
 
@@ -123,19 +123,19 @@ class Holder:
         self._has_it, self._goes_on = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._hold)
         self._thread.start()
-        assert self._has_it.wait(10)
+        assert self._has_it.wait(60)
 
     def _hold(self):
         with self._slots.one("hub", 3, self._whose):
             self._has_it.set()
-            self._goes_on.wait(10)
+            self._goes_on.wait(120)
 
     def let_go(self, after=0.0):
         threading.Timer(after, self._goes_on.set).start()
 
     def end(self):
         self._goes_on.set()
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_waits_no_longer_than_its_patience(slots, hold):
     with pytest.raises(Full), slots.one("hub", 3, "a", patience=0.05):
         pytest.fail("there is none")
     # A timer may fire a little early.
-    assert 0.04 <= time.monotonic() - begun < 5
+    assert 0.04 <= time.monotonic() - begun < 30
 
 
 @pytest.fixture
@@ -242,6 +242,6 @@ def test_a_crowd_gets_through_one_after_another(slots):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert (most, missed) == ([2], [])
     assert not slots._waiting  # noqa: SLF001 - or count memory

@@ -35,7 +35,7 @@ SCREENSHOTS = CHECKOUT / "var" / "screenshots"
 START = {"uwv": "/", "gemeente": "/", "kadaster": "/mijn"}
 #: Seconds for the demo to start or stop, and milliseconds for a page.
 PATIENCE = 90.0
-PAGE_PATIENCE = 15_000
+PAGE_PATIENCE = 60_000
 
 
 class RunningDemo:

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.real, pytest.mark.any_python]
 SOON = re.compile(r"^Over \d+ seconden? wordt u uitgelogd bij .+$")
 OVER = "U bent uitgelogd"
 #: Milliseconds in which a limit comes near, or is over.
-A_WHILE = 30_000
+A_WHILE = 90_000
 
 
 class Writer:

@@ -9,7 +9,7 @@ import pytest
 pytestmark = [pytest.mark.real, pytest.mark.any_python]
 
 #: Milliseconds in which the hub tells a site again, and the page looks anew.
-A_WHILE = 45_000
+A_WHILE = 90_000
 #: Keeps what a screen reader is given to say.
 LISTEN = """
     window.heard = [];

@@ -6,22 +6,24 @@ propagation; and, to make that whole, a hub, a portal and a demonstration.
 
 The rooms, from the top down; each imports only from the rooms below it::
 
-    cli, testing             commands; a whole federation in one process for tests
+    cli, testing             the commands; a whole federation in one process for tests
     filters.participant      all filters of a participant in the right order
     filters, hub, portal,    one filter a file; the identity provider; the portal;
-      compose, operator      plain callables and host names as PasteDeploy apps; who is
-                             a member, and the signature on that
-    visit                    from a stranger's click to her page, and what may go wrong
+      compose, registry      plain WSGI callables and host names as PasteDeploy apps;
+                             the members and signed metadata of a federation's operator
+    participant              path rules, login, logout, forms and expiry at a site
     web                      what filters and apps share about HTTP
-    sessions, federation     the login record; who trusts whom
-    saml, stores,            messages in, messages out; atomic verbs over storage;
-      backchannel, by_name   HTTP from server to server; code of others by its name
-    audit, settings          one line of JSON an event; options from ini files
-    metrics                  how much happens, where somebody wants to know
-    clock, errors, files,    the time of day; what goes wrong; whole files or none;
-      logos, shell,            images that draw and do nothing else; commands to copy;
-      interposition,           lxml beside another libxml2;
-      subinterpreter           interpreters in which eilogin cannot work
+    sessions, federation     the session records; the members and their keys
+    saml, stores,            SAML messages and metadata; storage with atomic verbs;
+      backchannel,           HTTP from server to server;
+      object_references      import the objects that an ini file names
+    audit, settings          audit events as lines of JSON; options from ini files
+    metrics                  counters and gauges for Prometheus
+    clock, errors, logos,    the time of day; the errors and their codes; images;
+      atomic_files,          files that are written whole or not at all;
+      shell_quoting,         commands for a person to copy into a shell;
+      interposition,         lxml beside another libxml2;
+      subinterpreter         interpreters in which eilogin cannot work
 """
 
 from eilogin import interposition, subinterpreter

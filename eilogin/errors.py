@@ -173,7 +173,7 @@ class InNameOf:
 
     And what does not answer inside, who that is.
 
-    The log then says whom to ask: see :func:`eilogin.web.pages.note_refusal`.
+    The log then says whom to ask: see ``note_refusal``.
     """
 
     def __init__(self, peer: str) -> None:
@@ -219,7 +219,7 @@ class MalformedMessage(Refused):
 
     code = "message-malformed"
     #: What a parser said of it, which may quote it: no log or traceback shows that of
-    #: itself (:func:`eilogin.saml.xml.in_full`).
+    #: itself (:func:`eilogin.saml.safe_xml.in_full`).
     parser_said: str = ""
 
 
@@ -450,7 +450,7 @@ class LoginLoops(Refused):
 
     def __init__(self, message: str, cause: str) -> None:
         super().__init__(message)
-        #: The likely cause, as :mod:`eilogin.visit.rounds` names it.
+        #: The likely cause, as :mod:`eilogin.web.limits.login_loops` names it.
         self.cause = cause
 
 

@@ -21,11 +21,12 @@ from lxml import etree
 from parties import HubParty, Party, new_party_key
 from webob import Request
 
-from eilogin.federation import watching
-from eilogin.hub import at_work
-from eilogin.saml import bindings, messages, xml
-from eilogin.visit import activity
-from eilogin.web import pages, sparing_log
+from eilogin.federation.refresh import refresh_schedule
+from eilogin.hub import hub_worker
+from eilogin.participant.expiry import activity_reports
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.web.limits import rate_limited_log
+from eilogin.web.pages import page_rendering
 
 START = "2026-11-24T09:00:00Z"
 
@@ -58,9 +59,9 @@ def _nobody_is_at_work_here():
     It waits for ever here: stores of tests go, and clocks are moved.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(at_work, "EVERY", 1e6)
+        patch.setattr(hub_worker, "EVERY", 1e6)
         # Tests send activity reports by Federation.report_activity.
-        patch.setattr(activity, "start", lambda _: None)
+        patch.setattr(activity_reports, "start", lambda _: None)
         yield
 
 
@@ -71,17 +72,17 @@ def _no_site_refreshes_after_its_test():
     The child that refreshes has the clock of the machine, and this process that of a
     test, so that a refresh can be due again and again: a child every second, for good.
     """
-    before = watching.ROUND.awake
+    before = refresh_schedule.ROUND.awake
     yield
-    for watch in watching.ROUND.awake - before:
-        watching.ROUND.leave(watch)
+    for watch in refresh_schedule.ROUND.awake - before:
+        refresh_schedule.ROUND.leave(watch)
 
 
 @pytest.fixture(autouse=True)
 def _no_refusals_before():
     """Refusals of earlier tests do not count among those of this one."""
-    pages._LINES.forget()  # noqa: SLF001 - of the process
-    sparing_log.LINES.forget()
+    page_rendering._LINES.forget()  # noqa: SLF001 - of the process
+    rate_limited_log.LINES.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +178,7 @@ def asked():
 
     def read(url):
         received = bindings.read_redirect(urlsplit(url).query)
-        request = messages.read_authn_request(xml.parse(received.octets))
+        request = messages.read_authn_request(safe_xml.parse(received.octets))
         return request, received.relay_state
 
     return read
@@ -231,7 +232,7 @@ def tampered():
     """The same message with something in it replaced after it was signed."""
 
     def change(element, old, new):
-        octets = xml.serialize(element)
+        octets = safe_xml.serialize(element)
         assert old.encode() in octets
         return etree.fromstring(octets.replace(old.encode(), new.encode()))
 

@@ -8,7 +8,7 @@ import pytest
 
 import eilogin
 from eilogin import errors
-from eilogin.cli import inventory
+from eilogin.cli.inifiles import entry_points
 
 LIST = Path(eilogin.__file__).parent.parent / "contrib/manual/reference/errors.rst"
 
@@ -31,7 +31,7 @@ def told():
 @pytest.fixture(scope="module")
 def kinds():
     # Of all rooms: an error may be declared anywhere.
-    assert inventory.declared()
+    assert entry_points.declared()
     # Each once, also where it is of two kinds.
     # Who makes one of these more precise, as a store does, keeps its code.
     found = dict.fromkeys(all_of(errors.EiloginError))

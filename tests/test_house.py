@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import eilogin
-from eilogin.cli import inventory, main
-from eilogin.cli.options import as_rst
+from eilogin.cli import main
+from eilogin.cli.commands.options_command import as_rst
+from eilogin.cli.inifiles import entry_points
 
 HOUSE = Path(eilogin.__file__).parent
 OPTIONS = HOUSE.parent / "contrib/manual/reference/options.rst"
@@ -48,7 +49,7 @@ def test_the_map_of_the_house_names_every_room():
 
 
 def test_commands_to_copy_are_written_for_a_shell():
-    """A path in them is a word of :func:`eilogin.shell.typed`."""
+    """A path in them is a word of :func:`eilogin.shell_quoting.typed`."""
     verbs = "|".join(main.commands)
     pasted = re.compile(rf"(?:eilogin (?:{verbs})|chmod|chown)\b[a-z -]*\{{")
     for file in HOUSE.rglob("*.py"):
@@ -63,16 +64,16 @@ def test_what_an_ini_file_can_name_is_there_to_be_used():
 
 
 def test_a_participant_takes_the_options_of_its_filters_and_no_others():
-    declared = inventory.declared()
+    declared = entry_points.declared()
     five = ("session", "trust", "login", "logout", "identity")
     fields = [declared[name].model_fields.keys() for name in five]
     assert declared["main"].model_fields.keys() == set().union(*fields)
     assert sum(map(len, fields)) == len(set().union(*fields)), "one name, two meanings"
 
 
-@pytest.mark.parametrize("name", sorted(inventory.declared().keys() - {"main"}))
+@pytest.mark.parametrize("name", sorted(entry_points.declared().keys() - {"main"}))
 def test_the_manual_has_the_options_as_they_are_declared(name):
     text = OPTIONS.read_text(encoding="utf-8")
-    assert as_rst(inventory.declared()[name]) in text, (
+    assert as_rst(entry_points.declared()[name]) in text, (
         f"put the list of 'eilogin options {name} --rst' into {OPTIONS.name}"
     )

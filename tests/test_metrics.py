@@ -237,7 +237,7 @@ def test_several_processes_have_one_sum_by_a_folder(tmp_path, monkeypatch):
 
 def test_who_has_no_such_hub_does_not_load_the_library():
     text = (
-        "import sys; import eilogin.hub.app, eilogin.filters.participant;"
+        "import sys; import eilogin.hub.hub_app, eilogin.filters.participant;"
         " sys.exit('prometheus_client' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", text], check=True)

@@ -15,11 +15,11 @@ from lxml import etree
 
 from eilogin import clock
 from eilogin.saml import bindings
-from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata.values import ENTITY_CATEGORY, IDPDISC, MDRPI
-from eilogin.saml.signatures import RSA_SHA256, SHA256, sign
-from eilogin.saml.xml import NAMESPACES, SAMLP, serialize
+from eilogin.saml.metadata.metadata_values import ENTITY_CATEGORY, IDPDISC, MDRPI
+from eilogin.saml.safe_xml import NAMESPACES, SAMLP, serialize
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import RSA_SHA256, SHA256, sign
 
 _SEED = 7
 _YEAR = 365 * 86_400.0

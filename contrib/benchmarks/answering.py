@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from eilogin import clock
-from eilogin.saml import bindings, messages, signatures
-from eilogin.saml.keys import SigningKey
+from eilogin.saml import bindings, messages, xml_signatures
+from eilogin.saml.signing_keys import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _Participant:
                 in_response_to=request.id,
             )
         )
-        signatures.sign(response, self.key)
+        xml_signatures.sign(response, self.key)
         return bindings.wrap_soap(response)
 
 

@@ -17,8 +17,8 @@ from sites import COOKIE, answer, environ, guarded, requests_to
 from eilogin import clock
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Store, StoredSession
-from eilogin.stores.memory import MemoryStore
-from eilogin.stores.sqlite import SQLiteStore, rows
+from eilogin.stores.memory_store import MemoryStore
+from eilogin.stores.sqlite import SQLiteStore, sqlite_rows
 
 #: How many sessions live in the store.
 CROWDS = (10, 10_000, 1_000_000)
@@ -82,7 +82,7 @@ def _fill(store: Store, login: Login, count: int) -> None:
         now = clock.now()
         with store._writing() as (write, _):  # noqa: SLF001 - a verb for it is not needed
             for one in made:
-                rows.insert(write, one, one.labels, now)
+                sqlite_rows.insert(write, one, one.labels, now)
     elif isinstance(store, MemoryStore):
         for one in made:
             store.create(one, issued=clock.now())

@@ -16,10 +16,10 @@ from lxml import etree
 from measuring import Bench, Row, Size, Variant
 
 from eilogin.federation import Federation
-from eilogin.federation.index import write_index
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.federation.members.member_index import write_index
 from eilogin.saml.metadata import read_federation
-from eilogin.saml.xml import canonical, q
+from eilogin.saml.safe_xml import canonical, q
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 
 _FEW, _MANY, _ALL = 10, 1_000, 10_000
 

@@ -14,9 +14,7 @@ from onelogin.saml2.response import OneLogin_Saml2_Response
 from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
 from eilogin import clock
-from eilogin.saml.answers import Expected, accept
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.levels import DIGID
+from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.messages import (
     PERSISTENT,
     Assertion,
@@ -27,9 +25,11 @@ from eilogin.saml.messages import (
     write_assertion,
     write_response,
 )
-from eilogin.saml.signatures import sign
-from eilogin.saml.toolkit import SecondOpinion
-from eilogin.saml.xml import canonical, parse, q, serialize
+from eilogin.saml.response_checks import Expected, accept
+from eilogin.saml.safe_xml import canonical, parse, q, serialize
+from eilogin.saml.second_opinion import SecondOpinion
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import sign
 
 _HUB = "https://inloggen.test/metadata"
 _SSO = "https://inloggen.test/sso"

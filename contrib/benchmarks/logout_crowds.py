@@ -15,8 +15,8 @@ from eilogin import clock
 from eilogin.saml import messages
 from eilogin.sessions import Login, Participant, Sessions, Subject
 from eilogin.testing import Federation
-from eilogin.testing.browser import Browser
-from eilogin.testing.federation import HUB
+from eilogin.testing.in_process_federation import HUB
+from eilogin.testing.strict_browser import Browser
 
 #: So many visitors, each logged in at so many sites.
 VISITORS = 100

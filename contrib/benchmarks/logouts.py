@@ -25,9 +25,9 @@ from eilogin import clock
 from eilogin.backchannel import BackChannel
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Store, StoredSession, open_store
-from eilogin.stores.sqlite import SQLiteStore, rows
+from eilogin.stores.sqlite import SQLiteStore, sqlite_rows
 from eilogin.testing import Federation
-from eilogin.testing.federation import HUB
+from eilogin.testing.in_process_federation import HUB
 
 #: How many participants have a session to end. Some of them take a while, some refuse
 #: to be called and some never answer; the others answer at once.
@@ -108,7 +108,7 @@ def _filled(path: Path, count: int) -> SQLiteStore:
     store = SQLiteStore(path)
     with store._writing() as (write, now):  # noqa: SLF001 - a verb for it is not needed
         for one in others(count):
-            rows.insert(write, one, one.labels, now)
+            sqlite_rows.insert(write, one, one.labels, now)
     return store
 
 

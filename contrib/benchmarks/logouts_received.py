@@ -13,10 +13,10 @@ from sites import COOKIE, HOST, guarded
 from webob import Request
 
 from eilogin import clock
-from eilogin.saml import bindings, messages, signatures
-from eilogin.saml.keys import SigningKey
+from eilogin.saml import bindings, messages, xml_signatures
+from eilogin.saml.signing_keys import SigningKey
 from eilogin.sessions import Login, Sessions
-from eilogin.testing.federation import HUB
+from eilogin.testing.in_process_federation import HUB
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -93,7 +93,7 @@ def _signed(login: Login, key: SigningKey) -> bytes:
             session_indexes=(login.session_index,),
         )
     )
-    signatures.sign(element, key)
+    xml_signatures.sign(element, key)
     return bindings.wrap_soap(element)
 
 

@@ -13,8 +13,8 @@ from requests_over_http import served
 from serving import CERTIFICATE, KNOWN, MEMBERS, REFRESHED
 from sites import HOST
 
-from eilogin.federation.folder import SiteFolder
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.federation.state.state_folder import SiteFolder
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 
 _ALL = 10_000
 _QUANTILES = {"p50": 0.5, "p99": 0.99}

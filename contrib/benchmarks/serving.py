@@ -27,7 +27,7 @@ from sites import (
 )
 from waitress.server import create_server
 
-from eilogin.federation import watching
+from eilogin.federation.refresh import refresh_schedule
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -71,7 +71,7 @@ def _site(kind: str, folder: Path) -> Iterator[tuple["WSGIApplication", str]]:
             yield found
     elif kind == REFRESHED:
         # A benchmark says when it is due, as often as it likes.
-        watching.SHORTEST = 0.0
+        refresh_schedule.SHORTEST = 0.0
         with guarded(
             folder, f"sqlite:///{folder / 'uwv.db'}", **_refreshed(folder)
         ) as found:

@@ -31,14 +31,14 @@ from lxml import etree
 from mutants import OPERATIONS
 
 from eilogin.errors import Refused
-from eilogin.saml.answers import Expected, accept, open_artifact_response
-from eilogin.saml.encryption import Decrypter, encrypt
 from eilogin.saml.messages import (
     write_artifact_response,
     write_assertion,
     write_response,
 )
-from eilogin.saml.xml import parse, q, serialize
+from eilogin.saml.response_checks import Expected, accept, open_artifact_response
+from eilogin.saml.safe_xml import parse, q, serialize
+from eilogin.saml.xml_encryption import Decrypter, encrypt
 
 
 def _expected(*, by_artifact: bool) -> Expected:

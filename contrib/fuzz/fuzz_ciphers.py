@@ -22,11 +22,11 @@ from lxml import etree
 from mutants import OPERATIONS
 
 from eilogin.errors import DecryptionFailed, MalformedMessage
-from eilogin.saml.algorithms import CBC, RSA_1_5
-from eilogin.saml.encryption import NOT_OPENED, Decrypter, encrypt
 from eilogin.saml.messages import write_assertion
-from eilogin.saml.text import to_base64
-from eilogin.saml.xml import XENC, parse, q, serialize
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.safe_xml import XENC, parse, q, serialize
+from eilogin.saml.weak_algorithms import CBC, RSA_1_5
+from eilogin.saml.xml_encryption import NOT_OPENED, Decrypter, encrypt
 
 _CBC = XENC + "aes256-cbc"
 _BLOCK = 128

@@ -21,20 +21,20 @@ from fuzz_parts import HUB, NOW, PARTICIPANT
 
 from eilogin.errors import CookiesRefused, LoginLost
 from eilogin.hub.digid import relay_state
+from eilogin.participant.forms.kept_forms import KeptForms
+from eilogin.participant.login import pending_logins
 from eilogin.sessions import Login, Sessions, Subject
-from eilogin.sessions.records import UNREADABLE, Participant
+from eilogin.sessions.session_records import UNREADABLE, Participant
 from eilogin.stores import Values, open_store
-from eilogin.visit import under_way
-from eilogin.visit.handles import HANDLE_LENGTH, handle_of, instant_of, is_handle
-from eilogin.visit.kept import KeptForms
-from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie, names
+from eilogin.web.browser.browser_cookies import Cookie, names
+from eilogin.web.browser.handles import HANDLE_LENGTH, handle_of, instant_of, is_handle
+from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
 _OURS = Cookie("eilogin")
 _START = "__Host-eilogin="
 _FAR = 15_000_000_000.0  # in the year 2445: no run lasts so long
-_PENDING = under_way.PendingLogin(
+_PENDING = pending_logins.PendingLogin(
     "/mijn?a=b", "midden", HUB, is_forced=True, handle=handle_of("fuzz", _FAR)
 )
 _OWN: Any = SimpleNamespace(
@@ -87,7 +87,7 @@ def _sealed_login(text: str) -> None:
     name = f"__Host-eilogin-login-{_PENDING.handle}"
     environ = {**_PARTY, "HTTP_COOKIE": f"{name}={text}"}
     try:
-        found = under_way.of_browser(environ, _PENDING.handle)
+        found = pending_logins.of_browser(environ, _PENDING.handle)
     except (LoginLost, CookiesRefused):
         return
     assert found == _PENDING
@@ -119,7 +119,7 @@ def _handle(text: str) -> None:
     if instant is not None:
         assert len(text) in (HANDLE_LENGTH, HANDLE_LENGTH + 1)
     try:
-        assert under_way.request_id_of(text).startswith("_")
+        assert pending_logins.request_id_of(text).startswith("_")
     except LoginLost:
         return
 
@@ -168,7 +168,7 @@ def seeds() -> Iterator[bytes]:
         f"\xa0{_START}x",
     ):
         yield b"\0" + header.encode("latin-1")
-    (_, cookie), *_ = under_way.keep(_PARTY, _PENDING)
+    (_, cookie), *_ = pending_logins.keep(_PARTY, _PENDING)
     yield b"\1" + cookie.partition("=")[2].partition(";")[0].encode()
     yield b"\2" + as_text(_SEALER.seal(b"what was sealed", "here")).encode()
     yield b"\2" + _FORMS.note_for(_WHO, "token", _FAR).encode()

@@ -30,8 +30,8 @@ from mutants import OPERATIONS
 from eilogin.errors import DecryptionFailed, MalformedMessage, UntrustedSignature
 from eilogin.saml import messages
 from eilogin.saml.bindings import soap_fault, unwrap_soap, wrap_soap
-from eilogin.saml.signatures import check_structure
-from eilogin.saml.xml import MESSAGE, parse, serialize, validate
+from eilogin.saml.safe_xml import MESSAGE, parse, serialize, validate
+from eilogin.saml.xml_signatures import check_structure
 
 _BOTH: tuple[
     tuple[Callable[[etree._Element], Any], Callable[..., etree._Element]], ...

@@ -22,11 +22,16 @@ from fuzz_parts import HUB, NOW, PARTICIPANT
 
 from eilogin.errors import MalformedMessage, PathRefused
 from eilogin.filters.identity import make_identity
-from eilogin.saml.text import CONTROL
+from eilogin.participant.policy import zope_paths
+from eilogin.participant.policy.path_rules import NEEDS, Rule, Rules
+from eilogin.participant.policy.path_variants import (
+    Segment,
+    canonical,
+    is_plain,
+    segments_of,
+)
+from eilogin.saml.printable_text import CONTROL
 from eilogin.sessions import Login, Subject
-from eilogin.visit import zope
-from eilogin.visit.paths import Segment, canonical, is_plain, segments_of
-from eilogin.visit.rules import NEEDS, Rule, Rules
 from eilogin.web import environ as env
 
 _RULES = Rules.parse(
@@ -123,7 +128,7 @@ def _zope_path(text: str) -> None:
         "REQUEST_METHOD": "GET",
     }
     try:
-        seen = zope.visible(environ, "/app", ())
+        seen = zope_paths.visible(environ, "/app", ())
         environ = {**environ, env.VISIBLE: seen, env.TRUST: _TRUST}
         assert _RULES.rule_of(environ).need in NEEDS
     except PathRefused:
@@ -148,7 +153,7 @@ def _zope_form(text: str) -> None:
     try:
         assert _RULES.rule_of(environ).need in NEEDS
         if env.UNSEEN_PARTS in environ:
-            zope.require_no_call_in_parts(environ)
+            zope_paths.require_no_call_in_parts(environ)
             assert environ["wsgi.input"].read() == octets, "Zope reads another form"
     except (PathRefused, MalformedMessage):
         return

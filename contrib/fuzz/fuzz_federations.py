@@ -18,7 +18,6 @@ from mutants import OPERATIONS
 
 from eilogin.errors import MalformedMessage, PeerUnusable, UntrustedSignature
 from eilogin.saml import bindings
-from eilogin.saml.encryption import ENCRYPTION_METHODS
 from eilogin.saml.metadata import (
     IDPDISC,
     AttributeService,
@@ -34,7 +33,8 @@ from eilogin.saml.metadata import (
     write_entity,
     write_federation,
 )
-from eilogin.saml.text import CONTROL
+from eilogin.saml.printable_text import CONTROL
+from eilogin.saml.xml_encryption import ENCRYPTION_METHODS
 from eilogin.settings import is_loopback
 
 _UWV, _INLOGGEN = "https://uwv.example.nl", "https://inloggen.example.nl"

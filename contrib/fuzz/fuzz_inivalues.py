@@ -19,8 +19,8 @@ from eilogin import hub, portal
 from eilogin.compose import factory, hosts, wsgi
 from eilogin.errors import PathRefused
 from eilogin.filters import appsession, participant
+from eilogin.participant.policy.path_rules import NEEDS, Rules
 from eilogin.settings import REGISTRY, attempt, describe, is_loopback, is_secret
-from eilogin.visit.rules import NEEDS, Rules
 
 #: Loading them declares their options.
 _LOADED = (hub, portal, factory, hosts, wsgi, appsession, participant)

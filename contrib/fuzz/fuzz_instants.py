@@ -16,15 +16,15 @@ from fuzz_parts import ASSERTION, NOW, RESPONSE, expected, signed
 from lxml import etree
 
 from eilogin.errors import MalformedMessage, Refused
-from eilogin.saml.answers import LONGEST_WINDOW, accept
-from eilogin.saml.checks import LIFETIME, SKEW
+from eilogin.saml.message_checks import LIFETIME, SKEW
 from eilogin.saml.messages import (
     read_instant,
     write_assertion,
     write_instant,
     write_response,
 )
-from eilogin.saml.xml import parse, q, serialize
+from eilogin.saml.response_checks import LONGEST_WINDOW, accept
+from eilogin.saml.safe_xml import parse, q, serialize
 
 _PLACES = (
     ("saml:Assertion", "IssueInstant", NOW - LIFETIME - SKEW, NOW + SKEW),

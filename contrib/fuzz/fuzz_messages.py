@@ -19,11 +19,11 @@ from mutants import OPERATIONS
 from eilogin.errors import DecryptionFailed, MalformedMessage, UntrustedSignature
 from eilogin.saml import messages
 from eilogin.saml.bindings import wrap_soap
-from eilogin.saml.checks import verified
-from eilogin.saml.signatures import check_structure
-from eilogin.saml.signatures import signed as covered
-from eilogin.saml.xml import parse, q
-from eilogin.web.inbound import open_soap
+from eilogin.saml.message_checks import verified
+from eilogin.saml.safe_xml import parse, q
+from eilogin.saml.xml_signatures import check_structure
+from eilogin.saml.xml_signatures import signed as covered
+from eilogin.web.inbound_messages import open_soap
 
 _READERS: Mapping[str, Callable[..., Any]] = {
     "AuthnRequest": messages.read_authn_request,

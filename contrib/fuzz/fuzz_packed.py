@@ -16,7 +16,7 @@ from fuzz_parts import plain_messages
 
 from eilogin.errors import MalformedMessage
 from eilogin.saml.bindings import read_artifact, read_post, read_redirect
-from eilogin.saml.xml import MESSAGE
+from eilogin.saml.safe_xml import MESSAGE
 
 _ARTIFACT = 44
 

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
 from eilogin.saml import messages
-from eilogin.saml.answers import Expected
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.signatures import sign
-from eilogin.saml.xml import serialize
+from eilogin.saml.response_checks import Expected
+from eilogin.saml.safe_xml import serialize
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import sign
 
 # The messages and the mutators are those of the tests.
 sys.path.append(str(Path(__file__).parents[2] / "tests" / "support"))

@@ -22,7 +22,7 @@ from eilogin.saml.bindings import (
     redirect_url,
     verify_redirect,
 )
-from eilogin.saml.xml import MESSAGE
+from eilogin.saml.safe_xml import MESSAGE
 
 _STATES = ("", "a1b2", "/mijn?jaar=2026&x=é +%")
 #: What was signed, as kind, message and RelayState, with its query.

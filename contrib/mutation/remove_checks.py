@@ -21,7 +21,15 @@ from coverage import CoverageData
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 #: Where what comes from outside is judged.
-ROOMS = ("saml/", "federation/", "hub/", "visit/", "web/", "sessions/", "filters/")
+ROOMS = (
+    "saml/",
+    "federation/",
+    "hub/",
+    "participant/",
+    "web/",
+    "sessions/",
+    "filters/",
+)
 ROOMS += ("backchannel.py", "settings.py")
 #: What takes minutes and starts servers of others shows nothing more here.
 LEFT_OUT = ("tests/peers", "tests/journeys", "tests/apps", "tests/stores", "tests/cli")
@@ -195,15 +203,16 @@ def all_mutants(files: Iterable[str]) -> list[Mutant]:
 def main(files: Sequence[str], jobs: int, tests: Sequence[str], kept: Path) -> None:
     """Remove each check in turn, and see whether a test notices.
 
-    FILES are beginnings of names, such as eilogin/saml/ or eilogin/hub/sso.py; without
-    one, all rooms that judge what comes from outside. First all tests run once, to see
+    FILES are beginnings of names, such as eilogin/saml/ or
+    eilogin/hub/sso/single_sign_on.py; without one, all rooms that judge what
+    comes from outside. First all tests run once, to see
     which of them goes through which line (some minutes); then, for each check, those
     that go there (up to 600), until one fails. What nobody noticed is listed, and the
     status is 1.
 
     \b
     Examples:
-      remove_checks.py eilogin/saml/checks.py
+      remove_checks.py eilogin/saml/message_checks.py
       remove_checks.py eilogin/saml/ --map /tmp/who-goes-where.json
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     mutants = all_mutants(files)

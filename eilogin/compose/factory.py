@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
 
-from eilogin.by_name import Name
 from eilogin.compose.wsgi import CodeOptions, load
+from eilogin.object_references import Name
 from eilogin.settings import option, read
 
 if TYPE_CHECKING:

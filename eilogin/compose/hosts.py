@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from pydantic import ConfigDict, model_validator
 
 from eilogin.settings import Options, read
-from eilogin.web.pages import Pages
+from eilogin.web.pages.page_rendering import Pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

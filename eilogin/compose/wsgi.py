@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator
 
-from eilogin import by_name
-from eilogin.by_name import Name
+from eilogin import object_references
+from eilogin.object_references import Name
 from eilogin.settings import Lines, Options, is_there, option, placing, read
 
 if TYPE_CHECKING:
@@ -74,4 +74,4 @@ def load(
     """The callable that goes by ``name``, which ``option_name`` says."""
     sys.path[:0] = [folder for folder in options.path if folder not in sys.path]
     with placing(type(options), global_conf, local_conf):
-        return by_name.load(name, option_name)
+        return object_references.load(name, option_name)

@@ -38,8 +38,8 @@ What does not: the XML of metadata (``saml``), and serving it over HTTP
 =========================== ==========================================================
 """
 
-from eilogin.federation.members import Federation as Federation
-from eilogin.federation.own import Own as Own
-from eilogin.federation.sources import MetadataFile as MetadataFile
-from eilogin.federation.sources import MetadataSource as MetadataSource
-from eilogin.federation.trust import Trust as Trust
+from eilogin.federation.federation_trust import Trust as Trust
+from eilogin.federation.local.local_entity import Own as Own
+from eilogin.federation.members.membership import Federation as Federation
+from eilogin.federation.sources.metadata_sources import MetadataFile as MetadataFile
+from eilogin.federation.sources.metadata_sources import MetadataSource as MetadataSource

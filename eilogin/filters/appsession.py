@@ -10,7 +10,7 @@ transaction in which the login ends, wherever that is::
     use = egg:eilogin#appsession
 
 It lies in the store of ``session``, or where ``type`` says, in one of Beaker's
-backends, sealed with a key that lies in that store (:mod:`eilogin.visit.app_places`)::
+backends, sealed with a key that lies in that store (``app_session_stores``)::
 
     type = ext:redis
     url = redis://localhost:6379/1
@@ -69,11 +69,7 @@ from pydantic import AfterValidator, model_validator
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, PipelineOrder, StoreUnavailable
-from eilogin.sessions import UNREADABLE, Login, Sessions
-from eilogin.sessions.keepers import keep_informed
-from eilogin.settings import Flag, Folder, Options, Seconds, Size, option, read
-from eilogin.stores.beaker import Backend, BackendURL, open_backend
-from eilogin.visit.app_places import (
+from eilogin.participant.application.app_session_stores import (
     InBackend,
     InStore,
     Leftovers,
@@ -81,8 +77,12 @@ from eilogin.visit.app_places import (
     Place,
     sealed_size,
 )
+from eilogin.sessions import UNREADABLE, Login, Sessions
+from eilogin.sessions.session_keepers import keep_informed
+from eilogin.settings import Flag, Folder, Options, Seconds, Size, option, read
+from eilogin.stores.beaker import Backend, BackendURL, open_backend
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages
+from eilogin.web.pages.page_rendering import Pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -38,8 +38,9 @@ from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin.errors import IdentityMissing, PipelineOrder
-from eilogin.saml.sectors import NUMBERS
-from eilogin.saml.text import CONTROL
+from eilogin.participant.policy.attribute_access import listed
+from eilogin.saml.printable_text import CONTROL
+from eilogin.saml.sector_names import NUMBERS
 from eilogin.sessions import Login
 from eilogin.settings import (
     Flag,
@@ -50,11 +51,10 @@ from eilogin.settings import (
     read_lines,
     split,
 )
-from eilogin.visit.access import listed
 from eilogin.web import environ as env
 from eilogin.web.composition import parts_inside
-from eilogin.web.pages import Pages
-from eilogin.web.urls import root, this_page
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.site_urls import root, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

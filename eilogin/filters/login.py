@@ -9,10 +9,10 @@ when a visitor was last seen, and ``eilogin.activity`` where a hub stands inside
 *Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/discovery``,
 ``/eilogin/acs``, ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js``
 itself, and unless ``warn`` is off puts a script into pages of who is logged in
-(:mod:`eilogin.visit.warning`); says what browsers and shared caches may keep of an
-answer (``no_store``, :mod:`eilogin.visit.caches`);
+(``expiry_warning``); says what browsers and shared caches may keep of an
+answer (``no_store``, :mod:`eilogin.web.cache_headers`);
 and in the place of a page that needs a login: a redirect for a navigation, a page with
-a link in a frame and where a form was sent (which is kept, :mod:`eilogin.visit.again`),
+a link in a frame and where a form was sent (which is kept, ``post_replay``),
 401 with JSON for a background call and for what a browser fetches in advance::
 
     [filter:login]
@@ -33,7 +33,41 @@ from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin.errors import NotFound
-from eilogin.saml.levels import LEVELS
+from eilogin.participant.digid_profile import (
+    ONLY_BSN,
+    Sectors,
+    cancel_texts,
+    error_texts,
+    login_faults,
+)
+from eilogin.participant.expiry.activity_reports import ActivityReports
+from eilogin.participant.expiry.expiry_warning import EndWarning, tell_session
+from eilogin.participant.expiry.keep_alive import KeepAlive
+from eilogin.participant.forms.post_replay import SecondChance
+from eilogin.participant.guard import Guard, LoginCall
+from eilogin.participant.inner_hub import Inside
+from eilogin.participant.login import cancelled_login
+from eilogin.participant.login.authn_requests import (
+    Comparison,
+    Questions,
+    RequestBinding,
+)
+from eilogin.participant.login.login_address import LoginAddress
+from eilogin.participant.login.login_required import LoginNeeded
+from eilogin.participant.login.passive_login import SilentQuestion
+from eilogin.participant.logout import pending_logouts
+from eilogin.participant.logout.pending_logouts import PendingLogouts
+from eilogin.participant.policy import path_limits, zope_paths
+from eilogin.participant.policy.path_rules import ProtectLines, Rules
+from eilogin.participant.response.assertion_consumer import AssertionConsumer
+from eilogin.participant.response.failed_logins import NoLogin
+from eilogin.participant.response.login_errors import Refusals
+from eilogin.participant.response.name_id_formats import Mismatch
+from eilogin.participant.response.required_encryption import Encrypted
+from eilogin.participant.response.response_intake import AnswerReader
+from eilogin.participant.response.session_creation import Arrivals
+from eilogin.participant.subject_names import NAME_ID, SubjectSources
+from eilogin.saml.assurance_levels import LEVELS
 from eilogin.settings import (
     Count,
     Flag,
@@ -44,41 +78,13 @@ from eilogin.settings import (
     option,
     read,
 )
-from eilogin.visit import cancelled, limits, pending_logout, zope
-from eilogin.visit.acs import AssertionConsumer
-from eilogin.visit.activity import ActivityReports
-from eilogin.visit.again import SecondChance
-from eilogin.visit.answers import AnswerReader
-from eilogin.visit.arrival import Arrivals
-from eilogin.visit.asking import Comparison, Questions, RequestBinding
-from eilogin.visit.caches import for_visitor
-from eilogin.visit.digid import (
-    ONLY_BSN,
-    Sectors,
-    cancel_texts,
-    error_texts,
-    login_faults,
-)
-from eilogin.visit.encryption import Encrypted
-from eilogin.visit.guard import Guard, LoginCall
-from eilogin.visit.inside import Inside
-from eilogin.visit.keeping_alive import KeepAlive
-from eilogin.visit.login_needed import LoginNeeded
-from eilogin.visit.name_formats import Mismatch
-from eilogin.visit.no_login import NoLogin
-from eilogin.visit.pending_logout import PendingLogouts
-from eilogin.visit.refusals import Refusals
-from eilogin.visit.rules import ProtectLines, Rules
-from eilogin.visit.silence import SilentQuestion
-from eilogin.visit.starting import LoginAddress
-from eilogin.visit.subjects import NAME_ID, SubjectSources
-from eilogin.visit.warning import EndWarning, tell_session
-from eilogin.visit.whereabouts import BindAddress, Whereabouts
 from eilogin.web import environ as env
+from eilogin.web.cache_headers import for_visitor
 from eilogin.web.composition import require_inside
-from eilogin.web.pages import Pages, with_hsts
+from eilogin.web.limits.client_network import BindAddress, Whereabouts
+from eilogin.web.limits.slots import USUAL
+from eilogin.web.pages.page_rendering import Pages, with_hsts
 from eilogin.web.requests import allow_only
-from eilogin.web.slots import USUAL
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -264,7 +270,7 @@ class LoginFilter:
         )
         self._inside = inside = Inside(app)
         self._pending = PendingLogouts(
-            pending_logout.by_filter(app), pending_logout.ending_here(inside)
+            pending_logouts.by_filter(app), pending_logouts.ending_here(inside)
         )
         self._silence = SilentQuestion(self._questions, inside, is_on=options.silent)
         self._login_needed = LoginNeeded(
@@ -359,7 +365,7 @@ class LoginFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer our own addresses; ask for a login where a path needs one."""
-        if pending_logout.is_there(environ):
+        if pending_logouts.is_there(environ):
             return self._pending.respond(environ, start_response, self._respond)
         return self._respond(environ, start_response)
 
@@ -377,7 +383,7 @@ class LoginFilter:
                 address = environ[env.ADDRESS]
                 if env.UNSEEN_PARTS in environ and answer is None:
                     # Now that the application gets the form, and not before.
-                    zope.require_no_call_in_parts(environ)
+                    zope_paths.require_no_call_in_parts(environ)
             else:
                 respond = self._own_addresses.get(address)
                 answer = None if respond is None else respond(environ)
@@ -409,7 +415,9 @@ class LoginFilter:
         own = env.trust(environ).own
         if own.is_digid:
             says_it_at = self._no_login.says_it_at
-            self._pass_on = cancelled.Saying(self._inner, self._cancelled, says_it_at)
+            self._pass_on = cancelled_login.Saying(
+                self._inner, self._cancelled, says_it_at
+            )
             self._stand_before = self._guard_of_digid
         else:
             if own.hub_inside is not None:
@@ -428,7 +436,7 @@ class LoginFilter:
         return self._inner(environ, start_response)
 
     def _guard_of_digid(self, environ: "WSGIEnvironment") -> Response | None:
-        led_back = cancelled.is_near(environ) and self._no_login.led_back(environ)
+        led_back = cancelled_login.is_near(environ) and self._no_login.led_back(environ)
         return led_back or self._guard.stop(environ)
 
     # --- our own addresses, beside those of a login -----------------------------------
@@ -437,7 +445,7 @@ class LoginFilter:
         """``/eilogin/session``: how long still; or, by POST, that she is still here."""
         if environ["REQUEST_METHOD"] != "POST":
             return tell_session(environ)
-        limits.note_pause_of_visitor(environ, self._rules)
+        path_limits.note_pause_of_visitor(environ, self._rules)
         answer, login = tell_session(environ), env.session(environ)
         if login is not None:
             self.activity.note(environ, login)

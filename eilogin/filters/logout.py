@@ -4,7 +4,7 @@
 ``eilogin.logout`` where a hub stands inside (``hub_inside``), which is told too of what
 ends here; ends sessions. *Changes in the answer*: answers ``/eilogin/logout``,
 ``/eilogin/slo`` and ``/eilogin/slo/soap`` itself, and seals the application's cookies
-(:mod:`eilogin.visit.app_cookies`)::
+(:mod:`eilogin.participant.application.app_cookies`)::
 
     [filter:logout]
     use = egg:eilogin#logout
@@ -16,7 +16,7 @@ in her browser, or over SOAP, and then she stays here. Where not all are known t
 logged her out, a page says so before she goes on. A LogoutRequest of the hub is
 executed by the NameID and SessionIndex that it names and needs no cookie. Functions of
 ``on_logout`` hear of each login that has ended (:class:`LogoutEvent`), and the
-application's own logout is called (:mod:`eilogin.visit.app_logout_call`).
+application's own logout is called (``app_logout_call``).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +28,25 @@ from webob import Response
 
 from eilogin.errors import StoreUnavailable, UnknownPeer
 from eilogin.federation import Trust
+from eilogin.participant import logout_hint
+from eilogin.participant.application.app_cookies import AppCookies, Choice, choice
+from eilogin.participant.application.app_logout import Address, AppLogout, addresses
+from eilogin.participant.application.app_logout_call import (
+    AppLogoutCall,
+    Call,
+    HooksAndCall,
+    call,
+)
+from eilogin.participant.inner_hub import Inside
+from eilogin.participant.logout import pending_logouts
+from eilogin.participant.logout.logout_hooks import GONE, HookNames, Hooks, load_hooks
+from eilogin.participant.logout.logout_hooks import LogoutEvent as LogoutEvent
+from eilogin.participant.logout.logout_intake import AFTER, LoggedOutElsewhere
+from eilogin.participant.logout.logout_pages import Afterwards, LoggedOut
+from eilogin.participant.logout.logout_requests import HubTold, LogoutBindings
+from eilogin.participant.logout.logout_start import Leaving, LogoutCall, was_here
+from eilogin.participant.logout.operator_logout import SiteAtWork
+from eilogin.participant.response.login_errors import ways_back
 from eilogin.saml import bindings
 from eilogin.settings import (
     Count,
@@ -39,27 +58,15 @@ from eilogin.settings import (
     placing,
     read,
 )
-from eilogin.stores import reserve
-from eilogin.visit import logout_hint, pending_logout
-from eilogin.visit.app_cookies import AppCookies, Choice, choice
-from eilogin.visit.app_logout import Address, AppLogout, addresses
-from eilogin.visit.app_logout_call import AppLogoutCall, Call, HooksAndCall, call
-from eilogin.visit.by_operator import SiteAtWork
-from eilogin.visit.caches import not_in_advance
-from eilogin.visit.hooks import GONE, HookNames, Hooks, load_hooks
-from eilogin.visit.hooks import LogoutEvent as LogoutEvent
-from eilogin.visit.inside import Inside
-from eilogin.visit.leaving import Leaving, LogoutCall, was_here
-from eilogin.visit.logged_out import Afterwards, LoggedOut
-from eilogin.visit.logged_out_elsewhere import AFTER, LoggedOutElsewhere
-from eilogin.visit.refusals import ways_back
-from eilogin.visit.telling import HubTold, LogoutBindings
+from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
-from eilogin.web.frame import name_of
-from eilogin.web.inbound import read_message, verify
-from eilogin.web.languages import ASK, language_of
-from eilogin.web.outbound import soap_fault
-from eilogin.web.pages import Pages, note_refusal, with_hsts
+from eilogin.web.cache_headers import not_in_advance
+from eilogin.web.inbound_messages import read_message, verify
+from eilogin.web.limits.slots import USUAL
+from eilogin.web.outbound_messages import soap_fault
+from eilogin.web.pages.page_frame import name_of
+from eilogin.web.pages.page_languages import ASK, language_of
+from eilogin.web.pages.page_rendering import Pages, note_refusal, with_hsts
 from eilogin.web.requests import (
     allow_only,
     is_in_advance,
@@ -70,8 +77,7 @@ from eilogin.web.requests import (
     safe_next,
     wants_page,
 )
-from eilogin.web.slots import USUAL
-from eilogin.web.urls import at, root, see_other
+from eilogin.web.site_urls import at, root, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -247,7 +253,7 @@ class LogoutFilter:
         respond = self._own_addresses.get(env.address(environ))
         if respond is None:
             return None
-        with reserve.for_logout():
+        with logout_reserve.for_logout():
             return respond(environ)
 
     def _at_first(
@@ -271,7 +277,7 @@ class LogoutFilter:
             return soap_fault(error, note_refusal(error, "logout", environ))
         can_try = address == "logout" and isinstance(error, StoreUnavailable)
         again = env.trust(environ).own.url("logout") if can_try else None
-        kept = pending_logout.begun(environ, error)
+        kept = pending_logouts.begun(environ, error)
         answer = self._pages.refuse(
             environ,
             error,
@@ -321,7 +327,7 @@ class LogoutFilter:
 
     def _log_out(self, environ: "WSGIEnvironment", target: str) -> Response:
         answer = self._answer_to_logout(environ, target)
-        answer.headerlist.extend(pending_logout.let_go(environ))
+        answer.headerlist.extend(pending_logouts.let_go(environ))
         return answer
 
     def _answer_to_logout(self, environ: "WSGIEnvironment", target: str) -> Response:
@@ -349,16 +355,16 @@ class LogoutFilter:
             else:
                 answer = self._leaving.leave(environ, login, self._next)
         except StoreUnavailable:
-            return Response(status=pending_logout.NOT_YET)
+            return Response(status=pending_logouts.NOT_YET)
         if answer is None:
-            answer = Response(status=pending_logout.DONE)
+            answer = Response(status=pending_logouts.DONE)
             answer.headerlist += logout_hint.mark_spent(environ)
-        answer.headerlist.extend(pending_logout.let_go(environ))
+        answer.headerlist.extend(pending_logouts.let_go(environ))
         return answer
 
     def _carry_out_quietly(self, environ: "WSGIEnvironment") -> Response:
         """Carry out the pending logout of this browser, and answer with its cookies."""
-        answer = Response(status=pending_logout.DONE)
+        answer = Response(status=pending_logouts.DONE)
         try:
             login = env.session_to_end(environ)
             if login is None:
@@ -366,8 +372,8 @@ class LogoutFilter:
             else:
                 answer.headerlist += self._leaving.end_by_script(environ, login)
         except StoreUnavailable:
-            return Response(status=pending_logout.NOT_YET)
-        answer.headerlist.extend(pending_logout.let_go(environ))
+            return Response(status=pending_logouts.NOT_YET)
+        answer.headerlist.extend(pending_logouts.let_go(environ))
         return answer
 
     def _nobody_here(

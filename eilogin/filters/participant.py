@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 from pydantic import model_validator
 
 from eilogin.federation import Trust
-from eilogin.federation.start import trust_of
-from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.trust_start import trust_of
 from eilogin.filters.identity import IdentityFilter, IdentityOptions
 from eilogin.filters.login import LoginFilter, LoginOptions, digid_faults
 from eilogin.filters.logout import LogoutFilter, LogoutOptions
@@ -36,8 +36,8 @@ from eilogin.filters.session import (
     naming_section,
 )
 from eilogin.filters.trust import TrustFilter
+from eilogin.participant.digid_profile import session_faults
 from eilogin.settings import placing, read
-from eilogin.visit.digid import session_faults
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -37,9 +37,9 @@ from eilogin.errors import (
 from eilogin.sessions import Sessions
 from eilogin.settings import Options, Seconds, option, read, section_of
 from eilogin.stores import START_TIMEOUT, TIMEOUT, StoreURL, open_store
-from eilogin.stores.breaker import Breaker
+from eilogin.stores.circuit_breaker import Breaker
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie, CookieName
+from eilogin.web.browser.browser_cookies import Cookie, CookieName
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

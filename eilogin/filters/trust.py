@@ -19,8 +19,8 @@ another participant, or by a hub that is none of ours any more, is taken out of 
     federation_certificate = %(here)s/operator.crt
     hub = https://inloggen.example.nl/metadata
 
-Its options are in :mod:`eilogin.federation.own_options` and
-:mod:`eilogin.federation.trust_options`, for more than this filter reads them. It stands
+Its options are in :mod:`eilogin.federation.local.local_options` and
+``trust_options``, for more than this filter reads them. It stands
 before the hub too, with ``role = hub``. A hub of another kind, whose metadata
 nobody signs, is trusted for where its file lies::
 
@@ -49,26 +49,26 @@ from eilogin.errors import (
     PipelineOrder,
 )
 from eilogin.federation import Federation, Trust
-from eilogin.federation.alarms import Alarms
-from eilogin.federation.own import PARTICIPANT, script_names
-from eilogin.federation.start import trust_of
-from eilogin.federation.trust_options import TrustOptions
-from eilogin.federation.watching import Newer, Watch
+from eilogin.federation.local.local_entity import PARTICIPANT, script_names
+from eilogin.federation.members.expiry_alarms import Alarms
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.refresh.refresh_schedule import Newer, Watch
+from eilogin.federation.trust_start import trust_of
+from eilogin.participant.policy import zope_paths
+from eilogin.participant.shared_trust_decisions import SharedDecisions
 from eilogin.saml.metadata import write_entity
 from eilogin.settings import placing, read
-from eilogin.visit import zope
-from eilogin.visit.trust_decisions import SharedDecisions
-from eilogin.web import accessibility_statement, looks
 from eilogin.web import environ as env
 from eilogin.web.composition import MOUNT_CURE, require_inside
-from eilogin.web.frame import icon_answer, is_icon_asked
-from eilogin.web.languages import choose
-from eilogin.web.numbers import Numbers
-from eilogin.web.pages import Pages, with_hsts
+from eilogin.web.metrics_address import Numbers
+from eilogin.web.pages import accessibility_statement, themes
+from eilogin.web.pages.page_frame import icon_answer, is_icon_asked
+from eilogin.web.pages.page_languages import choose
+from eilogin.web.pages.page_rendering import Pages, with_hsts
 from eilogin.web.public_origin import PublicOrigin
 from eilogin.web.requests import allow_only
+from eilogin.web.site_urls import root
 from eilogin.web.untrusted_proxies import UntrustedProxies
-from eilogin.web.urls import root
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -91,7 +91,7 @@ class TrustFilter:
         trust: Trust,
         metrics_token: SecretBytes | None = None,
     ) -> None:
-        looks.require(trust.own.templates)
+        themes.require(trust.own.templates)
         self.app = app
         self.trust = trust
         self._watch: Watch | _Still = trust.watch or _Still()
@@ -200,7 +200,9 @@ class TrustFilter:
         if not self._is_in_zope:
             path: str = environ.get("PATH_INFO", "")
             return path
-        seen = zope.visible(environ, self.trust.own.mount, self.trust.trusted_proxies)
+        seen = zope_paths.visible(
+            environ, self.trust.own.mount, self.trust.trusted_proxies
+        )
         environ[env.VISIBLE] = seen
         return seen.below
 

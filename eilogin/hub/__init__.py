@@ -5,5 +5,5 @@ a participant needs too (``web``, ``sessions``, ``saml``); the hub stands behind
 filters ``session`` and ``trust`` like any participant.
 """
 
-from eilogin.hub.app import Hub as Hub
-from eilogin.hub.app import make_hub as make_hub
+from eilogin.hub.hub_app import Hub as Hub
+from eilogin.hub.hub_app import make_hub as make_hub

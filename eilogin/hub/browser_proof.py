@@ -8,7 +8,7 @@ import hmac
 import secrets
 from typing import TYPE_CHECKING
 
-from eilogin.web.cookies import Cookie
+from eilogin.web.browser.browser_cookies import Cookie
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -4,4 +4,4 @@ What belongs here: the WSGI app ``egg:eilogin#portal`` and its page. It stands b
 a participant's filters and is a participant like any other.
 """
 
-from eilogin.portal.app import make_portal as make_portal
+from eilogin.portal.portal_app import make_portal as make_portal

@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
 from eilogin.errors import MalformedMessage, MessageTooLarge, UntrustedSignature
-from eilogin.saml.algorithms import SHA1_REDIRECT
-from eilogin.saml.keys import PublicKey, SigningKey
-from eilogin.saml.signatures import method_of, sign_octets, verify_octets
-from eilogin.saml.text import CONTROL, to_base64
-from eilogin.saml.xml import DS, MESSAGE, Limits, parse, q, serialize
-from eilogin.saml.xml import SOAP as SOAP_NAMESPACE
+from eilogin.saml.printable_text import CONTROL, to_base64
+from eilogin.saml.safe_xml import DS, MESSAGE, Limits, parse, q, serialize
+from eilogin.saml.safe_xml import SOAP as SOAP_NAMESPACE
+from eilogin.saml.signing_keys import PublicKey, SigningKey
+from eilogin.saml.weak_algorithms import SHA1_REDIRECT
+from eilogin.saml.xml_signatures import method_of, sign_octets, verify_octets
 
 _BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
 REDIRECT = _BINDINGS + "HTTP-Redirect"
@@ -150,7 +150,7 @@ def verify_redirect(
     """Check the signature of a message that came by Redirect.
 
     ``keys`` are all those of the party that should have signed. ``weak`` names what is
-    taken though it is weak (:mod:`eilogin.saml.algorithms`). Raises
+    taken though it is weak (:mod:`eilogin.saml.weak_algorithms`). Raises
     UntrustedSignature, also where there is no signature.
     """
     if not received.signature:

@@ -10,11 +10,11 @@ from an assertion and is found by the subject that the hub named; the hub's stem
 its own sign-in and collects the participants that were told of it.
 """
 
-from eilogin.sessions.records import UNREADABLE as UNREADABLE
-from eilogin.sessions.records import USUAL_DOMAIN as USUAL_DOMAIN
-from eilogin.sessions.records import Login as Login
-from eilogin.sessions.records import Participant as Participant
-from eilogin.sessions.records import Subject as Subject
-from eilogin.sessions.renewing import create_in_place as create_in_place
-from eilogin.sessions.service import MOST_LOGINS as MOST_LOGINS
-from eilogin.sessions.service import Sessions as Sessions
+from eilogin.sessions.session_records import UNREADABLE as UNREADABLE
+from eilogin.sessions.session_records import USUAL_DOMAIN as USUAL_DOMAIN
+from eilogin.sessions.session_records import Login as Login
+from eilogin.sessions.session_records import Participant as Participant
+from eilogin.sessions.session_records import Subject as Subject
+from eilogin.sessions.session_renewal import create_in_place as create_in_place
+from eilogin.sessions.session_service import MOST_LOGINS as MOST_LOGINS
+from eilogin.sessions.session_service import Sessions as Sessions

@@ -9,12 +9,12 @@ store sees keys, labels and text; it knows nothing of HTTP, of SAML, or of who i
 logged in.
 """
 
-from eilogin.stores.interface import START_TIMEOUT as START_TIMEOUT
-from eilogin.stores.interface import TIMEOUT as TIMEOUT
-from eilogin.stores.interface import EndedSession as EndedSession
-from eilogin.stores.interface import Store as Store
-from eilogin.stores.interface import StoredSession as StoredSession
-from eilogin.stores.interface import shard_of as shard_of
-from eilogin.stores.opening import StoreURL as StoreURL
-from eilogin.stores.opening import open_store as open_store
-from eilogin.stores.values import Values as Values
+from eilogin.stores.short_lived_values import Values as Values
+from eilogin.stores.store_interface import START_TIMEOUT as START_TIMEOUT
+from eilogin.stores.store_interface import TIMEOUT as TIMEOUT
+from eilogin.stores.store_interface import EndedSession as EndedSession
+from eilogin.stores.store_interface import Store as Store
+from eilogin.stores.store_interface import StoredSession as StoredSession
+from eilogin.stores.store_interface import shard_of as shard_of
+from eilogin.stores.store_opening import StoreURL as StoreURL
+from eilogin.stores.store_opening import open_store as open_store

@@ -5,6 +5,6 @@ joined by a back channel that needs no sockets; a browser that treats cookies as
 ones do (:class:`Browser`); and the pytest fixtures that give them out.
 """
 
-from eilogin.testing.browser import Browser as Browser
-from eilogin.testing.browser import File as File
-from eilogin.testing.federation import Federation as Federation
+from eilogin.testing.in_process_federation import Federation as Federation
+from eilogin.testing.strict_browser import Browser as Browser
+from eilogin.testing.strict_browser import File as File

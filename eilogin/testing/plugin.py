@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from eilogin.testing.federation import Federation
+    from eilogin.testing.in_process_federation import Federation
 
 
 @pytest.fixture
 def eilogin_federation(tmp_path: Path) -> "Callable[..., Federation]":
     """Make a federation: see :class:`eilogin.testing.Federation` for its arguments."""
-    from eilogin.testing.federation import Federation  # noqa: PLC0415 - only if asked
+    from eilogin.testing.in_process_federation import Federation  # noqa: PLC0415 - only if asked
 
     def make(apps: Any, **options: Any) -> Federation:
         folder = tmp_path / f"federation-{len(list(tmp_path.iterdir()))}"

@@ -9,7 +9,7 @@ key                       set by                  value
                                                   the login is of another site, and
                                                   ``login`` on ``off`` paths and where
                                                   ``bind_address`` is enforced
-``eilogin.cookie``        ``session``             :class:`eilogin.web.cookies.Cookie`
+``eilogin.cookie``        ``session``             ``Cookie``
                                                   of the session
 ``eilogin.session.fault`` ``session``             the EiloginError for which nobody
                                                   can tell whether there is a session
@@ -58,7 +58,7 @@ from eilogin.errors import EiloginError, PipelineOrder
 from eilogin.federation import Trust
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Values
-from eilogin.web.cookies import Cookie
+from eilogin.web.browser.browser_cookies import Cookie
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -91,7 +91,7 @@ GONE = "gone"
 APP_LOGOUT = "app_logout"
 
 #: As ``eilogin.address``: no address, but a word to the filter ``logout`` that a logout
-#: is pending (:mod:`eilogin.visit.pending_logout`): one that may answer with a page,
+#: is pending (``pending_logouts``): one that may answer with a page,
 #: and one that must not.
 PENDING_LOGOUT = "pending_logout"
 PENDING_QUIETLY = "pending_quietly"
@@ -218,11 +218,11 @@ class WaysOut:
 class Operator:
     """Takes what is at the end of a pipeline, for a command of its operator."""
 
-    #: The hub (:class:`eilogin.hub.at_work.AtWork`), which puts itself here.
+    #: The hub (:class:`eilogin.hub.hub_worker.AtWork`), which puts itself here.
     hub: Any = None
     #: How a hub above that one is told of a logout, where there is one.
     above: LogoutService | None = None
-    #: The participant (:class:`eilogin.visit.by_operator.SiteAtWork`), which puts
+    #: The participant (``SiteAtWork``), which puts
     #: itself here where its address for a logout is asked for.
     site: Any = None
 

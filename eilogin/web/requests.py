@@ -18,7 +18,7 @@ from eilogin.errors import (
     MethodNotAllowed,
 )
 from eilogin.settings import UNIX, WEB_HOST, IPNetwork, site_path
-from eilogin.web import sparing_log
+from eilogin.web.limits import rate_limited_log
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, WSGIEnvironment
@@ -373,7 +373,9 @@ def safe_next(value: str | None, default: str = "/") -> str:
         return site_path(value)
     except ValueError:
         shown = value.partition("?")[0][:80]
-        sparing_log.warn("return address ignored, not a path of this site: %a", shown)
+        rate_limited_log.warn(
+            "return address ignored, not a path of this site: %a", shown
+        )
         return default
 
 

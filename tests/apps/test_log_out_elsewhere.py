@@ -6,8 +6,8 @@ from app_sites import APPS, ELSEWHERE, OURS, twin_of
 from eilogin_sites import code
 from peer_servers import Clock
 
-from eilogin.cli.checking import check
-from eilogin.cli.inifile import IniFile
+from eilogin.cli.checks.configuration_check import check
+from eilogin.cli.inifiles.ini_sections import IniFile
 
 MANUAL = APPS.parent.parent / "contrib" / "manual" / "protect"
 #: The page of each application.

@@ -14,8 +14,8 @@ from eilogin_sites import HUB, Ours, code, metadata_of, person
 from manual_blocks import block
 from plone_site import ADMIN, EDITOR, PAGE, Environment, PloneSite
 
+from eilogin.participant.policy.path_rules import Rules
 from eilogin.testing import File
-from eilogin.visit.rules import Rules
 from eilogin.web import environ as env
 
 pytestmark = pytest.mark.any_python

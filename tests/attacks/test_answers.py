@@ -23,9 +23,6 @@ from eilogin.errors import (
     UnknownPeer,
     UntrustedSignature,
 )
-from eilogin.saml.answers import Expected, accept
-from eilogin.saml.encryption import Decrypter, encrypt
-from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import (
     Assertion,
     NameID,
@@ -34,8 +31,11 @@ from eilogin.saml.messages import (
     write_assertion,
     write_response,
 )
-from eilogin.saml.signatures import sign
-from eilogin.saml.xml import parse, q, serialize
+from eilogin.saml.response_checks import Expected, accept
+from eilogin.saml.safe_xml import parse, q, serialize
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_encryption import Decrypter, encrypt
+from eilogin.saml.xml_signatures import sign
 
 NOW = 1_767_268_800.0
 HUB = "https://inloggen.example.nl/metadata"
@@ -318,7 +318,9 @@ def test_a_wrapped_assertion_is_refused_though_the_schema_is_not_asked(
     attack, hub_key, expected, monkeypatch
 ):
     """The schema catches many of these; it is not all that stands in the way."""
-    monkeypatch.setattr("eilogin.saml.answers.validate", lambda element, schema: None)
+    monkeypatch.setattr(
+        "eilogin.saml.response_checks.validate", lambda element, schema: None
+    )
     with pytest.raises((MalformedMessage, UntrustedSignature)):
         accept(received(attack(with_signed_assertion(hub_key))), expected)
 
@@ -374,7 +376,7 @@ def test_a_wrapping_assertion_that_is_encrypted_is_refused(
 @pytest.fixture(params=["by-the-schema", "whatever-the-schema"])
 def schema(request, monkeypatch):
     if request.param == "whatever-the-schema":
-        monkeypatch.setattr("eilogin.saml.answers.validate", lambda *_: None)
+        monkeypatch.setattr("eilogin.saml.response_checks.validate", lambda *_: None)
 
 
 @pytest.mark.usefixtures("schema")

@@ -29,14 +29,14 @@ from webob.cookies import RequestCookies
 from werkzeug.http import parse_cookie as werkzeug_cookies
 
 from eilogin.errors import StoreUnavailable
+from eilogin.participant.application import app_cookies
+from eilogin.participant.application.app_cookies import AppCookies, Choice, choice
+from eilogin.participant.application.sealed_cookies import MARK
 from eilogin.sessions import Sessions
-from eilogin.stores.memory import MemoryStore
-from eilogin.visit import app_cookies
-from eilogin.visit.app_cookies import AppCookies, Choice, choice
-from eilogin.visit.sealed_cookies import MARK
-from eilogin.visit.sealing import as_text
+from eilogin.stores.memory_store import MemoryStore
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.browser.sealing import as_text
 
 UWV, STAD = "https://uwv.test", "https://stad.test"
 HOST, NAME = "uwv.test", "sid"

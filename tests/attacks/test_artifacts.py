@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import waitress
 
+from eilogin.participant.response import artifact_resolution
 from eilogin.saml import bindings
-from eilogin.visit import resolving
 
 UWV = "https://uwv.test/mijn"
 ACS = "https://uwv.test/eilogin/acs"
@@ -60,7 +60,9 @@ def waits(monkeypatch):
     """For how many seconds requests wait for one that is at the hub: here for none."""
     seconds = []
     # In its place alone: others of this process may sleep.
-    monkeypatch.setattr(resolving, "time", SimpleNamespace(sleep=seconds.append))
+    monkeypatch.setattr(
+        artifact_resolution, "time", SimpleNamespace(sleep=seconds.append)
+    )
     return seconds
 
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from policy_reader import FALLBACKS, OTHERS, Load, allows, directives
 
-from eilogin.visit.content_policy import Ours, extend
+from eilogin.participant.injection.content_security_policy import Ours, extend
 
 PAGE = "https://uwv.test/mijn"
 OURS = Ours(

@@ -10,7 +10,7 @@ from cpu_time import cpu_seconds
 from key_pairs import key_pair
 
 from eilogin.saml.metadata import read_unsigned
-from eilogin.saml.xml import DS, MD, SAMLP
+from eilogin.saml.safe_xml import DS, MD, SAMLP
 
 CERTIFICATE = "".join(key_pair("uwv")[1].decode().splitlines()[1:-1])
 GOOD = "https://good.example.nl/metadata"

@@ -20,7 +20,7 @@ from known import at_hub
 from parties import Party
 
 from eilogin import clock as now
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 GENERIC = [*SHAPES.of(ROOT), *SIGNATURES.of(ROOT), *DOCUMENTS.of(ROOT)]
 ACTIVITY = "https://inloggen.test/activity"
@@ -125,7 +125,9 @@ def test_forged_reports_are_refused(reporting, forgeries):
 def test_forged_envelopes_are_refused(reporting, forgeries):
     for forgery in forgeries:
         good, evil = reporting.signed(), reporting.evil()
-        octets = forgery.make(Enveloped(xml.serialize(good), xml.serialize(evil)))
+        octets = forgery.make(
+            Enveloped(safe_xml.serialize(good), safe_xml.serialize(evil))
+        )
         with reporting.is_refused(forgery) as brought:
             brought(reporting.brings(octets))
     reporting.goes_on()
@@ -415,9 +417,9 @@ def test_what_a_report_lacks_is_refused(anna, call, party, changed):
     old, new = changed
     login, service = anna.session("uwv.test"), party("uwv.test")
     element = report_of(service.entity_id, login.who.as_name_id(), login.session_index)
-    octets = xml.serialize(element)
+    octets = safe_xml.serialize(element)
     assert old.encode() in octets
-    other = xml.parse(octets.replace(old.encode(), new.encode()))
+    other = safe_xml.parse(octets.replace(old.encode(), new.encode()))
     answer = call("POST", ACTIVITY, service.by_soap(other), Content_Type="text/xml")
     assert answer.status_int == 500
     assert "soap-env:Client" in answer.text

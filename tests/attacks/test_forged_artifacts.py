@@ -22,7 +22,7 @@ from forging.envelopes import GOOD as GOOD_ENVELOPES
 from forging.shapes import SHAPES
 from forging.signatures import SIGNATURES
 
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 #: Forgeries for one login under way: a third artifact is for the good answer.
 _MOST = 2
@@ -190,7 +190,7 @@ def _enveloped(it, *, with_login=True):
     """A good one, and an evil one: without a login where that may stand beside it."""
     message = it.message(WANTED)
     evil = message.evil() if with_login else it.root(carried=False)
-    return Enveloped(xml.serialize(message.root), xml.serialize(evil))
+    return Enveloped(safe_xml.serialize(message.root), safe_xml.serialize(evil))
 
 
 REDIRECTED = [

@@ -23,7 +23,7 @@ from forging.trying import by_kind, by_name, is_even
 from known import at_hub
 from parties import HubParty, Party
 
-from eilogin.saml import bindings, xml
+from eilogin.saml import bindings, safe_xml
 
 GENERIC = [*SHAPES.of(ROOT), *SIGNATURES.of(ROOT), *DOCUMENTS.of(ROOT)]
 REDIRECT, POST = "redirect", "post"
@@ -48,7 +48,7 @@ class Signed:
         if binding == REDIRECT:
             url = self.sender.by_redirect("", "SAMLRequest", element, "r")
             return url.partition("?")[2]
-        return xml.serialize(self.sender.signed(element))
+        return safe_xml.serialize(self.sender.signed(element))
 
     def brings(self, binding, octets):
         if binding == REDIRECT:
@@ -80,9 +80,9 @@ class Signed:
     def redirect(self):
         return Redirect(
             name="SAMLRequest",
-            octets=xml.serialize(self.make()),
-            evil=xml.serialize(self.make(evil=True)),
-            other=xml.serialize(self.make()),
+            octets=safe_xml.serialize(self.make()),
+            evil=safe_xml.serialize(self.make(evil=True)),
+            other=safe_xml.serialize(self.make()),
             relay_state="handle one",
             key=self.sender.key,
             stranger=self.digid.stranger,
@@ -253,7 +253,7 @@ def is_refused(digid, told, forgery, octets):
 
 
 def enveloped(told, element):
-    octets = xml.serialize(told.sender.signed(element))
+    octets = safe_xml.serialize(told.sender.signed(element))
     return Enveloped(octets, b"").within(octets)
 
 
@@ -286,8 +286,8 @@ def test_requests_over_soap_that_are_forged(digid, known, told, forgeries):
 @pytest.mark.parametrize("forgeries", by_kind(ENVELOPES))
 def test_envelopes_that_are_forged(digid, known, told, forgeries):
     for forgery in forgeries:
-        octets = xml.serialize(told.sender.signed(told.element()))
-        evil = xml.serialize(told.named(told.other))
+        octets = safe_xml.serialize(told.sender.signed(told.element()))
+        evil = safe_xml.serialize(told.named(told.other))
         is_refused(digid, told, forgery, forgery.make(Enveloped(octets, evil)))
     assert known.is_everywhere
 

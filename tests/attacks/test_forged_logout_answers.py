@@ -21,7 +21,7 @@ from forging.trying import by_kind, by_name
 from known import at_hub, at_participant
 from parties import HubParty, Party
 
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 EVERYWHERE, CONFIRMED = "U bent overal uitgelogd", "U bent uitgelogd"
 GENERIC = [*SHAPES.of(ROOT), *SIGNATURES.of(ROOT), *DOCUMENTS.of(ROOT)]
@@ -56,9 +56,9 @@ class Leaving:
     def redirect(self):
         return Redirect(
             name="SAMLResponse",
-            octets=xml.serialize(self.answered.element()),
-            evil=xml.serialize(self.answered.evil()),
-            other=xml.serialize(self.answered.element(in_response_to="_other")),
+            octets=safe_xml.serialize(self.answered.element()),
+            evil=safe_xml.serialize(self.answered.evil()),
+            other=safe_xml.serialize(self.answered.element(in_response_to="_other")),
             relay_state="handle one",
             key=self.sender.key,
             stranger=self.arena.stranger,
@@ -69,7 +69,7 @@ class Leaving:
         if binding == REDIRECT:
             made = self.sender.by_redirect("", "SAMLResponse", element, "r")
             return self.brings_query(made.partition("?")[2], visitor)
-        octets = xml.serialize(self.sender.signed(element))
+        octets = safe_xml.serialize(self.sender.signed(element))
         return self.brings_form(octets, visitor)
 
     def brings_query(self, query, visitor=None):
@@ -175,7 +175,7 @@ def says_nothing(environ, start_response):
 def request_in(answer):
     """The ID of the LogoutRequest that a redirect brings."""
     received = bindings.read_redirect(urlsplit(answer.location).query)
-    return xml.parse(received.octets).get("ID")
+    return safe_xml.parse(received.octets).get("ID")
 
 
 @pytest.fixture(params=["at_a_participant", "at_the_hub"])
@@ -270,7 +270,7 @@ def told_over_soap(arena, make):
 
 
 def signed(answered, element):
-    octets = xml.serialize(answered.sender.signed(element))
+    octets = safe_xml.serialize(answered.sender.signed(element))
     return Enveloped(octets, b"").within(octets)
 
 

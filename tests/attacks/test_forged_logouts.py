@@ -36,7 +36,7 @@ from forging.trying import by_kind, by_name, is_even
 from known import at_hub, at_participant
 from parties import HubParty, Party
 
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 PATHS = {UWV: "/eilogin/slo", HUB: "/slo"}
 #: Texts of the attacker that no page may show.
@@ -102,7 +102,7 @@ class Side:
         if binding == REDIRECT:
             made = self.sender.by_redirect("", "SAMLRequest", element, "r")
             return made.partition("?")[2]
-        return xml.serialize(self.sender.signed(element))
+        return safe_xml.serialize(self.sender.signed(element))
 
     def brings_octets(self, binding, octets, visitor=None):
         if binding == REDIRECT:
@@ -316,9 +316,9 @@ def redirect_of(side):
     others = logout.element(session_indexes=("_none",))
     return Redirect(
         name="SAMLRequest",
-        octets=xml.serialize(logout.element()),
-        evil=xml.serialize(logout.named(logout.other, logout.other_index)),
-        other=xml.serialize(others),
+        octets=safe_xml.serialize(logout.element()),
+        evil=safe_xml.serialize(logout.named(logout.other, logout.other_index)),
+        other=safe_xml.serialize(others),
         relay_state="handle one",
         key=side.sender.key,
         stranger=side.arena.stranger,
@@ -339,7 +339,8 @@ def enveloped_of(side):
     logout = side.logout(SOAP)
     evil = logout.named(logout.other, logout.other_index)
     return Enveloped(
-        xml.serialize(side.sender.signed(logout.element())), xml.serialize(evil)
+        safe_xml.serialize(side.sender.signed(logout.element())),
+        safe_xml.serialize(evil),
     )
 
 

@@ -28,10 +28,10 @@ from lxml import etree
 
 from eilogin.cli import main
 from eilogin.errors import UnknownPeer
-from eilogin.saml import xml
+from eilogin.saml import safe_xml
 from eilogin.saml.bindings import POST
-from eilogin.saml.keys import new_key_pair
-from eilogin.saml.metadata.values import REGISTRATION_INFO
+from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO
+from eilogin.saml.signing_keys import new_key_pair
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +153,10 @@ LOGOS = {
 def _say(member, about):
     """Have a member say this of itself to people, and nothing else."""
     made = etree.fromstring(
-        f'<md:Extensions xmlns:md="{xml.MD}" xmlns:mdui="{xml.MDUI}"><mdui:UIInfo>'
-        f"{about}</mdui:UIInfo></md:Extensions>"
+        f'<md:Extensions xmlns:md="{safe_xml.MD}" xmlns:mdui="{safe_xml.MDUI}">'
+        f"<mdui:UIInfo>{about}</mdui:UIInfo></md:Extensions>"
     )
-    for old in member.role.findall(xml.q("md:Extensions")):
+    for old in member.role.findall(safe_xml.q("md:Extensions")):
         member.role.remove(old)
     member.role.insert(0, made)
 
@@ -196,29 +196,29 @@ def test_one_that_is_good_is_taken(uwv, hub):
 def _key(site):
     """A KeyDescriptor with the key of somebody outside of the federation."""
     return (
-        f'<md:KeyDescriptor xmlns:md="{xml.MD}" use="signing"><ds:KeyInfo'
-        f' xmlns:ds="{xml.DS}"><ds:X509Data><ds:X509Certificate>'
+        f'<md:KeyDescriptor xmlns:md="{safe_xml.MD}" use="signing"><ds:KeyInfo'
+        f' xmlns:ds="{safe_xml.DS}"><ds:X509Data><ds:X509Certificate>'
         f"{site.told.stranger.certificate_text}</ds:X509Certificate></ds:X509Data>"
         "</ds:KeyInfo></md:KeyDescriptor>"
     )
 
 
-def _role(name, inside, *, kind="", protocol=xml.SAMLP):
+def _role(name, inside, *, kind="", protocol=safe_xml.SAMLP):
     kind = kind and f' xsi:type="{kind}"'
     return (
-        f'<md:{name} xmlns:md="{xml.MD}" xmlns:xsi="{xml.XSI}"{kind}'
+        f'<md:{name} xmlns:md="{safe_xml.MD}" xmlns:xsi="{safe_xml.XSI}"{kind}'
         f' protocolSupportEnumeration="{protocol}">{inside}<md:SingleSignOnService'
         f' Binding="{POST}" Location="https://attacker.test/sso"/></md:{name}>'
     )
 
 
 def _extension(inside):
-    return f'<md:Extensions xmlns:md="{xml.MD}">{inside}</md:Extensions>'
+    return f'<md:Extensions xmlns:md="{safe_xml.MD}">{inside}</md:Extensions>'
 
 
 def _member(name, role):
     return (
-        f'<md:EntityDescriptor xmlns:md="{xml.MD}" entityID="{name}">{role}'
+        f'<md:EntityDescriptor xmlns:md="{safe_xml.MD}" entityID="{name}">{role}'
         "</md:EntityDescriptor>"
     )
 
@@ -236,7 +236,7 @@ HIDDEN = {
         "IDPSSODescriptor", key, protocol="urn:oasis:names:tc:SAML:1.1:protocol"
     ),
     "hub-of-saml2-but-for-its-case": lambda key, name: _role(
-        "IDPSSODescriptor", key, protocol=xml.SAMLP.upper()
+        "IDPSSODescriptor", key, protocol=safe_xml.SAMLP.upper()
     ),
     "extension": lambda key, name: _extension(key),
     "member-in-an-extension": lambda key, name: _extension(
@@ -252,12 +252,12 @@ HIDDEN = {
         "RoleDescriptor", _member(name, _role("IDPSSODescriptor", key)), kind="x"
     ),
     "organization": lambda key, name: (
-        f'<md:Organization xmlns:md="{xml.MD}"><md:OrganizationName>'
+        f'<md:Organization xmlns:md="{safe_xml.MD}"><md:OrganizationName>'
         f"&lt;script&gt;alert(1)&lt;/script&gt;</md:OrganizationName>{key}"
         "</md:Organization>"
     ),
     "contact": lambda key, name: (
-        f'<md:ContactPerson xmlns:md="{xml.MD}" contactType="x">{key}'
+        f'<md:ContactPerson xmlns:md="{safe_xml.MD}" contactType="x">{key}'
         "</md:ContactPerson>"
     ),
 }
@@ -267,8 +267,11 @@ def hides(site, root, host, part):
     """Put a part into the member of this host, where the schema would have it."""
     entity = site.member(root, host).entity
     element = etree.fromstring(part(_key(site), ATTACKER))
-    is_last = element.tag in (xml.q("md:Organization"), xml.q("md:ContactPerson"))
-    if element.tag == xml.q("md:Extensions"):
+    is_last = element.tag in (
+        safe_xml.q("md:Organization"),
+        safe_xml.q("md:ContactPerson"),
+    )
+    if element.tag == safe_xml.q("md:Extensions"):
         for old in entity.findall(element.tag):
             element.extend(list(old))
             entity.remove(old)
@@ -281,9 +284,9 @@ REGISTRAR = "https://registrar.test"
 
 def registered(entity):
     """Have a member say who took it in."""
-    extensions = entity.find(xml.q("md:Extensions"))
+    extensions = entity.find(safe_xml.q("md:Extensions"))
     if extensions is None:
-        extensions = etree.Element(xml.q("md:Extensions"))
+        extensions = etree.Element(safe_xml.q("md:Extensions"))
         entity.insert(0, extensions)
     info = etree.SubElement(extensions, REGISTRATION_INFO)
     info.set("registrationAuthority", REGISTRAR)
@@ -323,15 +326,15 @@ def test_what_is_hidden_where_nobody_reads_is_believed_by_nobody(uwv, hub, part,
 
 @pytest.mark.parametrize("part", HIDDEN.values(), ids=HIDDEN.keys())
 def test_what_the_operator_did_not_sign_is_refused_wherever_it_stands(uwv, part):
-    root = xml.parse(uwv.told.signed(uwv.told.root()), xml.METADATA)
+    root = safe_xml.parse(uwv.told.signed(uwv.told.root()), safe_xml.METADATA)
     hides(uwv, root, HUB, part)
-    assert uwv.stops(xml.serialize(root)).code == "metadata-untrusted"
+    assert uwv.stops(safe_xml.serialize(root)).code == "metadata-untrusted"
 
 
 @pytest.mark.parametrize("kind", ["md:SPSSODescriptorType", "fed:Any", "x"])
 def test_a_hub_is_none_by_another_type(uwv, kind):
     root = uwv.told.root()
-    uwv.member(root, HUB).role.set(xml.q("xsi:type"), kind)
+    uwv.member(root, HUB).role.set(safe_xml.q("xsi:type"), kind)
     error = uwv.stops(uwv.told.signed(root))
     assert error.code == "peer-unusable"
     assert "xsi:type" in str(error)
@@ -370,7 +373,7 @@ class TestOneNameForTwo:
         root = site.told.root()
         entity = site.member(root, host).entity
         evil = deepcopy(entity)
-        for certificate in evil.iter(xml.q("ds:X509Certificate")):
+        for certificate in evil.iter(safe_xml.q("ds:X509Certificate")):
             certificate.text = site.told.stranger.certificate_text
         (entity.addprevious if is_first else entity.addnext)(evil)
         return site.told.signed(root)
@@ -382,15 +385,17 @@ class TestOneNameForTwo:
 
         Also where the line of the first one wants one of them alone.
         """
-        root = xml.parse(self.twice(uwv, SVB, is_first=is_first), xml.METADATA)
-        root.remove(root.find(xml.q("ds:Signature")))
+        root = safe_xml.parse(
+            self.twice(uwv, SVB, is_first=is_first), safe_xml.METADATA
+        )
+        root.remove(root.find(safe_xml.q("ds:Signature")))
         both = [e for e in entities(root) if f"//{SVB}" in e.get("entityID")]
         evil, good = both if is_first else reversed(both)
         registered(good)
         registered(uwv.member(root, HUB).entity)
         uwv.file.write_bytes(uwv.told.signed(root))
         other = uwv.folder / "other.xml"
-        other.write_bytes(xml.serialize(evil))
+        other.write_bytes(safe_xml.serialize(evil))
         lines = f"{uwv.file}{wanted}\n{other} unsigned=true validity=off"
         trust = uwv.trust(federation=lines)
         with pytest.raises(UnknownPeer):
@@ -402,7 +407,7 @@ class TestOneNameForTwo:
         """The line of the first source wants nobody who is called so."""
         uwv.file.write_bytes(self.twice(uwv, SVB, is_first=True))
         other = uwv.folder / "other.xml"
-        other.write_bytes(xml.serialize(uwv.member(uwv.told.root(), SVB).entity))
+        other.write_bytes(safe_xml.serialize(uwv.member(uwv.told.root(), SVB).entity))
         lines = f"{uwv.file} role=hub\n{other} unsigned=true validity=off"
         trust = uwv.trust(federation=lines)
         svb, known = uwv.entity_id(SVB), uwv.arena.federation.trusts[HUB]

@@ -23,7 +23,7 @@ from forging.trying import by_kind, by_name, is_even
 from known import at_hub
 from parties import Party
 
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 REDIRECT, POST = "redirect", "post"
 #: Texts of the attacker that no page may show.
@@ -49,7 +49,7 @@ class Asking:
         if binding == REDIRECT:
             url = sender.by_redirect("", "SAMLRequest", element, "<r>")
             return url.partition("?")[2]
-        return xml.serialize(sender.signed(element))
+        return safe_xml.serialize(sender.signed(element))
 
     def brings(self, binding, octets, visitor):
         if binding == REDIRECT:
@@ -87,7 +87,7 @@ class Asking:
     def is_answered(self, answer, relay_state):
         """There is a login, for who is signed in, where the metadata has it."""
         response, fields = self.told(answer)
-        assert response.findtext(f".//{xml.q('saml:NameID')}")
+        assert response.findtext(f".//{safe_xml.q('saml:NameID')}")
         assert codes_of(response) == (messages.SUCCESS,)
         assert fields.get("RelayState") == relay_state
 
@@ -99,7 +99,7 @@ class Asking:
         assert answer.targets == [self.ask.acs], "I7"
         octets = base64.b64decode(fields["SAMLResponse"])
         assert "<script>alert" not in answer.text
-        return xml.parse(octets), fields
+        return safe_xml.parse(octets), fields
 
 
 def codes_of(response):
@@ -179,9 +179,9 @@ def redirect_of(asking):
     ask = asking.ask
     return Redirect(
         name="SAMLRequest",
-        octets=xml.serialize(ask.element()),
-        evil=xml.serialize(ask.element(acs_url=ATTACKER)),
-        other=xml.serialize(ask.element(force_authn=True)),
+        octets=safe_xml.serialize(ask.element()),
+        evil=safe_xml.serialize(ask.element(acs_url=ATTACKER)),
+        other=safe_xml.serialize(ask.element(force_authn=True)),
         relay_state="handle one",
         key=ask.sender.key,
         stranger=asking.arena.stranger,
@@ -205,7 +205,7 @@ def test_an_answer_is_no_question(asking):
     element = asking.ask.element()
     made = asking.ask.sender.by_redirect("", "SAMLResponse", element, "r")
     fields = bindings.post_fields(
-        "SAMLResponse", xml.serialize(asking.ask.sender.signed(element)), "r"
+        "SAMLResponse", safe_xml.serialize(asking.ask.sender.signed(element)), "r"
     )
     for visitor in asking.visitors:
         with asking.arena.unchanged():
@@ -228,7 +228,7 @@ def test_a_question_that_gets_no_login(asking, told, binding):
         answer = asking.brings(binding, octets, visitor)
         response, fields = asking.told(answer)
         assert codes_of(response) == tuple(told.codes)
-        assert response.find(f".//{xml.q('saml:Assertion')}") is None
+        assert response.find(f".//{safe_xml.q('saml:Assertion')}") is None
         assert fields["RelayState"] == "<r>"
         assert "<r>" not in answer.text
         assert "attacker.test" not in answer.text
@@ -315,7 +315,7 @@ def test_a_question_that_another_browser_brings_too_logs_nobody_in(asking):
 def test_a_question_that_is_brought_twice_is_one_question(asking):
     """In one browser, as by its back button: it is answered as before."""
     octets = asking.octets(REDIRECT, asking.ask.element())
-    request_id = xml.parse(bindings.read_redirect(octets).octets).get("ID")
+    request_id = safe_xml.parse(bindings.read_redirect(octets).octets).get("ID")
     for _ in range(2):
         answer = asking.brings(REDIRECT, octets, asking.known.visitor)
         response, _ = asking.told(answer)

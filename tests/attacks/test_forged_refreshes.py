@@ -30,14 +30,14 @@ from webob import Request
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, UnknownPeer
-from eilogin.federation.refreshing import folder_of, refresh
-from eilogin.federation.start import trust_of
-from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
+from eilogin.federation.trust_start import trust_of
 from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.trust import TrustFilter
-from eilogin.saml import xml
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml import safe_xml
 from eilogin.saml.messages import write_instant
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.settings import read
 from eilogin.web import environ as env
 
@@ -261,7 +261,7 @@ def test_what_is_older_changes_nothing(uwv, seconds):
 
 def test_what_does_not_say_when_it_was_made_changes_nothing(uwv):
     root = uwv.told.root()
-    for extensions in root.findall(xml.q("md:Extensions")):
+    for extensions in root.findall(safe_xml.q("md:Extensions")):
         root.remove(extensions)
     assert f"({OLDER})" in uwv.keeps(uwv.told.signed(root))
 
@@ -365,10 +365,10 @@ def _with_another_key(entity, is_beside):
     _, pem = new_key_pair("attacker")
     der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
     text = base64.b64encode(der)
-    for key in [*entity.iter(xml.q("md:KeyDescriptor"))]:
+    for key in [*entity.iter(safe_xml.q("md:KeyDescriptor"))]:
         if is_beside:
             key.addprevious(deepcopy(key))
-        for certificate in key.iter(xml.q("ds:X509Certificate")):
+        for certificate in key.iter(safe_xml.q("ds:X509Certificate")):
             certificate.text = text.decode()
 
 

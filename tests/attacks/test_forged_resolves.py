@@ -24,7 +24,7 @@ from known import at_hub
 from parties import Party
 
 from eilogin import clock
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 GENERIC = [*WRAPPINGS.of(ROOT), *SIGNATURES.of(ROOT), *DOCUMENTS.of(ROOT)]
 DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
@@ -56,7 +56,7 @@ class Resolving:
         return Resolving(self.arena, self.known, resolve)
 
     def brings(self, element, sender=None):
-        octets = xml.serialize((sender or self.resolve.sender).signed(element))
+        octets = safe_xml.serialize((sender or self.resolve.sender).signed(element))
         return self.brings_envelope(Enveloped(octets, b"").within(octets))
 
     def brings_envelope(self, octets):
@@ -80,7 +80,9 @@ class Resolving:
         assert answer.status == 200, answer.text
         inner = bindings.unwrap_soap(answer.body)
         response, carried = messages.read_artifact_response(inner)
-        name = None if carried is None else carried.find(f".//{xml.q('saml:NameID')}")
+        name = (
+            None if carried is None else carried.find(f".//{safe_xml.q('saml:NameID')}")
+        )
         return response.status.codes, None if name is None else name.text
 
     def goes_on(self):
@@ -163,7 +165,8 @@ def enveloped_of(resolving):
     resolve = resolving.resolve
     evil = resolve.element(artifact=bindings.new_artifact(resolve.hub))
     return Enveloped(
-        xml.serialize(resolve.sender.signed(resolve.element())), xml.serialize(evil)
+        safe_xml.serialize(resolve.sender.signed(resolve.element())),
+        safe_xml.serialize(evil),
     )
 
 
@@ -216,7 +219,9 @@ def test_an_artifact_is_void_after_two_minutes(resolving):
 
 def test_a_question_that_comes_again_gets_nothing(resolving):
     """One that was answered: the very octets."""
-    octets = xml.serialize(resolving.resolve.sender.signed(resolving.resolve.element()))
+    octets = safe_xml.serialize(
+        resolving.resolve.sender.signed(resolving.resolve.element())
+    )
     body = Enveloped(octets, b"").within(octets)
     assert resolving.gets(resolving.brings_envelope(body))[1]
     assert resolving.gets(resolving.brings_envelope(body)) == (DENIED, None)
@@ -224,7 +229,9 @@ def test_a_question_that_comes_again_gets_nothing(resolving):
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
 def test_another_method_gets_nothing(resolving, method):
-    octets = xml.serialize(resolving.resolve.sender.signed(resolving.resolve.element()))
+    octets = safe_xml.serialize(
+        resolving.resolve.sender.signed(resolving.resolve.element())
+    )
     body = Enveloped(octets, b"").within(octets)
     with resolving.arena.unchanged():
         url = resolving.resolve.destination

@@ -24,9 +24,9 @@ from parties import HubParty, new_party_key
 
 from eilogin import clock
 from eilogin.errors import Refused, UntrustedSignature
-from eilogin.saml import messages, xml
-from eilogin.saml.answers import Expected, accept
-from eilogin.saml.signatures import RSA_SHA256, verify_octets
+from eilogin.saml import messages, safe_xml
+from eilogin.saml.response_checks import Expected, accept
+from eilogin.saml.xml_signatures import RSA_SHA256, verify_octets
 
 HUB, UWV = "https://hub.example/metadata", "https://uwv.example/metadata"
 OUTSIDE = "http://127.0.0.1:9/"
@@ -71,7 +71,7 @@ def verifies(octets, key):
     context = xmlsec.SignatureContext()
     context.key = xmlsec.Key.from_memory(public_pem(key), xmlsec.KeyFormat.PEM)
     try:
-        context.verify(next(tree.iter(xml.q("ds:Signature"))))
+        context.verify(next(tree.iter(safe_xml.q("ds:Signature"))))
     except xmlsec.Error:
         return False
     return True
@@ -101,19 +101,19 @@ def covers_something(octets, key):
     hashed = set()
     for element in tree.iter("*"):
         hashed.add(digest(canonical(element)))
-        bare = etree.fromstring(xml.serialize(element))
-        for signature in bare.findall(xml.q("ds:Signature")):
+        bare = etree.fromstring(safe_xml.serialize(element))
+        for signature in bare.findall(safe_xml.q("ds:Signature")):
             bare.remove(signature)
         hashed.add(digest(canonical(bare)))
     return any(
-        info.findtext(f".//{xml.q('ds:DigestValue')}") in hashed
+        info.findtext(f".//{safe_xml.q('ds:DigestValue')}") in hashed
         and _is_signed(info, key)
-        for info in tree.iter(xml.q("ds:SignedInfo"))
+        for info in tree.iter(safe_xml.q("ds:SignedInfo"))
     )
 
 
 def _is_signed(info, key):
-    value = info.getparent().findtext(xml.q("ds:SignatureValue")) or ""
+    value = info.getparent().findtext(safe_xml.q("ds:SignatureValue")) or ""
     octets = base64.b64decode(value)
     try:
         verify_octets([key.public], canonical(info), octets, RSA_SHA256)
@@ -150,12 +150,14 @@ def judged(hub, octets, request_id):
         now=clock.now(),
         destination_required=True,
     )
-    return accept(xml.parse(octets), expected)
+    return accept(safe_xml.parse(octets), expected)
 
 
 @pytest.fixture
 def without_schemas(monkeypatch):
-    monkeypatch.setattr("eilogin.saml.answers.validate", lambda element, schema: None)
+    monkeypatch.setattr(
+        "eilogin.saml.response_checks.validate", lambda element, schema: None
+    )
 
 
 @pytest.mark.usefixtures("without_schemas")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from werkzeug.formparser import parse_form_data
 
 from eilogin.errors import FormRefused
-from eilogin.visit.zope import require_no_call_in_parts
+from eilogin.participant.policy.zope_paths import require_no_call_in_parts
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -20,13 +20,15 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from eilogin.cli import inventory, main
+from eilogin.cli import main
+from eilogin.cli.inifiles import entry_points
 from eilogin.errors import (
     MalformedMessage,
     MessageTooLarge,
     PeerUnusable,
     UntrustedSignature,
 )
+from eilogin.participant.policy.path_rules import Rules
 from eilogin.saml.bindings import (
     Artifact,
     new_artifact,
@@ -35,7 +37,6 @@ from eilogin.saml.bindings import (
     read_redirect,
     unwrap_soap,
 )
-from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import read_instant, write_instant
 from eilogin.saml.metadata import (
     Endpoint,
@@ -45,14 +46,14 @@ from eilogin.saml.metadata import (
     read_unsigned,
     write_federation,
 )
-from eilogin.saml.text import to_base64
-from eilogin.saml.xml import MESSAGE, SOAP, parse, serialize
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.safe_xml import MESSAGE, SOAP, parse, serialize
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.sessions import Login
-from eilogin.sessions.records import UNREADABLE
+from eilogin.sessions.session_records import UNREADABLE
 from eilogin.settings import attempt, is_secret, is_there, without_password
-from eilogin.visit.rules import Rules
-from eilogin.visit.sealing import NotSealed, Sealer, as_text, from_text
-from eilogin.web.cookies import Cookie
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
 fixed = partial(settings, derandomize=True, database=None)
 
@@ -371,7 +372,7 @@ def test_any_octets_are_no_metadata(operator, octets):
 SECRET = "zeer-geheim-7f3a"
 OPTIONS = [
     (name, option)
-    for name, declared in inventory.declared().items()
+    for name, declared in entry_points.declared().items()
     # It has those of its filters, and no others.
     if name != "main"
     for option in declared.model_fields
@@ -391,7 +392,7 @@ WORDS = [
 @fixed(max_examples=25)
 @given(text=st.lists(st.sampled_from(WORDS), max_size=5).map("".join) | st.text())
 def test_every_value_of_an_option_is_taken_or_told(name, option, text):
-    declared = inventory.declared()[name]
+    declared = entry_points.declared()[name]
     if is_secret(declared.model_fields[option].annotation):
         text = SECRET + text
     assume("/dev" not in text)
@@ -403,7 +404,7 @@ def test_every_value_of_an_option_is_taken_or_told(name, option, text):
 @fixed(max_examples=200)
 @given(st.text(st.sampled_from(" 0123456789smhminec.-+eE٣"), max_size=12))
 def test_a_duration_is_a_number_and_a_unit(text):
-    declared = inventory.declared()["session"]
+    declared = entry_points.declared()["session"]
     options, _ = attempt(declared, "", "", {"idle": text, "store": "memory:"})
     if options is not None:
         assert 0 < options.idle < 1e13
@@ -507,7 +508,7 @@ def test_a_fault_shows_no_secret_that_stands_behind_env():
         ("env:zeer geheim", "the environment variable behind 'env:' to be set"),
         ("env:u:geheim@host", "the environment variable behind 'env:' to be set"),
     ):
-        declared = inventory.declared()["trust"]
+        declared = entry_points.declared()["trust"]
         _, faults = attempt(declared, "", "", {"secret": written})
         (told,) = [str(fault) for fault in faults if fault.option == "secret"]
         assert shown in told
@@ -529,7 +530,7 @@ LONG = "x" * 300
 )
 def test_a_path_that_no_file_can_have_is_a_fault(name, values):
     """It was an OSError, and no word of which option."""
-    _, faults = attempt(inventory.declared()[name], "", "filter:x", values)
+    _, faults = attempt(entry_points.declared()[name], "", "filter:x", values)
     (fault,) = [fault for fault in faults if fault.option in values]
     assert "existing" in fault.expected
 

@@ -36,11 +36,8 @@ from mutants import EVIL, MOST_STEPS, OPERATIONS, mutated
 
 from eilogin.errors import OpinionsDiffer, PeerUnusable, Refused
 from eilogin.saml import messages
-from eilogin.saml.answers import Expected, accept, open_artifact_response
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT, SOAP, wrap_soap
-from eilogin.saml.checks import verified
-from eilogin.saml.encryption import Decrypter, encrypt
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml.message_checks import verified
 from eilogin.saml.metadata import (
     Endpoint,
     EntityDescriptor,
@@ -50,10 +47,13 @@ from eilogin.saml.metadata import (
     write_entity,
     write_federation,
 )
-from eilogin.saml.signatures import sign
-from eilogin.saml.toolkit import SecondOpinion, can_judge
-from eilogin.saml.xml import parse, q, serialize
-from eilogin.web.inbound import open_soap
+from eilogin.saml.response_checks import Expected, accept, open_artifact_response
+from eilogin.saml.safe_xml import parse, q, serialize
+from eilogin.saml.second_opinion import SecondOpinion, can_judge
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_encryption import Decrypter, encrypt
+from eilogin.saml.xml_signatures import sign
+from eilogin.web.inbound_messages import open_soap
 
 #: Of fuzz with the same seed each time, so that it takes as long each time.
 fixed = partial(settings, derandomize=True, database=None)

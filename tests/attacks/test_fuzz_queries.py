@@ -19,10 +19,10 @@ from mutants import SPELLINGS, respelled
 from eilogin.errors import MalformedMessage, Refused
 from eilogin.saml import bindings, messages
 from eilogin.saml.bindings import redirect_url
-from eilogin.saml.keys import CURVES, SigningKey, new_key_pair
-from eilogin.saml.signatures import method_of, sign, sign_octets
-from eilogin.saml.xml import serialize
-from eilogin.web.inbound import receive
+from eilogin.saml.safe_xml import serialize
+from eilogin.saml.signing_keys import CURVES, SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import method_of, sign, sign_octets
+from eilogin.web.inbound_messages import receive
 
 NOW = 1_767_268_800.0
 HUB = "https://inloggen.example.nl/metadata"

@@ -39,7 +39,7 @@ def test_how_many_there_were_is_in_the_log_later(federation, caplog, clock):
 
 
 def test_by_passwords_when_no_tries_are_left(federation, lines, monkeypatch):
-    monkeypatch.setattr("eilogin.hub.attempts._MOST_FROM_A_PLACE", 3)
+    monkeypatch.setattr("eilogin.hub.signin.signin_attempts._MOST_FROM_A_PLACE", 3)
     bot = federation.browser()
     bot.visit(f"{UWV}/mijn")
     for number in range(TIMES):

@@ -9,7 +9,7 @@ import pytest
 
 from eilogin import clock as now
 from eilogin.errors import Busy
-from eilogin.hub.ending import Endings
+from eilogin.hub.logout.session_endings import Endings
 from eilogin.saml import messages
 
 HUB, LONG = "https://inloggen.test", 1500
@@ -72,7 +72,7 @@ class TestALongQuestion:
     def test_takes_no_more_than_the_room_of_its_network(
         self, bring, question, stored, monkeypatch, caplog
     ):
-        monkeypatch.setattr("eilogin.hub.questions._MOST_STORED", 5 * 4 * 4096)
+        monkeypatch.setattr("eilogin.hub.pending_requests._MOST_STORED", 5 * 4 * 4096)
         before = stored()
         browsers = bring(SSO, question)
         # Five of them, and what counts them.
@@ -82,8 +82,8 @@ class TestALongQuestion:
         assert all("Wachtwoord" in browser.text for browser in browsers)
 
     def test_that_fits_nowhere_is_refused(self, bring, question, monkeypatch):
-        monkeypatch.setattr("eilogin.hub.questions._MOST_STORED", 1)
-        monkeypatch.setattr("eilogin.hub.questions._MOST_ROOM", 1900)
+        monkeypatch.setattr("eilogin.hub.pending_requests._MOST_STORED", 1)
+        monkeypatch.setattr("eilogin.hub.pending_requests._MOST_ROOM", 1900)
         [browser] = bring(SSO, question, 1)
         assert browser.page.status_int == 503
 

@@ -16,14 +16,14 @@ from webob import Request
 
 from eilogin import logos
 from eilogin.errors import InvalidOptions
-from eilogin.federation.own import Own
-from eilogin.federation.own_options import OwnOptions, own_of
-from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.local.local_entity import Own
+from eilogin.federation.local.local_options import OwnOptions, own_of
+from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.logos import data_uri_of_file, fault_of
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.signing_keys import new_key_pair
 from eilogin.settings import attempt, read
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages
+from eilogin.web.pages.page_rendering import Pages
 
 NS = 'xmlns="http://www.w3.org/2000/svg"'
 XLINK = 'xmlns:l="http://www.w3.org/1999/xlink"'

@@ -16,9 +16,9 @@ from shibboleth import complaints, require_shibboleth
 from sloppy import ENTITY_ID, rich
 
 from eilogin.errors import EiloginError
-from eilogin.operator import read_member
-from eilogin.saml.keys import SigningKey
+from eilogin.registry import read_member
 from eilogin.saml.metadata import sign_federation
+from eilogin.saml.signing_keys import SigningKey
 
 pytestmark = pytest.mark.real
 

@@ -14,7 +14,7 @@ from cpu_time import cpu_seconds
 from portals import LOGIN, browser, heading, hub_and, login_of, member, tiles
 from portals import services as many
 
-from eilogin.portal.services import Services
+from eilogin.portal.portal_services import Services
 
 MARKUP = "</a></li><script>alert(1)</script><img src=x onerror=alert(1)>\"'"
 #: Characters that no text of ours holds: of control, and to write from right to left.

@@ -29,7 +29,7 @@ from raw_http import (
 
 import eilogin
 from eilogin.saml import messages
-from eilogin.web.pages import Pages
+from eilogin.web.pages.page_rendering import Pages
 
 TEXT = "Accept: text/html"
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -331,22 +331,22 @@ def policies_in(answer):
 ELSEWHERE = {
     "attribute_missing.html": "tests/filters/test_identity.py",
     "confirm_everywhere.html": "tests/journeys/test_logout_options.py",
-    "body_too_large.html": "tests/cli/test_large_bodies.py",
-    "choose_hub.html": "tests/visit/test_choosing.py",
-    "digid_failed.html": "tests/visit/test_digid.py",
-    "going_on.html": "tests/hub/test_above.py",
-    "guide.html": "tests/cli/test_demo.py",
+    "body_too_large.html": "tests/cli/serving/test_large_bodies.py",
+    "choose_hub.html": "tests/participant/login/test_hub_choice.py",
+    "digid_failed.html": "tests/participant/test_digid_profile.py",
+    "going_on.html": "tests/hub/signin/test_upstream_signin.py",
+    "guide.html": "tests/cli/commands/test_demo_command.py",
     "known_already.html": "tests/hub/digid",
     "log_out_of_services.html": "tests/hub/digid",
     "logging_out_from_above.html": "tests/attacks/test_framed_logouts.py",
-    "logging_out_one_by_one.html": "tests/hub/test_one_by_one.py",
-    "logged_in.html": "tests/visit/test_cancelled.py",
-    "login_beside.html": "tests/visit/test_login_needed.py",
-    "login_loops.html": "tests/visit/test_rounds.py",
-    "no_access.html": "tests/visit/test_access.py",
-    "proof_too_old.html": "tests/visit/test_limits.py",
-    "subject_changed.html": "tests/visit/test_digid.py",
-    "subject_missing.html": "tests/visit/test_subjects.py",
+    "logging_out_one_by_one.html": "tests/hub/logout/browser/test_logout_redirects.py",
+    "logged_in.html": "tests/participant/login/test_cancelled_login.py",
+    "login_beside.html": "tests/participant/login/test_login_required.py",
+    "login_loops.html": "tests/web/limits/test_login_loops.py",
+    "no_access.html": "tests/participant/policy/test_attribute_access.py",
+    "proof_too_old.html": "tests/participant/policy/test_path_limits.py",
+    "subject_changed.html": "tests/participant/test_digid_profile.py",
+    "subject_missing.html": "tests/participant/test_subject_names.py",
 }
 #: What is part of a page, and none by itself.
 PARTS = {
@@ -377,7 +377,7 @@ def test_no_page_is_left_out(served, monkeypatch, hub_of, anna):
 
 
 def test_no_page_is_made_but_by_one_door():
-    """All headers of pages come from :mod:`eilogin.web.pages`, those left out too."""
+    """All headers of pages come from ``page_rendering``, those left out too."""
     made = [
         path.relative_to(Path(eilogin.__file__).parent).as_posix()
         for path in Path(eilogin.__file__).parent.rglob("*.py")

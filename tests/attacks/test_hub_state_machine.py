@@ -27,8 +27,8 @@ from lxml import etree
 from parties import Party
 from webob import Request
 
-from eilogin.hub.citizens import demo_citizens
-from eilogin.saml import bindings, messages, xml
+from eilogin.hub.signin.citizens import demo_citizens
+from eilogin.saml import bindings, messages, safe_xml
 from eilogin.testing import Federation
 
 NOON = 1_800_000_000
@@ -360,7 +360,7 @@ class HubMachine(RuleBasedStateMachine):
     def status_of(answer) -> tuple[str, ...]:
         assert answer.status_int == 200, answer.text
         element = bindings.unwrap_soap(answer.body)
-        octets = xml.serialize(element)
+        octets = safe_xml.serialize(element)
         return messages.read_logout_response(etree.fromstring(octets)).status.codes
 
 

@@ -6,10 +6,10 @@ import pytest
 from webob import Request
 
 from eilogin import clock as instants
+from eilogin.participant.forms.kept_forms import MOST_FORMS, PIECE
 from eilogin.stores import Values
 from eilogin.testing import File
-from eilogin.visit.kept import MOST_FORMS, PIECE
-from eilogin.visit.kept_room import MOST_IN_ALL
+from eilogin.web.limits.storage_quota import MOST_IN_ALL
 
 MINUTE = 60
 FORM_PAGE = "https://uwv.test/mijn/foto"

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from raw_http import HUB, UWV, request
 
-from eilogin.web import languages
+from eilogin.web.pages import page_languages
 
 TEXT = "Accept: text/html"
 COOKIE = "__Host-eilogin-language"
@@ -104,7 +104,7 @@ def test_long_wishes_of_browsers_are_not_kept_in_memory():
     try:
         for number in range(50):
             wish = f"{'x' * 200_000}{number}"
-            assert languages.language_of({"HTTP_ACCEPT_LANGUAGE": wish}) == "nl"
+            assert page_languages.language_of({"HTTP_ACCEPT_LANGUAGE": wish}) == "nl"
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

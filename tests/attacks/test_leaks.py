@@ -29,11 +29,11 @@ from webob import Request
 from eilogin import clock as instants
 from eilogin.backchannel import BackChannel
 from eilogin.errors import ConfigurationError, InvalidOptions, MalformedMessage
-from eilogin.federation.own_options import OwnOptions
+from eilogin.federation.local.local_options import OwnOptions
 from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
 from eilogin.filters.session import SessionOptions
-from eilogin.hub.app import HubOptions
-from eilogin.saml import bindings, messages, xml
+from eilogin.hub.hub_app import HubOptions
+from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.metadata import Endpoint
 from eilogin.settings import read
 
@@ -604,7 +604,7 @@ class TestAttacks:
     def test_the_same_from_server_to_server(self, federation, call, host, no_leaks):
         for body in (
             f"<Envelope><NameID>{BSN}</{BSN}>",
-            f"<Envelope xmlns='{xml.SOAP}'><Body><x>{BSN}</x></Body></Envelope>",
+            f"<Envelope xmlns='{safe_xml.SOAP}'><Body><x>{BSN}</x></Body></Envelope>",
             BSN,
         ):
             answer = call(
@@ -797,7 +797,7 @@ class TestAnAddressInALog:
 # --- what an error says, and what a fault in the configuration does -------------------
 
 
-@pytest.mark.parametrize("room", [xml.parse, bindings.unwrap_soap])
+@pytest.mark.parametrize("room", [safe_xml.parse, bindings.unwrap_soap])
 @pytest.mark.parametrize(
     "text",
     [
@@ -817,12 +817,12 @@ def test_no_traceback_quotes_what_cannot_be_read(room, text):
 @pytest.mark.parametrize("many", [0, 300])
 def test_no_traceback_quotes_what_is_not_valid(many):
     text = (
-        f"<saml:Advice xmlns:saml='{xml.SAML}'>"
+        f"<saml:Advice xmlns:saml='{safe_xml.SAML}'>"
         + "<saml:AssertionIDRef>a</saml:AssertionIDRef>" * many
         + f"<saml:AssertionIDRef>{BSN}</saml:AssertionIDRef></saml:Advice>"
     )
     with pytest.raises(MalformedMessage, match="schema") as caught:
-        xml.validate(xml.parse(text.encode()), "protocol")
+        safe_xml.validate(safe_xml.parse(text.encode()), "protocol")
     assert BSN not in "".join(traceback.format_exception(caught.value))
     assert many or BSN in caught.value.parser_said
 

@@ -27,10 +27,10 @@ from webob import Request
 
 import eilogin
 from eilogin import clock as now
-from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.encryption import encrypt
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.xml import XENC, XENC11, q
+from eilogin.saml import bindings, messages, safe_xml, xml_signatures
+from eilogin.saml.safe_xml import XENC, XENC11, q
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_encryption import encrypt
 
 WRAPPER = "saml:EncryptedAssertion"
 _REFERENCE = re.compile(r"\b[2-9A-Z]{3}-[2-9A-Z]{3}\b")
@@ -76,7 +76,7 @@ class Sender:
         return wrapper
 
     def response(self, wrapper):
-        return xml.serialize(self.hub.response(self.request, wrapper))
+        return safe_xml.serialize(self.hub.response(self.request, wrapper))
 
 
 def values_in(wrapper):
@@ -127,7 +127,7 @@ FAILURES = {
     "no XML": lambda s: s.sealed(b"no XML at all"),
     "XML that ends": lambda s: s.sealed(b"<saml:Assertion"),
     "another element": lambda s: s.encrypted(etree.Element("x")),
-    "two assertions": lambda s: s.sealed(xml.serialize(s.assertion()) * 2),
+    "two assertions": lambda s: s.sealed(safe_xml.serialize(s.assertion()) * 2),
     "a doctype": lambda s: s.sealed(b"<!DOCTYPE a><a/>"),
     "not by the schema": lambda s: s.encrypted(etree.Element(q("saml:Assertion"))),
     "unsigned": lambda s: s.encrypted(s.hub.assertion(s.request)),
@@ -135,10 +135,10 @@ FAILURES = {
         s.fake.signed(s.hub.assertion(s.request))
     ),
     "changed after that": lambda s: s.sealed(
-        xml.serialize(s.assertion()).replace(b">anna<", b">bram<")
+        safe_xml.serialize(s.assertion()).replace(b">anna<", b">bram<")
     ),
     "SHA-1": lambda s: s.sealed(
-        xml.serialize(s.assertion()).replace(
+        safe_xml.serialize(s.assertion()).replace(
             b"2001/04/xmldsig-more#rsa-sha256", b"2000/09/xmldsig#rsa-sha1"
         )
     ),
@@ -312,13 +312,13 @@ def test_a_signature_is_verified_whatever_came_of_decryption(
 ):
     """What takes the time: counted, because a clock cannot be sure."""
     verified = []
-    real = signatures.verify_octets
+    real = xml_signatures.verify_octets
 
     def counted(*arguments):
         verified.append(arguments)
         return real(*arguments)
 
-    monkeypatch.setattr(signatures, "verify_octets", counted)
+    monkeypatch.setattr(xml_signatures, "verify_octets", counted)
     for name in _TIMED:
         verified.clear()
         posted(in_process.response(FAILURES[name](in_process)))
@@ -335,7 +335,7 @@ def locked_by_rsa_1_5(wrapper, octets):
 
 
 def with_rsa_1_5(sender, key=bytes(32), text=None):
-    wrapper = sender.sealed(text or xml.serialize(sender.assertion()))
+    wrapper = sender.sealed(text or safe_xml.serialize(sender.assertion()))
     locked = sender.reader.encrypt(key, PKCS1v15())
     return locked_by_rsa_1_5(wrapper, locked)
 
@@ -350,7 +350,7 @@ WEAK_FAILURES = {
     "a key that is too short": lambda s: with_rsa_1_5(s, bytes(16)),
     "no key at all": lambda s: with_rsa_1_5(s, b""),
     "by the old padding, and unsigned": lambda s: with_rsa_1_5(
-        s, text=xml.serialize(s.hub.assertion(s.request))
+        s, text=safe_xml.serialize(s.hub.assertion(s.request))
     ),
     "CBC, broken": lambda s: flipped(FAILURES["CBC"](s), 1, -1),
 }
@@ -490,63 +490,75 @@ def test_the_good_twin_is_opened(arena, stranger, way, to, by):
 #: What is compared here is public, or was not brought by anybody.
 PUBLIC = {
     # The URI of an algorithm, what an error is called, and a level.
-    ("eilogin/saml/signatures.py", "digest == key.digest"),
-    ("eilogin/saml/toolkit.py", "c == code"),
-    ("eilogin/federation/dates.py", "remark.code == CERTIFICATE_EXPIRED"),
-    ("eilogin/hub/signin.py", "level != PASSWORD"),
+    ("eilogin/saml/xml_signatures.py", "digest == key.digest"),
+    ("eilogin/saml/second_opinion.py", "c == code"),
     (
-        "eilogin/hub/undelivered.py",
+        "eilogin/federation/members/certificate_expiry.py",
+        "remark.code == CERTIFICATE_EXPIRED",
+    ),
+    ("eilogin/hub/signin/password_signin.py", "level != PASSWORD"),
+    (
+        "eilogin/hub/logout/logout_redelivery.py",
         "entry.reasons.get(number) == PrincipalUnknown.code",
     ),
-    ("eilogin/hub/refusals.py", "reason == PrincipalUnknown.code"),
+    ("eilogin/hub/logout/refused_logouts.py", "reason == PrincipalUnknown.code"),
     # Handles of kept forms, each of which the store has looked up before.
-    ("eilogin/visit/kept.py", "one.handle == handle"),
-    ("eilogin/visit/kept.py", "one.handle != handle"),
+    ("eilogin/participant/forms/kept_forms.py", "one.handle == handle"),
+    ("eilogin/participant/forms/kept_forms.py", "one.handle != handle"),
     # The language of a page.
-    ("eilogin/web/languages.py", "code == language"),
+    ("eilogin/web/pages/page_languages.py", "code == language"),
     # The name of a cookie, and of a header.
     ("eilogin/filters/session.py", "environ[env.COOKIE].name == self.cookie.name"),
-    ("eilogin/visit/set_cookies.py", "name.lower() == _SET_COOKIE"),
+    ("eilogin/web/browser/set_cookie_headers.py", "name.lower() == _SET_COOKIE"),
     # Hashes of metadata, which is public.
     (
-        "eilogin/federation/changes.py",
+        "eilogin/federation/changes/federation_changes.py",
         "self.old.digests[name] == self.new.digests[name]",
     ),
     # How long something is.
-    ("eilogin/saml/signatures.py", "len(signature) != 2 * half"),
-    ("eilogin/sessions/service.py", "len(token) == _TOKEN_LENGTH"),
+    ("eilogin/saml/xml_signatures.py", "len(signature) != 2 * half"),
+    ("eilogin/sessions/session_service.py", "len(token) == _TOKEN_LENGTH"),
     # Both of our own making: what the hub above said, and what is in a sealed cookie.
-    ("eilogin/hub/above.py", "_said(current) == _said(proof)"),
+    ("eilogin/hub/signin/upstream_signin.py", "_said(current) == _said(proof)"),
     (
-        "eilogin/hub/above.py",
+        "eilogin/hub/signin/upstream_signin.py",
         "(known.who, known.session_index) != (proof.who, proof.session_index)",
     ),
     (
-        "eilogin/visit/arrival.py",
+        "eilogin/participant/response/session_creation.py",
         "pending.begun_as != under_way.tag_of(current)",
     ),
-    ("eilogin/visit/no_login.py", "pending.begun_as != under_way.tag_of(login)"),
-    # What an application sets now, and what it has set before.
-    ("eilogin/visit/app_logout_call.py", "cookies == before"),
-    # A SourceID is the hash of an entityID; here one is looked for to name it in a log.
-    ("eilogin/visit/answers.py", "bindings.source_id(one) == found"),
-    # What stands in the address too that the same browser asks for.
-    ("eilogin/hub/signin.py", "_WAY_MADE.read(environ) == question.handle"),
-    # The hash of an entityID that a browser has chosen.
-    ("eilogin/visit/choosing.py", "_digest(one) == match[1]"),
-    # Against a power failure, not against anybody; of what is public.
-    ("eilogin/federation/refreshing.py", "known.digest == state.digest"),
-    ("eilogin/federation/refreshing.py", "old.digest == new.digest"),
     (
-        "eilogin/federation/judging.py",
+        "eilogin/participant/response/failed_logins.py",
+        "pending.begun_as != under_way.tag_of(login)",
+    ),
+    # What an application sets now, and what it has set before.
+    ("eilogin/participant/application/app_logout_call.py", "cookies == before"),
+    # A SourceID is the hash of an entityID; here one is looked for to name it in a log.
+    (
+        "eilogin/participant/response/response_intake.py",
+        "bindings.source_id(one) == found",
+    ),
+    # What stands in the address too that the same browser asks for.
+    (
+        "eilogin/hub/signin/password_signin.py",
+        "_WAY_MADE.read(environ) == question.handle",
+    ),
+    # The hash of an entityID that a browser has chosen.
+    ("eilogin/participant/login/hub_choice.py", "_digest(one) == match[1]"),
+    # Against a power failure, not against anybody; of what is public.
+    ("eilogin/federation/refresh/metadata_refresh.py", "known.digest == state.digest"),
+    ("eilogin/federation/refresh/metadata_refresh.py", "old.digest == new.digest"),
+    (
+        "eilogin/federation/changes/change_approval.py",
         "_digest(held.known) != new.digests.get(held.entity_id)",
     ),
-    ("eilogin/federation/states.py", "self.than == active.state.digest"),
+    ("eilogin/federation/state/state_records.py", "self.than == active.state.digest"),
     (
-        "eilogin/federation/changes.py",
+        "eilogin/federation/changes/federation_changes.py",
         "self.old.digests[name] == self.new.digests[name]",
     ),
-    ("eilogin/sessions/records.py", "checksum != str(crc32(body.encode()))"),
+    ("eilogin/sessions/session_records.py", "checksum != str(crc32(body.encode()))"),
 }
 #: Words in the names of what nobody should be able to guess.
 SECRETS = re.compile(

@@ -24,8 +24,8 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request
 
 from eilogin.errors import PathRefused
-from eilogin.visit import zope
-from eilogin.visit.rules import NEEDS, Rules
+from eilogin.participant.policy import zope_paths
+from eilogin.participant.policy.path_rules import NEEDS, Rules
 from eilogin.web import environ as env
 
 NAMES = ("mijn", "bezwaar", "nieuws", "static", "café", "app")
@@ -520,7 +520,7 @@ def test_no_path_reaches_zope_without_what_it_needs(said, before, names, called)
     assume(where is not None)
     rules = rules_of(said)
     try:
-        environ[env.VISIBLE] = zope.visible(environ, mount, ())
+        environ[env.VISIBLE] = zope_paths.visible(environ, mount, ())
     except PathRefused:
         return
     # A page that needs no login may be served as to a stranger.
@@ -580,7 +580,7 @@ def test_no_detour_reaches_zope_without_what_it_needs(said, method, names, heade
         header: host + path,
         **mounted_at(""),
     }
-    environ[env.VISIBLE] = zope.visible(environ, "", ())
+    environ[env.VISIBLE] = zope_paths.visible(environ, "", ())
     where = traversed(path)
     assume(where is not None)
     needed = NEEDS.index(needed_by(said, where))
@@ -604,7 +604,7 @@ def test_a_plain_path_of_zope_needs_what_the_lines_say(before):
     for path, need in (("/nieuws/2026", "optional"), ("/mijn/zaken", "midden")):
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": before + path}
         environ.update(mounted_at(mount))
-        environ[env.VISIBLE] = zope.visible(environ, mount, ())
+        environ[env.VISIBLE] = zope_paths.visible(environ, mount, ())
         assert rules.rule_of(environ).need == need
 
 

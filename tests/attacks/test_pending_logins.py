@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from lxml import html
 
-from eilogin.hub.questions import Question
-from eilogin.saml import bindings, messages, xml
+from eilogin.hub.pending_requests import Question
+from eilogin.saml import bindings, messages, safe_xml
 
 HUB = "https://inloggen.test"
 UWV, STAD = "https://uwv.test/mijn", "https://stad.test/mijn"
@@ -312,7 +312,7 @@ class TestTheReasonOfALogin:
         request = messages.AuthnRequest("_1", 0.0, UWV, idle_limit=900)
         element = messages.write_authn_request(request)
         assert messages.read_authn_request(element).idle_limit == 900
-        [ended] = element.iter(xml.q("act:Ended"))
+        [ended] = element.iter(safe_xml.q("act:Ended"))
         ended.set("Limit", limit)
         assert messages.read_authn_request(element).idle_limit == 0
 
@@ -321,14 +321,14 @@ class TestTheReasonOfALogin:
         message = victim.visits(UWV, before="SAMLRequest=")
         query = urlsplit(message).query
         received = bindings.read_redirect(query)
-        request = xml.parse(received.octets)
-        extensions = xml.add(request, "samlp:Extensions")
-        xml.add(extensions, "act:Ended", Limit="900")
+        request = safe_xml.parse(received.octets)
+        extensions = safe_xml.add(request, "samlp:Extensions")
+        safe_xml.add(extensions, "act:Ended", Limit="900")
         key = federation.trusts["stad.test"].own.key
         forged = bindings.redirect_url(
             f"{HUB}/sso",
             "SAMLRequest",
-            xml.serialize(request),
+            safe_xml.serialize(request),
             received.relay_state,
             key,
         )

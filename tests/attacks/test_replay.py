@@ -19,12 +19,12 @@ import pytest
 
 from eilogin.clock import now
 from eilogin.errors import StoreUnavailable
+from eilogin.participant.login import pending_logins
 from eilogin.saml.bindings import post_fields
-from eilogin.saml.xml import serialize
+from eilogin.saml.safe_xml import serialize
 from eilogin.stores import Values
-from eilogin.stores.interface import SWEEP
+from eilogin.stores.store_interface import SWEEP
 from eilogin.testing import Browser, Federation
-from eilogin.visit import under_way
 
 THREADS = 16
 #: Brings an answer in a process of its own.
@@ -103,14 +103,14 @@ def test_of_two_at_the_same_moment_the_late_one_is_led_to_the_page(
     federation, answered, monkeypatch
 ):
     address, early, in_time = answered.url, twin_of(answered), []
-    claim = under_way.claim
+    claim = pending_logins.claim
 
     def claim_too_late(environ, pending):
-        monkeypatch.setattr(under_way, "claim", claim)
+        monkeypatch.setattr(pending_logins, "claim", claim)
         in_time.append(bring(early, address))
         return claim(environ, pending)
 
-    monkeypatch.setattr(under_way, "claim", claim_too_late)
+    monkeypatch.setattr(pending_logins, "claim", claim_too_late)
     late = bring(answered, address)
     assert (late.status_int, late.location) == (303, MINE)
     assert sessions_made([late]) == []

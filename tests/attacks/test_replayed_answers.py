@@ -12,7 +12,7 @@ from attempts import asked, somebody
 from forging import INSIDE, ROOT
 from lxml import etree
 
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 #: Requests at a time with the same answer.
 _AT_ONCE = 6
@@ -48,15 +48,15 @@ def new_response(under_way, octets):
     """Another envelope around the same assertion: nobody has signed that one."""
     root = etree.fromstring(octets)
     root.set("ID", messages.new_id())
-    return fields(under_way, xml.serialize(root))
+    return fields(under_way, safe_xml.serialize(root))
 
 
 AGAIN = [other_base64, other_document, new_response]
 
 
 def once_only(element):
-    conditions = element.find(xml.q("saml:Conditions"))
-    xml.add(conditions, "saml:OneTimeUse")
+    conditions = element.find(safe_xml.q("saml:Conditions"))
+    safe_xml.add(conditions, "saml:OneTimeUse")
 
 
 @pytest.mark.parametrize("edit", [None, once_only], ids=["usual", "onetimeuse"])

@@ -18,8 +18,8 @@ import pytest
 from cpu_time import no_collection
 from webob import Request
 
-from eilogin.hub.citizens import Citizens, demo_citizens, to_json
-from eilogin.visit.sealing import Sealer
+from eilogin.hub.signin.citizens import Citizens, demo_citizens, to_json
+from eilogin.web.browser.sealing import Sealer
 
 HUB = "https://inloggen.test"
 LOGIN = f"{HUB}/login"
@@ -81,7 +81,7 @@ def seen(answer, username):
 
 @pytest.fixture(autouse=True)
 def _few_tries(monkeypatch):
-    monkeypatch.setattr("eilogin.hub.attempts._MOST", MOST)
+    monkeypatch.setattr("eilogin.hub.signin.signin_attempts._MOST", MOST)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ class TestWhatIsSeen:
     def test_is_the_same_where_a_name_is_tried_from_everywhere(
         self, guesser, monkeypatch
     ):
-        monkeypatch.setattr("eilogin.hub.attempts._MOST_FOR_A_NAME", 3)
+        monkeypatch.setattr("eilogin.hub.signin.signin_attempts._MOST_FOR_A_NAME", 3)
         looks = []
         for name in ("anna", "nobody"):
             for number in range(4):
@@ -215,7 +215,7 @@ class TestWhatIsSeen:
     def test_is_the_same_of_every_name_where_a_network_tries_all(
         self, guesser, monkeypatch
     ):
-        monkeypatch.setattr("eilogin.hub.attempts._MOST_FROM_A_PLACE", 3)
+        monkeypatch.setattr("eilogin.hub.signin.signin_attempts._MOST_FROM_A_PLACE", 3)
         for number in range(3):
             guesser.tries(f"n{number}")
         looks = {
@@ -421,7 +421,9 @@ class TestHerOwnBrowser:
     def test_lets_her_in_while_somebody_tries_all_day(
         self, federation, guesser, clock, monkeypatch
     ):
-        monkeypatch.setattr("eilogin.hub.attempts._MOST_FOR_A_NAME", 2 * MOST)
+        monkeypatch.setattr(
+            "eilogin.hub.signin.signin_attempts._MOST_FOR_A_NAME", 2 * MOST
+        )
         hers = federation.browser()
         assert self.signs_in(hers)
         # She keeps her browser, and not her session.
@@ -590,7 +592,9 @@ class TestABrowserThatIsKnown:
         self, guesser, monkeypatch, clock
     ):
         """Who knows her password makes as many known as he likes."""
-        monkeypatch.setattr("eilogin.hub.attempts._MOST_FOR_A_NAME", 2 * MOST + 1)
+        monkeypatch.setattr(
+            "eilogin.hub.signin.signin_attempts._MOST_FOR_A_NAME", 2 * MOST + 1
+        )
         cookies = [known_after(guesser.tries("anna", "demo-anna")) for _ in range(3)]
         for cookie in cookies[:2]:
             for _ in range(MOST):
@@ -606,7 +610,9 @@ class TestABrowserThatIsKnown:
         self, guesser, monkeypatch, clock, code_of
     ):
         """Who has been told codes of hers makes one known by each."""
-        monkeypatch.setattr("eilogin.hub.attempts._MOST_FOR_A_NAME", MOST + 1)
+        monkeypatch.setattr(
+            "eilogin.hub.signin.signin_attempts._MOST_FOR_A_NAME", MOST + 1
+        )
         cookies = []
         for _ in range(2):
             said = {"code": code_of("anna")}

@@ -24,9 +24,9 @@ from lxml import etree
 
 from eilogin.errors import MalformedMessage, Refused, UntrustedSignature
 from eilogin.saml import bindings
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.signatures import EXCLUSIVE_C14N, check_structure, sign, signed
-from eilogin.saml.xml import DS, canonical, parse, q, serialize, validate
+from eilogin.saml.safe_xml import DS, canonical, parse, q, serialize, validate
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import EXCLUSIVE_C14N, check_structure, sign, signed
 
 RESPONSE = (
     '<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'

@@ -41,8 +41,8 @@ from sign_in_model import (
 )
 from two_hubs import FIRST_HUB, LOGOUT, SITE, SLO, SOAP, TwoHubs
 
-from eilogin.saml import bindings, messages, xml
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.saml.assurance_levels import DIGID
 
 NOON = 1_800_000_000
 HUBS = (FIRST_HUB, SECOND_HUB)
@@ -427,7 +427,7 @@ class SignInMachine(RuleBasedStateMachine):
         request_id = messages.new_id()
         if asked is not None and is_asked:
             received = bindings.read_redirect(asked.partition("?")[2])
-            request_id = xml.parse(received.octets).get("ID")
+            request_id = safe_xml.parse(received.octets).get("ID")
         party = self.world.hubs[hub]
         response = messages.LogoutResponse(
             id=messages.new_id(),
@@ -547,11 +547,11 @@ class SignInMachine(RuleBasedStateMachine):
         request = self.request_of(asked)
         element = party.response(request, assertion, issued=issued)
         if fault == "tampered":
-            octets = xml.serialize(element).replace(f">{name}<".encode(), b">eva<")
+            octets = safe_xml.serialize(element).replace(f">{name}<".encode(), b">eva<")
             element = etree.fromstring(octets)
         artifact = self.world.hubs[hub].artifact()
         self.world.hubs[hub].answers[artifact] = etree.fromstring(
-            xml.serialize(element)
+            safe_xml.serialize(element)
         )
         return Brought(asked, answer, element, hub, artifact)
 
@@ -736,7 +736,7 @@ class SignInMachine(RuleBasedStateMachine):
             self.world.browsers[browser].visit(url)
             is_done = self.is_answered(browser)
         else:
-            octets = xml.serialize(self.broken(party, element, request.fault))
+            octets = safe_xml.serialize(self.broken(party, element, request.fault))
             fields = bindings.post_fields("SAMLRequest", octets, "")
             self.world.send_form(browser, SLO, fields)
             is_done = self.is_answered(browser)
@@ -764,7 +764,9 @@ class SignInMachine(RuleBasedStateMachine):
             return element
         element = party.signed(element)
         if fault == "tampered":
-            octets = xml.serialize(element).replace(b'Version="2.0"', b'Version="2.0" ')
+            octets = safe_xml.serialize(element).replace(
+                b'Version="2.0"', b'Version="2.0" '
+            )
             id_ = element.get("ID").encode()
             octets = octets.replace(id_, b"_other" + id_[6:])
             return etree.fromstring(octets)

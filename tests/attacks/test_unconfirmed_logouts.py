@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from eilogin.visit.logout_queue import LogoutQueue
+from eilogin.participant.logout.logout_retry_queue import LogoutQueue
 from eilogin.web import environ as env
 
 UWV = "https://uwv.test"

@@ -38,7 +38,7 @@ FORM = "application/x-www-form-urlencoded"
 @pytest.fixture(autouse=True)
 def hangs_soon(monkeypatch):
     """A slot that is held for a fifth of a second hangs: nobody waits for it longer."""
-    monkeypatch.setattr("eilogin.web.slots._LONGEST_HELD", 0.2)
+    monkeypatch.setattr("eilogin.web.limits.slots._LONGEST_HELD", 0.2)
 
 
 @pytest.fixture
@@ -221,9 +221,11 @@ def test_artifacts_at_a_hub_that_hangs(federation, hub, served, flood):
 @pytest.fixture
 def nobody_hangs(monkeypatch):
     """However slow this machine is."""
-    monkeypatch.setattr("eilogin.visit.resolving._PATIENCE", 20.0)
-    monkeypatch.setattr("eilogin.hub.ending._PATIENCE", 20.0)
-    monkeypatch.setattr("eilogin.web.slots._LONGEST_HELD", 20.0)
+    monkeypatch.setattr(
+        "eilogin.participant.response.artifact_resolution._PATIENCE", 20.0
+    )
+    monkeypatch.setattr("eilogin.hub.logout.session_endings._PATIENCE", 20.0)
+    monkeypatch.setattr("eilogin.web.limits.slots._LONGEST_HELD", 20.0)
 
 
 @pytest.mark.usefixtures("nobody_hangs")
@@ -371,7 +373,8 @@ def test_logouts_of_many_at_a_hub(
     (_, of_anna), (_, of_bram), (chaima, of_chaima) = citizens
     waits, pause = threading.Event(), time.sleep
     monkeypatch.setattr(
-        "eilogin.hub.ending.time.sleep", lambda s: waits.set() or pause(s)
+        "eilogin.hub.logout.session_endings.time.sleep",
+        lambda s: waits.set() or pause(s),
     )
     # One of the first two waits for the other.
     tasks = flood(slow, [of_anna, of_anna, of_bram], waiting=3)

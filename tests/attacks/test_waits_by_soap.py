@@ -30,7 +30,7 @@ def most():
 @pytest.fixture(autouse=True)
 def hangs_soon(monkeypatch):
     """A slot that is held for a fifth of a second hangs: nobody waits for it longer."""
-    monkeypatch.setattr("eilogin.web.slots._LONGEST_HELD", 0.2)
+    monkeypatch.setattr("eilogin.web.limits.slots._LONGEST_HELD", 0.2)
 
 
 @pytest.fixture

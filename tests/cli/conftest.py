@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from real_parts import free_ports
 
 from eilogin.cli import main
-from eilogin.cli.checking import check
-from eilogin.cli.demo import Demo
-from eilogin.cli.inifile import IniFile
+from eilogin.cli.checks.configuration_check import check
+from eilogin.cli.commands.demo_command import Demo
+from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.stores.sqlite import mounts
 
 START = "2026-11-24T09:00:00Z"

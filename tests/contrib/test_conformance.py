@@ -17,8 +17,6 @@ from docutils.core import publish_doctree
 from docutils.utils import SystemMessage
 
 from eilogin.saml.bindings import POST
-from eilogin.saml.encryption import Decrypter, encrypt
-from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import Assertion, NameID, read_assertion, write_assertion
 from eilogin.saml.metadata import (
     Endpoint,
@@ -27,8 +25,10 @@ from eilogin.saml.metadata import (
     read_federation,
     write_entity,
 )
-from eilogin.saml.text import to_base64
-from eilogin.saml.xml import parse, q
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.safe_xml import parse, q
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_encryption import Decrypter, encrypt
 
 HOUSE = Path(__file__).parents[2]
 PAGE = HOUSE / "contrib" / "manual" / "reference" / "conformance.rst"

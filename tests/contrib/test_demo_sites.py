@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from webob import Request
 
-from eilogin.cli.inifile import IniFile
+from eilogin.cli.inifiles.ini_sections import IniFile
 
 HOUSE = Path(__file__).parents[2]
 INI = IniFile.read(HOUSE / "paste.ini")

@@ -7,14 +7,14 @@ from dataclasses import fields, replace
 import pytest
 from manual_blocks import MANUAL, block, blocks
 
-from eilogin.cli.checking import check
-from eilogin.cli.inifile import IniFile
-from eilogin.cli.members import own_of_part, parts_of
+from eilogin.cli.checks.configuration_check import check
+from eilogin.cli.inifiles.ini_members import own_of_part, parts_of
+from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.federation import Own
-from eilogin.federation.own_keys import OwnKey
-from eilogin.hub.citizens import Citizen, Citizens, demo_citizens, to_json
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.federation.local.local_keys import OwnKey
+from eilogin.hub.signin.citizens import Citizen, Citizens, demo_citizens, to_json
 from eilogin.saml.metadata import write_entity, write_federation
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 
 FIRST = block("protect/index.rst", "A whole ini file", "ini")
 (DIGID,) = blocks("digid/index.rst", language="ini")

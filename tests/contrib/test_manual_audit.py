@@ -10,8 +10,8 @@ from manual_blocks import blocks
 
 import eilogin
 from eilogin.federation import Own
+from eilogin.participant.digid_profile import named
 from eilogin.saml.messages import NameID
-from eilogin.visit.digid import named
 
 HOUSE = Path(eilogin.__file__).parent
 AUDIT = HOUSE.parent / "contrib" / "manual" / "audit"
@@ -29,7 +29,7 @@ EVENTS |= set(re.findall(r'_note\((?:case, )?"([a-z]+\.[a-z-]+)"', SOURCES))
 EVENTS |= set(re.findall(r'\bevent="([a-z.-]+)"', SOURCES))
 EVENTS |= set(re.findall(r'note_refusal\(error, "([a-z.-]+)"', SOURCES))
 EVENTS |= set(re.findall(r'_refused\(environ, error, "([a-z.-]+)"', SOURCES))
-#: Outcomes of a login: see eilogin.visit.arrival.
+#: Outcomes of a login: see eilogin.participant.response.session_creation.
 EVENTS |= set(re.findall(r'return "(keep-alive)" if .* else "(step-up)"', SOURCES)[0])
 COOKIES = set(re.findall(r'Cookie\("(eilogin-[a-z-]+)"', SOURCES))
 COOKIES |= set(re.findall(r'_COOKIES = "(eilogin-[a-z-]+)"', SOURCES))

@@ -12,8 +12,8 @@ from lxml import html
 from webob import Request
 
 from eilogin.cli import main
-from eilogin.visit import digid
-from eilogin.web.catalogues import sentences
+from eilogin.participant import digid_profile
+from eilogin.web.pages.translations import sentences
 
 MANUAL = Path(__file__).parents[2] / "contrib/manual"
 FOLDER = MANUAL / "help-desk"
@@ -46,8 +46,8 @@ def known():
     """Return the key of each sentence, and what it says in Dutch and in English."""
     dutch, english = sentences("nl"), sentences("en")
     texts = {key: (as_quoted(dutch[key]), as_quoted(english[key])) for key in english}
-    of_digid = {one: digid.error_texts(one, "") for one in digid.TEXTS}
-    of_digid["cancelled"] = digid.cancel_texts("", "")
+    of_digid = {one: digid_profile.error_texts(one, "") for one in digid_profile.TEXTS}
+    of_digid["cancelled"] = digid_profile.cancel_texts("", "")
     for name, said in of_digid.items():
         texts[f"digid {name}"] = (said["nl"], said["en"])
     return texts

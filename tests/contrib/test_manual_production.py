@@ -27,15 +27,15 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from eilogin import metrics, settings
-from eilogin.cli.trust import trust_command
-from eilogin.federation.own_keys import read_instant, read_keys
-from eilogin.federation.source_lines import (
+from eilogin.cli.commands.trust_command import trust_command
+from eilogin.federation.local.local_keys import read_instant, read_keys
+from eilogin.federation.sources.source_lines import (
     FederationAddress,
     FederationFile,
     FederationLines,
 )
 from eilogin.stores import open_store
-from eilogin.stores.redis.urls import RedisURL
+from eilogin.stores.redis.redis_urls import RedisURL
 
 SERVERS, PROXIES = "production/servers.rst", "production/proxies.rst"
 SERVICE, SOURCES = "production/systemd.rst", "production/sources.rst"

@@ -19,15 +19,15 @@ from webob import Response
 from webtest import TestApp
 
 from eilogin.cli import main
-from eilogin.cli.checking import check
-from eilogin.cli.inifile import IniFile
-from eilogin.cli.members import own_of_part, parts_of
+from eilogin.cli.checks.configuration_check import check
+from eilogin.cli.inifiles.ini_members import own_of_part, parts_of
+from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.federation import Own
-from eilogin.federation.own_keys import OwnKey
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.federation.local.local_keys import OwnKey
+from eilogin.participant.policy.path_rules import Rules
 from eilogin.saml.metadata import write_federation
-from eilogin.visit.rules import Rules
-from eilogin.web.cookies import Cookie
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.web.browser.browser_cookies import Cookie
 
 HOUSE = Path(__file__).parents[2]
 WHOLE, ONE_BY_ONE = (

@@ -9,13 +9,19 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from manual_blocks import MANUAL, block, blocks
 
-from eilogin.cli.checking import check
-from eilogin.cli.inifile import IniFile
+from eilogin.cli.checks.configuration_check import check
+from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.filters.logout import LogoutEvent
-from eilogin.hub.questions import LIFETIME as LIFETIME_AT_HUB
-from eilogin.saml.keys import new_key_pair
-from eilogin.visit import hooks, kept, logout_queue, rounds, under_way
-from eilogin.visit.resolving import MOST_ARTIFACTS, MOST_UNANSWERED
+from eilogin.hub.pending_requests import LIFETIME as LIFETIME_AT_HUB
+from eilogin.participant.forms import kept_forms
+from eilogin.participant.login import pending_logins
+from eilogin.participant.logout import logout_hooks, logout_retry_queue
+from eilogin.participant.response.artifact_resolution import (
+    MOST_ARTIFACTS,
+    MOST_UNANSWERED,
+)
+from eilogin.saml.signing_keys import new_key_pair
+from eilogin.web.limits import login_loops
 
 WHOLE = block("protect/index.rst", "A whole ini file", "ini")
 PAGES = (
@@ -117,7 +123,7 @@ def test_an_entry_point_names_the_group_of_hooks():
     ]
     parser = configparser.ConfigParser()
     parser.read_string(lines)
-    assert list(parser["options.entry_points"]) == [hooks.GROUP]
+    assert list(parser["options.entry_points"]) == [logout_hooks.GROUP]
 
 
 # --- words that scripts and functions rely on -----------------------------------------
@@ -132,7 +138,7 @@ def test_the_keys_of_the_session_address_are_all_explained():
 def test_the_fields_and_causes_of_a_logout_are_all_explained():
     cells = first_cells("logout", "Call your own code")
     causes = {
-        getattr(hooks, name)
+        getattr(logout_hooks, name)
         for name in ("HERE", "APPLICATION", "ELSEWHERE", "INSIDE", "OPERATOR", "GONE")
     }
     assert set(cells) == {*LogoutEvent.__dataclass_fields__, *causes}
@@ -140,7 +146,12 @@ def test_the_fields_and_causes_of_a_logout_are_all_explained():
 
 def test_the_causes_of_a_login_loop_are_all_explained():
     cells = first_cells("sessions", "When logging in goes wrong")
-    causes = [rounds.NOT_KEPT, rounds.TWICE, rounds.UNKNOWN, rounds.ASKED_AGAIN]
+    causes = [
+        login_loops.NOT_KEPT,
+        login_loops.TWICE,
+        login_loops.UNKNOWN,
+        login_loops.ASKED_AGAIN,
+    ]
     assert cells == causes
 
 
@@ -148,7 +159,7 @@ def test_the_causes_of_a_login_loop_are_all_explained():
 
 
 def test_a_pending_login_lasts_half_an_hour_at_site_and_hub():
-    assert under_way.LIFETIME == LIFETIME_AT_HUB == 30 * 60
+    assert pending_logins.LIFETIME == LIFETIME_AT_HUB == 30 * 60
     assert "time to log in at the hub half an hour" in text_of("sessions")
 
 
@@ -161,10 +172,10 @@ def test_numbers_of_artifacts_are_those_of_the_code():
 
 def test_forms_are_kept_as_long_and_as_many_as_the_page_says():
     text = text_of("forms")
-    assert (kept.LIFETIME, kept.MOST_FORMS) == (3600, 3)
+    assert (kept_forms.LIFETIME, kept_forms.MOST_FORMS) == (3600, 3)
     assert "for one hour; no option changes that time" in text
-    assert f"pieces of {kept.PIECE // 1024} kB" in text
+    assert f"pieces of {kept_forms.PIECE // 1024} kB" in text
 
 
 def test_the_retry_queue_has_the_limit_of_the_page():
-    assert f"at most {logout_queue.MOST:,} entries" in text_of("logout-retry")
+    assert f"at most {logout_retry_queue.MOST:,} entries" in text_of("logout-retry")

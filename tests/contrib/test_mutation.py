@@ -74,20 +74,24 @@ def run(*arguments):
 
 
 def test_the_tests_of_a_room_bite():
-    done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/test_sectors.py")
+    done = run(
+        "eilogin/saml/sector_names.py", "--tests", "tests/saml/test_sector_names.py"
+    )
     assert "checks removed, 0 not noticed" in done.stdout, done.stderr
     assert done.returncode == 0
 
 
 def test_what_nobody_noticed_is_named():
-    done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/test_text.py")
+    done = run(
+        "eilogin/saml/sector_names.py", "--tests", "tests/saml/test_printable_text.py"
+    )
     assert done.returncode == 1, done.stderr
     assert "0 tests go there" in done.stdout
-    assert "eilogin/saml/sectors.py:" in done.stdout
+    assert "eilogin/saml/sector_names.py:" in done.stdout
 
 
 def test_nothing_is_removed_while_a_test_fails():
-    done = run("eilogin/saml/sectors.py", "--tests", "tests/saml/no_such_test.py")
+    done = run("eilogin/saml/sector_names.py", "--tests", "tests/saml/no_such_test.py")
     assert done.returncode == 1
     assert "a test fails with all checks in place" in done.stderr
 
@@ -101,9 +105,9 @@ def test_a_name_of_no_file_is_told_before_any_test_runs():
 def test_a_map_of_other_tests_is_told(tmp_path):
     kept = tmp_path / "map.json"
     lines = {str(line): [0] for line in range(1, 100)}
-    files = {"eilogin/saml/sectors.py": lines}
-    tests = ["tests/saml/test_sectors.py::test_of_yesterday"]
+    files = {"eilogin/saml/sector_names.py": lines}
+    tests = ["tests/saml/test_sector_names.py::test_of_yesterday"]
     kept.write_text(json.dumps({"tests": tests, "files": files}))
-    done = run("eilogin/saml/sectors.py", "--map", str(kept))
+    done = run("eilogin/saml/sector_names.py", "--map", str(kept))
     assert done.returncode == 1
     assert "is --map of other tests?" in done.stderr

@@ -4,10 +4,10 @@ import pytest
 from real_sources import Sources
 
 from eilogin.federation import Own
-from eilogin.federation.own_keys import OwnKey
-from eilogin.federation.refreshing import folder_of
-from eilogin.federation.start import trust_of
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.federation.local.local_keys import OwnKey
+from eilogin.federation.refresh.metadata_refresh import folder_of
+from eilogin.federation.trust_start import trust_of
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 

@@ -5,9 +5,9 @@ import time_machine
 from kept_federations import BURG, DORP, HUB, KAMP, STAD, UWV, Party
 
 from eilogin import clock as instants
-from eilogin.federation.deciding import approve
-from eilogin.federation.refreshing import hubs_of
-from eilogin.federation.states import Approval
+from eilogin.federation.changes.approval_decisions import approve
+from eilogin.federation.refresh.metadata_refresh import hubs_of
+from eilogin.federation.state.state_records import Approval
 
 DAY = 86_400.0
 #: For how many days the operator signs.

@@ -23,9 +23,9 @@ from note_takers import ANNA, BERT, NOON, Request, Visitor, Watched, notes, over
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters import appsession as module
 from eilogin.filters.appsession import make_appsession
+from eilogin.participant.application import app_session_stores
 from eilogin.sessions import Sessions
 from eilogin.stores import Store, open_store
-from eilogin.visit import app_places
 from eilogin.web import environ as env
 
 
@@ -576,7 +576,7 @@ class TestARequest:
 
     def test_that_does_not_look_derives_no_id(self, visitor, monkeypatch) -> None:
         visitor.log_in()
-        monkeypatch.setattr(app_places.hmac, "new", None)
+        monkeypatch.setattr(app_session_stores.hmac, "new", None)
         assert visitor.get("/ignore") is None
 
 

@@ -29,7 +29,7 @@ from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.appsession import AppSessionOptions, make_appsession
 from eilogin.sessions import Sessions
 from eilogin.stores import open_store
-from eilogin.stores.opening import StoreAddress
+from eilogin.stores.store_opening import StoreAddress
 
 SECRET = "what nobody else may read"
 
@@ -158,7 +158,7 @@ import json, sys
 from eilogin.filters.appsession import AppSessionOptions, make_appsession
 from eilogin.sessions import Sessions, Subject
 from eilogin.stores import open_store
-from eilogin.stores.opening import StoreAddress
+from eilogin.stores.store_opening import StoreAddress
 
 anna, url, *options = map(json.loads, sys.argv[1:])
 filters = [make_appsession(None, {}, **given) for given in options]

@@ -15,10 +15,10 @@ from eilogin.errors import InvalidOptions
 from eilogin.filters.identity import make_identity
 from eilogin.filters.session import make_session
 from eilogin.saml.messages import read_assertion
-from eilogin.saml.xml import parse
+from eilogin.saml.safe_xml import parse
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie
+from eilogin.web.browser.browser_cookies import Cookie
 
 ANNA = Login(
     who=Subject("https://hub.test/", "https://uwv.test/", "q7Xw2"),

@@ -11,8 +11,8 @@ from webtest import TestApp as Client
 from eilogin.clock import now
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.login import LoginFilter, LoginOptions, make_login
-from eilogin.saml import bindings, messages, xml
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.saml.assurance_levels import DIGID
 from eilogin.settings import read
 from eilogin.web import environ as env
 
@@ -38,7 +38,7 @@ class Citizen:
 
     def bring(self, element, question):
         request, handle = question
-        octets = xml.serialize(element)
+        octets = safe_xml.serialize(element)
         fields = bindings.post_fields("SAMLResponse", octets, handle)
         self.browser.post(request.acs_url, site="cross-site", **fields)
 

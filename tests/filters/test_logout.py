@@ -20,14 +20,14 @@ from eilogin.backchannel import Look
 from eilogin.clock import now
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.federation import Federation
-from eilogin.federation.own_keys import OwnKey
+from eilogin.federation.local.local_keys import OwnKey
 from eilogin.filters.login import LoginFilter, LoginOptions
 from eilogin.filters.logout import LogoutFilter, LogoutOptions, make_logout
 from eilogin.filters.trust import TrustFilter
-from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.encryption import Decrypter
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, safe_xml, xml_signatures
+from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint, FederationMetadata
+from eilogin.saml.xml_encryption import Decrypter
 from eilogin.sessions import Subject
 from eilogin.settings import read
 from eilogin.stores import Values
@@ -77,7 +77,9 @@ def log_in(federation, hub, asked):
         browser.visit(STAD)
         request, handle = asked(browser.trail[1])
         answer = hub.answer(request, name, session_index=index, **said)
-        fields = bindings.post_fields("SAMLResponse", xml.serialize(answer), handle)
+        fields = bindings.post_fields(
+            "SAMLResponse", safe_xml.serialize(answer), handle
+        )
         browser.post(request.acs_url, site="cross-site", **fields)
         assert browser.url == STAD
         return Visitor(federation, browser)
@@ -128,7 +130,7 @@ def outcome_of(answer, federation):
     assert answer.status_int == 200
     element = bindings.unwrap_soap(answer.body)
     key = federation.trusts["stad.test"].own.key.public
-    return messages.read_logout_response(signatures.signed(element, [key]))
+    return messages.read_logout_response(xml_signatures.signed(element, [key]))
 
 
 # --- the visitor wants to go ----------------------------------------------------
@@ -149,7 +151,7 @@ class TestLoggingOut:
         received = bindings.read_redirect(urlsplit(answer.location).query)
         key = federation.trusts["stad.test"].own.key.public
         bindings.verify_redirect(received, [key])
-        request = messages.read_logout_request(xml.parse(received.octets))
+        request = messages.read_logout_request(safe_xml.parse(received.octets))
         assert request.issuer == ENTITY
         assert request.destination == "https://inloggen.test/slo"
         assert request.session_indexes == ("_s1",)
@@ -185,14 +187,14 @@ class TestLoggingOut:
         visitor = log_in(name_id=said)
         answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={visitor.cookie}")
         received = bindings.read_redirect(urlsplit(answer.location).query)
-        name_id = xml.parse(received.octets).find(xml.q("saml:NameID"))
+        name_id = safe_xml.parse(received.octets).find(safe_xml.q("saml:NameID"))
         assert (name_id.text, dict(name_id.attrib)) == (" anna ", attributes)
 
     def test_names_no_session_where_the_hub_had_none(self, log_in, call):
         visitor = log_in(index=None)
         answer = call("GET", LOGOUT, Cookie=f"__Host-eilogin={visitor.cookie}")
         received = bindings.read_redirect(urlsplit(answer.location).query)
-        request = messages.read_logout_request(xml.parse(received.octets))
+        request = messages.read_logout_request(safe_xml.parse(received.octets))
         assert request.session_indexes == ()
         assert not visitor.is_logged_in
 
@@ -204,7 +206,9 @@ class TestLoggingOut:
         request, handle = asked(anna.browser.trail[1])
         answer = hub.answer(request, level_class=MIDDEN)
         anna.browser.visit(LOGOUT)
-        fields = bindings.post_fields("SAMLResponse", xml.serialize(answer), handle)
+        fields = bindings.post_fields(
+            "SAMLResponse", safe_xml.serialize(answer), handle
+        )
         anna.browser.post(request.acs_url, site="cross-site", **fields)
         assert anna.browser.page.status_int >= 400
         assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
@@ -220,7 +224,9 @@ class TestLoggingOut:
         answer = hub.answer(request, issued=now() + 30.0, level_class=MIDDEN)
         clock.shift(5)
         anna.browser.visit(LOGOUT)
-        fields = bindings.post_fields("SAMLResponse", xml.serialize(answer), handle)
+        fields = bindings.post_fields(
+            "SAMLResponse", safe_xml.serialize(answer), handle
+        )
         anna.browser.post(request.acs_url, site="cross-site", **fields)
         assert anna.browser.cookie("stad.test", "__Host-eilogin") is None
         assert "(login-ended)" in caplog.text
@@ -431,16 +437,16 @@ class TestHowTheHubIsTold:
                 url, body = federation.back_channel_log[0]
                 assert url == "https://inloggen.test/slo/soap"
                 element = bindings.unwrap_soap(body)
-                return "soap", signatures.signed(element, [key]), answer
+                return "soap", xml_signatures.signed(element, [key]), answer
             if answer.status_int == 302:
                 query = urlsplit(answer.location).query
                 received = bindings.read_redirect(query)
                 bindings.verify_redirect(received, [key])
-                return "redirect", xml.parse(received.octets), answer
+                return "redirect", safe_xml.parse(received.octets), answer
             [form] = html.document_fromstring(answer.text).iter("form")
             assert form.get("action") == "https://inloggen.test/slo"
             octets = base64.b64decode(form.fields["SAMLRequest"])
-            return "post", signatures.signed(xml.parse(octets), [key]), answer
+            return "post", xml_signatures.signed(safe_xml.parse(octets), [key]), answer
 
         return log_out
 
@@ -524,9 +530,9 @@ class TestHowTheHubIsTold:
         logging_out(logout_binding=binding, encrypt_name_id=encrypts)
         kind, element, _ = sent()
         assert kind == binding
-        is_encrypted = element.find(xml.q("saml:EncryptedID")) is not None
+        is_encrypted = element.find(safe_xml.q("saml:EncryptedID")) is not None
         assert is_encrypted == (encrypts == "true")
-        assert (b"anna" in xml.serialize(element)) != is_encrypted
+        assert (b"anna" in safe_xml.serialize(element)) != is_encrypted
         request = messages.read_logout_request(element, Decrypter([key.private]))
         assert request.name_id.value == "anna"
 
@@ -777,7 +783,7 @@ class TestTheHubsAnswer:
         anna.browser.visit(f"{LOGOUT}")
         query = urlsplit(anna.browser.trail[1]).query
         octets = bindings.read_redirect(query).octets
-        under_way = messages.read_logout_request(xml.parse(octets))
+        under_way = messages.read_logout_request(safe_xml.parse(octets))
         answer.request = under_way
         return answer
 
@@ -954,7 +960,7 @@ class TestTheHubsAnswer:
         anna.browser.visit(under_way())
         refused(anna.browser.page, "message-unexpected")
         assert "U bent uitgelogd" not in anna.browser.text
-        unsigned = xml.serialize(hub.logout_response(under_way.request, SLO))
+        unsigned = safe_xml.serialize(hub.logout_response(under_way.request, SLO))
         fields = bindings.post_fields("SAMLResponse", unsigned, "")
         anna.browser.post(SLO, site="cross-site", **fields)
         refused(anna.browser.page, "signature-untrusted")
@@ -1059,7 +1065,7 @@ class TestTheHubsAnswer:
         anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
         query = urlsplit(anna.browser.trail[1]).query
         request = messages.read_logout_request(
-            xml.parse(bindings.read_redirect(query).octets)
+            safe_xml.parse(bindings.read_redirect(query).octets)
         )
         hub.key = attacker_key
         response = hub.logout_response(request, SLO)
@@ -1099,7 +1105,7 @@ class TestTheHubsAnswer:
         anna.browser.visit(f"{LOGOUT}?next=/tot-ziens")
         query = urlsplit(anna.browser.trail[1]).query
         request = messages.read_logout_request(
-            xml.parse(bindings.read_redirect(query).octets)
+            safe_xml.parse(bindings.read_redirect(query).octets)
         )
         response = hub.logout_response(request, SLO)
         anna.browser.visit(hub.by_redirect(SLO, "SAMLResponse", response))
@@ -1327,7 +1333,7 @@ class TestALogoutThroughTheBrowser:
         received = bindings.read_redirect(urlsplit(answer.location).query)
         key = federation.trusts["stad.test"].own.key.public
         bindings.verify_redirect(received, [key])
-        response = messages.read_logout_response(xml.parse(received.octets))
+        response = messages.read_logout_response(safe_xml.parse(received.octets))
         assert response.in_response_to == request.get("ID")
         assert response.destination == "https://inloggen.test/slo"
         assert response.status.is_success
@@ -1395,9 +1401,9 @@ class TestALogoutThroughTheBrowser:
         [form] = html.document_fromstring(answer.text).iter("form")
         assert form.get("action") == "https://inloggen.test/slo"
         assert form.fields["RelayState"] == "handle"
-        element = xml.parse(base64.b64decode(form.fields["SAMLResponse"]))
+        element = safe_xml.parse(base64.b64decode(form.fields["SAMLResponse"]))
         key = federation.trusts["stad.test"].own.key.public
-        response = messages.read_logout_response(signatures.signed(element, [key]))
+        response = messages.read_logout_response(xml_signatures.signed(element, [key]))
         assert response.status.is_success
         assert response.destination == "https://inloggen.test/slo"
 
@@ -1425,13 +1431,15 @@ class TestALogoutThroughTheBrowser:
             [form] = html.document_fromstring(answer.text).iter("form")
             assert form.get("action") == klaar
             octets = base64.b64decode(form.fields["SAMLResponse"])
-        assert messages.read_logout_response(xml.parse(octets)).destination == klaar
+        assert (
+            messages.read_logout_response(safe_xml.parse(octets)).destination == klaar
+        )
 
     def test_may_ask_for_no_answer_and_gets_it(self, anna, hub, request_for, call):
         """Shibboleth sends this extension; who asks may come for the answer or not."""
         request = request_for("anna", destination=SLO)
         namespace = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"
-        extensions = etree.Element(xml.q("samlp:Extensions"))
+        extensions = etree.Element(safe_xml.q("samlp:Extensions"))
         etree.SubElement(extensions, f"{{{namespace}}}Asynchronous")
         request.insert(1, extensions)
         answer = call("GET", hub.by_redirect(SLO, "SAMLRequest", request))
@@ -1462,7 +1470,7 @@ class TestAnEncryptedName:
 
     def test_is_opened_in_the_browser(self, anna, hub, request_of, call):
         request = request_of(SLO)
-        assert b">anna<" not in xml.serialize(request)
+        assert b">anna<" not in safe_xml.serialize(request)
         call("GET", hub.by_redirect(SLO, "SAMLRequest", request))
         assert not anna.is_logged_in
 

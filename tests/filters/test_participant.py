@@ -6,7 +6,7 @@ import pytest
 from webtest import TestApp as Client
 
 from eilogin.errors import InvalidOptions
-from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.identity import IdentityFilter, IdentityOptions
 from eilogin.filters.login import LoginFilter, LoginOptions
 from eilogin.filters.logout import LogoutFilter, LogoutOptions

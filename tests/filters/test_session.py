@@ -14,8 +14,8 @@ from eilogin.errors import ConfigurationError, InvalidOptions, StoreUnavailable
 from eilogin.filters import session as session_room
 from eilogin.filters.session import make_session
 from eilogin.sessions import Login, Subject
-from eilogin.stores import START_TIMEOUT, breaker
-from eilogin.stores.memory import MemoryStore
+from eilogin.stores import START_TIMEOUT, circuit_breaker
+from eilogin.stores.memory_store import MemoryStore
 from eilogin.web import environ as env
 
 MINUTE = 60
@@ -295,7 +295,9 @@ class TestAStoreThatIsDownAtTheStart:
         def wait():
             ahead = 2.0 * next(passed)
             real = time.monotonic
-            monkeypatch.setattr(breaker.time, "monotonic", lambda: real() + ahead)
+            monkeypatch.setattr(
+                circuit_breaker.time, "monotonic", lambda: real() + ahead
+            )
 
         return wait
 

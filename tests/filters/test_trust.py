@@ -22,14 +22,14 @@ from eilogin.errors import (
     MetadataLifetime,
     MetadataUntrusted,
 )
-from eilogin.federation.own_options import own_of
-from eilogin.federation.trust_options import TrustOptions
+from eilogin.federation.local.local_options import own_of
+from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.identity import make_identity
 from eilogin.filters.trust import make_trust
-from eilogin.saml import bindings, signatures, xml
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml import bindings, safe_xml, xml_signatures
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import read_unsigned, write_entity, write_federation
+from eilogin.saml.signing_keys import new_key_pair
 from eilogin.sessions import Login, Subject
 from eilogin.settings import read
 from eilogin.web import environ as env
@@ -107,11 +107,11 @@ class TestOurOwnMetadata:
         answer = site().get("/eilogin/metadata")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.content_type == "application/samlmetadata+xml"
-        root = xml.parse(answer.body)
-        signatures.check_structure(root)
-        xml.validate(root, "metadata")
+        root = safe_xml.parse(answer.body)
+        xml_signatures.check_structure(root)
+        safe_xml.validate(root, "metadata")
         own = federation.trusts["uwv.test"].own
-        assert signatures.signed(root, [own.key.public]).get("entityID") == UWV
+        assert xml_signatures.signed(root, [own.key.public]).get("entityID") == UWV
         assert witness.seen == []
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
@@ -133,7 +133,9 @@ class TestOurOwnMetadata:
             with time_machine.travel(instant, tick=False):
                 answer = uwv.get("/eilogin/metadata").body
                 assert uwv.get("/eilogin/metadata").body == answer
-                element = signatures.signed(xml.parse(answer), [own.key.public])
+                element = xml_signatures.signed(
+                    safe_xml.parse(answer), [own.key.public]
+                )
                 role = read_unsigned(answer).entities[0].service_provider
                 assert element is not None
                 assert role.signing_certificates[0] == own.key.certificate_text
@@ -144,7 +146,7 @@ class TestOurOwnMetadata:
     def test_has_a_key_that_is_put_there_while_it_runs(
         self, site, said, key_folder, monkeypatch
     ):
-        monkeypatch.setattr("eilogin.federation.key_folder.EVERY", 0.0)
+        monkeypatch.setattr("eilogin.federation.local.key_folder.EVERY", 0.0)
         del said["key"], said["certificate"]
         uwv = site(**key_folder({"first": {}}))
         before = uwv.get("/eilogin/metadata").body
@@ -156,11 +158,11 @@ class TestOurOwnMetadata:
         assert second.encode() not in before
 
     def test_is_what_the_operator_has_published(self, site, federation):
-        root = xml.parse(site().get("/eilogin/metadata").body)
+        root = safe_xml.parse(site().get("/eilogin/metadata").body)
         known = federation.trusts["inloggen.test"].participant(UWV)[1]
         found = [
             (element.get("Binding"), element.get("Location"))
-            for element in root.iter(xml.q("md:AssertionConsumerService"))
+            for element in root.iter(safe_xml.q("md:AssertionConsumerService"))
         ]
         assert found == [(e.binding, e.location) for e in known.assertion_consumers]
 
@@ -510,11 +512,11 @@ class TestAnEllipticKey:
 
     def test_signs_and_does_not_encrypt(self, site, elliptic):
         uwv = site(**elliptic)
-        root = xml.parse(uwv.get("/eilogin/metadata").body)
+        root = safe_xml.parse(uwv.get("/eilogin/metadata").body)
         own = uwv.filter.trust.own
-        assert signatures.signed(root, [own.key.public]).get("entityID") == UWV
+        assert xml_signatures.signed(root, [own.key.public]).get("entityID") == UWV
         assert own.decryption_keys == ()
-        uses = [e.get("use") for e in root.iter(xml.q("md:KeyDescriptor"))]
+        uses = [e.get("use") for e in root.iter(safe_xml.q("md:KeyDescriptor"))]
         assert uses == ["signing"]
 
     def test_may_stand_beside_one_that_encrypts(self, site, said, elliptic, tmp_path):

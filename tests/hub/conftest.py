@@ -10,8 +10,8 @@ import pytest
 
 from eilogin import clock as instants
 from eilogin.federation import Federation
-from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, safe_xml, xml_signatures
+from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import FederationMetadata
 
 HUB = "https://inloggen.test"
@@ -65,16 +65,16 @@ class Service:
         if "SAMLart" in fields:
             _, response = self.resolve(fields["SAMLart"])
         else:
-            response = xml.parse(base64.b64decode(fields["SAMLResponse"]))
+            response = safe_xml.parse(base64.b64decode(fields["SAMLResponse"]))
         return self.read(response)
 
     def read(self, response):
-        xml.validate(response, "protocol")
-        assertion = response.find(xml.q("saml:Assertion"))
+        safe_xml.validate(response, "protocol")
+        assertion = response.find(safe_xml.q("saml:Assertion"))
         if assertion is None:
-            signed = signatures.signed(response, [self.hub_key])
+            signed = xml_signatures.signed(response, [self.hub_key])
             return messages.read_response(signed), None
-        said = signatures.signed(assertion, [self.hub_key])
+        said = xml_signatures.signed(assertion, [self.hub_key])
         return messages.read_response(response), messages.read_assertion(said)
 
     def resolve(self, artifact, **changes):
@@ -91,7 +91,7 @@ class Service:
         if answer.status_int != 200:
             return answer, None
         response = bindings.unwrap_soap(answer.body)
-        signatures.signed(response, [self.hub_key])
+        xml_signatures.signed(response, [self.hub_key])
         value, carried = messages.read_artifact_response(response)
         assert value.in_response_to == request.id
         return value, carried

@@ -3,7 +3,7 @@
 import pytest
 from webob import Request
 
-from eilogin.hub.at_work import AtWork
+from eilogin.hub.hub_worker import AtWork
 from eilogin.web import environ as env
 
 #: Seconds after which a participant is told by the logout retry queue.
@@ -14,7 +14,7 @@ UWV = "https://uwv.test/mijn"
 @pytest.fixture(autouse=True)
 def two(monkeypatch):
     """Of sessions of one citizen."""
-    monkeypatch.setattr("eilogin.sessions.service.MOST_LOGINS", 2)
+    monkeypatch.setattr("eilogin.sessions.session_service.MOST_LOGINS", 2)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_somebody_who_signs_in_again_and_again_fills_no_queue(
     log_in, hub, monkeypatch, sessions
 ):
     """Who knows a password; no participant answers that is to be told."""
-    monkeypatch.setattr("eilogin.hub.ending.MOST_LOGINS", 3)
+    monkeypatch.setattr("eilogin.hub.logout.session_endings.MOST_LOGINS", 3)
     browsers = [log_in() for _ in range(8)]
     assert len(hub.undelivered.all()) == 3
     assert [at_hub(one, sessions) for one in browsers] == [False] * 6 + [True] * 2
@@ -118,7 +118,7 @@ def test_participants_that_the_queue_has_no_room_for_are_told_at_once(
     log_in, federation, monkeypatch, clock
 ):
     """Else a logout everywhere would not reach them."""
-    monkeypatch.setattr("eilogin.hub.ending.MOST_LOGINS", 1)
+    monkeypatch.setattr("eilogin.hub.logout.session_endings.MOST_LOGINS", 1)
     browsers = [log_in() for _ in range(5)]
     assert [is_in(one) for one in browsers] == [True, False, False, True, True]
     browsers[-1].visit("https://inloggen.test/")

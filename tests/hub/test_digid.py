@@ -8,17 +8,17 @@ import pytest
 
 from eilogin import clock as instants
 from eilogin.errors import ConfigurationError, StoreUnavailable
-from eilogin.hub.app import HubOptions
-from eilogin.hub.citizens import demo_citizens, to_json
 from eilogin.hub.digid import relay_state
-from eilogin.hub.digid.presence import IDLE
-from eilogin.hub.propagation import Propagation
-from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.keys import SigningKey, key_name, new_key_pair
-from eilogin.saml.levels import DIGID
+from eilogin.hub.digid.reauthentication import IDLE
+from eilogin.hub.hub_app import HubOptions
+from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.signin.citizens import demo_citizens, to_json
+from eilogin.saml import bindings, messages, safe_xml, xml_signatures
+from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint
+from eilogin.saml.signing_keys import SigningKey, key_name, new_key_pair
 from eilogin.settings import read
-from eilogin.web.slots import Full, Slots
+from eilogin.web.limits.slots import Full, Slots
 
 HUB = "https://inloggen.test"
 SSO = f"{HUB}/sso"
@@ -90,12 +90,12 @@ class Digid:
         """The Response that came last, and its assertion, as XML."""
         envelope, response = self.service.resolve(self.artifact())
         assert words(envelope.status) == "Success"
-        return response, response.find(xml.q("saml:Assertion"))
+        return response, response.find(safe_xml.q("saml:Assertion"))
 
     def assertion(self):
         _, assertion = self.answer()
         keys = [self.service.hub_key]
-        return messages.read_assertion(signatures.signed(assertion, keys))
+        return messages.read_assertion(xml_signatures.signed(assertion, keys))
 
     def status(self):
         response, assertion = self.answer()
@@ -379,9 +379,9 @@ class TestARequestOfAMember:
         self, signed_in, stad
     ):
         element = messages.write_authn_request(stad.request())
-        subject = xml.add(element, "saml:Subject")
+        subject = safe_xml.add(element, "saml:Subject")
         element.insert(1, subject)
-        xml.add(subject, "saml:NameID", BRAM)
+        safe_xml.add(subject, "saml:NameID", BRAM)
         party = stad.service.party
         signed_in.visit(party.by_redirect(SSO, "SAMLRequest", element, "handle"))
         assert stad.status() == "Responder/RequestUnsupported"
@@ -420,27 +420,27 @@ class TestTheAnswer:
     def test_says_where_she_comes_from(self, signed_in, stad):
         stad.ask(signed_in)
         _, assertion = stad.answer()
-        place = assertion.find(f".//{xml.q('saml:SubjectLocality')}")
+        place = assertion.find(f".//{safe_xml.q('saml:SubjectLocality')}")
         assert dict(place.attrib) == {"Address": "192.0.2.7"}
-        assert assertion.find(xml.q("saml:AttributeStatement")) is None
+        assert assertion.find(safe_xml.q("saml:AttributeStatement")) is None
 
     def test_is_signed_around_and_inside(self, signed_in, stad):
         stad.ask(signed_in)
         response, assertion = stad.answer()
         envelope = response.getparent()
-        assert envelope.find(xml.q("ds:Signature")) is not None
-        assert assertion.find(xml.q("ds:Signature")) is not None
-        assert response.find(xml.q("ds:Signature")) is None
+        assert envelope.find(safe_xml.q("ds:Signature")) is not None
+        assert assertion.find(safe_xml.q("ds:Signature")) is not None
+        assert response.find(safe_xml.q("ds:Signature")) is None
         assert response.get("Destination") is None
 
     def test_names_the_key_and_the_prefixes(self, signed_in, stad, federation):
         stad.ask(signed_in)
         response, _ = stad.answer()
-        signature = response.getparent().find(xml.q("ds:Signature"))
+        signature = response.getparent().find(safe_xml.q("ds:Signature"))
         certificate = federation.trusts["inloggen.test"].own.key.certificate_text
-        info = signature.find(xml.q("ds:KeyInfo"))
-        assert info.findtext(xml.q("ds:KeyName")) == key_name(certificate)
-        assert info.findtext(f".//{xml.q('ds:X509Certificate')}") == certificate
+        info = signature.find(safe_xml.q("ds:KeyInfo"))
+        assert info.findtext(safe_xml.q("ds:KeyName")) == key_name(certificate)
+        assert info.findtext(f".//{safe_xml.q('ds:X509Certificate')}") == certificate
         scopes = [e.get("PrefixList") for e in signature.iter() if e.get("PrefixList")]
         assert set(scopes) == {"ds saml samlp xs"}
 
@@ -451,13 +451,13 @@ class TestTheAnswer:
         stad.ask(signed_in)
         _, assertion = stad.answer()
         assert assertion is not None
-        assert assertion.find(xml.q("ds:Signature")) is None
+        assert assertion.find(safe_xml.q("ds:Signature")) is None
 
     def test_that_there_is_none_is_not_signed_inside(self, citizen, stad):
         stad.ask(citizen)
         citizen.browser.press("Annuleren")
         response, _ = stad.answer()
-        assert response.find(xml.q("ds:Signature")) is None
+        assert response.find(safe_xml.q("ds:Signature")) is None
         assert response.get("Destination") is None
 
     def test_is_refused_after_a_logout_meanwhile(self, signed_in, stad):
@@ -521,7 +521,7 @@ class TestAnArtifact:
         element = messages.write_artifact_resolve(replace(request, **changes))
         answer = call("POST", f"{HUB}/artifact", stad.service.party.by_soap(element))
         response = bindings.unwrap_soap(answer.body)
-        signatures.signed(response, [stad.service.hub_key])
+        xml_signatures.signed(response, [stad.service.hub_key])
         value, carried = messages.read_artifact_response(response)
         assert (words(value.status), carried) == (DENIED, None)
         assert value.in_response_to == ""
@@ -1174,7 +1174,7 @@ def outcome():
         received = bindings.read_redirect(urlsplit(url).query)
         bindings.verify_redirect(received, [digid.service.hub_key])
         assert url.startswith(f"https://{urlsplit(digid.service.acs).hostname}/")
-        response = messages.read_logout_response(xml.parse(received.octets))
+        response = messages.read_logout_response(safe_xml.parse(received.octets))
         return response, received.relay_state
 
     return read
@@ -1263,7 +1263,7 @@ class TestALogout:
         anna.browser.press("Ga verder")
         for _, body in federation.back_channel_log:
             element = bindings.unwrap_soap(body)
-            signatures.signed(element, [stad.service.hub_key])
+            xml_signatures.signed(element, [stad.service.hub_key])
             request = messages.read_logout_request(element)
             assert request.name_id == messages.NameID(ANNA)
             assert request.session_indexes == ()
@@ -1522,10 +1522,10 @@ def killed(*args):
 
 def test_its_metadata_is_that_of_digid(federation, call):
     """DIGID.md 1.7."""
-    element = xml.parse(call("GET", f"{HUB}/metadata").body)
+    element = safe_xml.parse(call("GET", f"{HUB}/metadata").body)
     key = federation.trusts["inloggen.test"].own.key
-    signatures.signed(element, [key.public])
-    [role] = element.findall(xml.q("md:IDPSSODescriptor"))
+    xml_signatures.signed(element, [key.public])
+    [role] = element.findall(safe_xml.q("md:IDPSSODescriptor"))
     found = [(e.tag.rpartition("}")[2], e.get("Binding")) for e in role]
     assert found == [
         ("KeyDescriptor", None),
@@ -1535,6 +1535,6 @@ def test_its_metadata_is_that_of_digid(federation, call):
         ("SingleSignOnService", bindings.REDIRECT),
         ("SingleSignOnService", bindings.POST),
     ]
-    uses = [e.get("use") for e in role.findall(xml.q("md:KeyDescriptor"))]
+    uses = [e.get("use") for e in role.findall(safe_xml.q("md:KeyDescriptor"))]
     assert uses == ["signing", "encryption"]
-    assert role.find(xml.q("md:ArtifactResolutionService")).get("index") == "0"
+    assert role.find(safe_xml.q("md:ArtifactResolutionService")).get("index") == "0"

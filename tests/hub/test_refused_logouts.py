@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from parties import takes_only
 
-from eilogin.hub.propagation import Told
-from eilogin.hub.undelivered import Undelivered
-from eilogin.saml import bindings, messages, xml
+from eilogin.hub.logout.logout_propagation import Told
+from eilogin.hub.logout.logout_redelivery import Undelivered
+from eilogin.saml import bindings, messages, safe_xml
 from eilogin.sessions import Subject
 from eilogin.stores import Values
 
@@ -40,7 +40,7 @@ class Speaker:
         if environ["REQUEST_METHOD"] == "POST":
             return self._over_soap(environ, start_response)
         octets = bindings.read_redirect(environ["QUERY_STRING"]).octets
-        response = self._said(xml.parse(octets), self.came, destination=SLO)
+        response = self._said(safe_xml.parse(octets), self.came, destination=SLO)
         self.sent = self.party.by_redirect(SLO, "SAMLResponse", response)
         headers = [("Location", self.sent), ("Content-Type", "text/plain")]
         start_response("302 Found", headers)

@@ -26,9 +26,9 @@ from parties import new_party_key
 
 from eilogin.cli import main
 from eilogin.filters.participant import make_participant
-from eilogin.saml import bindings, messages, xml
-from eilogin.saml.keys import new_key_pair
-from eilogin.testing.browser import Browser
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.saml.signing_keys import new_key_pair
+from eilogin.testing.strict_browser import Browser
 
 SITE = "https://mijn.test"
 PAGE = f"{SITE}/mijn"
@@ -134,7 +134,7 @@ def test_is_logged_in_and_out_by_what_the_hub_calls_the_visitor(
     citizen.browser.visit(f"{SITE}/eilogin/logout")
     url = next(url for url in citizen.browser.trail if "SAMLRequest=" in url)
     received = bindings.read_redirect(urlsplit(url).query)
-    logout = messages.read_logout_request(xml.parse(received.octets))
+    logout = messages.read_logout_request(safe_xml.parse(received.octets))
     assert logout.name_id == name_id
     assert logout.session_indexes
     answer = citizen.hub.logout_response(logout, f"{SITE}/eilogin/slo")

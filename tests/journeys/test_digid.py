@@ -15,13 +15,13 @@ from webob import Request
 
 from eilogin import clock as instants
 from eilogin.errors import OpinionsDiffer, StoreUnavailable
-from eilogin.saml import bindings, messages, toolkit, xml
-from eilogin.saml.keys import SigningKey, fingerprints, new_key_pair
-from eilogin.saml.levels import DIGID
+from eilogin.participant import logout_hint
+from eilogin.saml import bindings, messages, safe_xml, second_opinion
+from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint
-from eilogin.saml.signatures import EXCLUSIVE_C14N, signed
-from eilogin.saml.xml import DS, q
-from eilogin.visit import logout_hint
+from eilogin.saml.safe_xml import DS, q
+from eilogin.saml.signing_keys import SigningKey, fingerprints, new_key_pair
+from eilogin.saml.xml_signatures import EXCLUSIVE_C14N, signed
 from eilogin.web import environ as env
 
 UWV = "https://uwv.test"
@@ -100,7 +100,7 @@ class TestTheQuestion:
     def test_is_what_digid_takes_and_nothing_else(self, anna):
         anna.begins("/bezwaar")
         received = anna.digid.questions[-1]
-        element = xml.parse(received.octets)
+        element = safe_xml.parse(received.octets)
         assert dict(element.attrib) == {
             "ID": element.get("ID"),
             "Version": "2.0",
@@ -122,7 +122,7 @@ class TestTheQuestion:
         anna = make(request_binding="post").begins()
         received = anna.digid.questions[-1]
         assert not received.signature
-        element = xml.parse(received.octets)
+        element = safe_xml.parse(received.octets)
         key = own_of(anna).key
         assert signed(element, [key.public]) is not None
         der = key.certificate.public_bytes(Encoding.DER)
@@ -172,7 +172,7 @@ class TestTheAnswer:
     def test_by_artifact_logs_her_in(self, anna, site):
         anna.logs_in()
         assert anna.is_logged_in
-        resolve = xml.parse(anna.digid.resolves[-1])
+        resolve = safe_xml.parse(anna.digid.resolves[-1])
         assert b"KeyName" in anna.digid.resolves[-1]
         assert resolve.tag == q("soap:Envelope")
 
@@ -185,7 +185,7 @@ class TestTheAnswer:
     def test_by_post_is_refused(self, anna, caplog):
         anna.begins()
         response = anna.digid.response(anna.digid.signed(anna.digid.assertion()))
-        octets = base64.b64encode(xml.serialize(response)).decode()
+        octets = base64.b64encode(safe_xml.serialize(response)).decode()
         fields = {"SAMLResponse": octets, "RelayState": anna.digid.question[1]}
         anna.browser.post(anna.acs, site="cross-site", **fields)
         assert anna.browser.page.status_int == 400
@@ -324,7 +324,7 @@ def another_key_inside(digid):
 
 
 def no_response_inside(digid):
-    element = xml.parse(digid.questions[-1].octets)
+    element = safe_xml.parse(digid.questions[-1].octets)
     element.set("ID", messages.new_id())
     digid.carried = element
 
@@ -414,7 +414,7 @@ class TestAFailure:
         anna.logs_in()
         anna.begins("/bezwaar")
         anna.digid.confirms(level="midden")
-        monkeypatch.setattr(toolkit.SecondOpinion, "confirm", confirm)
+        monkeypatch.setattr(second_opinion.SecondOpinion, "confirm", confirm)
         anna.comes_back()
         assert "(opinions-differ)" in caplog.text
         assert "U bent uitgelogd." in anna.browser.text
@@ -826,7 +826,7 @@ class TestLoggingOut:
         anna.logs_in()
         anna.browser.visit(f"{UWV}/eilogin/logout")
         assert not anna.is_logged_in
-        element = xml.parse(anna.digid.logouts[-1].octets)
+        element = safe_xml.parse(anna.digid.logouts[-1].octets)
         request = messages.read_logout_request(element)
         assert request.name_id == name_of(ANNA)
         assert request.session_indexes == ()
@@ -844,7 +844,9 @@ class TestLoggingOut:
         anna.browser.visit(f"{UWV}/eilogin/logout")
         assert "SAMLRequest" not in query_of(anna.browser.url)
         assert (
-            signed(xml.parse(anna.digid.logouts[-1].octets), [own_of(anna).key.public])
+            signed(
+                safe_xml.parse(anna.digid.logouts[-1].octets), [own_of(anna).key.public]
+            )
             is not None
         )
 

@@ -13,8 +13,8 @@ from tls_servers import certificate, serving
 
 from eilogin.cli import main
 from eilogin.compose.hosts import Hosts
-from eilogin.hub.citizens import demo_citizens, to_json
-from eilogin.saml.keys import new_key_pair
+from eilogin.hub.signin.citizens import demo_citizens, to_json
+from eilogin.saml.signing_keys import new_key_pair
 from eilogin.testing import Browser
 
 DIGID, MIJN = "digid.localhost", "mijn.localhost"

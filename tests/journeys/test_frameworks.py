@@ -11,8 +11,8 @@ from paste.deploy import loadapp
 from webob import Request
 
 from eilogin.backchannel import BackChannel, Look
-from eilogin.cli.checking import check
-from eilogin.cli.inifile import IniFile
+from eilogin.cli.checks.configuration_check import check
+from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.testing import Browser
 
 # Pyramid imports pkg_resources, which setuptools deprecates: by one warning or another.

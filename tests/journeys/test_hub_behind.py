@@ -13,12 +13,12 @@ from webob import Request
 
 from eilogin import clock as instants
 from eilogin.errors import PeerUnavailable, StoreUnavailable
-from eilogin.hub.ending import Endings
-from eilogin.hub.propagation import Propagation
-from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.levels import DIGID
+from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.session_endings import Endings
+from eilogin.participant.logout.logout_hooks import Hooks
+from eilogin.saml import bindings, messages, safe_xml, xml_signatures
+from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.messages import PARTIAL_LOGOUT
-from eilogin.visit.hooks import Hooks
 from eilogin.web import environ as env
 from tests.journeys.conftest import go_on
 
@@ -132,7 +132,7 @@ def told_above(federation, everywhere, hub_of):
         request = Request.blank(url, method="POST", body=body)
         request.content_type = "text/xml"
         answer = request.get_response(federation)
-        element = signatures.signed(bindings.unwrap_soap(answer.body), [key])
+        element = xml_signatures.signed(bindings.unwrap_soap(answer.body), [key])
         return messages.read_logout_response(element).status
 
     return tell
@@ -271,9 +271,9 @@ class TestALoginThatIsRestricted:
             question, relay_state = asked(browser.url)
             browser.stops_before = None
             assertion = hub.assertion(question)
-            assertion.find(xml.q("saml:Conditions")).extend(restrictions)
+            assertion.find(safe_xml.q("saml:Conditions")).extend(restrictions)
             response = hub.response(question, hub.signed(assertion))
-            octets = xml.serialize(response)
+            octets = safe_xml.serialize(response)
             fields = bindings.post_fields("SAMLResponse", octets, relay_state)
             browser.post(question.acs_url, site="cross-site", **fields)
             return browser
@@ -292,7 +292,7 @@ class TestALoginThatIsRestricted:
         ],
     )
     def test_is_not_passed_on(self, answered, said, caplog):
-        text = f'<r:ProxyRestriction xmlns:r="{xml.SAML}"{said}'
+        text = f'<r:ProxyRestriction xmlns:r="{safe_xml.SAML}"{said}'
         browser = answered(etree.fromstring(text))
         assert browser.page.status_int == 400
         assert browser.url == f"{HUB}/eilogin/acs"
@@ -317,9 +317,9 @@ class TestALoginThatIsRestricted:
             destination=f"{HUB}/sso",
         )
         element = messages.write_authn_request(request)
-        xml.add(element, "samlp:Scoping", ProxyCount=count)
+        safe_xml.add(element, "samlp:Scoping", ProxyCount=count)
         url = bindings.redirect_url(
-            f"{HUB}/sso", "SAMLRequest", xml.serialize(element), "", trust.own.key
+            f"{HUB}/sso", "SAMLRequest", safe_xml.serialize(element), "", trust.own.key
         )
         browser = federation.browser()
         browser.visit(url)
@@ -446,7 +446,7 @@ def ask_as(federation):
             destination=f"{HUB}/sso",
             **changes,
         )
-        octets = xml.serialize(messages.write_authn_request(request))
+        octets = safe_xml.serialize(messages.write_authn_request(request))
         url = bindings.redirect_url(
             f"{HUB}/sso", bindings.REQUEST, octets, "handle", own.key
         )
@@ -511,7 +511,7 @@ class TestALogoutFromBelow:
                     session_indexes=(login.session_index,),
                 )
             )
-            signatures.sign(element, trust.own.key)
+            xml_signatures.sign(element, trust.own.key)
             octets = trust.back_channel.post(
                 f"{HUB}/slo/soap", bindings.wrap_soap(element)
             )
@@ -597,7 +597,7 @@ class TestALogoutFromBelow:
         bram.browser.stops_before = "https://zorg.test/eilogin/slo"
         bram.visit(everywhere.browser.url)
         received = bindings.read_redirect(urlsplit(bram.browser.url).query)
-        response = messages.read_logout_response(xml.parse(received.octets))
+        response = messages.read_logout_response(safe_xml.parse(received.octets))
         assert response.status == messages.Status()
         assert sessions_above.find(hers) is None
         assert sessions_above.find(his)

@@ -7,7 +7,7 @@ import pytest
 from hub_speaker import hub_changes
 from lxml import etree
 
-from eilogin.saml import bindings, xml
+from eilogin.saml import bindings, safe_xml
 
 MINUTE = 60
 UWV, STAD = "https://uwv.test/mijn", "https://stad.test/mijn"
@@ -18,7 +18,7 @@ WHY = "U bent uitgelogd, omdat u 15 minuten niets hebt gedaan."
 def asked_of_hub(anna):
     """The AuthnRequest that the browser brought to the hub last, as XML."""
     url = next(url for url in anna.browser.trail if "SAMLRequest=" in url)
-    return xml.parse(bindings.read_redirect(urlsplit(url).query).octets)
+    return safe_xml.parse(bindings.read_redirect(urlsplit(url).query).octets)
 
 
 @pytest.mark.parametrize("url", [UWV, STAD])
@@ -87,7 +87,9 @@ def test_our_own_hub_is_told_the_limit(clock, anna):
     anna.log_in(UWV)
     clock.shift(16 * MINUTE)
     anna.visit(UWV)
-    assert asked_of_hub(anna).find(f".//{xml.q('act:Ended')}").get("Limit") == "900"
+    assert (
+        asked_of_hub(anna).find(f".//{safe_xml.q('act:Ended')}").get("Limit") == "900"
+    )
 
 
 def test_a_hub_of_another_make_is_told_nothing(clock, anna, federation):
@@ -95,7 +97,7 @@ def test_a_hub_of_another_make_is_told_nothing(clock, anna, federation):
     hub_changes(federation, "uwv.test", activity_services=())
     clock.shift(16 * MINUTE)
     anna.visit(UWV)
-    assert asked_of_hub(anna).find(xml.q("samlp:Extensions")) is None
+    assert asked_of_hub(anna).find(safe_xml.q("samlp:Extensions")) is None
 
 
 def test_the_page_promises_no_more_than_it_keeps(anna):
@@ -122,5 +124,5 @@ def test_a_request_with_a_reason_follows_the_schema(clock, anna):
     clock.shift(16 * MINUTE)
     anna.visit(UWV)
     request = asked_of_hub(anna)
-    xml.validate(request, "protocol")
+    safe_xml.validate(request, "protocol")
     assert etree.QName(request[1]).localname == "Extensions"

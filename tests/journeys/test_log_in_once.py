@@ -1,6 +1,6 @@
 """A citizen logs in once and is known everywhere."""
 
-from eilogin.testing.browser import Browser
+from eilogin.testing.strict_browser import Browser
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"

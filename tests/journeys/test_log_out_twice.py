@@ -1,14 +1,14 @@
 """Log out where the session is gone, or once more: the hub knows what there is to end.
 
 A click on "log out" reaches the hub without a session here too, by the logout hint of
-the browser (:mod:`eilogin.visit.logout_hint`).
+the browser (:mod:`eilogin.participant.logout_hint`).
 """
 
 from urllib.parse import urlsplit
 
 import pytest
 
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 UWV, STAD, LAND = (f"https://{name}.test/mijn" for name in ("uwv", "stad", "land"))
 LOG_OUT = "https://uwv.test/eilogin/logout"
@@ -243,7 +243,7 @@ class TestASecondLogout:
 
 def request_in(url):
     octets = bindings.read_redirect(urlsplit(url).query).octets
-    return messages.read_logout_request(xml.parse(octets))
+    return messages.read_logout_request(safe_xml.parse(octets))
 
 
 def test_a_double_click_sends_one_message(federation, everywhere):

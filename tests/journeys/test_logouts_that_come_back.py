@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 from parties import Party
 
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 
 HUB = "https://inloggen.test"
 UWV, STAD, LAND = (f"https://{name}.test/mijn" for name in ("uwv", "stad", "land"))
@@ -198,7 +198,7 @@ class EchoInBrowser:
             return self._app(environ, start_response)
         if "SAMLRequest=" in query:
             octets = bindings.read_redirect(query).octets
-            self._left.append(messages.read_logout_request(xml.parse(octets)))
+            self._left.append(messages.read_logout_request(safe_xml.parse(octets)))
             own = self._party.logout_request(
                 self._login.who.as_name_id(), f"{HUB}/slo", self._login.session_index
             )

@@ -6,7 +6,7 @@ import pytest
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
-from eilogin.visit import under_way
+from eilogin.participant.login import pending_logins
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"
@@ -96,8 +96,8 @@ def test_an_answer_that_another_one_has_overtaken_makes_no_session(anna, monkeyp
 
     Here it never comes, and she is not led around for ever.
     """
-    claim = under_way.claim
-    monkeypatch.setattr(under_way, "claim", lambda *login: claim(*login) and False)
+    claim = pending_logins.claim
+    monkeypatch.setattr(pending_logins, "claim", lambda *login: claim(*login) and False)
     anna.visit(UWV)
     anna.type_password()
     assert anna.browser.cookie("uwv.test", "__Host-eilogin") is None

@@ -3,7 +3,7 @@
 import pytest
 
 from eilogin import clock as instants
-from eilogin.federation.refreshing import refresh
+from eilogin.federation.refresh.metadata_refresh import refresh
 from eilogin.saml.metadata import write_federation
 from tests.journeys.conftest import show_visitor
 

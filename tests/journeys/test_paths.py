@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from webob import Request
 
+from eilogin.participant.policy import path_limits
 from eilogin.testing import Browser, File
-from eilogin.visit import limits
 from eilogin.web import environ as env
 
 MINUTE = 60
@@ -225,7 +225,7 @@ class TestAStricterIdleLimit:
         anna = citizen_at(eilogin_federation(apps, options=said).browser())
         anna.log_in(MIJN)
         login = env.session(seen[-1])
-        key = limits._key(login, 300.0)  # noqa: SLF001 - the key in the store
+        key = path_limits._key(login, 300.0)  # noqa: SLF001 - the key in the store
         env.values(seen[-1]).add(key, garbage, login.ends)
         clock.shift(MINUTE)
         assert has_to_prove(anna, BEZWAAR)

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from eilogin.testing.browser import Browser
+from eilogin.testing.strict_browser import Browser
 
 MINUTE = 60
 HOSTS = ("uwv.test", "stad.test")

@@ -146,7 +146,7 @@ def test_a_fault_of_ours_keeps_nobody_out(anna, store, monkeypatch) -> None:
     anna.visit(LOG_OUT)
     store.recover()
     with monkeypatch.context() as patch:
-        patch.setattr("eilogin.visit.leaving.Leaving.leave", broken)
+        patch.setattr("eilogin.participant.logout.logout_start.Leaving.leave", broken)
         anna.visit(HOME)
         assert anna.browser.text == "user=[]"
     anna.visit(HOME)
@@ -272,7 +272,7 @@ def test_an_english_page_says_it_in_english(anna, store) -> None:
 def test_a_redis_that_was_down_is_told_when_it_is_back(
     federation_of, citizen_at, new_redis, monkeypatch
 ) -> None:
-    monkeypatch.setattr("eilogin.stores.breaker.PAUSE", 0.05)
+    monkeypatch.setattr("eilogin.stores.circuit_breaker.PAUSE", 0.05)
     server = new_redis(redis_servers.DurableServer)
     federation = federation_of(store=server.url())
     anna = citizen_at(federation.browser()).log_in(UWV)

@@ -29,8 +29,8 @@ from promise.judging import (
 from promise.sites import HUB, Sites
 from promise.witness import Event
 
-from eilogin.cli.hubs import hubs_of
-from eilogin.cli.inifile import IniFile
+from eilogin.cli.inifiles.ini_hubs import hubs_of
+from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.testing import Browser
 
 #: Seconds for which all goes on.

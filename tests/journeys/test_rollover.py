@@ -16,13 +16,13 @@ from eilogin_sites import HUB, Ours, person
 from peer_servers import Clock, fetch, over_http
 
 from eilogin.cli import main
-from eilogin.cli.inifile import IniFile
-from eilogin.cli.members import chosen, options_of_part
-from eilogin.federation.start import trust_of
-from eilogin.federation.trust_options import TrustOptions
+from eilogin.cli.inifiles.ini_members import chosen, options_of_part
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.trust_start import trust_of
+from eilogin.participant.login.hub_key_probe import HubAsked
 from eilogin.saml.metadata import read_unsigned
 from eilogin.testing import Browser
-from eilogin.visit.known_key import HubAsked
 
 #: Seconds in which what is to happen has happened, on a busy machine too.
 SOON = 60.0

@@ -11,8 +11,8 @@ from tls_servers import certificate, serving
 
 from eilogin.cli import main
 from eilogin.compose.hosts import Hosts
-from eilogin.hub.citizens import demo_citizens, to_json
-from eilogin.saml.keys import new_key_pair
+from eilogin.hub.signin.citizens import demo_citizens, to_json
+from eilogin.saml.signing_keys import new_key_pair
 from eilogin.testing import Browser
 from tests.journeys.test_digid_mutual_tls import APPLICATION
 

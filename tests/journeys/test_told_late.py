@@ -7,7 +7,7 @@ import pytest
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
-from eilogin.hub.propagation import Propagation
+from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.web import environ as env
 
 UWV = "https://uwv.test/mijn"

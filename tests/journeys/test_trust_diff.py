@@ -16,7 +16,7 @@ from eilogin_sites import Ours, person
 from peer_servers import PATIENCE, over_http
 from unmeasured import unmeasured
 
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.signing_keys import new_key_pair
 from eilogin.testing import Browser
 
 #: Seconds in which all processes of a site follow.

@@ -16,8 +16,8 @@ from eilogin_sites import Ours
 from peer_servers import Server
 from real_parts import free_ports
 
+from eilogin.atomic_files import PUBLIC, write
 from eilogin.cli import main
-from eilogin.files import PUBLIC, write
 
 #: Seconds in which what is to happen has happened, on a busy machine too.
 SOON = 120.0

@@ -13,7 +13,7 @@ from webob import Request
 
 from eilogin.errors import StoreUnavailable
 from eilogin.testing import Browser, Federation
-from eilogin.visit.rounds import MOST
+from eilogin.web.limits.login_loops import MOST
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"

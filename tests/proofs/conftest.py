@@ -33,7 +33,7 @@ from webob import Request
 
 from eilogin import clock
 from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
-from eilogin.hub.citizens import Citizen, demo_citizens, to_json
+from eilogin.hub.signin.citizens import Citizen, demo_citizens, to_json
 from eilogin.settings import read
 from eilogin.testing import Browser, Federation
 

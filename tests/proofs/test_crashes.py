@@ -385,7 +385,7 @@ def whole(name, beside):
 
 
 class InRedis:
-    """All that a Redis holds, as eilogin/stores/redis/scripts.py names it."""
+    """All that a Redis holds, as eilogin/stores/redis/lua_scripts.py names it."""
 
     def __init__(self, url):
         from redis import Redis  # noqa: PLC0415 - only where there is one

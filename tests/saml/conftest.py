@@ -8,9 +8,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from good_messages import ACS, ASSERTION, HUB, NOW, PARTICIPANT, REQUEST, RESPONSE
 from lxml import etree
 
-from eilogin.saml.answers import Expected
-from eilogin.saml.encryption import encrypt
-from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import (
     ArtifactResponse,
     Assertion,
@@ -20,8 +17,11 @@ from eilogin.saml.messages import (
     write_assertion,
     write_response,
 )
-from eilogin.saml.signatures import sign
-from eilogin.saml.xml import parse, serialize
+from eilogin.saml.response_checks import Expected
+from eilogin.saml.safe_xml import parse, serialize
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_encryption import encrypt
+from eilogin.saml.xml_signatures import sign
 
 ARTIFACT_RESPONSE = ArtifactResponse(
     id="_ar1", issued=NOW, issuer=HUB, status=Status(), in_response_to="_resolve"

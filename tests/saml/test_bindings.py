@@ -34,9 +34,9 @@ from eilogin.saml.bindings import (
     verify_redirect,
     wrap_soap,
 )
-from eilogin.saml.keys import CURVES, SigningKey, new_key_pair
-from eilogin.saml.signatures import RSA_SHA256, sign, signed, suited
-from eilogin.saml.xml import MESSAGE, parse, q
+from eilogin.saml.safe_xml import MESSAGE, parse, q
+from eilogin.saml.signing_keys import CURVES, SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import RSA_SHA256, sign, signed, suited
 
 SSO = "https://hub.test/sso"
 MESSAGE_OCTETS = b'<samlp:LogoutRequest xmlns:samlp="urn:x"/>'

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from eilogin.errors import DecryptionFailed, MalformedMessage
-from eilogin.saml.encryption import Decrypter, encrypt
 from eilogin.saml.messages import (
     AUTHN_FAILED,
     BEARER,
@@ -52,8 +51,9 @@ from eilogin.saml.messages import (
     write_logout_response,
     write_response,
 )
-from eilogin.saml.signatures import sign, signed
-from eilogin.saml.xml import parse, q, serialize, validate
+from eilogin.saml.safe_xml import parse, q, serialize, validate
+from eilogin.saml.xml_encryption import Decrypter, encrypt
+from eilogin.saml.xml_signatures import sign, signed
 
 NOW = 1_767_268_800.0
 HUB = "https://inloggen.example.nl/metadata"

@@ -18,8 +18,6 @@ from eilogin.errors import (
     PeerWithoutKeys,
     UntrustedSignature,
 )
-from eilogin.saml.encryption import Decrypter, EncryptionMethod, encrypt
-from eilogin.saml.keys import load_certificate, new_key_pair
 from eilogin.saml.metadata import (
     IDPDISC,
     AttributeService,
@@ -32,14 +30,16 @@ from eilogin.saml.metadata import (
     read_created,
     read_federation,
     read_unsigned,
-    trusted,
+    trusted_metadata,
     write_entity,
     write_federation,
 )
-from eilogin.saml.metadata.values import REGISTRATION_INFO
-from eilogin.saml.signatures import ENVELOPED, RSA_SHA256, SHA256, sign, signed
-from eilogin.saml.text import to_base64
-from eilogin.saml.xml import MD, METADATA, canonical, parse, q, serialize, validate
+from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.safe_xml import MD, METADATA, canonical, parse, q, serialize, validate
+from eilogin.saml.signing_keys import load_certificate, new_key_pair
+from eilogin.saml.xml_encryption import Decrypter, EncryptionMethod, encrypt
+from eilogin.saml.xml_signatures import ENVELOPED, RSA_SHA256, SHA256, sign, signed
 
 NOW = 1_767_268_800.0
 TOMORROW = NOW + 86400
@@ -596,7 +596,9 @@ class TestAFederation:
         def must_not_be_called(*arguments):
             raise AssertionError("called")
 
-        monkeypatch.setattr("eilogin.saml.metadata.trusted.signed", must_not_be_called)
+        monkeypatch.setattr(
+            "eilogin.saml.metadata.trusted_metadata.signed", must_not_be_called
+        )
         octets = self._write([participant], hub_key)
         xslt = b"http://www.w3.org/TR/1999/REC-xslt-19991116"
         with pytest.raises(MalformedMessage):
@@ -923,8 +925,8 @@ class TestAMemberThatIsNotValid:
     @pytest.fixture(autouse=True, params=[1 << 30, 0], ids=["small", "large"])
     def large(self, request, monkeypatch):
         """What is large is read in pieces: here a member each."""
-        monkeypatch.setattr(trusted, "_LARGE", request.param)
-        monkeypatch.setattr(trusted, "_PIECE", 1)
+        monkeypatch.setattr(trusted_metadata, "_LARGE", request.param)
+        monkeypatch.setattr(trusted_metadata, "_PIECE", 1)
 
     @pytest.fixture
     def read_with(self, hub, participant, hub_key, read):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eilogin.errors import MalformedMessage
-from eilogin.saml.metadata import addresses
-from eilogin.saml.metadata.texts import clean
+from eilogin.saml.metadata import metadata_addresses
+from eilogin.saml.metadata.metadata_texts import clean
 
 HOSTS = st.text("a0x.-7", max_size=8) | st.sampled_from(
     (
@@ -27,12 +27,12 @@ HOSTS = st.text("a0x.-7", max_size=8) | st.sampled_from(
 def judged(url):
     """Whether citizens may be sent there, or why not; and its host."""
     for name in ("_place", "_host"):
-        vars(addresses)[name].cache_clear()
+        vars(metadata_addresses)[name].cache_clear()
     try:
-        why = addresses.require_address(url, on_loopback=False)
+        why = metadata_addresses.require_address(url, on_loopback=False)
     except MalformedMessage as error:
         why = str(error)
-    return why, addresses.web_host(url)
+    return why, metadata_addresses.web_host(url)
 
 
 @given(st.sampled_from(["https://", "http://", "ftp://"]), HOSTS, HOSTS)
@@ -41,7 +41,7 @@ def test_a_usual_origin_is_judged_as_any_other_is(scheme, host, more):
         url = f"{scheme}{name}/acs"
         with pytest.MonkeyPatch.context() as patch:
             found = judged(url)
-            patch.setattr(addresses, "_SITE", re.compile("(?!)"))
+            patch.setattr(metadata_addresses, "_SITE", re.compile("(?!)"))
             assert found == judged(url)
 
 

@@ -16,7 +16,7 @@ from real_parts import ended_at_last
 
 from eilogin.errors import MalformedMessage, PeerUnusable, UntrustedSignature
 from eilogin.federation import Federation
-from eilogin.federation.index import write_index
+from eilogin.federation.members.member_index import write_index
 from eilogin.saml.bindings import POST
 from eilogin.saml.metadata import (
     Endpoint,
@@ -24,14 +24,14 @@ from eilogin.saml.metadata import (
     ServiceProvider,
     read_federation,
     showing,
-    trusted,
+    trusted_metadata,
     write_entity,
     write_federation,
 )
-from eilogin.saml.metadata import beside as processes
-from eilogin.saml.metadata.values import REGISTRATION_INFO
-from eilogin.saml.signatures import sign
-from eilogin.saml.xml import METADATA, parse, q, serialize
+from eilogin.saml.metadata import parallel_parsing as processes
+from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO
+from eilogin.saml.safe_xml import METADATA, parse, q, serialize
+from eilogin.saml.xml_signatures import sign
 
 COUNT = 12
 UNTIL = 1_900_000_000.0
@@ -122,9 +122,9 @@ def read_in_pieces(request, read, monkeypatch):
 
     def read_in_pieces(octets, size=1.5):
         with monkeypatch.context() as patch:
-            patch.setattr(trusted, "_LARGE", 0)
-            patch.setattr(trusted, "_PIECE", int(len(octets) / COUNT * size))
-            patch.setattr(trusted, "second_process", second)
+            patch.setattr(trusted_metadata, "_LARGE", 0)
+            patch.setattr(trusted_metadata, "_PIECE", int(len(octets) / COUNT * size))
+            patch.setattr(trusted_metadata, "second_process", second)
             return read(octets)
 
     return read_in_pieces

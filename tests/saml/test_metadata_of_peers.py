@@ -16,10 +16,10 @@ from cryptography.x509.oid import NameOID
 from eilogin import clock
 from eilogin.errors import PeerUnusable, PeerWithoutKeys
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT, SOAP
-from eilogin.saml.encryption import EncryptionMethod
-from eilogin.saml.keys import certificate_ends
 from eilogin.saml.metadata import AttributeService, Logo, read_unsigned
-from eilogin.saml.text import to_base64
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.signing_keys import certificate_ends
+from eilogin.saml.xml_encryption import EncryptionMethod
 
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
 BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings"

@@ -14,8 +14,8 @@ from eilogin.saml.metadata import (
     write_entity,
     write_federation,
 )
-from eilogin.saml.signatures import sign
-from eilogin.saml.xml import METADATA, parse, q, serialize, validate
+from eilogin.saml.safe_xml import METADATA, parse, q, serialize, validate
+from eilogin.saml.xml_signatures import sign
 
 NOW = 1_767_268_800.0
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"

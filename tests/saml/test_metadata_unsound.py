@@ -9,8 +9,8 @@ from microsoft import ADFS, ENTRA, adfs_metadata, entra_metadata
 from eilogin.errors import MalformedMessage, PeerUnusable, UntrustedSignature
 from eilogin.saml.bindings import POST, REDIRECT
 from eilogin.saml.metadata import read_federation, read_unsigned
-from eilogin.saml.signatures import sign
-from eilogin.saml.xml import METADATA, parse, q, serialize
+from eilogin.saml.safe_xml import METADATA, parse, q, serialize
+from eilogin.saml.xml_signatures import sign
 
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
 BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings"

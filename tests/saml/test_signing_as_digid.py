@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from eilogin.saml import bindings
-from eilogin.saml.keys import SigningKey, new_key_pair
 from eilogin.saml.messages import (
     ArtifactResponse,
     Assertion,
@@ -21,8 +20,9 @@ from eilogin.saml.messages import (
     write_assertion,
     write_response,
 )
-from eilogin.saml.signatures import EXCLUSIVE_C14N, sign, signed
-from eilogin.saml.xml import DS, parse, q, serialize, validate
+from eilogin.saml.safe_xml import DS, parse, q, serialize, validate
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import EXCLUSIVE_C14N, sign, signed
 
 HUB = "https://was.digid.test/saml/idp/metadata"
 NOW = 1_767_268_800.0

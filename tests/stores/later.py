@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eilogin import clock
 from eilogin.stores import StoredSession
-from eilogin.stores.sqlite import SQLiteStore, schema
+from eilogin.stores.sqlite import SQLiteStore, sqlite_schema
 
 STEP = (
     "ALTER TABLE sessions ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'",
@@ -18,8 +18,8 @@ STEP = (
 
 
 def work(path: Path) -> None:
-    schema.STEPS[schema.SCHEMA_VERSION] = STEP
-    schema.SCHEMA_VERSION += 1
+    sqlite_schema.STEPS[sqlite_schema.SCHEMA_VERSION] = STEP
+    sqlite_schema.SCHEMA_VERSION += 1
     store = SQLiteStore(path)
     for line in sys.stdin:
         verb, name = line.split()
@@ -32,7 +32,7 @@ def do(store: SQLiteStore, verb: str, name: str) -> object:
     match verb:
         case "prepare":
             store.prepare()
-            return schema.SCHEMA_VERSION
+            return sqlite_schema.SCHEMA_VERSION
         case "create":
             made = StoredSession(name, "{}", now, now + 3600, (f"label-{name}",))
             return store.create(made, issued=now)

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from eilogin.stores import Store, StoredSession, open_store, shard_of
-from eilogin.stores.memory import MemoryStore
+from eilogin.stores.memory_store import MemoryStore
 from eilogin.stores.sqlite import SQLiteStore
 
 NOON = 1_800_000_000

@@ -21,10 +21,10 @@ from redis_servers import RedisServer, SentinelSet, wait_until
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
-from eilogin.stores import Store, StoredSession, open_store, reserve
-from eilogin.stores.redis import scripts
-from eilogin.stores.redis.scripts import Script
-from eilogin.stores.redis.urls import RedisURL
+from eilogin.stores import Store, StoredSession, logout_reserve, open_store
+from eilogin.stores.redis import lua_scripts
+from eilogin.stores.redis.lua_scripts import Script
+from eilogin.stores.redis.redis_urls import RedisURL
 
 MANUAL = Path(__file__).parents[2] / "contrib/manual/production/stores.rst"
 RACER = Path(__file__).with_name("racer.py")
@@ -363,7 +363,7 @@ class TestPrepare:
         assert caplog.text == ""
 
     def test_refuses_a_server_that_is_too_old(self) -> None:
-        checks = pytest.importorskip("eilogin.stores.redis.checks")
+        checks = pytest.importorskip("eilogin.stores.redis.redis_checks")
         with pytest.raises(checks.Misfit, match=r"found Redis 6\.0\.16; expected"):
             checks._check_facts("it", {"redis_version": "6.0.16"}, "server")
         with pytest.raises(checks.Misfit, match="of no version"):
@@ -663,7 +663,7 @@ class TestMemory:
         server.ask("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StoreUnavailable, match="memory"):
             store.add("form", "x", until)
-        with reserve.for_logout():
+        with logout_reserve.for_logout():
             assert store.add("notice", "x", until, owner="ab:key")
             assert store.swap("notice", "x", "y", until)
             assert store.take("notice") == "y"
@@ -771,7 +771,7 @@ class TestLeftovers:
     def test_of_who_logs_in_while_all_ends_there_are_none(
         self, store, monkeypatch
     ) -> None:
-        housekeeping = pytest.importorskip("eilogin.stores.redis.housekeeping")
+        housekeeping = pytest.importorskip("eilogin.stores.redis.redis_housekeeping")
         mark = housekeeping._mark_everybody
 
         def log_in_first(client) -> None:
@@ -882,14 +882,14 @@ class TestShards:
         run, looks = store._client.run, []
 
         def meanwhile(script: Script) -> None:
-            if script is scripts.CARRY:
+            if script is lua_scripts.CARRY:
                 looks.append(script)
                 heirs = {2: ("bb:three", "bb:two"), 3: ("bb:four", "bb:three")}
                 if len(looks) in heirs:
                     new, old = heirs[len(looks)]
                     heir = session(new)
                     assert store.create(heir, issued=clock.now(), replaces=old)
-            elif script is scripts.FIND and len(looks) == 2:
+            elif script is lua_scripts.FIND and len(looks) == 2:
                 store.end(keys=["aa:one"])
 
         def run_later(script: Script, *arguments: object, **more: object) -> object:
@@ -907,7 +907,7 @@ class TestShards:
     ) -> None:
         """The other shard does not answer: then nothing is said of it here either."""
         make(store, "ab:key")
-        monkeypatch.setattr("eilogin.stores.redis.hints.Hints.write", not_now)
+        monkeypatch.setattr("eilogin.stores.redis.cluster_hints.Hints.write", not_now)
         with pytest.raises(StoreUnavailable, match="not now"):
             store.append("ab:key", "item", ("ef:told",))
         assert store.items("ab:key") == []
@@ -915,7 +915,7 @@ class TestShards:
     def test_nor_does_its_heir(self, store, monkeypatch) -> None:
         make(store, "ab:key")
         assert store.append("ab:key", "item", ("ef:told",))
-        monkeypatch.setattr("eilogin.stores.redis.hints.Hints.write", not_now)
+        monkeypatch.setattr("eilogin.stores.redis.cluster_hints.Hints.write", not_now)
         with pytest.raises(StoreUnavailable, match="not now"):
             store.create(session("ab:heir"), issued=clock.now(), replaces="ab:key")
         assert store.read("ab:heir") is None
@@ -1100,7 +1100,7 @@ class TestReplicas:
     def test_have_what_was_confirmed_when_the_master_is_lost(
         self, new_redis, opened, monkeypatch
     ) -> None:
-        monkeypatch.setattr("eilogin.stores.redis.nodes.LONGEST_WAIT", 10.0)
+        monkeypatch.setattr("eilogin.stores.redis.redis_nodes.LONGEST_WAIT", 10.0)
         servers: SentinelSet = new_redis(SentinelSet)
         store = opened(servers.url(), 20.0)
         store.prepare()
@@ -1236,7 +1236,7 @@ class TestReplicas:
     def test_are_counted_anew_after_a_while(
         self, new_redis, opened, monkeypatch
     ) -> None:
-        nodes = pytest.importorskip("eilogin.stores.redis.nodes")
+        nodes = pytest.importorskip("eilogin.stores.redis.redis_nodes")
         monkeypatch.setattr(nodes, "REPLICAS_KNOWN", 0.0)
         master = new_redis()
         store = opened(master.url())
@@ -1277,7 +1277,7 @@ class TestReplicas:
         store = opened(servers.url())
         make(store)
         # As if another thread had looked just now.
-        nodes = pytest.importorskip("eilogin.stores.redis.servers")
+        nodes = pytest.importorskip("eilogin.stores.redis.redis_servers")
         monkeypatch.setattr(nodes, "PAUSE", 1000.0)
         store._client._servers._not_before = time.monotonic() + 1000
         old = servers.master
@@ -1496,7 +1496,7 @@ class TestCluster:
     def test_a_part_that_is_at_no_server_is_a_store_that_does_not_answer(
         self, new_redis
     ) -> None:
-        module = pytest.importorskip("eilogin.stores.redis.servers")
+        module = pytest.importorskip("eilogin.stores.redis.redis_servers")
         port = str(redis_servers.free_ports(1)[0])
         server = new_redis(cluster_enabled="yes", cluster_port=port)
         server.ask("CLUSTER", "ADDSLOTSRANGE", "1", "16383")
@@ -1588,19 +1588,19 @@ class TestCluster:
     def test_servers_that_send_each_other_on_are_left(
         self, redis_url, opened, monkeypatch
     ) -> None:
-        module = pytest.importorskip("eilogin.stores.redis.servers")
+        module = pytest.importorskip("eilogin.stores.redis.redis_servers")
         store = opened(redis_url("cluster"))
         store.prepare()
         monkeypatch.setattr(module, "REDIRECTIONS", 0)
         assert not answers(store)
 
     def test_a_replica_is_known_by_what_redis_6_says_too(self) -> None:
-        module = pytest.importorskip("eilogin.stores.redis.servers")
+        module = pytest.importorskip("eilogin.stores.redis.redis_servers")
         said = "Error running script: @user_script:9: -READONLY You can't write"
         assert module._code_of(module.ResponseError(said)) == "READONLY"
 
     def test_servers_that_do_not_say_where_are_left(self) -> None:
-        module = pytest.importorskip("eilogin.stores.redis.servers")
+        module = pytest.importorskip("eilogin.stores.redis.redis_servers")
         with pytest.raises(StoreUnavailable, match="does not say where"):
             module._place_in(module.ResponseError("MOVED 5"))
 
@@ -1640,7 +1640,7 @@ def test_a_trace_that_cannot_be_taken_away_does_not_undo_an_end(
     make(store, "ab:key")
     assert store.append("ab:key", "item", ("cd:told",))
     broken = Script("return redis.error_reply('ERR no')")
-    monkeypatch.setattr("eilogin.stores.redis.scripts.UNHINT", broken)
+    monkeypatch.setattr("eilogin.stores.redis.lua_scripts.UNHINT", broken)
     caplog.set_level("INFO")
     assert len(store.end(keys=["ab:key"])) == 1
     assert "cannot delete an index entry" in caplog.text

@@ -10,7 +10,7 @@ import pytest
 from eilogin import clock
 from eilogin.errors import StoreUnavailable
 from eilogin.stores import Store, StoredSession, open_store
-from eilogin.stores.interface import EVERYBODY
+from eilogin.stores.store_interface import EVERYBODY
 
 HOUR = 3600.0
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from eilogin.stores.redis.urls import RedisURL, with_files
+from eilogin.stores.redis.redis_urls import RedisURL, with_files
 
 
 class TestParse:

@@ -16,8 +16,13 @@ import pytest
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import StoredSession
-from eilogin.stores.interface import SWEEP
-from eilogin.stores.sqlite import SQLiteStore, connections, rows, schema
+from eilogin.stores.sqlite import (
+    SQLiteStore,
+    sqlite_connections,
+    sqlite_rows,
+    sqlite_schema,
+)
+from eilogin.stores.store_interface import SWEEP
 
 RACER = Path(__file__).with_name("racer.py")
 
@@ -172,13 +177,13 @@ class TestDurability:
         assert store.create(session(), issued=clock.now())
         store.add("value", "old", clock.now() + 60)
         seen: list[int] = []
-        real = rows.sweep
+        real = sqlite_rows.sweep
 
         def note(write: sqlite3.Connection, now: float) -> None:
             seen.extend(*write.execute("PRAGMA synchronous"))
             real(write, now)
 
-        monkeypatch.setattr(rows, "sweep", note)
+        monkeypatch.setattr(sqlite_rows, "sweep", note)
         return seen
 
     @pytest.mark.parametrize(
@@ -298,7 +303,7 @@ class TestFaults:
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(rows, "inherit", fail)
+            patch.setattr(sqlite_rows, "inherit", fail)
             with pytest.raises(StoreUnavailable, match="disk I/O error"):
                 store.create(session("new"), issued=clock.now(), replaces="key")
         assert store.read("key") is not None
@@ -311,7 +316,7 @@ class TestFaults:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(rows, "_label", interrupt)
+            patch.setattr(sqlite_rows, "_label", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 store.create(session(), issued=clock.now())
         assert store.read("key") is None
@@ -378,13 +383,13 @@ class TestProcesses:
             child.setattr(os, "getpid", lambda: real + 1)
             assert store.read("key") is not None
             assert parents not in store._connections._idle
-            assert parents in connections._inherited
+            assert parents in sqlite_connections._inherited
             # It was neither used nor closed.
             assert parents.execute("SELECT 1").fetchone() == (1,)
             store.close()
-        for inherited in connections._inherited:
+        for inherited in sqlite_connections._inherited:
             getattr(inherited, "connection", inherited).close()
-        connections._inherited.clear()
+        sqlite_connections._inherited.clear()
 
     def test_that_race_have_one_winner(self, store: SQLiteStore, path: Path) -> None:
         until = clock.now() + 60
@@ -414,9 +419,9 @@ class TestProcesses:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         SQLiteStore(path).prepare()
-        real, found = schema._version, iter([0])
+        real, found = sqlite_schema._version, iter([0])
         monkeypatch.setattr(
-            schema,
+            sqlite_schema,
             "_version",
             lambda write, path: next(found, real(write, path)),
         )

@@ -15,7 +15,7 @@ import pytest
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import StoredSession
-from eilogin.stores.sqlite import SQLiteStore, connections, copies
+from eilogin.stores.sqlite import SQLiteStore, copied_files, sqlite_connections
 
 VERSION_1 = Path(__file__).with_name("version_1.sql").read_text()
 HOUR = 3600.0
@@ -98,7 +98,7 @@ class TestCopies:
     ) -> None:
         """Inode and birth are the same; the epoch is not."""
         shut_copy(store, backup)
-        monkeypatch.setattr(connections, "PULSE", 0.0)
+        monkeypatch.setattr(sqlite_connections, "PULSE", 0.0)
         assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
         store.close()
         inode = path.stat().st_ino
@@ -174,7 +174,7 @@ class TestWhatIsNoCopy:
         assert store.read("anna") is not None
 
     @pytest.mark.parametrize(
-        "content", [None, b"", b"x", copies._EPOCH.pack(0)], ids=str
+        "content", [None, b"", b"x", copied_files._EPOCH.pack(0)], ids=str
     )
     def test_an_epoch_beside_it_that_did_not_reach_the_disk(
         self, store, path, content
@@ -189,7 +189,7 @@ class TestWhatIsNoCopy:
     def test_a_file_whose_birth_the_kernel_does_not_tell(
         self, store, tmp_path, monkeypatch
     ) -> None:
-        monkeypatch.setattr(copies, "_statx", None)
+        monkeypatch.setattr(copied_files, "_statx", None)
         store.close()
         assert store.read("anna") is not None
         store.take("unknown")
@@ -199,8 +199,8 @@ class TestWhatIsNoCopy:
         other.close()
 
     def test_a_file_system_that_does_not_tell(self, monkeypatch, path, store) -> None:
-        monkeypatch.setattr(copies, "_statx", lambda *_: 0)
-        assert copies.file_at(path).endswith(":0")
+        monkeypatch.setattr(copied_files, "_statx", lambda *_: 0)
+        assert copied_files.file_at(path).endswith(":0")
 
 
 class TestEpoch:
@@ -234,17 +234,17 @@ class TestEpoch:
         """Root may be who writes it, in a folder of somebody else's."""
         other = tmp_path / "shadow"
         if is_there:
-            other.write_bytes(copies._EPOCH.pack(1_000_000))
+            other.write_bytes(copied_files._EPOCH.pack(1_000_000))
         store.close()
         beside = Path(f"{path}-epoch")
         beside.unlink()
         beside.symlink_to(other)
-        assert copies.epoch_beside(path) == 0
+        assert copied_files.epoch_beside(path) == 0
         assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
         assert "cannot write its epoch" in caplog.text
         assert other.exists() == is_there
         if is_there:
-            assert other.read_bytes() == copies._EPOCH.pack(1_000_000)
+            assert other.read_bytes() == copied_files._EPOCH.pack(1_000_000)
 
     def test_is_not_waited_for_where_something_else_is(
         self, store, path, caplog
@@ -260,8 +260,8 @@ class TestEpoch:
         self, store, path, caplog, monkeypatch
     ) -> None:
         monkeypatch.setattr(os.path, "lexists", lambda _: False)
-        copies.note_beside(path, 1_000_000)
-        assert copies.epoch_beside(path) == 1_000_000
+        copied_files.note_beside(path, 1_000_000)
+        assert copied_files.epoch_beside(path) == 1_000_000
         assert caplog.messages == []
 
     @pytest.mark.parametrize("user", [0, 1])
@@ -278,28 +278,28 @@ class TestEpoch:
 
     def test_goes_up_once_in_a_while_not_with_every_verb(self, store, path) -> None:
         store.take("unknown")
-        before = copies.epoch_beside(path)
+        before = copied_files.epoch_beside(path)
         for _ in range(20):
             store.take("unknown")
-        assert copies.epoch_beside(path) <= before + 1
+        assert copied_files.epoch_beside(path) <= before + 1
 
     def test_that_is_behind_is_seen_by_who_is_at_work(self, store, path) -> None:
         store.read("anna")
-        copies.note_beside(path, 1_000_000)
+        copied_files.note_beside(path, 1_000_000)
         store._connections.writer._pulse_at = 0.0
         store.take("unknown")
         check_nobody_is_in(store)
-        assert copies.epoch_beside(path) == 1_000_001
+        assert copied_files.epoch_beside(path) == 1_000_001
 
     def test_a_fault_meanwhile_changes_nothing(self, store, path, monkeypatch) -> None:
         store.close()
-        copies.note_beside(path, 1_000_000)
+        copied_files.note_beside(path, 1_000_000)
 
         def fail(*_: object, **told: object) -> None:
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(copies, "write_meta", fail)
+            patch.setattr(copied_files, "write_meta", fail)
             with pytest.raises(StoreUnavailable, match="disk I/O error"):
                 store.read("anna")
         check_nobody_is_in(store)
@@ -418,14 +418,14 @@ class TestAFileThatIsReplacedWhileAtWork:
         other = SQLiteStore(tmp_path / "other.db")
         other.prepare()
         store.close()
-        real = copies.adopt
+        real = copied_files.adopt
 
         def replace(connection: sqlite3.Connection, at: Path) -> None:
             real(connection, at)
             if other.path.exists():
                 other.path.replace(path)
 
-        monkeypatch.setattr(copies, "adopt", replace)
+        monkeypatch.setattr(copied_files, "adopt", replace)
         with pytest.raises(StoreUnavailable, match="another file has replaced it"):
             store.read("anna")
         assert store.read("anna") is None
@@ -643,7 +643,7 @@ class TestRestore:
     ) -> None:
         store.backup(backup)
         broken = ("INSERT INTO nowhere VALUES (1)",)
-        monkeypatch.setattr("eilogin.stores.sqlite.backup._TO_RESTORE", broken)
+        monkeypatch.setattr("eilogin.stores.sqlite.sqlite_backup._TO_RESTORE", broken)
         with pytest.raises(StoreUnavailable, match="nowhere"):
             store.restore(backup)
         assert store.read("anna") is not None

@@ -9,7 +9,7 @@ from small_disks import SmallDisk
 
 from eilogin import clock
 from eilogin.errors import StoreUnavailable
-from eilogin.stores import Store, StoredSession, open_store, reserve
+from eilogin.stores import Store, StoredSession, logout_reserve, open_store
 
 HOUR = 3600.0
 
@@ -98,7 +98,7 @@ def test_stores_what_a_logout_needs_on_a_full_disk(store, disk) -> None:
     until = clock.now() + HOUR
     disk.fill()
     use_up_the_log(store)
-    with reserve.for_logout():
+    with logout_reserve.for_logout():
         assert store.add("notice", "x", until)
         assert store.swap("notice", "x", "y", until)
         assert store.take("notice") == "y"

@@ -17,9 +17,9 @@ import pytest
 from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import StoredSession
-from eilogin.stores.interface import SWEEP
-from eilogin.stores.sqlite import SQLiteStore, schema
-from eilogin.stores.sqlite.schema import number_of
+from eilogin.stores.sqlite import SQLiteStore, sqlite_schema
+from eilogin.stores.sqlite.sqlite_schema import number_of
+from eilogin.stores.store_interface import SWEEP
 
 LATER = Path(__file__).with_name("later.py")
 HOUR = 3600.0
@@ -103,7 +103,9 @@ class TestAnOlderFile:
 
     def test_is_left_as_it_is_where_a_step_fails(self, version_1, monkeypatch) -> None:
         monkeypatch.setitem(
-            schema.STEPS, 1, (*schema.STEPS[1], "INSERT INTO nowhere VALUES (1)")
+            sqlite_schema.STEPS,
+            1,
+            (*sqlite_schema.STEPS[1], "INSERT INTO nowhere VALUES (1)"),
         )
         before = shape(version_1)
         with pytest.raises(ConfigurationError, match="no such table: nowhere"):
@@ -233,8 +235,8 @@ def test_two_versions_work_side_by_side(path: Path, store: SQLiteStore) -> None:
     store.prepare()
     assert create("before")
     with later_process(path) as later:
-        assert later.do("prepare") == schema.SCHEMA_VERSION + 1
-        assert store.figures().schema == schema.SCHEMA_VERSION + 1
+        assert later.do("prepare") == sqlite_schema.SCHEMA_VERSION + 1
+        assert store.figures().schema == sqlite_schema.SCHEMA_VERSION + 1
         assert later.do("read", "before")
         assert create("ours")
         assert later.do("create", "theirs")

@@ -7,7 +7,12 @@ import pytest
 
 from eilogin import clock
 from eilogin.stores import StoredSession
-from eilogin.stores.sqlite import SQLiteStore, connections, rows, space
+from eilogin.stores.sqlite import (
+    SQLiteStore,
+    disk_space,
+    sqlite_connections,
+    sqlite_rows,
+)
 
 HOUR = 3600.0
 NOON = 1_800_000_000.0
@@ -16,7 +21,7 @@ NOON = 1_800_000_000.0
 @pytest.fixture(autouse=True)
 def _each_write_counts(monkeypatch) -> None:
     """As if a second lay between any two writes."""
-    monkeypatch.setattr(connections, "PULSE", 0.0)
+    monkeypatch.setattr(sqlite_connections, "PULSE", 0.0)
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def test_a_file_shrinks_after_its_values_are_over(store, path, clock_at_noon) ->
     most = pages_of(path)
     clock_at_noon.shift(2 * HOUR)
     write_on(store, 20)
-    assert pages_of(path) <= space.SPARE + space.AT_ONCE
+    assert pages_of(path) <= disk_space.SPARE + disk_space.AT_ONCE
     store.close()
     assert path.stat().st_size < most * 4096 / 2
 
@@ -70,14 +75,14 @@ def test_one_write_gives_back_a_bounded_number_of_pages(
         )
         now = pages_of(path)
         # And the map of those pages.
-        assert before - now <= space.AT_ONCE + 2
+        assert before - now <= disk_space.AT_ONCE + 2
         before = now
 
 
 def test_a_file_of_an_earlier_version_shrinks_too(path, clock_at_noon, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(space, "set_up", lambda _: None)
-        patch.setattr(space, "rewrite", lambda *_: None)
+        patch.setattr(disk_space, "set_up", lambda _: None)
+        patch.setattr(disk_space, "rewrite", lambda *_: None)
         old = SQLiteStore(path)
         old.prepare()
         fill(old, 12)
@@ -90,7 +95,7 @@ def test_a_file_of_an_earlier_version_shrinks_too(path, clock_at_noon, monkeypat
     assert store.find("ab:label") == ["ab:key"]
     clock_at_noon.shift(2 * HOUR)
     write_on(store, 20)
-    assert pages_of(path) <= space.SPARE + space.AT_ONCE
+    assert pages_of(path) <= disk_space.SPARE + disk_space.AT_ONCE
     assert store.read("ab:key") is not None
     store.close()
 
@@ -101,13 +106,13 @@ def test_the_log_beside_a_file_does_not_stay_long(store, path, monkeypatch) -> N
     reader.execute("SELECT count(*) FROM texts").fetchone()
     fill(store, 12)
     log = path.with_name("store.db-wal")
-    assert log.stat().st_size > space.LONGEST_LOG
+    assert log.stat().st_size > disk_space.LONGEST_LOG
     reader.execute("COMMIT")
     reader.close()
     fill_again = [f"later {number}" for number in range(20)]
     for name in fill_again:
         assert store.add(name, "x" * 100_000, clock.now() + HOUR)
-    assert log.stat().st_size <= space.LONGEST_LOG
+    assert log.stat().st_size <= disk_space.LONGEST_LOG
 
 
 def test_little_is_left_of_a_session_that_was_ended(store, path, clock_at_noon) -> None:
@@ -117,7 +122,7 @@ def test_little_is_left_of_a_session_that_was_ended(store, path, clock_at_noon) 
         made = StoredSession(key, "x" * 600, NOON, NOON + 2 * HOUR, labels)
         assert store.create(made, issued=NOON)
         assert store.end(keys=[key])
-    clock_at_noon.shift(rows.ENDED_KEPT_FOR + 1)
+    clock_at_noon.shift(sqlite_rows.ENDED_KEPT_FOR + 1)
     write_on(store, 20)
     with closing(sqlite3.connect(path)) as connection:
         for table in ("sessions", "labels"):

@@ -21,7 +21,7 @@ from manual_blocks import with_changes
 from peer_servers import Clock, EiloginServe, Server, over_tls
 from real_parts import free_ports
 
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.signing_keys import new_key_pair
 from eilogin.testing import Browser
 
 APPS = Path(__file__).parent.parent / "apps"

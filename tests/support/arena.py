@@ -50,11 +50,11 @@ from waitress import wasyncore
 
 from eilogin import clock
 from eilogin.federation import Trust
-from eilogin.federation.start import trust_of
-from eilogin.federation.trust_options import TrustOptions
-from eilogin.saml import bindings, messages, xml
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.testing.federation import Federation
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.trust_start import trust_of
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.testing.in_process_federation import Federation
 
 HUB, UWV, SVB, KADASTER = (
     f"{name}.localhost" for name in ("inloggen", "uwv", "svb", "kadaster")
@@ -365,7 +365,7 @@ class Arena:
             received = bindings.read_post(body)
         else:
             received = bindings.read_redirect(urlsplit(answer.location or "").query)
-        request = messages.read_authn_request(xml.parse(received.octets))
+        request = messages.read_authn_request(safe_xml.parse(received.octets))
         return UnderWay(visitor, page, request, received.relay_state, answer)
 
     def log_in(self, visitor: Visitor, name: str, *hosts: str) -> None:

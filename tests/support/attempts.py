@@ -15,7 +15,7 @@ from forging.answers import Asked
 from lxml import etree
 from parties import HubParty
 
-from eilogin.saml.xml import q
+from eilogin.saml.safe_xml import q
 
 #: Whom an attacker would like to be: no page may show it.
 WANTED = "koningin"

@@ -17,7 +17,7 @@ from beaker.container import MemoryNamespaceManager
 from memcached_servers import MemcachedServer
 from redis_servers import RedisServer
 
-from eilogin.stores.beaker import memory
+from eilogin.stores.beaker import beaker_memory
 
 KINDS = ("memory", "file", "ext:database", "ext:redis", "ext:memcached")
 #: Those that another process has too.
@@ -74,7 +74,7 @@ class InMemory(Lying):
     def __init__(self) -> None:
         # What other tests have left would go meanwhile.
         self._kept.clear()
-        memory._ends.clear()
+        beaker_memory._ends.clear()
         super().__init__()
 
     def _all(self) -> int:

@@ -34,11 +34,11 @@ from unmeasured import unmeasured
 from webob import Request
 
 from eilogin import clock
-from eilogin.saml import bindings, encryption, messages, xml
-from eilogin.saml.keys import SigningKey
-from eilogin.saml.levels import DIGID
-from eilogin.saml.xml import DS, MESSAGE, XENC, XS, XSI, q
-from eilogin.testing.federation import Federation
+from eilogin.saml import bindings, messages, safe_xml, xml_encryption
+from eilogin.saml.assurance_levels import DIGID
+from eilogin.saml.safe_xml import DS, MESSAGE, XENC, XS, XSI, q
+from eilogin.saml.signing_keys import SigningKey
+from eilogin.testing.in_process_federation import Federation
 
 HUB, UWV, STAD = "inloggen.test", "uwv.test", "stad.test"
 #: A request that costs more than this, in seconds of CPU, is sent again: the best of
@@ -327,7 +327,7 @@ class Sites:
         browser.stops_before = "SAMLRequest="
         browser.visit(f"https://{host}/mijn")
         received = bindings.read_redirect(urlsplit(browser.url).query)
-        request = messages.read_authn_request(xml.parse(received.octets))
+        request = messages.read_authn_request(safe_xml.parse(received.octets))
         return Question(host, browser, request, received.relay_state)
 
 
@@ -384,7 +384,7 @@ def _messages(sites: Sites) -> Iterator[Sent]:
             ),
             headers=by_artifact.cookies,
             peer=b"<e:Envelope xmlns:e='%b'><e:Body>%b</e:Body></e:Envelope>"
-            % (xml.SOAP.encode(), carried),
+            % (safe_xml.SOAP.encode(), carried),
         )
         yield from _to_hub(name, filling, stranger)
         yield from _logouts(name, filling, as_hub)
@@ -448,7 +448,7 @@ def _wrapped(filling: str) -> str:
 
 
 def _filled(element: etree._Element, after: str, filling: str) -> bytes:
-    text = xml.serialize(element).decode()
+    text = safe_xml.serialize(element).decode()
     space = f' xmlns:xsi="{XSI}" xmlns:xs="{XS}" xmlns:ds="{DS}" ID='
     text = text.replace(" ID=", space, 1)
     if after.startswith("</samlp:Status>"):
@@ -464,7 +464,7 @@ def _resolved(as_hub: HubParty, carried: etree._Element) -> etree._Element:
         status=messages.Status(),
         in_response_to=messages.new_id(),
     )
-    copy = etree.fromstring(xml.serialize(carried))
+    copy = etree.fromstring(safe_xml.serialize(carried))
     return as_hub.signed(messages.write_artifact_response(response, copy))
 
 
@@ -500,7 +500,7 @@ def _by_redirect(name: str, url: str, octets: bytes) -> Iterator[Sent]:
 
 
 def _by_soap(name: str, url: str, octets: bytes) -> Sent:
-    envelope = f"<e:Envelope xmlns:e='{xml.SOAP}'><e:Body>".encode()
+    envelope = f"<e:Envelope xmlns:e='{safe_xml.SOAP}'><e:Body>".encode()
     body = envelope + octets + b"</e:Body></e:Envelope>"
     return Sent(name, url, body, {"Content-Type": "text/xml"})
 
@@ -513,10 +513,10 @@ def _encrypted(sites: Sites) -> Iterator[Sent]:
 
     def posted(name: str, wrapper: etree._Element) -> Sent:
         response = sites.hub.response(question.request, wrapper)
-        return _posted(name, question, "SAMLResponse", xml.serialize(response))
+        return _posted(name, question, "SAMLResponse", safe_xml.serialize(response))
 
     def sealed(element: etree._Element) -> etree._Element:
-        return encryption.encrypt(element, "saml:EncryptedAssertion", ours)
+        return xml_encryption.encrypt(element, "saml:EncryptedAssertion", ours)
 
     for name, filling in fillings(_TEXT * 3 // 4 - 3_000):
         with suppress(etree.XMLSyntaxError):
@@ -529,7 +529,7 @@ def _encrypted(sites: Sites) -> Iterator[Sent]:
         wrapper = sealed(evil)
         [key] = wrapper.iter(q("xenc:EncryptedKey"))
         for _ in range(copies):
-            key.addnext(etree.fromstring(xml.serialize(key)))
+            key.addnext(etree.fromstring(safe_xml.serialize(key)))
         yield posted(f"{name} in an answer", wrapper)
     for name, place in (("a long key", 0), ("a long text", 1)):
         wrapper = sealed(evil)
@@ -712,7 +712,7 @@ def _twin(sites: Sites) -> Sent:
         for one in range(95)
     }
     answer = sites.hub.answer(question.request, attributes=groups)
-    return _posted(TWIN, question, "SAMLResponse", xml.serialize(answer))
+    return _posted(TWIN, question, "SAMLResponse", safe_xml.serialize(answer))
 
 
 def _names(sites: Sites) -> Iterator[Cost]:
@@ -736,14 +736,15 @@ def _names(sites: Sites) -> Iterator[Cost]:
 
     def inside() -> Sent:
         """Of what is signed, which is an element of the message."""
-        text, tag = xml.serialize(signed).decode(), "<saml:Assertion"
+        text, tag = safe_xml.serialize(signed).decode(), "<saml:Assertion"
         octets = text.replace(tag, tag + attributes(60_000), 1).encode()
         return _posted(f"{NAMES}, in an assertion", question, "SAMLResponse", octets)
 
     def by_soap() -> Sent:
         octets = (
-            f'<samlp:LogoutRequest xmlns:samlp="{xml.SAMLP}"{attributes(200_000)}>'
-            f'<saml:Issuer xmlns:saml="{xml.SAML}">{sites.hub.entity_id}</saml:Issuer>'
+            f'<samlp:LogoutRequest xmlns:samlp="{safe_xml.SAMLP}"{attributes(200_000)}>'
+            f'<saml:Issuer xmlns:saml="{safe_xml.SAML}">'
+            f"{sites.hub.entity_id}</saml:Issuer>"
             "</samlp:LogoutRequest>"
         )
         address = f"https://{STAD}/eilogin/slo/soap"

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 from parties import ArtifactParty
 
 from eilogin import clock
-from eilogin.saml import bindings, messages, xml
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.saml.assurance_levels import DIGID
 
 ANNA, BRAM = "900000016", "900000028"
 
@@ -49,7 +49,7 @@ class Digid(ArtifactParty):
     def question(self):
         """The AuthnRequest that came last, and its RelayState."""
         received = self.questions[-1]
-        element = xml.parse(received.octets)
+        element = safe_xml.parse(received.octets)
         return messages.read_authn_request(element), received.relay_state
 
     def assertion(self, number=ANNA, *, level="basis", acs=None, **changes):
@@ -99,7 +99,7 @@ class Digid(ArtifactParty):
 
     def logout_response_url(self, *codes, sign=None):
         """The address that brings the answer to the last LogoutRequest."""
-        element = xml.parse(self.logouts[-1].octets)
+        element = safe_xml.parse(self.logouts[-1].octets)
         request = messages.read_logout_request(element)
         slo = "https://uwv.test/eilogin/slo"
         response = messages.LogoutResponse(
@@ -110,7 +110,7 @@ class Digid(ArtifactParty):
             in_response_to=request.id,
             destination=slo,
         )
-        octets = xml.serialize(messages.write_logout_response(response))
+        octets = safe_xml.serialize(messages.write_logout_response(response))
         url = bindings.redirect_url(slo, bindings.RESPONSE, octets, "", self.key)
         return url if sign is None else sign(url, self.key)
 

@@ -18,13 +18,13 @@ from lxml import etree
 from peer_servers import LOOPBACK, Clock, EiloginServe, Server
 from real_parts import free_ports
 
-from eilogin.cli.inifile import IniFile
-from eilogin.cli.members import is_member, own_of_part, parts_of
-from eilogin.hub.app import HubOptions
-from eilogin.hub.citizens import Citizen, demo_citizens, to_json
-from eilogin.saml import signatures, xml
-from eilogin.saml.keys import SigningKey
+from eilogin.cli.inifiles.ini_members import is_member, own_of_part, parts_of
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.hub.hub_app import HubOptions
+from eilogin.hub.signin.citizens import Citizen, demo_citizens, to_json
+from eilogin.saml import safe_xml, xml_signatures
 from eilogin.saml.metadata import write_entity
+from eilogin.saml.signing_keys import SigningKey
 
 HUB = "inloggen"
 #: The filters before our hub that have a hub above sign citizens in.
@@ -190,10 +190,10 @@ class Ours:
         for octets in metadata:
             entity = etree.fromstring(octets)
             # The operator's own signature says that all of it is so.
-            for signature in entity.findall(xml.q("ds:Signature")):
+            for signature in entity.findall(safe_xml.q("ds:Signature")):
                 entity.remove(signature)
             aggregate.append(entity)
-        signatures.sign(aggregate, self.key("federation"))
+        xml_signatures.sign(aggregate, self.key("federation"))
         return etree.tostring(aggregate)
 
     def server(

@@ -1,7 +1,7 @@
 """A good message of each kind, from which tests and fuzzers depart."""
 
 from eilogin.saml import messages
-from eilogin.saml.levels import DIGID
+from eilogin.saml.assurance_levels import DIGID
 
 NOW = 1_767_268_800.0  # 2026-01-01T12:00:00Z
 HUB = "https://inloggen.example.nl/metadata"

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from eilogin import clock
 from eilogin.federation import Federation
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.metadata import (
     Contact,
     Endpoint,
@@ -51,7 +51,7 @@ class Citizen:
         else:
             url = next(u for u in self.browser.trail if "SAMLRequest=" in u)
             received = bindings.read_redirect(urlsplit(url).query)
-        request = messages.read_authn_request(xml.parse(received.octets))
+        request = messages.read_authn_request(safe_xml.parse(received.octets))
         return request, received.relay_state
 
     def was_asked(self):
@@ -64,7 +64,7 @@ class Citizen:
         self.send(request.acs_url, element, handle)
 
     def send(self, acs, element, relay_state=""):
-        octets = xml.serialize(element)
+        octets = safe_xml.serialize(element)
         fields = bindings.post_fields("SAMLResponse", octets, relay_state)
         self.browser.post(acs, site="cross-site", **fields)
 

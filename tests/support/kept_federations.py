@@ -3,10 +3,10 @@
 from real_sources import Sources
 
 from eilogin.federation import Federation, Own
-from eilogin.federation.own_keys import OwnKey
-from eilogin.federation.refreshing import folder_of, refresh
-from eilogin.federation.start import trust_of
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.federation.local.local_keys import OwnKey
+from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
+from eilogin.federation.trust_start import trust_of
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 STAD, DORP = "https://stad.test/eilogin/metadata", "https://dorp.test/eilogin/metadata"

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.signing_keys import new_key_pair
 
 #: From 2020 on, for a hundred years.
 _BEGINS, _DAYS = 1_577_836_800.0, 36_525

@@ -16,16 +16,16 @@ from urllib.parse import urlsplit
 
 import time_machine
 from owns import PLAIN
+from tests.web.test_pages import HOSTILE, TEMPLATES, VALUES, WINTER
 from webob import Request, Response
 
-from eilogin.federation.colours import Accent
-from eilogin.hub.digid.rehearsal import CHOICES
-from eilogin.hub.services import Service
-from eilogin.portal.app import Tile
-from eilogin.visit.warning import EndWarning
+from eilogin.federation.local.accent_colours import Accent
+from eilogin.hub.participants.signed_in_services import Service
+from eilogin.hub.signin.rehearsal import CHOICES
+from eilogin.participant.expiry.expiry_warning import EndWarning
+from eilogin.portal.portal_app import Tile
 from eilogin.web import environ as env
-from eilogin.web.pages import Pages, allow_own_images
-from tests.web.test_pages import HOSTILE, TEMPLATES, VALUES, WINTER
+from eilogin.web.pages.page_rendering import Pages, allow_own_images
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route

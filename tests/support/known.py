@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from arena import HUB, Arena, Visitor
 from parties import HubParty
 
-from eilogin.saml import xml
+from eilogin.saml import safe_xml
 from eilogin.saml.messages import NameID
 from eilogin.web import environ as env
 
@@ -56,7 +56,7 @@ def at_participant(
     under_way = arena.begin(host)
     assertion = hub.assertion(under_way.request, name, session_index=index)
     response = hub.response(under_way.request, hub.signed(assertion))
-    answer = arena.brings(under_way, xml.serialize(response))
+    answer = arena.brings(under_way, safe_xml.serialize(response))
     page = arena.arrive(under_way.visitor, answer.location or "")
     assert arena.user(page) == name, (page, page.text)
     return Known(arena, under_way.visitor, (host,), NameID(name), index)

@@ -13,8 +13,8 @@ from string import Template
 from apache import Apache, require_module
 from peer_servers import LOOPBACK, Clock, Server, fetch
 
-from eilogin.saml.keys import new_key_pair
 from eilogin.saml.messages import TRANSIENT
+from eilogin.saml.signing_keys import new_key_pair
 
 _MELLON = Template("""\
 LogLevel warn auth_mellon:info

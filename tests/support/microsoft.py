@@ -10,7 +10,7 @@ from uuid import UUID
 
 from parties import HubParty
 
-from eilogin.saml import messages, signatures, xml
+from eilogin.saml import messages, safe_xml, xml_signatures
 
 ADFS = "http://adfs.voorbeeld.test/adfs/services/trust"
 TENANT = UUID("0f3c1a5e-6a3b-4c1d-9e0f-1b2c3d4e5f60")
@@ -52,7 +52,7 @@ def adfs_metadata(key):
         )
     )
     claims = "".join(
-        f'<Attribute xmlns="{xml.SAML}" Name="{name}" FriendlyName="{friendly}"'
+        f'<Attribute xmlns="{safe_xml.SAML}" Name="{name}" FriendlyName="{friendly}"'
         f' NameFormat="{_SAML2}:attrname-format:uri"/>'
         for name, friendly in ((EMAIL, "E-Mail Address"), (UPN, "UPN"))
     )
@@ -63,10 +63,11 @@ def adfs_metadata(key):
         _role_of_application(key, f"{site}/ls/", display=' ServiceDisplayName="AD FS"')
         + _role_of_token_service(key, f"{site}/services/trust", f"{site}/ls/")
         + f'<SPSSODescriptor WantAssertionsSigned="true"'
-        f' protocolSupportEnumeration="{xml.SAMLP}">{keys}{logouts}{formats}{consumers}'
+        f' protocolSupportEnumeration="{safe_xml.SAMLP}">'
+        f"{keys}{logouts}{formats}{consumers}"
         "</SPSSODescriptor>"
-        f'<IDPSSODescriptor protocolSupportEnumeration="{xml.SAMLP}">{keys}{logouts}'
-        f"{formats}{logins}{claims}</IDPSSODescriptor>"
+        f'<IDPSSODescriptor protocolSupportEnumeration="{safe_xml.SAMLP}">'
+        f"{keys}{logouts}{formats}{logins}{claims}</IDPSSODescriptor>"
         '<ContactPerson contactType="support"><EmailAddress>beheer@voorbeeld.test'
         "</EmailAddress></ContactPerson>",
     )
@@ -81,7 +82,7 @@ def entra_metadata(key, *more):
         ENTRA,
         _role_of_token_service(key, f"{login}/wsfed", f"{login}/wsfed")
         + _role_of_application(key, f"{login}/wsfed")
-        + f'<IDPSSODescriptor protocolSupportEnumeration="{xml.SAMLP}">{keys}'
+        + f'<IDPSSODescriptor protocolSupportEnumeration="{safe_xml.SAMLP}">{keys}'
         f"{_services('SingleLogoutService', f'{login}/saml2', 'Redirect')}"
         f"{_services('SingleSignOnService', f'{login}/saml2', 'Redirect', 'POST')}"
         "</IDPSSODescriptor>",
@@ -114,12 +115,13 @@ class MicrosoftParty(HubParty):
 
 
 def _signed(key, entity_id, inside):
-    root = xml.parse_canonical(
-        f'<EntityDescriptor xmlns="{xml.MD}" ID="_{TENANT}" entityID="{entity_id}">'
+    root = safe_xml.parse_canonical(
+        f'<EntityDescriptor xmlns="{safe_xml.MD}" ID="_{TENANT}"'
+        f' entityID="{entity_id}">'
         f"{inside}</EntityDescriptor>".encode()
     )
-    signatures.sign(root, key)
-    return xml.serialize(root)
+    xml_signatures.sign(root, key)
+    return safe_xml.serialize(root)
 
 
 def _role_of_token_service(key, service, passive):
@@ -147,7 +149,7 @@ def _role_of_application(key, passive, display=""):
 
 def _role(kind, more=""):
     return (
-        f'<RoleDescriptor xmlns:xsi="{xml.XSI}" xsi:type="fed:{kind}"'
+        f'<RoleDescriptor xmlns:xsi="{safe_xml.XSI}" xsi:type="fed:{kind}"'
         ' xmlns:fed="http://docs.oasis-open.org/wsfed/federation/200706"'
         f' protocolSupportEnumeration="{_WSFED}"{more}>'
     )
@@ -184,7 +186,7 @@ def _services(name, address, *bindings):
 
 def _key(key, use):
     return (
-        f'<KeyDescriptor use="{use}"><KeyInfo xmlns="{xml.DS}"><X509Data>'
+        f'<KeyDescriptor use="{use}"><KeyInfo xmlns="{safe_xml.DS}"><X509Data>'
         f"<X509Certificate>{key.certificate_text}</X509Certificate></X509Data>"
         "</KeyInfo></KeyDescriptor>"
     )

@@ -15,9 +15,9 @@ import webtest
 
 from eilogin.errors import StoreUnavailable
 from eilogin.filters.appsession import make_appsession
+from eilogin.participant.application.app_session_stores import id_of
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Store
-from eilogin.visit.app_places import id_of
 from eilogin.web import environ as env
 
 NOON = 1_800_000_000.0

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from eilogin import clock as now
-from eilogin.saml import bindings, messages, signatures, xml
-from eilogin.saml.keys import SigningKey, new_key_pair
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, safe_xml, xml_signatures
+from eilogin.saml.assurance_levels import DIGID
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 
 
 class Party:
@@ -17,12 +17,12 @@ class Party:
 
     def by_redirect(self, location, kind, element, relay_state=""):
         """The address that brings a message through the browser."""
-        octets = xml.serialize(element)
+        octets = safe_xml.serialize(element)
         return bindings.redirect_url(location, kind, octets, relay_state, self.key)
 
     def by_post(self, kind, element, relay_state=""):
         """The fields of the form that brings a message."""
-        octets = xml.serialize(self.signed(element))
+        octets = safe_xml.serialize(self.signed(element))
         return bindings.post_fields(kind, octets, relay_state)
 
     def by_soap(self, element):
@@ -31,9 +31,9 @@ class Party:
 
     def signed(self, element):
         """The element with a signature of this party, in the place of an older one."""
-        for old in element.findall(xml.q("ds:Signature")):
+        for old in element.findall(safe_xml.q("ds:Signature")):
             element.remove(old)
-        signatures.sign(element, self.key)
+        xml_signatures.sign(element, self.key)
         return element
 
     def logout_request(self, name_id, destination, *indexes, **changes):

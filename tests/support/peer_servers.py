@@ -26,7 +26,7 @@ from lxml import etree
 from real_parts import unavailable
 from unmeasured import unmeasured
 
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.signing_keys import new_key_pair
 
 #: Seconds for a server to start or to end.
 PATIENCE = 60.0

@@ -1,6 +1,6 @@
 """What a browser allows under a Content-Security-Policy, read by the standard (CSP 3).
 
-It is written apart from :mod:`eilogin.visit.content_policy`, to judge it.
+It is written apart from ``content_security_policy``, to judge it.
 """
 
 import re

@@ -10,7 +10,7 @@ from pathlib import Path
 from peer_servers import LOOPBACK, Clock, Server, fetch
 from real_parts import unavailable
 
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.signing_keys import new_key_pair
 
 APP = Path(__file__).with_name("pysaml2_app.py")
 XMLSEC = Path("/usr/bin/xmlsec1")

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import (
 from published import Published
 
 from eilogin import clock
-from eilogin.federation.trust_options import TrustOptions
-from eilogin.saml import signatures, xml
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.saml import safe_xml, xml_signatures
 from eilogin.saml.metadata import write_federation
 from eilogin.settings import read
 
@@ -89,14 +89,14 @@ class Sources:
         octets = write_federation(members, name="Proef", valid_until=ends, key=key)
         if not cache and says_when:
             return octets
-        root = xml.parse(octets, xml.METADATA)
-        root.remove(root.find(xml.q("ds:Signature")))
+        root = safe_xml.parse(octets, safe_xml.METADATA)
+        root.remove(root.find(safe_xml.q("ds:Signature")))
         if cache:
             root.set("cacheDuration", cache)
         if not says_when:
-            root.remove(root.find(xml.q("md:Extensions")))
-        signatures.sign(root, key)
-        return xml.serialize(root)
+            root.remove(root.find(safe_xml.q("md:Extensions")))
+        xml_signatures.sign(root, key)
+        return safe_xml.serialize(root)
 
     def certificate(self, name, key):
         text = key.certificate_text

@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 from apache import Apache, hand_over, require_module
 from peer_servers import LOOPBACK, PATIENCE, Clock, Server, fetch
 
-from eilogin.saml.keys import new_key_pair
+from eilogin.saml.signing_keys import new_key_pair
 
 PROGRAM = Path("/usr/sbin/shibd")
 

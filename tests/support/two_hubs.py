@@ -9,7 +9,7 @@ from hub_speaker import SECOND_HUB, add_hub, entity_changes
 from parties import HubParty
 from webob import Request
 
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.metadata import Endpoint, IdentityProvider
 from eilogin.sessions import Subject
 from eilogin.testing import Federation
@@ -115,14 +115,14 @@ class TwoHubs:
             parts = urlsplit(url)
             if parts.path == "/sso" and "SAMLRequest=" in parts.query:
                 received = bindings.read_redirect(parts.query)
-                request = messages.read_authn_request(xml.parse(received.octets))
+                request = messages.read_authn_request(safe_xml.parse(received.octets))
                 hub = {"inloggen.test": FIRST_HUB}.get(parts.hostname, SECOND_HUB)
                 return hub, request, received.relay_state
         return None
 
     def post(self, browser, element, handle):
         """Bring an answer by POST, as the page of a hub does."""
-        octets = xml.serialize(element)
+        octets = safe_xml.serialize(element)
         fields = bindings.post_fields("SAMLResponse", octets, handle)
         self.send_form(browser, ACS, fields)
 

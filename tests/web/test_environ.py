@@ -7,7 +7,7 @@ from eilogin.errors import PipelineOrder, StoreUnavailable
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import open_store
 from eilogin.web import environ as env
-from eilogin.web.cookies import Cookie
+from eilogin.web.browser.browser_cookies import Cookie
 
 ACCESSORS = [
     (env.sessions, env.SESSIONS, "session"),

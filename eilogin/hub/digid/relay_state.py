@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from eilogin.errors import MalformedMessage
 from eilogin.saml.bindings import LONGEST_RELAY_STATE
-from eilogin.saml.text import CONTROL
-from eilogin.web.cookies import Cookie
+from eilogin.saml.printable_text import CONTROL
+from eilogin.web.browser.browser_cookies import Cookie
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

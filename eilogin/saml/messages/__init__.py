@@ -2,7 +2,7 @@
 
 What belongs here: what a message says, and nothing about whether it is to be believed.
 ``write_`` functions give an unsigned lxml element; who sends it signs it
-(:mod:`eilogin.saml.signatures`). ``read_`` functions take an element of which the
+(:mod:`eilogin.saml.xml_signatures`). ``read_`` functions take an element of which the
 caller knows that it may be read: signed, or only to refuse; they raise
 :class:`eilogin.errors.MalformedMessage` with what was missing or wrong.
 """
@@ -10,64 +10,86 @@ caller knows that it may be read: signed, or only to refuse; they raise
 from eilogin.saml.messages.instants import read_duration as read_duration
 from eilogin.saml.messages.instants import read_instant as read_instant
 from eilogin.saml.messages.instants import write_instant as write_instant
-from eilogin.saml.messages.reading import read_activity_report as read_activity_report
-from eilogin.saml.messages.reading import read_artifact_resolve as read_artifact_resolve
-from eilogin.saml.messages.reading import (
+from eilogin.saml.messages.message_reading import (
+    read_activity_report as read_activity_report,
+)
+from eilogin.saml.messages.message_reading import (
+    read_artifact_resolve as read_artifact_resolve,
+)
+from eilogin.saml.messages.message_reading import (
     read_artifact_response as read_artifact_response,
 )
-from eilogin.saml.messages.reading import read_assertion as read_assertion
-from eilogin.saml.messages.reading import read_assertions as read_assertions
-from eilogin.saml.messages.reading import read_authn_request as read_authn_request
-from eilogin.saml.messages.reading import read_logout_request as read_logout_request
-from eilogin.saml.messages.reading import read_logout_response as read_logout_response
-from eilogin.saml.messages.reading import read_response as read_response
-from eilogin.saml.messages.values import AUTHN_FAILED as AUTHN_FAILED
-from eilogin.saml.messages.values import BEARER as BEARER
-from eilogin.saml.messages.values import EMAIL as EMAIL
-from eilogin.saml.messages.values import ENCRYPTED as ENCRYPTED
-from eilogin.saml.messages.values import ENTITY as ENTITY
-from eilogin.saml.messages.values import IDLE as IDLE
-from eilogin.saml.messages.values import (
+from eilogin.saml.messages.message_reading import read_assertion as read_assertion
+from eilogin.saml.messages.message_reading import read_assertions as read_assertions
+from eilogin.saml.messages.message_reading import (
+    read_authn_request as read_authn_request,
+)
+from eilogin.saml.messages.message_reading import (
+    read_logout_request as read_logout_request,
+)
+from eilogin.saml.messages.message_reading import (
+    read_logout_response as read_logout_response,
+)
+from eilogin.saml.messages.message_reading import read_response as read_response
+from eilogin.saml.messages.message_values import AUTHN_FAILED as AUTHN_FAILED
+from eilogin.saml.messages.message_values import BEARER as BEARER
+from eilogin.saml.messages.message_values import EMAIL as EMAIL
+from eilogin.saml.messages.message_values import ENCRYPTED as ENCRYPTED
+from eilogin.saml.messages.message_values import ENTITY as ENTITY
+from eilogin.saml.messages.message_values import IDLE as IDLE
+from eilogin.saml.messages.message_values import (
     INVALID_NAME_ID_POLICY as INVALID_NAME_ID_POLICY,
 )
-from eilogin.saml.messages.values import NO_AUTHN_CONTEXT as NO_AUTHN_CONTEXT
-from eilogin.saml.messages.values import NO_PASSIVE as NO_PASSIVE
-from eilogin.saml.messages.values import PARTIAL_LOGOUT as PARTIAL_LOGOUT
-from eilogin.saml.messages.values import PERSISTENT as PERSISTENT
-from eilogin.saml.messages.values import (
+from eilogin.saml.messages.message_values import NO_AUTHN_CONTEXT as NO_AUTHN_CONTEXT
+from eilogin.saml.messages.message_values import NO_PASSIVE as NO_PASSIVE
+from eilogin.saml.messages.message_values import PARTIAL_LOGOUT as PARTIAL_LOGOUT
+from eilogin.saml.messages.message_values import PERSISTENT as PERSISTENT
+from eilogin.saml.messages.message_values import (
     PROXY_COUNT_EXCEEDED as PROXY_COUNT_EXCEEDED,
 )
-from eilogin.saml.messages.values import REQUEST_DENIED as REQUEST_DENIED
-from eilogin.saml.messages.values import REQUEST_UNSUPPORTED as REQUEST_UNSUPPORTED
-from eilogin.saml.messages.values import REQUESTER as REQUESTER
-from eilogin.saml.messages.values import RESPONDER as RESPONDER
-from eilogin.saml.messages.values import STAYS as STAYS
-from eilogin.saml.messages.values import SUCCESS as SUCCESS
-from eilogin.saml.messages.values import TOO_LATE as TOO_LATE
-from eilogin.saml.messages.values import TRANSIENT as TRANSIENT
-from eilogin.saml.messages.values import UNKNOWN_PRINCIPAL as UNKNOWN_PRINCIPAL
-from eilogin.saml.messages.values import UNSPECIFIED as UNSPECIFIED
-from eilogin.saml.messages.values import UNSUPPORTED_BINDING as UNSUPPORTED_BINDING
-from eilogin.saml.messages.values import ActivityReport as ActivityReport
-from eilogin.saml.messages.values import ArtifactResolve as ArtifactResolve
-from eilogin.saml.messages.values import ArtifactResponse as ArtifactResponse
-from eilogin.saml.messages.values import Assertion as Assertion
-from eilogin.saml.messages.values import AuthnRequest as AuthnRequest
-from eilogin.saml.messages.values import LogoutRequest as LogoutRequest
-from eilogin.saml.messages.values import LogoutResponse as LogoutResponse
-from eilogin.saml.messages.values import NameID as NameID
-from eilogin.saml.messages.values import Response as Response
-from eilogin.saml.messages.values import Status as Status
-from eilogin.saml.messages.values import new_id as new_id
-from eilogin.saml.messages.writing import write_activity_report as write_activity_report
-from eilogin.saml.messages.writing import (
+from eilogin.saml.messages.message_values import REQUEST_DENIED as REQUEST_DENIED
+from eilogin.saml.messages.message_values import (
+    REQUEST_UNSUPPORTED as REQUEST_UNSUPPORTED,
+)
+from eilogin.saml.messages.message_values import REQUESTER as REQUESTER
+from eilogin.saml.messages.message_values import RESPONDER as RESPONDER
+from eilogin.saml.messages.message_values import STAYS as STAYS
+from eilogin.saml.messages.message_values import SUCCESS as SUCCESS
+from eilogin.saml.messages.message_values import TOO_LATE as TOO_LATE
+from eilogin.saml.messages.message_values import TRANSIENT as TRANSIENT
+from eilogin.saml.messages.message_values import UNKNOWN_PRINCIPAL as UNKNOWN_PRINCIPAL
+from eilogin.saml.messages.message_values import UNSPECIFIED as UNSPECIFIED
+from eilogin.saml.messages.message_values import (
+    UNSUPPORTED_BINDING as UNSUPPORTED_BINDING,
+)
+from eilogin.saml.messages.message_values import ActivityReport as ActivityReport
+from eilogin.saml.messages.message_values import ArtifactResolve as ArtifactResolve
+from eilogin.saml.messages.message_values import ArtifactResponse as ArtifactResponse
+from eilogin.saml.messages.message_values import Assertion as Assertion
+from eilogin.saml.messages.message_values import AuthnRequest as AuthnRequest
+from eilogin.saml.messages.message_values import LogoutRequest as LogoutRequest
+from eilogin.saml.messages.message_values import LogoutResponse as LogoutResponse
+from eilogin.saml.messages.message_values import NameID as NameID
+from eilogin.saml.messages.message_values import Response as Response
+from eilogin.saml.messages.message_values import Status as Status
+from eilogin.saml.messages.message_values import new_id as new_id
+from eilogin.saml.messages.message_writing import (
+    write_activity_report as write_activity_report,
+)
+from eilogin.saml.messages.message_writing import (
     write_artifact_resolve as write_artifact_resolve,
 )
-from eilogin.saml.messages.writing import (
+from eilogin.saml.messages.message_writing import (
     write_artifact_response as write_artifact_response,
 )
-from eilogin.saml.messages.writing import write_assertion as write_assertion
-from eilogin.saml.messages.writing import write_authn_request as write_authn_request
-from eilogin.saml.messages.writing import write_logout_request as write_logout_request
-from eilogin.saml.messages.writing import write_logout_response as write_logout_response
-from eilogin.saml.messages.writing import write_response as write_response
+from eilogin.saml.messages.message_writing import write_assertion as write_assertion
+from eilogin.saml.messages.message_writing import (
+    write_authn_request as write_authn_request,
+)
+from eilogin.saml.messages.message_writing import (
+    write_logout_request as write_logout_request,
+)
+from eilogin.saml.messages.message_writing import (
+    write_logout_response as write_logout_response,
+)
+from eilogin.saml.messages.message_writing import write_response as write_response

@@ -6,38 +6,42 @@ those that the operator's signature covers, never those of a message.
 
 Source: SAML metadata 2.0 with its errata, and the metadata extensions for the user
 interface (mdui) and for registration and publication information (mdrpi); entity
-attributes, of which those of eilogin's own are in :mod:`eilogin.saml.metadata.ruled`.
+attributes, of which those of eilogin's own are in ``rule_attributes``.
 """
 
-from eilogin.saml.metadata.reading import showing as showing
-from eilogin.saml.metadata.ruled import OURS as OURS
-from eilogin.saml.metadata.ruled import RELEASED_ATTRIBUTES as RELEASED_ATTRIBUTES
-from eilogin.saml.metadata.ruled import REQUIRED_LEVEL as REQUIRED_LEVEL
-from eilogin.saml.metadata.ruled import SSO_DOMAIN as SSO_DOMAIN
-from eilogin.saml.metadata.ruled import Ruled as Ruled
-from eilogin.saml.metadata.ruled import is_domain as is_domain
-from eilogin.saml.metadata.trusted import read_created as read_created
-from eilogin.saml.metadata.trusted import read_federation as read_federation
-from eilogin.saml.metadata.trusted import read_unsigned as read_unsigned
-from eilogin.saml.metadata.values import ENTITY_CATEGORY as ENTITY_CATEGORY
-from eilogin.saml.metadata.values import IDPDISC as IDPDISC
-from eilogin.saml.metadata.values import LONGEST_KEYWORD as LONGEST_KEYWORD
-from eilogin.saml.metadata.values import MOST_KEYWORDS as MOST_KEYWORDS
-from eilogin.saml.metadata.values import NO_SSO as NO_SSO
-from eilogin.saml.metadata.values import AttributeService as AttributeService
-from eilogin.saml.metadata.values import Contact as Contact
-from eilogin.saml.metadata.values import Endpoint as Endpoint
-from eilogin.saml.metadata.values import EntityDescriptor as EntityDescriptor
-from eilogin.saml.metadata.values import FederationMetadata as FederationMetadata
-from eilogin.saml.metadata.values import IdentityProvider as IdentityProvider
-from eilogin.saml.metadata.values import Logo as Logo
-from eilogin.saml.metadata.values import Role as Role
-from eilogin.saml.metadata.values import ServiceProvider as ServiceProvider
-from eilogin.saml.metadata.values import bindings_of as bindings_of
-from eilogin.saml.metadata.writing import add_registrar as add_registrar
-from eilogin.saml.metadata.writing import add_ruled as add_ruled
-from eilogin.saml.metadata.writing import group_of as group_of
-from eilogin.saml.metadata.writing import sign_entity as sign_entity
-from eilogin.saml.metadata.writing import sign_federation as sign_federation
-from eilogin.saml.metadata.writing import write_entity as write_entity
-from eilogin.saml.metadata.writing import write_federation as write_federation
+from eilogin.saml.metadata.metadata_reading import showing as showing
+from eilogin.saml.metadata.metadata_values import ENTITY_CATEGORY as ENTITY_CATEGORY
+from eilogin.saml.metadata.metadata_values import IDPDISC as IDPDISC
+from eilogin.saml.metadata.metadata_values import LONGEST_KEYWORD as LONGEST_KEYWORD
+from eilogin.saml.metadata.metadata_values import MOST_KEYWORDS as MOST_KEYWORDS
+from eilogin.saml.metadata.metadata_values import NO_SSO as NO_SSO
+from eilogin.saml.metadata.metadata_values import AttributeService as AttributeService
+from eilogin.saml.metadata.metadata_values import Contact as Contact
+from eilogin.saml.metadata.metadata_values import Endpoint as Endpoint
+from eilogin.saml.metadata.metadata_values import EntityDescriptor as EntityDescriptor
+from eilogin.saml.metadata.metadata_values import (
+    FederationMetadata as FederationMetadata,
+)
+from eilogin.saml.metadata.metadata_values import IdentityProvider as IdentityProvider
+from eilogin.saml.metadata.metadata_values import Logo as Logo
+from eilogin.saml.metadata.metadata_values import Role as Role
+from eilogin.saml.metadata.metadata_values import ServiceProvider as ServiceProvider
+from eilogin.saml.metadata.metadata_values import bindings_of as bindings_of
+from eilogin.saml.metadata.metadata_writing import add_registrar as add_registrar
+from eilogin.saml.metadata.metadata_writing import add_ruled as add_ruled
+from eilogin.saml.metadata.metadata_writing import group_of as group_of
+from eilogin.saml.metadata.metadata_writing import sign_entity as sign_entity
+from eilogin.saml.metadata.metadata_writing import sign_federation as sign_federation
+from eilogin.saml.metadata.metadata_writing import write_entity as write_entity
+from eilogin.saml.metadata.metadata_writing import write_federation as write_federation
+from eilogin.saml.metadata.rule_attributes import OURS as OURS
+from eilogin.saml.metadata.rule_attributes import (
+    RELEASED_ATTRIBUTES as RELEASED_ATTRIBUTES,
+)
+from eilogin.saml.metadata.rule_attributes import REQUIRED_LEVEL as REQUIRED_LEVEL
+from eilogin.saml.metadata.rule_attributes import SSO_DOMAIN as SSO_DOMAIN
+from eilogin.saml.metadata.rule_attributes import Ruled as Ruled
+from eilogin.saml.metadata.rule_attributes import is_domain as is_domain
+from eilogin.saml.metadata.trusted_metadata import read_created as read_created
+from eilogin.saml.metadata.trusted_metadata import read_federation as read_federation
+from eilogin.saml.metadata.trusted_metadata import read_unsigned as read_unsigned

@@ -8,7 +8,7 @@ whole server to remove one name. Here a text is a text, it takes the place of th
 that was read or none, and what nobody asks for any more goes by itself.
 """
 
-from eilogin.stores.beaker.backend import Backend as Backend
-from eilogin.stores.beaker.backend import Kept as Kept
-from eilogin.stores.beaker.opening import BackendURL as BackendURL
-from eilogin.stores.beaker.opening import open_backend as open_backend
+from eilogin.stores.beaker.beaker_backend import Backend as Backend
+from eilogin.stores.beaker.beaker_backend import Kept as Kept
+from eilogin.stores.beaker.beaker_opening import BackendURL as BackendURL
+from eilogin.stores.beaker.beaker_opening import open_backend as open_backend

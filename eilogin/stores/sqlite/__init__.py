@@ -13,4 +13,4 @@ put back (``copies``), the tables and their versions (``schema``), and which fil
 SQLite cannot share (``mounts``).
 """
 
-from eilogin.stores.sqlite.store import SQLiteStore as SQLiteStore
+from eilogin.stores.sqlite.sqlite_store import SQLiteStore as SQLiteStore

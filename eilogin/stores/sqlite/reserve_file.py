@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from eilogin.errors import StoreUnavailable
-from eilogin.stores.sqlite.copies import make_like
+from eilogin.stores.sqlite.copied_files import make_like
 
 #: Octets of the file: the pages of about thirty logouts, between two checkpoints.
 SIZE = 1024 * 1024

@@ -9,7 +9,7 @@ import pytest
 from peer_servers import over_http
 
 from eilogin.testing import Browser
-from eilogin.testing.browser import File
+from eilogin.testing.strict_browser import File
 
 pytestmark = pytest.mark.real
 

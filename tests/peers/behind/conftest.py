@@ -12,7 +12,7 @@ from peer_servers import Server
 from pysaml2_idp import Pysaml2IdP, require_pysaml2
 from real_parts import free_ports
 
-from eilogin.saml import bindings, xml
+from eilogin.saml import bindings, safe_xml
 
 #: How the hub is connected with the one above it, by the name of a run.
 RUNS = {
@@ -92,7 +92,7 @@ def _without_soap(metadata):
     """The same metadata, with a back channel where nobody is."""
     entity = etree.fromstring(metadata)
     (port,) = free_ports(1)
-    for endpoint in entity.iter(xml.q("md:SingleLogoutService")):
+    for endpoint in entity.iter(safe_xml.q("md:SingleLogoutService")):
         if endpoint.get("Binding") == bindings.SOAP:
             endpoint.set("Location", f"http://ver.localhost:{port}/eilogin/slo/soap")
     return etree.tostring(entity)

@@ -9,7 +9,7 @@ from peer_servers import Server, metadata_with_key_of, others_key
 from real_parts import free_ports
 
 from eilogin.saml import messages
-from eilogin.saml.levels import DIGID
+from eilogin.saml.assurance_levels import DIGID
 
 SITES = (
     Site("mellon"),

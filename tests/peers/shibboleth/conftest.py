@@ -19,7 +19,7 @@ from shibboleth import (
 )
 
 from eilogin.saml import messages
-from eilogin.saml.levels import DIGID
+from eilogin.saml.assurance_levels import DIGID
 
 BY_POST = 'outgoingBindings="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"'
 SITES = (

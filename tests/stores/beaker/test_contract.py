@@ -18,7 +18,7 @@ import pytest
 import time_machine
 
 from eilogin.errors import StoreUnavailable
-from eilogin.stores.beaker import database, open_backend
+from eilogin.stores.beaker import beaker_database, open_backend
 
 NAME = "0123456789abcdef" * 4
 OTHER = "f" * 64
@@ -435,4 +435,4 @@ def test_names_are_spread_over_several_memcached(memcached_started):
 
 
 def test_a_process_leaves_the_connections_of_its_parent_alone():
-    database._let_go(None, os.getpid() - 1)
+    beaker_database._let_go(None, os.getpid() - 1)

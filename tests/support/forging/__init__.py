@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 
 from lxml import etree
 
-from eilogin.saml import xml
-from eilogin.saml.keys import SigningKey
+from eilogin.saml import safe_xml
+from eilogin.saml.signing_keys import SigningKey
 
 _Make = TypeVar("_Make", bound=Callable[[Any], Any])
 
@@ -58,14 +58,14 @@ class Message:
 
     @property
     def signature(self) -> etree._Element:
-        found = self.covered.find(xml.q("ds:Signature"))
+        found = self.covered.find(safe_xml.q("ds:Signature"))
         assert found is not None
         return found
 
     @property
     def octets(self) -> bytes:
         """What travels."""
-        return self.wrap(xml.serialize(self.root))
+        return self.wrap(safe_xml.serialize(self.root))
 
     @property
     def place(self) -> str:
@@ -75,7 +75,7 @@ class Message:
     def instead(self, element: etree._Element) -> bytes:
         """What travels with another element in the place of the covered one."""
         if self.covered is self.root:
-            return self.wrap(xml.serialize(element))
+            return self.wrap(safe_xml.serialize(element))
         self.root.replace(self.covered, element)
         return self.octets
 

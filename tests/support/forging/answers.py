@@ -13,9 +13,9 @@ from typing import Any
 
 from lxml import etree
 
-from eilogin.saml import bindings, messages, xml
-from eilogin.saml.encryption import encrypt
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.saml.assurance_levels import DIGID
+from eilogin.saml.xml_encryption import encrypt
 from forging import INSIDE, MALFORMED, ROOT, UNTRUSTED, Family, Message
 from forging.signatures import key_value
 from forging.signing import (
@@ -84,7 +84,7 @@ class Asked:
         if around:
             around(root)
         self.hub.signed(assertion if self.place == INSIDE else root)
-        return xml.serialize(root)
+        return safe_xml.serialize(root)
 
     def message(self, wanted: str) -> Message:
         """A good answer for the families that fit any message."""
@@ -134,7 +134,7 @@ def _wrong(name: str, reason: str, family: Family = ANSWERS, **said: Any) -> Non
 
 def _find(element: etree._Element, path: str) -> etree._Element:
     """The first one at the end of a path of names; the element itself for ""."""
-    names = "/".join(map(xml.q, path.split("/"))) if path else "."
+    names = "/".join(map(safe_xml.q, path.split("/"))) if path else "."
     found = element.find(names)
     assert found is not None, path
     return found
@@ -176,14 +176,14 @@ def _again(path: str) -> _Edit:
 
     def edit(element: etree._Element) -> None:
         found = _find(element, path)
-        found.addnext(etree.fromstring(xml.serialize(found)))
+        found.addnext(etree.fromstring(safe_xml.serialize(found)))
 
     return edit
 
 
 _PREFIXES = " ".join(
     f'xmlns:{prefix}="{uri}"'
-    for prefix, uri in xml.NAMESPACES.items()
+    for prefix, uri in safe_xml.NAMESPACES.items()
     if prefix != "xml"
 )
 
@@ -751,7 +751,7 @@ def _unconfirmed(*confirmations: Mapping[str, "str | None"]) -> _Edit:
     def edit(element: etree._Element) -> None:
         for _ in confirmations[1:]:
             _again(_CONFIRMATION)(element)
-        found = element.findall("/".join(map(xml.q, _DATA.split("/"))))
+        found = element.findall("/".join(map(safe_xml.q, _DATA.split("/"))))
         for data, changes in zip(found, confirmations, strict=True):
             _set("", **changes)(data)
 
@@ -976,7 +976,7 @@ def two_signed(asked: Asked) -> bytes:
     root.append(second)
     if asked.place == ROOT:
         asked.hub.signed(root)
-    return xml.serialize(root)
+    return safe_xml.serialize(root)
 
 
 @ANSWERS("signed-response-in-response", kind="subject", reasons=(MALFORMED,))
@@ -985,7 +985,7 @@ def response_in_response(asked: Asked) -> bytes:
     root = asked.hub.response(asked.request, etree.fromstring(whole))
     if asked.place == ROOT:
         asked.hub.signed(root)
-    return xml.serialize(root)
+    return safe_xml.serialize(root)
 
 
 @ANSWERS("signed-metadata-in-extensions", kind="subject", reasons=(MALFORMED,))
@@ -1000,7 +1000,7 @@ def signed_metadata(asked: Asked) -> bytes:
     asked.hub.signed(other)
 
     def around(root: etree._Element) -> None:
-        extensions = etree.Element(xml.q("samlp:Extensions"))
+        extensions = etree.Element(safe_xml.q("samlp:Extensions"))
         extensions.append(other)
         root.insert(1, extensions)
 
@@ -1020,7 +1020,7 @@ def _in_advice(edit: Callable[[Asked, etree._Element], None]) -> Callable[..., b
 
 def advise(assertion: etree._Element, *held: etree._Element) -> None:
     """Put elements into the Advice of an assertion."""
-    advice = etree.Element(xml.q("saml:Advice"))
+    advice = etree.Element(safe_xml.q("saml:Advice"))
     advice.extend(held)
     _find(assertion, "saml:Conditions").addnext(advice)
 
@@ -1047,7 +1047,7 @@ def advice_of_evil(asked: Asked) -> bytes:
     honest = asked.hub.signed(asked.hub.assertion(asked.request, asked.name))
     evil = asked.hub.assertion(asked.request, "admin")
     advise(evil, honest)
-    return xml.serialize(asked.hub.response(asked.request, evil))
+    return safe_xml.serialize(asked.hub.response(asked.request, evil))
 
 
 def _both_signed(asked: Asked, *names: str) -> bytes:
@@ -1057,7 +1057,7 @@ def _both_signed(asked: Asked, *names: str) -> bytes:
     for element, name in zip((assertion, root), names, strict=True):
         asked.hub.signed(element)
         _find(element, "ds:Signature").set("Id", name.format(**known))
-    return xml.serialize(root)
+    return safe_xml.serialize(root)
 
 
 for _name, _ids in {
@@ -1074,20 +1074,22 @@ for _name, _ids in {
 def assertion_alone(asked: Asked) -> bytes:
     """Signed, and in no Response."""
     element = asked.hub.signed(asked.hub.assertion(asked.request, asked.name))
-    return xml.serialize(element)
+    return safe_xml.serialize(element)
 
 
 @ANSWERS("logout-response-for-response", kind="subject")
 def logout_response(asked: Asked) -> bytes:
     """Another message of the hub's, truly signed, in the place of an answer."""
     element = asked.hub.logout_response(asked.request, asked.request.acs_url)
-    return xml.serialize(asked.hub.signed(element))
+    return safe_xml.serialize(asked.hub.signed(element))
 
 
 @ANSWERS("question-for-answer", kind="subject")
 def question(asked: Asked) -> bytes:
     """The question that was asked, signed by the hub."""
-    return xml.serialize(asked.hub.signed(messages.write_authn_request(asked.request)))
+    return safe_xml.serialize(
+        asked.hub.signed(messages.write_authn_request(asked.request))
+    )
 
 
 @ANSWERS("soap-for-answer", kind="subject")
@@ -1446,41 +1448,49 @@ def _signed_of(asked: Asked, octets: bytes, **how: Any) -> etree._Element:
 
 def _renamed_prefixes(asked: Asked, root: etree._Element) -> bytes:
     """As pysaml2 writes them."""
-    text = xml.serialize(root).replace(b"samlp:", b"ns0:").replace(b"saml:", b"ns1:")
+    text = (
+        safe_xml.serialize(root).replace(b"samlp:", b"ns0:").replace(b"saml:", b"ns1:")
+    )
     text = text.replace(b":samlp=", b":ns0=").replace(b":saml=", b":ns1=")
-    return xml.serialize(_signed_of(asked, text))
+    return safe_xml.serialize(_signed_of(asked, text))
 
 
 def _default_namespace(asked: Asked, root: etree._Element) -> bytes:
-    text = xml.serialize(root).replace(b"saml:", b"").replace(b"xmlns:saml=", b"xmlns=")
-    return xml.serialize(_signed_of(asked, text))
+    text = (
+        safe_xml.serialize(root)
+        .replace(b"saml:", b"")
+        .replace(b"xmlns:saml=", b"xmlns=")
+    )
+    return safe_xml.serialize(_signed_of(asked, text))
 
 
 def _typed_values(asked: Asked, root: etree._Element) -> bytes:
     typed = (
-        f'<saml:AttributeValue xmlns:xs="{xml.XS}" xmlns:xsi="{xml.XSI}"'
+        f'<saml:AttributeValue xmlns:xs="{safe_xml.XS}" xmlns:xsi="{safe_xml.XSI}"'
         ' xsi:type="xs:string">'
     )
-    text = xml.serialize(root).replace(b"<saml:AttributeValue>", typed.encode())
-    return xml.serialize(_signed_of(asked, text))
+    text = safe_xml.serialize(root).replace(b"<saml:AttributeValue>", typed.encode())
+    return safe_xml.serialize(_signed_of(asked, text))
 
 
 def _in_lines(asked: Asked, root: etree._Element) -> bytes:
-    text = xml.serialize(root).replace(b"><", b">\r\n  <")
-    return xml.serialize(_signed_of(asked, text))
+    text = safe_xml.serialize(root).replace(b"><", b">\r\n  <")
+    return safe_xml.serialize(_signed_of(asked, text))
 
 
 def _more_namespaces(asked: Asked, root: etree._Element) -> bytes:
     declared = " ".join(f'xmlns:n{n}="urn:example:{n}"' for n in range(20)).encode()
-    text = xml.serialize(root).replace(b"Response ", b"Response " + declared + b" ", 1)
-    return xml.serialize(_signed_of(asked, text))
+    text = safe_xml.serialize(root).replace(
+        b"Response ", b"Response " + declared + b" ", 1
+    )
+    return safe_xml.serialize(_signed_of(asked, text))
 
 
 def _around(
     before: bytes, after: bytes = b""
 ) -> Callable[[Asked, etree._Element], Any]:
     return lambda asked, root: (
-        before + xml.serialize(_signed_of(asked, xml.serialize(root))) + after
+        before + safe_xml.serialize(_signed_of(asked, safe_xml.serialize(root))) + after
     )
 
 
@@ -1503,7 +1513,7 @@ def _signed_by(name: str, **how: Any) -> None:
 
     def make(asked: Asked, root: etree._Element) -> bytes:
         said = {k: v(asked) if callable(v) else v for k, v in how.items()}
-        return xml.serialize(_signed_of(asked, xml.serialize(root), **said))
+        return safe_xml.serialize(_signed_of(asked, safe_xml.serialize(root), **said))
 
     _rewritten(name, make)
 
@@ -1515,7 +1525,7 @@ def _certificate_of(asked: Asked) -> str:
 
 
 _signed_by("rsa-sha384", method=MORE + "rsa-sha384", digest=MORE + "sha384")
-_signed_by("rsa-sha512", method=MORE + "rsa-sha512", digest=xml.XENC + "sha512")
+_signed_by("rsa-sha512", method=MORE + "rsa-sha512", digest=safe_xml.XENC + "sha512")
 _signed_by("signed-info-with-comments", c14n=WITH_COMMENTS)
 _signed_by("c14n-with-comments", transforms=(USUAL[0], transform(WITH_COMMENTS)))
 
@@ -1535,7 +1545,7 @@ def comments_in_the_name(asked: Asked) -> bytes:
     name.append(etree.Comment("x"))
     name[0].tail = text[2:]
     name.text = text[:2]
-    return xml.serialize(root)
+    return safe_xml.serialize(root)
 
 
 _signed_by("no-key-info")
@@ -1605,7 +1615,7 @@ def advice_encrypted(asked: Asked) -> bytes:
 def both_are_signed(asked: Asked) -> bytes:
     assertion, root = asked.made()
     asked.hub.signed(assertion)
-    return xml.serialize(asked.hub.signed(root))
+    return safe_xml.serialize(asked.hub.signed(root))
 
 
 @GOOD("base64-in-lines")

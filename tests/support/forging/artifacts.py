@@ -11,7 +11,7 @@ from typing import Any
 from lxml import etree
 
 from eilogin import clock
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 from forging import MALFORMED, UNTRUSTED, Family, Message
 from forging.answers import EXPIRED, FAILED, UNEXPECTED, UNKNOWN, Asked
 
@@ -114,13 +114,13 @@ def _edited(name: str, edit: Callable[[Any], None], reason: str = MALFORMED) -> 
 
 
 def _without(name: str) -> Callable[[Any], None]:
-    return lambda root: root.remove(root.find(xml.q(name)))
+    return lambda root: root.remove(root.find(safe_xml.q(name)))
 
 
 def _twice(name: str) -> Callable[[Any], None]:
     def edit(root: Any) -> None:
-        found = root.find(xml.q(name))
-        again = etree.fromstring(xml.serialize(found))
+        found = root.find(safe_xml.q(name))
+        again = etree.fromstring(safe_xml.serialize(found))
         for each in again.iter():
             if each.get("ID"):
                 each.set("ID", messages.new_id())
@@ -234,7 +234,7 @@ def the_question(resolved: Resolved) -> bytes:
 
 @ARTIFACTS("ar-in-no-envelope", reasons=(MALFORMED,))
 def no_envelope(resolved: Resolved) -> bytes:
-    return xml.serialize(resolved.asked.hub.signed(resolved.root()))
+    return safe_xml.serialize(resolved.asked.hub.signed(resolved.root()))
 
 
 # --- odd, and good --------------------------------------------------------------------

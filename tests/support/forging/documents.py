@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from eilogin.saml import messages, xml
+from eilogin.saml import messages, safe_xml
 from forging import INSIDE, MALFORMED, TOO_LARGE, Family, Message
 from forging.parts import OTHER, extensions, other
 from forging.signing import Signing, sign
@@ -26,7 +26,7 @@ LARGEST = Family("size", rule="good", holds=True)
 #: canonical form does not have, or that is written in another way.
 SPLITS = Family("text-splitting", rule="good", holds=True)
 
-_LIMITS = xml.MESSAGE
+_LIMITS = safe_xml.MESSAGE
 
 
 def signed_anew(message: Message) -> None:
@@ -133,8 +133,8 @@ _inserted("instruction", "<?x y?>", holds=True)
 def schema_location(message: Message) -> bytes:
     """Nobody looks at a schema that a message brings along."""
     found = other(extensions(message.root))
-    found.set(xml.q("xsi:schemaLocation"), f"{OTHER} {message.outside}")
-    found.set(xml.q("xsi:noNamespaceSchemaLocation"), "file:///dev/zero")
+    found.set(safe_xml.q("xsi:schemaLocation"), f"{OTHER} {message.outside}")
+    found.set(safe_xml.q("xsi:noNamespaceSchemaLocation"), "file:///dev/zero")
     signed_anew(message)
     return message.octets
 
@@ -142,7 +142,7 @@ def schema_location(message: Message) -> bytes:
 @SPLITS("lines-of-a-signature-end-in-cr")
 def lines_end_in_cr(message: Message) -> bytes:
     """As libraries in Java write base64; the canonical form has the CR as ``&#xD;``."""
-    found = message.signature.find(xml.q("ds:SignatureValue"))
+    found = message.signature.find(safe_xml.q("ds:SignatureValue"))
     assert found is not None
     found.text = "\r\n".join(wrap(found.text or "", 76))
     return message.octets
@@ -190,7 +190,7 @@ def _split(family: Family, name: str, splitter: str, **more: Any) -> None:
 
 
 def _put_in(message: Message, element: str, splitter: str) -> bytes:
-    found = next(message.covered.iter(xml.q(element)))
+    found = next(message.covered.iter(safe_xml.q(element)))
     text, middle = found.text or "", len(found.text or "") // 2
     if splitter.startswith("<?"):
         # Other than comments they are signed too.

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from lxml import etree
 
-from eilogin.saml import xml
-from eilogin.saml.text import to_base64
+from eilogin.saml import safe_xml
+from eilogin.saml.printable_text import to_base64
 from forging import INSIDE, MALFORMED, ROOT, UNTRUSTED, Family
 from forging.answers import Asked
 from forging.signing import Signing, sign
@@ -30,20 +30,20 @@ ENCRYPTED = Family("encryption", reasons=(DECRYPTION,))
 #: To be opened, and taken as what is in it was signed.
 OPENED = Family("encryption", rule="good", holds=True)
 
-GCM = xml.XENC11 + "aes256-gcm"
+GCM = safe_xml.XENC11 + "aes256-gcm"
 _SIZES = {
     GCM: 32,
-    xml.XENC11 + "aes192-gcm": 24,
-    xml.XENC11 + "aes128-gcm": 16,
-    xml.XENC + "aes256-cbc": 32,
-    xml.XENC + "aes192-cbc": 24,
-    xml.XENC + "aes128-cbc": 16,
-    xml.XENC + "tripledes-cbc": 24,
+    safe_xml.XENC11 + "aes192-gcm": 24,
+    safe_xml.XENC11 + "aes128-gcm": 16,
+    safe_xml.XENC + "aes256-cbc": 32,
+    safe_xml.XENC + "aes192-cbc": 24,
+    safe_xml.XENC + "aes128-cbc": 16,
+    safe_xml.XENC + "tripledes-cbc": 24,
 }
-OAEP_1 = xml.XENC + "rsa-oaep-mgf1p"
-OAEP_11 = xml.XENC11 + "rsa-oaep"
-RSA_15 = xml.XENC + "rsa-1_5"
-_SHA1 = xml.DS + "sha1"
+OAEP_1 = safe_xml.XENC + "rsa-oaep-mgf1p"
+OAEP_11 = safe_xml.XENC11 + "rsa-oaep"
+RSA_15 = safe_xml.XENC + "rsa-1_5"
+_SHA1 = safe_xml.DS + "sha1"
 
 _Octets = Callable[[bytes], bytes]
 
@@ -64,7 +64,7 @@ class Sealing:
     mask: hashes.HashAlgorithm = field(default_factory=hashes.SHA1)
     label: bytes | None = None
     #: Of EncryptedData.
-    attributes: str = f'Type="{xml.XENC}Element"'
+    attributes: str = f'Type="{safe_xml.XENC}Element"'
     #: What is done to the ciphertext, to the locked key, and to their base64.
     sealed: _Octets = _same
     locked: _Octets = _same
@@ -88,7 +88,10 @@ def seal(octets: bytes, wrapper: str, keys: Sequence[Any], how: Sealing) -> Any:
     locked = "".join(_key(key, secret, how) for key in [*keys] * how.copies)
     info = f"{how.in_info}{'' if how.beside else locked}"
     info = f"<ds:KeyInfo>{info}</ds:KeyInfo>" if info else ""
-    declared = f'xmlns:xenc="{xml.XENC}" xmlns:ds="{xml.DS}" xmlns:saml="{xml.SAML}"'
+    declared = (
+        f'xmlns:xenc="{safe_xml.XENC}" xmlns:ds="{safe_xml.DS}"'
+        f' xmlns:saml="{safe_xml.SAML}"'
+    )
     return etree.fromstring(
         f"<{wrapper} {declared}><xenc:EncryptedData {how.attributes}>"
         f'<xenc:EncryptionMethod Algorithm="{how.cipher}"/>{info}'
@@ -131,7 +134,7 @@ def _assertion(asked: Asked) -> bytes:
     assertion, _ = asked.made()
     if asked.place == INSIDE:
         asked.hub.signed(assertion)
-    return xml.serialize(assertion)
+    return safe_xml.serialize(assertion)
 
 
 def _around(asked: Asked, sealed: Any) -> bytes:
@@ -139,7 +142,7 @@ def _around(asked: Asked, sealed: Any) -> bytes:
     root = asked.hub.response(asked.request, sealed)
     if asked.place == ROOT:
         asked.hub.signed(root)
-    return xml.serialize(root)
+    return safe_xml.serialize(root)
 
 
 def _sealed(asked: Asked, octets: bytes, how: Sealing) -> bytes:
@@ -170,16 +173,16 @@ def _what(name: str, make: Callable[[Asked, bytes], bytes], **more: Any) -> None
 # --- algorithms -----------------------------------------------------------------------
 
 for _name in ("aes128-cbc", "aes192-cbc", "aes256-cbc"):
-    _how(f"enc-{_name}", cipher=xml.XENC + _name, more={"rule": "policy"})
-_how("enc-3des", cipher=xml.XENC + "tripledes-cbc", more={"rule": "policy"})
+    _how(f"enc-{_name}", cipher=safe_xml.XENC + _name, more={"rule": "policy"})
+_how("enc-3des", cipher=safe_xml.XENC + "tripledes-cbc", more={"rule": "policy"})
 _how("enc-rsa15", transport=RSA_15, more={"rule": "policy"})
-_how("enc-cbc-and-rsa15", cipher=xml.XENC + "aes128-cbc", transport=RSA_15)
+_how("enc-cbc-and-rsa15", cipher=safe_xml.XENC + "aes128-cbc", transport=RSA_15)
 _how("enc-many-keys", copies=4, more={"rule": "policy"})
 _how("enc-no-keys", copies=0)
 _how("enc-cipher-unknown", cipher="urn:example:x")
 _how("enc-cipher-empty", cipher="")
 _how("enc-transport-unknown", transport="urn:example:x")
-_how("enc-key-wrap", transport=xml.XENC + "kw-aes256")
+_how("enc-key-wrap", transport=safe_xml.XENC + "kw-aes256")
 _how(
     "enc-oaep-with-md5",
     transport=OAEP_11,
@@ -188,7 +191,7 @@ _how(
 _how("enc-oaep-with-other-digest", digest=hashes.SHA256())
 _how("enc-oaep-with-other-mask", mask=hashes.SHA256())
 _how("enc-oaep-with-other-label", label=b"x")
-_how("enc-type-content", attributes=f'Type="{xml.XENC}Content"')
+_how("enc-type-content", attributes=f'Type="{safe_xml.XENC}Content"')
 _how("enc-type-other", attributes='Type="urn:example:x"')
 
 # --- ciphertexts ----------------------------------------------------------------------
@@ -270,13 +273,13 @@ def two_data(asked: Asked) -> bytes:
     wrapper = seal(
         _assertion(asked), "saml:EncryptedAssertion", [asked.reader], Sealing()
     )
-    wrapper.append(etree.fromstring(xml.serialize(wrapper[0])))
+    wrapper.append(etree.fromstring(safe_xml.serialize(wrapper[0])))
     return _around(asked, wrapper)
 
 
 @ENCRYPTED("enc-no-data", reasons=(DECRYPTION, MALFORMED))
 def no_data(asked: Asked) -> bytes:
-    return _around(asked, etree.Element(xml.q("saml:EncryptedAssertion")))
+    return _around(asked, etree.Element(safe_xml.q("saml:EncryptedAssertion")))
 
 
 # --- what is in it --------------------------------------------------------------------
@@ -297,12 +300,12 @@ _what("enc-nul", lambda _, octets: octets + b"\0")
 _what("enc-end-tag", lambda _, octets: octets + b"</opened><opened>")
 _what(
     "enc-other-element",
-    lambda _, __: f'<saml:NameID xmlns:saml="{xml.SAML}">x</saml:NameID>'.encode(),
+    lambda _, __: f'<saml:NameID xmlns:saml="{safe_xml.SAML}">x</saml:NameID>'.encode(),
     reasons=_INSIDE_OUT,
 )
 _what(
     "enc-response",
-    lambda asked, _: xml.serialize(asked.made()[1]),
+    lambda asked, _: safe_xml.serialize(asked.made()[1]),
     reasons=_INSIDE_OUT,
 )
 
@@ -313,7 +316,7 @@ def _in_place(name: str, make: Callable[[Asked, Any], Any], **more: Any) -> None
     @ENCRYPTED(name, **more)
     def made(asked: Asked) -> bytes:
         signed = etree.fromstring(_assertion(asked))
-        return _sealed(asked, xml.serialize(make(asked, signed)), Sealing())
+        return _sealed(asked, safe_xml.serialize(make(asked, signed)), Sealing())
 
 
 def _evil(asked: Asked) -> Any:
@@ -335,23 +338,23 @@ def _by_member(asked: Asked, _: Any) -> Any:
 def _wrapped(asked: Asked, signed: Any) -> Any:
     """The evil one with the signed one in it."""
     evil = _evil(asked)
-    advice = etree.Element(xml.q("saml:Advice"))
+    advice = etree.Element(safe_xml.q("saml:Advice"))
     # Without a signature it would be Advice as the schema allows it.
     advice.append(asked.hub.signed(signed))
-    evil.find(xml.q("saml:Conditions")).addnext(advice)
+    evil.find(safe_xml.q("saml:Conditions")).addnext(advice)
     return evil
 
 
 def _moved(asked: Asked, signed: Any) -> Any:
     """The evil one with the signature of the signed one."""
     evil = _evil(asked)
-    evil.insert(1, signed.find(xml.q("ds:Signature")))
+    evil.insert(1, signed.find(safe_xml.q("ds:Signature")))
     evil.set("ID", signed.get("ID"))
     return evil
 
 
 def _changed(_: Asked, signed: Any) -> Any:
-    signed.find(f".//{xml.q('saml:NameID')}").text = "koningin"
+    signed.find(f".//{safe_xml.q('saml:NameID')}").text = "koningin"
     return signed
 
 
@@ -386,7 +389,7 @@ def evil_before_signed(asked: Asked) -> bytes:
 
 def _beside(asked: Asked, *, first: bool) -> bytes:
     evil = seal(
-        xml.serialize(_evil(asked)),
+        safe_xml.serialize(_evil(asked)),
         "saml:EncryptedAssertion",
         [asked.reader],
         Sealing(),
@@ -396,7 +399,7 @@ def _beside(asked: Asked, *, first: bool) -> bytes:
     (signed.addprevious if first else signed.addnext)(evil)
     if asked.place == ROOT:
         asked.hub.signed(root)
-    return xml.serialize(root)
+    return safe_xml.serialize(root)
 
 
 @ENCRYPTED("enc-in-enc", reasons=_INSIDE_OUT)
@@ -404,7 +407,7 @@ def nested(asked: Asked) -> bytes:
     inner = seal(
         _assertion(asked), "saml:EncryptedAssertion", [asked.reader], Sealing()
     )
-    return _sealed(asked, xml.serialize(inner), Sealing())
+    return _sealed(asked, safe_xml.serialize(inner), Sealing())
 
 
 # --- names and attributes -------------------------------------------------------------
@@ -414,13 +417,13 @@ def _hidden(asked: Asked, path: str, wrapper: str, how: Sealing) -> Any:
     """A good assertion in which one element is encrypted, not signed yet."""
     assertion, root = asked.made()
     found = assertion.find(path)
-    sealed = seal(xml.serialize(found), wrapper, [asked.reader], how)
+    sealed = seal(safe_xml.serialize(found), wrapper, [asked.reader], how)
     found.getparent().replace(found, sealed)
     return assertion, root
 
 
-_NAME = f".//{xml.q('saml:NameID')}"
-_ATTRIBUTE = f".//{xml.q('saml:Attribute')}"
+_NAME = f".//{safe_xml.q('saml:NameID')}"
+_ATTRIBUTE = f".//{safe_xml.q('saml:Attribute')}"
 
 
 def _name(name: str, family: Family = ENCRYPTED, more: Any = None, **how: Any) -> None:
@@ -428,7 +431,7 @@ def _name(name: str, family: Family = ENCRYPTED, more: Any = None, **how: Any) -
     def in_name(asked: Asked) -> bytes:
         assertion, root = _hidden(asked, _NAME, "saml:EncryptedID", Sealing(**how))
         asked.hub.signed(assertion if asked.place == INSIDE else root)
-        return xml.serialize(root)
+        return safe_xml.serialize(root)
 
     @family(f"{name}-attribute", **(more or {}))
     def in_attribute(asked: Asked) -> bytes:
@@ -436,11 +439,11 @@ def _name(name: str, family: Family = ENCRYPTED, more: Any = None, **how: Any) -
             asked, _ATTRIBUTE, "saml:EncryptedAttribute", Sealing(**how)
         )
         asked.hub.signed(assertion if asked.place == INSIDE else root)
-        return xml.serialize(root)
+        return safe_xml.serialize(root)
 
 
-_name("enc-cbc", cipher=xml.XENC + "aes128-cbc", more={"rule": "policy"})
-_name("enc-3des", cipher=xml.XENC + "tripledes-cbc", more={"rule": "policy"})
+_name("enc-cbc", cipher=safe_xml.XENC + "aes128-cbc", more={"rule": "policy"})
+_name("enc-3des", cipher=safe_xml.XENC + "tripledes-cbc", more={"rule": "policy"})
 _name("enc-rsa15", transport=RSA_15, more={"rule": "policy"})
 _name("enc-tampered", sealed=_flipped(-1))
 _name("enc-many-keys", copies=4)
@@ -457,11 +460,11 @@ def _edited(
         assertion, root = asked.made()
         edit(asked, assertion)
         asked.hub.signed(assertion if asked.place == INSIDE else root)
-        return xml.serialize(root)
+        return safe_xml.serialize(root)
 
 
 def _of(asked: Asked, element: Any, wrapper: str) -> Any:
-    return seal(xml.serialize(element), wrapper, [asked.reader], Sealing())
+    return seal(safe_xml.serialize(element), wrapper, [asked.reader], Sealing())
 
 
 def _name_twice(asked: Asked, assertion: Any) -> None:
@@ -476,7 +479,7 @@ def _assertion_as_name(asked: Asked, assertion: Any) -> None:
 
 def _issuer_as_name(asked: Asked, assertion: Any) -> None:
     """A text, and not that of a name."""
-    found, issuer = assertion.find(_NAME), assertion.find(xml.q("saml:Issuer"))
+    found, issuer = assertion.find(_NAME), assertion.find(safe_xml.q("saml:Issuer"))
     found.getparent().replace(found, _of(asked, issuer, "saml:EncryptedID"))
 
 
@@ -484,7 +487,7 @@ def _other_as_attribute(asked: Asked, assertion: Any) -> None:
     """With all that an attribute has, but its name."""
     found = assertion.find(_ATTRIBUTE)
     other = etree.fromstring(
-        xml.serialize(found)
+        safe_xml.serialize(found)
         .replace(b"saml:Attribute ", b"saml:Other ")
         .replace(b"</saml:Attribute>", b"</saml:Other>")
     )
@@ -518,15 +521,15 @@ _edited("enc-twenty-attributes", _many_attributes(20), OPENED)
 # --- good ones ------------------------------------------------------------------------
 
 for _bits in (128, 192, 256):
-    _how(f"enc-aes{_bits}-gcm", OPENED, cipher=f"{xml.XENC11}aes{_bits}-gcm")
+    _how(f"enc-aes{_bits}-gcm", OPENED, cipher=f"{safe_xml.XENC11}aes{_bits}-gcm")
 _how(
     "enc-oaep-11",
     OPENED,
     transport=OAEP_11,
     digest=hashes.SHA256(),
     mask=hashes.SHA256(),
-    in_transport=f'<ds:DigestMethod Algorithm="{xml.XENC}sha256"/>'
-    f'<e:MGF xmlns:e="{xml.XENC11}" Algorithm="{xml.XENC11}mgf1sha256"/>',
+    in_transport=f'<ds:DigestMethod Algorithm="{safe_xml.XENC}sha256"/>'
+    f'<e:MGF xmlns:e="{safe_xml.XENC11}" Algorithm="{safe_xml.XENC11}mgf1sha256"/>',
 )
 _how("enc-oaep-without-digest", OPENED, in_transport="")
 _how("enc-without-type", OPENED, attributes="")
@@ -563,13 +566,13 @@ def name_in_assertion(asked: Asked) -> bytes:
     assertion, _ = _hidden(asked, _NAME, "saml:EncryptedID", Sealing())
     if asked.place == INSIDE:
         asked.hub.signed(assertion)
-    return _sealed(asked, xml.serialize(assertion), Sealing())
+    return _sealed(asked, safe_xml.serialize(assertion), Sealing())
 
 
 @OPENED("enc-signed-in-signed", places=(ROOT,))
 def signed_in_signed(asked: Asked) -> bytes:
     assertion = asked.hub.signed(asked.made()[0])
-    return _sealed(asked, xml.serialize(assertion), Sealing())
+    return _sealed(asked, safe_xml.serialize(assertion), Sealing())
 
 
 def _written(name: str, edit: Callable[[bytes], bytes]) -> None:

@@ -5,7 +5,7 @@ A reader and who verifies must mean the same element: the one in the one Body.
 
 from dataclasses import dataclass, field
 
-from eilogin.saml import xml
+from eilogin.saml import safe_xml
 from forging import MALFORMED, TOO_LARGE, UNTRUSTED, Family
 
 SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
@@ -25,13 +25,15 @@ class Enveloped:
     octets: bytes
     evil: bytes = field(repr=False)
 
-    def within(self, *bodies: bytes, header: bytes = b"", uri: str = xml.SOAP) -> bytes:
+    def within(
+        self, *bodies: bytes, header: bytes = b"", uri: str = safe_xml.SOAP
+    ) -> bytes:
         """An envelope with a Body for each of ``bodies``."""
         inside = b"".join(b"<s:Body>" + body + b"</s:Body>" for body in bodies)
         return enveloped(header + inside, uri)
 
 
-def enveloped(inside: bytes, uri: str = xml.SOAP) -> bytes:
+def enveloped(inside: bytes, uri: str = safe_xml.SOAP) -> bytes:
     begin = f'<s:Envelope xmlns:s="{uri}">'.encode()
     return begin + inside + b"</s:Envelope>"
 

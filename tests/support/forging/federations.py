@@ -18,9 +18,9 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from eilogin import clock
-from eilogin.saml import messages, signatures, xml
-from eilogin.saml.keys import SigningKey, new_key_pair
+from eilogin.saml import messages, safe_xml, xml_signatures
 from eilogin.saml.messages import write_instant
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from forging import Family
 from forging.trees import having
 
@@ -46,18 +46,18 @@ class Federated:
 
     def root(self) -> etree._Element:
         """The whole, fresh and not signed."""
-        root = xml.parse(self.octets, xml.METADATA)
-        for old in root.findall(xml.q("ds:Signature")):
+        root = safe_xml.parse(self.octets, safe_xml.METADATA)
+        for old in root.findall(safe_xml.q("ds:Signature")):
             root.remove(old)
         return root
 
     def signed(self, root: etree._Element, key: SigningKey | None = None) -> bytes:
-        signatures.sign(root, key or self.operator)
-        return xml.serialize(root)
+        xml_signatures.sign(root, key or self.operator)
+        return safe_xml.serialize(root)
 
 
 def entities(root: etree._Element) -> list[etree._Element]:
-    return list(root.iter(xml.q("md:EntityDescriptor")))
+    return list(root.iter(safe_xml.q("md:EntityDescriptor")))
 
 
 # --- the whole ----------------------------------------------------------------------
@@ -93,7 +93,7 @@ for _name, _text in {
 
 @WHOLE("md-unsigned", reasons=(UNTRUSTED,))
 def unsigned(told: Federated) -> bytes:
-    return xml.serialize(told.root())
+    return safe_xml.serialize(told.root())
 
 
 @WHOLE("md-other-operator", reasons=(UNTRUSTED,))
@@ -106,26 +106,26 @@ def members_signed(told: Federated) -> bytes:
     """Each member by the operator, so that anybody can put them together."""
     root = told.root()
     for entity in entities(root):
-        for old in entity.findall(xml.q("ds:Signature")):
+        for old in entity.findall(safe_xml.q("ds:Signature")):
             entity.remove(old)
         entity.set("ID", messages.new_id())
-        signatures.sign(entity, told.operator)
-    return xml.serialize(root)
+        xml_signatures.sign(entity, told.operator)
+    return safe_xml.serialize(root)
 
 
 @WHOLE("md-more-than-signed", reasons=(UNTRUSTED,))
 def one_more(told: Federated) -> bytes:
-    root = xml.parse(told.signed(told.root()), xml.METADATA)
+    root = safe_xml.parse(told.signed(told.root()), safe_xml.METADATA)
     entity = deepcopy(entities(root)[0])
     entity.set("entityID", "https://attacker.test/metadata")
     root.append(entity)
-    return xml.serialize(root)
+    return safe_xml.serialize(root)
 
 
 @WHOLE("md-signed-inside", reasons=(UNTRUSTED, WRONG))
 def signed_inside(told: Federated) -> bytes:
     """What the operator signed, in an aggregate of the attacker's."""
-    inner = xml.parse(told.signed(told.root()), xml.METADATA)
+    inner = safe_xml.parse(told.signed(told.root()), safe_xml.METADATA)
     outer = told.root()
     for child in list(outer):
         outer.remove(child)
@@ -134,7 +134,7 @@ def signed_inside(told: Federated) -> bytes:
     entity = deepcopy(entities(inner)[0])
     entity.set("entityID", "https://attacker.test/metadata")
     outer.append(entity)
-    return xml.serialize(outer)
+    return safe_xml.serialize(outer)
 
 
 @WHOLE("md-duplicate-entityid", reasons=(UNUSABLE,))
@@ -148,7 +148,7 @@ def twice(told: Federated) -> bytes:
 @WHOLE("md-duplicate-entityid-nested", reasons=(UNUSABLE,))
 def twice_nested(told: Federated) -> bytes:
     root = told.root()
-    group = etree.SubElement(root, xml.q("md:EntitiesDescriptor"))
+    group = etree.SubElement(root, safe_xml.q("md:EntitiesDescriptor"))
     for entity in entities(root):
         group.append(deepcopy(entity))
     return told.signed(root)
@@ -166,7 +166,7 @@ def nobody(told: Federated) -> bytes:
 def no_hub(told: Federated) -> bytes:
     root = told.root()
     for entity in entities(root):
-        if entity.find(xml.q("md:IDPSSODescriptor")) is not None:
+        if entity.find(safe_xml.q("md:IDPSSODescriptor")) is not None:
             entity.getparent().remove(entity)
     return told.signed(root)
 
@@ -174,7 +174,7 @@ def no_hub(told: Federated) -> bytes:
 @WHOLE("md-other-root")
 def another_root(told: Federated) -> bytes:
     root = told.root()
-    root.tag = xml.q("samlp:Response")
+    root.tag = safe_xml.q("samlp:Response")
     return told.signed(root)
 
 
@@ -209,9 +209,11 @@ def _created(text: str) -> Callable[[Federated], bytes]:
 
 def created(root: etree._Element, text: str) -> etree._Element:
     """The same that says when it was made (metadata rpi 2.2)."""
-    for old in root.findall(xml.q("md:Extensions")):
+    for old in root.findall(safe_xml.q("md:Extensions")):
         root.remove(old)
-    extensions = etree.Element(xml.q("md:Extensions"), nsmap={"saml": xml.SAML})
+    extensions = etree.Element(
+        safe_xml.q("md:Extensions"), nsmap={"saml": safe_xml.SAML}
+    )
     root.insert(0, extensions)
     info = etree.SubElement(extensions, f"{{{_PUBLICATION}}}PublicationInfo")
     info.set("publisher", "https://federation.test")
@@ -234,25 +236,25 @@ class Member:
     others: list[etree._Element]
 
     def first(self, name: str) -> etree._Element:
-        found = self.role.find(xml.q(name))
+        found = self.role.find(safe_xml.q(name))
         assert found is not None, name
         return found
 
     @property
     def main(self) -> list[etree._Element]:
         """The addresses at which it takes logins, or the answers to them."""
-        is_hub = self.role.tag == xml.q("md:IDPSSODescriptor")
+        is_hub = self.role.tag == safe_xml.q("md:IDPSSODescriptor")
         name = "md:SingleSignOnService" if is_hub else "md:AssertionConsumerService"
-        return self.role.findall(xml.q(name))
+        return self.role.findall(safe_xml.q(name))
 
     @property
     def logout(self) -> list[etree._Element]:
         """The addresses at which it takes logouts."""
-        return self.role.findall(xml.q("md:SingleLogoutService"))
+        return self.role.findall(safe_xml.q("md:SingleLogoutService"))
 
     @property
     def keys(self) -> list[etree._Element]:
-        return self.role.findall(xml.q("md:KeyDescriptor"))
+        return self.role.findall(safe_xml.q("md:KeyDescriptor"))
 
 
 #: What is no address to which citizens or keys may be sent.
@@ -333,7 +335,7 @@ def other_use(member: Member) -> None:
 
 def _certified(member: Member, text: str) -> None:
     for key in member.keys:
-        for certificate in key.iter(xml.q("ds:X509Certificate")):
+        for certificate in key.iter(safe_xml.q("ds:X509Certificate")):
             certificate.text = text
 
 
@@ -358,12 +360,12 @@ MEMBERS("md-small-key", reasons=(NO_KEYS,))(
 def key_beside_no_certificate(member: Member) -> None:
     """In what the schema does not look into."""
     for key in member.keys:
-        info = key.find(xml.q("ds:KeyInfo"))
+        info = key.find(safe_xml.q("ds:KeyInfo"))
         assert info is not None
         other = etree.Element("{urn:example:x}other")
-        xml.add(other, "ds:X509Certificate").text = "A"
+        safe_xml.add(other, "ds:X509Certificate").text = "A"
         info.insert(0, other)
-        info.insert(0, xml.add(etree.Element("x"), "ds:KeyName"))
+        info.insert(0, safe_xml.add(etree.Element("x"), "ds:KeyName"))
         info[0].text = "x"
 
 
@@ -371,11 +373,11 @@ def key_beside_no_certificate(member: Member) -> None:
 def bare_key(member: Member) -> None:
     """A KeyName alone: whose key it is has to be looked up somewhere."""
     for key in member.keys:
-        info = key.find(xml.q("ds:KeyInfo"))
+        info = key.find(safe_xml.q("ds:KeyInfo"))
         assert info is not None
         for child in list(info):
             info.remove(child)
-        xml.add(info, "ds:KeyName", "hub")
+        safe_xml.add(info, "ds:KeyName", "hub")
 
 
 @MEMBERS("md-two-roles")
@@ -411,7 +413,7 @@ def _second(member: Member) -> etree._Element:
     second = deepcopy(member.entity)
     _, pem = new_key_pair("second")
     der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
-    for certificate in second.iter(xml.q("ds:X509Certificate")):
+    for certificate in second.iter(safe_xml.q("ds:X509Certificate")):
         certificate.text = base64.b64encode(der).decode()
     return second
 
@@ -473,6 +475,6 @@ OVER: Mapping[str, Callable[[Member], object]] = {
         "protocolSupportEnumeration", "urn:oasis:names:tc:SAML:1.1:protocol"
     ),
     "md-protocol-lookalike": lambda member: member.role.set(
-        "protocolSupportEnumeration", f"{xml.SAMLP}x {xml.SAMLP.upper()}"
+        "protocolSupportEnumeration", f"{safe_xml.SAMLP}x {safe_xml.SAMLP.upper()}"
     ),
 }

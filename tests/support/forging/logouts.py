@@ -13,7 +13,7 @@ from lxml import etree
 from parties import Party
 
 from eilogin import clock
-from eilogin.saml import encryption, messages, xml
+from eilogin.saml import messages, safe_xml, xml_encryption
 from eilogin.saml.messages import NameID, write_instant
 from forging import MALFORMED, TOO_LARGE, UNTRUSTED, Family
 from forging.trees import NEAR, behind, gone, having, made, node, worded
@@ -300,7 +300,7 @@ def name_with_a_line_separator(logout: Logout) -> etree._Element:
 @REQUESTS("lr-nameid-other-namespace")
 def name_of_another_vocabulary(logout: Logout) -> etree._Element:
     root = logout.element()
-    node(root, "saml:NameID").tag = xml.q("samlp:NameID")
+    node(root, "saml:NameID").tag = safe_xml.q("samlp:NameID")
     return root
 
 
@@ -316,7 +316,7 @@ def base_id(logout: Logout) -> etree._Element:
     root = logout.element()
     name = node(root, "saml:NameID")
     base = etree.fromstring(
-        f'<saml:BaseID xmlns:saml="{xml.SAML}" xmlns:xsi="{xml.XSI}"'
+        f'<saml:BaseID xmlns:saml="{safe_xml.SAML}" xmlns:xsi="{safe_xml.XSI}"'
         ' xmlns:x="urn:x" xsi:type="x:T"/>'
     )
     name.getparent().replace(name, base)
@@ -343,9 +343,9 @@ def encrypted_for_another(logout: Logout) -> etree._Element:
 
 def encrypted(name: etree._Element, key: Any) -> etree._Element:
     """An EncryptedID of a name, which is taken out of where it stands."""
-    holder = etree.Element("holder", nsmap={"saml": xml.SAML})
+    holder = etree.Element("holder", nsmap={"saml": safe_xml.SAML})
     holder.append(name)
-    return encryption.encrypt(name, "saml:EncryptedID", key)
+    return xml_encryption.encrypt(name, "saml:EncryptedID", key)
 
 
 @REQUESTS("lr-sessionindex-empty")
@@ -396,7 +396,7 @@ def unknown_attribute(logout: Logout) -> etree._Element:
 @REQUESTS("lr-other-name")
 def of_another_name(logout: Logout) -> etree._Element:
     root = logout.element()
-    root.tag = xml.q("samlp:LogoutRequests")
+    root.tag = safe_xml.q("samlp:LogoutRequests")
     return root
 
 
@@ -442,8 +442,8 @@ def a_resolve(logout: Logout) -> etree._Element:
 def a_name_to_end(logout: Logout) -> etree._Element:
     """Another message of SAML that names somebody, and is none of ours."""
     root = logout.element(session_indexes=())
-    root.tag = xml.q("samlp:ManageNameIDRequest")
-    xml.add(root, "samlp:Terminate")
+    root.tag = safe_xml.q("samlp:ManageNameIDRequest")
+    safe_xml.add(root, "samlp:Terminate")
     return root
 
 
@@ -693,7 +693,7 @@ def says_it_twice(answered: Answered) -> etree._Element:
 @RESPONSES("lresp-is-response")
 def an_answer_to_a_login(answered: Answered) -> etree._Element:
     root = answered.element()
-    root.tag = xml.q("samlp:Response")
+    root.tag = safe_xml.q("samlp:Response")
     return root
 
 

@@ -2,9 +2,9 @@
 
 from lxml import etree
 
-from eilogin.saml import xml
+from eilogin.saml import safe_xml
 
-SIGNATURE = xml.q("ds:Signature")
+SIGNATURE = safe_xml.q("ds:Signature")
 
 #: After what a part stands.
 _BEFORE = {
@@ -21,7 +21,7 @@ OTHER = "urn:example:x"
 
 def place_of_signature(element: etree._Element) -> int:
     """Where among the children the signature of an element stands."""
-    has_issuer = len(element) and element[0].tag == xml.q("saml:Issuer")
+    has_issuer = len(element) and element[0].tag == safe_xml.q("saml:Issuer")
     return 1 if has_issuer else 0
 
 
@@ -35,14 +35,14 @@ def with_signature(
 def corner(element: etree._Element, *names: str) -> etree._Element:
     """The place at the end of a path in an element, made where it is not there."""
     for name in names:
-        found = element.find(xml.q(name))
+        found = element.find(safe_xml.q(name))
         element = _made(element, name) if found is None else found
     return element
 
 
 def extensions(element: etree._Element) -> etree._Element:
     """New Extensions of a message or a descriptor."""
-    is_metadata = etree.QName(element).namespace == xml.MD
+    is_metadata = etree.QName(element).namespace == safe_xml.MD
     return _made(element, f"{'md' if is_metadata else 'samlp'}:Extensions")
 
 
@@ -55,8 +55,8 @@ def other(parent: etree._Element, name: str = "other") -> etree._Element:
 
 
 def _made(parent: etree._Element, name: str) -> etree._Element:
-    made = etree.Element(xml.q(name), nsmap=parent.nsmap)
-    before = (parent.find(xml.q(each)) for each in _BEFORE.get(name, ()))
+    made = etree.Element(safe_xml.q(name), nsmap=parent.nsmap)
+    before = (parent.find(safe_xml.q(each)) for each in _BEFORE.get(name, ()))
     last = next((each for each in before if each is not None), None)
     if last is not None:
         last.addnext(made)

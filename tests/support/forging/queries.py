@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives import serialization
 
-from eilogin.saml import signatures, xml
-from eilogin.saml.keys import SigningKey
-from eilogin.saml.signatures import ECDSA_SHA256, RSA_SHA256
-from eilogin.saml.text import to_base64
+from eilogin.saml import safe_xml, xml_signatures
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.signing_keys import SigningKey
+from eilogin.saml.xml_signatures import ECDSA_SHA256, RSA_SHA256
 from forging import MALFORMED, TOO_LARGE, UNTRUSTED, Family
 from forging.signing import (
     HMAC_SHA1,
@@ -179,21 +179,21 @@ def signature_absent(message: Redirect) -> str:
 @QUERIES("rd-signature-inside-alone", reasons=(UNTRUSTED,))
 def signature_inside(message: Redirect) -> str:
     """Signed as by POST: what a redirect carries has to be signed in the query."""
-    root = xml.parse(message.octets)
-    signatures.sign(root, message.key)
-    parts = message.packed(deflated(xml.serialize(root)))
+    root = safe_xml.parse(message.octets)
+    xml_signatures.sign(root, message.key)
+    parts = message.packed(deflated(safe_xml.serialize(root)))
     return written(left_out(parts, "SigAlg"))
 
 
 @QUERIES("rd-odd-signature-inside", rule="policy", reasons=(MALFORMED,))
 def odd_signature_inside(message: Redirect) -> str:
     """Truly signed in the query; and inside a signature that no one may look at."""
-    root = xml.parse(message.octets)
-    signatures.sign(root, message.key)
-    reference = root.find(f".//{xml.q('ds:Reference')}")
+    root = safe_xml.parse(message.octets)
+    xml_signatures.sign(root, message.key)
+    reference = root.find(f".//{safe_xml.q('ds:Reference')}")
     assert reference is not None
     reference.addnext(deepcopy(reference))
-    return written(message.signed(message.packed(deflated(xml.serialize(root)))))
+    return written(message.signed(message.packed(deflated(safe_xml.serialize(root)))))
 
 
 @QUERIES("rd-attacker-key", kind="key-trust", reasons=(UNTRUSTED,))

@@ -13,8 +13,8 @@ from lxml import etree
 from parties import Party
 
 from eilogin import clock
-from eilogin.saml import bindings, messages, xml
-from eilogin.saml.levels import DIGID
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.messages import NameID, write_instant
 from forging import MALFORMED, UNTRUSTED, Family
 from forging.trees import NEAR, behind, gone, having, made, node, worded
@@ -281,11 +281,11 @@ def a_logout(ask: Ask) -> etree._Element:
 def a_query(ask: Ask) -> etree._Element:
     """Another message of SAML that asks about somebody."""
     root = ask.bare
-    for child in root.findall(xml.q("samlp:RequestedAuthnContext")):
+    for child in root.findall(safe_xml.q("samlp:RequestedAuthnContext")):
         root.remove(child)
-    root.tag = xml.q("samlp:AuthnQuery")
-    subject = xml.add(root, "saml:Subject")
-    xml.add(subject, "saml:NameID", "x")
+    root.tag = safe_xml.q("samlp:AuthnQuery")
+    subject = safe_xml.add(root, "saml:Subject")
+    safe_xml.add(subject, "saml:NameID", "x")
     return root
 
 
@@ -341,7 +341,7 @@ def _policy(**attributes: str) -> Make:
 
 def _declared(ask: Ask) -> etree._Element:
     root = ask.element()
-    node(root, "saml:AuthnContextClassRef").tag = xml.q("saml:AuthnContextDeclRef")
+    node(root, "saml:AuthnContextClassRef").tag = safe_xml.q("saml:AuthnContextDeclRef")
     return root
 
 
@@ -376,10 +376,12 @@ TOLD = [
 def _scoped(ask: Ask) -> etree._Element:
     """With a list of hubs and of who asks behind it: nobody else is asked here."""
     root = ask.element()
-    scoping = xml.add(root, "samlp:Scoping", ProxyCount="0")
-    listed = xml.add(scoping, "samlp:IDPList")
-    xml.add(listed, "samlp:IDPEntry", ProviderID=ask.member.entity_id, Loc=ATTACKER)
-    xml.add(scoping, "samlp:RequesterID", ask.member.entity_id)
+    scoping = safe_xml.add(root, "samlp:Scoping", ProxyCount="0")
+    listed = safe_xml.add(scoping, "samlp:IDPList")
+    safe_xml.add(
+        listed, "samlp:IDPEntry", ProviderID=ask.member.entity_id, Loc=ATTACKER
+    )
+    safe_xml.add(scoping, "samlp:RequesterID", ask.member.entity_id)
     return root
 
 
@@ -392,8 +394,8 @@ def _extended(ask: Ask) -> etree._Element:
 def _with_conditions(ask: Ask) -> etree._Element:
     root = ask.element()
     conditions = made("saml:Conditions", NotOnOrAfter=write_instant(clock.now() + 600))
-    restriction = xml.add(conditions, "saml:AudienceRestriction")
-    xml.add(restriction, "saml:Audience", ask.member.entity_id)
+    restriction = safe_xml.add(conditions, "saml:AudienceRestriction")
+    safe_xml.add(restriction, "saml:Audience", ask.member.entity_id)
     node(root, "samlp:RequestedAuthnContext").addprevious(conditions)
     return root
 

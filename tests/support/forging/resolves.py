@@ -13,9 +13,9 @@ from lxml import etree
 from parties import Party
 
 from eilogin import clock
-from eilogin.saml import bindings, messages, xml
+from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.messages import NameID
-from eilogin.saml.text import to_base64
+from eilogin.saml.printable_text import to_base64
 from forging import MALFORMED, UNTRUSTED, Family
 from forging.trees import NEAR, behind, gone, having, made, node, worded
 
@@ -172,8 +172,8 @@ def an_answer(ask: Resolve) -> etree._Element:
 def for_an_assertion(ask: Resolve) -> etree._Element:
     """Another message of SAML that asks for what was said."""
     root = ask.element()
-    root.tag = xml.q("samlp:AssertionIDRequest")
-    node(root, "samlp:Artifact").tag = xml.q("saml:AssertionIDRef")
+    root.tag = safe_xml.q("samlp:AssertionIDRequest")
+    node(root, "samlp:Artifact").tag = safe_xml.q("saml:AssertionIDRef")
     return root
 
 

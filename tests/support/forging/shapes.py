@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from eilogin.saml import messages, xml
+from eilogin.saml import messages, safe_xml
 from forging import INSIDE, MALFORMED, ROOT, UNTRUSTED, Family, Message
 from forging.parts import (
     SIGNATURE,
@@ -112,7 +112,7 @@ def in_extensions(message: Message) -> bytes:
 def in_an_object(message: Message) -> bytes:
     """The covered one in an Object of its signature, which the evil one has."""
     signature, whole = _taken_apart(message)
-    xml.add(signature, "ds:Object").append(whole)
+    safe_xml.add(signature, "ds:Object").append(whole)
     return message.instead(with_signature(message.evil(), signature))
 
 
@@ -176,7 +176,7 @@ def two_signatures(message: Message) -> bytes:
     """One of a stranger over the evil one, and the good one, which covers another."""
     signature, whole = _taken_apart(message)
     evil = message.evil()
-    xml.add(signature, "ds:Object").append(whole)
+    safe_xml.add(signature, "ds:Object").append(whole)
     sign(evil, Signing(message.stranger))
     evil.find(SIGNATURE).addprevious(signature)
     return message.instead(evil)
@@ -186,7 +186,7 @@ def two_signatures(message: Message) -> bytes:
 def two_signatures_reversed(message: Message) -> bytes:
     signature, whole = _taken_apart(message)
     evil = message.evil()
-    xml.add(signature, "ds:Object").append(whole)
+    safe_xml.add(signature, "ds:Object").append(whole)
     sign(evil, Signing(message.stranger))
     evil.find(SIGNATURE).addnext(signature)
     return message.instead(evil)
@@ -305,7 +305,7 @@ def signed_in_extensions_of_envelope(message: Message) -> bytes:
     return message.instead(message.evil())
 
 
-_KEY_INFO = f'<ds:KeyInfo xmlns:ds="{xml.DS}"/>'
+_KEY_INFO = f'<ds:KeyInfo xmlns:ds="{safe_xml.DS}"/>'
 
 
 # --- where the evil one is put, and the signed one stays ------------------------------
@@ -378,7 +378,7 @@ def same_id_around(message: Message) -> bytes:
 def same_id_in_object(message: Message) -> bytes:
     evil = _same_id(message)
     signature, whole = _taken_apart(message)
-    xml.add(signature, "ds:Object").append(whole)
+    safe_xml.add(signature, "ds:Object").append(whole)
     return message.instead(with_signature(evil, signature))
 
 
@@ -418,8 +418,8 @@ def _polluted(name: str, attribute: str, *, first: bool) -> None:
         return message.instead(evil)
 
 
-_polluted("second-id-in-saml-namespace", xml.q("saml:ID"), first=True)
-_polluted("second-id-in-protocol-namespace", xml.q("samlp:ID"), first=False)
+_polluted("second-id-in-saml-namespace", safe_xml.q("saml:ID"), first=True)
+_polluted("second-id-in-protocol-namespace", safe_xml.q("samlp:ID"), first=False)
 _polluted("second-id-in-other-namespace", "{urn:example:x}ID", first=True)
 _polluted("second-id-of-xml", "{http://www.w3.org/XML/1998/namespace}id", first=True)
 _polluted("second-id-in-lower-case", "id", first=False)
@@ -431,7 +431,7 @@ _polluted("second-id-of-signature-syntax", "Id", first=True)
 
 def _digest_of_evil(message: Message) -> tuple[etree._Element, str]:
     evil = _same_id(message)
-    return evil, digest(xml.canonical(evil))
+    return evil, digest(safe_xml.canonical(evil))
 
 
 def _two_infos(name: str, *, evil_first: bool) -> None:
@@ -442,7 +442,7 @@ def _two_infos(name: str, *, evil_first: bool) -> None:
         signature = copied(message.signature)
         info = signature[0]
         other = copied(info)
-        other.find(f".//{xml.q('ds:DigestValue')}").text = hashed
+        other.find(f".//{safe_xml.q('ds:DigestValue')}").text = hashed
         (info.addprevious if evil_first else info.addnext)(other)
         return message.instead(with_signature(evil, signature))
 
@@ -456,8 +456,8 @@ def signed_info_in_object(message: Message) -> bytes:
     """The signed SignedInfo put away, that of the evil one in its place."""
     evil, hashed = _digest_of_evil(message)
     signature = copied(message.signature)
-    xml.add(signature, "ds:Object").append(copied(signature[0]))
-    signature[0].find(f".//{xml.q('ds:DigestValue')}").text = hashed
+    safe_xml.add(signature, "ds:Object").append(copied(signature[0]))
+    signature[0].find(f".//{safe_xml.q('ds:DigestValue')}").text = hashed
     return message.instead(with_signature(evil, signature))
 
 
@@ -466,7 +466,7 @@ def signed_info_in_signed_info(message: Message) -> bytes:
     evil, hashed = _digest_of_evil(message)
     signature = copied(message.signature)
     inner = copied(signature[0])
-    signature[0].find(f".//{xml.q('ds:DigestValue')}").text = hashed
+    signature[0].find(f".//{safe_xml.q('ds:DigestValue')}").text = hashed
     signature[0].append(inner)
     return message.instead(with_signature(evil, signature))
 
@@ -475,7 +475,7 @@ def signed_info_in_signed_info(message: Message) -> bytes:
 def two_digest_values(message: Message) -> bytes:
     evil, hashed = _digest_of_evil(message)
     signature = copied(message.signature)
-    value = signature.find(f".//{xml.q('ds:DigestValue')}")
+    value = signature.find(f".//{safe_xml.q('ds:DigestValue')}")
     other = copied(value)
     other.text = hashed
     value.addprevious(other)
@@ -574,7 +574,7 @@ def twin_in_other_namespace(message: Message) -> bytes:
 @SHAPES("evil-in-default-namespace", kind="namespace-confusion", places=(INSIDE,))
 def evil_in_default_namespace(message: Message) -> bytes:
     """The same name by another prefix."""
-    octets = xml.serialize(message.evil())
+    octets = safe_xml.serialize(message.evil())
     octets = octets.replace(b"saml:", b"").replace(b"xmlns:saml=", b"xmlns=")
     message.covered.addprevious(etree.fromstring(octets))
     return message.octets

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from lxml import etree
 
-from eilogin.saml import xml
-from eilogin.saml.keys import SigningKey
-from eilogin.saml.signatures import ECDSA_SHA256, RSA_SHA256, SHA256
-from eilogin.saml.text import to_base64
+from eilogin.saml import safe_xml
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.signing_keys import SigningKey
+from eilogin.saml.xml_signatures import ECDSA_SHA256, RSA_SHA256, SHA256
 from forging import INSIDE, MALFORMED, ROOT, UNTRUSTED, Family, Message
 from forging.signing import (
     BASE64,
@@ -55,8 +55,8 @@ from forging.signing import (
 
 SIGNATURES = Family("signature")
 
-_SIGNATURE = xml.q("ds:Signature")
-_NAME_ID = f".//{xml.q('saml:NameID')}"
+_SIGNATURE = safe_xml.q("ds:Signature")
+_NAME_ID = f".//{safe_xml.q('saml:NameID')}"
 _BOTH = (MALFORMED, UNTRUSTED)
 
 
@@ -115,11 +115,11 @@ def _stripped(name: str, path: str, *, reasons: tuple[str, ...]) -> None:
         return message.instead(evil)
 
 
-_stripped("signed-info", xml.q("ds:SignedInfo"), reasons=(MALFORMED,))
-_stripped("signature-value", xml.q("ds:SignatureValue"), reasons=(UNTRUSTED,))
-_stripped("reference", f".//{xml.q('ds:Reference')}", reasons=(MALFORMED,))
-_stripped("digest-value", f".//{xml.q('ds:DigestValue')}", reasons=_BOTH)
-_stripped("transforms", f".//{xml.q('ds:Transforms')}", reasons=(MALFORMED,))
+_stripped("signed-info", safe_xml.q("ds:SignedInfo"), reasons=(MALFORMED,))
+_stripped("signature-value", safe_xml.q("ds:SignatureValue"), reasons=(UNTRUSTED,))
+_stripped("reference", f".//{safe_xml.q('ds:Reference')}", reasons=(MALFORMED,))
+_stripped("digest-value", f".//{safe_xml.q('ds:DigestValue')}", reasons=_BOTH)
+_stripped("transforms", f".//{safe_xml.q('ds:Transforms')}", reasons=(MALFORMED,))
 
 
 @STRIPPED("signature-in-no-namespace", reasons=_BOTH)
@@ -279,8 +279,8 @@ def _pointing(name: str, inside: str, **more: Any) -> None:
         return _evil(message, Signing(message.stranger, behind=said))
 
 
-_X509 = xml.DS + "X509Data"
-_RAW = xml.DS + "rawX509Certificate"
+_X509 = safe_xml.DS + "X509Data"
+_RAW = safe_xml.DS + "rawX509Certificate"
 _pointing("retrieval-method", f'<ds:RetrievalMethod URI="{{outside}}" Type="{_X509}"/>')
 _pointing(
     "retrieval-method-raw", f'<ds:RetrievalMethod URI="{{outside}}" Type="{_RAW}"/>'
@@ -300,7 +300,7 @@ _pointing(
 )
 _pointing(
     "key-info-reference",
-    f'<d:KeyInfoReference xmlns:d="{xml.DS11}" URI="{{outside}}"/>',
+    f'<d:KeyInfoReference xmlns:d="{safe_xml.DS11}" URI="{{outside}}"/>',
 )
 _pointing(
     "certificate-by-url",
@@ -308,19 +308,19 @@ _pointing(
 )
 _pointing(
     "der-encoded-key-value",
-    f'<d:DEREncodedKeyValue xmlns:d="{xml.DS11}">AA==</d:DEREncodedKeyValue>',
+    f'<d:DEREncodedKeyValue xmlns:d="{safe_xml.DS11}">AA==</d:DEREncodedKeyValue>',
 )
 _pointing("pgp-data", "<ds:PGPData><ds:PGPKeyID>AA==</ds:PGPKeyID></ds:PGPData>")
 _pointing("spki-data", "<ds:SPKIData><ds:SPKISexp>AA==</ds:SPKISexp></ds:SPKIData>")
 _pointing("management-data", "<ds:MgmtData>{outside}</ds:MgmtData>")
 _pointing(
     "encrypted-key",
-    f'<x:EncryptedKey xmlns:x="{xml.XENC}"><x:CipherData><x:CipherReference'
+    f'<x:EncryptedKey xmlns:x="{safe_xml.XENC}"><x:CipherData><x:CipherReference'
     ' URI="{outside}"/></x:CipherData></x:EncryptedKey>',
 )
 _pointing(
     "agreement-method",
-    f'<x:AgreementMethod xmlns:x="{xml.XENC}" Algorithm="{xml.XENC}dh"/>',
+    f'<x:AgreementMethod xmlns:x="{safe_xml.XENC}" Algorithm="{safe_xml.XENC}dh"/>',
 )
 _pointing(
     "dsa-key-value",
@@ -407,10 +407,10 @@ def _misnamed(name: str, method: str, **more: Any) -> None:
 
 
 _misnamed("ecdsa-by-rsa-key", ECDSA_SHA256)
-_misnamed("dsa-by-rsa-key", xml.DS + "dsa-sha1")
+_misnamed("dsa-by-rsa-key", safe_xml.DS + "dsa-sha1")
 _misnamed("no-algorithm", "")
 _misnamed("algorithm-none", "none")
-_misnamed("algorithm-null", xml.DS + "null")
+_misnamed("algorithm-null", safe_xml.DS + "null")
 _misnamed("algorithm-in-upper-case", RSA_SHA256.upper())
 _misnamed("algorithm-with-blanks", f" {RSA_SHA256} ")
 _misnamed("algorithm-with-tail", RSA_SHA256 + "#x")
@@ -578,8 +578,8 @@ _transformed(
     "xslt-cpu-bomb", _ENVELOPED, transform(XSLT, _SHEET.format(_LOOP)), _EXCLUSIVE
 )
 _transformed("base64-transform", _ENVELOPED, transform(BASE64))
-_transformed("xpointer-transform", transform(xml.DS + "xpointer", "x"), *USUAL)
-_transformed("decrypt-transform", *USUAL, transform(xml.XENC + "decryption#XML"))
+_transformed("xpointer-transform", transform(safe_xml.DS + "xpointer", "x"), *USUAL)
+_transformed("decrypt-transform", *USUAL, transform(safe_xml.XENC + "decryption#XML"))
 _transformed("unknown-transform", *USUAL, transform("urn:example:x"))
 _transformed("transform-without-algorithm", *USUAL, "<ds:Transform/>")
 _transformed("enveloped-twice", _ENVELOPED, *USUAL, rule="policy", holds=True)
@@ -725,7 +725,7 @@ for _kind in ("Object", "Manifest", "SignatureProperties"):
     _referring(
         f"reference-of-type-{_kind.lower()}",
         "#{id}",
-        said=f' Type="{xml.DS}{_kind}"',
+        said=f' Type="{safe_xml.DS}{_kind}"',
         rule="policy",
         holds=True,
     )
@@ -735,7 +735,7 @@ for _kind in ("Object", "Manifest", "SignatureProperties"):
 def reference_without_uri(message: Message) -> bytes:
     how = Signing(message.key)
     signature = sign(message.covered, how)
-    found = signature.find(f".//{xml.q('ds:Reference')}")
+    found = signature.find(f".//{safe_xml.q('ds:Reference')}")
     del found.attrib["URI"]
     set_value(signature, how)
     return message.octets
@@ -744,7 +744,7 @@ def reference_without_uri(message: Message) -> bytes:
 def _two(message: Message, *, first: bool = False) -> bytes:
     """Two references, both right: one to what is signed, one to an Object."""
     how = Signing(message.key)
-    text = f'<ds:Object xmlns:ds="{xml.DS}" Id="beside">nothing</ds:Object>'
+    text = f'<ds:Object xmlns:ds="{safe_xml.DS}" Id="beside">nothing</ds:Object>'
     covered = canonical(etree.fromstring(text))
     other = reference(
         "#beside", covered, replace(how, transforms=(transform(EXCLUSIVE),))
@@ -795,14 +795,14 @@ def manifest(message: Message) -> bytes:
     how = Signing(message.key)
     listed = reference(f"#{identifier}", b"not that", how)
     text = (
-        f'<ds:Object xmlns:ds="{xml.DS}"><ds:Manifest Id="list">{listed}'
+        f'<ds:Object xmlns:ds="{safe_xml.DS}"><ds:Manifest Id="list">{listed}'
         "</ds:Manifest></ds:Object>"
     )
     covered = canonical(etree.fromstring(text)[0])
     how = replace(
         how,
         uri="#list",
-        reference=f' Type="{xml.DS}Manifest"',
+        reference=f' Type="{safe_xml.DS}Manifest"',
         transforms=(transform(EXCLUSIVE),),
         covers=lambda _: covered,
         behind=text,
@@ -813,7 +813,7 @@ def manifest(message: Message) -> bytes:
 @REFERENCES("object-is-signed", holds=True)
 def object_is_signed(message: Message) -> bytes:
     """The signature of the evil one holds, of an Object in itself."""
-    text = f'<ds:Object xmlns:ds="{xml.DS}" Id="signed">nothing</ds:Object>'
+    text = f'<ds:Object xmlns:ds="{safe_xml.DS}" Id="signed">nothing</ds:Object>'
     covered = canonical(etree.fromstring(text))
     how = Signing(
         message.key,
@@ -866,7 +866,7 @@ def sibling_is_signed(message: Message) -> bytes:
         covers=lambda _: canonical(whole),
     )
     signature = sign(evil, how)
-    xml.add(signature, "ds:Object").append(whole)
+    safe_xml.add(signature, "ds:Object").append(whole)
     return message.instead(evil)
 
 
@@ -891,7 +891,7 @@ def _text(name: str, part: str, edit: Callable[[str], str], **more: Any) -> None
         """The same, and SignedInfo signed over that."""
         how = Signing(message.key)
         signature = sign(message.covered, how)
-        found = signature.find(f".//{xml.q('ds:DigestValue')}")
+        found = signature.find(f".//{safe_xml.q('ds:DigestValue')}")
         found.text = edit(found.text)
         set_value(signature, how)
         return message.octets

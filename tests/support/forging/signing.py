@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
-from eilogin.saml import xml
-from eilogin.saml.keys import SigningKey
-from eilogin.saml.signatures import ECDSA_SHA256, ENVELOPED, RSA_SHA256, SHA256
-from eilogin.saml.text import to_base64
+from eilogin.saml import safe_xml
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.signing_keys import SigningKey
+from eilogin.saml.xml_signatures import ECDSA_SHA256, ENVELOPED, RSA_SHA256, SHA256
 
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 MORE_2007 = "http://www.w3.org/2007/05/xmldsig-more#"
@@ -30,16 +30,16 @@ INCLUSIVE_11 = "http://www.w3.org/2006/12/xml-c14n11"
 XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 XPATH_2 = "http://www.w3.org/2002/06/xmldsig-filter2"
 XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
-BASE64 = xml.DS + "base64"
-SHA1, MD5 = xml.DS + "sha1", MORE + "md5"
-RSA_SHA1, RSA_MD5 = xml.DS + "rsa-sha1", MORE + "rsa-md5"
-HMAC_SHA1, HMAC_SHA256 = xml.DS + "hmac-sha1", MORE + "hmac-sha256"
+BASE64 = safe_xml.DS + "base64"
+SHA1, MD5 = safe_xml.DS + "sha1", MORE + "md5"
+RSA_SHA1, RSA_MD5 = safe_xml.DS + "rsa-sha1", MORE + "rsa-md5"
+HMAC_SHA1, HMAC_SHA256 = safe_xml.DS + "hmac-sha1", MORE + "hmac-sha256"
 RSA_PSS = MORE_2007 + "sha256-rsa-MGF1"
 
 _DIGESTS = {
     SHA256: "sha256",
     MORE + "sha384": "sha384",
-    xml.XENC + "sha512": "sha512",
+    safe_xml.XENC + "sha512": "sha512",
     SHA1: "sha1",
     MD5: "md5",
     MORE + "sha224": "sha224",
@@ -121,12 +121,12 @@ def public_pem(key: SigningKey) -> bytes:
 
 def sign(element: etree._Element, how: Signing) -> etree._Element:
     """Put a signature in the place of the one that the element has, or after Issuer."""
-    for old in element.findall(xml.q("ds:Signature")):
+    for old in element.findall(safe_xml.q("ds:Signature")):
         element.remove(old)
     uri = f"#{element.get('ID')}" if how.uri is None else how.uri
     octets = how.covers(element)
     text = (
-        f'<ds:Signature xmlns:ds="{xml.DS}"><ds:SignedInfo>'
+        f'<ds:Signature xmlns:ds="{safe_xml.DS}"><ds:SignedInfo>'
         f'<ds:CanonicalizationMethod Algorithm="{how.c14n}"/>'
         f'<ds:SignatureMethod Algorithm="{how.method}">{how.in_method}'
         f"</ds:SignatureMethod>{how.before}"
@@ -134,7 +134,7 @@ def sign(element: etree._Element, how: Signing) -> etree._Element:
         f"<ds:SignatureValue/>{how.behind}</ds:Signature>"
     )
     signature = etree.fromstring(text)
-    place = 1 if len(element) and element[0].tag == xml.q("saml:Issuer") else 0
+    place = 1 if len(element) and element[0].tag == safe_xml.q("saml:Issuer") else 0
     element.insert(place, signature)
     set_value(signature, how)
     return signature
@@ -177,7 +177,7 @@ def value_of(key: SigningKey, method: str, octets: bytes) -> bytes:
 
 def without(element: etree._Element, *paths: str) -> etree._Element:
     """A copy of an element, in its namespaces, in which some elements are not."""
-    copy = etree.fromstring(xml.serialize(element))
+    copy = etree.fromstring(safe_xml.serialize(element))
     for path in paths:
         for found in copy.findall(path):
             found.getparent().remove(found)

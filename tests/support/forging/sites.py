@@ -12,9 +12,9 @@ from arena import HUB, SVB
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError
-from eilogin.federation.start import trust_of
-from eilogin.federation.trust_options import TrustOptions
-from eilogin.saml import signatures, xml
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.trust_start import trust_of
+from eilogin.saml import safe_xml, xml_signatures
 from eilogin.saml.messages import write_instant
 from eilogin.settings import read
 from forging import ROOT, Message
@@ -75,7 +75,7 @@ class Site:
         (entity,) = [one for one in known if f"//{host}" in one.get("entityID")]
         name = "md:IDPSSODescriptor" if host == HUB else "md:SPSSODescriptor"
         others = [one for one in known if one is not entity]
-        return Member(entity, entity.find(xml.q(name)), others)
+        return Member(entity, entity.find(safe_xml.q(name)), others)
 
     def forged(self, forgery, host, made=""):
         """The octets in which one member is changed, and its entityID then.
@@ -101,18 +101,18 @@ def message_of(site, of_one=None):
     root = site.told.root()
     if of_one:
         root = site.member(root, of_one).entity
-        root = xml.parse_canonical(xml.serialize(root))
+        root = safe_xml.parse_canonical(safe_xml.serialize(root))
         root.set("ID", "_alone")
         root.set("validUntil", write_instant(clock.now() + 3600))
     # Some tricks are done to an Issuer, or to who is named.
     held = created(root, write_instant(clock.now()))[0]
-    xml.add(held, "saml:Issuer", "https://federation.test/")
-    xml.add(held, "saml:NameID", "federation")
-    signatures.sign(root, site.told.operator)
+    safe_xml.add(held, "saml:Issuer", "https://federation.test/")
+    safe_xml.add(held, "saml:NameID", "federation")
+    xml_signatures.sign(root, site.told.operator)
 
     def evil():
-        other = xml.parse_canonical(xml.serialize(root))
-        other.remove(other.find(xml.q("ds:Signature")))
+        other = safe_xml.parse_canonical(safe_xml.serialize(root))
+        other.remove(other.find(safe_xml.q("ds:Signature")))
         other.set("ID", "_evil")
         entities(other)[-1].set("entityID", ATTACKER)
         return other

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from lxml import etree
 
-from eilogin.saml import xml
+from eilogin.saml import safe_xml
 
 #: What is not the address, and looks like it to who compares it loosely.
 NEAR: Mapping[str, Callable[[str], str]] = {
@@ -26,7 +26,7 @@ NEAR: Mapping[str, Callable[[str], str]] = {
 
 
 def node(root: etree._Element, name: str) -> etree._Element:
-    found = root.find(f".//{xml.q(name)}")
+    found = root.find(f".//{safe_xml.q(name)}")
     assert found is not None, name
     return found
 
@@ -59,6 +59,6 @@ def gone(root: etree._Element, name: str) -> etree._Element:
 
 
 def made(name: str, text: str = "", **attributes: str) -> etree._Element:
-    element = etree.Element(xml.q(name), attributes)
+    element = etree.Element(safe_xml.q(name), attributes)
     element.text = text
     return element

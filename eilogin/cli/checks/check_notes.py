@@ -1,0 +1,58 @@
+"""Notes on an ini file, and the form in which machines read what a check has found."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from eilogin.cli.inifiles.ini_pipelines import Part
+from eilogin.errors import Fault
+from eilogin.federation.members.hub_requirements import Remark
+
+#: The keys of one record, which stay as they are: machines read them.
+KEYS = ("file", "section", "option", "kind", "code", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note on an ini file: where it belongs, what it says, and its stable code."""
+
+    #: Section without brackets, or "" where it is about the file.
+    section: str
+    #: Name of the option, or "" where the section as a whole is meant.
+    option: str
+    text: str
+    #: The stable name of its cause.
+    code: str = "note"
+
+    @classmethod
+    def of(cls, remark: Remark, section: str = "") -> "Note":
+        """Return the note that a remark of another room makes, in ``section``."""
+        return cls(remark.section or section, remark.option, remark.told, remark.code)
+
+    @classmethod
+    def at(cls, part: Part, option: str, text: str, code: str = "note") -> "Note":
+        """Return a note on an option, with the section that it stands in."""
+        return cls(part.stands_in.get(option, part.title), option, text, code)
+
+    def __str__(self) -> str:
+        if not self.section:
+            return self.text
+        option = f" {self.option}" if self.option else ""
+        return f"[{self.section}]{option}: {self.text}"
+
+
+def records(
+    file: str, faults: Iterable[Fault], notes: Iterable[Note], steps: Sequence[str]
+) -> Iterator[dict[str, str]]:
+    """Yield a record for each fault, each note, and each step that is left to do."""
+    for fault in faults:
+        yield _record(
+            file, fault.section, fault.option, "fault", fault.code, fault.told
+        )
+    for note in notes:
+        yield _record(file, note.section, note.option, "note", note.code, note.text)
+    for step in steps:
+        yield _record(file, "", "", "step", "not-a-member", step)
+
+
+def _record(*values: str) -> dict[str, str]:
+    return dict(zip(KEYS, values, strict=True))

@@ -1,0 +1,634 @@
+"""Every fault of a paste ini file, found without building anything.
+
+:func:`check` is what ``eilogin check`` prints and ``eilogin serve`` asks first. It
+looks, in this order, at the file itself, at each section, at each pipeline (which is
+done in ``pipeline_order``), and at what sections have to do with each other
+and with the federation.
+"""
+
+import logging
+import os
+import pwd
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distributions
+from pathlib import Path
+
+from paste.deploy.loadwsgi import APP, FILTER, SERVER, loadcontext
+from waitress.adjustments import Adjustments
+
+from eilogin import settings
+from eilogin.cli.checks.check_notes import Note
+from eilogin.cli.checks.configuration_notes import notes
+from eilogin.cli.checks.join_steps import steps
+from eilogin.cli.checks.peer_capabilities import Known, lacks
+from eilogin.cli.checks.pipeline_order import check_stack, check_unused, remarks
+from eilogin.cli.inifiles import entry_points
+from eilogin.cli.inifiles.ini_pipelines import APPS, Part, Pipelines, Stack
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.compose.hosts import HostsOptions
+from eilogin.compose.wsgi import CodeOptions
+from eilogin.errors import (
+    ConfigurationError,
+    EiloginError,
+    Fault,
+    StoreUnavailable,
+)
+from eilogin.federation import Federation, Own
+from eilogin.federation.local.local_entity import HUB
+from eilogin.federation.local.local_keys import load_pair
+from eilogin.federation.local.local_options import OwnOptions, own_of
+from eilogin.federation.members import certificate_expiry, hub_requirements
+from eilogin.federation.members.trust_options import (
+    TrustOptions,
+    back_channel_of,
+    operator_keys,
+    said_in,
+)
+from eilogin.federation.trust_notes import remarks_on
+from eilogin.federation.trust_start import looked_at
+from eilogin.filters.appsession import AppSessionOptions
+from eilogin.filters.logout import LogoutOptions
+from eilogin.filters.session import SessionOptions
+from eilogin.hub.hub_app import HubOptions
+from eilogin.hub.signin.citizens import Citizens
+from eilogin.object_references import fault_of_name
+from eilogin.saml.signing_keys import fingerprints
+from eilogin.settings import Options, did_you_mean
+from eilogin.stores import open_store
+from eilogin.stores.sqlite import mounts, sqlite_schema
+from eilogin.stores.sqlite.reserve_file import shortage_at
+from eilogin.web.pages import themes
+
+#: How servers other than waitress are told to have several processes.
+_PROCESSES = ("workers", "processes")
+
+#: The application that every server serves.
+_MAIN = "main"
+
+_HIGHEST_PORT = 65_535
+_SQLITE = "sqlite:///"
+
+#: How PasteDeploy calls what stands in a section of each kind.
+_TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at, and every fault that was found."""
+
+    faults: Sequence[Fault]
+    #: Stores that do not answer now: it is a fault, and no reason not to serve.
+    silent: Sequence[Fault]
+    #: How many sections the file has, and how many of them are eilogin's own.
+    sections: int
+    own_sections: int
+    #: How many applications there are with the filters around them.
+    stacks: int
+    #: What is no fault, and worth a look all the same.
+    remarks: Sequence[Note]
+    #: What is left to do until each site is a member of its federation.
+    steps: Sequence[str]
+
+
+def check(file: IniFile) -> Checked:
+    """Find every fault of a file; those that reading it has found are among them."""
+    pipelines = Pipelines(file)
+    parts = [
+        pipelines.part(section)
+        for section in file.of_kind("filter", "app", "composite", "filter-app")
+    ]
+    stacks = pipelines.stacks()
+    ours = [part for part in parts if part.entry_point is not None]
+    read = {part.title: options for part in ours if (options := _options(file, part))}
+    servers = [pipelines.part(section) for section in file.of_kind("server")]
+    for server in servers:
+        _check_server(file, server)
+    _check_main(file)
+    for stack in stacks:
+        check_stack(file, stack, read)
+    check_unused(file, parts, stacks)
+    # Reading a key takes its time: once for each party.
+    owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
+    noted, silent, known = _federations(file, read, owns)
+    known |= _hidden_federations(
+        file, [part for part in ours if part.title not in read]
+    )
+    _check_twins(file, owns)
+    _check_processes(file, read)
+    # An egg that a pipeline names itself stands in no section: it has no options.
+    inline = [part for stack in stacks for part in stack.parts if part not in parts]
+    for part in inline:
+        if part.entry_point is not None:
+            _options(file, part)
+    _check_foreign(file, [*parts, *servers, *inline])
+    noted += [remark for stack in stacks for remark in remarks(stack)]
+    noted += notes(file, [*parts, *inline], stacks, read, known)
+    noted += _check_capabilities(file, stacks, read, known)
+    if not file.sections and not file.faults:
+        file.note("", "", "", "expected sections, such as [app:main]")
+    return Checked(
+        file.faults,
+        silent,
+        len(file.sections),
+        len(ours),
+        len(stacks),
+        noted,
+        steps(file, ours, known),
+    )
+
+
+# --- a section ------------------------------------------------------------------
+
+
+def _options(file: IniFile, part: Part) -> Options | None:
+    """The options of one section of ours; None, with its faults kept, if it has any."""
+    name = part.entry_point or ""
+    kind = entry_points.kind_of(name)
+    if kind is None:
+        hint = did_you_mean(name, entry_points.names(part.kind))
+        file.note(part.title, "use", repr(part.use), f"eilogin has no such name{hint}")
+        return None
+    if kind != part.kind:
+        expected = f"is for a section [{kind}:…], not [{part.title}]"
+        file.note(part.title, "use", repr(part.use), expected)
+        return None
+    declared: type[Options] = (
+        HostsOptions if name == "hosts" else entry_points.declared()[name]
+    )
+    told = {(fault.section, fault.option) for fault in file.faults}
+    options, faults = settings.attempt(
+        declared, str(file.path), part.title, part.options
+    )
+    # An option whose value could not be read is not missing.
+    file.keep([f for f in faults if not f.option or (f.section, f.option) not in told])
+    _check_comments(file, part, {fault.option for fault in faults})
+    if options is None and issubclass(declared, OwnOptions):
+        _check_pair(file, part)
+    if options is None and issubclass(declared, SessionOptions):
+        _check_place(file, part)
+    return options
+
+
+def _check_comments(file: IniFile, part: Part, told: set[str]) -> None:
+    for option, value in part.options.items():
+        if settings.comment_in(value) == " ;" and option not in told:
+            hint = settings.no_comments(value)
+            file.note(part.title, option, "' ;'", f"stray{hint}")
+
+
+def _check_pair(file: IniFile, part: Part) -> None:
+    """Whether key and certificate match, where other faults hid the question."""
+    here = file.path.absolute().parent
+    try:
+        files = [here / part.options[n].strip() for n in ("key", "certificate")]
+    except KeyError:
+        return  # which has been told, or there are 'keys'
+    if not all(path.is_file() for path in files):
+        return  # which has been told
+    try:
+        load_pair(*files)
+    except ConfigurationError as error:
+        file.note(part.title, "", "", f"key, certificate: {error}")
+
+
+def _check_place(file: IniFile, part: Part) -> None:
+    """Whether a file of SQLite has a place, where other faults hid the question."""
+    values = {"store": part.options.get("store", "")}
+    store, _ = settings.attempt(SessionOptions, str(file.path), part.title, values)
+    if store is not None and store.store.startswith(_SQLITE):
+        _check_store_file(file, part.title, store.store)
+
+
+def _check_server(file: IniFile, part: Part) -> None:
+    if not part.use:
+        file.note(part.title, "use", "", "expected 'egg:waitress#main'")
+    elif part.distribution == "waitress":
+        try:
+            Adjustments(**part.options)
+        except (ValueError, TypeError) as error:
+            names = (name for name in vars(Adjustments) if not name.startswith("_"))
+            unknown = re.fullmatch(r"Unknown adjustment '(\w+)'", str(error))
+            hint = did_you_mean(unknown[1], names) if unknown else ""
+            file.note(part.title, "", "", f"waitress: {error}{hint}")
+        else:
+            _check_ports(file, part)
+
+
+def _check_ports(file: IniFile, part: Part) -> None:
+    """Of a port that is too high, the system takes what is left of it in 16 bits."""
+    for option in ("listen", "port"):
+        for word in part.options.get(option, "").split():
+            port = word.rpartition(":")[2]
+            if port.isdecimal() and int(port) > _HIGHEST_PORT:
+                expected = f"expected a port of 1 to {_HIGHEST_PORT}"
+                file.note(part.title, option, repr(word), expected)
+
+
+def _check_main(file: IniFile) -> None:
+    """Whether there is an application for the servers to serve."""
+    if not file.of_kind("server"):
+        return
+    apps = file.of_kind(*APPS)
+    if any(section.name == _MAIN for section in apps):
+        return
+    wanted = ", ".join(f"[{kind}:{_MAIN}]" for kind in APPS)
+    hints = {one.title: did_you_mean(one.name, [_MAIN]) for one in apps}
+    near = next((title for title, hint in hints.items() if hint), "")
+    told = f"there is nothing to serve: expected one of {wanted}{hints.get(near, '')}"
+    file.note(near, "", "", told)
+
+
+# --- what lies outside of the file ----------------------------------------------
+
+
+def _federations(
+    file: IniFile, read: Mapping[str, Options], owns: Mapping[str, Own]
+) -> tuple[list[Note], list[Fault], dict[str, Known]]:
+    """Look at what each section needs from elsewhere: metadata, and stores and files.
+
+    Gives what is no fault, what does not answer, and by section whom it knows.
+    """
+    noted: list[Note] = []
+    silent: list[Fault] = []
+    known: dict[str, Known] = {}
+    # Applications are built before their filters, whose code may lie beside them.
+    ours = (options for options in read.values() if isinstance(options, CodeOptions))
+    folders = [folder for options in ours for folder in options.path]
+    for title, options in read.items():
+        with _heard() as warnings:
+            silent += _check_reach(file, title, options, folders)
+        noted += [Note(title, "", text, "store") for text in warnings]
+        if isinstance(options, TrustOptions):
+            told, here = _check_federation(file, title, options, owns[title])
+            noted += told
+            if here is not None:
+                known[title] = here
+    return noted, silent, known
+
+
+def _hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Known]:
+    """Look at the metadata of sections in which faults of other options hide it.
+
+    Gives by section whom it knows.
+    """
+    known: dict[str, Known] = {}
+    for part in parts:
+        declared = entry_points.declared().get(part.entry_point or "", Options)
+        if not issubclass(declared, TrustOptions):
+            continue
+        values = {
+            name: value
+            for name, value in part.options.items()
+            if name in TrustOptions.model_fields
+        }
+        # What is wrong with these has been told.
+        options, _ = settings.attempt(TrustOptions, str(file.path), part.title, values)
+        if options is not None:
+            _, here = _check_federation(file, part.title, options, own_of(options))
+            if here is not None:
+                known[part.title] = here
+    return known
+
+
+def _check_reach(
+    file: IniFile, title: str, options: Options, folders: Sequence[str]
+) -> list[Fault]:
+    """Whether what the options name is there and can be used; what does not answer.
+
+    ``folders`` are those from which any section imports.
+    """
+    if isinstance(options, TrustOptions):
+        _check_back_channel(file, title, options)
+        _check_templates(file, title, options)
+    if isinstance(options, HubOptions) and options.citizens is not None:
+        citizens = options.citizens
+        _attempt(file, title, "citizens", lambda: Citizens.load(citizens))
+    if isinstance(options, CodeOptions):
+        _check_code(file, title, options)
+    if isinstance(options, LogoutOptions):
+        for name in options.on_logout:
+            if fault := fault_of_name(name, folders):
+                file.note(title, "on_logout", repr(name), fault)
+    if isinstance(options, SessionOptions):
+        return _check_store(file, title, options)
+    return []
+
+
+def _check_code(file: IniFile, title: str, options: CodeOptions) -> None:
+    for option in ("app", "factory"):
+        name = getattr(options, option, None)
+        if name is not None and (fault := fault_of_name(name, options.path)):
+            file.note(title, option, repr(name), fault)
+
+
+def _check_back_channel(file: IniFile, title: str, options: TrustOptions) -> None:
+    try:
+        back_channel_of(options)
+    except ConfigurationError as error:
+        # Which names its options.
+        option, expected = settings.placed(type(options), str(error))
+        file.note(title, option, "", expected)
+
+
+def _check_templates(file: IniFile, title: str, options: TrustOptions) -> None:
+    for found, expected in themes.faults(options.templates):
+        file.note(title, "templates", found, expected)
+
+
+def _attempt(
+    file: IniFile, title: str, option: str, attempt: Callable[[], object]
+) -> None:
+    try:
+        attempt()
+    except EiloginError as error:
+        file.note(title, option, "", str(error))
+
+
+def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fault]:
+    """Whether a store can be used, without making its file; whether it answers."""
+    if options.store.startswith(_SQLITE):
+        return _check_store_file(file, title, options.store)
+    try:
+        open_store(options.store, timeout=options.store_timeout).prepare()
+    except StoreUnavailable as error:
+        return [Fault(str(file.path), title, "store", "", str(error), error.code)]
+    except EiloginError as error:
+        file.note(title, "store", "", str(error))
+    return []
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What a store warns of: here it is told with the rest, and not by the log."""
+    log, warnings = logging.getLogger("eilogin.stores"), _Warnings()
+    before, log.propagate = log.propagate, False
+    log.addHandler(warnings)
+    try:
+        yield warnings.texts
+    finally:
+        log.removeHandler(warnings)
+        log.propagate = before
+
+
+class _Warnings(logging.Handler):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging.Handler``."""
+        self.texts.append(record.getMessage())
+
+
+def _check_store_file(file: IniFile, title: str, url: str) -> list[Fault]:
+    path = Path(url.removeprefix(_SQLITE))
+    if said := shortage_at(path):
+        told = f"the store {path}: {said}, so nobody can log in"
+        code = StoreUnavailable.code
+        return [Fault(str(file.path), title, "store", "", told, code)]
+    section = file.sections.get(title)
+    written = "" if section is None else section.values.get("store", "")
+    is_absolute = written.startswith(f"{_SQLITE}/")
+    here = None if is_absolute else file.path.absolute().parent
+    fault = _fault_of_place(path, here)
+    if fault:
+        file.note(title, "store", repr(str(path)), fault)
+    elif path.exists() and (fault := sqlite_schema.fault_of(path)):
+        # Which names the file.
+        file.note(title, "store", "", fault)
+    return []
+
+
+def _fault_of_place(path: Path, here: Path | None) -> str:
+    """Why nothing could be kept there; "" if nothing is known.
+
+    A relative path is meant from ``here``; with an absolute one that is None.
+    """
+    try:
+        return _fault_seen_at(path, here)
+    except OSError as error:
+        # A folder above it that this user may not enter, or a name that none can have.
+        return f"cannot check it ({error.strerror})"
+
+
+def _fault_seen_at(path: Path, here: Path | None) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"its folder does not exist{_slash_too_few(path, here)}"
+    kind = mounts.network_file_system(path)
+    if kind is not None:
+        return f"is on a network file system ({kind}); expected a local disk"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"this user cannot write to its folder{_whose(folder)}"
+    if path.exists() and not path.is_file():
+        return "is no file"
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return f"this user cannot write to it{_whose(path)}"
+    return ""
+
+
+def _slash_too_few(path: Path, here: Path | None) -> str:
+    """What is said of a path that there is from the root, and not from here."""
+    if here is None or not path.is_relative_to(here):
+        return ""
+    meant = Path("/") / path.relative_to(here)
+    if meant.parent == Path("/") or not meant.parent.is_dir():
+        return ""
+    told = "a path with three slashes is relative to the folder of this file"
+    return f"; did you mean '{_SQLITE}{meant}'? ({told})"
+
+
+def _whose(path: Path) -> str:
+    """Who could, and who is asking."""
+    owner, user = map(_name_of, (path.stat().st_uid, os.geteuid()))
+    return f": it belongs to {owner}, and this user is {user}"
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
+
+
+def _check_federation(
+    file: IniFile, title: str, options: TrustOptions, own: Own
+) -> tuple[list[Note], Known | None]:
+    """Whether the federation's metadata is sound, and knows us and our hubs.
+
+    Gives what is no fault, and who is in it; None where it cannot be used.
+    """
+    try:
+        operator_keys(options)
+    except ConfigurationError as error:
+        file.note(title, "federation_certificate", "", str(error))
+        return [], None
+    try:
+        federation = looked_at(options, own)
+    except ConfigurationError as error:
+        file.note(title, "federation", "", _with_code(error), error.code)
+        return [], None
+    noted = _check_membership(file, title, options, own, federation)
+    hubs = _check_hub(file, title, options, own, federation)
+    over = list(certificate_expiry.faults(options))
+    for remark in over:
+        expected = (
+            f"{remark.text}; DigiD answers 404 to a site with an expired certificate"
+        )
+        file.note(title, remark.option, "", expected, remark.code)
+    for remark in remarks_on(options, own, federation, hubs):
+        if remark.is_fault:
+            file.note(title, remark.option, "", remark.told, remark.code)
+        elif remark not in over:
+            noted.append(Note.of(remark, title))
+    return noted, Known(own, federation, hubs)
+
+
+def _with_code(error: EiloginError) -> str:
+    """What is wrong, and the name under which the documentation has its cure."""
+    return f"{error} ({error.code})"
+
+
+def _check_membership(
+    file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
+) -> list[Note]:
+    members = {entity.entity_id: entity for entity in federation.entities}
+    entity = members.get(own.entity_id)
+    if entity is None and not federation.is_aggregate:
+        # One party a file, such as a hub of another kind: it has ours elsewhere.
+        return []
+    if entity is None and options.federation_unsigned:
+        text = (
+            f"the metadata does not contain us, {own.entity_id}; does the hub know us?"
+        )
+        return [Note(title, "federation", text, "not-a-member")]
+    if entity is None:
+        hint = did_you_mean(own.entity_id, members)
+        expected = (
+            "the metadata of this federation does not contain us, "
+            f"{own.entity_id}{hint}"
+        )
+        file.note(title, "federation", "", expected, "not-a-member")
+        return []
+    role = entity.identity_provider if own.role == HUB else entity.service_provider
+    if role is None:
+        expected = f"{own.entity_id} has no role {own.role} in this federation"
+        file.note(title, "role", repr(own.role), expected)
+    elif own.key.public not in role.keys:
+        ours = fingerprints(own.key.certificate_text)
+        theirs = "; ".join(map(fingerprints, role.signing_certificates))
+        expected = (
+            f"the federation knows another key of {own.entity_id} than ours. It "
+            f"knows the one of {theirs}; ours is {ours}. Use the key that it "
+            "knows. Or send our new metadata to its operator, and fetch the "
+            "federation's metadata again"
+        )
+        file.note(title, "certificate", "", expected)
+    return []
+
+
+def _check_hub(
+    file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
+) -> Sequence[str]:
+    """Whether each of our hubs is one that we can use; those that are."""
+    if own.role == HUB:
+        return []
+    try:
+        wanted = hub_requirements.wanted(options.hub, federation)
+    except ConfigurationError as error:
+        expected = f"{said_in(options)}: {_with_code(error)}"
+        file.note(title, "hub", "", expected, error.code)
+        return []
+    usable = []
+    for name in wanted:
+        try:
+            hub_requirements.require(own, federation, name)
+        except ConfigurationError as error:
+            file.note(title, "hub", "", _with_code(error), error.code)
+        else:
+            usable.append(name)
+    return usable
+
+
+# --- sections together ----------------------------------------------------------
+
+
+def _check_capabilities(
+    file: IniFile,
+    stacks: Sequence[Stack],
+    read: Mapping[str, Options],
+    known: Mapping[str, Known],
+) -> Sequence[Note]:
+    """Whether peers have what our options want of them; what is no fault."""
+    # One filter may stand in several pipelines.
+    found = dict.fromkeys(one for stack in stacks for one in lacks(stack, read, known))
+    for one in found:
+        if one.is_fault:
+            file.note(one.section, one.option, "", one.told, one.code)
+    return [Note.of(one) for one in found if not one.is_fault]
+
+
+def _check_twins(file: IniFile, owns: Mapping[str, Own]) -> None:
+    """Two parties at one address would answer for each other."""
+    addresses = {title: own.url("metadata") for title, own in owns.items()}
+    count = Counter(addresses.values())
+    for title, address in addresses.items():
+        if count[address] > 1:
+            others = [f"[{t}]" for t, a in addresses.items() if a == address]
+            expected = (
+                f"one party for each address; found {' and '.join(others)} at the "
+                "same one"
+            )
+            file.note(title, "public_url", repr(address), expected)
+
+
+def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
+    """A store in memory is another one in every process."""
+    several = [
+        f"[{section.title}] {name}"
+        for section in file.of_kind("server")
+        for name in _PROCESSES
+        if (value := section.values.get(name, "")).strip().isdigit() and int(value) > 1
+    ]
+    in_memory = [
+        (title, "store", "'memory:'")
+        for title, options in read.items()
+        if isinstance(options, SessionOptions) and options.store == "memory:"
+    ] + [
+        (title, "type", "'memory'")
+        for title, options in read.items()
+        if isinstance(options, AppSessionOptions) and options.type == "memory"
+    ]
+    for title, option, found in in_memory if several else ():
+        expected = f"a store that all processes share, because of {several[0]}"
+        file.note(title, option, found, expected)
+
+
+# --- what is not ours -----------------------------------------------------------
+
+
+def _installed() -> set[str]:
+    """The names of all projects that are installed."""
+    return {found.name for found in distributions() if found.name}
+
+
+def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
+    """Whether what the file uses of other projects is there and can be imported."""
+    for part in parts:
+        if not part.use.startswith(("egg:", "call:")) or part.entry_point is not None:
+            continue
+        try:
+            loadcontext(_TYPES[part.kind], part.use)
+        except PackageNotFoundError as error:
+            hint = did_you_mean(error.name, _installed())
+            expected = f"no installed project has this name: {error.name}{hint}"
+            file.note(part.title, "use", repr(part.use), expected)
+        except (LookupError, ImportError, ValueError, AttributeError) as error:
+            expected = " ".join(str(error).split())
+            file.note(part.title, "use", repr(part.use), expected)

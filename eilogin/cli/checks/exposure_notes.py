@@ -1,0 +1,88 @@
+"""Notes on what leaves a site, or what it keeps, open to others."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
+
+from eilogin.cli.checks.check_notes import Note
+from eilogin.cli.inifiles.ini_pipelines import APPS, Part
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.filters.login import LoginOptions
+from eilogin.filters.session import SessionOptions
+from eilogin.settings import Options, is_loopback
+from eilogin.stores.redis.redis_urls import RedisURL
+
+
+def exposures(part: Part, options: Options, servers: Sequence[Part]) -> Iterator[Note]:
+    """Yield the notes on one section of ours."""
+    if isinstance(options, LoginOptions) and options.protect.is_off:
+        text = (
+            "every line is 'off', so nobody has to log in, and the application "
+            "never knows the visitor; expected a line with a level, such as '/ "
+            "basis'"
+        )
+        yield Note.at(part, "protect", text, "no-login")
+    if isinstance(options, SessionOptions):
+        yield from _open_store(part, options.store)
+    if isinstance(options, TrustOptions):
+        yield from _behind_a_proxy(part, options, servers)
+
+
+def without_server(file: IniFile) -> Iterator[Note]:
+    """Note that a file has an application, and no server for it."""
+    if file.of_kind(*APPS) and not file.of_kind("server"):
+        text = (
+            "there is no [server:main], so 'eilogin serve' cannot serve this "
+            "file; gunicorn and mod_wsgi do not need that section"
+        )
+        yield Note("", "", text, "no-server")
+
+
+def _open_store(part: Part, url: str) -> Iterator[Note]:
+    """Note that others on the network can read or end all sessions."""
+    if not url.startswith("redis"):
+        return
+    store = RedisURL.parse(url)
+    if all(is_loopback(host) for host, _ in store.hosts):
+        return
+    if store.password is None and store.cert is None:
+        text = (
+            "has no password, so anybody on that network can end all sessions; "
+            "expected rediss://:PASSWORD@HOST, in a file that 'file:PATH' names"
+        )
+        yield Note.at(part, "store", text, "store-without-password")
+    if not store.is_encrypted:
+        text = (
+            "goes to another host without TLS, so anybody on the network path "
+            "can read the password and the sessions; expected 'rediss:'"
+        )
+        yield Note.at(part, "store", text, "store-without-tls")
+
+
+def _behind_a_proxy(
+    part: Part, options: TrustOptions, servers: Iterable[Part]
+) -> Iterator[Note]:
+    """Note that all visitors count as one, because a proxy speaks for them."""
+    if options.trusted_proxies or not options.public_url.startswith("https:"):
+        return
+    for server in servers:
+        if is_local_server(server):
+            text = (
+                f"[{server.title}] listens only on this machine, and 'public_url' "
+                "is https, so there is a proxy in front of it. Without this "
+                "option all visitors count as one client network. If one visitor "
+                "reaches a limit, such as of wrong passwords at a hub, it "
+                "applies to all; expected the address of the proxy, such as "
+                "127.0.0.1"
+            )
+            yield Note.at(part, "trusted_proxies", text, "no-proxies")
+            return
+
+
+def is_local_server(server: Part) -> bool:
+    """Whether a server is a waitress that listens on this machine alone."""
+    if server.distribution != "waitress":
+        return False
+    said = server.options.get("listen") or server.options.get("host", "")
+    hosts = [urlsplit(f"//{one}").hostname or "" for one in said.split()]
+    return bool(hosts) and all(map(is_loopback, hosts))

@@ -1,0 +1,381 @@
+"""The faults of one pipeline: what stands in it, in which order, and in which role."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from eilogin.cli.checks.check_notes import Note
+from eilogin.cli.inifiles.ini_pipelines import Part, Stack
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.federation.local.local_entity import (
+    ADDRESSES,
+    HUB,
+    PARTICIPANT,
+    script_names,
+)
+from eilogin.federation.local.local_options import OwnOptions, prefix_of
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.filters.login import LoginOptions, digid_faults
+from eilogin.filters.session import SessionOptions
+from eilogin.hub.hub_app import HubOptions, contradictions
+from eilogin.participant.digid_profile import session_faults
+from eilogin.participant.policy.path_rules import OFF, OPTIONAL
+from eilogin.settings import Options
+from eilogin.web.composition import MOUNT_CURE, WITHOUT, WITHOUT_IDENTITY, lacks
+from eilogin.web.environ import ORDER
+
+#: What each filter or app of eilogin finds in environ, and who must have left it.
+_NEEDS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "trust": ("session",),
+        "login": ("session", "trust"),
+        "logout": ("session", "trust"),
+        "identity": ("session", "trust"),
+        "appsession": ("session", "trust"),
+        "hub": ("session", "trust"),
+        "portal": ("session", "trust"),
+    }
+)
+
+#: What ``egg:eilogin`` stands for.
+_MAIN = ("session", "trust", "login", "logout", "identity")
+
+#: What only a participant has.
+_OF_A_PARTICIPANT = ("main", "login", "logout", "identity", "portal")
+
+#: The hub's addresses that see nobody logged in.
+_OF_SERVERS = ("metadata", "artifact", "slo_soap", "health", "metrics")
+
+
+def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
+    """Note what is wrong with the filters around one application.
+
+    ``read`` has the options of each section that has them, by its title.
+    """
+    around = _around_hub_inside(stack, read)
+    if around is not None:
+        _check_before_hub(file, *around, read)
+        stack = replace(stack, parts=around[1])
+    _check_order(file, stack)
+    _check_as_when_loaded(file, stack, read)
+    _check_use(file, stack)
+    trusts = [
+        (part.title, options)
+        for part in stack.parts
+        if isinstance(options := read.get(part.title), OwnOptions)
+    ]
+    hubs = [part for part in stack.parts if part.entry_point == "hub"]
+    theirs = [part for part in stack.parts if part.entry_point in _OF_A_PARTICIPANT]
+    for title, own in trusts:
+        if bool(hubs) != bool(theirs):
+            _check_role(file, title, own, HUB if hubs else PARTICIPANT)
+        for hub in hubs:
+            _check_hub(file, hub, read.get(hub.title), own)
+    if any(own.profile == "digid" for _, own in trusts) and not hubs:
+        for part in stack.parts:
+            _check_profile(file, part, read.get(part.title))
+    _check_levels(file, stack, read)
+    _check_path_style(file, stack, read)
+    # A hub could only stand there if they signed in for it, which they do not.
+    for part in theirs if hubs else ():
+        expected = (
+            f"is a filter for participants, so it cannot be before [{hubs[0].title}]"
+        )
+        file.note(part.title, "", "", expected)
+
+
+def _check_as_when_loaded(
+    file: IniFile, stack: Stack, read: Mapping[str, Options]
+) -> None:
+    """Note what the filters themselves refuse at their start or at each request."""
+    for name, part in _lacking(stack).items():
+        file.note(part.title, "", "", lacks(name))
+    script = ""
+    for part in stack.parts:
+        own = read.get(part.title)
+        script += part.mount
+        if isinstance(own, OwnOptions) and script not in script_names(own.public_url):
+            expected = (
+                f"a composite mounts it below {script!r}; expected that path at "
+                "the end of public_url, because the hub sends its answers there; "
+                f"{MOUNT_CURE}"
+            )
+            file.note(part.title, "public_url", repr(own.public_url), expected)
+
+
+def _check_use(file: IniFile, stack: Stack) -> None:
+    """Whether each section says what it is: PasteDeploy refuses one that does not."""
+    for part in stack.parts:
+        section = file.sections.get(part.title)
+        if section is None or part.use or "use" in section.values:
+            continue
+        if not any(option.startswith("paste.") for option in section.values):
+            expected = "is required; expected a value such as egg:PROJECT#NAME"
+            file.note(part.title, "use", "", expected)
+
+
+def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) -> None:
+    """Note a filter that guards nothing, where an application has no filter of ours."""
+    reached = {part.title for stack in stacks for part in stack.parts}
+    used = {one.values.get("use", "") for one in file.of_kind("filter", "filter-app")}
+    is_open = [stack.parts[-1].title for stack in stacks if _is_unguarded(stack)]
+    for part in parts:
+        name = part.title.partition(":")[2]
+        is_guard = part.kind == "filter" and part.entry_point in ("main", "login")
+        if is_open and is_guard and part.title not in reached and name not in used:
+            expected = (
+                "is in no pipeline, and no filter of eilogin is before "
+                f"[{is_open[0]}]; expected 'filter-with = {name}' there, or "
+                f"'{name}' in its pipeline; or remove this section"
+            )
+            file.note(part.title, "", "", expected, "unguarded")
+
+
+def _is_unguarded(stack: Stack) -> bool:
+    here = {part.entry_point for part in stack.parts}
+    return bool(stack.parts) and not here.intersection((*_NEEDS, "main", "session"))
+
+
+def _check_levels(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
+    """Whether each level that a path needs is one that a hub can say."""
+    here = [(part, read.get(part.title)) for part in stack.parts]
+    for _, trust in here:
+        for part, login in here:
+            if isinstance(trust, TrustOptions) and isinstance(login, LoginOptions):
+                fault = login.protect.beyond(trust.level_classes)
+                if fault:
+                    file.note(part.title, "protect", "", fault)
+
+
+def _check_path_style(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
+    """Whether paths are read as Zope reads them, where Zope is the application."""
+    app = stack.parts[-1] if stack.parts else None
+    if app is None or not app.is_zope:
+        return
+    for part in stack.parts:
+        trust = read.get(part.title)
+        if isinstance(trust, TrustOptions) and trust.path_style == "plain":
+            expected = (
+                f"expected 'zope': [{app.title}] is Zope, which finds a page "
+                "under several paths too (/news/private is /private), so a line "
+                "of 'protect' would not hold"
+            )
+            file.note(part.title, "path_style", "'plain'", expected)
+
+
+def _around_hub_inside(
+    stack: Stack, read: Mapping[str, Options]
+) -> tuple[Sequence[Part], Sequence[Part]] | None:
+    """The filters before a hub that signs in above, and it with its own filters.
+
+    None for all other applications.
+    """
+    parts = stack.parts
+    # As it stands there: other options of the hub may be wrong.
+    if not parts or parts[-1].entry_point != "hub":
+        return None
+    if parts[-1].options.get("sign_in", "").strip() != "above":
+        return None
+    own = [i for i, part in enumerate(parts) if part.entry_point == "session"]
+    start = own[-1] if own else 0
+    return parts[:start], parts[start:]
+
+
+def _check_before_hub(
+    file: IniFile,
+    outer: Sequence[Part],
+    inner: Sequence[Part],
+    read: Mapping[str, Options],
+) -> None:
+    """What stands before a hub that signs in above is a whole participant."""
+    _check_order(file, Stack("", outer))
+    here = {name for part in outer for name in _provided(part)}
+    missing = [name for name in ("login", "logout") if name not in here]
+    if missing:
+        needed = f"needs {_quoted(missing)} of a participant before its own filters"
+        file.note(inner[-1].title, "sign_in", "'above'", needed)
+    _check_cookies(file, [*outer, *inner], read)
+    for part in outer:
+        own = read.get(part.title)
+        if isinstance(own, OwnOptions):
+            _check_role(file, part.title, own, PARTICIPANT)
+            if own.hub_inside is None:
+                expected = f"expected the prefix of [{inner[-1].title}], such as '/'"
+                file.note(part.title, "hub_inside", "", expected)
+    for part in inner:
+        hub = read.get(part.title)
+        if isinstance(hub, OwnOptions):
+            _check_leads_inside(file, outer, read, part.title, hub)
+
+
+def _check_cookies(
+    file: IniFile, parts: Sequence[Part], read: Mapping[str, Options]
+) -> None:
+    cookies: dict[str, str] = {}
+    for part in parts:
+        options = read.get(part.title)
+        if isinstance(options, SessionOptions):
+            other = cookies.setdefault(options.cookie, part.title)
+            if other != part.title:
+                expected = f"expected another name than that of [{other}]"
+                file.note(part.title, "cookie", repr(options.cookie), expected)
+
+
+def _check_leads_inside(
+    file: IniFile,
+    outer: Sequence[Part],
+    read: Mapping[str, Options],
+    title: str,
+    hub: OwnOptions,
+) -> None:
+    """Whether a participant knows where the hub inside is, and lets everybody to it.
+
+    ``hub`` are the options, in the section ``title``, that say where it is.
+    """
+    prefix = prefix_of(hub)
+    for part in outer:
+        options = read.get(part.title)
+        if isinstance(options, OwnOptions) and options.hub_inside not in (None, prefix):
+            expected = f"expected {prefix or '/'!r}, the prefix of [{title}]"
+            file.note(
+                part.title, "hub_inside", repr(options.hub_inside or "/"), expected
+            )
+        if isinstance(options, LoginOptions):
+            _check_lets_in(file, part, options, hub)
+
+
+def _check_lets_in(
+    file: IniFile, part: Part, login: LoginOptions, hub: OwnOptions
+) -> None:
+    """Whether a participant lets everybody to the hub inside, which asks itself.
+
+    A level there sends her away before the hub has seen who asks; with ``off`` the hub
+    never sees her.
+    """
+    below = urlsplit(hub.public_url).path + prefix_of(hub)
+    for name, path in ADDRESSES[HUB].items():
+        fine = (OFF, OPTIONAL) if name in _OF_SERVERS else (OPTIONAL,)
+        for method in ("GET", "POST"):
+            need = login.protect.rule_for(below + path, method).need
+            if need in fine:
+                continue
+            expected = (
+                f"{below + path!r} needs {need!r}; expected 'optional' for all "
+                "addresses of the hub inside, as with the line '/ optional': the "
+                "hub asks for a login itself"
+            )
+            file.note(part.title, "protect", "", expected)
+            return
+
+
+def _provided(part: Part) -> Sequence[str]:
+    name = part.entry_point or ""
+    return _MAIN if name == "main" else (name,)
+
+
+def remarks(stack: Stack) -> list[Note]:
+    """What is no fault, and yet leaves an application open or half protected.
+
+    Filters of others may do what ours would; nobody but the sysadmin can tell.
+    """
+    here = {part.entry_point for part in stack.parts}
+    app = stack.parts[-1].title if stack.parts else stack.title
+    if _is_unguarded(stack):
+        text = "no filter of eilogin is in front of it"
+        return [Note(app, "", text, "unguarded")]
+    if here.intersection(("main", "hub")):
+        return []
+    told = (*here, *_lacking(stack))
+    return [
+        Note(
+            app,
+            "",
+            f"no filter '{name}' is in front of it, so {WITHOUT[name]}",
+            "half-guarded",
+        )
+        for name in _MAIN
+        if name not in told
+    ]
+
+
+def _lacking(stack: Stack) -> Mapping[str, Part]:
+    """Filters of a participant that are missing, and the part that needs them inside.
+
+    That part refuses to start without them (:mod:`eilogin.web.composition`).
+    """
+    here = {part.entry_point: part for part in stack.parts}
+    if here.keys() & {"main", *WITHOUT_IDENTITY}:
+        return {}
+    login, trust = here.get("login"), here.get("trust")
+    if trust is not None and trust.options.get("role", "").strip() == HUB:
+        trust = None
+    needed = {"logout": login, "identity": login or trust}
+    return {name: part for name, part in needed.items() if part and name not in here}
+
+
+def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:
+    if own.role != role:
+        expected = (
+            f"expected '{role}', because the filters or app behind it are those of a "
+            f"{role}"
+        )
+        file.note(title, "role", repr(own.role), expected)
+
+
+def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
+    """Whether a filter of its own keeps to DigiD's interface, as another one says."""
+    if isinstance(options, OwnOptions):
+        return  # which has looked itself
+    faults: list[tuple[str, str]] = []
+    if isinstance(options, SessionOptions):
+        faults += session_faults(options.idle)
+    if isinstance(options, LoginOptions):
+        faults += digid_faults(options)
+    for option, expected in faults:
+        found = repr(part.options.get(option, ""))
+        file.note(part.title, option, found, f"{expected} (profile = digid)")
+
+
+def _check_hub(
+    file: IniFile, hub: Part, options: Options | None, own: OwnOptions
+) -> None:
+    """What of the hub goes with the filters before it."""
+    if not isinstance(options, HubOptions):
+        return
+    is_digid = own.profile == "digid"
+    for name, expected in contradictions(options, own.public_url, is_digid=is_digid):
+        found = hub.options.get(name, getattr(options, name))
+        file.note(hub.title, name, repr(found), expected)
+
+
+def _check_order(file: IniFile, stack: Stack) -> None:
+    """Whether each of our filters finds what it needs, in the right order."""
+    here: list[str] = []
+    for part in stack.parts:
+        name = part.entry_point or ""
+        missing = [need for need in _NEEDS.get(name, ()) if need not in here]
+        if missing:
+            _out_of_order(file, part, f"needs {_quoted(missing)} before it")
+        for provided in _provided(part):
+            _check_place(file, part, provided, here)
+            here.append(provided)
+
+
+def _check_place(file: IniFile, part: Part, name: str, here: Sequence[str]) -> None:
+    if name not in ORDER:
+        return
+    if name in here:
+        _out_of_order(file, part, f"is the second '{name}' around one application")
+        return
+    later = [other for other in ORDER[ORDER.index(name) + 1 :] if other in here]
+    if later:
+        _out_of_order(file, part, f"should come before {_quoted(later)}")
+
+
+def _out_of_order(file: IniFile, part: Part, what: str) -> None:
+    file.note(part.title, "", "", f"{what}; the order is: {' '.join(ORDER)} app")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

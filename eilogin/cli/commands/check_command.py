@@ -1,0 +1,120 @@
+"""``eilogin check FILE``: every fault of an ini file, and nothing started."""
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from eilogin.cli.checks.check_notes import Note, records
+from eilogin.cli.checks.configuration_check import Checked, check
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.errors import EiloginError, Fault, InvalidOptions
+from eilogin.saml.printable_text import printable
+
+
+@click.command("check", short_help="Find every fault of an ini file.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is a note.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
+    """Find every fault of a paste ini FILE, without starting anything.
+
+    The command checks options and their values, the order of pipelines, keys and
+    certificates, the federation's metadata, the store and the servers. A fault stops
+    'eilogin serve'. A note does not: it names something that is probably not
+    intended, or that leaves the site open. If the site is not yet a member of its
+    federation, the command lists the steps that are left, in order.
+
+    \b
+        eilogin check site.ini            for a person
+        eilogin check site.ini --strict   before each deployment: no note either
+        eilogin check site.ini --json     for a program
+
+    --json prints a list with an object for each finding. Its keys are file, section,
+    option, kind (fault, note or step), code and text.
+
+    The exit code is 1 if there is a fault, with --strict also if there is a note;
+    else 0.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    checked = check(IniFile.read(file))
+    faults = [*checked.faults, *checked.silent]
+    if as_json:
+        found = records(str(file), faults, checked.remarks, checked.steps)
+        click.echo(json.dumps([*found], indent=2, ensure_ascii=False))
+    else:
+        _tell_all(file, checked, faults)
+    if faults or (strict and checked.remarks):
+        raise SystemExit(1)
+
+
+def _tell_all(file: Path, checked: Checked, faults: Sequence[Fault]) -> None:
+    """Print what was found, for a person."""
+    if faults:
+        tell_notes(checked.remarks)
+        tell(faults)
+        tell_steps(checked.steps)
+        return
+    click.echo(
+        f"{file}: everything in order: {many(checked.sections, 'section')}, "
+        f"{checked.own_sections} of them of eilogin, and "
+        f"{many(checked.stacks, 'application')} with the filters around "
+        f"{'it' if checked.stacks == 1 else 'them'}"
+    )
+    tell_notes(checked.remarks)
+
+
+def tell_notes(notes: Sequence[Note], *, err: bool = False) -> None:
+    """Print notes for a person, on stdout or stderr."""
+    for note in notes:
+        click.echo(harmless(f"note: {note}"), err=err)
+
+
+def tell(faults: Sequence[Fault]) -> None:
+    """Print faults for a person, on stderr."""
+    for fault in faults:
+        click.echo(harmless(str(fault)), err=True)
+    click.echo(many(len(faults), "fault"), err=True)
+
+
+@contextmanager
+def telling_errors() -> Iterator[None]:
+    """What goes wrong in the block is told to who typed the command, and ends it.
+
+    Raises ``SystemExit`` 1 once the faults of an ini file are told, and
+    :class:`click.ClickException` for any other error of ours, or of the system.
+    """
+    try:
+        yield
+    except InvalidOptions as error:
+        tell(error.faults)
+        raise SystemExit(1) from error
+    except EiloginError as error:
+        raise click.ClickException(harmless(str(error))) from error
+    except BrokenPipeError:
+        raise  # which click knows: who reads it, such as "head", has seen enough
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        told = harmless(f"{where}{error.strerror or error}")
+        raise click.ClickException(told) from error
+
+
+def harmless(told: str) -> str:
+    """What is wrong, which may quote whoever has written it, for a terminal."""
+    return "\n".join(map(printable, told.split("\n")))
+
+
+def tell_steps(steps: Sequence[str]) -> None:
+    """Print what is left to do for a person, on stderr, numbered."""
+    if steps:
+        click.echo("\nThe steps that are left, in this order:", err=True)
+    for number, step in enumerate(steps, 1):
+        text = textwrap.indent(step, "   ").strip()
+        click.echo(f"{number}. {text}", err=True)
+
+
+def many(count: int, what: str) -> str:
+    """How many of something there are, such as ``2 members``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

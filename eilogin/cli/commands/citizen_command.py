@@ -1,0 +1,210 @@
+"""``eilogin citizen add FILE``: somebody who can sign in at the hub itself."""
+
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import click
+import pyotp
+
+from eilogin.atomic_files import SECRET, create
+from eilogin.cli.commands.check_command import telling_errors
+from eilogin.cli.terminal.command_files import rewrite
+from eilogin.cli.terminal.prompts import one_line
+from eilogin.errors import ConfigurationError
+from eilogin.hub.signin.citizens import (
+    PASSWORD_LENGTHS,
+    Citizen,
+    Citizens,
+    hash_of,
+    is_valid_bsn,
+    plain,
+    to_json,
+)
+
+#: White on black, whatever the colours of the terminal: not every app reads a QR code
+#: whose colours are exchanged.
+_COLOURS, _NO_COLOURS = "\033[97;40m", "\033[0m"
+
+
+@click.group("citizen", short_help="Add a citizen who can sign in at the hub.")
+def citizen_command() -> None:
+    """Keep the citizens who can sign in at the hub itself (option 'citizens').
+
+    \b
+        eilogin citizen add citizens.json --username anna --name 'Anna de Vries'
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+@citizen_command.command("add", short_help="Add a citizen to a file.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--username",
+    metavar="NAME",
+    type=one_line,
+    required=True,
+    help="Name to log in with. Case does not matter.",
+)
+@click.option(
+    "--name",
+    metavar="TEXT",
+    type=one_line,
+    required=True,
+    help="The citizen's full name.",
+)
+@click.option("--email", metavar="ADDRESS", type=one_line, help="An e-mail address.")
+@click.option(
+    "--codes/--no-codes",
+    "has_codes",
+    default=True,
+    help="Give the citizen one-time codes in an app. Every level above"
+    " basis needs them.",
+)
+@click.option(
+    "--issuer",
+    metavar="TEXT",
+    type=one_line,
+    default="eilogin",
+    show_default=True,
+    help="Name of this hub in the app.",
+)
+@click.option(
+    "--print",
+    "is_printed",
+    is_flag=True,
+    help="Print the entry, with its secrets, and do not change FILE.",
+)
+def add_command(  # noqa: PLR0913 - what can be said of a citizen
+    file: Path,
+    *,
+    username: str,
+    name: str,
+    email: str | None,
+    has_codes: bool,
+    issuer: str,
+    is_printed: bool,
+) -> None:
+    """Add a citizen to FILE, the 'citizens' of a hub.
+
+    If FILE is missing, the command makes it. It asks for the password twice, and for
+    the BSN, which may stay empty. It stores a hash of the password. It shows the
+    secret of the one-time codes once, as a QR code for an app. Then restart the hub:
+    it reads FILE at start.
+
+    \b
+        eilogin citizen add citizens.json --username anna --name 'Anna de Vries'
+        eilogin citizen add citizens.json --username bram --name Bram --no-codes
+        eilogin citizen add citizens.json … --print    for a file that you edit
+
+    A script writes the password on the first line of standard input, and the BSN, if
+    any, on the second. Other users of the machine cannot see them there.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    with telling_errors():
+        known = list(Citizens.load(file)) if file.exists() else []
+        before = file.read_bytes() if file.exists() else None
+        if plain(username) in {plain(one.username) for one in known}:
+            raise ConfigurationError(
+                f"{file}: the citizen {username!r} exists "
+                "already; expected another username"
+            )
+        asked = _asked()
+        citizen = Citizen(
+            id=secrets.token_hex(8),
+            username=username,
+            name=name,
+            bsn=asked.bsn,
+            password=hash_of(asked.password),
+            totp_secret=pyotp.random_base32() if has_codes else "",
+            email=email or "",
+        )
+        if is_printed:
+            click.echo(to_json([citizen]).decode(), nl=False)
+            return
+        _write(file, before, to_json([*known, citizen]))
+    click.echo(
+        f"{file}: {username} added. Restart the hub: it reads this file at start"
+    )
+    if has_codes:
+        _show_codes(citizen, issuer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The values that are asked for, and never stand on the command line."""
+
+    password: str
+    bsn: str
+
+
+def _asked() -> _Asked:
+    if sys.stdin.isatty():
+        password = click.prompt(
+            "Password (not shown while you type)",
+            hide_input=True,
+            confirmation_prompt="The same password again",
+            value_proc=_password,
+        )
+        bsn = click.prompt(
+            "BSN (Enter if there is none)",
+            default="",
+            show_default=False,
+            value_proc=_bsn,
+        )
+        return _Asked(password, bsn)
+    lines = [*sys.stdin.read().splitlines(), "", ""]
+    return _Asked(_password(lines[0]), _bsn(lines[1]))
+
+
+def _password(text: str) -> str:
+    shortest, longest = PASSWORD_LENGTHS
+    if not shortest <= len(text) <= longest:
+        raise click.BadParameter(
+            f"the password is too short; expected {shortest} characters or more"
+        )
+    return text
+
+
+def _bsn(text: str) -> str:
+    text = text.strip()
+    if text and not is_valid_bsn(text):
+        # Without it: it may be somebody's, with a slip.
+        raise click.BadParameter(
+            "this is no BSN; expected nine digits that pass the eleven-check "
+            "(test numbers begin with 9)"
+        )
+    return text
+
+
+def _write(file: Path, before: bytes | None, after: bytes) -> None:
+    if before is None:
+        create(file, after, mode=SECRET)
+    else:
+        rewrite(file, after, was=before)
+
+
+def _show_codes(citizen: Citizen, issuer: str) -> None:
+    """Show the secret of the codes on a terminal, and nowhere else."""
+    if not sys.stdout.isatty():
+        click.echo(
+            "output is no terminal, so there is no QR code; the secret of the "
+            "one-time codes is in the file"
+        )
+        return
+    # Only this command needs it, and every other one would wait for it.
+    import segno  # noqa: PLC0415
+
+    uri = pyotp.TOTP(citizen.totp_secret).provisioning_uri(
+        name=citizen.username, issuer_name=issuer
+    )
+    drawn = StringIO()
+    segno.make(uri, error="m", micro=False).terminal(drawn, border=2, compact=True)
+    click.echo("\nScan this code with the authenticator app. It is shown only once:\n")
+    is_coloured = "NO_COLOR" not in os.environ
+    for line in drawn.getvalue().splitlines():
+        click.echo(
+            f"{_COLOURS}{line}{_NO_COLOURS}" if is_coloured else line, color=True
+        )
+    click.echo(f"\nOr type this secret into the app: {citizen.totp_secret}")

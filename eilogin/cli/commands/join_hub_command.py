@@ -1,0 +1,234 @@
+"""``eilogin join-hub``: what a hub needs to become a member of a federation.
+
+Its ini file, keys, secret, list of citizens and metadata. Nothing that is there is
+written over but the metadata; a second run makes what is missing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from eilogin.atomic_files import SECRET, write
+from eilogin.cli.commands.check_command import telling_errors
+from eilogin.cli.commands.join_command import (
+    made,
+    public_url_of,
+    source_of,
+    tell_what_is_left,
+)
+from eilogin.cli.inifiles.ini_drafts import Draft, is_address, value_of
+from eilogin.cli.inifiles.pipeline_wrapping import Host, encoded
+from eilogin.cli.terminal.command_files import KINDS, new_secret, write_new
+from eilogin.cli.terminal.prompts import one_line, require_yes
+from eilogin.errors import ConfigurationError
+from eilogin.hub.signin.citizens import to_json
+
+_FILE = "hub.ini"
+#: Where servers call, if that is another address than that of visitors.
+_PORT = 8081
+
+
+@dataclass(frozen=True, slots=True)
+class HubDraft(Draft):
+    """The answers of a person, from which the ini file of a hub is made."""
+
+    back_channel_url: str = ""
+
+    @property
+    def citizens(self) -> Path:
+        """The file with the citizens who can sign in."""
+        return self.folder / "citizens.json"
+
+    @property
+    def name_id_key(self) -> Path:
+        """The secret from which the NameIDs are derived."""
+        return self.folder / f"{self.host}-name-id.key"
+
+    def lines(self) -> list[str]:
+        """The whole ini file."""
+        return [
+            *self.server_lines(),
+            *self._back_channel(),
+            "",
+            "[pipeline:main]",
+            "pipeline = session trust hub",
+            "",
+            "[filter:session]",
+            "use = egg:eilogin#session",
+            *self.store_lines(),
+            "",
+            "[filter:trust]",
+            "use = egg:eilogin#trust",
+            "role = hub",
+            *self.party_lines(),
+            *self._of_back_channel(),
+            *self.federation_lines(),
+            "",
+            "[app:hub]",
+            "use = egg:eilogin#hub",
+            "# The citizens who can sign in: eilogin citizen add FILE",
+            f"citizens = {self.path(self.citizens)}",
+            "# Keep it: with another secret, no site recognises its citizens.",
+            f"name_id_key = file:{self.path(self.name_id_key)}",
+        ]
+
+    def _back_channel(self) -> Iterator[str]:
+        if self.back_channel_url:
+            yield ""
+            yield "# For servers, so that visitors cannot use all of its threads."
+            yield "[server:back-channel]"
+            yield "use = egg:waitress#main"
+            port = urlsplit(self.back_channel_url).port
+            is_here = self.back_channel_url.startswith("http:")
+            yield f"listen = 127.0.0.1:{port if is_here and port else _PORT}"
+
+    def _of_back_channel(self) -> Iterator[str]:
+        if self.back_channel_url:
+            yield (
+                "# The address for servers: the proxy sends it to "
+                "[server:back-channel]."
+            )
+            yield f"back_channel_url = {value_of(self.back_channel_url)}"
+
+
+@click.command(
+    "join-hub", short_help="Make the files of a hub that joins a federation."
+)
+@click.option(
+    "--public-url",
+    metavar="URL",
+    type=public_url_of,
+    required=True,
+    help="Address of the hub, such as https://inloggen.example.nl.",
+)
+@click.option(
+    "--back-channel-url",
+    metavar="URL",
+    type=public_url_of,
+    help="Address for servers, if it has another host or port.",
+)
+@click.option(
+    "--name",
+    metavar="TEXT",
+    type=one_line,
+    help="Name of the hub for people.  [the host name]",
+)
+@click.option(
+    "--federation",
+    metavar="URL|FILE",
+    type=source_of,
+    help="Metadata of the federation.  [federation.xml in the folder]",
+)
+@click.option(
+    "--operator-certificate",
+    metavar="FILE",
+    type=Path,
+    help="Certificate of the federation's operator.  [operator.crt in the folder]",
+)
+@click.option(
+    "--folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Folder for hub.ini and all other files.  [the current folder]",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="rsa",
+    help="Kind of the key. Every participant accepts RSA (3072 bits); "
+    "not every one accepts a curve.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the files, and do not write them.")
+@click.option("--yes", is_flag=True, help="Do not ask before writing.")
+def join_hub_command(  # noqa: PLR0913 - one for each option
+    *,
+    public_url: str,
+    back_channel_url: str | None,
+    name: str | None,
+    federation: str | None,
+    operator_certificate: Path | None,
+    folder: Path,
+    kind: str,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Make the files of a hub that joins a federation.
+
+    The command makes hub.ini, a key with its certificate, the secret for its NameIDs,
+    an empty list of citizens, and the metadata for the operator. It overwrites no
+    file; a second run makes only what is missing.
+
+    \b
+        eilogin join-hub --public-url https://inloggen.example.nl
+        eilogin join-hub --public-url http://inloggen.localhost:8090 --folder hub
+        eilogin join-hub --public-url … --dry-run   show the file first
+        eilogin citizen add citizens.json           then add a citizen
+        eilogin serve hub.ini
+
+    The manual has more about it: contrib/manual/hub/index.rst.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    source = federation or str(folder / "federation.xml")
+    if source.startswith("mdq:"):
+        raise click.UsageError(
+            "--federation: a hub cannot use a responder (mdq:), because it "
+            "cannot know in advance which sites to ask for; expected an address "
+            "or a file"
+        )
+    draft = HubDraft(
+        ini=folder / _FILE,
+        folder=folder,
+        public_url=public_url,
+        name=name or urlsplit(public_url).hostname or "",
+        federation=source if is_address(source) else str(Path(source)),
+        operator_certificate=operator_certificate or folder / "operator.crt",
+        is_local=True,
+        back_channel_url=back_channel_url or "",
+    )
+    with telling_errors():
+        _join_hub(draft, kind, dry_run=dry_run, yes=yes)
+
+
+def _join_hub(draft: HubDraft, kind: str, *, dry_run: bool, yes: bool) -> None:
+    if draft.ini.exists():
+        _require_same(draft)
+        click.echo(f"{draft.ini}: exists already")
+    else:
+        click.echo("\n".join(draft.lines()))
+        if not dry_run:
+            if not yes:
+                require_yes(f"\nWrite {draft.ini}?")
+            octets = b"".join(encoded(f"{line}\n") for line in draft.lines())
+            draft.folder.mkdir(parents=True, exist_ok=True)
+            write_new(draft.ini, octets)
+            click.echo(f"{draft.ini}: made")
+    if dry_run:
+        click.echo("\nNothing was written (--dry-run).")
+        return
+    for line in (*_made_secrets(draft), *made(Host.read(draft.ini), kind)):
+        click.echo(line)
+    tell_what_is_left(draft.ini)
+
+
+def _made_secrets(draft: HubDraft) -> Iterator[str]:
+    """Make what only a hub has, where it is not there."""
+    secrets = {draft.name_id_key: new_secret(), draft.citizens: to_json([])}
+    for path, octets in secrets.items():
+        if not path.exists():
+            write(path, octets, mode=SECRET)
+            yield f"{path}: made"
+
+
+def _require_same(draft: HubDraft) -> None:
+    """Refuse a file of another hub, or of none."""
+    host = Host.read(draft.ini)
+    found = [guard.options.get("public_url", "").strip() for guard in host.guards]
+    roles = {guard.options.get("role", "").strip() for guard in host.guards}
+    if roles != {"hub"} or found != [draft.public_url]:
+        raise ConfigurationError(
+            f"{draft.ini}: exists already, for another hub than "
+            f"{draft.public_url}; expected another folder (--folder)"
+        )

@@ -1,0 +1,306 @@
+"""``eilogin serve FILE``: check an ini file, then serve all its servers.
+
+Every ``[server:NAME]`` of the file serves the same application, ``main``, with threads
+of its own: so the back channel, which servers call, has threads that visitors cannot
+fill.
+"""
+
+import contextlib
+import logging
+import logging.config
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from paste.deploy.loadwsgi import APP
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+
+from eilogin.cli.checks.configuration_check import check
+from eilogin.cli.commands.check_command import (
+    tell,
+    tell_notes,
+    tell_steps,
+    telling_errors,
+)
+from eilogin.cli.inifiles.ini_hubs import wake_members
+from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines
+from eilogin.cli.inifiles.ini_sections import NO_CHANGES, Changes, IniFile, loader_of
+from eilogin.cli.serving.accept_pause import Accepting
+from eilogin.cli.serving.large_bodies import answer_large_bodies
+from eilogin.cli.serving.proxy_warnings import watch
+from eilogin.cli.serving.server_limits import quiet_queue, with_limits
+from eilogin.cli.serving.slow_clients import SlowClients
+from eilogin.cli.serving.stop_signals import Stop, signals
+from eilogin.errors import ConfigurationError, EiloginError
+from eilogin.web.untrusted_proxies import UntrustedProxies
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+#: Seconds that requests under way get to finish when the server stops.
+_GRACE = 10.0
+
+#: Options of waitress by which a section says itself whom to believe.
+_PROXIES_OF_WAITRESS = {"trusted_proxy", "clear_untrusted_proxy_headers"}
+
+
+@click.command("serve", short_help="Check an ini file, then serve it.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
+def serve_command(file: Path, variables: Sequence[str]) -> None:
+    """Check a paste ini FILE, then serve each of its [server:NAME] sections.
+
+    \b
+        eilogin serve app.ini
+        eilogin serve app.ini http_port=8080
+
+    If the check finds a fault, nothing starts, and the exit code is 1. NAME=VALUE
+    sets a variable that [DEFAULT] of the file does not set. The sections of the file
+    configure logging; without a [loggers] section the log goes to stderr. Ctrl-C and
+    SIGTERM stop the servers.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    serve(file, variables_of(variables))
+
+
+def variables_of(words: Sequence[str]) -> dict[str, str]:
+    """What words such as ``NAME=VALUE`` say; a UsageError where one says nothing."""
+    for word in words:
+        if "=" not in word.lstrip("="):
+            raise click.UsageError(f"expected NAME=VALUE, found '{word}'")
+    return dict(word.split("=", 1) for word in words)
+
+
+def serve(
+    file: Path,
+    variables: Mapping[str, str],
+    greeting: Sequence[str] = (),
+    wrap: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
+    changes: Changes = NO_CHANGES,
+) -> None:
+    """Serve a file until a signal comes; ``SystemExit`` 1 where that cannot be.
+
+    ``greeting`` are lines to print once everything listens, instead of the addresses;
+    ``wrap`` puts something around all of it; ``changes`` are options that hold instead
+    of those of the file.
+    """
+    ini = IniFile.read(file, variables, changes)
+    checked = check(ini)
+    if checked.faults:
+        tell(checked.faults)
+        tell_steps(checked.steps)
+        raise SystemExit(1)
+    tell_notes(checked.remarks, err=True)
+    with telling_errors():
+        set_up_logging(ini)
+        parts = [_hearing_proxies(ini, part) for part in _servers(ini)]
+        app = _application(file, variables, changes)
+        if wrap is not None:
+            app = wrap(app)
+        # Before it says that it listens: who reads that may stop it at once.
+        with _listening(file, parts, app) as servers, signals() as stop:
+            listening = [f"serving on {', '.join(one.addresses)}" for one in servers]
+            for line in greeting or listening:
+                click.echo(line)
+            sys.stdout.flush()
+            wake_members(ini, app)
+            _run(servers, stop)
+
+
+def set_up_logging(ini: IniFile) -> None:
+    """As pserve does: by the file's own sections, or else to stderr."""
+    if "loggers" not in ini.sections:
+        logging.basicConfig(
+            level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        return
+    try:
+        logging.config.fileConfig(
+            ini.path, defaults=dict(ini.defaults), disable_existing_loggers=False
+        )
+    except (RuntimeError, ValueError, KeyError, OSError, ImportError) as error:
+        # A KeyError says no more than the name of what is missing.
+        raise ConfigurationError(f"{ini.path}: [loggers]: {error!r}") from error
+
+
+def _servers(ini: IniFile) -> list[Part]:
+    pipelines = Pipelines(ini)
+    parts = [pipelines.part(section) for section in ini.of_kind("server")]
+    if not parts:
+        raise ConfigurationError(
+            f"{ini.path}: there is no section [server:main] to serve"
+        )
+    for part in parts:
+        if part.distribution != "waitress":
+            raise ConfigurationError(
+                f"{ini.path}: [{part.title}] use: found '{part.use}'; expected "
+                "egg:waitress#main. Other servers have their own commands"
+            )
+    return parts
+
+
+def _hearing_proxies(ini: IniFile, server: Part) -> Part:
+    """A server that leaves us what proxies say, where ``trusted_proxies`` are known.
+
+    waitress would take X-Forwarded-For away, and all visitors would be the proxy.
+    """
+    pipelines, filters = Pipelines(ini), ini.of_kind("filter", "filter-app")
+    ours = (pipelines.part(section).options for section in filters)
+    is_behind_one = any(options.get("trusted_proxies", "").strip() for options in ours)
+    if not is_behind_one or server.options.keys() & _PROXIES_OF_WAITRESS:
+        return server
+    heard = {**server.options, "clear_untrusted_proxy_headers": "false"}
+    return replace(server, options=heard)
+
+
+def _application(
+    file: Path, variables: Mapping[str, str], changes: Changes
+) -> "WSGIApplication":
+    """The application of the file, with all that stands around it.
+
+    What is wrong with the file is told as such; an error in somebody's code comes
+    through with its own traceback, below a line that says where it belongs.
+    """
+    try:
+        # As loadapp does, which knows of no changes.
+        loader = loader_of(file.absolute(), variables, changes)
+        context = loader.get_context(APP, "main", dict(variables))
+        app: WSGIApplication = context.create()
+    except EiloginError:
+        raise
+    except Exception as error:
+        # PasteDeploy's own: a section that is not there, a file that cannot be read.
+        if type(error) is LookupError or isinstance(error, OSError):
+            raise ConfigurationError(f"{file}: {error}") from error
+        click.echo(f"{file}: an application of this file failed to start:", err=True)
+        raise
+    return app
+
+
+# --- listening ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Server:
+    """One ``[server:NAME]`` that listens, with the sockets of its own loop."""
+
+    waitress: Any
+    sockets: dict[int, Any]
+    addresses: Sequence[str]
+
+    def run(self, stop: Stop) -> None:
+        """Answer until ``stop`` is set, then let requests under way finish."""
+        adjustments = self.waitress.adj
+        listening = [
+            Accepting(item)
+            for item in self.sockets.values()
+            if isinstance(item, BaseWSGIServer)
+        ]
+        slow = SlowClients(self.sockets)
+        try:
+            while not stop.is_set:
+                slow.close()
+                for one in listening:
+                    one.go_on()
+                wasyncore.loop(
+                    timeout=adjustments.asyncore_loop_timeout,
+                    use_poll=adjustments.asyncore_use_poll,
+                    map=self.sockets,
+                    count=1,
+                )
+            self._finish()
+        finally:
+            # One that cannot go on takes the others with it, not half a service.
+            stop.set()
+
+    def _finish(self) -> None:
+        """Take no new connection, and send what is asked for already."""
+        for item in self.sockets.values():
+            if isinstance(item, BaseWSGIServer):
+                item.accepting = False
+        deadline = time.monotonic() + _GRACE
+        while self._is_busy() and time.monotonic() < deadline:
+            wasyncore.loop(timeout=0.1, map=self.sockets, count=1)
+
+    def _is_busy(self) -> bool:
+        return any(
+            isinstance(item, HTTPChannel) and (item.requests or item.total_outbufs_len)
+            for item in self.sockets.values()
+        )
+
+    def close(self) -> None:
+        """Let go of every socket and thread."""
+        self.waitress.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self.sockets, ignore_all=True)
+
+
+@contextlib.contextmanager
+def _listening(
+    file: Path, parts: Sequence[Part], app: "WSGIApplication"
+) -> Iterator[list[_Server]]:
+    """All the servers, or ConfigurationError naming the one that cannot listen."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(quiet_queue())
+        proxies = UntrustedProxies(str(file), ())
+        servers = []
+        for part in parts:
+            sockets: dict[int, Any] = {}
+            adjustments: dict[str, Any] = with_limits(part.options, servers=len(parts))
+            # Also what was opened before one of several addresses failed.
+            stack.callback(wasyncore.close_all, sockets, ignore_all=True)
+            try:
+                waitress = create_server(app, map=sockets, **adjustments)
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{file}: [{part.title}] cannot listen on {_wanted(part)}: "
+                    f"{error.strerror or error}"
+                ) from error
+            answer_large_bodies(sockets.values())
+            if not part.options.keys() & _PROXIES_OF_WAITRESS:
+                watch(sockets.values(), proxies)
+            server = _Server(waitress, sockets, _addresses(waitress))
+            stack.callback(server.close)
+            servers.append(server)
+        yield servers
+
+
+def _wanted(part: Part) -> str:
+    """The address that a section asks for, in its own words."""
+    options = part.options
+    if "listen" in options or "unix_socket" in options:
+        return options.get("listen", options.get("unix_socket", ""))
+    return f"{options.get('host', '0.0.0.0')}:{options.get('port', '8080')}"  # noqa: S104 - waitress's own default
+
+
+def _addresses(waitress: Any) -> list[str]:
+    if hasattr(waitress, "effective_listen"):
+        pairs = waitress.effective_listen
+    else:
+        pairs = [(waitress.effective_host, waitress.effective_port)]
+    return [
+        f"unix:{port}"
+        if host == "unix"
+        else f"http://[{host}]:{port}"
+        if ":" in host
+        else f"http://{host}:{port}"
+        for host, port in pairs
+    ]
+
+
+def _run(servers: Sequence[_Server], stop: Stop) -> None:
+    """Run each server in a thread until ``stop`` is set, or one of them ends."""
+    threads = [
+        threading.Thread(target=server.run, args=[stop], daemon=True)
+        for server in servers
+    ]
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,238 @@
+"""``eilogin sessions end FILE``: end all sessions of somebody, or at a participant.
+
+A name is read from standard input, for what is typed behind a command can be seen by
+all users of the machine (``ps``), and stays in the history of the shell. It is not
+repeated in what is printed, nor in any log. An entityID is no secret.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from eilogin import settings
+from eilogin.cli.commands.check_command import telling_errors
+from eilogin.cli.commands.participant_end import end_at
+from eilogin.cli.commands.serve_command import set_up_logging, variables_of
+from eilogin.cli.inifiles.ini_hubs import Member, members_of, require_store
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.filters.login import LoginOptions
+from eilogin.hub.hub_worker import AtWork, Ended
+from eilogin.participant.logout.operator_logout import SiteAtWork
+from eilogin.web import environ as env
+
+#: Exit statuses besides 0: somebody does not know; nobody of some name is logged in.
+#: 1 and 2 are those of any command: it did not work, or was not understood.
+NOT_ALL, NOBODY = 3, 4
+#: No name is longer: a NameID has 256 characters at most (SAML core 8.3.7).
+_LONGEST_NAME = 1024
+
+
+@click.group("sessions", short_help="End the sessions of a person or a participant.")
+def sessions_command() -> None:
+    """End sessions at the site or hub of an ini FILE, and at all participants.
+
+    \b
+        eilogin sessions end hub.ini --subject   asks for a name, or reads names
+        eilogin sessions end hub.ini --participant https://uwv.example.nl/eilogin/metadata
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+@sessions_command.command(
+    "end", short_help="End all sessions of a person or a participant."
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option(
+    "--subject",
+    "by_subject",
+    is_flag=True,
+    help="Read names from standard input, one on each line.",
+)
+@click.option(
+    "--participant",
+    metavar="ENTITYID",
+    help="At a hub: end the sessions of all people at this participant only.",
+)
+@click.option(
+    "--yes", is_flag=True, help="With --participant: do not ask for confirmation."
+)
+@click.option(
+    "--section",
+    help="Section of the site or hub, such as filter:eilogin, if FILE has several.",
+)
+def end_command(  # noqa: PLR0913 - one for each option
+    file: Path,
+    variables: Sequence[str],
+    participant: str | None,
+    section: str | None,
+    *,
+    by_subject: bool,
+    yes: bool,
+) -> None:
+    """End all sessions of a person at the hub or site of an ini FILE, and everywhere.
+
+    \b
+        eilogin sessions end hub.ini --subject
+        eilogin sessions end hub.ini --participant https://uwv.example.nl/eilogin/metadata
+
+    At a hub, the name is the username of the person, or the NameID by which a
+    participant knows them, while they are signed in. The hub sends a LogoutRequest to
+    all participants, and retries those that do not answer ("eilogin logouts").
+
+    At a site, the name is the NameID of the person, or the attribute that "subject"
+    names; with DigiD also the BSN. With "user = subject" it is also the REMOTE_USER of
+    the application, without "user_prefix". The site sends a LogoutRequest to the hub,
+    if the hub accepts one over SOAP. If the file has both, the hub's section counts,
+    unless --section chooses another.
+
+    With --participant the hub ends all sessions at that participant, of all people.
+    Their sessions at the hub and at other participants go on. Use it before you
+    remove a participant from the metadata.
+
+    NAME=VALUE works as for "eilogin serve".
+
+    The exit code is 0 if all of it is done, and 1 if it failed. It is 3 if a
+    participant or the hub has not confirmed yet, and 4 if a person is not signed in.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    if by_subject == (participant is not None):
+        raise click.UsageError(
+            "whose sessions? Expected --subject, which reads names from standard "
+            "input, or --participant ENTITYID"
+        )
+    if not all("=" in word for word in variables):
+        # It may be a name or number of somebody, so it is not repeated.
+        raise click.UsageError(
+            "found a name in the command, where all users of the machine can see "
+            "it. Expected --subject, and the name on standard input"
+        )
+    ini = IniFile.read(file, variables_of(variables))
+    member = _chosen(ini, members_of(ini, variables_of(variables)), section)
+    with telling_errors():
+        if "loggers" in ini.sections:
+            set_up_logging(ini)
+        operator = member.operator()
+        found: AtWork | SiteAtWork = operator.hub or operator.site
+        require_store(member.own.entity_id, found.sessions)
+        if participant is None:
+            came = [
+                _end(member, operator, name, line) for line, name in _names(sys.stdin)
+            ]
+        else:
+            came = [_end_at(operator, participant, is_sure=yes)]
+    if not came:
+        raise click.ClickException("no name was given; nothing was done")
+    raise SystemExit(max(came))
+
+
+def _chosen(ini: IniFile, members: Sequence[Member], section: str | None) -> Member:
+    """The one that is meant: the only hub, or else the only one of all."""
+    if section is not None:
+        fitting = [one for one in members if one.title == section]
+    else:
+        hubs = [one for one in members if one.is_hub]
+        fitting = hubs or list(members)
+    if len(fitting) == 1:
+        return fitting[0]
+    known = ", ".join(one.title for one in members) or "none"
+    raise click.ClickException(
+        f"{ini.path}: which member? --section takes one of: {known}"
+    )
+
+
+def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
+    """The names, one a line, each with what says in an answer which line that was.
+
+    Who is there to be asked is asked until there is none, and sees what she typed.
+    """
+    number = 0
+    while True:
+        number += 1
+        if stream.isatty():
+            line = click.prompt(
+                "Name (Enter to stop)", default="", show_default=False, err=True
+            )
+        else:
+            line = stream.readline(_LONGEST_NAME + 2)
+        name = line.strip()
+        if len(name) > _LONGEST_NAME:
+            raise click.ClickException(
+                f"a name has more than {_LONGEST_NAME} characters"
+            )
+        if name:
+            yield ("" if stream.isatty() else f"line {number}: "), name
+        elif not line or stream.isatty():
+            return
+
+
+def _end(member: Member, operator: env.Operator, name: str, line: str) -> int:
+    """End the sessions of one, and tell what came of it; the exit status."""
+    if member.is_hub:
+        return _end_at_hub(operator, name, line)
+    return _end_at_site(member, operator.site, name, line)
+
+
+def _end_at(operator: env.Operator, entity_id: str, *, is_sure: bool) -> int:
+    """End all sessions at a participant; the exit status."""
+    if operator.hub is None:
+        raise click.UsageError("--participant works only with the file of a hub")
+    return 0 if end_at(operator.hub, entity_id, is_sure=is_sure) else NOT_ALL
+
+
+def _end_at_hub(operator: env.Operator, name: str, line: str) -> int:
+    hub: AtWork = operator.hub
+    ended = [hub.end(who, operator.above) for who in hub.called(name)]
+    if not any(one.sessions for one in ended):
+        return _nobody(line)
+    for one in ended:
+        _tell(one, line)
+    is_known = all(one.is_above_told for one in ended)
+    is_known &= not any(one.waiting or one.untold for one in ended)
+    return 0 if is_known else NOT_ALL
+
+
+def _tell(ended: Ended, line: str) -> None:
+    known = len(ended.reached)
+    click.echo(
+        f"{line}{_sessions(ended.sessions)} ended; {known} "
+        f"participant{'' if known == 1 else 's'} confirmed it"
+    )
+    for entity_id in ended.waiting:
+        click.echo(f"  no confirmation yet, will retry: {entity_id}")
+    for entity_id in ended.untold:
+        click.echo(f"  cannot be reached (see the log): {entity_id}")
+    if not ended.is_above_told:
+        click.echo("  the hub above has not confirmed the logout (see the log)")
+
+
+def _end_at_site(member: Member, site: SiteAtWork, name: str, line: str) -> int:
+    logins = site.called(name, _sources(member))
+    if not logins:
+        return _nobody(line)
+    is_everywhere = site.end(logins)
+    others = (
+        "the hub has confirmed that all participants ended theirs"
+        if is_everywhere
+        else "the hub has not confirmed that all participants ended theirs (see the "
+        "log)"
+    )
+    click.echo(f"{line}{_sessions(len(logins))} ended; {others}")
+    return 0 if is_everywhere else NOT_ALL
+
+
+def _sources(member: Member) -> Sequence[str]:
+    """What the option ``subject`` of its filter ``login`` names."""
+    asking = [part for part in member.parts if part.entry_point in ("main", "login")]
+    said = asking[0].options.get("subject") if asking else None
+    return settings.read(LoginOptions, {}, {"subject": said} if said else {}).subject
+
+
+def _nobody(line: str) -> int:
+    click.echo(f"{line}nobody with that name is signed in here")
+    return NOBODY
+
+
+def _sessions(number: int) -> str:
+    return f"{number} session{'' if number == 1 else 's'}"

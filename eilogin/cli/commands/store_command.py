@@ -1,0 +1,365 @@
+"""``eilogin store …``: look into the stores of an ini file, back them up, empty them.
+
+A site keeps its sessions where the ``store`` option of its section says. What can be
+done with a store depends on its kind: one file of SQLite can be backed up and put back
+here; a server has tools of its own for that, after which ``end-all`` is needed; and
+what is in memory is gone with the process.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from eilogin import audit, settings
+from eilogin.cli.commands.check_command import telling_errors
+from eilogin.cli.commands.serve_command import set_up_logging
+from eilogin.cli.inifiles.ini_members import parts_of
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.cli.terminal.prompts import require_yes
+from eilogin.errors import InvalidOptions
+from eilogin.filters.session import SessionOptions
+from eilogin.hub.logout import logout_redelivery
+from eilogin.settings import without_password
+from eilogin.stores import Store, open_store
+from eilogin.stores.memory_store import MemoryStore
+from eilogin.stores.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from eilogin.stores.redis.redis_store import RedisStore
+
+_Answer = TypeVar("_Answer")
+
+_log = logging.getLogger("eilogin.stores")
+
+#: The names by which ``use = egg:eilogin#NAME`` brings a store along.
+_ENTRY_POINTS = ("main", "session")
+
+#: What a hub keeps among the sessions, of which participants are still to hear.
+_LOGOUTS = (logout_redelivery.KEYS, logout_redelivery.HELD_KEYS)
+
+_IN_MEMORY = "memory: exists only in the process that serves, and ends with it"
+_NOT_MADE = "does not exist yet; the first server that starts makes it"
+_ON_A_SERVER = (
+    "is on a server, which has its own tools to save and restore its data; after "
+    "a restore, run: eilogin store end-all"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A store, and all sections of the file that keep their sessions in it."""
+
+    url: str
+    #: How long its verbs wait, in seconds.
+    timeout: float
+    titles: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return without_password(self.url)
+
+    @property
+    def shown(self) -> str:
+        return f"{self.name} ({', '.join(self.titles)})"
+
+
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+_SECTION = click.option(
+    "--section",
+    help="Only the store of this section, such as filter:eilogin.",
+)
+
+
+@click.group("store", short_help="Look into a store, back it up, end its sessions.")
+def store_command() -> None:
+    """Look into the stores of a paste ini file, back them up, end their sessions.
+
+    Each command reads the ini FILE and finds its stores. Several sections with the
+    same store count as one. Servers may run meanwhile.
+
+    \b
+        eilogin store show app.ini               count sessions and bytes
+        eilogin store backup app.ini nightly.db  back up a store of SQLite
+        eilogin store restore app.ini nightly.db restore that backup
+        eilogin store end-all app.ini            sign everybody out
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+
+
+@store_command.command("show", short_help="Show what is in a store.")
+@_FILE
+@_SECTION
+def show_command(file: Path, section: str | None) -> None:
+    """Show how many sessions and bytes are in the stores of an ini FILE.
+
+    \b
+        eilogin store show app.ini
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    for kept in _stores(file, section):
+        click.echo(kept.shown)
+        for line in _opened(kept, _figures):
+            click.echo(f"  {line}")
+
+
+@store_command.command("backup", short_help="Back up a store of SQLite.")
+@_FILE
+@click.argument("to", type=click.Path(path_type=Path))
+@_SECTION
+def backup_command(file: Path, to: Path, section: str | None) -> None:
+    """Write a backup of the store of an ini FILE to the file TO.
+
+    \b
+        eilogin store backup app.ini nightly.db
+
+    The backup records which messages were used, and which sessions a logout has
+    ended. It has no sessions, because a restore ends every session. It can have
+    records of visitors that last an hour, such as kept forms and logout receipts. So
+    protect it like the store. If TO is an earlier backup, the command replaces it.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    kept = _one(file, section)
+    if not _opened(kept, _is_made):
+        raise click.ClickException(f"{kept.name}: {_NOT_MADE}")
+    _opened(kept, lambda store: _sqlite(store, kept).backup(to))
+    click.echo(f"{to}: the backup of {kept.name}")
+
+
+@store_command.command("restore", short_help="Restore a backup of a store of SQLite.")
+@_FILE
+@click.argument("source", metavar="FROM", type=click.Path(path_type=Path))
+@_SECTION
+def restore_command(file: Path, source: Path, section: str | None) -> None:
+    """Restore the backup FROM into the store of an ini FILE, and end its sessions.
+
+    \b
+        eilogin store restore app.ini nightly.db
+
+    A session that ended after the backup must not live again. So the command ends all
+    sessions, and eilogin then rejects every Response from before this moment. The
+    records of used messages in the store and in the backup are merged. Running
+    servers see the change with their next request.
+
+    The command refuses a store that cannot be read. In that case stop the servers,
+    move the store away with the files beside it (-wal, -shm), and restore: that makes
+    a new store.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    kept = _one(file, section)
+    _set_up_logging(file)
+    ended = _opened(kept, lambda store: _restored(_sqlite(store, kept), source))
+    _note("store.restore", f"{kept.name}: {source} was restored; {ended}")
+
+
+@store_command.command("end-all", short_help="End every session.")
+@_FILE
+@_SECTION
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
+    """End every session in the stores of an ini FILE: everybody has to log in again.
+
+    \b
+        eilogin store end-all app.ini
+
+    Run it after you have restored the data of a server (Redis: RDB or AOF) or a whole
+    machine, because sessions that had ended would live again. Run it also after you
+    have moved a site to another prefix or an empty database. eilogin then rejects
+    every Response from before this moment, because the records of used messages are
+    lost too.
+
+    All sites that share the store lose their sessions: all sections of the file
+    with that store, also those that --section does not name, and sites of other ini
+    files. Sites and hubs with another store keep their sessions, and get no message.
+    Pending logouts of a hub are deleted.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    found = _stores(file, section)
+    for kept in found:
+        if kept.url == "memory:":
+            raise click.ClickException(f"{_IN_MEMORY}; stop that process")
+    made = [kept for kept in found if _opened(kept, _is_made)]
+    for kept in found:
+        if kept not in made:
+            click.echo(f"{kept.name}: {_NOT_MADE}")
+    if made and not yes:
+        require_yes(f"End every session in {', '.join(kept.shown for kept in made)}?")
+    _set_up_logging(file)
+    for kept in made:
+        ended = _opened(kept, _emptied)
+        _note("store.end-all", f"{kept.name}: {ended}")
+
+
+# --- the stores of a file -------------------------------------------------------
+
+
+def _stores(file: Path, section: str | None) -> list[_Kept]:
+    """The stores of an ini file, or that of one section; at least one."""
+    with telling_errors():
+        by_title = _options(IniFile.read(file))
+    if not by_title or (section is not None and section not in by_title):
+        known = ", ".join(by_title) or "none"
+        raise click.ClickException(
+            f"{file}: which store? --section takes one of: {known}"
+        )
+    by_url: dict[str, dict[str, SessionOptions]] = {}
+    for title, options in by_title.items():
+        by_url.setdefault(str(options.store), {})[title] = options
+    return [
+        _Kept(url, max(one.store_timeout for one in its.values()), tuple(its))
+        for url, its in by_url.items()
+        if section is None or section in its
+    ]
+
+
+def _options(ini: IniFile) -> dict[str, SessionOptions]:
+    """The options of each section that has a store.
+
+    Raises :class:`eilogin.errors.InvalidOptions` with the faults of their options.
+    """
+    found: dict[str, SessionOptions] = {}
+    for part in parts_of(ini):
+        if part.entry_point not in _ENTRY_POINTS:
+            continue
+        known = {
+            option: value
+            for option, value in part.options.items()
+            if option in SessionOptions.model_fields
+        }
+        options, faults = settings.attempt(
+            SessionOptions, str(ini.path), part.title, known
+        )
+        ini.keep(faults)
+        if options is not None:
+            found[part.title] = options
+    if ini.faults:
+        raise InvalidOptions(ini.faults)
+    return found
+
+
+def _one(file: Path, section: str | None) -> _Kept:
+    found = _stores(file, section)
+    if len(found) > 1:
+        titles = ", ".join(kept.titles[0] for kept in found)
+        raise click.ClickException(
+            f"{file}: which store? there are {len(found)}; --section takes one of:"
+            f" {titles}"
+        )
+    return found[0]
+
+
+def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
+    """What a verb answers; whatever goes wrong is told to who typed the command."""
+    with telling_errors(), closing(open_store(kept.url, kept.timeout)) as store:
+        return verb(store)
+
+
+def _is_made(store: Store) -> bool:
+    """Whether there is anything yet; to look makes nothing."""
+    return not isinstance(store, SQLiteStore) or store.path.exists()
+
+
+def _sqlite(store: Store, kept: _Kept) -> SQLiteStore:
+    if isinstance(store, SQLiteStore):
+        return store
+    if isinstance(store, MemoryStore):
+        raise click.ClickException(_IN_MEMORY)
+    raise click.ClickException(f"{kept.name} {_ON_A_SERVER}")
+
+
+# --- what everybody notices ----------------------------------------------------
+
+
+def _set_up_logging(file: Path) -> None:
+    """By the file's own sections, so that its log tells what was done here."""
+    ini = IniFile.read(file)
+    if "loggers" in ini.sections:
+        set_up_logging(ini)
+
+
+def _note(event: str, what: str) -> None:
+    """Tell who typed the command, the log, and the audit log."""
+    click.echo(what)
+    _log.info("eilogin %s: %s", event.replace(".", " "), what)
+    audit.event(event)
+
+
+# --- telling --------------------------------------------------------------------
+
+
+def _figures(store: Store) -> Sequence[str]:
+    """What there is to say of a store, in lines."""
+    if isinstance(store, MemoryStore):
+        return [_IN_MEMORY]
+    if not isinstance(store, SQLiteStore):
+        return _figures_of_servers(store)
+    if not _is_made(store):
+        return [_NOT_MADE]
+    found = store.figures(*_LOGOUTS)
+    sessions, logouts = _counted(found.sessions, found.fitting)
+    each = f", {found.size // sessions:,} for each session" if sessions else ""
+    return [
+        f"kind      SQLite, tables of version {found.schema}",
+        f"sessions  {sessions:,} live",
+        f"logouts   {logouts}",
+        f"values    {found.values:,} (used messages, kept forms, what apps keep)",
+        f"marks     {found.marks:,} (logouts that older Responses must not undo)",
+        f"size      {found.size:,} bytes on the disk{each}",
+    ]
+
+
+def _figures_of_servers(store: Store) -> Sequence[str]:
+    found = _on_servers(store).figures(*_LOGOUTS)
+    sessions, logouts = _counted(found.sessions, found.fitting)
+    return [
+        *(f"kind      {server}" for server in found.servers),
+        f"sessions  {sessions:,}",
+        f"logouts   {logouts}",
+        f"values    {found.values:,} (used messages, kept forms, what apps keep)",
+        f"it {_ON_A_SERVER}",
+    ]
+
+
+def _on_servers(store: Store) -> "RedisStore":
+    # Needs an extra; who has opened such a store has it.
+    from eilogin.stores.redis.redis_store import RedisStore  # noqa: PLC0415
+
+    assert isinstance(store, RedisStore)  # noqa: S101 - there is no other kind
+    return store
+
+
+def _counted(rows: int, of_logouts: Sequence[int]) -> tuple[int, str]:
+    """How many sessions there are among these rows, and what is said of logouts."""
+    logouts, held = of_logouts
+    waits = f", and {held:,} for the visitor's next logout" if held else ""
+    said = f"{logouts - held:,} pending (eilogin logouts){waits}"
+    return rows - logouts, said
+
+
+# --- telling what has ended -----------------------------------------------------
+
+
+def _restored(store: SQLiteStore, source: Path) -> str:
+    return _ended(lambda: store.restore(source), _logouts(store))
+
+
+def _emptied(store: Store) -> str:
+    return _ended(store.end_all, _logouts(store))
+
+
+def _logouts(store: Store) -> int:
+    """How many rows of a store are no sessions, but logouts to be told."""
+    if not _is_made(store):
+        return 0
+    if isinstance(store, SQLiteStore):
+        return store.figures(*_LOGOUTS).fitting[0]
+    return _on_servers(store).figures(*_LOGOUTS).fitting[0]
+
+
+def _ended(verb: Callable[[], int], logouts: int) -> str:
+    """What a verb has ended that ends all that there is, in words."""
+    count = max(verb() - logouts, 0)
+    ended = f"{count:,} session{'' if count == 1 else 's'} ended"
+    if not logouts:
+        return ended
+    told = "1 logout" if logouts == 1 else f"{logouts:,} logouts"
+    return f"{ended}; deleted, so participants do not learn of them: {told}"

@@ -1,0 +1,231 @@
+"""``eilogin work FILE`` and ``eilogin logouts FILE``: what nobody waits for.
+
+A hub tells again who was not reached, and ends sessions at their limit, in its own
+processes; a participant delivers the logouts that its hub did not hear. Where those end
+before it is done, or start no threads (uWSGI without ``enable-threads``), ``eilogin
+work`` does that as a service of its own; and ``eilogin logouts`` shows what a hub has
+to do. It refreshes the federation of all sites too.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eilogin import clock, settings
+from eilogin.cli.commands.check_command import telling_errors
+from eilogin.cli.commands.serve_command import set_up_logging, variables_of
+from eilogin.cli.inifiles import entry_points
+from eilogin.cli.inifiles.ini_hubs import Member, hub_members, hubs_of, members_of
+from eilogin.cli.inifiles.ini_members import is_member, parts_of
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.cli.serving.stop_signals import signals
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.refresh.refresh_schedule import Watch
+from eilogin.federation.trust_start import trust_of
+from eilogin.hub.hub_worker import AtWork, Worker
+from eilogin.hub.logout.logout_redelivery import AGAIN, BROWSER, NOW, PARTLY
+from eilogin.participant.logout.operator_logout import SiteAtWork
+from eilogin.stores.memory_store import MemoryStore
+
+_log = logging.getLogger("eilogin")
+
+#: Seconds between two looks whether a participant has queued a logout.
+_LOOK = 2.0
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+#: What a line says of each state.
+_SAID = {
+    NOW: "being sent now",
+    AGAIN: "retry at ",
+    BROWSER: "only the visitor's browser can deliver it, at their next logout",
+    PARTLY: "ended its session, maybe not those of its applications",
+}
+_VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
+
+
+@click.command("work", short_help="Do the background work, as a service.")
+@_FILE
+@_VARIABLES
+@click.option("--once", is_flag=True, help="Do the work that is due now, and stop.")
+def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
+    """Do the background work of an ini FILE until a signal stops it.
+
+    \b
+        eilogin work hub.ini           as a service
+        eilogin work hub.ini --once    what is due now, then stop
+
+    The work is:
+
+    \b
+      hub          retry pending logouts at participants, and end sessions at
+                   "max_session"; processes of the hub do this too, unless its
+                   option "work" is false
+      participant  deliver a logout that the hub has not confirmed, unless
+                   "store" is "memory:"
+      any site     refresh the metadata, if there is a "federation_folder"
+
+    It may run beside the servers, also several times: one process takes each logout,
+    and one refreshes. NAME=VALUE works as for "eilogin serve".
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    ini = IniFile.read(file, variables_of(variables))
+    members = members_of(ini, variables_of(variables))
+    hubs, watches = hub_members(members), _watches(ini)
+    sites = list(_sites(members))
+    if not (hubs or watches or sites):
+        raise click.ClickException(
+            f"{ini.path}: nothing to do; expected a pipeline that ends in "
+            "'egg:eilogin#hub', or a site with a 'federation_folder' or a "
+            "'store' that is not 'memory:'"
+        )
+    with telling_errors():
+        set_up_logging(ini)
+    if once:
+        _work_once({hub.own.entity_id: hub.operator().hub for hub in hubs}, watches)
+        _deliver_once(sites)
+        return
+    with signals() as stop:
+        for entity_id in dict.fromkeys(
+            [
+                *(hub.own.entity_id for hub in hubs),
+                *(one.entity_id for one in watches),
+                *(site.own.entity_id for site in sites),
+            ]
+        ):
+            click.echo(f"at work for {entity_id}")
+        for hub in hubs:
+            _at_work(hub)
+        for watch in watches:
+            watch.wake()
+        while not stop.is_set:
+            for site in sites:
+                site.wake()
+            stop.wait(_LOOK)
+
+
+def _sites(members: Sequence[Member]) -> Iterator[SiteAtWork]:
+    """The participants whose logouts are in a store that this command sees too."""
+    for member in members:
+        if member.is_hub:
+            continue
+        try:
+            site: SiteAtWork = member.operator().site
+        except click.ClickException as error:
+            _log.warning("work: %s retries no logouts here: %s", member.title, error)
+            continue
+        if not isinstance(site.sessions.store, MemoryStore):
+            yield site
+
+
+def _deliver_once(sites: Sequence[SiteAtWork]) -> None:
+    with telling_errors():
+        for site in sites:
+            count = site.deliver()
+            if count:
+                said = f"{count} logout{'' if count == 1 else 's'} delivered"
+                click.echo(f"{site.own.entity_id}: {said}")
+
+
+def _at_work(hub: Member) -> None:
+    """Have a hub work, for the members that it has now and later."""
+    worker, at_work = Worker(), hub.operator().hub
+    worker.see(at_work)
+    if (watch := at_work.trust.watch) is not None:
+        watch.subscribe(lambda *_: worker.see(hub.operator().hub))
+        watch.wake()
+
+
+def _watches(ini: IniFile) -> list[Watch]:
+    """What refreshes the federation of each site, where it is to be."""
+    found = []
+    for part in filter(is_member, parts_of(ini)):
+        options, _ = settings.attempt(
+            entry_points.declared()[part.entry_point or ""],
+            str(ini.path),
+            part.title,
+            part.options,
+        )
+        # The file was found to have no faults.
+        if isinstance(options, TrustOptions) and (watch := trust_of(options).watch):
+            found.append(watch)
+    return found
+
+
+def _work_once(hubs: Mapping[str, AtWork], watches: Sequence[Watch]) -> None:
+    with telling_errors():
+        for entity_id, hub in hubs.items():
+            click.echo(f"{entity_id}: {_told(hub.work())}")
+        for watch in watches:
+            if watch.refresh_if_due():
+                click.echo(f"{watch.entity_id}: federation refreshed")
+
+
+@click.command("logouts", short_help="List the logouts that are still pending.")
+@_FILE
+@_VARIABLES
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each.")
+def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> None:
+    """List the logouts that participants of the hubs of an ini FILE have not confirmed.
+
+    \b
+        eilogin logouts hub.ini
+        eilogin logouts hub.ini --json
+
+    The state of each ("state" in the JSON):
+
+    \b
+      now      the hub is sending it for the first time
+      again    the hub did not get an answer, and retries (at "next")
+      browser  only the browser of the visitor can deliver it, at their next logout
+      partly   the participant has ended its session, but maybe not those of its
+               own applications; the next logout tells it again
+
+    Each line also shows since when it waits, how often the hub has retried, the error
+    code, and until when it matters. It does not show who logged out. The exit code is
+    0 even if logouts wait. NAME=VALUE works as for "eilogin serve".
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    ini = IniFile.read(file, variables_of(variables))
+    hubs = hubs_of(ini, variables_of(variables))
+    with telling_errors():
+        found = [line for hub in hubs.values() for line in _waiting(hub)]
+    for line in found:
+        click.echo(json.dumps(line) if as_json else _shown(line))
+    if not found and not as_json:
+        click.echo("no logout is pending")
+
+
+def _told(count: int) -> str:
+    return f"{count} pending logout{'' if count == 1 else 's'} delivered"
+
+
+def _waiting(hub: AtWork) -> Iterator[Mapping[str, Any]]:
+    queue = hub.undelivered
+    for entry in sorted([*queue.all(), *queue.held()], key=attrgetter("begun")):
+        for number, told in entry.left.items():
+            state = queue.state(entry, number)
+            next_at = _instant(queue.due_at(entry)) if state == AGAIN else ""
+            yield {
+                "participant": told.entity_id,
+                "state": state,
+                "since": _instant(entry.begun),
+                "tries": entry.tries,
+                "reason": entry.reasons.get(number, ""),
+                "next": next_at,
+                "until": _instant(entry.until),
+            }
+
+
+def _instant(seconds: float) -> str:
+    return clock.utc(seconds).isoformat(timespec="seconds")
+
+
+def _shown(line: Mapping[str, Any]) -> str:
+    said = f"{_SAID[line['state']]}{line['next']}; since {line['since']}"
+    if line["tries"]:
+        often = "once" if line["tries"] == 1 else f"{line['tries']} times"
+        said += f", retried {often}"
+    why = f" ({line['reason']})" if line["reason"] else ""
+    return f"{line['participant']}: {said}{why}, until {line['until']}"

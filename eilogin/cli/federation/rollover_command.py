@@ -1,0 +1,266 @@
+"""``eilogin federation rollover``: the operator's key is replaced by the next one."""
+
+import getpass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from eilogin import clock
+from eilogin.cli.federation.federation_lookup import DIR, chosen_member, seen_from
+from eilogin.cli.terminal.command_files import write_key_pair
+from eilogin.cli.terminal.progress_bar import bar
+from eilogin.cli.terminal.prompts import one_line
+from eilogin.errors import ConfigurationError
+from eilogin.federation.members.expiry_alarms import ends_in_words
+from eilogin.registry import (
+    NEXT_CERTIFICATE,
+    Folder,
+    Rollover,
+    begun,
+    certificate_in,
+    finish,
+    operator_certificate_ends,
+    read_rollover,
+    switch,
+    waited_for,
+    write_rollover,
+)
+from eilogin.saml.messages import write_instant
+from eilogin.saml.printable_text import first_of, printable
+from eilogin.saml.signing_keys import fingerprints_of
+from eilogin.shell_quoting import as_word, typed
+
+#: How many members an error names.
+_MOST = 10
+
+_COMMAND = "eilogin federation rollover"
+
+
+@click.command("rollover", short_help="Replace the operator's own key, step by step.")
+@DIR
+@click.option("--start", is_flag=True, help="Step 1: make the next key.")
+@click.option(
+    "--key",
+    type=one_line,
+    help="With --start: an existing key. A PEM file, env:NAME, or pkcs11:…",
+)
+@click.option(
+    "--certificate",
+    type=one_line,
+    help="PEM file with its certificate. Required with --key.",
+)
+@click.option(
+    "--ready",
+    multiple=True,
+    metavar="ENTITYID",
+    help="Step 2: note that this member has the next certificate. A "
+    "part of the entityID is enough. May be repeated.",
+)
+@click.option(
+    "--switch", "do_switch", is_flag=True, help="Step 3: sign with the next key."
+)
+@click.option("--finish", "do_finish", is_flag=True, help="Step 4: drop the old key.")
+@click.option(
+    "--anyway",
+    is_flag=True,
+    help="With --switch or --finish: do it, even if some members are not ready.",
+)
+def rollover_command(  # noqa: PLR0913 - one for each option
+    folder: Path,
+    key: str | None,
+    certificate: str | None,
+    ready: Sequence[str],
+    *,
+    start: bool,
+    do_switch: bool,
+    do_finish: bool,
+    anyway: bool,
+) -> None:
+    """Replace the key of the operator of DIR, without a lost login.
+
+    Without an option the command shows the current step, the next action, and the
+    members that are ready. SAML cannot ask a member which certificates it pins. So a
+    member is ready when its administrator has told you, and you have noted that
+    (--ready).
+
+    \b
+        eilogin federation rollover DIR --start         1. make the next key
+        eilogin federation rollover DIR --ready PART    2. a member pins both
+        eilogin federation rollover DIR --switch        3. sign with the next key
+        eilogin federation rollover DIR --finish        4. members drop the old one
+
+    DIR/rollover.ini records the steps. To give up before step 3, remove that file.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    if sum(map(bool, (start, ready, do_switch, do_finish))) > 1:
+        raise click.UsageError(
+            "--start, --ready, --switch, --finish: expected at most one of them"
+        )
+    if (key is None) != (certificate is None) or (key and not start):
+        raise click.UsageError("--key, --certificate: expected both, and --start")
+    known = Folder(folder, bar("reading"))
+    if start:
+        _start(known, key, certificate)
+    elif ready:
+        _note_ready(known, ready)
+    elif do_switch:
+        _switch(known, anyway=anyway)
+    elif do_finish:
+        _finish(known, anyway=anyway)
+        return
+    for line in _told(Folder(folder)):
+        click.echo(printable(line))
+
+
+def _start(known: Folder, key: str | None, certificate: str | None) -> None:
+    if read_rollover(known) is not None:
+        raise ConfigurationError(
+            f"{known.path}: a rollover has begun already; "
+            f"'{typed(_COMMAND, known.path)}' shows the current step"
+        )
+    if key is None or certificate is None:
+        name = f"operator-{write_instant(clock.now())[:10]}"
+        key, certificate = f"{name}.key", f"{name}.crt"
+        for path in (known.path / key, known.path / certificate):
+            if path.exists():
+                raise ConfigurationError(
+                    f"{path}: exists already; eilogin does not overwrite it"
+                )
+        write_key_pair(known.path / key, known.path / certificate, known.options.name)
+    else:
+        key, certificate = (seen_from(known.path, one) for one in (key, certificate))
+    begun(known, key, certificate)
+
+
+def _under_way(known: Folder) -> Rollover:
+    rollover = read_rollover(known)
+    if rollover is None:
+        raise ConfigurationError(
+            f"{known.path}: no rollover has begun; start one with "
+            f"'{typed(_COMMAND, known.path, '--start')}'"
+        )
+    return rollover
+
+
+def _note_ready(known: Folder, said: Sequence[str]) -> None:
+    rollover = _under_way(known)
+    names = [chosen_member(known, one).entity_id for one in said]
+    told = printable(f"{write_instant(int(clock.now()))} by {_who()}")
+    ready = {**rollover.ready, **dict.fromkeys(names, told)}
+    write_rollover(known, replace(rollover, ready=ready))
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "an unknown user"
+
+
+def _switch(known: Folder, *, anyway: bool) -> None:
+    rollover = _under_way(known)
+    if rollover.has_switched(known):
+        raise ConfigurationError(f"{known.path}: the next key signs already")
+    waiting = waited_for(known, rollover)
+    if waiting and not anyway:
+        names = "\n".join(f"  {one}" for one in first_of(_words(waiting), _MOST))
+        raise ConfigurationError(
+            f"{known.path}: {len(waiting)} of {len(known.members)} members are "
+            "not known to be ready. A member without the next certificate "
+            "rejects all new metadata. When its current metadata expires, nobody "
+            "can log in there. Ask these members, and note each with --ready. To "
+            f"switch without them, use --anyway:\n{names}"
+        )
+    switch(known, rollover)
+
+
+def _finish(known: Folder, *, anyway: bool) -> None:
+    rollover = _under_way(known)
+    if not rollover.has_switched(known):
+        raise ConfigurationError(
+            f"{known.path}: the old key still signs; do this first: "
+            f"'{typed(_COMMAND, known.path, '--switch')}'"
+        )
+    if rollover.until > clock.now() and not anyway:
+        raise ConfigurationError(
+            f"{known.path}: the last metadata that the old key signed is valid "
+            f"until {write_instant(rollover.until)}, and members may still use "
+            "it. Wait until then. If the old key was stolen, use --anyway"
+        )
+    finish(known)
+    old = known.path / rollover.old
+    click.echo(
+        f"the rollover is complete. Tell all members to remove {old.name} from "
+        "their ini files, and destroy its private key.\n  "
+        f"{_prints(known, rollover.old)}"
+    )
+
+
+def _words(names: Sequence[str]) -> list[str]:
+    return [*map(as_word, names)]
+
+
+def _prints(known: Folder, certificate: str) -> str:
+    return fingerprints_of(certificate_in(known.path / certificate))
+
+
+def _told(known: Folder) -> Iterator[str]:
+    """Which step is now, and what to do next."""
+    rollover = read_rollover(known)
+    if rollover is None:
+        ends = ends_in_words(operator_certificate_ends(known))
+        yield f"no rollover has begun; {known.options.certificate} {ends}"
+        yield (
+            f"next, step 1 makes the next key: {typed(_COMMAND, known.path, '--start')}"
+        )
+        return
+    if rollover.has_switched(known):
+        yield from _told_switched(known, rollover)
+        return
+    yield "step 2 of 4: each member adds the next certificate to the old one"
+    yield from _certificates(known, rollover)
+    yield from _readiness(known, rollover)
+    yield (
+        "ask each member to write both into its ini file, and tell the fingerprint "
+        "by telephone:"
+    )
+    yield "    federation_certificate ="
+    for name in (rollover.old, rollover.certificate):
+        yield f"        {Path(name).name}"
+    yield (
+        "'eilogin federation publish' also publishes the next certificate, as "
+        f"{NEXT_CERTIFICATE}; members must check its fingerprint"
+    )
+    if waited_for(known, rollover):
+        ready = typed(_COMMAND, known.path, "--ready")
+        yield f"when a member tells you that it has both, type: {ready} ENTITYID"
+    else:
+        yield f"all members are ready. Next: {typed(_COMMAND, known.path, '--switch')}"
+
+
+def _told_switched(known: Folder, rollover: Rollover) -> Iterator[str]:
+    yield "step 3 of 4: the next key signs; members still have both certificates"
+    yield from _certificates(known, rollover)
+    yield from _readiness(known, rollover)
+    sign = typed("eilogin federation sign", known.path)
+    yield f"sign and publish now, unless you have done that since: {sign}"
+    finish_it = typed(_COMMAND, known.path, "--finish")
+    yield f"after {write_instant(rollover.until)}: {finish_it}"
+
+
+def _certificates(known: Folder, rollover: Rollover) -> Iterator[str]:
+    yield f"old   {rollover.old}"
+    yield f"      {_prints(known, rollover.old)}"
+    yield f"next  {rollover.certificate}, made {write_instant(rollover.begun)[:10]}"
+    yield f"      {_prints(known, rollover.certificate)}"
+
+
+def _readiness(known: Folder, rollover: Rollover) -> Iterator[str]:
+    waiting = waited_for(known, rollover)
+    count = len(known.members)
+    yield f"ready {count - len(waiting)} of {count} members:"
+    for name in known.members:
+        told = rollover.ready.get(name)
+        state = f"ready, {told}" if told else "NOT KNOWN TO BE READY"
+        yield f"  {as_word(name)}  {state}"

@@ -1,0 +1,166 @@
+"""``eilogin federation verify``: whether all is well, and what ends."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from eilogin import clock
+from eilogin.cli.commands.check_command import harmless, many
+from eilogin.cli.federation.federation_lookup import DIR
+from eilogin.cli.terminal.progress_bar import bar
+from eilogin.errors import ConfigurationError
+from eilogin.federation.members.expiry_alarms import Ending, ends_in_words
+from eilogin.registry import (
+    Elements,
+    Folder,
+    Member,
+    about_to_sign,
+    difference,
+    endings_of,
+    faults_of,
+    last_signed,
+    member_endings,
+    nobody,
+)
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import FederationMetadata
+from eilogin.saml.printable_text import first_of, printable
+from eilogin.shell_quoting import typed
+
+_DAY = 86_400.0
+#: Seconds before the end of a signature at which it is noted: operators sign daily.
+_SOON = 3 * _DAY
+#: Days before the end of a certificate at which it is noted: a new one takes weeks.
+_EARLY = 60
+#: The longest validity without a note, in days: a removed member stays one so long.
+_LONG = 90
+#: How many notes of one kind are told.
+_MOST = 20
+
+#: The exit status with ``--strict`` where there are notes.
+_NOTED = 3
+
+
+@click.command("verify", short_help="Check the folder and the signature.")
+@DIR
+@click.option("--strict", is_flag=True, help="Exit with 3 if there is only a note.")
+@click.option(
+    "--days",
+    type=click.IntRange(0, 3650),
+    default=_EARLY,
+    help="Report certificates that expire within this many days. [default: 60]",
+)
+def verify_command(folder: Path, *, strict: bool, days: int) -> None:
+    """Check DIR: files, members, the last signature, and what expires soon.
+
+    \b
+        eilogin federation verify DIR
+        eilogin federation verify DIR --strict    from a timer
+
+    Something is wrong if a file cannot be read, a member cannot be signed, or the
+    signature is missing or has expired. A note says that a signature, a certificate
+    or the metadata of a member expires or has expired, or that a change is not signed
+    yet.
+
+    The exit code is 1 if something is wrong. With --strict it is 3 if there is only a
+    note. Else it is 0.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    known = Folder(folder, bar("reading"))
+    last, faults = _last_signed(known)
+    for fault in faults:
+        click.echo(harmless(fault), err=True)
+    if last is None or faults:
+        raise SystemExit(1)
+    click.echo(
+        f"{folder}: everything in order: {many(len(known.members), 'member')}, signed"
+        f" until {write_instant(last[0].valid_until or 0.0)}"
+    )
+    notes = [*_notes(known, *last, days)]
+    for note in notes:
+        click.echo(f"note: {printable(note)}")
+    if notes and strict:
+        raise SystemExit(_NOTED)
+
+
+def _last_signed(
+    known: Folder,
+) -> tuple[tuple[FederationMetadata, Elements] | None, list[str]]:
+    """Return the metadata that was signed last, and all faults."""
+    faults = faults_of(known)
+    try:
+        last = last_signed(known)
+    except ConfigurationError as error:
+        return None, [*faults, str(error)]
+    ends = (last[0].valid_until or 0.0) if last else 0.0
+    if ends <= clock.now():
+        told = f"expired at {write_instant(ends)}" if last else "missing"
+        cure = typed("eilogin federation sign", known.path)
+        faults.append(f"{known.signed}: {told}: '{cure}'")
+    return last, faults
+
+
+def _notes(
+    known: Folder, metadata: FederationMetadata, elements: Elements, days: int
+) -> Iterator[str]:
+    ends = metadata.valid_until or 0.0
+    if ends - clock.now() < _SOON:
+        yield "the signature expires soon: sign and publish again"
+    validity = known.options.validity / _DAY
+    if validity > _LONG:
+        yield (
+            f"validity = {validity:.0f}d: for so long, a site with an old copy "
+            "still accepts a removed member, and sites may reject such metadata "
+            f"(federation_validity); expected at most {_LONG}d"
+        )
+    found = [one for one in endings_of(known) if one.option != "signed"]
+    soon = sorted(
+        (one for one in found if one.ends < clock.now() + days * _DAY),
+        key=lambda one: (one.ends, one.what),
+    )
+    yield from first_of([*map(_on_ending, soon)], _MOST)
+    mended = [
+        f"the signed metadata differs from {known.files[entity_id]}: {text}"
+        for entity_id, member in known.members.items()
+        for text in member.mended
+    ]
+    yield from first_of(mended, _MOST)
+    yield from _on_unsigned(known, elements)
+
+
+def _on_ending(ending: Ending) -> str:
+    told = f"{ending.what} {ends_in_words(ending.ends)}"
+    if ending.name != "metadata":
+        told += (
+            ": eilogin uses only the key, but other products may reject the certificate"
+        )
+    return f"{told}; {ending.cure}"
+
+
+def note_what_is_unsigned(known: Folder, elements: Elements) -> None:
+    """Say so where the folder has other members than these, which were signed last."""
+    for note in _on_unsigned(known, elements):
+        click.echo(f"note: {note}")
+
+
+def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
+    try:
+        if not known.members:
+            yield f"some changes are not signed: {nobody(known)}"
+            return
+        is_signed = not any(difference(elements, about_to_sign(known)))
+    except ConfigurationError:
+        # The published file is as good as before; "verify" tells the rest.
+        is_signed = False
+    if not is_signed:
+        told = typed("eilogin federation diff", known.path)
+        yield f"some changes are not signed: see '{told}'"
+
+
+def until(member: Member) -> Iterator[str]:
+    """When the first certificate of a member ends, or its metadata, in a few words."""
+    first = min(member_endings(member), key=lambda one: one.ends, default=None)
+    if first is not None:
+        kind = "metadata" if first.name == "metadata" else "certificate"
+        told = f"{kind} until {write_instant(first.ends)[:10]}"
+        yield f"{told} ({ends_in_words(first.ends)})" if first.is_soon else told

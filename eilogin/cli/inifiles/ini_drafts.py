@@ -1,0 +1,257 @@
+"""The ini lines of a site that joins a federation: commented, and whole."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from eilogin.cli.serving import server_limits
+from eilogin.object_references import folder_of
+from eilogin.settings import is_loopback
+from eilogin.shell_quoting import typed
+
+#: Where a site listens whose address does not say it.
+_PORT = 8080
+
+#: The section of the application in a new file, as the manual calls it.
+_APP = "myapp"
+
+#: An application with a scheme is one of PasteDeploy's; else it is a callable's name.
+_OF_PASTE = re.compile(r"(egg|call|config):")
+
+_RULE = "# --- {} "
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody says of a site, from which its ini lines come."""
+
+    #: The ini file that the lines are for, which need not be there yet.
+    ini: Path
+    #: Where its keys are, and all that it keeps.
+    folder: Path
+    public_url: str
+    name: str
+    #: An address, ``mdq:`` and one, or a file.
+    federation: str
+    operator_certificate: Path
+    hub: str = ""
+    profile: str = "saml"
+    #: Whether the application is Zope, or Plone in it.
+    is_zope: bool = False
+    #: Whether its server listens on this machine alone.
+    is_local: bool = False
+    #: Lines of the option ``headers``.
+    headers: Sequence[str] = ()
+
+    @property
+    def host(self) -> str:
+        """By which its files are named, so that several sites can share a folder."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def key(self) -> Path:
+        """Its private key."""
+        return self.folder / f"{self.host}.key"
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate of that key."""
+        return self.folder / f"{self.host}.crt"
+
+    @property
+    def known(self) -> Path:
+        """The folder in which it is kept what is known of the federation."""
+        return self.folder / "federation"
+
+    @property
+    def pseudonym_key(self) -> Path | None:
+        """The secret by which DigiD's citizens get names that stay."""
+        return self.folder / f"{self.host}-pseudonym.key" if self.is_digid else None
+
+    @property
+    def is_digid(self) -> bool:
+        """Whether it stands behind DigiD."""
+        return self.profile == "digid"
+
+    def filter_lines(self, name: str, outer: str = "") -> list[str]:
+        """The section ``[filter:…]``; ``outer`` is the filter that stays around it."""
+        return [
+            _rule("single sign-on and single logout"),
+            "# Made by 'eilogin join'. To find its faults: eilogin check FILE.",
+            "# All other options: eilogin options main",
+            "",
+            f"[filter:{name}]",
+            "use = egg:eilogin",
+            *self._around(outer),
+            *self.party_lines(),
+            *self.federation_lines(),
+            *self._hub(),
+            *self._digid(),
+            *self._headers(),
+            *self._sessions(),
+        ]
+
+    def new_file_lines(self, app: str) -> list[str]:
+        """A whole ini file around ``app``, a callable's name or an ``egg:``."""
+        return [
+            *self.server_lines(),
+            "",
+            "[pipeline:main]",
+            f"pipeline = eilogin {_APP}",
+            "",
+            f"[app:{_APP}]",
+            *self._app(app),
+            "",
+            *self.filter_lines("eilogin"),
+        ]
+
+    def server_lines(self) -> list[str]:
+        """The beginning of a new file, with its server."""
+        command = typed("eilogin serve", Path(self.ini.name))
+        return [
+            f"# {self.name}: serve it with '{command}'.",
+            "",
+            "[server:main]",
+            "use = egg:waitress#main",
+            "# Listens on this machine only, for the proxy that does TLS.",
+            f"listen = 127.0.0.1:{self._port()}",
+            "# Limits for clients: bytes of a body, connections, idle seconds.",
+            f"max_request_body_size = {server_limits.BODY}",
+            f"connection_limit = {server_limits.CONNECTIONS}",
+            f"channel_timeout = {server_limits.IDLE}",
+        ]
+
+    def _port(self) -> int:
+        parts = urlsplit(self.public_url)
+        here = is_loopback(parts.hostname or "") and parts.scheme == "http"
+        return parts.port or 80 if here else _PORT
+
+    def _app(self, app: str) -> Iterator[str]:
+        if _OF_PASTE.match(app):
+            yield f"use = {value_of(app)}"
+            return
+        yield "# Your application, MODULE:NAME, and the folder of its module."
+        yield "use = egg:eilogin#wsgi"
+        yield f"app = {value_of(app)}"
+        yield f"path = {self._path_of(app)}"
+
+    def _path_of(self, app: str) -> str:
+        """The folder of the application's module, for the option ``path``."""
+        here = self.ini.absolute().parent
+        found = folder_of(app, [str(here), str(Path.cwd())])
+        return "%(here)s" if found is None else self.path(Path(found))
+
+    def _around(self, outer: str) -> Iterator[str]:
+        if outer:
+            yield "# This filter was around the application, and is now around eilogin."
+            yield "# Everybody can see what it answers by itself."
+            yield f"filter-with = {value_of(outer)}"
+
+    def party_lines(self) -> Iterator[str]:
+        """The options that say who it is."""
+        yield "# The address of this site in a browser."
+        yield f"public_url = {value_of(self.public_url)}"
+        if self.is_local and self.public_url.startswith("https:"):
+            yield "# The proxy in front does TLS, and must set X-Forwarded-For, from"
+            yield "# which eilogin reads the addresses of visitors."
+            yield "trusted_proxies = 127.0.0.1"
+        yield "# Name of the site for people; name_en is its name in English."
+        yield f"name = {value_of(self.name)}"
+        yield "# Logo (SVG or PNG), colour and links of the pages."
+        yield "# logo = %(here)s/logo.svg"
+        yield "# accent = #154273"
+        yield "# footer = privacy https://WEBSITE/privacy"
+        yield "# The help desk, for the operator and others."
+        yield "# email = ADDRESS"
+        yield "# The secret key with which the site signs, and its public certificate."
+        if self.is_digid:
+            yield "# For DigiD: a certificate of PKIoverheid for that key."
+            yield "profile = digid"
+        if self.is_zope:
+            yield "# Zope finds a page under several paths; a proxy may rewrite paths."
+            yield "path_style = zope"
+        yield f"key = {self.path(self.key)}"
+        yield f"certificate = {self.path(self.certificate)}"
+
+    def federation_lines(self) -> Iterator[str]:
+        """The options that say whom it trusts."""
+        yield "# The members of the federation, signed by its operator."
+        yield f"federation = {self._source()}"
+        if not self.is_digid or self.operator_certificate.exists():
+            certificate = self.path(self.operator_certificate)
+            yield f"federation_certificate = {certificate}"
+        else:
+            yield "# Anybody who can write that file decides whom this site trusts."
+            yield "federation_unsigned = true"
+        yield "# The active metadata, which eilogin refreshes while the site runs."
+        yield f"federation_folder = {self.path(self.known)}"
+
+    def _hub(self) -> Iterator[str]:
+        yield "# The hub for logins; required if the federation has several hubs."
+        yield f"hub = {value_of(self.hub)}" if self.hub else "# hub = ENTITYID"
+
+    def _digid(self) -> Iterator[str]:
+        if self.pseudonym_key is not None:
+            yield "# Makes the names of citizens: with a new key, all of them change."
+            yield f"pseudonym_key = file:{self.path(self.pseudonym_key)}"
+            yield "# DigiD's back channel: our certificate, and DigiD's authority."
+            yield "# tls_client_key = %(here)s/tls.key"
+            yield "# tls_client_certificate = %(here)s/tls.crt"
+            yield "# back_channel_ca = %(here)s/pkioverheid-private-root.pem"
+
+    def _headers(self) -> Iterator[str]:
+        yield "# Request headers that tell the application who the visitor is. Name"
+        yield "# all that it reads: a client can forge the others."
+        if self.headers:
+            yield "headers ="
+            yield from (f"    {value_of(line)}" for line in self.headers)
+        else:
+            yield "# headers = X-NAME attribute:name"
+
+    def store_lines(self) -> Iterator[str]:
+        """The option that says where sessions are kept."""
+        yield "# Session store, for one machine; for several: rediss://:PASSWORD@HOST/0"
+        yield f"store = sqlite:///{self.path(self.folder / f'{self.host}.db')}"
+
+    def _sessions(self) -> Iterator[str]:
+        yield from self.store_lines()
+        yield "# Level of each path: basis (password), midden (one-time code too),"
+        yield "# optional (no login needed), off (no identity). The longest path that"
+        yield "# matches counts; =/ means the first page alone."
+        if self.is_zope:
+            yield "# If a line says optional or off, each area that needs a login must"
+            yield "# have its own line, because Zope finds it through open paths too."
+        yield "protect ="
+        yield "    /   basis"
+
+    def _source(self) -> str:
+        if is_address(self.federation):
+            return value_of(self.federation)
+        return self.path(Path(self.federation))
+
+    def path(self, path: Path) -> str:
+        """As an ini file says it, so that a folder may be moved with all in it."""
+        here = self.ini.absolute().parent
+        full = Path(os.path.normpath(path.absolute()))
+        if full == here:
+            return "%(here)s"
+        if full.is_relative_to(here):
+            return f"%(here)s/{value_of(str(full.relative_to(here)))}"
+        return value_of(str(full))
+
+
+def is_address(federation: str) -> bool:
+    """Whether the federation's metadata is fetched, or a file."""
+    return re.match(r"(mdq:|https?://)", federation) is not None
+
+
+def _rule(text: str) -> str:
+    return _RULE.format(text).ljust(88, "-")
+
+
+def value_of(text: str) -> str:
+    """As PasteDeploy reads it: a percent sign is the beginning of a name."""
+    return text.replace("%", "%%")

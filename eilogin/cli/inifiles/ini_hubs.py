@@ -1,0 +1,191 @@
+"""The hubs and participants of an ini file, for commands of their operator.
+
+All that an ini file says of them holds for a command as for a server: what stands
+before a hub is built from the same sections, and a request of our own goes through it,
+in which the hub takes itself to us (:class:`eilogin.web.environ.Operator`).
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+from paste.deploy import loadapp
+from webob import Request
+
+from eilogin.cli.checks.configuration_check import check
+from eilogin.cli.commands.check_command import tell, telling_errors
+from eilogin.cli.inifiles.ini_members import is_member, own_of_part
+from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines, Stack
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.federation import Own
+from eilogin.hub.hub_worker import AtWork
+from eilogin.sessions import Sessions
+from eilogin.stores.memory_store import MemoryStore
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_log = logging.getLogger("eilogin")
+
+#: What a hub answers that has come.
+_CAME = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A hub or a participant, and how a command reaches it."""
+
+    #: The section that says who it is.
+    title: str
+    own: Own
+    #: All that stands around it, and itself.
+    parts: Sequence[Part]
+    app: "WSGIApplication"
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether it is a hub of ours, and no participant."""
+        return _is_hub(self.parts)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether it does something where no visitor waits for it."""
+        keeps = any(part.options.get("federation_folder") for part in self.parts)
+        return self.is_hub or keeps
+
+    def visit(self) -> Request:
+        """A request of our own to it, as anybody may make it."""
+        return self._request("health" if self.is_hub else "metadata")
+
+    def _request(self, address: str) -> Request:
+        url = urlsplit(self.own.url(address))
+        request = Request.blank(url.path, base_url=f"{url.scheme}://{url.netloc}")
+        # Every server says it, and a filter of somebody else may count on that.
+        request.remote_addr = "127.0.0.1"
+        return request
+
+    def operator(self) -> env.Operator:
+        """What has taken it to us.
+
+        Raises :class:`click.ClickException` where something stands in the way.
+        """
+        address = "health" if self.is_hub else "logout"
+        request, operator = self._request(address), env.Operator()
+        request.environ[env.OPERATOR] = operator
+        answer = request.get_response(self.app)
+        found = operator.hub if self.is_hub else operator.site
+        if answer.status_code != _CAME or found is None:
+            kind = "hub" if self.is_hub else "site"
+            raise click.ClickException(
+                f"cannot reach the {kind} {self.own.entity_id!r} through the "
+                f"filters before it (status {answer.status_code} at "
+                f"{request.path!r}); expected that 'protect' opens this path to "
+                "everybody"
+            )
+        return operator
+
+
+def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
+    """The hubs and participants of an ini file.
+
+    Raises :class:`click.ClickException` where one cannot be built, and ``SystemExit``
+    1 where the file has faults, which are told.
+    """
+    if faults := check(ini).faults:
+        tell(faults)
+        raise SystemExit(1)
+    stacks = [
+        stack for stack in Pipelines(ini).stacks() if any(map(is_member, stack.parts))
+    ]
+    with telling_errors():
+        apps = {
+            title: loadapp(
+                f"config:{Path(ini.path).absolute()}",
+                name=title.partition(":")[2],
+                global_conf=dict(variables),
+            )
+            for title in {stack.title for stack in stacks}
+        }
+    return [_member(ini, stack, apps[stack.title]) for stack in stacks]
+
+
+def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, AtWork]:
+    """The hubs of an ini file, by their entityIDs.
+
+    Raises what :func:`members_of` does, and :class:`click.ClickException` where there
+    is none, or one that keeps all in the memory of its own process.
+    """
+    hubs = hub_members(members_of(ini, variables))
+    if not hubs:
+        raise click.ClickException(
+            f"{ini.path}: no hub; expected a pipeline that ends in 'egg:eilogin#hub'"
+        )
+    return {hub.own.entity_id: hub.operator().hub for hub in hubs}
+
+
+def hub_members(members: Sequence[Member]) -> list[Member]:
+    """Those that are hubs.
+
+    Raises what :meth:`Member.operator` does, and :class:`click.ClickException` where
+    one keeps all in the memory of its own process.
+    """
+    hubs = [member for member in members if member.is_hub]
+    for hub in hubs:
+        require_store(hub.own.entity_id, hub.operator().hub.sessions)
+    return hubs
+
+
+def require_store(entity_id: str, sessions: Sessions) -> None:
+    """Raise :class:`click.ClickException` where a command has a store of its own.
+
+    It would see nothing of what the processes that serve have, and say so of all.
+    """
+    if isinstance(sessions.store, MemoryStore):
+        raise click.ClickException(
+            f"{entity_id}: store = memory: exists only in the process that "
+            "serves, so no command can see or end its sessions"
+        )
+
+
+def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
+    """Have what ``app`` serves begin its work, though nobody visits it.
+
+    A hub tells again who was not reached, and who keeps its federation refreshes that.
+    A participant delivers the logouts that it could not tell its hub.
+    """
+    for stack in Pipelines(ini).stacks():
+        if not any(map(is_member, stack.parts)):
+            continue
+        member = _member(ini, stack, app)
+        if not member.is_hub:
+            # Else its first page does it.
+            with suppress(Exception):
+                member.operator().site.wake()
+        if not member.has_work:
+            continue
+        try:
+            member.visit().get_response(app)
+        except Exception:  # noqa: BLE001 - filters of others may stand before it
+            _log.warning(
+                "work: %s starts its background work only with its first "
+                "visitor: the filters before it reject the request that should "
+                "start it",
+                member.own.entity_id,
+                exc_info=True,
+            )
+
+
+def _is_hub(parts: Sequence[Part]) -> bool:
+    return bool(parts) and parts[-1].entry_point == "hub"
+
+
+def _member(ini: IniFile, stack: Stack, app: "WSGIApplication") -> Member:
+    # The one next to a hub: before that may be a participant that it stands behind.
+    part = [part for part in stack.parts if is_member(part)][-1]
+    return Member(part.title, own_of_part(ini, part), stack.parts, app)

@@ -1,0 +1,244 @@
+"""The sections of a paste ini file as PasteDeploy reads them, with nothing built.
+
+PasteDeploy stops at the first fault and says little about it; here every fault is
+kept, with its place. What its sections make of each other is in
+:mod:`eilogin.cli.inifiles.ini_pipelines`.
+"""
+
+import configparser
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from paste.deploy.loadwsgi import ConfigLoader
+
+from eilogin.errors import Fault, InvalidOptions
+from eilogin.settings import did_you_mean
+
+#: The prefixes of sections, and what PasteDeploy takes them for.
+_KINDS = {
+    "app": "app",
+    "application": "app",
+    "composite": "composite",
+    "composit": "composite",
+    "pipeline": "pipeline",
+    "filter-app": "filter-app",
+    "filter": "filter",
+    "server": "server",
+}
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+#: Options that hold instead of those of the file, by the title of their section.
+Changes = Mapping[str, Mapping[str, str]]
+NO_CHANGES: Changes = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section, its values interpolated."""
+
+    #: As it stands between the brackets.
+    title: str
+    #: ``app``, ``composite``, ``pipeline``, ``filter-app``, ``filter``, ``server``,
+    #: or "" for one that is not PasteDeploy's.
+    kind: str
+    name: str
+    values: Mapping[str, str]
+
+
+@dataclass
+class IniFile:
+    """The sections of one file, and every fault that was found in it."""
+
+    path: Path
+    sections: Mapping[str, Section] = field(default_factory=dict)
+    #: What stands in ``[DEFAULT]``, with ``here`` and ``__file__``.
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    #: What of ``[DEFAULT]`` nothing in the file refers to.
+    unused: Sequence[str] = ()
+    #: By their text, so that a fault that is met twice is told once.
+    _faults: dict[str, Fault] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls,
+        path: Path,
+        variables: Mapping[str, str] = _NOTHING,
+        changes: Changes = NO_CHANGES,
+    ) -> "IniFile":
+        """Read a file; ``variables`` stand in for what ``[DEFAULT]`` does not say.
+
+        ``changes`` are made in memory. A file that cannot be read has no sections and
+        one fault.
+        """
+        found = cls(path)
+        try:
+            loader = loader_of(path, variables, changes)
+            found.defaults = dict(loader.parser.defaults())
+        except OSError as error:
+            found.note("", "", "", f"cannot read it: {error.strerror}")
+        except UnicodeDecodeError as error:
+            expected = f"cannot read it: it is not {error.encoding.upper()}"
+            found.note("", "", "", f"{expected}, the encoding of the locale")
+        except configparser.Error as error:
+            told = " ".join(str(error).split())
+            found.note("", "", "", f"{told}{_cure_of(error)}")
+        else:
+            own = _own_options(path)
+            found.sections = {
+                title: found._section(
+                    loader.parser,
+                    title,
+                    {**own.get(title, {}), **changes.get(title, {})},
+                )
+                for title in loader.parser.sections()
+            }
+            found.unused = _unused(own)
+        return found
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was found to be wrong so far, in the order in which it was."""
+        return list(self._faults.values())
+
+    def note(
+        self,
+        title: str,
+        option: str,
+        found: str,
+        expected: str,
+        code: str = InvalidOptions.code,
+    ) -> None:
+        """Keep one fault."""
+        self.keep([Fault(str(self.path), title, option, found, expected, code)])
+
+    def keep(self, faults: Sequence[Fault]) -> None:
+        """Keep faults that were found elsewhere."""
+        for fault in faults:
+            self._faults.setdefault(str(fault), fault)
+
+    def of_kind(self, *kinds: str) -> list[Section]:
+        """The sections of some kinds, in the order of the file."""
+        return [s for s in self.sections.values() if s.kind in kinds]
+
+    # --- reading ---
+
+    def _section(
+        self, parser: configparser.ConfigParser, title: str, own: Iterable[str]
+    ) -> Section:
+        prefix, colon, name = title.partition(":")
+        kind = _KINDS.get(prefix, "") if colon else ""
+        values: dict[str, str] = {}
+        # Other sections (logging) have rules of their own about "%".
+        for option in own if kind else ():
+            self._take(parser, title, option, values)
+        return Section(title, kind, name.strip(), values)
+
+    def _take(
+        self,
+        parser: configparser.ConfigParser,
+        title: str,
+        option: str,
+        values: dict[str, str],
+    ) -> None:
+        """Put the value of one option where PasteDeploy would put it."""
+        if option in self.defaults:
+            expected = (
+                "is in [DEFAULT] too, so PasteDeploy ignores this one; expected it "
+                "in one of them"
+            )
+            self.note(title, option, "", expected)
+            return
+        try:
+            value = parser.get(title, option)
+        except configparser.InterpolationError as error:
+            self.note(title, option, *self._told(error))
+            return
+        word, _, name = option.partition(" ")
+        if word == "get" and name:
+            if value in self.defaults:
+                values[name.strip()] = self.defaults[value]
+            else:
+                self.note(
+                    title,
+                    option,
+                    repr(value),
+                    "is not in [DEFAULT]; expected a variable from there",
+                )
+        elif word != "set" or not name:  # "set" is for the sections this one names
+            values[option] = value
+
+    def _told(self, error: configparser.InterpolationError) -> tuple[str, str]:
+        """What of a value was found, which may be a secret itself, and expected."""
+        expected = "expected '%%' for a percent sign, or '%(NAME)s' of a known NAME"
+        if not isinstance(error, configparser.InterpolationMissingOptionError):
+            return "", expected
+        hint = did_you_mean(error.reference, self.defaults)
+        names = ", ".join(self.defaults)
+        return repr(f"%({error.reference})s"), f"{expected} ({names}){hint}"
+
+
+def loader_of(
+    path: Path, variables: Mapping[str, str], changes: Changes
+) -> ConfigLoader:
+    """PasteDeploy's reader of a file, with variables and changes as for ``IniFile``.
+
+    Raises whatever it raises for a file that cannot be read.
+    """
+    loader = ConfigLoader(str(path))
+    loader.update_defaults(dict(variables), overwrite=False)
+    for title, options in changes.items():
+        for option, value in options.items():
+            loader.parser.set(title, option, value)
+    return loader
+
+
+#: With which some editors begin a file in UTF-8.
+_MARK = "\ufeff"
+
+
+def _cure_of(error: configparser.Error) -> str:
+    """What is most often the matter with a line that is no option."""
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        is_marked = error.line.startswith(_MARK)
+        return "; expected a file without a byte order mark (BOM)" if is_marked else ""
+    if not isinstance(error, configparser.ParsingError):
+        return ""
+    return "; expected 'NAME = VALUE': indent the further lines of a value"
+
+
+_Raw = Mapping[str, Mapping[str, str]]
+
+
+def _own_options(path: Path) -> _Raw:
+    """What stands in each section itself, ``[DEFAULT]`` being one, as it stands."""
+    parser = configparser.RawConfigParser(strict=False, default_section="")
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    # In the encoding of the locale, as PasteDeploy does.
+    parser.read(path)
+    return {title: dict(parser.items(title)) for title in parser.sections()}
+
+
+def _unused(own: _Raw) -> list[str]:
+    """The names in ``[DEFAULT]`` that no section repeats and no value refers to."""
+    default = own.get(_DEFAULT, {})
+    others = [section for title, section in own.items() if title != _DEFAULT]
+    repeated = {option for section in others for option in section}
+    fetched = {
+        value
+        for section in others
+        for option, value in section.items()
+        if option.startswith("get ")
+    }
+    values = [value for section in own.values() for value in section.values()]
+    return [
+        name
+        for name in default
+        if name not in repeated | fetched
+        and not any(f"%({name})s" in value for value in values)
+    ]
+
+
+_DEFAULT = "DEFAULT"

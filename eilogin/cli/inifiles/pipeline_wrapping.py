@@ -1,0 +1,245 @@
+"""Putting a filter around an application of an ini file that is there already.
+
+One word in the application's own section does it (``filter-with``, or the first one of
+a pipeline), and the filter's section stands at the end: nothing of the file moves, no
+comment is lost, and scripts that read ``[app:main]`` find it where it was.
+"""
+
+import difflib
+import locale
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from paste.deploy.loadwsgi import APP, loadcontext
+
+from eilogin.cli.inifiles.ini_members import is_member
+from eilogin.cli.inifiles.ini_pipelines import APPS, Part, Pipelines
+from eilogin.cli.inifiles.ini_sections import IniFile, Section
+from eilogin.errors import ConfigurationError, Fault, InvalidOptions
+
+#: A heading, at the beginning of its line: what is indented belongs to a value.
+_HEADING = re.compile(rb"\[(.+)\]")
+
+_MAIN = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """An application that a filter is to be put around, in its file."""
+
+    file: IniFile
+    octets: bytes
+    section: Section
+
+    @classmethod
+    def read(cls, path: Path, title: str = "") -> "Host":
+        """The application in the section ``title``, or the one that is served.
+
+        Raises :class:`eilogin.errors.ConfigurationError` where the file cannot be read
+        whole, or has no such application.
+        """
+        octets = _octets(path)
+        file = IniFile.read(path)
+        section = None if file.faults else _chosen(file, title)
+        if section is None:
+            raise InvalidOptions(file.faults)
+        return cls(file, octets, section)
+
+    @property
+    def guards(self) -> list[Part]:
+        """The filters of ours that are around it already, on any way through it."""
+        stacks = Pipelines(self.file).around(self.section)
+        found = {
+            part.title: part
+            for stack in stacks
+            for part in stack.parts
+            if is_member(part)
+        }
+        return list(found.values())
+
+    @property
+    def applications(self) -> list[Part]:
+        """The applications that it serves, without the filters around them."""
+        stacks = Pipelines(self.file).around(self.section)
+        found = {part.title: part for stack in stacks for part in stack.parts[-1:]}
+        return list(found.values())
+
+    @property
+    def is_zope(self) -> bool:
+        """Whether Zope is what it serves, or one of several applications."""
+        return any(part.is_zope for part in self.applications)
+
+    @property
+    def servers(self) -> list[Part]:
+        """The servers of its file."""
+        pipelines = Pipelines(self.file)
+        return [pipelines.part(section) for section in self.file.of_kind("server")]
+
+    @property
+    def outer(self) -> str:
+        """The filter that it is filtered with already, or ""."""
+        return self.section.values.get("filter-with", "")
+
+    def free_name(self, wanted: str) -> str:
+        """A name for a filter that no section has."""
+        taken = {section.name for section in self.file.of_kind("filter", *APPS)}
+        names = [wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3))]
+        return next(name for name in names if name not in taken)
+
+    def wrapped(self, name: str, lines: Sequence[str]) -> bytes:
+        """The file with the filter ``name`` around it, whose section is ``lines``.
+
+        Raises :class:`eilogin.errors.ConfigurationError` where that would not be what
+        PasteDeploy reads.
+        """
+        found = self.octets.splitlines(keepends=True)
+        newline = b"\r\n" if found[0].endswith(b"\r\n") else b"\n"
+        if not found[-1].endswith((b"\n", b"\r")):
+            found[-1] += newline
+        self._name_it(found, name.encode(), newline)
+        found += [encoded(line) + newline for line in ("", *lines)]
+        octets = b"".join(found)
+        self._check(octets, name)
+        return octets
+
+    def _name_it(self, lines: list[bytes], name: bytes, newline: bytes) -> None:
+        """Name the filter in the application's own section.
+
+        A pipeline names it first; for any other ``filter-with`` does it.
+        """
+        heading, end = self._place_in(lines, name)
+        option = b"pipeline" if self.section.kind == "pipeline" else b"filter-with"
+        if option.decode() not in self.section.values:
+            if not self._takes_filter():
+                raise self._by_hand(name)
+            lines.insert(heading + 1, b"filter-with = " + name + newline)
+            return
+        said = re.compile(option + rb"[ \t]*[=:][ \t]*")
+        for index in range(heading + 1, end):
+            if match := said.match(lines[index]):
+                self._say(lines, index, match.end(), name)
+                return
+        raise self._by_hand(name)
+
+    def _say(self, lines: list[bytes], index: int, at: int, name: bytes) -> None:
+        """Name it in an option that is there, whose value is ``at`` a place of it."""
+        said, rest = lines[index][:at], lines[index][at:]
+        if self.section.kind != "pipeline":
+            if rest.split() != [self.outer.encode()]:
+                raise self._by_hand(name)
+            lines[index] = said + name + rest[len(self.outer) :]
+        elif rest.strip():
+            lines[index] = said + name + b" " + rest
+        else:
+            # Its value is on the lines below, as far to the right as the first of them.
+            first = next(
+                line
+                for line in lines[index + 1 :]
+                if line.strip() and not line.lstrip().startswith((b"#", b";"))
+            )
+            lines.insert(index + 1, first.replace(first.strip(), name, 1))
+
+    def _place_in(self, lines: Sequence[bytes], name: bytes) -> tuple[int, int]:
+        """Between which lines the section stands; its heading is the first of them."""
+        title = encoded(self.section.title)
+        headings = [
+            (i, m[1]) for i, line in enumerate(lines) if (m := _HEADING.match(line))
+        ]
+        found = [i for i, text in headings if text == title]
+        if len(found) != 1:
+            raise self._by_hand(name)
+        ends = [i for i, _ in headings if i > found[0]]
+        return found[0], min(ends, default=len(lines))
+
+    def _takes_filter(self) -> bool:
+        use = self.section.values.get("use", "")
+        if not use.startswith("config:"):
+            return Pipelines(self.file).takes_filter(self.section)
+        try:
+            context = loadcontext(
+                APP, use, relative_to=str(self.file.path.parent.absolute())
+            )
+        except Exception:  # noqa: BLE001 - whatever the code there may raise
+            return False
+        return context.object_type is APP
+
+    def _by_hand(self, name: bytes) -> ConfigurationError:
+        title = self.section.title
+        return ConfigurationError(
+            f"{self.file.path}: eilogin cannot change [{title}] by itself. Change "
+            f"it by hand: rename it, such as to [{title.partition(':')[0]}:site], "
+            f"and add a section [pipeline:main] with 'pipeline = {name.decode()} "
+            "site'. Or name the section inside it with --section"
+        )
+
+    def _check(self, octets: bytes, name: str) -> None:
+        """Whether PasteDeploy reads of it what it read before, and the filter."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, self.file.path.name)
+            path.write_bytes(octets)
+            after = IniFile.read(path)
+        section = after.sections.get(self.section.title)
+        if section is not None and not after.faults:
+            stacks = Pipelines(after).around(section)
+            if all(_has(stack.parts, name) for stack in stacks):
+                return
+        told = f"the filter '{name}' would not be in front of it"
+        place = str(self.file.path)
+        faults = [replace(fault, file=place) for fault in after.faults]
+        raise InvalidOptions(faults or [Fault(place, self.section.title, "", "", told)])
+
+
+def difference(path: Path, before: bytes, after: bytes) -> list[str]:
+    """What changes in a file, as ``diff -u`` says it."""
+    was, will_be = (
+        octets.decode(_encoding(), "replace").splitlines() for octets in (before, after)
+    )
+    names = f"{path} (as it is)", f"{path} (with eilogin)"
+    return list(difflib.unified_diff(was, will_be, *names, lineterm=""))
+
+
+def _chosen(file: IniFile, title: str) -> Section | None:
+    """The section, or None with a fault kept."""
+    apps = file.of_kind(*APPS)
+    found = [
+        section
+        for section in apps
+        if (section.title == title if title else section.name == _MAIN)
+    ]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"--section {section.title}" for section in apps) or "none"
+    wanted = f"[{title}]" if title else "one with the name 'main'"
+    told = "more than one" if found else "no application"
+    file.note("", "", "", f"found {told}: expected {wanted}; there are: {known}")
+    return None
+
+
+def _has(parts: Sequence[Part], name: str) -> bool:
+    return any(part.title == f"filter:{name}" for part in parts)
+
+
+def _octets(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot read it: {error.strerror}") from error
+
+
+def _encoding() -> str:
+    # In that PasteDeploy reads the file.
+    return locale.getpreferredencoding(do_setlocale=False)
+
+
+def encoded(text: str) -> bytes:
+    """Text as PasteDeploy will read it, or ConfigurationError."""
+    try:
+        return text.encode(_encoding())
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"cannot write {text!r} in {_encoding()}, the encoding of the locale "
+            "in which eilogin reads ini files"
+        ) from error

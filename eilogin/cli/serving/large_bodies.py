@@ -1,0 +1,108 @@
+"""The answer of ``eilogin serve`` to a body above ``max_request_body_size``.
+
+waitress refuses such a request before any application sees it, with a line of English.
+A browser that still sends the body then often shows an error of its own. Here the
+server first reads the rest of the body and drops it, and then answers with a page of
+eilogin.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import BaseWSGIServer
+from waitress.task import ErrorTask
+from waitress.utilities import RequestEntityTooLarge
+
+from eilogin.errors import MessageTooLarge
+from eilogin.settings import shown_size
+from eilogin.web.pages.page_rendering import Pages, json_answer
+from eilogin.web.requests import is_navigation
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Bytes of the largest body that is read to its end in order to be refused.
+_MOST_DROPPED = 256 * 1024**2
+
+_pages = Pages()
+
+
+def answer_large_bodies(sockets: Iterable[Any]) -> None:
+    """Have each server of waitress among these sockets answer with that page."""
+    for item in sockets:
+        if isinstance(item, BaseWSGIServer):
+            item.channel_class = _Channel
+
+
+class _Parser(HTTPRequestParser):
+    """A request; one that is too large is complete when all of its body has come."""
+
+    _to_drop = 0
+
+    def received(self, data: bytes) -> int:
+        """Read what came, and return how many bytes of it belong to this request."""
+        if self._to_drop:
+            count = min(len(data), self._to_drop)
+            self._to_drop -= count
+            # A client that sends it fast enough is no slow client.
+            self.body_bytes_received += count
+            self.completed = not self._to_drop
+            return count
+        consumed: int = super().received(data)
+        if isinstance(self.error, RequestEntityTooLarge):
+            self._refuse()
+        return consumed
+
+    def _refuse(self) -> None:
+        """Wait for the body, unless the client does not send it or it is too long."""
+        # RFC 9110 10.1.1: such a client waits for an answer before it sends the body.
+        is_waiting, self.expect_continue = self.expect_continue, False
+        is_short = not self.chunked and self.content_length <= _MOST_DROPPED
+        if is_short and not is_waiting:
+            self._to_drop = self.content_length
+            self.completed = False
+
+
+class _Error(ErrorTask):
+    """The answer to a request that waitress refuses."""
+
+    def execute(self) -> None:
+        """Send the page of a large body; waitress' text for other errors."""
+        # The types that waitress declares are those of another class.
+        request: Any = self.request
+        if not isinstance(request.error, RequestEntityTooLarge):
+            super().execute()
+            return
+        limit = self.channel.adj.max_request_body_size
+        answer = _answer(_environ_of(request), limit)
+        self.status = answer.status
+        self.response_headers = answer.headerlist
+        self.set_close_on_finish()
+        self.content_length = len(answer.body)
+        self.write(answer.body)
+
+
+class _Channel(HTTPChannel):
+    parser_class = _Parser
+    error_task_class = _Error
+
+
+def _environ_of(request: HTTPRequestParser) -> "WSGIEnvironment":
+    """Return the parts of environ that the page needs."""
+    headers = {f"HTTP_{name}": value for name, value in request.headers.items()}
+    return {
+        **headers,
+        "REQUEST_METHOD": request.command,
+        "wsgi.url_scheme": request.url_scheme,
+    }
+
+
+def _answer(environ: "WSGIEnvironment", limit: int) -> Any:
+    status = MessageTooLarge.status
+    if not is_navigation(environ):
+        return json_answer(environ, {"reason": MessageTooLarge.code}, status=status)
+    return _pages.page(
+        environ, "body_too_large.html", status=status, limit=shown_size(limit)
+    )

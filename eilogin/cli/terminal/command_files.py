@@ -1,0 +1,106 @@
+"""Files that commands make: keys, certificates, secrets; and that they change."""
+
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from eilogin.atomic_files import PUBLIC, SECRET, create, write
+from eilogin.errors import ConfigurationError
+from eilogin.saml.signing_keys import PrivateKey, new_key_pair
+
+#: Bytes of a secret; as many as the hash has that it goes into.
+_SECRET = 32
+
+#: The curves that a key can have, beside RSA.
+_CURVES = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1}
+#: The kinds of keys that commands make.
+KINDS = ("rsa", *_CURVES)
+#: Bits of an RSA key; NIST SP 800-57 wants no 2048 bits after 2030.
+_RSA_BITS = 3072
+#: Days for which the certificate of a new site is valid: five years.
+SITE_DAYS = 1825
+
+#: RFC 5280 appendix A: the longest common name.
+_COMMON_NAME = 64
+
+
+def write_new(path: Path, octets: bytes) -> None:
+    """Write a whole file where none is.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where one is by now.
+    """
+    try:
+        create(path, octets, mode=PUBLIC)
+    except FileExistsError as error:
+        raise ConfigurationError(
+            f"{path}: exists already; eilogin does not overwrite it"
+        ) from error
+
+
+def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
+    """Write a file anew, its mode and its owner kept, also behind a link.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where it is not any more what it
+    ``was``.
+    """
+    path = path.resolve()
+    before = path.stat()
+    # Nobody else calls one of hers so.
+    fresh = path.with_name(f".{path.name}.eilogin")
+    write(fresh, octets, mode=SECRET)
+    try:
+        if os.geteuid() == 0:
+            os.chown(fresh, before.st_uid, before.st_gid)
+        fresh.chmod(stat.S_IMODE(before.st_mode))
+        if path.read_bytes() != was:
+            raise ConfigurationError(
+                f"{path}: another program changed it meanwhile; "
+                "eilogin did not overwrite it"
+            )
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def copied(path: Path) -> Path:
+    """A copy of a file beside it, under a name that no other has."""
+    path = path.resolve()
+    name, number = f"{path.name}.before-eilogin", 1
+    while path.with_name(name).exists():
+        number += 1
+        name = f"{path.name}.before-eilogin-{number}"
+    return Path(shutil.copy2(path, path.with_name(name)))
+
+
+def new_private(kind: str) -> PrivateKey:
+    """Make a private key of one of ``KINDS``."""
+    if kind in _CURVES:
+        return ec.generate_private_key(_CURVES[kind]())
+    return rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+
+
+def write_key_pair(
+    key: Path,
+    certificate: Path,
+    name: str,
+    *,
+    private: PrivateKey | None = None,
+    days: int = 3650,
+) -> None:
+    """Make a key, and a certificate for it that is made out to ``name``.
+
+    Or take the ``private`` key; the certificate is valid for ``days`` days.
+    """
+    key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME], days, private)
+    # The key last: whoever is killed between the two leaves none that nobody knows.
+    write(certificate, certificate_pem, mode=PUBLIC)
+    write(key, key_pem, mode=SECRET)
+
+
+def new_secret() -> bytes:
+    """What nobody guesses, on a line of its own."""
+    return secrets.token_hex(_SECRET).encode() + b"\n"

@@ -1,0 +1,165 @@
+"""Approve or reject changes in quarantine, for a person.
+
+An approval names a change by the hash of the record before and after it, so nobody
+approves what was not shown. What is approved is active at once, by what was signed when
+it was shown; the sources are not asked for it.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from eilogin.errors import ConfigurationError
+from eilogin.federation.changes.departed_members import note_departed
+from eilogin.federation.changes.quarantine import Held, composed, held_of, known_of
+from eilogin.federation.local.local_entity import HUB
+from eilogin.federation.members import hub_requirements
+from eilogin.federation.members.membership import Federation
+from eilogin.federation.state.state_folder import SiteFolder
+from eilogin.federation.state.state_records import (
+    Active,
+    Approval,
+    Decision,
+    Pending,
+    Waiting,
+)
+
+
+class HubOptions(Protocol):
+    """The options that say which hubs a site has."""
+
+    @property
+    def role(self) -> str:
+        """The role of the site."""
+
+    @property
+    def hub(self) -> Sequence[str]:
+        """The value of the option ``hub``."""
+
+
+def approve(
+    folder: SiteFolder,
+    change_id: str | Collection[str],
+    who: Approval,
+    needed: int = 1,
+    require: Callable[[Federation], object] = lambda _: None,
+) -> tuple[Pending, ...]:
+    """Note that somebody approves changes; those that are active now: under the lock.
+
+    ``change_id`` is the ID of one, or of all that are open; or several IDs.
+    ``needed`` is how many people have to. Before anything is active ``require`` may
+    raise. Raises ConfigurationError where something else waits by now, or nothing, or
+    it has to be judged anew first.
+    """
+    waiting, named = _named(folder, change_id)
+    require_judged(folder, waiting)
+    ids = {one.id for one in named}
+    pending = [_approved(one, who) if one.id in ids else one for one in waiting.pending]
+    done = [one for one in pending if one.id in ids and not one.lacks(needed)]
+    left = tuple(one for one in pending if one not in done)
+    active = folder.active
+    if done and active is not None:
+        if waiting.state is not None:
+            folder.activate(waiting.state, replace(active.tries, rejected=""))
+        else:
+            _release(folder, active, {one.entity_id for one in done}, require)
+        active = folder.active
+    than = waiting.than if active is None else active.state.digest
+    state = waiting.state if left else None
+    folder.put_waiting(replace(waiting, pending=left, than=than, state=state))
+    folder.note_decisions(
+        [Decision(one.id, is_approved=True, who=who) for one in named]
+    )
+    return tuple(done)
+
+
+def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) -> None:
+    """Reject changes until they change again; raises as `approve`."""
+    waiting, named = _named(folder, change_id)
+    ids = {one.id for one in named}
+    pending = tuple(
+        replace(one, is_rejected=True, approvals=()) if one.id in ids else one
+        for one in waiting.pending
+    )
+    state = waiting.state if any(not one.is_rejected for one in pending) else None
+    folder.put_waiting(replace(waiting, pending=pending, state=state))
+    folder.note_decisions(
+        [Decision(one.id, is_approved=False, who=who) for one in named]
+    )
+
+
+def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
+    """Raise ConfigurationError where nobody can approve it before a refresh."""
+    if not waiting.is_judged_by(folder.active):
+        raise ConfigurationError(
+            f"{folder}: {waiting.id} is out of date, because the options or the"
+            " active metadata have changed since. Run 'eilogin trust refresh'"
+            " first, and look at the change again"
+        )
+
+
+def require_hubs(options: HubOptions, federation: Federation) -> None:
+    """Raise ConfigurationError where a hub of a site would be none any more."""
+    if options.role != HUB:
+        for name in hub_requirements.wanted(options.hub, federation):
+            hub_requirements.hub(federation, name)
+
+
+def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Federation:
+    """The members as they would be, if these changes were approved by now.
+
+    Raises ConfigurationError, and MetadataUnusable where an index cannot be read.
+    """
+    waiting, active = folder.quarantine, folder.active
+    if active is None or waiting is None:
+        return Federation()
+    if waiting.state is not None:
+        return Federation.from_index(folder.index(waiting.state))
+    names = {one.entity_id for one in pending}
+    state = composed(folder, active.state, _but_for(folder, active, names))
+    return Federation.from_index(folder.index(state))
+
+
+def _but_for(
+    folder: SiteFolder, active: Active, names: Collection[str]
+) -> dict[str, Held]:
+    held = held_of(folder, active.state)
+    return {name: one for name, one in held.items() if name not in names}
+
+
+def _named(
+    folder: SiteFolder, change_id: str | Collection[str]
+) -> tuple[Waiting, tuple[Pending, ...]]:
+    waiting = folder.waiting
+    if waiting is None:
+        raise ConfigurationError(f"{folder}: no change is pending")
+    if isinstance(change_id, str):
+        named = waiting.named(change_id)
+    else:
+        named = tuple(one for one in waiting.open if one.id in change_id)
+    if not named:
+        raise ConfigurationError(
+            f"{folder}: the pending change is {waiting.id}, not"
+            f" {str(change_id)[:80]!r}; look at that one first"
+        )
+    return waiting, named
+
+
+def _approved(one: Pending, who: Approval) -> Pending:
+    others = [x for x in one.approvals if not x.is_by_who(who)]
+    return replace(one, approvals=(*others, who))
+
+
+def _release(
+    folder: SiteFolder,
+    active: Active,
+    names: Collection[str],
+    require: Callable[[Federation], object],
+) -> None:
+    """Give members their records as they are signed now."""
+    held = held_of(folder, active.state)
+    state = composed(folder, active.state, _but_for(folder, active, names))
+    old, new = (Federation.from_index(folder.index(x)) for x in (active.state, state))
+    require(new)
+    note_departed(folder, old, new, known_of(held))
+    folder.activate(state, replace(active.tries, rejected=""))

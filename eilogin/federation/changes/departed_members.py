@@ -1,0 +1,119 @@
+"""Who was a member once, as it was then: to know it again if it comes back.
+
+Who goes is told and no more. If it were forgotten, somebody could take its place in two
+steps: have it be gone today, and tomorrow come as a new member of that name, with keys
+and addresses of their own. So the last that was known of it is kept, and when it comes
+back it is compared with that.
+
+An index is good for one version of eilogin, and can be made anew from the metadata; of
+who is gone there is none any more. So this is a file of its own, a member a line, that
+later versions read too. What cannot be read of it is no reason to forget anybody: then
+nothing is taken until somebody has seen to it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
+
+from pydantic import TypeAdapter, ValidationError
+
+from eilogin.errors import ConfigurationError
+from eilogin.federation.members.membership import Federation
+from eilogin.federation.state.state_folder import SiteFolder
+from eilogin.saml.metadata import EntityDescriptor
+
+_FILE = "departed.jsonl"
+#: How many are kept: the last ones.
+_MOST = 10_000
+
+
+class Departed(Mapping[str, EntityDescriptor]):
+    """Those who have gone, by entityID; each is read when it is asked for."""
+
+    def __init__(self, lines: Mapping[str, bytes], place: str = "") -> None:
+        self.lines = lines
+        self._place = place
+
+    def __getitem__(self, entity_id: str) -> EntityDescriptor:
+        try:
+            return _type().validate_json(self.lines[entity_id])
+        except ValidationError as error:
+            raise _unusable(self._place, repr(entity_id)) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+#: Where nobody has gone.
+NOBODY = Departed({})
+
+
+def departed_of(folder: SiteFolder) -> Departed:
+    """Those who have gone and did not come back.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, here or for one of them, where
+    the file is there and cannot be read.
+    """
+    path = folder.path / _FILE
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return NOBODY
+    except OSError as error:
+        raise ConfigurationError(
+            f"federation_folder: {path}: {error.strerror}"
+        ) from error
+    try:
+        return Departed(dict(map(_apart, lines)), str(path))
+    except ValueError as error:
+        raise _unusable(str(path), "a line without an entityID") from error
+
+
+def note_departed(
+    folder: SiteFolder,
+    old: Federation,
+    new: Federation,
+    known: Mapping[str, EntityDescriptor] = MappingProxyType({}),
+) -> None:
+    """Keep those who go with ``new``, before that is active: under the lock.
+
+    ``known`` has the whole record of a member in quarantine, of which ``old`` has less.
+    Raises :class:`eilogin.errors.ConfigurationError` where it cannot be written, or
+    what is there cannot be read.
+    """
+    before = departed_of(folder).lines
+    leaving = [name for name in old.members if name not in new.members]
+    staying = [n for n in before if n not in new.members and n not in old.members]
+    if not leaving and len(staying) == len(before):
+        return
+    lines = {name: before[name] for name in staying}
+    for name in leaving:
+        lines[name] = _type().dump_json(known.get(name) or old.members[name])
+    kept = [*lines.items()][-_MOST:]
+    folder.write(_FILE, b"".join(_together(*one) for one in kept))
+
+
+def _together(entity_id: str, member: bytes) -> bytes:
+    return json.dumps(entity_id).encode() + b"\t" + member + b"\n"
+
+
+def _apart(line: bytes) -> tuple[str, bytes]:
+    entity_id, _, member = line.partition(b"\t")
+    return str(json.loads(entity_id)), member
+
+
+@cache
+def _type() -> TypeAdapter[EntityDescriptor]:
+    return TypeAdapter(EntityDescriptor)
+
+
+def _unusable(place: str, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"federation_folder: {place}: cannot read {what}; expected the last records"
+        " of former members. Restore the file, or remove it: eilogin then compares"
+        " a returning member with no old record"
+    )

@@ -1,0 +1,400 @@
+"""What is otherwise in a federation than it was, and whether somebody looks first.
+
+Metadata is signed, and a refresh takes what the signature is good for. But who signs
+can slip, and who has stolen that key can sign. So what is new is compared with what is
+active, member by member; what could hand logins to somebody else waits, while that
+member stays as it was, until an operator has read it and says yes (``eilogin trust``).
+What
+happens all the time applies by itself: a new member, a key published beside the old
+one, an address on the same host, a new name. A key beside the old one is all that a
+thief of the signing key needs; but so every member changes its key, and sites that
+nobody looks after would lose all logins over it.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+
+from eilogin.errors import PeerUnusable
+from eilogin.federation.changes.member_differences import (
+    ADDED,
+    GONE,
+    KINDS,
+    LEFT_OUT,
+    OTHER,
+    ROLES,
+    VALIDITY,
+    Change,
+    differences,
+    introduced,
+    words,
+)
+from eilogin.federation.local.local_entity import HUB
+from eilogin.federation.local.local_options import entity_id_of
+from eilogin.federation.members import hub_requirements
+from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import EntityDescriptor
+
+#: How many changes of one kind are told.
+MOST_TOLD = 50
+#: How many lines of changes the audit log has at most.
+MOST_LOGGED = 100
+#: One member alone is no large part of a federation, however small that is.
+_FEWEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What waits besides that which always does."""
+
+    #: The part of the members in percent of which no more may be gone, or otherwise,
+    #: at once; None where any may.
+    percent: float | None = 25.0
+    #: Whether visitors may be sent to every hub that there is.
+    takes_all_hubs: bool = False
+    #: Whether the only hub that there is is ours, which no option names.
+    takes_only_hub: bool = False
+    #: How many people approve it.
+    people: int = 1
+
+    @classmethod
+    def of(cls, options: TrustOptions) -> "Rules":
+        """Those that options say."""
+        return cls(
+            options.federation_changes,
+            options.role != HUB and hub_requirements.ALL in options.hub,
+            options.role != HUB and not options.hub,
+            2 if options.four_eyes else 1,
+        )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that is otherwise."""
+
+    changes: tuple[Change, ...] = ()
+    #: How many members there were that were not in quarantine; and the entityIDs of
+    #: those of them that are gone or otherwise.
+    before: int = 0
+    gone: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    #: The hubs that were none before.
+    new_hubs: tuple[Change, ...] = ()
+    #: Those of them that are left out.
+    lost_hubs: tuple[Change, ...] = ()
+    #: The entityIDs of the members whose changes can wait; None for all.
+    concerned: Collection[str] | None = None
+
+    def concerns(self, entity_id: str) -> bool:
+        """Whether a change of a member can wait here, whatever it is."""
+        return self.concerned is None or entity_id in self.concerned
+
+    def __bool__(self) -> bool:
+        return bool(self.count)
+
+    @property
+    def lines(self) -> list[str]:
+        """In words for a terminal, by kind; ``!`` is before what always waits.
+
+        Of each kind the first: how many more there are is :attr:`untold`.
+        """
+        return self._lines(MOST_TOLD)
+
+    @property
+    def all_lines(self) -> list[str]:
+        """The same with nothing left out."""
+        return self._lines(len(self.changes))
+
+    @property
+    def count(self) -> int:
+        """How many changes there are, but for ends, which signing anew makes others."""
+        return sum(one.kind != VALIDITY for one in self.changes)
+
+    @property
+    def untold(self) -> int:
+        """How many of those are in none of :attr:`lines`."""
+        counts = Counter(one.kind for one in self.changes if one.kind != VALIDITY)
+        return sum(max(count - MOST_TOLD, 0) for count in counts.values())
+
+    def _lines(self, most: int) -> list[str]:
+        lines = []
+        for kind, changes in self._by_kind(self.changes):
+            lines.append(f"{kind} ({len(changes)}):")
+            # What waits is not to be hidden behind what does not.
+            first = sorted(changes, key=lambda one: not one.waits)[:most]
+            lines += [f"  {'!' if one.waits else ' '} {one}" for one in first]
+            lines += _and_more(changes, most)
+        return lines
+
+    def of(self, names: Collection[str]) -> "Changes":
+        """Those of some members alone."""
+        return replace(
+            self, changes=tuple(x for x in self.changes if x.entity_id in names)
+        )
+
+    def waits(self, rules: Rules) -> list[str]:
+        """Why this waits for somebody to approve it; nothing where it need not."""
+        reasons = [told for _, told in self._large_parts(rules.percent).values()]
+        waiting = [one for one in self.changes if one.waits]
+        for _, changes in self._by_kind(waiting):
+            reasons += [*map(str, changes[:MOST_TOLD]), *_and_more(changes)]
+        new = [*self._more_hubs(rules)]
+        reasons += [*map(str, new[:MOST_TOLD]), *_and_more(new)]
+        # A key for two uses that is replaced is one reason.
+        return [*dict.fromkeys(reasons)]
+
+    def held(self, rules: Rules) -> dict[str, list[str]]:
+        """The same by the entityID of the member whose change it is."""
+        found: dict[str, list[str]] = {}
+        for one in (*self.changes, *self._more_hubs(rules)):
+            if one.waits:
+                found.setdefault(one.entity_id, []).append(str(one))
+        return found
+
+    def mass(self, rules: Rules) -> dict[str, str]:
+        """Why members wait of which a large part is gone, or otherwise, at once."""
+        found: dict[str, str] = {}
+        for names, told in self._large_parts(rules.percent).values():
+            found |= dict.fromkeys(names, told)
+        return found
+
+    def _more_hubs(self, rules: Rules) -> Iterator[Change]:
+        if rules.takes_all_hubs:
+            told = "a new hub, and 'hub = all' offers it to visitors"
+        elif rules.takes_only_hub:
+            told = "a new hub, and the option 'hub' does not name yours"
+        else:
+            return
+        lost = self.lost_hubs if rules.takes_only_hub else ()
+        for one in (*self.new_hubs, *lost):
+            yield replace(one, text=f"{told}: {one.text}", waits=True)
+
+    def _large_parts(
+        self, percent: float | None
+    ) -> dict[str, tuple[Sequence[str], str]]:
+        found = {}
+        for names, what in ((self.gone, "gone"), (self.changed, "otherwise")):
+            part = 100 * len(names) / self.before if self.before else 0.0
+            if percent is not None and part > percent and len(names) >= _FEWEST:
+                told = (
+                    f"{len(names)} of {self.before} members are {what} at once"
+                    f" ({part:.0f} %; federation_changes = {percent:g})"
+                )
+                found[what] = names, told
+        return found
+
+    @staticmethod
+    def _by_kind(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
+        found = [*changes]
+        for kind in KINDS:
+            if fitting := [one for one in found if one.kind == kind]:
+                yield kind, fitting
+
+
+def changes_for(
+    options: TrustOptions,
+    old: Federation,
+    new: Federation,
+    departed: Mapping[str, EntityDescriptor],
+    held: Mapping[str, EntityDescriptor | None] = MappingProxyType({}),
+) -> Changes:
+    """The same as :func:`compare`, for the site of these options."""
+    hubs = _hubs_before(options, old)
+    # A hub answers for its participants; a participant has to do with its hubs only.
+    concerned = None if options.role == HUB else {*hubs, entity_id_of(options)}
+    return compare(old, new, hubs, departed, concerned=concerned, held=held)
+
+
+def id_of(federation: Federation, parts: Sequence[object] = ()) -> str:
+    """By what a person names a state: the same when all of it is signed once more.
+
+    ``parts`` say where its members come from, if that is several places.
+    As long as it is because who can have things signed could find two states that
+    share a shorter one, and have the one approved that nobody was shown.
+    """
+    said = [
+        sorted((name, digest.hex()) for name, digest in federation.digests.items()),
+        sorted((name, _why(one)) for name, one in federation.left_out.items()),
+        federation.name,
+        *parts,
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+
+def compare(  # noqa: PLR0913 - each of them is one thing that is known
+    old: Federation,
+    new: Federation,
+    hubs: Collection[str] = (),
+    departed: Mapping[str, EntityDescriptor] | None = None,
+    *,
+    concerned: Collection[str] | None = None,
+    held: Mapping[str, EntityDescriptor | None] = MappingProxyType({}),
+) -> Changes:
+    """What is otherwise in ``new``, where ``hubs`` are those of our visitors.
+
+    ``departed`` are those who were members once: who of them comes back is compared
+    with what it was then. ``concerned`` are the members whose changes can wait, None
+    for all; of the others only a participant that becomes a hub waits. ``held`` has the
+    records of those in quarantine as somebody has known them last, None for a new one.
+
+    Members are compared whether they are over by now or not: else who waits until the
+    old state is over could have anybody come as a new member.
+    """
+    found = _Comparison(
+        old, new, frozenset(hubs), departed or {}, concerned=concerned, held=held
+    )
+    return Changes(
+        changes=(*found.changes, *found.validity),
+        before=sum(name not in held for name in old.members),
+        gone=tuple(name for name in found.gone if name not in held),
+        changed=tuple(name for name in found.changed if name not in held),
+        new_hubs=found.new_hubs,
+        lost_hubs=found.lost_hubs,
+        concerned=concerned,
+    )
+
+
+class _Comparison:
+    """Two states side by side."""
+
+    def __init__(  # noqa: PLR0913 - each of them is one thing that is known
+        self,
+        old: Federation,
+        new: Federation,
+        hubs: frozenset[str],
+        departed: Mapping[str, EntityDescriptor],
+        *,
+        concerned: Collection[str] | None,
+        held: Mapping[str, EntityDescriptor | None],
+    ) -> None:
+        self.old, self.new, self.hubs, self.departed = old, new, hubs, departed
+        self.concerned, self.held = concerned, held
+        self.added = [name for name in new.members if name not in old.members]
+        self.gone = [name for name in old.members if name not in new.members]
+        self.changed: list[str] = []
+        self._ends: Counter[tuple[float | None, float | None]] = Counter()
+        self.changes = tuple(self._all())
+
+    @property
+    def validity(self) -> Iterator[Change]:
+        for (before, after), count in self._ends.items():
+            told = f"valid until {_end(after)}; before: {_end(before)}"
+            who = "1 member" if count == 1 else f"{count} members"
+            yield Change(VALIDITY, "", f"{who}: {told}")
+
+    @cached_property
+    def new_hubs(self) -> tuple[Change, ...]:
+        return tuple(
+            Change(ADDED, name, introduced(self.new.members[name]))
+            for name in self.added
+            if self.new.members[name].identity_provider
+        )
+
+    @cached_property
+    def lost_hubs(self) -> tuple[Change, ...]:
+        return tuple(
+            Change(LEFT_OUT, name, _why(error))
+            for name, error in self.new.left_out.items()
+            if error.is_hub
+            and name not in self.old.left_out
+            and name not in self.old.members
+        )
+
+    def _all(self) -> Iterator[Change]:
+        yield from self._gone()
+        yield from self._added()
+        yield from self._left_out()
+        for name in self.old.members:
+            if name in self.new.members:
+                yield from self._changed(name)
+        yield from self._of_all()
+
+    def _gone(self) -> Iterator[Change]:
+        for name in self.gone:
+            entity = self.old.members[name]
+            told = introduced(entity)
+            if name in self.new.left_out:
+                told += f"; left out: {_why(self.new.left_out[name])}"
+            is_ours = name in self.hubs and entity.identity_provider is not None
+            ours = "our hub: " if is_ours else ""
+            yield Change(GONE, name, ours + told, is_ours)
+
+    def _added(self) -> Iterator[Change]:
+        for name in self.added:
+            entity = self.new.members[name]
+            again = "; was left out before" if name in self.old.left_out else ""
+            before = self.departed.get(name)
+            if before is not None:
+                again = "; was a member before"
+                yield from self._differences(before, entity)
+            yield Change(ADDED, name, introduced(entity) + again)
+
+    def _left_out(self) -> Iterator[Change]:
+        olds, news = self.old.left_out, self.new.left_out
+        for name, error in news.items():
+            before = olds.get(name)
+            if name not in self.old.members and _why(before) != _why(error):
+                yield Change(LEFT_OUT, name, _why(error))
+        for name in olds:
+            if name not in news and name not in self.new.members:
+                yield Change(
+                    LEFT_OUT, name, "is no longer in the metadata; was left out before"
+                )
+
+    def _changed(self, name: str) -> Iterator[Change]:
+        ends = self.old.end_of(name), self.new.end_of(name)
+        if ends[0] != ends[1]:
+            self._ends[ends] += 1
+        # The end has no part in these, and most of a large federation need no reading.
+        known = self.held.get(name)
+        if known is None and self.old.digests[name] == self.new.digests[name]:
+            return
+        before, after = known or self.old.members[name], self.new.members[name]
+        found = [*self._differences(before, after)]
+        if found:
+            self.changed.append(name)
+        yield from found
+
+    def _differences(
+        self, before: EntityDescriptor, after: EntityDescriptor
+    ) -> Iterator[Change]:
+        name = after.entity_id
+        is_concerned = self.concerned is None or name in self.concerned
+        for one in differences(before, after, is_our_hub=name in self.hubs):
+            yield (
+                one if is_concerned or one.kind == ROLES else replace(one, waits=False)
+            )
+
+    def _of_all(self) -> Iterator[Change]:
+        """What is said of the whole."""
+        if self.old.name != self.new.name:
+            told = f"name of the federation: '{words(self.new.name)}'"
+            yield Change(OTHER, "", f"{told}; before: '{words(self.old.name)}'")
+
+
+def _hubs_before(options: TrustOptions, old: Federation) -> Sequence[str]:
+    """The hubs that options mean, whether their metadata is over or not."""
+    if options.role == HUB:
+        return ()
+    if options.hub and hub_requirements.ALL not in options.hub:
+        return options.hub
+    return [name for name in (*old.hubs, *old.lost_hubs) if name in old.members]
+
+
+def _why(error: PeerUnusable | None) -> str:
+    return "" if error is None else words(f"{error.code}: {error}")
+
+
+def _end(instant: float | None) -> str:
+    return "for ever" if instant is None else write_instant(instant)
+
+
+def _and_more(changes: Sequence[Change], most: int = MOST_TOLD) -> list[str]:
+    more = len(changes) - most
+    return [f"    and {more} more"] if more > 0 else []

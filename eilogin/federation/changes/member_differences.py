@@ -1,0 +1,463 @@
+"""How a member differs from what it was before, in words; and what of that waits.
+
+Who can put a change into signed metadata, by a slip or by a key that was lost, could
+have logins handed over. That takes one of a few things: to be believed in somebody's
+place (its keys, the scopes of a hub, a participant that becomes a hub), to be sent what
+is meant for somebody (its addresses, its key to encrypt with), or to have an operator's
+rule loosened. Those wait until a person has looked, but for a key that comes beside an
+old one, as each does that is changed as it should be; all others are told.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.saml.metadata import (
+    NO_SSO,
+    Endpoint,
+    EntityDescriptor,
+    IdentityProvider,
+    Role,
+    ServiceProvider,
+)
+from eilogin.saml.metadata.metadata_addresses import web_host
+from eilogin.saml.printable_text import first_of, short
+from eilogin.saml.signing_keys import (
+    PublicKey,
+    encryption_key,
+    fingerprints,
+    public_key,
+)
+
+#: Kinds of changes, in the order in which they are told.
+GONE = "Members gone"
+ADDED = "Members added"
+LEFT_OUT = "Members left out"
+ROLES = "Roles"
+KEYS = "Keys that sign"
+ENCRYPTION = "Keys to encrypt with"
+ADDRESSES = "Addresses"
+SCOPES = "Scopes"
+RULED = "Rules of the operator"
+ASKED = "Requested attributes"
+OTHER = "Other"
+VALIDITY = "Validity"
+KINDS = (
+    *(GONE, ADDED, LEFT_OUT, ROLES, KEYS, ENCRYPTION, ADDRESSES, SCOPES, RULED),
+    *(ASKED, OTHER, VALIDITY),
+)
+
+#: How many of a list one line names that introduces a member, or tells a change of it,
+#: and how many characters of each. Who approves a change has to see all of it; but no
+#: metadata makes a log endless.
+_NAMED, _CHANGED, _SHOWN = 5, 100, 200
+
+#: The addresses of a role, and what goes there.
+_ADDRESSES = {
+    "assertion_consumers": "Responses to logins (ACS)",
+    "discovery_responses": "choices of a hub (discovery)",
+    "single_sign_ons": "login requests (SSO)",
+    "artifact_resolutions": "artifacts (ArtifactResolutionService)",
+    "activity_services": "activity reports (ActivityService)",
+    "single_logouts": "logouts (SLO)",
+}
+
+#: Fields that are looked at closer than to say that they are others now.
+_LOOKED_AT = {
+    *("entity_id", "service_provider", "identity_provider", "valid_until"),
+    *("sso_domain", "required_level", "released", "entity_categories"),
+    *("signing_certificates", "encryption_certificates", "scopes"),
+    *("attribute_services", *_ADDRESSES),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is otherwise now."""
+
+    #: One of :data:`KINDS`.
+    kind: str
+    entity_id: str
+    text: str
+    #: Whether it waits until somebody has approved it.
+    waits: bool = False
+
+    def __str__(self) -> str:
+        return f"{plain(self.entity_id)}: {self.text}" if self.entity_id else self.text
+
+
+def differences(
+    old: EntityDescriptor, new: EntityDescriptor, *, is_our_hub: bool
+) -> Iterator[Change]:
+    """Every change of a member but that of its end, which is another at each signing.
+
+    ``is_our_hub`` says whether it is one that our visitors are sent to.
+    """
+    for kind, text, waits in _differences(old, new, is_our_hub=is_our_hub):
+        yield Change(kind, new.entity_id, text, waits)
+
+
+def introduced(entity: EntityDescriptor) -> str:
+    """Who a member is, for somebody who has not heard of it."""
+    roles = [
+        _introduced(what, role)
+        for what, role in (
+            ("hub", entity.identity_provider),
+            ("participant", entity.service_provider),
+        )
+        if role is not None
+    ]
+    name = entity.name("en")
+    called = f"'{words(name)}', " if name != entity.entity_id else ""
+    return called + ("; ".join(roles) or "without a role that eilogin knows")
+
+
+def plain(text: str) -> str:
+    """An address of whoever, as a terminal may show it: in ASCII, and not endless."""
+    escaped = text[: _SHOWN + 1].encode("ascii", "backslashreplace").decode()
+    return _short("".join(c if c.isprintable() else "?" for c in escaped))
+
+
+def words(text: str) -> str:
+    """A text for people of whoever, the same: nothing turns the direction of a line."""
+    return _short("".join(c if c.isprintable() else "?" for c in text[: _SHOWN + 1]))
+
+
+def key_ids(role: Role) -> frozenset[bytes]:
+    """What tells the keys of a role from others, whatever certificates they are in."""
+    return frozenset(_by_key(role.signing_certificates, public_key))
+
+
+def origins(role: Role) -> frozenset[str]:
+    """Scheme, host and port of all addresses of a role."""
+    return frozenset().union(*(_origins(one) for one in _all_addresses(role).values()))
+
+
+def shared(
+    known: Iterable[str], new: Iterable[str], read: Callable[[str], PublicKey]
+) -> tuple[str, ...]:
+    """The certificates of keys that are among the new ones too."""
+    still = _by_key(new, read)
+    return tuple(text for key, text in _by_key(known, read).items() if key in still)
+
+
+def stricter(known: EntityDescriptor, new: EntityDescriptor) -> dict[str, Any]:
+    """The fields in which the operator's rules for a member allow less than before."""
+    found: dict[str, Any] = {}
+    if new.sso_domain == NO_SSO:
+        found["sso_domain"] = NO_SSO
+    if _height(new.required_level) > _height(known.required_level):
+        found["required_level"] = new.required_level
+    if _is_within(new.released, known.released):
+        found["released"] = new.released
+    return found
+
+
+_Difference = tuple[str, str, bool]
+_T = TypeVar("_T")
+
+
+def _differences(
+    old: EntityDescriptor, new: EntityDescriptor, *, is_our_hub: bool
+) -> Iterator[_Difference]:
+    yield from _of_role(
+        "hub", old.identity_provider, new.identity_provider, is_ours=is_our_hub
+    )
+    yield from _of_role("participant", old.service_provider, new.service_provider)
+    yield from _ruled(old, new)
+    yield from _asked(old, new)
+    yield from _others("", old, new)
+
+
+def _of_role(
+    what: str, old: Role | None, new: Role | None, *, is_ours: bool = False
+) -> Iterator[_Difference]:
+    if old is None or new is None:
+        if new is not None:
+            # Who was known as a participant could tell us who somebody is.
+            told = f"is a {what} now: {_introduced(what, new)}"
+            yield ROLES, told, isinstance(new, IdentityProvider)
+        if old is not None:
+            ours = ", and it is ours" if is_ours else ""
+            yield ROLES, f"is no longer a {what}{ours}", is_ours
+        return
+    yield from _signing(what, old, new)
+    yield from _encryption(what, old, new)
+    yield from _addresses(what, old, new)
+    if isinstance(old, IdentityProvider) and isinstance(new, IdentityProvider):
+        yield from _scopes(old.scopes, new.scopes)
+    yield from _others(f"{what}: ", old, new)
+
+
+# --- keys ---------------------------------------------------------------------------
+
+
+def _signing(what: str, old: Role, new: Role) -> Iterator[_Difference]:
+    before, after = old.signing_certificates, new.signing_certificates
+    if before == after:
+        return
+    olds, news = _by_key(before, public_key), _by_key(after, public_key)
+    if not olds.keys() & news.keys():
+        told = f"{what}: all keys are replaced: {_known_by(before)}"
+        yield KEYS, f"{told}; now {_known_by(after)}", True
+        return
+    for kind, text in _keys_of_both(what, olds, news):
+        yield KEYS, f"{what}: {kind} {text}", False
+
+
+def _encryption(what: str, old: Role, new: Role) -> Iterator[_Difference]:
+    before, after = old.encryption_certificates, new.encryption_certificates
+    if before == after:
+        return
+    olds, news = _by_key(before, encryption_key), _by_key(after, encryption_key)
+    # Who goes to the next key names that ahead, to sign with, and then for both.
+    known = olds.keys() | _by_key(old.signing_certificates, encryption_key).keys()
+    if olds and not news:
+        told = "has no encryption key now, so messages to it are readable for others"
+        yield ENCRYPTION, f"{what}: {told}; before: {_known_by(before)}", True
+    elif olds and not known & news.keys():
+        told = f"all keys are replaced: {_known_by(before)}; now {_known_by(after)}"
+        yield ENCRYPTION, f"{what}: {told}", True
+    else:
+        for kind, text in _keys_of_both(what, olds, news):
+            yield ENCRYPTION, f"{what}: {kind} {text}", False
+
+
+def _keys_of_both(
+    what: str, olds: Mapping[bytes, str], news: Mapping[bytes, str]
+) -> Iterator[tuple[str, str]]:
+    added = [text for key, text in news.items() if key not in olds]
+    gone = [text for key, text in olds.items() if key not in news]
+    for text in added:
+        yield "key added:", _fingerprints(text)
+    for text in gone:
+        yield "key gone:", _fingerprints(text)
+    if not added and not gone:
+        yield "the same keys,", f"in other certificates: {_known_by([*news.values()])}"
+
+
+def _by_key(
+    certificates: Iterable[str], read: Callable[[str], PublicKey]
+) -> dict[bytes, str]:
+    """The certificates by what their keys are, without those that nobody could use."""
+    found: dict[bytes, str] = {}
+    for text in certificates:
+        try:
+            key = read(text)
+        except MalformedMessage:
+            continue
+        octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        found.setdefault(octets, text)
+    return found
+
+
+def _known_by(certificates: Sequence[str], most: int = _CHANGED) -> str:
+    first = [*map(_fingerprints, certificates[:most])]
+    return _some([*first, *certificates[most:]], most)
+
+
+def _fingerprints(certificate: str) -> str:
+    try:
+        return fingerprints(certificate)
+    except MalformedMessage as error:
+        return str(error)
+
+
+# --- addresses ----------------------------------------------------------------------
+
+
+def _addresses(what: str, old: Role, new: Role) -> Iterator[_Difference]:
+    before, after = _all_addresses(old), _all_addresses(new)
+    for name, goes_there in _ADDRESSES.items():
+        olds, news = before.get(name, ()), after.get(name, ())
+        if olds == news:
+            continue
+        # Where it had none of a kind, it may begin with one where it is already.
+        usual = _origins(olds) or origins(old)
+        if moved := _origins(news) - usual:
+            told = f"go to {_some(sorted(moved))}; before: {_some(sorted(usual))}"
+            yield ADDRESSES, f"{what}: {goes_there} {told}", True
+        else:
+            yield ADDRESSES, f"{what}: {goes_there}: {_at_the_same(olds, news)}", False
+
+
+def _all_addresses(role: Role) -> dict[str, Sequence[Endpoint]]:
+    return {name: getattr(role, name) for name in _ADDRESSES if hasattr(role, name)}
+
+
+def _origins(endpoints: Iterable[Endpoint]) -> frozenset[str]:
+    urls = ((one.location, one.response_location) for one in endpoints)
+    return frozenset(_origin(url) for pair in urls for url in pair if url)
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port: within those, a browser keeps nothing from anybody.
+
+    Of what could be read in two ways it is all of it, which is no other's.
+    """
+    host = web_host(url)
+    if not host:
+        return plain(url)
+    parts = urlsplit(url)
+    port = "" if parts.port in (None, _USUAL_PORT[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+_USUAL_PORT = {"http": 80, "https": 443}
+
+
+def _at_the_same(olds: Sequence[Endpoint], news: Sequence[Endpoint]) -> str:
+    before, after = (set(map(_place, ends)) for ends in (olds, news))
+    if before == after:
+        return "the same in another order, or with another default"
+    return _more_and_less(before, after, _written)
+
+
+def _place(endpoint: Endpoint) -> tuple[str, str, str]:
+    return endpoint.binding, endpoint.location, endpoint.response_location
+
+
+def _written(place: tuple[str, str, str]) -> str:
+    binding, location, response_location = place
+    behind = f" (answers {plain(response_location)})" if response_location else ""
+    return f"{plain(short(binding))} {plain(location)}{behind}"
+
+
+# --- what a hub may say, and what it gives ------------------------------------------
+
+
+def _scopes(
+    old: frozenset[str] | None, new: frozenset[str] | None
+) -> Iterator[_Difference]:
+    if old == new:
+        return
+    if new is None:
+        yield SCOPES, f"any from now on; before: {_listed(old)}", True
+    elif old is None:
+        yield SCOPES, f"from now on only {_listed(new)}; before: any", False
+    else:
+        yield SCOPES, _more_and_less(old, new, words), bool(new - old)
+
+
+def _ruled(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
+    if old.sso_domain != new.sso_domain:
+        domains = (words(one.sso_domain) or "the usual one" for one in (new, old))
+        told = "shares a session within the SSO domain: {}; before: {}"
+        yield RULED, told.format(*domains), new.sso_domain != NO_SSO
+    if old.required_level != new.required_level:
+        levels = [one.required_level for one in (new, old)]
+        told = "needs the level: {}; before: {}"
+        named = (words(level) or "none" for level in levels)
+        yield RULED, told.format(*named), _height(levels[0]) < _height(levels[1])
+    if old.released != new.released:
+        told = f"may get {_listed(new.released)}; before: {_listed(old.released)}"
+        yield RULED, told, not _is_within(new.released, old.released)
+
+
+def _height(level: str) -> int:
+    return LEVELS.index(level) if level in LEVELS else -1
+
+
+def _asked(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
+    """What a hub gives it by what it asks for, or by what it is."""
+    if old.service_provider and new.service_provider:
+        yield from _requests(old.service_provider, new.service_provider, new.released)
+    if old.entity_categories != new.entity_categories:
+        before, after = old.entity_categories, new.entity_categories
+        told = f"entity categories: {_more_and_less(before, after, words)}"
+        yield ASKED, told, bool(after - before)
+
+
+def _requests(
+    old: ServiceProvider, new: ServiceProvider, released: Collection[str] | None
+) -> Iterator[_Difference]:
+    before, after = _requested(old), _requested(new)
+    if before != after:
+        # What the operator does not let it learn it asks for in vain.
+        more = after - before
+        gets = more if released is None else more.intersection(released)
+        yield ASKED, f"attributes: {_more_and_less(before, after, words)}", bool(gets)
+    elif old.attribute_services != new.attribute_services:
+        yield ASKED, "the same attributes, in other lists", False
+
+
+def _requested(role: ServiceProvider) -> frozenset[str]:
+    lists = ((*one.requested, *one.required) for one in role.attribute_services)
+    return frozenset(name for names in lists for name in names)
+
+
+def _is_within(names: Collection[str] | None, others: Collection[str] | None) -> bool:
+    return others is None or (names is not None and set(names) <= set(others))
+
+
+# --- all the rest -------------------------------------------------------------------
+
+
+def _others(what: str, old: Any, new: Any) -> Iterator[_Difference]:
+    """Each field that nothing rests on which could be taken from somebody."""
+    for name in sorted({f.name for one in (old, new) for f in fields(one)}):
+        if name in _LOOKED_AT:
+            continue
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            told = f"{what}{name.replace('_', ' ')}: {_told(before, after)}"
+            yield OTHER, told, False
+
+
+def _told(before: Any, after: Any) -> str:
+    if isinstance(before, bool) and isinstance(after, bool):
+        return "yes, before: no" if after else "no, before: yes"
+    olds, news = set(_items(before)), set(_items(after))
+    if olds == news:
+        return "the same in another order"
+    return _more_and_less(olds, news, words)
+
+
+def _items(value: Any) -> Iterator[str]:
+    """What a value has in it, each as text."""
+    if isinstance(value, Mapping):
+        yield from (f"{key} '{one}'" for key, one in value.items())
+    elif isinstance(value, tuple | frozenset):
+        yield from (_item(one) for one in value)
+    else:
+        yield str(value)
+
+
+def _item(value: Any) -> str:
+    if not is_dataclass(value):
+        return str(value)
+    return " ".join(filter(None, (str(getattr(value, f.name)) for f in fields(value))))
+
+
+def _introduced(what: str, role: Role) -> str:
+    at = _some(sorted(origins(role)), _NAMED) or "nowhere"
+    keys = _known_by(role.signing_certificates, _NAMED)
+    return f"{what} at {at}; keys: {keys or 'none'}"
+
+
+def _listed(names: Collection[str] | None) -> str:
+    return "anything" if names is None else _some(sorted(map(words, names))) or "none"
+
+
+def _more_and_less(
+    before: Collection[_T], after: Collection[_T], write: Callable[[_T], str]
+) -> str:
+    told = []
+    more, less = set(after) - set(before), set(before) - set(after)
+    for what, found in (("new", more), ("no more", less)):
+        if found:
+            told.append(f"{what}: {_some(sorted(map(write, found)))}")
+    return "; ".join(told)
+
+
+def _some(texts: Sequence[str], most: int = _CHANGED) -> str:
+    return ", ".join(first_of(texts, most))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -1,0 +1,138 @@
+"""The keys of a folder as they are there now: a key that is put there needs no restart.
+
+The next key is published weeks before it signs, and is taken away when it is over. The
+folder is looked at where a key is needed, once a second at most, so that it is the same
+in each process and thread of a site, whether it serves a visitor or works by itself.
+
+What cannot be used changes nothing: the keys of before stay. While the files of a pair
+are put there one by one something is wrong for a moment, so that the log is told of
+what is wrong at the second look.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+from eilogin import audit
+from eilogin.errors import ConfigurationError
+from eilogin.federation.local.local_keys import OwnKey, as_digid, read_keys
+from eilogin.saml.signing_keys import fingerprints
+
+_log = logging.getLogger("eilogin")
+
+#: Seconds between two looks; and until what is wrong is read again, though no file is
+#: another one: it may have been this process that could not read it.
+EVERY, AGAIN = 1.0, 60.0
+
+_Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+class KeyFolder(Sequence[OwnKey]):
+    """All keys of a folder, by what lies there at each use; ``site`` is whose they are.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where they cannot be used when it
+    is made.
+    """
+
+    def __init__(self, folder: Path, *, site: str = "", is_digid: bool = False) -> None:
+        self._folder, self._site, self._is_digid = folder, site, is_digid
+        self._stamp = _stamp(folder)
+        self._keys = self._read()
+        self._next = time.monotonic() + EVERY
+        #: What is wrong with what lies there, and whether that was told.
+        self._fault, self._is_told = "", False
+        self._again = 0.0
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def __iter__(self) -> Iterator[OwnKey]:
+        return iter(self._now)
+
+    @overload
+    def __getitem__(self, index: int) -> OwnKey: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[OwnKey]: ...
+    def __getitem__(self, index: int | slice) -> OwnKey | Sequence[OwnKey]:
+        return self._now[index]
+
+    @property
+    def _now(self) -> tuple[OwnKey, ...]:
+        now = time.monotonic()
+        if now >= self._next:
+            # Of two threads at once both may look: they find the same.
+            self._next = now + EVERY
+            self._look()
+        return self._keys
+
+    def _look(self) -> None:
+        stamp, now = _stamp(self._folder), time.monotonic()
+        if stamp != self._stamp:
+            self._stamp, self._is_told = stamp, False
+        else:
+            self._complain()
+            if not self._fault or now < self._again:
+                return
+        self._again = now + AGAIN
+        try:
+            before, self._keys, self._fault = self._keys, self._read(), ""
+        except ConfigurationError as error:
+            self._fault = str(error)
+            return
+        changes = [*_changes(before, self._keys)]
+        for line in changes:
+            _log.warning("%s: keys: %s", self._site, line)
+        if changes:
+            audit.event("keys.changed", peer=self._site, changes=changes)
+
+    def _complain(self) -> None:
+        if self._fault and not self._is_told:
+            self._is_told = True
+            told = "the previous keys stay in use"
+            _log.error("%s: keys: %s: %s", self._site, told, self._fault)
+
+    def _read(self) -> tuple[OwnKey, ...]:
+        found = read_keys(self._folder)
+        if not self._is_digid:
+            return found
+        if others := [key.name for key in found if not key.is_rsa]:
+            raise ConfigurationError(
+                f"{self._folder}: found keys that are not RSA: {', '.join(others)};"
+                " expected RSA, because DigiD accepts nothing else"
+            )
+        return as_digid(found)
+
+
+def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:
+    """What is otherwise, in words: which keys have come and gone, or their turns."""
+    olds, news = ({_told(key): key for key in keys} for keys in (before, now))
+    for told in [one for one in news if one not in olds]:
+        yield f"{told} was added"
+    for told in [one for one in olds if one not in news]:
+        yield f"{told} was removed"
+    for told in [one for one in news if one in olds]:
+        if _turn(news[told]) != _turn(olds[told]):
+            yield f"{told} has other dates or another use"
+
+
+def _told(key: OwnKey) -> str:
+    return f"{key.name} ({fingerprints(key.pair.certificate_text)})"
+
+
+def _turn(key: OwnKey) -> tuple[float, float, str]:
+    return key.begins, key.ends, key.use
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """What is another one when a file there is; () of a folder that is not there.
+
+    Also when it is of another user, or another may read it: then we may be able to.
+    """
+    try:
+        files = sorted(folder.iterdir())
+        found = [(path.name, path.stat()) for path in files]
+    except OSError:
+        return ()
+    return tuple((name, s.st_ino, s.st_ctime_ns, s.st_size) for name, s in found)

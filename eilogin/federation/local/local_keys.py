@@ -1,0 +1,330 @@
+"""Our own keys: which of them has its turn, by the date at each use.
+
+Of one key there is nothing to choose. Who takes a new one has several for a while, in a
+folder: pairs ``NAME.key`` and ``NAME.crt``, and ``keys.ini``, which says when each of
+them has its turn::
+
+    [2026]
+    from = 2026-12-01
+    until = 2028-12-01
+
+Both are instants in UTC, of a day its first; what is not said there, the certificate
+says. ``use = signing`` or ``use = encryption`` is for a key that does not do both.
+
+All that are not over are published, the next ones too. The one that began last signs,
+and is named to encrypt with; all of them decrypt.
+"""
+
+import configparser
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from operator import attrgetter
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError
+from eilogin.saml.messages import write_instant
+from eilogin.saml.signing_keys import SigningKey
+
+#: The file of the folder that says when each key has its turn.
+CALENDAR = "keys.ini"
+
+#: Of more keys than this, some are there by mistake: each is tried on what was
+#: encrypted for us.
+_MOST = 32
+
+#: What a pair of files may be called.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+_OPTIONS = ("from", "until", "use")
+_SIGNING, _ENCRYPTION, _BOTH = "signing", "encryption", "both"
+
+
+@dataclass(frozen=True, eq=False)
+class OwnKey:
+    """A key of ours, and when it has its turn."""
+
+    pair: SigningKey
+    #: From when on it signs, unless another one began later.
+    begins: float
+    #: Until when it is published.
+    ends: float
+    #: What its files are called; "" for the only one.
+    name: str = ""
+    use: str = _BOTH
+    #: Its own certificate, as the files have it.
+    path: Path | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, pair: SigningKey, *, path: Path | None = None) -> "OwnKey":
+        """One that has its turn as long as its certificate is valid."""
+        return cls(pair, *_validity(pair), path=path)
+
+    @property
+    def signs(self) -> bool:
+        """Whether it is there to sign."""
+        return self.use != _ENCRYPTION
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether others may encrypt for us with it, which is RSA."""
+        return self.use != _SIGNING and self.is_rsa
+
+    @property
+    def is_rsa(self) -> bool:
+        """Whether it is of the one kind that encrypts, and that DigiD knows."""
+        return isinstance(self.pair.private, RSAPrivateKey)
+
+    def is_over(self, now: float) -> bool:
+        """Whether it is published no more."""
+        return self.ends <= now
+
+
+def in_turn(keys: Sequence[OwnKey], now: float) -> OwnKey | None:
+    """The key of ``keys`` that has its turn; None of none.
+
+    It is the one that began last. Where all that have begun are over, the last of them
+    goes on: peers take a key for the metadata that names it, and a site of which
+    nobody can log in helps nobody.
+    """
+    begun = [key for key in keys if key.begins <= now]
+    if not begun:
+        return min(keys, key=attrgetter("begins"), default=None)
+    live = [key for key in begun if not key.is_over(now)]
+    return max(live or begun, key=attrgetter("begins", "ends"))
+
+
+def published(keys: Sequence[OwnKey], now: float) -> tuple[OwnKey, ...]:
+    """Those of ``keys`` that are not over: the one in its turn, the next, the past.
+
+    DigiD looks at the first alone where a message names no key (DIGID.md 5).
+    """
+    first = in_turn(keys, now)
+    if first is None:
+        return ()
+    others = sorted(
+        (key for key in keys if key is not first and not key.is_over(now)),
+        key=lambda key: (key.begins <= first.begins, key.begins),
+    )
+    return (first, *others)
+
+
+def last_in_line(keys: Sequence[OwnKey]) -> OwnKey:
+    """Of keys of which each is followed by another in time, the last one.
+
+    When it ends there is none, though one may begin later.
+    """
+    now = clock.now()
+    last = in_turn(keys, now) or keys[0]
+    while following := [k for k in keys if k.begins <= last.ends < k.ends]:
+        last = max(following, key=attrgetter("ends"))
+    return last
+
+
+def load_pair(key: Path, certificate: Path) -> SigningKey:
+    """A key with its certificate, or ConfigurationError that names both files."""
+    try:
+        return SigningKey.load(key.read_bytes(), certificate.read_bytes())
+    except OSError as error:
+        told = f"cannot read '{error.filename}': {error.strerror}"
+        raise ConfigurationError(told) from error
+    except ConfigurationError as error:
+        raise ConfigurationError(f"'{key}' and '{certificate}': {error}") from error
+
+
+def read_keys(folder: Path) -> tuple[OwnKey, ...]:
+    """All keys of a folder, the one that begins first in front.
+
+    Raises ConfigurationError with everything that is wrong: each with its file, the
+    section, what was found, and what was expected.
+    """
+    faults: list[str] = []
+    said = _read_calendar(folder / CALENDAR, faults)
+    names = _names(folder, said, faults)
+    found = [
+        key
+        for name in names
+        if (key := _read(folder, name, said.get(name, {}), faults))
+    ]
+    if not faults and not any(key.signs for key in found):
+        faults.append(
+            f"{folder}: found no signing key among {len(found)};"
+            " expected NAME.key with NAME.crt"
+        )
+    if faults:
+        raise ConfigurationError("; ".join(faults))
+    return tuple(sorted(found, key=attrgetter("begins", "ends", "name")))
+
+
+def as_digid(keys: Sequence[OwnKey]) -> tuple[OwnKey, ...]:
+    """The same keys, whose signatures are as DigiD has them."""
+    return tuple(replace(k, pair=replace(k.pair, is_digid=True)) for k in keys)
+
+
+def write_turn(name: str, begins: float, ends: float, use: str = _BOTH) -> str:
+    """A section of ``keys.ini``."""
+    lines = [f"[{name}]", f"from = {_shown(begins)}", f"until = {_shown(ends)}"]
+    if use != _BOTH:
+        lines.append(f"use = {use}")
+    return "\n".join([*lines, ""])
+
+
+def read_instant(text: str) -> float:
+    """A day, or an instant of one, in UTC; ValueError says what was expected."""
+    word = text.strip()
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ"):
+        try:
+            return datetime.strptime(word, form).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            continue
+    raise ValueError(
+        f"found {word[:40]!r}; expected a day such as '2026-12-01', or a time such"
+        " as '2026-12-01T03:00Z' (UTC)"
+    )
+
+
+def _shown(instant: float) -> str:
+    return write_instant(instant).removesuffix("T00:00:00Z")
+
+
+def _validity(pair: SigningKey) -> tuple[float, float]:
+    certificate = pair.certificate
+    return (
+        certificate.not_valid_before_utc.timestamp(),
+        certificate.not_valid_after_utc.timestamp(),
+    )
+
+
+def _read_calendar(path: Path, faults: list[str]) -> Mapping[str, Mapping[str, str]]:
+    """What the file says of each key; nothing, where it is not there."""
+    parser = configparser.ConfigParser(
+        interpolation=None, default_section="", empty_lines_in_values=False
+    )
+    try:
+        with path.open(encoding="utf-8") as file:
+            parser.read_file(file, source=str(path))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(f"{path}: cannot read it: {error}")
+        return {}
+    except configparser.Error as error:
+        faults.append(" ".join(str(error).split()))
+        return {}
+    return {section: dict(parser[section]) for section in parser.sections()}
+
+
+def _names(
+    folder: Path, said: Mapping[str, object], faults: list[str]
+) -> Sequence[str]:
+    """The names of the pairs, in which nothing is missing."""
+    try:
+        files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        faults.append(f"{folder}: cannot read it: {error.strerror}")
+        return ()
+    keys = {path.stem for path in files if path.suffix == ".key"}
+    certificates = {path.stem for path in files if path.suffix == ".crt"}
+    for name in sorted(keys ^ certificates):
+        there, gone = (".key", ".crt") if name in keys else (".crt", ".key")
+        faults.append(
+            f"{folder / (name + there)}: found no {name}{gone} beside it; expected"
+            " both files"
+        )
+    faults += [
+        (
+            f"{folder / CALENDAR}: [{name}]: found no such key; expected the files"
+            f" {name}.key and {name}.crt in the folder"
+        )
+        for name in sorted(said.keys() - keys - certificates)
+    ]
+    found = sorted(keys & certificates)
+    faults += [
+        (
+            f"{folder}: found the name {name!r}; expected letters, digits, '.', '_' and"
+            " '-'"
+        )
+        for name in found
+        if not NAME.fullmatch(name)
+    ]
+    if len(found) > _MOST:
+        faults.append(f"{folder}: found {len(found)} keys; expected at most {_MOST}")
+        return ()
+    return found
+
+
+def _read(
+    folder: Path, name: str, said: Mapping[str, str], faults: list[str]
+) -> OwnKey | None:
+    certificate = folder / f"{name}.crt"
+    try:
+        pair = load_pair(folder / f"{name}.key", certificate)
+    except ConfigurationError as error:
+        faults.append(str(error))
+        return None
+    here = [*_faults_of(said, pair)]
+    faults += [f"{folder / CALENDAR}: [{name}] {fault}" for fault in here]
+    if here:
+        return None
+    begins, ends = _turn(said, pair)
+    use = said.get("use", _BOTH).strip()
+    return OwnKey(pair, begins, ends, name, use, certificate)
+
+
+def _turn(said: Mapping[str, str], pair: SigningKey) -> tuple[float, float]:
+    first, last = _validity(pair)
+    return (
+        read_instant(said["from"]) if "from" in said else first,
+        read_instant(said["until"]) if "until" in said else last,
+    )
+
+
+def _faults_of(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
+    """What is wrong in a section of ``keys.ini``."""
+    for option in sorted(said.keys() - {*_OPTIONS}):
+        yield f"{option}: unknown option; expected one of {', '.join(_OPTIONS)}"
+    use = said.get("use", _BOTH).strip()
+    if use not in (_SIGNING, _ENCRYPTION, _BOTH):
+        yield (
+            f"use: found {use[:40]!r}; expected '{_SIGNING}', '{_ENCRYPTION}' or"
+            f" '{_BOTH}'"
+        )
+    if use == _ENCRYPTION and not isinstance(pair.private, RSAPrivateKey):
+        yield "use: found a key that cannot encrypt; expected an RSA key"
+    wrong = [*_faults_of_instants(said)]
+    yield from wrong
+    if not wrong:
+        yield from _faults_of_turn(said, pair)
+
+
+def _faults_of_instants(said: Mapping[str, str]) -> Iterator[str]:
+    for option in ("from", "until"):
+        try:
+            if option in said:
+                read_instant(said[option])
+        except ValueError as error:
+            yield f"{option}: {error}"
+
+
+def _faults_of_turn(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
+    begins, ends = _turn(said, pair)
+    first, last = _validity(pair)
+    if begins >= ends:
+        yield (
+            f"from, until: found {_shown(begins)} and {_shown(ends)}; expected"
+            " 'until' after 'from'"
+        )
+    if begins < first:
+        yield (
+            f"from: found {_shown(begins)}; expected a day on which its certificate"
+            f" is valid, which begins at {write_instant(first)}"
+        )
+    if ends > last:
+        yield (
+            f"until: found {_shown(ends)}; expected a day on which its certificate"
+            f" is valid, which ends at {write_instant(last)}"
+        )

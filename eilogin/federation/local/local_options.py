@@ -1,0 +1,462 @@
+"""The options that say who we are, and what comes of them: :class:`Own`.
+
+They are those of ``egg:eilogin#trust`` that need no federation: our metadata is made
+before anybody has taken us in.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import urljoin
+
+from pydantic import SecretBytes, ValidationInfo, field_validator, model_validator
+
+from eilogin.errors import ConfigurationError
+from eilogin.federation.local.accessibility import (
+    EXAMINED,
+    INCOMPLETE,
+    Accessibility,
+    ContactAddress,
+    Day,
+    Gaps,
+    Status,
+)
+from eilogin.federation.local.appearance import AccentColour, FooterLinks, Logo
+from eilogin.federation.local.key_folder import KeyFolder
+from eilogin.federation.local.local_entity import ADDRESSES, HUB, PARTICIPANT, Own
+from eilogin.federation.local.local_keys import OwnKey, as_digid, load_pair
+from eilogin.federation.local.option_values import Keywords, RequestedAttributes, URIs
+from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
+from eilogin.settings import (
+    Folder,
+    LongSecret,
+    Options,
+    PathPrefix,
+    PublicURL,
+    ReadableFile,
+    Secrets,
+    SitePath,
+    WebAddress,
+    option,
+)
+
+_FORMATS = {
+    "persistent": (PERSISTENT,),
+    "transient": (TRANSIENT,),
+    "email": (EMAIL,),
+    "unspecified": (UNSPECIFIED,),
+    "any": (),
+    "none": (),
+}
+
+#: What has to be said by an option of each name, or by ``keys``.
+_FILES = {
+    "key": "a PEM file with our private key",
+    "certificate": "a PEM file with the certificate of our key",
+}
+
+#: Options whose subject is not there in DigiD's interface.
+_NOT_OF_DIGID = ("requested_attributes", "entity_categories", "level_classes")
+
+
+class OwnOptions(Options):
+    """The options that say who we are; all of our own metadata comes from them."""
+
+    role: Literal["participant", "hub"] = option(
+        "Says what this site is: ``participant``, or ``hub`` for the filter "
+        "before the hub itself.",
+        default=PARTICIPANT,
+    )
+    public_url: PublicURL = option(
+        "Names the address at which visitors find this site: scheme and "
+        "host. If the site is mounted below a path, add that path."
+    )
+    prefix: PathPrefix = option(
+        "Sets the path below which eilogin has its own addresses.",
+        default="/eilogin",
+        shown="``/eilogin``; the hub: ``/``",
+    )
+    entity_id: str = option(
+        "Sets the entityID of this site: its name in the federation.",
+        default="",
+        shown="the address of its metadata",
+    )
+    name: str = option(
+        "Sets the name of this site as people know it.",
+        default="",
+        shown="the host name",
+    )
+    name_en: str = option("Sets that name in English.", default="", shown="as ``name``")
+    description: str = option(
+        "Says in one sentence what this site offers. It is part of the "
+        "metadata, and portals show it.",
+        default="",
+    )
+    description_en: str = option("Sets that sentence in English.", default="")
+    keywords: Keywords = option(
+        "Puts these words into the metadata, so that people find the site "
+        "in a portal. Separate them with commas, such as ``rijbewijs, "
+        "paspoort, geld lenen``; at most 20.",
+        default=(),
+        shown="none",
+    )
+    keywords_en: Keywords = option(
+        "Sets those words in English.", default=(), shown="as ``keywords``"
+    )
+    link: SitePath = option(
+        "Names the page of this site to which a portal leads. Path, such as ``/mijn``.",
+        default="",
+        shown="the first page",
+    )
+    telephone: str = option(
+        "Sets the telephone number of your help desk, as pages show it. You "
+        "can add its hours, such as ``14 0123 (9.00-17.00)``.",
+        default="",
+    )
+    email: str = option("Sets the e-mail address of your help desk.", default="")
+    templates: Folder | None = option(
+        "Names a folder with your own texts and looks for eilogin's pages: "
+        "templates, ``base.css`` and sentences (``nl.po``, ``en.po``).",
+        default=None,
+        shown="none",
+    )
+    logo: Logo = option(
+        "Shows this image before the name on every page. SVG or PNG file of "
+        "at most 32 KiB, without scripts and without references to other "
+        "files.",
+        default="",
+        shown="eilogin's mark",
+    )
+    accent: AccentColour | None = option(
+        "Gives links, buttons and outlines this colour, such as "
+        "``#154273``. It needs a contrast of 4.5:1 on a light page. eilogin "
+        "derives the colours of the dark theme from it.",
+        default=None,
+        shown="eilogin's green",
+    )
+    footer: FooterLinks = option(
+        "Shows these links below every page, one on each line. A line has "
+        "``privacy``, ``accessibility`` or ``contact`` and an address, or "
+        "an address and the text of the link. An address begins with "
+        "``https:``, ``mailto:``, or ``/`` on this site.",
+        default=(),
+        shown="none",
+    )
+    accessibility_status: Status = option(
+        "Publishes an accessibility statement at ``/eilogin/accessibility`` "
+        "(the hub: ``/accessibility``), with a link in the footer. The "
+        "value says how far the pages meet the requirements: ``full``, "
+        "``partly``, ``first`` (first measures taken) or ``none``.",
+        default="",
+        shown="no statement",
+    )
+    accessibility_date: Day = option(
+        "Sets the day on which the statement was drawn up, such as "
+        "``2026-12-01``. Required with a statement.",
+        default=None,
+        shown="none",
+    )
+    accessibility_contact: ContactAddress = option(
+        "Names the address where visitors report what does not work for "
+        "them: an e-mail address or the address of a page.",
+        default="",
+        shown="``email``",
+    )
+    accessibility_report: WebAddress = option(
+        "Names the address of the audit report. Required with ``full`` and ``partly``.",
+        default="",
+        shown="none",
+    )
+    accessibility_gaps: Gaps = option(
+        "Lists what does not work yet in these pages, one sentence on each "
+        "line. Required with ``partly`` and ``first``.",
+        default=(),
+        shown="none",
+    )
+    accessibility_gaps_en: Gaps = option(
+        "Lists the same in English.", default=(), shown="as ``accessibility_gaps``"
+    )
+    accessibility_appeal: WebAddress = option(
+        "Names the address for visitors who are not satisfied with your answer.",
+        default="",
+        shown="the Nationale ombudsman",
+    )
+    keys: Folder | None = option(
+        "Names a folder with several keys, in place of ``key`` and "
+        "``certificate``. Each key is a pair of files, NAME.key and "
+        "NAME.crt; ``keys.ini`` in the folder says when each is in use.",
+        default=None,
+        shown="none",
+    )
+    key: ReadableFile | None = option(
+        "Names the PEM file with the private key of this site. RSA; or "
+        "P-256, P-384 or P-521 if all peers can verify with an elliptic "
+        "curve.",
+        default=None,
+        shown="required unless ``keys``",
+    )
+    certificate: ReadableFile | None = option(
+        "Names the PEM file with the certificate of ``key``.",
+        default=None,
+        shown="required unless ``keys``",
+    )
+    secret: Secrets = option(
+        "Seals cookies and kept forms with this secret. List several, one "
+        "on each line: eilogin writes with the first and reads with all. At "
+        "least 16 bytes each; the value itself, ``env:NAME``, ``file:PATH`` "
+        "or ``credential:NAME``.",
+        default=(),
+        shown="derived from ``key``; required with ``keys``",
+    )
+    pseudonym_key: LongSecret | None = option(
+        "Derives the pseudonyms in the audit log from this secret, and also "
+        "``subject`` if the NameID is a BSN. If you change it, the "
+        "application no longer recognises its users. At least 16 bytes; the "
+        "value itself, ``env:NAME``, ``file:PATH`` or ``credential:NAME``.",
+        default=None,
+        shown="derived from ``key``; required with ``keys``",
+    )
+    back_channel_url: PublicURL | None = option(
+        "Sets the base of the addresses that other servers call (SOAP). Use "
+        "it if they reach this site by another host than browsers do.",
+        default=None,
+        shown="as ``public_url``",
+    )
+    acs: Literal["artifact", "post"] = option(
+        "Chooses how the hub sends its Response: ``artifact`` over the back "
+        "channel, or ``post`` through the browser.",
+        default="artifact",
+    )
+    hub_inside: PathPrefix | None = option(
+        "Says that a hub stands behind these filters, and gives its "
+        "``prefix`` (``/`` if it has none). That hub has ``sign_in = "
+        "above``: these filters sign its citizens in.",
+        default=None,
+        shown="none",
+    )
+    profile: Literal["saml", "digid"] = option(
+        "Chooses the interface: ``saml``, or ``digid`` for exactly the "
+        "interface of DigiD.",
+        default="saml",
+    )
+    name_id_format: Literal[
+        "persistent", "transient", "email", "unspecified", "any", "none"
+    ] = option(
+        "Chooses the NameID format that a participant asks for: "
+        "``persistent``, ``transient``, ``email`` or ``unspecified``. With "
+        "``any`` the hub chooses; with ``none`` the AuthnRequest has no "
+        "NameIDPolicy.",
+        default="persistent",
+        shown="``persistent``; with ``profile = digid`` ``none``",
+    )
+    requested_attributes: RequestedAttributes = option(
+        "Lists the attributes that a participant asks for, one on each "
+        "line. Write ``required`` behind an attribute that the application "
+        "cannot do without.",
+        default=(),
+        shown="none",
+    )
+    entity_categories: URIs = option(
+        "Lists URIs of entity categories, one on each line. At a "
+        "participant: its own categories. At a hub: the categories of "
+        "participants that get the attributes they ask for.",
+        default=(),
+        shown="none",
+    )
+
+    @model_validator(mode="after")
+    def _leaves_room_for_the_application(self) -> "OwnOptions":
+        if self.role == PARTICIPANT and not self.prefix:
+            raise ValueError("prefix: expected a path such as '/eilogin'")
+        return self
+
+    @model_validator(mode="after")
+    def _states_all_of_its_accessibility(self) -> "OwnOptions":
+        said = [
+            name
+            for name in self.model_fields_set
+            if name.startswith("accessibility_") and getattr(self, name)
+        ]
+        status = self.accessibility_status
+        if said and not status:
+            raise ValueError(f"accessibility_status: is required beside {min(said)!r}")
+        required = {
+            "accessibility_date": bool(status),
+            "accessibility_contact": bool(status) and not self.email,
+            "accessibility_report": status in EXAMINED,
+            "accessibility_gaps": status in INCOMPLETE,
+        }
+        for name, is_required in required.items():
+            if is_required and not getattr(self, name):
+                raise ValueError(
+                    f"{name}: is required with accessibility_status = {status}"
+                )
+        return self
+
+    @field_validator("key", "certificate")
+    @classmethod
+    def _is_there(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        # By itself, so that it is told with the faults of other options.
+        said = info.data
+        if value is None and "keys" in said and said["keys"] is None:
+            raise ValueError(f"{_FILES[str(info.field_name)]}, or 'keys'")
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> "OwnOptions":
+        if self.keys is not None and (self.key or self.certificate):
+            raise ValueError("keys: expected either 'keys', or 'key' and 'certificate'")
+        for name in ("secret", "pseudonym_key"):
+            if self.keys is not None and not getattr(self, name):
+                raise ValueError(
+                    f"{name}: is required with 'keys', because a value derived from"
+                    " a key would change with the key ('eilogin keys new' writes"
+                    " it)"
+                )
+        try:
+            _ = self.own_keys
+        except ConfigurationError as error:
+            name = "keys" if self.keys else "key, certificate"
+            raise ValueError(f"{name}: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _hub_asks_for_nothing(self) -> "OwnOptions":
+        for name in ("name_id_format", "requested_attributes"):
+            if self.role == HUB and name in self.model_fields_set:
+                raise ValueError(
+                    f"{name}: is only for participants; a hub sends no AuthnRequest"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _profile_is_kept_to_the_letter(self) -> "OwnOptions":
+        if self.profile != "digid":
+            return self
+        if self.acs != "artifact":
+            raise ValueError(
+                "acs: expected 'artifact', because DigiD answers only by artifact"
+                " (profile = digid)"
+            )
+        if self.name_id_format != "none" and "name_id_format" in self.model_fields_set:
+            raise ValueError(
+                "name_id_format: expected 'none', because DigiD chooses the format"
+                " (profile = digid)"
+            )
+        # Of a folder it is seen whenever that is read.
+        if self.keys is None and not all(key.is_rsa for key in self.own_keys):
+            raise ValueError("key: expected an RSA key, because DigiD accepts RSA only")
+        for name in _NOT_OF_DIGID:
+            if name in self.model_fields_set:
+                raise ValueError(
+                    f"{name}: is not allowed with 'profile = digid', because DigiD has"
+                    " no such thing"
+                )
+        return self
+
+    @cached_property
+    def own_keys(self) -> Sequence[OwnKey]:
+        """Our keys with their turns, those of a folder as they are there at each use.
+
+        ConfigurationError where one cannot be used now.
+        """
+        is_digid = self.profile == "digid"
+        if self.keys is not None:
+            return KeyFolder(self.keys, site=entity_id_of(self), is_digid=is_digid)
+        if not (self.key and self.certificate):
+            return ()
+        pair = load_pair(self.key, self.certificate)
+        found = (OwnKey.of(pair, path=self.certificate),)
+        return as_digid(found) if is_digid else found
+
+
+def own_of(options: OwnOptions) -> Own:
+    """Who we are, as the options say it."""
+    name = options.name or options.public_url.split("//", 1)[1]
+    return Own(
+        role=options.role,
+        public_url=options.public_url,
+        prefix=prefix_of(options),
+        keys=options.own_keys,
+        entity_id=entity_id_of(options),
+        back_channel_url=options.back_channel_url or options.public_url,
+        acs=options.acs,
+        names=_by_language(name, options.name_en),
+        descriptions=_by_language(options.description, options.description_en),
+        keywords=_by_language(options.keywords, options.keywords_en),
+        link=urljoin(f"{options.public_url}/", options.link),
+        telephone=options.telephone,
+        email=options.email,
+        templates=options.templates,
+        logo=options.logo,
+        accent=options.accent,
+        footer=tuple(
+            (label, urljoin(f"{options.public_url}/", address))
+            for label, address in options.footer
+        ),
+        accessibility=_accessibility_of(options),
+        hub_inside=options.hub_inside,
+        secrets=tuple(secret.get_secret_value() for secret in options.secret),
+        pseudonym_key=_secret_of(options.pseudonym_key),
+        profile=options.profile,
+        name_id_formats=_formats_of(options),
+        asks_for_any_name=options.name_id_format == "any",
+        requested_attributes=tuple(a.name for a in options.requested_attributes),
+        required_attributes=frozenset(
+            a.name for a in options.requested_attributes if a.is_required
+        ),
+        entity_categories=frozenset(options.entity_categories),
+    )
+
+
+def _accessibility_of(options: OwnOptions) -> Accessibility | None:
+    """Return the content of the accessibility statement, or None without one."""
+    day = options.accessibility_date
+    if not options.accessibility_status or day is None:
+        return None
+    return Accessibility(
+        status=options.accessibility_status,
+        contact=options.accessibility_contact or f"mailto:{options.email}",
+        date=day,
+        report=options.accessibility_report,
+        gaps={
+            language: gaps
+            for language, gaps in (
+                ("nl", options.accessibility_gaps),
+                ("en", options.accessibility_gaps_en),
+            )
+            if gaps
+        },
+        appeal=options.accessibility_appeal,
+    )
+
+
+def entity_id_of(options: OwnOptions) -> str:
+    """Our name in the federation: the address of our metadata unless we say another."""
+    place = ADDRESSES[options.role]["metadata"]
+    return options.entity_id or options.public_url + prefix_of(options) + place
+
+
+def prefix_of(options: OwnOptions) -> str:
+    """Below which path our addresses are; a hub has none unless it says so."""
+    is_said = options.role != HUB or "prefix" in options.model_fields_set
+    return options.prefix if is_said else ""
+
+
+def _secret_of(secret: SecretBytes | None) -> bytes:
+    return b"" if secret is None else secret.get_secret_value()
+
+
+def _formats_of(options: OwnOptions) -> tuple[str, ...]:
+    if options.role == HUB or options.profile == "digid":
+        return ()
+    return _FORMATS[options.name_id_format]
+
+
+_T = TypeVar("_T")
+
+
+def _by_language(dutch: _T, english: _T) -> Mapping[str, _T]:
+    texts = {"nl": dutch, "en": english or dutch}
+    return {language: text for language, text in texts.items() if text}

@@ -1,0 +1,113 @@
+"""Which certificates end, of ours and of our hubs, and which are over.
+
+It is told at start and by ``eilogin check``, and by the log of a running site
+(``expiry_alarms``). The federation's operator is known by a key, and the
+dates of the certificate around it count for nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+from pathlib import Path
+
+from cryptography import x509
+
+from eilogin.errors import CERTIFICATE_EXPIRED
+from eilogin.federation.local.local_entity import HUB, Own
+from eilogin.federation.local.local_keys import OwnKey, last_in_line
+from eilogin.federation.members import hub_requirements
+from eilogin.federation.members.expiry_alarms import Ending
+from eilogin.federation.members.hub_requirements import Remark
+from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.saml.signing_keys import UNREADABLE
+
+#: Options that are a file with certificates of ours, or of who vouches for peers.
+_FILES = ("tls_client_certificate", "back_channel_ca")
+#: Those of which DigiD refuses one that is over.
+_SEEN_BY_DIGID = ("certificate", "keys", "tls_client_certificate")
+
+#: How many certificates of one file are named.
+_MOST_NAMED = 3
+
+
+def endings_of(
+    options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
+) -> tuple[Ending, ...]:
+    """What ends by itself and without which logins fail, beside our keys.
+
+    Of a hub nothing of its participants, of which there may be thousands: it looks at
+    those by itself.
+    """
+    theirs = () if own.role == HUB else hub_requirements.endings(federation, hubs)
+    return (*_in_files(options), *theirs)
+
+
+def key_endings(keys: Iterable[OwnKey]) -> Iterator[Ending]:
+    """When keys of ours end that no other one follows in time."""
+    found = [*keys]
+    signing = [key for key in found if key.signs]
+    encrypting = [key for key in found if key.encrypts]
+    lasts = [last_in_line(of_use) for of_use in (signing, encrypting) if of_use]
+    for key in dict.fromkeys(lasts):
+        yield _of_key(key)
+
+
+def remarks(options: TrustOptions) -> Iterator[Remark]:
+    """On each certificate of ours that is over, or ends soon."""
+    told: dict[str, int] = {}
+    for ending in _ours(options):
+        told[ending.option] = told.get(ending.option, 0) + ending.is_soon
+        if ending.is_soon and told[ending.option] <= _MOST_NAMED:
+            yield Remark(ending.option, ending.code, ending.told)
+
+
+def faults(options: TrustOptions) -> Iterator[Remark]:
+    """Those of :func:`remarks` that are more than that.
+
+    DigiD answers who has such a certificate with 404 and not a word (DIGID.md 4).
+    """
+    if options.profile == "digid" and options.role != HUB:
+        for remark in remarks(options):
+            if remark.code == CERTIFICATE_EXPIRED and remark.option in _SEEN_BY_DIGID:
+                yield remark
+
+
+def _ours(options: TrustOptions) -> Iterator[Ending]:
+    yield from key_endings(options.own_keys)
+    yield from _in_files(options)
+
+
+def _in_files(options: TrustOptions) -> Iterator[Ending]:
+    for name in _FILES:
+        path = getattr(options, name)
+        if path is not None:
+            yield from _in_file(name, path)
+
+
+def _of_key(key: OwnKey) -> Ending:
+    subject = key.pair.certificate.subject.rfc4514_string()
+    what = f"{key.path} ({subject})"
+    if not key.name:
+        return Ending("certificate", "certificate", what, key.ends)
+    cure = "no other key follows it in time: make one (eilogin keys new)"
+    return Ending("keys", f"keys: {key.name}", what, key.ends, cure=cure)
+
+
+def _in_file(name: str, path: Path) -> Sequence[Ending]:
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, *UNREADABLE):
+        return ()  # which has been told, or will be
+    # Of our own the first is shown, and those behind it are of its authority.
+    here = found if name == "back_channel_ca" else found[:1]
+    several = len(here) > 1
+    made = [
+        Ending(
+            name,
+            f"{name} {number}" if several else name,
+            f"{path} ({one.subject.rfc4514_string()})",
+            one.not_valid_after_utc.timestamp(),
+        )
+        for number, one in enumerate(here, 1)
+    ]
+    return sorted(made, key=attrgetter("ends"))

@@ -1,0 +1,295 @@
+"""What the metadata of our hubs must have for what our options want of them.
+
+Told at start and by ``eilogin check``, before a visitor is sent anywhere.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from eilogin import clock
+from eilogin.errors import (
+    CERTIFICATE_BEGINS,
+    CERTIFICATE_ENDS,
+    CERTIFICATE_EXPIRED,
+    LOGOUT_IMPOSSIBLE,
+    METADATA_PASSED_OVER,
+    AlgorithmMissing,
+    BindingMissing,
+    ConfigurationError,
+    HubUnknown,
+    MetadataExpired,
+    UnknownPeer,
+)
+from eilogin.federation.local.local_entity import HUB, Own
+from eilogin.federation.members.expiry_alarms import SOON, Ending, ends_in_words
+from eilogin.federation.members.membership import Federation
+from eilogin.federation.sources.member_filters import PASSED_OVER
+from eilogin.saml import bindings
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import (
+    EntityDescriptor,
+    IdentityProvider,
+    Role,
+    bindings_of,
+)
+from eilogin.saml.metadata.metadata_texts import shown
+from eilogin.saml.printable_text import first_of, some
+from eilogin.saml.signing_keys import certificate_begins, certificate_ends
+from eilogin.saml.xml_signatures import suited
+from eilogin.settings import did_you_mean
+
+#: The word of the option ``hub`` that means every hub of the federation.
+ALL = "all"
+
+#: How many remarks of one kind are told: a large federation has a lot of them.
+_TOLD = 20
+
+#: How many names a message shows.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What somebody should know of what options have brought."""
+
+    #: The option that it is about.
+    option: str
+    #: One of ``eilogin.errors.NOTES``, or the code of an error: where its cure is.
+    code: str
+    text: str
+    #: The section that the option stands in; "" where that is clear.
+    section: str = ""
+    #: Whether every login fails for it; else it stops nothing.
+    is_fault: bool = False
+
+    def __str__(self) -> str:
+        place = f"[{self.section}] " if self.section else ""
+        return f"{place}{self.option}: {self.told}"
+
+    @property
+    def told(self) -> str:
+        """The text with its code, where the option is said already."""
+        return f"{self.text} ({self.code})"
+
+
+def our_hubs(own: Own, said: Sequence[str], federation: Federation) -> tuple[str, ...]:
+    """The entityIDs of our hubs, each one that we can use.
+
+    ``said`` is what the option ``hub`` says, or nothing. Raises the errors of
+    :func:`wanted` and :func:`require`.
+    """
+    hubs = wanted(said, federation)
+    for name in hubs:
+        require(own, federation, name)
+    return hubs
+
+
+def wanted(said: Sequence[str], federation: Federation) -> tuple[str, ...]:
+    """The entityIDs that the option ``hub`` means, which nobody need know.
+
+    Raises :class:`eilogin.errors.HubUnknown` where it names none, and it is not clear
+    which is meant; where there is no hub because the metadata of one is over, or cannot
+    be used, the error that says so.
+    """
+    hubs = federation.hubs
+    # Where one is lost, another may not take its place without a word.
+    is_clear = len(hubs) == 1 and not federation.lost_hubs
+    if hubs and (ALL in said or (not said and is_clear)):
+        return tuple(hubs)
+    if not said or ALL in said:
+        raise _unclear(federation)
+    return tuple(said)
+
+
+def hub(
+    federation: Federation, entity_id: str
+) -> tuple[EntityDescriptor, IdentityProvider]:
+    """A member and its role as a hub.
+
+    Raises :class:`eilogin.errors.HubUnknown`, the
+    :class:`eilogin.errors.PeerUnusable` of one that is left out, and
+    :class:`eilogin.errors.MetadataExpired` for one whose metadata is over.
+    """
+    if entity_id in federation.left_out:
+        raise federation.left_out[entity_id]
+    for entity in federation.expired:
+        if entity.entity_id == entity_id and entity.valid_until is not None:
+            raise _over(entity, entity.valid_until)
+    try:
+        entity = federation.entity(entity_id)
+    except UnknownPeer as error:
+        raise HubUnknown(f"{error}{_instead_of(entity_id, federation)}") from error
+    if entity.identity_provider is None:
+        told = f"{entity_id!r} is not a hub of this federation"
+        raise HubUnknown(f"{told}{_instead_of(entity_id, federation)}")
+    return entity, entity.identity_provider
+
+
+def _instead_of(entity_id: str, federation: Federation) -> str:
+    """Which hubs there are, of which one may have been meant."""
+    hubs = federation.hubs
+    named = some(hubs, _NAMED) or "none"
+    told = f"{did_you_mean(entity_id, hubs)} (hubs: {named})"
+    return told + _passed_over(federation)
+
+
+def _unclear(federation: Federation) -> ConfigurationError:
+    """Why it is not clear which hub is meant by none, or by all."""
+    hubs, lost = federation.hubs, [*map(shown, federation.lost_hubs)]
+    if hubs:
+        not_now = f", of which {some(lost, _NAMED)} cannot be used now" if lost else ""
+        return HubUnknown(
+            f"has more than one hub ({len(hubs) + len(lost)}){not_now}; set the"
+            f" option 'hub' to the entityID of yours, or to '{ALL}'"
+        )
+    for entity in federation.expired:
+        if entity.identity_provider is not None and entity.valid_until is not None:
+            return _over(entity, entity.valid_until)
+    for error in federation.left_out.values():
+        return type(error)(f"has no usable hub: {error}")
+    count = len(federation.entities)
+    parties = "1 participant" if count == 1 else f"{count} participants"
+    return HubUnknown(
+        f"has no hub (IDPSSODescriptor), but {parties}; expected a hub. Ask the"
+        f" operator{_passed_over(federation)}"
+    )
+
+
+def _passed_over(federation: Federation) -> str:
+    """What a message adds where it may be one of those whom our own options refuse."""
+    told = [text for text in federation.remarks if text.endswith(PASSED_OVER)]
+    return f"; {some(told, _NAMED)}" if told else ""
+
+
+def _over(entity: EntityDescriptor, ended: float) -> MetadataExpired:
+    return MetadataExpired(
+        f"the metadata of the hub '{entity.entity_id}' expired at"
+        f" {write_instant(ended)}, and the time here is"
+        f" {write_instant(clock.now())}; ask {entity.whom_to_ask} for newer"
+        " metadata"
+    )
+
+
+def require(own: Own, federation: Federation, entity_id: str) -> None:
+    """Look whether a hub has what we cannot log anybody in without.
+
+    Raises the errors of :func:`hub`, or :class:`eilogin.errors.BindingMissing` or
+    :class:`eilogin.errors.AlgorithmMissing`.
+    """
+    entity, role = hub(federation, entity_id)
+    if role.single_sign_on(bindings.REDIRECT, bindings.POST) is None:
+        raise BindingMissing(
+            f"the hub '{entity_id}' accepts no AuthnRequest by Redirect or POST"
+            f" (SingleSignOnService: {bindings_of(role.single_sign_ons)}); ask"
+            f" {entity.whom_to_ask} for metadata with one"
+        )
+    resolvers = role.artifact_resolutions
+    if own.acs == "artifact" and bindings.SOAP not in {e.binding for e in resolvers}:
+        # DigiD knows no other way.
+        instead = "" if own.is_digid else "write 'acs = post', or "
+        raise BindingMissing(
+            f"the hub '{entity_id}' resolves no artifacts over SOAP"
+            f" (ArtifactResolutionService: {bindings_of(resolvers)}), but 'acs' is"
+            f" 'artifact'; {instead}ask {entity.whom_to_ask} for metadata with one"
+        )
+    try:
+        suited(own.key, *entity.algorithms(role))
+    except AlgorithmMissing as error:
+        raise AlgorithmMissing(f"the hub '{entity_id}': {error}") from error
+
+
+def remarks(own: Own, federation: Federation, hubs: Sequence[str]) -> Iterator[Remark]:
+    """On the metadata of everybody, and on that of those whom we have to do with."""
+    yield from _on_members(federation)
+    if own.role == HUB:
+        for entity in federation.entities:
+            if entity.service_provider is not None:
+                yield from _out_of_time(own, entity, entity.service_provider)
+        return
+    for name in hubs:
+        entity, role = hub(federation, name)
+        yield from _on_logout(entity, role)
+        yield from _out_of_time(own, entity, role)
+
+
+def _on_members(federation: Federation) -> Iterator[Remark]:
+    texts = [
+        *(f"left out ({e.code}): {e}" for e in federation.left_out.values()),
+        *federation.remarks,
+    ]
+    for text in first_of(texts, _TOLD):
+        yield Remark("federation", METADATA_PASSED_OVER, text)
+
+
+def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Remark]:
+    wanted = (bindings.REDIRECT, bindings.POST, bindings.SOAP)
+    if role.single_logout(*wanted) is None:
+        text = (
+            f"single logout is impossible: the hub '{entity.entity_id}' accepts no"
+            " LogoutRequest (SingleLogoutService:"
+            f" {bindings_of(role.single_logouts)}), so a visitor who logs out here"
+            f" stays logged in there; ask {entity.whom_to_ask} for metadata with"
+            " one"
+        )
+        yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
+
+
+def endings(federation: Federation, hubs: Sequence[str]) -> Iterator[Ending]:
+    """When the last certificate of each of our hubs ends."""
+    for name in hubs:
+        entity, role = hub(federation, name)
+        ask = f"ask {entity.whom_to_ask} for new metadata"
+        what = f"a certificate of '{name}'"
+        yield Ending("federation", "signing", what, _last_end(role), name, ask)
+
+
+def participant_ending(own: Own, entity: EntityDescriptor) -> Ending | None:
+    """When the last certificate of a participant of this hub ends; None of no one."""
+    role = entity.service_provider
+    if role is None:
+        return None
+    ask = f"ask {entity.whom_to_ask} for new metadata"
+    what = f"a certificate of '{entity.entity_id}'"
+    # Of who plays DigiD the first certificate counts, as with DigiD (DIGID.md 4).
+    first = role.signing_certificates[: 1 if own.is_digid else None]
+    ends = max(map(certificate_ends, first), default=math.inf)
+    return Ending("federation", "signing", what, ends, entity.entity_id, ask)
+
+
+def _last_end(role: Role) -> float:
+    """When the last of its certificates ends; an older one is missed by nobody."""
+    return max(map(certificate_ends, role.signing_certificates), default=math.inf)
+
+
+def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
+    """On certificates that have expired, will soon, or are not valid yet."""
+    # Of who plays DigiD the first certificate counts, as with DigiD (DIGID.md 4).
+    refused = role.signing_certificates[:1] if own.role == HUB and own.is_digid else ()
+    last = _last_end(role)
+    for text in dict.fromkeys(role.signing_certificates):
+        begins, ends = certificate_begins(text), certificate_ends(text)
+        now = clock.now()
+        is_soon = ends == last and ends < now + SOON
+        if begins <= now <= ends and not is_soon:
+            continue
+        if ends < now:
+            when, code = ends_in_words(ends), CERTIFICATE_EXPIRED
+        elif begins > now:
+            when = f"is not valid before {write_instant(begins)}"
+            code = CERTIFICATE_BEGINS
+        else:
+            when, code = ends_in_words(ends), CERTIFICATE_ENDS
+        what = (
+            "as DigiD does, this hub rejects its messages with status 404"
+            if text in refused
+            else (
+                "eilogin trusts its key, because the metadata names it, but DigiD and"
+                " some others reject such a certificate"
+            )
+        )
+        told = (
+            f"a certificate of '{entity.entity_id}' {when}: {what}; ask"
+            f" {entity.whom_to_ask} for new metadata"
+        )
+        yield Remark("federation", code, told)

@@ -1,0 +1,55 @@
+"""Whether others can know a key of ours: whether the federation's metadata names it.
+
+A key that signs and that nobody knows locks everybody out.
+"""
+
+from dataclasses import dataclass
+
+from eilogin.errors import UnknownPeer
+from eilogin.federation.local.local_entity import HUB, Own
+from eilogin.federation.members.membership import Federation
+from eilogin.saml.signing_keys import SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Whether a key is known, and that in words."""
+
+    #: Whether it is; None where that cannot be seen.
+    is_known: bool | None
+    text: str
+
+
+def in_metadata(own: Own, federation: Federation, key: SigningKey) -> Finding:
+    """Whether the federation's metadata names a key for us."""
+    if federation.copies:
+        why = "; ".join(federation.copies)
+        return Finding(None, f"eilogin uses an older copy of the metadata: {why}")
+    try:
+        entity = federation.entity(own.entity_id)
+    except UnknownPeer:
+        return _not_a_member(own, federation)
+    role = entity.identity_provider if own.role == HUB else entity.service_provider
+    if role is not None and key.public in role.keys:
+        return Finding(True, "the federation's metadata has it as our key")
+    return Finding(
+        False,
+        "the federation's metadata does not have it as our key yet; give the"
+        " operator our new metadata (eilogin metadata)",
+    )
+
+
+def _not_a_member(own: Own, federation: Federation) -> Finding:
+    if own.is_digid:
+        return Finding(
+            None,
+            "eilogin cannot see which of our keys DigiD knows. Logius accepts our"
+            " metadata by a form, and says when it is in use",
+        )
+    if not federation.is_aggregate:
+        return Finding(
+            None,
+            "the metadata has only the other parties, so it does not show which of"
+            " our keys they know. Put our new metadata where each of them has it",
+        )
+    return Finding(False, f"the federation's metadata has no member {own.entity_id!r}")

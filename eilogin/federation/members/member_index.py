@@ -1,0 +1,343 @@
+"""What is known of a federation, as one value; and as a file that is ready to look up.
+
+To read the metadata of ten thousand members takes seconds, and to keep it a hundred
+megabytes in each process. So who has read and judged it writes an index: a short
+outline of each member, by which a process starts at once, and what was read of it
+apart, which is decoded when it is first asked for. The latest of those are kept.
+
+An index is believed because of the folder that it lies in, as the options are. It is
+looked at in full before it is: one that is not whole, that was changed, or that another
+version of eilogin wrote is refused; its owner makes it anew from the metadata. It is
+JSON, which builds nothing but what the values of this version may hold.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import tempfile
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache, partial
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+
+from eilogin import __version__
+from eilogin.errors import MetadataUnusable, PeerUnusable
+from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
+from eilogin.saml.metadata.packed_members import (
+    Gathered,
+    LeftOut,
+    Members,
+    Outline,
+    Packed,
+    decoded,
+    entity_type,
+)
+
+#: Bytes of the end of an index: how long its head is, and the hash of all before that.
+_LENGTH, _HASH = 8, hashlib.sha256().digest_size
+#: Bytes that are hashed at a time.
+_PIECE = 1024 * 1024
+#: Members that a process keeps as values.
+_KEPT = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known(ABC):
+    """All that several pieces of metadata say together; members by entityID."""
+
+    #: In the order of the metadata, as the rest.
+    members: Mapping[str, EntityDescriptor]
+    outlines: Mapping[str, Outline]
+    #: Why a member is left out: of all that there is of it.
+    left_out: Mapping[str, PeerUnusable]
+    remarks: tuple[str, ...]
+    copies: tuple[str, ...]
+    is_aggregate: bool
+    name: str
+
+    @staticmethod
+    def of(sources: Sequence[FederationMetadata]) -> "_Gathered":
+        """What sources say that have no member in common which can be used."""
+        members = Gathered(one.entities for one in sources)
+        return _Gathered(
+            members=members,
+            outlines=members.outlines(),
+            left_out={
+                entity_id: error
+                for one in sources
+                for entity_id, error in one.left_out.items()
+                if entity_id not in members
+            },
+            remarks=tuple(text for one in sources for text in one.remarks),
+            copies=tuple(one.instead_of for one in sources if one.instead_of),
+            is_aggregate=any(one.is_aggregate for one in sources),
+            name=next((one.name for one in sources if one.name), ""),
+        )
+
+    @property
+    @abstractmethod
+    def digests(self) -> Mapping[str, bytes]:
+        """A hash of what was read of a member, by its entityID.
+
+        But for its end, which may be another each time that the same is signed anew.
+        """
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of all of this."""
+        lines = {
+            name: _Line(*outline, self.digests[name].hex(), 0)
+            for name, outline in self.outlines.items()
+        }
+        return hashlib.sha256(_head(self, lines)).hexdigest()
+
+
+class _Gathered(Known):
+    """What was read just now."""
+
+    members: Gathered
+
+    @cached_property
+    def digests(self) -> Mapping[str, bytes]:
+        return {
+            one.entity_id: hashlib.sha256(one.body).digest()
+            for one in self.members.packed()
+        }
+
+
+class _Line(NamedTuple):
+    """What an index says of a member before its body is read."""
+
+    valid_until: float | None
+    is_hub: bool
+    is_participant: bool
+    sso_domain: str
+    digest: str
+    #: Bytes of the body; they stand one after another.
+    length: int
+
+
+class _Head(NamedTuple):
+    """What an index says but for the bodies."""
+
+    members: dict[str, _Line]
+    left_out: dict[str, LeftOut]
+    remarks: tuple[str, ...]
+    copies: tuple[str, ...]
+    is_aggregate: bool
+    name: str
+
+
+def write_index(path: Path, sources: Sequence[FederationMetadata]) -> None:
+    """Write what sources say together; what was there is replaced as a whole.
+
+    Raises OSError.
+    """
+    _write(path, Known.of(sources))
+
+
+def write_with(
+    path: Path, signed: Path, instead: Mapping[str, EntityDescriptor | None]
+) -> None:
+    """Write another index with some records replaced, or taken out where one is None.
+
+    A member that the other index lacks comes last. Raises OSError, and MetadataUnusable
+    for an index ``signed`` that cannot be read.
+    """
+    known = open_index(signed)
+    found = {one.entity_id: one for one in known.members.packed()}
+    for name, entity in instead.items():
+        if entity is None:
+            found.pop(name, None)
+        else:
+            found[name] = Packed.of(entity)
+    members = Gathered([Members([*found.values()])])
+    left_out = {n: why for n, why in known.left_out.items() if n not in instead}
+    _write(
+        path,
+        _Gathered(
+            members=members,
+            outlines=members.outlines(),
+            left_out=left_out,
+            remarks=known.remarks,
+            copies=known.copies,
+            is_aggregate=known.is_aggregate,
+            name=known.name,
+        ),
+    )
+
+
+def _write(path: Path, known: "_Gathered") -> None:
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
+    try:
+        with os.fdopen(number, "wb") as file:
+            hashed = hashlib.sha256()
+            for piece in _pieces(known):
+                hashed.update(piece)
+                file.write(piece)
+            file.write(hashed.digest())
+            file.flush()
+            # Who checks may be another user, and there is no secret in it.
+            os.fchmod(number, 0o644)
+            os.fsync(number)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _pieces(known: "_Gathered") -> Iterator[bytes]:
+    yield _first_line()
+    lines = {}
+    for one in known.members.packed():
+        digest = hashlib.sha256(one.body).hexdigest()
+        lines[one.entity_id] = _Line(*one.outline, digest, len(one.body))
+        yield one.body
+    head = _head(known, lines)
+    yield head
+    yield len(head).to_bytes(_LENGTH)
+
+
+def _head(known: Known, lines: dict[str, _Line]) -> bytes:
+    left_out = {name: LeftOut.of(error) for name, error in known.left_out.items()}
+    facts = known.remarks, known.copies, known.is_aggregate, known.name
+    return json.dumps(_Head(lines, left_out, *facts)).encode()
+
+
+def open_index(path: Path) -> "_Opened":
+    """What was known when an index was written, of which the head is read.
+
+    Raises :class:`eilogin.errors.MetadataUnusable`, which names the file.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unusable(path, str(error.strerror)) from None
+    bodies = _Bodies(path, file)
+    try:
+        head = bodies.read_head()
+        left_out = {name: left.error() for name, left in head.left_out.items()}
+    except (OSError, ValueError, KeyError) as error:
+        raise _unusable(path, "another file, or only a part of one") from error
+    return _Opened(
+        members=_Members(bodies, head),
+        outlines={name: Outline(*line[:4]) for name, line in head.members.items()},
+        left_out=left_out,
+        remarks=head.remarks,
+        copies=head.copies,
+        is_aggregate=head.is_aggregate,
+        name=head.name,
+    )
+
+
+class _Opened(Known):
+    """What an index says."""
+
+    members: "_Members"
+
+    @cached_property
+    def digests(self) -> Mapping[str, bytes]:
+        return {
+            name: bytes.fromhex(line.digest)
+            for name, line in self.members.lines.items()
+        }
+
+
+class _Bodies:
+    """The file of an index, which stays open: another may take its name."""
+
+    def __init__(self, path: Path, file: int) -> None:
+        self.path = path
+        self._file = file
+        weakref.finalize(self, os.close, file)
+
+    def read(self, start: int, length: int) -> bytes:
+        # Not mapped: what somebody cuts off a file that is ends the process.
+        return os.pread(self._file, length, start)
+
+    def read_head(self) -> _Head:
+        """The head, once all is found to be as it was written; or ValueError."""
+        first = _first_line()
+        end = os.fstat(self._file).st_size - _HASH
+        if self.read(0, len(first)) != first:
+            raise ValueError("another first line")
+        hashed = hashlib.sha256()
+        for start in range(0, end, _PIECE):
+            hashed.update(self.read(start, min(_PIECE, end - start)))
+        if not hmac.compare_digest(self.read(end, _HASH), hashed.digest()):
+            raise ValueError("another hash")
+        length = int.from_bytes(self.read(end - _LENGTH, _LENGTH))
+        return _head_type().validate_json(self.read(end - _LENGTH - length, length))
+
+
+class _Members(Mapping[str, EntityDescriptor]):
+    """The members in an index, each decoded when it is asked for."""
+
+    def __init__(self, bodies: _Bodies, head: _Head) -> None:
+        self.lines = head.members
+        self._bodies = bodies
+        starts = accumulate(
+            (line.length for line in self.lines.values()), initial=len(_first_line())
+        )
+        self._starts = dict(zip(self.lines, starts, strict=False))
+        self._decoded = lru_cache(_KEPT)(partial(_decoded, bodies))
+
+    def __getitem__(self, entity_id: str) -> EntityDescriptor:
+        line = self.lines[entity_id]
+        return self._decoded(self._starts[entity_id], line)
+
+    def packed(self) -> Iterator[Packed]:
+        """All of them as they lie there."""
+        for name, line in self.lines.items():
+            body = _body(self._bodies, self._starts[name], line)
+            yield Packed(name, Outline(*line[:4]), body)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __contains__(self, entity_id: object) -> bool:
+        return entity_id in self.lines
+
+
+def _decoded(bodies: _Bodies, start: int, line: _Line) -> EntityDescriptor:
+    return decoded(_body(bodies, start, line), line.valid_until)
+
+
+def _body(bodies: _Bodies, start: int, line: _Line) -> bytes:
+    body = bodies.read(start, line.length)
+    if not hmac.compare_digest(hashlib.sha256(body).hexdigest(), line.digest):
+        raise _unusable(bodies.path, "one that was changed")
+    return body
+
+
+def _unusable(path: Path, found: str) -> MetadataUnusable:
+    return MetadataUnusable(
+        f"{path}: found {found}; expected an index of a federation as this version"
+        " of eilogin writes it. eilogin makes it again from the metadata"
+    )
+
+
+# It takes a moment to make it: only who has to do with an index needs it.
+@cache
+def _head_type() -> TypeAdapter[_Head]:
+    return TypeAdapter(_Head)
+
+
+@cache
+def _first_line() -> bytes:
+    """It is of the version that judged the members, and of the values that it has."""
+    values = json.dumps([entity_type().json_schema(), _head_type().json_schema()])
+    digest = hashlib.sha256(values.encode()).hexdigest()
+    return f"eilogin {__version__}: index {digest}\n".encode()

@@ -1,0 +1,422 @@
+"""The options that say whom we trust, and what each of them brings.
+
+With those of :mod:`eilogin.federation.local.local_options` they are the options of
+``egg:eilogin#trust``. They stand here because more than that filter reads them: the
+checks before a start, and the commands that make metadata.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from eilogin.backchannel import BackChannel
+from eilogin.errors import ConfigurationError
+from eilogin.federation.local.local_entity import HUB
+from eilogin.federation.local.local_options import OwnOptions
+from eilogin.federation.local.option_values import (
+    Days,
+    Interval,
+    LevelClasses,
+    Percent,
+    WeakAlgorithms,
+)
+from eilogin.federation.members import hub_requirements
+from eilogin.federation.members.membership import Federation
+from eilogin.federation.sources.metadata_downloads import MetadataURL, Web
+from eilogin.federation.sources.metadata_sources import (
+    LONGEST,
+    MetadataFile,
+    MetadataSource,
+    files_in,
+)
+from eilogin.federation.sources.source_lines import (
+    FederationAddress,
+    FederationFile,
+    FederationLine,
+    FederationLines,
+)
+from eilogin.saml.assurance_levels import DIGID
+from eilogin.saml.signing_keys import PublicKey, certificate_key, load_certificate
+from eilogin.settings import (
+    Flag,
+    MetricsToken,
+    Networks,
+    NewFolder,
+    ReadableFile,
+    ReadableFiles,
+    Seconds,
+    WebAddress,
+    Words,
+    is_loopback,
+    option,
+)
+
+
+class TrustOptions(OwnOptions, name="trust"):
+    """What ``[filter:…] use = egg:eilogin#trust`` understands."""
+
+    federation: FederationLines = option(
+        "Names the sources of the federation's metadata, one on each line. "
+        "A source is a file, a folder (its ``*.xml``), an https address, or "
+        "``mdq:`` and the address of a Metadata Query server. Behind a "
+        "source stand the files with the certificates that may sign it, and "
+        "then its settings: ``validity=14d``, ``longest=80MB``, "
+        "``unsigned=true``, ``timeout=10s``, ``proxy=URL``, ``ca=FILE``. "
+        "Further settings choose members: ``role=hub`` or "
+        "``role=participant``, ``entity=PATTERN``, ``registrar=URI``, "
+        "``category=URI``, and ``include=`` or ``exclude=`` with an "
+        "entityID or a FILE of them."
+    )
+    federation_certificate: ReadableFiles | None = option(
+        "Names the PEM file with the certificate of the metadata's signer, "
+        "for lines of ``federation`` without one. List several, one on each "
+        "line. eilogin uses only the public key.",
+        default=None,
+        shown="required unless unsigned",
+    )
+    federation_unsigned: Flag = option(
+        "Accepts metadata files without a signature. Anybody who can write "
+        "such a file decides whom this site trusts.",
+        default=False,
+    )
+    federation_validity: Days = option(
+        "Rejects metadata that is valid for longer than this, or without a "
+        "``validUntil``. Days, such as ``30d``; ``off`` accepts any.",
+        default=None,
+        shown="off",
+    )
+    federation_folder: NewFolder | None = option(
+        "Keeps the last good metadata in this folder, and refreshes it "
+        "while the site runs. A start works even if a source is down. "
+        "eilogin then rejects metadata that is older than the active copy. "
+        "If the folder is missing, eilogin makes it.",
+        default=None,
+        shown="none: eilogin reads the sources only at start",
+    )
+    federation_refresh: Interval = option(
+        "Sets how often eilogin fetches the sources again, or sooner if the "
+        "metadata says so. It reads files on this machine as soon as they "
+        "change. Duration of at least ``1m``; ``off`` never refreshes.",
+        default="1h",
+    )
+    federation_changes: Percent = option(
+        "Limits how many percent of the members one refresh may remove or "
+        "change. A larger change waits for ``eilogin trust approve``. 1 to "
+        "100; ``off`` sets no limit.",
+        default="25",
+    )
+    four_eyes: Flag = option(
+        "Requires two people to approve a pending change, each as a system "
+        "user of their own.",
+        False,
+    )
+    hub: Words = option(
+        "Names the entityID of the hub. With several, visitors choose one; "
+        "write the usual one first. ``all`` offers every hub of the "
+        "federation.",
+        default=(),
+        shown="the federation's only hub",
+    )
+    discovery: WebAddress = option(
+        "Names the address of the discovery service where a visitor chooses their hub.",
+        default="",
+        shown="a page of eilogin",
+    )
+    level_classes: LevelClasses = option(
+        "Maps AuthnContext classes to levels. Each line has a level and its "
+        "classes, the preferred class first.",
+        default=DIGID,
+        shown="those of DigiD",
+    )
+    accept_weak: WeakAlgorithms = option(
+        "Accepts weak algorithms: ``cbc`` (inside a signed message) and "
+        "``rsa-1.5`` for decryption, ``sha1-redirect`` for a LogoutResponse "
+        "by redirect that is signed with SHA-1.",
+        default=frozenset(),
+        shown="none",
+    )
+    back_channel_ca: ReadableFile | None = option(
+        "Names the PEM file with the authorities that certify the https "
+        "servers of peers.",
+        default=None,
+        shown="the system's",
+    )
+    back_channel_proxy: str | None = option(
+        "Sends back-channel requests through this proxy, except those to "
+        "this machine (loopback). Address, such as ``http://proxy:3128``.",
+        default=None,
+        shown="none",
+    )
+    tls_client_certificate: ReadableFile | None = option(
+        "Names the PEM file with the TLS client certificate for the back "
+        "channel. Needs ``tls_client_key``.",
+        default=None,
+        shown="none",
+    )
+    tls_client_key: ReadableFile | None = option(
+        "Names the PEM file with the private key of that certificate.",
+        default=None,
+        shown="none",
+    )
+    trusted_proxies: Networks = option(
+        "Lists the addresses or networks of your own proxies, such as "
+        "``127.0.0.1 10.0.0.0/8``. eilogin reads X-Forwarded-For from these "
+        "only, and at most ten in a row. ``unix`` means a proxy that uses a "
+        "Unix socket.",
+        default=(),
+        shown="none",
+    )
+    path_style: Literal["plain", "zope"] = option(
+        "Says how the application reads paths. Use ``zope`` for an "
+        "application in Zope, such as Plone. ``protect`` then guards every "
+        "path by which Zope finds a page, and your proxy may write "
+        "``/VirtualHostBase/…/VirtualHostRoot/…``.",
+        default="plain",
+    )
+    back_channel_timeout: Seconds = option(
+        "Limits how long a peer may take to answer on the back channel. "
+        "Duration, such as ``5s``.",
+        default="5s",
+    )
+    metrics_token: MetricsToken | None = option(
+        "Publishes the metrics of a participant at ``/eilogin/metrics`` for "
+        "Prometheus. The client sends this secret (``Authorization: Bearer "
+        "…``); without it the address answers 404. At least 16 bytes; the "
+        "value itself, ``env:NAME``, ``file:PATH`` or ``credential:NAME``.",
+        default=None,
+        shown="none",
+    )
+
+    @model_validator(mode="after")
+    def _hub_has_numbers_of_its_own(self) -> "TrustOptions":
+        if self.role == HUB and self.metrics_token is not None:
+            raise ValueError(
+                "metrics_token: is not allowed with 'role = hub'; set it in the"
+                " hub's own section (egg:eilogin#hub)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _metadata_has_somebody_who_vouches(self) -> "TrustOptions":
+        has_own = all(
+            line.certificates or _says_unsigned(line) for line in self.federation
+        )
+        if not (has_own or self.federation_certificate or self.federation_unsigned):
+            raise ValueError(
+                "federation_certificate: is required (PEM file with the operator's"
+                " certificate). If the metadata has no signature, set"
+                " 'federation_unsigned = true': then anybody who can write its file"
+                " decides whom this site trusts"
+            )
+        if self.federation_certificate is not None and self.federation_unsigned:
+            raise ValueError(
+                "federation_certificate, federation_unsigned: expected only one of"
+                " them, because the metadata is either signed or not"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _digid_takes_what_is_signed(self) -> "TrustOptions":
+        if self.role != HUB or self.profile != "digid":
+            return self
+        told = (
+            "on a hub with 'profile = digid', because DigiD accepts only signed"
+            " metadata"
+        )
+        if self.federation_unsigned:
+            raise ValueError(f"federation_unsigned: expected 'false' {told}")
+        for line in filter(_says_unsigned, self.federation):
+            raise ValueError(
+                f"federation: expected no 'unsigned=true' behind '{line}' {told}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_fetched_is_signed(self) -> "TrustOptions":
+        for line in self.federation:
+            if not isinstance(line, FederationAddress):
+                continue
+            if not line.certificates and self.federation_certificate is None:
+                raise ValueError(
+                    "federation: expected the certificate of its signer behind"
+                    f" '{line}': metadata from a URL must be signed"
+                )
+            if line.is_query and self.role == HUB:
+                raise ValueError(
+                    f"federation: expected no '{line}' on a hub, because a hub"
+                    " cannot know for which participants to query"
+                )
+            if line.is_query and (not self.hub or hub_requirements.ALL in self.hub):
+                raise ValueError(
+                    f"hub: is required (entityID of the hub) with '{line}', because"
+                    " eilogin queries it for that entity"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _client_certificate_has_its_key(self) -> "TrustOptions":
+        if (self.tls_client_certificate is None) != (self.tls_client_key is None):
+            raise ValueError(
+                "tls_client_certificate, tls_client_key: expected both, or neither"
+            )
+        return self
+
+
+def federation_of(options: TrustOptions) -> Federation:
+    """The federation, as the files and addresses that the options name have it now.
+
+    Raises a :class:`eilogin.errors.ConfigurationError` that names the file or the
+    address.
+    """
+    return Federation.from_files(sources_of(options), options.federation_validity)
+
+
+def sources_of(options: TrustOptions) -> list[MetadataSource]:
+    """Where metadata comes from, in their order, as the options name it.
+
+    Raises a :class:`eilogin.errors.ConfigurationError` that names the file of a
+    certificate. How long each may be valid where it does not say so itself is
+    ``options.federation_validity``.
+    """
+    sources: list[MetadataSource] = []
+    # Of a responder is asked what no file says.
+    for line in sorted(options.federation, key=_is_query):
+        keys = keys_for(line, options)
+        if isinstance(line, FederationFile):
+            sources += _files_of(line, keys, options)
+        else:
+            # The options have seen to it that somebody signs.
+            sources += _fetched_from(line, keys or (), options)
+    return sources
+
+
+def keys_for(line: FederationLine, options: TrustOptions) -> Sequence[PublicKey] | None:
+    """The keys of who may have signed what a line names; None where nobody has to.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the file.
+    """
+    if line.certificates:
+        return [*map(_key_in, line.certificates)]
+    return None if _says_unsigned(line) else operator_keys(options)
+
+
+def _says_unsigned(line: FederationLine) -> bool:
+    return isinstance(line, FederationFile) and line.is_unsigned
+
+
+def unsigned_lines(options: TrustOptions) -> Mapping[str, Sequence[FederationLine]]:
+    """The lines that are believed unsigned, by the option that says so."""
+    said = [line for line in options.federation if _says_unsigned(line)]
+    usual = [
+        line
+        for line in options.federation
+        if options.federation_unsigned and line not in said and not line.certificates
+    ]
+    found = {"federation": said, "federation_unsigned": usual}
+    return {option: lines for option, lines in found.items() if lines}
+
+
+def _files_of(
+    line: FederationFile, keys: Sequence[PublicKey] | None, options: TrustOptions
+) -> Iterator[MetadataFile]:
+    """The file of a line, or those that are in its folder now."""
+    folder = line.path if line.path.is_dir() else None
+    paths = files_in(folder) if folder else [line.path]
+    for path in paths:
+        yield MetadataFile(
+            path,
+            keys,
+            line.longest or LONGEST,
+            folder,
+            validity=line.validity,
+            choice=line.choice,
+            on_loopback=is_on_loopback(options),
+        )
+
+
+def is_on_loopback(options: TrustOptions) -> bool:
+    """Whether this site is on this machine alone, at one of its addresses at least.
+
+    Peers elsewhere, and whoever makes their metadata, have no business here: what
+    listens on loopback, such as an agent or a store, may do as it is told.
+    """
+    own = (options.public_url, options.back_channel_url or "")
+    return any(is_loopback(urlsplit(url).hostname or "") for url in own)
+
+
+def _is_query(line: FederationLine) -> bool:
+    return isinstance(line, FederationAddress) and line.is_query
+
+
+def _fetched_from(
+    line: FederationAddress, keys: Sequence[PublicKey], options: TrustOptions
+) -> Iterator[MetadataURL]:
+    usual_ca, usual_proxy = line.ca is None, line.proxy is None
+    web = Web(
+        ca_file=options.back_channel_ca if usual_ca else line.ca,
+        client_certificate=_client_certificate(options),
+        proxy=(options.back_channel_proxy if usual_proxy else line.proxy) or None,
+        timeout=line.timeout or options.back_channel_timeout,
+        longest=line.longest or LONGEST,
+        said_by=(
+            "back_channel_ca" if usual_ca else "'ca=' of 'federation'",
+            "back_channel_proxy" if usual_proxy else "'proxy=' of 'federation'",
+        ),
+    )
+    if line.is_query:
+        found = [MetadataURL.of_entity(line.url, hub, keys, web) for hub in options.hub]
+    else:
+        found = [MetadataURL(line.url, keys, web)]
+    for source in found:
+        yield replace(
+            source,
+            validity=line.validity,
+            choice=line.choice,
+            on_loopback=is_on_loopback(options),
+        )
+
+
+def said_in(options: TrustOptions) -> str:
+    """Where the metadata comes from, for an error about it."""
+    return ", ".join(map(str, options.federation))
+
+
+def operator_keys(options: TrustOptions) -> Sequence[PublicKey] | None:
+    """The keys with which the federation's operator signs; None where nobody does.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the file.
+    """
+    paths = options.federation_certificate
+    return None if paths is None else [*map(_key_in, paths)]
+
+
+def _key_in(path: Path) -> PublicKey:
+    """The key of a certificate of an operator's; see :func:`operator_keys`."""
+    try:
+        return certificate_key(load_certificate(path.read_bytes()))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def back_channel_of(options: TrustOptions) -> BackChannel:
+    """The way to our peers' SOAP addresses, as the options say it.
+
+    Raises :class:`eilogin.errors.ConfigurationError`, naming the file or the proxy.
+    """
+    return BackChannel(
+        ca_file=options.back_channel_ca,
+        client_certificate=_client_certificate(options),
+        proxy=options.back_channel_proxy,
+        timeout=options.back_channel_timeout,
+    )
+
+
+def _client_certificate(options: TrustOptions) -> tuple[Path, Path] | None:
+    certificate, key = options.tls_client_certificate, options.tls_client_key
+    return (certificate, key) if certificate and key else None

@@ -1,0 +1,154 @@
+"""A refresh as a process of its own: how it is begun, what it does, what it tells.
+
+So no request waits for it, and what it takes of the memory is free again afterwards. It
+is told the options at its standard input, all but the secrets, and has the file of the
+lock open, and that of its turn, which are free when it is no more, however it ends.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess  # nosec B404 # our own interpreter alone
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import eilogin
+from eilogin.errors import ConfigurationError
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.refresh.metadata_refresh import LONGEST, folder_of, refresh
+from eilogin.settings import read
+
+_log = logging.getLogger("eilogin")
+
+_AUDIT = "eilogin.audit"
+
+#: Bytes of what a child has told that are read.
+_MOST_TOLD = 1024 * 1024
+
+#: What a child runs.
+RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
+
+
+# --- the one that begins it -----------------------------------------------------------
+
+
+def question(options: TrustOptions) -> bytes:
+    """What a child is told of the options: all but the secrets."""
+    return json.dumps(options.told_to(TrustOptions)).encode()
+
+
+class Child:
+    """A process that refreshes, and has open what is ``held`` meanwhile."""
+
+    def __init__(self, held: Sequence[int], question: bytes) -> None:
+        self.status = 0
+        with contextlib.ExitStack() as stack:
+            # Files, for nobody reads or writes while it runs.
+            asked = stack.enter_context(tempfile.TemporaryFile())
+            self._errors = stack.enter_context(tempfile.TemporaryFile())
+            asked.write(question)
+            asked.seek(0)
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                [python(), "-c", RUN],
+                stdin=asked,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=held,
+                env=environment(),
+                # What Ctrl-C ends is not this one, which leaves all as it should be.
+                start_new_session=True,
+            )
+            asked.close()
+            stack.pop_all()
+        self._ends = time.monotonic() + LONGEST
+
+    def is_done(self) -> bool:
+        """Whether it has ended; it is made to where it takes too long."""
+        status = self._process.poll()
+        if status is None:
+            if time.monotonic() > self._ends:
+                self._process.kill()
+            return False
+        self.status = status
+        return True
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody has read what it told."""
+        return self._errors.closed
+
+    def told(self) -> list[bytes]:
+        """What it has written to its standard error."""
+        with self._errors as file:
+            file.seek(0)
+            return file.read(_MOST_TOLD).splitlines()
+
+
+def relay(lines: Iterable[bytes]) -> None:
+    """Log here what a child has told."""
+    for line in lines:
+        try:
+            name, level, text = json.loads(line)
+            logger = logging.getLogger({_AUDIT: _AUDIT}.get(name, "eilogin"))
+        except (ValueError, TypeError):
+            level, text, logger = logging.ERROR, line.decode("utf-8", "replace"), _log
+        logger.log(level, "%s", text.rstrip())
+
+
+def python() -> str:
+    """The interpreter; inside of a server (uWSGI, mod_wsgi) that is not the program."""
+    here = Path(sys.executable or "none")
+    if here.name.startswith("python"):
+        return str(here)
+    return str(Path(sys.prefix) / "bin" / "python3")
+
+
+def environment() -> dict[str, str]:
+    """That of a child, which finds the same code; but not in whatever folder we are."""
+    places = (one or str(Path.cwd()) for one in sys.path)
+    path = os.pathsep.join(one for one in places if not _has_another(one))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+
+
+def _has_another(place: str) -> bool:
+    """Whether another code of our name is there, as in the folder of an application."""
+    there = Path(place, "eilogin")
+    return there.is_dir() and not there.samefile(Path(eilogin.__file__).parent)
+
+
+# --- the one that refreshes -----------------------------------------------------------
+
+
+def run() -> None:
+    """Refresh by what is asked at the standard input; the lock came along with it.
+
+    What is to be logged goes to the standard error, a line of JSON each.
+    """
+    # Also where whoever waits for it has ended.
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    os.nice(10)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_AsJSON())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    file, said = json.loads(sys.stdin.buffer.read())
+    try:
+        options = read(TrustOptions, {"__file__": file}, said)
+        folder = folder_of(options)
+    except ConfigurationError as error:
+        raise SystemExit(f"federation: refresh failed: {error}") from error
+    if folder is not None:
+        with contextlib.suppress(ConfigurationError):  # which has been noted
+            refresh(options, folder)
+
+
+class _AsJSON(logging.Formatter):
+    """What :func:`relay` reads."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return json.dumps([record.name, record.levelno, text])

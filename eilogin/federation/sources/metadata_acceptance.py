@@ -1,0 +1,102 @@
+"""Whether what came is metadata that can be taken: read, well signed, and in time.
+
+Each error names where it came from, says what was expected, and whom to ask.
+"""
+
+from collections.abc import Sequence
+
+from eilogin import clock
+from eilogin.errors import (
+    MalformedMessage,
+    MetadataExpired,
+    MetadataLifetime,
+    MetadataUntrusted,
+    MetadataUnusable,
+    PeerUnusable,
+    Refused,
+    UntrustedSignature,
+)
+from eilogin.saml.message_checks import SKEW
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import (
+    FederationMetadata,
+    read_federation,
+    read_unsigned,
+)
+from eilogin.saml.metadata.metadata_texts import told_of
+from eilogin.saml.printable_text import CONTROL
+from eilogin.saml.signing_keys import PublicKey
+
+
+def understood(
+    name: str,
+    octets: bytes,
+    keys: Sequence[PublicKey] | None,
+    longest: float | None,
+    *,
+    on_loopback: bool,
+) -> FederationMetadata:
+    """What octets of metadata say that came from ``name``.
+
+    ``longest`` is for how many seconds it may be valid from now on, None for ever.
+    Raises a :class:`eilogin.errors.ConfigurationError` that names it: what cannot be
+    read is MetadataUnusable, what is not well signed MetadataUntrusted, what is over
+    MetadataExpired, what lasts too long MetadataLifetime, and PeerUnusable where that
+    is all that there is.
+    """
+    try:
+        if keys is None:
+            metadata = read_unsigned(octets, on_loopback=on_loopback)
+        else:
+            metadata = read_federation(octets, keys, on_loopback=on_loopback)
+    except PeerUnusable as error:
+        raise type(error)(f"{name}: {error}") from error
+    except UntrustedSignature as error:
+        raise MetadataUntrusted(
+            f"{name}: {error}; expected a signature that matches"
+            " 'federation_certificate', or the certificate on its own line. Ask the"
+            " operator for the right certificate"
+        ) from error
+    except Refused as error:
+        told = told_of(error) if isinstance(error, MalformedMessage) else str(error)
+        # It may quote what somebody sent.
+        told = CONTROL.sub(" ", told)
+        but = _if_html(octets)
+        raise MetadataUnusable(
+            f"{name}: {told}; expected SAML metadata{but}. Ask the operator for it"
+        ) from error
+    _require_in_time(name, metadata.valid_until, longest)
+    return metadata
+
+
+def _if_html(octets: bytes) -> str:
+    start = octets.lstrip()[:100].lower()
+    is_html = start.startswith((b"<!doctype html", b"<html"))
+    return ", but this looks like a page of HTML" if is_html else ""
+
+
+def _require_in_time(
+    name: str, valid_until: float | None, longest: float | None
+) -> None:
+    """Refuse what is over, or was not made to be so soon enough."""
+    now = clock.now()
+    if valid_until is not None and now >= valid_until + SKEW:
+        ended, told = map(write_instant, (valid_until, now))
+        raise MetadataExpired(
+            f"{name}: this metadata expired at {ended}, and the time here is"
+            f" {told}; ask the operator for newer metadata"
+        )
+    if longest is None:
+        return
+    latest = now + longest
+    if valid_until is None or valid_until > latest + SKEW:
+        found = (
+            "has no validUntil"
+            if valid_until is None
+            else f"is valid until {write_instant(valid_until)}"
+        )
+        raise MetadataLifetime(
+            f"{name}: this metadata {found}; expected a validUntil on its root, by"
+            f" {write_instant(latest)} at the latest (federation_validity). Ask the"
+            " operator"
+        )

@@ -1,0 +1,179 @@
+"""Metadata that is fetched over HTTP: from an address, or of one party at a time.
+
+The latter is the Metadata Query Protocol (draft-young-md-query, with its SAML profile):
+a responder is asked for the party that an entityID names, and for no other.
+
+No connection is kept. Where the server says by what it knows again what it sent, it is
+asked for something newer only.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
+
+from eilogin.backchannel import Answer, BackChannel, named
+from eilogin.errors import MalformedMessage, MetadataUnavailable, PeerUnavailable
+from eilogin.federation.sources.metadata_sources import (
+    LONGEST,
+    Before,
+    Came,
+    MetadataSource,
+)
+from eilogin.saml.metadata.metadata_addresses import require_address
+from eilogin.saml.signing_keys import PublicKey
+from eilogin.settings import is_loopback
+
+#: SAML metadata appendix A.
+_TYPE = "application/samlmetadata+xml"
+
+_OK = 200
+_NOT_MODIFIED = 304
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """How metadata is fetched; the fields are those of :class:`BackChannel`."""
+
+    ca_file: Path | None = None
+    client_certificate: tuple[Path, Path] | None = None
+    proxy: str | None = None
+    #: Seconds for the whole of it, redirects included.
+    timeout: float = 5.0
+    longest: int = LONGEST
+    said_by: tuple[str, str] = ("back_channel_ca", "back_channel_proxy")
+
+    def fetch(self, url: str, known: tuple[str, str] = ("", "")) -> Answer:
+        """What lies at an address, after at most 5 redirects.
+
+        ``known`` are the ETag and Last-Modified of what is there already: where that
+        lies there still the status is 304, else it is 200.
+
+        Raises :class:`eilogin.errors.MetadataUnavailable`, which names the address:
+        no answer, another status than 200, too many bytes, too slow, a redirect too
+        many or to where it is not safe.
+        """
+        try:
+            return self._follow(url, known)
+        except PeerUnavailable as error:
+            raise _failed(url, str(error)) from error
+
+    def _follow(self, url: str, known: tuple[str, str]) -> Answer:
+        ends = time.monotonic() + self.timeout
+        here = url
+        for _ in range(_MOST_REDIRECTS + 1):
+            left = max(round(ends - time.monotonic(), 1), 0.1)
+            with closing(self._channel(is_elsewhere=_host(here) != _host(url))) as way:
+                answer = way.get(
+                    here, _TYPE, longest=self.longest, timeout=left, known=known
+                )
+            is_known = answer.status == _NOT_MODIFIED and any(known)
+            if answer.status == _OK or is_known:
+                return answer
+            if answer.status not in _REDIRECTS or not answer.location:
+                told = f"{named(here)} answered with status {answer.status}"
+                raise _failed(url, told)
+            here = _led_to(url, here, answer.location)
+        told = f"more than {_MOST_REDIRECTS} redirects, the last to {named(here)}"
+        raise _failed(url, told)
+
+    def _channel(self, *, is_elsewhere: bool) -> BackChannel:
+        """The way to the host that the options name, or to where it sent us.
+
+        That one hears by no certificate of ours who asks.
+        """
+        return BackChannel(
+            ca_file=self.ca_file,
+            client_certificate=None if is_elsewhere else self.client_certificate,
+            proxy=self.proxy,
+            timeout=self.timeout,
+            said_by=self.said_by,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataURL(MetadataSource):
+    """An address of metadata, and the keys of who may have signed it."""
+
+    url: str
+    keys: Sequence[PublicKey]
+    web: Web
+
+    def __str__(self) -> str:
+        return named(self.url)
+
+    @classmethod
+    def of_entity(
+        cls, base: str, entity_id: str, keys: Sequence[PublicKey], web: Web
+    ) -> "MetadataURL":
+        """The question to a responder at ``base`` for one party (MDQ 3.1)."""
+        url = f"{base.rstrip('/')}/entities/{quote(entity_id, safe='')}"
+        return cls(url, keys, web, only=entity_id)
+
+    @property
+    def address(self) -> str:
+        """The URL."""
+        return self.url
+
+    @property
+    def signers(self) -> Sequence[PublicKey]:
+        """Its keys."""
+        return self.keys
+
+    def look(self, before: Before | None, kept: bytes | None) -> Came:
+        """What lies there now."""
+        if before is None or kept is None:
+            return _came(self.web.fetch(self.url))
+        answer = self.web.fetch(self.url, (before.etag, before.last_modified))
+        if answer.status != _NOT_MODIFIED:
+            return _came(answer)
+        return Came(
+            kept,
+            etag=answer.etag or before.etag,
+            last_modified=answer.last_modified or before.last_modified,
+            max_age=answer.max_age,
+        )
+
+
+def _came(answer: Answer) -> Came:
+    return Came(
+        answer.body,
+        answer.content_type or "nothing",
+        answer.etag,
+        answer.last_modified,
+        answer.max_age,
+    )
+
+
+def _led_to(url: str, here: str, location: str) -> str:
+    """The address of a redirect, if it is as safe as where it comes from.
+
+    This machine is not for others to send us to: what listens here does as it is told.
+    """
+    try:
+        there = urldefrag(urljoin(here, location)).url
+        require_address(there, on_loopback=is_loopback(_host(here)))
+    except (ValueError, MalformedMessage) as error:
+        told = (
+            f"{named(here)} redirected to an address that eilogin does not follow from"
+            " there"
+        )
+        raise _failed(url, f"{told}: {error}") from error
+    return there
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _failed(url: str, what: str) -> MetadataUnavailable:
+    # What went wrong may have been after a redirect, at another address.
+    asked = "" if what.startswith(f"{named(url)} ") else f"{named(url)}: "
+    return MetadataUnavailable(
+        f"{asked}{what}; expected SAML metadata, with status 200. Ask the"
+        " administrator of that address"
+    )

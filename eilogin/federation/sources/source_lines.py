@@ -1,0 +1,375 @@
+"""A line of the option ``federation``: a source, who signs it, and how it is taken.
+
+::
+
+    SOURCE [CERTIFICATE …] [NAME=VALUE …]
+
+A source is a file, a folder, an https address, or ``mdq:`` and that of a responder. The
+paths may have blanks in them: what is there decides where each of them ends.
+"""
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, ValidationInfo
+
+from eilogin.backchannel import named
+from eilogin.federation.local.option_values import Days, uri
+from eilogin.federation.sources.member_filters import ANYBODY, ENTITY_ID, Choice
+from eilogin.saml.safe_xml import METADATA
+from eilogin.settings import (
+    Flag,
+    Seconds,
+    did_you_mean,
+    from_ini,
+    is_there,
+    read_lines,
+    readable_file,
+    split,
+    web_address,
+    without_password,
+)
+
+#: What stands before the address of a responder of the Metadata Query Protocol.
+_QUERY = "mdq:"
+
+_ADDRESS = re.compile(r"(mdq:|https?://)")
+#: The scheme of an address of another kind, or a slip of one.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
+
+#: The name of a setting, behind what it stands.
+_NAME = re.compile(r"(?<=\s)([A-Za-z][A-Za-z_-]*)=")
+
+
+#: How many names in a folder a slip is compared with.
+_MOST_COMPARED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederationLine:
+    """What a line of ``federation`` says, of whatever source."""
+
+    #: PEM files with the certificates of who may have signed it; where there are none
+    #: those of ``federation_certificate`` count.
+    certificates: tuple[Path, ...] = ()
+    #: For how many seconds it may be valid, without end being infinite; None where
+    #: ``federation_validity`` counts.
+    validity: float | None = None
+    #: How many bytes it may have; None where what is usual counts.
+    longest: int | None = None
+    #: Who is wanted of its members.
+    choice: Choice = ANYBODY
+
+
+@dataclass(frozen=True, slots=True)
+class FederationFile(FederationLine):
+    """A line with a file, or a folder of them."""
+
+    path: Path
+    #: Whether it is believed as it lies there, whatever is usual.
+    is_unsigned: bool = False
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class FederationAddress(FederationLine):
+    """A line with an address; what is None in it is as on the back channel."""
+
+    url: str
+    #: Whether it is of a responder, which is asked for one party at a time.
+    is_query: bool = False
+    #: How many seconds it may take.
+    timeout: float | None = None
+    #: The address of a proxy; "" for none.
+    proxy: str | None = None
+    #: PEM file with the authorities that certify its server.
+    ca: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{_QUERY if self.is_query else ''}{named(self.url)}"
+
+
+# --- the values of settings -------------------------------------------------------
+
+
+def _of_type(kind: Any) -> "_Read":
+    """A reader of a type of options, with its error as a ValueError."""
+    adapter = TypeAdapter(kind)
+
+    def read(text: str, _: ValidationInfo) -> Any:
+        try:
+            return adapter.validate_python(text)
+        except ValidationError as error:
+            raise ValueError(str(error.errors()[0]["ctx"]["error"])) from None
+
+    return read
+
+
+def _validity(text: str, info: ValidationInfo) -> float:
+    found: float | None = _of_type(Days)(text, info)
+    return math.inf if found is None else found
+
+
+_SIZES = {"": 1, "k": 1024, "m": 1024**2}
+
+
+def _size(text: str, _: ValidationInfo) -> int:
+    found = re.fullmatch(r"([1-9]\d{0,8})([km]?)b?", text.lower(), re.ASCII)
+    size = int(found[1]) * _SIZES[found[2]] if found else 0
+    if not 0 < size <= METADATA.octets:
+        most = METADATA.octets // _SIZES["m"]
+        raise ValueError(f"a size such as '80MB', at most '{most}MB'")
+    return size
+
+
+def _proxy(text: str, _: ValidationInfo) -> str:
+    if text == "off":
+        return ""
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        is_address = None
+    if not is_address:
+        raise ValueError("an address such as 'http://proxy.example.nl:3128', or 'off'")
+    return text
+
+
+_ROLES = ("hub", "participant")
+
+
+def _role(text: str, _: ValidationInfo) -> str:
+    if text not in _ROLES:
+        raise ValueError("'hub' or 'participant'")
+    return text
+
+
+def _near_role(text: str, _: ValidationInfo) -> str:
+    return did_you_mean(text, _ROLES)
+
+
+def _pattern(text: str, _: ValidationInfo) -> str:
+    if not re.fullmatch(r"[!-~]{1,1024}", text):
+        raise ValueError("an entityID, in which '*' stands for any characters")
+    return text
+
+
+def _listed(text: str, info: ValidationInfo) -> str | Path:
+    if ENTITY_ID.fullmatch(text):
+        return text
+    try:
+        return readable_file(text, info)
+    except ValueError as fault:
+        raise ValueError(f"an entityID, or {fault} with one on each line") from None
+
+
+def _near(text: str, info: ValidationInfo) -> str:
+    """What the path at the start of a text may be a slip of, or ""."""
+    for first, _ in _ways_to_part(text):
+        path = from_ini(first, info)
+        try:
+            files = list(islice(path.parent.iterdir(), _MOST_COMPARED))
+        except OSError:
+            continue
+        # A file of another kind, such as the program, is not what was meant.
+        names = [n.name for n in files if did_you_mean(n.suffix, [path.suffix])]
+        if hint := did_you_mean(path.name, sorted(names)):
+            return hint
+    return ""
+
+
+_Read = Callable[[str, ValidationInfo], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """A name that may stand behind a source."""
+
+    field: str
+    read: _Read
+    #: Whether it says something of who is wanted.
+    is_choice: bool = False
+    #: Whether it may be there several times.
+    is_repeated: bool = False
+    #: What a slip may have been meant to be.
+    hint: Callable[[str, ValidationInfo], str] = lambda *_: ""
+    #: Of which kind of source it says something, if not of any.
+    only_of: type[FederationLine] = FederationLine
+
+
+def _uri(text: str, _: ValidationInfo) -> str:
+    return uri(text)
+
+
+_SETTINGS: Mapping[str, _Setting] = {
+    "validity": _Setting("validity", _validity),
+    "longest": _Setting("longest", _size),
+    "unsigned": _Setting("is_unsigned", _of_type(Flag), only_of=FederationFile),
+    "timeout": _Setting("timeout", _of_type(Seconds), only_of=FederationAddress),
+    "proxy": _Setting("proxy", _proxy, only_of=FederationAddress),
+    "ca": _Setting("ca", readable_file, hint=_near, only_of=FederationAddress),
+    "role": _Setting("role", _role, is_choice=True, hint=_near_role),
+    "entity": _Setting("entities", _pattern, is_choice=True, is_repeated=True),
+    "registrar": _Setting("registrars", _uri, is_choice=True, is_repeated=True),
+    "category": _Setting("categories", _uri, is_choice=True, is_repeated=True),
+    "include": _Setting(
+        "include", _listed, is_choice=True, is_repeated=True, hint=_near
+    ),
+    "exclude": _Setting(
+        "exclude", _listed, is_choice=True, is_repeated=True, hint=_near
+    ),
+}
+
+#: Why a setting says nothing of the other kind of source.
+_NOT_OF = {
+    FederationFile: "behind an address: metadata from a URL must be signed",
+    FederationAddress: "behind a file or folder: eilogin fetches nothing for those",
+}
+
+
+# --- the line ---------------------------------------------------------------------
+
+
+def read_line(line: str, info: ValidationInfo) -> FederationFile | FederationAddress:
+    """What a line says; ValueError with what was expected, for validators."""
+    if is_address := bool(_ADDRESS.match(line)):
+        head, said = _apart(line)
+    elif is_there(from_ini(line, info).exists):
+        head, said = line, []
+    else:
+        head, said = _apart(line)
+    kind = FederationAddress if is_address else FederationFile
+    settings, choice = _read_settings(said, kind, info)
+    if is_address:
+        place, rest = _read_address(head)
+    else:
+        place, rest = _read_place(head, info)
+    certificates = tuple(_paths(rest, info))
+    if certificates and settings.get("is_unsigned"):
+        raise ValueError("either a certificate or 'unsigned=true' behind it")
+    return kind(**place, **settings, certificates=certificates, choice=Choice(**choice))
+
+
+def _apart(line: str) -> tuple[str, list[tuple[str, str]]]:
+    """What stands before the settings, and each of them by its name."""
+    names = list(_NAME.finditer(line))
+    ends = [*(found.start() for found in names), len(line)]
+    said = [
+        (found[1], line[found.end() : end].strip())
+        for found, end in zip(names, ends[1:], strict=True)
+    ]
+    head = line[: ends[0]].strip()
+    if "=" in head.split() or any(not value or " = " in value for _, value in said):
+        raise ValueError("NAME=VALUE, without spaces around the '='")
+    return head, said
+
+
+def _read_settings(
+    said: Sequence[tuple[str, str]], kind: type[FederationLine], info: ValidationInfo
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of a line, and those of its choice."""
+    fields: dict[str, Any] = {}
+    choice: dict[str, Any] = {}
+    for name, text in said:
+        setting = _setting(name, kind)
+        try:
+            value = setting.read(text, info)
+        except ValueError as fault:
+            found = f"{without_password(text)!r}{setting.hint(text, info)}"
+            raise ValueError(f"behind '{name}=' {fault}, and not {found}") from None
+        into = choice if setting.is_choice else fields
+        if setting.is_repeated:
+            value = (*into.get(setting.field, ()), value)
+        elif setting.field in into:
+            raise ValueError(f"'{name}=' once")
+        into[setting.field] = value
+    return fields, choice
+
+
+def _setting(name: str, kind: type[FederationLine]) -> _Setting:
+    setting = _SETTINGS.get(name)
+    if setting is None:
+        hint = did_you_mean(name.lower(), _SETTINGS)
+        known = ", ".join(_SETTINGS)
+        raise ValueError(f"one of {known} before a '=', and not {name!r}{hint}")
+    if setting.only_of not in {FederationLine, kind}:
+        raise ValueError(f"no '{name}=' {_NOT_OF[setting.only_of]}")
+    return setting
+
+
+def _read_address(head: str) -> tuple[dict[str, Any], str]:
+    url, _, rest = head.partition(" ")
+    is_query = url.startswith(_QUERY)
+    url = url.removeprefix(_QUERY)
+    web_address(url)
+    if is_query and "?" in url:
+        raise ValueError("an address without a query behind 'mdq:'")
+    return {"url": url, "is_query": is_query}, rest
+
+
+def _read_place(head: str, info: ValidationInfo) -> tuple[dict[str, Any], str]:
+    """The file or folder at the start of a text, and what is behind it."""
+    for text, rest in _ways_to_part(head):
+        path = from_ini(text, info)
+        if is_there(path.is_dir):
+            if not os.access(path, os.R_OK | os.X_OK):
+                raise ValueError("a folder that this user can read")
+            return {"path": path}, rest
+        if is_there(path.is_file):
+            return {"path": readable_file(text, info)}, rest
+    if slip := _SCHEME.match(head):
+        hint = did_you_mean(slip[1].lower(), ("https", "mdq"))
+        raise ValueError(
+            f"an https address, 'mdq:' and an https address, or a path{hint}"
+        )
+    hint = _near(head, info)
+    raise ValueError(f"an existing file or folder, or an https address{hint}")
+
+
+def _paths(text: str, info: ValidationInfo) -> Iterator[Path]:
+    """The files in a text, one behind the other."""
+    text = text.strip()
+    while text:
+        for first, rest in _ways_to_part(text):
+            if is_there(from_ini(first, info).is_file):
+                yield readable_file(first, info)
+                text = rest
+                break
+        else:
+            raise ValueError(
+                "an existing file with a certificate, or NAME=VALUE, and not"
+                f" {text!r}{_near(text, info)}"
+            )
+
+
+def _ways_to_part(text: str) -> Iterator[tuple[str, str]]:
+    """The text as a whole, and shortened by a word at a time, with what is left."""
+    yield text, ""
+    for blank in reversed(list(re.finditer(r"\s+", text))):
+        yield text[: blank.start()], text[blank.end() :]
+
+
+def _federation_lines(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    found = read_lines(split(value), lambda line: read_line(line, info))
+    if not found:
+        raise ValueError("the path of a file, or several, one on each line")
+    if sum(isinstance(one, FederationAddress) and one.is_query for one in found) > 1:
+        raise ValueError("at most one line with 'mdq:'")
+    return found
+
+
+#: Where metadata is, who signs it, and how it is taken.
+FederationLines = Annotated[
+    tuple[FederationFile | FederationAddress, ...], BeforeValidator(_federation_lines)
+]

@@ -1,0 +1,450 @@
+"""What is kept of a federation on disk: ``federation_folder``, a folder in it a site.
+
+``active.json`` says which state is active: the file of its index, the copies that this
+was made of, and how the tries since then went. ``quarantine.json`` says which changes
+wait for somebody to approve them. Both are replaced as a whole and name files
+that are never written again, so whoever reads, and whatever is killed when, finds the
+old state or the new one. ``lock`` is held by who refreshes, one process of this
+machine, and ``log.jsonl`` has who decided what.
+
+Whoever can write here decides whom we trust. A file that is not as we write it is no
+reason to begin anew: what is known of older metadata would be forgotten with it.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from eilogin import atomic_files, clock
+from eilogin.errors import ConfigurationError
+from eilogin.federation.state.state_records import (
+    LONGEST,
+    PASSING,
+    Active,
+    Decision,
+    Source,
+    State,
+    Tries,
+    Waiting,
+    read_active,
+    read_decisions,
+    read_waiting,
+    read_whole,
+    written,
+    written_decisions,
+)
+from eilogin.shell_quoting import typed
+
+_log = logging.getLogger("eilogin")
+
+_TURN = "turn-"
+_ACTIVE, _QUARANTINE = "active.json", "quarantine.json"
+_DECISIONS = "decisions.json"
+#: For how many seconds a decision is known, at the least, and how many are.
+_KNOWN_FOR, _MOST_KNOWN = 30 * 86_400.0, 20_000
+#: That of versions that took a state as a whole or not at all.
+_WHOLE = "waiting.json"
+
+#: Not by a link to a file elsewhere, nor waiting for who writes to a pipe.
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_T = TypeVar("_T")
+
+#: What changes with a file.
+Stamp = tuple[int, int, int] | None
+
+#: Seconds between two looks whether who refreshes is done.
+_LOOK = 0.1
+
+
+def turns() -> int:
+    """How many sites may refresh at once: each takes a core, and a lot of memory."""
+    return min(2, len(os.sched_getaffinity(0)))
+
+
+def forget_all(folder: Path) -> None:
+    """Remove what any site keeps in ``federation_folder``; raises OSError."""
+    for path in folder.glob("*-" + "[0-9a-f]" * 12):
+        shutil.rmtree(path)
+    for path in folder.glob(f"{_TURN}[0-9]"):
+        path.unlink()
+
+
+class SiteFolder:
+    """What is kept of the federation of one site."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, folder: Path, entity_id: str) -> "SiteFolder":
+        """That of a site in ``federation_folder``, which several may have together."""
+        host = "".join(re.findall(r"//([a-z0-9.-]{1,80})", entity_id.lower())[:1])
+        short = hashlib.sha256(entity_id.encode()).hexdigest()[:12]
+        return cls(folder / f"{host or 'site'}-{short}")
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    # --- the folder itself ----------------------------------------------------------
+
+    def require_safe(self) -> None:
+        """Raise ConfigurationError where others can write here.
+
+        Whose the folder of all sites is, who wrote the options has said.
+        """
+        if self.path.is_symlink():
+            raise ConfigurationError(
+                f"federation_folder: {self.path} is a symbolic link; expected a"
+                f" folder. Make {self.path.parent} a link to the right place, or"
+                " remove this link"
+            )
+        ours = {0, os.geteuid()}
+        for folder, found in self._both():
+            mode = found.st_mode
+            if mode & stat.S_IWOTH:
+                raise ConfigurationError(
+                    f"federation_folder: every user can write {folder} (mode"
+                    f" {stat.S_IMODE(mode):04o}) and so decide whom this site"
+                    f" trusts. Run: {typed('chmod o-w', folder)}"
+                )
+            if folder == self.path:
+                _require_of(folder, found, ours)
+            ours.add(found.st_uid)
+
+    def _require_ours(self) -> None:
+        """Raise ConfigurationError where another user could decide whom we trust.
+
+        For the administrator, who may do this for the server, any user will do.
+        """
+        if user := os.geteuid():
+            for folder, found in self._both():
+                _require_of(folder, found, {0, user})
+
+    def _both(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """The folder of all sites and this one, as far as they are there."""
+        for folder in (self.path.parent, self.path):
+            try:
+                yield folder, folder.stat()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _unusable(folder, error) from error
+
+    def prepare(self) -> None:
+        """Make it where it is not there; ConfigurationError where that cannot be."""
+        self.require_safe()
+        self._require_ours()
+        try:
+            self._make_parent()
+            self.path.mkdir(mode=0o755, exist_ok=True)
+            self._give(self.path)
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise ConfigurationError(
+                f"federation_folder: this user cannot write in {self.path}"
+            )
+
+    def _make_parent(self) -> None:
+        """Make the folder of all sites, of the owner of the folder that it is in."""
+        parent = self.path.parent
+        try:
+            parent.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        if os.geteuid() == 0:
+            owner = parent.parent.stat()
+            os.chown(parent, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+    def _give(self, path: Path | int) -> None:
+        """Have what an administrator makes be of whose the folder is: the server.
+
+        A link that the server has put there gives it no file of the administrator's.
+        """
+        if os.geteuid() == 0:
+            owner = self.path.parent.stat()
+            to_whom = owner.st_uid, owner.st_gid
+            if isinstance(path, int):
+                os.fchown(path, *to_whom)
+            else:
+                os.chown(path, *to_whom, follow_symlinks=False)
+
+    @staticmethod
+    def _open(place: Path, flags: int) -> int:
+        """Open a file of ours: no link to another one, and nothing that one waits for.
+
+        Raises OSError.
+        """
+        number = os.open(place, flags | _SAFELY, 0o644)
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            os.close(number)
+            raise OSError(
+                errno.EINVAL, "is not a regular file of this folder", str(place)
+            )
+        return number
+
+    # --- one process at a time ------------------------------------------------------
+
+    def lock(self) -> int | None:
+        """Have nobody else refresh until this file is closed; None while one does.
+
+        A child process may take it along: it is free when nobody has it open any more.
+        Raises ConfigurationError where it cannot be had, whoever holds it.
+        """
+        return self._held(self.path / "lock")
+
+    def turn(self) -> int | None:
+        """As :meth:`lock`, of the turns that sites share whose folders lie together.
+
+        None while all are taken. Where no file can be made for it nobody is counted.
+        """
+        parent = self.path.parent
+        places = [parent / f"{_TURN}{number}" for number in range(turns())]
+        try:
+            held = (self._held(place) for place in places)
+            return next((one for one in held if one is not None), None)
+        except ConfigurationError:
+            return os.open(os.devnull, os.O_RDONLY)
+
+    def _held(self, place: Path) -> int | None:
+        try:
+            number = self._open(place, os.O_RDONLY | os.O_CREAT)
+        except OSError as error:
+            raise _unusable(place, error) from error
+        try:
+            self._give(number)
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(number)
+            return None
+        except BaseException:
+            os.close(number)
+            raise
+        return number
+
+    @contextmanager
+    def locked(self, patience: float) -> Iterator[None]:
+        """Hold the lock, for which is waited so many seconds; ConfigurationError."""
+        ends = time.monotonic() + patience
+        while (number := self.lock()) is None:
+            if time.monotonic() > ends:
+                raise ConfigurationError(
+                    "federation_folder: another process has been refreshing"
+                    f" {self.path} for more than {patience:.0f} seconds"
+                )
+            time.sleep(_LOOK)
+        try:
+            yield
+        finally:
+            os.close(number)
+
+    # --- what is active, and what waits ---------------------------------------------
+
+    @property
+    def stamp(self) -> Stamp:
+        """What changes whenever ``active`` does; None while there is none."""
+        try:
+            found = (self.path / _ACTIVE).stat()
+        except FileNotFoundError:
+            return None
+        return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+    @property
+    def active(self) -> Active | None:
+        """What is active, or None where nothing was yet.
+
+        Raises :class:`eilogin.errors.ConfigurationError` for a file that is not as we
+        write it.
+        """
+        return self._read(_ACTIVE, read_active)
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """The changes that wait for approval, or None; raises as :attr:`active`."""
+        found = self.quarantine
+        return found if found is not None and found.open else None
+
+    @property
+    def quarantine(self) -> Waiting | None:
+        """The same, also where all of it is rejected."""
+        found = self._read(_QUARANTINE, read_waiting)
+        return self._read(_WHOLE, read_whole) if found is None else found
+
+    def index(self, state: State) -> Path:
+        """The file of a state's index."""
+        return self.path / state.index
+
+    def copy(self, source: Source) -> Path | None:
+        """The file of a source's copy, if it has one."""
+        return self.path / source.copy if source.copy else None
+
+    # --- changing it: only by who holds the lock ------------------------------------
+
+    def next_generation(self) -> int:
+        """The number of the next state."""
+        found = [one.generation for one in self._states]
+        return max(found, default=0) + 1
+
+    @property
+    def _states(self) -> list[State]:
+        active, quarantine = self.active, self.quarantine
+        found = [one.state for one in (active, quarantine) if one is not None]
+        return [state for state in found if state is not None]
+
+    def keep(self, octets: bytes, name: str = "copy-{}.xml") -> str:
+        """Keep a copy, under a name that says what is in it."""
+        name = name.format(hashlib.sha256(octets).hexdigest())
+        if not (self.path / name).exists():
+            self.write(name, octets)
+        return name
+
+    def take(self, index: Path) -> None:
+        """Have an index that was written here be of whom the rest is of."""
+        self._give(index)
+
+    def activate(self, state: State, tries: Tries) -> None:
+        """Have a state be active from now on; what waits does until it is dropped."""
+        before = self.active
+        previous = "" if before is None else before.state.index
+        self._write_active(Active(state, tries, clock.now(), previous))
+        self.clean()
+
+    def note(self, active: Active) -> None:
+        """Note how the sources of what stays active are, and what became of a try."""
+        self._write_active(active)
+
+    def put_waiting(self, waiting: Waiting) -> None:
+        """Put these changes into quarantine, and no others."""
+        if not waiting.pending:
+            self.drop_waiting()
+            return
+        self.write(_QUARANTINE, written(waiting))
+        self._remove(_WHOLE)
+        self.clean()
+
+    def drop_waiting(self) -> None:
+        """Have nothing wait, and remove what no state has any more."""
+        self._remove(_QUARANTINE, _WHOLE)
+        self.clean()
+
+    def _remove(self, *names: str) -> None:
+        for place in (self.path / name for name in names):
+            try:
+                place.unlink(missing_ok=True)
+            except OSError as error:
+                raise _unusable(place, error) from error
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The recent decisions, the newest last; raises as :attr:`active`."""
+        return self._read(_DECISIONS, read_decisions) or ()
+
+    def note_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Keep what was decided, so that other nodes can hear of it."""
+        since = clock.now() - _KNOWN_FOR
+        known = [one for one in self.decisions if one.who.at > since]
+        self.write(_DECISIONS, written_decisions([*known, *decisions][-_MOST_KNOWN:]))
+
+    def log(self, fields: Mapping[str, Any]) -> None:
+        """Add a line to what was decided here."""
+        place = self.path / "log.jsonl"
+        line = json.dumps({"time": clock.now(), **fields}).encode() + b"\n"
+        is_shared = not place.exists() and self.path.stat().st_mode & stat.S_IWGRP
+        number = self._open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            self._give(number)
+            if is_shared:
+                # Several people decide, each as another user.
+                os.fchmod(number, 0o664)  # nosec B103 # who may write to all here
+            os.write(number, line)
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+    def _write_active(self, active: Active) -> None:
+        self.write(_ACTIVE, written(active))
+
+    def clean(self) -> None:
+        """Remove what neither state names, but for the index that was active before.
+
+        What cannot be removed is in nobody's way: the log tells of it.
+        """
+        active = self.active
+        keep = set() if active is None else {active.previous}
+        for state in self._states:
+            keep |= state.files
+        try:
+            for path in self.path.iterdir():
+                if PASSING.fullmatch(path.name) and path.name not in keep:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            told = "%s: cannot remove old files: %s"
+            _log.warning(told, self.path, error)
+
+    def _read(self, name: str, read: Callable[[bytes], _T]) -> _T | None:
+        path = self.path / name
+        try:
+            with os.fdopen(self._open(self.path / name, os.O_RDONLY), "rb") as file:
+                octets = file.read(LONGEST + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unusable(path, error) from error
+        try:
+            return read(octets)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigurationError(
+                f"federation_folder: {path} is not as this version writes it"
+                f" ({error!r}). Restore it, or remove the folder {self.path}: then"
+                " the next start accepts all metadata without a comparison"
+            ) from error
+
+    def write(self, name: str, octets: bytes) -> None:
+        """Put a file in its place as a whole, or leave the one that is there.
+
+        Raises ConfigurationError, which names it.
+        """
+        place = self.path / name
+        try:
+            # Metadata is public, and who checks may be another user.
+            atomic_files.write(place, octets, mode=atomic_files.PUBLIC)
+            self._give(place)
+            self.sync()
+        except OSError as error:
+            raise _unusable(place, error) from error
+
+    def sync(self) -> None:
+        """Have what was renamed here outlast a loss of power."""
+        number = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _require_of(folder: Path, found: os.stat_result, users: Collection[int]) -> None:
+    if found.st_uid not in users:
+        told = ", ".join(map(str, sorted(users)))
+        raise ConfigurationError(
+            f"federation_folder: {folder} belongs to user {found.st_uid}, who could"
+            " decide whom this site trusts; expected root or the user of the server"
+            f" ({told}). Change its owner with 'chown', or run the command as that"
+            " user"
+        )
+
+
+def _unusable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"federation_folder: {path}: {error.strerror or error}")

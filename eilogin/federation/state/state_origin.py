@@ -1,0 +1,110 @@
+"""What a state was made by, options and files, and whether that is otherwise now."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError, Refused
+from eilogin.federation.members.trust_options import (
+    TrustOptions,
+    is_on_loopback,
+    keys_for,
+)
+from eilogin.federation.sources.metadata_sources import MetadataFile, MetadataSource
+from eilogin.federation.sources.source_lines import FederationAddress, FederationFile
+from eilogin.federation.state.state_records import Source, State
+from eilogin.saml.message_checks import SKEW
+from eilogin.saml.metadata import read_created
+from eilogin.saml.signing_keys import PublicKey
+
+
+def configuration_of(options: TrustOptions) -> str:
+    """What tells the lines of ``federation``, and who signs, from those of others.
+
+    Not how they are fetched, nor what lies there: a file more in a folder is a change
+    like another one.
+    """
+    lines = options.federation
+    told = [(_meant(line), hash_of(keys_for(line, options))) for line in lines]
+    is_asked = any(isinstance(x, FederationAddress) and x.is_query for x in lines)
+    asked = options.hub if is_asked else ()
+    how = (is_on_loopback(options), options.federation_validity)
+    return hashlib.sha256(repr((told, asked, how)).encode()).hexdigest()
+
+
+def _meant(line: FederationFile | FederationAddress) -> str:
+    """What a line names, and whom it wants of that."""
+    if isinstance(line, FederationAddress):
+        line = replace(line, timeout=None, proxy=None, ca=None)
+    return repr(replace(line, certificates=(), longest=None))
+
+
+def is_over(state: State) -> bool:
+    """Whether metadata that it was made of has expired as a whole."""
+    end = end_of(state)
+    return end is not None and clock.now() >= end + SKEW
+
+
+def end_of(state: State) -> float | None:
+    """When the first of the metadata that it was made of expires, or None."""
+    ends = (one.valid_until for one in state.sources)
+    return min((end for end in ends if end is not None), default=None)
+
+
+def is_changed(state: State, sources: Sequence[MetadataSource]) -> bool:
+    """Whether a file here is another one than it was in this state, or new, or gone."""
+    by_key = {key_of(one): one for one in sources}
+    known = {one.key for one in state.sources}
+    # Who is asked for one party is not where another source has that.
+    if known - by_key.keys() or {k for k, s in by_key.items() if not s.only} - known:
+        return True
+    return any(_is_another(one, by_key[one.key]) for one in state.sources)
+
+
+def _is_another(known: Source, source: MetadataSource) -> bool:
+    if not isinstance(source, MetadataFile):
+        return False
+    try:
+        octets = source.path.read_bytes()
+        choice = source.choice.read().version
+    except (OSError, ConfigurationError):
+        return True
+    now = (hashlib.sha256(octets).hexdigest(), choice)
+    return now != (known.sha256, known.choice)
+
+
+def hash_of(keys: Sequence[PublicKey] | None) -> str:
+    """A hash of the keys of who may sign; "" where nobody has to."""
+    if keys is None:
+        return ""
+    found = sorted(
+        one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for one in keys
+    )
+    return hashlib.sha256(b"".join(found)).hexdigest()
+
+
+def is_of(copy: Path, source: MetadataSource) -> bool:
+    """Whether a copy is of somebody who may sign now, or nobody has to."""
+    if source.signers is None:
+        return True
+    try:
+        read_created(copy.read_bytes(), source.signers)
+    except (OSError, Refused):
+        return False
+    return True
+
+
+def key_of(source: MetadataSource) -> str:
+    """By what a source is known again."""
+    # A query in an address may be a secret.
+    return hashlib.sha256(source.address.encode()).hexdigest()[:32]
+
+
+def line_of(source: MetadataSource) -> str:
+    """By what the line is known again that names a source."""
+    return hashlib.sha256(source.line.encode()).hexdigest()[:32]

@@ -1,0 +1,169 @@
+"""What stops nothing, and somebody should know: told at start and by ``eilogin check``.
+
+Of what the options themselves open or leave out; what there is of our certificates is
+in :mod:`eilogin.federation.members.certificate_expiry`, and of our peers' metadata in
+:mod:`eilogin.federation.members.hub_requirements`.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from eilogin import clock
+from eilogin.errors import (
+    LOGOUT_IMPOSSIBLE,
+    METADATA_COPY,
+    METADATA_LONG_LIVED,
+    METADATA_NOT_REFRESHED,
+    METADATA_READ_ONCE,
+    METADATA_UNSIGNED,
+    METADATA_WAITS,
+    WEAK_ALGORITHM,
+    MetadataExpired,
+)
+from eilogin.federation.local.local_entity import HUB, Own
+from eilogin.federation.members import certificate_expiry, hub_requirements
+from eilogin.federation.members.hub_requirements import Remark
+from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.trust_options import TrustOptions, unsigned_lines
+from eilogin.federation.refresh.metadata_refresh import folder_of
+from eilogin.federation.sources.source_lines import FederationAddress
+from eilogin.federation.state.state_origin import end_of
+from eilogin.federation.state.state_records import Active, Waiting
+from eilogin.saml.messages import write_instant
+from eilogin.saml.printable_text import first_of, some
+from eilogin.saml.weak_algorithms import CBC, RSA_1_5, SHA1_REDIRECT
+
+#: Seconds after which what is signed is good for too long.
+_LONG = 366 * 86_400.0
+#: How many addresses a text names.
+_NAMED = 3
+#: How many seconds before its end metadata is told that nothing newer follows.
+_SOON = 3 * 86_400.0
+#: How many reasons a text names.
+_MOST_REASONS = 20
+
+#: What each weak algorithm opens.
+_RISKS = {
+    CBC: (
+        "an attacker who can send messages to this site may decrypt other messages,"
+        " byte by byte"
+    ),
+    RSA_1_5: (
+        "an attacker who can send messages to this site may decrypt the keys of other"
+        " messages"
+    ),
+    SHA1_REDIRECT: "an attacker could forge the signature of a LogoutResponse",
+}
+
+
+def remarks_on(
+    options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
+) -> Iterator[Remark]:
+    """What stops nothing, and somebody should know: of ``hubs``, that can be used."""
+    for option, lines in unsigned_lines(options).items():
+        files = [*map(str, lines)]
+        them = "them" if len(files) > 1 else "it"
+        text = (
+            f"{', '.join(files)}: eilogin verifies no signature there, so anybody"
+            f" who can write {them} decides whom this site trusts"
+        )
+        yield Remark(option, METADATA_UNSIGNED, text)
+    yield from _on_lifetime(options, federation)
+    yield from _on_refreshing(options, federation)
+    for name in sorted(options.accept_weak):
+        text = f"eilogin accepts {name}: {_RISKS[name]}"
+        yield Remark("accept_weak", WEAK_ALGORITHM, text)
+    is_named = own.name_id_formats or own.asks_for_any_name or own.is_digid
+    if own.role != HUB and not is_named:
+        text = (
+            "without a NameID, only attributes identify the visitor, and single"
+            " logout is impossible: neither side can name the session to end"
+        )
+        yield Remark("name_id_format", LOGOUT_IMPOSSIBLE, text)
+    yield from certificate_expiry.remarks(options)
+    yield from hub_requirements.remarks(own, federation, hubs)
+
+
+def _on_lifetime(options: TrustOptions, federation: Federation) -> Iterator[Remark]:
+    """Metadata of an operator that is good for very long, or for ever.
+
+    What is believed for where it lies has no old copies that somebody could bring.
+    """
+    if unsigned_lines(options) or not federation.is_aggregate:
+        return
+    ends = [federation.end_of(name) for name in federation.members]
+    # Beside it there may be a file of a peer, which often has no end.
+    first = min((math.inf if one is None else one for one in ends), default=0.0)
+    if first <= clock.now() + _LONG:
+        return
+    found = (
+        "has no validUntil"
+        if first == math.inf
+        else f"is valid until {write_instant(first)}"
+    )
+    text = (
+        f"the federation's metadata {found}, so an old copy could bring back"
+        " removed members and keys; ask the operator for a validUntil within weeks,"
+        " then set 'federation_validity'"
+    )
+    yield Remark("federation", METADATA_LONG_LIVED, text)
+
+
+def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Remark]:
+    """What there is to know of a federation that is refreshed while we run."""
+    folder = folder_of(options)
+    fetched = [x for x in options.federation if isinstance(x, FederationAddress)]
+    if folder is None and fetched:
+        # Of a file whoever puts another one there knows that.
+        what = some([*map(str, fetched)], _NAMED)
+        text = (
+            f"eilogin fetches {what} only at the start, so it does not learn of"
+            " new, removed or changed members after that; set 'federation_folder'"
+        )
+        yield Remark("federation", METADATA_READ_ONCE, text)
+    active = None if folder is None else folder.active
+    if folder is None or active is None:
+        return
+    noted = [one.why for one in active.state.sources if one.failures]
+    failing = federation.copies or noted
+    for why in failing:
+        text = f"eilogin uses the previous copy while it is valid: {why}"
+        yield Remark("federation", METADATA_COPY, text)
+    tries = active.tries
+    if tries.failures and not failing:
+        since = write_instant(tries.worked or active.since)
+        times = "once" if tries.failures == 1 else f"{tries.failures} times"
+        text = (
+            f"the metadata of {since} stays active; a refresh has failed {times} since"
+        )
+        yield Remark("federation", METADATA_NOT_REFRESHED, f"{text}: {tries.why}")
+    waiting = folder.waiting
+    yield from _on_end(active, waiting)
+    if waiting is not None:
+        text = (
+            f"a change is pending since {write_instant(waiting.since)}, and eilogin"
+            " keeps the old records of its members: 'eilogin trust diff FILE', then"
+            f" 'eilogin trust approve FILE {waiting.id}':"
+            f" {'; '.join(first_of(waiting.reasons, _MOST_REASONS))}"
+        )
+        is_whole = waiting.state is not None
+        yield Remark("federation", METADATA_WAITS, text, is_fault=is_whole)
+
+
+def _on_end(active: Active, waiting: Waiting | None) -> Iterator[Remark]:
+    """On metadata that is over, or soon, where nothing newer comes by itself."""
+    end = end_of(active.state)
+    has_cause = waiting is not None or active.tries.failures
+    if end is None or end > clock.now() + (_SOON if has_cause else 0.0):
+        return
+    is_over = end <= clock.now()
+    when = f"{'expired' if is_over else 'expires'} at {write_instant(end)}"
+    nobody = "nobody can log in" if is_over else "nobody can log in after that"
+    cure = "'eilogin trust refresh FILE' fetches the sources now"
+    if waiting is not None:
+        cure += (
+            "; a change is pending ('eilogin trust diff FILE', then 'eilogin trust"
+            f" approve FILE {waiting.id}')"
+        )
+    text = f"the active metadata {when}, and {nobody}: {cure}"
+    yield Remark("federation", MetadataExpired.code, text, is_fault=True)

@@ -1,0 +1,148 @@
+"""From options to :class:`Trust`: what is done once, when a filter is made."""
+
+import logging
+from typing import TypeGuard
+
+from eilogin.errors import ConfigurationError
+from eilogin.federation.federation_trust import Trust
+from eilogin.federation.local.local_entity import Own
+from eilogin.federation.local.local_options import own_of
+from eilogin.federation.members.certificate_expiry import endings_of
+from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.trust_options import (
+    TrustOptions,
+    back_channel_of,
+    federation_of,
+    sources_of,
+)
+from eilogin.federation.refresh.metadata_refresh import (
+    LONGEST,
+    fetched,
+    folder_of,
+    hubs_of,
+    opened,
+    refresh,
+)
+from eilogin.federation.refresh.refresh_schedule import Opened, Watch
+from eilogin.federation.state.state_folder import SiteFolder
+from eilogin.federation.state.state_origin import configuration_of, is_changed, is_over
+from eilogin.federation.state.state_records import Active
+from eilogin.federation.trust_notes import remarks_on
+
+_log = logging.getLogger("eilogin")
+
+
+def trust_of(options: TrustOptions) -> Trust:
+    """Who we are and whom we trust, as the options say it; what is odd goes to the log.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where the metadata cannot be
+    used, does not say who the hub is, or lacks what we need of it.
+    """
+    own, folder = own_of(options), folder_of(options)
+    if folder is None:
+        watch, federation = None, federation_of(options)
+    else:
+        watch, federation = _watched(options, own, folder)
+    hubs = hubs_of(options, own, federation)
+    trust = Trust(
+        own,
+        federation,
+        back_channel_of(options),
+        hubs,
+        options.trusted_proxies,
+        options.path_style,
+        options.level_classes,
+        options.accept_weak,
+        options.discovery,
+        endings_of(options, own, federation, hubs),
+        watch,
+    )
+    for remark in remarks_on(options, own, federation, trust.hub_ids):
+        _log.warning("%s: %s", own.entity_id, remark)
+    return trust
+
+
+def looked_at(options: TrustOptions, own: Own) -> Federation:
+    """The federation as a start would have it, of which nothing is kept.
+
+    Raises as :func:`trust_of`.
+    """
+    folder = folder_of(options)
+    if folder is None:
+        return federation_of(options)
+    folder.require_safe()
+    active = folder.active
+    if active is None:
+        return federation_of(options)
+    found = _usable(options, own, folder, active)
+    return fetched(options, folder) if found is None else found
+
+
+def _watched(
+    options: TrustOptions, own: Own, folder: SiteFolder
+) -> tuple[Watch, Federation]:
+    """The federation as the folder has it, refreshed first where that has to be."""
+    folder.prepare()
+    stamp, active = folder.stamp, folder.active
+    federation = _usable(options, own, folder, active)
+    if federation is None:
+        with folder.locked(LONGEST):
+            # Another process of ours may have tried it while we waited: that will do.
+            if folder.stamp == stamp or not _is_by(folder.active, options):
+                _refreshed(options, own, folder)
+            stamp, active = folder.stamp, folder.active
+            federation = None if active is None else opened(folder, active.state)
+    if not _is_by(active, options) or federation is None:
+        why = _nothing(options, folder)
+        raise ConfigurationError(f"federation_folder: {folder} {why}")
+    found = Opened(stamp, active, federation)
+    return Watch(options, own, folder, found), federation
+
+
+def _nothing(options: TrustOptions, folder: SiteFolder) -> str:
+    """Why there is no state that may be used."""
+    waiting, configuration = folder.waiting, configuration_of(options)
+    if waiting is None or waiting.configuration != configuration:
+        return "has no usable metadata"
+    return (
+        "has only metadata that needs approval ('eilogin trust diff FILE', then"
+        f" 'eilogin trust approve FILE {waiting.id}'): {'; '.join(waiting.reasons)}"
+    )
+
+
+def _refreshed(options: TrustOptions, own: Own, folder: SiteFolder) -> None:
+    """Refresh; where that fails, what the same options have had before will do."""
+    active = folder.active
+    if _usable(options, own, folder, active) is not None:
+        return
+    try:
+        refresh(options, folder)
+    except ConfigurationError:
+        if not _is_by(active, options) or is_over(active.state):
+            raise
+
+
+def _is_by(active: Active | None, options: TrustOptions) -> TypeGuard[Active]:
+    """Whether there is something active, and by these options."""
+    configuration = configuration_of(options)
+    return active is not None and active.state.configuration == configuration
+
+
+def _usable(
+    options: TrustOptions, own: Own, folder: SiteFolder, active: Active | None
+) -> Federation | None:
+    """What is active, if a start may take it as it is."""
+    sources = sources_of(options)
+    if (
+        not _is_by(active, options)
+        or is_over(active.state)
+        or is_changed(active.state, sources)
+    ):
+        return None
+    federation = opened(folder, active.state)
+    try:
+        if federation is not None:
+            hubs_of(options, own, federation)
+    except ConfigurationError:
+        return None
+    return federation

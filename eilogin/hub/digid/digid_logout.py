@@ -1,0 +1,290 @@
+"""Single logout as DigiD does it (DIGID.md 3): by the session of the browser.
+
+A LogoutRequest ends the session of who brings it, whomever it names. Where she is in at
+more than one service a page names them all, and she goes on, or stays logged in; nobody
+hears of it then. All others are told over SOAP, by her name alone, and who asked hears
+that all of them know it, or not; no browser brings a message to them.
+
+Without the cookie of the hub there is nothing to end, and that is a success. A form of
+another site comes without it (it is Lax), so she is led on to an address of ours. That
+is good in the browser that was led there; in any other it would be a link by which
+whoever follows it is logged out.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin import audit, clock
+from eilogin.errors import Busy, MessageUnexpected, NotFound
+from eilogin.hub.digid import relay_state
+from eilogin.hub.digid.digid_peers import keys_for, telling_nobody
+from eilogin.hub.digid.reauthentication import Presence
+from eilogin.hub.logout.browser.browser_logout import address
+from eilogin.hub.logout.logout_confirmation import (
+    ASKED_FOR,
+    answer_to,
+    is_of_here,
+    keep_here,
+    kept_text,
+    note_answer,
+    other_browser,
+)
+from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.logout_receipts import Back
+from eilogin.hub.logout.single_logout import SingleLogout
+from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.hub.participants.signed_in_services import services_of
+from eilogin.hub.signin import rehearsal
+from eilogin.hub.sso.authn_request_intake import require_recent_as_digid
+from eilogin.saml import bindings, messages
+from eilogin.saml.message_checks import require_destination
+from eilogin.saml.metadata import Endpoint, ServiceProvider
+from eilogin.sessions import Login, Participant
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import receive
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.requests import (
+    allow_only,
+    read_form,
+    read_query,
+    require_own_form,
+)
+from eilogin.web.site_urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The parameter of ``/slo`` that names a logout which she has to confirm.
+_LEAVING = "leaving"
+
+_DONE = messages.Status()
+_PARTLY = messages.Status((messages.RESPONDER, messages.PARTIAL_LOGOUT))
+
+
+class SingleLogoutAsDigid(SingleLogout):
+    """Logs out as DigiD does; ``rehearses`` is an option of the hub."""
+
+    def __init__(
+        self, pages: Pages, propagation: Propagation, *, rehearses: bool, at_once: int
+    ) -> None:
+        super().__init__(pages, propagation, at_once=at_once)
+        self._rehearses = rehearses
+
+    def respond(self, environ: "WSGIEnvironment") -> Response:
+        """A LogoutRequest of a participant, or what she says to our page."""
+        allow_only(environ, "GET", "POST")
+        is_posted = environ["REQUEST_METHOD"] == "POST"
+        if environ.get("QUERY_STRING", "").startswith(f"{_LEAVING}="):
+            handle = read_query(environ).get(_LEAVING, "")
+            back = _kept(environ, handle)
+            if is_posted:
+                return self._confirmed(environ, back, handle)
+            if answer_to(environ, handle):
+                # She has confirmed it, and it had to wait for its turn.
+                return self._end(environ, back, env.session_to_end(environ))
+            return self._leave(environ, back)
+        with telling_nobody():
+            page = self._of_ours(environ)
+            if page is not None:
+                return page
+            back = _read(environ)
+        if is_posted:
+            url, headers = _keep(environ, back)
+            return see_other(url, headers)
+        # In the address it is signed; by POST it is not.
+        return self._leave(environ, back, relay_state.keep(back.relay_state))
+
+    def respond_soap(self, environ: "WSGIEnvironment") -> Response:
+        """Nobody logs out here over SOAP: there is no browser behind it."""
+        raise NotFound(
+            "DigiD accepts no LogoutRequest over SOAP; expected one by Redirect or"
+            " POST, in the citizen's browser"
+        )
+
+    def _answered_at(self, role: ServiceProvider) -> Endpoint | None:
+        # Its ResponseLocation is not looked at.
+        endpoint = role.single_logout(bindings.REDIRECT)
+        return endpoint and replace(endpoint, response_location="")
+
+    def _leave(
+        self,
+        environ: "WSGIEnvironment",
+        back: Back,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Response:
+        """The page that names the services, where there are several; else the end.
+
+        ``headers`` keep what she may need when she cancels.
+        """
+        login = env.session_to_end(environ)
+        if login is None or env.values(environ).get(_done(back)) is not None:
+            return self._end(environ, back, login)
+        told = env.sessions(environ).participants(login)
+        services = Presence(environ, login).services(told)
+        if len({one.entity_id for one in services}) > 1:
+            page = self._confirm_page(environ, back, login, services)
+            page.headerlist.extend(headers)
+            return page
+        return self._end(environ, back, login)
+
+    def _confirmed(
+        self, environ: "WSGIEnvironment", back: Back, handle: str
+    ) -> Response:
+        """The end, after our page; if it has to wait, at an address that reloads."""
+        trust = env.trust(environ)
+        require_own_form(environ, trust.own.public_url)
+        login, form = env.session_to_end(environ), read_form(environ)
+        try:
+            return self._end(environ, back, login, form)
+        except Busy:
+            note_answer(environ, handle, _LEAVING)
+            return see_other(address(trust, _LEAVING, handle))
+
+    def _end(
+        self,
+        environ: "WSGIEnvironment",
+        back: Back,
+        login: Login | None,
+        form: Mapping[str, str] | None = None,
+    ) -> Response:
+        """End her session, tell the others, and answer who asked.
+
+        ``form`` is what she says on the page before that, if there was one.
+        """
+        until = clock.now() + ASKED_FOR
+        choice = self._choice(environ, login, form)
+
+        def execute(tried: str) -> str:
+            if login is None:
+                # Nobody knows whom that one has told, if it has ended her session.
+                is_everywhere = not tried
+            else:
+                is_everywhere = self._ended(environ, back, login)
+            audit.event("logout.received", peer=back.entity_id)
+            is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
+            return json.dumps((_DONE if is_told else _PARTLY).codes)
+
+        codes = json.loads(self.endings.once(environ, _done(back), until, execute))
+        answer = self._back(environ, back, messages.Status(tuple(codes)))
+        if choice and answer.location:
+            key = env.trust(environ).key_for(back.entity_id)
+            answer.location = rehearsal.changed_logout(answer.location, choice, key)
+        return answer
+
+    def _choice(
+        self,
+        environ: "WSGIEnvironment",
+        login: Login | None,
+        form: Mapping[str, str] | None,
+    ) -> str:
+        """What a tester wants to come of it: as chosen now, or kept for it."""
+        if not self._rehearses or login is None:
+            return ""
+        if form is not None:
+            return rehearsal.chosen(form, rehearsal.OF_LOGOUT)
+        return rehearsal.take(env.values(environ), login, rehearsal.OF_LOGOUT)
+
+    def _back(
+        self, environ: "WSGIEnvironment", back: Back, status: messages.Status
+    ) -> Response:
+        state = back.relay_state or relay_state.kept(environ)
+        answer = super()._back(environ, back._replace(relay_state=state), status)
+        answer.headerlist.append(relay_state.forget())
+        return answer
+
+    def _ended(self, environ: "WSGIEnvironment", back: Back, login: Login) -> bool:
+        """End all sessions of hers; whether all know it who have to be told.
+
+        Who asked has ended its own session of this browser.
+        """
+        here = env.sessions(environ).participants(login)
+        ending = self.endings.end(
+            environ,
+            [login],
+            spare=lambda told: [
+                one
+                for one in told
+                if one.entity_id != back.entity_id or one not in here
+            ],
+        )
+        # Another logout that was faster knows who was not reached.
+        return not ending.missed and not ending.is_overtaken
+
+    def _confirm_page(
+        self,
+        environ: "WSGIEnvironment",
+        back: Back,
+        login: Login,
+        told: Sequence[Participant],
+    ) -> Response:
+        trust, language = env.trust(environ), language_of(environ)
+        _, role = trust.participant(back.entity_id)
+        endpoint = self._answered_at(role)
+        website = trust.federation.link_of(back.entity_id, language)
+        action, of_browser = _keep(environ, back)
+        return self._pages.page(
+            environ,
+            "log_out_of_services.html",
+            headers=of_browser,
+            # Its redirect leads on to who asked.
+            form_action=[endpoint.location] if endpoint else [],
+            action=action,
+            name=trust.federation.name_of(back.entity_id, language),
+            # There she has logged out already.
+            services=services_of(
+                trust,
+                [one for one in told if one.entity_id != back.entity_id],
+                language,
+            ),
+            website_url=website or trust.own.url("home"),
+            choices=rehearsal.OF_LOGOUT if self._rehearses else (),
+            chosen=rehearsal.kept(env.values(environ), login, rehearsal.OF_LOGOUT),
+        )
+
+
+def _read(environ: "WSGIEnvironment") -> Back:
+    """Who asks for a logout; one that is not in order is refused."""
+    trust = env.trust(environ)
+    inbound = receive(environ, keys_for(trust), trust.weak)
+    if inbound.kind != bindings.REQUEST:
+        raise MessageUnexpected(
+            "found a LogoutResponse; DigiD sends no LogoutRequest by the browser"
+        )
+    request = messages.read_logout_request(inbound.element)
+    require_destination(
+        request.destination,
+        trust.own.url("slo"),
+        required=inbound.binding == bindings.POST,
+    )
+    require_recent_as_digid(request.issued, clock.now())
+    relay_state.require_short(inbound.relay_state)
+    return Back(inbound.issuer, request.id, inbound.relay_state)
+
+
+def _keep(
+    environ: "WSGIEnvironment", back: Back
+) -> tuple[str, Sequence[tuple[str, str]]]:
+    """Keep who asked, as ``keep_here`` does."""
+    return keep_here(environ, _LEAVING, back, json.dumps(back))
+
+
+def _kept(environ: "WSGIEnvironment", handle: str) -> Back:
+    """Who asked; not in another browser, where somebody is logged in."""
+    text = kept_text(environ, _LEAVING, handle)
+    with as_we_write_it():
+        back = Back.from_parts(json.loads(text))
+    is_here = is_of_here(environ, back, handle)
+    # Who takes no cookies has no session here, and is answered like anybody without.
+    if not is_here and env.session_to_end(environ) is not None:
+        raise other_browser()
+    return back
+
+
+def _done(back: Back) -> str:
+    """The name of what came of a LogoutRequest."""
+    return f"logout-request:{back.entity_id}\0{back.request_id}"

@@ -1,0 +1,53 @@
+"""Whom DigiD takes messages from, and what it does with all others: nothing at all.
+
+DIGID.md 1.6: to what is not a message of a connected party, or not signed by it, the
+answer is a plain 404, and nothing is sent anywhere. Why, only the log says.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from eilogin import clock
+from eilogin.errors import MessageExpired, NotFound, Refused
+from eilogin.federation import Trust
+from eilogin.saml.messages import write_instant
+from eilogin.saml.signing_keys import PublicKey, certificate_begins, certificate_ends
+from eilogin.web.inbound_messages import KeysOf
+
+
+@contextmanager
+def telling_nobody() -> Iterator[None]:
+    """What is refused herein is an address where nothing is."""
+    try:
+        yield
+    except Refused as error:
+        nothing = NotFound(
+            f"the hub sends no answer, as DigiD does ({error.code}): {error}"
+        )
+        nothing.peer = error.peer
+        raise nothing from error
+
+
+def keys_for(trust: Trust) -> KeysOf:
+    """The keys of participants, of whom none is known whose certificate is over.
+
+    Or is not valid yet: DigiD looks at the dates of the first one (DIGID.md 4).
+    """
+
+    def keys_of(entity_id: str) -> Sequence[PublicKey]:
+        _, role = trust.participant(entity_id)
+        for certificate in role.signing_certificates[:1]:
+            _require_valid(entity_id, certificate, clock.now())
+        return role.keys
+
+    return keys_of
+
+
+def _require_valid(entity_id: str, certificate: str, now: float) -> None:
+    begins, ends = certificate_begins(certificate), certificate_ends(certificate)
+    if not begins <= now < ends:
+        raise MessageExpired(
+            f"the first certificate in the metadata of {entity_id!r} is valid from"
+            f" {write_instant(begins)} to {write_instant(ends)}, and the time here"
+            f" is {write_instant(now)}; make a new one, and load its metadata"
+        )

@@ -1,0 +1,341 @@
+"""Single sign-on as DigiD does it: in its order, and with its timers (DIGID.md 2.4).
+
+What is no message of a connected party gets a 404. Everything else is answered by an
+artifact: with a login, which may need a page before, or with the reason why there is
+none. The page that names where she is logged in already is shown where ``show_session``
+says so, to who comes from somewhere else.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import LoginLost, NotServed, Refused
+from eilogin.hub.digid import relay_state
+from eilogin.hub.digid.digid_peers import keys_for, telling_nobody
+from eilogin.hub.digid.digid_response import AnswersAsDigid
+from eilogin.hub.digid.reauthentication import Presence
+from eilogin.hub.digid.sector_numbers import name_for
+from eilogin.hub.participants.attribute_release import Release
+from eilogin.hub.participants.name_ids import Names
+from eilogin.hub.participants.sso_domains import proven_for
+from eilogin.hub.pending_requests import Question
+from eilogin.hub.signin import rehearsal
+from eilogin.hub.signin.password_signin import MakeWay, SignIn, SignInService
+from eilogin.hub.signin.upstream_signin import ServiceAbove
+from eilogin.hub.sso.authn_request_intake import (
+    DENIED,
+    NO_LEVEL,
+    Asked,
+    read_question,
+    require_recent_as_digid,
+)
+from eilogin.hub.sso.response_writing import ANSWER_FOR, Confirmed
+from eilogin.hub.sso.single_sign_on import (
+    FAILED,
+    KnownHere,
+    SingleSignOn,
+    artifact_key,
+    artifact_response,
+    domain_of,
+    note_unknown_artifact,
+    satisfying,
+)
+from eilogin.saml import messages, safe_xml
+from eilogin.saml.message_checks import require_destination
+from eilogin.saml.sector_names import SectorName
+from eilogin.sessions import Login, Participant, Subject
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import receive, receive_soap
+from eilogin.web.outbound_messages import soap_answer
+from eilogin.web.pages.page_rendering import Pages, note_refusal
+from eilogin.web.requests import client_address
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long an artifact is known whose answer cannot be had any more, in seconds.
+_KNOWN_FOR = 15 * 60.0
+
+_DENIED = messages.Status(DENIED)
+
+#: What a tester may choose instead of a login.
+_INSTEAD = {
+    rehearsal.CANCEL: FAILED,
+    rehearsal.INACTIVE: DENIED,
+    rehearsal.NOT_REACHED: NO_LEVEL,
+}
+
+
+class SingleSignOnAsDigid(SingleSignOn):
+    """Answers participants as DigiD does.
+
+    ``make_way`` is called for who says that it is somebody else who is logged in;
+    ``sectors``, ``inactive``, ``shows_session`` and ``rehearses`` are options of the
+    hub.
+    """
+
+    # DIGID.md 1.6: who has no number for them is refused like who cancels.
+    _nameless = FAILED
+    _asks_anew = True
+
+    def __init__(  # noqa: PLR0913 - its parts
+        self,
+        sign_in: SignIn,
+        pages: Pages,
+        names: Names,
+        make_way: MakeWay,
+        *,
+        sectors: Mapping[str, Sequence[str]],
+        inactive: Collection[str],
+        shows_session: bool,
+        rehearses: bool,
+    ) -> None:
+        super().__init__(
+            sign_in,
+            pages,
+            names,
+            Release({}),
+            AnswersAsDigid(),
+            make_way if shows_session else None,
+        )
+        self._sectors = sectors
+        self._inactive = inactive
+        self._rehearses = rehearses
+
+    # --- /sso -----------------------------------------------------------------------
+
+    def _asked(self, environ: "WSGIEnvironment") -> Asked:
+        trust = env.trust(environ)
+        with telling_nobody():
+            inbound = receive(environ, keys_for(trust), trust.weak)
+            relay_state.require_short(inbound.relay_state)
+            return read_question(inbound, trust, self._names, self._sign_in.offered)
+
+    def _begin(self, environ: "WSGIEnvironment", asked: Asked) -> Response:
+        answer = super()._begin(environ, asked)
+        # By POST nobody has signed it (SAML bindings 3.5.4.1).
+        is_signed = environ["REQUEST_METHOD"] == "GET"
+        if is_signed and asked.cause is None:
+            answer.headerlist.extend(relay_state.keep(asked.question.relay_state))
+        return answer
+
+    def _not_served(self, question: Question) -> Refused | None:
+        if question.issuer not in self._inactive:
+            return None
+        return NotServed(
+            f"{question.issuer} gets no login, because the option 'inactive' names it"
+        )
+
+    def _question(
+        self, environ: "WSGIEnvironment", query: Mapping[str, str]
+    ) -> Question:
+        question = super()._question(environ, query)
+        return replace(question, rehearsal=self._choice(query))
+
+    def _refuse_late(self, environ: "WSGIEnvironment", question: Question) -> Response:
+        # DigiD shows a page of its own for that.
+        raise LoginLost(f"{question.issuer} asked for this login too long ago")
+
+    def _choice(self, fields: Mapping[str, str]) -> str:
+        return rehearsal.chosen(fields) if self._rehearses else ""
+
+    def _answer(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        service: SignInService | ServiceAbove,
+    ) -> Response:
+        if question.rehearsal in rehearsal.WITHOUT_LOGIN:
+            return self._refuse(environ, question, _INSTEAD[question.rehearsal])
+        if self._has_no_number(environ, question):
+            return self._refuse(environ, question, FAILED)
+        return super()._answer(environ, question, service)
+
+    def _has_no_number(self, environ: "WSGIEnvironment", question: Question) -> bool:
+        """Whether who is in has none that this participant gets.
+
+        Nobody else is asked to sign in then: DIGID.md 2.4 has this before that.
+        """
+        login = env.session_beyond_idle(environ)
+        return (
+            login is not None
+            and proven_for(login, domain_of(environ, question)) is not None
+            and self._name_for(environ, question, login) is None
+            and not Presence(environ, login).must_prove(question.issuer)
+        )
+
+    def _name_for(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> SectorName | None:
+        entity, _ = env.trust(environ).participant(question.issuer)
+        return name_for(self._sectors, entity, login.attributes)
+
+    def _certain(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        service: SignInService | ServiceAbove,
+        *,
+        is_proven: bool,
+    ) -> Login | None:
+        return _known(environ, question, is_proven=is_proven)
+
+    def _is_new(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> bool:
+        return not Presence(environ, login).has(question.issuer)
+
+    def _decide(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> Response:
+        """A login, or what a tester has chosen in its place."""
+        if self._rehearses and not question.rehearsal:
+            choice = rehearsal.take(env.values(environ), login)
+            question = replace(question, rehearsal=choice)
+        codes = _INSTEAD.get(question.rehearsal)
+        if codes is not None:
+            return self._refuse(environ, question, codes)
+        answer = self._confirm(environ, question, login)
+        Presence(environ, login).enter(question.issuer)
+        return answer
+
+    def _refuse(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        codes: Sequence[str],
+        cause: Refused | None = None,
+    ) -> Response:
+        login = env.session_beyond_idle(environ)
+        # A ``cause`` is of the request, which anybody may have brought here once more.
+        if login is not None and cause is None:
+            Presence(environ, login).leave(question.issuer)
+        return super()._refuse(environ, question, codes, cause)
+
+    def _told(
+        self, environ: "WSGIEnvironment", question: Question, login: Login, now: float
+    ) -> Confirmed | None:
+        trust = env.trust(environ)
+        name = self._name_for(environ, question, login)
+        if name is None:
+            return None
+        subject = Subject(trust.own.entity_id, question.issuer, str(name))
+        index = _forty(self._names.session_index(login, question.issuer))
+        return Confirmed(
+            question,
+            Participant(question.issuer, subject, index, now),
+            login,
+            {},
+            now,
+            address=client_address(environ, trust.trusted_proxies),
+        )
+
+    def _deliver(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        response: etree._Element,
+        login: Login | None,
+    ) -> Response:
+        state = question.relay_state or relay_state.kept(environ)
+        question = replace(question, relay_state=state)
+        return super()._deliver(environ, question, response, login)
+
+    def _kept(self, question: Question, text: str) -> tuple[str, float]:
+        until = clock.now() + ANSWER_FOR
+        return json.dumps([until, text, question.rehearsal]), until + _KNOWN_FOR
+
+    # --- where she is logged in already ---------------------------------------------
+
+    def _known(self, environ: "WSGIEnvironment", login: Login) -> KnownHere:
+        presence = Presence(environ, login)
+        participants = env.sessions(environ).participants(login)
+        return KnownHere(presence.services(participants), presence.lasts_until)
+
+    def _username(self, login: Login) -> str:
+        return ""
+
+    def _choices(
+        self, environ: "WSGIEnvironment", question: Question, login: Login
+    ) -> Mapping[str, Any]:
+        return {
+            "choices": rehearsal.CHOICES if self._rehearses else (),
+            "chosen": question.rehearsal or rehearsal.kept(env.values(environ), login),
+        }
+
+    def _still_certain(
+        self, environ: "WSGIEnvironment", question: Question
+    ) -> Login | None:
+        return _known(environ, question, is_proven=False)
+
+    def _go_on_as(
+        self,
+        environ: "WSGIEnvironment",
+        question: Question,
+        login: Login,
+        fields: Mapping[str, str],
+    ) -> Response:
+        if self._rehearses and rehearsal.FIELD in fields:
+            # That counts, and not what was kept.
+            rehearsal.take(env.values(environ), login)
+        return self._decide(environ, question, login)
+
+    # --- /artifact ------------------------------------------------------------------
+
+    def resolve(self, environ: "WSGIEnvironment") -> Response:
+        """Give an answer to who it was made for, once; or say that it is over."""
+        trust = env.trust(environ)
+        with telling_nobody():
+            element, issuer = receive_soap(environ, keys_for(trust))
+            request = messages.read_artifact_resolve(element)
+        key = trust.key_for(issuer)
+        try:
+            require_recent_as_digid(request.issued, clock.now())
+            require_destination(
+                request.destination, trust.own.url("artifact"), required=False
+            )
+        except Refused as error:
+            note_refusal(error, "login", environ)
+            return soap_answer(artifact_response(trust, "", _DENIED), key)
+        store = env.sessions(environ).store
+        kept = store.take(artifact_key(request.artifact, issuer))
+        if kept is None:
+            note_unknown_artifact(issuer)
+            return soap_answer(artifact_response(trust, request.id, _DENIED), key)
+        until, text, choice = json.loads(kept)
+        rehearsal.hold_back(choice)
+        if choice == rehearsal.UNKNOWN:
+            return soap_answer(artifact_response(trust, request.id, _DENIED), key)
+        is_over = clock.now() >= until or choice == rehearsal.EXPIRED
+        carried = None if is_over else safe_xml.parse(text.encode())
+        answer = soap_answer(
+            artifact_response(trust, request.id, messages.Status(), carried), key
+        )
+        return rehearsal.broken(answer) if choice == rehearsal.BROKEN else answer
+
+
+def _known(
+    environ: "WSGIEnvironment", question: Question, *, is_proven: bool
+) -> Login | None:
+    """What this question can be answered with; None where she has to sign in first.
+
+    ``is_proven`` says whether she has signed in for this very question.
+    """
+    login = env.session_beyond_idle(environ)
+    domain = domain_of(environ, question)
+    certain = satisfying(login, question, domain, is_proven=is_proven)
+    if certain is None or Presence(environ, certain).must_prove(question.issuer):
+        return None
+    return certain
+
+
+def _forty(index: str) -> str:
+    """A SessionIndex of the form that DigiD's have (DIGID.md 1.5)."""
+    digits = index.lstrip("_")
+    return f"{digits}{int(digits, 16) % 10**8:08}"

@@ -1,0 +1,99 @@
+"""Telling participants of a logout in hidden frames of one page of the hub.
+
+Each frame leads to a participant with a LogoutRequest, and comes back with its answer.
+No cookie arrives in such a frame, so a participant finds the session by what the
+request names. One that does not come back stops no other, and nobody waits for it
+longer than a while: who has confirmed is looked up when the citizen goes on, and all
+others are named to her.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import Refused
+from eilogin.hub.logout.browser.browser_logout import (
+    LOOK,
+    TELL,
+    InBrowser,
+    address,
+    left_at,
+)
+from eilogin.hub.logout.logout_receipts import Receipt
+from eilogin.saml import messages
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import Inbound
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import note_refusal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class Frames(InBrowser):
+    """The page with frames, and what is in them."""
+
+    def page(
+        self,
+        environ: "WSGIEnvironment",
+        receipt: Receipt,
+        headers: Iterable[tuple[str, str]],
+    ) -> Response:
+        """The page whose frames tell those who are left."""
+        trust, language = env.trust(environ), language_of(environ)
+        self._receipts.begin(environ, receipt)
+        endpoints = [self._endpoint(trust, told) for told in receipt.asked.values()]
+        frames: dict[str, list[str]] = {}
+        for request_id, told in receipt.asked.items():
+            way = address(trust, TELL, request_id)
+            frames.setdefault(told.entity_id, []).append(way)
+        return self._pages.page(
+            environ,
+            "logging_out.html",
+            headers=headers,
+            of_another=receipt.is_of_another,
+            frames=[endpoint.location for endpoint in endpoints if endpoint],
+            script="frames.js",
+            services=[
+                (trust.federation.name_of(entity_id, language), ways)
+                for entity_id, ways in frames.items()
+            ],
+            name=left_at(trust, receipt, language),
+            look_url=address(trust, LOOK, receipt.handle),
+        )
+
+    def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
+        """What a frame shows first: the way to a participant, with its request."""
+        told = self._asking(environ, request_id).asked[request_id]
+        own = env.trust(environ).own
+        return self._bring(environ, told, request_id, framed_by=own.public_url)
+
+    def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
+        """A participant's LogoutResponse, which is noted."""
+        response = messages.read_logout_response(inbound.element)
+        request_id = response.in_response_to
+        told = self._receipts.asking(environ, request_id).asked[request_id]
+        try:
+            confirmed = self._note(environ, told, response)
+        except Refused as error:
+            reference = note_refusal(error, "logout.delivered", environ)
+            return self._pages.page(
+                environ,
+                "logged_out_in_frame.html",
+                status=error.status,
+                framed_by=self._framed_by(environ, request_id),
+                confirmed=False,
+                reference=reference,
+                telephone=env.trust(environ).own.telephone,
+            )
+        return self._pages.page(
+            environ,
+            "logged_out_in_frame.html",
+            framed_by=self._framed_by(environ, request_id),
+            confirmed=confirmed,
+        )
+
+    def _framed_by(self, environ: "WSGIEnvironment", request_id: str) -> str:
+        """The address of who else than we may show what a frame shows last; or ""."""
+        return ""

@@ -1,0 +1,131 @@
+"""Telling participants of a logout from above, in the browser that brings it.
+
+A hub above sends its LogoutRequest through the citizen's browser, mostly in a frame of
+a page of its own. The browser is here at that moment: so a page of ours tells those
+participants that no server reached, in frames, before it goes on with the answer.
+
+The citizen's cookies do not come into a frame of another site. So the addresses of this
+page and of its frames are secrets: only the browser that was the first to bring the
+signed message of the hub above gets them. Each frame works once, and the page names no
+participant.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import MessageUnexpected
+from eilogin.hub.browser_proof import new_proof
+from eilogin.hub.logout.browser.browser_logout import address
+from eilogin.hub.logout.browser.logout_frames import Frames
+from eilogin.hub.logout.logout_propagation import Told
+from eilogin.hub.logout.logout_receipts import Receipt
+from eilogin.hub.logout.session_endings import Ending
+from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.saml import messages
+from eilogin.saml.message_checks import KNOWN_FOR
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import Inbound
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The parameters of ``/slo`` that show the page, and that send one participant its
+#: request in a frame of it.
+LEAD, LED = "lead", "led"
+#: Seconds after which the page goes on, although a participant has not answered. The
+#: page of our own hub, as the hub above, gives ten to all its participants.
+_GOES_ON_AFTER = 5
+
+
+class FromAbove(Frames):
+    """The page whose frames tell participants of a logout from above."""
+
+    @property
+    def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
+        """The method for each page of ours, by the one parameter of its query."""
+        return {LEAD: self._lead, LED: self.tell}
+
+    def prepare(
+        self, environ: "WSGIEnvironment", through: env.Through, ending: Ending
+    ) -> Collection[Told]:
+        """Prepare the page for the participants that a logout has missed.
+
+        Return the messages that the page sends. Write its address into ``through``,
+        unless no participant can be told in the browser.
+        """
+        begun = Receipt(
+            ending.handle, proof=new_proof(), begun=clock.now(), older=ending.older
+        )
+        receipt = self.begin(environ, begun, ending.missed)
+        if receipt is None or not receipt.asked:
+            return ()
+        values, until = env.values(environ), clock.now() + KNOWN_FOR
+        for request_id in receipt.asked:
+            values.add(_led(request_id), through.framed_by, until, durable=False)
+        said = json.dumps([[*receipt.asked], through.framed_by, through.back])
+        handle = secrets.token_urlsafe(16)
+        values.add(_lead(handle), said, until, durable=False)
+        through.way_on = address(env.trust(environ), LEAD, handle)
+        return [*receipt.asked.values()]
+
+    def has_asked(self, environ: "WSGIEnvironment", inbound: Inbound) -> bool:
+        """Whether a LogoutResponse answers a request of such a page."""
+        response = messages.read_logout_response(inbound.element)
+        return bool(self._framed_by(environ, response.in_response_to))
+
+    def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
+        """Lead a frame to a participant with its LogoutRequest, once.
+
+        Raises :class:`eilogin.errors.MessageUnexpected` the second time.
+        """
+        values, until = env.values(environ), clock.now() + KNOWN_FOR
+        framed_by = self._framed_by(environ, request_id)
+        if not framed_by or not values.add(_turn(request_id), "", until, durable=False):
+            raise MessageUnexpected(
+                "the hub has already notified this participant, or the time is over"
+            )
+        told = self._receipts.asking(environ, request_id).asked[request_id]
+        own = env.trust(environ).own.public_url
+        return self._bring(environ, told, request_id, framed_by=f"{own} {framed_by}")
+
+    def _lead(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """The page, which goes on to the answer by itself, without JavaScript too."""
+        stored = env.values(environ).get(_lead(handle))
+        if stored is None:
+            raise MessageUnexpected("this logout is over")
+        with as_we_write_it():
+            request_ids, framed_by, back, *_ = json.loads(stored)
+        trust = env.trust(environ)
+        asked = self._receipts.asking(environ, request_ids[0]).asked
+        endpoints = [self._endpoint(trust, asked[one]) for one in request_ids]
+        return self._pages.page(
+            environ,
+            "logging_out_from_above.html",
+            headers=[("Refresh", f"{_GOES_ON_AFTER + 1}; url={back}")],
+            frames=[endpoint.location for endpoint in endpoints if endpoint],
+            framed_by=framed_by,
+            script="frames.js",
+            ways=[address(trust, LED, one) for one in request_ids],
+            within=_GOES_ON_AFTER * 1000,
+            back_url=back,
+        )
+
+    def _framed_by(self, environ: "WSGIEnvironment", request_id: str) -> str:
+        return env.values(environ).get(_led(request_id)) or ""
+
+
+def _lead(handle: str) -> str:
+    return f"lead-logout:{handle}"
+
+
+def _led(request_id: str) -> str:
+    return f"led-logout:{request_id}"
+
+
+def _turn(request_id: str) -> str:
+    return f"led-turn:{request_id}"

@@ -1,0 +1,472 @@
+"""Telling participants that a citizen is logged out: all at once, server to server.
+
+Each gets a signed LogoutRequest over SOAP, and one after another where it knows her by
+more names. For all of them it has one time-out, and stands in a line of its own
+(``propagation_threads``): what goes wrong with one stops nobody. Whom that does not
+reach may be told through the browser (``browser_logout``).
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, wait
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from math import inf
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+from eilogin import audit, clock
+from eilogin.errors import (
+    BindingMissing,
+    EiloginError,
+    MessageUnexpected,
+    PeerUnavailable,
+    PrincipalUnknown,
+    Refused,
+    Unavailable,
+    UnknownPeer,
+)
+from eilogin.federation import Trust
+from eilogin.hub.logout.propagation_threads import Lines
+from eilogin.hub.participants.logout_bindings import Ways
+from eilogin.saml import bindings, messages, xml_signatures
+from eilogin.saml.message_checks import check_logout_response
+from eilogin.saml.metadata import Endpoint
+from eilogin.sessions import Participant, Subject
+from eilogin.web.inbound_messages import open_soap
+from eilogin.web.outbound_messages import binding_missing, encryption_key
+
+_log = logging.getLogger("eilogin")
+
+#: So much is said at the same time by one process, to one participant and to all.
+_AT_ONCE_TO_ONE = 4
+_AT_ONCE = 256
+#: How many sessions a message names, the latest ones: the others are long over.
+_MOST_NAMED = 200
+#: How many seconds a logout waits for participants that did not answer lately.
+_GRACE = 0.5
+#: For how many time-outs one participant is told again at a stretch.
+_TIMES_AGAIN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who is told, and about whom: one subject at one participant."""
+
+    entity_id: str
+    #: The citizen as this participant knows her.
+    subject: Subject
+    #: The oldest first.
+    session_indexes: tuple[str, ...]
+    #: Whether it has said that she is logged out there and not everywhere behind it:
+    #: it is a hub itself. Nobody need tell it once more.
+    is_partial: bool = False
+    #: Whether it is asked in the visitor's browser alone: it answered SOAP with an HTML
+    #: page.
+    by_browser: bool = False
+
+    @property
+    def whom(self) -> tuple[str, Subject]:
+        """Who is told about whom, whatever sessions it names."""
+        return self.entity_id, self.subject
+
+    def as_json(self) -> dict[str, Any]:
+        """What :meth:`from_json` makes it of again, for JSON."""
+        return {**asdict(self), "subject": self.subject.as_json()}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Told":
+        """The value of which :meth:`as_json` made this; else one of UNREADABLE."""
+        entity_id, indexes = found["entity_id"], tuple(found["session_indexes"])
+        if not all(isinstance(one, str) for one in (entity_id, *indexes)):
+            raise TypeError("expected a text")
+        subject = Subject.from_parts(found["subject"])
+        return cls(
+            entity_id,
+            subject,
+            indexes,
+            bool(found["is_partial"]),
+            # Absent where an older version wrote it.
+            bool(found.get("by_browser")),
+        )
+
+
+class Came(NamedTuple):
+    """What came of telling somebody."""
+
+    #: Who has not confirmed that she is logged out there; None who has.
+    left: Told | None
+    #: Why not, as the code of an error, where it is one.
+    reason: str = ""
+    #: Whether it could not be asked at all, so that nothing else can reach it now.
+    is_away: bool = False
+    #: Whether it answered, with a status that does not confirm the logout.
+    is_refusal: bool = False
+
+
+#: What is said to one participant because of one logout, and what comes of each.
+_Said = Mapping[Told, "Future[Came]"]
+
+
+class Propagation:
+    """Tells participants; ``timeout`` is what each of them gets, in seconds.
+
+    ``ways`` say by which bindings; ``encrypts`` the NameID for those who have a key for
+    that.
+    """
+
+    def __init__(self, timeout: float, ways: Ways, *, encrypts: bool = False) -> None:
+        self._timeout = timeout
+        self._encrypts = encrypts
+        self.ways = ways
+        self._lines: tuple[int, Lines] | None = None
+
+    @property
+    def longest(self) -> float:
+        """How long it takes at most, in seconds."""
+        # A little more than each has: who is last in line has its own time-out.
+        return self._timeout * 1.5
+
+    @property
+    def longest_again(self) -> float:
+        """How long :meth:`tell_again` takes at most, in seconds."""
+        return self._timeout * _TIMES_AGAIN * 2
+
+    def tell(self, trust: Trust, told: Iterable[Told]) -> list[Came]:
+        """Tell all of them; what came of those that were not reached, by entityID.
+
+        A participant that did not answer lately gets its message too, but the caller
+        waits only :data:`_GRACE` seconds for it. It counts as missed then.
+        """
+        said = _by_participant(told)
+        lines = self._lines_here()
+        away = {entity_id for entity_id in said if lines.is_away(entity_id)}
+        for entity_id, to_one in said.items():
+            lines.put(entity_id, partial(self._tell_one, trust, to_one))
+        tasks = {one: task for to_one in said.values() for one, task in to_one.items()}
+        begun = time.monotonic()
+        wait(
+            [task for one, task in tasks.items() if one.entity_id not in away],
+            timeout=self.longest,
+        )
+        waited = time.monotonic() - begun
+        wait(tasks.values(), timeout=max(0.0, min(_GRACE, self.longest) - waited))
+        came = [_come(one, task) for one, task in tasks.items()]
+        missed = [(one.left.entity_id, one) for one in came if one.left is not None]
+        return [one for _, one in sorted(missed, key=itemgetter(0))]
+
+    def tell_again(
+        self, trust: Trust, told: Iterable[Told], longest: float = inf
+    ) -> dict[Told, Came]:
+        """Tell some who were not reached before, and wait for nobody's sake.
+
+        What came of each, but of those whose turn has not come: behind one who could
+        not be asked, or after a while, of ``longest`` seconds where there is no more.
+        They stand in line with all others.
+        """
+        said = _by_participant(told)
+        lines = self._lines_here()
+        for entity_id, to_one in said.items():
+            lines.put(entity_id, partial(self._tell_one_again, trust, to_one))
+        tasks = {one: task for to_one in said.values() for one, task in to_one.items()}
+        wait(tasks.values(), timeout=min(self.longest_again, longest))
+        return {
+            one: task.result()
+            for one, task in tasks.items()
+            # Who is in line still has lost its turn.
+            if not task.cancel() and task.done()
+        }
+
+    def can_be_told(self, trust: Trust, told: Told) -> bool:
+        """Whether one who was missed can be told again, without her browser."""
+        return self.out_of_reach(trust, told) is None
+
+    def out_of_reach(self, trust: Trust, told: Told) -> Came | None:
+        """What comes of one who cannot be told so; None for who can."""
+        try:
+            has_soap = _soap_of(trust, told, self.ways) is not None
+        except Refused as error:
+            return Came(told, error.code)
+        return None if has_soap and not told.is_partial else Came(told)
+
+    def request(
+        self, trust: Trust, told: Told, endpoint: Endpoint, request_id: str
+    ) -> etree._Element:
+        """The LogoutRequest for a participant, not signed yet."""
+        _, role = trust.participant(told.entity_id)
+        is_digid = trust.own.is_digid
+        request = messages.LogoutRequest(
+            id=request_id,
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            name_id=told.subject.as_name_id(),
+            destination=endpoint.location,
+            session_indexes=told.session_indexes,
+        )
+        return messages.write_logout_request(
+            _as_digid(request) if is_digid else request,
+            encryption_key(role, wanted=self._encrypts and not is_digid),
+            role.encryption_methods,
+        )
+
+    def note_no_browser(self, trust: Trust, missed: Iterable[Told]) -> None:
+        """Write down of a logout without her browser who is told in that alone.
+
+        Of all others that :meth:`tell` has missed it is written down why.
+        """
+        for told in missed:
+            if self._needs_browser(trust, told):
+                error = BindingMissing(
+                    "it accepts a LogoutRequest only in the visitor's browser (by"
+                    " its metadata or by logout_binding), and this logout came"
+                    f" without a browser; {trust.whom_to_ask(told.entity_id)}"
+                )
+                note_undelivered(told.entity_id, error)
+
+    def _needs_browser(self, trust: Trust, told: Told) -> bool:
+        """Whether one who was missed can be told in her browser alone."""
+        try:
+            return _soap_of(trust, told, self.ways) is None and not told.is_partial
+        except Refused:
+            return False
+
+    def _lines_here(self) -> Lines:
+        """The lines of this very process: the threads of its parent do not run here."""
+        if self._lines is None or self._lines[0] != os.getpid():
+            self._lines = (os.getpid(), Lines(_AT_ONCE_TO_ONE, _AT_ONCE))
+        return self._lines[1]
+
+    def _tell_one(self, trust: Trust, said: _Said) -> bool | None:
+        """Tell one participant, as far as its time-out and the deadline let it.
+
+        Whether it answers, with whatever; None where it was asked nothing.
+        """
+        ends, is_there = time.monotonic() + self._timeout, None
+        for told, task in said.items():
+            # Not where the deadline was first, while this stood in line.
+            if task.set_running_or_notify_cancel():
+                came = self._said(trust, told, ends)
+                is_there = is_there is not False and not came.is_away
+                task.set_result(came)
+        return is_there
+
+    def _tell_one_again(self, trust: Trust, said: _Said) -> bool | None:
+        """The same for who was not reached before: each has the whole time-out."""
+        stops = time.monotonic() + self._timeout * _TIMES_AGAIN
+        is_over, is_away = False, None
+        for told, task in said.items():
+            if is_over:
+                task.cancel()
+            # Who waits hears of one that is cancelled by this alone.
+            if not task.set_running_or_notify_cancel():
+                continue
+            came = self._said(trust, told, time.monotonic() + self._timeout)
+            task.set_result(came)
+            is_away = came.is_away
+            is_over = is_away or time.monotonic() > stops
+        return None if is_away is None else not is_away
+
+    def _said(self, trust: Trust, told: Told, ends: float) -> Came:
+        """What comes of telling one participant that the citizen is logged out."""
+        try:
+            endpoint = _soap_of(trust, told, self.ways)
+            if endpoint is None:
+                return Came(told)
+            status = self._deliver(trust, told, endpoint, ends)
+        except Exception as error:  # noqa: BLE001 - it must not stop the others
+            note_undelivered(told.entity_id, error)
+            return self._failed(trust, told, error)
+        note_delivered(told.entity_id, status)
+        return Came(replace(told, is_partial=True) if is_partial(status) else None)
+
+    def _failed(self, trust: Trust, told: Told, error: Exception) -> Came:
+        """Return what comes of one that was asked over SOAP and did not confirm it."""
+        is_refusal = isinstance(error, MessageUnexpected) and error.is_refusal
+        is_page = isinstance(error, PeerUnavailable) and error.is_page
+        if is_page and self._takes_browser(trust, told):
+            # That answer took no time, so others of the same participant may follow.
+            return Came(replace(told, by_browser=True), _code(error))
+        return Came(told, _code(error), isinstance(error, Unavailable), is_refusal)
+
+    def _takes_browser(self, trust: Trust, told: Told) -> bool:
+        """Whether a participant takes a LogoutRequest in the visitor's browser too."""
+        _, role = trust.participant(told.entity_id)
+        wanted = self.ways.in_browser(trust.own, told.entity_id, told.subject.name_id)
+        return role.single_logout(*wanted) is not None
+
+    def _deliver(
+        self, trust: Trust, told: Told, endpoint: Endpoint, ends: float
+    ) -> messages.Status:
+        """Send a LogoutRequest over SOAP and judge the answer (profiles 4.4.3.2).
+
+        The answer is to be there when its time ``ends``.
+        """
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise PeerUnavailable(
+                "earlier messages took all the time for this participant"
+            )
+        request_id = messages.new_id()
+        element = self.request(trust, told, endpoint, request_id)
+        xml_signatures.sign(element, trust.key_for(told.entity_id))
+        answer = trust.back_channel.post(
+            endpoint.location, bindings.wrap_soap(element), timeout=left
+        )
+        signed, _ = open_soap(answer, trust.participant_keys)
+        response = messages.read_logout_response(signed)
+        # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
+        require_done(response, told, request_id, response.destination)
+        return response.status
+
+
+def to_say(participants: Iterable[Participant]) -> list[Told]:
+    """What is to be said to participants; the oldest first."""
+    indexes: dict[tuple[str, Subject], list[str]] = {}
+    for participant in sorted(participants, key=lambda one: one.since):
+        known_as = (participant.entity_id, participant.subject)
+        indexes.setdefault(known_as, []).append(participant.session_index)
+    return [
+        Told(entity_id, subject, tuple(named))
+        for (entity_id, subject), named in indexes.items()
+    ]
+
+
+def merged(told: Iterable[Told]) -> list[Told]:
+    """The same with one message for each participant and subject."""
+    indexes: dict[tuple[str, Subject], dict[str, None]] = {}
+    by_browser = set()
+    for one in told:
+        known = indexes.setdefault(one.whom, {})
+        known |= dict.fromkeys(one.session_indexes)
+        if one.by_browser:
+            by_browser.add(one.whom)
+    return [
+        Told(*whom, tuple(named)[-_MOST_NAMED:], by_browser=whom in by_browser)
+        for whom, named in indexes.items()
+    ]
+
+
+def _by_participant(told: Iterable[Told]) -> Mapping[str, _Said]:
+    said: dict[str, dict[Told, Future[Came]]] = {}
+    for one in told:
+        said.setdefault(one.entity_id, {})[one] = Future()
+    return said
+
+
+def _as_digid(request: messages.LogoutRequest) -> messages.LogoutRequest:
+    """A LogoutRequest that names the citizen and nothing else (DIGID.md 3.2)."""
+    return replace(
+        request,
+        name_id=messages.NameID(request.name_id.value),
+        destination="",
+        session_indexes=(),
+    )
+
+
+def is_partial(status: messages.Status) -> bool:
+    """Whether somebody behind a participant was not reached (SAML core 3.7.3.2)."""
+    return messages.PARTIAL_LOGOUT in status.codes
+
+
+def _soap_of(trust: Trust, told: Told, ways: Ways) -> Endpoint | None:
+    """Where it takes a LogoutRequest over SOAP; None where a browser has to bring it.
+
+    Raises :class:`eilogin.errors.BindingMissing` where it takes none at all, and
+    :class:`eilogin.errors.UnknownPeer` where nobody can say there whom it is about.
+    """
+    if not told.subject.has_name_id:
+        raise UnknownPeer(
+            "it got no NameID at login (nameless), so a LogoutRequest cannot name the"
+            " visitor"
+        )
+    entity_id = told.entity_id
+    _, role = trust.participant(entity_id)
+    wanted = ways.all_of(trust.own, entity_id)
+    if role.single_logout(*wanted) is None:
+        raise binding_missing(
+            trust, entity_id, "a LogoutRequest", wanted, role.single_logouts
+        )
+    has_soap = bindings.SOAP in wanted and not told.by_browser
+    return role.single_logout(bindings.SOAP) if has_soap else None
+
+
+def require_done(
+    response: messages.LogoutResponse,
+    told: Told,
+    request_id: str,
+    destination: str,
+) -> None:
+    """Refuse a LogoutResponse that does not say that she is logged out there.
+
+    Raises :class:`eilogin.errors.Refused`.
+    """
+    check_logout_response(
+        response,
+        issuer=told.entity_id,
+        in_response_to=request_id,
+        destination=destination,
+        destination_required=bool(destination),
+        now=clock.now(),
+    )
+    if not response.status.is_success:
+        kind = PrincipalUnknown if _knows_none(response.status) else MessageUnexpected
+        error = kind(
+            f"{told.entity_id!r} did not log the visitor out; its status is"
+            f" {' '.join(response.status.codes)[:200]!r}"
+        )
+        error.is_refusal = True
+        raise error
+
+
+def _knows_none(status: messages.Status) -> bool:
+    """Whether a participant has no such session, or denies the request.
+
+    Responder alone says that it failed. With PartialLogout or RequestDenied it is the
+    answer of one that lost its sessions in a restart (Shibboleth, mod_auth_mellon).
+    """
+    return status.codes[:1] == (messages.REQUESTER,) or not {
+        messages.UNKNOWN_PRINCIPAL,
+        messages.REQUEST_DENIED,
+        messages.PARTIAL_LOGOUT,
+    }.isdisjoint(status.codes)
+
+
+def note_delivered(entity_id: str, status: messages.Status) -> None:
+    """Write to the audit log that a participant has heard of a logout.
+
+    As one that failed, where it has not reached all behind it.
+    """
+    if is_partial(status):
+        why = messages.PARTIAL_LOGOUT.rpartition(":")[2]
+        audit.event("logout.delivered", "failed", peer=entity_id, reason=why)
+    else:
+        audit.event("logout.delivered", peer=entity_id)
+
+
+def note_undelivered(entity_id: str, error: Exception) -> None:
+    """Write to log and audit log that a participant was not reached, and why."""
+    if isinstance(error, EiloginError):
+        _log.warning("logout not delivered to %s: %s", entity_id, error)
+    else:
+        _log.exception("logout not delivered to %s", entity_id, exc_info=error)
+    audit.event("logout.delivered", "failed", peer=entity_id, reason=_code(error))
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, EiloginError) else EiloginError.code
+
+
+def _come(told: Told, task: "Future[Came]") -> Came:
+    """What has come of a task by now; one that is not begun is dropped."""
+    if task.done():
+        return task.result()
+    error = PeerUnavailable(
+        "too many messages to this participant are pending, so this one was not sent"
+    )
+    if task.cancel():
+        note_undelivered(told.entity_id, error)
+    return Came(told, error.code)

@@ -1,0 +1,536 @@
+"""What came of a logout, for who logged out: where she is out, and where not yet.
+
+It is made in the browser in which she logged out, stays readable there for an hour
+(:mod:`eilogin.hub.browser_proof`), and says at every look what is known by then: whom
+servers have told, who has confirmed it in her browser, and whom the hub has told
+late (:mod:`eilogin.hub.logout.logout_redelivery`). Nobody else is shown where she was.
+"""
+
+import hmac
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from eilogin import clock, metrics
+from eilogin.errors import MessageUnexpected
+from eilogin.hub.browser_proof import KEPT_FOR, brings_proof, proof_brought
+from eilogin.hub.logout import refused_logouts
+from eilogin.hub.logout.departed_participants import to_tell
+from eilogin.hub.logout.logout_propagation import Propagation, Told
+from eilogin.hub.logout.logout_redelivery import queue_of
+from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.sessions import Login
+from eilogin.stores import Values
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: What a receipt says of a service: she is out there; she is out, and maybe not at all
+#: behind it; she is not yet, and it is told again; or it is not known, and nobody can
+#: tell it any more.
+OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
+#: The service was reached and did not confirm; the hub tries again, or does not.
+UNCONFIRMED, REFUSED = "unconfirmed", "refused"
+
+#: What a receipt in the store has behind its first three parts.
+_MORE = 7
+
+
+class Back(NamedTuple):
+    """To whom a logout is answered."""
+
+    entity_id: str
+    request_id: str
+    relay_state: str
+
+    @classmethod
+    def from_parts(cls, parts: Sequence[str]) -> "Back":
+        """The value that JSON has made these of; what is more is of a newer version."""
+        return cls(*parts[: len(cls._fields)])
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is known of one logout; the store keeps it for its pages."""
+
+    #: Names it in the addresses of its pages.
+    handle: str
+    #: Who is told through the browser, by the ID of the LogoutRequest.
+    asked: Mapping[str, Told] = field(default_factory=dict)
+    #: entityIDs of who cannot be told so.
+    unreached: Sequence[str] = ()
+    #: Who asked for it; None where the citizen did, on the hub's own page.
+    back: Back | None = None
+    #: Whether another logout or hub has told some, and nobody knows whom it reached.
+    is_overtaken: bool = False
+    #: Where she goes on to after it, a path of this site, if that is not ``back``.
+    target: str = ""
+    #: What her browser's cookie says.
+    proof: str = field(default="", repr=False)
+    #: When who has confirmed it did so, by entityID.
+    reached: Mapping[str, float] = field(default_factory=dict)
+    #: Of which citizen it is: the label of her sessions at the hub.
+    whose: str = field(default="", repr=False)
+    #: When she logged out.
+    begun: float = 0.0
+    #: Handles of earlier logouts of hers that had not reached all.
+    older: Sequence[str] = ()
+    #: entityIDs of those of the others that are told again, and of those that have
+    #: heard of it, and maybe not all behind them; not kept.
+    waiting: Sequence[str] = ()
+    partly: Sequence[str] = ()
+    #: entityIDs of those that answered without confirming it; not kept.
+    refused: Sequence[str] = ()
+
+    def to_json(self) -> str:
+        """JSON text, as the store keeps it."""
+        asked = {request_id: told.as_json() for request_id, told in self.asked.items()}
+        rest = [self.back, self.is_overtaken, self.target, self.proof, self.reached]
+        more = [self.whose, self.begun, self.older]
+        return json.dumps([asked, self.unreached, *rest, *more])
+
+    @classmethod
+    def from_json(cls, handle: str, text: str) -> "Receipt":
+        """The value of which :meth:`to_json` made this; else MessageUnexpected."""
+        with as_we_write_it():
+            asked, unreached, back, *rest = json.loads(text)
+            return cls(
+                handle,
+                {name: Told.from_json(told) for name, told in asked.items()},
+                tuple(unreached),
+                back and Back.from_parts(back),
+                *rest[:_MORE],
+            )
+
+    @property
+    def missed(self) -> Sequence[str]:
+        """Who has not confirmed, by entityID, each once, sorted."""
+        asked = {told.entity_id for told in self.asked.values()}
+        return sorted({*self.unreached, *asked})
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether she is known to be out at all of them."""
+        return not self.missed and not self.is_overtaken
+
+    def is_of(self, entity_id: str) -> bool:
+        """Whether the receipt covers the session at one participant."""
+        return entity_id in self.reached or entity_id in self.missed
+
+    @property
+    def may_change(self) -> bool:
+        """Whether more may be known of it in a while, though nobody does anything."""
+        asked = {told.entity_id for told in self.asked.values()}
+        return bool(self.waiting or asked.difference(self.partly, self.refused))
+
+    @property
+    def kept_until(self) -> float:
+        """When it is forgotten by itself."""
+        return self.begun + KEPT_FOR
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether it is somebody else than who is in this browser now."""
+        return bool(self.target)
+
+    def states(self) -> Iterable[tuple[str, str, float]]:
+        """Of each service its entityID, what is known of her there, and since when.
+
+        Who has not confirmed comes first. Of somebody else nothing is told but that.
+        """
+        for entity_id in self.missed:
+            yield entity_id, self._state_of(entity_id), 0.0
+        if not self.is_of_another:
+            for entity_id, instant in self.reached.items():
+                yield entity_id, OUT, instant
+
+    def _state_of(self, entity_id: str) -> str:
+        """Return what is known of a service that has not confirmed."""
+        is_refused = entity_id in self.refused
+        if entity_id in self.waiting:
+            return UNCONFIRMED if is_refused else AGAIN
+        if entity_id in self.partly:
+            return PARTLY
+        return REFUSED if is_refused else MISSED
+
+    def without(self, confirmed: Mapping[str, float]) -> "Receipt":
+        """The same after some have confirmed, by the IDs of their LogoutRequests."""
+        left = {one: told for one, told in self.asked.items() if one not in confirmed}
+        names = {told.entity_id for told in left.values()} | {*self.unreached}
+        reached = {
+            self.asked[one].entity_id: instant
+            for one, instant in confirmed.items()
+            if self.asked[one].entity_id not in names
+        }
+        return replace(self, asked=left, reached={**self.reached, **reached})
+
+    def with_late(self, told: Mapping[str, float]) -> "Receipt":
+        """The same after some were told late, by entityID."""
+        return replace(
+            self,
+            asked={k: v for k, v in self.asked.items() if v.entity_id not in told},
+            unreached=[one for one in self.unreached if one not in told],
+            reached={**self.reached, **told},
+        )
+
+
+class Receipts:
+    """The receipts of this hub, which tells participants by ``propagation``."""
+
+    def __init__(self, propagation: Propagation) -> None:
+        self._propagation = propagation
+
+    def keep(self, environ: "WSGIEnvironment", receipt: Receipt) -> Receipt | None:
+        """Keep one; as it is now, where it was kept before: its page was reloaded.
+
+        None where it is to be forgotten.
+        """
+        values, until = env.values(environ), clock.now() + KEPT_FOR
+        if values.get(_forgotten(receipt.handle)) is not None:
+            return None
+        if values.get(_key(receipt.handle)) is None:
+            for request_id in receipt.asked:
+                values.add(_asked(request_id), receipt.handle, until, durable=False)
+            if not receipt.is_of_another:
+                values.add(_of(receipt.proof), receipt.handle, until, durable=False)
+            # The last one: what the store has let fail half-way is made anew.
+            values.add(_key(receipt.handle), receipt.to_json(), until, durable=False)
+        return self._as_of_now(environ, receipt.handle)
+
+    def find(self, environ: "WSGIEnvironment", handle: str) -> Receipt | None:
+        """One that is of this browser; she sees it now, or goes on with it.
+
+        None where it is to be forgotten, or is another one's, or too old: a tab may be
+        looked at long after that.
+        """
+        values = env.values(environ)
+        try:
+            receipt = self._as_of_now(environ, handle)
+            require_hers(environ, receipt)
+        except MessageUnexpected:
+            return None
+        values.take(_unseen(receipt.proof))
+        is_forgotten = values.get(_forgotten(handle)) is not None
+        return None if is_forgotten else receipt
+
+    def here(self, environ: "WSGIEnvironment") -> Receipt | None:
+        """That of the last logout in this browser, where it is not an hour ago."""
+        values, proof = env.values(environ), proof_brought(environ)
+        handle = values.get(_of(proof)) if proof else None
+        return None if handle is None else self.find(environ, handle)
+
+    def says_all(self, environ: "WSGIEnvironment", receipt: Receipt) -> bool:
+        """Whether a receipt is complete: no other logout of that citizen is open.
+
+        A receipt that says itself that not all were reached counts as complete.
+        """
+        if not receipt.is_everywhere:
+            return True
+        queue = queue_of(environ, self._propagation)
+        return not queue.has_any_labelled(env.values(environ), [receipt.whose])
+
+    def forget(self, environ: "WSGIEnvironment") -> None:
+        """Forget that of this browser: nobody is to read it there any more.
+
+        Who is told in a frame goes on to be told.
+        """
+        values, proof = env.values(environ), proof_brought(environ)
+        handle = values.take(_of(proof)) if proof else None
+        if handle is not None:
+            until = clock.now() + KEPT_FOR
+            values.add(_forgotten(handle), "", until, durable=False)
+
+    def of_other(self, environ: "WSGIEnvironment", login: Login) -> Receipt | None:
+        """That of this browser, where somebody else is logged in there now.
+
+        Who has logged out herself, and is in again, is led on with hers no more.
+        """
+        values, proof = env.values(environ), proof_brought(environ)
+        handle = values.get(_of(proof)) if proof else None
+        if handle is None:
+            return None
+        try:
+            whose = _kept(values, handle).whose
+            if not hmac.compare_digest(whose, login.who.label()):
+                return self._as_of_now(environ, handle)
+        except MessageUnexpected:
+            return None
+        if values.get(_unseen(proof)) is not None:
+            values.take(_unseen(proof))
+        return None
+
+    def hand_over(
+        self, environ: "WSGIEnvironment", receipt: Receipt, target: str
+    ) -> Receipt:
+        """Take one from who has logged out, for who is in her place now.
+
+        Nobody reads it any more; that one is led on with it, to ``target``.
+        """
+        values, handle = env.values(environ), receipt.handle
+        values.take(_of(receipt.proof))
+
+        def handed_over(stored: str | None) -> str | None:
+            if stored is None:
+                return None
+            kept = Receipt.from_json(handle, stored)
+            return replace(kept, back=None, target=target).to_json()
+
+        values.change(_key(handle), handed_over, receipt.kept_until)
+        return self._as_of_now(environ, handle)
+
+    # --- what is under way ---
+
+    def begin(self, environ: "WSGIEnvironment", receipt: Receipt) -> None:
+        """Some are told in her browser now, and she may leave too early."""
+        mark, until = _unseen(receipt.proof), clock.now() + KEPT_FOR
+        env.values(environ).add(mark, receipt.handle, until, durable=False)
+
+    def unseen(
+        self, environ: "WSGIEnvironment", *, of_another: bool = False
+    ) -> str | None:
+        """The handle of one in this browser of which she has not seen the end.
+
+        Whoever is logged in there now has that ``of_another`` alone, in whose place she
+        is.
+        """
+        values, proof = env.values(environ), proof_brought(environ)
+        handle = values.get(_unseen(proof)) if proof else None
+        if handle is None:
+            return None
+        with suppress(MessageUnexpected):
+            receipt = self._as_of_now(environ, handle)
+            return handle if receipt.is_of_another or not of_another else None
+        return None
+
+    def asking(self, environ: "WSGIEnvironment", request_id: str) -> Receipt:
+        """The one in which somebody was asked, by the ID of the LogoutRequest."""
+        handle = env.values(environ).get(_asked(request_id)) or ""
+        stored = env.values(environ).get(_key(handle))
+        if stored is None:
+            raise MessageUnexpected("the hub sent no LogoutRequest with this ID")
+        return Receipt.from_json(handle, stored)
+
+    def confirm(
+        self, environ: "WSGIEnvironment", request_id: str, *, is_partial: bool
+    ) -> bool:
+        """Note what who was asked says; False where that was known.
+
+        It need not be told again, where it has answered all that it was asked.
+        """
+        now, values = clock.now(), env.values(environ)
+        name = _partial(request_id) if is_partial else _done(request_id)
+        is_new = values.add(name, str(now), now + KEPT_FOR, durable=False)
+        asked = self.asking(environ, request_id)
+        receipt = self._as_of_now(environ, asked.handle)
+        entity_id = asked.asked[request_id].entity_id
+        queue = queue_of(environ, self._propagation)
+        left = [n for n, one in receipt.asked.items() if one.entity_id == entity_id]
+        is_answered = all(values.get(_partial(one)) is not None for one in left)
+        if is_answered and entity_id not in receipt.unreached:
+            for handle in (receipt.handle, *receipt.older):
+                queue.confirmed(values, handle, entity_id, is_partial=bool(left))
+        if is_new and receipt.is_everywhere:
+            metrics.logout_took(now - receipt.begun)
+        return is_new
+
+    def has_nobody_left(self, environ: "WSGIEnvironment", request_id: str) -> bool:
+        """Note that a participant knows nobody by the NameID of this LogoutRequest.
+
+        Return whether it confirmed the end of another session by the same NameID in
+        this logout. Then it has ended both. If that answer is yet to come, this one
+        counts from then on.
+        """
+        now, values = clock.now(), env.values(environ)
+        receipt = self.asking(environ, request_id)
+        whom = [told.whom for told in receipt.asked.values()]
+        if whom.count(receipt.asked[request_id].whom) == 1:
+            return False
+        values.add(_unknown(request_id), str(now), now + KEPT_FOR, durable=False)
+        return request_id in _confirmed(values, receipt)
+
+    def note_refusal(
+        self, environ: "WSGIEnvironment", request_id: str, reason: str
+    ) -> None:
+        """Count an answer in the browser that does not confirm the logout.
+
+        ``reason`` is an error's code. The same answer counts once.
+        """
+        values, until = env.values(environ), clock.now() + KEPT_FOR
+        if not values.add(_refused(request_id), "", until, durable=False):
+            return
+        receipt = self.asking(environ, request_id)
+        told, queue = receipt.asked[request_id], queue_of(environ, self._propagation)
+        for handle in (receipt.handle, *receipt.older):
+            queue.note_refusal(values, handle, told, reason, in_browser=True)
+
+    # --- one after another ---
+
+    def note_turn(self, environ: "WSGIEnvironment", request_id: str) -> None:
+        """She is led to a participant with this LogoutRequest."""
+        until = clock.now() + KEPT_FOR
+        env.values(environ).add(_turn(request_id), "", until, durable=False)
+
+    def note_return(self, environ: "WSGIEnvironment", request_id: str) -> None:
+        """It has sent her back, with whatever answer."""
+        until = clock.now() + KEPT_FOR
+        env.values(environ).add(_return(request_id), "", until, durable=False)
+
+    def note_return_of_one(self, environ: "WSGIEnvironment", receipt: Receipt) -> None:
+        """She is sent back with what does not say to what it is an answer.
+
+        Where one alone has not sent her back before, that has.
+        """
+        away = self._without_return(environ, receipt)
+        if len(away) == 1:
+            self.note_return(environ, *away)
+
+    def waiting_for_turn(
+        self, environ: "WSGIEnvironment", receipt: Receipt
+    ) -> Sequence[str]:
+        """The IDs of the LogoutRequests that she has not brought yet.
+
+        None for a participant that has not sent her back: she would stay there again.
+        """
+        left = self._without_return(environ, receipt)
+        away = {receipt.asked[one].entity_id for one in left}
+        values = env.values(environ)
+        return [
+            one
+            for one, told in receipt.asked.items()
+            if told.entity_id not in away and values.get(_turn(one)) is None
+        ]
+
+    def _without_return(
+        self, environ: "WSGIEnvironment", receipt: Receipt
+    ) -> Sequence[str]:
+        """The IDs of the LogoutRequests with which she has stayed so far."""
+        values = env.values(environ)
+        return [
+            one
+            for one in receipt.asked
+            if values.get(_turn(one)) is not None and values.get(_return(one)) is None
+        ]
+
+    def _as_of_now(self, environ: "WSGIEnvironment", handle: str) -> Receipt:
+        values = env.values(environ)
+        receipt = _kept(values, handle)
+        left = receipt.without(_confirmed(values, receipt))
+        if not left.missed:
+            return left
+        # Who was missed by an earlier logout too has to have heard of both.
+        queue, handles = queue_of(environ, self._propagation), (handle, *receipt.older)
+        entries = [entry for one in handles for entry in queue.found(one)]
+        untold = [one for entry in entries for one in entry.left.values()]
+        held = {one.entity_id for one in untold}
+        late = {
+            one: max(queue.heard_at(values, name, one) for name in handles)
+            for one in left.missed
+            if one not in held
+        }
+        # Also who has left the federation since: that one is told all the same.
+        trust = to_tell(env.trust(environ), env.sessions(environ))
+        can_be_told = partial(self._propagation.can_be_told, trust)
+        unheard = {one.entity_id for one in untold if not one.is_partial}
+        return replace(
+            left.with_late({one: at for one, at in late.items() if at}),
+            partly=[
+                one
+                for one in left.missed
+                if one not in unheard
+                and any(queue.is_partly(values, name, one) for name in handles)
+            ],
+            refused=[
+                one
+                for one in left.missed
+                if any(refused_logouts.has_any(values, name, one) for name in handles)
+            ],
+            waiting=[
+                one.entity_id
+                for entry in entries
+                if not entry.is_held
+                for one in filter(can_be_told, entry.left.values())
+            ],
+        )
+
+
+def require_hers(environ: "WSGIEnvironment", receipt: Receipt) -> None:
+    """Who else has the address learns nothing: neither where she is, nor her names."""
+    if not brings_proof(environ, receipt.proof):
+        raise MessageUnexpected(
+            "another browser began this logout, or this browser lost its cookie"
+        )
+
+
+def _kept(values: Values, handle: str) -> Receipt:
+    """What was known of one when it was kept."""
+    stored = values.get(_key(handle))
+    if stored is None:
+        raise MessageUnexpected("this logout is over")
+    return Receipt.from_json(handle, stored)
+
+
+def _confirmed(values: Values, receipt: Receipt) -> dict[str, float]:
+    """Return when each LogoutRequest in the browser was confirmed, by its ID.
+
+    One that was answered with UnknownPrincipal counts once another one about the same
+    NameID at the same participant is confirmed.
+    """
+    done = _instants(values, _done, receipt.asked)
+    whom = {receipt.asked[one].whom for one in done}
+    others = [one for one, told in receipt.asked.items() if told.whom in whom]
+    return {**_instants(values, _unknown, others), **done}
+
+
+def _instants(
+    values: Values, key: Callable[[str], str], request_ids: Iterable[str]
+) -> dict[str, float]:
+    found = {one: values.get(key(one)) for one in request_ids}
+    return {one: float(at) for one, at in found.items() if at}
+
+
+def _key(name: str) -> str:
+    return f"receipt:{name}"
+
+
+def _of(proof: str) -> str:
+    return f"receipt-of:{proof}"
+
+
+def _unseen(proof: str) -> str:
+    return f"unseen-logout:{proof}"
+
+
+def _forgotten(handle: str) -> str:
+    return f"forgotten-receipt:{handle}"
+
+
+def _asked(request_id: str) -> str:
+    return f"asked-logout:{request_id}"
+
+
+def _done(request_id: str) -> str:
+    return f"confirmed-logout:{request_id}"
+
+
+def _partial(request_id: str) -> str:
+    return f"partial-logout:{request_id}"
+
+
+def _unknown(request_id: str) -> str:
+    return f"unknown-at-logout:{request_id}"
+
+
+def _refused(request_id: str) -> str:
+    return f"refused-logout:{request_id}"
+
+
+def _turn(request_id: str) -> str:
+    return f"turn-of-logout:{request_id}"
+
+
+def _return(request_id: str) -> str:
+    return f"return-from-logout:{request_id}"

@@ -1,0 +1,131 @@
+"""The end of all sessions at one participant, such as one that leaves the federation.
+
+Whoever is logged in there is logged out there, and nowhere else: her session at the
+hub goes on, and those at all others. The participant is told over SOAP, of each login
+apart; what does not reach it is kept as with any logout
+(:mod:`eilogin.hub.logout.logout_redelivery`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from eilogin import audit
+from eilogin.errors import PeerUnavailable
+from eilogin.hub.logout.departed_participants import to_tell
+from eilogin.hub.logout.logout_propagation import Came, Propagation, Told, to_say
+from eilogin.hub.logout.logout_redelivery import queue_of
+from eilogin.hub.logout.session_endings import Endings, new_handle
+from eilogin.sessions import Participant
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Of so many logins it is told at a stretch.
+_AT_ONCE = 50
+
+
+class Removed(NamedTuple):
+    """What has come of some logins of which a participant was told."""
+
+    #: How many there were.
+    logins: int
+    #: Of how many of its sessions it says that they have ended; of how many it will be
+    #: told again; and of how many only her browser can tell it, or nobody.
+    reached: int
+    waiting: int
+    untold: int
+
+
+class Removal:
+    """Ends the sessions of the participant ``entity_id``, with no visitor there.
+
+    Also of one that is no member any more (``departed_participants``). ``reason``
+    is for the audit log. Raises :class:`eilogin.errors.UnknownPeer` where there is none
+    of that name.
+    """
+
+    def __init__(
+        self,
+        environ: "WSGIEnvironment",
+        endings: Endings,
+        propagation: Propagation,
+        entity_id: str,
+        reason: str = "operator",
+    ) -> None:
+        self._sessions = env.sessions(environ)
+        self._trust = to_tell(env.trust(environ), self._sessions)
+        self._trust.participant(entity_id)
+        self._queue = queue_of(environ, propagation)
+        self._environ = environ
+        self._endings = endings
+        self._propagation = propagation
+        self._entity_id = entity_id
+        self._reason = reason
+
+    def find(self) -> list[str]:
+        """Names of the logins of which it was told (``Login.name``).
+
+        Raises :class:`eilogin.errors.StoreUnavailable`.
+        """
+        logins = self._sessions.find_all(self._trust.own.entity_id)
+        return [
+            login.name
+            for login in logins
+            if any(map(self._is_there, self._sessions.participants(login)))
+        ]
+
+    def end(self, names: Sequence[str]) -> Iterator[Removed]:
+        """End what it has of these logins, and say after each few what came of them.
+
+        Once it has not answered it is told no more now, but later, of all the rest.
+        Raises :class:`eilogin.errors.StoreUnavailable`.
+        """
+        is_away = False
+        for start in range(0, len(names), _AT_ONCE):
+            batch = names[start : start + _AT_ONCE]
+            said = dict(self._begun(batch))
+            told = [] if is_away else [one for own in said.values() for one in own]
+            came = self._propagation.tell_again(self._trust, told)
+            is_away = is_away or any(one.is_away for one in came.values())
+            counts = Counter[str]()
+            for handle, own in said.items():
+                counts.update(self._settle(handle, own, came))
+            yield Removed(len(batch), **{of: counts[of] for of in Removed._fields[1:]})
+
+    def _begun(self, names: Iterable[str]) -> Iterator[tuple[str, list[Told]]]:
+        """What is said of each login, written down, under the handle of that."""
+        for login in filter(None, map(self._sessions.named, names)):
+            there = filter(self._is_there, self._sessions.participants(login))
+            if participants := list(there):
+                handle, told = new_handle(), to_say(participants)
+                # First what it has to hear, so that nobody forgets that.
+                self._queue.begin_at(handle, login, told)
+                for participant in participants:
+                    self._sessions.note_out(login, participant)
+                pseudonym = self._trust.own.pseudonym(login.subject)
+                audit.event(
+                    "session.ended",
+                    pseudonym=pseudonym,
+                    peer=self._entity_id,
+                    reason=self._reason,
+                )
+                yield handle, told
+
+    def _settle(
+        self, handle: str, own: Sequence[Told], came: Mapping[Told, Came]
+    ) -> Iterator[str]:
+        """Write down what has come of one login; of each session, which count it is."""
+        # Its turn has not come.
+        found = [came.get(one, Came(one, PeerUnavailable.code)) for one in own]
+        missed = {one.left: one for one in found if one.left is not None}
+        self._endings.settle(self._environ, handle, own, missed)
+        self._propagation.note_no_browser(self._trust, missed)
+        yield from ["reached"] * (len(own) - len(missed))
+        for one in missed:
+            can_be_told = self._propagation.can_be_told(self._trust, one)
+            yield "waiting" if can_be_told else "untold"
+
+    def _is_there(self, told: Participant) -> bool:
+        return told.entity_id == self._entity_id

@@ -1,0 +1,168 @@
+"""Which attributes of a citizen a participant gets, and by which names.
+
+Lines of an option say it; the first word is who, and the others are names::
+
+    release =
+        https://uwv.example.nl/eilogin/metadata     name bsn
+        category:http://refeds.org/category/personalized   name mail
+        *                                           requested
+
+The line of the very participant counts alone; where there is none, those of its entity
+categories; where there is none either, ``*``. ``requested`` stands for what its
+metadata asks for (RequestedAttribute), and ``required`` for what of that it cannot do
+without. Where the metadata has several lists of those, the request says which by its
+AttributeConsumingServiceIndex. What the operator of the federation lets a participant
+learn (``released-attributes`` of its metadata) narrows all of that.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
+
+from pydantic import BeforeValidator
+
+from eilogin.hub.participants.entity_options import EVERYBODY, read_by_entity
+from eilogin.saml.metadata import EntityDescriptor
+from eilogin.settings import read_lines, split
+
+#: The NameFormats of SAML (core 8.2) by their last words.
+_FORMAT = "urn:oasis:names:tc:SAML:2.0:attrname-format:"
+_FORMATS = ("uri", "basic", "unspecified")
+
+_CATEGORY = "category:"
+_REQUESTED = "requested"
+_REQUIRED = "required"
+#: What is no name of an attribute in a line.
+WORDS = (_REQUESTED, _REQUIRED)
+
+
+def is_entity(who: str) -> bool:
+    """Whether the first word of a line is an entityID."""
+    return who != EVERYBODY and not who.startswith(_CATEGORY)
+
+
+class Outside(NamedTuple):
+    """How participants know an attribute."""
+
+    name: str
+    #: The URI of its NameFormat; "" for the one that fits the name.
+    format: str = ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Who gets what.
+
+    ``lines`` are the names by who. ``usual`` are the attributes for a participant
+    whose metadata asks for none; ``renamed`` are the names outside by those inside.
+    """
+
+    lines: Mapping[str, Sequence[str]]
+    usual: Sequence[str] = ()
+    renamed: Mapping[str, Outside] = field(default_factory=dict)
+
+    def of(
+        self,
+        entity: EntityDescriptor,
+        attributes: Mapping[str, Sequence[str]],
+        service_index: int | None = None,
+    ) -> dict[str, Sequence[str]]:
+        """What a participant may have of a citizen's attributes, by inside names.
+
+        ``service_index`` is the AttributeConsumingServiceIndex of its request.
+        """
+        names = self._names(entity, service_index)
+        if entity.released is not None:
+            names &= set(self._inside(entity.released))
+        return {name: attributes[name] for name in attributes if name in names}
+
+    def outside(
+        self, attributes: Mapping[str, Sequence[str]]
+    ) -> dict[str, Sequence[str]]:
+        """Attributes by the names that participants know them by."""
+        return {self._outside(n): values for n, values in attributes.items()}
+
+    @property
+    def formats(self) -> Mapping[str, str]:
+        """The NameFormats that were chosen, by the names outside."""
+        return {one.name: one.format for one in self.renamed.values() if one.format}
+
+    def _outside(self, name: str) -> str:
+        return self.renamed[name].name if name in self.renamed else name
+
+    def _names(self, entity: EntityDescriptor, index: int | None) -> set[str]:
+        said = {
+            name for who in self._lines_for(entity) for name in self.lines.get(who, ())
+        }
+        names = said - {_REQUESTED, _REQUIRED}
+        role = entity.service_provider
+        service = role.attribute_service(index) if role is not None else None
+        if _REQUESTED in said:
+            asked = service.requested if service is not None else ()
+            names |= set(self._inside(asked)) or set(self.usual)
+        if _REQUIRED in said and service is not None:
+            names |= set(self._inside(service.required))
+        return names
+
+    def _lines_for(self, entity: EntityDescriptor) -> list[str]:
+        if entity.entity_id in self.lines:
+            return [entity.entity_id]
+        mine = [_CATEGORY + category for category in entity.entity_categories]
+        return [who for who in mine if who in self.lines] or [EVERYBODY]
+
+    def _inside(self, names: Iterable[str]) -> list[str]:
+        """Names that participants know, as ours."""
+        inside = {theirs.name: ours for ours, theirs in self.renamed.items()}
+        return [inside.get(name, name) for name in names]
+
+
+def _read_release(value: object) -> object:
+    expected = "an entityID, 'category:' with its URI, or '*', and names of attributes"
+    return read_by_entity(value, expected, tuple)
+
+
+def _read_pair(line: str) -> tuple[str, str]:
+    words = line.split()
+    if len(words) != 2:  # noqa: PLR2004 - a pair
+        raise ValueError("two words: our name, and the name for participants")
+    return words[0], words[1]
+
+
+def _read_pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = read_lines(split(value), _read_pair)
+    for side in zip(*pairs, strict=True):
+        if len(set(side)) < len(side):
+            raise ValueError("each name once")
+    return dict(pairs)
+
+
+def _read_outside(line: str) -> tuple[str, Outside]:
+    ours, *theirs = line.split()
+    match theirs:
+        case [name]:
+            return ours, Outside(name)
+        case [name, word] if word in _FORMATS:
+            return ours, Outside(name, _FORMAT + word)
+    raise ValueError(
+        "two words, our name and the name for participants, and optionally"
+        f" {', '.join(_FORMATS)} behind them"
+    )
+
+
+def _read_names(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = read_lines(split(value), _read_outside)
+    for side in ([ours for ours, _ in pairs], [theirs.name for _, theirs in pairs]):
+        if len(set(side)) < len(side):
+            raise ValueError("each name once")
+    return dict(pairs)
+
+
+#: The types of the options ``release``, ``attribute_names`` and, of pairs of names,
+#: ``name_id_attributes``.
+ReleaseLines = Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_read_release)]
+AttributeNames = Annotated[Mapping[str, Outside], BeforeValidator(_read_names)]
+NamePairs = Annotated[Mapping[str, str], BeforeValidator(_read_pairs)]

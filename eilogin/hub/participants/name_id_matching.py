@@ -1,0 +1,109 @@
+"""Match the NameID of a LogoutRequest with the NameIDs that its sender was told.
+
+Some products repeat only the value: saml2-js and python3-saml with its defaults send
+neither Format nor qualifiers. The sender has signed the message, and only the names
+that this hub told this very sender can match. So a NameID of another participant
+matches nothing, whatever its value. An explicit Format or qualifier that differs from
+what was told matches nothing either: that is another name (SAML core 2.2.2).
+"""
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from eilogin.hub.participants.name_ids import FORMATS
+from eilogin.saml.messages import UNSPECIFIED
+from eilogin.saml.printable_text import short
+from eilogin.sessions import Login, Sessions, Subject
+
+_log = logging.getLogger("eilogin")
+
+#: Characters of a Format that the log shows.
+_MOST_SHOWN = 100
+
+
+class Match(NamedTuple):
+    """The sessions that a LogoutRequest names."""
+
+    #: The subjects by which its sender was told of them.
+    subjects: Collection[Subject]
+    logins: Sequence[Login]
+
+
+def match(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> Match:
+    """Find the sessions that a NameID and its SessionIndexes name.
+
+    ``who`` is the NameID that came, ``who.audience`` the participant that sent it. The
+    name as it came counts first. If it says no Format, or the unspecified one, a name
+    with the same value in another Format that this hub gives matches too. Without a
+    SessionIndex it does so only if all its sessions are of one citizen.
+    """
+    found = _told(sessions, who, indexes)
+    if found or who.format != UNSPECIFIED or not _has_our_qualifiers(who):
+        return Match([who], found)
+    by_name = {one: _told(sessions, one, indexes) for one in _in_any_format(who)}
+    logins = {login.key: login for found in by_name.values() for login in found}
+    if not indexes and len({login.who for login in logins.values()}) > 1:
+        return Match([who], [])
+    names = [one for one, found in by_name.items() if found]
+    return Match(names or [who], list(logins.values()))
+
+
+def note_miss(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> None:
+    """Log what came and what was told, where a LogoutRequest names no session.
+
+    The value itself is in no log.
+    """
+    known = sorted(
+        short(one.format)
+        for one in {who, *_in_any_format(who)}
+        if sessions.find_told(one)
+    )
+    told = (
+        f"the same value with Format {' or '.join(known)}, or in another session"
+        if known
+        else "no live session with this value: it has ended, or the value is wrong"
+    )
+    _log.warning(
+        "logout: a LogoutRequest of %s matches no session, answered"
+        " UnknownPrincipal; its NameID has Format %s, NameQualifier %s,"
+        " SPNameQualifier %s, and it has %d SessionIndex; the hub sent that"
+        " participant %s",
+        who.audience,
+        short(who.format)[:_MOST_SHOWN],
+        _shown(who.name_qualifier, who.issuer),
+        _shown(who.sp_name_qualifier, who.audience),
+        len(indexes),
+        told,
+    )
+
+
+def _told(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> list[Login]:
+    found = {
+        login.key: login
+        for index in indexes or (None,)
+        for login in sessions.find_told(who, index)
+    }
+    return list(found.values())
+
+
+def _in_any_format(who: Subject) -> Iterator[Subject]:
+    """Name the same value in each other Format that this hub gives."""
+    for name_id_format in FORMATS.values():
+        if name_id_format != who.format:
+            yield Subject(who.issuer, who.audience, who.name_id, name_id_format)
+
+
+def _has_our_qualifiers(who: Subject) -> bool:
+    """Whether its qualifiers are absent, or say what their absence means."""
+    return _is_usual(who.name_qualifier, who.issuer) and _is_usual(
+        who.sp_name_qualifier, who.audience
+    )
+
+
+def _is_usual(qualifier: str, usual: str) -> bool:
+    return qualifier in {"", usual}
+
+
+def _shown(qualifier: str, usual: str) -> str:
+    return "absent or as usual" if _is_usual(qualifier, usual) else "of another"

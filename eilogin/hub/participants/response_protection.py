@@ -1,0 +1,57 @@
+"""The parts of an answer that are signed and encrypted, for all or for one.
+
+Each option of the hub has one word for all, or lines of an entityID and a word::
+
+    sign = both
+    encrypt =
+        https://uwv.example.nl/eilogin/metadata   required
+        *                                         when-possible
+
+A participant without a line gets the default of the option.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, get_args
+
+from pydantic import BeforeValidator
+
+from eilogin.hub.participants.entity_options import EVERYBODY, read_by_entity, said_for
+
+Sign = Literal["assertion", "response", "both"]
+Encrypt = Literal["off", "when-possible", "required"]
+
+
+def signed_for(lines: Mapping[str, Sign], entity_id: str) -> Sign:
+    """Which parts of the answers to a participant are signed."""
+    return said_for(lines, entity_id) or "both"
+
+
+def encrypted_for(lines: Mapping[str, Encrypt], entity_id: str) -> Encrypt:
+    """Whether the answers to a participant are encrypted."""
+    return said_for(lines, entity_id) or "off"
+
+
+def _read(value: object, words: Sequence[str]) -> object:
+    """The lines of such an option by entityID; one word alone is for everybody."""
+    *most, last = map(repr, words)
+    expected = f"{', '.join(most)} or {last}, or lines of an entityID or '*' and one"
+    if isinstance(value, str) and len(value.split()) == 1:
+        value = f"{EVERYBODY} {value.strip()}"
+
+    def read_word(rest: Sequence[str]) -> str | None:
+        return next((word for word in words if [word] == rest), None)
+
+    return read_by_entity(value, expected, read_word)
+
+
+def _read_sign(value: object) -> object:
+    return _read(value, get_args(Sign))
+
+
+def _read_encrypt(value: object) -> object:
+    return _read(value, get_args(Encrypt))
+
+
+#: The types of the options ``sign`` and ``encrypt``.
+SignLines = Annotated[Mapping[str, Sign], BeforeValidator(_read_sign)]
+EncryptLines = Annotated[Mapping[str, Encrypt], BeforeValidator(_read_encrypt)]

@@ -1,0 +1,51 @@
+"""A step-up by the code alone, for a visitor who has proven the password before.
+
+A visitor with a live session at the hub proved the password within it. If a participant
+asks for a code as well, the hub asks for nothing else. It still asks for the password
+if the participant asks for a fresh proof (ForceAuthn), or is of an SSO domain for which
+the password was not proven.
+"""
+
+from typing import TYPE_CHECKING
+
+from eilogin.hub.participants import requested_levels
+from eilogin.hub.participants.sso_domains import proven_for
+from eilogin.hub.pending_requests import Question
+from eilogin.hub.signin.citizens import Citizen, Citizens
+from eilogin.saml.assurance_levels import LEVELS, reaches
+from eilogin.saml.metadata import NO_SSO
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_PASSWORD, _WITH_CODE = LEVELS[0], LEVELS[1]
+
+
+def known_citizen(
+    environ: "WSGIEnvironment",
+    citizens: Citizens,
+    question: Question | None,
+    domain: str,
+    level: str,
+) -> Citizen | None:
+    """Find the citizen to ask for the code alone; None to ask for the password too.
+
+    ``level`` is the level to prove, for a participant of ``domain``. ``question`` is
+    its pending login, if there is one.
+    """
+    login = env.session_or_none(environ)
+    if login is None or level != _WITH_CODE or env.trust(environ).own.is_digid:
+        return None
+    if question is not None and _wants_whole_proof(question):
+        return None
+    if domain == NO_SSO or reaches(login.level, level):
+        return None
+    known = proven_for(login, domain)
+    if known is None or not known.proven_at(_PASSWORD):
+        return None
+    return next((one for one in citizens if one.id == login.subject), None)
+
+
+def _wants_whole_proof(question: Question) -> bool:
+    return question.force or question.level in requested_levels.ALWAYS_FRESH

@@ -1,0 +1,319 @@
+"""From an AuthnRequest, whose signature holds, to a question that can be answered.
+
+The order is that of DIGID.md 2.4. Where nobody can tell to whom an answer would go,
+none goes anywhere: that is an error with a page. Everything else that is wrong with a
+member's request is told to that member, at an address of its metadata.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from eilogin import clock
+from eilogin.errors import (
+    BindingMissing,
+    InNameOf,
+    MalformedMessage,
+    MessageExpired,
+    MessageMisdirected,
+    NotServed,
+    Refused,
+)
+from eilogin.federation import Trust
+from eilogin.hub.participants import requested_levels
+from eilogin.hub.participants.name_ids import Names
+from eilogin.hub.pending_requests import Question
+from eilogin.saml import bindings, messages
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.saml.message_checks import check_authn_request, require_destination, shown
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import (
+    Endpoint,
+    EntityDescriptor,
+    ServiceProvider,
+    bindings_of,
+)
+from eilogin.saml.printable_text import short, some
+from eilogin.web.inbound_messages import Inbound
+from eilogin.web.outbound_messages import answer_bindings
+
+#: By how many seconds an IssueInstant may differ from DigiD's clock (DIGID.md 1.2).
+_DIGID_OFFSET = 120.0
+
+#: How many addresses of a participant a log names.
+_MOST_NAMED = 5
+
+#: Status codes, the outermost first, of what cannot be answered with a login.
+DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
+NO_LEVEL = (messages.RESPONDER, messages.NO_AUTHN_CONTEXT)
+_NO_SUCH_NAME = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
+_NO_SUCH_BINDING = (messages.REQUESTER, messages.UNSUPPORTED_BINDING)
+_NOT_ABOVE = (messages.RESPONDER, messages.PROXY_COUNT_EXCEEDED)
+_NO_SUCH_REQUEST = (messages.RESPONDER, messages.REQUEST_UNSUPPORTED)
+
+
+class Asked(NamedTuple):
+    """What a participant asks, and the status codes where it gets no login for that.
+
+    ``cause`` is what our log says of those, where it has more to say.
+    """
+
+    question: Question
+    refusal: Sequence[str] = ()
+    cause: Refused | None = None
+
+
+def read_question(
+    inbound: Inbound,
+    trust: Trust,
+    names: Names,
+    offered: Collection[str],
+    *,
+    asks_above: bool = False,
+) -> Asked:
+    """What an AuthnRequest asks; ``offered`` are the levels that can be proven here.
+
+    ``asks_above`` tells that another hub is asked for whom this one does not know yet.
+
+    Raises :class:`eilogin.errors.Refused` where nothing may be sent: no AuthnRequest,
+    for another address, to an address that the metadata does not have, or of who has
+    none at which it could be answered.
+    """
+    if inbound.kind != bindings.REQUEST:
+        raise MalformedMessage(
+            "found an AuthnRequest as SAMLResponse; expected it as SAMLRequest"
+        )
+    request = messages.read_authn_request(inbound.element)
+    # In whole milliseconds, as a login says when she gave a proof: a little later it
+    # would seem not to be of after the question.
+    now = int(clock.now() * 1000) / 1000
+    with InNameOf(inbound.issuer):
+        denied = _denied(request, trust, inbound.binding, now)
+    entity, role = trust.participant(inbound.issuer)
+    ours = answer_bindings(trust.own)
+    known = _over(role, ours)
+    if not known.assertion_consumers:
+        raise _not_answerable(trust, role, ours, inbound.issuer)
+    if trust.own.is_digid:
+        # It passes over all that is not for it.
+        request, role = _as_digid_reads_it(request), known
+    with InNameOf(inbound.issuer):
+        consumer, is_as_asked = _consumer(role, known, request, inbound.issuer)
+    would_do = requested_levels.sufficient(request, trust.classes)
+    levels = requested_levels.at_least(would_do, entity.required_level)
+    question = Question(
+        request_id=request.id,
+        issuer=inbound.issuer,
+        acs_url=consumer.location,
+        binding=consumer.binding,
+        relay_state=inbound.relay_state,
+        level=requested_levels.to_prove(levels, offered, request.comparison),
+        levels=levels,
+        classes=request.level_classes,
+        name_id_format=request.name_id_format,
+        force=request.force_authn,
+        passive=request.is_passive,
+        received=now,
+        issued=request.issued,
+        service_index=request.consumer_service_index,
+        idle_limit=request.idle_limit,
+    )
+    if denied is not None:
+        is_old = isinstance(denied, MessageExpired) and request.issued < now
+        # The visitor may have reloaded an old page: the participant can begin anew.
+        tells = is_old and not trust.own.is_digid
+        return Asked(question, (*DENIED, *[messages.TOO_LATE] * tells), denied)
+    if not is_as_asked:
+        return Asked(question, _NO_SUCH_BINDING)
+    if would_do and not levels:
+        return Asked(question, NO_LEVEL, _not_at_those(would_do, entity))
+    if not (question.level or trust.own.is_digid):
+        return Asked(question, NO_LEVEL, _not_by_those(request, levels, offered))
+    return Asked(question, *_refusal(request, names, asks_above=asks_above))
+
+
+def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:
+    """What our log says of who asks for no level that it may be answered at."""
+    return NotServed(
+        f"{entity.entity_id!r} gets no login: it asks for {' or '.join(would_do)},"
+        f" but the federation's metadata requires '{entity.required_level}' of it"
+        " (required-level). It must ask for that level"
+    )
+
+
+def _not_by_those(
+    request: messages.AuthnRequest, levels: Sequence[str], offered: Collection[str]
+) -> NotServed:
+    """The cause for the log where no level here is one that the request asks for."""
+    gets_none = f"{request.issuer!r} gets no login (NoAuthnContext): it asks for"
+    if levels:
+        return NotServed(
+            f"{gets_none} the level {' or '.join(levels)}, but this hub has"
+            f" {' and '.join(sorted(offered, key=LEVELS.index)) or 'no level'}"
+        )
+    if request.level_declarations:
+        return NotServed(
+            f"{gets_none} AuthnContextDeclRef, but this hub has only classes. It"
+            " must ask for AuthnContextClassRef"
+        )
+    asked = some(list(map(shown, request.level_classes)), _MOST_NAMED)
+    return NotServed(
+        f"{gets_none} {asked} ({request.comparison}), but this hub has no level for"
+        " that. Add the class to the line of its level in level_classes, or have"
+        " the participant ask for another class"
+    )
+
+
+def _not_by_that_name(request: messages.AuthnRequest, names: Names) -> NotServed:
+    """The cause for the log where no NameID here is as the request asks for."""
+    gets_none = f"{request.issuer!r} gets no login (InvalidNameIDPolicy): it asks for"
+    if request.sp_name_qualifier:
+        return NotServed(
+            f"{gets_none} a NameID of {shown(request.sp_name_qualifier)}"
+            " (SPNameQualifier), but this hub gives each participant NameIDs of its"
+            " own"
+        )
+    return NotServed(
+        f"{gets_none} a NameID in the format {shown(request.name_id_format)}, but"
+        f" this hub gives {', '.join(names.formats)}. Have the participant ask for"
+        " one of those, or for none"
+    )
+
+
+def _not_answerable(
+    trust: Trust, role: ServiceProvider, ours: Sequence[str], issuer: str
+) -> BindingMissing:
+    """What to raise for who can be answered by none of our bindings."""
+    expected = " or ".join(map(short, ours))
+    return BindingMissing(
+        f"cannot answer {issuer!r}: its metadata has an AssertionConsumerService by"
+        f" {bindings_of(role.assertion_consumers)}; expected {expected};"
+        f" {trust.whom_to_ask(issuer)}"
+    )
+
+
+def _denied(
+    request: messages.AuthnRequest, trust: Trust, binding: str, now: float
+) -> Refused | None:
+    """Why there is never a login for a request that its issuer can be told so.
+
+    It is not recent, or names the address of its answer in two ways (DIGID.md 1.6); or,
+    with ``profile = digid``, names a class that nobody knows. Raises
+    :class:`eilogin.errors.MessageMisdirected` for one for another address.
+    """
+    destination = trust.own.url("sso")
+    try:
+        if trust.own.is_digid:
+            require_destination(
+                request.destination, destination, required=binding == bindings.POST
+            )
+            for name in request.level_classes:
+                if not trust.classes.level_of(name):
+                    return Refused(
+                        f"level_classes does not have the class {shown(name)}"
+                    )
+            require_recent_as_digid(request.issued, now)
+        else:
+            check_authn_request(request, destination=destination, now=now)
+    except MessageExpired as error:
+        return error
+    if _is_named_twice(request):
+        return MalformedMessage(
+            "AssertionConsumerServiceIndex excludes AssertionConsumerServiceURL and "
+            "ProtocolBinding"
+        )
+    return None
+
+
+def require_recent_as_digid(issued: float, now: float) -> None:
+    """Raise MessageExpired for an IssueInstant that DigiD refuses (DIGID.md 1.2)."""
+    if abs(now - issued) > _DIGID_OFFSET:
+        raise MessageExpired(
+            f"the IssueInstant is {write_instant(issued)}, and the time here is"
+            f" {write_instant(now)}; DigiD accepts a difference of two minutes"
+        )
+
+
+def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
+    """Without what DigiD passes over (DIGID.md 1.2): it answers by artifact alone."""
+    return replace(
+        request,
+        is_passive=False,
+        protocol_binding="",
+        name_id_format="",
+        sp_name_qualifier="",
+        idle_limit=0,
+    )
+
+
+def _over(role: ServiceProvider, ours: Collection[str]) -> ServiceProvider:
+    """A role with those of its addresses only that take answers by our bindings."""
+    taken = (one for one in role.assertion_consumers if one.binding in ours)
+    return replace(role, assertion_consumers=tuple(taken))
+
+
+def _is_named_twice(request: messages.AuthnRequest) -> bool:
+    is_said = bool(request.acs_url or request.protocol_binding)
+    return request.acs_index is not None and is_said
+
+
+def _refusal(
+    request: messages.AuthnRequest, names: Names, *, asks_above: bool
+) -> tuple[Sequence[str], Refused | None]:
+    """The status codes of a sound request that nobody can be logged in for.
+
+    With the cause for the log, where somebody could mend it.
+    """
+    if asks_above and request.is_for_one_alone:
+        return _NOT_ABOVE, None
+    if request.names_subject:
+        return _NO_SUCH_REQUEST, None
+    if request.sp_name_qualifier or not names.knows(request.name_id_format):
+        return _NO_SUCH_NAME, _not_by_that_name(request, names)
+    return (), None
+
+
+def _consumer(
+    role: ServiceProvider,
+    known: ServiceProvider,
+    request: messages.AuthnRequest,
+    issuer: str,
+) -> tuple[Endpoint, bool]:
+    """Where the answer goes, and whether that is over the binding that is asked for.
+
+    SAML profiles 4.1.4.1: an address of the issuer's metadata, never one that the
+    request alone names. A binding that is not ours, or that its address does not have,
+    can be told at another address of it. ``known`` are those that take our answers.
+    """
+    index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
+    if index is not None:
+        url = binding = ""
+    found = known.consumer(index=index, url=url, binding=binding)
+    if found is not None:
+        return found, True
+    instead = None
+    if role.consumer(index=index, url=url) is not None:
+        instead = known.consumer(url=url) or known.consumer()
+    if instead is None:
+        raise _not_there(request, known, issuer)
+    return instead, False
+
+
+def _not_there(
+    request: messages.AuthnRequest, known: ServiceProvider, issuer: str
+) -> MessageMisdirected:
+    """What came, and what the metadata has, as far as a log has room for it."""
+    index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
+    if index is not None:
+        asked = f"index {index}"
+    else:
+        asked = shown(url) if url else "the default one"
+        asked += f" by {shown(binding)}" if binding else ""
+    has = [
+        f"{one.location} ({short(one.binding)}, index {one.index})"
+        for one in known.assertion_consumers
+    ]
+    return MessageMisdirected(
+        f"the metadata of {issuer!r} does not have the requested"
+        f" AssertionConsumerService ({asked}); it has {some(has, _MOST_NAMED)}"
+    )

@@ -1,0 +1,230 @@
+"""What ``profile = digid`` is at a participant (DIGID.md 1 to 6 and 8).
+
+DigiD names a citizen by her number. So she is known here, to the application and in
+the store, by a pseudonym in its place; the number itself is an attribute of her login,
+which the application gets where an option asks for it, and which goes to DigiD again
+when she logs out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator
+
+from eilogin.errors import (
+    LoginFailed,
+    MessageExpired,
+    PeerUnavailable,
+    Refused,
+    SectorRefused,
+    Unavailable,
+)
+from eilogin.federation import Own, Trust
+from eilogin.saml.messages import Assertion, NameID
+from eilogin.saml.sector_names import BSN, NUMBERS, SectorName
+from eilogin.sessions import Login, Subject
+from eilogin.settings import Words
+
+# --- what ends a session ----------------------------------------------------------
+
+
+def is_failure(error: Refused | Unavailable) -> bool:
+    """Whether nobody is logged in here after that (8, point 10).
+
+    By an answer that is proven, that the artifact is refused or not known any more, or
+    by silence. What is not proven ends nothing, or anybody could.
+    """
+    by_itself = (LoginFailed, MessageExpired, PeerUnavailable)
+    return isinstance(error, by_itself) or (
+        isinstance(error, Refused) and error.is_proven
+    )
+
+
+# --- who she is -------------------------------------------------------------------
+
+
+def _sectors(words: tuple[str, ...]) -> tuple[str, ...]:
+    if not words or not {*words} <= NUMBERS.keys():
+        raise ValueError(f"one or more of {', '.join(NUMBERS)}")
+    return words
+
+
+#: The type of the option ``sectors``.
+Sectors = Annotated[Words, AfterValidator(_sectors)]
+ONLY_BSN = (BSN,)
+
+
+class Identified(NamedTuple):
+    """Whom an assertion means, and what is known of her."""
+
+    who: Subject
+    attributes: Mapping[str, Sequence[str]]
+
+
+def identified(
+    trust: Trust, assertion: Assertion, sectors: Sequence[str]
+) -> Identified:
+    """Whom an assertion of DigiD means, by a number of one of these ``sectors``.
+
+    Raises :class:`eilogin.errors.SectorRefused`, without the number.
+    """
+    name_id = assertion.name_id or NameID("")
+    try:
+        name = SectorName.read(name_id.value)
+    except ValueError as error:
+        raise _refused(trust, assertion, f"the NameID {error}", sectors) from None
+    if name.sector not in sectors:
+        what = f"the NameID is a {NUMBERS[name.sector]} number ({name.sector})"
+        raise _refused(trust, assertion, what, sectors)
+    who = _subject(trust.own, name, assertion.issuer)
+    return Identified(who, {NUMBERS[name.sector]: [name.number]})
+
+
+def _refused(
+    trust: Trust, assertion: Assertion, what: str, sectors: Sequence[str]
+) -> SectorRefused:
+    return SectorRefused(
+        f"{what}; expected one of {', '.join(sectors)} (sectors):"
+        f" {trust.whom_to_ask(assertion.issuer)}"
+    )
+
+
+def _subject(own: Own, name: SectorName, issuer: str) -> Subject:
+    """The same citizen at every login; nothing in it is her number."""
+    named = NameID(own.subject(str(name)))
+    return Subject.named(named, issuer=issuer, audience=own.entity_id)
+
+
+def named(own: Own, name_id: NameID, issuer: str) -> Subject | None:
+    """Whom a LogoutRequest means; None where that can be nobody who is known here.
+
+    In DigiD's way sector code and number are compared exactly, and nothing else is.
+    """
+    if not own.is_digid:
+        return Subject.named(name_id, issuer=issuer, audience=own.entity_id)
+    try:
+        return _subject(own, SectorName.read(name_id.value), issuer)
+    except ValueError:
+        return None
+
+
+def name_id_of(own: Own, login: Login) -> NameID:
+    """By what the hub knows whose login this is."""
+    if not own.is_digid:
+        return (login.named or login.who).as_name_id()
+    found = (
+        str(SectorName(sector, values[0]))
+        for sector, name in NUMBERS.items()
+        if (values := login.attributes.get(name))
+    )
+    name = next(found, "")
+    # A login from before the profile was chosen has its NameID as it came.
+    return NameID(name) if name else login.who.as_name_id()
+
+
+#: From this level on DigiD asks for a login every time (2.3).
+NEVER_SHARED = "substantieel"
+
+# --- what an operator may not ask for ---------------------------------------------
+
+#: The shortest and the longest time after which a login is confirmed again, and the
+#: longest in which nothing is seen (2.2), in seconds.
+_EARLIEST, _LATEST = 600.0, 900.0
+
+
+def is_time_to_renew(age: float, after: float) -> bool:
+    """Whether DigiD may be asked to keep a session alive (2.2).
+
+    ``age`` is how long ago it last confirmed the login, and ``after`` from when on it
+    is asked. Later than that its own session is over, and she would see a prompt.
+    """
+    return after <= age <= _LATEST
+
+
+def login_faults(  # noqa: PLR0913 - options, each by its name
+    *,
+    keep_alive: float,
+    comparison: str,
+    subject: Sequence[str],
+    silent: bool,
+    unsolicited: bool,
+    require_attributes: Sequence[str],
+) -> Iterator[tuple[str, str]]:
+    """Options of ``login`` that contradict the profile, and what is expected."""
+    if not _EARLIEST <= keep_alive <= _LATEST:
+        yield "keep_alive", "expected '10m' to '15m': DigiD allows no other duration"
+    if comparison != "minimum":
+        yield "comparison", "expected 'minimum': DigiD supports no other comparison"
+    if tuple(subject) != ("name-id",):
+        yield "subject", "expected 'name-id': DigiD identifies citizens by NameID only"
+    if silent:
+        yield "silent", "expected 'false': DigiD supports no passive login"
+    if require_attributes:
+        yield "require_attributes", "expected no value: DigiD sends no attributes"
+    if unsolicited:
+        yield (
+            "unsolicited",
+            "expected 'false': DigiD sends no Response without an AuthnRequest",
+        )
+
+
+def session_faults(idle: float) -> Iterator[tuple[str, str]]:
+    """The same of ``session``."""
+    if idle > _LATEST:
+        yield "idle", "expected at most '15m': DigiD allows no longer session"
+
+
+# --- what she reads ---------------------------------------------------------------
+
+#: Literal texts of Logius's checklists (6), and what they mean in English.
+_ERRORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "cl7": {
+            "nl": "Er is een fout opgetreden in de communicatie met DigiD. Probeert u "
+            "het later nogmaals. Indien deze fout blijft aanhouden, kijk dan op de "
+            "website https://www.digid.nl voor de laatste informatie.",
+            "en": "An error has occurred in the communication with DigiD. Please try "
+            "again later. If this error persists, look at the website "
+            "https://www.digid.nl for the latest information.",
+        },
+        "tvs": {
+            "nl": "Inloggen bij deze organisatie is niet gelukt. Probeert u het later "
+            "nog een keer. Lukt het nog steeds niet? Log in bij Mijn DigiD. Zo "
+            "controleert u of uw DigiD goed werkt. Mogelijk is er een storing bij de "
+            "organisatie waar u inlogt.",
+            "en": "Logging in to this organisation did not work. Please try again "
+            "later. Does it still not work? Log in to My DigiD. That is how you check "
+            "whether your DigiD works. There may be a fault at the organisation where "
+            "you log in.",
+        },
+    }
+)
+#: The words of ``error_text`` that stand for these.
+TEXTS = tuple(_ERRORS)
+_CANCELLED = {
+    "nl": "U heeft het inloggen met DigiD geannuleerd.",
+    "en": "You cancelled logging in with DigiD.",
+}
+#: What follows on that where she was logged in until then.
+ENDED: Mapping[str, str] = MappingProxyType(
+    {"nl": "U bent uitgelogd.", "en": "You have been logged out."}
+)
+
+
+def error_texts(said: str, said_en: str) -> Mapping[str, str]:
+    """What a failed login says in each language, as ``error_text`` has it."""
+    known = _ERRORS.get(said or "cl7")
+    texts = known or {"nl": said, "en": said}
+    return {**texts, "en": said_en} if said_en else texts
+
+
+def said_in(texts: Mapping[str, str], language: str) -> str:
+    """Return one of these texts in a language, or else in English."""
+    return texts.get(language) or texts["en"]
+
+
+def cancel_texts(said: str, said_en: str) -> Mapping[str, str]:
+    """What a cancelled login says in each language, as ``cancel_text`` has it."""
+    texts = {"nl": said, "en": said} if said else _CANCELLED
+    return {**texts, "en": said_en} if said_en else texts

@@ -1,0 +1,101 @@
+"""Who is logged in looks at a page: she counts as seen, and her login is kept alive.
+
+Both only where she looks at the page: what a script asks for, or a browser in advance,
+may be its own doing.
+"""
+
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import StoreUnavailable
+from eilogin.participant.digid_profile import is_time_to_renew
+from eilogin.participant.expiry.activity_reports import ActivityReports
+from eilogin.participant.inner_hub import Inside
+from eilogin.participant.login.authn_requests import Questions, was_asked
+from eilogin.participant.login.hub_choice import known_hub
+from eilogin.participant.policy import path_limits
+from eilogin.participant.policy.path_rules import Rules
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.sessions import Login
+from eilogin.settings import LONGEST_TARGET
+from eilogin.web import environ as env
+from eilogin.web.cache_headers import not_in_advance
+from eilogin.web.requests import (
+    fills_window,
+    is_in_advance,
+    is_looked_at,
+    is_navigation,
+)
+from eilogin.web.site_urls import whole_target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class KeepAlive:
+    """Does so at one participant.
+
+    ``after`` is how many seconds ago the hub must have confirmed a login for it to be
+    asked again; ``rules`` say which pauses are to be remembered; ``activity`` reports
+    to the hub in the background that the visitor is active here.
+    """
+
+    def __init__(
+        self,
+        questions: Questions,
+        rules: Rules,
+        after: float,
+        inside: Inside,
+        activity: ActivityReports,
+    ) -> None:
+        self._note_activity = activity.note
+        self._questions = questions
+        self._inside = inside
+        self._idle_limits = rules.idle_limits
+        self._after = after
+
+    def seen(self, environ: "WSGIEnvironment", login: Login) -> Response | None:
+        """Note that she is there; the silent question to the hub, where it is due.
+
+        The question is for the lowest level (which the hub serves without a prompt),
+        and is not asked while the hub does not answer. DigiD knows no question without
+        a prompt, and gives none while its own session lasts. A store that fails here
+        must not stand between her and the page. A page that the browser asks for in
+        advance it gets at the click, for it would show it after a logout too. Where
+        there is no single sign-on the hub would never say that she is still in.
+        """
+        if not is_looked_at(environ):
+            is_page = is_in_advance(environ) and is_navigation(environ)
+            return not_in_advance() if is_page else None
+        try:
+            if self._idle_limits:
+                path_limits.note_pause(environ, login, self._idle_limits)
+            age = env.sessions(environ).touch(login) - login.confirmed
+            self._note_activity(environ, login)
+            return None if age < self._after else self._renew(environ, age)
+        except StoreUnavailable:
+            return None
+
+    def _renew(self, environ: "WSGIEnvironment", age: float) -> Response | None:
+        own = env.trust(environ).own
+        if own.is_digid and not is_time_to_renew(age, self._after):
+            return None
+        if not env.trust(environ).has_single_sign_on:
+            return None
+        page, hub = whole_target(environ, own.public_url), known_hub(environ)
+        # What is too long to come back to whole would come back without its query,
+        # which before a hub inside is a message.
+        if len(page) > LONGEST_TARGET or not self._can_renew(environ, hub):
+            return None
+        passive = not own.is_digid
+        return self._questions.ask(environ, hub, page, LEVELS[0], passive=passive)
+
+    def _can_renew(self, environ: "WSGIEnvironment", hub: str) -> bool:
+        return (
+            environ["REQUEST_METHOD"] == "GET"
+            and fills_window(environ)
+            and not was_asked(environ)
+            and not self._inside.is_way_out(environ)
+            and self._questions.hub_answers(environ, hub)
+        )

@@ -1,0 +1,219 @@
+"""Who may pass to a page: what its rule needs, and what is answered in its place.
+
+The application asks the same by ``environ['eilogin.login']``: "I need her at this level
+now".
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import EiloginError
+from eilogin.participant.expiry.keep_alive import KeepAlive
+from eilogin.participant.forms.post_replay import SecondChance, handle_in
+from eilogin.participant.inner_hub import Inside
+from eilogin.participant.login.login_required import LoginNeeded, can_be_passive
+from eilogin.participant.login.passive_login import SilentQuestion
+from eilogin.participant.policy import attribute_access, path_limits
+from eilogin.participant.policy.path_rules import OFF, OPTIONAL, Rule, Rules
+from eilogin.saml.assurance_levels import LEVELS, reaches
+from eilogin.sessions import Login
+from eilogin.settings import did_you_mean
+from eilogin.web import environ as env
+from eilogin.web.browser import authentication_proofs
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.site_urls import this_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Makes the page of an error.
+Refused = Callable[["WSGIEnvironment", Exception], Response]
+
+
+class Guard:
+    """Stands before the pages of one participant.
+
+    ``refuses_when_down`` says whether, while the store does not answer, also an
+    ``optional`` page is refused to who brings a session.
+    """
+
+    def __init__(  # noqa: PLR0913 - the rooms of a visit, each by its name
+        self,
+        pages: Pages,
+        rules: Rules,
+        *,
+        silent_question: SilentQuestion,
+        keep_alive: KeepAlive,
+        login_needed: LoginNeeded,
+        forms: SecondChance,
+        inside: Inside,
+        refuses_when_down: bool,
+    ) -> None:
+        self._pages = pages
+        self._rules = rules
+        self._silent_question = silent_question
+        self._keep_alive = keep_alive
+        self._login_needed = login_needed
+        self._forms = forms
+        self._inside = inside
+        self._refuses_when_down = refuses_when_down
+
+    def stop(self, environ: "WSGIEnvironment") -> Response | None:
+        """What stands between this visitor and the page, or None.
+
+        It is no page, but an address of ours, where somebody comes to the application's
+        own logout to whom that is not open (:data:`eilogin.web.environ.APP_LOGOUT`).
+        """
+        rule = self._rules.rule_of(environ)
+        login = env.session_or_none(environ)
+        if (
+            login is not None
+            and login.level in rule.enough
+            and environ["REQUEST_METHOD"] == "GET"
+            and env.SESSION_FAULT not in environ
+        ):
+            # What nearly every page comes to, and the rest would find the long way.
+            return self._keep_alive.seen(environ, login)
+        return self._stop_by(rule, environ, login)
+
+    def _stop_by(
+        self, rule: Rule, environ: "WSGIEnvironment", login: Login | None
+    ) -> Response | None:
+        if rule.need == OFF:
+            environ[env.SESSION] = None
+            environ[env.OFF] = True
+            return None
+        if rule.need == OPTIONAL:
+            return self._greet(environ)
+        if self._has_to_leave(environ, login, rule):
+            environ[env.ADDRESS] = env.APP_LOGOUT
+            return None
+        if rule.has_limits:
+            refusal = self._limit(environ, rule)
+            if refusal is not None:
+                return refusal
+        if environ["REQUEST_METHOD"] == "POST":
+            return self._guard_form(environ, rule.need)
+        return self.require(environ, rule.need)
+
+    def _has_to_leave(
+        self, environ: "WSGIEnvironment", login: Login | None, rule: Rule
+    ) -> bool:
+        """Whether somebody is at the application's own logout and may not pass to it.
+
+        Nobody logs in, or proves anything, in order to log out. Where the store does
+        not answer, and she may be logged in, nobody is sent away.
+        """
+        return (
+            env.SESSION_FAULT not in environ
+            and self._inside.is_way_out(environ)
+            and not attribute_access.is_open_to(environ, login, rule)
+        )
+
+    def _greet(self, environ: "WSGIEnvironment") -> Response | None:
+        """On a public page: the silent question, of a stranger or to keep alive."""
+        if self._refuses_when_down:
+            # Who brings a session that nobody can look up is no stranger.
+            env.session(environ)
+        asked = (
+            self._silent_question.begin(environ)
+            if self._silent_question.is_on
+            else None
+        )
+        login = env.session_or_none(environ)
+        return asked if login is None else self._keep_alive.seen(environ, login)
+
+    def _limit(self, environ: "WSGIEnvironment", rule: Rule) -> Response | None:
+        """What a path needs beside its level: a fresh proof, and attributes."""
+        login = env.session(environ)
+        if path_limits.needs_proof(environ, login, rule) or (
+            login is None and path_limits.wants_proof_of_stranger(environ, rule)
+        ):
+            environ[env.FRESH] = True
+            return None
+        unmet = attribute_access.unmet(login, rule)
+        if login is None or not unmet:
+            return None
+        # The hub may tell more of her by now.
+        again = self._keep_alive.seen(environ, login)
+        return again or attribute_access.refuse(environ, self._pages, login, unmet)
+
+    def _guard_form(self, environ: "WSGIEnvironment", level: str) -> Response | None:
+        """The same for a form, which is not lost where a login is needed first."""
+        again = handle_in(environ)
+        answer = self.require(environ, level)
+        if answer is not None:
+            return self._forms.keep(environ, level, again, answer)
+        if again is None:
+            return None
+        # What stands in its place now may need more than its handle did.
+        return self._forms.send(environ, again) or self.stop(environ)
+
+    def require(
+        self,
+        environ: "WSGIEnvironment",
+        level: str,
+        *,
+        force: bool = False,
+        passive: bool = False,
+    ) -> Response | None:
+        """None where she is logged in at ``level`` or higher; else what to answer.
+
+        See :class:`eilogin.web.environ.LoginService`. Raises the
+        :class:`eilogin.errors.EiloginError` for which nobody can tell.
+        """
+        login = env.session(environ)
+        force = force or env.FRESH in environ
+        if login is not None and not force and reaches(login.level, level):
+            return self._keep_alive.seen(environ, login)
+        if passive and not can_be_passive(environ):
+            return None
+        return self._login_needed.answer(environ, level, force=force, passive=passive)
+
+
+class LoginCall:
+    """``environ['eilogin.login']``: see :class:`eilogin.web.environ.LoginService`."""
+
+    __slots__ = ("_environ", "_guard", "_refused")
+
+    def __init__(
+        self, guard: Guard, environ: "WSGIEnvironment", refused: Refused
+    ) -> None:
+        self._guard = guard
+        self._environ = environ
+        self._refused = refused
+
+    @property
+    def login(self) -> Login | None:
+        """The login of this visitor; None too while nobody can tell."""
+        return env.session_or_none(self._environ)
+
+    def require(
+        self, level: str, *, force: bool = False, passive: bool = False
+    ) -> Response | None:
+        """None where she is logged in at ``level`` or higher; else what to answer.
+
+        Where that fails, the answer is the page on which the guard would say so.
+        ValueError for what is no level.
+        """
+        if level not in LEVELS:
+            hint = did_you_mean(str(level).lower(), LEVELS)
+            expected = ", ".join(map(repr, LEVELS))
+            raise ValueError(f"found the level {level!r}; expected {expected}{hint}")
+        ask = self._guard.require
+        try:
+            return ask(self._environ, level, force=force, passive=passive)
+        except EiloginError as error:
+            return self._refused(self._environ, error)
+
+    @property
+    def tells_proof(self) -> bool:
+        """Whether a login says when she last proved who she is."""
+        return not env.trust(self._environ).own.is_digid
+
+    def take_proof(self) -> bool:
+        """Whether she gave a fresh proof for this very page, a few minutes ago."""
+        page = this_page(self._environ, env.trust(self._environ).own.public_url)
+        return authentication_proofs.take(self._environ, self.login, page)

@@ -1,0 +1,247 @@
+"""Let a page load one script of ours, and ask one address, whatever its policy says.
+
+An application may send a Content-Security-Policy (CSP 3) that blocks the script of
+``expiry_warning``. :func:`extend` adds to each policy of the answer the least
+that lets this script run, and loosens nothing else:
+
+* **The script** is allowed by its hash, and the tag has the same hash as ``integrity``.
+  So the browser runs no other file in its place, from wherever it comes. Chromium 59,
+  Firefox 116 and Safari 15.6 match the hash of an external script.
+* **The script by its address**, where the policy has ``'unsafe-inline'`` in force: a
+  hash would switch that off, and with it scripts of the application. A policy that
+  allows every inline script forbids no script to whoever can write into the page.
+* **The address that the script asks** is allowed as one URL.
+
+A policy that allows both already stays as it is. Where a directive has to be made, it
+begins with the sources of the one that was in force in its stead (CSP 3, 6.8.3), so
+that all of those stay allowed, and no others are. ``'none'`` goes, for it means nothing
+beside another source. Policies that only report are extended too: else each page would
+cause reports.
+
+An address as a source has one limit that a hash has not: where an address that the
+application allows redirects, browsers compare no paths (CSP 3, 7.6). Such a redirect
+may then lead a question of a script to another address of this site.
+
+:func:`extend` leaves an answer as it is, and names the reason, where the policy takes
+the origin from the page (``sandbox``) or is not one that browsers read alike.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+Headers = list[tuple[str, str]]
+
+_ENFORCED = "content-security-policy"
+_REPORTED = "content-security-policy-report-only"
+#: With these a page asks for ``integrity`` of each script, or for a report without.
+_INTEGRITY = frozenset(("integrity-policy", "integrity-policy-report-only"))
+_NAMES = _INTEGRITY | {_ENFORCED, _REPORTED}
+
+# What a policy is made of (RFC 9110 5.5; CSP 3, 2.2). Browsers disagree on all else.
+_PLAIN = re.compile(r"[\x21-\x7e \t]*")
+# A source with a key: CSP 3, 2.3.1. One that only looks like it has no effect.
+_KEY = re.compile(
+    r"'(?:nonce|sha256|sha384|sha512)-[a-z0-9+/_-]+={0,2}'", re.IGNORECASE
+)
+_NONCE = re.compile(r"'nonce-[a-zA-Z0-9+/_-]+={0,2}'")
+#: Stands for the nonce of a policy while that is read.
+_ANY_NONCE = "'nonce-any'"
+# An address as a source (CSP 3, 2.3.1): no IPv6, no character that ends a directive.
+_SOURCE = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[a-zA-Z0-9/._~!$&()*+=:@%-]*")
+
+_SCRIPT = ("script-src-elem", "script-src", "default-src")
+_CONNECT = ("connect-src", "default-src")
+#: A sandboxed page needs these for the script, its question and its login link.
+_SANDBOX = frozenset(("allow-scripts", "allow-same-origin", "allow-popups"))
+
+_ODD = "its Content-Security-Policy contains characters that are not allowed"
+_SANDBOXED = (
+    "its Content-Security-Policy has a sandbox without allow-scripts, allow-same-origin"
+    " and allow-popups"
+)
+_NO_SOURCE = "a Content-Security-Policy cannot contain the address of this site"
+
+
+class Ours(NamedTuple):
+    """The script that a page loads, and the address that it asks."""
+
+    #: That of the site, as in a Content-Security-Policy.
+    origin: str
+    #: Addresses, without their query.
+    script: str
+    session: str
+    #: The hash of the script, such as ``sha256-…``.
+    digest: str
+
+
+class Extended(NamedTuple):
+    """Headers whose policies allow what is ours."""
+
+    headers: Headers
+    #: Whether the script is allowed as long as its tag names its hash.
+    by_digest: bool = False
+    #: Why the headers had to stay as they are, or "".
+    obstacle: str = ""
+
+
+def extend(headers: Headers, ours: Ours) -> Extended:
+    """The headers of an answer, with policies that allow ``ours``."""
+    extended = headers
+    by_digest = False
+    for place, (name, value) in enumerate(headers):
+        kind = name.lower()
+        if kind not in _NAMES:
+            continue
+        if kind in _INTEGRITY:
+            by_digest |= "script" in value.lower()
+            continue
+        policies = _extended(value, ours, is_enforced=kind == _ENFORCED)
+        if policies.obstacle:
+            return Extended(headers, obstacle=policies.obstacle)
+        by_digest |= policies.by_digest
+        if policies.text != value:
+            # The list is the application's.
+            extended = [*extended]
+            extended[place] = (name, policies.text)
+    return Extended(extended, by_digest)
+
+
+class _Policies(NamedTuple):
+    """The value of one header."""
+
+    text: str
+    by_digest: bool = False
+    obstacle: str = ""
+
+
+def _extended(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
+    """The same for a policy with a nonce, which is another one each time."""
+    nonce = _NONCE.search(text)
+    if nonce is None or _ANY_NONCE in text:
+        return _extend(text, ours, is_enforced=is_enforced)
+    known = text.replace(nonce[0], _ANY_NONCE)
+    policies = _extend(known, ours, is_enforced=is_enforced)
+    return policies._replace(text=policies.text.replace(_ANY_NONCE, nonce[0]))
+
+
+@lru_cache(maxsize=64)
+def _extend(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
+    """The policies of one header, which commas divide, each with ``ours`` allowed."""
+    if not _PLAIN.fullmatch(text):
+        return _Policies(text, obstacle=_ODD if is_enforced else "")
+    policies = [_Policy(policy) for policy in text.split(",")]
+    if is_enforced and not all(policy.has_origin for policy in policies):
+        return _Policies(text, obstacle=_SANDBOXED)
+    try:
+        by_digest = [policy.allow(ours) for policy in policies]
+    except ValueError:
+        return _Policies(text, obstacle=_NO_SOURCE if is_enforced else "")
+    return _Policies(",".join(map(str, policies)), any(by_digest))
+
+
+class _Policy:
+    """One policy; its directives stay as they were written, but for what is added."""
+
+    def __init__(self, text: str) -> None:
+        self._directives = text.split(";")
+        self._places: dict[str, int] = {}
+        for place, directive in enumerate(self._directives):
+            name = directive.split()[:1]
+            if name:
+                # The first of a name is in force (2.2.1).
+                self._places.setdefault(name[0].lower(), place)
+
+    def __str__(self) -> str:
+        return ";".join(self._directives)
+
+    @property
+    def has_origin(self) -> bool:
+        """Whether the page may be one of its site, with scripts and windows."""
+        place = self._places.get("sandbox")
+        if place is None:
+            return True
+        allowed = self._directives[place].lower().split()[1:]
+        return _SANDBOX.issubset(allowed)
+
+    def allow(self, ours: Ours) -> bool:
+        """Allow ``ours``; whether the script is allowed by its hash.
+
+        ValueError where no source can name an address.
+        """
+        script = self._in_force(_SCRIPT)
+        by_digest = False
+        # With 'strict-dynamic' only scripts with a key are loaded (8.2).
+        if script.is_strict or not script.allows(ours.script, ours.origin):
+            by_digest = not script.has_inline
+            added = f"'{ours.digest}'" if by_digest else _source(ours.script)
+            self._add(script, "script-src", added)
+        connect = self._in_force(_CONNECT)
+        if not connect.allows(ours.session, ours.origin):
+            self._add(connect, "connect-src", _source(ours.session))
+        return by_digest
+
+    def _in_force(self, names: tuple[str, ...]) -> "_Sources":
+        """The sources of the first of these directives that the policy has."""
+        for name in names:
+            if name in self._places:
+                words = self._directives[self._places[name]].split()
+                return _Sources(name, words[0], words[1:])
+        return _Sources("", "", ["*"])
+
+    def _add(self, sources: "_Sources", name: str, source: str) -> None:
+        """Add a source to a directive, or to a new one that is called ``name``."""
+        words = [*sources.without_none, source]
+        if sources.name == "default-src":
+            if not self._directives[-1].strip():
+                self._directives.pop()
+            self._directives.append(f" {name} {' '.join(words)}")
+            return
+        place = self._places[sources.name]
+        blank = " " if self._directives[place].startswith((" ", "\t")) else ""
+        self._directives[place] = f"{blank}{sources.written} {' '.join(words)}"
+
+
+class _Sources(NamedTuple):
+    """The directive that is in force for something."""
+
+    #: In lower case, and as it was written; "" where there is none.
+    name: str
+    written: str
+    words: list[str]
+
+    @property
+    def without_none(self) -> list[str]:
+        return [word for word in self.words if word.lower() != "'none'"]
+
+    @property
+    def has_inline(self) -> bool:
+        """Whether ``'unsafe-inline'`` is in force (CSP 3, 6.7.3.2)."""
+        return (
+            self._has("'unsafe-inline'")
+            and not self.is_strict
+            and not any(map(_KEY.fullmatch, self.words))
+        )
+
+    @property
+    def is_strict(self) -> bool:
+        return self._has("'strict-dynamic'")
+
+    def _has(self, keyword: str) -> bool:
+        return any(word.lower() == keyword for word in self.words)
+
+    def allows(self, address: str, origin: str) -> bool:
+        """Whether one of the sources surely names the address of ours."""
+        words = {word.lower() for word in self.words}
+        # "http:" means https too (6.7.2.8).
+        scheme = f"{origin.partition(':')[0]}:"
+        named = {"*", "'self'", "http:", scheme, origin, f"{origin}/"}
+        return not named.isdisjoint(words) or address in self.words
+
+
+def _source(address: str) -> str:
+    if not _SOURCE.fullmatch(address):
+        raise ValueError(
+            f"a Content-Security-Policy cannot contain this address: {address!r}"
+        )
+    return address

@@ -1,0 +1,259 @@
+"""Asking the hub who a visitor is: the question that leaves, in this very browser.
+
+The way back is ``response_intake``; which hub is asked, where there are
+several, is :mod:`eilogin.participant.login.hub_choice`'s.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlencode
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import (
+    BindingMissing,
+    ConfigurationError,
+    Unavailable,
+    UnknownPeer,
+)
+from eilogin.federation import Own, Trust
+from eilogin.participant import logout_hint
+from eilogin.participant.login import cancelled_login, pending_logins
+from eilogin.participant.login.hub_reachability import is_there
+from eilogin.participant.login.idle_notice import limit_for_hub
+from eilogin.participant.login.pending_logins import PendingLogin
+from eilogin.saml import bindings, messages
+from eilogin.saml.metadata import Endpoint, bindings_of
+from eilogin.saml.printable_text import short
+from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.browser.handles import new_handle
+from eilogin.web.outbound_messages import send_through_browser
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.translations import LANGUAGES
+from eilogin.web.site_urls import root
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The types of the options ``request_binding`` and ``comparison``.
+RequestBinding = Literal["auto", "redirect", "post"]
+Comparison = Literal["minimum", "exact", "none"]
+
+#: What may be taken for each, the preferred one first.
+_BINDINGS: Mapping[str, tuple[str, ...]] = {
+    "auto": (bindings.REDIRECT, bindings.POST),
+    "redirect": (bindings.REDIRECT,),
+    "post": (bindings.POST,),
+}
+
+#: The hub was asked silently whether it knows this browser, and need not be again.
+_ASKED = Cookie("eilogin-asked")
+
+
+class Questions:
+    """How one participant asks: over which binding, and for a level in which words."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        binding: RequestBinding = "auto",
+        comparison: Comparison = "minimum",
+    ) -> None:
+        self._pages = pages
+        self._binding = binding
+        self._comparison = comparison
+
+    def ask(  # noqa: PLR0913 - what is asked, each by its name
+        self,
+        environ: "WSGIEnvironment",
+        hub: str,
+        target: str,
+        level: str,
+        *,
+        force: bool = False,
+        passive: bool = False,
+        began: str = "",
+        is_required: bool = False,
+        is_second: bool = False,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> Response:
+        """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
+
+        When the hub has answered, the visitor is at ``target``, a path of this site
+        with its query. ``force`` asks for a fresh proof, ``passive`` for no prompt.
+        A browser whose logout the hub has not confirmed has to prove it in any case.
+        ``began`` is the page where she began it, if that is another one. With
+        ``is_required`` the target asked for the login, so it is no page to go back to.
+        ``is_second`` says that a login is lost in whose place this one begins.
+        Nobody is sent who could not be logged in afterwards: StoreUnavailable where the
+        store does not answer, UnknownPeer where the hub takes no question of ours.
+        """
+        trust = env.trust(environ)
+        endpoint = self.endpoint(trust, hub)
+        force = force or (not passive and logout_hint.has_left(environ))
+        asked = PendingLogin(
+            target,
+            level,
+            hub,
+            is_passive=passive,
+            is_forced=force,
+            began="" if began == target else began,
+            is_required=is_required,
+            begun_as=pending_logins.tag_of(env.session_or_none(environ)),
+            handle=new_handle(is_silent=passive, is_second=is_second),
+        )
+        pending_logins.require_store(environ)
+        request = self._request(trust, endpoint, asked)
+        if not passive:
+            limit = limit_for_hub(environ, trust, hub)
+            request = replace(request, idle_limit=limit)
+        return send_through_browser(
+            environ,
+            self._pages,
+            endpoint,
+            "SAMLRequest",
+            messages.write_authn_request(request),
+            key=trust.key_for(hub),
+            relay_state=asked.handle,
+            headers=[
+                *pending_logins.keep(environ, asked),
+                *cancelled_login.forget(environ),
+                *headers,
+            ],
+        )
+
+    def _request(
+        self, trust: Trust, endpoint: Endpoint, asked: PendingLogin
+    ) -> messages.AuthnRequest:
+        request = messages.AuthnRequest(
+            id=asked.request_id,
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            destination=endpoint.location,
+            force_authn=asked.is_forced,
+            is_passive=asked.is_passive,
+            comparison="exact" if self._comparison == "exact" else "minimum",
+            level_classes=self._classes(trust, asked.level),
+            name_id_format=trust.own.name_id_format,
+            asks_for_any_name=trust.own.asks_for_any_name,
+        )
+        return with_way_back(request, trust.own)
+
+    def endpoint(self, trust: Trust, hub: str) -> Endpoint:
+        """Where a hub takes our questions, or UnknownPeer (BindingMissing)."""
+        role = trust.hub(hub)
+        endpoint = role.single_sign_on(*_BINDINGS[self._binding])
+        if endpoint is None:
+            wanted = " or ".join(map(short, _BINDINGS[self._binding]))
+            raise BindingMissing(
+                f"{hub!r} has no SingleSignOnService for {wanted} "
+                f"(request_binding = {self._binding}); its metadata has "
+                f"{bindings_of(role.single_sign_ons)}: {trust.whom_to_ask(hub)}"
+            )
+        return endpoint
+
+    def _classes(self, trust: Trust, level: str) -> tuple[str, ...]:
+        """The classes that say what is needed; none where the hub is told of none.
+
+        What is *reached* is looked at whatever was asked for.
+        """
+        reaching = trust.classes.reaching(level)
+        if not reaching:
+            raise ConfigurationError(
+                f"no line of level_classes has a class for {level!r} or a higher "
+                "level, so no Response can reach it; add one"
+            )
+        match self._comparison:
+            case "none":
+                return ()
+            case "exact":
+                return reaching
+        return (trust.classes.class_of(level) or reaching[0],)
+
+    def hub_answers(self, environ: "WSGIEnvironment", hub: str) -> bool:
+        """Whether a hub can be asked now, as far as a quick look tells."""
+        trust = env.trust(environ)
+        try:
+            return is_there(trust, hub, self.endpoint(trust, hub), in_doubt=False)
+        except (UnknownPeer, Unavailable):
+            return False
+
+
+def with_way_back(request: messages.AuthnRequest, own: Own) -> messages.AuthnRequest:
+    """The same, with where and how the answer is to come.
+
+    DigiD refuses an address beside the index of one, and may show our name (DIGID.md
+    1.2).
+    """
+    if own.is_digid:
+        return replace(
+            request, acs_index=0, provider_name=own.names.get(LANGUAGES[0], "")
+        )
+    binding = bindings.POST if own.acs == "post" else bindings.ARTIFACT
+    return replace(request, acs_url=own.url("acs"), protocol_binding=binding)
+
+
+# --- silently, and not again ----------------------------------------------------------
+
+
+def was_asked(environ: "WSGIEnvironment") -> bool:
+    """Whether the hub was asked silently a short while ago, and is not to be again."""
+    return _ASKED.read(environ) is not None
+
+
+def remember_asking(seconds: float) -> tuple[str, str]:
+    """The header that keeps the hub from being asked silently again for a while."""
+    return _ASKED.set("1", max_age=int(seconds))
+
+
+def forget_asking() -> tuple[str, str]:
+    """The header that lets it be asked again."""
+    return _ASKED.expire()
+
+
+# --- where a login begins -------------------------------------------------------------
+
+#: The parameter of a login that begins because another one is lost.
+AGAIN = "again"
+
+
+def login_address(  # noqa: PLR0913 - a query, each part by its name
+    environ: "WSGIEnvironment",
+    target: str,
+    level: str,
+    *,
+    address: str = "login",
+    force: bool = False,
+    hub: str = "",
+    choose: bool = False,
+    back: str = "",
+) -> str:
+    """The address of ours at which a login begins that leads to ``target``.
+
+    With a fresh proof where it is asked for by ``force`` or by a limit of the path that
+    is asked for; at ``hub``, or at the one that she is to ``choose``. ``address`` is
+    another one of ours that takes the same. ``back`` is the page to go back to if the
+    visitor cancels, or "".
+    """
+    query = {"next": target, "level": level}
+    if force or env.FRESH in environ:
+        query["fresh"] = "yes"
+    if hub:
+        query["hub"] = hub
+    if choose:
+        query["choose"] = "yes"
+    if back and back != target:
+        query["back"] = back
+    return f"{env.trust(environ).own.url(address)}?{urlencode(query)}"
+
+
+def to_first_page(
+    environ: "WSGIEnvironment", level: str, *, force: bool = False, choose: bool = False
+) -> str:
+    """The address at which a login begins that leads to the site's first page."""
+    first = root(env.trust(environ).own.public_url)
+    return login_address(environ, first, level, force=force, choose=choose)

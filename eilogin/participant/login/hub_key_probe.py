@@ -1,0 +1,139 @@
+"""Whether a hub knows a key of ours: it is asked, and nobody is there.
+
+That the federation's metadata names a key does not say that a hub has read it since. A
+question that this key signs says so, at a hub of any make: it takes it, or it refuses
+it as that of a stranger. The question is passive (SAML core 3.4.1) and comes without
+any cookie, so nobody is logged in by it, and nobody is asked anything.
+
+Some hubs look at no signature of a question, and some refuse everything: so the hub is
+asked first by a key that nobody has, and only where it refuses that one do the others
+say anything.
+"""
+
+from functools import cache
+from http import HTTPStatus
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from eilogin import clock
+from eilogin.errors import AlgorithmMissing, PeerUnavailable, UnknownPeer
+from eilogin.federation import Trust
+from eilogin.federation.members.key_readiness import Finding
+from eilogin.participant.login.authn_requests import with_way_back
+from eilogin.saml import bindings, messages
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.saml.metadata import IdentityProvider, bindings_of
+from eilogin.saml.safe_xml import serialize
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import suited
+
+#: Octets of the longest page that a hub may show.
+_LONGEST = 1_000_000
+#: By what a hub, or a gateway before it, says that it does not look at it now.
+_NOT_NOW = frozenset(
+    (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    )
+)
+
+
+class HubAsked:
+    """One of our hubs, which is asked whether it knows keys of ours."""
+
+    def __init__(self, trust: Trust, hub: str) -> None:
+        self._trust, self._hub = trust, hub
+        #: How it answers to a stranger, by the kind of that one's key.
+        self._to_stranger: dict[str, int] = {}
+
+    def knows(self, key: SigningKey) -> Finding:
+        """Whether it does, as far as what it answers says so; in words for people."""
+        try:
+            return self._found(key)
+        except AlgorithmMissing as error:
+            return Finding(
+                False, f"'{self._hub}' accepts none of the key's algorithms: {error}"
+            )
+        except (PeerUnavailable, UnknownPeer) as error:
+            return self._unseen(str(error))
+
+    def _found(self, key: SigningKey) -> Finding:
+        kind = _kind(key)
+        if kind not in self._to_stranger:
+            self._to_stranger[kind] = self._status(_of_nobody(kind))
+        if self._to_stranger[kind] < HTTPStatus.BAD_REQUEST:
+            return self._unseen(
+                "the hub accepted an AuthnRequest with an unknown key. It "
+                "verifies no signatures, or its error pages have the status of a "
+                "normal page"
+            )
+        status = self._status(key)
+        if status < HTTPStatus.BAD_REQUEST:
+            return Finding(True, f"'{self._hub}' accepts its signature")
+        return Finding(
+            False,
+            f"'{self._hub}' rejects its signature (status {status}), as it "
+            "rejects an unknown key. The hub has not read our newest metadata "
+            f"yet: wait, or {self._trust.whom_to_ask(self._hub)}",
+        )
+
+    def _unseen(self, why: str) -> Finding:
+        return Finding(None, f"cannot find out whether '{self._hub}' knows it: {why}")
+
+    def _status(self, key: SigningKey) -> int:
+        """How a hub answers to a question that this key has signed: its status.
+
+        Raises :class:`eilogin.errors.PeerUnavailable` where it does not look at it.
+        """
+        role = self._trust.hub(self._hub)
+        entity = self._trust.federation.entity(self._hub)
+        url = self._question(role, suited(key, *entity.algorithms(role)))
+        answer = self._trust.back_channel.get(url, "text/html", longest=_LONGEST)
+        if answer.status in _NOT_NOW:
+            raise PeerUnavailable(f"the hub answered with status {answer.status}")
+        return answer.status
+
+    def _question(self, role: IdentityProvider, key: SigningKey) -> str:
+        """The address that brings a question, which the key has signed."""
+        trust, endpoint = self._trust, role.single_sign_on(bindings.REDIRECT)
+        if endpoint is None:
+            found = bindings_of(role.single_sign_ons)
+            raise UnknownPeer(
+                f"the hub accepts no AuthnRequest by HTTP-Redirect ({found})"
+            )
+        lowest = trust.classes.class_of(LEVELS[0])
+        request = messages.AuthnRequest(
+            id=messages.new_id(),
+            issued=clock.now(),
+            issuer=trust.own.entity_id,
+            destination=endpoint.location,
+            is_passive=True,
+            level_classes=(lowest,) if lowest else (),
+            name_id_format=trust.own.name_id_format,
+            asks_for_any_name=trust.own.asks_for_any_name,
+        )
+        element = messages.write_authn_request(with_way_back(request, trust.own))
+        octets = serialize(element)
+        return bindings.redirect_url(
+            endpoint.location, bindings.REQUEST, octets, "", key
+        )
+
+
+#: The curves of keys, by the names that they have themselves.
+_CURVES = {curve.name: curve for curve in (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)}
+
+
+def _kind(key: SigningKey) -> str:
+    """The curve of a key, or "" of one of RSA."""
+    public = key.public
+    return public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else ""
+
+
+@cache
+def _of_nobody(kind: str) -> SigningKey:
+    """A key of that kind which nobody knows."""
+    curve = _CURVES.get(kind)
+    private = curve and ec.generate_private_key(curve())
+    return SigningKey.load(*new_key_pair("nobody", days=1, private=private))

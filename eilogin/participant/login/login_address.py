@@ -1,0 +1,191 @@
+"""``/eilogin/login``: a login that somebody asks for by a link.
+
+And ``/eilogin/discovery``, where a discovery service says at which hub. The query says
+where she wants to be (``next``, or ``came_from`` as Plone says it), at which ``level``,
+by which ``hub``, or that she wants to ``choose`` another one, and whether with a
+``fresh`` proof. ``back`` is the page to go back to after a cancelled login; without it
+that is the page with the link.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from webob import Response
+
+from eilogin.participant.login import cancelled_login, hub_choice, passive_login
+from eilogin.participant.login.authn_requests import AGAIN, Questions, login_address
+from eilogin.participant.login.login_required import LoginNeeded
+from eilogin.participant.login.passive_login import SilentQuestion
+from eilogin.participant.login.return_targets import (
+    page_to_go_back_to,
+    page_to_go_to,
+    wanted_page,
+)
+from eilogin.participant.policy import path_limits
+from eilogin.participant.policy.path_rules import Rules
+from eilogin.participant.response.session_creation import go_to
+from eilogin.saml.assurance_levels import LEVELS, reaches
+from eilogin.web import environ as env
+from eilogin.web.limits import login_loops
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.requests import (
+    allow_only,
+    is_own_navigation,
+    read_query,
+    wants_page,
+)
+from eilogin.web.site_urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class LoginAddress:
+    """Answers there."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        rules: Rules,
+        questions: Questions,
+        silent_question: SilentQuestion,
+        login_needed: LoginNeeded,
+    ) -> None:
+        self._pages = pages
+        self._rules = rules
+        self._questions = questions
+        self._silent_question = silent_question
+        self._login_needed = login_needed
+
+    def answer(self, environ: "WSGIEnvironment") -> Response:
+        """On to her page, to the hub, or to where she chooses one."""
+        allow_only(environ, "GET", "HEAD")
+        query = read_query(environ)
+        wanted = _wanted(environ, query)
+        if passive_login.PARAMETER in query:
+            return self._silent_question.go_on(environ, wanted.target)
+        if query.get("fresh") == "yes":
+            environ[env.FRESH] = True
+        if _is_enough(environ, wanted):
+            return _lead_on(environ, wanted.target)
+        if not wants_page(environ):
+            address = wanted.address(environ)
+            return self._login_needed.tell(environ, wanted.level, address)
+        hub = "" if wanted.choose else wanted.hub or hub_choice.known_hub(environ)
+        if not hub:
+            return self._let_choose(environ, wanted)
+        if not hub_choice.is_hers(environ, hub, query.get(hub_choice.SENT)):
+            return self._choices(environ, wanted)
+        return self._begin(environ, wanted, hub)
+
+    def _let_choose(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
+        """By the discovery service, unless she was there or asks for our own page."""
+        was_there = env.address(environ) == "discovery"
+        if env.trust(environ).discovery and not was_there and not wanted.choose:
+            return hub_choice.have_chosen(
+                environ, wanted.target, wanted.level, back=wanted.back
+            )
+        return self._choices(environ, wanted)
+
+    def _choices(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
+        return hub_choice.page(
+            environ, self._pages, wanted.target, wanted.level, back=wanted.back
+        )
+
+    def _begin(
+        self, environ: "WSGIEnvironment", wanted: "_Wanted", hub: str
+    ) -> Response:
+        if environ["REQUEST_METHOD"] == "HEAD":
+            # Only its head: nothing is remembered, and so nothing can be asked.
+            endpoint = self._questions.endpoint(env.trust(environ), hub)
+            return see_other(endpoint.location, status=302)
+        if _is_sent_by_another_site(environ):
+            # If DigiD says no, her session here ends: she is asked first.
+            address = wanted.address(environ)
+            return self._login_needed.explain(environ, wanted.level, address)
+        login_loops.require_end(environ, wanted.target)
+        force = env.FRESH in environ
+        if env.trust(environ).own.is_digid and not force:
+            path = unquote(wanted.target.partition("?")[0])
+            rule = self._rules.rule_for(path)
+            force = path_limits.wants_proof_of_stranger(environ, rule)
+        return self._login_needed.send(
+            environ,
+            hub,
+            wanted.target,
+            wanted.level,
+            force=force,
+            began=wanted.back,
+            is_second=wanted.is_second,
+        )
+
+
+class _Wanted(NamedTuple):
+    """What the query asks for."""
+
+    target: str
+    level: str
+    #: The hub that it names, if that is one of ours, or "".
+    hub: str
+    #: Whether she wants to choose another hub.
+    choose: bool
+    #: The page to go back to if the visitor cancels, or "".
+    back: str
+    #: Whether it begins in the place of a login that is lost.
+    is_second: bool
+
+    def address(self, environ: "WSGIEnvironment") -> str:
+        """The address that asks for the same."""
+        return login_address(
+            environ,
+            self.target,
+            self.level,
+            hub=self.hub,
+            choose=self.choose,
+            back=self.back,
+        )
+
+
+def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
+    trust = env.trust(environ)
+    level = query.get("level", LEVELS[0])
+    return _Wanted(
+        target=page_to_go_to(trust.own, wanted_page(trust.own, query)),
+        level=level if level in LEVELS else LEVELS[0],
+        hub=hub_choice.named_hub(environ, query.get("hub")),
+        choose=query.get("choose") == "yes" and hub_choice.is_needed(trust),
+        back=page_to_go_back_to(trust.own, query.get("back"))
+        or cancelled_login.page_before(environ, trust.own),
+        is_second=query.get(AGAIN) == "yes",
+    )
+
+
+def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
+    """Whether she is logged in as is asked for, at that hub where one is named."""
+    login = env.session(environ)
+    return (
+        login is not None
+        and not wanted.choose
+        and env.FRESH not in environ
+        and reaches(login.level, wanted.level)
+        and wanted.hub in ("", login.who.issuer)
+    )
+
+
+def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
+    """Whether another site leads her on to DigiD, though she is logged in."""
+    own = env.trust(environ).own
+    return (
+        own.is_digid
+        and env.session(environ) is not None
+        and not is_own_navigation(environ, own.public_url)
+    )
+
+
+def _lead_on(environ: "WSGIEnvironment", target: str) -> Response:
+    """On to the page, for who is logged in; not for ever."""
+    if not wants_page(environ) or environ["REQUEST_METHOD"] == "HEAD":
+        return go_to(environ, target)
+    login_loops.require_end(environ, target, period=login_loops.QUICK_PERIOD)
+    return go_to(environ, target, [login_loops.note(environ, target)])

@@ -1,0 +1,209 @@
+"""A page needs a login that is not there: what is answered in its place.
+
+A redirect to the hub where that leads back to the page; a page with a link in a frame
+and where a form was sent; 401 with JSON for whom nobody looks at: a script, and what a
+browser fetches in advance.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from webob import Response
+
+from eilogin.errors import ConfigurationError
+from eilogin.participant import logout_hint
+from eilogin.participant.digid_profile import session_faults
+from eilogin.participant.login.authn_requests import (
+    Questions,
+    login_address,
+    to_first_page,
+    was_asked,
+)
+from eilogin.participant.login.cancelled_login import page_before
+from eilogin.participant.login.hub_choice import have_chosen, known_hub
+from eilogin.saml.assurance_levels import reaches
+from eilogin.web import environ as env
+from eilogin.web.limits import login_loops
+from eilogin.web.pages.page_frame import name_of
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages, json_answer
+from eilogin.web.requests import is_in_frame, is_navigation, wants_page
+from eilogin.web.site_urls import see_other, this_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def can_be_passive(environ: "WSGIEnvironment") -> bool:
+    """Whether she can be asked about without her seeing anything of it."""
+    return (
+        not was_asked(environ)
+        and not is_in_frame(environ)
+        and not env.trust(environ).own.is_digid
+        and known_hub(environ) != ""
+        and not logout_hint.has_left(environ)
+    )
+
+
+def why_again(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
+    """What ``login_needed.html`` says to who is logged in: at which level she is not.
+
+    Where it is not a higher one, it is a fresh proof that is asked for.
+    """
+    login = env.session(environ)
+    is_lower = login is not None and not reaches(login.level, level)
+    return {"is_known": login is not None, "wanted": level if is_lower else ""}
+
+
+class LoginNeeded:
+    """Answers at one participant.
+
+    ``faults`` are options of ``login`` that contradict ``profile = digid``, and what is
+    expected: they count where that profile is chosen. ``explains`` says whether who is
+    logged in reads why she is sent to the hub again, before she is.
+    """
+
+    def __init__(
+        self,
+        pages: Pages,
+        questions: Questions,
+        faults: Sequence[tuple[str, str]],
+        *,
+        explains: bool,
+    ) -> None:
+        self._pages = pages
+        self._questions = questions
+        self._faults = faults
+        self._explains = explains
+
+    def answer(
+        self, environ: "WSGIEnvironment", level: str, *, force: bool, passive: bool
+    ) -> Response:
+        """A redirect, or what can be answered where none would lead back here."""
+        if not wants_page(environ):
+            return self.tell(environ, level, to_first_page(environ, level))
+        page = this_page(environ, env.trust(environ).own.public_url)
+        if environ["REQUEST_METHOD"] == "HEAD":
+            # Nobody comes back from that: nothing is remembered for it.
+            return see_other(login_address(environ, page, level), status=302)
+        if not passive:
+            login_loops.require_end(environ, page)
+        before = "" if passive else page_before(environ, env.trust(environ).own)
+        if self._explains and not passive and env.session(environ) is not None:
+            back = "" if before == page else before
+            address = login_address(environ, page, level, force=force, back=back)
+            return self._page(
+                environ, level, address, was_sent=False, is_whole=True, back_url=back
+            )
+        hub = known_hub(environ)
+        if not hub:
+            return have_chosen(environ, page, level, force=force, back=before)
+        return self.send(
+            environ,
+            hub,
+            page,
+            level,
+            force=force,
+            passive=passive,
+            began=before,
+            is_required=True,
+        )
+
+    def send(  # noqa: PLR0913 - what is asked, each by its name
+        self,
+        environ: "WSGIEnvironment",
+        hub: str,
+        target: str,
+        level: str,
+        *,
+        force: bool,
+        passive: bool = False,
+        began: str = "",
+        is_required: bool = False,
+        is_second: bool = False,
+    ) -> Response:
+        """To the hub, for who wants to be logged in; see :meth:`Questions.ask`."""
+        own = env.trust(environ).own
+        if own.is_digid:
+            self._require_profile(environ)
+        return self._questions.ask(
+            environ,
+            hub,
+            target,
+            level,
+            force=force,
+            passive=passive,
+            began=began,
+            is_required=is_required,
+            is_second=is_second,
+        )
+
+    def _require_profile(self, environ: "WSGIEnvironment") -> None:
+        """Nobody is logged in under options that contradict DigiD's interface.
+
+        ``eilogin check`` and ``eilogin serve`` refuse them; other servers look no
+        further than a section.
+        """
+        idle = env.sessions(environ).idle
+        for name, expected in (*self._faults, *session_faults(idle)):
+            raise ConfigurationError(f"{name}: {expected} (profile = digid)")
+
+    def explain(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
+        """Why she is to log in again, with a link to ``address`` that goes on."""
+        return self._page(environ, level, address, was_sent=False, is_whole=True)
+
+    def tell(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
+        """Where nobody can be sent to the hub: that a login begins at ``address``.
+
+        A redirect would lose what was filled in, and the page's own policy may forbid
+        that its form leads to another site; in a frame the hub shows nothing.
+        """
+        is_form = environ["REQUEST_METHOD"] == "POST" and is_navigation(environ)
+        if not is_form and not is_in_frame(environ):
+            return _unauthorized(environ, level, address)
+        return self._page(environ, level, address, was_sent=is_form, is_whole=is_form)
+
+    def _page(  # noqa: PLR0913 - what it says, each by its name
+        self,
+        environ: "WSGIEnvironment",
+        level: str,
+        address: str,
+        *,
+        was_sent: bool,
+        is_whole: bool,
+        back_url: str = "",
+    ) -> Response:
+        return self._pages.page(
+            environ,
+            "login_needed.html",
+            status=403,
+            login_url=address,
+            name=name_of(env.trust(environ).own, language_of(environ)),
+            was_sent=was_sent,
+            is_whole=is_whole,
+            back_url=back_url,
+            **why_again(environ, level),
+        )
+
+
+def _unauthorized(environ: "WSGIEnvironment", level: str, address: str) -> Response:
+    """Where nobody looks: what is missing, and the address at which a login begins.
+
+    A browser that asked in advance drops it, and asks again at the click.
+    """
+    told = {"reason": _reason(environ, level), "level": level, "login_url": address}
+    # RFC 9110 11.6.1 wants a scheme; browsers show no prompt for one of ours.
+    challenge = [("WWW-Authenticate", "eilogin")]
+    return json_answer(environ, told, status=401, headers=challenge)
+
+
+def _reason(environ: "WSGIEnvironment", level: str) -> str:
+    """Why a script is told to have the visitor log in, in a word that never changes."""
+    login = env.session(environ)
+    if env.FRESH in environ:
+        return "proof-needed"
+    if login is not None:
+        return "login-needed" if reaches(login.level, level) else "level-too-low"
+    # By whatever it ended: idle, its time over, logged out elsewhere.
+    had_session = env.cookie(environ).read(environ) is not None
+    return "session-expired" if had_session else "login-needed"

@@ -1,0 +1,171 @@
+"""The silent question on public pages (``silent``): whether the hub knows a visitor.
+
+A stranger who opens an ``optional`` page in a browser is sent to
+``/eilogin/login?silent=yes``, from there to the hub with IsPassive, and back to her
+page, where she is greeted if the hub knew her. That is done once an hour; not for bots,
+scripts, frames or what a browser fetches in advance, not while the hub does not answer,
+and not where she would have to choose a hub first.
+
+Why it never goes round. The page leaves a cookie (*probe*); the login address goes on
+to the hub only where that came, and leaves another one (*done*). A page that sees
+either asks nothing. The way back is to the page with a mark in its query
+(``eilogin=asked``), on which nothing is asked; the mark is left out only where *done*
+came to the address that sends her back, and then the login address would see it too,
+and not go to the hub once more. So whatever a browser or a proxy does with cookies, if
+it only does the same for all addresses of ours, the second time ends at a mark. The
+application never sees the mark.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from webob import Response
+
+from eilogin.errors import Unavailable, UnknownPeer
+from eilogin.participant import logout_hint
+from eilogin.participant.inner_hub import Inside
+from eilogin.participant.login.authn_requests import Questions
+from eilogin.participant.login.hub_choice import known_hub
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.settings import LONGEST_TARGET
+from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.requests import fills_window, is_looked_at
+from eilogin.web.site_urls import at, see_other, whole_target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+#: The parameter that has the login address ask silently.
+PARAMETER = "silent"
+#: What stands in the query of a page on which nothing is asked.
+MARK = "eilogin=asked"
+#: For how long nothing is asked again, in seconds.
+QUIET = 3600.0
+
+_PROBE = Cookie("eilogin-probe")
+_DONE = Cookie("eilogin-silent")
+#: How long the way from the page to the login address may take, in seconds.
+_PROBED = 60
+
+
+class SilentQuestion:
+    """Asks for one participant; ``is_on`` says whether it ever does."""
+
+    def __init__(self, questions: Questions, inside: Inside, *, is_on: bool) -> None:
+        self.is_on = is_on
+        self._questions = questions
+        self._inside = inside
+
+    def begin(self, environ: "WSGIEnvironment") -> Response | None:
+        """Where a stranger opens a public page: the redirect that begins it, or None.
+
+        A mark is taken out of the query, also for who is known.
+        """
+        if not self.is_on or _was_marked(environ) or not _is_browser(environ):
+            return None
+        is_known = env.session_or_none(environ) is not None
+        if is_known or _PROBE.read(environ) or _DONE.read(environ):
+            return None
+        if self._inside.is_way_out(environ) or logout_hint.has_left(environ):
+            return None
+        own, hub = env.trust(environ).own, known_hub(environ)
+        page = whole_target(environ, own.public_url)
+        if not hub or len(_marked(page)) > LONGEST_TARGET:
+            return None
+        if not self._questions.hub_answers(environ, hub):
+            return None
+        query = urlencode({"next": page, PARAMETER: "yes"})
+        probe = _PROBE.set("1", max_age=_PROBED)
+        return see_other(f"{own.url('login')}?{query}", [probe], status=302)
+
+    def go_on(self, environ: "WSGIEnvironment", target: str) -> Response:
+        """At the login address: on to the hub, or back to the marked page."""
+        hub = known_hub(environ)
+        if self._may_ask(environ) and hub:
+            try:
+                return self._questions.ask(
+                    environ,
+                    hub,
+                    _marked(target),
+                    LEVELS[0],
+                    passive=True,
+                    headers=[self.quiet()],
+                )
+            except (Unavailable, UnknownPeer):
+                # A page that is open to everybody does not depend on it.
+                pass
+        return see_other(at(env.trust(environ).own.public_url, _marked(target)))
+
+    def _may_ask(self, environ: "WSGIEnvironment") -> bool:
+        return (
+            self.is_on
+            and env.session_or_none(environ) is None
+            and _is_browser(environ)
+            and _PROBE.read(environ) is not None
+            and _DONE.read(environ) is None
+            and not logout_hint.has_left(environ)
+        )
+
+    def quiet(self) -> tuple[str, str]:
+        """The header that has nothing asked for a while."""
+        return _DONE.set("1", max_age=int(QUIET))
+
+    def quietly(self, start_response: "StartResponse") -> "StartResponse":
+        """Have nothing asked after a logout: she would be logged in again unasked."""
+        if not self.is_on:
+            return start_response
+        return _adding(self.quiet(), start_response)
+
+
+def way_back(environ: "WSGIEnvironment", target: str) -> str:
+    """Where a login leads, with the mark left out where nobody needs it."""
+    if _DONE.read(environ) is None:
+        return target
+    path, _, query = target.partition("?")
+    rest = _unmarked(query)
+    return f"{path}?{rest}" if rest else path
+
+
+def _is_browser(environ: "WSGIEnvironment") -> bool:
+    """Whether a person opens a page in a window: all browsers of today say so.
+
+    Who does not say it (Fetch Metadata, 2.2), such as a search engine, is not asked:
+    most keep no cookies.
+    """
+    return (
+        environ["REQUEST_METHOD"] == "GET"
+        and environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
+        and is_looked_at(environ)
+        and fills_window(environ)
+    )
+
+
+def _was_marked(environ: "WSGIEnvironment") -> bool:
+    query = environ.get("QUERY_STRING", "")
+    if MARK not in query:
+        return False
+    environ["QUERY_STRING"] = _unmarked(query)
+    return bool(environ["QUERY_STRING"] != query)
+
+
+def _marked(target: str) -> str:
+    path, _, query = target.partition("?")
+    rest = _unmarked(query)
+    return f"{path}?{rest}&{MARK}" if rest else f"{path}?{MARK}"
+
+
+def _unmarked(query: str) -> str:
+    return "&".join(part for part in query.split("&") if part != MARK)
+
+
+def _adding(
+    header: tuple[str, str], start_response: "StartResponse"
+) -> "StartResponse":
+    def start(
+        status: str, headers: list[tuple[str, str]], *error: Any
+    ) -> Callable[[bytes], object]:
+        return start_response(status, [*headers, header], *error)
+
+    return start

@@ -1,0 +1,78 @@
+"""Where a visitor goes on to: a page of this site, and none of our own addresses.
+
+One of these logs out. Who led her here by a link, or named a target in an answer, could
+otherwise have her leave by a link of ours that says something else.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from eilogin.federation import Own
+from eilogin.web import environ as env
+from eilogin.web.requests import origin_of, safe_next
+from eilogin.web.site_urls import root
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How often a path may be encoded, for servers and proxies that decode it again.
+_DECODED = 3
+#: Characters of the longest page that is remembered as one to go back to.
+LONGEST_BACK = 500
+
+
+def page_to_go_to(own: Own, wanted: str | None) -> str:
+    """The page that was ``wanted``; the first page of the site in the place of others.
+
+    Our own page with a form that was kept is one. ``wanted`` is as in
+    :func:`eilogin.web.requests.safe_next`.
+    """
+    first = root(own.public_url)
+    target = safe_next(wanted, first)
+    path = target.partition("?")[0].partition("#")[0]
+    is_page = not is_own_address(own, path) or path == f"{own.mount}{own.prefix}/again"
+    return target if is_page else first
+
+
+def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
+    """The page that the query of a login names, as nobody has looked at it yet.
+
+    That is ``next``, or the ``came_from`` of Zope and Plone, which is a path, or an
+    address at the origin of ``public_url``.
+    """
+    origin = origin_of(own.public_url)
+    came_from = query.get("came_from", "")
+    if came_from.startswith(f"{origin}/"):
+        came_from = came_from.removeprefix(origin)
+    return query.get("next") or came_from or None
+
+
+def page_to_go_back_to(own: Own, named: str | None) -> str:
+    """Return the page of this site that was ``named``, without a fragment.
+
+    A page that is too long loses its query. "" for no page, for one that is too long
+    without its query, and for an address of eilogin itself.
+    """
+    target = safe_next(named, "").partition("#")[0]
+    path = target.partition("?")[0]
+    if is_own_address(own, path):
+        return ""
+    return next((one for one in (target, path) if len(one) <= LONGEST_BACK), "")
+
+
+def public_page(environ: "WSGIEnvironment") -> str:
+    """Return a page of this site that needs no login, or "".
+
+    Without the filter ``login`` nobody knows what a page needs: then the first page.
+    """
+    public_url = env.trust(environ).own.public_url
+    find = environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
+    return str(find(environ))
+
+
+def is_own_address(own: Own, path: str) -> bool:
+    """Whether a path, encoded or not, is below those that the filters answer."""
+    for _ in range(_DECODED):
+        path = unquote(path)
+    return f"{path}/".startswith(f"{own.mount}{own.prefix}/")

@@ -1,0 +1,239 @@
+"""She logged out elsewhere: the hub says so, and what it names ends here.
+
+By its NameID and SessionIndex, and without her cookie: no LogoutRequest needs one.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from webob import Response
+
+from eilogin import audit, clock
+from eilogin.errors import MessageUnexpected
+from eilogin.federation import Trust
+from eilogin.participant.digid_profile import named
+from eilogin.participant.inner_hub import Inside
+from eilogin.participant.logout.logout_hooks import ELSEWHERE, Hooks
+from eilogin.saml import bindings, messages
+from eilogin.saml.message_checks import KNOWN_FOR, check_logout_request
+from eilogin.saml.metadata import Endpoint
+from eilogin.sessions import Login, Subject
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import Inbound, receive_soap
+from eilogin.web.outbound_messages import (
+    binding_missing,
+    logout_response,
+    send_through_browser,
+    soap_answer,
+)
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.site_urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: What is answered, by how the store has what came of a request: all are told; a hub
+#: inside has not told all; or she may be here by a name that the hub does not use.
+_STATUS = {
+    "done": messages.Status(),
+    "partly": messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT)),
+    "unknown": messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL)),
+}
+
+
+#: The parameter of our address for messages with which the browser comes back from a
+#: hub inside.
+AFTER = "after"
+
+
+class _OpenRequest(NamedTuple):
+    """A LogoutRequest that is answered later: its Issuer, ID and RelayState."""
+
+    issuer: str
+    request_id: str
+    relay_state: str
+
+    @classmethod
+    def by(cls, inbound: Inbound, request_id: str) -> "_OpenRequest":
+        """Return what the answer to a message from the browser needs."""
+        return cls(inbound.issuer, request_id, inbound.relay_state)
+
+
+class LoggedOutElsewhere:
+    """Executes LogoutRequests of the hub at one participant, and answers them."""
+
+    def __init__(self, pages: Pages, inside: Inside, hooks: Hooks) -> None:
+        self._pages = pages
+        self._inside = inside
+        self._hooks = hooks
+
+    def through_browser(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
+        """One that came by Redirect or POST (SAML profiles 4.4.3.2)."""
+        trust = env.trust(environ)
+        request = messages.read_logout_request(inbound.element, trust.decrypter)
+        endpoint = self._answered_at(trust, inbound.issuer)
+        handle, asked = secrets.token_urlsafe(16), _OpenRequest.by(inbound, request.id)
+        back = f"{trust.own.url('slo')}?{AFTER}={handle}"
+        through = env.Through(endpoint.for_answers, back)
+        # What is refused has ended nothing.
+        status = self._execute(environ, request, inbound.issuer, "slo", through)
+        if through.way_on:
+            # A hub inside tells its participants first.
+            until, subject = clock.now() + KNOWN_FOR, _whose(environ, request, asked)
+            text = json.dumps([asked, subject.as_json()])
+            env.values(environ).add(_key(handle), text, until, durable=False)
+            return see_other(through.way_on)
+        return self._answer(environ, asked, endpoint, status)
+
+    def after_browser(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """Answer a LogoutRequest after a hub inside has told its participants.
+
+        ``handle`` names it. The answer says what is known by now. Raises
+        :class:`eilogin.errors.MessageUnexpected` if there is no such logout.
+        """
+        trust, values = env.trust(environ), env.values(environ)
+        stored = values.get(_key(handle))
+        if stored is None:
+            raise MessageUnexpected("this logout has ended")
+        parts, subject, *_ = json.loads(stored)
+        asked = _OpenRequest(*parts)
+        noted = self._inside.note(environ, Subject.from_parts(subject))
+        seen = _seen(asked.issuer, asked.request_id)
+        if self._inside.tell(environ, noted, ()):
+            until = clock.now() + KNOWN_FOR
+            values.swap(seen, "partly", "done", until)
+        status = _status(values.get(seen) or "partly")
+        endpoint = self._answered_at(trust, asked.issuer)
+        return self._answer(environ, asked, endpoint, status)
+
+    def _answered_at(self, trust: Trust, issuer: str) -> Endpoint:
+        """The endpoint where a hub takes the answer; raises BindingMissing if none."""
+        hub = trust.hub(issuer)
+        # A redirect may stand in a frame of the hub's page, whatever that page is.
+        wanted = (bindings.REDIRECT, bindings.POST)
+        endpoint = hub.single_logout(*wanted)
+        if endpoint is None:
+            raise binding_missing(
+                trust, issuer, "a LogoutResponse", wanted, hub.single_logouts
+            )
+        return endpoint
+
+    def _answer(
+        self,
+        environ: "WSGIEnvironment",
+        asked: _OpenRequest,
+        endpoint: Endpoint,
+        status: messages.Status,
+    ) -> Response:
+        trust, destination = env.trust(environ), endpoint.for_answers
+        return send_through_browser(
+            environ,
+            self._pages,
+            endpoint,
+            bindings.RESPONSE,
+            logout_response(
+                trust, asked.request_id, status=status, destination=destination
+            ),
+            key=trust.key_for(asked.issuer),
+            relay_state=asked.relay_state,
+            is_response=True,
+            framed_by=destination,
+        )
+
+    def directly(self, environ: "WSGIEnvironment") -> Response:
+        """``/eilogin/slo/soap``: one over SOAP (SAML bindings 3.2)."""
+        trust = env.trust(environ)
+        element, issuer = receive_soap(environ, trust.hub_keys)
+        request = messages.read_logout_request(element, trust.decrypter)
+        status = self._execute(environ, request, issuer, "slo_soap")
+        answer = logout_response(trust, request.id, status=status)
+        return soap_answer(answer, trust.key_for(issuer))
+
+    def _execute(
+        self,
+        environ: "WSGIEnvironment",
+        request: messages.LogoutRequest,
+        issuer: str,
+        address: str,
+        through: env.Through | None = None,
+    ) -> messages.Status:
+        """End what is named; a request that was seen before ends nothing more.
+
+        The status to answer with: nobody is said to be out who may be in still.
+        """
+        trust, now = env.trust(environ), clock.now()
+        check_logout_request(
+            request,
+            issuer=issuer,
+            destination=trust.own.url(address),
+            destination_required=address == "slo",
+            now=now,
+        )
+        seen = _seen(issuer, request.id)
+        values = env.values(environ)
+        known = values.get(seen)
+        if known is None:
+            subject = named(trust.own, request.name_id, issuer)
+            noted = self._inside.note(environ, subject)
+            ended = _end(environ, trust, request, subject, issuer)
+            self._hooks.tell(environ, ended, ELSEWHERE)
+            is_told = self._inside.tell(environ, noted, ended, through)
+            known = "done" if is_told else "partly"
+            if not _is_known(environ, ended):
+                known = "unknown"
+            values.add(seen, known, now + KNOWN_FOR)
+        return _status(known)
+
+
+def _status(known: str) -> messages.Status:
+    # Of another version it is a word that is not known here.
+    return _STATUS.get(known, _STATUS["partly"])
+
+
+def _whose(
+    environ: "WSGIEnvironment", request: messages.LogoutRequest, asked: _OpenRequest
+) -> Subject:
+    """The subject that a request names. It has one: its sessions have ended."""
+    subject = named(env.trust(environ).own, request.name_id, asked.issuer)
+    if subject is None:
+        raise MessageUnexpected("the LogoutRequest names no visitor")
+    return subject
+
+
+def _seen(issuer: str, request_id: str) -> str:
+    return f"logout-request:{issuer}\0{request_id}"
+
+
+def _key(handle: str) -> str:
+    return f"logout-after:{handle}"
+
+
+def _is_known(environ: "WSGIEnvironment", ended: Sequence[Login]) -> bool:
+    """Whether nobody can be logged in here whom the hub meant, and we cannot know."""
+    return bool(ended) or env.NAMELESS not in environ
+
+
+def _end(
+    environ: "WSGIEnvironment",
+    trust: Trust,
+    request: messages.LogoutRequest,
+    subject: Subject | None,
+    issuer: str,
+) -> Sequence[Login]:
+    """End the sessions that a request names; those that were there."""
+    ended: Sequence[Login] = ()
+    if subject is not None:
+        ended = env.sessions(environ).end_subject(
+            subject, request.session_indexes, issued=request.issued
+        )
+    whom = ended[0].who if ended else subject
+    audit.event(
+        "logout.received",
+        # As at her login, which may be by an attribute.
+        pseudonym=trust.own.pseudonym(whom.name_id) if whom else None,
+        peer=issuer,
+        reason=f"{len(ended)} ended",
+    )
+    return ended

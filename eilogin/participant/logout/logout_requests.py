@@ -1,0 +1,205 @@
+"""Telling the hub that somebody logs out: where, in which words, and what it answers.
+
+It tells all others (SAML profiles 4.4.3.1). Who goes when with that to it, is
+:mod:`eilogin.participant.logout.logout_start`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+from lxml import etree
+from pydantic import BeforeValidator
+
+from eilogin import audit, clock
+from eilogin.errors import InNameOf, MessageUnexpected, PeerBusy, UnknownPeer
+from eilogin.federation import Trust
+from eilogin.participant.digid_profile import name_id_of
+from eilogin.participant.logout.unconfirmed_logouts import Notice
+from eilogin.saml import bindings, messages, xml_signatures
+from eilogin.saml.message_checks import check_logout_response
+from eilogin.saml.metadata import Endpoint
+from eilogin.sessions import Login
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import open_soap
+from eilogin.web.limits.client_network import network_here
+from eilogin.web.limits.slots import Full, Slots
+from eilogin.web.outbound_messages import (
+    binding_missing,
+    browser_bindings,
+    encryption_key,
+)
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How many seconds a logout waits for its turn, while others have theirs.
+_PATIENCE = 5.0
+#: The logouts that this process tells hubs over SOAP now, by hub. Who finds no place is
+#: logged out here, as where the hub does not answer, and hears that it was not told.
+_AT_HUBS = Slots()
+
+_BINDINGS = {
+    "redirect": bindings.REDIRECT,
+    "post": bindings.POST,
+    "soap": bindings.SOAP,
+}
+
+
+def _bindings(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    words = value.split()
+    if words == ["auto"]:
+        return ()
+    if not words or len({*words}) != len(words) or not _BINDINGS.keys() >= {*words}:
+        raise ValueError(
+            "'auto', or one or more of 'redirect', 'post' and 'soap', the preferred one"
+            " first"
+        )
+    return tuple(_BINDINGS[word] for word in words)
+
+
+#: The type of the option ``logout_binding``; none for ``auto``.
+LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
+
+
+class HubTold:
+    """How one participant tells it.
+
+    ``wanted`` are the bindings, the preferred one first, or none for the usual ones;
+    ``timeout`` is how many seconds the hub may take over SOAP, and ``at_once`` how many
+    logouts of this process may be there so; ``encrypts`` says whether the NameID is
+    encrypted where the hub has a key for that.
+    """
+
+    def __init__(
+        self, wanted: Sequence[str], *, timeout: float, at_once: int, encrypts: bool
+    ) -> None:
+        self._wanted = wanted
+        self._timeout = timeout
+        self._at_once = at_once
+        self._encrypts = encrypts
+
+    def endpoints(self, trust: Trust, login: Login) -> list[Endpoint]:
+        """Where the hub can be told, the preferred one first.
+
+        Raises :class:`eilogin.errors.UnknownPeer` where it cannot.
+        """
+        entity_id = login.who.issuer
+        hub = trust.hub(entity_id)
+        if login.named is None:
+            raise UnknownPeer(
+                f"{entity_id!r} sent no NameID for this visitor, so a "
+                "LogoutRequest cannot name them"
+            )
+        name_id = login.named.name_id
+        wanted = self._wanted or _usual(browser_bindings(trust.own, name_id))
+        found = [hub.single_logout(binding) for binding in wanted]
+        endpoints = [endpoint for endpoint in found if endpoint is not None]
+        if not endpoints:
+            raise binding_missing(
+                trust, entity_id, "a LogoutRequest", wanted, hub.single_logouts
+            )
+        return endpoints
+
+    def request(
+        self, trust: Trust, notice: Notice, endpoint: Endpoint
+    ) -> etree._Element:
+        """The LogoutRequest for that address, not signed yet."""
+        login = notice.login
+        hub = trust.hub(login.who.issuer)
+        # DigiD knows her by her browser there, and no SessionIndex (DIGID.md 3.1).
+        index = "" if trust.own.is_digid else login.session_index
+        return messages.write_logout_request(
+            messages.LogoutRequest(
+                id=notice.request_id,
+                issued=notice.issued,
+                issuer=trust.own.entity_id,
+                name_id=name_id_of(trust.own, login),
+                destination=endpoint.location,
+                session_indexes=(index,) if index else (),
+            ),
+            encryption_key(hub, wanted=self._encrypts),
+            hub.encryption_methods,
+        )
+
+    def directly(
+        self, environ: "WSGIEnvironment", notice: Notice, endpoint: Endpoint
+    ) -> str:
+        """Tell it over SOAP; what it says of the others, as :func:`judged` gives it.
+
+        Raises :class:`eilogin.errors.EiloginError` where it says nothing.
+        """
+        trust, hub = env.trust(environ), notice.login.who.issuer
+        element = self.request(trust, notice, endpoint)
+        xml_signatures.sign(element, trust.key_for(hub))
+        body = bindings.wrap_soap(element)
+        # Whatever is wrong with it, the log says whose answer it was.
+        with InNameOf(hub):
+            with _place(environ, hub, self._at_once):
+                octets = trust.back_channel.post(
+                    endpoint.location, body, timeout=self._timeout
+                )
+            signed, _ = open_soap(octets, trust.hub_keys)
+            response = messages.read_logout_response(signed)
+            # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
+            return judged(response, hub, notice.request_id, response.destination)
+
+
+def _usual(in_browser: Sequence[str]) -> Sequence[str]:
+    """The bindings by which a hub is told where no option says so.
+
+    What stays out of addresses goes into one only where nothing else is there.
+    """
+    if in_browser[0] == bindings.REDIRECT:
+        return (*in_browser, bindings.SOAP)
+    return (bindings.POST, bindings.SOAP, bindings.REDIRECT)
+
+
+@contextmanager
+def _place(environ: "WSGIEnvironment", hub: str, most: int) -> Iterator[None]:
+    """Hold a slot for a logout that is at a hub; raise PeerBusy if none comes free.
+
+    The hub does not see from which network they come; so none has all of them here.
+    """
+    try:
+        with _AT_HUBS.one(hub, most, network_here(environ), patience=_PATIENCE):
+            yield
+    except Full as full:
+        raise PeerBusy(
+            f"logout: {full.taken} LogoutRequests to {hub!r} wait at this moment, "
+            f"{full.of_one} of them from one client network; eilogin sends no "
+            "more. Does the hub answer slowly (logouts_at_once, logout_timeout)?"
+        ) from None
+
+
+def judged(
+    response: messages.LogoutResponse, hub: str, request_id: str, destination: str
+) -> str:
+    """What the hub says of the others: ``everywhere``, ``partly`` or ``chosen``.
+
+    ``hub`` is the one that was asked; ``destination`` is "" for an answer that
+    need not have one. Raises :class:`eilogin.errors.Refused` where it is no answer to
+    our request, or says neither.
+    """
+    check_logout_response(
+        response,
+        issuer=hub,
+        in_response_to=request_id,
+        destination=destination,
+        destination_required=bool(destination),
+        now=clock.now(),
+    )
+    codes = response.status.codes
+    is_partial = messages.PARTIAL_LOGOUT in codes
+    if not response.status.is_success and not is_partial:
+        # Such as for who is not known there any more, and may be logged in elsewhere.
+        raise MessageUnexpected(
+            f"{hub!r} does not confirm the logout; its status is "
+            f"{' '.join(codes)[:200]!r}"
+        )
+    audit.event("logout.answered", "failed" if is_partial else "ok", peer=hub)
+    if is_partial and response.status.message == messages.STAYS:
+        return "chosen"
+    return "partly" if is_partial else "everywhere"

@@ -1,0 +1,93 @@
+"""What the operator of a participant has it do, by a command, with no visitor there.
+
+A command reaches a participant by a request of its own, in which
+``environ['eilogin.operator']`` takes it (:class:`eilogin.web.environ.Operator`).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from eilogin.participant import digid_profile
+from eilogin.participant.logout import logout_hooks
+from eilogin.participant.logout.logout_start import Leaving
+from eilogin.participant.subject_names import NAME_ID, for_application
+from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED, NameID
+from eilogin.saml.sector_names import NUMBERS
+from eilogin.sessions import Login, Subject
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How many "!" a user of a domain has at least.
+_MARKS_WITH_DOMAIN = 3
+_FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
+
+
+class SiteAtWork:
+    """A participant without a visitor; ``environ`` is of the command's own request."""
+
+    def __init__(self, environ: "WSGIEnvironment", leaving: Leaving) -> None:
+        self.sessions = env.sessions(environ)
+        self.own = env.trust(environ).own
+        self._environ = environ
+        self._leaving = leaving
+
+    def called(self, name: str, sources: Sequence[str]) -> list[Login]:
+        """The sessions of who is called so by her hub, or to the application.
+
+        By what stands in REMOTE_USER where that is ``subject``, or by the NameID or
+        attribute that is behind it; with ``profile = digid`` by her number too.
+        ``sources`` are what the option ``subject`` names.
+        """
+        found = {
+            login.key: login
+            for who in self._meant(name, sources)
+            for login in self.sessions.find_all_of(who)
+        }
+        return list(found.values())
+
+    def end(self, logins: Sequence[Login]) -> bool:
+        """End these, and tell the hub; whether it says that all others know it."""
+        return self._leaving.end_all(self._environ, logins, logout_hooks.OPERATOR)
+
+    def deliver(self) -> int:
+        """Deliver the queued logouts whose turn it is; how many the hub has heard of.
+
+        Raises :class:`eilogin.errors.StoreUnavailable`.
+        """
+        return self._leaving.deliver(self._environ)
+
+    def wake(self) -> None:
+        """Have this process deliver them, if there are any, until there are none."""
+        self._leaving.courier.wake_if_queued(self._environ)
+
+    def _meant(self, name: str, sources: Sequence[str]) -> Iterator[Subject]:
+        """Whom it may mean."""
+        trust = env.trust(self._environ)
+        attributes = [source for source in sources if source != NAME_ID]
+        for hub in trust.hub_ids:
+            for kind in (*_FORMATS, *attributes):
+                yield Subject(hub, self.own.entity_id, name, kind)
+                for value, domain in _as_application_has_it(name):
+                    who = Subject(hub, self.own.entity_id, value, kind, domain)
+                    if for_application(trust, who, sources) == name:
+                        yield who
+            if self.own.is_digid:
+                yield from self._numbered(name, hub)
+
+    def _numbered(self, number: str, hub: str) -> Iterator[Subject]:
+        for sector in NUMBERS:
+            who = digid_profile.named(self.own, NameID(f"{sector}:{number}"), hub)
+            if who is not None:
+                yield who
+
+
+def _as_application_has_it(name: str) -> list[tuple[str, str]]:
+    """Value and domain in ``VALUE!FORMAT!HUB`` and in ``VALUE!FORMAT!HUB!DOMAIN``."""
+    parts = name.rsplit("!", _MARKS_WITH_DOMAIN)
+    found = [(name.rsplit("!", 2)[0], "")]
+    if len(parts) > _MARKS_WITH_DOMAIN:
+        found.append((parts[0], unquote(parts[-1])))
+    return found

@@ -1,0 +1,231 @@
+"""The logout hint: a sealed cookie with which a browser can log out at its hub.
+
+The session of a participant can be gone while that of the hub lives: a ``memory:``
+store was restarted, or the session cookie was lost. The hint names that session as a
+LogoutRequest does (hub, NameID, SessionIndex), so that a click on "log out" still
+reaches the hub, which knows whether there is anything to end.
+
+A login sets the cookie, and the hub's answer to a logout takes it away. Nobody but this
+participant can make, read or change it. It signs nobody in. It can end the session that
+it names, once, until the instant at which that ends anyway: a logout here spends it,
+with all its copies.
+
+From a logout until the hub has confirmed it, the same cookie marks a browser that has
+logged out. Such a browser is never signed in silently: the next login asks the hub for
+a fresh proof (ForceAuthn). The mark needs no entry in the store, which may be lost.
+"""
+
+import hashlib
+import hmac
+import json
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from eilogin import clock
+from eilogin.errors import StoreUnavailable
+from eilogin.sessions import UNREADABLE, Login
+from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.browser.sealing import Sealer, as_text, from_text
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_COOKIE = Cookie("eilogin-logout-hint")
+#: A longer value is not set: some browsers drop cookies of more than 4096 characters.
+_LONGEST = 3000
+
+
+def keep(environ: "WSGIEnvironment", token: str) -> list[tuple[str, str]]:
+    """The headers that give this browser the hint of a new session, by its cookie.
+
+    Without a NameID no LogoutRequest is possible, so an older hint is taken away.
+    """
+    login = env.sessions(environ).find(token)
+    if login is None or login.named is None:
+        return let_go(environ)
+    return _header(environ, login, _tag_of(token)) or let_go(environ)
+
+
+def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str, str]]:
+    """The headers that mark this browser as one that has logged out of a session.
+
+    ``kept`` names the logout, for :func:`unmark`; "" where no server can confirm it.
+    """
+    return _header(environ, login, kept, has_left=True)
+
+
+def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+    """The headers that mark this browser as one that has logged out, by its hint.
+
+    For a logout of which nobody knows whether the hub has heard. No headers if the
+    browser holds no hint of the session whose cookie it brings.
+    """
+    login = _of_session(environ)
+    return [] if login is None else mark(environ, login, "")
+
+
+class Left(NamedTuple):
+    """A logout of this browser that the hub has not confirmed."""
+
+    #: The session that has ended.
+    login: Login
+    #: The name of the logout, or "".
+    kept: str
+
+
+def left(environ: "WSGIEnvironment") -> Left | None:
+    """The last logout of this browser, if the hub has not confirmed it; or None.
+
+    Raises :class:`eilogin.errors.StoreUnavailable`.
+    """
+    found = _opened(environ)
+    if found is None or not _may_live(environ, found.login):
+        return None
+    values, kept = env.values(environ), found.kept
+    if not found.has_left:
+        # The answer to a login may come after that to the logout in another tab, and
+        # takes the mark away. The store knows of that logout.
+        kept = values.get(_spent(found.login)) or ""
+        if not kept:
+            return None
+    if kept and values.get(_told(kept)) is not None:
+        return None
+    return Left(found.login, kept)
+
+
+def has_left(environ: "WSGIEnvironment") -> bool:
+    """Whether this browser must not be signed in silently; True if the store fails."""
+    if not held(environ):
+        return False
+    try:
+        return left(environ) is not None
+    except StoreUnavailable:
+        return True
+
+
+def unmark(environ: "WSGIEnvironment", kept: str, until: float) -> None:
+    """Note that the hub has confirmed a logout, in a request without its browser.
+
+    ``kept`` is what :func:`mark` was given; the note lasts ``until`` that instant.
+    """
+    env.values(environ).add(_told(kept), "", until, durable=False)
+
+
+def _header(
+    environ: "WSGIEnvironment", login: Login, kept: str = "", *, has_left: bool = False
+) -> list[tuple[str, str]]:
+    # A LogoutRequest needs none of these. The name of the login needs the family.
+    slim = replace(login, attributes={}, proven={}, domains=None, address="")
+    if has_left:
+        slim = replace(slim, family="")
+    said = [slim.to_json(), has_left, kept]
+    octets = zlib.compress(json.dumps(said).encode())
+    text = as_text(_sealer(environ).seal(octets, *_bound_to(environ)))
+    if len(text) > _LONGEST:
+        return []
+    lasts = _end_of(environ, login) - clock.now()
+    return [_COOKIE.set(text, max_age=max(0, int(lasts)))]
+
+
+def read(environ: "WSGIEnvironment") -> Login | None:
+    """The login that the hint of this browser names, while it is good; or None."""
+    found = _opened(environ)
+    if found is None or found.has_left or not _may_live(environ, found.login):
+        return None
+    is_spent = env.values(environ).get(_spent(found.login)) is not None
+    return None if is_spent else found.login
+
+
+def read_of_session(environ: "WSGIEnvironment") -> Login | None:
+    """The same, if it is the hint of the session whose cookie a request brings."""
+    return None if _of_session(environ) is None else read(environ)
+
+
+def _of_session(environ: "WSGIEnvironment") -> Login | None:
+    found, token = _opened(environ), env.cookie(environ).read(environ)
+    if found is None or found.has_left or not token:
+        return None
+    is_same = hmac.compare_digest(found.kept, _tag_of(token))
+    return found.login if is_same and _may_live(environ, found.login) else None
+
+
+def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
+    """Make all hints of a login worthless, because a logout here ends it.
+
+    ``kept`` names the logout of this browser, as in :func:`mark`, or is "".
+    """
+    until = _end_of(environ, login)
+    env.values(environ).add(_spent(login), kept, until, durable=False)
+
+
+class _Opened(NamedTuple):
+    """The content of the cookie."""
+
+    login: Login
+    has_left: bool
+    #: The name of the logout, or what stands for the session's cookie.
+    kept: str
+
+
+def _opened(environ: "WSGIEnvironment") -> _Opened | None:
+    text = held(environ)
+    if not text:
+        return None
+    try:
+        octets = _sealer(environ).open(from_text(text), *_bound_to(environ))
+        said, has_left, kept, *_ = json.loads(zlib.decompress(octets))
+        return _Opened(Login.from_json(said, key="", seen=0.0), has_left, kept)
+    except (*UNREADABLE, zlib.error):
+        # Forged, sealed with a key that is not ours any more, or of another version.
+        return None
+
+
+def held(environ: "WSGIEnvironment") -> str:
+    """The value of the cookie, not checked; "" without one."""
+    return _COOKIE.read(environ) or ""
+
+
+def drop() -> tuple[str, str]:
+    """The header that takes the hint away.
+
+    Also where a request brings none: the browser keeps it back from the POST of another
+    site, such as that of the hub's answer.
+    """
+    return _COOKIE.expire()
+
+
+def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+    """The same where this browser has one."""
+    return [drop()] if held(environ) else []
+
+
+def _end_of(environ: "WSGIEnvironment", login: Login) -> float:
+    """When a session ends, as the store has it; a hub may say no end."""
+    return min(login.ends, login.started + env.sessions(environ).max_session)
+
+
+def _may_live(environ: "WSGIEnvironment", login: Login) -> bool:
+    return clock.now() < _end_of(environ, login)
+
+
+def _told(kept: str) -> str:
+    return f"logout-told:{kept}"
+
+
+def _spent(login: Login) -> str:
+    return f"logout-hint:{login.name}"
+
+
+def _tag_of(token: str) -> str:
+    """Return a hash that stands for the cookie of a session."""
+    return hashlib.sha256(b"eilogin hint of\0" + token.encode()).hexdigest()[:32]
+
+
+def _sealer(environ: "WSGIEnvironment") -> Sealer:
+    return Sealer(env.trust(environ).own.sealing_secrets, "logout hint")
+
+
+def _bound_to(environ: "WSGIEnvironment") -> tuple[str, ...]:
+    return (env.trust(environ).own.entity_id,)

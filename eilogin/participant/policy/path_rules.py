@@ -1,0 +1,567 @@
+"""Who may see which path: the lines of ``protect``, and the rule that holds.
+
+::
+
+    protect =
+        =/              optional
+        /nieuws         optional
+        /static         off
+        /mijn/bezwaar   midden   idle=5m max_age=10m
+        /beheer         hoog     role=beheerder
+        /api            basis    methods=GET
+        /api            midden
+        /hooks          off      methods=POST
+
+The longest line wins, on the boundaries of segments; ``=`` means this path alone, not
+what is below it; what no line names needs ``basis``. Doubt makes it stricter, never
+less strict:
+
+* A path that an application may read in two ways gets the stricter rule of both.
+* A line of a namespace of Zope (``/++resource++``) holds for all of its names. A name
+  that may lead nowhere (``/++lang++nl off``) opens no page behind it.
+* A line with ``methods`` holds for these (``GET`` means ``HEAD`` too). For all others
+  it does not make the path open: they get what a line of the same path without
+  ``methods`` says; where there is none, the strictest of the lines of this path and of
+  what would hold without them.
+* A request that asks for another method in a header or its query (``_method``) gets the
+  stricter rule of both.
+* A request whose headers may lead an application to another path (``X-Original-URL``)
+  gets the stricter rule of both.
+* One with a Destination (RFC 4918 10.3) needs what that needs too, whatever its method:
+  an application may take it for COPY or MOVE.
+
+``idle`` and ``max_age`` hold together with the level, see ``path_limits``;
+so do attributes, see :mod:`eilogin.participant.policy.attribute_conditions`.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated
+from unicodedata import normalize
+from urllib.parse import parse_qsl, unquote
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from eilogin.errors import PathRefused
+from eilogin.participant.policy import zope_paths
+from eilogin.participant.policy.attribute_conditions import PREFIX, Condition
+from eilogin.participant.policy.path_variants import (
+    Segment,
+    called_plainly,
+    canonical,
+    fault_in,
+    is_plain,
+    namespace_of,
+    other_paths,
+    path_of,
+    segments_of,
+)
+from eilogin.saml.assurance_levels import LEVELS, Classes
+from eilogin.settings import Seconds, did_you_mean, lines_of, read_lines
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: No identity, no redirect, no cookie touched.
+OFF = "off"
+#: Identity where there is one; it never asks anybody to log in.
+OPTIONAL = "optional"
+#: All that may be needed, the least strict first.
+NEEDS = (OFF, OPTIONAL, *LEVELS)
+
+#: Shorter limits could not be kept: when somebody was seen is written once a minute,
+#: and two clocks may differ by one.
+_SHORTEST = {"idle": 120.0, "max_age": 60.0}
+
+#: Paths whose rules are remembered, and how long such a path may be.
+_KEPT = 1024
+_LONGEST_KEPT = 200
+
+#: By which frameworks let a client say that it means another method.
+_OVERRIDES = (
+    "HTTP_X_HTTP_METHOD_OVERRIDE",
+    "HTTP_X_HTTP_METHOD",
+    "HTTP_X_METHOD_OVERRIDE",
+)
+_METHOD_IN_QUERY = "_method"
+#: More fields than any query has in earnest.
+_MOST_FIELDS = 1000
+
+
+# --- what holds -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a request needs."""
+
+    #: ``off``, ``optional``, or a level.
+    need: str
+    #: Seconds for which nothing may have been seen of her, or None.
+    idle: float | None = None
+    #: Seconds that her last proof may be old, or None.
+    max_age: float | None = None
+    #: What the hub must have told of her: all of it.
+    conditions: frozenset[Condition] = frozenset()
+    #: Whether there is anything beside the level.
+    has_limits: bool = field(init=False, repr=False, compare=False)
+    #: The levels at which a login is all that is needed; none where there are limits.
+    enough: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        has_limits = (
+            self.idle is not None or self.max_age is not None or bool(self.conditions)
+        )
+        is_enough = self.need in LEVELS and not has_limits
+        enough = LEVELS[LEVELS.index(self.need) :] if is_enough else ()
+        object.__setattr__(self, "has_limits", has_limits)
+        object.__setattr__(self, "enough", frozenset(enough))
+
+
+def strictest(rules: Collection[Rule]) -> Rule:
+    """A rule that is at least as strict as each of these, in every respect."""
+    return Rule(
+        max((rule.need for rule in rules), key=NEEDS.index),
+        min((rule.idle for rule in rules if rule.idle is not None), default=None),
+        min((rule.max_age for rule in rules if rule.max_age is not None), default=None),
+        frozenset(chain.from_iterable(rule.conditions for rule in rules)),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """What holds for a path: a rule, and others for some methods."""
+
+    rule: Rule
+    by_method: Mapping[str, Rule] = field(default_factory=dict)
+
+    def under(self, methods: Iterable[str]) -> Rule:
+        """The strictest rule of these methods."""
+        return strictest([self.by_method.get(name, self.rule) for name in methods])
+
+
+#: What holds for what no line names.
+DEFAULT = Held(Rule(LEVELS[0]))
+
+
+def _merged(found: Collection[Held]) -> Held:
+    """The strictest of all, for each method."""
+    if len(found) == 1:
+        return next(iter(found))
+    names = set(chain.from_iterable(held.by_method for held in found))
+    return Held(
+        strictest([held.rule for held in found]),
+        {name: strictest([held.under((name,)) for held in found]) for name in names},
+    )
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The lines of one path: without ``methods``, and for each method."""
+
+    general: Rule | None = None
+    named: dict[str, Rule] = field(default_factory=dict)
+
+    def add(self, path: str, rule: Rule, methods: Sequence[str]) -> None:
+        if not methods and self.general is None:
+            self.general = rule
+            return
+        again = [name for name in methods if name in self.named]
+        if again or not methods:
+            told = ", ".join([repr(path), *again])
+            raise ValueError(f"one line for each path and method, found {told} twice")
+        self.named.update(dict.fromkeys(methods, rule))
+
+    def __bool__(self) -> bool:
+        return self.general is not None or bool(self.named)
+
+    def over(self, inherited: Held) -> Held:
+        """What holds where these lines are, and ``inherited`` held without them."""
+        if not self:
+            return inherited
+        named = dict(self.named)
+        if "GET" in named:
+            named.setdefault("HEAD", named["GET"])
+        if self.general is not None:
+            return Held(self.general, named)
+        own = strictest(list(named.values()))
+        others = {
+            name: strictest([rule, own]) for name, rule in inherited.by_method.items()
+        }
+        return Held(strictest([inherited.rule, own]), {**others, **named})
+
+
+class _Node:
+    """One segment in the tree of lines, with what holds there once all are read."""
+
+    __slots__ = ("below", "exact", "exact_lines", "lines", "prefix")
+
+    def __init__(self) -> None:
+        self.lines = _Lines()
+        self.exact_lines = _Lines()
+        self.below: dict[str, _Node] = {}
+        #: For what is below it, and for itself.
+        self.prefix = DEFAULT
+        self.exact = DEFAULT
+
+    def at(self, name: str) -> "_Node | None":
+        """The node of a name below this one, or of the namespace that it is in."""
+        found = self.below.get(name)
+        if found is None and name.startswith("++"):
+            found = self.below.get(namespace_of(name))
+        return found
+
+    def settle(self, inherited: Held) -> None:
+        self.prefix = self.lines.over(inherited)
+        self.exact = self.exact_lines.over(self.prefix)
+        # A node may be there by two names.
+        for node in set(self.below.values()):
+            node.settle(self.prefix)
+
+    def all(self) -> Iterable[Held]:
+        yield from (self.prefix, self.exact)
+        for node in set(self.below.values()):
+            yield from node.all()
+
+
+# --- the lines, and what holds for a path ---------------------------------------
+
+
+class Rules:
+    """The rule of every request; made by :meth:`parse`, and never changed after."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+        #: The limits of idleness that lines ask for, the shortest first.
+        self.idle_limits: tuple[float, ...] = ()
+        #: The attributes that lines name.
+        self.attributes: frozenset[str] = frozenset()
+        #: The levels that lines need.
+        self.levels: frozenset[str] = frozenset()
+        #: Whether every line is ``off``, and no path is left to the usual level.
+        self.is_off = False
+        # A path is judged once, for as long as it is asked for now and then.
+        self._kept = lru_cache(_KEPT)(self._judged)
+
+    @classmethod
+    def parse(cls, lines: Sequence[str]) -> "Rules":
+        """The rules that ``lines`` such as ``/mijn/bezwaar midden`` state.
+
+        ValueError, with all faults, says what was expected in which line and what
+        was found. A trailing slash means nothing; a path may be written encoded.
+        """
+        rules = cls()
+        read_lines(lines, rules._add)
+        rules._settle()
+        return rules
+
+    def beyond(self, classes: Classes) -> str:
+        """What is wrong with lines whose level no hub could say; "" if nothing is."""
+        found = [one for one in LEVELS if one in self.levels]
+        wanted = ", ".join(one for one in found if not classes.reaching(one))
+        if not wanted:
+            return ""
+        return (
+            f"a line needs {wanted}; expected a class in 'level_classes' for that "
+            "level or a higher one, because otherwise no Response can reach it"
+        )
+
+    def _add(self, line: str) -> None:
+        path, rule, methods = _read(line)
+        node = self._root
+        for name in segments_of(path.removeprefix("=")):
+            # ``@@zaken`` is ``zaken``, and the line holds for both.
+            below = node.below.setdefault(called_plainly(name), _Node())
+            node.below[name] = below
+            node = below
+        lines = node.exact_lines if path.startswith("=") else node.lines
+        lines.add(path, rule, methods)
+
+    def _settle(self) -> None:
+        self._root.settle(DEFAULT)
+        everything = list(self._root.all())
+        rules = {rule for held in everything for rule in _rules_of(held)}
+        self._strictest = strictest(rules)
+        self.is_off = self._strictest.need == OFF
+        self.idle_limits = tuple(sorted({rule.idle for rule in rules if rule.idle}))
+        self.levels = frozenset(rule.need for rule in rules) & frozenset(LEVELS)
+        self.attributes = frozenset(one.name for one in self._strictest.conditions)
+
+    def rule_of(self, environ: "WSGIEnvironment") -> Rule:
+        """What a request needs; :class:`eilogin.errors.PathRefused`."""
+        if env.VISIBLE in environ:
+            return self._rule_in_zope(environ, environ[env.VISIBLE])
+        path = path_of(environ)
+        # As in _held, without the call.
+        held = self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
+        script = environ.get("SCRIPT_NAME", "")
+        # Written out: at each request, and the cheapest way.
+        if (
+            "HTTP_DESTINATION" in environ
+            or "HTTP_X_SCRIPT_NAME" in environ
+            or "HTTP_X_FORWARDED_PREFIX" in environ
+            or "HTTP_X_ORIGINAL_URL" in environ
+            or "HTTP_X_REWRITE_URL" in environ
+            or "HTTP_X_VHM_ROOT" in environ
+            or (script and script != env.trust(environ).own.mount)
+        ):
+            below = environ.get("PATH_INFO", "")
+            held = _merged({held, *map(self._held, _others(environ, script, below))})
+        return held.under(_methods_of(environ)) if held.by_method else held.rule
+
+    def rule_for(self, path: str, method: str = "GET") -> Rule:
+        """What a path of this site needs that is text; PathRefused.
+
+        For a link that is not asked for yet.
+        """
+        return self._held(path.encode().decode("latin-1")).under((method,))
+
+    def _held(self, path: str) -> Held:
+        """What holds for a path that is as WSGI hands it over."""
+        # Longer ones would cost memory, and come seldom.
+        return self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
+
+    def _judged(self, path: str) -> Held:
+        if is_plain(path):
+            return self._longest(segments_of(path))
+        segments = segments_of(canonical(path))
+        return _merged(self._found([Segment.of(name) for name in segments]))
+
+    def _longest(self, names: Iterable[str]) -> Held:
+        """What holds for a path that reads in one way only."""
+        node = self._root
+        for name in names:
+            below = node.below.get(name)
+            if below is None:
+                return node.prefix
+            node = below
+        return node.exact
+
+    def _found(self, segments: Iterable[Segment]) -> set[Held]:
+        """What holds for each reading of a path."""
+        nodes = {self._root}
+        found = set()
+        for segment in segments:
+            reached = {
+                (node, node.at(name)) for node in nodes for name in segment.readings
+            }
+            # Where no line goes on, what was said last holds for all below.
+            ends = {node for node, below in reached if below is None}
+            found |= {node.prefix for node in ends}
+            # A line for such a name opens no more than what is behind it needs anyway.
+            stays = nodes if not segment.is_resource else ends
+            nodes = {below for _, below in reached if below is not None}
+            if segment.may_lead_nowhere:
+                nodes |= stays
+            if segment.may_be_last:
+                found |= {node.exact for node in nodes}
+        return found | {node.exact for node in nodes}
+
+    # --- in Zope ---
+
+    def _rule_in_zope(self, environ: "WSGIEnvironment", seen: env.Visible) -> Rule:
+        form = zope_paths.look_at_form(environ)
+        script = seen.path.removesuffix(seen.below)
+        paths = {seen.path, *_others(environ, script, seen.below)}
+        called = {
+            f"{path.rstrip('/')}/{name}" for path in paths for name in form.methods
+        }
+        held = _merged({self._held_in_zope(path) for path in paths | called})
+        rule = held.under(_methods_of(environ)) if held.by_method else held.rule
+        if rule == self._strictest:
+            return rule
+        if form.may_call_anything:
+            return strictest([rule, self._strictest])
+        if form.is_multipart:
+            environ[env.UNSEEN_PARTS] = True
+        return rule
+
+    def _held_in_zope(self, path: str) -> Held:
+        """The same, and each line whose names occur in it in that order.
+
+        A name that is not there Zope looks for in what is above (acquisition), so
+        ``/nieuws/mijn/bezwaar`` leads to ``/mijn/bezwaar``.
+        """
+        held = self._held(path)
+        segments = [Segment.of(name) for name in segments_of(canonical(path))]
+        return _merged({held, *self._acquired(segments)})
+
+    def _acquired(self, segments: Sequence[Segment]) -> set[Held]:
+        nodes, reached = {self._root}, {self._root}
+        found = set()
+        for position, segment in enumerate(segments, 1):
+            before = reached if segment.may_lead_nowhere else set()
+            reached = before | {
+                below
+                for node in nodes
+                for name in segment.readings
+                if (below := node.at(name)) is not None
+            }
+            nodes |= reached
+            # The line of the root has been found already, where it holds.
+            named = reached - {self._root}
+            found |= {node.prefix for node in named if node.lines}
+            if position == len(segments) or segment.may_be_last:
+                found |= {node.exact for node in reached if node.exact_lines}
+        return found
+
+
+def _rules_of(held: Held) -> Iterable[Rule]:
+    return (held.rule, *held.by_method.values())
+
+
+# --- what a request says --------------------------------------------------------
+
+
+def _others(environ: "WSGIEnvironment", script: str, below: str) -> set[str]:
+    return other_paths(environ, script, below, env.trust(environ).own.mount)
+
+
+def _methods_of(environ: "WSGIEnvironment") -> set[str]:
+    """The method of a request, and others for which an application may take it."""
+    said = [environ["REQUEST_METHOD"], *map(environ.get, _OVERRIDES)]
+    said += [
+        value
+        for name, value in _fields_of(environ.get("QUERY_STRING", ""))
+        if name.strip() == _METHOD_IN_QUERY
+    ]
+    words = {word.strip() for word in said if word}
+    # Methods are told apart by case (RFC 9110 9.1), but not by all frameworks.
+    return words | {word.upper() for word in words}
+
+
+def _fields_of(query: str) -> Sequence[tuple[str, str]]:
+    """The fields of a query, decoded; PathRefused where there are too many."""
+    try:
+        return parse_qsl(query.replace(";", "&"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise PathRefused(f"the query has more than {_MOST_FIELDS} fields") from None
+
+
+# --- reading a line -------------------------------------------------------------
+
+_EXAMPLE = "a path and a rule, such as '/mijn/bezwaar midden'"
+_SETTINGS = ("methods", "idle", "max_age")
+
+
+def _read(line: str) -> tuple[str, Rule, Sequence[str]]:
+    """The decoded path of one line, its ``=`` included; its rule, and its methods."""
+    match line.split():
+        case [written, need, *more]:
+            pass
+        case _:
+            raise ValueError(_EXAMPLE)
+    settings, conditions = _behind(more)
+    path = _path_of(written)
+    if need not in NEEDS:
+        hint = did_you_mean(need, NEEDS)
+        raise ValueError(f"one of {', '.join(NEEDS)}, found {need!r}{hint}")
+    limits = {name: _limit(name, settings) for name in _SHORTEST if name in settings}
+    beside = [*limits, *sorted(one.name for one in conditions)]
+    if beside and need not in LEVELS:
+        raise ValueError(
+            f"a level on a line with {' and '.join(beside)}, found {need!r}"
+        )
+    placed = frozenset(replace(one, path=written) for one in conditions)
+    rule = Rule(need, **limits, conditions=placed)
+    return path, rule, _methods_in(settings.get("methods"))
+
+
+def _behind(words: Sequence[str]) -> tuple[dict[str, str], set[Condition]]:
+    """What stands behind a path and its need: settings, and conditions."""
+    settings: dict[str, str] = {}
+    conditions = set()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError(
+                f"{_EXAMPLE}, followed only by methods=, idle=, max_age= or "
+                f"attributes as in role=admin; found {word!r}"
+            )
+        if name in settings:
+            raise ValueError(f"{name}= once on a line, found {word!r} too")
+        if name in _SETTINGS:
+            settings[name] = value
+        else:
+            _require_no_typo(name, word)
+            conditions.add(Condition.parse(word))
+    return settings, conditions
+
+
+def _require_no_typo(name: str, word: str) -> None:
+    """ValueError for what is nearly a setting: it would be no limit."""
+    hint = did_you_mean(name.lower(), _SETTINGS)
+    if hint and not word.startswith(PREFIX):
+        raise ValueError(
+            f"methods=, idle= or max_age=, found {word!r}{hint} (for an attribute "
+            f"of that name write '{PREFIX}{word}')"
+        )
+
+
+def _path_of(written: str) -> str:
+    if re.search(r"[*?#]", written):
+        raise ValueError(
+            "a path without '*', '?' and '#' (it covers all paths below it), found "
+            f"{written!r}"
+        )
+    try:
+        path = normalize("NFC", unquote(written, errors="strict"))
+    except UnicodeError:
+        raise ValueError(f"a path in UTF-8, found {written!r}") from None
+    if not path.startswith(("/", "=/")):
+        raise ValueError(f"a path that begins with '/' or '=/', found {written!r}")
+    bare = path.removeprefix("=")
+    fault = fault_in(bare)
+    if fault:
+        raise ValueError(f"a path that a request can have, found one that {fault}")
+    names = map(called_plainly, segments_of(bare))
+    if not all(name and _reads_in_one_way(name) for name in names):
+        raise ValueError(f"a path with only one possible reading, found {written!r}")
+    return path
+
+
+def _reads_in_one_way(name: str) -> bool:
+    try:
+        return len(Segment.of(name).readings) == 1
+    except PathRefused:
+        return False
+
+
+_seconds = TypeAdapter(Seconds).validate_python
+
+
+def _limit(name: str, settings: Mapping[str, str]) -> float:
+    text, shortest = settings[name], _SHORTEST[name]
+    try:
+        seconds = _seconds(text)
+    except ValidationError:
+        seconds = 0.0
+    if seconds < shortest:
+        least = f"{shortest / 60:.0f}m"
+        raise ValueError(
+            f"{name}= with a duration such as '10m', at least {least}, found {text!r}"
+        )
+    return seconds
+
+
+def _methods_in(text: str | None) -> Sequence[str]:
+    if text is None:
+        return ()
+    names = text.split(",")
+    if not all(re.fullmatch(r"[A-Z]+(?:-[A-Z]+)*", name) for name in names):
+        raise ValueError(f"methods= with names such as 'GET,POST', found {text!r}")
+    return names
+
+
+def _protect_lines(value: object) -> object:
+    if isinstance(value, Rules):
+        return value
+    return Rules.parse(lines_of(value))  # type: ignore[arg-type]
+
+
+#: The type of the option ``protect``.
+ProtectLines = Annotated[Rules, BeforeValidator(_protect_lines)]

@@ -1,0 +1,306 @@
+"""Paths as the application will read them, in each of the ways in which it may.
+
+A server hands over a path that is decoded once. What an application makes of it then is
+its own affair: it may decode it again, cut off parameters, or fold letters that look
+alike. So a path is not rewritten here until it is simple. It is refused where it could
+be walked in two ways (dot and empty segments, backslashes, encoded slashes), and where
+only its names could be read in two ways all readings are given, so that the strictest
+rule of all can hold (``path_rules``). Upper and lower case are kept.
+
+A header may lead an application to another path, and so may a server that lets a client
+say where the path is split (:func:`other_paths`). These are judged too.
+
+Zope and Pyramid know names of two parts: ``@@zaken`` and ``++view++zaken`` are the view
+``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). Such a name is read without
+its first part too; and other such names, ``++lang++nl``, as if they were not there.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from unicodedata import normalize
+from urllib.parse import unquote
+
+from eilogin.errors import PathRefused
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_FAULTS = (
+    (re.compile(r"^[^/]"), "does not begin with a slash"),
+    (re.compile(r"//"), "has an empty segment"),
+    (re.compile(r"/\.\.?(?:/|$)"), "has a dot segment"),
+    (re.compile(r"\\"), "has a backslash"),
+    (re.compile(r"[\x00-\x1f\x7f-\x9f]"), "has a control character"),
+    (re.compile(r"%(?:2f|5c|2e|7f|[01][0-9a-f])", re.IGNORECASE), "is encoded twice"),
+    # What IIS once made of it; nobody else encodes like that.
+    (
+        re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE),
+        "has an encoding that is not standard (%u)",
+    ),
+    # Zope takes its next names for a host and a site, wherever a client writes it; or
+    # looks for the name behind it somewhere else.
+    (
+        re.compile(r"/(?:VirtualHost(?:Base|Root)(?:/|$)|\+\+(?:vh|acquire)\+\+)"),
+        "has a name that controls Zope",
+    ),
+)
+_ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
+# What an application could read as something else, in a segment that is ASCII.
+_TWO_WAYS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
+# What stands before a name and only says how to look it up.
+_PLAINLY = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
+# What may lead nowhere else: to the default view, or to a language or a skin.
+_NOWHERE = re.compile(r"@@$|\+\+\w+\+\+")
+# Where Plone has styles and scripts. Below ``++webresource++`` is the site itself.
+_RESOURCE = re.compile(r"\+\+(?:resource|plone|theme)\+\+")
+_NAMESPACE = re.compile(r"\+\+\w+\+\+")
+# Behind one of these, decoded, an application may see no path any more.
+_ENDS = ";?#"
+#: More readings of one segment than any honest one has.
+_MOST_READINGS = 24
+#: Octets of a path; servers take lines of about as much (RFC 9110 4.1).
+LONGEST_PATH = 8192
+
+# Headers by which an application may come to another path than that of the request;
+# Rules.rule_of looks for each of them.
+_DESTINATION = "HTTP_DESTINATION"
+# In the place of the path, as IIS has it: a path, or a whole address.
+_INSTEAD = ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL")
+# Taken off the path where that begins with it, by middleware of many applications.
+_TAKEN_OFF = ("HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_PREFIX")
+# Put before the path, by Pyramid's traversal and repoze.vhm.
+_PUT_BEFORE = "HTTP_X_VHM_ROOT"
+#: Octets of all these paths together, more than any honest request has.
+_MOST_ELSEWHERE = 2 * LONGEST_PATH
+# A path, or an address with one; or nothing.
+_ADDRESS = re.compile(r"(?is)(?:(?:[a-z][a-z0-9+.-]*://[^/?#]*)?(/.*))?")
+
+
+# --- the path of a request ------------------------------------------------------
+
+
+def path_of(environ: "WSGIEnvironment") -> str:
+    """The path of a request as WSGI hands it over, SCRIPT_NAME included.
+
+    Raises :class:`eilogin.errors.PathRefused` where the two do not meet at a slash, as
+    PEP 3333 has it, and where a slash was encoded, as far as the server lets see it.
+    """
+    mount: str = environ.get("SCRIPT_NAME", "")
+    path: str = environ.get("PATH_INFO", "")
+    if mount and path and path[0] != "/":
+        raise PathRefused("the path does not begin with a slash below its mount")
+    # The server has decoded the path, and nobody can see any more whether a slash
+    # was encoded; these servers keep the address as it came.
+    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+    if raw and "%" in raw and _ENCODED_SLASH.search(raw.partition("?")[0]):
+        raise PathRefused("the path has an encoded slash")
+    return mount + path if mount else path
+
+
+def other_paths(
+    environ: "WSGIEnvironment", script: str, below: str, mount: str
+) -> set[str]:
+    """Paths that an application may take a request to be for, and its destination.
+
+    ``below`` is what was split off behind ``script`` (SCRIPT_NAME). Some servers let a
+    client say where to split, and an application goes by what is behind; so where
+    ``script`` is not the path of ``public_url`` (``mount``), it is below either. Raises
+    :class:`eilogin.errors.PathRefused` for a header that is no path.
+    """
+    for name in (*_TAKEN_OFF, _PUT_BEFORE):
+        canonical(environ.get(name, ""))
+    instead = [environ[name].partition("?")[0] for name in _INSTEAD if name in environ]
+    whole = {_path_in(address) for address in instead}
+    found = {below, *whole}
+    prefixes = _prefixes_in(environ)
+    found |= {_without(prefix, path) for prefix in prefixes for path in found}
+    before = environ.get(_PUT_BEFORE, "").rstrip("/")
+    found |= {before + path for path in found}
+    if _DESTINATION in environ:
+        whole.add(_path_in(environ[_DESTINATION]))
+    cuts = (_below, _without)
+    found |= {
+        cut(one, path) for cut in cuts for one in (script, mount) for path in whole
+    }
+    mounts = {script, mount} if script else {""}
+    paths = whole | {one + path for one in mounts for path in found}
+    if sum(map(len, paths)) > _MOST_ELSEWHERE:
+        raise PathRefused("the request may mean too many paths, or too long ones")
+    return paths
+
+
+def _path_in(address: str) -> str:
+    """The path of a header with an address, as WSGI would give it."""
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise PathRefused("a header has an invalid path")
+    # Some take an empty header for the first page.
+    path = match[1] or "/"
+    if _ENCODED_SLASH.search(path):
+        raise PathRefused("a header has a path with an encoded slash")
+    return unquote(path, encoding="latin-1")
+
+
+def _prefixes_in(environ: "WSGIEnvironment") -> set[str]:
+    """What an application may take off the path: a header, or the first of several."""
+    values = [environ[name] for name in _TAKEN_OFF if name in environ]
+    firsts = [value.partition(",")[0].rstrip() for value in values]
+    return {value.rstrip("/") for value in (*values, *firsts)}
+
+
+def _without(prefix: str, path: str) -> str:
+    """What is left of a path; that the cut is within a name keeps nobody from it."""
+    if not path.startswith(prefix):
+        return path
+    return "/" + path.removeprefix(prefix).lstrip("/")
+
+
+def _below(mount: str, path: str) -> str:
+    is_below = path == mount or path.startswith(f"{mount}/")
+    return path[len(mount) :] if is_below else path
+
+
+def is_plain(path: str) -> bool:
+    """Whether no fault can be in a path, and one reading only; as most paths are.
+
+    At the price of a few searches, each of which costs less than one by a pattern.
+    """
+    return (
+        path.startswith("/")
+        and len(path) <= LONGEST_PATH
+        and path.isascii()
+        and path.isprintable()
+        and "//" not in path
+        and "/." not in path
+        and "./" not in path
+        and path[-1] != "."
+        and "%" not in path
+        and ";" not in path
+        and " " not in path
+        and "\\" not in path
+        and "?" not in path
+        and "#" not in path
+        and "/@@" not in path
+        and "/++" not in path
+        and "/VirtualHost" not in path
+    )
+
+
+def canonical(path: str) -> str:
+    """A path as WSGI hands it over (:func:`path_of`), as text in its one spelling.
+
+    Raises :class:`eilogin.errors.PathRefused` for dot segments, empty segments,
+    backslashes, control characters, what is not UTF-8, what is still encoded and would
+    become one of these, and for more than :data:`LONGEST_PATH` octets.
+    """
+    if len(path) > LONGEST_PATH:
+        raise PathRefused(f"the path has more than {LONGEST_PATH} octets")
+    if not path.isascii():
+        path = _decoded(path)
+    fault = fault_in(path)
+    if fault:
+        raise PathRefused(f"the path {fault}")
+    return path or "/"
+
+
+def _decoded(path: str) -> str:
+    """Text of what WSGI hands over as latin-1 (PEP 3333, "Unicode Issues").
+
+    Composed (NFC), so that a letter with an accent is one letter, however it was sent.
+    """
+    try:
+        return normalize("NFC", path.encode("latin-1").decode())
+    except UnicodeError:
+        raise PathRefused("the path is not UTF-8") from None
+
+
+def fault_in(path: str) -> str:
+    """What is wrong with a path that is text, or ""."""
+    return next((fault for pattern, fault in _FAULTS if pattern.search(path)), "")
+
+
+def segments_of(path: str) -> Sequence[str]:
+    """The names in a path from :func:`canonical`; a slash at its end means nothing."""
+    inner = path.strip("/")
+    return inner.split("/") if inner else ()
+
+
+# --- what an application may make of it -----------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One name in a path, in all the ways in which an application may read it."""
+
+    readings: tuple[str, ...]
+    #: Whether the path may end here for it.
+    may_be_last: bool = False
+    #: Whether it may stay where it is.
+    may_lead_nowhere: bool = False
+    #: Whether it leads to a folder of styles and scripts, and to no page below that.
+    is_resource: bool = False
+
+    @classmethod
+    def of(cls, name: str) -> "Segment":
+        """The readings of a name; PathRefused where one could be walked elsewhere."""
+        if name.isascii() and not _TWO_WAYS.search(name):
+            return cls((name,))
+        found = [name]
+        # The list grows while it is walked: a reading has readings too.
+        for one in found:
+            for reading in (read(one) for read in _READERS):
+                if reading not in found:
+                    found.append(_plain(reading))
+            if len(found) > _MOST_READINGS:
+                raise PathRefused("the path has too many possible readings")
+        return cls(
+            tuple(found),
+            any(mark in one for one in found for mark in _ENDS)
+            # What is behind a view Pyramid leaves to that.
+            or any(one.startswith("@@") for one in found),
+            any(_NOWHERE.match(one) for one in found),
+            _RESOURCE.match(name) is not None,
+        )
+
+
+def called_plainly(name: str) -> str:
+    """A name without what only says how to look it up; "" for that alone."""
+    return _PLAINLY.sub("", name)
+
+
+def namespace_of(name: str) -> str:
+    """The namespace of a name, such as ``++resource++`` of ``++resource++x``, or ""."""
+    match = _NAMESPACE.match(name)
+    return match[0] if match else ""
+
+
+def _plain(name: str) -> str:
+    """A reading that is a name; PathRefused where it is more than that, or nothing."""
+    fault = fault_in(f"/{name}") or ("/" in name and "has a slash")
+    if fault or not name:
+        raise PathRefused(
+            f"the path, read in another way, {fault or 'has an empty name'}"
+        )
+    return name
+
+
+def _once_more(name: str) -> str:
+    """Decoded again, as by an application behind a proxy that does that too."""
+    try:
+        return normalize("NFC", unquote(name, errors="strict"))
+    except UnicodeError:
+        raise PathRefused("the path, decoded twice, is not UTF-8") from None
+
+
+_READERS: Sequence[Callable[[str], str]] = (
+    # Parameters (RFC 3986 3.3), and what a second parser takes for query or fragment.
+    *(lambda name, mark=mark: name.partition(mark)[0] for mark in _ENDS),
+    _once_more,
+    # Letters that look alike: full width, ligatures, superscripts.
+    lambda name: normalize("NFKC", name),
+    lambda name: called_plainly(name) or name,
+    # Blanks around it, and what a file system of Windows leaves off.
+    lambda name: name.strip(" ").rstrip(". "),
+)

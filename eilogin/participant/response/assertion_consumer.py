@@ -1,0 +1,206 @@
+"""``/eilogin/acs``: the hub's answer to a login, and what comes of it.
+
+Reading it is ``response_intake``; a session comes of it in
+``session_creation``, and none in ``failed_logins``.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import (
+    AttributeMissing,
+    CookiesRefused,
+    LevelTooLow,
+    LoginEnded,
+    LoginLost,
+    ProofTooOld,
+    Proven,
+    Refused,
+    SubjectMissing,
+    Unavailable,
+)
+from eilogin.participant import logout_hint
+from eilogin.participant.digid_profile import is_failure
+from eilogin.participant.inner_hub import Inside
+from eilogin.participant.login import pending_logins
+from eilogin.participant.login.passive_login import way_back
+from eilogin.participant.login.pending_logins import PendingLogin
+from eilogin.participant.policy import attribute_access, path_limits
+from eilogin.participant.policy.path_rules import Rules
+from eilogin.participant.response import login_restart
+from eilogin.participant.response.failed_logins import NoLogin
+from eilogin.participant.response.login_errors import Refusals
+from eilogin.participant.response.pending_responses import Answer, keep, tell_lost
+from eilogin.participant.response.response_intake import AnswerReader
+from eilogin.participant.response.scoped_values import of_own_scope
+from eilogin.participant.response.session_creation import Arrivals, go_to, once_more
+from eilogin.participant.session_end import end_here
+from eilogin.saml import messages
+from eilogin.saml.bindings import read_artifact_query
+from eilogin.web import environ as env
+from eilogin.web.limits.client_network import Whereabouts
+from eilogin.web.pages.page_frame import name_of
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.site_urls import root
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class AssertionConsumer:
+    """Answers there; ``required`` names attributes without which nobody gets in."""
+
+    def __init__(  # noqa: PLR0913 - the rooms of a visit, each by its name
+        self,
+        pages: Pages,
+        *,
+        rules: Rules,
+        required: Sequence[str],
+        whereabouts: Whereabouts,
+        answers: AnswerReader,
+        arrivals: Arrivals,
+        no_login: NoLogin,
+        refusals: Refusals,
+        inside: Inside,
+    ) -> None:
+        self._pages = pages
+        self._rules = rules
+        self._required = required
+        self._whereabouts = whereabouts
+        self._answers = answers
+        self._arrivals = arrivals
+        self._no_login = no_login
+        self._refusals = refusals
+        self._inside = inside
+
+    def answer(self, environ: "WSGIEnvironment") -> Response:
+        """On to her page, logged in, or what to read in its place.
+
+        Of DigiD any answer that is proven to be its own, and logs nobody in, ends the
+        session that she had.
+        """
+        try:
+            return self._received(environ)
+        except (Refused, Unavailable) as error:
+            if not env.trust(environ).own.is_digid or not is_failure(error):
+                raise
+            ended = end_here(environ, error.code, self._inside)
+            answer = self._refusals.answer_of_digid(environ, error, ended=bool(ended))
+            # Brought again, it would end the session that she has by then.
+            handle = _handle_in(environ)
+            pending_logins.close(environ, handle)
+            answer.headerlist.extend([*ended, pending_logins.drop(handle)])
+            return answer
+
+    def _received(self, environ: "WSGIEnvironment") -> Response:
+        try:
+            answer = self._answers.receive(environ)
+        except LoginLost as error:
+            return self._lost(environ, error)
+        return answer if isinstance(answer, Response) else self._take(environ, answer)
+
+    def _lost(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
+        """Begin a lost login anew, or answer with the page of its error."""
+        if environ["REQUEST_METHOD"] == "POST" and error.handle:
+            # The cookies that tell more come with a GET.
+            return tell_lost(env.trust(environ), error.handle)
+        login = self._whereabouts.of_this_network(environ, env.session(environ))
+        way = login_restart.begin(environ, error, login)
+        if way is not None:
+            return way
+        if login is None or isinstance(error, CookiesRefused):
+            raise error
+        return self._no_login.forgotten(environ, error)
+
+    def _take(self, environ: "WSGIEnvironment", answer: Answer) -> Response:
+        if answer.assertion is not None:
+            with Proven():
+                if self._needs_word(environ, answer):
+                    return self._ask_whether(environ, answer, answer.assertion)
+                return self._arrive(environ, answer.pending, answer.assertion)
+        if answer.failure is not None:
+            return self._no_login.answer(environ, answer.pending, answer.failure)
+        if answer.is_unusable:
+            return self._no_login.silently(environ, answer.pending)
+        return once_more(environ, answer.pending)
+
+    def _since_logged_out(
+        self, environ: "WSGIEnvironment", pending: PendingLogin
+    ) -> Response:
+        """Answer a browser that has logged out since it asked the hub.
+
+        Nobody is signed in by it. The next login asks the hub for a fresh proof.
+        """
+        if pending.is_passive:
+            return self._no_login.silently(environ, pending)
+        error = LoginEnded(
+            "this browser has logged out since it sent the AuthnRequest, and the "
+            "hub has not confirmed that logout; expected a new login"
+        )
+        return self._no_login.refused(environ, pending, error)
+
+    def _arrive(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        assertion: messages.Assertion,
+    ) -> Response:
+        """Where the hub says who she is: on as who she is, if that is enough."""
+        if not pending.is_forced and logout_hint.has_left(environ):
+            return self._since_logged_out(environ, pending)
+        assertion = of_own_scope(env.trust(environ), assertion)
+        try:
+            attribute_access.require_attributes(environ, assertion, self._required)
+            path_limits.note_pause_of_visitor(environ, self._rules)
+            return self._arrivals.log_in(environ, pending, assertion)
+        except (AttributeMissing, SubjectMissing) as error:
+            return self._no_login.lacking(environ, pending, error)
+        except (LevelTooLow, ProofTooOld) as error:
+            return self._no_login.too_low(environ, pending, error)
+        except Refused as error:
+            return self._no_login.refused(environ, pending, error)
+
+    def _needs_word(self, environ: "WSGIEnvironment", answer: Answer) -> bool:
+        """Whether nobody asked for it, or she may not want it any more."""
+        return not answer.is_agreed and (
+            answer.pending.is_unsolicited
+            or self._arrivals.would_replace(environ, answer.pending)
+        )
+
+    def _ask_whether(
+        self,
+        environ: "WSGIEnvironment",
+        answer: Answer,
+        assertion: messages.Assertion,
+    ) -> Response:
+        """Have her agree to a login that nobody asked for, or that comes late.
+
+        Another site may have made her browser bring it, to have her work in the name
+        of somebody else. Where she was asked about silently she does not hear of it.
+        """
+        if answer.pending.is_passive:
+            return go_to(environ, way_back(environ, answer.pending.target))
+        if not answer.key:
+            # By artifact: at an address that can be loaded again.
+            return keep(environ, answer.pending.handle, assertion)
+        trust, language = env.trust(environ), language_of(environ)
+        return self._pages.page(
+            environ,
+            "agree_to_login.html",
+            # To her page, and that may lead anywhere: to the hub, for a higher level.
+            form_action=None,
+            action=trust.own.url("acs"),
+            answer=answer.key,
+            logged_in=env.session(environ) is not None,
+            service=name_of(trust.own, language),
+            hub=trust.federation.name_of(answer.pending.hub, language),
+            website_url=root(trust.own.public_url),
+        )
+
+
+def _handle_in(environ: "WSGIEnvironment") -> str:
+    """The RelayState of an artifact that was read already."""
+    return read_artifact_query(environ["QUERY_STRING"])[1]

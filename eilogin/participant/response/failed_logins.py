@@ -1,0 +1,406 @@
+"""The hub says that there is no login: what the visitor sees, and her way back.
+
+Also where it says more, and the login that was asked for is lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlencode
+
+from webob import Response
+
+from eilogin import audit
+from eilogin.errors import (
+    Help,
+    LevelTooLow,
+    LoginFailed,
+    LoginLost,
+    PathRefused,
+    ProofTooOld,
+    Refused,
+)
+from eilogin.federation import Own, Trust
+from eilogin.participant.inner_hub import Inside
+from eilogin.participant.login import cancelled_login, hub_choice, pending_logins
+from eilogin.participant.login.authn_requests import login_address, remember_asking
+from eilogin.participant.login.passive_login import way_back
+from eilogin.participant.login.pending_logins import PendingLogin
+from eilogin.participant.login.return_targets import is_own_address
+from eilogin.participant.policy import attribute_access
+from eilogin.participant.policy.path_rules import OFF, OPTIONAL, Rule, Rules
+from eilogin.participant.response import login_restart
+from eilogin.participant.response.session_creation import go_to
+from eilogin.participant.session_end import end_here
+from eilogin.saml import messages
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.saml.printable_text import short
+from eilogin.web import environ as env
+from eilogin.web.pages.page_frame import name_of
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages, note_refusal
+from eilogin.web.requests import origin_of
+from eilogin.web.site_urls import root, this_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class _WayBack(NamedTuple):
+    """A link of ``cancelled.html``."""
+
+    #: A target of this site, the address of a page of the hub, or "" for no link.
+    back_url: str
+    #: ``page``, ``website`` or ``hub``.
+    back_to: str
+    #: The name of the hub, or "".
+    back_name: str = ""
+
+
+class NoLogin:
+    """Answers the browser that brings such a word of the hub, or a login that is lost.
+
+    ``rules`` say which page is open to her; ``silence`` is how many seconds the hub is
+    not asked again silently; ``words`` are what she reads by language, of whom DigiD
+    says that she cancelled; a hub may stand ``inside``; ``is_exact`` says that it is
+    asked for one level and no higher one (``comparison = exact``).
+    """
+
+    def __init__(  # noqa: PLR0913 - what she may meet
+        self,
+        pages: Pages,
+        rules: Rules,
+        *,
+        silence: float,
+        words: Mapping[str, str],
+        inside: Inside,
+        is_exact: bool = False,
+    ) -> None:
+        self._pages = pages
+        self._rules = rules
+        self._is_exact = is_exact
+        self._silence = silence
+        self._words = words
+        self._inside = inside
+
+    def answer(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
+    ) -> Response:
+        """The page of a login that she cancelled, or on to where she was silently.
+
+        Raises LoginFailed, in words for the log, where it is something else.
+        """
+        audit.event(
+            "login",
+            "refused",
+            peer=pending.hub,
+            level=pending.level,
+            reason=short(failure.status_codes[-1]),
+        )
+        if pending.is_passive:
+            ended = self._ended_elsewhere(environ, pending, failure)
+            return self.silently(environ, pending, ended)
+        trust = env.trust(environ)
+        is_late = messages.TOO_LATE in failure.status_codes
+        anew_way = login_restart.begin_in_time(environ, pending) if is_late else None
+        if anew_way is not None:
+            return anew_way
+        if trust.own.hub_inside is not None:
+            code = failure.status_codes[-1]
+            ended = self._ended(environ, failure)
+            return _to_hub_inside(environ, pending, code, ended)
+        if is_late or messages.AUTHN_FAILED not in failure.status_codes:
+            codes = failure.status_codes
+            raise LoginFailed(_told(trust, pending, failure), codes, _helps(codes))
+        if trust.own.is_digid:
+            ended = self._ended(environ, failure)
+            return cancelled_login.lead_back(
+                environ,
+                self._page_that_can_say_it(environ, pending.began or pending.target),
+                [*ended, pending_logins.drop(pending.handle)],
+                ended=bool(ended),
+            )
+        return self._cancelled(environ, pending)
+
+    def _cancelled(self, environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
+        target, level, back = pending.target, pending.level, pending.began
+        # At the same hub, where she would have to choose one.
+        is_needed = hub_choice.is_needed(env.trust(environ))
+        hub = pending.hub if is_needed else ""
+        return self._pages.page(
+            environ,
+            "cancelled.html",
+            login_url=login_address(environ, target, level, hub=hub, back=back),
+            choose_url=hub_choice.address(environ, target, level, back=back),
+            **self._way_back(
+                environ, pending.hub, back, "" if pending.is_required else target
+            )._asdict(),
+            logged_in=env.session(environ) is not None,
+        )
+
+    def led_back(self, environ: "WSGIEnvironment") -> Response | None:
+        """Where she is led back after she cancelled, and the page cannot say so."""
+        if not cancelled_login.take_mark(environ):
+            return None
+        if not cancelled_login.is_due(environ):
+            return cancelled_login.to_plain_page(environ)
+        need = self._rules.rule_of(environ).need
+        if need == OPTIONAL:
+            return None
+        return self._cancelled_here(environ, LEVELS[0] if need == OFF else need)
+
+    def _cancelled_here(self, environ: "WSGIEnvironment", level: str) -> Response:
+        """In the place of the page where she began, for it needs a login itself."""
+        own = env.trust(environ).own
+        target = this_page(environ, own.public_url)
+        return self._pages.page(
+            environ,
+            "cancelled.html",
+            status=403,
+            headers=cancelled_login.forget(environ),
+            login_url=login_address(environ, target, level),
+            choose_url=hub_choice.address(environ, target, level),
+            **self._way_back(environ, hub_choice.known_hub(environ))._asdict(),
+            ended=cancelled_login.has_ended(environ),
+            words=self._words[language_of(environ)],
+        )
+
+    def too_low(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        error: LevelTooLow | ProofTooOld,
+    ) -> Response:
+        """On to a hub that stands inside, which answers who asks it for that much.
+
+        Where none does as :meth:`lacking`.
+        """
+        if env.trust(environ).own.hub_inside is None:
+            return self.lacking(environ, pending, error)
+        note_refusal(error, "login", environ)
+        ended = self._ended(environ, error)
+        return _to_hub_inside(environ, pending, messages.NO_AUTHN_CONTEXT, ended)
+
+    def lacking(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
+    ) -> Response:
+        """On to where a stranger was silently, whose login lacks what it must have.
+
+        Raises ``error`` where she wanted to log in, or is logged in.
+        """
+        if env.session(environ) is not None:
+            raise error
+        return self.refused(environ, pending, error)
+
+    def refused(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
+    ) -> Response:
+        """On to where she was silently, though an answer is not taken.
+
+        Raises ``error`` where she wanted to log in.
+        """
+        if not pending.is_passive:
+            raise error
+        note_refusal(error, "login", environ)
+        return self.silently(environ, pending)
+
+    def silently(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingLogin,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Response:
+        """On to where she was, as who she is; the hub is not asked again soon."""
+        target = way_back(environ, pending.target)
+        return go_to(environ, target, [*headers, remember_asking(self._silence)])
+
+    def _ended_elsewhere(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
+    ) -> list[tuple[str, str]]:
+        """End her session here, of which the hub knows no more when it is kept alive.
+
+        She has logged out elsewhere, say, and nobody could tell us. Not where she was
+        only away from the hub for a while, as it says; nor where more was asked for
+        than to keep alive what she has; nor if she has logged in since.
+        """
+        login = env.session(environ)
+        if (
+            login is None
+            or messages.NO_PASSIVE not in failure.status_codes
+            or messages.IDLE in failure.status_codes
+            or (pending.level, pending.is_forced) != (LEVELS[0], False)
+            # Another level than hers it may not confirm, and she is in there.
+            or (self._is_exact and login.level != pending.level)
+            or pending.begun_as != pending_logins.tag_of(login)
+            or login.confirmed > pending.asked
+        ):
+            return []
+        return end_here(environ, short(messages.NO_PASSIVE), self._inside)
+
+    def forgotten(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
+        """The page of a login that is lost, for who is logged in by now all the same.
+
+        Many tabs were opened at once, and she logged in at another one.
+        """
+        own = env.trust(environ).own
+        return self._pages.page(
+            environ,
+            "logged_in.html",
+            status=409,
+            reference=note_refusal(error, "login", environ),
+            telephone=own.telephone,
+            name=name_of(own, language_of(environ)),
+            website_url=root(own.public_url),
+        )
+
+    def _page_that_can_say_it(self, environ: "WSGIEnvironment", target: str) -> str:
+        """The page where she began, or the first: an ``off`` one is left alone."""
+        rule = self._rule_at(target)
+        if rule is None or rule.need == OFF:
+            return root(env.trust(environ).own.public_url)
+        return target
+
+    def says_it_at(self, environ: "WSGIEnvironment") -> bool:
+        """Whether the word may be put into the page that is asked for."""
+        return (
+            cancelled_login.is_due(environ) and self._rules.rule_of(environ).need != OFF
+        )
+
+    def _way_back(self, environ: "WSGIEnvironment", hub: str, *pages: str) -> _WayBack:
+        """Return the first place that the visitor can see without this login.
+
+        That is one of ``pages`` (targets, or ""), the page of this site for visitors,
+        its first page, or the page for visitors in the metadata of ``hub`` (entityID,
+        or "").
+        """
+        trust = env.trust(environ)
+        found = self._first_open(environ, pages)
+        if found:
+            return _WayBack(found, "page")
+        site = trust.own.public_url
+        found = self._first_open(environ, (_link_of(trust.own), root(site)))
+        if found:
+            return _WayBack(found, "website")
+        federation, language = trust.federation, language_of(environ)
+        name = federation.name_of(hub, language) if hub else ""
+        return _WayBack(federation.link_of(hub, language), "hub", name)
+
+    def public_page(self, environ: "WSGIEnvironment") -> str:
+        """Return a page of this site that needs no login, or ""."""
+        own = env.trust(environ).own
+        for page in filter(None, (_link_of(own), root(own.public_url))):
+            rule = self._rule_at(page)
+            if rule is not None and rule.need in (OFF, OPTIONAL):
+                return page
+        return ""
+
+    def _first_open(self, environ: "WSGIEnvironment", pages: Sequence[str]) -> str:
+        """The first of these pages that the visitor may see, or ""."""
+        own = env.trust(environ).own
+        is_anonymous = env.session(environ) is None
+        for page in filter(None, pages):
+            # The page of a kept form needs a login, whatever its path needs.
+            is_ours = is_own_address(own, page.partition("?")[0])
+            rule = None if is_ours and is_anonymous else self._rule_at(page)
+            if self._is_open(environ, rule):
+                return page
+        return ""
+
+    def _rule_at(self, target: str) -> Rule | None:
+        """What a page needs; None of one that is refused to everybody."""
+        try:
+            return self._rules.rule_for(unquote(target.partition("?")[0]))
+        except PathRefused:
+            return None
+
+    def _is_open(self, environ: "WSGIEnvironment", rule: Rule | None) -> bool:
+        login = env.session(environ)
+        return rule is not None and attribute_access.is_open_to(environ, login, rule)
+
+    def _ended(
+        self, environ: "WSGIEnvironment", error: Refused
+    ) -> list[tuple[str, str]]:
+        """End her session where DigiD wants it, though it be at a lower level."""
+        if not env.trust(environ).own.is_digid:
+            return []
+        return end_here(environ, error.code, self._inside)
+
+
+def _link_of(own: Own) -> str:
+    """The target of this site's page for visitors, which its metadata names, or ""."""
+    origin = origin_of(own.public_url)
+    return own.link.removeprefix(origin) if own.link.startswith(f"{origin}/") else ""
+
+
+def _to_hub_inside(
+    environ: "WSGIEnvironment",
+    pending: PendingLogin,
+    code: str,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """On to where a hub inside asked, with the reason (see LoginService.require)."""
+    separator = "&" if "?" in pending.target else "?"
+    reason = urlencode({env.REFUSED: short(code)})
+    return go_to(environ, f"{pending.target}{separator}{reason}", headers)
+
+
+# --- what the log says ----------------------------------------------------------------
+
+#: What is likely, by the last part of a status code (SAML core 3.2.2.2).
+_LIKELY = {
+    "NoAuthnContext": "the hub cannot log visitors in at that level, or the visitor "
+    "did not reach it; see comparison and level_classes",
+    "NoPassive": "the hub would have had to ask the visitor, which IsPassive "
+    "forbids; but eilogin had not asked for a passive login",
+    "RequestDenied": "the hub does not serve this site: does it have our newest "
+    "metadata",
+    "UnknownPrincipal": "the hub knows the visitor, but not as a user of this site",
+    "InvalidNameIDPolicy": "the hub sends no NameID in the format of name_id_format",
+    "InvalidAttrNameOrValue": "the hub does not know an attribute in our metadata",
+    "RequestUnsupported": "the hub does not support a part of the AuthnRequest",
+    "UnsupportedBinding": "the hub does not answer over the binding of acs",
+    "NoSupportedIDP": "the hubs behind it cannot log the visitor in",
+    "NoAvailableIDP": "the hub cannot reach any hub behind it",
+    "ProxyCountExceeded": "too many hubs are between it and the hub of the visitor",
+    "VersionMismatch": "the hub does not support SAML 2.0",
+    "TooLate": "the hub rejects our AuthnRequest as too old: are both clocks right",
+    "Requester": "the hub says that the fault is in our AuthnRequest",
+    "Responder": "the hub says that the fault is on its side",
+}
+#: What may help her, by the same (LoginFailed). Where the hub does not serve this site
+#: as it asks, or does not serve her here, it will not in a few minutes either.
+_HELPS: Mapping[str, Help] = {
+    "NoAuthnContext": "level",
+    **dict.fromkeys(
+        (
+            "RequestDenied",
+            "UnknownPrincipal",
+            "InvalidNameIDPolicy",
+            "InvalidAttrNameOrValue",
+            "RequestUnsupported",
+            "UnsupportedBinding",
+            "NoSupportedIDP",
+            "ProxyCountExceeded",
+            "VersionMismatch",
+        ),
+        "organisation",
+    ),
+}
+#: Most characters of a status code in the log.
+_SHOWN = 80
+
+
+def _helps(codes: Sequence[str]) -> Help:
+    words = [short(code) for code in reversed(codes)]
+    return next((_HELPS[word] for word in words if word in _HELPS), "")
+
+
+def _told(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
+    """What was expected, what came, what is likely, and whom to ask."""
+    words = [short(code)[:_SHOWN] for code in failure.status_codes]
+    likely = next((_LIKELY[word] for word in reversed(words) if word in _LIKELY), "")
+    reason = f" ({likely})" if likely else ""
+    return (
+        f"{pending.hub!r} answered {'/'.join(words)!a}{reason}; expected a login "
+        f"at level {pending.level} and the status Success: "
+        f"{trust.whom_to_ask(pending.hub)}"
+    )

@@ -1,0 +1,85 @@
+"""A login that is lost begins anew, once, by itself.
+
+The visitor took longer than a login may take, or the answer came to another browser
+than the one that began it. The visitor cannot know what to do about that, and the hub
+may still know them. So the login begins anew without a page in between. The handle of
+the new login says that it is the second, also in a browser without cookies: if it is
+lost too, the visitor sees the error.
+"""
+
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import LoginLost
+from eilogin.participant.login import hub_choice, pending_logins
+from eilogin.participant.login.authn_requests import AGAIN, login_address
+from eilogin.participant.login.pending_logins import PendingLogin
+from eilogin.participant.response.session_creation import go_to
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.sessions import Login
+from eilogin.web import environ as env
+from eilogin.web.browser.handles import is_second, is_silent
+from eilogin.web.pages.page_rendering import note_refusal
+from eilogin.web.site_urls import root, see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def begin(
+    environ: "WSGIEnvironment", error: LoginLost, login: Login | None
+) -> Response | None:
+    """Redirect to a new login in the place of one that is lost.
+
+    If this visitor has a ``login`` by now, redirect to the page that they wanted. None
+    if nobody knows that page, if the login cannot begin anew, or if it has begun anew
+    before.
+    """
+    handle = error.handle
+    if not handle or is_silent(handle) or env.trust(environ).own.is_digid:
+        return None
+    pending = pending_logins.lost(environ, handle)
+    if login is not None:
+        if pending is None:
+            return None
+        return go_to(environ, pending.target, [pending_logins.drop(handle)])
+    # After a logout the address of an old answer logs nobody in again.
+    if _was_second(handle, pending) or pending_logins.is_claimed(environ, handle):
+        return None
+    note_refusal(error, "login", environ)
+    return _way(environ, handle, pending)
+
+
+def _was_second(handle: str, pending: PendingLogin | None) -> bool:
+    """Whether a second login is lost, for another reason than that it took too long."""
+    was_away = pending is not None and pending_logins.is_over(handle)
+    return is_second(handle) and not was_away
+
+
+def begin_in_time(environ: "WSGIEnvironment", pending: PendingLogin) -> Response | None:
+    """Redirect to a new login, if the hub says that this one came too late.
+
+    None if it is a second login already, or with ``profile = digid``.
+    """
+    if is_second(pending.handle) or env.trust(environ).own.is_digid:
+        return None
+    return _way(environ, pending.handle, pending)
+
+
+def _way(
+    environ: "WSGIEnvironment", handle: str, pending: PendingLogin | None
+) -> Response:
+    trust = env.trust(environ)
+    if pending is None:
+        address = login_address(environ, root(trust.own.public_url), LEVELS[0])
+        return see_other(f"{address}&{AGAIN}=yes")
+    address = login_address(
+        environ,
+        pending.target,
+        pending.level,
+        force=pending.is_forced,
+        hub=pending.hub if hub_choice.is_needed(trust) else "",
+        back=pending.began,
+    )
+    return see_other(f"{address}&{AGAIN}=yes", [pending_logins.drop(handle)])

@@ -1,0 +1,111 @@
+"""Whether a hub names visitors in the format that was asked for.
+
+The same value in two formats can mean two people, and one visitor who is named in two
+formats is two users to the application. So a NameID of another format than
+``name_id_format`` asks for logs nobody in, unless ``name_id_mismatch = warn`` accepts
+it. It then never has the REMOTE_USER of a NameID of the right format
+(:func:`eilogin.participant.subject_names.for_application`).
+"""
+
+import logging
+import threading
+from typing import Literal
+
+from eilogin import clock
+from eilogin.errors import SubjectMissing
+from eilogin.federation import Trust
+from eilogin.participant.subject_names import (
+    asked_format,
+    is_of_other_format,
+    is_unspecified,
+)
+from eilogin.saml.messages import EMAIL
+from eilogin.saml.printable_text import printable, short
+from eilogin.sessions import Subject
+
+_log = logging.getLogger("eilogin")
+
+#: The type of the option ``name_id_mismatch``.
+Mismatch = Literal["refuse", "warn"]
+
+#: Seconds from one warning about a hub to the next.
+_QUIET = 3600.0
+#: Characters of a format that an error or the log quotes.
+_LONGEST = 100
+
+
+class NameFormats:
+    """Checks the formats of the NameIDs of hubs; ``mismatch`` is the option."""
+
+    def __init__(self, mismatch: Mismatch) -> None:
+        self._refuses = mismatch == "refuse"
+        self._lock = threading.Lock()
+        # By the entityID of a hub: its last format, and when the log last told of it.
+        self._known: dict[str, str] = {}
+        self._told: dict[str, float] = {}
+
+    def check(self, trust: Trust, who: Subject) -> None:
+        """Compare the format of a visitor's NameID with the one that was asked for.
+
+        Logs a warning, at most once an hour for each hub, if the hub says no format or
+        another one, and, if any format may come, when it changes. Raises
+        :class:`eilogin.errors.SubjectMissing` for another format, unless the option
+        accepts it.
+        """
+        if not who.has_name_id:
+            return
+        if not asked_format(trust):
+            self._note_change(who)
+        elif is_unspecified(who):
+            self._warn(
+                who,
+                f"{who.issuer!r} sent a NameID without a format; expected "
+                f"{_shown(asked_format(trust))!r} (name_id_format). If that is "
+                "right, set name_id_format = unspecified",
+            )
+        elif is_of_other_format(trust, who):
+            self._other(trust, who)
+
+    def _other(self, trust: Trust, who: Subject) -> None:
+        hub = who.issuer
+        found = (
+            f"{hub!r} sent a NameID in the format {_shown(who.format)!r}; "
+            f"expected {_shown(asked_format(trust))!r} (name_id_format)"
+        )
+        if self._refuses:
+            raise SubjectMissing(
+                f"{found}. Set name_id_format to the format of this hub, accept "
+                f"it with name_id_mismatch = warn, or {trust.whom_to_ask(hub)}"
+            )
+        self._warn(
+            who, f"{found}. eilogin accepts it as a different user (name_id_mismatch)"
+        )
+
+    def _note_change(self, who: Subject) -> None:
+        with self._lock:
+            before = self._known.get(who.issuer, who.format)
+            self._known[who.issuer] = who.format
+        if before != who.format:
+            self._warn(
+                who,
+                f"{who.issuer!r} sent a NameID in the format "
+                f"{_shown(who.format)!r}, and earlier ones in {_shown(before)!r}: "
+                "one visitor may become two users. Set name_id_format to the "
+                "right format",
+            )
+
+    def _warn(self, who: Subject, text: str) -> None:
+        now = clock.now()
+        with self._lock:
+            # An instant that is ahead of now is of before the clock was set back.
+            if 0 <= now - self._told.get(who.issuer, -_QUIET) < _QUIET:
+                return
+            self._told[who.issuer] = now
+        _log.warning("%s", text)
+
+
+def _shown(name_id_format: str) -> str:
+    """The format as the option ``name_id_format`` has it, or the end of its URI."""
+    if name_id_format == EMAIL:
+        return "email"
+    return printable(short(name_id_format)[:_LONGEST])

@@ -1,0 +1,267 @@
+"""Answers of a hub that wait until the browser comes for them, and how it does.
+
+A POST from the hub's site comes without the cookies that say whose login this is (they
+are Lax), so what was verified is kept, and fetched again by the browser with a GET.
+What is kept has been signed by the hub: an answer that there is no login need not be
+signed, so it is not kept, and goes along with the browser, sealed.
+
+The name under which one waits is in an address, and so in logs. It is of use to nobody
+else: the answer to a question is for the browser that holds that login, and one for
+which nobody asked gives the browser that brings it a cookie.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from pydantic import TypeAdapter, ValidationError
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import LoginFailed, LoginLost, MalformedMessage, UnknownPeer
+from eilogin.federation import Trust
+from eilogin.participant.login import pending_logins
+from eilogin.participant.login.pending_logins import PendingLogin
+from eilogin.saml import messages
+from eilogin.saml.response_checks import require_in_time
+from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
+from eilogin.web.requests import read_query, require_own_form
+from eilogin.web.site_urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long an answer waits for the GET that fetches it, in seconds.
+WAITS = 120.0
+#: The parameter by which the browser fetches it, and the one that tells of a failure.
+_ANSWER = "answer"
+_FAILURE = "failure"
+#: The one by which it goes back silently, with the handle of what it was asked for.
+_UNUSABLE = "unusable"
+#: The one by which it comes back of a login that is lost, with the handle of that.
+_LOST = "lost"
+# The form by which she agrees to an answer.
+_AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
+#: Status codes that are told on (SAML core 3.2.2.2 has two, and our hub a third), and
+#: characters of one.
+_MOST_CODES = 3
+_LONGEST_CODE = 200
+#: What the cookies begin with for answers for which nobody asked: one for each answer,
+#: by the first digits of its name.
+_COOKIES = "eilogin-answer-"
+_COOKIE_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the hub answered to a login that this browser started, or to none.
+
+    One of ``assertion``, ``failure`` and ``is_unusable`` is given; none where the login
+    was spent already: then the browser brings an answer for the second time.
+    """
+
+    pending: PendingLogin
+    assertion: messages.Assertion | None = None
+    failure: LoginFailed | None = None
+    #: Whether something came to a silent question that is not taken: the log has it.
+    is_unusable: bool = False
+    #: The name under which it waits for the browser, or "" where it does not.
+    key: str = ""
+    #: Whether she has agreed to it on our own page.
+    is_agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An answer that waits, and the login for which it came.
+
+    Where nobody asked for it, ``target`` is where it leads.
+    """
+
+    handle: str
+    assertion: messages.Assertion
+    target: str = ""
+
+
+_record = TypeAdapter(_Waiting)
+
+
+# --- have the browser come for it -----------------------------------------------------
+
+
+def keep(
+    environ: "WSGIEnvironment",
+    handle: str,
+    assertion: messages.Assertion,
+    target: str = "",
+) -> Response:
+    """Keep an answer for a short while, and have the browser fetch it.
+
+    ``target`` is where it leads if nobody asked for it.
+    """
+    key = hashlib.sha256(f"{handle}\0{assertion.id}".encode()).hexdigest()
+    text = json.dumps(asdict(_Waiting(handle, assertion, target)))
+    until = clock.now() + WAITS
+    env.values(environ).add(f"answer:{key}", text, until, durable=False)
+    trust = env.trust(environ)
+    response = _come(trust, _ANSWER, key)
+    if target:
+        # However often it is brought, the cookie is the same.
+        proof = _brought_here(key).set(_proofs(trust).tag(key), max_age=int(WAITS))
+        response.headerlist.append(proof)
+    return response
+
+
+def tell_failure(trust: Trust, hub: str, handle: str, failure: LoginFailed) -> Response:
+    """Have the browser bring the hub's word that there is no login, for a while."""
+    # Perhaps not signed: no longer than what the hub says in earnest.
+    codes = [code[:_LONGEST_CODE] for code in failure.status_codes[:_MOST_CODES]]
+    fields = [hub, handle, codes, clock.now() + WAITS]
+    text = as_text(_sealer(trust).seal(json.dumps(fields).encode()))
+    return _come(trust, _FAILURE, text)
+
+
+def tell_unusable(trust: Trust, handle: str) -> Response:
+    """Have the browser go on without what came to a silent question."""
+    return _come(trust, _UNUSABLE, handle)
+
+
+def tell_lost(trust: Trust, handle: str) -> Response:
+    """Have the browser bring what it keeps of a login that is lost."""
+    return _come(trust, _LOST, handle)
+
+
+def _come(trust: Trust, parameter: str, value: str) -> Response:
+    """Have the browser come again, with its cookies."""
+    return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
+
+
+# --- when it comes --------------------------------------------------------------------
+
+
+def fetched(environ: "WSGIEnvironment") -> Answer | None:
+    """What a GET comes for; None where it comes for nothing that waits.
+
+    Raises :class:`eilogin.errors.Refused` of the kind that fits.
+    """
+    query = environ.get("QUERY_STRING", "")
+    for parameter, read in _READERS.items():
+        if query.startswith(f"{parameter}="):
+            return read(environ, read_query(environ).get(parameter, ""))
+    return None
+
+
+def is_consent(body: bytes) -> bool:
+    """Whether a POST is the form by which she agrees to an answer."""
+    return body.startswith(f"{_ANSWER}=".encode())
+
+
+def agreed(environ: "WSGIEnvironment", body: bytes) -> Answer:
+    """An answer that the visitor has agreed to, by a form of our own page."""
+    require_own_form(environ, env.trust(environ).own.public_url)
+    match = _AGREED(body.decode("latin-1"))
+    if match is None:
+        raise MalformedMessage("the form does not come from eilogin's own page")
+    return replace(_answer(environ, match[1]), is_agreed=True)
+
+
+def _answer(environ: "WSGIEnvironment", key: str) -> Answer:
+    found = _waiting(environ, key)
+    issuer, handle = found.assertion.issuer, found.handle
+    if found.target:
+        _require_brought_here(environ, key)
+        pending = pending_logins.unsolicited(environ, found.target, issuer, handle)
+    else:
+        pending = pending_logins.of_browser(environ, handle)
+    if pending.spent_by:
+        return Answer(pending)
+    _require_asked(pending, issuer)
+    require_in_time(found.assertion, clock.now())
+    return Answer(pending, found.assertion, key=key)
+
+
+def _require_brought_here(environ: "WSGIEnvironment", key: str) -> None:
+    """Refuse an answer that another browser has brought: no question tells whose."""
+    proof = _brought_here(key).read(environ) or ""
+    if not _proofs(env.trust(environ)).is_tag_of(proof, key):
+        raise LoginLost("another browser brought this Response")
+
+
+def _brought_here(key: str) -> Cookie:
+    return Cookie(f"{_COOKIES}{key[:_COOKIE_DIGITS]}")
+
+
+def _waiting(environ: "WSGIEnvironment", key: str) -> _Waiting:
+    text = env.values(environ).get(f"answer:{key}")
+    if text is None:
+        raise LoginLost("eilogin keeps no Response under this name, or none any more")
+    try:
+        return _record.validate_json(text, strict=True)
+    except ValidationError as error:
+        # Not what was found there: it may say who she is.
+        found = error.errors(include_input=False, include_url=False)[0]
+        raise LoginLost(f"the kept Response cannot be read: {found['msg']}") from None
+
+
+def _failure(environ: "WSGIEnvironment", text: str) -> Answer:
+    try:
+        octets = _sealer(env.trust(environ)).open(from_text(text))
+    except NotSealed as error:
+        raise LoginLost(
+            f"the note of the failed login cannot be read: {error}"
+        ) from None
+    hub, handle, codes, until = json.loads(octets)
+    if clock.now() >= until:
+        raise LoginLost("this Response came too long ago", handle)
+    pending = pending_logins.of_browser(environ, handle)
+    if pending.spent_by:
+        return Answer(pending)
+    _require_asked(pending, hub)
+    reason = "the hub answered that it did not log the visitor in"
+    return Answer(pending, failure=LoginFailed(reason, codes))
+
+
+def _unusable(environ: "WSGIEnvironment", handle: str) -> Answer:
+    pending = pending_logins.of_browser(environ, handle)
+    if not pending.is_passive:
+        raise LoginLost(
+            "this was no passive login; expected a page that tells the visitor why "
+            "it failed"
+        )
+    return Answer(pending, is_unusable=not pending.spent_by)
+
+
+def _lost(environ: "WSGIEnvironment", handle: str) -> Answer:
+    # Raises LoginLost, unless somebody has made the address up.
+    pending_logins.request_id_of(handle)
+    raise LoginLost("this login got no Response")
+
+
+_READERS = {
+    _ANSWER: _answer,
+    _FAILURE: _failure,
+    _UNUSABLE: _unusable,
+    _LOST: _lost,
+}
+
+
+def _require_asked(pending: PendingLogin, hub: str) -> None:
+    """Refuse the answer of another hub of ours than the one that was asked."""
+    if hub != pending.hub:
+        raise UnknownPeer(
+            f"{hub!r} answered an AuthnRequest to {pending.hub!r}: expected the "
+            "Response of the hub that got the AuthnRequest"
+        )
+
+
+def _proofs(trust: Trust) -> Sealer:
+    return Sealer(trust.own.sealing_secrets, f"answer at {trust.own.entity_id}")
+
+
+def _sealer(trust: Trust) -> Sealer:
+    return Sealer(trust.own.sealing_secrets, f"failed login at {trust.own.entity_id}")

@@ -1,0 +1,18 @@
+"""The option ``require_encryption``: what a hub must not tell in clear text."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from eilogin.saml.response_checks import ENCRYPTABLE
+from eilogin.settings import Words
+
+
+def _known(words: tuple[str, ...]) -> tuple[str, ...]:
+    if not set(words) <= set(ENCRYPTABLE):
+        raise ValueError("'assertion', 'attributes' or 'name-id', or several of them")
+    return words
+
+
+#: The type of the option.
+Encrypted = Annotated[Words, AfterValidator(_known)]

@@ -1,0 +1,360 @@
+"""The hub's answer to a login, from the request that carries it to what was signed.
+
+It comes as an artifact, which is fetched over the back channel
+(``artifact_resolution``), or by POST. Then it is verified, and waits for the
+browser to come again (:mod:`eilogin.participant.response.pending_responses`).
+
+Our own checks (``response_checks``) and python3-saml's must both accept; a
+disagreement is a fault to look into, and refused.
+"""
+
+import hmac
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lxml import etree
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import (
+    LoginFailed,
+    MalformedMessage,
+    MessageUnexpected,
+    Proven,
+    Refused,
+    Unavailable,
+    UnknownPeer,
+)
+from eilogin.federation import Trust
+from eilogin.participant.login import pending_logins
+from eilogin.participant.login.pending_logins import PendingLogin, request_id_of
+from eilogin.participant.login.return_targets import page_to_go_to
+from eilogin.participant.response import pending_responses
+from eilogin.participant.response.artifact_resolution import Resolver
+from eilogin.participant.response.pending_responses import Answer
+from eilogin.saml import bindings, messages, safe_xml
+from eilogin.saml import second_opinion as toolkit
+from eilogin.saml.message_checks import SKEW
+from eilogin.saml.printable_text import collapsed
+from eilogin.saml.response_checks import Expected, accept
+from eilogin.web import environ as env
+from eilogin.web.browser.handles import handle_of, is_handle, is_silent
+from eilogin.web.limits.slots import USUAL
+from eilogin.web.pages.page_rendering import note_refusal
+from eilogin.web.requests import allow_only, origin_of, read_form_body
+from eilogin.web.site_urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+#: Characters that the log repeats of the name of a hub.
+_LONGEST_NAME = 200
+
+
+class AnswerReader:
+    """Reads answers for one participant.
+
+    ``second_opinion`` says whether python3-saml is asked too, ``unsolicited`` whether
+    an answer is taken for which nobody asked, and ``response_signed`` whether none is
+    of which only the assertion is signed; ``encrypted`` are the parts that must not
+    come in clear text, and ``artifacts_at_once`` are resolved at a hub.
+    """
+
+    def __init__(
+        self,
+        *,
+        second_opinion: bool,
+        unsolicited: bool = False,
+        response_signed: bool = False,
+        encrypted: Collection[str] = (),
+        artifacts_at_once: int = USUAL,
+    ) -> None:
+        self._is_asked_twice = second_opinion
+        self._takes_unsolicited = unsolicited
+        self._wants_signed = response_signed
+        self._wants_encrypted = encrypted
+        self._resolver = Resolver(artifacts_at_once)
+        self._second: dict[str, toolkit.SecondOpinion] = {}
+
+    def receive(self, environ: "WSGIEnvironment") -> Answer | Response:
+        """The answer in a request, or the redirect by which the browser fetches it.
+
+        Raises :class:`eilogin.errors.EiloginError` of the kind that fits; nothing is
+        changed then but that an artifact may be used up.
+        """
+        allow_only(environ, "GET", "POST")
+        if environ["REQUEST_METHOD"] == "POST":
+            if env.trust(environ).own.is_digid:
+                raise MessageUnexpected(
+                    "the Response came by POST; expected an artifact, because "
+                    "DigiD answers in no other way. Somebody may have forged it"
+                )
+            return self._posted(environ)
+        answer = pending_responses.fetched(environ)
+        if answer is not None:
+            return answer
+        query = environ.get("QUERY_STRING", "")
+        artifact, handle = bindings.read_artifact_query(query)
+        answer = self._by_artifact(environ, artifact, handle)
+        return _at_lasting_address(env.trust(environ), answer)
+
+    # --- by artifact (SAML bindings 3.6) --------------------------------------------
+
+    def _by_artifact(
+        self, environ: "WSGIEnvironment", artifact: str, handle: str
+    ) -> Answer:
+        pending = pending_logins.of_browser(environ, handle)
+        if pending.spent_by:
+            return Answer(pending)
+        try:
+            return self._resolve(environ, pending, artifact)
+        except (Refused, Unavailable) as error:
+            if not pending.is_passive:
+                raise
+            # A page that is open to everybody does not depend on it.
+            note_refusal(error, "login", environ)
+            return Answer(pending, is_unusable=True)
+
+    def _resolve(
+        self, environ: "WSGIEnvironment", pending: PendingLogin, artifact: str
+    ) -> Answer:
+        parsed = bindings.read_artifact(artifact)
+        trust = env.trust(environ)
+        _require_source(trust, pending.hub, parsed.source_id)
+        response = self._resolver.response(environ, pending, artifact, parsed.index)
+        if response is None:
+            return Answer(pending_logins.again(environ, pending))
+        expected = replace(
+            self._expected(trust, pending.hub, pending.request_id),
+            destination_required=False,
+        )
+        with Proven():
+            try:
+                assertion = accept(response, expected)
+            except LoginFailed as failure:
+                return Answer(pending, failure=failure)
+            self._ask_again(trust, response, expected)
+        return Answer(pending, assertion)
+
+    # --- by POST (SAML bindings 3.5) ------------------------------------------------
+
+    def _posted(self, environ: "WSGIEnvironment") -> Answer | Response:
+        bindings.require_form_alone(environ.get("QUERY_STRING", ""))
+        body = read_form_body(environ, bindings.LONGEST_FORM)
+        if pending_responses.is_consent(body):
+            return self._agreed(environ, body)
+        brought = bindings.read_artifact_form(body)
+        if brought is not None:
+            return _to_query(environ, *brought)
+        received = bindings.read_post(body)
+        if received.kind != "SAMLResponse":
+            raise MalformedMessage(
+                "the message is no Response to a login; expected SAMLResponse"
+            )
+        handle = received.relay_state
+        try:
+            return self._judged(environ, received)
+        except Refused as error:
+            if not is_silent(handle):
+                raise
+            note_refusal(error, "login", environ)
+            return pending_responses.tell_unusable(env.trust(environ), handle)
+
+    def _judged(
+        self, environ: "WSGIEnvironment", received: bindings.Received
+    ) -> Response:
+        response = safe_xml.parse(received.octets)
+        handle = received.relay_state
+        if not is_handle(handle) and not response.get("InResponseTo"):
+            return self._keep_unasked(environ, response, received)
+        return self._keep(environ, response, received)
+
+    def _keep(
+        self,
+        environ: "WSGIEnvironment",
+        response: etree._Element,
+        received: bindings.Received,
+    ) -> Response:
+        trust, handle = env.trust(environ), received.relay_state
+        request_id = request_id_of(handle)
+        hub = _issuer_of(response)
+        expected = self._expected(trust, hub, request_id)
+        try:
+            assertion = accept(response, expected)
+        except LoginFailed as failure:
+            return pending_responses.tell_failure(trust, hub, handle, failure)
+        self._ask_again(trust, response, expected, received.octets)
+        return pending_responses.keep(environ, handle, assertion)
+
+    # --- for which nobody asked (SAML profiles 4.1.5) -------------------------------
+
+    def _keep_unasked(
+        self,
+        environ: "WSGIEnvironment",
+        response: etree._Element,
+        received: bindings.Received,
+    ) -> Response:
+        """Keep it until the visitor has agreed.
+
+        Its RelayState is a path of this site, or nothing that is looked at.
+        """
+        trust, hub = env.trust(environ), _issuer_of(response)
+        if not self._takes_unsolicited:
+            raise MessageUnexpected(
+                f"{hub[:_LONGEST_NAME]!r} sent a Response without InResponseTo; "
+                "expected one (unsolicited = true accepts others)"
+            )
+        expected = replace(self._expected(trust, hub, ""), unsolicited=True)
+        assertion = accept(response, expected)
+        name = name_of(assertion)
+        env.sessions(environ).require_unused(name)
+        self._ask_again(trust, response, expected, received.octets)
+        public_url = trust.own.public_url
+        path = received.relay_state.removeprefix(origin_of(public_url))
+        target = page_to_go_to(trust.own, path)
+        # However often it is sent, it waits once, and is claimed once.
+        handle = handle_of(name, assertion.issued)
+        return pending_responses.keep(environ, handle, assertion, target)
+
+    def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> Answer:
+        """An answer that the visitor has agreed to, by a form of our own page."""
+        answer = pending_responses.agreed(environ, body)
+        if answer.pending.is_unsolicited and not self._takes_unsolicited:
+            raise MessageUnexpected(
+                "this Response was sent while unsolicited was true; expected one "
+                "with an AuthnRequest"
+            )
+        return answer
+
+    def _expected(self, trust: Trust, hub: str, request_id: str) -> Expected:
+        """What is known of an answer to this question, or to none."""
+        return Expected(
+            request_id=request_id,
+            acs_url=trust.own.url("acs"),
+            audience=trust.own.entity_id,
+            issuer=hub,
+            keys=trust.hub_keys(hub),
+            now=clock.now(),
+            destination_required=True,
+            decrypter=trust.decrypter,
+            response_signed=self._wants_signed,
+            encrypted=self._wants_encrypted,
+            passed_on=trust.own.hub_inside is not None,
+        )
+
+    # --- the second opinion ---------------------------------------------------------
+
+    def _ask_again(
+        self,
+        trust: Trust,
+        response: etree._Element,
+        expected: Expected,
+        octets: bytes = b"",
+    ) -> None:
+        """Have python3-saml judge an answer too, where it can.
+
+        ``octets`` are the answer as it came; cut out of an ArtifactResponse it is
+        written anew.
+        """
+        if not self._is_asked_twice:
+            return
+        if not toolkit.can_judge(response):
+            _log.info(
+                "a part of it is encrypted, or only its ArtifactResponse is "
+                "signed: python3-saml did not verify it"
+            )
+            return
+        second = self._second_opinion(trust, expected.issuer)
+        octets = octets or toolkit.standalone(response)
+        second.confirm(octets, expected.request_id)
+
+    def _second_opinion(self, trust: Trust, hub: str) -> toolkit.SecondOpinion:
+        """Who judges the answers of a hub; another one when its keys are others."""
+        certificates = trust.hub(hub).signing_certificates
+        known = self._second.get(hub)
+        if known is None or known.hub_certificates != certificates:
+            known = self._second[hub] = toolkit.SecondOpinion(
+                entity_id=trust.own.entity_id,
+                acs_url=trust.own.url("acs"),
+                hub_entity_id=hub,
+                # It only wants one to be there.
+                hub_sso_url=trust.hub(hub).single_sign_ons[0].location,
+                hub_certificates=certificates,
+            )
+        return known
+
+
+# --- used once ------------------------------------------------------------------------
+
+
+def use_once(environ: "WSGIEnvironment", assertion: messages.Assertion) -> None:
+    """Raise :class:`eilogin.errors.MessageReplayed` for one that was used before.
+
+    It is remembered until it is too late for it, and until one that waits for a browser
+    would have waited in vain: by a clock, too, that is set back meanwhile.
+    """
+    until = (
+        max(assertion.confirmation_ends, clock.now() + pending_responses.WAITS)
+        + 2 * SKEW
+    )
+    env.sessions(environ).use_once(name_of(assertion), until)
+
+
+def name_of(assertion: messages.Assertion) -> str:
+    """What no other assertion is called."""
+    return f"assertion:{assertion.issuer}\0{assertion.id}"
+
+
+# --- an artifact ----------------------------------------------------------------------
+
+
+def _to_query(environ: "WSGIEnvironment", artifact: str, handle: str) -> Response:
+    """Have the browser bring an artifact again, with its cookies: they are Lax.
+
+    Whatever it is: only then we know whether the question was a silent one.
+    """
+    request_id_of(handle)
+    acs = env.trust(environ).own.url("acs")
+    return see_other(bindings.artifact_url(acs, artifact, handle))
+
+
+def _at_lasting_address(trust: Trust, answer: Answer) -> Answer | Response:
+    """Redirect a login that failed to an address that the visitor can reload.
+
+    A hub answers an artifact once, so a reload of that address would show another
+    error. Other answers lead on by themselves and stay as they are. A site behind DigiD
+    has a page of its own for each failure.
+    """
+    pending, failure = answer.pending, answer.failure
+    if failure is None or pending.is_passive or trust.own.is_digid:
+        return answer
+    return pending_responses.tell_failure(trust, pending.hub, pending.handle, failure)
+
+
+def _require_source(trust: Trust, hub: str, found: bytes) -> None:
+    """Refuse the artifact of another hub; nothing is fetched of it."""
+    if hmac.compare_digest(found, bindings.source_id(hub)):
+        return
+    known = (one for one in trust.hub_ids if bindings.source_id(one) == found)
+    other = next(map(repr, known), "another hub")
+    raise UnknownPeer(
+        f"the AuthnRequest went to {hub!r}, but the artifact is from {other}: "
+        f"expected the SourceID {bindings.source_id(hub).hex()}, the SHA-1 of "
+        f"that entityID; found {found.hex()}"
+    )
+
+
+# --- what the hub says ----------------------------------------------------------------
+
+
+def _issuer_of(response: etree._Element) -> str:
+    """Who says that the answer is of theirs: nothing is proven yet."""
+    paths = ("saml:Issuer", "saml:Assertion/saml:Issuer")
+    found = (
+        response.findtext("/".join(map(safe_xml.q, path.split("/")))) for path in paths
+    )
+    return next(filter(None, (collapsed(text or "") for text in found)), "")

@@ -1,0 +1,188 @@
+"""Decisions on changes of the federation, which all nodes of a site share.
+
+Nodes that have ``federation_folder`` together have its quarantine together too. Nodes
+with a folder each have the store of the session filter together: what a person has
+approved or rejected at one node is written there, and the others take it over if the
+same change waits there.
+
+A decision is sealed by the keys of the site, for this site and for the ID of the
+change, which is a hash of the record before and after it. So whoever can write to the
+store can neither make one nor have it count for another change: they can remove it, and
+then somebody has to decide at each node. Each node takes a decision once, and none that
+is older than three days: a change that was approved once and comes back waits again.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+
+from eilogin import audit, clock
+from eilogin.errors import ConfigurationError, EiloginError
+from eilogin.federation import Own
+from eilogin.federation.changes.approval_decisions import approve, reject, require_hubs
+from eilogin.federation.changes.federation_changes import Rules
+from eilogin.federation.changes.member_differences import words
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.state.state_folder import SiteFolder
+from eilogin.federation.state.state_records import Approval, Decision, read_decision
+from eilogin.sessions import UNREADABLE
+from eilogin.stores import Store, StoredSession
+from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
+
+_log = logging.getLogger("eilogin")
+
+#: How many seconds between two looks at the store.
+EVERY = 5.0
+#: For how many seconds other nodes can take a decision over.
+KEPT_FOR = 3 * 86_400.0
+#: How many decisions on one change are read, and how many changes at one look.
+_MOST, _AT_ONCE = 20, 500
+
+
+class SharedDecisions:
+    """Those of one site, by the folder of this node and the store of all nodes."""
+
+    def __init__(
+        self,
+        options: TrustOptions,
+        folder: SiteFolder,
+        own: Callable[[], Own],
+        store: Store,
+    ) -> None:
+        self._options, self._folder = options, folder
+        self._own, self._store = own, store
+        self._next, self._looked = 0.0, 0
+        #: The decisions that this process wrote to the store, and those that failed.
+        self._written: set[Decision] = set()
+        self._failed: set[Decision] = set()
+
+    def share(self) -> None:
+        """Write what was decided here, and take over what others have decided."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY
+        try:
+            self._write()
+            self._take()
+        except EiloginError as error:
+            # The next look may be well; what waits does so meanwhile.
+            _log.debug(
+                "%s: cannot share decisions with other nodes: %s", self._party, error
+            )
+
+    # --- to the store ---------------------------------------------------------------
+
+    @property
+    def _party(self) -> str:
+        return self._own().entity_id
+
+    def _write(self) -> None:
+        since = clock.now() - KEPT_FOR
+        found = {one for one in self._folder.decisions if one.who.at > since}
+        for one in found - self._written:
+            until = one.who.at + KEPT_FOR
+            row = StoredSession(
+                self._key(one),
+                self._sealed(one),
+                clock.now(),
+                until,
+                (self.label(one.id),),
+            )
+            self._store.create(row, issued=clock.now())
+        self._written = found
+
+    def label(self, change_id: str) -> str:
+        """The label of what was decided on a change, in the store."""
+        # No shard: a colon would end the name of one.
+        said = json.dumps([self._party, change_id])
+        return f"decided-{hashlib.sha256(said.encode()).hexdigest()[:32]}"
+
+    def _key(self, one: Decision) -> str:
+        said = json.dumps(asdict(one))
+        return f"{self.label(one.id)}-{hashlib.sha256(said.encode()).hexdigest()}"
+
+    @property
+    def _sealer(self) -> Sealer:
+        return Sealer(self._own().sealing_secrets, f"decision at {self._party}")
+
+    def _sealed(self, one: Decision) -> str:
+        return as_text(self._sealer.seal(json.dumps(asdict(one)).encode(), one.id))
+
+    # --- from the store -------------------------------------------------------------
+
+    def _take(self) -> None:
+        waiting = self._folder.waiting
+        if waiting is None:
+            return
+        taken = set(self._folder.decisions) | self._failed
+        alike: dict[tuple[bool, Approval], list[Decision]] = {}
+        for change_id in self._next_ones([one.id for one in waiting.open]):
+            for one in self._decided(change_id):
+                if one not in taken and self._is_fresh(one):
+                    alike.setdefault((one.is_approved, one.who), []).append(one)
+        for decisions in alike.values():
+            self._take_over(decisions)
+
+    def _next_ones(self, ids: Sequence[str]) -> Sequence[str]:
+        """Those that are looked at now: of very many some at each look."""
+        if self._looked >= len(ids):
+            self._looked = 0
+        first = self._looked
+        self._looked += _AT_ONCE
+        return ids[first : self._looked]
+
+    @staticmethod
+    def _is_fresh(one: Decision) -> bool:
+        return 0 <= clock.now() - one.who.at < KEPT_FOR
+
+    def _decided(self, change_id: str) -> Iterator[Decision]:
+        """Return the authentic decisions of other nodes on a change."""
+        for key in self._store.find(self.label(change_id))[:_MOST]:
+            row = self._store.read(key)
+            with suppress(NotSealed, *UNREADABLE):
+                octets = self._sealer.open(
+                    from_text(row.data if row else ""), change_id
+                )
+                one = read_decision(json.loads(octets))
+                yield one
+
+    def _take_over(self, decisions: Sequence[Decision]) -> None:
+        number = self._folder.lock()
+        if number is None:
+            return  # Somebody is at it: the next look.
+        try:
+            self._decide(decisions)
+        except ConfigurationError as error:
+            self._failed.update(decisions)
+            told = "%s: cannot apply a decision of another node: %s"
+            _log.warning(told, self._party, error)
+        finally:
+            os.close(number)
+
+    def _decide(self, decisions: Sequence[Decision]) -> None:
+        """Have decisions count here, all of one person and one kind."""
+        first, ids = decisions[0], {one.id for one in decisions}
+        waiting, who = self._folder.waiting, first.who
+        pending = [] if waiting is None else [x for x in waiting.open if x.id in ids]
+        if first.is_approved:
+            people = Rules.of(self._options).people
+            require = partial(require_hubs, self._options)
+            approve(self._folder, ids, who, people, require)
+        else:
+            reject(self._folder, ids, who)
+        code = "trust.approved" if first.is_approved else "trust.rejected"
+        by = f"{words(who.name)} (uid {who.uid}), on another node"
+        for one in pending:
+            reasons = [*one.reasons]
+            fields = {"code": code, "id": one.id, "who": who.name, "uid": who.uid}
+            self._folder.log({**fields, "changes": reasons, "node": "another"})
+            audit.event(
+                code, reference=one.id, peer=self._party, by=by, changes=reasons
+            )
+        _log.warning("%s: federation: %s: %s", self._party, code, by)

@@ -1,0 +1,365 @@
+"""The page from which a citizen goes to every service: ``egg:eilogin#portal``.
+
+*Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes* nothing::
+
+    [app:portal]
+    use = egg:eilogin#portal
+
+    [pipeline:main]
+    pipeline = eilogin portal
+
+The services are the participants in the federation's metadata, with the name,
+description, logo, keywords and address that each has there (mdui); a new member is on
+the page without a line of configuration. Where ``protect`` says ``optional``, anonymous
+visitors see them too, with what this federation is, and a button to log in.
+
+A tile leads through the portal's own address ``/go`` to the service, so that the
+browser can remember the services that the visitor went to last. It leads to addresses
+in the metadata only. ``/logo`` has the logos: a page of 200 services stays small, and a
+browser keeps each image.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import AfterValidator
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import EiloginError, NotFound
+from eilogin.federation import Trust
+from eilogin.portal.portal_services import (
+    LONGEST_SEARCH,
+    Service,
+    Services,
+    fold,
+    shortened,
+)
+from eilogin.portal.service_reachability import FileToCome, NotReachable, hub_is_away
+from eilogin.portal.visited_services import note_visit, visited
+from eilogin.sessions import Login
+from eilogin.settings import Options, SitePath, option, read, site_path
+from eilogin.web import environ as env
+from eilogin.web.pages.page_frame import icon_answer, name_of
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages, allow_own_images, with_hsts
+from eilogin.web.requests import allow_only, is_own_navigation, origin_of
+from eilogin.web.site_urls import root, see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+#: Services on one page.
+_ON_A_PAGE = 240
+#: Parameters that a query of ours has at most, and digits of a page's number.
+_MOST_PARAMETERS, _MOST_DIGITS = 20, 4
+#: Characters of the visitor's name.
+_LONGEST_NAME = 80
+#: A browser keeps a logo for a year: another image has another address.
+_LOGO_CACHING = "private, max-age=31536000, immutable"
+#: An SVG image runs no script and asks for nothing, also in a window of its own.
+_LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+def _address(value: str) -> str:
+    try:
+        if value.startswith("/"):
+            return site_path(value)
+        origin_of(value)
+    except ValueError:
+        raise ValueError(
+            "a path such as '/eilogin/logout', or an http or https address"
+        ) from None
+    return value
+
+
+#: A path of this site, or an address of any site.
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class PortalOptions(Options, name="portal"):
+    """What ``[app:…] use = egg:eilogin#portal`` understands."""
+
+    title: str = option(
+        "Sets the title of the window, and the heading for anonymous visitors.",
+        default="",
+        shown="``name``, as in the metadata",
+    )
+    login_url: SitePath = option(
+        "Sets the address of the button to log in. Path of this site.",
+        default="/eilogin/login?next=/",
+    )
+    logout_url: Address = option(
+        "Sets the address of the button to log out. Path of this site, or an address.",
+        default="/eilogin/logout",
+    )
+    name_attribute: str = option(
+        "Names the attribute of the login that holds the citizen's name.",
+        default="name",
+    )
+    not_reachable: FileToCome | None = option(
+        "Names a file with the entityIDs of services that are not reachable "
+        "at the moment, one on each line. Your monitoring writes it. The "
+        "portal reads it again within 5 seconds of a change.",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A service on the page, as its template gets it."""
+
+    name: str
+    description: str
+    #: The portal's address that leads to the service, or "".
+    link: str
+    #: The address of its logo, or "".
+    logo: str
+    initial: str
+    is_reachable: bool
+    #: The language of the description, or "" for that of the page.
+    description_language: str = ""
+
+
+class Portal:
+    """The app; it has one page, and two addresses that serve that page."""
+
+    eilogin_part = "portal"
+
+    def __init__(self, options: PortalOptions) -> None:
+        self.options = options
+        self.pages = Pages("eilogin.portal")
+        self._not_reachable = NotReachable(options.not_reachable)
+        self._services: dict[str, Services] = {}
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer with the page, or with that of an error."""
+        try:
+            answer = self._answer(environ)
+        except EiloginError as error:
+            again = _first_page(environ)
+            answer = self.pages.refuse(environ, error, event="portal", again=again)
+        return answer(environ, start_response)
+
+    def _answer(self, environ: "WSGIEnvironment") -> Response:
+        match environ.get("PATH_INFO", ""):
+            case "" | "/":
+                answer = self._page
+            case "/go":
+                answer = self._go
+            case "/logo":
+                answer = self._logo
+            case "/favicon.ico":
+                answer = self._icon
+            case _:
+                raise NotFound("the portal has only one page")
+        allow_only(environ, "GET", "HEAD")
+        return answer(environ)
+
+    def _icon(self, environ: "WSGIEnvironment") -> Response:
+        return with_hsts(environ, icon_answer(environ))
+
+    # --- the page -------------------------------------------------------------------
+
+    def _page(self, environ: "WSGIEnvironment") -> Response:
+        trust = env.trust(environ)
+        login = env.session(environ)
+        language = language_of(environ)
+        asked = _Asked.of(environ)
+        services = self._known(trust, language)
+        hub = login.who.issuer if login else trust.hub_ids[0]
+        tiles = self._tiles(environ, trust, login, services, asked)
+        page = self.pages.page(
+            environ,
+            "portal.html",
+            title=self.options.title,
+            heading=self.options.title or name_of(trust.own, language),
+            description=_in(trust.own.descriptions, language),
+            login=login,
+            name=self._name_of(login),
+            seconds_left=login.ends - clock.now() if login else 0.0,
+            idle_hours=_hours(environ, "idle"),
+            longest_hours=_hours(environ, "max_session"),
+            hub_name=trust.federation.name_of(hub, language),
+            hub_url=trust.federation.link_of(hub, language),
+            hub_is_away=hub_is_away(trust, hub),
+            login_url=self.options.login_url,
+            logout_url=self.options.logout_url,
+            **tiles,
+        )
+        if any(one.logo for one in (*tiles["last"], *tiles["tiles"])):
+            allow_own_images(page)
+        return page
+
+    def _tiles(
+        self,
+        environ: "WSGIEnvironment",
+        trust: Trust,
+        login: Login | None,
+        services: Services,
+        asked: "_Asked",
+    ) -> dict[str, Any]:
+        """Return the services for the template: all, or those that match."""
+        is_search = bool(asked.search or asked.category)
+        found: Sequence[Service] = services.all
+        last: Sequence[Service] = ()
+        if is_search:
+            found = services.found(asked.search, asked.category)
+        elif login is not None:
+            last = visited(environ, trust.own, login, services.by_id)
+            names = {one.id for one in last}
+            found = [one for one in found if one.id not in names] if last else found
+        pages = max(1, -(-len(found) // _ON_A_PAGE))
+        number = min(asked.page, pages)
+        shown = found[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
+        away, first = self._not_reachable.entity_ids, root(trust.own.public_url)
+
+        def tile(one: Service) -> Tile:
+            version = services.logo_version_of(one)
+            return Tile(
+                one.name,
+                one.description,
+                f"{first}go?to={one.id}" if one.address else "",
+                f"{first}logo?of={one.id}&v={version}" if version else "",
+                one.initial,
+                one.is_valid and one.entity_id not in away,
+                one.description_language,
+            )
+
+        return {
+            "first_page": first,
+            "search": asked.search,
+            "category": services.label_of(asked.category),
+            "is_search": is_search,
+            "are_many": services.are_many,
+            "categories": [
+                (one.label, one.count, asked.at(first, category=one.label), is_this)
+                for one in services.categories
+                for is_this in (one.key == fold(asked.category),)
+            ],
+            "count": len(found) if is_search else len(services.all),
+            "last": [tile(one) for one in last] if number == 1 else [],
+            "tiles": [tile(one) for one in shown],
+            "page_number": number,
+            "pages": pages,
+            "page_before": asked.at(first, page=number - 1) if number > 1 else "",
+            "page_after": asked.at(first, page=number + 1) if number < pages else "",
+        }
+
+    def _name_of(self, login: Login | None) -> str:
+        values = login.attributes.get(self.options.name_attribute) if login else None
+        return shortened(values[0], _LONGEST_NAME) if values else ""
+
+    def _known(self, trust: Trust, language: str) -> Services:
+        """The services now; a federation may have thousands, read once for all."""
+        kept = self._services.get(language)
+        if kept is None or kept.trust is not trust or kept.until <= clock.now():
+            kept = self._services[language] = Services.of(trust, language)
+        return kept
+
+    # --- what the page leads to -----------------------------------------------------
+
+    def _go(self, environ: "WSGIEnvironment") -> Response:
+        """Lead to a service, and have the browser remember it."""
+        trust = env.trust(environ)
+        login = env.session_or_none(environ)
+        services = self._known(trust, language_of(environ))
+        service = services.by_id.get(_parameters(environ).get("to", ""))
+        if service is None or not service.address:
+            raise NotFound("no service of the federation has this name")
+        headers = []
+        # A link at another site cannot change what the browser remembers.
+        if login is not None and is_own_navigation(environ, trust.own.public_url):
+            headers = [note_visit(environ, trust.own, login, service)]
+        return with_hsts(environ, see_other(service.address, headers))
+
+    def _logo(self, environ: "WSGIEnvironment") -> Response:
+        """Send the logo of a service.
+
+        The browser keeps it for good if the address names this very image.
+        """
+        services = self._known(env.trust(environ), language_of(environ))
+        said = _parameters(environ)
+        service = services.by_id.get(said.get("of", ""))
+        logo = services.logo_of(service) if service else None
+        if logo is None:
+            raise NotFound("no service of the federation has this name and a logo")
+        is_this = said.get("v") == logo.version
+        answer = Response(
+            body=logo.octets,
+            headerlist=[
+                ("Content-Type", logo.content_type),
+                ("Content-Security-Policy", _LOGO_POLICY),
+                ("Cache-Control", _LOGO_CACHING if is_this else "no-store"),
+                ("Cross-Origin-Resource-Policy", "same-origin"),
+                ("Referrer-Policy", "same-origin"),
+                ("X-Content-Type-Options", "nosniff"),
+            ],
+        )
+        return with_hsts(environ, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Read the query of a page; ignore all other parameters."""
+
+    search: str
+    category: str
+    page: int
+
+    @classmethod
+    def of(cls, environ: "WSGIEnvironment") -> "_Asked":
+        found = _parameters(environ)
+        search, category = (
+            shortened(found.get(name, "")[:LONGEST_SEARCH], LONGEST_SEARCH)
+            for name in ("q", "category")
+        )
+        number = found.get("page", "")
+        is_number = number.isascii() and number.isdecimal()
+        page = int(number) if is_number and len(number) <= _MOST_DIGITS else 1
+        return cls(search, category, max(1, page))
+
+    def at(self, first: str, *, category: str = "", page: int = 1) -> str:
+        """The address of another category, or of another page of the same."""
+        said = {"category": category} if category else {}
+        if not category:
+            said = {"q": self.search, "category": self.category}
+            said["page"] = str(page) if page > 1 else ""
+        query = urlencode({name: value for name, value in said.items() if value})
+        return f"{first}?{query}" if query else first
+
+
+def _parameters(environ: "WSGIEnvironment") -> Mapping[str, str]:
+    """The parameters of the query, the last of each; none of a query that is none."""
+    query = environ.get("QUERY_STRING", "")
+    try:
+        return dict(parse_qsl(query, errors="replace", max_num_fields=_MOST_PARAMETERS))
+    except ValueError:
+        return {}
+
+
+def _hours(environ: "WSGIEnvironment", limit: str) -> float:
+    """A limit of the sessions in hours; 0 where no filter says one."""
+    sessions = environ.get(env.SESSIONS)
+    return 0.0 if sessions is None else float(getattr(sessions, limit)) / 3600
+
+
+def _in(texts: Mapping[str, str], language: str) -> str:
+    """Return our own text in a language, in English or in another, or ""."""
+    first = next(iter(texts.values()), "")
+    return texts.get(language) or texts.get("en") or first
+
+
+def _first_page(environ: "WSGIEnvironment") -> str | None:
+    """Where the page is; None where the filters before it are missing."""
+    trust = environ.get(env.TRUST)
+    return None if trust is None else root(trust.own.public_url)
+
+
+def make_portal(global_conf: Mapping[str, str], **local_conf: str) -> Portal:
+    """PasteDeploy's factory for ``egg:eilogin#portal``."""
+    return Portal(read(PortalOptions, global_conf, local_conf))

@@ -1,0 +1,310 @@
+"""The services of the federation as the portal lists them.
+
+Whatever a member says of itself is text here: cleaned, shortened, and no markup. A link
+leads to a web address that the metadata names, and a logo is a PNG or SVG image.
+"""
+
+import base64
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from eilogin import clock
+from eilogin.federation import Federation, Trust
+from eilogin.saml.message_checks import SKEW
+from eilogin.saml.metadata import EntityDescriptor
+from eilogin.saml.metadata.metadata_addresses import web_host
+from eilogin.saml.metadata.metadata_texts import clean
+from eilogin.web.pages.translations import LANGUAGES
+
+#: Search and categories appear from this many services on.
+MANY = 12
+#: How many categories the page offers.
+_MOST_CATEGORIES = 12
+#: Characters of a name, a description and a keyword, and keywords of one service.
+_LONGEST_NAME, _LONGEST_DESCRIPTION, _LONGEST_KEYWORD = 100, 240, 40
+_MOST_KEYWORDS = 20
+#: Characters of a language in metadata (BCP 47), such as "nl-NL".
+_LONGEST_TAG = 35
+#: Languages of one service that the search reads.
+_MOST_LANGUAGES = 10
+#: Characters of a search text.
+LONGEST_SEARCH = 100
+#: How long the page lists a service after its metadata has expired, in seconds.
+_LISTED_FOR = 7 * 24 * 3600.0
+#: Octets of a hash that stands for a service or a logo in an address.
+_ID_SIZE = 12
+#: Characters that turn the direction of a text, of other words on the page too.
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: The kinds of image that a logo can be.
+_IMAGE_TYPES = ("image/png", "image/svg+xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """An image, as the portal sends it."""
+
+    content_type: str
+    octets: bytes
+
+    @property
+    def version(self) -> str:
+        """A hash of the image: another image has another one."""
+        return _short(self.octets)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service in one language; each text may be ""."""
+
+    #: Stands for the entityID in addresses and cookies.
+    id: str
+    entity_id: str
+    name: str
+    description: str
+    #: The language of the description, if that is not the language of the page.
+    description_language: str
+    #: The service's own page for visitors.
+    address: str
+    #: The letter on a tile without a logo.
+    initial: str
+    #: The folded keywords.
+    categories: frozenset[str]
+    #: The folded name, and all that a search looks through.
+    folded_name: str
+    searched: str
+    #: Whether its metadata is valid: without that nobody can log in there.
+    is_valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A keyword that several services share."""
+
+    key: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All participants but this one, in one language, sorted by name."""
+
+    trust: Trust
+    all: Sequence[Service]
+    by_id: Mapping[str, Service]
+    categories: Sequence[Category]
+    #: When one of them expires or vanishes; seconds since 1970.
+    until: float
+    language: str
+    #: The versions of the logos that a page has shown, by entityID.
+    _versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, trust: Trust, language: str) -> "Services":
+        """Read them from the federation's metadata."""
+        federation, listed = trust.federation, [*_listed(trust)]
+        labels: dict[str, Counter[str]] = {}
+        found: list[Service] = []
+        for entity, is_valid in listed:
+            keywords = dict(_keywords_of(federation, entity.entity_id, language))
+            for key, label in keywords.items():
+                labels.setdefault(key, Counter())[label] += 1
+            categories = frozenset(keywords)
+            found.append(
+                _service(federation, entity, language, categories, is_valid=is_valid)
+            )
+        found.sort(key=lambda one: (one.folded_name, one.entity_id))
+        return cls(
+            trust,
+            found,
+            # Of two with one ID, which nobody can make, the first counts.
+            {one.id: one for one in reversed(found)},
+            _categories(labels) if len(found) >= MANY else (),
+            min(_turns(listed), default=float("inf")),
+            language,
+        )
+
+    @property
+    def are_many(self) -> bool:
+        """Whether the page needs a search."""
+        return len(self.all) >= MANY
+
+    def found(self, search: str, category: str) -> Sequence[Service]:
+        """Return the services of a category that have every word of a search.
+
+        Those with the words in their name come first.
+        """
+        words, key = fold(search).split(), fold(category)
+        found = [
+            one
+            for one in self.all
+            if (not key or key in one.categories)
+            and all(word in one.searched for word in words)
+        ]
+        if words:
+            found.sort(key=lambda one: not all(w in one.folded_name for w in words))
+        return found
+
+    def logo_of(self, service: Service) -> "Logo | None":
+        """Return the logo of a service, or None."""
+        uri = self.trust.federation.logo_of(service.entity_id, self.language)
+        return _logo_in(uri)
+
+    def logo_version_of(self, service: Service) -> str:
+        """Return a hash of the logo of a service, or "" if it has none.
+
+        Each logo is opened when a page shows it for the first time.
+        """
+        found = self._versions.get(service.entity_id)
+        if found is None:
+            logo = self.logo_of(service)
+            found = logo.version if logo else ""
+            self._versions[service.entity_id] = found
+        return found
+
+    def label_of(self, category: str) -> str:
+        """Return a category as the services write it, or else as it came."""
+        key = fold(category)
+        return next((c.label for c in self.categories if c.key == key), category)
+
+
+def fold(text: str) -> str:
+    """Return a text without the differences that a search ignores: case and accents."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(one for one in parts if not unicodedata.combining(one))
+    return " ".join(plain.casefold().split())
+
+
+def id_of(entity_id: str) -> str:
+    """Return what stands for an entityID in an address."""
+    return _short(entity_id.encode("utf-8", "surrogatepass"))
+
+
+def _short(octets: bytes) -> str:
+    """Return a hash of 16 characters that an address can have."""
+    digest = hashlib.sha256(octets).digest()
+    return base64.urlsafe_b64encode(digest[:_ID_SIZE]).decode()
+
+
+def _listed(trust: Trust) -> Iterator[tuple[EntityDescriptor, bool]]:
+    """The participants but this one, and whether the metadata of each is valid."""
+    federation, oldest = trust.federation, clock.now() - SKEW - _LISTED_FOR
+    for entity in federation.entities:
+        if entity.service_provider and entity.entity_id != trust.own.entity_id:
+            yield entity, True
+    for entity in federation.expired:
+        is_recent = entity.valid_until is not None and entity.valid_until > oldest
+        if entity.service_provider and is_recent:
+            yield entity, False
+
+
+def _turns(listed: Iterable[tuple[EntityDescriptor, bool]]) -> Iterator[float]:
+    """When each service expires, or vanishes."""
+    for entity, is_valid in listed:
+        if entity.valid_until is not None:
+            yield entity.valid_until + SKEW + (0.0 if is_valid else _LISTED_FOR)
+
+
+def _service(
+    federation: Federation,
+    entity: EntityDescriptor,
+    language: str,
+    categories: frozenset[str],
+    *,
+    is_valid: bool,
+) -> Service:
+    entity_id = entity.entity_id
+    name = shortened(federation.name_of(entity_id, language), _LONGEST_NAME)
+    description = shortened(entity.description(language), _LONGEST_DESCRIPTION)
+    found_in = entity.description_language(language)
+    address = entity.information_url(language)
+    return Service(
+        id=id_of(entity_id),
+        entity_id=entity_id,
+        name=name,
+        description=description,
+        description_language=_tag(found_in, language),
+        address=address if web_host(address) else "",
+        initial=_initial(name),
+        categories=categories,
+        folded_name=fold(name),
+        searched=fold(" ".join(_texts(federation, entity, name))),
+        is_valid=is_valid,
+    )
+
+
+def _tag(found_in: str, language: str) -> str:
+    """The language of a description for its ``lang``; "" if it is that of the page.
+
+    A member may write anything there, as long as its schema allows.
+    """
+    is_other = found_in != language and len(found_in) <= _LONGEST_TAG
+    return found_in if is_other else ""
+
+
+def _texts(
+    federation: Federation, entity: EntityDescriptor, name: str
+) -> Iterator[str]:
+    """Return the text for a search: names, descriptions, keywords, all languages."""
+    yield name
+    for texts, longest in (
+        (entity.names, _LONGEST_NAME),
+        (entity.descriptions, _LONGEST_DESCRIPTION),
+    ):
+        for text in list(texts.values())[:_MOST_LANGUAGES]:
+            yield shortened(text, longest)
+    for language in LANGUAGES:
+        for _, label in _keywords_of(federation, entity.entity_id, language):
+            yield label
+
+
+def _keywords_of(
+    federation: Federation, entity_id: str, language: str
+) -> Iterator[tuple[str, str]]:
+    """The keywords of a service, folded and as they are written."""
+    for keyword in federation.keywords_of(entity_id, language)[:_MOST_KEYWORDS]:
+        label = _DIRECTION.sub("", clean(keyword))
+        key = fold(label)
+        if key and len(label) <= _LONGEST_KEYWORD:
+            yield key, label
+
+
+def _categories(labels: Mapping[str, Counter[str]]) -> Sequence[Category]:
+    """The keywords that most services share; those of one service are none."""
+    found = (
+        Category(key, spelt.most_common(1)[0][0], spelt.total())
+        for key, spelt in labels.items()
+    )
+    shared = sorted(
+        (one for one in found if one.count > 1), key=lambda one: (-one.count, one.key)
+    )
+    return sorted(shared[:_MOST_CATEGORIES], key=lambda one: one.key)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text on one line, with "…" in the place of what is too much."""
+    text = _DIRECTION.sub("", clean(text))
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def _initial(name: str) -> str:
+    """The first letter or digit of a name in upper case, or ""."""
+    return next((one.upper()[:1] for one in name if one.isalnum()), "")
+
+
+def _logo_in(uri: str) -> Logo | None:
+    """The image of a ``data:`` address in base64 (RFC 2397); None of another one."""
+    head, _, data = uri.partition(",")
+    kind, _, coding = head.removeprefix("data:").partition(";")
+    if kind not in _IMAGE_TYPES or coding != "base64":
+        return None
+    try:
+        return Logo(kind, base64.b64decode(data, validate=True))
+    except ValueError:
+        return None

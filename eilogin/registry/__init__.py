@@ -1,0 +1,57 @@
+"""The operator's side: a folder of plain files that says who is in a federation.
+
+What belongs here: what is in that folder (``folder``), whom the operator takes in and
+what it asks of them (``members``, ``mending``, ``proof``), what it says about each of
+them (``telling``, ``likeness``, ``rules``), what ends when (``dates``), signing and
+publishing all of it (``keys``, ``tokens``, ``signing``, ``publishing``), and the change
+of the key for that (``rollover``). The folder is all the state there is, and made to be
+kept in git::
+
+    federation.ini     its name, how long a signature lasts, and the key that signs
+    members/NAME.xml   the metadata of a member, as it gave it, always laid out alike
+    rules.ini          who may share a session with whom, and what each may have
+    rollover.ini       how far the change of the operator's key is, while there is one
+    metadata.xml       what was signed last: made of the others, and of nothing else
+
+Every file is written whole or not at all.
+"""
+
+from eilogin.registry.key_possession import prove as prove
+from eilogin.registry.member_description import asked_by as asked_by
+from eilogin.registry.member_rules import Rule as Rule
+from eilogin.registry.metadata_publishing import publish as publish
+from eilogin.registry.metadata_signing import Elements as Elements
+from eilogin.registry.metadata_signing import about_to_sign as about_to_sign
+from eilogin.registry.metadata_signing import difference as difference
+from eilogin.registry.metadata_signing import faults_of as faults_of
+from eilogin.registry.metadata_signing import last_signed as last_signed
+from eilogin.registry.metadata_signing import nobody as nobody
+from eilogin.registry.metadata_signing import sign_all as sign_all
+from eilogin.registry.operator_keys import certificate_in as certificate_in
+from eilogin.registry.operator_keys import operator_certificate as operator_certificate
+from eilogin.registry.operator_keys import (
+    operator_certificate_ends as operator_certificate_ends,
+)
+from eilogin.registry.operator_keys import operator_key as operator_key
+from eilogin.registry.operator_rollover import NEXT_CERTIFICATE as NEXT_CERTIFICATE
+from eilogin.registry.operator_rollover import Rollover as Rollover
+from eilogin.registry.operator_rollover import begun as begun
+from eilogin.registry.operator_rollover import finish as finish
+from eilogin.registry.operator_rollover import publish_next as publish_next
+from eilogin.registry.operator_rollover import read_rollover as read_rollover
+from eilogin.registry.operator_rollover import switch as switch
+from eilogin.registry.operator_rollover import waited_for as waited_for
+from eilogin.registry.operator_rollover import write_rollover as write_rollover
+from eilogin.registry.pkcs11_tokens import TOKEN as TOKEN
+from eilogin.registry.registry_expiry import endings_of as endings_of
+from eilogin.registry.registry_expiry import member_endings as member_endings
+from eilogin.registry.registry_folder import MEMBERS as MEMBERS
+from eilogin.registry.registry_folder import OPTIONS as OPTIONS
+from eilogin.registry.registry_folder import RULES as RULES
+from eilogin.registry.registry_folder import Folder as Folder
+from eilogin.registry.registry_folder import make_folder as make_folder
+from eilogin.registry.registry_folder import octets_of as octets_of
+from eilogin.registry.registry_members import LONGEST as LONGEST
+from eilogin.registry.registry_members import VALID as VALID
+from eilogin.registry.registry_members import Member as Member
+from eilogin.registry.registry_members import read_member as read_member

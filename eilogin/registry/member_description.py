@@ -1,0 +1,179 @@
+"""What a member asks of a federation, in words, for who has to decide on it."""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from eilogin.errors import AlgorithmMissing, MalformedMessage
+from eilogin.registry.registry_members import Member
+from eilogin.registry.similar_members import hosts_of, likenesses
+from eilogin.saml.bindings import POST, REDIRECT, SOAP
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import (
+    ENTITY_CATEGORY,
+    Endpoint,
+    IdentityProvider,
+    Role,
+    ServiceProvider,
+)
+from eilogin.saml.printable_text import first_of, printable, short
+from eilogin.saml.safe_xml import q
+from eilogin.saml.signing_keys import certificate_begins, certificate_ends, fingerprints
+from eilogin.saml.xml_encryption import require_common
+from eilogin.settings import is_loopback
+
+#: Ends of names that mean something in one network alone (RFC 6762, ICANN).
+_INTERNAL = (".local", ".internal")
+
+#: So many contacts and remarks are told.
+_MOST = 20
+#: Characters of a text of a member.
+_LONGEST = 200
+
+
+def asked_by(member: Member, others: Iterable[Member]) -> Iterator[str]:
+    """What a member says of itself and wants, a line at a time.
+
+    And what it shares with ``others``, who are in the federation.
+    """
+    remarks = first_of(member.remarks, _MOST)
+    # Last, where nothing of what the member says can move it out of sight.
+    notes = (*remarks, *_lacking(member), *likenesses(member, others))
+    mended = first_of(member.mended, _MOST)
+    lines = (
+        *_asked_by_member(member),
+        *(f"mended        {text}" for text in mended),
+        *(f"note          {text}" for text in notes),
+    )
+    # None of its words may look like ours, nor move what stands beside them.
+    return map(printable, lines)
+
+
+def _asked_by_member(member: Member) -> Iterator[str]:
+    one = member.descriptor
+    yield f"entityID      {one.entity_id}"
+    for language, name in one.names.items():
+        yield f"name          {_cut(name)} ({_cut(language)})"
+    for language, text in one.descriptions.items():
+        yield f"              {_cut(text)} ({_cut(language)})"
+    for contact in first_of([*_contacts(member)], _MOST):
+        yield f"contact       {contact}"
+    if one.valid_until is not None:
+        ends = write_instant(one.valid_until)
+        yield f"valid until   {ends}: add newer metadata before that time"
+    # All of them, however many: the last may be the one that matters.
+    for category in sorted(one.entity_categories):
+        yield f"category      {_cut(category)}"
+    yield from _said_by(member)
+    for role in member.roles:
+        yield from _asked_by_role(role)
+
+
+def _said_by(member: Member) -> Iterator[str]:
+    """What else it says of itself, by which hubs may release more to it."""
+    path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
+    for attribute in member.element.iterfind(f"{path}/{q('saml:Attribute')}"):
+        name = attribute.get("Name", "")
+        if name != ENTITY_CATEGORY:
+            values = " ".join(" ".join(attribute.itertext()).split())
+            yield f"says          {_cut(name)} = {_cut(values)}"
+
+
+def _asked_by_role(role: Role) -> Iterator[str]:
+    if isinstance(role, IdentityProvider):
+        yield "AS A HUB      participants accept its logins of citizens"
+        yield from _addresses("login", role.single_sign_ons)
+        yield from _addresses("artifact", role.artifact_resolutions)
+        for scope in sorted(role.scopes or ()):
+            yield f"  scope       {_cut(scope)}"
+    if isinstance(role, ServiceProvider):
+        yield "AS A PARTICIPANT"
+        yield from _addresses("answers", role.assertion_consumers)
+    yield from _addresses("logout", role.single_logouts)
+    yield from _keys("signing", role.signing_certificates)
+    yield from _keys("encryption", role.encryption_certificates)
+    if isinstance(role, ServiceProvider):
+        wanted = [
+            _cut(name) + (" (required)" if name in service.required else "")
+            for service in role.attribute_services
+            for name in service.requested
+        ]
+        for attribute in dict.fromkeys(wanted):
+            yield f"  attribute   {attribute}"
+
+
+def _addresses(what: str, endpoints: Iterable[Endpoint]) -> Iterator[str]:
+    for one in endpoints:
+        for location in dict.fromkeys((one.location, one.for_answers)):
+            yield f"  {what:<12}{location}  ({short(one.binding)})"
+
+
+def _keys(use: str, certificates: Iterable[str]) -> Iterator[str]:
+    for text in certificates:
+        try:
+            begins, ends = certificate_begins(text), certificate_ends(text)
+            told = f"{write_instant(begins)[:10]} to {write_instant(ends)[:10]}"
+            yield f"  {use:<12}{fingerprints(text)}"
+            yield f"              its certificate is valid from {told}"
+        except MalformedMessage:
+            yield f"  {use:<12}{text}"
+
+
+def _contacts(member: Member) -> Iterator[str]:
+    for one in member.descriptor.contacts:
+        known = (one.company, one.email, one.telephone)
+        yield " ".join([f"{one.kind}:", *(_cut(text) for text in known if text)])
+
+
+def _lacking(member: Member) -> Iterator[str]:
+    """What may be meant so, and should be known."""
+    for role in member.roles:
+        if not role.single_logout(SOAP, REDIRECT, POST):
+            yield (
+                "it has no address for a logout, so a logout elsewhere does not reach"
+                " it"
+            )
+    participant = member.descriptor.service_provider
+    if participant and participant.encryption_keys:
+        try:
+            require_common(participant.encryption_methods)
+        except AlgorithmMissing as error:
+            yield f"a hub that encrypts cannot log visitors in there: {error}"
+    contacts = member.descriptor.contacts
+    if not any(one.email or one.telephone for one in contacts):
+        yield "it has no contact (ContactPerson)"
+    yield from _called_by_servers(member)
+    hosts = hosts_of(member)
+    if len(hosts) > 1:
+        yield f"its addresses are at {len(hosts)} hosts: {', '.join(sorted(hosts))}"
+
+
+def _called_by_servers(member: Member) -> Iterator[str]:
+    """Addresses inside a network that servers of others would call over SOAP."""
+    hosts = {
+        urlsplit(location).hostname or ""
+        for role in member.roles
+        for one in (*role.single_logouts, *getattr(role, "artifact_resolutions", ()))
+        if one.binding == SOAP
+        for location in (one.location, one.for_answers)
+    }
+    for host in sorted(filter(_is_inside, hosts)):
+        yield (
+            f"other servers call it at {host} (SOAP), which is an internal address;"
+            " check that they belong there"
+        )
+
+
+def _is_inside(host: str) -> bool:
+    """Whether a host is a private or link-local address, or a name of one network."""
+    try:
+        found = ip_address(host)
+    except ValueError:
+        name = host.rstrip(".")
+        is_here = is_loopback(name)
+        return not is_here and ("." not in name or name.endswith(_INTERNAL))
+    return not found.is_global and not found.is_loopback
+
+
+def _cut(text: str) -> str:
+    return text[:_LONGEST]

@@ -1,0 +1,95 @@
+"""Publishing: files that any web server can serve as they are.
+
+``metadata.xml`` holds all members; ``entities/`` has an answer for each of them, as the
+Metadata Query Protocol asks for it (draft-young-md-query 3.1, with its SAML profile):
+by its entityID, percent-encoded, and by the SHA-1 of that. Each is signed by itself.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from pathlib import Path
+from urllib.parse import quote
+
+from eilogin import clock
+from eilogin.atomic_files import PUBLIC, write, write_under
+from eilogin.errors import ConfigurationError, MetadataExpired, MetadataUnusable
+from eilogin.registry.metadata_repair import fault_of
+from eilogin.registry.metadata_signing import last_signed
+from eilogin.registry.registry_folder import SIGNED, Folder
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import sign_entity
+from eilogin.saml.safe_xml import METADATA, parse
+from eilogin.saml.signing_keys import SigningKey
+from eilogin.shell_quoting import typed
+
+ENTITIES = "entities"
+
+#: Bytes of the longest name of a file.
+_LONGEST = 255
+#: What a name that was made here looks like; no others are removed.
+_OURS = re.compile(r"\{sha1\}[0-9a-f]{40}|[A-Za-z][A-Za-z0-9+.-]*%3A[A-Za-z0-9%._~-]*")
+
+#: Goes through entityIDs, and may show how far it is.
+Progress = Callable[[list[str]], Iterable[str]]
+
+
+def publish(
+    folder: Folder, target: Path, key: SigningKey | None, progress: Progress = iter
+) -> int:
+    """Put what was signed last into a folder; how many answers there are.
+
+    Without a ``key`` there are none, but the file of all members alone. Each file is
+    written whole; what is there of who is no member any more goes last. Raises
+    :class:`eilogin.errors.ConfigurationError` where nothing was signed, or what was is
+    over, or is not valid by the schemas.
+    """
+    last = last_signed(folder)
+    if last is None:
+        raise ConfigurationError(
+            f"{folder.signed}: does not exist;"
+            f" '{typed('eilogin federation sign', folder.path)}' makes it"
+        )
+    metadata, elements = last
+    ends = metadata.valid_until or 0.0
+    if ends <= clock.now():
+        raise MetadataExpired(
+            f"{folder.signed}: expired at {write_instant(ends)}; sign it again"
+        )
+    octets = folder.signed.read_bytes()
+    if fault := fault_of(parse(octets, METADATA)):
+        # It was signed by a version that did not look.
+        raise MetadataUnusable(
+            f"{folder.signed}: other products would reject it, because it is not"
+            f" valid: {fault}. Sign it again:"
+            f" '{typed('eilogin federation sign', folder.path)}'"
+        )
+    names: set[str] = set()
+    if key is not None:
+        for entity_id in progress(list(elements)):
+            answer = sign_entity(
+                deepcopy(elements[entity_id]),
+                publisher=folder.options.publisher or folder.options.name,
+                valid_until=ends,
+                key=key,
+            )
+            own = names_of(entity_id)
+            write_under([target / ENTITIES / n for n in own], answer, mode=PUBLIC)
+            names.update(own)
+    write(target / SIGNED, octets, mode=PUBLIC)
+    for path in (target / ENTITIES).glob("*"):
+        if path.name not in names and _OURS.fullmatch(path.name):
+            path.unlink()
+    return len(elements) if key else 0
+
+
+def names_of(entity_id: str) -> list[str]:
+    """The names of the files of one answer.
+
+    A file cannot be called by an entityID that is too long, and is not by one that has
+    no scheme (such as ``..``): then it is by its hash.
+    """
+    digest = hashlib.sha1(entity_id.encode(), usedforsecurity=False).hexdigest()
+    names = [quote(entity_id, safe=""), "{sha1}" + digest]
+    return [n for n in names if len(n) <= _LONGEST and _OURS.fullmatch(n)]

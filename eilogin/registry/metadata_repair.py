@@ -1,0 +1,430 @@
+"""Mend what a member's metadata has that would shut out others.
+
+Some products refuse a whole aggregate for one member in it: Shibboleth for an empty
+``ServiceName``, any that validates for an element that breaks its schema. So a member
+is mended where nothing of meaning is lost, and each change is told with its line. The
+rest is judged by the schemas (:func:`fault_of`), those of extensions included.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+
+from lxml import etree
+
+from eilogin import logos
+from eilogin.errors import MalformedMessage
+from eilogin.saml.metadata import IDPDISC
+from eilogin.saml.printable_text import printable
+from eilogin.saml.safe_xml import ALG, DS, MD, MDATTR, MDUI, XML, XS, q, validate
+
+#: Tells what is done with an element, and why.
+_Tell = Callable[[etree._Element, str], None]  # noqa: SLF001 - it has no other name
+
+_HOLDER_OF_KEY = "urn:oasis:names:tc:SAML:2.0:profiles:holder-of-key:SSO:browser"
+_INIT = "urn:oasis:names:tc:SAML:profiles:SSO:request-init"
+#: Namespaces whose elements are validated here.
+_KNOWN = {DS, MD, MDUI, MDATTR, ALG, IDPDISC, _INIT}
+#: Those elements of other namespaces.
+_KNOWN_ELEMENTS = (
+    *map(q, ("saml:Attribute", "saml:AttributeValue", "shibmd:Scope")),
+    *map(q, ("xenc:KeySize", "xenc:OAEPparams", "xenc11:MGF")),
+)
+#: Beginnings of namespaces for which readers have a schema that eilogin may lack.
+_STANDARD = (
+    "urn:oasis:names:tc:",
+    "urn:mace:shibboleth:",
+    "http://www.w3.org/",
+    "http://schemas.xmlsoap.org/",
+    "http://docs.oasis-open.org/",
+)
+
+#: Attributes that nobody misses.
+_SILENT = (
+    *map(q, ("xml:id", "xml:base", "xml:space")),
+    *map(q, ("xsi:schemaLocation", "xsi:noNamespaceSchemaLocation", "xsi:nil")),
+)
+_FLAGS = frozenset(("true", "false", "0", "1"))
+
+#: Texts in a language; each needs ``xml:lang``.
+_LOCALIZED = (
+    *map(q, ("md:OrganizationName", "md:OrganizationDisplayName")),
+    *map(q, ("md:OrganizationURL", "md:ServiceName", "md:ServiceDescription")),
+    *map(q, ("mdui:DisplayName", "mdui:Description", "mdui:Keywords")),
+    *map(q, ("mdui:InformationURL", "mdui:PrivacyStatementURL")),
+)
+#: Elements that mean nothing without a text.
+_WITH_TEXT = (
+    *_LOCALIZED,
+    *map(q, ("md:Company", "md:GivenName", "md:SurName", "md:EmailAddress")),
+    *map(q, ("md:TelephoneNumber", "md:NameIDFormat", "md:AttributeProfile")),
+    *map(q, ("md:AdditionalMetadataLocation", "md:AffiliateMember", "mdui:Logo")),
+    *map(q, ("mdui:IPHint", "mdui:DomainHint", "mdui:GeolocationHint")),
+    *map(q, ("shibmd:Scope", "xenc:KeySize", "xenc:OAEPparams")),
+)
+_BASE64 = tuple(
+    map(q, ("ds:X509Certificate", "ds:X509SKI", "ds:X509CRL", "xenc:OAEPparams"))
+)
+#: Elements that hold others, and must not be empty.
+_CONTAINERS = (
+    *map(q, ("md:Extensions", "mdattr:EntityAttributes", "ds:X509Data")),
+    *map(q, ("ds:KeyValue", "ds:KeyInfo", "md:KeyDescriptor")),
+)
+#: Roles that have no part in logging in and out.
+_OTHER_ROLES = (
+    "md:AuthnAuthorityDescriptor",
+    "md:AttributeAuthorityDescriptor",
+    "md:PDPDescriptor",
+)
+#: The order of elements within one, and of which that is known.
+_ORDER: Mapping[str, int] = {
+    q(name): place
+    for place, names in enumerate(
+        (
+            "md:Extensions",
+            " ".join(("md:IDPSSODescriptor", "md:SPSSODescriptor", *_OTHER_ROLES)),
+            "md:KeyDescriptor",
+            "md:Organization",
+            "md:ContactPerson",
+            "md:AdditionalMetadataLocation",
+            "md:ArtifactResolutionService",
+            "md:SingleLogoutService",
+            "md:ManageNameIDService",
+            "md:NameIDFormat",
+            "md:SingleSignOnService",
+            "md:NameIDMappingService",
+            "md:AssertionIDRequestService",
+            "md:AttributeProfile",
+            "saml:Attribute",
+            "md:AssertionConsumerService",
+            "md:AttributeConsumingService",
+            "md:ServiceName md:OrganizationName md:Company ds:KeyInfo",
+            "md:ServiceDescription md:OrganizationDisplayName md:GivenName",
+            "md:RequestedAttribute md:OrganizationURL md:SurName md:EncryptionMethod",
+            "md:EmailAddress",
+            "md:TelephoneNumber",
+        )
+    )
+    for name in names.split()
+}
+_ORDERED = (
+    *map(q, ("md:EntityDescriptor", "md:IDPSSODescriptor", "md:SPSSODescriptor")),
+    *map(q, ("md:KeyDescriptor", "md:AttributeConsumingService", "md:Organization")),
+    q("md:ContactPerson"),
+)
+#: Elements of which an Organization has at least one each.
+_OF_ORGANIZATION = _LOCALIZED[:3]
+
+_LANGUAGE = q("xml:lang")
+#: The language of a text whose language nobody has said (BCP 47).
+_UNDETERMINED = "und"
+_CONTACTS = ("technical", "support", "administrative", "billing", "other")
+
+_URI_ATTRIBUTES = frozenset(
+    (
+        *("Binding", "Location", "ResponseLocation", "errorURL", "Algorithm"),
+        *("NameFormat", "namespace", "entityID", "affiliationOwnerID"),
+    )
+)
+_URI_TEXTS = (
+    *map(q, ("md:NameIDFormat", "md:AttributeProfile", "md:EmailAddress")),
+    *map(q, ("md:OrganizationURL", "md:AdditionalMetadataLocation")),
+    *map(q, ("mdui:InformationURL", "mdui:PrivacyStatementURL", "mdui:Logo")),
+    q("mdui:GeolocationHint"),
+)
+#: A URI: its authority and what is behind that, one of which is there.
+_URI = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*:|(?![^/?#]*:))"
+    r"(//(?:[\w.~!$&'()*+,;=:-]*@)?(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)?"
+    r"((?:[^\x00-\x1f\x7f\[\]%#]|%[0-9a-f]{2})*)"
+    r"(?:#(?:[^\x00-\x1f\x7f\[\]%#]|%[0-9a-f]{2})*)?",
+    re.IGNORECASE,
+)
+
+#: The line in an error of :func:`validate`, and a namespace in one of libxml2.
+_LINE, _BRACES = re.compile(r"at line (\d+)"), re.compile(r"\{[^{}]*\}")
+_LONGEST_TOLD, _LONGEST_SHOWN = 500, 100
+
+#: Images that eilogin does not show, and others do; and their first bytes.
+_OTHER_IMAGE = re.compile(r"data:image/(jpeg|gif);base64,", re.IGNORECASE)
+_MAGIC = {"jpeg": b"\xff\xd8\xff", "gif": b"GIF8"}
+
+
+def mend(element: etree._Element) -> tuple[str, ...]:
+    """Change an ``md:EntityDescriptor`` so that strict products can load it.
+
+    Gives what was changed, a sentence each.
+    """
+    told: list[str] = []
+
+    def tell(part: etree._Element, text: str) -> None:
+        name = etree.QName(part).localname
+        told.append(f"line {part.sourceline}: {name} {text}")
+
+    for work in (
+        _drop_foreign_roles,
+        _drop_unknown_extensions,
+        _mend_attributes,
+        _mend_texts,
+        _mend_base64,
+        _drop_bad_endpoints,
+        _drop_bad_logos,
+        _mend_services,
+        _drop_half_organizations,
+        _drop_empty,
+        _put_into_order,
+        _drop_broken_roles,
+    ):
+        work(element, tell)
+    return tuple(told)
+
+
+def fault_of(element: etree._Element) -> str:
+    """Return the fault for which strict products refuse mended metadata, or ""."""
+    try:
+        validate(element, "publication")
+    except MalformedMessage as error:
+        place = _LINE.search(str(error))
+        told = _BRACES.sub("", error.parser_said or str(error)).rstrip(".")
+        return f"line {place[1] if place else '?'}: {printable(told[:_LONGEST_TOLD])}"
+    for part in element.iter():
+        for name, said in _addresses_in(part):
+            if not is_uri(said):
+                shown = ascii(said)[:_LONGEST_SHOWN]
+                return f"line {part.sourceline}: {name}: {shown} is not a URI"
+    return ""
+
+
+def _addresses_in(part: etree._Element) -> Iterator[tuple[str, str]]:
+    """Yield each value that is a URI by the schemas, with the name of its place."""
+    name = etree.QName(part).localname
+    for attribute, said in part.items():
+        if attribute in _URI_ATTRIBUTES:
+            yield f"{name}, {attribute}", said
+        elif attribute == "protocolSupportEnumeration":
+            for protocol in said.split() or [""]:
+                yield f"{name}, {attribute}", protocol
+    if part.tag in _URI_TEXTS:
+        yield name, part.text or ""
+
+
+def is_uri(text: str) -> bool:
+    """Whether a text is a URI for the strict as well (RFC 3986), and not empty.
+
+    libxml2 finds more of them sound than the parser of Shibboleth does.
+    """
+    found = _URI.fullmatch(" ".join(text.split()))
+    return found is not None and bool(found[1] or found[2])
+
+
+def fault_of_logo(text: str) -> str:
+    """Return the reason why nobody may publish a ``data:`` address as a logo, or "".
+
+    It is a small image that stands still and runs nothing (:mod:`eilogin.logos`).
+    """
+    found = _OTHER_IMAGE.match(text)
+    if found is None:
+        return logos.fault_of(text)
+    try:
+        octets = base64.b64decode("".join(text[found.end() :].split()), validate=True)
+    except (binascii.Error, ValueError):
+        octets = b""
+    kind = found[1].lower()
+    is_one = octets.startswith(_MAGIC[kind]) and len(octets) <= logos.MOST
+    kilobytes = logos.MOST // 1024
+    return "" if is_one else f"it is not a {kind.upper()} of at most {kilobytes} KiB"
+
+
+def _drop(part: etree._Element, why: str, tell: _Tell) -> None:
+    tell(part, f"was removed: {why}")
+    part.getparent().remove(part)
+
+
+def _inside(element: etree._Element, *names: str) -> Iterator[etree._Element]:
+    """The elements of these names below another one, which may be changed meanwhile."""
+    yield from list(element.iterdescendants(*names))
+
+
+def _is_blank(part: etree._Element) -> bool:
+    return not len(part) and not (part.text or "").strip()
+
+
+# --- what only some know --------------------------------------------------------------
+
+
+def _drop_foreign_roles(element: etree._Element, tell: _Tell) -> None:
+    """Drop roles of other protocols, such as those of AD FS for WS-Federation.
+
+    Their types stand in schemas that no reader of SAML has.
+    """
+    for role in _inside(element, q("md:RoleDescriptor")):
+        said = role.get(q("xsi:type"), "none")
+        _drop(role, f"no SAML schema knows its type ({said})", tell)
+
+
+def _drop_unknown_extensions(element: etree._Element, tell: _Tell) -> None:
+    """Drop elements for which a reader may have a schema, and eilogin has none."""
+    for part in list(element):
+        namespace = etree.QName(part).namespace or ""
+        is_known = namespace in _KNOWN or part.tag in _KNOWN_ELEMENTS
+        if not is_known and namespace.startswith(_STANDARD):
+            _drop(part, f"eilogin cannot validate {namespace}", tell)
+        else:
+            _drop_unknown_extensions(part, tell)
+
+
+def _mend_attributes(element: etree._Element, tell: _Tell) -> None:
+    """Drop attributes that mean nothing here, or that eilogin cannot validate.
+
+    Such as ``xml:id``: none may be twice in an aggregate.
+    """
+    for part in element.iter():
+        for name in list(part.attrib):
+            if _is_odd(part, name):
+                said = part.attrib.pop(name)
+                if name not in _SILENT:
+                    local = etree.QName(name).localname
+                    tell(part, f"lost its {local}, which was {said[:80]!a}")
+
+
+def _is_odd(part: etree._Element, name: str) -> bool:
+    namespace = etree.QName(name).namespace or ""
+    if name == q("xsi:type") and part.tag == q("saml:AttributeValue"):
+        return not _is_simple(part, name)
+    if name == _LANGUAGE or namespace == _HOLDER_OF_KEY:
+        return False
+    return namespace == XML or namespace.startswith(_STANDARD)
+
+
+def _is_simple(value: etree._Element, name: str) -> bool:
+    """Whether the type of a value is one of XML schema itself."""
+    prefix = value.get(name, "").strip().rpartition(":")[0]
+    return bool(value.nsmap.get(prefix or None) == XS)
+
+
+def _drop_bad_endpoints(element: etree._Element, tell: _Tell) -> None:
+    """Drop endpoints in extensions that break the schema, which is not at hand here."""
+    names = f"{{{IDPDISC}}}*", f"{{{_INIT}}}*"
+    for part in _inside(element, *names):
+        is_indexed = part.tag.startswith(f"{{{IDPDISC}}}")
+        known = {"Binding", "Location", "ResponseLocation"}
+        known |= {"index", "isDefault"} if is_indexed else set()
+        index = part.get("index", "" if is_indexed else "0").strip()
+        is_sound = (
+            {"Binding", "Location"} <= set(part.attrib) <= known
+            and re.fullmatch(r"\d{1,5}", index, re.ASCII)
+            and part.get("isDefault", "0").strip() in _FLAGS
+            and _is_blank(part)
+        )
+        if is_sound:
+            part.text = None
+        else:
+            _drop(part, "it does not have the form of an endpoint", tell)
+    for part in _inside(element, q("shibmd:Scope")):
+        # A reader with the schema would add this default, and change what was signed.
+        part.set("regexp", part.get("regexp", "false"))
+        is_flag = part.get("regexp").strip() in _FLAGS
+        if len(part) or len(part.attrib) > 1 or not is_flag:
+            _drop(part, "it has more than a text and regexp true or false", tell)
+
+
+# --- texts ----------------------------------------------------------------------------
+
+
+def _mend_texts(element: etree._Element, tell: _Tell) -> None:
+    for part in _inside(element, *_WITH_TEXT):
+        if not len(part):
+            part.text = (part.text or "").strip()
+        if _is_blank(part):
+            _drop(part, "it has no text", tell)
+        elif part.tag in _LOCALIZED and not part.get(_LANGUAGE, "").strip():
+            tell(part, f"had no xml:lang and now has '{_UNDETERMINED}'")
+            part.set(_LANGUAGE, _UNDETERMINED)
+    for part in _inside(element, q("md:ContactPerson")):
+        said = part.get("contactType", "")
+        if said not in _CONTACTS:
+            tell(part, f"has contactType 'other' now, not {said[:40]!a}")
+            part.set("contactType", "other")
+
+
+def _mend_base64(element: etree._Element, tell: _Tell) -> None:
+    """Drop certificates and their like that are no base64, which libxml2 lets pass."""
+    for part in _inside(element, *_BASE64):
+        text = "".join((part.text or "").split())
+        try:
+            octets = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            _drop(part, "it is not base64", tell)
+            continue
+        # Bits that mean nothing may be set in what came.
+        if base64.b64encode(octets).decode() != text:
+            part.text = base64.b64encode(octets).decode()
+
+
+def _drop_bad_logos(element: etree._Element, tell: _Tell) -> None:
+    for logo in _inside(element, q("mdui:Logo")):
+        sizes = [logo.get(name, "").strip() for name in ("width", "height")]
+        if not all(re.fullmatch(r"0*[1-9]\d{0,5}", one, re.ASCII) for one in sizes):
+            _drop(logo, "it lacks a width and height in pixels", tell)
+        elif logo.text.lower().startswith("data:"):
+            if fault := fault_of_logo(logo.text):
+                _drop(logo, fault, tell)
+            elif not is_uri(logo.text):
+                tell(logo, "is in base64 now, because its address was not a URI")
+                logo.text = logos.shown(logo.text)
+
+
+def _mend_services(element: etree._Element, tell: _Tell) -> None:
+    """Give each AttributeConsumingService a name, and drop those that ask nothing."""
+    for attribute in _inside(element, q("saml:Attribute"), q("md:RequestedAttribute")):
+        if not attribute.get("Name", "").strip():
+            _drop(attribute, "it has no Name", tell)
+    names = [one.text for one in element.iter(q("mdui:DisplayName"))]
+    name = next(iter(names), None) or element.get("entityID", "")
+    for service in _inside(element, q("md:AttributeConsumingService")):
+        if service.find(q("md:RequestedAttribute")) is None:
+            _drop(service, "it asks for no attribute", tell)
+        elif service.find(q("md:ServiceName")) is None:
+            tell(service, f"had no ServiceName and now has {name[:80]!a}")
+            made = etree.Element(q("md:ServiceName"), {_LANGUAGE: _UNDETERMINED})
+            made.text = name
+            service.insert(0, made)
+
+
+def _drop_half_organizations(element: etree._Element, tell: _Tell) -> None:
+    for one in _inside(element, q("md:Organization")):
+        lacks = [name for name in _OF_ORGANIZATION if one.find(name) is None]
+        if lacks:
+            named = ", ".join(etree.QName(name).localname for name in lacks)
+            _drop(one, f"it lacks {named}", tell)
+
+
+def _drop_empty(element: etree._Element, tell: _Tell) -> None:
+    """Drop what holds nothing, from the inside out."""
+    for part in reversed(list(element.iterdescendants())):
+        is_leaf = etree.QName(part).namespace == DS and not part.attrib
+        if (is_leaf or part.tag in _CONTAINERS) and _is_blank(part):
+            _drop(part, "it is empty", tell)
+
+
+# --- the whole ------------------------------------------------------------------------
+
+
+def _put_into_order(element: etree._Element, tell: _Tell) -> None:
+    """Sort elements as the schema has them: of one kind they stay in their order."""
+    for part in list(element.iter(*_ORDERED)):
+        places = [_ORDER.get(child.tag, -1) for child in part]
+        if -1 not in places and places != sorted(places):
+            tell(part, "has its elements in the order of the schema now")
+            part[:] = sorted(part, key=lambda child: _ORDER[child.tag])
+
+
+def _drop_broken_roles(element: etree._Element, tell: _Tell) -> None:
+    """Drop roles that nobody needs to log in, where they are not valid."""
+    for role in _inside(element, *map(q, _OTHER_ROLES)):
+        alone = etree.Element(q("md:EntityDescriptor"), {"entityID": "x"})
+        alone.append(deepcopy(role))
+        if fault := fault_of(alone):
+            _drop(role, f"it is not valid: {fault.partition(': ')[2]}", tell)

@@ -1,0 +1,224 @@
+"""Signing: all members, with what is ruled of them, for as long as the folder says."""
+
+import difflib
+from collections.abc import Collection, Iterator
+from copy import deepcopy
+
+from lxml import etree
+
+from eilogin import clock
+from eilogin.atomic_files import PUBLIC, write
+from eilogin.errors import (
+    ConfigurationError,
+    MetadataUnusable,
+    PeerUnusable,
+    Refused,
+    UntrustedSignature,
+)
+from eilogin.federation.changes.federation_changes import compare
+from eilogin.federation.members.membership import Federation
+from eilogin.registry.member_rules import Rule
+from eilogin.registry.metadata_repair import fault_of
+from eilogin.registry.operator_keys import operator_public_key
+from eilogin.registry.registry_folder import RULES, Folder
+from eilogin.registry.registry_members import VALID, Member
+from eilogin.saml.messages import write_instant
+from eilogin.saml.metadata import (
+    FederationMetadata,
+    add_registrar,
+    add_ruled,
+    group_of,
+    read_federation,
+    read_unsigned,
+    sign_federation,
+)
+from eilogin.saml.printable_text import printable
+from eilogin.saml.safe_xml import METADATA, canonical, parse, q, serialize
+from eilogin.saml.signing_keys import SigningKey
+from eilogin.settings import did_you_mean
+from eilogin.shell_quoting import typed
+
+#: The members of a signed file as they stand in it, by entityID.
+Elements = dict[str, etree._Element]  # noqa: SLF001 - lxml has no other name
+
+
+def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetadata:
+    """Sign all members for so many seconds from now; what was signed before is gone.
+
+    Gives what others read in it. Raises :class:`eilogin.errors.ConfigurationError`
+    where they could not use it, and leaves what there was.
+    """
+    if faults := faults_of(folder):
+        raise ConfigurationError("\n".join(faults))
+    _require_later(folder)
+    octets = sign_federation(
+        about_to_sign(folder).values(),
+        name=folder.options.name,
+        publisher=folder.options.publisher or folder.options.name,
+        valid_until=int(clock.now() + seconds),
+        key=key,
+    )
+    metadata = _read(folder, octets)
+    if fault := fault_of(parse(octets, METADATA)):
+        raise MetadataUnusable(f"{folder.signed}: {fault}")
+    write(folder.signed, octets, mode=PUBLIC)
+    return metadata
+
+
+def about_to_sign(folder: Folder) -> Elements:
+    """What would be signed now."""
+    return {
+        entity_id: _with_rule(
+            member, folder.rules.get(entity_id, Rule()), folder.options.publisher
+        )
+        for entity_id, member in folder.members.items()
+    }
+
+
+def _with_rule(member: Member, rule: Rule, registrar: str) -> etree._Element:
+    element = deepcopy(member.element)
+    add_ruled(element, rule.ruled)
+    if registrar:
+        add_registrar(element, registrar)
+    # Laid out as its file is: what is signed may not be touched any more.
+    etree.indent(element)
+    element.tail = "\n"
+    return element
+
+
+def faults_of(folder: Folder) -> list[str]:
+    """Why the members cannot be signed as they are, in sentences."""
+    faults = []
+    if not folder.members:
+        faults.append(nobody(folder))
+    for entity_id, member in folder.members.items():
+        ends = member.descriptor.valid_until
+        if ends is not None and ends <= clock.now():
+            faults.append(
+                f"{folder.files[entity_id]}: the metadata of '{entity_id}' expired"
+                f" at {write_instant(ends)}; add newer metadata, or remove it"
+            )
+        if member.fault:
+            faults.append(
+                f"{folder.files[entity_id]}: other products would reject the whole"
+                f" federation, because '{entity_id}' is not valid:"
+                f" {member.fault}{VALID}, or remove it"
+            )
+    for entity_id in folder.rules.keys() - folder.members.keys():
+        hint = did_you_mean(entity_id, folder.members)
+        faults.append(
+            f"{folder.path / RULES}: [{entity_id}]: found rules for an entity that"
+            f" is not a member{hint}"
+        )
+    return faults
+
+
+def nobody(folder: Folder) -> str:
+    """Why a federation of nobody cannot be signed, and what counts until it can be.
+
+    Signed metadata of several has one at least (saml-metadata 2.3.1): what members have
+    is not taken back by another signature, but ends.
+    """
+    told = (
+        f"{folder.path}: has no members; SAML metadata needs at least one. Add one:"
+        f" '{typed('eilogin federation add', folder.path)} FILE'"
+    )
+    try:
+        last = last_signed(folder)
+    except ConfigurationError:
+        last = None
+    ends = (last[0].valid_until or 0.0) if last else 0.0
+    if ends <= clock.now():
+        return told
+    return (
+        f"{told}; until then, others use the last signed metadata, until"
+        f" {write_instant(ends)} at the latest. You can remove the published file,"
+        " so that no other member reads it"
+    )
+
+
+def last_signed(folder: Folder) -> tuple[FederationMetadata, Elements] | None:
+    """What was signed last, its signature being checked; None where nothing was.
+
+    Raises :class:`eilogin.errors.ConfigurationError`.
+    """
+    try:
+        octets = folder.signed.read_bytes()
+    except FileNotFoundError:
+        return None
+    metadata = _read(folder, octets)
+    members = parse(octets, METADATA).iterchildren(q("md:EntityDescriptor"))
+    return metadata, {one.get("entityID", ""): one for one in members}
+
+
+def _read(folder: Folder, octets: bytes) -> FederationMetadata:
+    file = folder.signed
+    try:
+        metadata = read_federation(
+            octets,
+            [operator_public_key(folder)],
+            on_loopback=folder.options.loopback,
+        )
+    except UntrustedSignature as error:
+        raise ConfigurationError(
+            f"{file}: {error}; expected the key of {folder.options.certificate}"
+        ) from error
+    except (Refused, PeerUnusable) as error:
+        raise MetadataUnusable(f"{file}: {error}") from error
+    for left_out in metadata.left_out.values():
+        raise MetadataUnusable(f"{file}: {left_out}")
+    return metadata
+
+
+def _require_later(folder: Folder) -> None:
+    """Refuse to sign what members would take for older than what they have."""
+    try:
+        last = last_signed(folder)
+    except ConfigurationError:
+        # Such as after the operator took another key: members have to take it too.
+        return
+    made = last[0].created if last else None
+    if made is not None and made > clock.now():
+        raise ConfigurationError(
+            f"{folder.signed}: was made at {write_instant(made)}, and the time here"
+            f" is {write_instant(clock.now())}; members reject older metadata. Set"
+            " the clock"
+        )
+
+
+def difference(before: Elements, after: Elements) -> Iterator[str]:
+    """How members differ: in words, then in full; nothing where they do not.
+
+    The words are those that a site has which is to take it (``federation.changes``): a
+    ``!`` is before what waits there until somebody has approved it.
+    """
+    full: list[str] = []
+    differing = set()
+    for entity_id in sorted(before.keys() | after.keys()):
+        old, new = _lines(before.get(entity_id)), _lines(after.get(entity_id))
+        if old != new:
+            differing.add(entity_id)
+            names = (entity_id, entity_id, "before", "after")
+            full += difflib.unified_diff(old, new, *names, lineterm="")
+    old_ones, new_ones = (_federation(one, differing) for one in (before, after))
+    yield from compare(old_ones, new_ones).lines
+    yield from full
+
+
+def _federation(elements: Elements, wanted: Collection[str]) -> Federation:
+    # What was taken in for other addresses than those here was judged then.
+    found = (
+        read_unsigned(serialize(element), on_loopback=True)
+        for entity_id, element in elements.items()
+        if entity_id in wanted
+    )
+    return Federation(*found)
+
+
+def _lines(element: etree._Element | None) -> list[str]:
+    # In canonical form, and by the prefixes of what is signed: what is around an
+    # element in a file, and how it spells its namespaces, adds nothing to it.
+    if element is None:
+        return []
+    [member] = group_of([deepcopy(element)])
+    return [printable(line) for line in canonical(member).decode().split("\n")]

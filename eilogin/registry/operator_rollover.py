@@ -1,0 +1,165 @@
+"""The change of the operator's own key, in steps that a file of the folder remembers.
+
+``rollover.ini`` is there while it is under way: the next key, who is known to have its
+certificate, and when it began to sign. What members pin nobody can see from here: SAML
+has no message for it. So a member is known to be ready because it has said so, and the
+operator has written down when and to whom.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from eilogin import clock
+from eilogin.atomic_files import PUBLIC, write
+from eilogin.errors import ConfigurationError
+from eilogin.registry.member_rules import sections_of
+from eilogin.registry.metadata_signing import last_signed
+from eilogin.registry.operator_keys import certificate_in, operator_key
+from eilogin.registry.registry_folder import OPTIONS, SECTION, Folder
+from eilogin.saml.messages import read_instant, write_instant
+
+STATE = "rollover.ini"
+#: The certificate of the next key as it is published.
+NEXT_CERTIFICATE = "operator-next.crt"
+
+#: No entityID can have a blank in it.
+_SECTION = "the next key"
+_HEAD = """\
+# The rollover of the operator's key: "eilogin federation rollover --help". Each member
+# that has the next certificate has a section here; remove the section if it has not.
+"""
+
+
+@dataclass(frozen=True)
+class Rollover:
+    """How far the change of the key is."""
+
+    #: The certificate of before, and the key and certificate that follow, as
+    #: ``federation.ini`` names them.
+    old: str
+    key: str
+    certificate: str
+    begun: float
+    #: Until when something is good that the key of before has signed; 0.0 until then.
+    until: float = 0.0
+    #: When and by whom it was written down that a member is ready, by entityID.
+    ready: Mapping[str, str] = field(default_factory=dict)
+
+    def has_switched(self, folder: Folder) -> bool:
+        """Whether the next key is the one that signs."""
+        return _certificate_said(folder) == self.certificate
+
+
+def begun(folder: Folder, key: str, certificate: str) -> Rollover:
+    """Begin the change to another key; both are named as ``federation.ini`` would.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where they cannot be used.
+    """
+    rollover = Rollover(_certificate_said(folder), key, certificate, int(clock.now()))
+    certificate_in(folder.path / certificate)
+    if rollover.has_switched(folder):
+        raise ConfigurationError(
+            f"{folder.path / certificate}: is the current certificate; expected the"
+            " certificate of the next key"
+        )
+    write_rollover(folder, rollover)
+    return rollover
+
+
+def _certificate_said(folder: Folder) -> str:
+    said = sections_of(folder.path / OPTIONS)[SECTION]
+    return said["certificate"]
+
+
+def read_rollover(folder: Folder) -> Rollover | None:
+    """How far it is; None where none is under way.
+
+    Raises :class:`eilogin.errors.ConfigurationError` where the file cannot be read.
+    """
+    path = folder.path / STATE
+    sections = dict(sections_of(path))
+    if not sections:
+        return None
+    said = sections.pop(_SECTION, {})
+    try:
+        return Rollover(
+            said["old"],
+            said["key"],
+            said["certificate"],
+            read_instant(said["begun"]),
+            read_instant(said["until"]) if "until" in said else 0.0,
+            {name: values.get("ready", "") for name, values in sections.items()},
+        )
+    except (KeyError, ValueError) as error:
+        raise ConfigurationError(
+            f"{path}: [{_SECTION}]: cannot use it ({error}); expected old, key,"
+            " certificate and begun. Correct it, or remove the file to begin again"
+        ) from error
+
+
+def write_rollover(folder: Folder, rollover: Rollover) -> None:
+    """Keep how far it is."""
+    lines = [
+        f"[{_SECTION}]",
+        f"old = {rollover.old}",
+        f"key = {rollover.key}",
+        f"certificate = {rollover.certificate}",
+        f"begun = {write_instant(rollover.begun)}",
+    ]
+    if rollover.until:
+        lines.append(f"until = {write_instant(rollover.until)}")
+    for name, ready in sorted(rollover.ready.items()):
+        lines += ["", f"[{name}]", f"ready = {ready}"]
+    text = "\n".join([_HEAD, *lines, ""])
+    write(folder.path / STATE, text.encode(), mode=PUBLIC)
+
+
+def waited_for(folder: Folder, rollover: Rollover) -> list[str]:
+    """The members that are not known to be ready."""
+    return [name for name in folder.members if name not in rollover.ready]
+
+
+def switch(folder: Folder, rollover: Rollover) -> None:
+    """Make the next key sign: write it into ``federation.ini``.
+
+    What was signed until now stays as it is. Raises
+    :class:`eilogin.errors.ConfigurationError`, and changes nothing, where the next key
+    cannot be used.
+    """
+    with operator_key(folder, rollover.key, folder.path / rollover.certificate):
+        last = last_signed(folder)
+    until = (last[0].valid_until if last else None) or clock.now()
+    # First: by federation.ini it is told whether it was done.
+    write_rollover(folder, replace(rollover, until=until))
+    file = folder.path / OPTIONS
+    text = _with(file.read_text("utf-8"), "key", rollover.key)
+    text = _with(text, "certificate", rollover.certificate)
+    write(file, text.encode(), mode=PUBLIC)
+
+
+def _with(text: str, name: str, value: str) -> str:
+    """The text of ``federation.ini`` with another value of an option of one line."""
+    return re.sub(rf"(?im)^{name}\s*=.*$", lambda _: f"{name} = {value}", text, count=1)
+
+
+def finish(folder: Folder) -> None:
+    """End the rollover; the files of both keys stay where they are."""
+    (folder.path / STATE).unlink()
+
+
+def publish_next(folder: Folder, target: Path) -> bool:
+    """Put the next certificate beside what is published, for members to fetch.
+
+    It is there while it is under way, and goes then. Whether it is there.
+    """
+    path = target / NEXT_CERTIFICATE
+    rollover = read_rollover(folder)
+    if rollover is None:
+        path.unlink(missing_ok=True)
+        return False
+    certificate = folder.path / rollover.certificate
+    certificate_in(certificate)
+    write(path, certificate.read_bytes(), mode=PUBLIC)
+    return True

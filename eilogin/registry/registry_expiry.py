@@ -1,0 +1,74 @@
+"""Dates of expiry in a federation: certificates, metadata, the signature."""
+
+from collections.abc import Iterable, Iterator
+
+from eilogin.errors import ConfigurationError, MalformedMessage
+from eilogin.federation.members.expiry_alarms import Ending
+from eilogin.registry.metadata_signing import last_signed
+from eilogin.registry.operator_keys import operator_certificate_ends
+from eilogin.registry.registry_folder import Folder
+from eilogin.registry.registry_members import Member
+from eilogin.saml.metadata import IdentityProvider
+from eilogin.saml.signing_keys import certificate_ends
+from eilogin.shell_quoting import typed
+
+
+def endings_of(folder: Folder) -> Iterator[Ending]:
+    """All that ends of a folder: the signature, the operator's certificate, members.
+
+    What of the folder cannot be read is left out: ``verify`` tells that.
+    """
+    yield from _of_operator(folder)
+    for member in folder.members.values():
+        yield from member_endings(member)
+
+
+def _of_operator(folder: Folder) -> Iterator[Ending]:
+    try:
+        last = last_signed(folder)
+    except ConfigurationError:
+        last = None
+    if last and last[0].valid_until is not None:
+        cure = (
+            f"sign and publish again: {typed('eilogin federation sign', folder.path)}"
+        )
+        what = f"the signature in {folder.signed.name}"
+        yield Ending("signed", "signature", what, last[0].valid_until, cure=cure)
+    cure = typed("eilogin federation rollover", folder.path)
+    what = f"the operator's certificate {folder.options.certificate.name}"
+    ends = operator_certificate_ends(folder)
+    yield Ending("certificate", "certificate", what, ends, cure=f"see '{cure}'")
+
+
+def member_endings(member: Member) -> Iterator[Ending]:
+    """When the last certificates of a member end, and its own metadata.
+
+    Of several certificates for one use the last counts: its key goes on.
+    """
+    one = member.descriptor
+    ask = f"ask {one.whom_to_ask} for new metadata"
+    for role in member.roles:
+        kind = "hub" if isinstance(role, IdentityProvider) else "participant"
+        uses: dict[float, list[str]] = {}
+        for use in ("signing", "encryption"):
+            ends = _last(getattr(role, f"{use}_certificates"))
+            if ends is not None:
+                uses.setdefault(ends, []).append(use)
+        for ends, names in uses.items():
+            used = " and ".join(names)
+            what = f"the certificate of '{one.entity_id}' ({kind}, {used})"
+            yield Ending("members", f"{kind} {used}", what, ends, one.entity_id, ask)
+    if one.valid_until is not None:
+        what = f"the metadata of '{one.entity_id}'"
+        yield Ending("members", "metadata", what, one.valid_until, one.entity_id, ask)
+
+
+def _last(certificates: Iterable[str]) -> float | None:
+    """When the last of them ends that can be read, or None."""
+    found = []
+    for text in certificates:
+        try:
+            found.append(certificate_ends(text))
+        except MalformedMessage:
+            continue
+    return max(found, default=None)

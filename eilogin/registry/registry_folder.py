@@ -1,0 +1,244 @@
+"""The folder in which an operator keeps a federation."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from eilogin import settings
+from eilogin.atomic_files import PUBLIC, write
+from eilogin.errors import ConfigurationError, InvalidOptions, MetadataUnusable
+from eilogin.federation.local.option_values import days_of
+from eilogin.registry.member_rules import HEAD, Rule, read_rules, sections_of, with_rule
+from eilogin.registry.registry_members import LONGEST, Member, read_member
+from eilogin.settings import Flag, Options, ReadableFile, Secret, option
+from eilogin.shell_quoting import typed
+
+#: The names of what is in it.
+OPTIONS, RULES, MEMBERS, SIGNED = (
+    "federation.ini",
+    "rules.ini",
+    "members",
+    "metadata.xml",
+)
+#: The one section of ``federation.ini``.
+SECTION = "federation"
+
+#: What of it is not for others to see, nor for git.
+_IGNORED = b"*.key\n*.new\n"
+
+#: Where a PIN may be.
+_ELSEWHERE = ("env:", "file:", "credential:")
+
+_INI = """\
+# A federation. "eilogin federation --help" lists the commands for it.
+
+[federation]
+"""
+_COMMENTS = {
+    "name": "Its name.",
+    "publisher": "Its publisher: a name, or better a URI.",
+    "validity": "How long a signature is valid: sign again well before its end.",
+    "key": "The key that signs: the path of a PEM file, env:NAME for a variable that\n"
+    "# holds it, or pkcs11:token=NAME;object=NAME?module-path=FILE (RFC 7512).",
+    "certificate": "Its certificate, which every member gets.",
+    "pin": "The PIN of the token: env:NAME, file:PATH, or credential:NAME.",
+    "signed": "The file with the signed metadata.",
+    "loopback": "Members may be on this machine.",
+}
+
+
+def _lasting(value: object) -> object:
+    try:
+        days = days_of(value)
+    except ValueError:
+        days = None
+    if days is None:
+        raise ValueError("a number of days such as '14d'")
+    return days
+
+
+def _not_here(value: object) -> object:
+    if isinstance(value, str) and not value.startswith(_ELSEWHERE):
+        raise ValueError(
+            "env:NAME, file:PATH or credential:NAME, because other people can read"
+            " this file in git"
+        )
+    return value
+
+
+class FederationOptions(Options):
+    """What ``federation.ini`` says."""
+
+    name: str = option("Sets the name of the federation.")
+    publisher: str = option(
+        "Sets the publisher of the metadata.", default="", shown="``name``"
+    )
+    validity: Annotated[float, BeforeValidator(_lasting)] = option(
+        "Sets how long a signature is valid.", default="14d"
+    )
+    key: str = option(
+        "Names the key that signs: a PEM file, ``env:NAME`` or ``pkcs11:…``."
+    )
+    certificate: ReadableFile = option(
+        "Names the PEM file with the certificate of that key."
+    )
+    pin: Annotated[Secret | None, BeforeValidator(_not_here)] = option(
+        "Names the place of the token's PIN: ``env:NAME``, ``file:PATH`` or"
+        " ``credential:NAME``.",
+        default=None,
+    )
+    signed: str = option("Names the file with the signed metadata.", default=SIGNED)
+    loopback: Flag = option("Allows members on this machine.", default="false")
+
+
+#: Goes through paths, and may show how far it is.
+Progress = Callable[[list[Path]], Iterable[Path]]
+
+
+class Folder:
+    """A federation's folder; what is in it is read when it is first asked for.
+
+    Raises :class:`eilogin.errors.ConfigurationError` wherever a file of it cannot be
+    read, or says what cannot be.
+    """
+
+    def __init__(self, path: Path, progress: Progress = iter) -> None:
+        self.path = path
+        self._progress = progress
+
+    @cached_property
+    def options(self) -> FederationOptions:
+        """What ``federation.ini`` says."""
+        file = self.path / OPTIONS
+        values = sections_of(file).get(SECTION)
+        if values is None:
+            cure = typed("eilogin federation init", self.path)
+            raise ConfigurationError(
+                f"{file}: has no section [{SECTION}]; '{cure}' makes one"
+            )
+        options, faults = settings.attempt(
+            FederationOptions, str(file), SECTION, values
+        )
+        if options is None:
+            raise InvalidOptions(faults)
+        return options
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """The file of each member, by entityID."""
+        return {entity_id: path for entity_id, (path, _) in self._read.items()}
+
+    @cached_property
+    def members(self) -> dict[str, Member]:
+        """All members by entityID, which is their order."""
+        return {entity_id: member for entity_id, (_, member) in self._read.items()}
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """What is ruled of whom, by entityID."""
+        return read_rules(self.path / RULES)
+
+    @property
+    def signed(self) -> Path:
+        """The file of what was signed last."""
+        return self.path / self.options.signed
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[Path, Member]]:
+        loopback = self.options.loopback
+        found: dict[str, tuple[Path, Member]] = {}
+        for path in self._progress(sorted((self.path / MEMBERS).glob("*.xml"))):
+            if path.is_symlink():
+                # Who changes what is behind it proves nothing, and git does not tell.
+                raise MetadataUnusable(
+                    f"{path}: is a symbolic link; expected a file. Add the file"
+                    " that it points to"
+                )
+            octets = octets_of(path)
+            member = read_member(str(path), octets, on_loopback=loopback)
+            if member.entity_id in found:
+                other = found[member.entity_id][0]
+                raise MetadataUnusable(
+                    f"{path}: '{member.entity_id}' is in {other.name} too; remove"
+                    " one of them"
+                )
+            found[member.entity_id] = path, member
+        return dict(sorted(found.items()))
+
+    # --- changing it ---
+
+    def put(self, member: Member, note: str) -> Path:
+        """Keep a member, in the place of what there was of it; where it is kept."""
+        path = self.files.get(member.entity_id) or self._free(member.file_name)
+        octets = member.octets(note)
+        if len(octets) > LONGEST:
+            # Nothing at all could be done in a folder with a file like that.
+            raise MetadataUnusable(
+                f"{path}: '{member.entity_id}' has more than {LONGEST} bytes after"
+                " formatting; expected the metadata of one member"
+            )
+        write(path, octets, mode=PUBLIC)
+        return path
+
+    def remove(self, entity_id: str) -> None:
+        """Let a member go, and what is ruled of it."""
+        rules = self.rules
+        # In this order: without its member a rule is told, and the other way round
+        # a member would have none.
+        self.files[entity_id].unlink()
+        if entity_id in rules:
+            self.put_rule(entity_id, Rule())
+
+    def put_rule(self, entity_id: str, rule: Rule) -> None:
+        """Rule something else of a member; a rule that says nothing is taken out."""
+        path = self.path / RULES
+        text = with_rule(path.read_text("utf-8"), entity_id, rule)
+        write(path, text.encode(), mode=PUBLIC)
+
+    def _free(self, name: str) -> Path:
+        folder, number = self.path / MEMBERS, 1
+        path = folder / f"{name}.xml"
+        while path.exists():
+            number += 1
+            path = folder / f"{name}-{number}.xml"
+        return path
+
+
+def octets_of(path: Path) -> bytes:
+    """What is in a file of metadata, as far as anybody would read it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LONGEST + 1)
+    except OSError as error:
+        raise MetadataUnusable(f"{path}: {error.strerror}") from None
+
+
+def make_folder(path: Path, **values: str) -> None:
+    """Make what a new federation needs, but for its key and certificate.
+
+    ``values`` are the options of ``federation.ini``, of which those that are "" are not
+    written. Raises :class:`eilogin.errors.ConfigurationError` where there is one, or
+    one of these cannot be.
+    """
+    file = path / OPTIONS
+    if file.exists():
+        raise ConfigurationError(
+            f"{file}: exists already; this command does not overwrite it"
+        )
+    (path / MEMBERS).mkdir(parents=True, exist_ok=True)
+    values = {name: value for name, value in values.items() if value}
+    _, faults = settings.attempt(FederationOptions, str(file), SECTION, values)
+    if faults:
+        # Such as a PIN, which is not to be written first.
+        raise InvalidOptions(faults)
+    write(path / ".gitignore", _IGNORED, mode=PUBLIC)
+    if not (path / RULES).exists():
+        write(path / RULES, HEAD.encode(), mode=PUBLIC)
+    lines = [
+        f"# {_COMMENTS[name]}\n{name} = {value}\n" for name, value in values.items()
+    ]
+    # Last: with it, it is a federation.
+    write(file, "".join([_INI, *lines]).encode(), mode=PUBLIC)

@@ -1,0 +1,266 @@
+"""A member as the operator keeps it: its own metadata, without what is not its to say.
+
+The XML stays the member's, whatever is in it that nobody here reads. Taken off are its
+signature, which proved something when it came and nothing afterwards; how long a copy
+of it is good; who registered and published it; and the attributes by which an operator
+says something about a member, which it would else say about itself.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, MetadataUnusable, PeerUnusable, Refused
+from eilogin.registry.metadata_repair import fault_of, fault_of_logo, mend
+from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT
+from eilogin.saml.metadata import (
+    OURS,
+    Endpoint,
+    EntityDescriptor,
+    FederationMetadata,
+    Role,
+    read_unsigned,
+)
+from eilogin.saml.printable_text import printable
+from eilogin.saml.safe_xml import DS, MD, METADATA, in_full, parse, q, serialize
+
+#: The cure of metadata that is not valid.
+VALID = "; ask its administrator for metadata that is valid by the schemas of SAML"
+
+#: Bytes of the longest metadata of one member.
+LONGEST = 1024 * 1024
+#: What is read of it: there is room for what signing puts around it, and on it. Else
+#: one member could have nobody read what is signed.
+_LIMITS = replace(
+    METADATA, depth=METADATA.depth - 1, attributes=METADATA.attributes - 5
+)
+
+_MEMBERS = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
+_EXTENSIONS = q("md:Extensions")
+_ATTRIBUTES = q("mdattr:EntityAttributes")
+_MDRPI = "{urn:oasis:names:tc:SAML:metadata:rpi}*"
+
+#: What leads somewhere: attributes, and elements of which it is the text.
+_LINKS_IN = ("Location", "ResponseLocation", "errorURL")
+_LINKS = (
+    q("mdui:InformationURL"),
+    q("mdui:PrivacyStatementURL"),
+    q("mdui:Logo"),
+    q("md:OrganizationURL"),
+    q("md:AdditionalMetadataLocation"),
+)
+_SAFE = re.compile(r"\s*https?://", re.IGNORECASE)
+#: Schemes that a browser may run, or show as a page, if somebody links to them.
+_SCRIPT = re.compile(r"(javascript|vbscript|data):", re.IGNORECASE)
+#: Characters that a browser ignores before and within a scheme.
+_IGNORED = re.compile(r"[\x00-\x20]+")
+#: Elements with prose, of which nobody makes a link.
+_PROSE = (
+    *map(q, ("mdui:DisplayName", "mdui:Description", "mdui:Keywords")),
+    *map(q, ("md:ServiceName", "md:ServiceDescription", "md:OrganizationName")),
+    *map(q, ("md:OrganizationDisplayName", "md:Company", "md:GivenName")),
+    q("md:SurName"),
+)
+
+#: Characters of a line of a certificate (RFC 7468 2), and of the name of a file.
+_LINE, _LONGEST_NAME = 64, 80
+
+_HEAD = re.compile(rb"\s*<!--(.*?)-->", re.DOTALL)
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A party whose metadata the operator has, or is asked to take."""
+
+    #: Its ``md:EntityDescriptor``, laid out; not to be changed.
+    element: etree._Element
+    descriptor: EntityDescriptor
+    #: How it came to be a member, as its file says.
+    note: str = ""
+    #: What nobody can use of its metadata.
+    remarks: tuple[str, ...] = ()
+    #: The changes to it, so that products that validate can load it.
+    mended: tuple[str, ...] = ()
+
+    @property
+    def entity_id(self) -> str:
+        """Its name in the federation."""
+        return self.descriptor.entity_id
+
+    @cached_property
+    def fault(self) -> str:
+        """Why products that validate would refuse all that it is published with."""
+        return fault_of(self.element)
+
+    @property
+    def roles(self) -> list[Role]:
+        """As what it takes part."""
+        one = self.descriptor
+        return [role for role in (one.identity_provider, one.service_provider) if role]
+
+    @property
+    def file_name(self) -> str:
+        """What its file is called, without its end; people read it."""
+        name = re.sub(r"^[a-z]+:/*", "", self.entity_id.lower())
+        name = re.sub(r"[^a-z0-9.]+", "-", name).strip(".-")
+        return name[:_LONGEST_NAME] or "member"
+
+    def octets(self, note: str) -> bytes:
+        """Its file; ``note`` says who added it, when, and what was proved."""
+        told = printable(note).replace("--", "- -").rstrip("-")
+        return b"<!-- %b -->\n%b\n" % (told.encode(), serialize(self.element))
+
+
+def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
+    """A member from its metadata, which comes from ``name``.
+
+    Where ``on_loopback`` is said its addresses may be on this machine. Raises
+    :class:`eilogin.errors.MetadataUnusable` where it is not the metadata of one member
+    that can be used.
+    """
+    if len(octets) > LONGEST:
+        raise MetadataUnusable(
+            f"{name}: has more than {LONGEST} bytes; expected the metadata of one"
+            " member"
+        )
+    try:
+        element = parse(octets, _LIMITS)
+        _require_one(element)
+        _clean(element)
+        mended = mend(element)
+        etree.indent(element)
+        _require_links(element)
+        _require_no_scripts(element)
+        metadata = _read(element, on_loopback=on_loopback)
+    except PeerUnusable as error:
+        raise MetadataUnusable(f"{name}: {error}") from error
+    except Refused as error:
+        told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
+        raise MetadataUnusable(f"{name}: {printable(told)}") from error
+    (descriptor,) = metadata.entities
+    _require_use(name, descriptor)
+    note = _HEAD.match(octets)
+    kept = note[1].decode().strip() if note else ""
+    return Member(element, descriptor, kept, metadata.remarks, mended)
+
+
+def _read(element: etree._Element, *, on_loopback: bool) -> FederationMetadata:
+    try:
+        return read_unsigned(serialize(element), on_loopback=on_loopback)
+    except (PeerUnusable, MalformedMessage) as error:
+        fault = fault_of(element)
+        if not fault:
+            raise
+        # Its line is one of what came, and not of how it was laid out.
+        raise PeerUnusable(f"{fault}{VALID}") from error
+
+
+def _require_one(element: etree._Element) -> None:
+    if element.tag != q("md:EntityDescriptor"):
+        found = etree.QName(element).localname[:40]
+        raise MalformedMessage(
+            f"found '{found}'; expected an EntityDescriptor: the SAML metadata of one"
+            " member"
+        )
+    inside = (one.tag for one in element.iterdescendants(*_MEMBERS))
+    if found := next(inside, None):
+        # Whoever looks for members wherever they stand would find one more.
+        raise MalformedMessage(
+            f"found '{etree.QName(found).localname}' inside it; expected the"
+            " metadata of one member alone"
+        )
+
+
+def _require_links(element: etree._Element) -> None:
+    """Refuse what runs a script where somebody makes a link of it, or a form.
+
+    Also of what nobody here reads: it is signed for others too.
+    """
+    for one in element.iter():
+        links = [text for name in _LINKS_IN if (text := one.get(name)) is not None]
+        if one.tag in _LINKS:
+            links.append(one.text or "")
+        for link in links:
+            is_logo = one.tag == q("mdui:Logo") and not fault_of_logo(link)
+            if not is_logo and not _SAFE.match(link):
+                raise MalformedMessage(
+                    f"its {etree.QName(one).localname} is not a web address:"
+                    f" {link[:_LONGEST_NAME]!a}; expected http or https"
+                )
+
+
+def _require_no_scripts(element: etree._Element) -> None:
+    """Refuse an address of a script, or of a page in itself, wherever it stands."""
+    for one in element.iter():
+        said = [*map(str, one.attrib.values())]
+        if one.tag not in _PROSE and one.tag != q("mdui:Logo"):
+            said.append(one.text or "")
+        for text in said:
+            if ":" in text and _SCRIPT.match(_IGNORED.sub("", text)):
+                raise MalformedMessage(
+                    f"line {one.sourceline}: {etree.QName(one).localname} has an"
+                    " address that a browser would execute:"
+                    f" {text[:_LONGEST_NAME]!a}; expected https, or none. Ask its"
+                    " administrator"
+                )
+
+
+def _require_use(name: str, descriptor: EntityDescriptor) -> None:
+    """Refuse who could do nothing in a federation."""
+    hub, participant = descriptor.identity_provider, descriptor.service_provider
+    lacks = ""
+    if hub is None and participant is None:
+        lacks = "a role of SAML 2.0 (SPSSODescriptor or IDPSSODescriptor)"
+    if participant and not _has(participant.assertion_consumers, POST, ARTIFACT):
+        lacks = "an AssertionConsumerService by HTTP-POST or HTTP-Artifact"
+    if hub and not _has(hub.single_sign_ons, REDIRECT, POST):
+        lacks = "a SingleSignOnService by HTTP-Redirect or HTTP-POST"
+    if lacks:
+        raise MetadataUnusable(
+            f"{name}: the metadata of '{descriptor.entity_id}' lacks {lacks}; ask"
+            " its administrator for metadata with one"
+        )
+
+
+def _has(endpoints: tuple[Endpoint, ...], *bindings: str) -> bool:
+    return any(one.binding in bindings for one in endpoints)
+
+
+# --- what is not a member's to say ----------------------------------------------------
+
+
+def _clean(element: etree._Element) -> None:
+    """Take off what is not kept, and lay out certificates as always."""
+    for signature in list(element.iter(q("ds:Signature"))):
+        signature.getparent().remove(signature)
+    for part in element.iter(f"{{{MD}}}*", f"{{{DS}}}*"):
+        # An ID that two members have makes what is signed invalid by its schema.
+        for name in ("ID", "Id", "cacheDuration"):
+            part.attrib.pop(name, None)
+    element.set("entityID", element.get("entityID", "").strip())
+    for extensions in element.findall(_EXTENSIONS):
+        _clean_extensions(extensions)
+        if not len(extensions):
+            element.remove(extensions)
+    for certificate in element.iter(q("ds:X509Certificate")):
+        text = "".join((certificate.text or "").split())
+        lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
+        certificate.text = "\n".join(["", *lines, ""])
+
+
+def _clean_extensions(extensions: etree._Element) -> None:
+    for told in extensions.findall(_MDRPI):
+        extensions.remove(told)
+    for attributes in extensions.findall(_ATTRIBUTES):
+        for said in list(attributes):
+            if said.tag != q("saml:Attribute") or _is_ours(said):
+                attributes.remove(said)
+        if not len(attributes):
+            extensions.remove(attributes)
+
+
+def _is_ours(attribute: etree._Element) -> bool:
+    name: str = attribute.get("Name", "")
+    return name.strip().lower().startswith(OURS)

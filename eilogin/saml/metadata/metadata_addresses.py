@@ -1,0 +1,118 @@
+"""The addresses that metadata has: where citizens and keys may be sent, or nobody."""
+
+import re
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml.metadata.metadata_texts import shown
+from eilogin.settings import WEB_HOST, is_loopback
+
+#: What /etc/hosts calls this machine, at Debian and at Red Hat.
+_OUR_NAMES = frozenset(
+    (
+        "ip6-localhost",
+        "ip6-loopback",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+    )
+)
+
+
+#: An URL without a fragment, and what of it says where it is. Its characters are those
+#: of a URL, and no backslash.
+_WEB = re.compile(r"(https?://[!\"$-.0->@-\[\]-~]+)([/?][!\"$-\[\]-~]*)?")
+#: The origin of a site in the domain name system, as nearly all are: no address, no
+#: port, and no name of this machine. It is as sound as the rest of this room finds it.
+_SITE = re.compile(r"https://([a-z0-9.-]*\.(?!local)[a-z]{2,24})")
+#: How many origins are remembered: a party has many addresses at one.
+_ORIGINS = 256
+
+
+def require_address(text: str, *, on_loopback: bool) -> None:
+    """Refuse what is no address that citizens and keys may be sent to.
+
+    Where ``on_loopback`` is said it may be on this machine. Raises
+    :class:`~eilogin.errors.MalformedMessage`, which shows it.
+    """
+    is_sound, is_here = _place(_origin(text))
+    if not is_sound:
+        raise MalformedMessage(
+            "the address is not https (or http on loopback), or has no plain host name:"
+            f" {shown(text)}"
+        )
+    if is_here and not on_loopback:
+        # What listens here may do as it is told, for nobody else can reach it.
+        raise MalformedMessage(
+            "the address is on this machine (loopback), but neither 'public_url' nor"
+            " 'back_channel_url' is (an operator can allow it with 'loopback = true' in"
+            f" federation.ini): {shown(text)}"
+        )
+
+
+def web_host(text: str) -> str:
+    """The host of an absolute http or https URL that is nothing else besides, or ""."""
+    return _host(_origin(text))
+
+
+def _origin(text: str) -> str:
+    """An absolute http or https URL up to its path, or ""."""
+    # A backslash is a slash to a browser, and a user name looks like a host to people.
+    found = _WEB.fullmatch(text)
+    return found[1] if found else ""
+
+
+@lru_cache(_ORIGINS)
+def _place(origin: str) -> tuple[bool, bool]:
+    """Whether citizens and keys may be sent to one, and whether it is this machine."""
+    if _SITE.fullmatch(origin):
+        return True, False
+    host = _host(origin)
+    is_sound = bool(host) and (origin.startswith("https:") or is_loopback(host))
+    return is_sound, is_sound and _is_here(host)
+
+
+@lru_cache(_ORIGINS)
+def _host(origin: str) -> str:
+    if site := _SITE.fullmatch(origin):
+        return site[1]
+    try:
+        parts = urlsplit(origin)
+        host = parts.hostname or ""
+        _number(host)
+        is_plain = parts.username is None and parts.port != 0
+    except ValueError:
+        return ""
+    return host if is_plain and WEB_HOST.fullmatch(host) else ""
+
+
+def _is_here(host: str) -> bool:
+    """Whether what connects to a host comes out at this machine.
+
+    Wider than what http may be spoken with: more spellings, and the address of none,
+    which systems take for this one.
+    """
+    found = _number(host)
+    if found is None:
+        return is_loopback(host) or host.rstrip(".") in _OUR_NAMES
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found
+    return found.is_loopback or found.is_unspecified
+
+
+def _number(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is, or None of a name; ValueError if it is neither.
+
+    Where the last part of it is a number, decimal or not, systems and browsers read all
+    of it as an address of IPv4, of fewer parts or octal ones too ("0177.1"): then it
+    has to be four decimal ones (WHATWG URL 3.5).
+    """
+    name = host.rstrip(".")
+    last = name.rpartition(".")[2]
+    if ":" not in name and not re.fullmatch(r"\d+|0x[0-9a-f]*", last):
+        return None
+    return ip_address(name)

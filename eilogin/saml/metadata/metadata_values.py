@@ -1,0 +1,383 @@
+"""The members of a federation as frozen values, and how to look things up in them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from pydantic import PlainSerializer
+
+from eilogin.errors import PeerUnusable
+from eilogin.saml.bindings import SOAP
+from eilogin.saml.printable_text import short
+from eilogin.saml.signing_keys import PublicKey, encryption_key, public_key
+from eilogin.saml.xml_encryption import EncryptionMethod
+
+#: Registration and publication information: who took a member in, and when metadata
+#: was made (mdrpi 2.1 and 2.2).
+MDRPI = "urn:oasis:names:tc:SAML:metadata:rpi"
+PUBLICATION_INFO = f"{{{MDRPI}}}PublicationInfo"
+REGISTRATION_INFO = f"{{{MDRPI}}}RegistrationInfo"
+
+#: Identity provider discovery 2.5; the same URI is its binding.
+IDPDISC = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
+DISCOVERY_RESPONSE = f"{{{IDPDISC}}}DiscoveryResponse"
+
+#: RFC 8409 3 and 4: what an entity is, and which of those it supports.
+ENTITY_CATEGORY = "http://macedir.org/entity-category"
+ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
+
+#: The kinds of contacts, whom to ask first before whom to ask last (metadata 2.3.2.2).
+CONTACT_KINDS = ("technical", "support", "administrative", "other", "billing")
+
+#: How many keywords of a member count, and characters of each.
+MOST_KEYWORDS, LONGEST_KEYWORD = 20, 40
+
+#: The SSO domain of a member that shares a session with nobody.
+NO_SSO = "none"
+
+
+#: Texts in no order; where they are written, it is the same each time.
+Texts = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address of a role (metadata 2.2.2 and 2.2.3).
+
+    ``binding`` is a URI of :mod:`eilogin.saml.bindings`. ``response_location`` is ""
+    where answers go to ``location`` too; ``index`` and ``is_default`` are None where
+    they are not said.
+    """
+
+    binding: str
+    location: str
+    response_location: str = ""
+    index: int | None = None
+    is_default: bool | None = None
+
+    @property
+    def for_answers(self) -> str:
+        """Where answers go (metadata 2.2.2)."""
+        return self.response_location or self.location
+
+
+def bindings_of(endpoints: Iterable[Endpoint]) -> str:
+    """By what a message may come to these, as an error tells it; ``none`` for none."""
+    names = dict.fromkeys(short(one.binding) for one in endpoints)
+    return ", ".join(names) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom to ask (metadata 2.3.2.2); ``email`` without ``mailto:``."""
+
+    #: technical, support, administrative, billing or other.
+    kind: str
+    company: str = ""
+    email: str = ""
+    telephone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """An image of a member (mdui 2.1.5), which nobody has looked at yet.
+
+    ``url`` is a ``data:`` address, or one of the web, which eilogin never shows: each
+    browser would report to that site. ``width`` and ``height`` are as its metadata says
+    them, in pixels, or 0.
+    """
+
+    url: str
+    width: int = 0
+    height: int = 0
+    #: Such as ``nl``, or "" for all languages.
+    language: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """What both roles have (metadata 2.4.1 and 2.4.2).
+
+    Certificates are base64 DER without white space, as they stand in metadata: they
+    carry a key, and their dates and issuers say nothing (metadata interoperability
+    profile 2.6.1).
+    """
+
+    signing_certificates: tuple[str, ...] = ()
+    encryption_certificates: tuple[str, ...] = ()
+    #: With what it takes what is encrypted for it, the preferred one first; empty where
+    #: it says nothing of that.
+    encryption_methods: tuple[EncryptionMethod, ...] = ()
+    #: The algorithms that this role takes, where it says so itself and not by its
+    #: entity (algorithm support 2.4): see :meth:`EntityDescriptor.algorithms`.
+    digest_methods: tuple[str, ...] = ()
+    signing_methods: tuple[str, ...] = ()
+    #: Whether each key is named by the SHA-1 of its certificate, as DigiD has it.
+    names_keys: bool = False
+    single_logouts: tuple[Endpoint, ...] = ()
+    name_id_formats: tuple[str, ...] = ()
+
+    @cached_property
+    def keys(self) -> tuple[PublicKey, ...]:
+        """The public keys of the signing certificates, in their order."""
+        return tuple(public_key(text) for text in self.signing_certificates)
+
+    @cached_property
+    def encryption_keys(self) -> tuple[RSAPublicKey, ...]:
+        """The public keys with which to encrypt for this role, in their order."""
+        return tuple(map(encryption_key, self.encryption_certificates))
+
+    def single_logout(self, *bindings: str) -> Endpoint | None:
+        """Where this role takes a logout, or None.
+
+        Over the first of ``bindings`` that it has.
+        """
+        return _over(bindings, self.single_logouts)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeService:
+    """A list of attributes that are asked for by their Names (metadata 2.4.4.1).
+
+    ``required`` are those of them without which there is no service.
+    """
+
+    requested: tuple[str, ...]
+    required: Texts = frozenset()
+    index: int = 0
+    is_default: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceProvider(Role):
+    """A participant (metadata 2.4.4).
+
+    ``discovery_responses`` are where a discovery service sends the visitor's choice
+    (identity provider discovery 2.5).
+    """
+
+    assertion_consumers: tuple[Endpoint, ...] = ()
+    attribute_services: tuple[AttributeService, ...] = ()
+    discovery_responses: tuple[Endpoint, ...] = ()
+    authn_requests_signed: bool = False
+    want_assertions_signed: bool = False
+
+    def consumer(
+        self, *, index: int | None = None, url: str = "", binding: str = ""
+    ) -> Endpoint | None:
+        """Where a login answer goes: by index, by exact URL, or else the default one.
+
+        ``binding``, where given, must be that of the address. None where there is no
+        such address: then nothing may be sent anywhere.
+        """
+        wanted = [
+            endpoint
+            for endpoint in self.assertion_consumers
+            if index in (None, endpoint.index)
+            and url in ("", endpoint.location)
+            and binding in ("", endpoint.binding)
+        ]
+        return _default_of(wanted)
+
+    def attribute_service(self, index: int | None = None) -> AttributeService | None:
+        """What is asked for: by index, or else by default; None where nothing is.
+
+        An index that the metadata does not have says nothing (SAML core 3.4.1).
+        """
+        named = [one for one in self.attribute_services if one.index == index]
+        return _default_of(named or self.attribute_services)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityProvider(Role):
+    """A hub (metadata 2.4.3)."""
+
+    single_sign_ons: tuple[Endpoint, ...] = ()
+    artifact_resolutions: tuple[Endpoint, ...] = ()
+    #: Addresses for reports that a visitor was active (``act:ActivityService``, an
+    #: extension of ours).
+    activity_services: tuple[Endpoint, ...] = ()
+    want_authn_requests_signed: bool = False
+    #: The scopes that its attributes may have, in lower case; None where none are
+    #: listed (Shibboleth metadata extension 1.0).
+    scopes: Texts | None = None
+
+    def single_sign_on(self, *bindings: str) -> Endpoint | None:
+        """Where this hub takes an AuthnRequest, or None.
+
+        Over the first of ``bindings`` that it has.
+        """
+        return _over(bindings, self.single_sign_ons)
+
+    @property
+    def activity_service(self) -> Endpoint | None:
+        """Where this hub takes reports of activity over SOAP, or None."""
+        return _over((SOAP,), self.activity_services)
+
+    def artifact_resolution(self, index: int) -> Endpoint | None:
+        """Where artifacts with this EndpointIndex are resolved, over SOAP, or None.
+
+        An index that the metadata does not have stands for the default one: pysaml2
+        writes the digits of its index, which are another number.
+        """
+        over_soap = [e for e in self.artifact_resolutions if e.binding == SOAP]
+        named = [e for e in over_soap if e.index == index]
+        return _default_of(named or over_soap)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityDescriptor:
+    """A member of a federation (metadata 2.3.2).
+
+    ``names``, ``descriptions``, ``keywords`` and ``information_urls`` (mdui 2.1) are by
+    language, such as ``nl``; keywords as metadata writes them. ``entity_categories``
+    are what it is, ``supported_categories`` to whom it gives what they ask for (RFC
+    8409). ``digest_methods`` and ``signing_methods`` are the algorithms that it takes,
+    the preferred one first (algorithm support 2). ``registrar`` is the URI of who took
+    it in (mdrpi 2.1). ``sso_domain``, ``required_level`` and ``released`` are what the
+    operator rules of it (:mod:`.ruled`). ``valid_until`` is the earliest of all
+    validUntil from the root of the metadata down to its roles, or None.
+    """
+
+    entity_id: str
+    service_provider: ServiceProvider | None = None
+    identity_provider: IdentityProvider | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    information_urls: Mapping[str, str] = field(default_factory=dict)
+    keywords: Mapping[str, str] = field(default_factory=dict)
+    logos: tuple[Logo, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    entity_categories: Texts = frozenset()
+    supported_categories: Texts = frozenset()
+    digest_methods: tuple[str, ...] = ()
+    signing_methods: tuple[str, ...] = ()
+    registrar: str = ""
+    #: Among whom it shares a session: the name of an SSO domain, or "" for the usual
+    #: one; :data:`NO_SSO` where it shares none.
+    sso_domain: str = ""
+    #: Below which level it is not served, or "".
+    required_level: str = ""
+    #: The names of all attributes that it may learn; None where nothing is said of it.
+    released: Texts | None = None
+    valid_until: float | None = None
+
+    def name(self, language: str) -> str:
+        """What people call it, in ``language`` or else another; or its entityID."""
+        return _in(language, self.names) or self.entity_id
+
+    @property
+    def whom_to_ask(self) -> str:
+        """Who can help an administrator, for the log: an address, or who runs it."""
+        known = [c for c in self.contacts if c.email or c.telephone]
+        found = min(known, key=_turn_of, default=None)
+        if found is None:
+            return f"the administrator of '{self.entity_id}'"
+        return " ".join(filter(None, (found.company, found.email or found.telephone)))
+
+    def algorithms(self, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """How to sign for a role: algorithms of signatures, and of their digests.
+
+        Each empty where nothing is said of it; what a role says counts, and not its
+        entity (algorithm support 2.4).
+        """
+        return (
+            role.signing_methods or self.signing_methods,
+            role.digest_methods or self.digest_methods,
+        )
+
+    def description(self, language: str) -> str:
+        """What it is for, in ``language`` or else another, or ""."""
+        return _in(language, self.descriptions)
+
+    def description_language(self, language: str) -> str:
+        """The language of the description that a page in ``language`` has, or ""."""
+        return _found_in(language, self.descriptions)
+
+    def information_url(self, language: str) -> str:
+        """Its page for visitors, in ``language`` or else another, or ""."""
+        return _in(language, self.information_urls)
+
+    def keywords_in(self, language: str) -> tuple[str, ...]:
+        """Words by which people look for it, in ``language`` or else another.
+
+        A blank is between two of them, and a "+" within one (mdui 2.1.4).
+        """
+        said = _in(language, self.keywords).split()
+        words = (" ".join(one.replace("+", " ").split()) for one in said)
+        found = dict.fromkeys(one[:LONGEST_KEYWORD].strip() for one in words if one)
+        return tuple(found)[:MOST_KEYWORDS]
+
+    def logos_in(self, language: str) -> list[Logo]:
+        """Its logos, those in ``language`` first, the larger ones before the others."""
+        turns = {"": 1, "en": 2, language: 0}
+        return sorted(
+            self.logos,
+            key=lambda one: (turns.get(one.language, 3), -one.width * one.height),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FederationMetadata:
+    """What the operator signed, or what a file says that is trusted as it is."""
+
+    entities: Sequence[EntityDescriptor]
+    #: validUntil of the whole, or None.
+    valid_until: float | None
+    #: Name of the federation, or "".
+    name: str
+    #: When the operator made it (mdrpi creationInstant), or None.
+    created: float | None
+    #: ID of the root, or "".
+    id: str = ""
+    #: After how many seconds newer metadata may be there: the shortest cacheDuration of
+    #: the root and the groups in it, or None.
+    cache_duration: float | None = None
+    #: Whether it is an EntitiesDescriptor: several parties that belong together.
+    is_aggregate: bool = True
+    #: Why a member is left out, by its entityID: its metadata cannot be used.
+    left_out: Mapping[str, PeerUnusable] = field(default_factory=dict)
+    #: What was passed over in the metadata of members, in sentences for the log.
+    remarks: tuple[str, ...] = ()
+    #: What is wrong where it comes from, if this is a copy from before; else "".
+    instead_of: str = ""
+
+
+def _turn_of(contact: Contact) -> int:
+    return CONTACT_KINDS.index(contact.kind)
+
+
+_IndexedT = TypeVar("_IndexedT", Endpoint, AttributeService)
+
+
+def _default_of(indexed: Sequence[_IndexedT]) -> _IndexedT | None:
+    """The first that says it is the default, else that does not say it is none.
+
+    Else the first (metadata 2.2.3).
+    """
+    return next(
+        (
+            one
+            for said in (True, None, False)
+            for one in indexed
+            if one.is_default is said
+        ),
+        None,
+    )
+
+
+def _over(bindings: Sequence[str], endpoints: Sequence[Endpoint]) -> Endpoint | None:
+    found = (e for wanted in bindings for e in endpoints if e.binding == wanted)
+    return next(found, None)
+
+
+def _in(language: str, texts: Mapping[str, str]) -> str:
+    """The text in a language, else in English, else the first one, else ""."""
+    return texts.get(_found_in(language, texts), "")
+
+
+def _found_in(language: str, texts: Mapping[str, str]) -> str:
+    """The language of the text that :func:`_in` finds, or ""."""
+    return next((one for one in (language, "en", *texts) if texts.get(one)), "")

@@ -1,0 +1,89 @@
+"""What the operator rules of a member, in entity attributes of eilogin's own.
+
+With whom it shares a session, from which level on it is served, and what it may learn.
+They limit what a hub does, so one that cannot be read is not passed over: the member is
+left out.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.saml.metadata.metadata_texts import shown
+
+#: Before the names of what an operator alone says of a member.
+OURS = "urn:eilogin:"
+#: Among whom a login of one serves the others: the name of an SSO domain, one value.
+SSO_DOMAIN = f"{OURS}sso-domain"
+#: Below which level there is no login: one of LEVELS, one value.
+REQUIRED_LEVEL = f"{OURS}required-level"
+#: The names of all attributes that may be released; no value at all: none of them.
+RELEASED_ATTRIBUTES = f"{OURS}released-attributes"
+
+_KNOWN = (SSO_DOMAIN, REQUIRED_LEVEL, RELEASED_ATTRIBUTES)
+_DOMAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+
+
+class Ruled(TypedDict):
+    """The fields of :class:`~eilogin.saml.metadata.EntityDescriptor` that say so."""
+
+    sso_domain: str
+    required_level: str
+    released: frozenset[str] | None
+
+
+def read_ruled(attributes: Mapping[str, Sequence[str]]) -> Ruled:
+    """What a member's entity attributes rule of it; by their names, the values.
+
+    Raises :class:`~eilogin.errors.MalformedMessage` for a value that cannot be, and for
+    a rule of a later version: what it keeps from the member nobody here can tell.
+    """
+    for name in attributes:
+        if name.startswith(OURS) and name not in _KNOWN:
+            raise MalformedMessage(
+                f"eilogin does not know the entity attribute {shown(name)};"
+                f" expected one of {', '.join(_KNOWN)}. A later version may know it"
+            )
+    released = attributes.get(RELEASED_ATTRIBUTES)
+    return Ruled(
+        sso_domain=_one_of(attributes, SSO_DOMAIN),
+        required_level=_one_of(attributes, REQUIRED_LEVEL),
+        released=None if released is None else frozenset(map(_name, released)),
+    )
+
+
+def is_domain(name: str) -> bool:
+    """Whether an SSO domain can be called so."""
+    return bool(_DOMAIN.fullmatch(name))
+
+
+def _one_of(attributes: Mapping[str, Sequence[str]], name: str) -> str:
+    """The value, or "" where nothing is said."""
+    values = attributes.get(name)
+    if values is None:
+        return ""
+    if len(values) == 1 and _FITS[name](values[0]):
+        return values[0]
+    found = ", ".join(map(shown, values[:3])) or "none"
+    raise MalformedMessage(
+        f"the entity attribute {name}: found {found}; expected {_EXPECTED[name]}. Ask"
+        " the operator of the federation"
+    )
+
+
+def _name(value: str) -> str:
+    if not value:
+        raise MalformedMessage(
+            f"the entity attribute {RELEASED_ATTRIBUTES}: found an empty name;"
+            " expected names of attributes. Ask the operator of the federation"
+        )
+    return value
+
+
+_FITS = {SSO_DOMAIN: is_domain, REQUIRED_LEVEL: LEVELS.__contains__}
+_EXPECTED = {
+    SSO_DOMAIN: "one name of a-z, 0-9, '.', '_' and '-', of at most 64 characters",
+    REQUIRED_LEVEL: f"one of {', '.join(LEVELS)}",
+}

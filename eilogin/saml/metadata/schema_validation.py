@@ -1,0 +1,335 @@
+"""Whether metadata is valid by the schema: the whole, each member, and each role.
+
+A member that is not valid must not shut out all others, nor a role or a text that is
+not valid the rest of its member.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml.messages import read_instant
+from eilogin.saml.metadata.metadata_texts import shown, told_of
+from eilogin.saml.metadata.unread_elements import (
+    READ_ROLES,
+    add_placeholder,
+    drop_unread,
+)
+from eilogin.saml.printable_text import first_of
+from eilogin.saml.safe_xml import (
+    MD,
+    METADATA,
+    has_early_fault,
+    has_once,
+    parse,
+    parse_canonical,
+    q,
+    serialize,
+    validate,
+)
+from eilogin.saml.xml_signatures import check_structure
+
+#: A member that is valid by the schema, and nothing else.
+_ANYBODY = (
+    f'<EntityDescriptor xmlns="{MD}" entityID="x">'
+    '<AffiliationDescriptor affiliationOwnerID="x">'
+    "<AffiliateMember>x</AffiliateMember></AffiliationDescriptor></EntityDescriptor>"
+)
+
+#: The parts of a member in the order of the schema, and of a role.
+_OF_MEMBER = tuple(
+    map(
+        q,
+        (
+            "md:Extensions",
+            "md:SPSSODescriptor",
+            "md:AffiliationDescriptor",
+            "md:Organization",
+            "md:ContactPerson",
+            "md:AdditionalMetadataLocation",
+        ),
+    )
+)
+_OF_ROLE = tuple(
+    map(
+        q,
+        (
+            "md:Extensions",
+            "md:KeyDescriptor",
+            "md:Organization",
+            "md:ContactPerson",
+            "md:ArtifactResolutionService",
+            "md:SingleLogoutService",
+            "md:ManageNameIDService",
+            "md:NameIDFormat",
+            "md:SingleSignOnService",
+            "md:NameIDMappingService",
+            "md:AssertionIDRequestService",
+            "md:AttributeProfile",
+            "saml:Attribute",
+            "md:AssertionConsumerService",
+            "md:AttributeConsumingService",
+        ),
+    )
+)
+#: The parts that may be at fault without the rest. No key, and not Extensions, in which
+#: the operator rules what a member may do.
+_SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[2:]))
+#: How many parts of one member are named that are at fault; and how many are looked at
+#: one by one, which takes some 50 µs each.
+_MOST_TOLD, _MOST_PARTS = 5, 1000
+#: Elements of a member of which the schema is asked for all faults at once.
+_MOST_ELEMENTS = 5000
+_COUNT_INSIDE = etree.XPath("count(.//*)", regexp=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The faults of a member by the schema."""
+
+    #: Why it cannot be used at all, or None.
+    fault: MalformedMessage | None = None
+    #: Which of its roles cannot be used and why, by the name of the element.
+    roles: Mapping[str, str] = field(default_factory=dict)
+    #: The faults of the rest, in sentences for the log.
+    remarks: tuple[str, ...] = ()
+
+
+#: Nothing is wrong.
+SOUND = Verdict()
+
+
+def parsed(octets: bytes) -> etree._Element:
+    """Return the root of a metadata document; no signature in it is looked at.
+
+    Raises :class:`~eilogin.errors.MalformedMessage`.
+    """
+    document = parse(octets, METADATA)
+    if document.tag not in (q("md:EntitiesDescriptor"), q("md:EntityDescriptor")):
+        raise MalformedMessage("the root element is not SAML metadata")
+    return document
+
+
+def to_be_verified(octets: bytes, *, id_is_unique: bool = False) -> etree._Element:
+    """Return the same where the signature of the root has the right shape, if any.
+
+    It is not verified, but the ID that it refers to is unique, or somebody else sees to
+    that (``id_is_unique``). The signatures of members are not looked at: the one of the
+    root covers them. Raises :class:`~eilogin.errors.MalformedMessage`, and
+    :class:`~eilogin.errors.UntrustedSignature` for a weak algorithm.
+    """
+    document = parsed(octets)
+    if id_is_unique:
+        check_structure(document, only_its_own=True, ids_are_unique=True)
+    else:
+        require_unique_id(octets, document)
+    return document
+
+
+def require_unique_id(octets: bytes, document: etree._Element) -> None:
+    """Refuse a document in which the ID that its signature refers to is not unique."""
+    is_unique = has_once(octets, document.get("ID", ""))
+    check_structure(document, only_its_own=True, ids_are_unique=is_unique)
+
+
+def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
+    """Judge the members of a document, as it came, by the schema.
+
+    They are numbered as :func:`entities_in` finds them, also in the canonical form,
+    which cannot be asked any more: it lacks the namespaces that only a value uses
+    (xsi:type). Only of what is trusted: how long it takes grows with the square of the
+    number of faults. The parts that nobody reads are removed from the document. Raises
+    :class:`~eilogin.errors.MalformedMessage` where what is around the members is not
+    valid, or the one member of a document that is no aggregate.
+    """
+    if is_sound(document):
+        return {}
+    if document.tag == q("md:EntitiesDescriptor"):
+        _require_sound_around(document)
+    # Each is looked at as a document of its own: an ID that another member has too is
+    # nobody's fault, and would be held against whichever comes last.
+    found = (_verdict_on(element) for element, _ in entities_in(document, None))
+    verdicts = {number: one for number, one in enumerate(found) if one is not SOUND}
+    alone = verdicts.get(0, SOUND).fault
+    if document.tag == q("md:EntityDescriptor") and alone is not None:
+        raise alone
+    return verdicts
+
+
+def is_sound(document: etree._Element) -> bool:
+    """Tell whether a document is valid by the schema, without what nobody reads."""
+    drop_unread(document)
+    if any(_is_large_and_faulty(element) for element, _ in entities_in(document, None)):
+        return False
+    try:
+        validate(document, "metadata")
+    except MalformedMessage:
+        return False
+    return True
+
+
+def _is_large_and_faulty(member: etree._Element) -> bool:
+    """Whether a member has many elements, and a fault among them."""
+    is_large = _COUNT_INSIDE(member) > _MOST_ELEMENTS
+    return is_large and has_early_fault(member, "metadata")
+
+
+def _require_sound_around(document: etree._Element) -> None:
+    """Refuse what would not be valid either with other members in their places."""
+    copy = deepcopy(document)
+    for element in [element for element, _ in entities_in(copy, None)]:
+        other = etree.fromstring(_ANYBODY)
+        other.tail = element.tail
+        element.getparent().replace(element, other)
+    # Validating marks IDs in a document, those of who was there before too.
+    validate(parse_canonical(serialize(copy)), "metadata")
+
+
+def _verdict_on(element: etree._Element) -> Verdict:
+    """Judge one member, and find the parts that it can be used without."""
+    if _is_large_and_faulty(element):
+        told = (
+            f"the XML is not valid by its schema, and has more than {_MOST_ELEMENTS}"
+            " elements"
+        )
+        return Verdict(MalformedMessage(told))
+    fault = _fault_of(element)
+    if fault is None:
+        return SOUND
+    if sum(map(len, (element, *element.iterchildren(*READ_ROLES)))) > _MOST_PARTS:
+        return Verdict(fault)
+    # In its line still, which is where an error says that something is.
+    copy = _alone(element, element.sourceline or 1)
+    remarks = tuple(first_of([*_without_faulty_parts(copy)], _MOST_TOLD))
+    fault = _fault_of(copy)
+    if fault is None:
+        return Verdict(remarks=remarks)
+    roles = dict(_without_faulty_roles(copy))
+    return Verdict(_fault_of(copy) if roles else fault, roles, remarks)
+
+
+def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
+    """Remove the parts of a member that are at fault by themselves; tell which.
+
+    What is left comes into the order of the schema: none is read by where it stands.
+    """
+    roles = list(member.iterchildren(*READ_ROLES))
+    told = 0
+    for parent, order in ((member, _OF_MEMBER), *((one, _OF_ROLE) for one in roles)):
+        for child in list(parent):
+            if child.tag in _SPARE and not _is_valid(child):
+                # To tell of the line takes longer, the further down it is.
+                fault = _fault_of(child) if told < _MOST_TOLD else None
+                told += 1
+                parent.remove(child)
+                yield _told_of_part(child, fault)
+        if _put_in_order(parent, order):
+            name = etree.QName(parent).localname
+            yield (
+                f"the parts of its {name} are in another order than in the schema."
+                " eilogin reads them, but other products may reject them"
+            )
+
+
+def _told_of_part(part: etree._Element, fault: MalformedMessage | None) -> str:
+    name = etree.QName(part).localname
+    why = "" if fault is None else f": {told_of(fault)}"
+    return (
+        f"eilogin reads only the valid part of its {name}{why}; other products may"
+        " reject it"
+    )
+
+
+def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
+    """Sort the children of an element by their names; whether that changes anything."""
+    children = list(parent)
+    places = {name: place for place, name in enumerate(order)}
+    # The schema has its roles in any order.
+    places |= dict.fromkeys(READ_ROLES, places.get(READ_ROLES[0], 0))
+    if not places.keys() >= {child.tag for child in children}:
+        return False
+    there = sorted(children, key=lambda one: places[one.tag])
+    if there == children:
+        return False
+    for child in there:
+        parent.append(child)
+    return True
+
+
+def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
+    """Remove the roles of a member that are at fault by themselves; tell why."""
+    for role in list(member.iterchildren(*READ_ROLES)):
+        fault = _fault_of(role)
+        if fault is not None:
+            index = member.index(role)
+            member.remove(role)
+            if next(member.iterchildren(*READ_ROLES), None) is None:
+                add_placeholder(member, index)
+            yield role.tag, told_of(fault)
+
+
+def _fault_of(element: etree._Element) -> MalformedMessage | None:
+    """Return the fault of an element alone, with its line, or None."""
+    if _is_valid(element):
+        return None
+    try:
+        validate(_alone(element, element.sourceline or 1), "metadata")
+    except MalformedMessage as error:
+        return error
+    return None
+
+
+def _is_valid(element: etree._Element) -> bool:
+    try:
+        validate(_alone(element, 1), "metadata")
+    except MalformedMessage:
+        return False
+    return True
+
+
+def _alone(element: etree._Element, line: int) -> etree._Element:
+    """Parse an element as a document of its own that begins in a line."""
+    return parse_canonical(b"\n" * (line - 1) + serialize(element))
+
+
+def entities_in(
+    element: etree._Element, inherited: float | None
+) -> Iterator[tuple[etree._Element, float | None]]:
+    """Each EntityDescriptor, with the earliest validUntil on the way to it."""
+    if element.tag == q("md:EntityDescriptor"):
+        yield element, inherited
+        return
+    end = earliest(inherited, end_of(element))
+    members = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
+    for child in element.iterchildren(*members):
+        yield from entities_in(child, end)
+
+
+def end_of(element: etree._Element) -> float | None:
+    """The validUntil of an element itself; None where it says none."""
+    return instant_of(element, "validUntil")
+
+
+def instant_of(element: etree._Element, name: str) -> float | None:
+    """The instant in an attribute of an element; None where it says none.
+
+    Raises :class:`~eilogin.errors.MalformedMessage`, which names the attribute.
+    """
+    text = element.get(name)
+    if text is None:
+        return None
+    try:
+        return read_instant(text)
+    except MalformedMessage as error:
+        where = etree.QName(element).localname
+        raise MalformedMessage(
+            f"{name} of its {where} is {shown(text)}: {error}"
+        ) from error
+
+
+def earliest(*instants: float | None) -> float | None:
+    """The first of those that there are, or None."""
+    return min((i for i in instants if i is not None), default=None)

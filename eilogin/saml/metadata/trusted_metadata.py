@@ -1,0 +1,255 @@
+"""What the operator signed, or what a file says that is trusted for where it lies.
+
+Of thousands of members most of the time goes by in reading each. So what is signed is
+cut into pieces then, between members: each is parsed by itself, in memory that the one
+before it has warmed, and a second process reads half of them. It has judged by the
+schema before, beside us, who see whether it was signed. A piece is well-formed only if
+it was cut between children of the root; where one is not, or anything about a member is
+odd, all is read anew as a whole, and what is found in that counts.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection
+
+from lxml import etree
+
+from eilogin.errors import EiloginError, MalformedMessage
+from eilogin.saml.metadata.metadata_reading import (
+    created_in,
+    gone_through,
+    read_tree,
+    showing,
+)
+from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO, FederationMetadata
+from eilogin.saml.metadata.packed_members import Members, Packed, Share
+from eilogin.saml.metadata.parallel_parsing import second_process
+from eilogin.saml.metadata.schema_validation import (
+    Verdict,
+    earliest,
+    entities_in,
+    is_sound,
+    parsed,
+    require_unique_id,
+    to_be_verified,
+    verdicts_on,
+)
+from eilogin.saml.safe_xml import parse_canonical, parse_unmeasured, q
+from eilogin.saml.signing_keys import PublicKey
+from eilogin.saml.xml_signatures import signed, signed_octets
+
+#: Bytes from which on it takes less time to ask another process for a part of the work.
+_LARGE = 1024 * 1024
+#: Bytes of a piece.
+_PIECE = 1024 * 1024
+#: How many members of a progress bar one stands for.
+_STEPS = 200
+#: Which part of the pieces the other process reads: we have a document to clear away.
+_OTHERS = 0.6
+
+#: The start of a group of members in canonical form; and its prefix.
+_START = re.compile(
+    rb"""<((?:[\w.-]+:)?)EntitiesDescriptor(?: [^\s="<]++="[^"<]*+")*+>"""
+)
+_SOUND = b"sound"
+
+
+def read_federation(
+    octets: bytes, keys: Sequence[PublicKey], *, on_loopback: bool = False
+) -> FederationMetadata:
+    """What the operator signed: ``octets`` of a document, ``keys`` pinned beforehand.
+
+    The root is an ``md:EntitiesDescriptor``, nested or not, or one
+    ``md:EntityDescriptor``; it must be signed itself by one of ``keys``, and nothing is
+    read before that has been verified. Roles and extensions that eilogin does not read
+    may be anything. An address that is not https is skipped where the same service has
+    another one, and a part of a member that the schema does not know where the rest can
+    be used without it, each with a remark. A member is left out where its role as a
+    hub, or its only role, cannot be used; where its entityID is no URI; and where
+    another one has the same. Where ``on_loopback`` is said an address may be http on
+    loopback too; else an address there is as bad, by https as well. Whether it is still
+    valid is the caller's to judge by ``valid_until``.
+
+    Raises :class:`~eilogin.errors.UntrustedSignature`;
+    :class:`~eilogin.errors.MalformedMessage` for what is no metadata; and where no
+    member can be used, the :class:`~eilogin.errors.PeerUnusable` of the first, which
+    names it.
+    """
+    if len(octets) < _LARGE:
+        document = to_be_verified(octets)
+        trusted = signed(document, keys)
+        # Only of what is trusted: to find what is wrong takes long.
+        return read_tree(trusted, verdicts_on(document), on_loopback=on_loopback)
+    work = partial(_be_of_help, octets, on_loopback=on_loopback)
+    with second_process(work) as other:
+        return _read_large(octets, keys, other, on_loopback=on_loopback)
+
+
+def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
+    """What a document says that is trusted for where it lies, signed or not.
+
+    No signature in it is looked at. As :func:`read_federation` for the rest.
+    """
+    document = parsed(octets)
+    return read_tree(document, verdicts_on(document), on_loopback=on_loopback)
+
+
+def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
+    """When the operator made what was read before as metadata, or None.
+
+    Its signature is verified anew; raises as :func:`read_federation`.
+    """
+    return created_in(signed(to_be_verified(octets), keys))
+
+
+def _read_large(
+    octets: bytes,
+    keys: Sequence[PublicKey],
+    other: Connection | None,
+    *,
+    on_loopback: bool,
+) -> FederationMetadata:
+    document = to_be_verified(octets, id_is_unique=other is not None)
+    trusted = signed_octets(document, keys)
+    verdicts: Mapping[int, Verdict] = {}
+    if not _says_sound(other):
+        require_unique_id(octets, document)
+        verdicts = verdicts_on(document)
+    # Whatever it was, it is met once more, or it was the other process alone.
+    with suppress(_Odd, EiloginError, EOFError, OSError):
+        if not verdicts:
+            ours = _divided(trusted, other)
+            # It takes a third of a second: not before the other is at work.
+            del document
+            return _read_in_pieces(ours, other, on_loopback=on_loopback)
+    return read_tree(parse_canonical(trusted), verdicts, on_loopback=on_loopback)
+
+
+class _Odd(Exception):
+    """Something that cannot be told of a piece without the others."""
+
+
+def _divided(octets: bytes, other: Connection | None) -> list[bytes]:
+    """The pieces that are ours, at least one; the other process has got the rest."""
+    pieces = list(_cut(octets))
+    if other is None:
+        return pieces
+    ours = len(pieces) - int(len(pieces) * _OTHERS)
+    for piece in pieces[ours:]:
+        other.send_bytes(piece)
+    other.send_bytes(b"")
+    return pieces[:ours]
+
+
+def _read_in_pieces(
+    ours: Sequence[bytes], other: Connection | None, *, on_loopback: bool
+) -> FederationMetadata:
+    first = parse_canonical(ours[0])
+    if first.find(f"{q('md:Extensions')}/{REGISTRATION_INFO}") is not None:
+        raise _Odd  # who took in whoever does not say otherwise
+    read = _read_piece(first, on_loopback=on_loopback)
+    del first
+    shares = [_share_of(read)]
+    for piece in _shown(ours[1:]):
+        root = parse_canonical(piece)
+        shares.append(_share_of(_read_piece(root, on_loopback=on_loopback)))
+    if other is not None:
+        shares.append(Share.from_bytes(other.recv_bytes()))
+    share = _joined(shares)
+    return replace(
+        read,
+        entities=Members(share.members),
+        left_out=share.left_out,
+        remarks=tuple(share.remarks),
+        cache_duration=share.cache_duration,
+    )
+
+
+def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
+    """What the second process does: it judges the document, and reads what it gets."""
+    document = parse_unmeasured(octets)
+    line.send_bytes(_SOUND if _is_sound(octets, document) else b"")
+    # All at once, that nobody waits; and the document is never cleared away.
+    pieces = list(iter(line.recv_bytes, b""))
+    roots = map(parse_canonical, pieces)
+    read = [_share_of(_read_piece(one, on_loopback=on_loopback)) for one in roots]
+    line.send_bytes(_joined(read).to_bytes())
+
+
+def _is_sound(octets: bytes, document: etree._Element) -> bool:
+    try:
+        require_unique_id(octets, document)
+    except MalformedMessage:
+        return False
+    return is_sound(document)
+
+
+def _says_sound(other: Connection | None) -> bool:
+    try:
+        return other is not None and other.recv_bytes() == _SOUND
+    except (EOFError, OSError):
+        return False
+
+
+def _cut(octets: bytes) -> Iterator[bytes]:
+    """Documents that have the members of one, some each; or that one.
+
+    Of canonical octets, in which a "<" begins a tag and nothing else.
+    """
+    start = _START.match(octets)
+    if start is None:
+        yield octets
+        return
+    end_of_member, end = (
+        b"</%b%b>" % (start[1], name)
+        for name in (b"EntityDescriptor", b"EntitiesDescriptor")
+    )
+    here, last = start.end(), len(octets) - len(end)
+    while here < last:
+        found = octets.find(end_of_member, here + _PIECE)
+        there = last if found < 0 else found + len(end_of_member)
+        yield b"".join((start[0], octets[here:there], end))
+        here = there
+
+
+def _read_piece(root: etree._Element, *, on_loopback: bool) -> FederationMetadata:
+    names = (element.get("entityID", "") for element, _ in entities_in(root, None))
+    said = list(names)
+    if any(name != name.strip() for name in said) or len(set(said)) < len(said):
+        raise _Odd  # another may be called so, here or elsewhere
+    with showing(iter):
+        return read_tree(root, {}, on_loopback=on_loopback)
+
+
+def _share_of(read: FederationMetadata) -> Share:
+    packed = list(map(Packed.of, read.entities))
+    return Share(packed, dict(read.left_out), list(read.remarks), read.cache_duration)
+
+
+def _joined(shares: Sequence[Share]) -> Share:
+    """What was read of several pieces, in their order."""
+    members = [one for share in shares for one in share.members]
+    names = [one.entity_id for one in members]
+    names += [name for share in shares for name in share.left_out]
+    if len(set(names)) < len(names):
+        raise _Odd  # which of them is a member
+    return Share(
+        members,
+        {name: error for one in shares for name, error in one.left_out.items()},
+        [text for share in shares for text in share.remarks],
+        earliest(*(share.cache_duration for share in shares)),
+    )
+
+
+def _shown(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """Go through pieces as if each were many members."""
+    steps = iter(gone_through()([None] * (len(pieces) * _STEPS)))
+    for piece in pieces:
+        yield piece
+        deque(islice(steps, _STEPS), 0)
+    deque(steps, 0)

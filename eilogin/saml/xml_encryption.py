@@ -1,0 +1,499 @@
+"""Encrypted elements: made for a peer, and opened with our keys.
+
+SAML encrypts an assertion, a NameID and an attribute in one way (core 2.2.4, 2.3.4,
+2.7.3.2, 6): a wrapper holds what is encrypted, and beside it or inside it the key of
+that, locked with the public key of each who may read it. We write and open AES-GCM and
+RSA-OAEP; the weaker CBC and RSA 1.5 we only open, for who says so
+(:mod:`eilogin.saml.weak_algorithms`).
+
+This is ``cryptography`` and not xmlsec, which would follow references, find keys by
+what the message says of them, and put what it opened back into the message's tree,
+where its prefixes are no longer those that were signed. Here nothing is followed, the
+shape is checked before anything is computed, and what comes out stands alone.
+
+**No oracle.** Who sends us ciphertexts of her own must not learn what became of them.
+So everything that fails once a private key is at work fails in the same words, and
+every key is tried, whatever came of those before it. What a caller finds wrong with
+what was opened, before a signature in it has held, must look the same too
+(:data:`NOT_OPENED`). CBC tells by the time it takes whether its padding was right: it
+is opened only where a signature of the sender covers what is encrypted.
+Source: XML encryption 1.1, 5.2, 5.5 and 6.2.
+"""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from xml.sax.saxutils import quoteattr  # nosec B406 # it writes, and reads nothing
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.asymmetric.padding import (
+    MGF1,
+    OAEP,
+    AsymmetricPadding,
+    PKCS1v15,
+)
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.hashes import (
+    SHA1,
+    SHA256,
+    SHA384,
+    SHA512,
+    HashAlgorithm,
+)
+from lxml import etree
+
+from eilogin.errors import AlgorithmMissing, DecryptionFailed, MalformedMessage
+from eilogin.saml.printable_text import to_base64
+from eilogin.saml.safe_xml import (
+    DS,
+    SAML,
+    XENC,
+    XENC11,
+    add,
+    parse,
+    parse_canonical,
+    q,
+    serialize,
+)
+from eilogin.saml.weak_algorithms import CBC, RSA_1_5
+
+AES_256_GCM = XENC11 + "aes256-gcm"
+RSA_OAEP = XENC + "rsa-oaep-mgf1p"
+#: What an EncryptedData says of its content: an element.
+ELEMENT = XENC + "Element"
+
+#: What every failure says that could tell what a ciphertext holds.
+NOT_OPENED = (
+    "cannot be decrypted with any of our keys, or was changed after it was encrypted"
+)
+
+#: The bytes of a key, by the algorithm that uses it.
+_GCM = {XENC11 + "aes128-gcm": 16, XENC11 + "aes192-gcm": 24, AES_256_GCM: 32}
+_AES_CBC = {XENC + "aes128-cbc": 16, XENC + "aes192-cbc": 24, XENC + "aes256-cbc": 32}
+_TRIPLE_DES = {XENC + "tripledes-cbc": 24}
+_KEY_SIZES = {**_GCM, **_AES_CBC, **_TRIPLE_DES}
+
+_RSA_OAEP_11 = XENC11 + "rsa-oaep"
+_RSA_PKCS1 = XENC + "rsa-1_5"
+_TRANSPORTS = frozenset({RSA_OAEP, _RSA_OAEP_11, _RSA_PKCS1})
+
+_SHA1 = DS + "sha1"
+_DIGESTS: dict[str, HashAlgorithm] = {
+    _SHA1: SHA1(),  # noqa: S303 - in OAEP nothing is known against it
+    XENC + "sha256": SHA256(),
+    "http://www.w3.org/2001/04/xmldsig-more#sha384": SHA384(),
+    XENC + "sha512": SHA512(),
+}
+_MGF1_SHA1 = XENC11 + "mgf1sha1"
+_MASKS: dict[str, HashAlgorithm] = {
+    _MGF1_SHA1: SHA1(),  # noqa: S303 - as above
+    XENC11 + "mgf1sha256": SHA256(),
+    XENC11 + "mgf1sha384": SHA384(),
+    XENC11 + "mgf1sha512": SHA512(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionMethod:
+    """One that a party takes (metadata 2.4.1.1, XML encryption 3.2).
+
+    ``digest`` and ``mask`` are those of RSA-OAEP, "" where they are not said.
+    """
+
+    algorithm: str
+    digest: str = ""
+    mask: str = ""
+
+
+#: All that we take by default and write, as metadata lists them, the preferred one
+#: first. An XML encryption 1.1 key transport is last, for not all stacks know it.
+ENCRYPTION_METHODS = (
+    *map(EncryptionMethod, sorted(_GCM, key=_GCM.__getitem__, reverse=True)),
+    EncryptionMethod(RSA_OAEP),
+    EncryptionMethod(_RSA_OAEP_11),
+)
+
+_NONCE, _TAG = 12, 16
+#: Locked keys in one wrapper: each costs a private operation for each key of ours.
+_MOST_KEYS = 3
+#: Private operations for one message: enough for twenty attributes and two of our keys.
+_MOST_OPERATIONS = 50
+#: Characters of an algorithm's name that an error repeats.
+_LONGEST_NAME = 60
+
+
+# --- for a peer ---------------------------------------------------------------------
+
+
+def encrypt(
+    element: etree._Element,
+    wrapper: str,
+    key: RSAPublicKey,
+    methods: Sequence[EncryptionMethod] = (),
+) -> etree._Element:
+    """An element that only the holder of ``key`` can read.
+
+    ``wrapper`` is ``saml:EncryptedAssertion``, ``saml:EncryptedID`` or
+    ``saml:EncryptedAttribute``. ``element`` is complete, signed if it is to be: what is
+    encrypted stands alone, with every namespace that is declared around it. ``methods``
+    are those that the peer's metadata lists: the first that we have is taken. Where it
+    lists none it is AES-256-GCM and RSA-OAEP with SHA-1, which is the one OAEP that all
+    peers of INTEROP know. Gives the wrapper, for the caller to put where the element
+    would have been.
+
+    Raises :class:`~eilogin.errors.AlgorithmMissing` where we have none of those.
+    """
+    cipher, transport = _chosen(methods)
+    session_key = secrets.token_bytes(_GCM[cipher])
+    nonce = secrets.token_bytes(_NONCE)
+    sealed = nonce + AESGCM(session_key).encrypt(nonce, serialize(element), None)
+    digest, mask = transport.digest or _SHA1, transport.mask or _MGF1_SHA1
+    padding = OAEP(MGF1(_MASKS[mask]), _DIGESTS[digest], None)
+    locked = key.encrypt(session_key, padding)
+    outer = etree.Element(q(wrapper), nsmap={"saml": SAML})
+    data = etree.SubElement(
+        outer, q("xenc:EncryptedData"), {"Type": ELEMENT}, nsmap={"xenc": XENC}
+    )
+    add(data, "xenc:EncryptionMethod", Algorithm=cipher)
+    info = etree.SubElement(data, q("ds:KeyInfo"), nsmap={"ds": DS})
+    encrypted_key = add(info, "xenc:EncryptedKey")
+    method = add(encrypted_key, "xenc:EncryptionMethod", Algorithm=transport.algorithm)
+    add(method, "ds:DigestMethod", Algorithm=digest)
+    if mask != _MGF1_SHA1:
+        etree.SubElement(
+            method, q("xenc11:MGF"), {"Algorithm": mask}, nsmap={"xenc11": XENC11}
+        )
+    _add_cipher(encrypted_key, locked)
+    _add_cipher(data, sealed)
+    return outer
+
+
+def require_common(methods: Sequence[EncryptionMethod]) -> None:
+    """Raise AlgorithmMissing where :func:`encrypt` has none of these methods."""
+    _chosen(methods)
+
+
+def _chosen(methods: Sequence[EncryptionMethod]) -> tuple[str, EncryptionMethod]:
+    """The cipher, and the transport of its key, for who takes these methods."""
+    ciphers = [m for m in methods if m.algorithm in _KEY_SIZES]
+    transports = [m for m in methods if m.algorithm in _TRANSPORTS]
+    return (
+        _first_of_ours(ciphers, AES_256_GCM).algorithm,
+        _first_of_ours(transports, RSA_OAEP),
+    )
+
+
+def _first_of_ours(
+    methods: Sequence[EncryptionMethod], otherwise: str
+) -> EncryptionMethod:
+    """The first that we write; ``otherwise`` where nothing is said of that kind."""
+    if not methods:
+        return EncryptionMethod(otherwise)
+    found = next(filter(_is_written, methods), None)
+    if found is None:
+        took = ", ".join(dict.fromkeys(_named(m.algorithm) for m in methods))
+        ours = ", ".join(_named(m.algorithm) for m in ENCRYPTION_METHODS)
+        raise AlgorithmMissing(
+            f"the metadata of the peer lists the encryption algorithms {took};"
+            f" expected one of {ours}. Ask its administrator for metadata with one"
+        )
+    return found
+
+
+def _is_written(method: EncryptionMethod) -> bool:
+    # The older name of OAEP has one mask, and metadata may say that too.
+    masks = _MASKS if method.algorithm == _RSA_OAEP_11 else (_MGF1_SHA1,)
+    return (
+        method.algorithm in (*_GCM, RSA_OAEP, _RSA_OAEP_11)
+        and (method.digest or _SHA1) in _DIGESTS
+        and (method.mask or _MGF1_SHA1) in masks
+    )
+
+
+def _add_cipher(parent: etree._Element, octets: bytes) -> None:
+    cipher = add(parent, "xenc:CipherData")
+    add(cipher, "xenc:CipherValue", to_base64(octets))
+
+
+# --- for us -------------------------------------------------------------------------
+
+
+@dataclass(eq=False, slots=True)
+class Decrypter:
+    """Opens what one message has encrypted for us.
+
+    ``keys`` are our decryption keys, the newest first; ``weak`` has those of
+    ``CBC`` and ``RSA_1_5``
+    that are taken all the same.
+    """
+
+    keys: Sequence[RSAPrivateKey] = field(repr=False)
+    weak: frozenset[str] = frozenset()
+    _operations: int = field(default=0, init=False, repr=False)
+
+    def open(
+        self, wrapper: etree._Element, *, is_covered: bool = False
+    ) -> etree._Element:
+        """The element that a saml:EncryptedAssertion, EncryptedID … holds.
+
+        ``wrapper`` stands in the tree in which it was parsed; ``is_covered`` tells that
+        a signature of the sender, which has held, covers it. Gives the root of a tree
+        of its own, parsed from the decrypted octets; the namespaces that are declared
+        around the wrapper are in scope there (XML encryption 4.5). It is as much to be
+        believed as the wrapper: not at all, until a signature of either has held.
+
+        Raises :class:`~eilogin.errors.DecryptionFailed` for whatever fails.
+        """
+        sealed = _read(wrapper)
+        self._require_taken(sealed, is_covered=is_covered)
+        opened: list[bytes] = []
+        for locked in sealed.keys:
+            if not self._is_taken(locked.algorithm):
+                continue
+            # All of them, whatever came of those before: see the head of this file.
+            for key in self.keys:
+                unlocked = self._unlocked(locked, key, sealed.key_size)
+                opened.append(_decrypted(sealed, unlocked))
+        root = _first_parsed(sealed, opened, wrapper)
+        if root is None:
+            raise DecryptionFailed(f"the encrypted part {NOT_OPENED}")
+        return root
+
+    def _unlocked(self, locked: "_Locked", key: RSAPrivateKey, size: int) -> bytes:
+        """The key of what is encrypted, within what one message may cost."""
+        self._operations += 1
+        if self._operations > _MOST_OPERATIONS:
+            raise DecryptionFailed(
+                f"the message needs more than {_MOST_OPERATIONS} tries with"
+                " decryption keys; ask the sender to encrypt it as a whole, or for"
+                " one of our keys only"
+            )
+        return _unlocked(locked, key, size)
+
+    def _is_taken(self, algorithm: str) -> bool:
+        if algorithm == _RSA_PKCS1:
+            return RSA_1_5 in self.weak
+        if algorithm in _GCM or algorithm in _TRANSPORTS:
+            return True
+        return algorithm in _KEY_SIZES and CBC in self.weak
+
+    def _require_taken(self, sealed: "_Sealed", *, is_covered: bool) -> None:
+        """Refuse by what everybody can see: nothing is computed yet."""
+        if not self.keys:
+            raise DecryptionFailed(
+                "the message has an encrypted part, and this site has no key to"
+                " decrypt it; use an RSA key, or ask the sender not to encrypt"
+            )
+        transports = [key.algorithm for key in sealed.keys]
+        is_taken = self._is_taken(sealed.algorithm)
+        if not is_taken or not any(map(self._is_taken, transports)):
+            tried = dict.fromkeys([sealed.algorithm, *transports])
+            raise DecryptionFailed(
+                f"the message is encrypted with {', '.join(map(_named, tried))};"
+                " expected AES-GCM, and RSA-OAEP for the key. Ask the sender to use"
+                " these, or see the option accept_weak"
+            )
+        if sealed.algorithm not in _GCM and not is_covered:
+            raise DecryptionFailed(
+                f"the message is encrypted with {_named(sealed.algorithm)} and"
+                " signed only inside; expected a signature around it too. Ask the"
+                " sender to sign its Response, or to encrypt with AES-GCM"
+            )
+
+
+def _named(algorithm: str) -> str:
+    """An algorithm as a log may tell of it: what is not ours is quoted, and short."""
+    if algorithm in _KEY_SIZES or algorithm in _TRANSPORTS:
+        return algorithm.partition("#")[2]
+    return repr(algorithm[:_LONGEST_NAME])
+
+
+# --- shape --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """The key of what is encrypted, locked with somebody's public key."""
+
+    algorithm: str
+    padding: AsymmetricPadding
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """What is encrypted, and the keys of it that came along."""
+
+    algorithm: str
+    octets: bytes = field(repr=False)
+    keys: Sequence[_Locked]
+
+    @property
+    def key_size(self) -> int:
+        return _KEY_SIZES[self.algorithm]
+
+
+def _read(wrapper: etree._Element) -> _Sealed:
+    """What a wrapper holds; its shape is checked here, and nothing is computed."""
+    data, *beside = list(wrapper) or [None]
+    if data is None or data.tag != q("xenc:EncryptedData"):
+        raise DecryptionFailed("an encrypted part has no EncryptedData")
+    if data.get("Type", ELEMENT) != ELEMENT:
+        raise DecryptionFailed("an encrypted part is not an XML element")
+    info = data.find(q("ds:KeyInfo"))
+    inside = [] if info is None else list(info)
+    for reference in (each for each in inside if each.tag == q("ds:RetrievalMethod")):
+        # It may say which key beside is meant. All of those are tried; nothing is ever
+        # fetched.
+        if not reference.get("URI", "").startswith("#") or len(reference):
+            raise DecryptionFailed(
+                "an encrypted key is at another address; expected it in the message"
+            )
+    keys = [e for e in (*inside, *beside) if e.tag == q("xenc:EncryptedKey")]
+    if len(keys) > _MOST_KEYS:
+        raise DecryptionFailed(f"the message has more than {_MOST_KEYS} encrypted keys")
+    algorithm = _method(data).get("Algorithm", "")
+    return _Sealed(algorithm, _cipher(data), [_read_key(each) for each in keys])
+
+
+def _read_key(element: etree._Element) -> _Locked:
+    method = _method(element)
+    algorithm = method.get("Algorithm", "")
+    padding = PKCS1v15() if algorithm == _RSA_PKCS1 else _oaep(method, algorithm)
+    return _Locked(algorithm, padding, _cipher(element))
+
+
+def _oaep(method: etree._Element, algorithm: str) -> OAEP:
+    """The parameters of RSA-OAEP (XML encryption 5.5.2); absent ones mean SHA-1."""
+    digest = _parameter(method, "ds:DigestMethod", _SHA1)
+    # The older name of the two has one mask.
+    has_mask = algorithm == _RSA_OAEP_11
+    mask = _parameter(method, "xenc11:MGF", _MGF1_SHA1) if has_mask else _MGF1_SHA1
+    if digest not in _DIGESTS or mask not in _MASKS:
+        raise DecryptionFailed(
+            "a key is encrypted by RSA-OAEP with the digest"
+            f" {digest[:_LONGEST_NAME]!r} and the mask {mask[:_LONGEST_NAME]!r};"
+            " expected SHA-1 or SHA-256"
+        )
+    label = method.find(q("xenc:OAEPparams"))
+    return OAEP(
+        MGF1(_MASKS[mask]), _DIGESTS[digest], None if label is None else _octets(label)
+    )
+
+
+def _parameter(method: etree._Element, name: str, default: str) -> str:
+    found = method.find(q(name))
+    return default if found is None else found.get("Algorithm", "")
+
+
+def _method(element: etree._Element) -> etree._Element:
+    return _only(element, "xenc:EncryptionMethod")
+
+
+def _cipher(element: etree._Element) -> bytes:
+    cipher = _only(element, "xenc:CipherData")
+    value = _only(cipher, "xenc:CipherValue")
+    if len(cipher) != 1:
+        raise DecryptionFailed("a CipherData contains more than its CipherValue")
+    return _octets(value)
+
+
+def _only(element: etree._Element, name: str) -> etree._Element:
+    """The one child of that name."""
+    found = element.findall(q(name))
+    if len(found) != 1:
+        raise DecryptionFailed(f"an encrypted part does not have exactly one {name}")
+    return found[0]
+
+
+def _octets(element: etree._Element) -> bytes:
+    if len(element):
+        raise DecryptionFailed("the base64 of an encrypted part contains XML elements")
+    try:
+        return base64.b64decode("".join((element.text or "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise DecryptionFailed("an encrypted part is not base64") from None
+
+
+# --- computing: from here on all failures are one -----------------------------------
+
+
+def _unlocked(locked: _Locked, key: RSAPrivateKey, size: int) -> bytes:
+    """The key of what is encrypted; one that fits nothing where ours is the wrong one.
+
+    With RSA 1.5, to stop where the padding is wrong would be Bleichenbacher's oracle.
+    """
+    instead = secrets.token_bytes(size)
+    try:
+        found = key.decrypt(locked.octets, locked.padding)
+    except ValueError:
+        return instead
+    return found if len(found) == size else instead
+
+
+def _decrypted(sealed: _Sealed, key: bytes) -> bytes:
+    """The octets that were encrypted; none where the key does not fit."""
+    if sealed.algorithm in _GCM:
+        return _by_gcm(sealed.octets, key)
+    cipher = TripleDES(key) if sealed.algorithm in _TRIPLE_DES else AES(key)
+    return _by_cbc(sealed.octets, cipher)
+
+
+def _by_gcm(octets: bytes, key: bytes) -> bytes:
+    if len(octets) < _NONCE + _TAG:
+        return b""
+    try:
+        return AESGCM(key).decrypt(octets[:_NONCE], octets[_NONCE:], None)
+    except InvalidTag:
+        return b""
+
+
+def _by_cbc(octets: bytes, cipher: AES | TripleDES) -> bytes:
+    """CBC with the padding of XML encryption 5.2: only its last byte says something."""
+    size = cipher.block_size // 8
+    if len(octets) < 2 * size or len(octets) % size:
+        return b""
+    context = Cipher(cipher, modes.CBC(octets[:size])).decryptor()
+    padded = context.update(octets[size:]) + context.finalize()
+    length = padded[-1]
+    return padded[:-length] if 1 <= length <= size else b""
+
+
+def _first_parsed(
+    sealed: _Sealed, opened: Sequence[bytes], wrapper: etree._Element
+) -> etree._Element | None:
+    """The element in the first of these octets that are one.
+
+    What GCM has opened is what the sender made, so that nothing after it is looked at.
+    With CBC a wrong key may seem to fit.
+    """
+    candidates = [octets for octets in dict.fromkeys(opened) if octets]
+    if sealed.algorithm in _GCM:
+        del candidates[1:]
+    parsed = (_parsed(octets, wrapper) for octets in candidates)
+    return next((root for root in parsed if root is not None), None)
+
+
+def _parsed(octets: bytes, wrapper: etree._Element) -> etree._Element | None:
+    """The element that the octets are, in a tree of its own, or None."""
+    around = _declarations(wrapper.nsmap)
+    try:
+        root = parse(b"<opened%b>%b</opened>" % (around.encode(), octets))
+    except MalformedMessage:
+        return None
+    if len(root) != 1 or (root.text or "").strip() or (root[0].tail or "").strip():
+        return None
+    return parse_canonical(serialize(root[0]))
+
+
+def _declarations(namespaces: Mapping[str | None, str]) -> str:
+    return "".join(
+        f" xmlns{':' if prefix else ''}{prefix or ''}={quoteattr(uri)}"
+        for prefix, uri in namespaces.items()
+    )

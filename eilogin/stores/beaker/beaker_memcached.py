@@ -1,0 +1,164 @@
+"""``ext:memcached``: one memcached or several, at the names that Beaker gives.
+
+What is over a server forgets by itself, and under pressure it forgets what was not
+asked for of late.
+"""
+
+import math
+import os
+import re
+from typing import Any
+
+import memcache
+
+from eilogin import clock
+from eilogin.errors import StoreUnavailable
+from eilogin.stores.circuit_breaker import PAUSE
+
+_SERVER = re.compile(
+    r"([\w.-]+|inet6:\[[0-9a-f:.]+\])(:\d{1,5})?|unix:/\S+", re.ASCII | re.IGNORECASE
+)
+
+#: Seconds up to which the protocol counts from now, and not from 1970.
+_FROM_NOW = 30 * 86_400
+
+
+class Memcached:
+    """See :class:`eilogin.stores.beaker.Kept`.
+
+    ``url`` is ``host:port``, or several with ``;`` between them; anything else is a
+    ``ValueError``. A name is on one server, which the others do not stand in for: back
+    again, it would bring back what it had.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self._servers = url.split(";")
+        if not all(map(_SERVER.fullmatch, self._servers)):
+            raise ValueError(
+                "an address such as '127.0.0.1:11211', or several with ';' between them"
+            )
+        self._timeout = timeout
+        #: Of this process: one that was forked makes its own.
+        self._clients: list[Any] = []
+        self._pid = 0
+
+    def get(self, name: str) -> str | None:
+        """See :meth:`eilogin.stores.beaker.Kept.get`."""
+        client = self._client(name)
+        found = self._read(client, name)
+        if found is None:
+            _require_alive(client)
+        return found
+
+    def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
+        """See :meth:`eilogin.stores.beaker.Kept.swap`."""
+        client, key, octets = self._client(name), _key(name), new.encode("latin-1")
+        try:
+            if old is None:
+                is_put = client.add(key, octets, _time(until))
+                if not is_put and self._read(client, name) is None:
+                    _require_alive(client)
+                    raise StoreUnavailable(f"{_told(client)} accepts no values")
+            else:
+                # It remembers what it was told with the answer, for the next line.
+                is_there = self._read(client, name) == old
+                is_put = is_there and client.cas(key, octets, _time(until))
+        finally:
+            client.reset_cas()
+        if not is_put:
+            _require_alive(client)
+        return bool(is_put)
+
+    def delete(self, name: str) -> None:
+        """See :meth:`eilogin.stores.beaker.Kept.delete`."""
+        client = self._client(name)
+        if not client.delete(_key(name)):
+            _require_alive(client)
+
+    def _read(self, client: Any, name: str) -> str | None:
+        try:
+            found = client.gets(_key(name))
+        except ValueError:
+            found = _Unread()
+        if found is not None and not isinstance(found, bytes):
+            # Not ours, and nothing of ours could take its place.
+            client.delete(_key(name))
+            return None
+        return None if found is None else found.decode("latin-1")
+
+    def _client(self, name: str) -> Any:
+        if self._pid != os.getpid():
+            self._clients = [self._connected(server) for server in self._servers]
+            self._pid = os.getpid()
+        return self._clients[int(name[:8], 16) % len(self._clients)]
+
+    def _connected(self, server: str) -> Any:
+        # Each thread has connections of its own, once it asks for something.
+        return _Client(
+            [server],
+            unpickler=_Unread,
+            decompressor=_nothing,
+            dead_retry=PAUSE,
+            socket_timeout=self._timeout,
+            cache_cas=True,
+        )
+
+
+class _Connection(memcache._Host):  # type: ignore[misc] # noqa: SLF001 - the driver's
+    """A connection that is closed when nobody has it any more, as when a thread ends.
+
+    The driver leaves that to Python, which warns of it.
+    """
+
+    def __del__(self) -> None:
+        self.close_socket()
+
+
+class _Client(memcache.Client):  # type: ignore[misc]
+    """The driver's, with such connections."""
+
+    def set_servers(self, servers: list[str]) -> None:
+        self.servers = [
+            _Connection(
+                server,
+                dead_retry=self.dead_retry,
+                socket_timeout=self.socket_timeout,
+            )
+            for server in servers
+        ]
+        self._init_buckets()
+
+
+class _Unread:
+    """What stands for a pickle; it has the verbs of an unpickler and reads nothing."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def load(self) -> "_Unread":
+        return self
+
+
+def _nothing(_: bytes) -> bytes:
+    # A little that was compressed may be a great deal.
+    return b""
+
+
+def _require_alive(client: Any) -> None:
+    """Raise StoreUnavailable where the answer was none because the server is down."""
+    [server] = client.servers
+    if server.deaduntil:
+        raise StoreUnavailable(f"{_told(client)} does not answer")
+
+
+def _told(client: Any) -> str:
+    return f"memcached at {client.servers[0].address}"
+
+
+def _key(name: str) -> str:
+    return f"{name}_session"
+
+
+def _time(until: float) -> int:
+    seconds = max(1, math.ceil(until - clock.now()))
+    return seconds if seconds <= _FROM_NOW else math.ceil(until)

@@ -1,0 +1,127 @@
+"""From the options of an ini file to one of Beaker's backends."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, NamedTuple
+
+from pydantic import BeforeValidator, InstanceOf
+from pydantic import ValidationInfo as Info
+
+from eilogin.settings import comment_in, from_ini, is_there, without_password
+from eilogin.stores.beaker.beaker_backend import Backend
+from eilogin.stores.store_interface import TIMEOUT
+from eilogin.stores.store_opening import StoreAddress, referenced
+
+_SQLITE = "sqlite:///"
+#: Octets that a text may have, where nobody says otherwise.
+LARGEST = 1024**2
+
+
+# Each kind imports its driver, an extra, when it is asked for and not before.
+
+
+def _memory(_: str, __: float, ___: int) -> Backend:
+    from eilogin.stores.beaker.beaker_memory import Memory  # noqa: PLC0415
+
+    return Backend(Memory(), "memory", ())
+
+
+def _file(where: str, timeout: float, largest: int) -> Backend:
+    from eilogin.stores.beaker.beaker_files import Files  # noqa: PLC0415
+
+    folder = Path(where)
+    _require_writable(folder)
+    return Backend(Files(folder, timeout, largest), where, (OSError,))
+
+
+def _database(url: str, timeout: float, largest: int) -> Backend:
+    from eilogin.stores.beaker.beaker_database import Database  # noqa: PLC0415
+
+    path = Path(url.removeprefix(_SQLITE))
+    if not url.startswith(_SQLITE) or "?" in url or path.name in ("", ":memory:"):
+        raise ValueError("a file such as 'sqlite:////var/lib/myapp/appsessions.db'")
+    _require_writable(path.parent)
+    return Backend(Database(url, timeout, largest), url, (OSError,))
+
+
+def _redis(url: str, timeout: float, largest: int) -> Backend:
+    from redis.exceptions import RedisError  # noqa: PLC0415
+
+    from eilogin.stores.beaker.beaker_redis import Redis  # noqa: PLC0415
+
+    failures = (RedisError, OSError)
+    return Backend(Redis(url, timeout, largest), without_password(url), failures)
+
+
+def _memcached(url: str, timeout: float, _: int) -> Backend:
+    from eilogin.stores.beaker.beaker_memcached import Memcached  # noqa: PLC0415
+
+    return Backend(Memcached(url, timeout), url, (OSError,))
+
+
+def _require_writable(folder: Path) -> None:
+    if not is_there(folder.is_dir):
+        raise ValueError(f"an existing folder {str(folder)!r}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"a folder {str(folder)!r} that this user may write to")
+
+
+class _Kind(NamedTuple):
+    make: Callable[[str, float, int], Backend]
+    #: The extra of eilogin that brings its driver; "" where it needs none.
+    extra: str = ""
+
+
+#: What Beaker calls them.
+KINDS: Mapping[str, _Kind] = MappingProxyType(
+    {
+        "memory": _Kind(_memory),
+        "file": _Kind(_file),
+        "ext:database": _Kind(_database, "database"),
+        "ext:redis": _Kind(_redis, "redis"),
+        "ext:memcached": _Kind(_memcached, "memcached"),
+    }
+)
+
+
+def open_backend(
+    kind: str, where: str = "", *, largest: int = LARGEST, timeout: float = TIMEOUT
+) -> Backend:
+    """The backend of a ``kind``, at a place; nothing is opened before its first verb.
+
+    ``where`` is a folder for ``file``, an address for the ``ext:`` ones, nothing for
+    ``memory``, which is one for all of this process. ``largest`` is how many octets a
+    text may have: what is larger is none of ours and counts as nothing (but a memcached
+    has a limit of its own, and nobody else puts anything in our memory). ``timeout`` is
+    how many seconds a verb waits.
+
+    Raises ``ValueError``, which says what was expected, for a place that cannot be one,
+    and where the driver is missing.
+    """
+    if comment_in(where):
+        raise ValueError("only an address, without ' #' or ' ;' and a comment")
+    make, extra = KINDS[kind]
+    try:
+        return make(where, timeout, largest)
+    except ImportError as error:
+        raise ValueError(
+            f"the package {error.name!r} for {kind}: pip install 'eilogin[{extra}]'"
+        ) from None
+
+
+def _backend_url(value: object, info: Info) -> object:
+    if not isinstance(value, str):
+        return value
+    url = referenced(value.strip(), info)
+    path = url.removeprefix(_SQLITE)
+    if path != url:
+        url = f"{_SQLITE}{from_ini(path, info)}"
+    return StoreAddress(url)
+
+
+#: The type of a ``url`` option: an address, or where it stands (``env:NAME``,
+#: ``file:PATH``, ``credential:NAME``). A path of SQLite's that is not absolute is meant
+#: from the folder of the ini file.
+BackendURL = Annotated[InstanceOf[StoreAddress], BeforeValidator(_backend_url)]

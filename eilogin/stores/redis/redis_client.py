@@ -1,0 +1,188 @@
+"""Questions to the servers of a store, and what is asked of them in one step."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from eilogin import clock
+from eilogin.errors import StoreUnavailable
+from eilogin.stores import logout_reserve
+from eilogin.stores.redis.lua_scripts import Argument, Script, packed
+from eilogin.stores.redis.redis_checks import check
+from eilogin.stores.redis.redis_servers import Servers, servers_of
+from eilogin.stores.redis.redis_urls import RedisURL
+from eilogin.stores.store_interface import shard_of
+from eilogin.stores.unreadable_records import Garbage
+
+#: How often a verb starts anew because others change what it looks at. Each time one
+#: of them has got what it wanted.
+MOST_RETRIES = 50
+
+#: What every server says of a key at which is something of another type.
+_WRONG_TYPE = "wrong kind of value"
+
+
+class Client:
+    """The servers of a URL, with all that they may say against it as one error.
+
+    That is :class:`eilogin.errors.StoreUnavailable`. ``timeout`` is how many seconds a
+    server has to answer.
+    """
+
+    def __init__(self, url: RedisURL, timeout: float) -> None:
+        self.url = url
+        self.timeout = timeout
+        self.garbage = Garbage(f"the store {url}")
+        self._has_shards = url.kind == "cluster"
+        self._servers = servers_of(url, timeout)
+        self._is_checked = False
+
+    # --- names ---
+
+    def place_of(self, name: str) -> bytes:
+        """What the names of all keys begin with that have to be where this is.
+
+        In a Cluster that is the shard that the name of a session or a label names.
+        """
+        shard = f":{shard_of(name)}" if self._has_shards else ""
+        return f"{{{self.url.prefix}{shard}}}".encode()
+
+    # --- asking ---
+
+    def ask(self, name: bytes, command: bytes) -> Any:
+        """The answer to a question about one key; None where it is of another type."""
+        # As guarded does it, at a third of the price: this is in every request.
+        try:
+            return self.servers().ask(name, command)
+        except (RedisError, OSError) as error:
+            if isinstance(error, ResponseError) and _WRONG_TYPE in str(error):
+                self._note_wrong_type(name)
+                return None
+            raise self._unavailable(error) from error
+
+    def run(
+        self,
+        script: Script,
+        place: bytes,
+        *arguments: Argument,
+        durable: bool = True,
+        is_question: bool = False,
+    ) -> Any:
+        """What a script answers that looks at all that is at a place.
+
+        With ``durable`` the replicas are waited for, if it is no question.
+        """
+        return self._scripted(
+            script,
+            place,
+            arguments,
+            durable=durable and not is_question,
+            is_question=is_question,
+            is_alone=False,
+        )
+
+    def run_alone(
+        self, script: Script, name: bytes, *arguments: Argument, durable: bool = True
+    ) -> Any:
+        """What a script answers that looks at one key."""
+        return self._scripted(
+            script, name, arguments, durable=durable, is_question=False, is_alone=True
+        )
+
+    def _scripted(
+        self, script: Script, name: bytes, arguments: Sequence[Argument], **how: bool
+    ) -> Any:
+        values = (clock.now(), *arguments)
+        if logout_reserve.may_be_used():
+            script = script.with_reserve
+        with self.guarded():
+            servers = self.servers()
+            try:
+                answer = servers.ask(name, script.by_digest(name, values), **how)
+            except NoScriptError:
+                # A server that was restarted, or has just become the master.
+                answer = servers.ask(name, script.by_text(name, values), **how)
+        told, odd = answer
+        for other in odd:
+            self._note_wrong_type(other)
+        return told
+
+    def _note_wrong_type(self, name: bytes) -> None:
+        # How a value is called may be a secret.
+        place, kind, _ = text_of(name).partition(":v:")
+        self.garbage.note(f"{place}{kind} is of another type")
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Whatever a server says against what is asked in here as one error."""
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(f"the store {self.url}: {error}")
+
+    def too_busy(self) -> StoreUnavailable:
+        """What to raise where :data:`MOST_RETRIES` is at its end."""
+        return StoreUnavailable(
+            f"the store {self.url}: other clients change the same keys all the time"
+        )
+
+    # --- looking at everything ---
+
+    def sessions(self) -> Iterator[list[str]]:
+        """The keys of all sessions, a number of them at a time."""
+        for names in self.scanned(self.place_of("*:") + b":s:*"):
+            yield [name.partition("}:s:")[2] for name in names]
+
+    def scanned(self, pattern: bytes) -> Iterator[list[str]]:
+        """The names that fit, a number of them at a time; one may come twice."""
+        with self.guarded():
+            nodes = self.servers().masters()
+        for node in nodes:
+            cursor = b"0"
+            while True:
+                command = packed("SCAN", cursor, "MATCH", pattern, "COUNT", "1000")
+                with self.guarded():
+                    cursor, names = node.ask(command)
+                yield [text_of(name) for name in names]
+                if cursor == b"0":
+                    break
+
+    # --- servers ---
+
+    def servers(self) -> Servers:
+        """The servers, which have been found to fit."""
+        servers = self.own_servers()
+        if not self._is_checked:
+            # They did not answer when they were to be prepared, or nobody did that.
+            check(servers)
+            self._is_checked = True
+        return servers
+
+    def own_servers(self) -> Servers:
+        """The servers, with connections of this process."""
+        if not self._servers.is_of_this_process():
+            self._servers = servers_of(self.url, self.timeout)
+        return self._servers
+
+    def note_checked(self) -> None:
+        """The servers were found to fit, and need not be looked at again."""
+        self._is_checked = True
+
+    def let_go(self) -> None:
+        """Let go of the connections that no verb is using; what is known stays."""
+        self._servers.let_go()
+
+    def close(self) -> None:
+        """Let go of all connections; new ones are made when they are needed."""
+        old, self._servers = self._servers, servers_of(self.url, self.timeout)
+        old.close()
+
+
+def text_of(octets: bytes) -> str:
+    """A text that was written here; of anything else what can be read of it."""
+    return octets.decode(errors="replace")

@@ -1,0 +1,91 @@
+"""What looks at every session that the servers have: the end of all, and figures."""
+
+import fnmatch
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eilogin import clock
+from eilogin.stores.redis import lua_scripts
+from eilogin.stores.redis.cluster_hints import Hints, pairs_in
+from eilogin.stores.redis.lua_scripts import packed
+from eilogin.stores.redis.redis_client import Client
+from eilogin.stores.redis.redis_nodes import Node, facts_of
+from eilogin.stores.redis.redis_urls import shown
+from eilogin.stores.store_interface import EVERYBODY, SHARDS, mark_on_everybody
+
+#: How many sessions one script takes away at most: nothing else is served meanwhile.
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is in the servers, counted one after another while they are at work."""
+
+    #: Each server as it calls itself.
+    servers: tuple[str, ...]
+    sessions: int
+    values: int
+    #: Of the sessions those whose keys fit each of the patterns that were asked for.
+    fitting: tuple[int, ...]
+
+
+def end_all(client: Client, hints: Hints) -> int:
+    """End every session; how many were live. See :meth:`eilogin.stores.Store.end_all`.
+
+    Others may be at work meanwhile: of what they make, all is ended or refused that was
+    issued before, and what was issued afterwards may be ended too.
+    """
+    # First the sessions, for a server that is full has no room for marks; and then
+    # those that were made before there were marks everywhere.
+    count = _wipe(client, hints)
+    _mark_everybody(client)
+    return count + _wipe(client, hints)
+
+
+def _mark_everybody(client: Client) -> None:
+    mark = [str(instant) for instant in mark_on_everybody(clock.now())]
+    places = (client.place_of(f"{shard}:") for shard in SHARDS)
+    for place in dict.fromkeys(places):
+        client.run(lua_scripts.END, place, mark, (), [EVERYBODY], ())
+
+
+def _wipe(client: Client, hints: Hints) -> int:
+    count = 0
+    for keys in client.sessions():
+        by_place: dict[bytes, list[str]] = {}
+        for key in keys:
+            by_place.setdefault(client.place_of(key), []).append(key)
+        for place, some in by_place.items():
+            for start in range(0, len(some), _BATCH):
+                batch = some[start : start + _BATCH]
+                live, foreign = client.run(lua_scripts.WIPE, place, batch)
+                hints.forget(pairs_in(foreign))
+                count += live
+    return count
+
+
+def figures(client: Client, patterns: Sequence[str]) -> Figures:
+    """How much there is, with what is over until the servers take it away.
+
+    That may be a minute later. It looks at every name that the servers have. In the
+    ``patterns``, of keys of sessions, ``*`` is anything. Raises StoreUnavailable.
+    """
+    with client.guarded():
+        nodes = client.servers().masters()
+        servers = tuple(map(_server_at, nodes))
+    counts = Counter[str]()
+    for keys in client.sessions():
+        for pattern in ("*", *patterns):
+            counts[pattern] += len(fnmatch.filter(keys, pattern))
+    values = sum(map(len, client.scanned(f"{client.url.prefix}:v:*".encode())))
+    fitting = tuple(counts[pattern] for pattern in patterns)
+    return Figures(servers, counts["*"], values, fitting)
+
+
+def _server_at(node: Node) -> str:
+    facts = facts_of(node.ask(packed("INFO")))
+    # Valkey says both.
+    name = "valkey" if "valkey_version" in facts else "redis"
+    version = facts.get(f"{name}_version", "of no version")
+    return f"{name.capitalize()} {version} at {shown(node.address)}"

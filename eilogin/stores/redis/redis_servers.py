@@ -1,0 +1,418 @@
+"""Which server to ask: the one, the one that the sentinels name, one of a Cluster.
+
+Who the servers are is found out within half of the time that a server has to answer.
+One thread does it, at most once in a pause; the others go on with what is known. A
+change is asked for again only where a server has said that it did nothing.
+"""
+
+import binascii
+import logging
+import math
+import os
+import re
+import threading
+import time
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any
+
+from redis.exceptions import AuthenticationError, ResponseError
+
+from eilogin.errors import StoreUnavailable
+from eilogin.stores.circuit_breaker import PAUSE
+from eilogin.stores.redis.lua_scripts import packed
+from eilogin.stores.redis.redis_nodes import FAILURES, Misfit, Node, asked_of_any
+from eilogin.stores.redis.redis_urls import Address, Kind, RedisURL, shown
+
+#: Slots of a Cluster.
+SLOTS = 16384
+#: How often servers may send us on before we stop.
+REDIRECTIONS = 4
+
+_ASKING = packed("ASKING")
+
+_log = logging.getLogger("eilogin.stores")
+
+
+class Servers(ABC):
+    """The servers of a store, as this process knows them."""
+
+    def __init__(self, url: RedisURL, timeout: float) -> None:
+        self.url = url
+        self.timeout = timeout
+        self._pid = os.getpid()
+
+    def is_of_this_process(self) -> bool:
+        """Whether it was made in this process, and not in one that has forked it."""
+        return self._pid == os.getpid()
+
+    @abstractmethod
+    def node_of(self, name: bytes) -> Node:
+        """The server that has a key; StoreUnavailable where none is known."""
+
+    @abstractmethod
+    def masters(self) -> list[Node]:
+        """All servers that have keys."""
+
+    @abstractmethod
+    def known(self) -> list[Node]:
+        """The servers that are known so far, without a look for more."""
+
+    def let_go(self) -> None:
+        """Let go of the connections that no verb is using."""
+        for node in self.known():
+            node.let_go()
+
+    def close(self) -> None:
+        """Let go of all connections, and of those in use when they come back."""
+        for node in self.known():
+            node.close()
+
+    def redirected(self, error: ResponseError) -> Node | None:
+        """Where else to ask after an error that says so; None where it does not."""
+        return None
+
+    def ask(
+        self,
+        name: bytes,
+        command: bytes,
+        *,
+        is_question: bool = True,
+        durable: bool = False,
+        is_alone: bool = True,
+    ) -> Any:
+        """The answer of the server that has a key; see :meth:`Node.ask`.
+
+        ``is_alone`` says that no other key is looked at than this one.
+        """
+        node = self.node_of(name)
+        for _ in range(REDIRECTIONS):
+            try:
+                return node.ask(command, is_question=is_question, durable=durable)
+            except ResponseError as error:
+                if _code_of(error) == "ASK":
+                    return self._asking(error, command, is_alone=is_alone)
+                if _code_of(error) == "READONLY":
+                    # A replica by now; connecting anew finds that out for questions.
+                    node.let_go()
+                other = self.redirected(error)
+                if other is None:
+                    raise
+                node = other
+        raise StoreUnavailable(
+            f"the store {self.url}: its servers redirect in a circle"
+        )
+
+    def _asking(self, error: ResponseError, command: bytes, *, is_alone: bool) -> Any:
+        """Ask at the server to which a slot is being moved, key by key."""
+        if not is_alone:
+            # A part of what is looked at together may be here and a part there: an
+            # end would find nothing, and what it should have ended would arrive later.
+            raise StoreUnavailable(
+                f"the store {self.url}: the Cluster is moving a part of it to "
+                "another server"
+            )
+        _, there = _place_in(error)
+        _, answer = asked_of_any(self.url, [there], (_ASKING, command), self.timeout)
+        return answer
+
+
+def servers_of(url: RedisURL, timeout: float) -> Servers:
+    """The servers that a URL names; nothing is connected yet."""
+    kinds: dict[Kind, type[OneServer | SentinelSet | Cluster]] = {
+        "server": OneServer,
+        "sentinel": SentinelSet,
+        "cluster": Cluster,
+    }
+    return kinds[url.kind](url, timeout)
+
+
+def _code_of(error: ResponseError) -> str:
+    """The word that the error of a server began with, in small measure.
+
+    Versions of redis-py differ in which words they take off, and make a class of.
+    """
+    kind = type(error).__name__.removesuffix("Error").upper()
+    if "READONLY" in str(error):
+        # Redis 6 says it of a script within another error.
+        kind = "READONLY"
+    return kind if kind in ("ASK", "MOVED", "READONLY") else str(error).split(" ")[0]
+
+
+def _place_in(error: ResponseError) -> tuple[int, Address]:
+    """The slot and the server in "MOVED 3999 127.0.0.1:6381"."""
+    match = re.search(r"(\d+) (\S*):(\d+)$", str(error))
+    if match is None:
+        raise StoreUnavailable("a server redirects, and does not say where") from error
+    return int(match[1]), (match[2].strip("[]"), int(match[3]))
+
+
+class OneServer(Servers):
+    """A server that does not change."""
+
+    def __init__(self, url: RedisURL, timeout: float) -> None:
+        super().__init__(url, timeout)
+        self._node = Node(url, url.hosts[0], timeout)
+
+    def node_of(self, name: bytes) -> Node:
+        """See :class:`Servers`."""
+        return self._node
+
+    def masters(self) -> list[Node]:
+        """See :class:`Servers`."""
+        return [self._node]
+
+    def known(self) -> list[Node]:
+        """See :class:`Servers`."""
+        return [self._node]
+
+
+class _Found(Servers):
+    """Servers that others have to be asked for."""
+
+    def __init__(self, url: RedisURL, timeout: float) -> None:
+        super().__init__(url, timeout)
+        #: Who can be asked, the one that answered last before the others.
+        self._known = list(url.hosts)
+        self._looking = threading.Lock()
+        self._not_before = 0.0
+        self._failure: Exception | None = None
+
+    @abstractmethod
+    def _look(self) -> None:
+        """Find out who the servers are."""
+
+    def _look_again(self, *, is_known: bool) -> None:
+        """Find out who the servers are, unless that was done a moment ago.
+
+        Where they are known (``is_known``) nobody waits for it, and it may fail.
+        """
+        if not self._looking.acquire(blocking=not is_known):
+            return
+        try:
+            if time.monotonic() >= self._not_before:
+                self._look_and_note()
+        finally:
+            self._looking.release()
+
+    def _look_and_note(self) -> None:
+        try:
+            self._look()
+        except (*FAILURES, ResponseError, StoreUnavailable) as error:
+            self._failure = error
+        else:
+            self._failure = None
+        finally:
+            self._not_before = time.monotonic() + PAUSE
+
+    def _unknown(self) -> StoreUnavailable:
+        failure = self._failure
+        if isinstance(failure, StoreUnavailable):
+            # Anew, for this thread.
+            return type(failure)(*failure.args)
+        unknown = StoreUnavailable(
+            f"the store {self.url}: cannot find out its servers: {failure}"
+        )
+        unknown.__cause__ = failure
+        return unknown
+
+    def _ask_any(self, *command: str, url: RedisURL) -> Any:
+        within = self.timeout / 2
+        who, answer = asked_of_any(url, self._known, [packed(*command)], within)
+        self._known.sort(key=lambda address: address != who)
+        return answer
+
+
+class SentinelSet(_Found):
+    """The server that its sentinels say is the master.
+
+    They are asked again every second: a master that was replaced while it is well goes
+    on as if it were not, until they tell it, and what is written to it then is lost.
+    """
+
+    def __init__(self, url: RedisURL, timeout: float) -> None:
+        super().__init__(url, timeout)
+        # Sentinels have no databases, and mostly no password.
+        self._without_password = replace(url, db=0, username=None, password=None)
+        self._node: Node | None = None
+
+    def node_of(self, name: bytes) -> Node:
+        """See :class:`Servers`."""
+        node = self._node
+        if node is None or time.monotonic() >= self._not_before:
+            self._look_again(is_known=node is not None)
+            node = self._node
+            if node is None:
+                raise self._unknown()
+        return node
+
+    def ask(
+        self,
+        name: bytes,
+        command: bytes,
+        *,
+        is_question: bool = True,
+        durable: bool = False,
+        is_alone: bool = True,
+    ) -> Any:
+        """See :class:`Servers`."""
+        asked = time.monotonic() if durable else math.inf
+        answer = super().ask(
+            name,
+            command,
+            is_question=is_question,
+            durable=durable,
+            is_alone=is_alone,
+        )
+        node = self._node
+        if node is not None and node.doubted >= asked:
+            self._not_before = 0.0
+            self._look_again(is_known=False)
+            if self._node is not node:
+                raise StoreUnavailable(
+                    f"the store {self.url}: another server has become the master"
+                )
+        return answer
+
+    def _look(self) -> None:
+        question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.url.service)
+        try:
+            found = self._ask_any(*question, url=self._without_password)
+        except AuthenticationError:
+            found = self._with_password(*question)
+        if found is None:
+            raise Misfit(
+                f"the store {self.url}: its sentinels do not know this service"
+            )
+        address = (found[0].decode(), int(found[1]))
+        old = self._node
+        if old is None or old.address != address:
+            self._node = Node(self.url, address, self.timeout)
+            if old is not None:
+                _note_successor(old, self._node)
+                old.close()
+
+    def _with_password(self, *question: str) -> Any:
+        try:
+            return self._ask_any(*question, url=replace(self.url, db=0))
+        except AuthenticationError as error:
+            raise Misfit(
+                f"the store {self.url}: its sentinel at {error}; expected "
+                "sentinels without a password, or with that of their master"
+            ) from error
+
+    def masters(self) -> list[Node]:
+        """See :class:`Servers`."""
+        return [self.node_of(b"")]
+
+    def known(self) -> list[Node]:
+        """See :class:`Servers`."""
+        return [] if self._node is None else [self._node]
+
+
+class Cluster(_Found):
+    """The servers of a Cluster, each of which has some of the slots."""
+
+    def __init__(self, url: RedisURL, timeout: float) -> None:
+        super().__init__(url, timeout)
+        #: Replaced and never changed, for others may be going through it.
+        self._nodes: dict[Address, Node] = {}
+        self._by_slot: list[Node | None] = []
+        #: Slots of which a server has said where they are, since the last look began.
+        self._moved: dict[int, Node] = {}
+        #: Held by who changes any of these.
+        self._changing = threading.Lock()
+
+    def node_of(self, name: bytes) -> Node:
+        """See :class:`Servers`."""
+        slot = slot_of(name)
+        node = self._by_slot[slot] if self._by_slot else None
+        if node is None or node.breaker.is_open:
+            node = self._slots()[slot]
+            if node is None:
+                raise StoreUnavailable(
+                    f"the store {self.url}: no server has a part of it"
+                )
+        return node
+
+    def _slots(self) -> list[Node | None]:
+        """Who has which slot, after another look."""
+        self._look_again(is_known=bool(self._by_slot))
+        if not self._by_slot:
+            raise self._unknown()
+        return self._by_slot
+
+    def _look(self) -> None:
+        url = self.url
+        known = [address for address in self._nodes if address not in self._known]
+        self._known += known
+        with self._changing:
+            self._moved = {}
+        found = self._ask_any("CLUSTER", "SLOTS", url=url)
+        with self._changing:
+            gone = self._take(found)
+        for node in gone:
+            node.close()
+
+    def _take(self, found: Any) -> list[Node]:
+        """Know the answer to CLUSTER SLOTS; the servers that have no slot any more."""
+        by_slot: list[Node | None] = [None] * SLOTS
+        nodes: dict[Address, Node] = {}
+        for first, last, master, *_replicas in found:
+            # A node that does not know its own name is where the answer came from.
+            host = (master[0] or b"").decode() or self._known[0][0]
+            address = (host, master[1])
+            node = nodes[address] = self._node_at(address)
+            by_slot[first : last + 1] = [node] * (last + 1 - first)
+        for slot, node in self._moved.items():
+            # Newer than the answer, as likely; the next look will tell.
+            nodes[node.address] = by_slot[slot] = node
+        # There are none before the first look.
+        for before, after in dict(zip(self._by_slot, by_slot, strict=False)).items():
+            if before and after and before.address not in nodes:
+                _note_successor(before, after)
+        old, self._nodes, self._by_slot = self._nodes, nodes, by_slot
+        self._known = list(dict.fromkeys((self._known[0], *nodes, *self.url.hosts)))
+        return [old[address] for address in old.keys() - nodes.keys()]
+
+    def _node_at(self, address: Address) -> Node:
+        return self._nodes.get(address) or Node(self.url, address, self.timeout)
+
+    def masters(self) -> list[Node]:
+        """See :class:`Servers`."""
+        if None in self._slots():
+            raise Misfit(f"the store {self.url}: no server has a slot of the Cluster")
+        return self.known()
+
+    def known(self) -> list[Node]:
+        """See :class:`Servers`."""
+        return list(self._nodes.values())
+
+    def redirected(self, error: ResponseError) -> Node | None:
+        """See :class:`Servers`: a slot that is at another server now."""
+        if _code_of(error) != "MOVED":
+            return None
+        slot, address = _place_in(error)
+        self._look_again(is_known=True)
+        with self._changing:
+            # The server at hand knows best.
+            node = self._node_at(address)
+            self._nodes = {**self._nodes, address: node}
+            self._by_slot[slot] = self._moved[slot] = node
+        return node
+
+
+def _note_successor(old: Node, new: Node) -> None:
+    """Tell whoever saw the warning about a server that another is asked by now."""
+    if old.breaker.is_open:
+        _log.warning("%s: %s took its place", old.name, shown(new.address))
+
+
+def slot_of(name: bytes) -> int:
+    """The slot of a key: of what stands in the first braces, if anything does.
+
+    https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
+    """
+    _, brace, rest = name.partition(b"{")
+    tag, end, _ = rest.partition(b"}")
+    return binascii.crc_hqx(tag if brace and end and tag else name, 0) % SLOTS

@@ -1,0 +1,281 @@
+"""The verbs, over one server or several.
+
+All that one script has to see is at one *place*. Where one server has everything there
+is one place for all of it. In a Cluster a place is a shard (:func:`shard_of`), and what
+a verb does at several of them it does one after another, in an order in which each step
+is safe to be the last:
+
+* A label of another shard (:meth:`RedisStore.append`) is written there first, as a
+  *hint* (:mod:`.hints`). So no session carries a label by which it cannot be found.
+* A session that takes the place of one of another shard is made first. Nobody knows
+  its key until the verb returns, so nobody can use it before the other has ended.
+* A value may be at any place, whoever owns it (:mod:`.values`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError
+from eilogin.stores import logout_reserve
+from eilogin.stores.redis import lua_scripts, redis_housekeeping
+from eilogin.stores.redis.cluster_hints import Hint, Hints, flat_pairs, pairs_in
+from eilogin.stores.redis.redis_checks import check, warn
+from eilogin.stores.redis.redis_client import MOST_RETRIES, Client, text_of
+from eilogin.stores.redis.redis_housekeeping import Figures
+from eilogin.stores.redis.redis_nodes import Misfit
+from eilogin.stores.redis.redis_urls import RedisURL
+from eilogin.stores.redis.redis_values import RedisValues
+from eilogin.stores.store_interface import SHARDS, EndedSession, StoredSession, shard_of
+
+
+class RedisStore(RedisValues):
+    """A :class:`eilogin.stores.Store` in the servers of a URL.
+
+    The verbs on values are those of :class:`RedisValues`. ``timeout`` is how many
+    seconds a server has to answer.
+    """
+
+    def __init__(self, url: RedisURL, timeout: float) -> None:
+        super().__init__(Client(url, timeout))
+        self.url = url
+        self._hints = Hints(self._client)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.url)!r})"
+
+    def prepare(self, *, patience: float | None = None) -> None:
+        """See :meth:`eilogin.stores.Store.prepare`.
+
+        Servers wait for nobody else, so that ``patience`` changes nothing. Raises
+        StoreUnavailable where the servers do not answer, which may be for now
+        only; they are looked at before the first verb then.
+        """
+        try:
+            for node, facts in check(self._client.own_servers()).items():
+                warn(node, facts)
+            self._client.note_checked()
+        except Misfit as error:
+            raise ConfigurationError(str(error)) from error
+        finally:
+            # Whether they answer stays known: it is told once, whoever asks next.
+            self._client.let_go()
+
+    # --- sessions ---
+
+    def create(
+        self,
+        session: StoredSession,
+        *,
+        issued: float,
+        replaces: str | None = None,
+        inherit: bool = True,
+    ) -> bool:
+        """See :meth:`eilogin.stores.Store.create`."""
+        place = self._client.place_of(session.key)
+        if shard_of(session.key) not in SHARDS:
+            raise ValueError("a shard is two hexadecimal digits")
+        if any(self._client.place_of(label) != place for label in session.labels):
+            raise ValueError("a session has the shard of the labels it is made with")
+        if replaces is None or self._client.place_of(replaces) == place:
+            return self._create(session, issued, replaces, inherit=inherit)
+        if inherit:
+            raise ValueError("a session has the shard of the one it inherits from")
+        if not self._create(session, issued, None, inherit=False):
+            return False
+        # Nobody has its key yet. If this process dies here, or the other shard does
+        # not answer, it is never used; and the one to be replaced is as it was, or
+        # has ended, which is what it should.
+        if self.end(keys=[replaces]):
+            return True
+        self.end(keys=[session.key])
+        return False
+
+    def _create(
+        self,
+        session: StoredSession,
+        issued: float,
+        replaces: str | None,
+        *,
+        inherit: bool,
+    ) -> bool:
+        place = self._client.place_of(session.key)
+        old = [] if replaces is None else [replaces]
+        hints: list[str] = []
+        for _ in range(MOST_RETRIES):
+            word, *found = self._client.run(
+                lua_scripts.CREATE,
+                place,
+                session.key,
+                session.until,
+                session.seen,
+                session.data,
+                issued,
+                old,
+                int(inherit),
+                session.labels,
+                hints,
+            )
+            labels = [text_of(label) for label in found]
+            if word == b"made":
+                self._hints.forget((key, label) for key in old for label in labels)
+                return True
+            if word == b"refused":
+                # Nothing is found by the hints; they go when their time is over.
+                return False
+            hints = labels
+            self._hints.write(session.key, hints, session.until)
+        raise self._client.too_busy()
+
+    def read(self, key: str) -> StoredSession | None:
+        """See :meth:`eilogin.stores.Store.read`."""
+        name = b"%b:s:%b" % (self._client.place_of(key), key.encode())
+        text = self._client.ask(
+            name, b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name)
+        )
+        if text is None:
+            return None
+        try:
+            until, seen, data = text.split(b" ", 2)
+            found = StoredSession(key, data.decode(), float(seen), float(until))
+        except ValueError:
+            self._client.garbage.note("a session")
+            return None
+        if found.until > clock.now():
+            return found
+        self._client.run(lua_scripts.FORGET, self._client.place_of(key), key)
+        return None
+
+    def touch(self, key: str, seen: float, before: float) -> bool:
+        """See :meth:`eilogin.stores.Store.touch`."""
+        place = self._client.place_of(key)
+        touched = self._client.run(
+            lua_scripts.TOUCH, place, key, seen, before, durable=False
+        )
+        return bool(touched)
+
+    def append(self, key: str, item: str, labels: Sequence[str] = ()) -> bool:
+        """See :meth:`eilogin.stores.Store.append`."""
+        place = self._client.place_of(key)
+        foreign = [label for label in labels if self._client.place_of(label) != place]
+        local = [label for label in labels if label not in foreign]
+        if foreign:
+            session = self.read(key)
+            if session is None:
+                return False
+            self._hints.write(key, foreign, session.until)
+        if self._client.run(lua_scripts.APPEND, place, key, item, local, foreign):
+            return True
+        self._hints.forget((key, label) for label in foreign)
+        return False
+
+    def items(self, key: str) -> list[str]:
+        """See :meth:`eilogin.stores.Store.items`."""
+        items = self._client.run(
+            lua_scripts.ITEMS, self._client.place_of(key), key, is_question=True
+        )
+        return [text_of(item) for item in items]
+
+    def find(self, label: str) -> list[str]:
+        """See :meth:`eilogin.stores.Store.find`."""
+        place = self._client.place_of(label)
+        known: set[Hint] = set()
+        found: dict[str, None] = {}
+        for _ in range(MOST_RETRIES):
+            local, hinted = self._client.run(
+                lua_scripts.FIND, place, label, is_question=True
+            )
+            if hinted is None:
+                self._hints.mend(label)
+                continue
+            hints = {(text_of(key), label) for key in hinted}
+            if hints <= known:
+                return [*map(text_of, local), *found]
+            # A session that is not there any more may have an heir, whose hint was
+            # written before: whoever looks again finds it.
+            for there, some in self._hints.by_place(hints - known):
+                carrying = self._client.run(
+                    lua_scripts.CARRY, there, flat_pairs(some), is_question=True
+                )
+                found.update((key, None) for key, _ in pairs_in(carrying))
+            # Of those found before, some may have an heir by now.
+            if found.keys() >= {key for key, _ in hints}:
+                return [*map(text_of, local), *found]
+            known |= hints
+        raise self._client.too_busy()
+
+    def end(
+        self,
+        *,
+        keys: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        mark: float | None = None,
+        mark_until: float = 0.0,
+    ) -> list[EndedSession]:
+        """See :meth:`eilogin.stores.Store.end`.
+
+        In a Cluster it happens as a whole in each shard, and in one after another. If
+        a server fails in between, what was ended until then stays so. A server that
+        has reached its ``maxmemory`` ends sessions and sets marks all the same.
+        """
+        with logout_reserve.for_logout():
+            return self._end(keys, labels, mark, mark_until)
+
+    def _end(
+        self,
+        keys: Sequence[str],
+        labels: Sequence[str],
+        mark: float | None,
+        mark_until: float,
+    ) -> list[EndedSession]:
+        marks = [] if mark is None else [str(mark), str(mark_until)]
+        ended: list[EndedSession] = []
+        foreign: set[Hint] = set()
+        hints: set[Hint] = set()
+        done: set[Hint] = set()
+
+        def note(answer: Any) -> None:
+            for key, data, items, elsewhere in answer[0]:
+                name = text_of(key)
+                texts = tuple(map(text_of, items))
+                ended.append(EndedSession(name, text_of(data), texts))
+                foreign.update((name, text_of(label)) for label in elsewhere)
+            hints.update(pairs_in(answer[1]))
+            hints.update(self._hints.mended(map(text_of, answer[2])))
+
+        for place in dict.fromkeys(map(self._client.place_of, (*keys, *labels))):
+            here = [key for key in keys if self._client.place_of(key) == place]
+            named = [label for label in labels if self._client.place_of(label) == place]
+            note(self._client.run(lua_scripts.END, place, marks, here, named, ()))
+        for _ in range(MOST_RETRIES):
+            new = hints - done
+            if not new:
+                self._hints.forget(foreign)
+                return ended
+            before = len(ended)
+            for place, some in self._hints.by_place(new):
+                note(
+                    self._client.run(
+                        lua_scripts.END, place, (), (), (), flat_pairs(some)
+                    )
+                )
+            done |= new
+            if len(ended) - before < len(new):
+                # As in find: those that were not there may have an heir.
+                hints |= self._hints.at(labels)
+        raise self._client.too_busy()
+
+    # --- housekeeping ---
+
+    def end_all(self) -> int:
+        """See :meth:`eilogin.stores.Store.end_all`, and :mod:`.housekeeping`."""
+        with logout_reserve.for_logout():
+            return redis_housekeeping.end_all(self._client, self._hints)
+
+    def figures(self, *patterns: str) -> Figures:
+        """See :func:`eilogin.stores.redis.redis_housekeeping.figures`."""
+        return redis_housekeeping.figures(self._client, patterns)
+
+    def close(self) -> None:
+        """See :meth:`eilogin.stores.Store.close`."""
+        self._client.close()

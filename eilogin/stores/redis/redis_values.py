@@ -1,0 +1,196 @@
+"""Values, each of which is at the server of its own key.
+
+A value with an owner names the *lineage* of that session: it is there only while the
+lineage is, which ends with the session or its last heir. The lineage is looked at after
+the value was, so that nothing is given out whose owner ended before that.
+
+A value is a hash: ``t`` (text), ``u`` (until), and where it has an owner ``n`` (the key
+of its lineage).
+"""
+
+import math
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eilogin import clock
+from eilogin.stores.redis.lua_scripts import (
+    ARGUMENTS,
+    LINEAGE,
+    Argument,
+    Script,
+    packed,
+    verb,
+)
+from eilogin.stores.redis.redis_client import MOST_RETRIES, Client, text_of
+
+_VALUES = (
+    ARGUMENTS
+    + """
+local value = KEYS[1]
+local found = on('HMGET', value, 't', 'u', 'n')
+local text, till, lineage = found[1], tonumber(found[2]), found[3]
+local is_there = text and till and till > now
+"""
+)
+
+
+def _on_values(text: str) -> Script:
+    return verb(_VALUES, text)
+
+
+#: now, text, until, lineage, a lineage that is over. 1 where it was added, 0 where
+#: another is there; or that one's lineage, if it has any: it is there only while that
+#: is, which the caller has to find out.
+_ADD = _on_values("""
+local new, till, of, over = arg(), arg(), arg(), arg()
+if is_there and not lineage then return 0 end
+if is_there and lineage ~= over then return lineage end
+-- Not where there is nothing: a full server would accept all that follows.
+if redis.call('EXISTS', value) == 1 then redis.call('DEL', value) end
+local owner = of ~= '' and {'n', of} or {}
+-- In one: a log that breaks off in between must not leave a value that nobody owns.
+redis.call('HSET', value, 't', new, 'u', till, unpack(owner))
+redis.call('PEXPIRE', value, life(till))
+return 1
+""")
+
+#: now. The value, which is gone then.
+_TAKE = _on_values("""
+redis.call('DEL', value)
+return found
+""")
+
+#: now, old, new, until, lineage. 1 where it was swapped, 0 where ``old`` is not there;
+#: or its lineage, where it has another than this.
+_SWAP = _on_values("""
+local old, new, till, of = arg(), arg(), arg(), arg()
+if not is_there or text ~= old then return 0 end
+if (lineage or '') ~= of then return lineage or '' end
+redis.call('HSET', value, 't', new, 'u', till)
+redis.call('PEXPIRE', value, life(till))
+return 1
+""")
+
+#: now, until, lineage: a value that was found to be over, unless it is another.
+_DISCARD = _on_values("""
+local its_until, of = arg(), arg()
+if found[2] == its_until and (lineage or '') == of then redis.call('DEL', value) end
+return 0
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A value as it is written; what it is worth depends on its lineage."""
+
+    text: str
+    until: bytes
+    lineage: bytes
+
+
+class RedisValues:
+    """The verbs of :class:`eilogin.stores.Store` on values."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def add(
+        self,
+        key: str,
+        value: str,
+        until: float,
+        *,
+        owner: str | None = None,
+        durable: bool = True,
+    ) -> bool:
+        """See :meth:`eilogin.stores.Store.add`."""
+        lineage = b""
+        if owner is not None:
+            found = self._lineage_of(owner)
+            if found is None:
+                return False
+            lineage = found
+        over = b""
+        for _ in range(MOST_RETRIES):
+            added = self._run(_ADD, key, value, until, lineage, over, durable=durable)
+            if isinstance(added, int):
+                return bool(added)
+            over = added
+            if self._until_of(over) > clock.now():
+                return False
+        raise self._client.too_busy()
+
+    def get(self, key: str) -> str | None:
+        """See :meth:`eilogin.stores.Store.get`."""
+        name = self._name_of(key)
+        value = _value(self._client.ask(name, packed("HMGET", name, "t", "u", "n")))
+        if value is None:
+            return None
+        if self._is_there(value):
+            return value.text
+        self._run(_DISCARD, key, value.until, value.lineage)
+        return None
+
+    def take(self, key: str) -> str | None:
+        """See :meth:`eilogin.stores.Store.take`."""
+        value = _value(self._run(_TAKE, key))
+        return value.text if value is not None and self._is_there(value) else None
+
+    def swap(
+        self, key: str, old: str, new: str, until: float, *, durable: bool = True
+    ) -> bool:
+        """See :meth:`eilogin.stores.Store.swap`."""
+        lineage = b""
+        for _ in range(MOST_RETRIES):
+            swapped = self._run(_SWAP, key, old, new, until, lineage, durable=durable)
+            if isinstance(swapped, int):
+                return bool(swapped)
+            lineage = swapped
+            if lineage and self._until_of(lineage) <= clock.now():
+                return False
+        raise self._client.too_busy()
+
+    def _is_there(self, value: _Value) -> bool:
+        now = clock.now()
+        if _number(value.until) <= now:
+            return False
+        return not value.lineage or self._until_of(value.lineage) > now
+
+    def _lineage_of(self, owner: str) -> bytes | None:
+        """The key of a session's lineage; None where the session is not live."""
+        place = self._client.place_of(owner)
+        name = self._client.run(LINEAGE, place, owner, secrets.token_hex(8))
+        return None if name is None else b"%b:n:%b" % (place, name)
+
+    def _until_of(self, lineage: bytes) -> float:
+        return _number(self._client.ask(lineage, packed("GET", lineage)))
+
+    def _name_of(self, key: str) -> bytes:
+        return f"{self._client.url.prefix}:v:{key}".encode()
+
+    def _run(
+        self,
+        script: Script,
+        key: str,
+        *arguments: Argument,
+        durable: bool = True,
+    ) -> Any:
+        name = self._name_of(key)
+        return self._client.run_alone(script, name, *arguments, durable=durable)
+
+
+def _number(octets: bytes | None) -> float:
+    """A number as it was written; one that is past where there is none."""
+    try:
+        return float(octets or b"")
+    except ValueError:
+        return -math.inf
+
+
+def _value(fields: Sequence[bytes | None] | None) -> _Value | None:
+    text, until, lineage = fields or (None,) * 3
+    if text is None or until is None:
+        return None
+    return _Value(text_of(text), until, lineage or b"")

@@ -1,0 +1,212 @@
+"""What becomes of a file that was copied, and of one that was put back.
+
+A copy is from an earlier instant: sessions live in it that have been ended since. So
+whoever opens a file that was copied or put back, by whatever means, ends every session
+in it, in one transaction, before anything is read from it. Marks and used identifiers
+stay; those that came after the copy are lost, so nobody is logged in any more by an
+answer that was made before that moment.
+
+A file tells in three ways that it was copied or put back:
+
+* a *backup* that eilogin made (:mod:`.backup`) carries a mark (``sealed``), wherever it
+  comes to stand;
+* the file remembers which file it is: inode and instant of birth (``file``), which no
+  copy has in common with it;
+* every second in which something was written, an *epoch* is counted up, in the file and
+  beside it (``PATH-epoch``): a file that was written over with its older content is
+  behind.
+
+What nobody can see in the file is that a whole disk or machine was set back with
+everything on it: then ``eilogin store end-all`` is for who did it.
+"""
+
+import ctypes
+import logging
+import os
+import sqlite3
+import stat
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from eilogin import clock
+from eilogin.stores.sqlite import sqlite_rows
+from eilogin.stores.sqlite.sqlite_schema import read_meta, write_meta
+from eilogin.stores.store_interface import EVERYBODY, mark_on_everybody
+
+_log = logging.getLogger("eilogin.stores")
+
+
+# --- telling copies from what they are copies of --------------------------------
+
+
+def adopt(connection: sqlite3.Connection, path: Path) -> None:
+    """Have an opened file be the one at ``path``; end its sessions if it is a copy.
+
+    Of several processes that find it one does it, and the others wait.
+    """
+    # In this order: who is writing counts in the file first, then beside it.
+    beside = epoch_beside(path)
+    if _is_adopted(read_meta(connection), path, beside):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        epoch = next_epoch(connection, path, beside)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    note_beside(path, epoch)
+
+
+def next_epoch(connection: sqlite3.Connection, path: Path, beside: int) -> int:
+    """The same inside a transaction, which counts the epoch up; returns it."""
+    told = read_meta(connection)
+    why = _is_copy(told, path, beside)
+    epoch = max(_epoch(told), beside) + 1
+    if why:
+        now = clock.now()
+        count = end_everything(connection, now)
+        connection.execute("DELETE FROM meta WHERE name = 'sealed'")
+        _log.warning(
+            "the store %s %s: eilogin ended its sessions (%d were live), and "
+            "rejects Responses from before this moment",
+            path,
+            why,
+            count,
+        )
+    write_meta(connection, epoch=epoch, file=file_at(path))
+    return epoch
+
+
+def end_everything(connection: sqlite3.Connection, now: float) -> int:
+    """End every session, and refuse answers from before; how many were live."""
+    count = sqlite_rows.delete_all(connection, now)
+    sqlite_rows.mark(connection, [EVERYBODY], *mark_on_everybody(now), now)
+    return count
+
+
+def _is_adopted(told: Mapping[str, str], path: Path, beside: int) -> bool:
+    return "file" in told and not _is_copy(told, path, beside)
+
+
+def _is_copy(told: Mapping[str, str], path: Path, beside: int) -> str:
+    """Why the sessions of a file cannot be what they were; "" where they can."""
+    if "sealed" in told:
+        return "is a backup"
+    if "file" in told and not _is_same_file(told["file"], file_at(path)):
+        return (
+            "was copied from elsewhere or put back by hand, or its file has "
+            "another time of birth, as after the clock was set back"
+        )
+    if _epoch(told) < beside:
+        return "is older than the store that was here before, as if put back by hand"
+    return ""
+
+
+def _epoch(told: Mapping[str, str]) -> int:
+    try:
+        return int(told.get("epoch", "0"))
+    except ValueError:
+        return 0
+
+
+# --- which file it is -----------------------------------------------------------
+
+
+def file_at(path: Path) -> str:
+    """Inode and instant of birth of the file at ``path``; 0 for what is not known.
+
+    An inode alone is given to the next file when a file is deleted.
+    """
+    return f"{path.stat().st_ino}:{_born(path)}"
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    inode, _, born = one.partition(":")
+    other_inode, _, other_born = other.partition(":")
+    return inode == other_inode and (born == other_born or "0" in (born, other_born))
+
+
+#: statx(2), which Python does not have; not there on others than Linux.
+_statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)
+_AT_FDCWD = -100
+_STATX_BTIME = 0x800
+#: Where struct statx has its mask, and seconds and nanoseconds of the birth.
+_MASK, _BIRTH = struct.Struct("=I"), struct.Struct("=qI")
+_BIRTH_AT = 80
+_ROOM = 256
+
+
+def _born(path: Path) -> int:
+    """Nanoseconds, or 0 where the file system does not say."""
+    if _statx is None:
+        return 0
+    told = ctypes.create_string_buffer(_ROOM)
+    failed = _statx(_AT_FDCWD, os.fsencode(path), 0, _STATX_BTIME, told)
+    if failed or not _MASK.unpack_from(told)[0] & _STATX_BTIME:
+        return 0
+    seconds, nanoseconds = _BIRTH.unpack_from(told, _BIRTH_AT)
+    return int(seconds * 1_000_000_000 + nanoseconds)
+
+
+# --- the epoch beside the file --------------------------------------------------
+
+_EPOCH = struct.Struct("<Q")
+
+#: Root works in a folder of somebody else's ("eilogin store"): what stands there under
+#: the name may be a link to another file, or something that never answers.
+_WARY = os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def epoch_beside(path: Path) -> int:
+    """The epoch that stands beside a store; 0 where none does."""
+    try:
+        descriptor = os.open(_beside(path), os.O_RDONLY | _WARY)
+        try:
+            return int(_EPOCH.unpack(os.read(descriptor, _EPOCH.size))[0])
+        finally:
+            os.close(descriptor)
+    except (OSError, struct.error):
+        return 0
+
+
+def note_beside(path: Path, epoch: int) -> None:
+    """Write the epoch beside a store, after it is in the file itself.
+
+    It need not reach the disk: after a power failure it is behind, which says nothing.
+    Nor does it matter to the verb, which is committed, whether it can be written.
+    """
+    beside = _beside(path)
+    try:
+        if not os.path.lexists(beside):
+            # Another process may be quicker.
+            with suppress(FileExistsError):
+                make_like(path, beside)
+        descriptor = os.open(beside, os.O_WRONLY | _WARY)
+        try:
+            os.write(descriptor, _EPOCH.pack(epoch))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        _log.warning("the store %s: cannot write its epoch: %s", path, error)
+
+
+def make_like(path: Path, beside: Path) -> None:
+    """Make a new file that the same users may write, as SQLite makes its own.
+
+    Raises ``OSError``, such as ``FileExistsError``.
+    """
+    like = path.stat()
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _WARY, 0o600)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+    finally:
+        os.close(descriptor)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}-epoch")

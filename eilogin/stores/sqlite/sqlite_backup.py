@@ -1,0 +1,164 @@
+"""What of a store is worth keeping, in a file of its own, and how it comes back.
+
+A backup has the marks, and the values that belong to no session, such as used
+identifiers and logout receipts. It has nobody's session. It says of itself that it is
+one (``sealed``): wherever it comes to stand, answers are refused that were made before
+it was opened there (:mod:`.copies`).
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError
+from eilogin.stores.sqlite.copied_files import end_everything
+from eilogin.stores.sqlite.sqlite_schema import (
+    bring_up_to_date,
+    make_tables,
+    read_meta,
+    write_meta,
+)
+
+_FOR_BACKUP = (
+    (
+        "INSERT INTO other.marks (label, instant, until)"
+        " SELECT label, instant, until FROM main.marks"
+    ),
+    (
+        "INSERT INTO other.texts (key, until, value)"
+        " SELECT key, until, value FROM main.texts WHERE owner IS NULL"
+    ),
+)
+_TO_RESTORE = (
+    (
+        "INSERT INTO main.marks (label, instant, until)"
+        " SELECT label, instant, until FROM other.marks WHERE TRUE"
+        " ON CONFLICT (label) DO UPDATE SET"
+        " instant = max(marks.instant, excluded.instant),"
+        " until = max(marks.until, excluded.until)"
+    ),
+    (
+        "INSERT INTO main.texts (key, until, value)"
+        " SELECT key, until, value FROM other.texts WHERE owner IS NULL"
+        " ON CONFLICT (key) DO NOTHING"
+    ),
+)
+
+
+def back_up(connection: sqlite3.Connection, to: Path) -> None:
+    """Copy what of a store is worth keeping to a file, while others write.
+
+    Sessions and what belongs to them stay behind: they would be ended by a restore, and
+    what a record says of a citizen need not lie about. Raises
+    :class:`eilogin.errors.ConfigurationError` where ``to`` is there, and is no backup,
+    and where its folder is not there or cannot be written.
+    """
+    try:
+        _back_up(connection, to)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {to}: {error.strerror}; expected an existing folder "
+            f"{to.parent} that this user may write to"
+        ) from error
+
+
+def _back_up(connection: sqlite3.Connection, to: Path) -> None:
+    if to.exists() and not _is_backup(to):
+        raise ConfigurationError(
+            f"{to} exists, and is no backup of a store; expected a new name, or "
+            "an earlier backup to replace"
+        )
+    with _beside_for_a_while(to) as making:
+        with closing(sqlite3.connect(making, isolation_level=None)) as copy:
+            copy.execute("BEGIN")
+            make_tables(copy)
+            write_meta(
+                copy, sealed=clock.utc(clock.now()).isoformat(timespec="seconds")
+            )
+            copy.execute("COMMIT")
+        with _attached(connection, making):
+            connection.execute("BEGIN")
+            for statement in _FOR_BACKUP:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+        making.replace(to)
+
+
+def restore(connection: sqlite3.Connection, source: Path) -> int:
+    """End every session of a store, and add what a backup has; how many were live.
+
+    What the store has is kept beside it: a message that was used in either is used. One
+    transaction, also for those who are at work in the store. Raises
+    :class:`eilogin.errors.ConfigurationError` where ``source`` is no store.
+    """
+    (path,) = (
+        Path(file)
+        for _, name, file in connection.execute("PRAGMA database_list")
+        if name == "main"
+    )
+    with _beside_for_a_while(path) as reading:
+        _copy_whole(source, reading)
+        with _attached(connection, reading):
+            connection.execute("BEGIN IMMEDIATE")
+            count = end_everything(connection, clock.now())
+            for statement in _TO_RESTORE:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+    return count
+
+
+@contextmanager
+def _attached(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Another store as ``other``; a transaction that is not finished is undone."""
+    connection.execute("ATTACH ? AS other", (str(path),))
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute("DETACH other")
+
+
+def _copy_whole(source: Path, to: Path) -> None:
+    """All that is in another file, which is only read, in the tables of today."""
+    try:
+        uri = f"{source.absolute().as_uri()}?mode=ro"
+        with (
+            closing(sqlite3.connect(uri, uri=True)) as there,
+            closing(sqlite3.connect(to, isolation_level=None)) as here,
+        ):
+            if not there.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise ConfigurationError(f"{source} is empty; expected a backup")
+            there.backup(here)
+            # One file, with nothing beside it.
+            here.execute("PRAGMA journal_mode = DELETE")
+            bring_up_to_date(here, source)
+    except sqlite3.Error as error:
+        raise ConfigurationError(
+            f"cannot read {source}: {error}; expected a backup of a store"
+        ) from error
+
+
+def _is_backup(path: Path) -> bool:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as found:
+            return "sealed" in read_meta(found)
+    except sqlite3.Error:
+        return False
+
+
+@contextmanager
+def _beside_for_a_while(path: Path) -> Iterator[Path]:
+    """A new, empty file beside another one; gone afterwards, unless it was renamed."""
+    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield made
+    finally:
+        for tail in ("", "-journal", "-wal", "-shm"):
+            Path(f"{made}{tail}").unlink(missing_ok=True)

@@ -1,0 +1,400 @@
+"""What a process holds open of one file: readers as many as are needed, one writer.
+
+Connections are made when they are needed and kept. A process that was forked makes its
+own, as SQLite wants it (https://www.sqlite.org/howtocorrupt.html, 2.6). A process whose
+file was replaced by another one under the same path lets go of it: it would read what
+nobody else writes any more, and miss every logout. Where nothing stands there any more
+it makes no new one: what is confirmed in that would be undone when the old one is back.
+
+Who reads waits for no writer; but a verb that has read what is over writes that down
+(:mod:`.store`). Writers wait for each other, and all together no longer than the
+time-out: those of one process for their turn, and the one whose turn it is for other
+processes.
+"""
+
+import errno
+import logging
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.stores import logout_reserve
+from eilogin.stores.sqlite import copied_files, disk_space
+from eilogin.stores.sqlite.reserve_file import is_full
+from eilogin.stores.sqlite.sqlite_schema import bring_up_to_date
+
+#: Seconds that a writer waits where the one before it waited in vain: long enough for
+#: a commit of somebody else, and too short for a queue to form. The first that comes
+#: through ends this; until then the lock is tried, not waited for.
+A_MOMENT = 0.05
+
+#: Most kibibytes of the file that a connection keeps in memory: the way to a thousand
+#: sessions among a million, so that reading one costs what it costs among ten.
+CACHE = 16_384
+
+#: Seconds between two looks at whether the file is still the one that we wrote.
+PULSE = 1.0
+
+_log = logging.getLogger("eilogin.stores")
+
+
+class Outage:
+    """That something does not go, which the log is told once, and once that it does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        #: Held by who changes whether it was told.
+        self._telling = threading.Lock()
+        self._is_told = False
+
+    def note(self, said: Exception) -> None:
+        """It does not go."""
+        with self._telling:
+            was_told, self._is_told = self._is_told, True
+        if not was_told:
+            _log.warning("%s", said)
+
+    def end(self) -> None:
+        """It goes."""
+        if not self._is_told:
+            return
+        with self._telling:
+            was_told, self._is_told = self._is_told, False
+        if was_told:
+            # As loud as the warning before it.
+            _log.warning("the store %s answers again", self._path)
+
+
+class FileIsGone(OSError):
+    """There was a file, and none is there any more."""
+
+
+class Presence:
+    """What this process has seen of files at ``path``, whichever they were."""
+
+    def __init__(self, path: Path) -> None:
+        self.was_there = False
+        self._path = path
+        self._outage = Outage(path)
+
+    def note(self) -> None:
+        """One was opened."""
+        self.was_there = True
+        self._outage.end()
+
+    def gone(self) -> FileIsGone:
+        """What to raise where one was there before."""
+        error = FileIsGone(
+            "its file is gone; put it back, or restart to begin with a new one"
+        )
+        self._outage.note(unavailable(self._path, error))
+        return error
+
+
+def unavailable(path: Path, error: Exception) -> StoreUnavailable:
+    """What is said of a store where something fails."""
+    if isinstance(error, ConfigurationError):
+        # That says itself of which store.
+        return StoreUnavailable(str(error))
+    return StoreUnavailable(f"the store {path} does not answer: {error}")
+
+
+class StoreFile:
+    """The file at ``path`` as this process knows it, since it first opened it.
+
+    One is made where none is, and none was seen before (``presence``).
+    """
+
+    def __init__(self, path: Path, timeout: float, presence: Presence) -> None:
+        self.pid = os.getpid()
+        self.path = path
+        self.timeout = timeout
+        self._name = os.fspath(path)
+        self._presence = presence
+        #: Device and inode; None before the first connection.
+        self._known: tuple[int, int] | None = None
+
+    def is_current(self) -> bool:
+        """Whether it still stands at its path, and this process was not forked since.
+
+        Asked before every verb, which costs a microsecond: a request that comes after
+        a logout was confirmed must not be answered from a file that was put aside.
+        """
+        if self.pid != os.getpid():
+            return False
+        if self._known is None:
+            return True
+        try:
+            found = os.stat(self._name)  # noqa: PTH116 - quicker than Path.stat
+        except OSError:
+            return False
+        device, inode = self._known
+        return found.st_ino == inode and found.st_dev == device
+
+    def open(self) -> sqlite3.Connection:
+        """A new connection that is ready for use.
+
+        Raises :class:`eilogin.errors.ConfigurationError` for a file that cannot be
+        used, and ``sqlite3.Error`` or ``OSError`` where something fails.
+        """
+        if not self._presence.was_there:
+            create_file(self.path)
+        before = self._found()
+        connection = sqlite3.connect(
+            # SQLite makes none, whatever happens to it meanwhile.
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=self.timeout,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            disk_space.set_up(connection)
+            _use_wal(connection, self.path)
+            # What a citizen's record held is overwritten when it goes.
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute(f"PRAGMA cache_size = -{CACHE}")
+            bring_up_to_date(connection, self.path)
+            copied_files.adopt(connection, self.path)
+            self._recognise(before)
+        except BaseException:
+            connection.close()
+            raise
+        self._presence.note()
+        return connection
+
+    def _found(self) -> tuple[int, int]:
+        try:
+            return self._at_path()
+        except FileNotFoundError:
+            if self._presence.was_there:
+                raise self._presence.gone() from None
+            raise
+
+    def _recognise(self, before: tuple[int, int]) -> None:
+        self._known = self._known or before
+        if not self._known == before == self._at_path():
+            raise OSError(errno.ESTALE, "another file has replaced it")
+
+    def _at_path(self) -> tuple[int, int]:
+        found = self.path.stat()
+        return found.st_dev, found.st_ino
+
+
+class Connections:
+    """The connections of this process to the file that stands at ``path``.
+
+    They are not bound to threads: a thread that is no more leaves none behind.
+    ``sqlite3`` can be used from any thread, one at a time.
+    """
+
+    def __init__(self, path: Path, timeout: float, presence: Presence) -> None:
+        self.file = StoreFile(path, timeout, presence)
+        self.writer = Writer(self.file)
+        self._idle: list[sqlite3.Cursor] = []
+        self._is_closed = False
+        # A store that is dropped, or is there when the process ends, leaves nothing.
+        weakref.finalize(self, _close_own, self.file.pid, self._idle, self.writer.kept)
+
+    def take(self) -> sqlite3.Cursor:
+        """A kept cursor with a connection of its own, or a new one, to read by."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self.file.open().cursor()
+
+    def give(self, cursor: sqlite3.Cursor) -> None:
+        """Keep what ``take`` gave, unless all was closed since."""
+        self._idle.append(cursor)
+        if self._is_closed:
+            _close_own(self.file.pid, self._idle, [])
+
+    def close(self) -> None:
+        """Close what is kept, and what comes back."""
+        self._is_closed = True
+        _close_own(self.file.pid, self._idle, [])
+        self.writer.close()
+
+
+class Writer:
+    """The one connection by which the threads of a process write, in turn.
+
+    SQLite would make them wait for each other too, but by sleeping and asking again.
+    """
+
+    def __init__(self, file: StoreFile) -> None:
+        #: Its connection; empty during a turn, before the first, and after a fault.
+        self.kept: list[sqlite3.Connection] = []
+        self._file = file
+        self._turn = threading.Lock()
+        self._is_closed = False
+        #: Whether the last one who wanted to write could not begin.
+        self.is_held = False
+        #: What the connection was told last.
+        self._synchronous = ""
+        self._waits = file.timeout
+        self._pulse_at = 0.0
+
+    @contextmanager
+    def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        """A transaction with no other writer beside it.
+
+        With ``durable`` it is on the disk when it is over. Whatever goes wrong inside
+        undoes it: closing a connection rolls back. If the disk is full, the connection
+        stays open: SQLite deletes its log when the last one closes, and the log holds
+        the disk space that the next logout uses.
+        """
+        with self._turn_taken() as deadline:
+            connection = self._begun(deadline, durable=durable)
+            try:
+                epoch = self._next_epoch(connection) if durable else None
+                yield connection
+                if epoch is not None and not logout_reserve.may_be_used():
+                    disk_space.give_back(connection)
+                connection.execute("COMMIT")
+            except BaseException as error:
+                if is_full(error) and _rolls_back(connection):
+                    self.kept.append(connection)
+                else:
+                    connection.close()
+                raise
+            self.kept.append(connection)
+            if epoch is not None:
+                copied_files.note_beside(self._file.path, epoch)
+
+    def close(self) -> None:
+        """Close its connection, now or when its turn is over."""
+        self._is_closed = True
+        _close_own(self._file.pid, [], self.kept)
+
+    @contextmanager
+    def _turn_taken(self) -> Iterator[float]:
+        """A turn to write, with the instant until which it may wait for others."""
+        was_held = self.is_held
+        patience = A_MOMENT if was_held else self._file.timeout
+        deadline = time.monotonic() + patience
+        if not self._turn.acquire(timeout=patience):
+            # Who has waited a moment only says nothing new.
+            self.is_held = self.is_held or not was_held
+            raise TimeoutError("another thread is still writing")
+        try:
+            yield deadline
+        finally:
+            self._turn.release()
+            if self._is_closed:
+                self.close()
+
+    def _begun(self, deadline: float, *, durable: bool) -> sqlite3.Connection:
+        """The connection, with a transaction that has begun."""
+        try:
+            connection = self._kept_or_new()
+            try:
+                self._begin(connection, deadline, durable=durable)
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError):
+            self.is_held = True
+            raise
+        self.is_held = False
+        return connection
+
+    def _kept_or_new(self) -> sqlite3.Connection:
+        with suppress(IndexError):
+            return self.kept.pop()
+        connection = self._file.open()
+        # A text that is damaged must not keep a verb from reaching the other rows.
+        connection.text_factory = text_or_none
+        self._synchronous = ""
+        self._waits = self._file.timeout
+        return connection
+
+    def _begin(
+        self, connection: sqlite3.Connection, deadline: float, *, durable: bool
+    ) -> None:
+        synchronous = "FULL" if durable else "NORMAL"
+        if synchronous != self._synchronous:
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            self._synchronous = synchronous
+        left = max(0.0, deadline - time.monotonic())
+        # As it was told is near enough, unless we waited for our turn already.
+        if abs(left - self._waits) > min(A_MOMENT, left):
+            connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
+            self._waits = left
+        connection.execute("BEGIN IMMEDIATE")
+
+    def _next_epoch(self, connection: sqlite3.Connection) -> int | None:
+        """Now and then, the next epoch, and a look at whether the file is ours."""
+        now = time.monotonic()
+        if now < self._pulse_at:
+            return None
+        self._pulse_at = now + PULSE
+        path = self._file.path
+        return copied_files.next_epoch(
+            connection, path, copied_files.epoch_beside(path)
+        )
+
+
+def _rolls_back(connection: sqlite3.Connection) -> bool:
+    """Undo what a transaction did; return whether the connection can be used again."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return False
+    return True
+
+
+def create_file(path: Path) -> None:
+    """Make an empty file that this user alone can read, if there is none."""
+    # A file that is there must not be opened here: closing it again would drop the
+    # locks that SQLite holds on it in this process (howtocorrupt.html, 2.2).
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+
+
+def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise ConfigurationError(
+            f"the store {path} is on a file system where processes cannot share "
+            f"memory (journal mode: found {mode!r}; expected 'wal'): use a local "
+            "disk"
+        )
+
+
+def text_or_none(raw: bytes) -> str | None:
+    """A text of a row, or None where it is damaged."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+#: Connections that a fork has copied from the parent. SQLite says to leave them
+#: alone, so they are neither used nor closed.
+_inherited: list[sqlite3.Cursor | sqlite3.Connection] = []
+
+
+def _close_own(
+    pid: int, readers: list[sqlite3.Cursor], writers: list[sqlite3.Connection]
+) -> None:
+    if pid != os.getpid():
+        _inherited.extend((*readers, *writers))
+        readers.clear()
+        writers.clear()
+    # Another thread may be at it too, and be quicker.
+    with suppress(IndexError):
+        while True:
+            readers.pop().connection.close()
+    with suppress(IndexError):
+        while True:
+            writers.pop().close()

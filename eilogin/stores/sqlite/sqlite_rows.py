@@ -1,0 +1,286 @@
+"""Parts of verbs, inside a transaction that the caller has begun.
+
+A commit is as dear as the pages that it changes, and a logout should be no dearer than
+it must. So a session that is ended keeps its row, without key and record, for some
+minutes (:data:`ENDED_KEPT_FOR`), and is swept away then: nobody can find a row without
+a key, and the indexes of its labels stay as they are. Its items and the values that it
+owns go at once.
+
+What belongs to a session is taken away here, and not by foreign keys, for the same
+reason: an index by which SQLite could find a session's labels would be one more page,
+where the session's row can just as well name them.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from eilogin.stores.sqlite.sqlite_schema import number_of
+from eilogin.stores.store_interface import EVERYBODY, SWEEP, EndedSession, StoredSession
+
+#: When a value is over: when its time is, or its owner's.
+VALUE_UNTIL = (
+    "min(texts.until, coalesce((SELECT sessions.until FROM sessions"
+    " WHERE sessions.id = texts.owner), texts.until))"
+)
+_DUE = " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} WHERE until <= :now)"  # noqa: S608 - ours
+    for table in ("sessions", "texts", "marks")
+)
+_SWEEPS = (
+    (
+        "DELETE FROM texts WHERE id IN"
+        " (SELECT id FROM texts WHERE until <= ? ORDER BY until LIMIT ?)"
+    ),
+    (
+        "DELETE FROM marks WHERE label IN"
+        " (SELECT label FROM marks WHERE until <= ? ORDER BY until LIMIT ?)"
+    ),
+)
+
+
+#: Seconds for which the row of a session that was ended stays: longer than many logouts
+#: one after another take, which should not have to sweep each other's rows.
+ENDED_KEPT_FOR = 300.0
+
+
+class Row(NamedTuple):
+    """A live session, without its record."""
+
+    number: int
+    labels: tuple[str, ...]
+    until: float
+
+
+def live(write: sqlite3.Connection, key: str, now: float) -> Row | None:
+    """The session with this key, if it is live."""
+    number = number_of(key)
+    row = write.execute(
+        "SELECT labels, until FROM sessions WHERE id = ? AND key = ? AND until > ?",
+        (number, key, now),
+    ).fetchone()
+    return None if row is None else Row(number, _labels_of(row[0]), row[1])
+
+
+def is_marked(
+    write: sqlite3.Connection, labels: Iterable[str], issued: float, now: float
+) -> bool:
+    """Whether a mark on one of the labels forbids what was issued then."""
+    marks = (
+        write.execute(
+            "SELECT 1 FROM marks WHERE label = ? AND instant >= ? AND until > ?",
+            (label, issued, now),
+        ).fetchone()
+        for label in (EVERYBODY, *labels)
+    )
+    return any(marks)
+
+
+def insert(
+    write: sqlite3.Connection,
+    session: StoredSession,
+    labels: Iterable[str],
+    now: float,
+) -> bool:
+    """A new session; False where its key, or one with the same number, is live."""
+    number = number_of(session.key)
+    row = write.execute(
+        "SELECT key IS NOT NULL AND until > ?, labels FROM sessions WHERE id = ?",
+        (now, number),
+    ).fetchone()
+    if row is not None:
+        if row[0]:
+            return False
+        delete(write, number, _labels_of(row[1]))
+    carried = tuple(dict.fromkeys(labels))
+    write.execute(
+        "INSERT INTO sessions (id, key, seen, until, data, labels)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            number,
+            session.key,
+            session.seen,
+            session.until,
+            session.data,
+            json.dumps(carried),
+        ),
+    )
+    _label(write, number, carried)
+    return True
+
+
+def add_labels(write: sqlite3.Connection, row: Row, labels: Sequence[str]) -> None:
+    """More labels for a live session."""
+    carried = tuple(dict.fromkeys((*row.labels, *labels)))
+    if carried != row.labels:
+        write.execute(
+            "UPDATE sessions SET labels = ? WHERE id = ?",
+            (json.dumps(carried), row.number),
+        )
+        _label(write, row.number, carried[len(row.labels) :])
+
+
+def inherit(write: sqlite3.Connection, old: Row, heir: StoredSession) -> None:
+    """Give the items and values of one session to another."""
+    number = number_of(heir.key)
+    write.execute(
+        "UPDATE items SET session = ? WHERE session = ?", (number, old.number)
+    )
+    write.execute("UPDATE texts SET owner = ? WHERE owner = ?", (number, old.number))
+
+
+def mark(
+    write: sqlite3.Connection,
+    labels: Iterable[str],
+    instant: float,
+    until: float,
+    now: float,
+) -> None:
+    """A mark on each of the labels, never moved back while it counts."""
+    write.executemany(
+        "INSERT INTO marks (label, instant, until) VALUES (:label, :instant, :until)"
+        " ON CONFLICT (label) DO UPDATE SET instant = CASE WHEN marks.until > :now"
+        " THEN max(marks.instant, :instant) ELSE :instant END,"
+        " until = max(marks.until, :until)",
+        [
+            {"label": label, "instant": instant, "until": until, "now": now}
+            for label in labels
+        ],
+    )
+
+
+class Found(NamedTuple):
+    """A session that was not ended."""
+
+    number: int
+    #: None where these are garbage.
+    key: str | None
+    data: str | None
+    #: Whether its time is not over either.
+    is_live: bool
+
+
+_FOUND = "SELECT sessions.id, key, data, until > ? FROM sessions"
+
+
+def found_by(
+    write: sqlite3.Connection, keys: Iterable[str], labels: Iterable[str], now: float
+) -> Iterable[Found]:
+    """The sessions with these keys or labels, each of them once."""
+    found: dict[int, Found] = {}
+    for key in keys:
+        question = f"{_FOUND} WHERE id = ? AND key = ?"
+        for row in write.execute(question, (now, number_of(key), key)):
+            found[row[0]] = Found._make(row)
+    for label in labels:
+        question = (
+            f"{_FOUND} JOIN labels ON labels.session = sessions.id"
+            " WHERE label = ? AND key IS NOT NULL"
+        )
+        for row in write.execute(question, (now, label)):
+            found[row[0]] = Found._make(row)
+    return found.values()
+
+
+def end(write: sqlite3.Connection, session: Found, now: float) -> EndedSession:
+    """End a session; the return is what it was."""
+    number = (session.number,)
+    items = write.execute(
+        "SELECT item FROM items WHERE session = ? ORDER BY id", number
+    ).fetchall()
+    write.execute(
+        "UPDATE sessions SET key = NULL, data = '', until = min(until, ?) WHERE id = ?",
+        (now + ENDED_KEPT_FOR, session.number),
+    )
+    write.execute("DELETE FROM texts WHERE owner = ?", number)
+    if items:
+        write.execute("DELETE FROM items WHERE session = ?", number)
+    texts = tuple(item for (item,) in items if isinstance(item, str))
+    data = session.data if isinstance(session.data, str) else ""
+    return EndedSession(str(session.key), data, texts)
+
+
+def unlabel(write: sqlite3.Connection, labels: Iterable[str]) -> None:
+    """Nobody carries these labels any more, for all who did were ended.
+
+    The other labels of those stay until their time is over; these would be looked at
+    each time that the same citizen logs out.
+    """
+    write.executemany(
+        "DELETE FROM labels WHERE label = ?", [(label,) for label in labels]
+    )
+
+
+def delete(write: sqlite3.Connection, number: int, labels: Iterable[str]) -> None:
+    """Take a session away, and all that belongs to it."""
+    write.execute("DELETE FROM sessions WHERE id = ?", (number,))
+    write.executemany(
+        "DELETE FROM labels WHERE label = ? AND session = ?",
+        [(label, number) for label in labels],
+    )
+    write.execute("DELETE FROM texts WHERE owner = ?", (number,))
+    write.execute("DELETE FROM items WHERE session = ?", (number,))
+
+
+def delete_over(write: sqlite3.Connection, key: str, now: float) -> None:
+    """Take the session with this key away, if its time is over."""
+    number = number_of(key)
+    row = write.execute(
+        "SELECT labels FROM sessions WHERE id = ? AND key = ? AND until <= ?",
+        (number, key, now),
+    ).fetchone()
+    if row is not None:
+        delete(write, number, _labels_of(row[0]))
+
+
+def delete_value_over(write: sqlite3.Connection, key: str, now: float) -> None:
+    """Take the value with this key away, if its time is over."""
+    write.execute(
+        f"DELETE FROM texts WHERE key = ? AND {VALUE_UNTIL} <= ?",  # noqa: S608 - ours
+        (key, now),
+    )
+
+
+def delete_all(write: sqlite3.Connection, now: float) -> int:
+    """Take every session away, and all that belongs to it; how many were live."""
+    (count,) = write.execute(
+        "SELECT count(*) FROM sessions WHERE until > ? AND key IS NOT NULL", (now,)
+    ).fetchone()
+    for table in ("sessions", "labels", "items"):
+        write.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+    write.execute("DELETE FROM texts WHERE owner IS NOT NULL")
+    return int(count)
+
+
+def sweep(write: sqlite3.Connection, now: float) -> None:
+    """Take a little away of what is over."""
+    # One question, for most of the time nothing is.
+    (is_due,) = write.execute(f"SELECT {_DUE}", {"now": now}).fetchone()
+    if not is_due:
+        return
+    over = write.execute(
+        "SELECT id, labels FROM sessions WHERE until <= ? ORDER BY until LIMIT ?",
+        (now, SWEEP),
+    )
+    for number, labels in over.fetchall():
+        delete(write, number, _labels_of(labels))
+    for statement in _SWEEPS:
+        write.execute(statement, (now, SWEEP))
+
+
+def _label(write: sqlite3.Connection, number: int, labels: Iterable[str]) -> None:
+    write.executemany(
+        "INSERT OR IGNORE INTO labels (label, session) VALUES (?, ?)",
+        [(label, number) for label in labels],
+    )
+
+
+def _labels_of(text: Any) -> tuple[str, ...]:
+    """The labels that a row names; none where it is garbage."""
+    try:
+        labels = json.loads(text)
+    except (TypeError, ValueError):
+        return ()
+    is_sound = isinstance(labels, list) and all(isinstance(x, str) for x in labels)
+    return tuple(labels) if is_sound else ()

@@ -1,0 +1,298 @@
+"""A hub and participants in one process, with real keys and real messages."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import argon2
+from webob import Request
+
+from eilogin import clock
+from eilogin.backchannel import Answer, BackChannel, Look, failed
+from eilogin.errors import PeerUnavailable
+from eilogin.federation import Trust
+from eilogin.federation.local.local_options import OwnOptions, own_of
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.trust_start import trust_of
+from eilogin.filters.login import LoginFilter
+from eilogin.filters.participant import ParticipantOptions, participant
+from eilogin.filters.session import SessionFilter, SessionOptions
+from eilogin.filters.trust import TrustFilter
+from eilogin.hub.hub_app import Hub, HubOptions
+from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, demo_citizens, to_json
+from eilogin.saml.metadata import write_federation
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.settings import Options, read
+from eilogin.testing.strict_browser import Browser
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+#: The host of the hub.
+HUB = "inloggen.test"
+_DAY = 86400.0
+#: The certificates of its members: from 2020-01-01 on, for a hundred years.
+_CERTIFIED_FROM, _CERTIFIED_DAYS = 1_577_836_800.0, 36_525
+#: Tests sign in all the time, and nobody guesses here.
+_CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+class Federation:
+    """A hub at ``https://inloggen.test`` and a participant for each host in ``apps``.
+
+    ``hub`` is another host for the hub.
+
+    ``folder`` takes keys, certificates and metadata. ``options`` are those of
+    ``egg:eilogin`` by host, over sensible defaults (a memory store, answers by
+    artifact); ``hub_options`` those of the hub and of the filters before it.
+    ``rules`` are what the operator rules of a host, as fields of
+    :class:`~eilogin.saml.metadata.EntityDescriptor` (``sso_domain``,
+    ``required_level``, ``released``). The object is itself a WSGI app that answers for
+    all hosts.
+
+    Citizens are those of the demo: ``anna`` with password ``demo-anna``, and so on.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a federation is made of
+        self,
+        folder: Path,
+        apps: "Mapping[str, WSGIApplication]",
+        *,
+        options: Mapping[str, Mapping[str, str]] | None = None,
+        hub_options: Mapping[str, str] | None = None,
+        rules: Mapping[str, Mapping[str, Any]] | None = None,
+        hub: str = HUB,
+    ) -> None:
+        self.folder = folder
+        #: Hosts that do not answer on the back channel.
+        self.down: set[str] = set()
+        #: Requests on the back channel, as (url, body).
+        self.back_channel_log: list[tuple[str, bytes]] = []
+        self.trusts: dict[str, Trust] = {}
+        self._hub_host = hub
+        self._hub_options = dict(hub_options or {})
+        self._rules = rules or {}
+        said = {host: dict((options or {}).get(host, {})) for host in apps}
+        members = {hub: {"role": "hub", **self._hub_options}, **said}
+        #: Hosts whose keys are in a folder of theirs.
+        self._with_folder = {host for host, own in members.items() if "keys" in own}
+        self._write_members(members)
+        self.apps: dict[str, WSGIApplication] = {hub: self._hub()}
+        for host, app in apps.items():
+            self.apps[host] = self._participant(host, app, said[host])
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Dispatch by host name."""
+        host = environ["HTTP_HOST"].partition(":")[0]
+        # No thread outlives a test: see deliver().
+        environ["wsgi.run_once"] = True
+        return self.apps[host](environ, start_response)
+
+    def browser(self) -> Browser:
+        """A new browser, which holds no cookies."""
+        return Browser(self)
+
+    def work(self) -> int:
+        """Have the hub tell participants again that a logout has not reached.
+
+        How many it has reached now, of those whose turn it was.
+        """
+        operator = env.Operator()
+        request = Request.blank("/", base_url=f"https://{self._hub_host}")
+        request.environ[env.OPERATOR] = operator
+        request.get_response(self)
+        told: int = operator.hub.work()
+        return told
+
+    def report_activity(self) -> int:
+        """Have all participants send the activity reports that are due.
+
+        Returns how many reports a hub has answered.
+        """
+        sent = 0
+        for outermost in self.apps.values():
+            app: Any = outermost
+            while app is not None:
+                if isinstance(app, LoginFilter):
+                    sent += app.activity.send()
+                app = getattr(app, "app", None)
+        return sent
+
+    def deliver(self, host: str) -> int:
+        """Have a participant deliver the logouts that the hub could not be told of.
+
+        How many the hub has heard of now, of those whose turn it was.
+        """
+        operator = env.Operator()
+        request = Request.blank("/eilogin/logout", base_url=f"https://{host}")
+        request.environ[env.OPERATOR] = operator
+        request.get_response(self)
+        told: int = operator.site.deliver()
+        return told
+
+    # --- its members ----------------------------------------------------------------
+
+    def _write_members(self, members: Mapping[str, Mapping[str, str]]) -> None:
+        self.key = _key("federation.test")
+        self._write("federation.crt", _pair("federation.test")[1])
+        descriptors = []
+        for host, said in members.items():
+            key, certificate = _pair(host)
+            self._write(f"{host}.key", key)
+            self._write(f"{host}.crt", certificate)
+            own = {k: v for k, v in said.items() if k in OwnOptions.model_fields}
+            options = read(OwnOptions, {}, {**self._own(host), **own})
+            entry = own_of(options).entry()
+            descriptors.append(replace(entry, **self._rules.get(host, {})))
+        octets = write_federation(
+            descriptors,
+            name="Test",
+            valid_until=clock.now() + 300 * _DAY,
+            key=self.key,
+        )
+        self._write("federation.xml", octets)
+        self._write("citizens.json", to_json(_citizens()))
+
+    def _write(self, name: str, octets: bytes) -> None:
+        (self.folder / name).write_bytes(octets)
+
+    def _own(self, host: str) -> dict[str, str]:
+        own = {"public_url": f"https://{host}"}
+        if host not in self._with_folder:
+            own["key"] = str(self.folder / f"{host}.key")
+            own["certificate"] = str(self.folder / f"{host}.crt")
+        return own
+
+    def _trusting(self, host: str) -> dict[str, str]:
+        return {
+            **self._own(host),
+            "federation": str(self.folder / "federation.xml"),
+            "federation_certificate": str(self.folder / "federation.crt"),
+        }
+
+    def _trust(self, host: str, options: TrustOptions) -> Trust:
+        trust = trust_of(options)
+        back_channel = _InProcess(self, trust.back_channel.timeout)
+        self.trusts[host] = replace(trust, back_channel=back_channel)
+        return self.trusts[host]
+
+    def _hub(self) -> "WSGIApplication":
+        said = {
+            "citizens": str(self.folder / "citizens.json"),
+            "name_id_key": "a key that only this test knows",
+            "demo": "true",
+            "store": "memory:",
+            # When a test says so: see work().
+            "work": "false",
+            "role": "hub",
+            **self._trusting(self._hub_host),
+            **self._hub_options,
+        }
+        hub = Hub(read(HubOptions, {}, _of(HubOptions, said)))
+        # The hub's numbers are its own.
+        trusted = {k: v for k, v in said.items() if k not in HubOptions.model_fields}
+        trusting = read(TrustOptions, {}, _of(TrustOptions, trusted))
+        trust = self._trust(self._hub_host, trusting)
+        session = read(SessionOptions, {}, _of(SessionOptions, said))
+        return SessionFilter(TrustFilter(hub, trust), session)
+
+    def _participant(
+        self, host: str, app: "WSGIApplication", said: Mapping[str, str]
+    ) -> "WSGIApplication":
+        options = read(
+            ParticipantOptions,
+            {},
+            {"store": "memory:", **self._trusting(host), **said},
+        )
+        return participant(app, options, self._trust(host, options))
+
+
+class _InProcess(BackChannel):
+    """A back channel that calls the apps of a federation themselves."""
+
+    def __init__(self, federation: Federation, timeout: float) -> None:
+        super().__init__(timeout=timeout)
+        self._federation = federation
+
+    def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
+        """What the app at ``url`` answers; PeerUnavailable where it is down."""
+        self._federation.back_channel_log.append((url, body))
+        if self._is_down(url):
+            raise PeerUnavailable(f"{url}: down")
+        request = Request.blank(url, method="POST")
+        request.body_file = BytesIO(body)
+        request.content_length = len(body)
+        request.content_type = "text/xml"
+        response = request.get_response(self._federation)
+        if response.status_int != 200:  # noqa: PLR2004
+            raise failed(
+                url,
+                response.status_int,
+                response.body,
+                question=body,
+                content_type=response.headers.get("Content-Type", ""),
+            )
+        return response.body
+
+    def get(
+        self,
+        url: str,
+        accept: str,
+        *,
+        longest: int,
+        timeout: float | None = None,
+        known: tuple[str, str] = ("", ""),
+    ) -> Answer:
+        """What the app at ``url`` shows, whatever of it is known or how long it is."""
+        if self._is_down(url):
+            raise PeerUnavailable(f"{url}: down")
+        request = Request.blank(url, accept=accept)
+        response = request.get_response(self._federation)
+        return Answer(
+            response.status_int,
+            response.location or "",
+            response.content_type or "",
+            response.body,
+            None,
+        )
+
+    def look(self, url: str, *, timeout: float = 2.0) -> Look:
+        """There is who is not said to be down."""
+        return Look.AWAY if self._is_down(url) else Look.THERE
+
+    def _is_down(self, url: str) -> bool:
+        return urlsplit(url).hostname in self._federation.down
+
+
+def _of(declared: type[Options], said: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in said.items() if k in declared.model_fields}
+
+
+@cache
+def _pair(host: str) -> tuple[bytes, bytes]:
+    """A key and certificate, made once in a process: that takes a while.
+
+    Valid whatever time a test, then or later, lets it be.
+    """
+    return new_key_pair(host, _CERTIFIED_DAYS, begins=_CERTIFIED_FROM)
+
+
+@cache
+def _key(host: str) -> SigningKey:
+    return SigningKey.load(*_pair(host))
+
+
+@cache
+def _citizens() -> tuple[Citizen, ...]:
+    """Those of the demo, whose passwords take no time to check."""
+    return tuple(
+        replace(one, password=_CHEAP.hash(DEMO_PASSWORDS[one.username]))
+        for one in demo_citizens()
+    )

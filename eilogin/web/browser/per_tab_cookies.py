@@ -1,0 +1,33 @@
+"""Cookies for pending logins: a browser holds one for each tab.
+
+Their names end with a handle (``handles``), so they sort by age. A
+browser keeps few of them: the oldest ones make room for a new one.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from eilogin.web.browser.browser_cookies import Cookie, names
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Cookies of one kind that a browser keeps; the oldest gives way to a new one.
+MOST_TABS = 5
+#: Most cookies that one answer takes away.
+MOST_EXPIRED = 20
+
+
+def make_room(
+    environ: "WSGIEnvironment", prefix: str, room: int, *, most: int = MOST_TABS
+) -> Iterator[tuple[str, str]]:
+    """The headers that take away the oldest cookies whose names begin with ``prefix``.
+
+    At most ``most`` cookies stay, with the one that the caller adds. The values of the
+    older ones have at most ``room`` characters together.
+    """
+    newest_first = sorted(names(environ, prefix), reverse=True)
+    for others, name in enumerate(newest_first[: most + MOST_EXPIRED], 1):
+        room -= len(Cookie(name).read(environ) or "")
+        if others >= most or room < 0:
+            yield Cookie(name).expire()

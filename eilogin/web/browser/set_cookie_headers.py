@@ -1,0 +1,69 @@
+"""What the application says of its cookies: Set-Cookie, as browsers read it.
+
+RFC 6265 5.2 is what all browsers do, with whatever an application writes.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from eilogin.web import environ as env
+from eilogin.web.site_urls import whole_target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: What a browser leaves out around names and values.
+BLANKS = " \t"
+#: What an application sets in the place of a value that it takes away; Python writes
+#: quotes.
+NOTHING = ("", '""')
+
+_SET_COOKIE = "set-cookie"
+#: How long the name of that header is; few others are as long.
+LENGTH = len(_SET_COOKIE)
+
+
+class Place(NamedTuple):
+    """Where a browser keeps a cookie: its Path, and its Domain or ""."""
+
+    path: str = "/"
+    domain: str = ""
+
+    def is_sent_to(self, path: str) -> bool:
+        """Whether a browser sends the cookie along to a path (RFC 6265 5.1.4)."""
+        own = self.path
+        return path == own or path.startswith(f"{own.removesuffix('/')}/")
+
+
+def is_set_cookie(name: str) -> bool:
+    """Whether a header of this name sets a cookie."""
+    return name.lower() == _SET_COOKIE
+
+
+def pair_of(text: str) -> tuple[str, str]:
+    """Name and value, of a cookie or of an attribute."""
+    name, _, value = text.partition("=")
+    return name.strip(BLANKS), value.strip(BLANKS)
+
+
+def attributes_of(text: str) -> Mapping[str, str]:
+    """The attributes in what stands behind a cookie's value; the last one counts."""
+    found = {}
+    for part in text.split(";"):
+        name, value = pair_of(part)
+        found[name.lower()] = value
+    return found
+
+
+def path_of(environ: "WSGIEnvironment") -> str:
+    """The path of a request, as the browser has it."""
+    target = whole_target(environ, env.trust(environ).own.public_url)
+    return target.partition("?")[0]
+
+
+def place_of(environ: "WSGIEnvironment", attributes: Mapping[str, str]) -> Place:
+    """Where a browser keeps what the answer to a request sets (RFC 6265 5.1.4)."""
+    path = attributes.get("path", "")
+    if not path.startswith("/"):
+        path = path_of(environ).rpartition("/")[0] or "/"
+    return Place(path, attributes.get("domain", "").removeprefix("."))

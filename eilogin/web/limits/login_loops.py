@@ -1,0 +1,135 @@
+"""Logins that come round: a browser that is logged in, and is asked to log in again.
+
+Where a session cookie does not come back, or is not known where it comes, each login
+succeeds and leads to a page that asks for a login; the hub, which knows her, answers
+without a prompt; and so on, until the browser shows a page of its own that helps
+nobody. Here it stops at the fifth round within a minute, with a page that names the
+likely cause and facts in the log.
+
+Rounds are counted by a small cookie: a time, and a hash of the path, for each login
+that led to a page. It is trusted for nothing else: who forges it, or throws it away,
+spoils this page for herself. Logins at different pages do not add up, so a browser that
+opens ten tabs again may log in at each. The hub's silent confirmations do not count.
+"""
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from eilogin import clock
+from eilogin.errors import LoginLoops
+from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie, names
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Logins that may lead to one page within :data:`PERIOD` seconds. Browsers give up
+#: after twenty redirects; a round has four where an application sends her to log in.
+MOST = 4
+PERIOD = 60.0
+#: The same for who is logged in and follows links to the login address. She may well
+#: do so every few seconds; an application that sends her there by itself is quicker.
+QUICK_PERIOD = 10.0
+
+#: How the names of our cookies begin.
+_OURS = "eilogin"
+_ROUNDS = Cookie("eilogin-rounds")
+# Eight digits of a path's hash, and an instant in whole seconds.
+_ROUND = re.compile(r"([0-9a-f]{8})([0-9a-f]{8,9})")
+#: Rounds that are remembered, whatever their pages.
+_REMEMBERED = 10
+#: Most characters of a path in the log.
+_SHOWN = 80
+
+#: The likely causes: the session cookie does not come back; it comes twice, with two
+#: values; no session is known by it; she is logged in, and is asked again.
+NOT_KEPT, TWICE, UNKNOWN, ASKED_AGAIN = "not-kept", "twice", "unknown", "asked-again"
+
+_HINTS = {
+    NOT_KEPT: "the browser does not return the session cookie. Does a proxy remove "
+    "Set-Cookie? Does the application set a cookie of this name? Is the browser's "
+    "clock wrong",
+    TWICE: "the browser sends the session cookie with two values: does the "
+    "application, or a proxy, set a cookie of this name",
+    UNKNOWN: "the browser sends the session cookie, but the page gets no session. Do "
+    "all servers use one store? Do their clocks agree? Does the visitor's network "
+    "change (bind_address)? Does the application ask for a level on an 'off' path",
+    ASKED_AGAIN: "the visitor is signed in, but the application sends them to log in "
+    "again. Does it ignore REMOTE_USER? Does it pass force=True at every request? "
+    "Does it send them from an 'off' path to the login address",
+}
+
+
+def note(environ: "WSGIEnvironment", target: str) -> tuple[str, str]:
+    """The header that counts one more login that led to ``target``."""
+    now = clock.now()
+    latest = [(page, at) for page, at in _rounds(environ) if now - at < PERIOD]
+    latest = [*latest, (_page(target), now)][-_REMEMBERED:]
+    text = ".".join(f"{page}{int(at):08x}" for page, at in latest)
+    return _ROUNDS.set(text, max_age=int(PERIOD))
+
+
+def forget() -> tuple[str, str]:
+    """The header that begins to count anew."""
+    return _ROUNDS.expire()
+
+
+def require_end(
+    environ: "WSGIEnvironment", target: str, *, period: float = PERIOD
+) -> None:
+    """Raise :class:`eilogin.errors.LoginLoops` where it came round too often."""
+    page, now = _page(target), clock.now()
+    ages = [now - at for known, at in _rounds(environ) if known == page]
+    # An instant in the future is another server's clock, or somebody's invention.
+    count = sum(abs(age) < period for age in ages)
+    if count < MOST:
+        return
+    cause = _cause(environ)
+    raise LoginLoops(
+        f"{count} logins in {max(ages):.0f} s led to "
+        f"{target.partition('?')[0][:_SHOWN]!a} ({cause}): {_HINTS[cause]}? Level "
+        f"of the session: {_level(environ)}; cookies of eilogin in the request: "
+        f"{' '.join(sorted(_names(environ)))}",
+        cause,
+    )
+
+
+def takes_cookies(environ: "WSGIEnvironment") -> bool:
+    """Whether any cookie of ours came with this request."""
+    return bool(_names(environ))
+
+
+def _rounds(environ: "WSGIEnvironment") -> list[tuple[str, float]]:
+    """Page and instant of each round that the cookie tells of, the latest last."""
+    text = _ROUNDS.read(environ) or ""
+    found = (_ROUND.fullmatch(word) for word in text.split(".", _REMEMBERED))
+    return [(match[1], float(int(match[2], 16))) for match in found if match]
+
+
+def _page(target: str) -> str:
+    # Without its query: an application may put a new word there at every round.
+    return hashlib.sha256(target.partition("?")[0].encode()).hexdigest()[:8]
+
+
+def _names(environ: "WSGIEnvironment") -> set[str]:
+    session = env.cookie(environ).name
+    return {*names(environ, _OURS)[:_REMEMBERED], *_exactly(environ, session)}
+
+
+def _exactly(environ: "WSGIEnvironment", name: str) -> list[str]:
+    return [found for found in names(environ, name) if found == name]
+
+
+def _cause(environ: "WSGIEnvironment") -> str:
+    cookie = env.cookie(environ)
+    if env.session_or_none(environ) is not None:
+        return ASKED_AGAIN
+    if cookie.read(environ) is not None:
+        return UNKNOWN
+    return TWICE if _exactly(environ, cookie.name) else NOT_KEPT
+
+
+def _level(environ: "WSGIEnvironment") -> str:
+    login = env.session_or_none(environ)
+    return "no" if login is None else f"at {login.level}"

@@ -1,0 +1,111 @@
+"""Limits on what kept forms take in the store: of one site, and of one client network.
+
+Each limit counts the bytes that were reserved in the last 60 to 90 minutes. A form that
+does not fit is not kept, and forms of others stay: nobody can push out a form of
+somebody else. Counts are per slice of half an hour, so a reservation that nobody gives
+back ends by itself.
+
+A hub limits long pending logins in the same way, with counts of their own
+(:mod:`eilogin.hub.pending_requests`).
+"""
+
+from eilogin import clock
+from eilogin.stores import Values
+from eilogin.web.limits import rate_limited_log
+
+#: The default name of the things that are kept.
+_FORMS = "kept forms"
+_MEGA = 1024**2
+#: Bytes of the forms of one site, unless its largest forms need more.
+MOST_IN_ALL = 128 * _MEGA
+#: At least this many forms of the largest size fit in all.
+_LARGEST_FORMS = 16
+#: The part of it for the forms from one client network.
+_SHARE_OF_NETWORK = 4
+#: Bytes that the smallest form counts for: its row in the store.
+_LEAST = 4096
+
+#: Seconds of one slice, and how many slices count: at least an hour.
+_SLICE = 30 * 60
+_SLICES = 3
+
+
+def counted(size: int) -> int:
+    """The bytes that a form of ``size`` bytes counts for."""
+    return max(size, _LEAST)
+
+
+class Room:
+    """Reservations among ``values``, for forms of at most ``limit`` bytes.
+
+    ``what`` is the name of the things that are kept, for the store and the log. Things
+    of one name have ``in_all`` bytes together (0: :data:`MOST_IN_ALL`), or
+    :data:`_LARGEST_FORMS` times ``limit`` if that is more.
+    """
+
+    def __init__(
+        self,
+        values: Values,
+        limit: int,
+        *,
+        what: str = _FORMS,
+        in_all: int = 0,
+    ) -> None:
+        self._values = values
+        self._most = max(in_all or MOST_IN_ALL, _LARGEST_FORMS * limit)
+        self._what = what
+
+    def reserve(self, size: int, network: str) -> bool:
+        """Reserve bytes for a form (:func:`counted`); False where a limit is reached.
+
+        ``network`` stands for the client network, "" where nobody knows it. Raises
+        :class:`eilogin.errors.StoreUnavailable`.
+        """
+        instant = clock.now()
+        if network and not self._add(
+            self._of(network), size, self._most // _SHARE_OF_NETWORK, instant
+        ):
+            self._warn("for this client network")
+            return False
+        if self._add(self._of(""), size, self._most, instant):
+            return True
+        self._warn("at this site")
+        if network:
+            self._add(self._of(network), -size, self._most, instant)
+        return False
+
+    def give_back(self, size: int, network: str, instant: float) -> None:
+        """Give back ``size`` bytes of a reservation that was made at ``instant``."""
+        for key in {self._of(""), self._of(network)}:
+            self._add(key, -size, self._most, instant)
+
+    def _warn(self, where: str) -> None:
+        rate_limited_log.warn(
+            f"{self._what}: not kept, because the store has no space left {where}"
+        )
+
+    def _of(self, network: str) -> str:
+        kind = "" if self._what == _FORMS else f"{self._what}:"
+        return f"kept-bytes:{kind}{network}"
+
+    def _add(self, key: str, size: int, most: int, instant: float) -> bool:
+        now, wanted = int(clock.now() // _SLICE), int(instant // _SLICE)
+        is_full = False
+
+        def summed(said: str | None) -> str | None:
+            nonlocal is_full
+            counts = {s: n for s, n in _read(said) if s > now - _SLICES}
+            is_full = size > 0 and sum(counts.values()) + size > most
+            if is_full:
+                return None
+            counts[wanted] = max(0, counts.get(wanted, 0) + size)
+            return " ".join(f"{one}:{count}" for one, count in counts.items())
+
+        until = (now + _SLICES) * float(_SLICE)
+        return self._values.change(key, summed, until) and not is_full
+
+
+def _read(said: str | None) -> list[tuple[int, int]]:
+    """The pairs of a slice and its bytes."""
+    pairs = (pair.partition(":") for pair in (said or "").split())
+    return [(int(one), int(count)) for one, _, count in pairs]

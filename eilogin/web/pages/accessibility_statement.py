@@ -1,0 +1,43 @@
+"""The accessibility statement of a site, as Dutch law asks it of public bodies."""
+
+from typing import TYPE_CHECKING
+
+from babel.dates import format_date
+from webob import Response
+
+from eilogin.errors import NotFound
+from eilogin.federation.local.accessibility import STATUSES
+from eilogin.web import environ as env
+from eilogin.web.pages.page_frame import name_of
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.requests import allow_only
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def page(environ: "WSGIEnvironment", pages: Pages) -> Response:
+    """Return the page; raises NotFound where options say nothing of a statement."""
+    own = env.trust(environ).own
+    said = own.accessibility
+    if said is None:
+        raise NotFound("no accessibility statement: 'accessibility_status' is not set")
+    allow_only(environ, "GET", "HEAD")
+    language = language_of(environ)
+    spoken = language if language in said.gaps else "en"
+    spoken = spoken if spoken in said.gaps else "nl"
+    return pages.page(
+        environ,
+        "accessibility.html",
+        name=name_of(own, language),
+        about=own.public_url.partition("//")[2],
+        compliance=said.status,
+        letter=STATUSES[said.status],
+        gaps=said.gaps.get(spoken, ()),
+        gaps_language=spoken,
+        date=format_date(said.date, "long", locale=language),
+        report=said.report,
+        contact=said.contact,
+        appeal=said.appeal,
+    )

@@ -1,0 +1,220 @@
+"""Choose the language of a page, and make the switch in its header.
+
+A visitor's choice is in a cookie of the host. Without one, the page has the language
+that the browser asks for (Accept-Language). A browser that asks for none of the
+languages of the site gets English, and one that asks for nothing gets Dutch.
+
+The switch is a link to an address of the site (``language``). That address sets the
+cookie, and leads back to a path of the site.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlencode, urlsplit
+
+from webob import Response
+from webob.acceptparse import create_accept_language_header
+
+from eilogin.errors import MalformedMessage
+from eilogin.federation.local.local_entity import HUB
+from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.pages.themes import languages_of, own_name
+from eilogin.web.pages.translations import FALLBACK, LANGUAGES
+from eilogin.web.requests import (
+    allow_only,
+    is_from_other_site,
+    is_in_advance,
+    origin_of,
+    read_query,
+    safe_next,
+)
+from eilogin.web.site_urls import at, root, see_other, this_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from eilogin.federation.local.local_entity import Own
+
+_CHOSEN = Cookie("eilogin-language")
+#: How long the choice is remembered, in seconds: a year.
+_REMEMBERED = 365 * 24 * 3600
+#: The parameters of the address: the language, and where the visitor is afterwards.
+_TO, _NEXT = "to", "next"
+#: The parameter of a page that belongs to no site, which has no such address.
+_HERE = "language"
+#: The parameter at which the address for a logout asks, also on this site's own page.
+ASK = "ask"
+#: Most characters of an Accept-Language that is looked at.
+_LONGEST_WISH = 200
+#: Addresses that a message makes answer once.
+_ONCE = ("acs", "sso", "slo", "artifact")
+#: Addresses of a participant that log a visitor out who comes from a page of the site.
+_LOGOUTS = ("logout", env.APP_LOGOUT)
+#: Values of templates that lead on from an answer that is not made again, the best one
+#: first. The sign-in page of a hub is at the address to which its form goes.
+_LEADING_ON = ("again", "login_url")
+_LEADING_ON_AT_HUB = ("look_url", "receipt_url", "again")
+
+
+class Choice(NamedTuple):
+    """One language in the switch."""
+
+    #: The code of the language (BCP 47), such as ``en``.
+    code: str
+    #: The name of the language in itself.
+    label: str
+    #: The address at which the visitor chooses it.
+    address: str
+    is_current: bool
+
+
+# --- which one ------------------------------------------------------------------
+
+
+def language_of(environ: "WSGIEnvironment") -> str:
+    """The language of the page for this visitor: one that the site has."""
+    offered = _offered(environ)
+    for chosen in (_asked_here(environ), _CHOSEN.read(environ) or ""):
+        if chosen in offered:
+            return chosen
+    wish = environ.get("HTTP_ACCEPT_LANGUAGE")
+    # One that is longer than any browser's is not kept: it would fill the memory. Also,
+    # WebOb compares every range with every other one.
+    is_usual = wish is None or len(wish) <= _LONGEST_WISH
+    return _wished(wish if is_usual else None, offered)
+
+
+def _offered(environ: "WSGIEnvironment") -> Sequence[str]:
+    trust = environ.get(env.TRUST)
+    return languages_of(None if trust is None else trust.own.templates)
+
+
+@lru_cache(maxsize=256)
+def _wished(wish: str | None, offered: Sequence[str]) -> str:
+    """The language of ``offered`` that a browser prefers (RFC 4647 3.4).
+
+    The first one for a browser that takes any.
+    """
+    header = create_accept_language_header(wish)
+    # The last subtag of an offer is not cut off, that of a wish is: "en-GB" is "en".
+    found = header.lookup(offered, default="")
+    if found:
+        return str(found)
+    ranges = {said for said, _ in header.parsed or ()}
+    return FALLBACK if ranges - {"*"} else LANGUAGES[0]
+
+
+# --- the switch -----------------------------------------------------------------
+
+
+def choices(
+    environ: "WSGIEnvironment", language: str, values: Mapping[str, Any]
+) -> Sequence[Choice]:
+    """The languages of the site, for the header of a page in ``language``.
+
+    ``values`` are those of the page's template. None where the page has no address, as
+    the answer of the server to a form that is too large.
+    """
+    if "PATH_INFO" not in environ:
+        return ()
+    trust = environ.get(env.TRUST)
+    own = None if trust is None else trust.own
+    target = None if own is None else _way_back(environ, own, values)
+    return [
+        Choice(code, own_name(code), _address(own, code, target), code == language)
+        for code in _offered(environ)
+    ]
+
+
+def _address(own: "Own | None", code: str, target: str | None) -> str:
+    if own is None:
+        return f"?{urlencode({_HERE: code})}"
+    path = _path_of(own.url("language"))
+    return f"{path}?{urlencode({_TO: code, _NEXT: target})}"
+
+
+def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any]) -> str:
+    """Return the path of this site to which the switch leads back, for GET.
+
+    The page itself, if it can be loaded again. A message is taken once, and what a form
+    has done is not done again: then the address that leads on from there.
+    """
+    address = environ.get(env.ADDRESS)
+    is_hub = own.role == HUB
+    is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    is_once = address in _ONCE and "SAML" in unquote(environ.get("QUERY_STRING", ""))
+    is_read_again = is_read and not is_once
+    if address in _LOGOUTS and not is_hub:
+        # From a page of this site it logs out; the page of it may be a question.
+        return _path_of(f"{own.url('logout')}?{urlencode({ASK: 'yes'})}")
+    if address == "slo" and not is_read_again:
+        # There is what is known of the last logout of this browser.
+        return _path_of(own.url("logout" if is_hub else "slo"))
+    if is_read_again:
+        return this_page(environ, own.public_url)
+    for name in _LEADING_ON_AT_HUB if is_hub else _LEADING_ON:
+        if (leads_on := _target_of(own, values.get(name))) is not None:
+            return leads_on
+    page = this_page(environ, own.public_url)
+    return page.partition("?")[0] if is_once else page
+
+
+def _target_of(own: "Own", url: object) -> str | None:
+    """The path and query of an address, if it is one of this site."""
+    if not isinstance(url, str) or not url:
+        return None
+    if url.startswith("/"):
+        return url
+    is_ours = origin_of(url) == origin_of(own.public_url)
+    return _path_of(url) if is_ours else None
+
+
+def _path_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+
+
+# --- what it does ---------------------------------------------------------------
+
+
+def choose(environ: "WSGIEnvironment") -> Response:
+    """Remember the language that a visitor has chosen, and lead back.
+
+    A link on another site changes nothing, and neither does a browser that asks in
+    advance, nor a language that the site does not have. Raises MethodNotAllowed.
+    """
+    allow_only(environ, "GET", "HEAD")
+    own, query = env.trust(environ).own, _query_of(environ)
+    target = safe_next(query.get(_NEXT), root(own.public_url))
+    is_chosen = not (
+        is_from_other_site(environ, own.public_url) or is_in_advance(environ)
+    )
+    headers = _remembered(environ, query.get(_TO, "")) if is_chosen else []
+    return see_other(at(own.public_url, target), headers)
+
+
+def chosen_here(environ: "WSGIEnvironment") -> Sequence[tuple[str, str]]:
+    """The headers of a page of no site that was asked for in a language."""
+    return _remembered(environ, _asked_here(environ))
+
+
+def _asked_here(environ: "WSGIEnvironment") -> str:
+    """The language in the query of a page that belongs to no site, or ""."""
+    if env.TRUST in environ or f"{_HERE}=" not in environ.get("QUERY_STRING", ""):
+        return ""
+    return _query_of(environ).get(_HERE, "")
+
+
+def _query_of(environ: "WSGIEnvironment") -> Mapping[str, str]:
+    try:
+        return read_query(environ)
+    except MalformedMessage:
+        return {}
+
+
+def _remembered(environ: "WSGIEnvironment", code: str) -> list[tuple[str, str]]:
+    """The header that keeps a choice; none for what is no language of the site."""
+    is_offered = code in _offered(environ)
+    return [_CHOSEN.set(code, max_age=_REMEMBERED)] if is_offered else []

@@ -1,0 +1,263 @@
+"""How pages look: templates, stylesheet and sentences; ours, or a site's own.
+
+A site has its own in a folder (``templates`` of the filter ``trust``)::
+
+    cancelled.html   in the place of our template of that name
+    _logo.html       a part of its own, for its own templates
+    base.css         in the place of our stylesheet
+    nl.po, en.po     sentences in the place of ours, under the same keys
+    de.po            another language of the pages; its name is the code of that
+
+``{% extends "eilogin/cancelled.html" %}`` is our template, of which a block or two are
+then otherwise; ``{% extends "base.html" %}`` the site's own where it has one.
+
+What is wrong in the folder stops the start (:func:`require`). What only shows when a
+page is made, such as a value that is not there, is in the log, and the visitor gets our
+own page: a logout must not end at a slip in a text.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_datetime, format_time, get_timezone
+from babel.units import format_unit
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateSyntaxError,
+    select_autoescape,
+)
+
+from eilogin import clock
+from eilogin.errors import Fault, InvalidOptions
+from eilogin.federation.local.accent_colours import Accent
+from eilogin.settings import did_you_mean
+from eilogin.web.pages.page_frame import call_url
+from eilogin.web.pages.translations import (
+    FALLBACK,
+    LANGUAGES,
+    faults_of_catalogue,
+    faults_of_template,
+    locale_of,
+    sentences_for,
+)
+
+#: Rooms with templates, by their dotted names.
+_ROOMS = ("eilogin.hub", "eilogin.portal", "eilogin.web")
+#: Before the name of a template: ours, whatever the site has.
+_OURS = "eilogin"
+_STYLESHEET = "base.css"
+# A person reads the time of day of where these services are.
+_ZONE = get_timezone("Europe/Amsterdam")
+_TIME = {"nl": "H.mm 'uur'", "en": "H:mm"}
+# One and more of them; Babel does not know all of these in Dutch.
+_MINUTES = {"nl": ("minuut", "minuten"), "en": ("minute", "minutes")}
+_HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
+_NO_LANGUAGE = (
+    "is no catalogue of a language; expected a language code as its name, such "
+    "as 'de.po' or 'pt-BR.po'"
+)
+#: Characters of what somebody else says of a file, in a fault.
+_LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Look:
+    """The templates in all languages."""
+
+    #: The stylesheet that stands in each page.
+    stylesheet: str
+    #: Jinja's environment by language.
+    _by_language: Mapping[str, Environment]
+
+    def wearing(self, accent: Accent | None) -> str:
+        """The stylesheet with the colour of a site."""
+        return self.stylesheet if accent is None else f"{self.stylesheet}{accent.css}"
+
+    def spoken(self, language: str) -> str:
+        """A language that these templates have: this one, or English."""
+        return language if language in self._by_language else FALLBACK
+
+    def render(self, language: str, template: str, values: Mapping[str, Any]) -> str:
+        """What a template makes of values. Raises whatever Jinja does."""
+        return self._by_language[language].get_template(template).render(values)
+
+    @property
+    def parser(self) -> Environment:
+        """What reads a template. Raises TemplateSyntaxError for a text that is none."""
+        return self._by_language[FALLBACK]
+
+
+@cache
+def look_of(rooms: tuple[str, ...], folder: Path | None) -> Look:
+    """The templates of ``rooms`` before those of :mod:`eilogin.web`.
+
+    ``folder`` has those of a site, which come first. Made once, for it takes a while.
+    """
+    ours = ChoiceLoader([PackageLoader(room) for room in (*rooms, "eilogin.web")])
+    loaders: list[BaseLoader] = [ours, PrefixLoader({_OURS: ours})]
+    stylesheet = packaged(f"templates/{_STYLESHEET}")
+    if folder is not None:
+        loaders.insert(0, FileSystemLoader(folder))
+        own = folder / _STYLESHEET
+        stylesheet = own.read_text("utf-8") if own.is_file() else stylesheet
+    loader = ChoiceLoader(loaders)
+    return Look(
+        stylesheet,
+        {one: _environment(loader, one, folder) for one in languages_of(folder)},
+    )
+
+
+@cache
+def languages_of(folder: Path | None) -> tuple[str, ...]:
+    """The languages of a site: ours, and those of the catalogues in its folder."""
+    found = [] if folder is None else sorted(path.stem for path in folder.glob("*.po"))
+    own = [code for code in found if code not in LANGUAGES and locale_of(code)]
+    return (*LANGUAGES, *own)
+
+
+def own_name(code: str) -> str:
+    """Return the name of a language in itself, such as ``Nederlands``."""
+    locale = locale_of(code)
+    return (locale and locale.get_display_name()) or code
+
+
+@cache
+def packaged(name: str) -> str:
+    """The text of a file of ours, read once."""
+    return resources.files("eilogin.web").joinpath(name).read_text("utf-8")
+
+
+def _environment(loader: BaseLoader, language: str, folder: Path | None) -> Environment:
+    environment = Environment(
+        loader=loader,
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    locale = locale_of(language)
+    direction = locale.text_direction if locale else "ltr"
+    environment.globals.update(language=language, direction=direction)
+    environment.filters["call_url"] = call_url
+    environment.filters["clock_time"] = _clock_time(language)
+    environment.filters["duration"] = _duration(language)
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        sentences_for(language, folder), newstyle=True
+    )
+    return environment
+
+
+# --- times ---------------------------------------------------------------------
+
+
+def _clock_time(language: str) -> Any:
+    locale = locale_of(language)
+
+    def clock_time(instant: float | datetime) -> str:
+        """``10.31 uur`` or ``10:31``, for seconds since 1970 or an aware datetime."""
+        moment = instant if isinstance(instant, datetime) else clock.utc(instant)
+        if language not in LANGUAGES:
+            return format_time(moment, "short", tzinfo=_ZONE, locale=locale)
+        return format_datetime(moment, _TIME[language], tzinfo=_ZONE, locale=language)
+
+    return clock_time
+
+
+def _duration(language: str) -> Any:
+    locale = locale_of(language)
+
+    def duration(hours: float) -> str:
+        """``2 uur`` or ``2 hours``; ``90 minuten`` where the hours are not whole."""
+        minutes = max(1, round(hours * 60))
+        units, count = (_MINUTES, minutes) if minutes % 60 else (_HOURS, minutes // 60)
+        if language not in LANGUAGES:
+            unit = "minute" if minutes % 60 else "hour"
+            return format_unit(count, unit, locale=locale)
+        one, more = units[language]
+        # They stay on one line.
+        return f"{count}\N{NO-BREAK SPACE}{one if count == 1 else more}"
+
+    return duration
+
+
+# --- a folder of a site's own -----------------------------------------------------
+
+
+def require(folder: Path | None) -> None:
+    """Raise InvalidOptions, with every fault, where a folder cannot be used."""
+    found = [Fault("", "", "templates", *one) for one in faults(folder)]
+    if found:
+        raise InvalidOptions(found)
+
+
+def faults(folder: Path | None) -> Iterator[tuple[str, str]]:
+    """What is wrong in a folder: what was found, and what was expected."""
+    known = _names()
+    for path in () if folder is None else sorted(folder.iterdir()):
+        name = path.name
+        # What editors leave there.
+        if name.startswith(".") or name.endswith("~"):
+            continue
+        try:
+            for fault in _fault_of_name(name, known) or _faults_of(path):
+                yield repr(name), fault
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            yield repr(name), f"line {line}: cannot be read as UTF-8 ({_said(error)})"
+        except OSError as error:
+            yield repr(name), f"cannot be read ({_said(error)})"
+
+
+def _fault_of_name(name: str, known: Sequence[str]) -> Sequence[str]:
+    """Return the fault in the name of a file, if it has one."""
+    if name.startswith("_") or name in known:
+        return ()
+    stem, dot, kind = name.rpartition(".")
+    if dot and kind == "po":
+        return () if locale_of(stem) else (_NO_LANGUAGE,)
+    hint = did_you_mean(name, known)
+    expected = (
+        f"expected the name of a page of eilogin, {_STYLESHEET}, or a catalogue such"
+    )
+    return (f"{expected} as nl.po{hint} (for a template of your own: '_{name}')",)
+
+
+def _names() -> Sequence[str]:
+    templates = {
+        file.name
+        for room in _ROOMS
+        for file in resources.files(room).joinpath("templates").iterdir()
+        if file.name.endswith((".html", ".css"))
+    }
+    return sorted(templates | {f"{language}.po" for language in LANGUAGES})
+
+
+def _faults_of(path: Path) -> Iterator[str]:
+    if path.suffix not in {".po", ".css", ".html"}:
+        return
+    # All at once: then the error knows the place.
+    text = path.read_bytes().decode()
+    parser = look_of((), None).parser
+    if path.suffix == ".po":
+        yield from faults_of_catalogue(path, text, parser)
+    if path.suffix == ".html":
+        try:
+            yield from faults_of_template(path, text, parser)
+        except TemplateSyntaxError as error:
+            yield f"line {error.lineno}: {_said(error)}; expected a template of Jinja"
+
+
+def _said(error: Exception) -> str:
+    return str(error)[:_LONGEST_SHOWN]

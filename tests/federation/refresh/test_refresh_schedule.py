@@ -1,0 +1,329 @@
+"""While a site runs: what became active is used, and a child refreshes when due."""
+
+import gc
+import itertools
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from dataclasses import replace
+
+import pytest
+
+from eilogin import clock as instants
+from eilogin.federation.local.local_keys import OwnKey
+from eilogin.federation.refresh import refresh_process, refresh_schedule
+from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
+from eilogin.federation.state.state_folder import SiteFolder, turns
+from eilogin.federation.trust_start import trust_of
+from eilogin.filters.trust import TrustFilter
+from eilogin.saml.metadata import write_federation
+from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.web import environ as env
+
+HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
+STAD = "https://stad.test/eilogin/metadata"
+LAND = "https://land.test/eilogin/metadata"
+PATIENCE = 60
+
+
+@pytest.fixture
+def options(sources):
+    return sources.site()
+
+
+@pytest.fixture
+def site(options):
+    return Site(options)
+
+
+class Site:
+    """A site, of which each request says whom it trusts."""
+
+    def __init__(self, options):
+        self.folder = folder_of(options)
+        self.filter = TrustFilter(self._app, trust_of(options))
+        self.seen = None
+
+    def _app(self, environ, start_response):
+        self.seen = environ[env.TRUST]
+        return []
+
+    def request(self, **said):
+        asked = {"PATH_INFO": "/", "REQUEST_METHOD": "GET", env.SESSION: None, **said}
+        list(self.filter(asked, None))
+        return self.seen
+
+    def knows(self, name):
+        return name in [one.entity_id for one in self.request().federation.entities]
+
+    def waits_until(self, is_so, seconds=PATIENCE):
+        ends = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < ends, "it did not come"
+            time.sleep(0.02)
+
+    def make_due(self):
+        """Have the next refresh be at once."""
+        active = self.folder.active
+        tries = replace(active.tries, due=instants.now())
+        self.folder.note(replace(active, tries=tries))
+
+
+class TestWhatBecameActive:
+    def test_is_used_within_a_second(self, site, options, sources):
+        assert refresh_schedule.EVERY < 1, "on a machine that is not busy, that is"
+        assert not site.knows(STAD)
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        site.waits_until(lambda: site.knows(STAD))
+
+    def test_before_the_first_request_is_used_by_that(self, site, options, sources):
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        assert site.knows(STAD)
+
+    def test_leaves_requests_under_way_with_what_they_had(self, site, options, sources):
+        before = site.request()
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        site.waits_until(lambda: site.knows(STAD))
+        assert len(before.federation.entities) == 2
+        assert site.seen.own is before.own
+
+    def test_is_told_to_who_asked_for_that(self, site, options, sources):
+        told = []
+        site.filter.trust.watch.subscribe(lambda old, new: told.append((old, new)))
+        first = site.request().federation
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        site.waits_until(lambda: told)
+        ((old, new),) = told
+        assert old is first
+        assert new.federation is site.request().federation
+        assert new.hub_ids == (HUB,)
+
+    def test_is_told_once_where_a_certificate_of_it_ends_soon(  # noqa: PLR0913, PLR0917
+        self, site, options, sources, make_own, key, operator, caplog
+    ):
+        site.request()
+        again = new_key_pair("again", days=20, private=key.private)
+        keys = (OwnKey.of(SigningKey.load(*again)),)
+        hub = make_own("hub", entity_id=HUB, public_url="https://hub.test", keys=keys)
+        members, said = [make_own().descriptor(), hub.descriptor()], f"'{HUB}' ends at"
+        with caplog.at_level(logging.WARNING, "eilogin"):
+            for name in ("Proef", "Test"):
+                sources.octets = write_federation(
+                    members, name=name, valid_until=instants.now() + 9e6, key=operator
+                )
+                refresh(options, site.folder)
+                site.waits_until(
+                    lambda name=name: site.filter.trust.federation.name == name
+                )
+                site.waits_until(lambda: said in caplog.text)
+        assert caplog.text.count(said) == 1
+
+    def test_and_changes_while_it_is_read_is_used_the_next_time(
+        self, site, options, sources, monkeypatch
+    ):
+        sources.publish(HUB, UWV, STAD)
+        refresh(options, site.folder)
+        read = SiteFolder.active.fget
+
+        def active(folder):
+            found = read(folder)
+            monkeypatch.undo()
+            folder.note(found)
+            return found
+
+        monkeypatch.setattr(SiteFolder, "active", property(active))
+        watch = site.filter.trust.watch
+        watch.look()
+        assert len(site.filter.trust.federation.entities) == 2
+        watch.look()
+        assert len(site.filter.trust.federation.entities) == 3
+
+    def test_by_other_options_is_not_used(self, site, sources, caplog):
+        site.request()
+        (sources.folder / "other.xml").write_bytes(sources.made(HUB, UWV, STAD))
+        with caplog.at_level(logging.ERROR, "eilogin"):
+            trust_of(sources.site(federation=f"{sources.folder}/other.xml"))
+            site.waits_until(
+                lambda: ("other options made the active metadata") in caplog.text
+            )
+        assert not site.knows(STAD)
+
+    def test_by_other_options_is_left_so(self, site, sources, monkeypatch):
+        """By who runs on with the older ones: nobody's decision is taken back."""
+        begun = []
+        monkeypatch.setattr(refresh_schedule, "Child", lambda *_: begun.append(1))
+        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.Round())
+        watch = site.filter.trust.watch
+        site.make_due()
+        watch.look()
+        (sources.folder / "other.xml").write_bytes(sources.made(HUB, UWV, STAD))
+        trust_of(sources.site(federation=f"{sources.folder}/other.xml"))
+        state = site.folder.active.state
+        site.make_due()
+        for _ in range(2):
+            watch.tick()
+            assert not watch.refresh_if_due()
+        assert not begun
+        assert site.folder.active.state == state
+
+    def test_and_cannot_be_read_changes_nothing(self, site, caplog):
+        with caplog.at_level(logging.ERROR, "eilogin"):
+            site.request()
+            (site.folder.path / "active.json").write_text("{")
+            site.waits_until(lambda: "cannot use the active" in caplog.text)
+            time.sleep(2 * refresh_schedule.EVERY)
+        assert caplog.text.count("cannot use the active") == 1, (
+            "once for as long as it is"
+        )
+        assert site.knows(UWV)
+
+
+class TestARefresh:
+    def test_that_is_due_is_done_by_a_child(self, site, sources):
+        site.request()
+        sources.publish(HUB, UWV, STAD)
+        site.make_due()
+        site.waits_until(lambda: site.knows(STAD))
+        assert site.folder.active.tries.due > instants.now()
+
+    def test_is_done_each_time_that_it_is_due(self, site, sources):
+        site.request()
+        for name in (STAD, LAND):
+            sources.publish(HUB, UWV, name)
+            site.make_due()
+            site.waits_until(lambda name=name: site.knows(name), seconds=30)
+
+    def test_is_done_again_where_it_is_due_before_its_child_has_ended(
+        self, site, sources, monkeypatch
+    ):
+        """Who looks whether a child has ended comes when it is due again."""
+        is_done = refresh_process.Child.is_done
+
+        def is_done_later(one):
+            if not is_done(one):
+                return False
+            if not one.is_read:
+                monkeypatch.undo()
+                sources.publish(HUB, UWV, LAND)
+                site.make_due()
+            return True
+
+        site.request()
+        sources.publish(HUB, UWV, STAD)
+        monkeypatch.setattr(refresh_process.Child, "is_done", is_done_later)
+        site.make_due()
+        site.waits_until(lambda: site.knows(LAND), seconds=30)
+
+    def test_that_could_note_nothing_is_not_begun_again_at_once(
+        self, site, tmp_path, monkeypatch
+    ):
+        """As on a disk that is full."""
+        begun = tmp_path / "begun"
+        monkeypatch.setattr(
+            refresh_process, "RUN", f"open({str(begun)!r}, 'a').write('x')"
+        )
+        site.request()
+        site.make_due()
+        site.waits_until(begun.exists)
+        time.sleep(4 * refresh_schedule.EVERY)
+        assert begun.read_text() == "x"
+
+    def test_logs_here_what_the_child_says(self, site, sources, caplog):
+        with caplog.at_level(logging.INFO, "eilogin"):
+            site.request()
+            sources.publish(HUB, UWV, STAD)
+            site.make_due()
+            site.waits_until(lambda: "is active, with 3 members" in caplog.text)
+
+    def test_is_one_at_a_time(self, site, sources):
+        with site.folder.locked(0):
+            site.request()
+            site.make_due()
+            asked = len(sources.asked)
+            time.sleep(3 * refresh_schedule.EVERY)
+            assert len(sources.asked) == asked
+        site.waits_until(lambda: len(sources.asked) > asked)
+
+    def test_waits_for_its_turn_where_other_sites_are_at_it(self, site, sources):
+        """Those whose folders lie beside it."""
+        other = SiteFolder.of(site.folder.path.parent, STAD)
+        held = [other.turn() for _ in range(turns())]
+        assert site.folder.turn() is None
+        site.request()
+        site.make_due()
+        asked = len(sources.asked)
+        time.sleep(3 * refresh_schedule.EVERY)
+        assert len(sources.asked) == asked
+        assert _is_free(site.folder)
+        for number in held:
+            os.close(number)
+        site.waits_until(lambda: len(sources.asked) > asked)
+
+    def test_waits_for_nobody_where_turns_cannot_be_told(
+        self, site, sources, monkeypatch
+    ):
+        (site.folder.path.parent / "turn-0").mkdir()
+        asked = len(sources.asked)
+        site.request()
+        site.make_due()
+        site.waits_until(lambda: len(sources.asked) > asked)
+
+    def test_is_not_done_again_where_another_process_was_first(
+        self, site, options, monkeypatch
+    ):
+        lock, watch = SiteFolder.lock, site.filter.trust.watch
+
+        def refreshed_first(folder):
+            monkeypatch.undo()
+            with folder.locked(0):
+                refresh(options, folder)
+            return lock(folder)
+
+        site.make_due()
+        watch.look()
+        monkeypatch.setattr(SiteFolder, "lock", refreshed_first)
+        assert not watch.refresh_if_due()
+        assert _is_free(site.folder)
+
+    def test_is_not_done_where_that_is_off(self, sources):
+        site = Site(sources.site(federation_refresh="off"))
+        site.request()
+        site.make_due()
+        asked = len(sources.asked)
+        time.sleep(3 * refresh_schedule.EVERY)
+        assert len(sources.asked) == asked
+
+    def test_by_a_child_that_dies_is_noted_and_tried_later(
+        self, site, sources, monkeypatch, caplog
+    ):
+        monkeypatch.setattr(
+            refresh_process,
+            "RUN",
+            "import os, sys; print('so', file=sys.stderr); os.abort()",
+        )
+        with caplog.at_level(logging.ERROR, "eilogin"):
+            site.request()
+            site.make_due()
+            site.waits_until(lambda: site.folder.active.tries.failures == 1)
+        assert "ended with status -6" in site.folder.active.tries.why
+        assert site.folder.active.tries.due > instants.now() + 50
+        assert "so" in caplog.messages
+        # Who has noted it had the lock for that.
+        site.waits_until(lambda: _is_free(site.folder))
+
+    def test_by_a_child_that_hangs_is_ended(self, site, monkeypatch):
+        monkeypatch.setattr(refresh_process, "RUN", "import time; time.sleep(600)")
+        monkeypatch.setattr(refresh_process, "LONGEST", 0.1)
+        site.request()
+        site.make_due()
+        site.waits_until(lambda: site.folder.active.tries.failures == 1)
+        assert "ended with status -9" in site.folder.active.tries.why
+

@@ -1,0 +1,53 @@
+"""Whether the files that members come from look as they did."""
+
+import pytest
+
+from eilogin.federation.sources.local_files import look_at
+from eilogin.federation.sources.member_filters import Choice
+from eilogin.federation.sources.source_lines import FederationAddress, FederationFile
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "all.xml"
+    path.write_text("<a/>")
+    return path
+
+
+def test_what_stays_looks_the_same(file):
+    assert look_at([FederationFile(file)]) == look_at([FederationFile(file)])
+
+
+def test_a_file_of_as_many_bytes_in_its_place_looks_otherwise(file):
+    before = look_at([FederationFile(file)])
+    fresh = file.with_name("fresh")
+    fresh.write_text("<b/>")
+    fresh.replace(file)
+    assert look_at([FederationFile(file)]) != before
+
+
+def test_a_file_that_is_gone_looks_otherwise_and_like_none(file):
+    before = look_at([FederationFile(file)])
+    file.unlink()
+    assert "" != look_at([FederationFile(file)]) != before
+
+
+def test_a_folder_looks_otherwise_with_another_file_in_it(file, tmp_path):
+    line = FederationFile(tmp_path)
+    looks = {look_at([line])}
+    (tmp_path / "more.xml").write_text("<a/>")
+    looks.add(look_at([line]))
+    for path in tmp_path.iterdir():
+        path.unlink()
+    looks.add(look_at([line]))
+    assert len(looks) == 3
+
+
+def test_of_an_address_nothing_is_here_but_the_lists_behind_it(file):
+    url = "https://federation.test/all.xml"
+    assert look_at([FederationAddress(url=url)]) == ""
+    wanted = Choice(include=(file,), exclude=("https://uwv.test/",))
+    line = FederationAddress(url=url, choice=wanted)
+    before = look_at([line])
+    file.write_text("https://stad.test/")
+    assert "" != look_at([line]) != before

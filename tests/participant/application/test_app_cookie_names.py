@@ -1,0 +1,194 @@
+"""The names of the application's cookies are noted, for all processes of a site."""
+
+import threading
+import time
+from queue import Queue
+from types import SimpleNamespace
+
+import pytest
+
+from eilogin.errors import StoreUnavailable
+from eilogin.participant.application import app_cookie_names
+from eilogin.participant.application.app_cookie_names import (
+    LONGEST,
+    LOOKS_EVERY,
+    MOST,
+    MOST_OF_STRANGERS,
+    CookieNames,
+)
+from eilogin.sessions import Sessions
+from eilogin.stores.memory_store import MemoryStore
+from eilogin.web import environ as env
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+@pytest.fixture
+def environ(store):
+    own = SimpleNamespace(entity_id="https://uwv.test/eilogin/metadata")
+    return {
+        env.SESSION: None,
+        env.SESSIONS: Sessions(store, idle=900, max_session=7200),
+        env.TRUST: SimpleNamespace(own=own),
+    }
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """A clock that is never set, which the test moves."""
+    passed = SimpleNamespace(by=100.0)
+    monkeypatch.setattr(app_cookie_names.time, "monotonic", lambda: passed.by)
+    return passed
+
+
+class News(list):
+    def __call__(self):
+        self.append(1)
+
+
+def test_what_one_notes_another_has_a_little_later(environ, seconds):
+    news = News()
+    one, other = CookieNames(int), CookieNames(news)
+    assert other.looks_at < seconds.by
+    assert other.share(environ)
+    assert other.are_known
+    assert other.looks_at == seconds.by + LOOKS_EVERY
+    one.note(environ, one.guarded, "a")
+    one.note(environ, one.off, "b")
+    other.share(environ)
+    assert (other.guarded, other.off) == ({"a"}, {"b"})
+    assert len(news) == 2, "that they are known, and which they are"
+    other.note(environ, other.off, "b")
+    assert len(news) == 2, "it is none"
+
+
+def test_where_there_is_nothing_to_note_nothing_is_written(environ, store, monkeypatch):
+    monkeypatch.setattr(store, "add", None)
+    monkeypatch.setattr(store, "swap", None)
+    assert CookieNames(int).share(environ)
+
+
+def test_what_was_noted_while_the_store_was_away_is_put_there_later(
+    environ, store, monkeypatch
+):
+    def away(*_, **__):
+        raise StoreUnavailable("the store is away")
+
+    names = CookieNames(int)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "get", away)
+        names.note(environ, names.guarded, "a")
+        assert not names.share(environ)
+        assert not names.are_known
+        assert names.looks_at == 0.0, "it is time to look"
+        assert names.tries_at > time.monotonic(), "not for who need not know"
+    assert names.share(environ)
+    other = CookieNames(int)
+    assert other.share(environ)
+    assert other.guarded == {"a"}
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_one_has_them_first_and_others_wait_for_that(
+    environ, store, monkeypatch, answers
+):
+    """A store that hangs does not hold up each of them in turn."""
+    get, asked, goes_on = store.get, Queue(), threading.Event()
+
+    def slow(*said):
+        asked.put("asked")
+        assert goes_on.wait(60)
+        if not answers:
+            raise StoreUnavailable("the store is away")
+        return get(*said)
+
+    monkeypatch.setattr(store, "get", slow)
+    names, found = CookieNames(int), Queue()
+    threads = [
+        threading.Thread(target=lambda: found.put(names.share(environ)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+        while names.tries_at == 0.0:
+            time.sleep(0.001)
+        names.tries_at = 0.0
+    assert asked.get(timeout=60)
+    assert asked.empty()
+    goes_on.set()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert [found.get_nowait() for _ in threads] == [answers] * 3
+    assert asked.empty() is not answers, "those who waited look once more if it answers"
+
+
+def test_who_comes_between_is_not_lost(environ, store, monkeypatch):
+    """Each time that one puts its names there, another was faster."""
+    names, others = CookieNames(int), iter(range(100))
+    swap, add = store.swap, store.add
+
+    def between(verb):
+        def put(*said, **more):
+            number = next(others)
+            if number < 3:
+                other = CookieNames(int)
+                other.guarded.add(f"other{number}")
+                with monkeypatch.context() as patch:
+                    patch.setattr(store, "swap", swap)
+                    patch.setattr(store, "add", add)
+                    other.share(environ)
+            return verb(*said, **more)
+
+        return put
+
+    monkeypatch.setattr(store, "swap", between(swap))
+    monkeypatch.setattr(store, "add", between(add))
+    names.note(environ, names.guarded, "mine")
+    monkeypatch.undo()
+    last = CookieNames(int)
+    last.share(environ)
+    assert last.guarded == {"mine", "other0", "other1", "other2"}
+
+
+def test_who_is_never_first_gives_up_until_the_next_time(environ, store, monkeypatch):
+    monkeypatch.setattr(store, "add", lambda *_, **__: False)
+    names = CookieNames(int)
+    names.guarded.add("a")
+    assert names.share(environ)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "[[], [], []]", "nothing"])
+def test_what_cannot_be_read_is_replaced(environ, text):
+    values = env.values(environ)
+    values.add("app-cookie-names", text, 1e12)
+    names = CookieNames(int)
+    names.note(environ, names.guarded, "a")
+    other = CookieNames(int)
+    other.share(environ)
+    assert other.guarded == {"a"}
+
+
+def test_there_is_room_for_so_many_and_so_long(environ, caplog):
+    names = CookieNames(int)
+    names.note(environ, names.guarded, "x" * (LONGEST + 1))
+    assert not names.guarded
+    for number in range(MOST + 5):
+        names.note(environ, names.guarded, f"state_{number}-secret")
+    assert len(names.guarded) == MOST_OF_STRANGERS
+    [told] = caplog.messages
+    assert "too many names, such as 'state_10'" in told
+    assert "secret" not in told
+
+
+def test_strangers_do_not_take_the_room_of_who_is_logged_in(environ):
+    names = CookieNames(int)
+    for number in range(MOST):
+        names.note(environ, names.guarded, f"state_{number}")
+    environ[env.SESSION] = "a login"
+    for number in range(MOST):
+        names.note(environ, names.guarded, f"sid{number}")
+    assert "sid0" in names.guarded
+    assert len(names.guarded) == MOST

@@ -1,0 +1,99 @@
+"""Whoever keeps something of a login elsewhere hears of its end."""
+
+import gc
+
+import pytest
+
+from eilogin.sessions import Login, Sessions, Subject
+from eilogin.sessions.session_keepers import keep_informed, somebody_keeps
+from eilogin.stores import open_store
+
+ANNA = Login(
+    who=Subject("https://hub.example", "https://uwv.example", "anna"),
+    level="basis",
+    started=0.0,
+    ends=1e12,
+    confirmed=0.0,
+)
+BERT = Login(
+    who=Subject("https://hub.example", "https://uwv.example", "bert"),
+    level="basis",
+    started=0.0,
+    ends=1e12,
+    confirmed=0.0,
+)
+
+
+class Keeper:
+    def __init__(self):
+        self.told = []
+
+    def forget(self, login):
+        self.told.append(login)
+
+
+@pytest.fixture
+def keeper():
+    keeper = Keeper()
+    keep_informed(keeper)
+    return keeper
+
+
+@pytest.fixture
+def sessions():
+    return Sessions(open_store("memory:"), idle=900, max_session=1e13)
+
+
+@pytest.fixture
+def login(sessions):
+    return sessions.find(sessions.create_login(ANNA, issued=1.0))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda s, login: s.end_citizen(login),
+        lambda s, login: s.end_all_of(login.who),
+        lambda s, login: s.end_login(login, issued=0.0),
+        lambda s, login: s.end_subject(login.who, issued=0.0),
+        lambda s, login: s.drop(login),
+        lambda s, login: s.create_login(BERT, issued=1.0, replaces=login),
+    ],
+)
+def test_is_told_once_by_whoever_ends_it(sessions, login, keeper, end):
+    end(sessions, login)
+    assert [told.family for told in keeper.told] == [login.family]
+
+
+def test_is_not_told_of_a_step_up(sessions, login, keeper):
+    sessions.create_login(ANNA, issued=1.0, replaces=login)
+    assert keeper.told == []
+
+
+def test_is_told_of_each_that_ends(sessions, login, keeper):
+    sessions.create_login(ANNA, issued=1.0)
+    sessions.end_citizen(login)
+    assert len({told.family for told in keeper.told}) == 2
+
+
+def test_that_fails_keeps_nobody_from_logging_out(
+    sessions, login, keeper, monkeypatch, caplog
+):
+    monkeypatch.setattr(keeper, "forget", lambda login: 1 / 0)
+    other = Keeper()
+    keep_informed(other)
+    assert sessions.end_subject(login.who, issued=0.0)
+    assert len(other.told) == 1
+    assert "ZeroDivisionError" in caplog.text
+    assert login.family not in caplog.text
+
+
+def test_that_is_gone_is_told_nothing(sessions, login):
+    keeper = Keeper()
+    keep_informed(keeper)
+    assert somebody_keeps()
+    told = keeper.told
+    del keeper
+    gc.collect()
+    sessions.drop(login)
+    assert told == []

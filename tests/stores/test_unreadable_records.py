@@ -1,0 +1,27 @@
+"""What cannot be read is told now and then, and not with every request."""
+
+import time
+
+import pytest
+
+from eilogin.stores.unreadable_records import TOLD_EVERY, Garbage
+
+
+def test_is_told_once_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    garbage = Garbage("the store at rest")
+    for _ in range(5):
+        garbage.note("a session")
+    now += TOLD_EVERY - 1
+    garbage.note("a value")
+    said = (
+        "the store at rest contains a record that cannot be read (a {}); eilogin treats"
+        " it as missing"
+    )
+    assert caplog.messages == [said.format("session")]
+    now += 1
+    garbage.note("a value")
+    assert caplog.messages == [said.format("session"), said.format("value")]

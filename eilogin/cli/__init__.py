@@ -1,9 +1,22 @@
 """The command line: ``eilogin serve``, ``demo``, ``join``, ``check``, ``metadata`` ….
 
-What belongs here: reading arguments, asking the rooms below to work, and telling a
-person what came of it. Each command is a file; ``checking`` finds the faults of an ini
-file, of which ``inifile`` reads the sections and ``pipelines`` what they make of each
-other, without building anything.
+A command reads its arguments, lets the rooms below do the work, and prints the result
+for a person.
+
+By module:
+
+``checks``
+    ``eilogin check``: the faults of an ini file, and notes on it.
+``commands``
+    The commands, each in a file.
+``federation``
+    ``eilogin federation``: the commands of a federation's operator.
+``inifiles``
+    Read ini files without building anything, and write lines into them.
+``serving``
+    Parts of ``eilogin serve``: limits, slow clients and signals.
+``terminal``
+    What commands share: prompts, progress, files and calendars.
 """
 
 import click

@@ -1,41 +1,32 @@
-"""Who is a member of the federation, whose keys are trusted, and who we are in it.
+"""The members of the federation, the keys to trust, and the local entity.
 
-What belongs here: the members, read from signed metadata (:class:`Federation`), this
-party's own identity and addresses (:class:`Own`), and both together (:class:`Trust`).
-What does not: the XML of metadata (``saml``), and serving it over HTTP
-(``filters.trust``). In the order in which it can be read, below what it needs:
+This package reads the members from signed metadata (:class:`Federation`), knows the
+local entity with its addresses (:class:`Own`), and joins both (:class:`Trust`). The XML
+of metadata is in ``saml``; ``filters.trust`` serves it over HTTP.
 
-=========================== ==========================================================
-**who is who**
-``members``, ``index``      the members, as one value and as a file to look them up in
-``own``, ``own_keys``       who we are; our keys, each with its turn (``key_folder``:
-                            those of a folder as it is now)
-``peers``                   what the metadata of our hubs must have for what we want
-``trust``                   all of that together, as the filters have it
-**where it comes from**
-``source_lines``            a line of the option ``federation``
-``sources``, ``downloads``  what lies at a source, or is fetched from it, and is taken
-                            (``understanding``: if it is well signed, and in time)
-``filtering``               whom of its members we want
-``together``                several sources: each member is of one of them only
-                            (``belonging``: of which)
-**how it changes**
-``folder``, ``states``      what is kept on disk, and what of that is active or waits
-``refreshing``              from the sources to the next state (``made_by``: what the
-                            last one was made by; ``local_files``: by which files)
-``changes``                 what is otherwise, and what waits for a person
-                            (``differences``: of one member; ``departed``: of who left)
-``quarantine``              members that stay as they were until somebody decides
-                            (``judging``: which; ``deciding``: what becomes of them)
-``watching``                in each process: a refresh when it is due, and its outcome
-                            (``child``: that as a process of its own)
-**from the options on**
-``options``                 values of options, which ``own_options`` and
-                            ``trust_options`` declare
-``start``                   all of it, once, when a filter is made
-``remarks``, ``dates``,     what somebody should know in time: about all of it, when
-``alarms``, ``readiness``   certificates end, and whether others know our next key
-=========================== ==========================================================
+By module:
+
+``federation_trust``
+    Who we are and whom we trust, as one value: ``environ['eilogin.trust']``.
+``trust_notes``
+    What stops nothing, and somebody should know: told at start and by ``eilogin
+    check``.
+``trust_start``
+    From options to :class:`Trust`: what is done once, when a filter is made.
+``changes``
+    How a federation changes, and which changes need approval.
+``local``
+    The local entity: its names, addresses, keys and the options that declare
+    them.
+``members``
+    The members of the federation, and what this site needs of them.
+``refresh``
+    Refresh the metadata of the federation while a site runs.
+``sources``
+    Where metadata comes from: files and addresses, and what eilogin accepts of
+    them.
+``state``
+    What a site keeps of its federation on disk.
 """
 
 from eilogin.federation.federation_trust import Trust as Trust

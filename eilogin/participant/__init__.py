@@ -1,20 +1,45 @@
-"""One visit, from a stranger's click to her page, and what may come in between.
+"""A participant: who may see a path, the login at the hub, the logout, and the rest.
 
-What belongs here: which path needs what (``paths``, ``zope``, ``rules``,
-``form_parts``, ``conditions``, ``access``, ``limits``, ``whereabouts``), and who may
-pass (``guard``);
-the way to the hub and back (``login_needed``, ``starting``, ``choosing``, ``looking``,
-``asking``, ``silence``, ``under_way``; ``acs``, ``answers``, ``resolving``,
-``waiting``, ``subjects``, ``proofs``, ``arrival``); what keeps a login alive from then
-on (``keeping_alive``); what goes wrong on the way (``no_login``, ``cancelled``,
-``ending``, ``refusals``; ``rounds``: it never ends or cookies are refused; ``again``,
-``kept``: a form came too late; ``warning``, ``injection``: it is about to); and the end
-(``leaving``, ``telling``, ``unheard``, ``app_logout``, ``logged_out_elsewhere``,
-``logged_out``, ``hooks``, ``inside``, ``missed_inside``), with what of the application
-ends with it (``app_cookies``, ``app_cookie_names``, ``sealed_cookies``,
-``set_cookies``, ``app_logout_call``).
-``trust_decisions``: nodes of a site share what a person has decided on its federation.
-``digid`` is what that profile changes in all of this; ``sealing`` and ``handles`` serve
-them. What does not: who calls them when, which :mod:`eilogin.filters.login` and
-:mod:`eilogin.filters.logout` say.
+The filters of a participant call this package; they decide when. It imports nothing of
+the hub, as the hub imports nothing of it. What both need is in ``web``.
+
+By module:
+
+``digid_profile``
+    What ``profile = digid`` is at a participant (DIGID.md 1 to 6 and 8).
+``guard``
+    Who may pass to a page: what its rule needs, and what is answered in its
+    place.
+``inner_hub``
+    A hub that stands inside of our filters, and has its citizens signed in by
+    them.
+``inner_hub_logouts``
+    Logouts of somebody of which not all at a hub inside may know.
+``logout_hint``
+    The logout hint: a sealed cookie with which a browser can log out at its hub.
+``session_end``
+    End the session of a visitor here, though nobody has logged out.
+``shared_trust_decisions``
+    Decisions on changes of the federation, which all nodes of a site share.
+``subject_names``
+    Who somebody is here: her NameID, or an attribute that serves in its place.
+``application``
+    The application behind the filters: its cookies, its sessions and its own
+    logout.
+``expiry``
+    The end of a session in time: the warning before it, and what keeps it alive.
+``forms``
+    POST replay: keep a form whose session has expired, and send it after the
+    login.
+``injection``
+    Add one element to a page of the application while it streams by.
+``login``
+    Start a login: from a page without a session to the AuthnRequest at the hub.
+``logout``
+    Single logout at a participant: started here, received, and retried.
+``policy``
+    Decide which path of a site needs which login.
+``response``
+    Finish a login: from the hub's Response to a session, or to the page of an
+    error.
 """

@@ -14,6 +14,40 @@ kept in git::
     metadata.xml       what was signed last: made of the others, and of nothing else
 
 Every file is written whole or not at all.
+
+By module:
+
+``key_possession``
+    Proof that a member has the key that its metadata names: something signed by
+    it.
+``member_description``
+    What a member asks of a federation, in words, for who has to decide on it.
+``member_rules``
+    ``rules.ini``: what the operator rules of members, a section for each.
+``metadata_publishing``
+    Publishing: files that any web server can serve as they are.
+``metadata_repair``
+    Mend what a member's metadata has that would shut out others.
+``metadata_signing``
+    Signing: all members, with what is ruled of them, for as long as the folder
+    says.
+``operator_keys``
+    The key with which the operator signs: in a file, in a variable, or on a
+    token.
+``operator_rollover``
+    The change of the operator's own key, in steps that a file of the folder
+    remembers.
+``pkcs11_tokens``
+    A key on a PKCS#11 token: it signs there, and never comes out.
+``registry_expiry``
+    Dates of expiry in a federation: certificates, metadata, the signature.
+``registry_folder``
+    The folder in which an operator keeps a federation.
+``registry_members``
+    A member as the operator keeps it: its own metadata, without what is not its
+    to say.
+``similar_members``
+    Whom a member could be taken for, or could stand in the way of.
 """
 
 from eilogin.registry.key_possession import prove as prove

@@ -8,6 +8,25 @@ What does not: cookies and requests, and with them logins that are still under w
 A participant and the hub keep the same kind of record. A participant's record stems
 from an assertion and is found by the subject that the hub named; the hub's stems from
 its own sign-in and collects the participants that were told of it.
+
+By module:
+
+``idle_limit``
+    The idle limit: a login of which nothing is seen for a while is over.
+``retry_schedule``
+    The schedule of a retry queue in the store: when to try again, and who may.
+``session_keepers``
+    Who keeps something of a login outside of the store, and takes it away at its
+    end.
+``session_reading``
+    From what a store holds to logins: a text is taken apart once, not at every
+    request.
+``session_records``
+    What is remembered about a login, as frozen values and as JSON text.
+``session_renewal``
+    A login that is confirmed or stepped up, whatever another tab does meanwhile.
+``session_service``
+    The verbs on logins: make, find, renew, end; over any store.
 """
 
 from eilogin.sessions.session_records import UNREADABLE as UNREADABLE

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import time_machine
 from owns import PLAIN
-from tests.web.test_pages import HOSTILE, TEMPLATES, VALUES, WINTER
 from webob import Request, Response
 
 from eilogin.federation.local.accent_colours import Accent
@@ -26,6 +25,7 @@ from eilogin.participant.expiry.expiry_warning import EndWarning
 from eilogin.portal.portal_app import Tile
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages, allow_own_images
+from tests.web.pages.test_page_rendering import HOSTILE, TEMPLATES, VALUES, WINTER
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route

@@ -15,9 +15,9 @@ import pytest
 from chromium import DESK, SMALLEST, TOO_SMALL, launched
 from keyboard import Keyboard
 from kinds_of_pages import KINDS, LANGUAGES, PARTS, Catalogue
-from tests.web.test_pages import TEMPLATES
 
 from eilogin.federation.local.accent_colours import LOWEST, Accent, contrast
+from tests.web.pages.test_page_rendering import TEMPLATES
 
 pytestmark = [pytest.mark.real, pytest.mark.any_python]
 

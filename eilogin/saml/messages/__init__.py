@@ -5,6 +5,18 @@ What belongs here: what a message says, and nothing about whether it is to be be
 (:mod:`eilogin.saml.xml_signatures`). ``read_`` functions take an element of which the
 caller knows that it may be read: signed, or only to refuse; they raise
 :class:`eilogin.errors.MalformedMessage` with what was missing or wrong.
+
+By module:
+
+``instants``
+    Instants as SAML writes them: UTC, ending in ``Z`` (SAML core 1.3.3).
+``message_reading``
+    XML to values: what is missing, doubled, too long or unreadable is refused.
+``message_values``
+    The messages of SAML core as frozen values, and the names that SAML gives to
+    things.
+``message_writing``
+    Values to XML, in the order of the SAML schemas; nothing is signed here.
 """
 
 from eilogin.saml.messages.instants import read_duration as read_duration

@@ -7,6 +7,39 @@ those that the operator's signature covers, never those of a message.
 Source: SAML metadata 2.0 with its errata, and the metadata extensions for the user
 interface (mdui) and for registration and publication information (mdrpi); entity
 attributes, of which those of eilogin's own are in ``rule_attributes``.
+
+By module:
+
+``metadata_addresses``
+    The addresses that metadata has: where citizens and keys may be sent, or
+    nobody.
+``metadata_reading``
+    Metadata from XML that is trusted: each member, and what is said of all of
+    them.
+``metadata_texts``
+    Texts of metadata, which whoever may have written, as they may be told.
+``metadata_values``
+    The members of a federation as frozen values, and how to look things up in
+    them.
+``metadata_writing``
+    Metadata to XML, in the order of its schema; signed by who answers for it.
+``packed_members``
+    Members as they are kept and handed over: an outline, and bytes that hold the
+    rest.
+``parallel_parsing``
+    A second process, which does a part of the work where the machine has a core
+    for it.
+``rule_attributes``
+    What the operator rules of a member, in entity attributes of eilogin's own.
+``schema_validation``
+    Whether metadata is valid by the schema: the whole, each member, and each
+    role.
+``trusted_metadata``
+    What the operator signed, or what a file says that is trusted for where it
+    lies.
+``unread_elements``
+    The parts of metadata that eilogin does not read, removed before the schema is
+    asked.
 """
 
 from eilogin.saml.metadata.metadata_reading import showing as showing

@@ -327,3 +327,200 @@ class TestARefresh:
         site.waits_until(lambda: site.folder.active.tries.failures == 1)
         assert "ended with status -9" in site.folder.active.tries.why
 
+    def test_holds_the_lock_for_as_long_as_the_child_lives(
+        self, site, monkeypatch, tmp_path
+    ):
+        goes_on = tmp_path / "goes on"
+        run = (
+            "import os, time\n"
+            f"while not os.path.exists({str(goes_on)!r}): time.sleep(0.05)"
+        )
+        monkeypatch.setattr(refresh_process, "RUN", run)
+        site.request()
+        site.make_due()
+        site.waits_until(lambda: not _is_free(site.folder))
+        goes_on.touch()
+        site.waits_until(lambda: _is_free(site.folder))
+
+    def test_that_cannot_be_begun_is_told_once(self, site, monkeypatch, caplog):
+        monkeypatch.setattr(refresh_process, "python", lambda: "/no/python3")
+        with caplog.at_level(logging.ERROR, "eilogin"):
+            site.request()
+            site.make_due()
+            site.waits_until(lambda: "cannot begin a refresh" in caplog.text)
+            time.sleep(3 * refresh_schedule.EVERY)
+        assert caplog.text.count("cannot begin a refresh") == 1
+        assert _is_free(site.folder)
+
+
+class TestAFileOfThisMachine:
+    """Nobody waits an hour for what lies here."""
+
+    @pytest.fixture
+    def options(self, sources):
+        return sources.site(federation=f"{sources.folder}/federation.xml")
+
+    def test_that_has_changed_is_not_read_where_that_is_off(self, sources):
+        here = f"{sources.folder}/federation.xml"
+        site = Site(sources.site(federation=here, federation_refresh="off"))
+        watch = site.filter.trust.watch
+        sources.publish(HUB, UWV, STAD)
+        watch.tick()
+        watch.tick()
+        assert not watch.refresh_if_due()
+        assert not site.knows(STAD)
+
+    @pytest.fixture
+    def begun(self, monkeypatch):
+        """How often a child was begun; it has read the files, and found no fault."""
+        begun = []
+        monkeypatch.setattr(refresh_schedule, "Child", lambda *_: begun.append(1))
+        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.Round())
+        return begun
+
+    def test_is_read_once_nobody_writes_it_any_more(self, site, sources, begun):
+        watch = site.filter.trust.watch
+        watch.tick()
+        for names in ([HUB], [HUB, STAD]):
+            sources.publish(*names)
+            watch.tick()
+            assert not begun
+        watch.tick()
+        assert len(begun) == 1
+        watch.tick()
+        assert len(begun) == 1, "whatever became of it"
+
+    def test_is_looked_at_seldom_where_that_takes_long(
+        self, site, sources, begun, monkeypatch
+    ):
+        """As in a folder of thousands."""
+        seconds = itertools.count()
+        monkeypatch.setattr(time, "thread_time", lambda: next(seconds))
+        watch = site.filter.trust.watch
+        watch.tick()
+        sources.publish(HUB, UWV, STAD)
+        for _ in range(3):
+            watch.tick()
+        assert not begun, "not before most of a minute is over"
+
+    def test_is_read_by_one_process(self, site, sources, options, begun):
+        watch = site.filter.trust.watch
+        with site.folder.locked(0):
+            sources.publish(HUB, UWV, STAD)
+            watch.tick()
+            watch.tick()
+        refresh(options, site.folder)
+        watch.tick()
+        watch.tick()
+        assert not begun
+
+    def test_that_cannot_be_taken_is_not_read_again(self, site, sources, begun):
+        (sources.folder / "federation.xml").write_bytes(b"<html>")
+        watch = site.filter.trust.watch
+        assert watch.refresh_if_due()
+        assert "federation.xml" in site.folder.active.tries.why
+        watch.tick()
+        watch.tick()
+        assert not begun
+        assert not watch.refresh_if_due()
+
+
+def _is_free(folder):
+    number = folder.lock()
+    if number is not None:
+        os.close(number)
+    return number is not None
+
+
+def test_how_it_is_can_be_told_in_numbers(site, options, sources):
+    watch = site.filter.trust.watch
+    sources.octets = b"<html>"
+    refresh(options, site.folder)
+    assert watch.numbers() == {
+        "members": 2,
+        "age_seconds": pytest.approx(0, abs=PATIENCE),
+        "failures": 1,
+        "waits": False,
+    }
+    (site.folder.path / "active.json").write_text("{")
+    assert watch.numbers() == {}
+    (site.folder.path / "active.json").unlink()
+    assert watch.numbers() == {}
+
+
+class TestAProcess:
+    def test_begins_nothing_before_the_first_request(self, options):
+        before = set(threading.enumerate())
+        site = Site(options)
+        # One of an earlier test may end meanwhile.
+        assert set(threading.enumerate()) <= before
+        assert not site.filter.trust.watch.is_awake
+        site.request()
+        assert site.filter.trust.watch.is_awake
+
+    def test_begins_nothing_for_a_command(self, site):
+        site.request(**{env.OPERATOR: env.Operator()})
+        assert not site.filter.trust.watch.is_awake
+
+    def test_begins_anew_in_a_fork(self, options, tmp_path):
+        """As where a server answers something before it forks."""
+        code = (
+            "import os, sys, json\n"
+            "from eilogin.federation.trust_start import trust_of\n"
+            "from eilogin.federation.members.trust_options import TrustOptions\n"
+            "from eilogin.settings import read\n"
+            "file, said = json.load(sys.stdin)\n"
+            "watch = trust_of(read(TrustOptions, {'__file__': file}, said)).watch\n"
+            "watch.wake()\n"
+            "import threading\n"
+            "assert watch.is_awake and threading.active_count() == 2\n"
+            "child = os.fork()\n"
+            "if child == 0:\n"
+            "    asleep = not watch.is_awake and threading.active_count() == 1\n"
+            "    watch.wake()\n"
+            "    again = watch.is_awake and threading.active_count() == 2\n"
+            "    os._exit(0 if asleep and again else 1)\n"
+            "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            input=refresh_process.question(options),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def test_without_a_thread_for_it_serves_and_tries_again(
+        self, site, monkeypatch, caplog
+    ):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.Round())
+        monkeypatch.setattr(threading.Thread, "start", start)
+        assert site.knows(UWV)
+        assert "does not refresh: can't start new thread" in caplog.text
+        monkeypatch.undo()
+        site.request()
+        assert site.filter.trust.watch.is_awake
+
+    def test_looks_after_no_site_that_is_gone(self, options):
+        site = Site(options)
+        site.request()
+        gone = []
+
+        weakref.finalize(site.filter.trust.watch, gone.append, True)
+        del site
+        deadline = time.monotonic() + PATIENCE
+        while not gone and time.monotonic() < deadline:
+            gc.collect()
+            time.sleep(0.1)
+        assert gone
+
+
+def test_a_request_costs_a_site_without_a_folder_nothing_more(sources):
+    site = Site(sources.site(federation_folder=None))
+    assert site.filter.trust.watch is None
+    assert site.knows(UWV)

@@ -7,11 +7,11 @@ from importlib import resources
 import pytest
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
-from tests.web.test_looks import page, sentence
-from tests.web.test_pages import TEMPLATES
 
 from eilogin.web.pages import themes
 from eilogin.web.pages.translations import LANGUAGES, sentences, sentences_for
+from tests.web.pages.test_page_rendering import TEMPLATES
+from tests.web.pages.test_themes import page, sentence
 
 #: What is put into a sentence.
 VALUE = re.compile(r"%\(\w+\)s|\{\w+\}")

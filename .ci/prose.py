@@ -3,20 +3,25 @@
 
     python .ci/prose.py                 the gate: every text of the project
     python .ci/prose.py FILE…           some files only
+    python .ci/prose.py --inner FILE…   docstrings and comments of some Python files
     python .ci/prose.py --numbers …     count sentences instead
 
 The gate reads README.rst, CHANGES.rst, SECURITY.rst, the manual, the gettext
 catalogues and the string literals of eilogin. It reports sentences of more than 30
 words, sentences that begin with a relative clause ("Who has none …"), and the words of
-``prose_words.txt``. It skips code blocks and docstrings, but reads the help of
-commands. ``prose_exceptions.txt`` lists single sentences, each with a reason.
+``prose_words.txt``. It skips code blocks. It also reads the docstrings and comments of
+eilogin, except in the folders and files of ``prose_later.txt``, which may only get
+shorter. ``prose_exceptions.txt`` lists single sentences, each with a reason.
 """
 
 import argparse
 import ast
+import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import textwrap
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,6 +52,9 @@ _NO_TEXT = re.compile(
 )
 #: Three words in a row, or nearly.
 _PHRASE = re.compile(r"(?:.*?(?<!\S)[A-Za-z][a-z']*(?=[\s.,:;])){3}")
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+#: Comments for tools, and lines that part a file.
+_NO_COMMENT = re.compile(r"#!|#:?\s*(?:noqa|nosec|type:|ruff|pragma|mypy|---|===|fmt:)")
 _PO_ID = re.compile(r"^msgid (?P<text>(?:\".*\"\n)+)", re.MULTILINE)
 
 
@@ -171,6 +179,59 @@ def _of_literal(line: int, text: str) -> Iterator[Text]:
             yield Text(line, one.strip(), is_code=True)
 
 
+# --- docstrings and comments ------------------------------------------------------
+
+
+def inner_texts_of(file: Path) -> Iterator[Text]:
+    """The docstrings and comments of a Python file."""
+    source = file.read_text("utf-8")
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED) and not _is_command(node):
+            text = ast.get_docstring(node) or ""
+            line = node.body[0].lineno if node.body else 1
+            yield from (Text(line, words, is_code=True) for words in _paragraphs(text))
+    yield from _comments(source)
+
+
+def _paragraphs(docstring: str) -> Iterator[str]:
+    """Its paragraphs and list items as one line each; blocks of code are left out."""
+    is_block, is_table = False, False
+    for paragraph in docstring.split("\n\n"):
+        is_indented = all(line.startswith(" ") for line in paragraph.splitlines())
+        is_block = is_block and is_indented
+        if paragraph.startswith("=="):
+            is_table = not paragraph.rstrip().endswith("==") or not is_table
+        elif not is_block and not is_table:
+            for item in re.split(r"\n(?=\* |- |\d+\. |``\w+``\n)", paragraph):
+                words = re.sub(r"``[^`]*``", _one_word, textwrap.dedent(item))
+                yield " ".join(re.sub(r"^(?:\* |- |\d+\. )", "", words).split())
+        is_block = is_block or paragraph.rstrip().endswith("::")
+
+
+def _one_word(literal: re.Match[str]) -> str:
+    return "`" + re.sub(r"\s", "_", literal[0].strip("`")) + "`"
+
+
+def _comments(source: str) -> Iterator[Text]:
+    """Its comments; lines that follow each other are one text."""
+    words: list[str] = []
+    first = last = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT or _NO_COMMENT.match(token.string):
+            continue
+        is_alone = not token.line[: token.start[1]].strip()
+        if words and not (is_alone and token.start[0] == last + 1):
+            yield Text(first, " ".join(words), is_code=True)
+            words = []
+        if not words:
+            first = token.start[0]
+        last = token.start[0]
+        words.append(re.sub(r"``[^`]*``", _one_word, token.string.lstrip("#: ")))
+    if words:
+        yield Text(first, " ".join(words), is_code=True)
+
+
 # --- what is wrong with them ----------------------------------------------------------
 
 
@@ -205,7 +266,12 @@ def is_headless(sentence: str, *, is_code: bool = False) -> bool:
 # --- the gate -------------------------------------------------------------------------
 
 
-def check(files: Sequence[Path], root: Path, here: Path = HERE) -> Iterator[str]:
+def check(
+    files: Sequence[Path],
+    root: Path,
+    here: Path = HERE,
+    read: Callable[[Path], Iterable[Text]] = texts_of,
+) -> Iterator[str]:
     """A line for each fault that is not excepted."""
     excepted = [
         tuple(part.strip() for part in line.split("|", 2))
@@ -217,7 +283,7 @@ def check(files: Sequence[Path], root: Path, here: Path = HERE) -> Iterator[str]
     for file in files:
         name = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
         allowed = [line[1] for line in excepted if line[0] == name]
-        for text in texts_of(file):
+        for text in read(file):
             for fault, sentence in faults_of(text):
                 if not any(words in sentence for words in allowed):
                     yield f"{name}:{text.line}: {fault}: {sentence}"
@@ -227,6 +293,17 @@ def gate(root: Path, here: Path = HERE) -> Iterator[str]:
     """The faults of every file that a user reads."""
     files = sorted(file for glob in GATE + CODE for file in root.glob(glob))
     yield from check(files, root, here)
+    later = tuple(lines_of(here / "prose_later.txt"))
+    names = {file.relative_to(root).as_posix(): file for file in files}
+    inner = [
+        file
+        for name, file in names.items()
+        if file.suffix == ".py" and not name.startswith(later)
+    ]
+    yield from check(inner, root, here, inner_texts_of)
+    for line in later:
+        if not any(name.startswith(line) for name in names):
+            yield f"prose_later.txt: there is no {line}"
 
 
 def numbers(files: Sequence[Path]) -> Iterator[str]:
@@ -264,6 +341,7 @@ def main(arguments: Sequence[str], root: Path = HERE.parent) -> int:
     """Print the faults, or numbers; 1 where there is a fault."""
     parser = argparse.ArgumentParser(description="Check the English of texts.")
     parser.add_argument("--numbers", action="store_true", help="count sentences")
+    parser.add_argument("--inner", action="store_true", help="docstrings, comments")
     parser.add_argument("files", nargs="*", type=Path)
     asked = parser.parse_args(arguments)
     files = [file.absolute() for file in asked.files]
@@ -271,7 +349,8 @@ def main(arguments: Sequence[str], root: Path = HERE.parent) -> int:
         pages = [file for glob in GATE for file in sorted(root.glob(glob))]
         print("\n".join(numbers(asked.files or pages)))  # noqa: T201
         return 0
-    found = list(check(files, root) if files else gate(root))
+    read = inner_texts_of if asked.inner else texts_of
+    found = list(check(files, root, read=read) if files else gate(root))
     print("".join(f"{line}\n" for line in found), end="")  # noqa: T201
     return 1 if found else 0
 

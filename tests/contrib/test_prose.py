@@ -114,8 +114,48 @@ def test_the_gate_reads_pages_and_messages(tmp_path):
     (tmp_path / "SECURITY.rst").write_text("The hub is told of it.\n")
     (tmp_path / "eilogin" / "hub.py").write_text('TEXT = "the hub is told of it"\n')
     (tmp_path / "prose_exceptions.txt").touch()
+    (tmp_path / "prose_later.txt").touch()
     faults = [fault.split(":")[0] for fault in prose.gate(tmp_path, tmp_path)]
     assert faults == ["SECURITY.rst", "eilogin/hub.py"]
+
+
+CODE = '''"""Send a message.
+
+Who has none is skipped.
+
+* What a list says.
+
+::
+
+    Who is told in a block of code passes.
+"""
+
+# The hub is told
+# of it.
+text = "a"  # noqa: S105 - no secret
+#: Of the rest the log says nothing.
+'''
+
+
+def test_docstrings_and_comments_are_read_unless_they_are_listed_for_later(tmp_path):
+    (tmp_path / "eilogin").mkdir()
+    (tmp_path / "eilogin" / "hub.py").write_text(CODE)
+    (tmp_path / "prose_exceptions.txt").touch()
+    later = tmp_path / "prose_later.txt"
+    later.touch()
+    found = [fault.split(": ")[-1] for fault in prose.gate(tmp_path, tmp_path)]
+    assert found == [
+        "Who has none is skipped.",
+        "What a list says.",
+        "The hub is told of it.",
+        "Of the rest the log says nothing.",
+    ]
+    later.write_text("eilogin/hub.py\n")
+    assert list(prose.gate(tmp_path, tmp_path)) == []
+    later.write_text("eilogin/hub.py\neilogin/gone/\n")
+    assert list(prose.gate(tmp_path, tmp_path)) == [
+        "prose_later.txt: there is no eilogin/gone/"
+    ]
 
 
 def test_every_exception_is_of_a_file_that_exists():

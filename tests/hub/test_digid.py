@@ -869,7 +869,7 @@ class TestTheNumberOfASector:
     @pytest.mark.parametrize(
         ("released", "number"),
         [({"bsn"}, ANNA), ({"sofi", "name"}, "s00000001:900000053"), (set(), None)],
-        ids=str,
+        ids=["bsn", "sofi", "none"],
     )
     def test_is_one_that_the_operator_lets_it_learn(
         self, citizen, land, hub_believes, released, number

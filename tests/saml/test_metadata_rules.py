@@ -48,7 +48,7 @@ def made(hub_key):
         {"sso_domain": "zorg"},
         {"sso_domain": NO_SSO},
         {"required_level": "substantieel"},
-        {"released": frozenset({"naam", "urn:oid:2.5.4.42"})},
+        pytest.param({"released": frozenset({"naam", "urn:oid:2.5.4.42"})}, id="two"),
         {"released": frozenset()},
         {"sso_domain": "0.a_b-c", "required_level": "hoog", "released": frozenset("a")},
     ],

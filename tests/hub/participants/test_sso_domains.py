@@ -419,8 +419,8 @@ class TestARequiredLevel:
 @pytest.mark.parametrize(
     ("released", "names"),
     [
-        (None, {"name", "mail"}),
-        ({"mail", "bsn"}, {"mail"}),
+        pytest.param(None, {"name", "mail"}, id="None-all"),
+        pytest.param({"mail", "bsn"}, {"mail"}, id="mail+bsn-mail"),
         ({"naam"}, set()),
         (set(), set()),
     ],

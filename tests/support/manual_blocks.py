@@ -7,6 +7,7 @@ A test states each change that it makes, such as a port or a path.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
@@ -23,8 +24,7 @@ def blocks(
     ``page`` is a file of the manual, or the path of any other page. ``section`` is a
     title: only blocks below it count. ``language`` is that of ``code-block``.
     """
-    text = (MANUAL / page).read_text()
-    tree = publish_doctree(text, settings_overrides={"halt_level": 2})
+    tree = _tree_of(MANUAL / page)
     place = tree if section is None else _section(tree, section)
     found = place.findall(nodes.literal_block)
     return [
@@ -45,6 +45,12 @@ def with_changes(text: str, changes: Mapping[str, str]) -> str:
         assert old in text, f"the manual does not say {old!r}"
         text = text.replace(old, new)
     return text
+
+
+@cache
+def _tree_of(file: Path) -> nodes.document:
+    """Read a page once for all of its blocks."""
+    return publish_doctree(file.read_text(), settings_overrides={"halt_level": 2})
 
 
 def _section(tree: nodes.document, title: str) -> nodes.section:

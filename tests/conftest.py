@@ -6,6 +6,7 @@ import contextlib
 import gc
 import itertools
 import json
+import os
 import re
 import sys
 from functools import cache
@@ -48,6 +49,33 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(config, items):
+    """Begin with the tests that take long, if several processes share the tests.
+
+    The last file then keeps one process busy for a few seconds only.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("any_python") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Start three processes for two cores (``-n auto``), since tests wait often."""
+    return len(os.sched_getaffinity(0)) * 3 // 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each process whole files, in the order in which they were collected.
+
+    Tests of a file share servers (fixtures of the scope ``module``).
+    """
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - an optional part
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 class Witness:

@@ -76,7 +76,7 @@ def test_all_works_beside_another_libxml2(libxml2):
 
 
 def test_the_second_opinion_is_the_same_there(libxml2):
-    tests = TESTS / "saml" / "test_toolkit.py"
+    tests = TESTS / "saml" / "test_second_opinion.py"
     only = "agrees or refuses or puts_up"
     command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", tests, "-k", only]
     ended = run(*command, environment=unmeasured(), preload=libxml2)

@@ -568,9 +568,9 @@ def test_names_that_messages_invent_are_not_kept_for_ever():
 
 AS_NOBODY = """
 import os, sys
-from eilogin.cli import inventory
+from eilogin.cli.inifiles import entry_points
 from eilogin.settings import attempt
-declared = inventory.declared()["trust"]
+declared = entry_points.declared()["trust"]
 os.setuid(65534)
 _, faults = attempt(declared, "", "filter:x", {"key": sys.argv[1]})
 print([fault.expected for fault in faults if fault.option == "key"])

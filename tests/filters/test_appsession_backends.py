@@ -537,7 +537,7 @@ class TestOptions:
         for known in [name for name in sys.modules if name.split(".")[0] == driver]:
             monkeypatch.delitem(sys.modules, known)
         monkeypatch.setitem(sys.modules, driver, None)
-        monkeypatch.delitem(sys.modules, f"eilogin.stores.beaker.{extra}", False)
+        monkeypatch.delitem(sys.modules, f"eilogin.stores.beaker.beaker_{extra}", False)
         message = f"the package '{driver}.*pip install 'eilogin.{extra}.'"
         with pytest.raises(InvalidOptions, match=message):
             make_appsession(print, {}, type=kind, url=url)

@@ -161,7 +161,7 @@ FORMATS = {word: name_id_format for name_id_format, word in WORDS.items()}
 
 
 def warnings_in(caplog):
-    return [r.message for r in caplog.records if r.module == "name_formats"]
+    return [r.message for r in caplog.records if r.module == "name_id_formats"]
 
 
 @pytest.mark.parametrize(("asked", "came"), OTHERS)

@@ -292,14 +292,14 @@ def test_how_far_it_is_can_be_shown(written, read_in_pieces):
 
 RUN = """
 import os, sys, time
-from eilogin.saml.metadata import beside
+from eilogin.saml.metadata import parallel_parsing
 
 def work(line):
     line.send_bytes(str(os.getpid()).encode())
     time.sleep(60)
 
-beside._has_core = lambda: True
-with beside.second_process(work) as line:
+parallel_parsing._has_core = lambda: True
+with parallel_parsing.second_process(work) as line:
     print(line.recv_bytes().decode(), flush=True)
     sys.stdin.read()
 try:

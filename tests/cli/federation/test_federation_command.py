@@ -1721,7 +1721,7 @@ class TestTold:
 
 @pytest.mark.parametrize("declared", [FederationOptions, Rule])
 def test_the_manual_has_each_option_of_its_files(declared):
-    folder = Path(__file__).parents[2] / "contrib/manual/federation"
+    folder = Path(__file__).parents[3] / "contrib/manual/federation"
     text = "".join(page.read_text(encoding="utf-8") for page in folder.iterdir())
     for name in declared.model_fields:
         assert f"\n``{name}`` " in text

@@ -22,9 +22,9 @@ from webob import Response
 
 from eilogin import settings
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
-from eilogin.hub.digid.digid_logout import SingleLogoutAsDigid
-from eilogin.hub.digid.digid_sso import SingleSignOnAsDigid
-from eilogin.hub.digid.reauthentication import Presence
+from eilogin.hub.digid.digid_logout import DigidSingleLogout
+from eilogin.hub.digid.digid_sso import DigidSingleSignOn
+from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.digid.sector_numbers import SectorLines
 from eilogin.hub.hub_worker import AtWork, Worker
 from eilogin.hub.logout.logout_propagation import Propagation
@@ -74,12 +74,7 @@ from eilogin.web.metrics_address import Numbers
 from eilogin.web.outbound_messages import soap_fault
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages, note_refusal, with_hsts
-from eilogin.web.requests import (
-    allow_only,
-    read_form,
-    require_own_form,
-    wants_page,
-)
+from eilogin.web.requests import allow_only, read_form, require_own_form, wants_page
 from eilogin.web.site_urls import root, see_other, this_page
 
 if TYPE_CHECKING:
@@ -385,13 +380,13 @@ class Hub:
         """What answers in the place of the others with ``profile = digid``."""
         if not isinstance(sign_in, SignIn):
             return {}
-        logout = SingleLogoutAsDigid(
+        logout = DigidSingleLogout(
             self.pages,
             self._propagation,
             rehearses=self._rehearses,
             at_once=self._options.logouts_at_once,
         )
-        sso = SingleSignOnAsDigid(
+        sso = DigidSingleSignOn(
             sign_in,
             self.pages,
             self._names,
@@ -663,7 +658,7 @@ def _told_of(
     The first are those that the hub would answer now without a question to the visitor.
     """
     if env.trust(environ).own.is_digid:
-        presence = Presence(environ, login)
+        presence = DigidPresence(environ, login)
         # Who was answered that there is no login ends its own session.
         told = presence.services(env.sessions(environ).participants(login))
         known = [one for one in told if not presence.must_prove(one.entity_id)]

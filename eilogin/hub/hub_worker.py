@@ -22,15 +22,20 @@ from eilogin.errors import EiloginError
 from eilogin.federation import Federation, Trust
 from eilogin.federation.refresh.refresh_schedule import Newer
 from eilogin.hub.logout.departed_participants import (
-    Departures,
+    DepartedParticipants,
     is_participant,
     left,
-    to_tell,
+    with_departed,
 )
-from eilogin.hub.logout.logout_propagation import Came, Propagation, Told, to_say
-from eilogin.hub.logout.logout_redelivery import Entry, Undelivered, queue_of
-from eilogin.hub.logout.participant_removal import Removal, Removed
-from eilogin.hub.logout.session_endings import Endings
+from eilogin.hub.logout.logout_propagation import (
+    Delivery,
+    Propagation,
+    Recipient,
+    recipients_of,
+)
+from eilogin.hub.logout.logout_redelivery import QueuedLogout, RetryQueue, queue_of
+from eilogin.hub.logout.participant_removal import ParticipantRemoval, RemovalCounts
+from eilogin.hub.logout.session_endings import SessionEndings
 from eilogin.hub.participant_certificates import Certificates
 from eilogin.hub.participants.name_ids import Names, citizen_here
 from eilogin.saml.metadata import EntityDescriptor
@@ -83,7 +88,7 @@ class AtWork:
     def __init__(
         self,
         environ: "WSGIEnvironment",
-        endings: Endings,
+        endings: SessionEndings,
         propagation: Propagation,
         names: Names,
         id_of: Callable[[str], str],
@@ -114,7 +119,7 @@ class AtWork:
     @property
     def _to_tell(self) -> Trust:
         """Whom we can tell that sessions have ended."""
-        return to_tell(self.trust, self.sessions)
+        return with_departed(self.trust, self.sessions)
 
     # --- other members --------------------------------------------------------------
 
@@ -146,8 +151,8 @@ class AtWork:
                 self._gone.pop(0)
 
     @property
-    def _departures(self) -> Departures:
-        return Departures(self.sessions, self.trust.own.entity_id)
+    def _departures(self) -> DepartedParticipants:
+        return DepartedParticipants(self.sessions, self.trust.own.entity_id)
 
     def end_at_departed(self) -> None:
         """Tell who has left to end its sessions, what could not be told before too.
@@ -161,7 +166,7 @@ class AtWork:
             # Or it is a member again, or one still as far as this process knows.
             is_out = not is_participant(self.trust.federation, entity_id)
             if is_out and one.is_due and departures.take_up(one):
-                its = Removal(
+                its = ParticipantRemoval(
                     self._environ, self.endings, self._propagation, entity_id, "removed"
                 )
                 counts = Counter[str]()
@@ -173,11 +178,11 @@ class AtWork:
                         "%s has left the federation; sessions there: %d, confirmed as"
                         " ended: %d, to retry: %d, out of reach: %d",
                         entity_id,
-                        *(counts[of] for of in Removed._fields),
+                        *(counts[of] for of in RemovalCounts._fields),
                     )
 
     @property
-    def undelivered(self) -> Undelivered:
+    def undelivered(self) -> RetryQueue:
         """The logouts of which participants are still to hear."""
         return queue_of(self._environ, self._propagation)
 
@@ -220,12 +225,14 @@ class AtWork:
             above is None or above.end(names),
         )
 
-    def removal(self, entity_id: str) -> Removal:
+    def removal(self, entity_id: str) -> ParticipantRemoval:
         """What ends all sessions of a participant.
 
         Raises :class:`eilogin.errors.UnknownPeer` where there is none of that name.
         """
-        return Removal(self._environ, self.endings, self._propagation, entity_id)
+        return ParticipantRemoval(
+            self._environ, self.endings, self._propagation, entity_id
+        )
 
     # --- what there is to do ------------------------------------------------------
 
@@ -266,9 +273,9 @@ class AtWork:
         missed = [one.left for one in came.values() if one.left is not None]
         self._propagation.note_no_browser(trust, missed)
 
-    def _by_session(self, participants: Iterable[Participant]) -> list[Told]:
+    def _by_session(self, participants: Iterable[Participant]) -> list[Recipient]:
         """What is said to them of sessions that end, and of no other one of hers."""
-        told = to_say(participants)
+        told = recipients_of(participants)
         if not self.trust.own.is_digid:
             return told
         # It names her, and no session: all of hers would end there (DIGID.md 3.2).
@@ -282,7 +289,7 @@ class AtWork:
         # Another process may know them, or this one when it is started anew.
         trust = self._to_tell
         beyond = self._out_of_reach(trust, left)
-        told, of_one = list[Told](), Counter[str]()
+        told, of_one = list[Recipient](), Counter[str]()
         for one in (one for one in left if one not in beyond):
             of_one[one.entity_id] += 1
             if of_one[one.entity_id] <= self._share(one.entity_id):
@@ -297,12 +304,12 @@ class AtWork:
         """How many are told to a participant in a round; one, who was away before."""
         return 1 if entity_id in self._away else _OF_ONE
 
-    def _taken_up(self, queue: Undelivered) -> list[Entry]:
+    def _taken_up(self, queue: RetryQueue) -> list[QueuedLogout]:
         """Those whose turn it is, who wait longest first: what a round can take.
 
         One that has too much to hear keeps no other one from hearing its part.
         """
-        of_one, taken = Counter[str](), list[Entry]()
+        of_one, taken = Counter[str](), list[QueuedLogout]()
         for _, entry in sorted(self._due(queue), key=itemgetter(0)):
             whom = {one.entity_id for one in entry.left.values()}
             has_room = any(of_one[one] < self._share(one) for one in whom)
@@ -312,7 +319,7 @@ class AtWork:
                 taken.append(entry)
         return taken
 
-    def _due(self, queue: Undelivered) -> Iterator[tuple[float, Entry]]:
+    def _due(self, queue: RetryQueue) -> Iterator[tuple[float, QueuedLogout]]:
         """Those whose turn it is, and since when."""
         now, keys, trust = clock.now(), queue.keys(), self._to_tell
         self._later = {key: self._later[key] for key in keys if key in self._later}
@@ -330,12 +337,14 @@ class AtWork:
             else:
                 yield due, entry
 
-    def _out_of_reach(self, trust: Trust, told: Iterable[Told]) -> dict[Told, Came]:
+    def _out_of_reach(
+        self, trust: Trust, told: Iterable[Recipient]
+    ) -> dict[Recipient, Delivery]:
         """Those of them whom this process cannot tell, and what comes of them."""
         found = {one: self._propagation.out_of_reach(trust, one) for one in told}
         return {one: came for one, came in found.items() if came is not None}
 
-    def _worth_telling(self, queue: Undelivered, entry: Entry) -> Entry:
+    def _worth_telling(self, queue: RetryQueue, entry: QueuedLogout) -> QueuedLogout:
         """An entry without whom there is nothing to tell, and with its logins ended.
 
         A new login must not be ended by what is said of an older one. Our message names
@@ -352,7 +361,9 @@ class AtWork:
                 told = self.sessions.participants(login)
                 alive |= {(one.entity_id, one.session_index) for one in told}
                 continue
-            entry = queue.with_news(entry, to_say(self.sessions.drop(login) or ()))
+            entry = queue.with_more(
+                entry, recipients_of(self.sessions.drop(login) or ())
+            )
         over = [
             n
             for n, one in entry.left.items()
@@ -370,7 +381,7 @@ class AtWork:
         return queue.hold(entry, held) if held else entry
 
     def _note(
-        self, queue: Undelivered, entry: Entry, came: Mapping[Told, Came]
+        self, queue: RetryQueue, entry: QueuedLogout, came: Mapping[Recipient, Delivery]
     ) -> None:
         """Note what came of telling those who were left of an entry."""
         tried = {n: came[one] for n, one in entry.left.items() if one in came}
@@ -389,7 +400,7 @@ class AtWork:
             self._note_answers(queue, entry, tried)
 
     def _note_answers(
-        self, queue: Undelivered, entry: Entry, tried: Mapping[int, Came]
+        self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
     ) -> None:
         """Note who answered without confirming, and who takes no SOAP."""
         values = env.values(self._environ)
@@ -406,7 +417,7 @@ class AtWork:
             queue.hold(entry, by_browser)
 
 
-def _is_told(came: Came) -> bool:
+def _is_told(came: Delivery) -> bool:
     return came.left is None or came.left.is_partial
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from eilogin import clock as now
 from eilogin.errors import Busy
-from eilogin.hub.logout.session_endings import Endings
+from eilogin.hub.logout.session_endings import SessionEndings
 from eilogin.saml import messages
 
 HUB, LONG = "https://inloggen.test", 1500
@@ -94,7 +94,7 @@ class TestALogoutThatWaitsForItsTurn:
         def execute(*args, **kwargs):
             raise Busy("others have their turn")
 
-        monkeypatch.setattr(Endings, "execute", execute)
+        monkeypatch.setattr(SessionEndings, "execute", execute)
 
     def test_waits_once(self, bring, logout, stored):
         before = stored()

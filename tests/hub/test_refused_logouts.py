@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from parties import takes_only
 
-from eilogin.hub.logout.logout_propagation import Told
-from eilogin.hub.logout.logout_redelivery import Undelivered
+from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_redelivery import RetryQueue
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.sessions import Subject
 from eilogin.stores import Values
@@ -305,7 +305,7 @@ class TestOverSoap:
         press(anna.browser)
         retries(stad)
         values = Values(sessions.store, f"{HUB}/metadata")
-        queue = Undelivered(sessions, f"{HUB}/metadata", 7.5)
+        queue = RetryQueue(sessions, f"{HUB}/metadata", 7.5)
         assert queue.count() == 0
         assert queue.has_any_of(values, [who])
 
@@ -359,11 +359,11 @@ class TestInTheBrowserAlone:
 
 
 def test_what_an_older_version_kept_is_read():
-    told = Told(STAD, Subject(HUB, STAD, "x"), ("_1",))
+    told = Recipient(STAD, Subject(HUB, STAD, "x"), ("_1",))
     kept = told.as_json()
     assert not kept.pop("by_browser")
-    assert Told.from_json(kept) == told
-    assert Told.from_json(replace(told, by_browser=True).as_json()).by_browser
+    assert Recipient.from_json(kept) == told
+    assert Recipient.from_json(replace(told, by_browser=True).as_json()).by_browser
 
 
 class TestOneThatAnswersSoapWithAPage:

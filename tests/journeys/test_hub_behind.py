@@ -14,7 +14,7 @@ from webob import Request
 from eilogin import clock as instants
 from eilogin.errors import PeerUnavailable, StoreUnavailable
 from eilogin.hub.logout.logout_propagation import Propagation
-from eilogin.hub.logout.session_endings import Endings
+from eilogin.hub.logout.session_endings import SessionEndings
 from eilogin.participant.logout.logout_hooks import Hooks
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID
@@ -762,7 +762,7 @@ class TestALogoutFromAbove:
             raise StoreUnavailable("away")
 
         with monkeypatch.context() as during:
-            during.setattr(Endings, "end_subjects", away)
+            during.setattr(SessionEndings, "end_subjects", away)
             assert told_above().codes[1:] == (PARTIAL_LOGOUT,)
         clock.shift(15)
         assert told_above().codes[1:] == (PARTIAL_LOGOUT,)

@@ -13,7 +13,7 @@ from eilogin.cli.terminal.prompts import require_yes
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
 from eilogin.hub.hub_worker import AtWork
-from eilogin.hub.logout.participant_removal import Removal
+from eilogin.hub.logout.participant_removal import ParticipantRemoval
 from eilogin.saml.printable_text import some
 from eilogin.shell_quoting import as_word
 
@@ -42,7 +42,7 @@ def end_at(hub: AtWork, entity_id: str, *, is_sure: bool) -> bool:
     return _tell(entity_id, counts)
 
 
-def _removal(hub: AtWork, entity_id: str) -> Removal:
+def _removal(hub: AtWork, entity_id: str) -> ParticipantRemoval:
     try:
         return hub.removal(entity_id)
     except UnknownPeer as error:

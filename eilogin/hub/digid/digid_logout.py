@@ -21,8 +21,8 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import Busy, MessageUnexpected, NotFound
 from eilogin.hub.digid import relay_state
-from eilogin.hub.digid.digid_peers import keys_for, telling_nobody
-from eilogin.hub.digid.reauthentication import Presence
+from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.logout.browser.browser_logout import address
 from eilogin.hub.logout.logout_confirmation import (
     ASKED_FOR,
@@ -34,9 +34,9 @@ from eilogin.hub.logout.logout_confirmation import (
     other_browser,
 )
 from eilogin.hub.logout.logout_propagation import Propagation
-from eilogin.hub.logout.logout_receipts import Back
+from eilogin.hub.logout.logout_receipts import ReplyTo
 from eilogin.hub.logout.single_logout import SingleLogout
-from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.participants.signed_in_services import services_of
 from eilogin.hub.signin import rehearsal
 from eilogin.hub.sso.authn_request_intake import require_recent_as_digid
@@ -48,12 +48,7 @@ from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.requests import (
-    allow_only,
-    read_form,
-    read_query,
-    require_own_form,
-)
+from eilogin.web.requests import allow_only, read_form, read_query, require_own_form
 from eilogin.web.site_urls import see_other
 
 if TYPE_CHECKING:
@@ -66,7 +61,7 @@ _DONE = messages.Status()
 _PARTLY = messages.Status((messages.RESPONDER, messages.PARTIAL_LOGOUT))
 
 
-class SingleLogoutAsDigid(SingleLogout):
+class DigidSingleLogout(SingleLogout):
     """Logs out as DigiD does; ``rehearses`` is an option of the hub."""
 
     def __init__(
@@ -88,7 +83,7 @@ class SingleLogoutAsDigid(SingleLogout):
                 # She has confirmed it, and it had to wait for its turn.
                 return self._end(environ, back, env.session_to_end(environ))
             return self._leave(environ, back)
-        with telling_nobody():
+        with refusals_as_not_found():
             page = self._of_ours(environ)
             if page is not None:
                 return page
@@ -114,7 +109,7 @@ class SingleLogoutAsDigid(SingleLogout):
     def _leave(
         self,
         environ: "WSGIEnvironment",
-        back: Back,
+        back: ReplyTo,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
         """The page that names the services, where there are several; else the end.
@@ -125,7 +120,7 @@ class SingleLogoutAsDigid(SingleLogout):
         if login is None or env.values(environ).get(_done(back)) is not None:
             return self._end(environ, back, login)
         told = env.sessions(environ).participants(login)
-        services = Presence(environ, login).services(told)
+        services = DigidPresence(environ, login).services(told)
         if len({one.entity_id for one in services}) > 1:
             page = self._confirm_page(environ, back, login, services)
             page.headerlist.extend(headers)
@@ -133,7 +128,7 @@ class SingleLogoutAsDigid(SingleLogout):
         return self._end(environ, back, login)
 
     def _confirmed(
-        self, environ: "WSGIEnvironment", back: Back, handle: str
+        self, environ: "WSGIEnvironment", back: ReplyTo, handle: str
     ) -> Response:
         """The end, after our page; if it has to wait, at an address that reloads."""
         trust = env.trust(environ)
@@ -148,7 +143,7 @@ class SingleLogoutAsDigid(SingleLogout):
     def _end(
         self,
         environ: "WSGIEnvironment",
-        back: Back,
+        back: ReplyTo,
         login: Login | None,
         form: Mapping[str, str] | None = None,
     ) -> Response:
@@ -190,14 +185,14 @@ class SingleLogoutAsDigid(SingleLogout):
         return rehearsal.take(env.values(environ), login, rehearsal.OF_LOGOUT)
 
     def _back(
-        self, environ: "WSGIEnvironment", back: Back, status: messages.Status
+        self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
     ) -> Response:
         state = back.relay_state or relay_state.kept(environ)
         answer = super()._back(environ, back._replace(relay_state=state), status)
         answer.headerlist.append(relay_state.forget())
         return answer
 
-    def _ended(self, environ: "WSGIEnvironment", back: Back, login: Login) -> bool:
+    def _ended(self, environ: "WSGIEnvironment", back: ReplyTo, login: Login) -> bool:
         """End all sessions of hers; whether all know it who have to be told.
 
         Who asked has ended its own session of this browser.
@@ -218,7 +213,7 @@ class SingleLogoutAsDigid(SingleLogout):
     def _confirm_page(
         self,
         environ: "WSGIEnvironment",
-        back: Back,
+        back: ReplyTo,
         login: Login,
         told: Sequence[Participant],
     ) -> Response:
@@ -247,7 +242,7 @@ class SingleLogoutAsDigid(SingleLogout):
         )
 
 
-def _read(environ: "WSGIEnvironment") -> Back:
+def _read(environ: "WSGIEnvironment") -> ReplyTo:
     """Who asks for a logout; one that is not in order is refused."""
     trust = env.trust(environ)
     inbound = receive(environ, keys_for(trust), trust.weak)
@@ -263,21 +258,21 @@ def _read(environ: "WSGIEnvironment") -> Back:
     )
     require_recent_as_digid(request.issued, clock.now())
     relay_state.require_short(inbound.relay_state)
-    return Back(inbound.issuer, request.id, inbound.relay_state)
+    return ReplyTo(inbound.issuer, request.id, inbound.relay_state)
 
 
 def _keep(
-    environ: "WSGIEnvironment", back: Back
+    environ: "WSGIEnvironment", back: ReplyTo
 ) -> tuple[str, Sequence[tuple[str, str]]]:
     """Keep who asked, as ``keep_here`` does."""
     return keep_here(environ, _LEAVING, back, json.dumps(back))
 
 
-def _kept(environ: "WSGIEnvironment", handle: str) -> Back:
+def _kept(environ: "WSGIEnvironment", handle: str) -> ReplyTo:
     """Who asked; not in another browser, where somebody is logged in."""
     text = kept_text(environ, _LEAVING, handle)
-    with as_we_write_it():
-        back = Back.from_parts(json.loads(text))
+    with readable_record():
+        back = ReplyTo.from_parts(json.loads(text))
     is_here = is_of_here(environ, back, handle)
     # Who takes no cookies has no session here, and is answered like anybody without.
     if not is_here and env.session_to_end(environ) is not None:
@@ -285,6 +280,6 @@ def _kept(environ: "WSGIEnvironment", handle: str) -> Back:
     return back
 
 
-def _done(back: Back) -> str:
+def _done(back: ReplyTo) -> str:
     """The name of what came of a LogoutRequest."""
     return f"logout-request:{back.entity_id}\0{back.request_id}"

@@ -16,7 +16,7 @@ from eilogin.web.inbound_messages import KeysOf
 
 
 @contextmanager
-def telling_nobody() -> Iterator[None]:
+def refusals_as_not_found() -> Iterator[None]:
     """What is refused herein is an address where nothing is."""
     try:
         yield

@@ -23,7 +23,7 @@ from eilogin.saml import messages, xml_signatures
 from eilogin.saml.metadata import ServiceProvider
 
 
-class AnswersAsDigid(Answers):
+class DigidResponseWriter(Answers):
     """Writes them; no option of the hub changes anything in them.
 
     Nothing is encrypted, so nothing is ever in the way (:meth:`obstacle`).

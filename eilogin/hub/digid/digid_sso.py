@@ -17,9 +17,9 @@ from webob import Response
 from eilogin import clock
 from eilogin.errors import LoginLost, NotServed, Refused
 from eilogin.hub.digid import relay_state
-from eilogin.hub.digid.digid_peers import keys_for, telling_nobody
-from eilogin.hub.digid.digid_response import AnswersAsDigid
-from eilogin.hub.digid.reauthentication import Presence
+from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.digid.digid_response import DigidResponseWriter
+from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.digid.sector_numbers import name_for
 from eilogin.hub.participants.attribute_release import Release
 from eilogin.hub.participants.name_ids import Names
@@ -72,7 +72,7 @@ _INSTEAD = {
 }
 
 
-class SingleSignOnAsDigid(SingleSignOn):
+class DigidSingleSignOn(SingleSignOn):
     """Answers participants as DigiD does.
 
     ``make_way`` is called for who says that it is somebody else who is logged in;
@@ -101,7 +101,7 @@ class SingleSignOnAsDigid(SingleSignOn):
             pages,
             names,
             Release({}),
-            AnswersAsDigid(),
+            DigidResponseWriter(),
             make_way if shows_session else None,
         )
         self._sectors = sectors
@@ -112,7 +112,7 @@ class SingleSignOnAsDigid(SingleSignOn):
 
     def _asked(self, environ: "WSGIEnvironment") -> Asked:
         trust = env.trust(environ)
-        with telling_nobody():
+        with refusals_as_not_found():
             inbound = receive(environ, keys_for(trust), trust.weak)
             relay_state.require_short(inbound.relay_state)
             return read_question(inbound, trust, self._names, self._sign_in.offered)
@@ -167,7 +167,7 @@ class SingleSignOnAsDigid(SingleSignOn):
             login is not None
             and proven_for(login, domain_of(environ, question)) is not None
             and self._name_for(environ, question, login) is None
-            and not Presence(environ, login).must_prove(question.issuer)
+            and not DigidPresence(environ, login).must_prove(question.issuer)
         )
 
     def _name_for(
@@ -189,7 +189,7 @@ class SingleSignOnAsDigid(SingleSignOn):
     def _is_new(
         self, environ: "WSGIEnvironment", question: Question, login: Login
     ) -> bool:
-        return not Presence(environ, login).has(question.issuer)
+        return not DigidPresence(environ, login).has(question.issuer)
 
     def _decide(
         self, environ: "WSGIEnvironment", question: Question, login: Login
@@ -202,7 +202,7 @@ class SingleSignOnAsDigid(SingleSignOn):
         if codes is not None:
             return self._refuse(environ, question, codes)
         answer = self._confirm(environ, question, login)
-        Presence(environ, login).enter(question.issuer)
+        DigidPresence(environ, login).enter(question.issuer)
         return answer
 
     def _refuse(
@@ -215,7 +215,7 @@ class SingleSignOnAsDigid(SingleSignOn):
         login = env.session_beyond_idle(environ)
         # A ``cause`` is of the request, which anybody may have brought here once more.
         if login is not None and cause is None:
-            Presence(environ, login).leave(question.issuer)
+            DigidPresence(environ, login).leave(question.issuer)
         return super()._refuse(environ, question, codes, cause)
 
     def _told(
@@ -254,7 +254,7 @@ class SingleSignOnAsDigid(SingleSignOn):
     # --- where she is logged in already ---------------------------------------------
 
     def _known(self, environ: "WSGIEnvironment", login: Login) -> KnownHere:
-        presence = Presence(environ, login)
+        presence = DigidPresence(environ, login)
         participants = env.sessions(environ).participants(login)
         return KnownHere(presence.services(participants), presence.lasts_until)
 
@@ -291,7 +291,7 @@ class SingleSignOnAsDigid(SingleSignOn):
     def resolve(self, environ: "WSGIEnvironment") -> Response:
         """Give an answer to who it was made for, once; or say that it is over."""
         trust = env.trust(environ)
-        with telling_nobody():
+        with refusals_as_not_found():
             element, issuer = receive_soap(environ, keys_for(trust))
             request = messages.read_artifact_resolve(element)
         key = trust.key_for(issuer)
@@ -330,7 +330,7 @@ def _known(
     login = env.session_beyond_idle(environ)
     domain = domain_of(environ, question)
     certain = satisfying(login, question, domain, is_proven=is_proven)
-    if certain is None or Presence(environ, certain).must_prove(question.issuer):
+    if certain is None or DigidPresence(environ, certain).must_prove(question.issuer):
         return None
     return certain
 

@@ -36,7 +36,7 @@ class _Run(NamedTuple):
     last: float
 
 
-class Presence:
+class DigidPresence:
     """One citizen's, in the browser that a request comes from."""
 
     def __init__(self, environ: "WSGIEnvironment", login: Login) -> None:

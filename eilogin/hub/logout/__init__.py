@@ -33,7 +33,7 @@ What belongs here, by module:
 ``stored_pages``
     What the store keeps of a logout for its pages, which may be of another
     version.
-``unreached_below``
+``incomplete_logouts``
     Whom a logout below has not reached, for the hub above that asks about it
     later.
 ``browser``

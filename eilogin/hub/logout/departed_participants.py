@@ -28,7 +28,7 @@ _TAKEN_FOR = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class DepartedParticipant:
     """One participant that has left."""
 
     #: In the store.
@@ -51,7 +51,7 @@ class Departure:
         return not self.is_told and clock.now() >= self.begun + _LOOKS[self.looks]
 
 
-class Departures:
+class DepartedParticipants:
     """Those of the hub that is called ``party``, by its sessions."""
 
     def __init__(self, sessions: Sessions, party: str) -> None:
@@ -74,24 +74,24 @@ class Departures:
             self._store.end(keys=(key,))
         return self._store.create(row, issued=now)
 
-    def all(self) -> list[Departure]:
+    def all(self) -> list[DepartedParticipant]:
         """All that can be read."""
         found = map(self._read, self._store.find(self._label))
         return [one for one in found if one is not None]
 
-    def take_up(self, one: Departure) -> bool:
+    def take_up(self, one: DepartedParticipant) -> bool:
         """Take one up to tell it; of all processes one may."""
         until = clock.now() + _TAKEN_FOR
         return self._store.add(self._taken(one), "", until, owner=one.key)
 
-    def done(self, one: Departure) -> None:
+    def done(self, one: DepartedParticipant) -> None:
         """It was told of all who were there."""
         self._store.append(one.key, "told")
 
-    def _taken(self, one: Departure) -> str:
+    def _taken(self, one: DepartedParticipant) -> str:
         return f"{one.key}-{one.looks}"
 
-    def _read(self, key: str) -> Departure | None:
+    def _read(self, key: str) -> DepartedParticipant | None:
         stored = self._store.read(key)
         if stored is None:
             return None
@@ -100,7 +100,7 @@ class Departures:
             # It was believed when it was written; on this machine too.
             [entity] = read_unsigned(text.encode(), on_loopback=True).entities
             looks = len(self._store.items(key))
-            return Departure(key, entity, float(begun), looks)
+            return DepartedParticipant(key, entity, float(begun), looks)
         except (*UNREADABLE, EiloginError):
             return None
 
@@ -119,14 +119,14 @@ def is_participant(federation: Federation, entity_id: str) -> bool:
     return entity is not None and entity.service_provider is not None
 
 
-def to_tell(trust: Trust, sessions: Sessions) -> Trust:
+def with_departed(trust: Trust, sessions: Sessions) -> Trust:
     """The same trust, in which those who have left can be told of the end of sessions.
 
     For that alone: a request that comes in their name is nobody's.
     """
     departed = {
         one.entity.entity_id: one.entity
-        for one in Departures(sessions, trust.own.entity_id).all()
+        for one in DepartedParticipants(sessions, trust.own.entity_id).all()
         if not is_participant(trust.federation, one.entity.entity_id)
     }
     return replace(trust, departed=departed) if departed else trust

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from eilogin import clock
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.logout.browser.browser_logout import address
-from eilogin.hub.logout.logout_receipts import Back
-from eilogin.hub.logout.session_endings import Named
-from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.hub.logout.logout_receipts import ReplyTo
+from eilogin.hub.logout.session_endings import RequestedLogout
+from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.saml.message_checks import SKEW
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
@@ -35,11 +35,11 @@ ASKED_FOR = 60 * 60.0
 _ITS_OWN = Cookie("eilogin-leaving")
 
 
-class Asked(NamedTuple):
+class PendingLogoutRequest(NamedTuple):
     """One that was found to be good."""
 
-    named: Named
-    back: Back
+    named: RequestedLogout
+    back: ReplyTo
     is_asynchronous: bool
     #: When it came here.
     received: float
@@ -61,13 +61,13 @@ class Asked(NamedTuple):
     def _text(self) -> str:
         return json.dumps([self.named.parts(), *self[1:]])
 
-    def as_it_came(self) -> "Asked":
+    def as_it_came(self) -> "PendingLogoutRequest":
         """The same, for what is known of her since then, and not of now."""
         # Instants of proofs may be of other clocks.
         return self._replace(named=self.named._replace(since=self.received + SKEW))
 
     @classmethod
-    def kept(cls, environ: "WSGIEnvironment", handle: str) -> "Asked":
+    def kept(cls, environ: "WSGIEnvironment", handle: str) -> "PendingLogoutRequest":
         """The one that was kept under a handle, in this browser.
 
         Raises :class:`eilogin.errors.MessageUnexpected` for any other one.
@@ -78,7 +78,7 @@ class Asked(NamedTuple):
         return asked
 
     @classmethod
-    def waiting(cls, environ: "WSGIEnvironment", handle: str) -> "Asked":
+    def waiting(cls, environ: "WSGIEnvironment", handle: str) -> "PendingLogoutRequest":
         """The one that waits for its turn under a handle, as it came.
 
         Raises :class:`eilogin.errors.MessageUnexpected` where there is none.
@@ -86,19 +86,19 @@ class Asked(NamedTuple):
         return cls._read(kept_text(environ, TURN, handle)).as_it_came()
 
     @classmethod
-    def _read(cls, text: str) -> "Asked":
-        with as_we_write_it():
+    def _read(cls, text: str) -> "PendingLogoutRequest":
+        with readable_record():
             named, back, is_asynchronous, received, *_ = json.loads(text)
             return cls(
-                Named.from_parts(*named),
-                Back.from_parts(back),
+                RequestedLogout.from_parts(*named),
+                ReplyTo.from_parts(back),
                 is_asynchronous,
                 float(received),
             )
 
 
 def keep_here(
-    environ: "WSGIEnvironment", what: str, back: Back, text: str
+    environ: "WSGIEnvironment", what: str, back: ReplyTo, text: str
 ) -> tuple[str, Sequence[tuple[str, str]]]:
     """Keep what is known of a logout; the address that goes on with it in this browser.
 
@@ -111,7 +111,7 @@ def keep_here(
     return keep_text(environ, what, _handle_of(back, own), text), headers
 
 
-def is_of_here(environ: "WSGIEnvironment", back: Back, handle: str) -> bool:
+def is_of_here(environ: "WSGIEnvironment", back: ReplyTo, handle: str) -> bool:
     """Whether the logout that has this handle was kept in this browser."""
     expected = _handle_of(back, _ITS_OWN.read(environ) or "")
     return hmac.compare_digest(handle.encode(), expected.encode())
@@ -147,7 +147,7 @@ def kept_text(environ: "WSGIEnvironment", what: str, handle: str) -> str:
     return text
 
 
-def _handle_of(back: Back, own: str) -> str:
+def _handle_of(back: ReplyTo, own: str) -> str:
     """What names a logout in its address, in the browser whose ``own`` cookie is so."""
     name = f"{own}\0logout-request:{back.entity_id}\0{back.request_id}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -31,7 +31,7 @@ from eilogin.errors import (
     UnknownPeer,
 )
 from eilogin.federation import Trust
-from eilogin.hub.logout.propagation_threads import Lines
+from eilogin.hub.logout.propagation_threads import ParticipantQueues
 from eilogin.hub.participants.logout_bindings import Ways
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
@@ -54,7 +54,7 @@ _TIMES_AGAIN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Recipient:
     """Who is told, and about whom: one subject at one participant."""
 
     entity_id: str
@@ -79,7 +79,7 @@ class Told:
         return {**asdict(self), "subject": self.subject.as_json()}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "Told":
+    def from_json(cls, found: Mapping[str, Any]) -> "Recipient":
         """The value of which :meth:`as_json` made this; else one of UNREADABLE."""
         entity_id, indexes = found["entity_id"], tuple(found["session_indexes"])
         if not all(isinstance(one, str) for one in (entity_id, *indexes)):
@@ -95,11 +95,11 @@ class Told:
         )
 
 
-class Came(NamedTuple):
+class Delivery(NamedTuple):
     """What came of telling somebody."""
 
     #: Who has not confirmed that she is logged out there; None who has.
-    left: Told | None
+    left: Recipient | None
     #: Why not, as the code of an error, where it is one.
     reason: str = ""
     #: Whether it could not be asked at all, so that nothing else can reach it now.
@@ -109,7 +109,7 @@ class Came(NamedTuple):
 
 
 #: What is said to one participant because of one logout, and what comes of each.
-_Said = Mapping[Told, "Future[Came]"]
+_Said = Mapping[Recipient, "Future[Delivery]"]
 
 
 class Propagation:
@@ -123,7 +123,7 @@ class Propagation:
         self._timeout = timeout
         self._encrypts = encrypts
         self.ways = ways
-        self._lines: tuple[int, Lines] | None = None
+        self._lines: tuple[int, ParticipantQueues] | None = None
 
     @property
     def longest(self) -> float:
@@ -136,7 +136,7 @@ class Propagation:
         """How long :meth:`tell_again` takes at most, in seconds."""
         return self._timeout * _TIMES_AGAIN * 2
 
-    def tell(self, trust: Trust, told: Iterable[Told]) -> list[Came]:
+    def tell(self, trust: Trust, told: Iterable[Recipient]) -> list[Delivery]:
         """Tell all of them; what came of those that were not reached, by entityID.
 
         A participant that did not answer lately gets its message too, but the caller
@@ -160,8 +160,8 @@ class Propagation:
         return [one for _, one in sorted(missed, key=itemgetter(0))]
 
     def tell_again(
-        self, trust: Trust, told: Iterable[Told], longest: float = inf
-    ) -> dict[Told, Came]:
+        self, trust: Trust, told: Iterable[Recipient], longest: float = inf
+    ) -> dict[Recipient, Delivery]:
         """Tell some who were not reached before, and wait for nobody's sake.
 
         What came of each, but of those whose turn has not come: behind one who could
@@ -181,20 +181,20 @@ class Propagation:
             if not task.cancel() and task.done()
         }
 
-    def can_be_told(self, trust: Trust, told: Told) -> bool:
+    def can_be_told(self, trust: Trust, told: Recipient) -> bool:
         """Whether one who was missed can be told again, without her browser."""
         return self.out_of_reach(trust, told) is None
 
-    def out_of_reach(self, trust: Trust, told: Told) -> Came | None:
+    def out_of_reach(self, trust: Trust, told: Recipient) -> Delivery | None:
         """What comes of one who cannot be told so; None for who can."""
         try:
             has_soap = _soap_of(trust, told, self.ways) is not None
         except Refused as error:
-            return Came(told, error.code)
-        return None if has_soap and not told.is_partial else Came(told)
+            return Delivery(told, error.code)
+        return None if has_soap and not told.is_partial else Delivery(told)
 
     def request(
-        self, trust: Trust, told: Told, endpoint: Endpoint, request_id: str
+        self, trust: Trust, told: Recipient, endpoint: Endpoint, request_id: str
     ) -> etree._Element:
         """The LogoutRequest for a participant, not signed yet."""
         _, role = trust.participant(told.entity_id)
@@ -213,7 +213,7 @@ class Propagation:
             role.encryption_methods,
         )
 
-    def note_no_browser(self, trust: Trust, missed: Iterable[Told]) -> None:
+    def note_no_browser(self, trust: Trust, missed: Iterable[Recipient]) -> None:
         """Write down of a logout without her browser who is told in that alone.
 
         Of all others that :meth:`tell` has missed it is written down why.
@@ -227,17 +227,17 @@ class Propagation:
                 )
                 note_undelivered(told.entity_id, error)
 
-    def _needs_browser(self, trust: Trust, told: Told) -> bool:
+    def _needs_browser(self, trust: Trust, told: Recipient) -> bool:
         """Whether one who was missed can be told in her browser alone."""
         try:
             return _soap_of(trust, told, self.ways) is None and not told.is_partial
         except Refused:
             return False
 
-    def _lines_here(self) -> Lines:
+    def _lines_here(self) -> ParticipantQueues:
         """The lines of this very process: the threads of its parent do not run here."""
         if self._lines is None or self._lines[0] != os.getpid():
-            self._lines = (os.getpid(), Lines(_AT_ONCE_TO_ONE, _AT_ONCE))
+            self._lines = (os.getpid(), ParticipantQueues(_AT_ONCE_TO_ONE, _AT_ONCE))
         return self._lines[1]
 
     def _tell_one(self, trust: Trust, said: _Said) -> bool | None:
@@ -270,36 +270,36 @@ class Propagation:
             is_over = is_away or time.monotonic() > stops
         return None if is_away is None else not is_away
 
-    def _said(self, trust: Trust, told: Told, ends: float) -> Came:
+    def _said(self, trust: Trust, told: Recipient, ends: float) -> Delivery:
         """What comes of telling one participant that the citizen is logged out."""
         try:
             endpoint = _soap_of(trust, told, self.ways)
             if endpoint is None:
-                return Came(told)
+                return Delivery(told)
             status = self._deliver(trust, told, endpoint, ends)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             note_undelivered(told.entity_id, error)
             return self._failed(trust, told, error)
         note_delivered(told.entity_id, status)
-        return Came(replace(told, is_partial=True) if is_partial(status) else None)
+        return Delivery(replace(told, is_partial=True) if is_partial(status) else None)
 
-    def _failed(self, trust: Trust, told: Told, error: Exception) -> Came:
+    def _failed(self, trust: Trust, told: Recipient, error: Exception) -> Delivery:
         """Return what comes of one that was asked over SOAP and did not confirm it."""
         is_refusal = isinstance(error, MessageUnexpected) and error.is_refusal
         is_page = isinstance(error, PeerUnavailable) and error.is_page
         if is_page and self._takes_browser(trust, told):
             # That answer took no time, so others of the same participant may follow.
-            return Came(replace(told, by_browser=True), _code(error))
-        return Came(told, _code(error), isinstance(error, Unavailable), is_refusal)
+            return Delivery(replace(told, by_browser=True), _code(error))
+        return Delivery(told, _code(error), isinstance(error, Unavailable), is_refusal)
 
-    def _takes_browser(self, trust: Trust, told: Told) -> bool:
+    def _takes_browser(self, trust: Trust, told: Recipient) -> bool:
         """Whether a participant takes a LogoutRequest in the visitor's browser too."""
         _, role = trust.participant(told.entity_id)
         wanted = self.ways.in_browser(trust.own, told.entity_id, told.subject.name_id)
         return role.single_logout(*wanted) is not None
 
     def _deliver(
-        self, trust: Trust, told: Told, endpoint: Endpoint, ends: float
+        self, trust: Trust, told: Recipient, endpoint: Endpoint, ends: float
     ) -> messages.Status:
         """Send a LogoutRequest over SOAP and judge the answer (profiles 4.4.3.2).
 
@@ -319,23 +319,23 @@ class Propagation:
         signed, _ = open_soap(answer, trust.participant_keys)
         response = messages.read_logout_response(signed)
         # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
-        require_done(response, told, request_id, response.destination)
+        require_logged_out(response, told, request_id, response.destination)
         return response.status
 
 
-def to_say(participants: Iterable[Participant]) -> list[Told]:
+def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
     """What is to be said to participants; the oldest first."""
     indexes: dict[tuple[str, Subject], list[str]] = {}
     for participant in sorted(participants, key=lambda one: one.since):
         known_as = (participant.entity_id, participant.subject)
         indexes.setdefault(known_as, []).append(participant.session_index)
     return [
-        Told(entity_id, subject, tuple(named))
+        Recipient(entity_id, subject, tuple(named))
         for (entity_id, subject), named in indexes.items()
     ]
 
 
-def merged(told: Iterable[Told]) -> list[Told]:
+def merged(told: Iterable[Recipient]) -> list[Recipient]:
     """The same with one message for each participant and subject."""
     indexes: dict[tuple[str, Subject], dict[str, None]] = {}
     by_browser = set()
@@ -345,13 +345,13 @@ def merged(told: Iterable[Told]) -> list[Told]:
         if one.by_browser:
             by_browser.add(one.whom)
     return [
-        Told(*whom, tuple(named)[-_MOST_NAMED:], by_browser=whom in by_browser)
+        Recipient(*whom, tuple(named)[-_MOST_NAMED:], by_browser=whom in by_browser)
         for whom, named in indexes.items()
     ]
 
 
-def _by_participant(told: Iterable[Told]) -> Mapping[str, _Said]:
-    said: dict[str, dict[Told, Future[Came]]] = {}
+def _by_participant(told: Iterable[Recipient]) -> Mapping[str, _Said]:
+    said: dict[str, dict[Recipient, Future[Delivery]]] = {}
     for one in told:
         said.setdefault(one.entity_id, {})[one] = Future()
     return said
@@ -372,7 +372,7 @@ def is_partial(status: messages.Status) -> bool:
     return messages.PARTIAL_LOGOUT in status.codes
 
 
-def _soap_of(trust: Trust, told: Told, ways: Ways) -> Endpoint | None:
+def _soap_of(trust: Trust, told: Recipient, ways: Ways) -> Endpoint | None:
     """Where it takes a LogoutRequest over SOAP; None where a browser has to bring it.
 
     Raises :class:`eilogin.errors.BindingMissing` where it takes none at all, and
@@ -394,9 +394,9 @@ def _soap_of(trust: Trust, told: Told, ways: Ways) -> Endpoint | None:
     return role.single_logout(bindings.SOAP) if has_soap else None
 
 
-def require_done(
+def require_logged_out(
     response: messages.LogoutResponse,
-    told: Told,
+    told: Recipient,
     request_id: str,
     destination: str,
 ) -> None:
@@ -460,7 +460,7 @@ def _code(error: Exception) -> str:
     return error.code if isinstance(error, EiloginError) else EiloginError.code
 
 
-def _come(told: Told, task: "Future[Came]") -> Came:
+def _come(told: Recipient, task: "Future[Delivery]") -> Delivery:
     """What has come of a task by now; one that is not begun is dropped."""
     if task.done():
         return task.result()
@@ -469,4 +469,4 @@ def _come(told: Told, task: "Future[Came]") -> Came:
     )
     if task.cancel():
         note_undelivered(told.entity_id, error)
-    return Came(told, error.code)
+    return Delivery(told, error.code)

@@ -18,10 +18,10 @@ from eilogin import clock, metrics
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.browser_proof import KEPT_FOR, brings_proof, proof_brought
 from eilogin.hub.logout import refused_logouts
-from eilogin.hub.logout.departed_participants import to_tell
-from eilogin.hub.logout.logout_propagation import Propagation, Told
-from eilogin.hub.logout.logout_redelivery import queue_of
-from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.hub.logout.departed_participants import with_departed
+from eilogin.hub.logout.logout_propagation import Propagation, Recipient
+from eilogin.hub.logout.logout_redelivery import heard_at, is_partly, queue_of
+from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.sessions import Login
 from eilogin.stores import Values
 from eilogin.web import environ as env
@@ -40,7 +40,7 @@ UNCONFIRMED, REFUSED = "unconfirmed", "refused"
 _MORE = 7
 
 
-class Back(NamedTuple):
+class ReplyTo(NamedTuple):
     """To whom a logout is answered."""
 
     entity_id: str
@@ -48,7 +48,7 @@ class Back(NamedTuple):
     relay_state: str
 
     @classmethod
-    def from_parts(cls, parts: Sequence[str]) -> "Back":
+    def from_parts(cls, parts: Sequence[str]) -> "ReplyTo":
         """The value that JSON has made these of; what is more is of a newer version."""
         return cls(*parts[: len(cls._fields)])
 
@@ -60,11 +60,11 @@ class Receipt:
     #: Names it in the addresses of its pages.
     handle: str
     #: Who is told through the browser, by the ID of the LogoutRequest.
-    asked: Mapping[str, Told] = field(default_factory=dict)
+    asked: Mapping[str, Recipient] = field(default_factory=dict)
     #: entityIDs of who cannot be told so.
     unreached: Sequence[str] = ()
     #: Who asked for it; None where the citizen did, on the hub's own page.
-    back: Back | None = None
+    back: ReplyTo | None = None
     #: Whether another logout or hub has told some, and nobody knows whom it reached.
     is_overtaken: bool = False
     #: Where she goes on to after it, a path of this site, if that is not ``back``.
@@ -96,13 +96,13 @@ class Receipt:
     @classmethod
     def from_json(cls, handle: str, text: str) -> "Receipt":
         """The value of which :meth:`to_json` made this; else MessageUnexpected."""
-        with as_we_write_it():
+        with readable_record():
             asked, unreached, back, *rest = json.loads(text)
             return cls(
                 handle,
-                {name: Told.from_json(told) for name, told in asked.items()},
+                {name: Recipient.from_json(told) for name, told in asked.items()},
                 tuple(unreached),
-                back and Back.from_parts(back),
+                back and ReplyTo.from_parts(back),
                 *rest[:_MORE],
             )
 
@@ -210,7 +210,7 @@ class Receipts:
         values = env.values(environ)
         try:
             receipt = self._as_of_now(environ, handle)
-            require_hers(environ, receipt)
+            require_own_browser(environ, receipt)
         except MessageUnexpected:
             return None
         values.take(_unseen(receipt.proof))
@@ -363,7 +363,7 @@ class Receipts:
         if not values.add(_refused(request_id), "", until, durable=False):
             return
         receipt = self.asking(environ, request_id)
-        told, queue = receipt.asked[request_id], queue_of(environ, self._propagation)
+        told, queue = (receipt.asked[request_id], queue_of(environ, self._propagation))
         for handle in (receipt.handle, *receipt.older):
             queue.note_refusal(values, handle, told, reason, in_browser=True)
 
@@ -422,17 +422,20 @@ class Receipts:
         if not left.missed:
             return left
         # Who was missed by an earlier logout too has to have heard of both.
-        queue, handles = queue_of(environ, self._propagation), (handle, *receipt.older)
+        queue, handles = (
+            queue_of(environ, self._propagation),
+            (handle, *receipt.older),
+        )
         entries = [entry for one in handles for entry in queue.found(one)]
         untold = [one for entry in entries for one in entry.left.values()]
         held = {one.entity_id for one in untold}
         late = {
-            one: max(queue.heard_at(values, name, one) for name in handles)
+            one: max(heard_at(values, name, one) for name in handles)
             for one in left.missed
             if one not in held
         }
         # Also who has left the federation since: that one is told all the same.
-        trust = to_tell(env.trust(environ), env.sessions(environ))
+        trust = with_departed(env.trust(environ), env.sessions(environ))
         can_be_told = partial(self._propagation.can_be_told, trust)
         unheard = {one.entity_id for one in untold if not one.is_partial}
         return replace(
@@ -441,7 +444,7 @@ class Receipts:
                 one
                 for one in left.missed
                 if one not in unheard
-                and any(queue.is_partly(values, name, one) for name in handles)
+                and any(is_partly(values, name, one) for name in handles)
             ],
             refused=[
                 one
@@ -457,7 +460,7 @@ class Receipts:
         )
 
 
-def require_hers(environ: "WSGIEnvironment", receipt: Receipt) -> None:
+def require_own_browser(environ: "WSGIEnvironment", receipt: Receipt) -> None:
     """Who else has the address learns nothing: neither where she is, nor her names."""
     if not brings_proof(environ, receipt.proof):
         raise MessageUnexpected(

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from eilogin import clock
 from eilogin.errors import PrincipalUnknown
 from eilogin.hub.logout import refused_logouts
-from eilogin.hub.logout.logout_propagation import Came, Propagation, Told
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
 from eilogin.sessions import UNREADABLE, Login, Sessions, Subject, retry_schedule
 from eilogin.stores import StoredSession, Values
 from eilogin.web import environ as env
@@ -47,14 +47,14 @@ _HELD = "held."
 #: The keys in the store of all, of whatever hub, and of those that wait for a browser.
 KEYS = "undelivered-*"
 HELD_KEYS = f"{KEYS}-{_HELD}*"
-#: What :meth:`Undelivered.state` says of who is to hear: it is told for the first time,
-#: by who began the logout; it is told again; it waits for her browser or her next
-#: logout; it has heard, and maybe not all behind it.
+#: The states of a recipient (:meth:`RetryQueue.state`): the process that began the
+#: logout sends the first message; the queue retries; it waits for the visitor's browser
+#: or their next logout; the participant ended its own session, maybe not all behind it.
 NOW, AGAIN, BROWSER, PARTLY = "now", "again", "browser", "partly"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueuedLogout:
     """One logout, and who is to hear of it."""
 
     key: str
@@ -66,7 +66,7 @@ class Entry:
     #: Names of the logins that end by it (:attr:`eilogin.sessions.Login.name`).
     logins: Sequence[str]
     #: Who is to be told, in an order that stays.
-    told: Sequence[Told]
+    told: Sequence[Recipient]
     #: What it is found by, of those whose logins they are.
     whose: Sequence[str] = ()
     #: Whether it waits for her browser, and for a later logout of hers.
@@ -80,7 +80,7 @@ class Entry:
     seen: float = 0.0
 
     @property
-    def left(self) -> Mapping[int, Told]:
+    def left(self) -> Mapping[int, Recipient]:
         """Who is to be told still, by number."""
         return {n: one for n, one in enumerate(self.told) if n not in self.done}
 
@@ -89,7 +89,7 @@ class Entry:
         return retry_schedule.next_try(self.begun, self.seen, first)
 
 
-class Undelivered:
+class RetryQueue:
     """Those of the hub that is called ``party``, by its sessions.
 
     ``longest`` is how many seconds a logout may last, which tells participants itself.
@@ -107,8 +107,8 @@ class Undelivered:
     # --- one logout ---
 
     def begin(
-        self, handle: str, logins: Collection[Login], told: Sequence[Told]
-    ) -> list[Told]:
+        self, handle: str, logins: Collection[Login], told: Sequence[Recipient]
+    ) -> list[Recipient]:
         """Write down what is said now, before these logins end.
 
         Who is left of a logout that was begun under this handle, and did not come to
@@ -118,25 +118,25 @@ class Undelivered:
         until = max((login.ends for login in logins), default=0.0)
         names = [login.name for login in logins]
         whose = sorted({self._of(login.who) for login in logins})
-        new = Entry(self._key(handle), handle, now, until, names, told, whose)
+        new = QueuedLogout(self._key(handle), handle, now, until, names, told, whose)
         if logins and self._keep(new):
             return []
         known = self.find(handle)
         return [] if known is None else list(known.left.values())
 
-    def begin_at(self, handle: str, login: Login, told: Sequence[Told]) -> None:
+    def begin_at(self, handle: str, login: Login, told: Sequence[Recipient]) -> None:
         """Write down what is said to some of a login that goes on."""
         whose = (self._of(login.who),)
         key, now = self._key(handle), clock.now()
-        self._keep(Entry(key, handle, now, login.ends, (), told, whose))
+        self._keep(QueuedLogout(key, handle, now, login.ends, (), told, whose))
 
     def settle(
         self,
         values: Values,
         handle: str,
-        told: Sequence[Told],
-        to_tell: Mapping[Told, str],
-        held: Sequence[Told],
+        told: Sequence[Recipient],
+        to_tell: Mapping[Recipient, str],
+        held: Sequence[Recipient],
     ) -> None:
         """Write down what has come of it to those that were ``told``.
 
@@ -144,7 +144,7 @@ class Undelivered:
         error's code); others are ``held`` until her browser can tell them, or because
         they have not reached all behind them.
         """
-        self._note_partly(values, handle, held)
+        _note_partial(values, handle, held)
         entry = self.find(handle) if to_tell or held else None
         if entry is not None and held:
             self._hold(entry, held)
@@ -172,14 +172,14 @@ class Undelivered:
             if numbers:
                 note(values, entry, numbers)
 
-    def with_news(self, entry: Entry, news: Sequence[Told]) -> Entry:
+    def with_more(self, entry: QueuedLogout, news: Sequence[Recipient]) -> QueuedLogout:
         """The same with more who are to be told."""
         news = [one for one in news if one not in entry.told]
         if news:
             self._note(entry, news=[one.as_json() for one in news])
         return replace(entry, told=[*entry.told, *news])
 
-    def done(self, entry: Entry, numbers: Collection[int]) -> Entry:
+    def done(self, entry: QueuedLogout, numbers: Collection[int]) -> QueuedLogout:
         """The same where some need not be told any more; it goes where none is left."""
         entry = replace(entry, done=entry.done.union(numbers))
         if entry.left:
@@ -188,12 +188,12 @@ class Undelivered:
             self._store.end(keys=(entry.key,))
         return entry
 
-    def hold(self, entry: Entry, told: Mapping[int, Told]) -> Entry:
+    def hold(self, entry: QueuedLogout, told: Mapping[int, Recipient]) -> QueuedLogout:
         """Keep some for her next logout, by number: nobody tells them by himself."""
         self._hold(entry, [*told.values()], [entry.reasons.get(n, "") for n in told])
         return self.done(entry, [*told])
 
-    def may_end_more(self, entry: Entry, number: int, *, is_digid: bool) -> bool:
+    def may_end_more(self, entry: QueuedLogout, number: int, *, is_digid: bool) -> bool:
         """Whether what is said of one might end what she has begun there since.
 
         Our message names the sessions that have ended. With DigiD it names her alone;
@@ -206,11 +206,13 @@ class Undelivered:
         # Another session of hers that it had then is none that it takes for these.
         return knows_none and self._sessions.is_in(told.subject, after=entry.begun)
 
-    def failed(self, entry: Entry, reasons: Mapping[int, str]) -> None:
+    def failed(self, entry: QueuedLogout, reasons: Mapping[int, str]) -> None:
         """Some were told in vain once more, by number, and why (an error's code)."""
         self._note(entry, tried=reasons)
 
-    def left_before(self, handle: str, subjects: Collection[Subject]) -> list[Entry]:
+    def left_before(
+        self, handle: str, subjects: Collection[Subject]
+    ) -> list[QueuedLogout]:
         """Other logouts of some, than the one of this handle, that are left.
 
         She may be logged in there still, whatever comes of this one.
@@ -240,7 +242,7 @@ class Undelivered:
         self,
         values: Values,
         handle: str,
-        told: Told,
+        told: Recipient,
         reason: str,
         *,
         in_browser: bool = False,
@@ -253,14 +255,16 @@ class Undelivered:
         until = max([clock.now() + LATE_FOR, *ends])
         refused_logouts.note(values, handle, told, reason, until, in_browser=in_browser)
 
-    def refused(self, values: Values, entry: Entry, came: Iterable[Came]) -> None:
+    def refused(
+        self, values: Values, entry: QueuedLogout, came: Iterable[Delivery]
+    ) -> None:
         """Count the answers to a later logout for the participants left of this one."""
         left = {one.whom for one in entry.left.values()}
         for one in came:
             if one.is_refusal and one.left is not None and one.left.whom in left:
                 self.note_refusal(values, entry.handle, one.left, one.reason)
 
-    def without_final(self, values: Values, entry: Entry) -> Entry:
+    def without_final(self, values: Values, entry: QueuedLogout) -> QueuedLogout:
         """Return the same without the participants that answered too often.
 
         Their answers do not confirm the logout, and the hub asks them no more. Until
@@ -286,8 +290,8 @@ class Undelivered:
             )
         return self.done(entry, over)
 
-    def heard_with_another(
-        self, values: Values, entry: Entry, missed: Collection[Told]
+    def confirmed_by_later_logout(
+        self, values: Values, entry: QueuedLogout, missed: Collection[Recipient]
     ) -> None:
         """A later logout has told all that are left of this one, but for some."""
         away = {one.whom for one in missed}
@@ -299,28 +303,26 @@ class Undelivered:
             values, entry, [n for n, o in entry.left.items() if o.whom in partly]
         )
 
-    def partly(self, values: Values, entry: Entry, numbers: Collection[int]) -> Entry:
+    def partly(
+        self, values: Values, entry: QueuedLogout, numbers: Collection[int]
+    ) -> QueuedLogout:
         """Some have heard of it now, by number, and not all behind them.
 
         Nobody tells them by himself any more.
         """
         told = {n: replace(entry.told[n], is_partial=True) for n in numbers}
-        self._note_partly(values, entry.handle, told.values())
+        _note_partial(values, entry.handle, told.values())
         # Or it has said so before.
         told = {n: one for n, one in told.items() if entry.told[n] != one}
         if not told:
             return entry
         if entry.is_held:
-            return self.done(self.with_news(entry, [*told.values()]), told)
+            return self.done(self.with_more(entry, [*told.values()]), told)
         return self.hold(entry, told)
 
-    def _note_partly(self, values: Values, handle: str, told: Iterable[Told]) -> None:
-        """Note for who looks at its receipt of whom not all behind have heard."""
-        until = clock.now() + LATE_FOR
-        for entity_id in {one.entity_id for one in told if one.is_partial}:
-            values.add(_partly(handle, entity_id), "", until, durable=False)
-
-    def heard(self, values: Values, entry: Entry, numbers: Collection[int]) -> Entry:
+    def heard(
+        self, values: Values, entry: QueuedLogout, numbers: Collection[int]
+    ) -> QueuedLogout:
         """Some have heard of it now, by number.
 
         Of a participant for which nothing is left of it that is noted, for who looks at
@@ -337,41 +339,31 @@ class Undelivered:
             values.add(name, str(now), now + LATE_FOR, durable=False)
         return entry
 
-    @staticmethod
-    def heard_at(values: Values, handle: str, entity_id: str) -> float:
-        """When a participant has heard late of a logout; 0 where that is not known."""
-        return float(values.get(_heard(handle, entity_id)) or 0.0)
-
-    @staticmethod
-    def is_partly(values: Values, handle: str, entity_id: str) -> bool:
-        """Whether a participant has heard of a logout, and not all behind it."""
-        return values.get(_partly(handle, entity_id)) is not None
-
-    def found(self, handle: str) -> list[Entry]:
+    def found(self, handle: str) -> list[QueuedLogout]:
         """All that is left of one logout, that which waits for her browser too."""
         entries = (self.read(self._key(handle, kind)) for kind in ("", _HELD))
         return [entry for entry in entries if entry is not None]
 
-    def find(self, handle: str) -> Entry | None:
+    def find(self, handle: str) -> QueuedLogout | None:
         """What is left of one logout; None where all know, or it is too late."""
         return self.read(self._key(handle))
 
     # --- all of them ---
 
-    def all(self) -> list[Entry]:
+    def all(self) -> list[QueuedLogout]:
         """All that are told again, or for the first time, the oldest first."""
         return self._of_label(self._label)
 
-    def held(self) -> list[Entry]:
+    def held(self) -> list[QueuedLogout]:
         """All that nobody tells by himself, the oldest first."""
         return self._of_label(self._held_label)
 
-    def _of_label(self, label: str) -> list[Entry]:
+    def _of_label(self, label: str) -> list[QueuedLogout]:
         found = map(self.read, self._store.find(label))
         entries = [entry for entry in found if entry is not None]
         return sorted(entries, key=lambda entry: entry.begun)
 
-    def state(self, entry: Entry, number: int) -> str:
+    def state(self, entry: QueuedLogout, number: int) -> str:
         """What one waits for who is left of an entry: :data:`NOW` or another one."""
         if entry.left[number].is_partial:
             return PARTLY
@@ -389,16 +381,16 @@ class Undelivered:
         """How many logouts have not reached all; or StoreUnavailable."""
         return len(self.keys())
 
-    def due_at(self, entry: Entry) -> float:
+    def due_at(self, entry: QueuedLogout) -> float:
         """When one is to be tried again."""
         first = self._longest + _GRACE
         return entry.begun if retry_schedule.is_ahead(entry.seen) else entry.due(first)
 
-    def take_up(self, entry: Entry) -> bool:
+    def take_up(self, entry: QueuedLogout) -> bool:
         """Take one up to try it; of all processes that want to one may."""
         return retry_schedule.take_up(self._store, entry.key, entry.seen)
 
-    def read(self, key: str) -> Entry | None:
+    def read(self, key: str) -> QueuedLogout | None:
         """The one with this key; None where all know, or it is too late."""
         stored = self._store.read(key)
         if stored is None:
@@ -408,13 +400,13 @@ class Undelivered:
             begun, logins, told, whose, *_ = json.loads(stored.data)
             if not all(isinstance(one, str) for one in (*logins, *whose)):
                 raise TypeError("expected a text")
-            entry = Entry(
+            entry = QueuedLogout(
                 key,
                 name.removeprefix(_HELD),
                 float(begun),
                 stored.until,
                 logins,
-                [Told.from_json(one) for one in told],
+                [Recipient.from_json(one) for one in told],
                 whose,
                 is_held=name.startswith(_HELD),
                 seen=stored.seen,
@@ -427,10 +419,10 @@ class Undelivered:
         return entry
 
     def _hold(
-        self, entry: Entry, told: Sequence[Told], why: Sequence[str] = ()
+        self, entry: QueuedLogout, told: Sequence[Recipient], why: Sequence[str] = ()
     ) -> None:
         held = replace(entry, key=self._key(entry.handle, _HELD), told=told)
-        news, before = list[Told](), 0
+        news, before = list[Recipient](), 0
         if not self._keep(held):
             # Some are held of it already.
             known = self.read(held.key)
@@ -439,7 +431,7 @@ class Undelivered:
             reasons = dict(enumerate(why, before))
             self._note(held, news=[one.as_json() for one in news], why=reasons)
 
-    def _keep(self, entry: Entry) -> bool:
+    def _keep(self, entry: QueuedLogout) -> bool:
         told = [one.as_json() for one in entry.told]
         said = [entry.begun, entry.logins, told, entry.whose]
         is_held = entry.key.startswith(f"{self._label}-{_HELD}")
@@ -460,12 +452,29 @@ class Undelivered:
         # Another one than her own, by which sessions end.
         return f"{self._label}-of-{hashlib.sha256(whose.encode()).hexdigest()}"
 
-    def _note(self, entry: Entry, **said: object) -> None:
+    def _note(self, entry: QueuedLogout, **said: object) -> None:
         self._store.append(entry.key, json.dumps(said))
+
+
+def heard_at(values: Values, handle: str, entity_id: str) -> float:
+    """When a participant has heard late of a logout; 0 where that is not known."""
+    return float(values.get(_heard(handle, entity_id)) or 0.0)
+
+
+def is_partly(values: Values, handle: str, entity_id: str) -> bool:
+    """Whether a participant has heard of a logout, and not all behind it."""
+    return values.get(_partly(handle, entity_id)) is not None
 
 
 def _heard(handle: str, entity_id: str) -> str:
     return f"late-logout:{handle}\0{entity_id}"
+
+
+def _note_partial(values: Values, handle: str, told: Iterable[Recipient]) -> None:
+    """Note for the receipt that participants ended their own sessions only."""
+    until = clock.now() + LATE_FOR
+    for entity_id in {one.entity_id for one in told if one.is_partial}:
+        values.add(_partly(handle, entity_id), "", until, durable=False)
 
 
 def _unconfirmed(name: str) -> str:
@@ -476,19 +485,19 @@ def _partly(handle: str, entity_id: str) -> str:
     return f"partly-told:{handle}\0{entity_id}"
 
 
-def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> Undelivered:
+def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> RetryQueue:
     """Those of the hub that a request has come to."""
     own = env.trust(environ).own
-    return Undelivered(env.sessions(environ), own.entity_id, propagation.longest)
+    return RetryQueue(env.sessions(environ), own.entity_id, propagation.longest)
 
 
-def _with(entry: Entry, said: Mapping[str, Any]) -> Entry:
+def _with(entry: QueuedLogout, said: Mapping[str, Any]) -> QueuedLogout:
     """An entry after what was noted of it."""
     tried = said.get("tried", {})
     reasons = {**said.get("why", {}), **tried}
     return replace(
         entry,
-        told=[*entry.told, *map(Told.from_json, said.get("news", ()))],
+        told=[*entry.told, *map(Recipient.from_json, said.get("news", ()))],
         done=entry.done.union(map(int, said.get("done", ()))),
         tries=entry.tries + bool(tried),
         reasons={**entry.reasons, **{int(n): str(why) for n, why in reasons.items()}},

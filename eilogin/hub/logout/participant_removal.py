@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eilogin import audit
 from eilogin.errors import PeerUnavailable
-from eilogin.hub.logout.departed_participants import to_tell
-from eilogin.hub.logout.logout_propagation import Came, Propagation, Told, to_say
+from eilogin.hub.logout.departed_participants import with_departed
+from eilogin.hub.logout.logout_propagation import (
+    Delivery,
+    Propagation,
+    Recipient,
+    recipients_of,
+)
 from eilogin.hub.logout.logout_redelivery import queue_of
-from eilogin.hub.logout.session_endings import Endings, new_handle
+from eilogin.hub.logout.session_endings import SessionEndings, new_handle
 from eilogin.sessions import Participant
 from eilogin.web import environ as env
 
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 50
 
 
-class Removed(NamedTuple):
+class RemovalCounts(NamedTuple):
     """What has come of some logins of which a participant was told."""
 
     #: How many there were.
@@ -38,7 +43,7 @@ class Removed(NamedTuple):
     untold: int
 
 
-class Removal:
+class ParticipantRemoval:
     """Ends the sessions of the participant ``entity_id``, with no visitor there.
 
     Also of one that is no member any more (``departed_participants``). ``reason``
@@ -49,13 +54,13 @@ class Removal:
     def __init__(
         self,
         environ: "WSGIEnvironment",
-        endings: Endings,
+        endings: SessionEndings,
         propagation: Propagation,
         entity_id: str,
         reason: str = "operator",
     ) -> None:
         self._sessions = env.sessions(environ)
-        self._trust = to_tell(env.trust(environ), self._sessions)
+        self._trust = with_departed(env.trust(environ), self._sessions)
         self._trust.participant(entity_id)
         self._queue = queue_of(environ, propagation)
         self._environ = environ
@@ -76,7 +81,7 @@ class Removal:
             if any(map(self._is_there, self._sessions.participants(login)))
         ]
 
-    def end(self, names: Sequence[str]) -> Iterator[Removed]:
+    def end(self, names: Sequence[str]) -> Iterator[RemovalCounts]:
         """End what it has of these logins, and say after each few what came of them.
 
         Once it has not answered it is told no more now, but later, of all the rest.
@@ -92,14 +97,16 @@ class Removal:
             counts = Counter[str]()
             for handle, own in said.items():
                 counts.update(self._settle(handle, own, came))
-            yield Removed(len(batch), **{of: counts[of] for of in Removed._fields[1:]})
+            yield RemovalCounts(
+                len(batch), **{of: counts[of] for of in RemovalCounts._fields[1:]}
+            )
 
-    def _begun(self, names: Iterable[str]) -> Iterator[tuple[str, list[Told]]]:
+    def _begun(self, names: Iterable[str]) -> Iterator[tuple[str, list[Recipient]]]:
         """What is said of each login, written down, under the handle of that."""
         for login in filter(None, map(self._sessions.named, names)):
             there = filter(self._is_there, self._sessions.participants(login))
             if participants := list(there):
-                handle, told = new_handle(), to_say(participants)
+                handle, told = new_handle(), recipients_of(participants)
                 # First what it has to hear, so that nobody forgets that.
                 self._queue.begin_at(handle, login, told)
                 for participant in participants:
@@ -114,11 +121,11 @@ class Removal:
                 yield handle, told
 
     def _settle(
-        self, handle: str, own: Sequence[Told], came: Mapping[Told, Came]
+        self, handle: str, own: Sequence[Recipient], came: Mapping[Recipient, Delivery]
     ) -> Iterator[str]:
         """Write down what has come of one login; of each session, which count it is."""
         # Its turn has not come.
-        found = [came.get(one, Came(one, PeerUnavailable.code)) for one in own]
+        found = [came.get(one, Delivery(one, PeerUnavailable.code)) for one in own]
         missed = {one.left: one for one in found if one.left is not None}
         self._endings.settle(self._environ, handle, own, missed)
         self._propagation.note_no_browser(self._trust, missed)

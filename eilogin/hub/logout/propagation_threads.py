@@ -22,7 +22,7 @@ _Work = Callable[[], bool | None]
 _AWAY_FOR = 60.0
 
 
-class Lines:
+class ParticipantQueues:
     """The lines of one process: threads do not live on in its children.
 
     ``for_one`` participant so much is done at the same time, and ``for_all`` so much.

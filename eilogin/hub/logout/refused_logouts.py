@@ -12,7 +12,7 @@ import json
 from typing import NamedTuple
 
 from eilogin.errors import PrincipalUnknown
-from eilogin.hub.logout.logout_propagation import Told
+from eilogin.hub.logout.logout_propagation import Recipient
 from eilogin.sessions import UNREADABLE
 from eilogin.stores import Values
 
@@ -24,7 +24,7 @@ _MOST = 3
 _MOST_FAILURES = 10
 
 
-class Refusals(NamedTuple):
+class RefusalCounts(NamedTuple):
     """How often one participant has not confirmed the end of one subject's sessions."""
 
     #: All such answers.
@@ -47,7 +47,7 @@ class Refusals(NamedTuple):
 def note(  # noqa: PLR0913 - the parts of one answer
     values: Values,
     handle: str,
-    told: Told,
+    told: Recipient,
     reason: str,
     until: float,
     *,
@@ -59,8 +59,8 @@ def note(  # noqa: PLR0913 - the parts of one answer
 
     def counted(stored: str | None) -> str:
         found = _read(stored)
-        known = found.get(name, Refusals())
-        found[name] = Refusals(
+        known = found.get(name, RefusalCounts())
+        found[name] = RefusalCounts(
             known.all + 1,
             known.explicit + explicit,
             known.in_browser + (explicit if in_browser else 0),
@@ -70,10 +70,10 @@ def note(  # noqa: PLR0913 - the parts of one answer
     values.change(_key(handle, told.entity_id), counted, until)
 
 
-def find(values: Values, handle: str, told: Told) -> Refusals:
+def find(values: Values, handle: str, told: Recipient) -> RefusalCounts:
     """Return what was counted of one subject at one participant."""
     found = _read(values.get(_key(handle, told.entity_id)))
-    return found.get(told.subject.told_label(), Refusals())
+    return found.get(told.subject.told_label(), RefusalCounts())
 
 
 def has_any(values: Values, handle: str, entity_id: str) -> bool:
@@ -81,10 +81,12 @@ def has_any(values: Values, handle: str, entity_id: str) -> bool:
     return values.get(_key(handle, entity_id)) is not None
 
 
-def _read(stored: str | None) -> dict[str, Refusals]:
+def _read(stored: str | None) -> dict[str, RefusalCounts]:
     try:
         found = json.loads(stored or "{}")
-        return {name: Refusals(*map(int, counts[:3])) for name, counts in found.items()}
+        return {
+            name: RefusalCounts(*map(int, counts[:3])) for name, counts in found.items()
+        }
     except UNREADABLE:
         # Another version, which shares the store, wrote it: count anew.
         return {}

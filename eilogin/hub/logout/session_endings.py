@@ -2,20 +2,13 @@
 
 What a LogoutRequest names ends, and with it all of that citizen's; everybody else is
 told over SOAP (:mod:`eilogin.hub.logout.logout_propagation`). What comes of it is an
-:class:`Outcome`, from which :mod:`eilogin.hub.logout.single_logout` goes on.
+:class:`LogoutOutcome`, from which :mod:`eilogin.hub.logout.single_logout` goes on.
 """
 
 import json
 import secrets
 import time
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from math import inf
@@ -24,17 +17,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from eilogin import audit, clock, metrics
 from eilogin.errors import Busy, PrincipalUnknown, Unavailable
 from eilogin.hub.browser_proof import new_proof
-from eilogin.hub.logout import unreached_below
-from eilogin.hub.logout.departed_participants import to_tell
+from eilogin.hub.logout import incomplete_logouts
+from eilogin.hub.logout.departed_participants import with_departed
 from eilogin.hub.logout.logout_propagation import (
-    Came,
+    Delivery,
     Propagation,
-    Told,
+    Recipient,
     merged,
-    to_say,
+    recipients_of,
 )
-from eilogin.hub.logout.logout_redelivery import Entry, queue_of
-from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.hub.logout.logout_redelivery import QueuedLogout, queue_of
+from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.participants.name_id_matching import Match, match, note_miss
 from eilogin.hub.participants.signed_in_services import asked_at
 from eilogin.saml import messages
@@ -75,7 +68,7 @@ PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
 UNKNOWN = messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL))
 
 
-class Outcome(NamedTuple):
+class LogoutOutcome(NamedTuple):
     """What came of a LogoutRequest."""
 
     #: Whether any session was named by it.
@@ -83,7 +76,7 @@ class Outcome(NamedTuple):
     #: Names it in the addresses of its pages, if it has any.
     handle: str
     #: Whom no message from server to server has reached.
-    missed: Sequence[Told]
+    missed: Sequence[Recipient]
     #: Whether another logout has ended it meanwhile, which knows who was not reached.
     is_overtaken: bool = False
     #: Names of the logins at the hub above that it came from.
@@ -105,11 +98,11 @@ class Outcome(NamedTuple):
         return json.dumps([self.is_known, self.handle, missed, *self[3:]])
 
     @classmethod
-    def from_json(cls, text: str) -> "Outcome":
+    def from_json(cls, text: str) -> "LogoutOutcome":
         """The value of which :meth:`to_json` made this; else MessageUnexpected."""
-        with as_we_write_it():
+        with readable_record():
             is_known, handle, missed, *rest = json.loads(text)
-            told = [Told.from_json(one) for one in missed]
+            told = [Recipient.from_json(one) for one in missed]
             return cls(is_known, handle, told, *rest[:_MORE])
 
     @property
@@ -120,13 +113,13 @@ class Outcome(NamedTuple):
         return PARTLY if self.missed or self.is_overtaken else DONE
 
 
-class Ending(NamedTuple):
+class EndingResult(NamedTuple):
     """What came of an end of sessions."""
 
     #: Names the logout.
     handle: str
     #: Whom no message from server to server has reached.
-    missed: Sequence[Told]
+    missed: Sequence[Recipient]
     #: entityIDs of those who have confirmed it.
     reached: Sequence[str]
     #: Handles of earlier logouts of hers that had not reached all.
@@ -138,9 +131,9 @@ class Ending(NamedTuple):
     #: Whether it went on with what one before it has left.
     is_resumed: bool
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> LogoutOutcome:
         """The same as what came of a logout; whose it is, is not known here."""
-        return Outcome(
+        return LogoutOutcome(
             self.is_known,
             self.handle,
             self.missed,
@@ -152,10 +145,10 @@ class Ending(NamedTuple):
 
 
 #: Of participants those that have to be told.
-Spare = Callable[[list[Participant]], list[Participant]]
+TargetFilter = Callable[[list[Participant]], list[Participant]]
 
 
-class Named(NamedTuple):
+class RequestedLogout(NamedTuple):
     """What a LogoutRequest names, and when."""
 
     #: Who, as the participant that asks knows her.
@@ -170,7 +163,7 @@ class Named(NamedTuple):
     since: float = inf
 
     @classmethod
-    def from_parts(cls, who: Mapping[str, object], *rest: Any) -> "Named":
+    def from_parts(cls, who: Mapping[str, object], *rest: Any) -> "RequestedLogout":
         """The value of which :meth:`parts` are these."""
         indexes, request_id, issued, *_ = rest
         return cls(Subject.from_parts(who), indexes, request_id, float(issued))
@@ -180,7 +173,7 @@ class Named(NamedTuple):
         return [self.who.as_json(), *self[1:4]]
 
 
-class Endings:
+class SessionEndings:
     """Ends sessions, and tells participants by ``propagation``, so many ``at_once``.
 
     A hub that ``is_below`` another one notes who is ended until all are known to know.
@@ -208,8 +201,8 @@ class Endings:
         whom: Collection[Login | Subject],
         *,
         handle: str = "",
-        spare: Spare = list,
-    ) -> Ending:
+        spare: TargetFilter = list,
+    ) -> EndingResult:
         """End all sessions of some, and tell all others but whom they ``spare``.
 
         Of a login that one alone, where a logout is of a browser. One that has failed
@@ -221,14 +214,14 @@ class Endings:
         logins = self._ending(sessions, whom)
         known = [one for login in logins for one in sessions.participants(login)]
         # Before anything ends, so that it is not forgotten if this process dies.
-        before = queue.begin(handle, logins, to_say(spare(known)))
+        before = queue.begin(handle, logins, recipients_of(spare(known)))
         ended = [self._end_one(sessions, one) for one in whom]
         participants = [one for told in ended if told is not None for one in told]
-        own = [*to_say(spare(participants)), *before]
+        own = [*recipients_of(spare(participants)), *before]
         older = self._left_before(environ, handle, whom)
         left = [one for entry in older for one in entry.left.values()]
         told = merged([*left, *own])
-        trust = to_tell(env.trust(environ), sessions)
+        trust = with_departed(env.trust(environ), sessions)
         came = {
             one.left: one for one in self._propagation.tell(trust, told) if one.left
         }
@@ -237,12 +230,12 @@ class Endings:
         with suppress(Unavailable):
             self.settle(environ, handle, own, came)
             for entry in older:
-                queue.heard_with_another(env.values(environ), entry, missed)
+                queue.confirmed_by_later_logout(env.values(environ), entry, missed)
                 queue.refused(env.values(environ), entry, came.values())
         if told and not missed:
             metrics.logout_took(clock.now() - begun)
         away = {one.entity_id for one in missed}
-        return Ending(
+        return EndingResult(
             handle,
             missed,
             reached=sorted({one.entity_id for one in told} - away),
@@ -265,14 +258,14 @@ class Endings:
         queue, handle = queue_of(environ, self._propagation), new_handle()
         is_kept = len(queue.left_before(handle, [login.who])) < MOST_LOGINS
         if is_kept:
-            queue.begin(handle, [login], to_say(sessions.participants(login)))
-        told = to_say(sessions.drop(login) or ())
+            queue.begin(handle, [login], recipients_of(sessions.participants(login)))
+        told = recipients_of(sessions.drop(login) or ())
         if is_kept:
             # If another process was faster, that one tells them.
-            self.settle(environ, handle, told, {one: Came(one) for one in told})
+            self.settle(environ, handle, told, {one: Delivery(one) for one in told})
         else:
             # No later logout would reach them, and it would say "everywhere".
-            self._propagation.tell(to_tell(env.trust(environ), sessions), told)
+            self._propagation.tell(with_departed(env.trust(environ), sessions), told)
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
 
@@ -280,11 +273,11 @@ class Endings:
         self,
         environ: "WSGIEnvironment",
         handle: str,
-        own: Sequence[Told],
-        missed: Mapping[Told, Came],
+        own: Sequence[Recipient],
+        missed: Mapping[Recipient, Delivery],
     ) -> None:
         """Write down whom of its ``own`` a logout has missed, and why."""
-        trust = to_tell(env.trust(environ), env.sessions(environ))
+        trust = with_departed(env.trust(environ), env.sessions(environ))
         reasons = {one.whom: came.reason for one, came in missed.items()}
         left = {one: reasons[one.whom] for one in own if one.whom in reasons}
         partial = {one.whom for one in missed if one.is_partial}
@@ -312,7 +305,7 @@ class Endings:
 
     def _left_before(
         self, environ: "WSGIEnvironment", handle: str, whom: Collection[Login | Subject]
-    ) -> list[Entry]:
+    ) -> list[QueuedLogout]:
         """What is left of other logouts of some: she may be logged in there still.
 
         That is told now, so that "everywhere" is said of them too, or is not said.
@@ -324,7 +317,7 @@ class Endings:
         older = [queue.without_final(values, entry) for entry in found]
         is_digid = env.trust(environ).own.is_digid
 
-        def is_ours(entry: Entry) -> bool:
+        def is_ours(entry: QueuedLogout) -> bool:
             # One whose logins live is under way still, or its process has died: then
             # who is at work ends them. And no session must end that goes on.
             return (
@@ -360,20 +353,20 @@ class Endings:
 
     def end_everywhere(
         self, environ: "WSGIEnvironment", whom: Login | Subject, reason: str
-    ) -> Ending:
+    ) -> EndingResult:
         """End all sessions of a citizen, whom no participant asks to log out.
 
         Where another logout has ended them meanwhile, that tells the participants.
         ``reason`` is for the audit log.
         """
         who = whom if isinstance(whom, Subject) else whom.who
-        noted = unreached_below.note(environ, [who]) if self._is_below else []
+        noted = incomplete_logouts.note(environ, [who]) if self._is_below else []
         ending = self.end(environ, [whom])
         if ending.is_known:
             pseudonym = env.trust(environ).own.pseudonym(who.name_id)
             audit.event("session.ended", pseudonym=pseudonym, reason=reason)
         if not ending.missed and not ending.is_overtaken:
-            unreached_below.forget(environ, noted)
+            incomplete_logouts.forget(environ, noted)
         return ending
 
     def end_subjects(
@@ -381,7 +374,7 @@ class Endings:
         environ: "WSGIEnvironment",
         subjects: Collection[Subject],
         above: Collection[str],
-        lead: Callable[["Ending"], Collection[Told]] = lambda _: (),
+        lead: Callable[["EndingResult"], Collection[Recipient]] = lambda _: (),
     ) -> bool:
         """End all sessions of some; whether all whom they concern know it.
 
@@ -389,8 +382,8 @@ class Endings:
         did not reach is not reached now either. ``lead`` says which of those that were
         missed are told in her browser next.
         """
-        was_missed = unreached_below.is_noted(environ, above)
-        noted = unreached_below.note(environ, subjects)
+        was_missed = incomplete_logouts.is_noted(environ, above)
+        noted = incomplete_logouts.note(environ, subjects)
         ending = self.end(environ, subjects)
         missed = ending.missed
         led = {one.whom for one in lead(ending)} if missed else set()
@@ -399,7 +392,7 @@ class Endings:
         )
         if missed or was_missed:
             return False
-        unreached_below.forget(environ, noted)
+        incomplete_logouts.forget(environ, noted)
         return True
 
     def is_known(
@@ -422,13 +415,13 @@ class Endings:
 
     # --- what a LogoutRequest names ------------------------------------------------
 
-    def named_by(
+    def requested_by(
         self,
         environ: "WSGIEnvironment",
         request: messages.LogoutRequest,
         issuer: str,
         address: str,
-    ) -> Named:
+    ) -> RequestedLogout:
         """What a LogoutRequest names; Refused if it is not good.
 
         ``address`` is that of ours that it came to.
@@ -442,16 +435,16 @@ class Endings:
             now=now,
         )
         who = Subject.named(request.name_id, issuer=own.entity_id, audience=issuer)
-        return Named(who, request.session_indexes, request.id, request.issued)
+        return RequestedLogout(who, request.session_indexes, request.id, request.issued)
 
     def execute(
         self,
         environ: "WSGIEnvironment",
-        named: Named,
+        named: RequestedLogout,
         *,
         known_for: float = KNOWN_FOR,
         by_server: bool = False,
-    ) -> Outcome:
+    ) -> LogoutOutcome:
         """End what a request names, and with it all of hers.
 
         A request that was seen before has the outcome that it had, and ends nothing,
@@ -468,10 +461,14 @@ class Endings:
             ).to_json(),
             by_server=issuer if by_server else "",
         )
-        return Outcome.from_json(text)
+        return LogoutOutcome.from_json(text)
 
     def found(
-        self, environ: "WSGIEnvironment", named: Named, *, by_server: bool = False
+        self,
+        environ: "WSGIEnvironment",
+        named: RequestedLogout,
+        *,
+        by_server: bool = False,
     ) -> list[Login]:
         """The sessions that a LogoutRequest names, whoever's browser brings it.
 
@@ -484,7 +481,7 @@ class Endings:
     def _to_end(
         self,
         environ: "WSGIEnvironment",
-        named: Named,
+        named: RequestedLogout,
         matched: Match,
         *,
         by_server: bool,
@@ -499,12 +496,12 @@ class Endings:
     def _ended(
         self,
         environ: "WSGIEnvironment",
-        named: Named,
+        named: RequestedLogout,
         begun: str,
         *,
         again: bool,
         by_server: bool,
-    ) -> Outcome:
+    ) -> LogoutOutcome:
         """End what a request names that was not seen before, and tell all others.
 
         Under the name ``begun`` it is kept which logout it is, and of which sessions,
@@ -515,7 +512,7 @@ class Endings:
         logins = self._to_end(environ, named, matched, by_server=by_server)
         citizens = {login.who for login in logins}
         keys = [login.key for login in self._ending(sessions, logins)]
-        noted = unreached_below.note(environ, citizens) if self._is_below else []
+        noted = incomplete_logouts.note(environ, citizens) if self._is_below else []
         whose = logins[0].who.label() if logins else ""
         kept = values.get(begun) if again else None
         _note_received(sessions, named, is_known=bool(matched.logins or kept))
@@ -525,7 +522,7 @@ class Endings:
             said = json.dumps([handle, keys, whose])
             values.add(begun, said, until, durable=False)
         else:
-            with as_we_write_it():
+            with readable_record():
                 handle, keys, whose, *_ = json.loads(kept)
         ending = self.end(
             environ,
@@ -538,7 +535,7 @@ class Endings:
             not logins and ending.is_resumed and self._is_below
         )
         if not ending.missed and not is_overtaken:
-            unreached_below.forget(environ, noted)
+            incomplete_logouts.forget(environ, noted)
         return ending.outcome()._replace(
             is_overtaken=is_overtaken,
             above=[login.session_index for login in logins if login.session_index],
@@ -643,7 +640,9 @@ def new_handle() -> str:
     return secrets.token_urlsafe(16)
 
 
-def _note_received(sessions: Sessions, named: Named, *, is_known: bool) -> None:
+def _note_received(
+    sessions: Sessions, named: RequestedLogout, *, is_known: bool
+) -> None:
     """Write to the audit log that a LogoutRequest came, and if it named nobody."""
     issuer = named.who.audience
     if is_known:
@@ -656,7 +655,7 @@ def _note_received(sessions: Sessions, named: Named, *, is_known: bool) -> None:
 def _others(
     environ: "WSGIEnvironment",
     participants: Iterable[Participant],
-    named: Named,
+    named: RequestedLogout,
     matched: Match,
 ) -> list[Participant]:
     """All but the sessions that the participant who asks has ended itself.

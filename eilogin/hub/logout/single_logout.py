@@ -27,35 +27,35 @@ from eilogin.hub.browser_proof import brings_proof, proof_cookie
 from eilogin.hub.logout.browser.browser_logout import (
     CONTINUE,
     LOOK,
-    InBrowser,
+    BrowserNotifier,
     address,
-    to_what_is_known,
+    redirect_to_receipt,
 )
-from eilogin.hub.logout.browser.logout_frames import Frames
-from eilogin.hub.logout.browser.logout_redirects import OneByOne
-from eilogin.hub.logout.browser.upstream_logout import FromAbove
+from eilogin.hub.logout.browser.logout_frames import FrameNotifier
+from eilogin.hub.logout.browser.logout_redirects import RedirectNotifier
+from eilogin.hub.logout.browser.upstream_logout import UpstreamNotifier
 from eilogin.hub.logout.logout_confirmation import (
     ASKED_FOR,
     CONFIRM,
     TURN,
-    Asked,
+    PendingLogoutRequest,
     answer_to,
     keep_text,
     kept_text,
     note_answer,
     tag,
 )
-from eilogin.hub.logout.logout_propagation import Propagation, Told
-from eilogin.hub.logout.logout_receipts import Back, Receipt, Receipts
+from eilogin.hub.logout.logout_propagation import Propagation, Recipient
+from eilogin.hub.logout.logout_receipts import Receipt, Receipts, ReplyTo
 from eilogin.hub.logout.session_endings import (
     DONE,
     PARTLY,
     UNKNOWN,
-    Ending,
-    Endings,
-    Outcome,
+    EndingResult,
+    LogoutOutcome,
+    SessionEndings,
 )
-from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.participants.signed_in_services import note_left, services_of, where_in
 from eilogin.hub.signin.upstream_signin import go_on, logout_above
 from eilogin.saml import bindings, messages
@@ -73,12 +73,7 @@ from eilogin.web.outbound_messages import (
 )
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.requests import (
-    allow_only,
-    read_form,
-    read_query,
-    require_own_form,
-)
+from eilogin.web.requests import allow_only, read_form, read_query, require_own_form
 from eilogin.web.site_urls import at, see_other
 
 if TYPE_CHECKING:
@@ -128,13 +123,13 @@ class SingleLogout:
         self._is_below = is_below
         self._propagation = propagation
         #: What ends sessions, and has others hear of it.
-        self.endings = Endings(
+        self.endings = SessionEndings(
             propagation, is_below=is_below, at_once=at_once, of_browser=of_browser
         )
         self._receipts = Receipts(propagation)
-        kind = OneByOne if one_by_one else Frames
-        self._in_browser: InBrowser = kind(pages, propagation, self._receipts)
-        self._from_above = FromAbove(pages, propagation, self._receipts)
+        kind = RedirectNotifier if one_by_one else FrameNotifier
+        self._in_browser: BrowserNotifier = kind(pages, propagation, self._receipts)
+        self._from_above = UpstreamNotifier(pages, propagation, self._receipts)
         #: The method for each page of ours, by the one parameter of its query.
         self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
             LOOK: self._look,
@@ -176,10 +171,10 @@ class SingleLogout:
                 raise
             return way_on
         request = _read_request(environ, inbound.element)
-        named = self.endings.named_by(environ, request, inbound.issuer, "slo")
-        asked = Asked(
+        named = self.endings.requested_by(environ, request, inbound.issuer, "slo")
+        asked = PendingLogoutRequest(
             named,
-            Back(inbound.issuer, request.id, inbound.relay_state),
+            ReplyTo(inbound.issuer, request.id, inbound.relay_state),
             request.is_asynchronous,
             clock.now(),
         )
@@ -199,10 +194,14 @@ class SingleLogout:
 
     def _in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
         """A LogoutRequest that had to wait for its turn; Busy if it still has to."""
-        return self._execute(environ, Asked.waiting(environ, handle))
+        return self._execute(environ, PendingLogoutRequest.waiting(environ, handle))
 
     def _execute(
-        self, environ: "WSGIEnvironment", asked: Asked, *, is_posted: bool = False
+        self,
+        environ: "WSGIEnvironment",
+        asked: PendingLogoutRequest,
+        *,
+        is_posted: bool = False,
     ) -> Response:
         """End what was asked for, and go on with what came of it."""
         outcome = self.endings.execute(
@@ -224,7 +223,9 @@ class SingleLogout:
 
     # --- whether she means everywhere -----------------------------------------------
 
-    def _ask_first(self, environ: "WSGIEnvironment", asked: Asked) -> Response | None:
+    def _ask_first(
+        self, environ: "WSGIEnvironment", asked: PendingLogoutRequest
+    ) -> Response | None:
         """The page that asks; None where there is nothing to ask her.
 
         It is her browser then that brings the message, and she is in at others too.
@@ -255,7 +256,7 @@ class SingleLogout:
 
     def _confirm(self, environ: "WSGIEnvironment", handle: str) -> Response:
         """That page again, or what she says there."""
-        asked = Asked.kept(environ, handle)
+        asked = PendingLogoutRequest.kept(environ, handle)
         answer = answer_to(environ, handle)
         if environ["REQUEST_METHOD"] != "POST":
             # Nobody says now that she wants it: a page may be looked at again.
@@ -286,7 +287,7 @@ class SingleLogout:
         return self._finish(environ, *_kept(environ, _HERE, handle))
 
     def _finish(
-        self, environ: "WSGIEnvironment", outcome: Outcome, back: Back | None
+        self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
         """The rest of a logout, where all servers were told that could be."""
         if outcome.is_known and _is_hers(environ, outcome):
@@ -325,7 +326,9 @@ class SingleLogout:
             receipt if receipt and self._receipts.says_all(environ, receipt) else None
         )
 
-    def _note_no_browser(self, environ: "WSGIEnvironment", outcome: Outcome) -> None:
+    def _note_no_browser(
+        self, environ: "WSGIEnvironment", outcome: LogoutOutcome
+    ) -> None:
         """Write down whom her browser alone would tell; once, if it is asked again."""
         if not outcome.missed:
             return
@@ -334,7 +337,7 @@ class SingleLogout:
             self._propagation.note_no_browser(env.trust(environ), outcome.missed)
 
     def _go_up(
-        self, environ: "WSGIEnvironment", outcome: Outcome, back: Back | None
+        self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
         """Tell the hub above, from an address to which she can come back.
 
@@ -368,8 +371,8 @@ class SingleLogout:
     def _go_through_browser(
         self,
         environ: "WSGIEnvironment",
-        outcome: Outcome,
-        back: Back | None,
+        outcome: LogoutOutcome,
+        back: ReplyTo | None,
         target: str = "",
     ) -> Response:
         """Tell those who were missed in her browser, as far as they can be.
@@ -395,7 +398,7 @@ class SingleLogout:
         )
         receipt = self._in_browser.begin(environ, begun, outcome.missed)
         if receipt is None:
-            return to_what_is_known(environ)
+            return redirect_to_receipt(environ)
         # Who signs in in the place of another one gets a cookie of her own.
         headers = [] if target else _expired_cookie(environ)
         headers.append(proof_cookie(outcome.proof))
@@ -411,7 +414,7 @@ class SingleLogout:
         """Whom her browser has told by now: all, and on; or else their names."""
         receipt = self._receipts.find(environ, handle)
         if receipt is None:
-            return to_what_is_known(environ)
+            return redirect_to_receipt(environ)
         if receipt.missed or not (receipt.back or receipt.target):
             headers = _expired_cookie(environ)
             return self._receipt_page(environ, receipt, headers)
@@ -457,7 +460,7 @@ class SingleLogout:
     def _go_on(self, environ: "WSGIEnvironment", handle: str) -> Response:
         receipt = self._receipts.find(environ, handle)
         if receipt is None:
-            return to_what_is_known(environ)
+            return redirect_to_receipt(environ)
         if not (receipt.back or receipt.target):
             return self._receipt_page(environ, receipt)
         return self._on(environ, receipt)
@@ -473,7 +476,7 @@ class SingleLogout:
         return self._back(environ, receipt.back, status)
 
     def _back(
-        self, environ: "WSGIEnvironment", back: Back, status: messages.Status
+        self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
     ) -> Response:
         """Send the citizen back to where she clicked, with the LogoutResponse."""
         trust = env.trust(environ)
@@ -520,7 +523,7 @@ class SingleLogout:
         trust = env.trust(environ)
         element, issuer = receive_soap(environ, trust.participant_keys)
         request = _read_request(environ, element)
-        named = self.endings.named_by(environ, request, issuer, "slo_soap")
+        named = self.endings.requested_by(environ, request, issuer, "slo_soap")
         outcome = self.endings.execute(environ, named, by_server=True)
         self._note_no_browser(environ, outcome)
         if self._is_below and not logout_above(environ).end(outcome.above):
@@ -567,7 +570,7 @@ class SingleLogout:
         """
         name, login = kept_text(environ, _LEAVE, handle), env.session_to_end(environ)
         if login is None or login.name != name:
-            return to_what_is_known(environ)
+            return redirect_to_receipt(environ)
         return self._end_here(environ, login)
 
     def _end_here(self, environ: "WSGIEnvironment", login: Login) -> Response:
@@ -591,8 +594,8 @@ class SingleLogout:
         self,
         environ: "WSGIEnvironment",
         through: env.Through | None,
-        ending: Ending,
-    ) -> Collection[Told]:
+        ending: EndingResult,
+    ) -> Collection[Recipient]:
         """Prepare to tell participants that a logout from above missed, in the browser.
 
         Return the messages that the browser brings; none without a browser.
@@ -703,7 +706,7 @@ def _name_of(environ: "WSGIEnvironment", entity_id: str) -> str:
 
 
 def _keep(
-    environ: "WSGIEnvironment", what: str, outcome: Outcome, back: Back | None
+    environ: "WSGIEnvironment", what: str, outcome: LogoutOutcome, back: ReplyTo | None
 ) -> str:
     """Keep what has come of a logout; the address of ours that goes on with it."""
     pending = json.dumps([outcome.to_json(), back])
@@ -712,14 +715,14 @@ def _keep(
 
 def _kept(
     environ: "WSGIEnvironment", what: str, handle: str
-) -> tuple[Outcome, Back | None]:
+) -> tuple[LogoutOutcome, ReplyTo | None]:
     stored = kept_text(environ, what, handle)
-    with as_we_write_it():
+    with readable_record():
         text, back, *_ = json.loads(stored)
-        return Outcome.from_json(text), back and Back.from_parts(back)
+        return LogoutOutcome.from_json(text), back and ReplyTo.from_parts(back)
 
 
-def _is_hers(environ: "WSGIEnvironment", outcome: Outcome) -> bool:
+def _is_hers(environ: "WSGIEnvironment", outcome: LogoutOutcome) -> bool:
     """Whether a request comes from a browser in which it has ended a session."""
     return brings_proof(environ, outcome.proof) or (
         _key_brought(environ) in outcome.ended

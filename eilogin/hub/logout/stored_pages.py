@@ -8,7 +8,7 @@ from eilogin.sessions import UNREADABLE
 
 
 @contextmanager
-def as_we_write_it() -> Iterator[None]:
+def readable_record() -> Iterator[None]:
     """Raise MessageUnexpected for what cannot be read here.
 
     While a hub is renewed, processes of two versions share the store.

@@ -76,9 +76,9 @@ _WITHOUT_COOKIES = (
 #: Ends a citizen's sessions everywhere; the page that has to come before the address at
 #: which the next one goes on, if any has (hub.logout.SingleLogout.make_way).
 MakeWay = Callable[["WSGIEnvironment", Login, str], Response | None]
-#: Room for that, for as long as the block runs, or Busy (hub.ending.Endings.room).
+#: Room for that, for as long as the block runs, or Busy (SessionEndings.room).
 Room = Callable[["WSGIEnvironment"], AbstractContextManager[None]]
-#: Ends one login of a citizen who has too many (hub.ending.Endings.end_unseen).
+#: Ends one login of a citizen who has too many (SessionEndings.end_unseen).
 EndUnseen = Callable[["WSGIEnvironment", Login], None]
 
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from eilogin import clock
 from eilogin.cli import main
 from eilogin.cli.commands.store_command import _stores
-from eilogin.hub.logout.logout_propagation import Told
-from eilogin.hub.logout.logout_redelivery import Undelivered
+from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_redelivery import RetryQueue
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import TIMEOUT, Store, StoredSession, Values, open_store
 from eilogin.stores.sqlite import SQLiteStore
@@ -79,11 +79,11 @@ def store_with(path: Path, *names: str) -> SQLiteStore:
 
 def leave_logouts(store: Store) -> None:
     """Two that a hub tells again, and one that her browser tells."""
-    queue = Undelivered(Sessions(store, idle=60, max_session=60), "the hub", 5.0)
+    queue = RetryQueue(Sessions(store, idle=60, max_session=60), "the hub", 5.0)
     who = Subject("the hub", "the hub", "anna")
     now = clock.now()
     login = Login(who, "basis", now, now + 60, now)
-    told = [Told("https://uwv.test", who, ("_1",))]
+    told = [Recipient("https://uwv.test", who, ("_1",))]
     for handle in ("one", "other", "third"):
         queue.begin(handle, [login], told)
     queue.settle(Values(store, "the hub"), "third", told, {}, told)

@@ -21,7 +21,11 @@ from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import StoreUnavailable
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.hub.hub_worker import AtWork
-from eilogin.hub.logout.logout_propagation import Came, Propagation, Told
+from eilogin.hub.logout.logout_propagation import (
+    Delivery,
+    Propagation,
+    Recipient,
+)
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.stores import Values
 from eilogin.stores.memory_store import MemoryStore
@@ -59,7 +63,7 @@ def _leave_a_logout(site):
     login = hub.sessions.find(token)
     participant = Participant(UWV, there, "_session", now)
     assert hub.sessions.add_participant(login, participant)
-    hub.undelivered.begin("handle", [login], [Told(UWV, there, ("_session",))])
+    hub.undelivered.begin("handle", [login], [Recipient(UWV, there, ("_session",))])
     hub.sessions.end_citizen(login)
 
 
@@ -227,7 +231,7 @@ class TestWork:
         assert f"{HUB}: 0 pending logouts delivered" in result.output
 
     def test_once_says_who_was_told(self, waiting, run, clock, monkeypatch):
-        monkeypatch.setattr(Propagation, "_said", lambda *_: Came(None))
+        monkeypatch.setattr(Propagation, "_said", lambda *_: Delivery(None))
         clock.shift(LATER)
         result = run("work", waiting.file, "--once")
         assert f"{HUB}: 1 pending logout delivered" in result.output

@@ -16,9 +16,9 @@ from eilogin.errors import StoreUnavailable
 from eilogin.hub import hub_worker
 from eilogin.hub.hub_worker import AtWork, Worker, end_once, tell_once
 from eilogin.hub.logout.browser import browser_logout
-from eilogin.hub.logout.departed_participants import Departures
-from eilogin.hub.logout.logout_propagation import Told
-from eilogin.hub.logout.logout_redelivery import Undelivered
+from eilogin.hub.logout.departed_participants import DepartedParticipants
+from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_redelivery import RetryQueue, heard_at
 from eilogin.saml import bindings, messages
 from eilogin.sessions import Login, Subject
 from eilogin.stores import StoredSession, Values
@@ -138,11 +138,11 @@ class TestALogout:
 
     def test_of_another_hub_in_the_same_store_is_not_seen(self, left, hub, sessions):
         left("stad.test")
-        assert Undelivered(sessions, "https://other.test/metadata", 7.5).all() == []
+        assert RetryQueue(sessions, "https://other.test/metadata", 7.5).all() == []
 
     def test_that_ends_while_it_is_written_down_is_none(self, hub, sessions):
         """Its sessions were at their end."""
-        there = Told(STAD, Subject(HUB, STAD, "x"), ("_1",))
+        there = Recipient(STAD, Subject(HUB, STAD, "x"), ("_1",))
         values, queue = Values(sessions.store, HUB), hub.undelivered
         queue.settle(values, "no such handle", [there], {there: "x"}, [there])
         assert hub.undelivered.all() == []
@@ -194,7 +194,9 @@ class TestTellingAgain:
         self, hub, monkeypatch, clock, told
     ):
         monkeypatch.setattr(hub_worker, "_OF_ONE", 2)
-        there = [Told(STAD, Subject(HUB, STAD, f"n{n}"), ("_1",)) for n in range(5)]
+        there = [
+            Recipient(STAD, Subject(HUB, STAD, f"n{n}"), ("_1",)) for n in range(5)
+        ]
         leave(hub, *([one] for one in there))
         clock.shift(SOON)
         told()
@@ -207,9 +209,11 @@ class TestTellingAgain:
         self, federation, hub, monkeypatch, clock, told
     ):
         monkeypatch.setattr(hub_worker, "_OF_ONE", 3)
-        dead = [Told(STAD, Subject(HUB, STAD, f"d{n}"), ("_1",)) for n in range(20)]
+        dead = [
+            Recipient(STAD, Subject(HUB, STAD, f"d{n}"), ("_1",)) for n in range(20)
+        ]
         leave(hub, *([one] for one in dead[:15]))
-        well = [Told(LAND, Subject(HUB, LAND, f"w{n}"), ("_1",)) for n in range(5)]
+        well = [Recipient(LAND, Subject(HUB, LAND, f"w{n}"), ("_1",)) for n in range(5)]
         leave(hub, *([one, dead[n]] for n, one in enumerate(well, 15)))
         federation.down.add("stad.test")
         told()
@@ -241,7 +245,9 @@ class TestTellingAgain:
 
     @pytest.mark.parametrize("hub_options", [{"logout_timeout": "300s"}])
     def test_stops_at_one_that_does_not_answer(self, federation, hub, clock, told):
-        there = [Told(STAD, Subject(HUB, STAD, f"n{n}"), ("_1",)) for n in range(3)]
+        there = [
+            Recipient(STAD, Subject(HUB, STAD, f"n{n}"), ("_1",)) for n in range(3)
+        ]
         leave(hub, *([one] for one in there))
         federation.down.add("stad.test")
         clock.shift(2 * 300)
@@ -276,7 +282,7 @@ class TestTellingAgain:
         self, left, anna, leaves, monkeypatch
     ):
         """As where the hub did not run when that one left."""
-        monkeypatch.setattr(Departures, "note", lambda *_: False)
+        monkeypatch.setattr(DepartedParticipants, "note", lambda *_: False)
         left("stad.test", "land.test")
         leaves("stad.test")
         anna.browser.visit("https://inloggen.test/logout")
@@ -683,7 +689,9 @@ class TestAnEarlierLogout:
 
     def test_leaves_no_more_frames_than_a_page_can_have(self, hub, clock):
         indexes = tuple(f"_{number}" for number in range(30))
-        told = browser_logout._each_apart(Told(STAD, Subject(HUB, STAD, "x"), indexes))
+        told = browser_logout._each_apart(
+            Recipient(STAD, Subject(HUB, STAD, "x"), indexes)
+        )
         assert len(told) == 8
         assert [index for one in told for index in one.session_indexes] == [*indexes]
 
@@ -744,17 +752,19 @@ class TestWhoIsNotToldForSheIsInThereAgain:
         assert "stad.test Uitgelogd om 10.01 uur" in anna.browser.text
 
     def test_is_not_known_to_be_out_by_another_name_of_hers(self, hub, sessions, clock):
-        one, other = (Told(STAD, Subject(HUB, STAD, name), ("_1",)) for name in "ab")
+        one, other = (
+            Recipient(STAD, Subject(HUB, STAD, name), ("_1",)) for name in "ab"
+        )
         leave(hub, [one, other])
         [entry] = hub.undelivered.all()
         numbers = {told: number for number, told in entry.left.items()}
         values, queue = Values(sessions.store, HUB), hub.undelivered
         entry = queue.hold(entry, {numbers[one]: one})
         queue.heard(values, entry, [numbers[other]])
-        assert not queue.heard_at(values, entry.handle, STAD)
+        assert not heard_at(values, entry.handle, STAD)
         [held] = queue.found(entry.handle)
         queue.heard(values, held, [*held.left])
-        assert queue.heard_at(values, entry.handle, STAD)
+        assert heard_at(values, entry.handle, STAD)
 
 
 PARTLY = messages.SUCCESS, messages.PARTIAL_LOGOUT
@@ -828,7 +838,9 @@ class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
     def test_counts_for_less_where_it_knows_another_name_of_hers_too(
         self, hub, sessions
     ):
-        one, other = (Told(STAD, Subject(HUB, STAD, name), ("_1",)) for name in "ab")
+        one, other = (
+            Recipient(STAD, Subject(HUB, STAD, name), ("_1",)) for name in "ab"
+        )
         leave(hub, [one, other])
         [entry] = hub.undelivered.all()
         values, queue = Values(sessions.store, HUB), hub.undelivered

@@ -6,8 +6,12 @@ from concurrent.futures import Future
 
 import pytest
 
-from eilogin.hub.logout.logout_propagation import Came, Propagation, Told
-from eilogin.hub.logout.propagation_threads import Lines
+from eilogin.hub.logout.logout_propagation import (
+    Delivery,
+    Propagation,
+    Recipient,
+)
+from eilogin.hub.logout.propagation_threads import ParticipantQueues
 from eilogin.hub.participants.logout_bindings import Ways
 from eilogin.sessions import Subject
 
@@ -66,7 +70,7 @@ def answered(lines, name, *, is_well=True):
 
 
 def test_one_is_told_so_much_at_the_same_time_and_the_rest_in_its_turn(slow):
-    lines = Lines(2, 8)
+    lines = ParticipantQueues(2, 8)
     works = slow(4)
     for work in works:
         lines.put("slow", work)
@@ -82,7 +86,7 @@ def test_one_is_told_so_much_at_the_same_time_and_the_rest_in_its_turn(slow):
 
 
 def test_who_did_not_answer_is_told_one_thing_at_a_time(slow):
-    lines = Lines(4, 8)
+    lines = ParticipantQueues(4, 8)
     answered(lines, "dead", is_well=False)
     first, second, third, fourth = slow(4)
     for work in (first, second, third):
@@ -109,13 +113,15 @@ def test_so_it_is_where_those_behind_it_had_no_turn_in_time(monkeypatch):
         time.sleep(0.1)
         with lock:
             at_once.append(at_once[-1] - 1)
-        return Came(told, "peer-unavailable", is_away=True)
+        return Delivery(told, "peer-unavailable", is_away=True)
 
     monkeypatch.setattr(Propagation, "_said", is_silent)
     propagation = Propagation(0.1, Ways({}))
 
     def log_out(number):
-        propagation.tell(None, [Told(DEAD, Subject(DEAD, DEAD, f"n{number}"), ("_",))])
+        propagation.tell(
+            None, [Recipient(DEAD, Subject(DEAD, DEAD, f"n{number}"), ("_",))]
+        )
 
     log_out("first")
     threads = [threading.Thread(target=log_out, args=(one,)) for one in range(20)]
@@ -129,7 +135,7 @@ def test_so_it_is_where_those_behind_it_had_no_turn_in_time(monkeypatch):
 
 def test_all_others_go_on_meanwhile(slow):
     """However many did not answer before, while they are fewer than the threads."""
-    lines = Lines(4, 8)
+    lines = ParticipantQueues(4, 8)
     for name in ("one", "two", "three", "four", "five", "six", "seven"):
         answered(lines, name, is_well=False)
         for work in slow(50):
@@ -142,7 +148,7 @@ def test_all_others_go_on_meanwhile(slow):
 
 
 def test_a_line_goes_on_after_work_that_fails():
-    lines = Lines(1, 1)
+    lines = ParticipantQueues(1, 1)
     [last] = works = [Slow()]
 
     def fail():
@@ -156,7 +162,7 @@ def test_a_line_goes_on_after_work_that_fails():
 
 def test_nothing_is_kept_of_a_line_that_is_done():
     """A hub has many participants over time, and some leave."""
-    lines = Lines(1, 1)
+    lines = ParticipantQueues(1, 1)
     for name in ("one", "two", "three"):
         works = [Slow(), Slow()]
         for work in works:
@@ -169,7 +175,7 @@ def test_nothing_is_kept_of_a_line_that_is_done():
 
 
 def test_one_that_did_not_answer_is_away_for_a_while(monkeypatch):
-    lines = Lines(4, 8)
+    lines = ParticipantQueues(4, 8)
     assert not lines.is_away("dead")
     answered(lines, "dead", is_well=False)
     assert lines.is_away("dead")
@@ -179,7 +185,7 @@ def test_one_that_did_not_answer_is_away_for_a_while(monkeypatch):
 
 
 def test_nor_is_one_that_has_answered_since():
-    lines = Lines(4, 8)
+    lines = ParticipantQueues(4, 8)
     answered(lines, "dead", is_well=False)
     answered(lines, "dead")
     assert not lines.is_away("dead")

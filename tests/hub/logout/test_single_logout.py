@@ -17,7 +17,7 @@ from eilogin.errors import StoreUnavailable
 from eilogin.federation import Federation
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.hub.logout import logout_propagation
-from eilogin.hub.logout.logout_propagation import Propagation, to_say
+from eilogin.hub.logout.logout_propagation import Propagation, recipients_of
 from eilogin.hub.participants.logout_bindings import Ways
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import FederationMetadata
@@ -1192,7 +1192,7 @@ class TestTellingTheOthers:
         federation.apps["stad.test"] = Stubborn(respond)
         tells = Propagation(2.0, Ways({}))
         others = [
-            threading.Thread(target=tells.tell, args=(trust, to_say([stad])))
+            threading.Thread(target=tells.tell, args=(trust, recipients_of([stad])))
             for _ in range(70)
         ]
         for thread in others:
@@ -1200,7 +1200,7 @@ class TestTellingTheOthers:
         try:
             for _ in range(4):
                 assert asked.acquire(timeout=PATIENCE)
-            [missed] = tells.tell(trust, to_say([stad, uwv]))
+            [missed] = tells.tell(trust, recipients_of([stad, uwv]))
             for thread in others:
                 thread.join(PATIENCE)
         finally:
@@ -1208,7 +1208,7 @@ class TestTellingTheOthers:
         assert missed.left.entity_id == stad.entity_id
         assert not anna.is_in_at("uwv.test")
         assert "too many messages to this participant are pending" in caplog.text
-        tells.tell(trust, to_say([stad]))
+        tells.tell(trust, recipients_of([stad]))
         assert asked.acquire(blocking=False)
         assert not asked.acquire(blocking=False), "that one was next in line"
 
@@ -1218,7 +1218,7 @@ class TestTellingTheOthers:
         """So the logouts of others soon have their turn; it is told all the same."""
         trust = federation.apps["inloggen.test"].app.trust
         told = sessions.participants(sessions.find(anna.cookie))
-        [stad] = to_say(one for one in told if "stad" in one.entity_id)
+        [stad] = recipients_of(one for one in told if "stad" in one.entity_id)
         tells, over = Propagation(PATIENCE * 2, Ways({})), threading.Event()
         federation.down.add("stad.test")
         assert tells.tell(trust, [stad])

@@ -20,12 +20,12 @@ from eilogin.errors import InNameOf, MessageUnexpected, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.hub.logout.logout_propagation import (
     Propagation,
-    Told,
+    Recipient,
     is_partial,
     note_delivered,
-    require_done,
+    require_logged_out,
 )
-from eilogin.hub.logout.logout_receipts import Receipt, Receipts, require_hers
+from eilogin.hub.logout.logout_receipts import Receipt, Receipts, require_own_browser
 from eilogin.saml import messages
 from eilogin.saml.metadata import Endpoint
 from eilogin.web import environ as env
@@ -45,7 +45,7 @@ LOOK, CONTINUE, TELL = "look", "continue", "tell"
 _MOST_FOR_ONE = 8
 
 
-class InBrowser(ABC):
+class BrowserNotifier(ABC):
     """The pages and messages of logouts that go on in the browser."""
 
     def __init__(
@@ -90,10 +90,7 @@ class InBrowser(ABC):
     # --- what they share --------------------------------------------------------------
 
     def begin(
-        self,
-        environ: "WSGIEnvironment",
-        begun: Receipt,
-        missed: Sequence[Told],
+        self, environ: "WSGIEnvironment", begun: Receipt, missed: Sequence[Recipient]
     ) -> Receipt | None:
         """A logout that goes on in the browser for those whom SOAP has ``missed``.
 
@@ -119,13 +116,13 @@ class InBrowser(ABC):
     def _asking(self, environ: "WSGIEnvironment", request_id: str) -> Receipt:
         """The logout of this browser in which a participant gets this request."""
         receipt = self._receipts.asking(environ, request_id)
-        require_hers(environ, receipt)
+        require_own_browser(environ, receipt)
         return receipt
 
     def _bring(
         self,
         environ: "WSGIEnvironment",
-        told: Told,
+        told: Recipient,
         request_id: str,
         *,
         framed_by: str = "",
@@ -152,7 +149,7 @@ class InBrowser(ABC):
     def _note(
         self,
         environ: "WSGIEnvironment",
-        told: Told,
+        told: Recipient,
         response: messages.LogoutResponse,
     ) -> bool:
         """Note what a participant says (SAML profiles 4.4.3.3); whether she is out.
@@ -162,7 +159,7 @@ class InBrowser(ABC):
         with InNameOf(told.entity_id):
             destination = env.trust(environ).own.url("slo")
             try:
-                require_done(response, told, response.in_response_to, destination)
+                require_logged_out(response, told, response.in_response_to, destination)
             except MessageUnexpected as error:
                 if not self._has_nobody_left(environ, response, error):
                     raise
@@ -195,7 +192,7 @@ class InBrowser(ABC):
         self._receipts.note_refusal(environ, request_id, error.code)
         return False
 
-    def _endpoint(self, trust: Trust, told: Told) -> Endpoint | None:
+    def _endpoint(self, trust: Trust, told: Recipient) -> Endpoint | None:
         """Where a participant takes a LogoutRequest through the browser, if it does."""
         try:
             _, role = trust.participant(told.entity_id)
@@ -212,12 +209,12 @@ def address(trust: Trust, what: str, name: str) -> str:
     return f"{trust.own.url('slo')}?{urlencode({what: name})}"
 
 
-def to_what_is_known(environ: "WSGIEnvironment") -> Response:
+def redirect_to_receipt(environ: "WSGIEnvironment") -> Response:
     """To what there is to read in this browser now, if anything."""
     return see_other(env.trust(environ).own.url("logout"))
 
 
-def left_at(trust: Trust, receipt: Receipt, language: str) -> str:
+def requester_name(trust: Trust, receipt: Receipt, language: str) -> str:
     """The name of the participant at which she has logged out by now, or ""."""
     back = receipt.back
     if back is None or back.entity_id in receipt.missed:
@@ -225,7 +222,7 @@ def left_at(trust: Trust, receipt: Receipt, language: str) -> str:
     return trust.federation.name_of(back.entity_id, language)
 
 
-def _each_apart(told: Told) -> Sequence[Told]:
+def _each_apart(told: Recipient) -> Sequence[Recipient]:
     """What is told, each session in a message of its own.
 
     mod_auth_mellon ends one session for a message that names several, the oldest that

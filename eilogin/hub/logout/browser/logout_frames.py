@@ -16,9 +16,9 @@ from eilogin.errors import Refused
 from eilogin.hub.logout.browser.browser_logout import (
     LOOK,
     TELL,
-    InBrowser,
+    BrowserNotifier,
     address,
-    left_at,
+    requester_name,
 )
 from eilogin.hub.logout.logout_receipts import Receipt
 from eilogin.saml import messages
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-class Frames(InBrowser):
+class FrameNotifier(BrowserNotifier):
     """The page with frames, and what is in them."""
 
     def page(
@@ -59,7 +59,7 @@ class Frames(InBrowser):
                 (trust.federation.name_of(entity_id, language), ways)
                 for entity_id, ways in frames.items()
             ],
-            name=left_at(trust, receipt, language),
+            name=requester_name(trust, receipt, language),
             look_url=address(trust, LOOK, receipt.handle),
         )
 

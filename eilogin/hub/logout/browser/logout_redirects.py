@@ -21,10 +21,10 @@ from eilogin.errors import MessageUnexpected, Refused, UnknownPeer
 from eilogin.hub.logout.browser.browser_logout import (
     LOOK,
     TELL,
-    InBrowser,
+    BrowserNotifier,
     address,
-    left_at,
-    to_what_is_known,
+    redirect_to_receipt,
+    requester_name,
 )
 from eilogin.hub.logout.logout_receipts import Receipt
 from eilogin.saml import messages
@@ -47,7 +47,7 @@ NEXT = "next"
 _REFUSED, _READ_FOR = Cookie("eilogin-refused"), 60
 
 
-class OneByOne(InBrowser):
+class RedirectNotifier(BrowserNotifier):
     """The page between two participants, and the way to and from each."""
 
     @property
@@ -74,7 +74,7 @@ class OneByOne(InBrowser):
             # As in eilogin.hub.signin.upstream_signin: it needs no JavaScript.
             headers=[("Refresh", f"0; url={url}"), *headers],
             of_another=receipt.is_of_another,
-            name=left_at(trust, receipt, language),
+            name=requester_name(trust, receipt, language),
             service=trust.federation.name_of(receipt.asked[turn].entity_id, language),
             url=url,
         )
@@ -134,7 +134,7 @@ class OneByOne(InBrowser):
             raise error
         receipt = self._receipts.find(environ, handle)
         if receipt is None:
-            return to_what_is_known(environ)
+            return redirect_to_receipt(environ)
         if not named:
             self._receipts.note_return_of_one(environ, receipt)
         return self.page(environ, receipt, ())

@@ -21,11 +21,11 @@ from eilogin import clock
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.browser_proof import new_proof
 from eilogin.hub.logout.browser.browser_logout import address
-from eilogin.hub.logout.browser.logout_frames import Frames
-from eilogin.hub.logout.logout_propagation import Told
+from eilogin.hub.logout.browser.logout_frames import FrameNotifier
+from eilogin.hub.logout.logout_propagation import Recipient
 from eilogin.hub.logout.logout_receipts import Receipt
-from eilogin.hub.logout.session_endings import Ending
-from eilogin.hub.logout.stored_pages import as_we_write_it
+from eilogin.hub.logout.session_endings import EndingResult
+from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.saml import messages
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.web import environ as env
@@ -42,7 +42,7 @@ LEAD, LED = "lead", "led"
 _GOES_ON_AFTER = 5
 
 
-class FromAbove(Frames):
+class UpstreamNotifier(FrameNotifier):
     """The page whose frames tell participants of a logout from above."""
 
     @property
@@ -51,8 +51,8 @@ class FromAbove(Frames):
         return {LEAD: self._lead, LED: self.tell}
 
     def prepare(
-        self, environ: "WSGIEnvironment", through: env.Through, ending: Ending
-    ) -> Collection[Told]:
+        self, environ: "WSGIEnvironment", through: env.Through, ending: EndingResult
+    ) -> Collection[Recipient]:
         """Prepare the page for the participants that a logout has missed.
 
         Return the messages that the page sends. Write its address into ``through``,
@@ -98,7 +98,7 @@ class FromAbove(Frames):
         stored = env.values(environ).get(_lead(handle))
         if stored is None:
             raise MessageUnexpected("this logout is over")
-        with as_we_write_it():
+        with readable_record():
             request_ids, framed_by, back, *_ = json.loads(stored)
         trust = env.trust(environ)
         asked = self._receipts.asking(environ, request_ids[0]).asked

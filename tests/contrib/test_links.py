@@ -53,7 +53,9 @@ class TestAPage:
         named = re.findall(
             r"``((?:contrib|tests|eilogin|\.ci)/[\w./-]+)", page.read_text("utf-8")
         )
-        assert [name for name in named if not (HOUSE / name).exists()] == []
+        # A recipe has NAME for the name of a new file.
+        real = [name for name in named if "NAME" not in name]
+        assert [name for name in real if not (HOUSE / name).exists()] == []
 
 
 def reachable_from(start):

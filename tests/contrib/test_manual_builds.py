@@ -95,9 +95,7 @@ def test_man_pages_build(tmp_path):
 
 def test_the_manual_says_how_to_build_it():
     """With the options of this test and of CI."""
-    install, html, man = block(
-        "develop/contributing.rst", "Build the manual"
-    ).splitlines()
+    install, html, man = block("../contributing.rst", "Build the manual").splitlines()
     assert install == ".venv/bin/pip install -e '.[docs]'"
     gate = (HOUSE / ".ci" / "run").read_text("utf-8")
     for line in (html, man):

@@ -30,9 +30,8 @@ import hashlib
 import html
 import json
 import logging
-import re
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,6 +48,7 @@ from eilogin.participant.injection.html_injection import (
     Place,
     inject,
 )
+from eilogin.participant.injection.page_headers import HTML, XHTML, PageHeaders
 from eilogin.participant.inner_hub import is_of_hub_inside
 from eilogin.sessions import Login
 from eilogin.web import environ as env
@@ -67,14 +67,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 _FILE = "static/warning.js"
-_HTML = "text/html"
-_XHTML = "application/xhtml+xml"
-# Charsets in which the beginning of a document is ASCII, and only that looks like it.
-_ASCII_INSIDE = re.compile(
-    r"utf-?8|(?:us-)?ascii|iso-?8859-?\d{1,2}|latin-?\d|(?:windows-|cp)125\d",
-    re.IGNORECASE,
-)
-_CHARSET = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 #: A year: the address changes when the script does.
 _KEPT = "public, max-age=31536000, immutable"
 
@@ -185,18 +177,20 @@ class EndWarning:
         if status.startswith("304"):
             # The page that the browser has kept may get these headers (RFC 9111 3.2).
             return Insertion(b"", None, extend(headers, made.ours).headers)
-        said = Said(headers)
-        if not status.startswith("200") or said.kind not in (_HTML, _XHTML):
+        page_headers = PageHeaders(headers)
+        if not status.startswith("200") or page_headers.kind not in (HTML, XHTML):
             return None
-        if said.is_download:
+        if page_headers.is_download:
             return None
         extended = extend(headers, made.ours)
-        obstacle = said.obstacle() or extended.obstacle
+        obstacle = page_headers.obstacle() or extended.obstacle
         if obstacle:
             self._tell_once(obstacle)
             return None
         tag = made.tag_with_digest if extended.by_digest else made.tag
-        return Insertion(tag, Place(is_xml=said.kind == _XHTML), extended.headers)
+        return Insertion(
+            tag, Place(is_xml=page_headers.kind == XHTML), extended.headers
+        )
 
     def _tell_once(self, obstacle: str) -> None:
         if obstacle not in self._told:
@@ -291,61 +285,3 @@ def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
         and fills_window(environ)
         and not is_of_hub_inside(environ)
     )
-
-
-#: Headers that say whether something may be put into an answer.
-_TELLING = frozenset(
-    ("content-type", "content-disposition", "content-encoding", "cache-control")
-)
-
-
-class Said:
-    """What an answer says of itself."""
-
-    def __init__(self, headers: Headers) -> None:
-        self._values: dict[str, str] = {}
-        for name, value in headers:
-            known = name.lower()
-            if known in _TELLING:
-                # All values of a header, as one (RFC 9110 5.3).
-                before = self._values.get(known)
-                self._values[known] = f"{before}, {value}" if before else value
-        self.kind, self._is_charset_known = _read_type(self._value("content-type"))
-
-    def _value(self, name: str) -> str:
-        return self._values.get(name, "")
-
-    @property
-    def is_download(self) -> bool:
-        """Whether it goes to the disk, and to no window."""
-        kind = self._value("content-disposition").partition(";")[0]
-        return kind.strip().lower() == "attachment"
-
-    def unreadable(self) -> str:
-        """Why nobody can tell what its bytes mean, or ""."""
-        if self._value("content-encoding").strip().lower() not in ("", "identity"):
-            return (
-                "the page is compressed already; let the server before eilogin "
-                "compress it"
-            )
-        if not self._is_charset_known:
-            return "the Content-Type of the page has no charset; add one, such as utf-8"
-        return ""
-
-    def obstacle(self) -> str:
-        """Why a page should be left as it is, whatever its policy says, or ""."""
-        if "no-transform" in self._value("cache-control").lower():
-            return "the page has Cache-Control: no-transform"
-        return self.unreadable()
-
-
-@lru_cache(maxsize=64)
-def _read_type(content_type: str) -> tuple[str, bool]:
-    """The kind of an answer, and whether its charset is known."""
-    kind, _, parameters = content_type.partition(";")
-    kind = kind.strip().lower()
-    match = _CHARSET.search(parameters)
-    charset = match[1] if match else ""
-    # XML is UTF-8 where nothing else is said (XML 1.0, 4.3.3).
-    is_default = kind == _XHTML and not charset
-    return kind, is_default or _ASCII_INSIDE.fullmatch(charset) is not None

@@ -7,4 +7,6 @@ What belongs here, by module:
     says.
 ``html_injection``
     Put one tag into a page of an application, while the page streams by.
+``page_headers``
+    The headers of an answer that say whether an element may be put into its page.
 """

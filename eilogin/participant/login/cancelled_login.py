@@ -21,13 +21,13 @@ from webob import Response
 
 from eilogin.federation import Own
 from eilogin.participant.digid_profile import ENDED
-from eilogin.participant.expiry.expiry_warning import Said
 from eilogin.participant.injection.html_injection import (
     ContentPlace,
     Headers,
     Insertion,
     inject,
 )
+from eilogin.participant.injection.page_headers import HTML, PageHeaders
 from eilogin.participant.login.return_targets import page_to_go_back_to
 from eilogin.web import environ as env
 from eilogin.web import shared_caches
@@ -177,7 +177,7 @@ class Saying:
 
         def choose(status: str, headers: Headers) -> Insertion | None:
             nonlocal is_said
-            is_said = _can_say(status, Said(headers))
+            is_said = _can_say(status, PageHeaders(headers))
             return Insertion(tag, ContentPlace(), headers) if is_said else None
 
         def start(
@@ -202,12 +202,12 @@ class Saying:
         return tag.encode("ascii", "xmlcharrefreplace")
 
 
-def _can_say(status: str, said: Said) -> bool:
+def _can_say(status: str, page_headers: PageHeaders) -> bool:
     return (
         status.startswith("200")
-        and said.kind == "text/html"
-        and not said.is_download
-        and not said.unreadable()
+        and page_headers.kind == HTML
+        and not page_headers.is_download
+        and not page_headers.unreadable()
     )
 
 

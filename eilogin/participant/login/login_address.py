@@ -20,11 +20,11 @@ from eilogin.participant.login.passive_login import SilentQuestion
 from eilogin.participant.login.return_targets import (
     page_to_go_back_to,
     page_to_go_to,
+    redirect_to_target,
     wanted_page,
 )
 from eilogin.participant.policy import path_limits
 from eilogin.participant.policy.path_rules import Rules
-from eilogin.participant.response.session_creation import go_to
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.web import environ as env
 from eilogin.web.limits import login_loops
@@ -186,6 +186,6 @@ def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
 def _lead_on(environ: "WSGIEnvironment", target: str) -> Response:
     """On to the page, for who is logged in; not for ever."""
     if not wants_page(environ) or environ["REQUEST_METHOD"] == "HEAD":
-        return go_to(environ, target)
+        return redirect_to_target(environ, target)
     login_loops.require_end(environ, target, period=login_loops.QUICK_PERIOD)
-    return go_to(environ, target, [login_loops.note(environ, target)])
+    return redirect_to_target(environ, target, [login_loops.note(environ, target)])

@@ -4,14 +4,16 @@ One of these logs out. Who led her here by a link, or named a target in an answe
 otherwise have her leave by a link of ours that says something else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+from webob import Response
 
 from eilogin.federation import Own
 from eilogin.web import environ as env
 from eilogin.web.requests import origin_of, safe_next
-from eilogin.web.site_urls import root
+from eilogin.web.site_urls import at, root, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -69,6 +71,15 @@ def public_page(environ: "WSGIEnvironment") -> str:
     public_url = env.trust(environ).own.public_url
     find = environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
     return str(find(environ))
+
+
+def redirect_to_target(
+    environ: "WSGIEnvironment",
+    target: str,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """Return a redirect to ``target``, a path of this site with its query."""
+    return see_other(at(env.trust(environ).own.public_url, target), headers)
 
 
 def is_own_address(own: Own, path: str) -> bool:

@@ -27,6 +27,7 @@ from eilogin.participant.inner_hub import Inside
 from eilogin.participant.login import pending_logins
 from eilogin.participant.login.passive_login import way_back
 from eilogin.participant.login.pending_logins import PendingLogin
+from eilogin.participant.login.return_targets import redirect_to_target
 from eilogin.participant.policy import attribute_access, path_limits
 from eilogin.participant.policy.path_rules import Rules
 from eilogin.participant.response import login_restart
@@ -35,7 +36,7 @@ from eilogin.participant.response.login_errors import Refusals
 from eilogin.participant.response.pending_responses import Answer, keep, tell_lost
 from eilogin.participant.response.response_intake import AnswerReader
 from eilogin.participant.response.scoped_values import of_own_scope
-from eilogin.participant.response.session_creation import Arrivals, go_to, once_more
+from eilogin.participant.response.session_creation import Arrivals, once_more
 from eilogin.participant.session_end import end_here
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
@@ -182,7 +183,7 @@ class AssertionConsumer:
         of somebody else. Where she was asked about silently she does not hear of it.
         """
         if answer.pending.is_passive:
-            return go_to(environ, way_back(environ, answer.pending.target))
+            return redirect_to_target(environ, way_back(environ, answer.pending.target))
         if not answer.key:
             # By artifact: at an address that can be loaded again.
             return keep(environ, answer.pending.handle, assertion)

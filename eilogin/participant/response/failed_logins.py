@@ -25,11 +25,10 @@ from eilogin.participant.login import cancelled_login, hub_choice, pending_login
 from eilogin.participant.login.authn_requests import login_address, remember_asking
 from eilogin.participant.login.passive_login import way_back
 from eilogin.participant.login.pending_logins import PendingLogin
-from eilogin.participant.login.return_targets import is_own_address
+from eilogin.participant.login.return_targets import is_own_address, redirect_to_target
 from eilogin.participant.policy import attribute_access
 from eilogin.participant.policy.path_rules import OFF, OPTIONAL, Rule, Rules
 from eilogin.participant.response import login_restart
-from eilogin.participant.response.session_creation import go_to
 from eilogin.participant.session_end import end_here
 from eilogin.saml import messages
 from eilogin.saml.assurance_levels import LEVELS
@@ -211,7 +210,9 @@ class NoLogin:
     ) -> Response:
         """On to where she was, as who she is; the hub is not asked again soon."""
         target = way_back(environ, pending.target)
-        return go_to(environ, target, [*headers, remember_asking(self._silence)])
+        return redirect_to_target(
+            environ, target, [*headers, remember_asking(self._silence)]
+        )
 
     def _ended_elsewhere(
         self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
@@ -340,7 +341,7 @@ def _to_hub_inside(
     """On to where a hub inside asked, with the reason (see LoginService.require)."""
     separator = "&" if "?" in pending.target else "?"
     reason = urlencode({env.REFUSED: short(code)})
-    return go_to(environ, f"{pending.target}{separator}{reason}", headers)
+    return redirect_to_target(environ, f"{pending.target}{separator}{reason}", headers)
 
 
 # --- what the log says ----------------------------------------------------------------

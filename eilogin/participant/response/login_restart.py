@@ -15,7 +15,7 @@ from eilogin.errors import LoginLost
 from eilogin.participant.login import hub_choice, pending_logins
 from eilogin.participant.login.authn_requests import AGAIN, login_address
 from eilogin.participant.login.pending_logins import PendingLogin
-from eilogin.participant.response.session_creation import go_to
+from eilogin.participant.login.return_targets import redirect_to_target
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login
 from eilogin.web import environ as env
@@ -43,7 +43,9 @@ def begin(
     if login is not None:
         if pending is None:
             return None
-        return go_to(environ, pending.target, [pending_logins.drop(handle)])
+        return redirect_to_target(
+            environ, pending.target, [pending_logins.drop(handle)]
+        )
     # After a logout the address of an old answer logs nobody in again.
     if _was_second(handle, pending) or pending_logins.is_claimed(environ, handle):
         return None

@@ -18,6 +18,7 @@ from eilogin.participant.login import cancelled_login, hub_choice, pending_login
 from eilogin.participant.login.authn_requests import forget_asking, remember_asking
 from eilogin.participant.login.passive_login import way_back
 from eilogin.participant.login.pending_logins import PendingLogin
+from eilogin.participant.login.return_targets import redirect_to_target
 from eilogin.participant.logout import logout_start
 from eilogin.participant.policy import path_limits
 from eilogin.participant.response.name_id_formats import Mismatch, NameFormats
@@ -31,7 +32,6 @@ from eilogin.web import environ as env
 from eilogin.web.browser import authentication_proofs
 from eilogin.web.limits import login_loops
 from eilogin.web.limits.client_network import Whereabouts
-from eilogin.web.site_urls import at, see_other
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -118,7 +118,7 @@ class Arrivals:
             current=current or _going_on(idle, said),
         )
         if made is None:
-            return go_to(environ, pending.target)
+            return redirect_to_target(environ, pending.target)
         token, login = made
         pending_logins.spend(environ, pending, sessions.key_of(token))
         if pending.is_forced and own.hub_inside is not None:
@@ -136,7 +136,7 @@ class Arrivals:
             *self._noted(environ, pending, current, login.who),
             *logout_hint.keep(environ, token),
         ]
-        return go_to(environ, way_back(environ, pending.target), headers)
+        return redirect_to_target(environ, way_back(environ, pending.target), headers)
 
     def _idle_of(self, environ: "WSGIEnvironment", said: Login) -> Login | None:
         """The login of the same citizen in this browser that is only idle."""
@@ -230,12 +230,14 @@ def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
     no page to go on to by itself.
     """
     if env.session(environ) is not None:
-        return go_to(environ, pending.target)
+        return redirect_to_target(environ, pending.target)
     came_of_it = pending.spent_by
     is_under_way = came_of_it == pending_logins.CLAIMED
     if not is_under_way and env.sessions(environ).store.read(came_of_it) is None:
         raise LoginLost("this Response was used before, and its session has ended")
-    return go_to(environ, pending.target, [login_loops.note(environ, pending.target)])
+    return redirect_to_target(
+        environ, pending.target, [login_loops.note(environ, pending.target)]
+    )
 
 
 def _level_reached(
@@ -336,12 +338,3 @@ def _what_happened(before: Login | None, now: Login) -> str:
     if before is None or before.who != now.who:
         return "login"
     return "keep-alive" if before.level == now.level else "step-up"
-
-
-def go_to(
-    environ: "WSGIEnvironment",
-    target: str,
-    headers: Sequence[tuple[str, str]] = (),
-) -> Response:
-    """A redirect to a path of this site, with its query."""
-    return see_other(at(env.trust(environ).own.public_url, target), headers)

@@ -1,32 +1,30 @@
-"""The login record: who is logged in, since when, until when, at which level.
+"""The session record: who is signed in, since when, until when, at which level.
 
-What belongs here: the record (:class:`Login`), its limits (absolute and idle), its
-index by subject, and the verbs that make, find, renew and end it, over any store.
-What does not: cookies and requests, and with them logins that are still under way
-(``visit``), messages (``saml``), and who is trusted (``federation``).
+This package holds the record (:class:`Login`), its absolute and idle limits, its index
+by subject, and the functions that create, find, renew and end it, over any store.
+Cookies, requests and pending logins belong in ``participant`` and ``hub``, messages in
+``saml``, and trust in ``federation``.
 
-A participant and the hub keep the same kind of record. A participant's record stems
-from an assertion and is found by the subject that the hub named; the hub's stems from
-its own sign-in and collects the participants that were told of it.
+A participant and the hub keep the same kind of record. A participant makes its record
+from an assertion and finds it by the subject that the hub named. The hub makes its
+record at sign-in and adds the participants that it sent an assertion.
 
 By module:
 
 ``idle_limit``
-    The idle limit: a login of which nothing is seen for a while is over.
+    The idle limit: a session without activity for so long is over.
 ``retry_schedule``
     The schedule of a retry queue in the store: when to try again, and who may.
 ``session_keepers``
-    Who keeps something of a login outside of the store, and takes it away at its
-    end.
+    Objects that keep data of a session outside the store, and delete it at its end.
 ``session_reading``
-    From what a store holds to logins: a text is taken apart once, not at every
-    request.
+    Parse the records of a store, each text once and not at every request.
 ``session_records``
-    What is remembered about a login, as frozen values and as JSON text.
+    The session record and its parts, as frozen values and as JSON text.
 ``session_renewal``
-    A login that is confirmed or stepped up, whatever another tab does meanwhile.
+    Replace a session that is confirmed or stepped up, whatever another tab does.
 ``session_service``
-    The verbs on logins: make, find, renew, end; over any store.
+    Create, find, renew and end sessions, over any store.
 """
 
 from eilogin.sessions.session_records import UNREADABLE as UNREADABLE

@@ -1,8 +1,8 @@
-"""The idle limit: a login of which nothing is seen for a while is over.
+"""The idle limit: a session without activity for so long is over.
 
-When she was last seen is the one thing that is written while a login lives, and that
-once a minute: each is a commit to the disk, and a page with fifty pictures would make
-fifty.
+The time of the last activity is the only field that is written while a session lives,
+at most once a minute. Each write is a commit to the disk, and a page with fifty
+pictures would make fifty.
 """
 
 import math
@@ -11,7 +11,7 @@ from eilogin import clock
 from eilogin.sessions.session_records import Login
 from eilogin.stores import Store
 
-#: Seconds between two writes of "she was seen" for one login.
+#: Seconds between two writes of the last activity of one session.
 TOUCH_INTERVAL = 60.0
 
 #: How many logins this process remembers as seen since their last write.
@@ -19,31 +19,31 @@ _REMEMBERED = 10_000
 
 
 class IdleLimit:
-    """When logins were last seen, and whether that is longer ago than ``idle`` seconds.
+    """The last activity of sessions, and whether it is more than ``idle`` seconds ago.
 
-    What was once found to be over for it stays so, whatever the clock does afterwards.
+    A session that was once found idle stays idle, whatever the clock does afterwards.
     """
 
     def __init__(self, store: Store, idle: float) -> None:
         self.store = store
         self.idle = idle
-        #: When a login was seen since the store was told, by key: the limit is exact
-        #: to the second though it is written once a minute. Another process does not
-        #: know it, and there the limit is up to a minute stricter.
+        #: The last activity of a session since the last write, by key. So the limit is
+        #: exact to the second, though it is written once a minute. Another process does
+        #: not know it; there the limit is up to a minute stricter.
         self._seen: dict[str, float] = {}
 
     def is_idle(self, login: Login) -> bool:
-        """Whether nothing was seen of her for longer than the idle limit."""
+        """Whether the session had no activity for longer than the idle limit."""
         return login.seen >= login.ends or clock.now() > self.idle_at(login)
 
     def idle_at(self, login: Login) -> float:
-        """From which instant on she is idle, if nothing more is seen of her."""
+        """Return the instant from which the session is idle without more activity."""
         return max(login.seen, self._seen.get(login.key, 0.0)) + self.idle
 
     def touch(self, login: Login) -> float:
-        """She was seen now, which is returned; written at most once a minute.
+        """Note activity now and return this instant; write it at most once a minute.
 
-        ``login`` is as :meth:`find` gave it; it does nothing to a login that is idle.
+        ``login`` is as :meth:`find` returned it. An idle session stays as it is.
         """
         now = clock.now()
         since = now - login.seen
@@ -71,9 +71,9 @@ class IdleLimit:
         return self.store.touch(login.key, instant, instant)
 
     def rearm(self, login: Login) -> None:
-        """She was seen now; written at once: she has just said so herself.
+        """Note activity now, and write it at once, because the visitor confirmed it.
 
-        A login that was once found idle stays so: her password makes a new one.
+        A session that was once found idle stays so: the visitor signs in again.
         """
         now = clock.now()
         self._seen[login.key] = now
@@ -81,14 +81,14 @@ class IdleLimit:
         self.store.touch(login.key, now, now)
 
     def _make_room(self) -> None:
-        # Each login comes by once a minute. What is forgotten makes the idle limit up
+        # Each session is noted once a minute. A forgotten entry makes the idle limit up
         # to a minute stricter, once.
         if len(self._seen) > _REMEMBERED:
             self._seen.clear()
 
     def _keep_idle(self, login: Login) -> None:
-        # "Last seen when it ends" is what no login can be, and is never moved back.
-        # If somebody was quicker, and she was seen, it changes nothing.
+        # No live session was last seen at its end, and nothing moves that back. If
+        # another process noted activity first, this changes nothing.
         if login.seen < login.ends:
             self.store.touch(
                 login.key, login.ends, math.nextafter(login.seen, math.inf)

@@ -1,9 +1,9 @@
-"""Who keeps something of a login outside of the store, and takes it away at its end.
+"""Objects that keep data of a session outside the store, and delete it at its end.
 
-What the store keeps with a login goes in one transaction with it. What is kept
-elsewhere must be out of reach from that instant on without anybody's doing; whoever
-keeps it hears of the end here, to tidy up. That is for ends in this process; where that
-fails, or a login runs out by itself, nobody hears of it.
+The store deletes the data of its own in the transaction that ends the session. Data
+elsewhere must be out of reach from that instant without any call; this module calls its
+keepers to tidy up. It covers ends in this process only: if the call fails, or a session
+expires, no keeper is called.
 """
 
 import logging
@@ -17,7 +17,7 @@ _log = logging.getLogger("eilogin.sessions")
 
 
 class Keeper(Protocol):
-    """Who keeps something of logins."""
+    """An object that keeps data of sessions."""
 
     def forget(self, login: Login) -> None:
         """This login, of whatever site of this process, has ended."""

@@ -1,10 +1,9 @@
-"""From what a store holds to logins: a text is taken apart once, not at every request.
+"""Parse the records of a store, each text once and not at every request.
 
-That is no cache of sessions: whether a session lives, and what is in it, is read from
-the store at every request. Only the work of taking the same text apart once more is
-spared, and only for as long as somebody is at work in a session: what was not asked for
-in a minute or two is forgotten, and with it what it said of a citizen. A process that
-nobody asks anything forgets at its next request.
+This is no cache of sessions: every request reads from the store whether a session lives
+and what it holds. Only parsing the same text again is saved. A text that no request
+needed for a minute or two is forgotten, and the personal data in it too. A process
+without requests forgets at its next one.
 """
 
 import logging
@@ -41,19 +40,19 @@ class Reader:
     """Takes records apart, and tells the log, once, of one that it cannot read."""
 
     def __init__(self) -> None:
-        #: What was asked for of late, by cookie value: a session that lives is found
-        #: here at nearly every request, and its key need not be computed anew.
+        #: The texts of recent requests, by cookie value. A live session is found here
+        #: at nearly every request, without computing its key again.
         self.recent: dict[str, Known] = {}
-        #: What was asked for before that.
+        #: The texts of the requests before those.
         self._older: dict[str, Known] = {}
         #: When what was not asked for of late has to be forgotten.
         self.forgets_at = 0.0
         self._unreadable: set[str] = set()
 
     def remembered(self, token: str, stored: StoredSession) -> Login | None:
-        """The same as :meth:`login`, for who will come again with this cookie value.
+        """Return the same as :meth:`login`, for a cookie value that will return.
 
-        What comes back may be given to others too: nobody changes it.
+        The login may be given to other callers too: nobody changes it.
         """
         now = clock.now()
         is_due = not 0.0 < self.forgets_at - now <= REMEMBERED_FOR
@@ -87,9 +86,10 @@ class Reader:
             return None
 
     def participants(self, key: str, items: Iterable[str]) -> list[Participant]:
-        """Who was told of the session with this key, and is not out since; each once.
+        """Return the participants of the session with this key that are not signed out.
 
-        By entityID and by whom she is there: who knows her by two names was told twice.
+        Each counts once by its entityID and its subject. A participant that knows the
+        visitor by two names appears twice.
         """
         first: dict[tuple[str, Subject], Participant] = {}
         for item in items:

@@ -1,14 +1,17 @@
-"""What is remembered about a login, as frozen values and as JSON text.
+"""The session record and its parts, as frozen values and as JSON text.
 
-The text of a login has three lines of JSON (https://jsonlines.org): a checksum of the
-others, an array of what is looked at at every request, and an object of all the rest.
-Both may grow: who finds more than it knows leaves that alone, so that two versions of
-eilogin can share a store. A record that must not be read by a version that does not
-know all of it says so by its format.
+The text of a session has three lines of JSON (https://jsonlines.org):
 
-What is read here was written here, as its checksum tells; its shape is looked at all
-the same, so that whatever stands in a store is found out when it is read, and not when
-somebody logs out.
+* a checksum of the other two
+* an array of the fields that every request reads
+* an object of all other fields
+
+Array and object may grow. A reader leaves fields that it does not know alone, so two
+versions of eilogin can share a store. If a version that does not know every field must
+not read a record, the format of the record says so.
+
+The checksum shows that eilogin wrote the text. The shape is checked all the same, so
+that a fault is found when the record is read and not when somebody logs out.
 """
 
 import hashlib
@@ -31,15 +34,15 @@ FORMAT = 2
 #: The format of those that older versions may read too: all but few.
 _USUAL_FORMAT = 1
 
-#: The SSO domain of a participant of which nothing else is said.
+#: The SSO domain of a participant for which no other domain is configured.
 USUAL_DOMAIN = ""
 
-#: What the format of a subject begins with that no NameID names, but an attribute.
+#: The prefix of the format of a subject that an attribute identifies, not a NameID.
 BY_ATTRIBUTE = "attribute:"
 
 _decode = json.JSONDecoder().raw_decode
 
-#: What a text raises that was not written here, or by a version that cannot be read.
+#: Exceptions for a text that eilogin did not write, or a version that it cannot read.
 UNREADABLE = (
     AttributeError,
     LookupError,
@@ -65,21 +68,22 @@ class _Fixed(dict[str, float]):
 
 
 def _digest(*parts: str) -> str:
-    """Of names, for the store: they leave no trace in it that could be read back."""
+    """Hash names for the store, so that nobody can read them back from it."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a NameID means: who named her, to whom, and how (SAML core 2.2.2).
+    """A subject: its NameID, the entity that issued it, and the one that got it.
 
-    An absent attribute means its default: Format unspecified, NameQualifier the
-    issuer, SPNameQualifier the own entityID; so two ways to say the same are equal.
+    See SAML core 2.2.2. An absent attribute means its default: Format unspecified,
+    NameQualifier the issuer, SPNameQualifier the own entityID. So two ways to write the
+    same subject are equal.
     """
 
-    #: entityID of the hub that named her; at the hub, its own.
+    #: entityID of the hub that issued the NameID; at the hub, its own.
     issuer: str
-    #: entityID of the participant that she was named to; at the hub, its own.
+    #: entityID of the participant that got the NameID; at the hub, its own.
     audience: str
     name_id: str = field(repr=False)
     format: str = UNSPECIFIED
@@ -93,9 +97,9 @@ class Subject:
 
     @classmethod
     def named(cls, name_id: NameID, *, issuer: str, audience: str) -> "Subject":
-        """Whom ``issuer`` means by a NameID towards ``audience``.
+        """Return the subject of a NameID that ``issuer`` issued for ``audience``.
 
-        Raises MalformedMessage for one that could be taken for an attribute.
+        Raises MalformedMessage if the NameID could be taken for an attribute.
         """
         if name_id.format.startswith(BY_ATTRIBUTE):
             raise MalformedMessage("a NameID in a Format that stands for an attribute")
@@ -111,7 +115,7 @@ class Subject:
 
     @classmethod
     def from_parts(cls, found: Mapping[str, object]) -> "Subject":
-        """Whom a record means; else one of :data:`UNREADABLE`."""
+        """Return the subject of a record, or raise one of :data:`UNREADABLE`."""
         known = _known(cls, found)
         # Absent in a record of an older version.
         sent = known.pop("sent", None)
@@ -131,7 +135,7 @@ class Subject:
 
     @property
     def has_name_id(self) -> bool:
-        """Whether messages can name her: no where an attribute says who she is."""
+        """Whether messages can name the subject: not if an attribute identifies it."""
         return not self.format.startswith(BY_ATTRIBUTE)
 
     def as_name_id(self) -> NameID:
@@ -144,24 +148,24 @@ class Subject:
         return NameID(self.name_id, *(self.sent or usual))
 
     def label(self, session_index: str | None = None) -> str:
-        """The label of all her sessions, or of the one with this SessionIndex."""
+        """Return the label of all sessions of the subject, or of one SessionIndex."""
         return self._label("subject", session_index)
 
     def told_label(self, session_index: str | None = None) -> str:
-        """The label of a hub's sessions of which this participant was told.
+        """Return the label of a hub's sessions that include this participant.
 
-        It is never that of the participant's own sessions: both may be in one store,
-        and a participant that ends its own must not end the hub's with them, or the
-        hub would not know any more whom to tell.
+        It differs from the label of the participant's own sessions, because both may be
+        in one store. A participant that ends its own sessions must not end the hub's:
+        the hub would no longer know its participants.
         """
         return self._label("told", session_index)
 
     @property
     def shard(self) -> str:
-        """Where a store that is spread over machines keeps all that is hers.
+        """Return the shard of a store over several machines that holds this subject.
 
-        Two characters: enough to spread, and too few to tell who she is, for they are
-        in the cookie too.
+        Two characters are enough to spread the sessions, and too few to identify a
+        visitor, because the cookie holds them too.
         """
         return _digest("shard", *self._parts())[:2]
 
@@ -182,13 +186,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A participant that was told of a hub's session; an item of that session."""
+    """A participant in a hub's session; an item of that session."""
 
     entity_id: str
-    #: The subject as this participant knows her.
+    #: The subject as this participant knows it.
     subject: Subject
     session_index: str
-    #: When it was told.
+    #: When the participant joined the session.
     since: float
     #: Whether it is not logged in by that session any more, which itself goes on.
     is_out: bool = False
@@ -224,22 +228,21 @@ class Login:
     who: Subject
     #: Level that was confirmed, such as ``basis``.
     level: str
-    #: When she logged in, and from when her session is over whatever she does.
+    #: When the visitor signed in, and when the session ends whatever the visitor does.
     started: float
     ends: float
-    #: When the hub (or, at the hub, her password) last confirmed her.
+    #: When the hub (or, at the hub, the password) last confirmed the visitor.
     confirmed: float
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     #: The hub's name for this session, which its LogoutRequest may use.
     session_index: str | None = None
     #: When each level was last proven: at the hub, which is asked for fresh proof.
     proven: Mapping[str, float] = field(default_factory=dict)
-    #: What tells the network of this browser from others, or "" where it is not looked
-    #: at: a hash.
+    #: A hash of the client network of this browser; "" if eilogin does not compare it.
     address: str = field(default="", repr=False)
-    #: By how many seconds the clock of who confirmed her was seen to be ahead of ours.
+    #: Seconds by which the clock of the confirming party was seen ahead of ours.
     ahead: float = 0.0
-    #: By what NameID the hub names her too, where ``who`` is an attribute.
+    #: The NameID that the hub uses too, if ``who`` is an attribute.
     also: Subject | None = field(default=None, repr=False)
     #: entityIDs of hubs at which this browser may be logged in still, for another hub
     #: has taken the place of theirs here.
@@ -247,16 +250,16 @@ class Login:
     #: At the hub: when each level was last proven by the SSO domain of who asked for
     #: that; None where all was proven for the usual one.
     domains: Mapping[str, Mapping[str, float]] | None = None
-    #: Who she is to the application: her NameID, where nothing else is given.
+    #: The visitor's name for the application: by default the NameID.
     subject: str = field(default="", repr=False, compare=False)
     #: Secret name of this login: the same after a step-up, another after a new login.
     family: str = field(default="", repr=False)
-    #: The store's key and the instant she was last seen; not part of the JSON.
+    #: The store's key and the instant of the last activity; not part of the JSON.
     key: str = field(default="", repr=False)
     seen: float = 0.0
-    # To whom she is named: of ``who``, and read sooner.
+    # The audience of ``who``, which is faster to read here.
     audience: str = field(init=False, repr=False, compare=False)
-    # Of a record the line that has the attributes: see __getattr__.
+    # The line of a record that holds the attributes: see __getattr__.
     _unread: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -267,21 +270,22 @@ class Login:
 
     @property
     def name(self) -> str:
-        """What names this login for as long as it goes on, under whatever key.
+        """The name of this session, which it keeps under every key.
 
-        The same after a step-up; and no secret, for it does not tell the family.
+        It stays the same after a step-up. It is no secret: it does not reveal the
+        family.
         """
         digest = hashlib.sha256(b"family\0" + self.family.encode()).hexdigest()
         return f"{self.who.shard}:{digest}"
 
     @property
     def since(self) -> datetime:
-        """When she logged in, in UTC."""
+        """When the visitor signed in, in UTC."""
         return clock.utc(self.started)
 
     @property
     def until(self) -> datetime:
-        """When this session is over whatever she does, in UTC."""
+        """When this session ends whatever the visitor does, in UTC."""
         return clock.utc(self.ends)
 
     def __hash__(self) -> int:
@@ -293,7 +297,7 @@ class Login:
         return max(instants, default=0.0)
 
     def proven_since(self, instant: float) -> bool:
-        """Whether she has proven who she is after an instant."""
+        """Whether the visitor proved their identity after an instant."""
         return max(self.proven.values(), default=self.confirmed) > instant
 
     @property
@@ -303,15 +307,15 @@ class Login:
 
     @property
     def named(self) -> Subject | None:
-        """By what messages of the hub, and to it, can name her."""
+        """The subject that messages from and to the hub can name."""
         return self.who if self.who.has_name_id else self.also
 
     def labels(self) -> tuple[str, ...]:
-        """What this session can be ended by: its subject, and its SessionIndex."""
+        """The labels that end this session: its subject, and its SessionIndex."""
         return _labels(self.who, self.session_index)
 
     def other_labels(self) -> tuple[str, ...]:
-        """The same by what the hub names her too; of another shard, as likely."""
+        """The labels of the hub's NameID, if it is another; mostly of another shard."""
         return () if self.also is None else _labels(self.also, self.session_index)
 
     def confirmed_by(self, newer: "Login") -> "Login":
@@ -343,7 +347,7 @@ class Login:
 
     def to_json(self) -> str:
         """JSON text, as the store keeps it."""
-        # To overlook the domains would let her in where she has proven nothing.
+        # A version that ignored the domains would let visitors in without proof.
         number = _USUAL_FORMAT if self.domains is None else FORMAT
         first = (number, *(getattr(self, name) for name in _FIRST))
         rest = {name: getattr(self, name) for name in ("attributes", *_LATER)}
@@ -375,7 +379,7 @@ class Login:
         found = {**rest, **dict(zip(_FIRST, first[1:], strict=False))}
         _check(found)
         found["who"] = Subject.from_parts(rest["who"])
-        # Of few, and of none that an older version wrote.
+        # Few records have it, and none of an older version.
         also = rest.get("also")
         found["also"] = None if also is None else Subject.from_parts(also)
         found["left"] = tuple(rest.get("left", ()))
@@ -394,16 +398,16 @@ class Login:
         return login
 
     def __getattr__(self, name: str) -> Any:
-        # Called for what is not there: the attributes of a login that was read. They
-        # are read anew for each who asks, for others may hold this login too.
+        # Called for a missing attribute: the attributes of a session that was read.
+        # They are parsed for each caller, because others may hold this session too.
         if name == "attributes":
             return json.loads(self._unread)[name]
         raise AttributeError(name)
 
 
-#: What stands in the first array of a record, in this order, after its format.
+#: The fields of the first array of a record, in this order, after its format.
 _FIRST = ("level", "ends", "confirmed", "subject", "audience", "address")
-#: What stands in the object behind it, beside the attributes; nobody changes it.
+#: The fields of the object after it, besides the attributes; nobody changes it.
 _LATER = ("who", "started", "session_index", "proven", "ahead", "family")
 
 _TEXTS = ("subject", "audience", "address", "family")
@@ -442,7 +446,7 @@ def _require(kind: type | tuple[type, ...], *values: object) -> None:
 
 
 def _known(cls: type, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what was found, what this version knows."""
+    """Select the fields that this version knows."""
     names = {known.name for known in fields(cls)}
     return {name: value for name, value in found.items() if name in names}
 

@@ -17,19 +17,19 @@ def create_in_place(  # noqa: PLR0913 - what create_login takes
     current: Login | None,
     end_unseen: Callable[[Login], object] | None = None,
 ) -> tuple[str, Login] | None:
-    """Store a login in the place of ``current``: its cookie value, and the login.
+    """Store a login in the place of ``current``; return its cookie value, and it.
 
     ``current`` is the login of this browser as it was read, if it has one. ``login``
-    says what was proven now and in ``current``, ``alone`` what was proven now.
+    holds all proofs, of now and of ``current``; ``alone`` holds the proof of now.
 
-    Where another tab was faster, ``login`` takes the place of what that made, with no
-    more than it says: who has an old cookie must not gain by a step-up beside it. None
-    where that has a higher level, which must not be lost: its cookie is in the browser,
-    or on its way. Where ``current`` has ended for good, ``alone`` takes nobody's place;
-    if that was a logout that concerns it, it left a mark. ``end_unseen`` is for
+    If another tab was faster, ``login`` replaces the login of that tab, with no more
+    than its own proofs: an old cookie must not gain by a step-up beside it. If the
+    other login has a higher level, return None: its cookie is in the browser, or on its
+    way. If ``current`` has ended for good, store ``alone``, which replaces no login; a
+    logout that concerns it left a mark. ``end_unseen`` is for
     :meth:`Sessions.create_login`.
 
-    Raises what :meth:`Sessions.create_login` does.
+    Raises the exceptions of :meth:`Sessions.create_login`.
     """
     while True:
         try:

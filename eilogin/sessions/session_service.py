@@ -1,13 +1,13 @@
-"""The verbs on logins: make, find, renew, end; over any store.
+"""Create, find, renew and end sessions, over any store.
 
 House rules:
 
-1. The browser has a token, the store its hash: who reads the store can log in nowhere.
-2. Whether a login is there is decided on one fresh read, never on what was known.
-3. Nothing that only reads a login writes it back. What is written while it lives is
-   the instant she was last seen, and who was told of it.
-4. What was found to be over stays over, whatever the clock does afterwards.
-5. A record that cannot be read logs nobody in. It is not ended for that: another
+1. The browser has a token, the store its hash: a reader of the store cannot sign in.
+2. One fresh read decides whether a session exists, never earlier knowledge.
+3. Reading a session never writes it back. While it lives, eilogin writes only the
+   instant of its last activity and its participants.
+4. A session that was found to be over stays over, whatever the clock does afterwards.
+5. A record that cannot be read signs nobody in, and stays in the store: another
    version, which can read it, may share the store.
 """
 
@@ -92,10 +92,10 @@ class Sessions(IdleLimit):
         return self._reader.remembered(token, stored)
 
     def find_renewed(self, token: str) -> Login | None:
-        """The login that took the place of the one that had this cookie value.
+        """Return the login that replaced the one with this cookie value.
 
-        For a logout only: it may come with the cookie of before a step-up that was
-        under way in another tab, or whose answer the browser never took.
+        Only for a logout, which may carry the cookie of before a step-up: of one that
+        was pending in another tab, or whose response the browser never received.
         """
         family = self.store.get(_renewed_name(_key_of(token)))
         return None if family is None else next(iter(self._carrying(family)), None)
@@ -117,11 +117,11 @@ class Sessions(IdleLimit):
     def find_told(
         self, subject: Subject, session_index: str | None = None
     ) -> list[Login]:
-        """The hub's logins of a subject, or the one that the SessionIndex names.
+        """Return the hub's logins of a subject, or those of one SessionIndex.
 
-        ``subject`` and ``session_index`` are as the participant knows her that was
-        told of them (:meth:`add_participant`). The idle limit is left aside, because
-        a logout has to reach idle logins too.
+        ``subject`` and ``session_index`` are as the participant knows them
+        (:meth:`add_participant`). The idle limit does not count, because a logout has
+        to reach idle logins too.
         """
         return self._carrying(subject.told_label(session_index))
 
@@ -169,21 +169,22 @@ class Sessions(IdleLimit):
         replaces: Login | None = None,
         end_unseen: Callable[[Login], object] | None = None,
     ) -> str:
-        """Store a new login; the return is the new cookie value.
+        """Store a new login and return its cookie value.
 
-        ``family``, ``key`` and ``seen`` of ``login`` are filled in here: the family is
-        that of ``replaces`` where the subject is the same, else new. ``ends`` is cut
-        at ``started + max_session``, and ``started`` is that of ``replaces`` where the
-        subject is the same and that is earlier: a login that is confirmed again does
-        not begin again. ``replaces`` (this browser's login until now) is ended in the
-        same transaction; who was told of it is passed on within a family, and only
-        there. ``issued`` is the IssueInstant of the assertion, or at the hub the
-        instant of the proof. If the subject then has more than :data:`MOST_LOGINS`, the
-        logins unseen for longest end: by ``end_unseen``, or by :meth:`drop` without it.
+        This function fills in ``family``, ``key`` and ``seen`` of ``login``. The family
+        is that of ``replaces`` if the subject is the same, else new. ``ends`` is at
+        most ``started + max_session``. If the subject is the same, the earlier
+        ``started`` counts: a login that is confirmed again does not begin again.
 
-        Raises :class:`eilogin.errors.LoginEnded`, with nothing changed, where a
-        logout for this subject has come in since ``issued``, or ``replaces`` is not
-        live any more, or ``ends`` is over already.
+        ``replaces`` (this browser's login until now) ends in the same transaction. Its
+        participants move to the new login within a family, and only there. ``issued``
+        is the IssueInstant of the assertion, or at the hub the instant of the proof. If
+        the subject then has more than :data:`MOST_LOGINS`, the logins unseen for
+        longest end: by ``end_unseen``, or by :meth:`drop` without it.
+
+        Raises :class:`eilogin.errors.LoginEnded`, with nothing changed, if a logout of
+        this subject was received since ``issued``, if ``replaces`` has ended, or if
+        ``ends`` has passed.
         """
         token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
@@ -250,13 +251,13 @@ class Sessions(IdleLimit):
         return False
 
     def _be_found_by_other_labels(self, made: Login, issued: float) -> None:
-        """Have a login found by what the hub names her too, as by its own labels.
+        """Add the labels of the hub's other NameID to a login.
 
-        Raises LoginEnded, with the login ended, where a logout by that has come in
+        Raises LoginEnded, with the login ended, if a logout by that NameID was received
         since ``issued``.
         """
         labels = made.other_labels()
-        # What was told, as the hub has it too: it moves to the heir with the labels.
+        # The participant as the hub knows it: it moves to the heir with the labels.
         index = made.session_index or ""
         told = Participant(made.audience, made.also or made.who, index, since=0.0)
         item = told.to_json()
@@ -302,10 +303,10 @@ class Sessions(IdleLimit):
     def add_participant(
         self, login: Login, participant: Participant
     ) -> Participant | None:
-        """Remember who was told; what is remembered, or None where the login is over.
+        """Add a participant to a login; return the stored one, or None if it is over.
 
-        The login can be found by the participant's subject from then on. One that is
-        told the same again takes no more room, and keeps its ``since``.
+        The login can be found by the participant's subject from then on. The same
+        participant again takes no more room, and keeps its ``since``.
         """
         told = replace(participant, since=0.0)
         for known in self.participants(login):
@@ -336,17 +337,18 @@ class Sessions(IdleLimit):
         )
 
     def note_out(self, login: Login, participant: Participant) -> None:
-        """Remember that one who was told is out, while the login itself goes on.
+        """Note that a participant signed out, while the login itself goes on.
 
-        Who is told of it afterwards is in again.
+        A participant that gets an assertion afterwards is signed in again.
         """
         item = replace(participant, is_out=True).to_json()
         any(self.store.append(key, item) for key in self._keys_of(login))
 
     def is_in(self, subject: Subject, after: float = -inf) -> bool:
-        """Whether a login lives of which a participant was told by this name of hers.
+        """Whether a live login includes a participant by this name of the visitor.
 
-        First ``after`` an instant; and it is not out since (:meth:`note_out`).
+        The participant joined ``after`` an instant, and has not signed out since
+        (:meth:`note_out`).
         """
         label = subject.told_label()
         return any(
@@ -356,7 +358,7 @@ class Sessions(IdleLimit):
         )
 
     def participants(self, login: Login) -> list[Participant]:
-        """Who was told, each once for a name of hers, the first time it was."""
+        """Return the participants, each once for a name of the visitor."""
         for key in self._keys_of(login):
             items = self.store.items(key)
             if items:
@@ -376,10 +378,10 @@ class Sessions(IdleLimit):
             yield from new
 
     def find_ending(self, party: str, until: float) -> list[Login]:
-        """The logins of a hub that are at their limit by an instant, soon to come.
+        """Return the logins of a hub that reach their limit by an instant.
 
-        Those of ``party`` of which somebody was told. Who asks once in a while, for an
-        instant that is further on each time, finds all of them.
+        The instant is soon. Only logins of ``party`` with a participant. A caller that
+        asks from time to time, each time for a later instant, finds all of them.
         """
         found = list(self._ending(party, until))
         for minute, login in found:
@@ -389,7 +391,7 @@ class Sessions(IdleLimit):
         return [login for _, login in found if login.ends <= until]
 
     def find_all(self, party: str) -> Iterator[Login]:
-        """All logins of a hub of which somebody was told, each once."""
+        """Return all logins of a hub with a participant, each once."""
         # Those of before it was started with a shorter limit too.
         until = clock.now() + max(self.max_session, _DAY)
         return (login for _, login in self._ending(party, until))
@@ -417,14 +419,15 @@ class Sessions(IdleLimit):
     # --- ending ---
 
     def end_citizen(self, login: Login) -> list[Participant] | None:
-        """End this login and every other of the same subject, in whatever browser.
+        """End this login and every other of the same subject, in every browser.
 
-        By the label that it keeps under whatever key it goes on, so that a step-up in
-        another tab does not outrun the logout. Leaves the mark that refuses a login
-        that was proven before this instant and is not made yet. Returns who had been
-        told of any of them, each once for a login and a name, which is the list that a
-        hub's logout has to reach; None where all had ended, so that whoever ended them
-        has that list. Idempotent, and one transaction.
+        The label stays the same under every key of a login, so a step-up in another tab
+        cannot escape the logout. The mark that this leaves rejects a login that was
+        proven before this instant and is not stored yet.
+
+        Returns the participants of all of them, each once for a login and a name: a
+        hub's logout has to reach these. Returns None if all had ended, because another
+        caller then has that list. Idempotent, and one transaction.
         """
         # By its key too: it ends though the store's index is damaged.
         return self._end_all(login.who, (login.key,))
@@ -440,7 +443,7 @@ class Sessions(IdleLimit):
         ended = self.store.end(
             keys=keys,
             labels=(subject.label(),),
-            # What is proven at this very instant is proven afterwards.
+            # A proof at this very instant counts as later.
             mark=nextafter(now, 0.0),
             mark_until=now + self.max_session,
         )
@@ -469,11 +472,11 @@ class Sessions(IdleLimit):
         return self.end_subject(login.who, indexes, issued=issued, keys=keys)
 
     def drop(self, login: Login) -> list[Participant] | None:
-        """End this login and no other one, under whatever key it goes on.
+        """End this login and no other one, under every key of it.
 
-        It leaves no mark: a login of the same subject that is proven already is made.
-        Returns who had been told of it; None where it had ended, so that of all who
-        end it one has that list.
+        It leaves no mark: a login of the same subject that is already proven is stored.
+        Returns its participants. Returns None if it had ended, so that one of all
+        callers gets that list.
         """
         return self._told_of(self.store.end(keys=(login.key,), labels=(login.name,)))
 
@@ -514,11 +517,11 @@ class Sessions(IdleLimit):
     # --- messages ---
 
     def use_once(self, key: str, until: float) -> None:
-        """Take note that a message was used, until it cannot be used any more.
+        """Record that a message was used, until it is too old to be used again.
 
-        ``key`` names the message and who made it, such as issuer and ID; ``until`` is
-        when it would be refused for its age. Of all threads and processes one gets
-        through; the others get :class:`eilogin.errors.MessageReplayed`.
+        ``key`` names the message and its sender, such as issuer and ID. ``until`` is
+        when its age would reject it. One of all threads and processes succeeds; the
+        others get :class:`eilogin.errors.MessageReplayed`.
         """
         if not self.store.add(_used_name(key), "", until):
             raise MessageReplayed("this message was used before")
@@ -537,9 +540,9 @@ def _key_of(token: str) -> str:
 
 
 def _ending_label(party: str, ends: float) -> str:
-    """What the logins of a hub carry that end in the same minute."""
+    """Return the label of the logins of a hub that end in the same minute."""
     digest = hashlib.sha256(f"{party}\0{int(ends // _MINUTE)}".encode()).hexdigest()
-    # Of no shard: there is one for all of them.
+    # Without a shard: there is one label for all shards.
     return f"ending-{digest}"
 
 

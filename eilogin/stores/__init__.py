@@ -1,17 +1,15 @@
-"""Where state lives that must survive a request: one small interface of atomic verbs.
+"""State that must survive a request: one small interface of atomic operations.
 
-What belongs here: the interface (:class:`Store`), its implementations (``memory:``,
-``sqlite:///path`` and ``redis://…``), :func:`open_store`, which picks one by its URL,
-what keeps the values of parties apart that share a store (:class:`Values`), what
-leaves a store alone that does not answer (:mod:`.breaker`), and what tells the log of
-what cannot be read (:mod:`.garbage`). What does not: what the stored text means. A
-store sees keys, labels and text; it knows nothing of HTTP, of SAML, or of who is
-logged in.
+This package holds the interface (:class:`Store`), its implementations (``memory:``,
+``sqlite:///path`` and ``redis://…``), and :func:`open_store`, which picks one by its
+URL. It also separates the values of parties that share a store (:class:`Values`). The
+meaning of the stored text does not belong here: a store sees keys, labels and text, and
+knows nothing of HTTP, SAML or visitors.
 
 By module:
 
 ``circuit_breaker``
-    A store that does not answer is left alone for a while, and then asked again.
+    A circuit breaker for a store that does not answer.
 ``logout_reserve``
     Mark what a request writes as a part of a logout, which a full store still
     accepts.
@@ -20,20 +18,18 @@ By module:
 ``short_lived_values``
     The short-lived values of one party, apart from those of all others.
 ``store_interface``
-    The promises that every store keeps; ``tests/stores`` holds them to it.
+    The promises that every store keeps; ``tests/stores`` tests them.
 ``store_opening``
-    From the ``store`` option of an ini file to a store.
+    Open the store that the ``store`` option of an ini file names.
 ``unreadable_records``
-    What is in a store and cannot be read: it counts as nothing, and the log is
-    told.
+    Log records in a store that eilogin cannot read, and count them as absent.
 ``beaker``
-    Beaker's backends, for what an application keeps: texts by name, and no
-    pickles.
+    Beaker's backends for the data of an application: texts by name, and no pickles.
 ``redis``
     ``redis://…`` keeps everything in a Redis or Valkey: for several machines.
 ``sqlite``
-    ``sqlite:///path`` keeps everything in one file: for one machine, any
-    processes.
+    ``sqlite:///path`` keeps everything in one file: for the processes of one
+    machine.
 """
 
 from eilogin.stores.short_lived_values import Values as Values

@@ -21,15 +21,14 @@ _log = logging.getLogger("eilogin.stores")
 
 
 class Breaker:
-    """A circuit breaker, which is opened by a call that fails and closed by an answer.
+    """A circuit breaker: a call that fails opens it, an answer closes it.
 
-    While it is closed all calls go through. While it is open none does, but for one in
-    each pause, which tries (as others say, it is half-open then).
+    While it is closed, all calls go through. While it is open, one call in each pause
+    goes through to try (half-open).
 
-    ``failures`` are the exceptions by which a call says that the store does not
-    answer; all others pass through and say nothing about it. ``name`` is how the store
-    is called in what the log is told, which is once when it fails and once when it is
-    back.
+    ``failures`` are the exceptions that say that the store does not answer; all others
+    pass through and change nothing. ``name`` is the name of the store in the log, which
+    gets one line when the store fails and one when it is back.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the last that was heard of the store is that it does not answer."""
+        """Whether the store did not answer the last call."""
         return self._open_until is not None
 
     def call(self) -> AbstractContextManager[None]:

@@ -38,7 +38,7 @@ class _Mark:
 
 @dataclass(slots=True)
 class _Belongings:
-    """What a session has and ``read`` does not give."""
+    """The data of a session that ``read`` does not return."""
 
     #: A dictionary for its order.
     labels: dict[str, None]
@@ -117,7 +117,7 @@ class MemoryStore:
             self._belongings[value.owner].values.add(key)
         known = self._values.get(key)
         self._values[key] = value
-        # One that is changed often has an entry already, which is looked at in time.
+        # A key that changes often has an entry already, which is checked in time.
         if known is None or value.until < known.until:
             self._ends_at(value.until, "value", key)
 

@@ -1,7 +1,7 @@
 """The short-lived values of one party, apart from those of all others.
 
-Several sites may keep their state in one store; what one of them put there must not be
-found by another, or an answer that was checked for one would be taken at the other.
+Several sites may keep their state in one store. A site must not find the values of
+another: it would accept a Response that was checked for the other.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from eilogin.stores.store_interface import Store
 
-#: How often a value is changed anew, where others have done so in the same moment.
+#: Most tries to change a value that others change at the same moment.
 _TRIES = 20
 
 

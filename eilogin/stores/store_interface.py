@@ -1,37 +1,36 @@
-"""The promises that every store keeps; ``tests/stores`` holds them to it.
+"""The promises that every store keeps; ``tests/stores`` tests them.
 
-Two kinds of things are stored:
+A store holds two kinds of data:
 
-*Sessions* are rows that live until they are ended or their time is over. A session
-that was ended can never come back: no verb writes a row that is not there, except
-:meth:`Store.create`, which needs a new key. Each session carries *labels*, by which
-it can be found and ended without knowing its key (a LogoutRequest names a subject),
-and *items*, which are appended and never rewritten (the participants of a hub's
-session).
+*Sessions* are rows that live until they end or expire. An ended session can never come
+back: no operation writes a row that does not exist, except :meth:`Store.create`, which
+needs a new key. Each session carries *labels*, which find and end it without its key (a
+LogoutRequest names a subject). It also carries *items*, which are appended and never
+rewritten (the participants of a hub's session).
 
-*Values* are short-lived texts under a key: artifacts, forms that are kept until she
-has logged in, what an application keeps of a session, identifiers of messages that
-were used.
+*Values* are short-lived texts under a key: artifacts, forms that wait for a login,
+session data of an application, identifiers of used messages.
 
-A *mark* on a label says "sessions with this label that stem from an assertion issued
-at or before this instant are not to be": it is how a logout wins against an answer
-that is still on its way. A mark on :data:`EVERYBODY` says it of all sessions.
+A *mark* on a label rejects new sessions with this label whose assertion was issued at
+or before an instant. So a logout wins against a Response that is still on its way. A
+mark on :data:`EVERYBODY` rejects all such sessions.
 
 A key of a session and a label may begin with a *shard*: two hexadecimal digits before
-the first colon (:data:`SHARDS`). A session and all the labels that it is created with
-are of one shard, which a store over several machines keeps together, so that they
-change together; so are a session and the one that inherits from it. Labels that come
-later (:meth:`Store.append`) may be of any shard.
+the first colon (:data:`SHARDS`). A session and its labels at creation are of one shard.
+A store over several machines keeps a shard together, so that all of it changes
+together. A session and the one that inherits from it are of one shard too. Later labels
+(:meth:`Store.append`) may be of any shard.
 
-Every verb is atomic: it happens as a whole or not at all, whatever other threads and
-processes do. In a store that outlives the process it is durable when it returns, but
-for :meth:`Store.touch`, and for :meth:`Store.add` and :meth:`Store.swap` without
-``durable``: a power failure may undo those, the last ones first.
+Every operation is atomic: it happens as a whole or not at all, whatever other threads
+and processes do. In a store that outlives the process, an operation is durable when it
+returns. The exceptions are :meth:`Store.touch`, and :meth:`Store.add` and
+:meth:`Store.swap` without ``durable``: a power failure may undo those, the last ones
+first.
 
-All instants are seconds since 1970-01-01T00:00:00Z. What was read once as over is
-gone for good: a clock that is stepped back afterwards revives nothing. Verbs that
-write take a little away of what is over, so that a store does not grow by it. A store
-that cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
+All instants are seconds since 1970-01-01T00:00:00Z. A record that was once read as
+expired is gone for good: setting the clock back revives nothing. Write operations
+delete a few expired records each, so that a store does not grow by them. A store that
+cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
 """
 
 import math
@@ -43,8 +42,8 @@ from typing import Protocol
 #: takes that is well, and short enough for a visitor.
 TIMEOUT = 2.0
 
-#: Seconds that a store may wait for others at work in it when a server starts, before
-#: anybody is served: another process may be bringing a large file up to date.
+#: Seconds that a store may wait for other processes when a server starts, before the
+#: first request: another process may be migrating a large file.
 START_TIMEOUT = 60.0
 
 #: The label under which a mark is for all sessions; no session carries it.
@@ -54,7 +53,7 @@ EVERYBODY = ""
 #: longer than any of them may be used.
 REFUSED_FOR = 86_400.0
 
-#: What the key of a session may have for a shard; "" where it has none.
+#: The allowed shards of the key of a session; "" for none.
 SHARDS = ("", *(f"{number:02x}" for number in range(256)))
 
 #: How many rows that are over a writing verb takes away with it (in SQLite, of each
@@ -75,7 +74,7 @@ class StoredSession:
     seen: float
     #: From this instant on the session is not there any more.
     until: float
-    #: What it can be ended by.
+    #: The labels that can end it.
     labels: tuple[str, ...] = ()
 
 
@@ -95,7 +94,7 @@ def shard_of(name: str) -> str:
 
 def mark_on_everybody(now: float) -> tuple[float, float]:
     """The mark that an end of all sessions leaves: its instant, and its until."""
-    # What is issued at this very instant is issued afterwards.
+    # An assertion of this very instant counts as later.
     return math.nextafter(now, 0.0), now + REFUSED_FOR
 
 
@@ -122,14 +121,19 @@ class Store(Protocol):
         replaces: str | None = None,
         inherit: bool = True,
     ) -> bool:
-        """Insert a session; ``False``, with nothing changed, where it may not be.
+        """Insert a session; return False, with nothing changed, if it is rejected.
 
-        It may not be where one of its labels, or everybody (:meth:`end_all`), has a
-        mark at or after ``issued``, where its key exists already, or where ``replaces``
-        is given and is not live. The session ``replaces`` is ended in the same
-        transaction. With ``inherit`` its items move to the new one, and so do the
-        values that it owns and those of its labels that the new one does not have,
-        which then go when the new one does; without, they go with the old one.
+        The store rejects a session in these cases:
+
+        * one of its labels, or everybody (:meth:`end_all`), has a mark at or after
+          ``issued``
+        * its key exists already
+        * ``replaces`` is given and is not live
+
+        The session ``replaces`` ends in the same transaction. With ``inherit``, the new
+        session gets its items, the values that it owns, and the labels that the new one
+        does not have. They then go with the new session; without ``inherit`` they go
+        with the old one.
         """
 
     def read(self, key: str) -> StoredSession | None:
@@ -205,16 +209,16 @@ class Store(Protocol):
     # --- housekeeping ---
 
     def end_all(self) -> int:
-        """End every session, with all that belongs to it; how many were live.
+        """End every session, with all its data; return how many were live.
 
-        For a store that was brought back from a copy: a session that was ended after
-        the copy was made must not live again. Marks and used identifiers stay.
+        For a store that was restored from a copy: a session that ended after the copy
+        must not live again. Marks and used identifiers stay.
 
-        The marks and the used identifiers that came after the copy are lost with it. So
-        everybody gets a mark: nothing makes a session any more that was issued before
-        this instant (:data:`REFUSED_FOR`). An assertion that was used, or whose subject
-        was logged out since, was issued before it. What nobody issues is not covered: a
-        one-time code that was used is good again for the minute or two that it lasts.
+        The marks and used identifiers of after the copy are lost with it. So everybody
+        gets a mark: the store rejects every session that was issued before this instant
+        (:data:`REFUSED_FOR`). A used assertion, or one of a subject who logged out
+        since, was issued before it. The mark does not cover data that nobody issues: a
+        used one-time code is valid again for the minute or two that it lasts.
         """
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from eilogin.stores.store_interface import TIMEOUT, Store
 
 _MEMORY = "memory:"
 _SQLITE = "sqlite:///"
-#: What it is called elsewhere; here it would be a file of that name.
+#: Other programs' names for it; here SQLite would make a file of that name.
 _NOT_MEMORY = ("sqlite://", "sqlite:///:memory:", "sqlite://:memory:")
 _EXPECTED = (
     f"'{_MEMORY}', a file such as 'sqlite:////var/lib/eilogin/eilogin.db' or a server"
@@ -24,20 +24,20 @@ _EXPECTED = (
 
 
 def open_store(url: str, timeout: float = TIMEOUT) -> Store:
-    """The store that a URL names; nothing is opened before its first verb.
+    """Return the store that a URL names; the first operation opens it.
 
-    ``memory:`` is a new store in this process. ``sqlite:///`` is followed by a path:
-    one that starts with a slash itself is absolute (four slashes in all, which
-    ``sqlite:///%(here)s/…`` gives), another is relative to the working folder (in an
-    ini file, to the file's own: :data:`StoreURL`).
-    ``redis:``, ``rediss:``, ``redis+sentinel:`` and so on are as
-    :mod:`eilogin.stores.redis.redis_urls` says, and need the extra ``eilogin[redis]``.
+    ``memory:`` is a new store in this process. ``sqlite:///`` is followed by a path. A
+    path with a slash of its own is absolute (four slashes in all, which
+    ``sqlite:///%(here)s/…`` gives). Another path is relative to the working folder (in
+    an ini file, to the file's own: :data:`StoreURL`).
+    :mod:`eilogin.stores.redis.redis_urls` describes ``redis:``, ``rediss:``,
+    ``redis+sentinel:`` and so on, which need the extra ``eilogin[redis]``.
 
-    ``timeout`` is how many seconds a verb waits for a server that does not answer, or
-    for others that write to the same file.
+    ``timeout`` is how many seconds an operation waits for a server that does not
+    answer, or for others that write to the same file.
 
-    Raises :class:`eilogin.errors.ConfigurationError`, which says what was found (a
-    password is left out) and what was expected, for anything else.
+    For any other URL, raises :class:`eilogin.errors.ConfigurationError`, which says
+    what was found (without a password) and what was expected.
     """
     try:
         return _opened(url, timeout)

@@ -1,4 +1,4 @@
-"""What is in a store and cannot be read: it counts as nothing, and the log is told."""
+"""Log records in a store that eilogin cannot read, and count them as absent."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ _log = logging.getLogger("eilogin.stores")
 
 
 class Garbage:
-    """What a store has that cannot be read; ``name`` is how the store is called."""
+    """The unreadable records of a store; ``name`` is the name of the store."""
 
     def __init__(self, name: str) -> None:
         self._name = name

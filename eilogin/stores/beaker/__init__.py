@@ -1,16 +1,20 @@
-"""Beaker's backends, for what an application keeps: texts by name, and no pickles.
+"""Beaker's backends for the data of an application: texts by name, and no pickles.
 
 The kinds, their places and their drivers are Beaker's own (``type`` of its sessions).
-What is written is not. Beaker's pickle whatever ``data_serializer`` says, in the record
-around the data, so that who can write to a backend can run code in the application; of
-two that write, the last one undoes the other; and ``ext:memcached`` would empty the
-whole server to remove one name. Here a text is a text, it takes the place of the one
-that was read or none, and what nobody asks for any more goes by itself.
+The content is not, because Beaker's own has three faults:
+
+* Whatever ``data_serializer`` says, Beaker pickles the record around the data. Anyone
+  who can write to a backend can run code in the application.
+* If two write at once, the last one undoes the other.
+* ``ext:memcached`` would empty the whole server to remove one name.
+
+Here a text is a text. It replaces the one that was read, or none, and expires when
+nobody needs it any more.
 
 By module:
 
 ``beaker_backend``
-    What Beaker's backends are here: the interface, and what leaves one alone.
+    The interface of a backend, and its circuit breaker.
 ``beaker_database``
     ``ext:database``: a table of SQLAlchemy's, in SQLite, for the processes of a
     machine.
@@ -21,7 +25,7 @@ By module:
 ``beaker_memory``
     ``memory``: Beaker's dictionaries, for the threads of one process.
 ``beaker_opening``
-    From the options of an ini file to one of Beaker's backends.
+    Open one of Beaker's backends by the options of an ini file.
 ``beaker_redis``
     ``ext:redis``: a Redis, for several machines; at the names that Beaker gives.
 """

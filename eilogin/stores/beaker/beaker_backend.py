@@ -1,4 +1,4 @@
-"""What Beaker's backends are here: the interface, and what leaves one alone."""
+"""The interface of a backend of Beaker's kinds, and its circuit breaker."""
 
 from typing import Protocol
 

@@ -115,8 +115,8 @@ class Database:
         return found.st_dev, found.st_ino
 
     def _make(self) -> None:
-        # Whoever removes the file, or puts another there, has removed the table too;
-        # what is open would be read and written by this process alone.
+        # If the file was removed or replaced, the table went with it. Only this process
+        # would read and write the file that is still open.
         self._engine().dispose()
         create_file(self._file)
         with self._engine().begin() as connection:

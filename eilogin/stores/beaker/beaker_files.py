@@ -24,11 +24,11 @@ from eilogin.errors import StoreUnavailable
 _KEY = "session"
 #: Seconds between two looks at whether a lock is free.
 _A_MOMENT = 0.005
-#: How many files and folders are looked at with each that is written: more than come.
+#: Files and folders that each write cleans up: more than each write adds.
 _STEPS = 8
-#: What one may have at a name that nobody of ours has written.
+#: Exceptions for a file at a name of ours that eilogin did not write.
 _UNREADABLE = (LookupError, OverflowError, RecursionError, TypeError, ValueError)
-#: What stands around a text in a file, at most.
+#: The most octets around a text in a file.
 _AROUND = 100
 
 
@@ -64,7 +64,7 @@ class _Namespace(FileNamespaceManager):  # type: ignore[misc]
         self.hash = {}
 
     def text(self) -> str | None:
-        """What stands in the file, as it was opened."""
+        """Return the text of the file, as it was opened."""
         text, until = self.hash.get(_KEY, (None, 0.0))
         return text if until > clock.now() else None
 
@@ -119,7 +119,7 @@ class Files:
         namespace = self._namespace(name)
         deadline = time.monotonic() + self._timeout
         while not namespace.acquire_write_lock(wait=False):
-            # Who holds it may have been stopped, or sit on another machine.
+            # The holder may have been stopped, or sit on another machine.
             if time.monotonic() > deadline:
                 raise StoreUnavailable(
                     f"{self._folder}: another process keeps it locked"

@@ -1,7 +1,7 @@
 """``ext:memcached``: one memcached or several, at the names that Beaker gives.
 
-What is over a server forgets by itself, and under pressure it forgets what was not
-asked for of late.
+A server deletes expired texts by itself. Under memory pressure it also deletes texts
+that nobody read for long.
 """
 
 import math
@@ -38,7 +38,7 @@ class Memcached:
                 "an address such as '127.0.0.1:11211', or several with ';' between them"
             )
         self._timeout = timeout
-        #: Of this process: one that was forked makes its own.
+        #: The clients of this process: a forked process makes its own.
         self._clients: list[Any] = []
         self._pid = 0
 
@@ -60,7 +60,7 @@ class Memcached:
                     _require_alive(client)
                     raise StoreUnavailable(f"{_told(client)} accepts no values")
             else:
-                # It remembers what it was told with the answer, for the next line.
+                # The client remembers the version in the reply, for the next line.
                 is_there = self._read(client, name) == old
                 is_put = is_there and client.cas(key, octets, _time(until))
         finally:
@@ -130,7 +130,7 @@ class _Client(memcache.Client):  # type: ignore[misc]
 
 
 class _Unread:
-    """What stands for a pickle; it has the verbs of an unpickler and reads nothing."""
+    """A stand-in for a pickle, with the methods of an unpickler; it reads nothing."""
 
     def __init__(self, *_: object, **__: object) -> None:
         pass

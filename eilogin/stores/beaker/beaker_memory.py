@@ -8,7 +8,7 @@ from beaker.container import MemoryNamespaceManager
 from eilogin import clock
 from eilogin.stores.store_interface import SWEEP
 
-#: What Beaker calls a session in its namespace.
+#: Beaker's name of a session in its namespace.
 _KEY = "session"
 
 # All of a process share Beaker's dictionaries, and so what belongs to them.

@@ -74,7 +74,7 @@ class _Kind(NamedTuple):
     extra: str = ""
 
 
-#: What Beaker calls them.
+#: The kinds, by Beaker's names.
 KINDS: Mapping[str, _Kind] = MappingProxyType(
     {
         "memory": _Kind(_memory),
@@ -89,16 +89,16 @@ KINDS: Mapping[str, _Kind] = MappingProxyType(
 def open_backend(
     kind: str, where: str = "", *, largest: int = LARGEST, timeout: float = TIMEOUT
 ) -> Backend:
-    """The backend of a ``kind``, at a place; nothing is opened before its first verb.
+    """Return the backend of a ``kind``, at a place; the first operation opens it.
 
-    ``where`` is a folder for ``file``, an address for the ``ext:`` ones, nothing for
-    ``memory``, which is one for all of this process. ``largest`` is how many octets a
-    text may have: what is larger is none of ours and counts as nothing (but a memcached
-    has a limit of its own, and nobody else puts anything in our memory). ``timeout`` is
-    how many seconds a verb waits.
+    ``where`` is a folder for ``file``, an address for the ``ext:`` ones, and nothing
+    for ``memory``, which is one for all of this process. ``largest`` is the largest
+    text in octets. A larger one is not ours and counts as absent (but a memcached has a
+    limit of its own, and nobody else writes to our memory). ``timeout`` is how many
+    seconds an operation waits.
 
-    Raises ``ValueError``, which says what was expected, for a place that cannot be one,
-    and where the driver is missing.
+    Raises ``ValueError``, which says what was expected, if the place is not valid or
+    the driver is missing.
     """
     if comment_in(where):
         raise ValueError("only an address, without ' #' or ' ;' and a comment")

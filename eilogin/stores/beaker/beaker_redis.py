@@ -29,7 +29,7 @@ class Redis:
     def __init__(self, url: str, timeout: float, largest: int) -> None:
         _check(url)
         self._largest = largest
-        # A connection that the server has closed is made anew, once.
+        # The client reconnects once if the server closed a connection.
         self._client: Any = redis.Redis.from_url(
             url,
             socket_timeout=timeout,
@@ -62,7 +62,7 @@ class Redis:
         self._client.delete(_key(name))
 
 
-#: What an address says, and ``ssl_…``.
+#: The parts of an address, and ``ssl_…``.
 _SAID = ("connection_class", "host", "port", "path", "db", "username", "password")
 
 

@@ -1,36 +1,28 @@
 """``redis://…`` keeps everything in a Redis or Valkey: for several machines.
 
-What belongs here, from the top down: the verbs on sessions (:mod:`.store`) and on
-values (:mod:`.values`), what looks at all that there is (:mod:`.housekeeping`), how
-labels of other shards are found (:mod:`.hints`), how the servers are asked
-(:mod:`.client`), what they do in one step (:mod:`.scripts`), what they must be like
-(:mod:`.checks`), which of them to ask (:mod:`.servers`), the connections to one
-(:mod:`.nodes`), and the address of them all (:mod:`.urls`). The package ``redis`` is an
-extra of ours, and is imported only where such a store is used: nothing is imported
-here.
+The package ``redis`` is an optional dependency, and imported only where such a store is
+used: this module imports nothing.
 
-By module:
+By module, from the top down:
 
-``cluster_hints``
-    Where, in a Cluster, the sessions of other shards are that may carry a label.
-``lua_scripts``
-    What a server does in one step: Lua scripts, which nothing comes in between.
-``redis_checks``
-    What a server has to be like for sessions to be kept in it.
-``redis_client``
-    Questions to the servers of a store, and what is asked of them in one step.
+``redis_store``
+    The operations on sessions, over one server or several.
+``redis_values``
+    The operations on values; each value is at the server of its own key.
 ``redis_housekeeping``
-    What looks at every session that the servers have: the end of all, and
-    figures.
+    Operations on every session of all servers: the end of all, and figures.
+``cluster_hints``
+    Hints for labels in a Cluster: which sessions of other shards may carry a label.
+``redis_client``
+    Run commands and scripts at the right server of a store.
+``lua_scripts``
+    Lua scripts: the steps that a server executes atomically.
+``redis_checks``
+    The properties that a server needs to keep sessions.
+``redis_servers``
+    Find the server: a single one, the sentinels' master, or a node of a Cluster.
 ``redis_nodes``
     One server, and the connections to it.
-``redis_servers``
-    Which server to ask: the one, the one that the sentinels name, one of a
-    Cluster.
-``redis_store``
-    The verbs, over one server or several.
 ``redis_urls``
-    Where the servers of a store are: one URL, read once.
-``redis_values``
-    Values, each of which is at the server of its own key.
+    Parse the URL of a store.
 """

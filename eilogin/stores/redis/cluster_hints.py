@@ -42,10 +42,10 @@ class Hints:
         return self.at(lost)
 
     def mend(self, label: str) -> None:
-        """Write those at a label anew, where something of another type is.
+        """Write the hints of a label again, if another type is at their key.
 
-        Every session is asked whether it carries the label. One that comes to carry it
-        meanwhile cannot write its hint until this is done.
+        This asks every session whether it carries the label. Until it is done, no other
+        session can write its hint for the label.
         """
         found: list[str] = []
         for keys in self._client.sessions():

@@ -1,10 +1,10 @@
-"""What a server does in one step: Lua scripts, which nothing comes in between.
+"""Lua scripts: the steps that a server executes atomically.
 
-A script gets one key. For sessions that is their *place*, the part in braces with
-which the names of all keys begin that must be in one slot of a Cluster
-(https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/, "Hash
-tags"); a script makes those names itself, because which there are it finds out only on
-its way. Under a place are
+A script gets one key. For sessions that is their *place*: the part in braces with which
+keys begin that must be in one slot of a Cluster ("Hash tags",
+https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/). A script
+makes those names itself, because it finds out which it needs only while it runs. Under
+a place are
 
 ==================  ======  =====================================================
 ``:s:KEY``          string  a session: "until seen data"
@@ -18,29 +18,27 @@ its way. Under a place are
 ``:n:NAME``         string  a lineage: the until of its session, or of its last heir
 ==================  ======  =====================================================
 
-In indexes and in what belongs to a session, a name that is of the same shard as the one
-that it stands beside is written without the shard. That keeps those of our sessions
-within the 64 octets up to which servers write such things in a fourth of the room
-(``zset-max-listpack-value``).
+Indexes and the data of a session leave out the shard of a name that is of their own
+shard. That keeps those of our sessions within 64 octets, up to which servers store such
+values in a quarter of the memory (``zset-max-listpack-value``).
 
-What is over is told by the instant that the caller gives, as in all stores. The
-server's own expiry comes a little later and only takes away what is left. What is
-written first in a script is what a server without memory refuses, so that it refuses
-all of it. A script for a logout begins with a command that such a server accepts
+The instant of the caller decides whether a record is over, as in all stores. The
+server's own expiry comes a little later and only cleans up. The first write of
+a script is one that a server without memory refuses, so that it refuses the whole
+script. A script for a logout begins with a command that such a server accepts
 (:meth:`Script.with_reserve`), so the server accepts the rest of the script too.
 
-Somebody else may have put something of another type at any of these names. It counts
-as none, and gives way (``on``), so that it is in nobody's way to log out; what was
-lost by it errs on the side of the logout:
+Another program may have stored another type at any of these names. It counts as absent,
+and the script deletes it (``on``), so that it stops no logout. A lost record errs on
+the side of the logout:
 
-* an index is made anew from what the sessions say of themselves, in the same step;
-* a session of which nobody can say any more what belongs to it may carry any label that
-  is looked for anew, and ends where something should be added to it, or inherited;
-* a mark that cannot be read refuses what was issued until now, which is all that it
-  can have refused, and lets pass what is issued afterwards, so that nobody is locked
-  out;
-* hints stay as they are until others were made (:mod:`.hints`), for they need a look
-  at all servers.
+* An index is made again from the sessions' own data, in the same step.
+* A session without readable labels may carry any label that needs an index again. It
+  ends when a label, an item or an heir should be added to it.
+* An unreadable mark rejects every session that was issued until now, which is all that
+  it can have rejected. It accepts later ones, so that nobody is locked out.
+* Hints stay as they are until others were made (:mod:`.cluster_hints`), because making
+  them needs all servers.
 """
 
 import hashlib
@@ -428,9 +426,10 @@ for i = 1, #hints, 2 do redis.pcall('ZREM', name('f', hints[i]), hints[i + 1]) e
 return 0
 """)
 
-#: now, [mark, mark_until], [keys], [labels], [key, label, key, label …] of which a key
-#: counts only where it carries the label. What was ended: key, data, items, labels of
-#: other places; the hints at the labels; and the labels of which they are lost.
+#: Arguments: now, [mark, mark_until], [keys], [labels], [key, label, key, label …]. A
+#: key of the last list counts only if it carries the label. Returns the ended sessions
+#: (key, data, items, labels of other places), the hints at the labels, and the labels
+#: whose hints are lost.
 END = _on_sessions("""
 local mark, keys, labels, carried = args(), args(), args(), args()
 if #mark == 2 then

@@ -1,7 +1,8 @@
-"""What a server has to be like for sessions to be kept in it.
+"""The properties that a server needs to keep sessions.
 
-Most of it is a question of "ended means ended": a server that throws keys away to make
-room forgets a logout before it forgets a session, and a replica answers with what was.
+Most of them make sure that an ended session stays ended. A server that evicts keys
+under memory pressure forgets a logout before it forgets a session, and a replica
+answers with old data.
 """
 
 import logging
@@ -51,17 +52,17 @@ _log = logging.getLogger("eilogin.stores")
 
 
 def check(servers: Servers) -> dict[Node, dict[str, str]]:
-    """Refuse servers that do not fit; what each says of itself.
+    """Refuse servers that do not fit; return the properties of each.
 
     Raises :class:`Misfit`, which says what was found and what is expected, or another
-    StoreUnavailable where they do not answer.
+    StoreUnavailable if the servers do not answer.
     """
     try:
         facts = {node: facts_of(node.ask(packed("INFO"))) for node in servers.masters()}
         for node, told in facts.items():
             _check_facts(node.name, told, servers.url.kind)
-            # For none of them; who may not wait for replicas would learn it at the
-            # first logout otherwise, and only from the log.
+            # Wait for no replica, to test the permission. Without it, the first logout
+            # would fail, and only the log would say so.
             node.ask(_WAIT_FOR_NONE)
         _check_schema(servers)
     except StoreUnavailable as error:
@@ -75,7 +76,7 @@ def check(servers: Servers) -> dict[Node, dict[str, str]]:
 
 
 def _said_in(error: RedisError) -> str:
-    """What is wrong, where a server has answered, and not what was asked for."""
+    """Return the fault of a server that answered with an error to a check."""
     found = f"found {str(error)[:_LONGEST_ANSWER]!r}; expected"
     if isinstance(error, InvalidResponse):
         return f"{found} a Redis or Valkey server at this address"
@@ -90,7 +91,7 @@ def _said_in(error: RedisError) -> str:
 
 
 def _fault_in(error: BaseException | None) -> str | None:
-    """What is wrong, where a failure comes from the configuration."""
+    """Return the fault if a failure comes from the configuration."""
     text = str(error)
     if isinstance(error, AuthenticationError):
         return f"found {text!r}; expected a user and a password that it knows"
@@ -101,7 +102,7 @@ def _fault_in(error: BaseException | None) -> str | None:
         )
     cause = None if error is None else error.__cause__ or error.__context__
     if isinstance(cause, ssl.SSLError) and "_ALERT_" in str(cause.reason):
-        # Not ours, but of the server, to which we are a stranger.
+        # The alert comes from the server: it does not accept our certificate.
         return (
             f"found {text!r}; expected a server that accepts clients without a "
             "certificate ('tls-auth-clients no'), or 'cert=FILE&key=FILE' with a "

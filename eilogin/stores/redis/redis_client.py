@@ -16,11 +16,11 @@ from eilogin.stores.redis.redis_urls import RedisURL
 from eilogin.stores.store_interface import shard_of
 from eilogin.stores.unreadable_records import Garbage
 
-#: How often a verb starts anew because others change what it looks at. Each time one
-#: of them has got what it wanted.
+#: Most retries of an operation when others change its data. Each time, one of them has
+#: succeeded.
 MOST_RETRIES = 50
 
-#: What every server says of a key at which is something of another type.
+#: Every server's error for a key that holds another type.
 _WRONG_TYPE = "wrong kind of value"
 
 
@@ -42,9 +42,9 @@ class Client:
     # --- names ---
 
     def place_of(self, name: str) -> bytes:
-        """What the names of all keys begin with that have to be where this is.
+        """Return the prefix of all keys that have to be at the place of this name.
 
-        In a Cluster that is the shard that the name of a session or a label names.
+        In a Cluster that is the shard in the name of a session or a label.
         """
         shard = f":{shard_of(name)}" if self._has_shards else ""
         return f"{{{self.url.prefix}{shard}}}".encode()
@@ -70,9 +70,9 @@ class Client:
         durable: bool = True,
         is_question: bool = False,
     ) -> Any:
-        """What a script answers that looks at all that is at a place.
+        """Run a script that reads everything at a place, and return its answer.
 
-        With ``durable`` the replicas are waited for, if it is no question.
+        With ``durable``, a script that writes waits for the replicas.
         """
         return self._scripted(
             script,
@@ -86,7 +86,7 @@ class Client:
     def run_alone(
         self, script: Script, name: bytes, *arguments: Argument, durable: bool = True
     ) -> Any:
-        """What a script answers that looks at one key."""
+        """Run a script that reads one key, and return its answer."""
         return self._scripted(
             script, name, arguments, durable=durable, is_question=False, is_alone=True
         )
@@ -126,7 +126,7 @@ class Client:
         return StoreUnavailable(f"the store {self.url}: {error}")
 
     def too_busy(self) -> StoreUnavailable:
-        """What to raise where :data:`MOST_RETRIES` is at its end."""
+        """Return the error for more than :data:`MOST_RETRIES` retries."""
         return StoreUnavailable(
             f"the store {self.url}: other clients change the same keys all the time"
         )
@@ -170,11 +170,11 @@ class Client:
         return self._servers
 
     def note_checked(self) -> None:
-        """The servers were found to fit, and need not be looked at again."""
+        """Note that the servers fit, and need no more checks."""
         self._is_checked = True
 
     def let_go(self) -> None:
-        """Let go of the connections that no verb is using; what is known stays."""
+        """Close the idle connections; keep all knowledge of the servers."""
         self._servers.let_go()
 
     def close(self) -> None:

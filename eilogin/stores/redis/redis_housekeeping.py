@@ -1,4 +1,4 @@
-"""What looks at every session that the servers have: the end of all, and figures."""
+"""Operations on every session of all servers: the end of all, and figures."""
 
 import fnmatch
 from collections import Counter
@@ -20,13 +20,13 @@ _BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is in the servers, counted one after another while they are at work."""
+    """The counts of all servers, taken one after another while they are in use."""
 
     #: Each server as it calls itself.
     servers: tuple[str, ...]
     sessions: int
     values: int
-    #: Of the sessions those whose keys fit each of the patterns that were asked for.
+    #: For each pattern of the caller, the number of sessions whose keys match it.
     fitting: tuple[int, ...]
 
 

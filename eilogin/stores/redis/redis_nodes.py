@@ -2,10 +2,10 @@
 
 House rules:
 
-1. Every wait has an end. A server is given ``timeout`` seconds to be connected to, and
-   as many to answer, and nothing that timed out is tried again.
-2. What may have been done is not done again. A question is asked once more where a
-   kept connection turns out to be dead; a change is not.
+1. Every wait has an end: ``timeout`` seconds to connect to a server, and as many for
+   its answer. A command that timed out is not retried.
+2. A change that may have been made is not repeated. A query is retried once if a kept
+   connection turns out to be dead; a change is not.
 3. A server that does not answer is left alone for a while (:class:`Breaker`).
 """
 
@@ -47,7 +47,7 @@ class Misfit(StoreUnavailable):
 
 
 class IsReplica(RedisConnectionError):
-    """A server that has become the copy of another; what it says may be old."""
+    """A server that has become the replica of another; its data may be old."""
 
 
 def facts_of(info: bytes) -> dict[str, str]:
@@ -164,7 +164,7 @@ class Node:
         try:
             answer = _answer(connection)
         except RedisTimeoutError:
-            # What was done is done, and its answer stands.
+            # The change is made, and its answer is valid.
             connection.disconnect()
             return 0
         known: int | ResponseError = answer
@@ -180,7 +180,8 @@ class Node:
 
     def _doubt(self, confirmed: int, what: str) -> None:
         self.doubted = time.monotonic()
-        # The next one does not wait for those, until the server is asked anew.
+        # The next command does not wait for the missing replicas until the server has
+        # been checked again.
         self._expect(confirmed)
         _log.warning(
             "%s: %s; if this server is lost before they have the change, a "
@@ -336,11 +337,11 @@ def asked_of_any(
     commands: Sequence[bytes],
     within: float,
 ) -> tuple[Address, Any]:
-    """Who of several servers answered first, and its answer to the last command.
+    """Return the first server that answers, and its answer to the last command.
 
-    The first of them is given half of the time, the next half of what is left; the
-    last all that is left. Raises the last one's failure where none answers, and
-    redis-py's AuthenticationError where one wants another password.
+    The first server gets half of the time, the next one half of the rest, and the last
+    one all of the rest. If none answers, raises the failure of the last one. If one
+    wants another password, raises redis-py's AuthenticationError.
     """
     deadline = time.monotonic() + within
     failure: Exception = RedisConnectionError("no server is known")

@@ -1,8 +1,8 @@
-"""Which server to ask: the one, the one that the sentinels name, one of a Cluster.
+"""Find the server: a single one, the sentinels' master, or a node of a Cluster.
 
-Who the servers are is found out within half of the time that a server has to answer.
-One thread does it, at most once in a pause; the others go on with what is known. A
-change is asked for again only where a server has said that it did nothing.
+Finding the servers takes at most half of the time that a server has to answer. One
+thread does it, at most once in a pause; the others use the last result. A change is
+retried only if a server has said that it did nothing.
 """
 
 import binascii
@@ -81,9 +81,9 @@ class Servers(ABC):
         durable: bool = False,
         is_alone: bool = True,
     ) -> Any:
-        """The answer of the server that has a key; see :meth:`Node.ask`.
+        """Ask the server that has a key, and return its answer; see :meth:`Node.ask`.
 
-        ``is_alone`` says that no other key is looked at than this one.
+        ``is_alone`` says that the command reads no other key.
         """
         node = self.node_of(name)
         for _ in range(REDIRECTIONS):
@@ -93,7 +93,7 @@ class Servers(ABC):
                 if _code_of(error) == "ASK":
                     return self._asking(error, command, is_alone=is_alone)
                 if _code_of(error) == "READONLY":
-                    # A replica by now; connecting anew finds that out for questions.
+                    # A replica by now; reconnecting finds that out for queries.
                     node.let_go()
                 other = self.redirected(error)
                 if other is None:
@@ -106,8 +106,8 @@ class Servers(ABC):
     def _asking(self, error: ResponseError, command: bytes, *, is_alone: bool) -> Any:
         """Ask at the server to which a slot is being moved, key by key."""
         if not is_alone:
-            # A part of what is looked at together may be here and a part there: an
-            # end would find nothing, and what it should have ended would arrive later.
+            # The data of one place may be split between two servers. An end would find
+            # nothing, and the session that it should have ended would arrive later.
             raise StoreUnavailable(
                 f"the store {self.url}: the Cluster is moving a part of it to "
                 "another server"
@@ -172,7 +172,7 @@ class _Found(Servers):
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
         super().__init__(url, timeout)
-        #: Who can be asked, the one that answered last before the others.
+        #: The hosts to ask, beginning with the one that answered last.
         self._known = list(url.hosts)
         self._looking = threading.Lock()
         self._not_before = 0.0
@@ -208,7 +208,7 @@ class _Found(Servers):
     def _unknown(self) -> StoreUnavailable:
         failure = self._failure
         if isinstance(failure, StoreUnavailable):
-            # Anew, for this thread.
+            # A new exception for this thread.
             return type(failure)(*failure.args)
         unknown = StoreUnavailable(
             f"the store {self.url}: cannot find out its servers: {failure}"
@@ -224,10 +224,10 @@ class _Found(Servers):
 
 
 class SentinelSet(_Found):
-    """The server that its sentinels say is the master.
+    """The server that its sentinels name as the master.
 
-    They are asked again every second: a master that was replaced while it is well goes
-    on as if it were not, until they tell it, and what is written to it then is lost.
+    This asks them again every second. A healthy master that was replaced continues as
+    before until they tell it, and writes to it in between are lost.
     """
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
@@ -336,7 +336,7 @@ class Cluster(_Found):
         return node
 
     def _slots(self) -> list[Node | None]:
-        """Who has which slot, after another look."""
+        """Find the servers again, and return the node of each slot."""
         self._look_again(is_known=bool(self._by_slot))
         if not self._by_slot:
             raise self._unknown()

@@ -1,15 +1,15 @@
-"""The verbs, over one server or several.
+"""The operations on sessions, over one server or several.
 
-All that one script has to see is at one *place*. Where one server has everything there
-is one place for all of it. In a Cluster a place is a shard (:func:`shard_of`), and what
-a verb does at several of them it does one after another, in an order in which each step
-is safe to be the last:
+Everything that one script has to see is at one *place*. A single server is one place.
+In a Cluster a place is a shard (:func:`shard_of`). An operation at several places does
+them one after another, in an order in which it may stop safely after each step:
 
 * A label of another shard (:meth:`RedisStore.append`) is written there first, as a
-  *hint* (:mod:`.hints`). So no session carries a label by which it cannot be found.
-* A session that takes the place of one of another shard is made first. Nobody knows
-  its key until the verb returns, so nobody can use it before the other has ended.
-* A value may be at any place, whoever owns it (:mod:`.values`).
+  *hint* (:mod:`.cluster_hints`). So no session carries a label by which it cannot be
+  found.
+* A session that replaces one of another shard is made first. Nobody knows its key until
+  the operation returns, so nobody can use it before the other has ended.
+* A value may be at any place, whoever owns it (:mod:`.redis_values`).
 """
 
 from collections.abc import Sequence
@@ -47,9 +47,9 @@ class RedisStore(RedisValues):
     def prepare(self, *, patience: float | None = None) -> None:
         """See :meth:`eilogin.stores.Store.prepare`.
 
-        Servers wait for nobody else, so that ``patience`` changes nothing. Raises
-        StoreUnavailable where the servers do not answer, which may be for now
-        only; they are looked at before the first verb then.
+        Servers wait for no other process, so ``patience`` changes nothing. Raises
+        StoreUnavailable if the servers do not answer, perhaps only for now; then they
+        are checked before the first operation.
         """
         try:
             for node, facts in check(self._client.own_servers()).items():
@@ -58,7 +58,7 @@ class RedisStore(RedisValues):
         except Misfit as error:
             raise ConfigurationError(str(error)) from error
         finally:
-            # Whether they answer stays known: it is told once, whoever asks next.
+            # The next caller still knows whether they answer, so the log says it once.
             self._client.let_go()
 
     # --- sessions ---
@@ -83,9 +83,9 @@ class RedisStore(RedisValues):
             raise ValueError("a session has the shard of the one it inherits from")
         if not self._create(session, issued, None, inherit=False):
             return False
-        # Nobody has its key yet. If this process dies here, or the other shard does
-        # not answer, it is never used; and the one to be replaced is as it was, or
-        # has ended, which is what it should.
+        # Nobody has its key yet. If this process dies here, or the other shard does not
+        # answer, the new session is never used. The one to be replaced is then as
+        # before, or has ended, as it should.
         if self.end(keys=[replaces]):
             return True
         self.end(keys=[session.key])
@@ -198,7 +198,7 @@ class RedisStore(RedisValues):
                     lua_scripts.CARRY, there, flat_pairs(some), is_question=True
                 )
                 found.update((key, None) for key, _ in pairs_in(carrying))
-            # Of those found before, some may have an heir by now.
+            # Some of the sessions found before may have an heir by now.
             if found.keys() >= {key for key, _ in hints}:
                 return [*map(text_of, local), *found]
             known |= hints

@@ -1,16 +1,19 @@
-"""Where the servers of a store are: one URL, read once.
+"""Parse the URL of a store.
 
-``redis://[user:password@]host[:6379][/db]`` is one server,
-``redis+sentinel://host[:26379],host…/service[/db]`` the one that its sentinels name,
-``redis+cluster://host[:6379],host…`` a Cluster, of which some nodes are named. With
-``rediss`` in the place of ``redis`` the connections are encrypted, and the servers
-known by their certificates. Behind a ``?`` may stand ``ca=FILE`` (the certificates of
-the authorities that are trusted, in the place of the system's), ``cert=FILE&key=FILE``
-(our own certificate, for a server that wants one) and ``prefix=NAME`` (what the names
-of all keys begin with).
+* ``redis://[user:password@]host[:6379][/db]`` is one server.
+* ``redis+sentinel://host[:26379],host…/service[/db]`` is the one that its sentinels
+  name.
+* ``redis+cluster://host[:6379],host…`` is a Cluster; the URL names some of its nodes.
 
-A user's name and password are percent-encoded where they hold a character that means
-something in a URL. They are shown nowhere.
+With ``rediss`` instead of ``redis``, the connections are encrypted, and certificates
+identify the servers. A query may hold
+
+* ``ca=FILE``: certificates of trusted authorities, instead of the system's
+* ``cert=FILE&key=FILE``: our own certificate, for a server that requires one
+* ``prefix=NAME``: the beginning of the names of all keys
+
+Special characters of a URL in a user's name or password are percent-encoded. Both are
+shown nowhere.
 """
 
 import re
@@ -35,7 +38,7 @@ _HIGHEST_PORT = 65535
 #: Options that are the path of a PEM file.
 _FILES = ("ca", "cert", "key")
 
-#: What is said to whom no URL is understood from.
+#: The expected forms, for an error about another URL.
 EXPECTED = (
     "'redis://[user:password@]host[:port][/db]',"
     " 'redis+sentinel://host[:port],host[:port]/service[/db]' or"
@@ -46,7 +49,7 @@ EXPECTED = (
 
 @dataclass(frozen=True, slots=True)
 class RedisURL:
-    """What a URL says; as text it is the URL without the user and the password."""
+    """The parts of a URL; as text, the URL without the user and the password."""
 
     kind: Kind
     hosts: tuple[Address, ...]

@@ -1,11 +1,11 @@
-"""Values, each of which is at the server of its own key.
+"""The operations on values; each value is at the server of its own key.
 
-A value with an owner names the *lineage* of that session: it is there only while the
-lineage is, which ends with the session or its last heir. The lineage is looked at after
-the value was, so that nothing is given out whose owner ended before that.
+A value with an owner names the *lineage* of that session. It exists only while the
+lineage does, which ends with the session or its last heir. The lineage is checked after
+the value was read. So no value is returned whose owner ended before that.
 
-A value is a hash: ``t`` (text), ``u`` (until), and where it has an owner ``n`` (the key
-of its lineage).
+A value is a hash: ``t`` (text), ``u`` (until), and with an owner ``n`` (the key of its
+lineage).
 """
 
 import math
@@ -40,9 +40,9 @@ def _on_values(text: str) -> Script:
     return verb(_VALUES, text)
 
 
-#: now, text, until, lineage, a lineage that is over. 1 where it was added, 0 where
-#: another is there; or that one's lineage, if it has any: it is there only while that
-#: is, which the caller has to find out.
+#: Arguments: now, text, until, lineage, a lineage that is over. Returns 1 if the value
+#: was added, 0 if another is there. If that one has a lineage, returns the lineage: the
+#: other value exists only while its lineage does, which the caller has to find out.
 _ADD = _on_values("""
 local new, till, of, over = arg(), arg(), arg(), arg()
 if is_there and not lineage then return 0 end
@@ -83,7 +83,7 @@ return 0
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A value as it is written; what it is worth depends on its lineage."""
+    """A value as it is written; whether it exists depends on its lineage."""
 
     text: str
     until: bytes

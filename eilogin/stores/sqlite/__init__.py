@@ -1,40 +1,35 @@
-"""``sqlite:///path`` keeps everything in one file: for one machine, any processes.
+"""``sqlite:///path`` keeps everything in one file: for the processes of one machine.
 
-The file is in WAL mode, in which readers and the one writer do not wait for each
-other. A commit is on the disk when the verb returns (``synchronous=FULL``): a logout,
-a mark or a used message is not forgotten when the power fails. Where the promises say
-that it may be, the commit does not wait for the disk (``synchronous=NORMAL``), and
-the file is whole all the same (https://www.sqlite.org/wal.html, 2.3).
+The file is in WAL mode, in which readers and the one writer do not wait for each other.
+A commit is on the disk when the operation returns (``synchronous=FULL``): a power
+failure undoes no logout, mark or used message. If the promises allow a loss, the commit
+does not wait for the disk (``synchronous=NORMAL``), and the file stays whole
+(https://www.sqlite.org/wal.html, 2.3).
 
-What belongs here, from the top down: the verbs (``store``), their parts inside a
-transaction (``rows``), what this process holds open (``connections``), what is kept in
-a backup and how it comes back (``backup``), what becomes of a file that was copied or
-put back (``copies``), the tables and their versions (``schema``), and which files
-SQLite cannot share (``mounts``).
+This package holds what is specific to SQLite; the promises are in
+:mod:`eilogin.stores.store_interface`.
 
 By module:
 
 ``copied_files``
-    What becomes of a file that was copied, and of one that was put back.
+    End the sessions of a file that was copied or restored.
 ``disk_space``
     Give disk space back that a store does not need any more.
 ``mounts``
-    On which file system a path lies, and whether SQLite can share a file there.
+    The file system of a path, and whether SQLite can share a file there.
 ``reserve_file``
-    Disk space that a store keeps for logouts, as a file beside it (``PATH-
-    reserve``).
+    Disk space that a store keeps for logouts, as a file beside it
+    (``PATH-reserve``).
 ``sqlite_backup``
-    What of a store is worth keeping, in a file of its own, and how it comes back.
+    Back up the parts of a store worth keeping to another file, and restore them.
 ``sqlite_connections``
-    What a process holds open of one file: readers as many as are needed, one
-    writer.
+    The connections of a process to one file: any number of readers, one writer.
 ``sqlite_rows``
-    Parts of verbs, inside a transaction that the caller has begun.
+    Parts of operations, inside a transaction of the caller.
 ``sqlite_schema``
-    The tables, their version, and how a file comes from an older version to this
-    one.
+    The tables, their version, and the migration of older files.
 ``sqlite_store``
-    The verbs of a store, over one SQLite file.
+    The operations of a store, over one SQLite file.
 """
 
 from eilogin.stores.sqlite.sqlite_store import SQLiteStore as SQLiteStore

@@ -1,23 +1,20 @@
-"""What becomes of a file that was copied, and of one that was put back.
+"""End the sessions of a file that was copied or restored.
 
-A copy is from an earlier instant: sessions live in it that have been ended since. So
-whoever opens a file that was copied or put back, by whatever means, ends every session
-in it, in one transaction, before anything is read from it. Marks and used identifiers
-stay; those that came after the copy are lost, so nobody is logged in any more by an
-answer that was made before that moment.
+A copy is from an earlier instant: it holds sessions that have ended since. So a process
+that opens such a file ends every session in it, in one transaction, before it reads
+anything. Marks and used identifiers stay; those after the copy are lost. So an
+assertion from before that moment no longer signs anybody in.
 
-A file tells in three ways that it was copied or put back:
+A file shows in three ways that it was copied or restored:
 
-* a *backup* that eilogin made (:mod:`.backup`) carries a mark (``sealed``), wherever it
-  comes to stand;
-* the file remembers which file it is: inode and instant of birth (``file``), which no
-  copy has in common with it;
-* every second in which something was written, an *epoch* is counted up, in the file and
-  beside it (``PATH-epoch``): a file that was written over with its older content is
-  behind.
+* A *backup* of eilogin (:mod:`.sqlite_backup`) carries a mark (``sealed``), in every
+  place.
+* The file remembers its inode and instant of birth (``file``), which no copy shares.
+* In every second with a write, eilogin increments an *epoch*, in the file and beside it
+  (``PATH-epoch``). A file that was overwritten with older content is behind.
 
-What nobody can see in the file is that a whole disk or machine was set back with
-everything on it: then ``eilogin store end-all`` is for who did it.
+The file cannot show that a whole disk or machine was set back with everything on it.
+Then the operator runs ``eilogin store end-all``.
 """
 
 import ctypes
@@ -42,9 +39,9 @@ _log = logging.getLogger("eilogin.stores")
 
 
 def adopt(connection: sqlite3.Connection, path: Path) -> None:
-    """Have an opened file be the one at ``path``; end its sessions if it is a copy.
+    """Accept an opened file as the one at ``path``; end its sessions if it is a copy.
 
-    Of several processes that find it one does it, and the others wait.
+    One of several processes that find a copy does it, and the others wait.
     """
     # In this order: who is writing counts in the file first, then beside it.
     beside = epoch_beside(path)

@@ -14,7 +14,7 @@ from pathlib import Path
 SPARE = 1024
 #: Most pages that are returned at a time, which takes some milliseconds.
 AT_ONCE = 256
-#: Most octets of the log of SQLite that stay on the disk when it is written anew.
+#: Most octets of SQLite's log that stay on the disk after SQLite restarts it.
 LONGEST_LOG = 8 * 1024 * 1024
 
 #: Octets of a file up to which an old one is rewritten when a server starts; a longer

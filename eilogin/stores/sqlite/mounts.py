@@ -1,16 +1,15 @@
-"""On which file system a path lies, and whether SQLite can share a file there.
+"""The file system of a path, and whether SQLite can share a file there.
 
-In WAL mode the processes share memory, which they do by a file that all of them map:
-that works on one machine only, and over a network two machines would write through
-each other without either noticing (https://www.sqlite.org/wal.html, 1;
-https://www.sqlite.org/howtocorrupt.html, 2.1).
+In WAL mode the processes share memory by a file that all of them map. That works on one
+machine only. Over a network, two machines would write through each other without either
+noticing (https://www.sqlite.org/wal.html, 1; https://www.sqlite.org/howtocorrupt.html,
+2.1).
 """
 
 import re
 from pathlib import Path
 
-#: What the kernel knows to be mounted (proc_pid_mountinfo(5)); not there on others
-#: than Linux.
+#: The kernel's list of mounts (proc_pid_mountinfo(5)); only Linux has it.
 MOUNTS = Path("/proc/self/mountinfo")
 
 #: File systems whose files may be open on several machines, as mountinfo calls them;
@@ -39,10 +38,10 @@ def network_file_system(path: Path) -> str | None:
 
 
 def file_system_of(path: Path, mounts: str) -> str:
-    """The type of the file system of a resolved path; "" where none is told.
+    """Return the type of the file system of a resolved path; "" if unknown.
 
-    ``mounts`` is the text of ``/proc/self/mountinfo``. Of several file systems on one
-    mount point the last one is seen.
+    ``mounts`` is the text of ``/proc/self/mountinfo``. If several are on one
+    mount point, the last one counts.
     """
     found, depth = "", -1
     for line in mounts.splitlines():

@@ -1,9 +1,9 @@
-"""What of a store is worth keeping, in a file of its own, and how it comes back.
+"""Back up the parts of a store worth keeping to another file, and restore them.
 
 A backup has the marks, and the values that belong to no session, such as used
-identifiers and logout receipts. It has nobody's session. It says of itself that it is
-one (``sealed``): wherever it comes to stand, answers are refused that were made before
-it was opened there (:mod:`.copies`).
+identifiers and logout receipts. It has no sessions. It carries a mark (``sealed``): in
+every place, eilogin rejects assertions from before it was opened there
+(:mod:`.copied_files`).
 """
 
 import os
@@ -89,11 +89,11 @@ def _back_up(connection: sqlite3.Connection, to: Path) -> None:
 
 
 def restore(connection: sqlite3.Connection, source: Path) -> int:
-    """End every session of a store, and add what a backup has; how many were live.
+    """End every session of a store, and add a backup; return how many were live.
 
-    What the store has is kept beside it: a message that was used in either is used. One
-    transaction, also for those who are at work in the store. Raises
-    :class:`eilogin.errors.ConfigurationError` where ``source`` is no store.
+    The values of the store stay beside those of the backup: a message that was used in
+    either is used. One transaction, also for other processes that use the store. Raises
+    :class:`eilogin.errors.ConfigurationError` if ``source`` is no store.
     """
     (path,) = (
         Path(file)

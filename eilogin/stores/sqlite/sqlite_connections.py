@@ -1,15 +1,18 @@
-"""What a process holds open of one file: readers as many as are needed, one writer.
+"""The connections of a process to one file: any number of readers, one writer.
 
-Connections are made when they are needed and kept. A process that was forked makes its
-own, as SQLite wants it (https://www.sqlite.org/howtocorrupt.html, 2.6). A process whose
-file was replaced by another one under the same path lets go of it: it would read what
-nobody else writes any more, and miss every logout. Where nothing stands there any more
-it makes no new one: what is confirmed in that would be undone when the old one is back.
+Connections are made when they are needed, and kept:
 
-Who reads waits for no writer; but a verb that has read what is over writes that down
-(:mod:`.store`). Writers wait for each other, and all together no longer than the
-time-out: those of one process for their turn, and the one whose turn it is for other
-processes.
+* A forked process makes its own, as SQLite requires
+  (https://www.sqlite.org/howtocorrupt.html, 2.6).
+* If another file replaced the one at the path, the process closes its connections. It
+  would read a file that no other process writes, and miss every logout.
+* If no file is left at the path, the process makes no new one. Restoring the old file
+  would undo everything that the new one confirmed.
+
+Readers wait for no writer; but an operation that read an expired record writes that
+down (:mod:`.sqlite_store`). Writers wait for each other, and all together no longer
+than the time-out: those of one process for their turn, and the one with the turn for
+other processes.
 """
 
 import errno
@@ -45,11 +48,11 @@ _log = logging.getLogger("eilogin.stores")
 
 
 class Outage:
-    """That something does not go, which the log is told once, and once that it does."""
+    """A fault that the log reports once, and once more when it is over."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        #: Held by who changes whether it was told.
+        #: Held to change whether the log has the report.
         self._telling = threading.Lock()
         self._is_told = False
 
@@ -76,7 +79,7 @@ class FileIsGone(OSError):
 
 
 class Presence:
-    """What this process has seen of files at ``path``, whichever they were."""
+    """The files that this process has seen at ``path``."""
 
     def __init__(self, path: Path) -> None:
         self.was_there = False
@@ -89,7 +92,7 @@ class Presence:
         self._outage.end()
 
     def gone(self) -> FileIsGone:
-        """What to raise where one was there before."""
+        """Return the error for a file that was there before."""
         error = FileIsGone(
             "its file is gone; put it back, or restart to begin with a new one"
         )
@@ -98,7 +101,7 @@ class Presence:
 
 
 def unavailable(path: Path, error: Exception) -> StoreUnavailable:
-    """What is said of a store where something fails."""
+    """Return the error for a failure of the store."""
     if isinstance(error, ConfigurationError):
         # That says itself of which store.
         return StoreUnavailable(str(error))
@@ -157,7 +160,7 @@ class StoreFile:
         try:
             disk_space.set_up(connection)
             _use_wal(connection, self.path)
-            # What a citizen's record held is overwritten when it goes.
+            # Overwrite a citizen's record when it is deleted.
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA cache_size = -{CACHE}")
             bring_up_to_date(connection, self.path)
@@ -236,7 +239,7 @@ class Writer:
         self._is_closed = False
         #: Whether the last one who wanted to write could not begin.
         self.is_held = False
-        #: What the connection was told last.
+        #: The value that the connection has.
         self._synchronous = ""
         self._waits = file.timeout
         self._pulse_at = 0.0
@@ -280,7 +283,7 @@ class Writer:
         patience = A_MOMENT if was_held else self._file.timeout
         deadline = time.monotonic() + patience
         if not self._turn.acquire(timeout=patience):
-            # Who has waited a moment only says nothing new.
+            # If this thread waited only a moment, the last result still holds.
             self.is_held = self.is_held or not was_held
             raise TimeoutError("another thread is still writing")
         try:
@@ -323,7 +326,7 @@ class Writer:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
         left = max(0.0, deadline - time.monotonic())
-        # As it was told is near enough, unless we waited for our turn already.
+        # The set value is near enough, unless we have already waited for our turn.
         if abs(left - self._waits) > min(A_MOMENT, left):
             connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
             self._waits = left

@@ -1,14 +1,14 @@
-"""Parts of verbs, inside a transaction that the caller has begun.
+"""Parts of operations, inside a transaction of the caller.
 
-A commit is as dear as the pages that it changes, and a logout should be no dearer than
-it must. So a session that is ended keeps its row, without key and record, for some
-minutes (:data:`ENDED_KEPT_FOR`), and is swept away then: nobody can find a row without
-a key, and the indexes of its labels stay as they are. Its items and the values that it
-owns go at once.
+Every changed page makes a commit slower, and a logout should be fast. So an ended
+session keeps its row, without key and record, for some minutes
+(:data:`ENDED_KEPT_FOR`), and is deleted later. Nobody can find a row without a key, and
+the indexes of its labels stay as they are. Its items and the values that it owns go at
+once.
 
-What belongs to a session is taken away here, and not by foreign keys, for the same
-reason: an index by which SQLite could find a session's labels would be one more page,
-where the session's row can just as well name them.
+For the same reason this module deletes the parts of a session, not foreign keys. An
+index from a session to its labels would be one more page, but the row of the session
+can name them too.
 """
 
 import json
@@ -202,10 +202,10 @@ def end(write: sqlite3.Connection, session: Found, now: float) -> EndedSession:
 
 
 def unlabel(write: sqlite3.Connection, labels: Iterable[str]) -> None:
-    """Nobody carries these labels any more, for all who did were ended.
+    """Delete labels that no session carries, because all those sessions ended.
 
-    The other labels of those stay until their time is over; these would be looked at
-    each time that the same citizen logs out.
+    The other labels of those sessions stay until they expire. These would slow down
+    each later logout of the same citizen.
     """
     write.executemany(
         "DELETE FROM labels WHERE label = ?", [(label,) for label in labels]

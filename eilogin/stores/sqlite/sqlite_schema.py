@@ -1,22 +1,21 @@
-"""The tables, their version, and how a file comes from an older version to this one.
+"""The tables, their version, and the migration of older files.
 
 House rules:
 
-1. The file says which version its tables have (``schema``), and which is the oldest
-   version of the code that may still use them (``oldest``). Code of version N opens a
-   file of version M: where M < N it brings it up to N; where M > N it uses it if
-   ``oldest`` <= N, and refuses it otherwise.
-2. Two versions work side by side while a site is upgraded. So each statement names its
-   columns, a column that comes later has a default, and a table that comes later is
-   none that an end has to reach.
-3. A step that cannot keep to that raises :data:`OLDEST_VERSION`, and gives the tables
-   of sessions and values new names: a process of the older version that still runs
-   then finds no table and logs nobody in, where it would otherwise miss a logout.
+1. The file holds the version of its tables (``schema``), and the oldest version of the
+   code that may still use them (``oldest``). Code of version N opens a file of version
+   M: if M < N, it migrates the file to N. If M > N, it uses the file if
+   ``oldest`` <= N, and else rejects it.
+2. Two versions work side by side during an upgrade. So each statement names its
+   columns, a later column has a default, and no end has to reach a later table.
+3. A step that cannot do that raises :data:`OLDEST_VERSION`, and renames the tables of
+   sessions and values. A process of the older version that still runs then finds no
+   table and signs nobody in. Otherwise it would miss a logout.
 
-A session is found by a number made of its key, which is the order in which the table
-lies in the file: its record is at the end of one short way, however many there are. In
-a table in the order of the keys themselves (``WITHOUT ROWID``) whole records lie on
-that way too, and with a million of them it is nine pages long instead of three.
+A number made of its key finds a session. The table lies in the file in the order of
+that number, so a record is at the end of one short path. In a table in the order of the
+keys (``WITHOUT ROWID``), whole records lie on that path too. With a million of them the
+path is nine pages long instead of three.
 """
 
 import hashlib
@@ -31,7 +30,7 @@ from eilogin.errors import ConfigurationError
 SCHEMA_VERSION = 2
 OLDEST_VERSION = 2
 
-#: What is asked of SQLite itself: RETURNING came with it.
+#: The oldest SQLite that eilogin accepts: it introduced RETURNING.
 OLDEST_SQLITE = (3, 35)
 
 _TABLES = (
@@ -101,7 +100,7 @@ STEPS: dict[int, Sequence[str]] = {
     ),
 }
 
-#: What each table has to have; see rule 2 for what it may have besides.
+#: The required columns of each table; rule 2 allows others.
 _COLUMNS = {
     "sessions": "id, key, seen, until, data, labels",
     "labels": "label, session",
@@ -134,11 +133,11 @@ def number_of(key: str) -> int:
 
 
 def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables, or bring them up to :data:`SCHEMA_VERSION`, in one transaction.
+    """Create or migrate the tables to :data:`SCHEMA_VERSION`, in one transaction.
 
-    Of several processes one does it; the others wait, and find it done. Raises
-    :class:`eilogin.errors.ConfigurationError` for a file that is not ours, or of a
-    version that cannot be used, and where a table or column is missing.
+    One of several processes does it; the others wait, and find it done. Raises
+    :class:`eilogin.errors.ConfigurationError` if the file is not ours, if its version
+    cannot be used, or if a table or column is missing.
     """
     _check_library()
     version = _version(connection, path)
@@ -172,7 +171,7 @@ def fault_of(path: Path) -> str:
 
 
 def damage(path: Path, error: Exception) -> str:
-    """What to do about a file that SQLite cannot make sense of."""
+    """Return advice for a file that SQLite cannot read."""
     return (
         f"the store {path} is damaged: {error}; expected an undamaged SQLite "
         "file: move this file away, and restore a backup ('eilogin store "
@@ -180,8 +179,8 @@ def damage(path: Path, error: Exception) -> str:
     )
 
 
-#: What SQLite says where somebody is at work in a file, or no longer is and has left
-#: a log that has to be written to before it can be read.
+#: SQLite's errors while another process uses a file, or after one left a log that
+#: SQLite must write to before it can read it.
 _NOT_NOW = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -208,7 +207,7 @@ def make_tables(connection: sqlite3.Connection) -> None:
 
 
 def read_meta(connection: sqlite3.Connection) -> Mapping[str, str]:
-    """What the file says of itself."""
+    """Return the file's own properties."""
     return dict(connection.execute("SELECT name, value FROM meta"))
 
 

@@ -31,16 +31,16 @@ _Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is in a store."""
+    """The counts and the size of a store."""
 
     schema: int
     #: Sessions and values that are not over, and marks that still count.
     sessions: int
     values: int
     marks: int
-    #: Of the sessions those whose keys fit each of the patterns that were asked for.
+    #: For each pattern of the caller, the number of sessions whose keys match it.
     fitting: tuple[int, ...]
-    #: What the file takes on the disk, with what SQLite keeps beside it.
+    #: The size of the file on the disk, with SQLite's files beside it.
     size: int
 
 
@@ -77,11 +77,11 @@ def _needs_room(
 class SQLiteStore:
     """A :class:`eilogin.stores.Store` in the file at ``path``.
 
-    A new file can be read and written by this user alone (mode 0600); one that is
-    there keeps the mode it has. Its folder has to exist. ``timeout`` is the number of
-    seconds that a verb waits for other writers. Who reads waits for nobody, but where
-    what she reads is over: that is written down, so that it stays over (:meth:`read`,
-    :meth:`get`), and waits as a verb that writes does.
+    Only this user can read and write a new file (mode 0600); an existing file keeps its
+    mode. Its folder must exist. ``timeout`` is the number of seconds that an operation
+    waits for other writers. Readers do not wait, with one exception: an expired record
+    is written down so that it stays over (:meth:`read`, :meth:`get`). That waits as a
+    write does.
     """
 
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
@@ -124,7 +124,7 @@ class SQLiteStore:
             self._renewed()
 
     def _refuse(self, error: Exception) -> NoReturn:
-        """What the sysadmin is told: something is wrong, or only busy."""
+        """Raise the error for the sysadmin: a fault, or only a busy file."""
         if isinstance(error, ConfigurationError):
             raise error
         if self._may_pass(error):
@@ -467,7 +467,7 @@ class SQLiteStore:
                 yield connection, now
         except _FAILURES as error:
             said = unavailable(self.path, error)
-            # Of a file that is gone the log knows.
+            # The log already has the report of a missing file.
             if writer.is_held and not isinstance(error, FileIsGone):
                 self._outage.note(said)
             raise said from error
@@ -508,8 +508,8 @@ class SQLiteStore:
         return texts
 
 
-#: What a file that is damaged, locked, replaced or gone raises. UnicodeError: what
-#: SQLite says of a damaged file may quote its bytes.
+#: Exceptions for a damaged, locked, replaced or missing file. UnicodeError: SQLite's
+#: message about a damaged file may quote its bytes.
 _FAILURES = (sqlite3.Error, OSError, UnicodeError, ConfigurationError)
 
 
@@ -534,6 +534,6 @@ def _is_busy(error: BaseException) -> bool:
 
 
 def _code_of(error: BaseException) -> int:
-    """What went wrong for SQLite, without its details; 0 for what is another's."""
+    """Return SQLite's primary error code; 0 for another exception."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF

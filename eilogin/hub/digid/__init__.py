@@ -1,26 +1,24 @@
 """The hub with ``profile = digid``: it does what DigiD does (DIGID.md 1 to 3).
 
-What belongs here: where DigiD differs from the plain hub, in what it answers, whom it
-asks again and how it logs out, so that an organisation can rehearse its connection, and
-the answers that a tester chooses. What does not: the bugs of DigiD's own code (DIGID.md
-9); what both have in common (``hub``); how DigiD signs (``saml``).
+Here belong the differences between DigiD and the plain hub: in its Responses, its
+reauthentication and its logout. An organisation can rehearse its connection with them,
+and a tester can choose the Response. Elsewhere belong the bugs of DigiD's own code
+(DIGID.md 9), the common part (``hub``), and DigiD's signatures (``saml``).
 
 By module:
 
 ``digid_logout``
     Single logout as DigiD does it (DIGID.md 3): by the session of the browser.
 ``digid_peers``
-    Whom DigiD takes messages from, and what it does with all others: nothing at
-    all.
+    Accept messages of connected parties only; answer all others with a 404.
 ``digid_response``
-    DigiD's answers as XML (DIGID.md 1.5): what it says, and what it leaves out.
+    Write DigiD's Response and assertion as XML (DIGID.md 1.5).
 ``digid_sso``
-    Single sign-on as DigiD does it: in its order, and with its timers (DIGID.md
-    2.4).
+    Single sign-on in the order and with the timers of DigiD (DIGID.md 2.4).
 ``reauthentication``
-    Whether DigiD asks a citizen again, and where it takes her to be logged in.
+    When DigiD asks a citizen to sign in again (DIGID.md 2.2 and 2.3).
 ``relay_state``
-    The RelayState that DigiD keeps for a browser, and gives to who sends none.
+    The sticky RelayState that DigiD keeps in a browser (DIGID.md 1.1).
 ``sector_numbers``
-    Which number of a citizen a participant gets: that of a sector of its own.
+    The number of a citizen that a participant gets (DIGID.md 1.4).
 """

@@ -1,14 +1,16 @@
 """Single logout as DigiD does it (DIGID.md 3): by the session of the browser.
 
-A LogoutRequest ends the session of who brings it, whomever it names. Where she is in at
-more than one service a page names them all, and she goes on, or stays logged in; nobody
-hears of it then. All others are told over SOAP, by her name alone, and who asked hears
-that all of them know it, or not; no browser brings a message to them.
+A LogoutRequest ends the session of the browser that brings it, whatever NameID it
+contains. If the visitor is signed in at more than one service, a page lists the
+services. The visitor continues, or stays signed in; then no participant is notified.
+The hub notifies all other participants over SOAP, by the NameID alone. The status of
+the LogoutResponse says whether all of them confirmed. No browser brings a message to
+them.
 
-Without the cookie of the hub there is nothing to end, and that is a success. A form of
-another site comes without it (it is Lax), so she is led on to an address of ours. That
-is good in the browser that was led there; in any other it would be a link by which
-whoever follows it is logged out.
+A request without the hub's cookie has nothing to end, and that is a success. A form of
+another site comes without the cookie (SameSite=Lax), so the hub redirects the browser
+to an address of its own. That address works only in that browser. Otherwise it would be
+a link that logs out anyone who follows it.
 """
 
 import json
@@ -54,7 +56,8 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter of ``/slo`` that names a logout which she has to confirm.
+#: The parameter of ``/slo`` with the handle of a logout that the visitor has to
+#: confirm.
 _LEAVING = "leaving"
 
 _DONE = messages.Status()
@@ -62,7 +65,7 @@ _PARTLY = messages.Status((messages.RESPONDER, messages.PARTIAL_LOGOUT))
 
 
 class DigidSingleLogout(SingleLogout):
-    """Logs out as DigiD does; ``rehearses`` is an option of the hub."""
+    """Single logout as DigiD does it; ``rehearses`` is an option of the hub."""
 
     def __init__(
         self, pages: Pages, propagation: Propagation, *, rehearses: bool, at_once: int
@@ -71,7 +74,7 @@ class DigidSingleLogout(SingleLogout):
         self._rehearses = rehearses
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
-        """A LogoutRequest of a participant, or what she says to our page."""
+        """Answer a participant's LogoutRequest, or our confirmation form."""
         allow_only(environ, "GET", "POST")
         is_posted = environ["REQUEST_METHOD"] == "POST"
         if environ.get("QUERY_STRING", "").startswith(f"{_LEAVING}="):
@@ -80,7 +83,7 @@ class DigidSingleLogout(SingleLogout):
             if is_posted:
                 return self._confirmed(environ, back, handle)
             if answer_to(environ, handle):
-                # She has confirmed it, and it had to wait for its turn.
+                # The visitor confirmed it, and it had to wait for a free slot.
                 return self._end(environ, back, env.session_to_end(environ))
             return self._leave(environ, back)
         with refusals_as_not_found():
@@ -91,18 +94,18 @@ class DigidSingleLogout(SingleLogout):
         if is_posted:
             url, headers = _keep(environ, back)
             return see_other(url, headers)
-        # In the address it is signed; by POST it is not.
+        # A Redirect is signed together with its RelayState; a POST is not.
         return self._leave(environ, back, relay_state.keep(back.relay_state))
 
     def respond_soap(self, environ: "WSGIEnvironment") -> Response:
-        """Nobody logs out here over SOAP: there is no browser behind it."""
+        """Refuse a LogoutRequest over SOAP: DigiD needs the visitor's browser."""
         raise NotFound(
             "DigiD accepts no LogoutRequest over SOAP; expected one by Redirect or"
             " POST, in the citizen's browser"
         )
 
     def _answered_at(self, role: ServiceProvider) -> Endpoint | None:
-        # Its ResponseLocation is not looked at.
+        # DigiD ignores the ResponseLocation of the metadata.
         endpoint = role.single_logout(bindings.REDIRECT)
         return endpoint and replace(endpoint, response_location="")
 
@@ -112,9 +115,9 @@ class DigidSingleLogout(SingleLogout):
         back: ReplyTo,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
-        """The page that names the services, where there are several; else the end.
+        """Show the services of the visitor if there are several; else end the session.
 
-        ``headers`` keep what she may need when she cancels.
+        ``headers`` store the RelayState, which is needed if the visitor cancels.
         """
         login = env.session_to_end(environ)
         if login is None or env.values(environ).get(_done(back)) is not None:
@@ -130,7 +133,10 @@ class DigidSingleLogout(SingleLogout):
     def _confirmed(
         self, environ: "WSGIEnvironment", back: ReplyTo, handle: str
     ) -> Response:
-        """The end, after our page; if it has to wait, at an address that reloads."""
+        """End the session after the confirmation page.
+
+        If no slot is free, redirect to an address that reloads itself.
+        """
         trust = env.trust(environ)
         require_own_form(environ, trust.own.public_url)
         login, form = env.session_to_end(environ), read_form(environ)
@@ -147,16 +153,17 @@ class DigidSingleLogout(SingleLogout):
         login: Login | None,
         form: Mapping[str, str] | None = None,
     ) -> Response:
-        """End her session, tell the others, and answer who asked.
+        """End the visitor's session, notify the participants, and answer the requester.
 
-        ``form`` is what she says on the page before that, if there was one.
+        ``form`` holds the fields of the confirmation page, if the hub showed it.
         """
         until = clock.now() + ASKED_FOR
         choice = self._choice(environ, login, form)
 
         def execute(tried: str) -> str:
             if login is None:
-                # Nobody knows whom that one has told, if it has ended her session.
+                # If an earlier attempt ended the session, nobody knows which
+                # participants it notified.
                 is_everywhere = not tried
             else:
                 is_everywhere = self._ended(environ, back, login)
@@ -177,7 +184,7 @@ class DigidSingleLogout(SingleLogout):
         login: Login | None,
         form: Mapping[str, str] | None,
     ) -> str:
-        """What a tester wants to come of it: as chosen now, or kept for it."""
+        """Return the outcome that a tester chose, in this form or before; or ""."""
         if not self._rehearses or login is None:
             return ""
         if form is not None:
@@ -193,9 +200,9 @@ class DigidSingleLogout(SingleLogout):
         return answer
 
     def _ended(self, environ: "WSGIEnvironment", back: ReplyTo, login: Login) -> bool:
-        """End all sessions of hers; whether all know it who have to be told.
+        """End all sessions of the visitor; return whether all participants know it.
 
-        Who asked has ended its own session of this browser.
+        The requester ended its own session of this browser by itself.
         """
         here = env.sessions(environ).participants(login)
         ending = self.endings.end(
@@ -207,7 +214,7 @@ class DigidSingleLogout(SingleLogout):
                 if one.entity_id != back.entity_id or one not in here
             ],
         )
-        # Another logout that was faster knows who was not reached.
+        # A faster logout of the same session knows which participants it missed.
         return not ending.missed and not ending.is_overtaken
 
     def _confirm_page(
@@ -226,11 +233,12 @@ class DigidSingleLogout(SingleLogout):
             environ,
             "log_out_of_services.html",
             headers=of_browser,
-            # Its redirect leads on to who asked.
+            # The browser blocks a redirect after a form unless the policy allows its
+            # target.
             form_action=[endpoint.location] if endpoint else [],
             action=action,
             name=trust.federation.name_of(back.entity_id, language),
-            # There she has logged out already.
+            # The visitor has logged out there already.
             services=services_of(
                 trust,
                 [one for one in told if one.entity_id != back.entity_id],
@@ -243,7 +251,7 @@ class DigidSingleLogout(SingleLogout):
 
 
 def _read(environ: "WSGIEnvironment") -> ReplyTo:
-    """Who asks for a logout; one that is not in order is refused."""
+    """Read a LogoutRequest; raise Refused if it is not valid."""
     trust = env.trust(environ)
     inbound = receive(environ, keys_for(trust), trust.weak)
     if inbound.kind != bindings.REQUEST:
@@ -264,22 +272,26 @@ def _read(environ: "WSGIEnvironment") -> ReplyTo:
 def _keep(
     environ: "WSGIEnvironment", back: ReplyTo
 ) -> tuple[str, Sequence[tuple[str, str]]]:
-    """Keep who asked, as ``keep_here`` does."""
+    """Store the requester of a logout, as ``keep_here`` does."""
     return keep_here(environ, _LEAVING, back, json.dumps(back))
 
 
 def _kept(environ: "WSGIEnvironment", handle: str) -> ReplyTo:
-    """Who asked; not in another browser, where somebody is logged in."""
+    """Return the requester of a stored logout.
+
+    In another browser, raise MessageUnexpected if a visitor is signed in there.
+    """
     text = kept_text(environ, _LEAVING, handle)
     with readable_record():
         back = ReplyTo.from_parts(json.loads(text))
     is_here = is_of_here(environ, back, handle)
-    # Who takes no cookies has no session here, and is answered like anybody without.
+    # A browser that rejects cookies has no session here, and gets the same answer as
+    # any browser without a session.
     if not is_here and env.session_to_end(environ) is not None:
         raise other_browser()
     return back
 
 
 def _done(back: ReplyTo) -> str:
-    """The name of what came of a LogoutRequest."""
+    """Return the store key for the outcome of a LogoutRequest."""
     return f"logout-request:{back.entity_id}\0{back.request_id}"

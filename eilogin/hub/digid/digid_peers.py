@@ -1,7 +1,7 @@
-"""Whom DigiD takes messages from, and what it does with all others: nothing at all.
+"""Accept messages of connected parties only, and answer all others with a 404.
 
-DIGID.md 1.6: to what is not a message of a connected party, or not signed by it, the
-answer is a plain 404, and nothing is sent anywhere. Why, only the log says.
+DIGID.md 1.6: to a message that no connected party signed, DigiD answers with a plain
+404, and sends nothing else. Only the log gives the reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from eilogin.web.inbound_messages import KeysOf
 
 @contextmanager
 def refusals_as_not_found() -> Iterator[None]:
-    """What is refused herein is an address where nothing is."""
+    """Turn each Refused of the block into a NotFound with the same reason."""
     try:
         yield
     except Refused as error:
@@ -29,9 +29,10 @@ def refusals_as_not_found() -> Iterator[None]:
 
 
 def keys_for(trust: Trust) -> KeysOf:
-    """The keys of participants, of whom none is known whose certificate is over.
+    """Return a function that looks up the keys of a participant.
 
-    Or is not valid yet: DigiD looks at the dates of the first one (DIGID.md 4).
+    A participant whose first certificate is expired or not valid yet has no keys: DigiD
+    checks the dates of the first certificate (DIGID.md 4).
     """
 
     def keys_of(entity_id: str) -> Sequence[PublicKey]:

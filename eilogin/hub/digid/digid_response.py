@@ -1,7 +1,7 @@
-"""DigiD's answers as XML (DIGID.md 1.5): what it says, and what it leaves out.
+"""Write DigiD's Response and assertion as XML (DIGID.md 1.5).
 
-The ArtifactResponse around them is always signed, and the Response never; the assertion
-is for who wants that in its metadata.
+The ArtifactResponse around the Response is always signed, the Response never. The
+assertion is signed for participants that want that in their metadata.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ from eilogin.saml.metadata import ServiceProvider
 
 
 class DigidResponseWriter(Answers):
-    """Writes them; no option of the hub changes anything in them.
+    """Writes Responses as DigiD does; no option of the hub changes them.
 
-    Nothing is encrypted, so nothing is ever in the way (:meth:`obstacle`).
+    Nothing is encrypted, so there is never an obstacle (:meth:`obstacle`).
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class DigidResponseWriter(Answers):
     def login(
         self, trust: Trust, role: ServiceProvider, told: Confirmed
     ) -> etree._Element:
-        """The answer that she is logged in."""
+        """Write the Response of a successful login."""
         question = told.question
         said = _assertion(trust, told)
         assertion = messages.write_assertion(
@@ -51,7 +51,7 @@ class DigidResponseWriter(Answers):
     def refusal(
         self, trust: Trust, question: Question, codes: Sequence[str]
     ) -> etree._Element:
-        """The answer that there is no login; it has no words beside its codes."""
+        """Write the Response of a failed login: its status codes, without a message."""
         status = messages.Status(tuple(codes))
         return messages.write_response(_response(trust, question, status), None)
 
@@ -67,7 +67,8 @@ def _assertion(trust: Trust, told: Confirmed) -> messages.Assertion:
         assertion_of(trust, told),
         name_id=messages.NameID(told.participant.subject.name_id),
         not_before=told.now - ANSWER_FOR,
-        # Of this answer: DigiD tells nobody when she logged in, nor until when.
+        # The instant of this Response: DigiD does not report when the citizen signed
+        # in, nor when the session ends.
         authn_instant=told.now,
         session_ends=None,
         attributes={},

@@ -1,9 +1,9 @@
-"""Single sign-on as DigiD does it: in its order, and with its timers (DIGID.md 2.4).
+"""Single sign-on in the order and with the timers of DigiD (DIGID.md 2.4).
 
-What is no message of a connected party gets a 404. Everything else is answered by an
-artifact: with a login, which may need a page before, or with the reason why there is
-none. The page that names where she is logged in already is shown where ``show_session``
-says so, to who comes from somewhere else.
+A message of an unconnected party gets a 404. Every other AuthnRequest gets an artifact:
+of a login, possibly after a page, or of a Response with the reason for the failure. If
+``show_session`` says so, a visitor who comes from another service sees a page with the
+services where they are signed in.
 """
 
 import json
@@ -59,12 +59,12 @@ from eilogin.web.requests import client_address
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long an artifact is known whose answer cannot be had any more, in seconds.
+#: How long the hub remembers an artifact after its Response expired, in seconds.
 _KNOWN_FOR = 15 * 60.0
 
 _DENIED = messages.Status(DENIED)
 
-#: What a tester may choose instead of a login.
+#: The failures that a tester can choose instead of a login.
 _INSTEAD = {
     rehearsal.CANCEL: FAILED,
     rehearsal.INACTIVE: DENIED,
@@ -75,12 +75,13 @@ _INSTEAD = {
 class DigidSingleSignOn(SingleSignOn):
     """Answers participants as DigiD does.
 
-    ``make_way`` is called for who says that it is somebody else who is logged in;
-    ``sectors``, ``inactive``, ``shows_session`` and ``rehearses`` are options of the
-    hub.
+    ``make_way`` ends the session of a visitor if another person says that they use the
+    browser now. ``sectors``, ``inactive``, ``shows_session`` and ``rehearses`` are
+    options of the hub.
     """
 
-    # DIGID.md 1.6: who has no number for them is refused like who cancels.
+    # DIGID.md 1.6: a citizen without a number for this participant gets the same status
+    # as one who cancels.
     _nameless = FAILED
     _asks_anew = True
 
@@ -119,7 +120,7 @@ class DigidSingleSignOn(SingleSignOn):
 
     def _begin(self, environ: "WSGIEnvironment", asked: Asked) -> Response:
         answer = super()._begin(environ, asked)
-        # By POST nobody has signed it (SAML bindings 3.5.4.1).
+        # A RelayState by POST is not signed (SAML bindings 3.5.4.1).
         is_signed = environ["REQUEST_METHOD"] == "GET"
         if is_signed and asked.cause is None:
             answer.headerlist.extend(relay_state.keep(asked.question.relay_state))
@@ -139,7 +140,7 @@ class DigidSingleSignOn(SingleSignOn):
         return replace(question, rehearsal=self._choice(query))
 
     def _refuse_late(self, environ: "WSGIEnvironment", question: Question) -> Response:
-        # DigiD shows a page of its own for that.
+        # DigiD shows an error page of its own.
         raise LoginLost(f"{question.issuer} asked for this login too long ago")
 
     def _choice(self, fields: Mapping[str, str]) -> str:
@@ -158,9 +159,9 @@ class DigidSingleSignOn(SingleSignOn):
         return super()._answer(environ, question, service)
 
     def _has_no_number(self, environ: "WSGIEnvironment", question: Question) -> bool:
-        """Whether who is in has none that this participant gets.
+        """Whether the signed-in citizen has no number for this participant.
 
-        Nobody else is asked to sign in then: DIGID.md 2.4 has this before that.
+        Then the hub asks nobody else to sign in: DIGID.md 2.4 checks this first.
         """
         login = env.session_beyond_idle(environ)
         return (
@@ -194,7 +195,7 @@ class DigidSingleSignOn(SingleSignOn):
     def _decide(
         self, environ: "WSGIEnvironment", question: Question, login: Login
     ) -> Response:
-        """A login, or what a tester has chosen in its place."""
+        """Answer with a login, or with the failure that a tester chose."""
         if self._rehearses and not question.rehearsal:
             choice = rehearsal.take(env.values(environ), login)
             question = replace(question, rehearsal=choice)
@@ -213,7 +214,7 @@ class DigidSingleSignOn(SingleSignOn):
         cause: Refused | None = None,
     ) -> Response:
         login = env.session_beyond_idle(environ)
-        # A ``cause`` is of the request, which anybody may have brought here once more.
+        # A ``cause`` is a fault of the request, which anybody may have replayed.
         if login is not None and cause is None:
             DigidPresence(environ, login).leave(question.issuer)
         return super()._refuse(environ, question, codes, cause)
@@ -282,14 +283,17 @@ class DigidSingleSignOn(SingleSignOn):
         fields: Mapping[str, str],
     ) -> Response:
         if self._rehearses and rehearsal.FIELD in fields:
-            # That counts, and not what was kept.
+            # The choice in this form replaces the stored one.
             rehearsal.take(env.values(environ), login)
         return self._decide(environ, question, login)
 
     # --- /artifact ------------------------------------------------------------------
 
     def resolve(self, environ: "WSGIEnvironment") -> Response:
-        """Give an answer to who it was made for, once; or say that it is over."""
+        """Answer an ArtifactResolve with the stored Response, once.
+
+        An expired or unknown artifact gets a status without a Response.
+        """
         trust = env.trust(environ)
         with refusals_as_not_found():
             element, issuer = receive_soap(environ, keys_for(trust))
@@ -323,9 +327,10 @@ class DigidSingleSignOn(SingleSignOn):
 def _known(
     environ: "WSGIEnvironment", question: Question, *, is_proven: bool
 ) -> Login | None:
-    """What this question can be answered with; None where she has to sign in first.
+    """Return the session that can answer an AuthnRequest.
 
-    ``is_proven`` says whether she has signed in for this very question.
+    None if the visitor has to sign in first. ``is_proven`` says whether the visitor has
+    signed in for this AuthnRequest.
     """
     login = env.session_beyond_idle(environ)
     domain = domain_of(environ, question)
@@ -336,6 +341,6 @@ def _known(
 
 
 def _forty(index: str) -> str:
-    """A SessionIndex of the form that DigiD's have (DIGID.md 1.5)."""
+    """Extend a SessionIndex to the form that DigiD uses (DIGID.md 1.5)."""
     digits = index.lstrip("_")
     return f"{digits}{int(digits, 16) % 10**8:08}"

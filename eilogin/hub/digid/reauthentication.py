@@ -1,9 +1,9 @@
-"""Whether DigiD asks a citizen again, and where it takes her to be logged in.
+"""When DigiD asks a citizen to sign in again, and where they are signed in.
 
-DIGID.md 2.2 and 2.3. Each answer keeps her in for fifteen minutes more. In the fifteen
-after those who is in already is answered still without a question to her, and nobody
-else is. The absolute limit is that of the hub's session, which is there longer than
-that, so that a logout reaches everybody who was told of it.
+DIGID.md 2.2 and 2.3. Each Response extends the session by fifteen minutes. In the next
+fifteen minutes, only participants where the citizen is signed in already get a Response
+without a new sign-in. The absolute limit is that of the hub's session. The hub's
+session outlives these timers, so that a logout reaches every participant.
 """
 
 import json
@@ -19,25 +19,25 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long she is in without an answer to anybody, and how long after that who is in
-#: already is answered still; in seconds.
+#: How long the session lasts after a Response, and how long after that the participants
+#: where the citizen is signed in still get one; in seconds.
 IDLE = 15 * 60.0
 GRACE = 15 * 60.0
 
-#: In the place of an entityID, which is never empty.
+#: Instead of an entityID, which is never empty.
 _RUN = ""
 
 
 class _Run(NamedTuple):
-    """A time in which she was never away for too long."""
+    """A period in which the citizen was never idle for too long."""
 
     began: float
-    #: When somebody was answered last.
+    #: The instant of the last Response.
     last: float
 
 
 class DigidPresence:
-    """One citizen's, in the browser that a request comes from."""
+    """Where the citizen of this browser is signed in, by DigiD's timers."""
 
     def __init__(self, environ: "WSGIEnvironment", login: Login) -> None:
         self._environ = environ
@@ -45,26 +45,26 @@ class DigidPresence:
         self._login = login
 
     def must_prove(self, issuer: str) -> bool:
-        """Whether she has to sign in (again) before a participant is answered at all.
+        """Whether the citizen must sign in before a participant gets a Response.
 
-        She comes from another network, or was away for too long.
+        The browser is in another network, or the citizen was idle for too long.
         """
         is_here = self._login.address == network(self._environ)
         return not is_here or self._is_away(issuer)
 
     @property
     def lasts_until(self) -> float:
-        """Until when who is in nowhere yet is answered without a question to her."""
-        # Who has just signed in was not answered to anybody yet.
+        """Until when a new participant gets a Response without a new sign-in."""
+        # A citizen who has just signed in has no Response yet.
         last = max(self._run.last, self._login.confirmed)
         return min(last + IDLE, self._login.ends)
 
     def has(self, entity_id: str) -> bool:
-        """Whether she is in at a participant."""
+        """Whether the citizen is signed in at a participant."""
         return self._since(entity_id) is not None
 
     def services(self, participants: Iterable[Participant]) -> list[Participant]:
-        """Those of the participants at which she is in, and since when."""
+        """Return the participants where the citizen is signed in, and since when."""
         return [
             replace(told, since=since)
             for told in participants
@@ -72,7 +72,7 @@ class DigidPresence:
         ]
 
     def enter(self, entity_id: str) -> None:
-        """A participant is answered that she is logged in."""
+        """Note that a participant gets a Response with a login."""
         now, run = clock.now(), self._run
         if now - run.last > IDLE + GRACE:
             run = run._replace(began=now)
@@ -83,7 +83,7 @@ class DigidPresence:
             self._keep(entity_id, None, json.dumps(now))
 
     def leave(self, entity_id: str) -> None:
-        """A participant is answered that there is no login: it ends its own session."""
+        """Note that a participant gets no login, which ends its own session."""
         self._values.take(self._name(entity_id))
 
     def _since(self, entity_id: str) -> float | None:
@@ -92,7 +92,7 @@ class DigidPresence:
         return None if since is None or since < self._run.began else since
 
     def _is_away(self, entity_id: str) -> bool:
-        # Who has just signed in was not answered to anybody yet.
+        # A citizen who has just signed in has no Response yet.
         away = clock.now() - max(self._run.last, self._login.confirmed)
         return away > IDLE and not (away <= IDLE + GRACE and self.has(entity_id))
 
@@ -106,7 +106,7 @@ class DigidPresence:
         if old is None:
             self._values.add(name, new, until, durable=False)
         else:
-            # Who was quicker has said the same.
+            # A faster request has written the same.
             self._values.swap(name, old, new, until, durable=False)
 
     def _name(self, entity_id: str) -> str:

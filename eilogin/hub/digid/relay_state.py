@@ -1,13 +1,13 @@
-"""The RelayState that DigiD keeps for a browser, and gives to who sends none.
+"""The sticky RelayState that DigiD keeps in a browser (DIGID.md 1.1).
 
-DIGID.md 1.1: it is *sticky*. What came along with any request is given back with every
-later answer in that browser whose request had none of its own, whoever asks, and with
-the answer to a logout too; after that it is gone. What is said to be echoed unchecked
-is no secret of anybody, so the browser itself keeps it, for as long as it is open.
+The RelayState of any request is sent back with each later Response in that browser
+whose request had none, whatever participant sent it. The LogoutResponse contains it
+too, and then it is gone. A RelayState is no secret, because it is echoed unchecked. So
+the browser itself keeps it in a cookie for as long as it is open.
 
-Only of a Redirect, where who asks has signed it, and of a question that is in order. By
-POST nobody signs it: a page of whoever has seen a request would give to other services
-what it likes.
+Only the RelayState of a valid request by Redirect counts, because the signature covers
+it there. A POST does not sign it: a page of anyone who has seen a request could send
+any RelayState to other services.
 """
 
 import base64
@@ -26,7 +26,7 @@ _COOKIE = Cookie("eilogin-relay-state")
 
 
 def keep(relay_state: str) -> list[tuple[str, str]]:
-    """The header that keeps one; none where there is none."""
+    """Return the header that stores a RelayState; no header if it is empty."""
     if not relay_state:
         return []
     text = base64.urlsafe_b64encode(relay_state.encode()).decode()
@@ -34,7 +34,7 @@ def keep(relay_state: str) -> list[tuple[str, str]]:
 
 
 def require_short(relay_state: str) -> None:
-    """Raise MalformedMessage for one that is longer than SAML allows."""
+    """Raise MalformedMessage for a RelayState longer than SAML allows."""
     if len(relay_state.encode()) > LONGEST_RELAY_STATE:
         raise MalformedMessage(
             f"the RelayState has more than {LONGEST_RELAY_STATE} bytes"
@@ -42,7 +42,10 @@ def require_short(relay_state: str) -> None:
 
 
 def kept(environ: "WSGIEnvironment") -> str:
-    """What this browser was told to keep, or ""; whoever wrote it, as short as ever."""
+    """Return the RelayState in this browser's cookie, or "" if it is not valid.
+
+    Anybody may have written the cookie, so its length is checked again.
+    """
     text = _COOKIE.read(environ) or ""
     try:
         octets = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
@@ -54,5 +57,5 @@ def kept(environ: "WSGIEnvironment") -> str:
 
 
 def forget() -> tuple[str, str]:
-    """The header after which there is none."""
+    """Return the header that deletes the RelayState."""
     return _COOKIE.expire()

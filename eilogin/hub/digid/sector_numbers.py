@@ -1,8 +1,8 @@
-"""Which number of a citizen a participant gets: that of a sector of its own.
+"""The number of a citizen that a participant gets: that of one of its sectors.
 
-DIGID.md 1.4. Most have the BSN; some the SOFI number, which people have who have no BSN
-yet; an option of the hub says so of each. Who has no number in any sector of a
-participant has no login there (2.4, point 4).
+DIGID.md 1.4. Most participants get the BSN; some get the SOFI number, which people
+without a BSN have. An option of the hub sets the sectors of each participant. A citizen
+without a number in any of them gets no login there (2.4, point 4).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,11 @@ def name_for(
     entity: EntityDescriptor,
     attributes: Mapping[str, Sequence[str]],
 ) -> SectorName | None:
-    """By which number a participant knows a citizen: the first that there is of hers.
+    """Return the first number of a citizen that a participant may get, or None.
 
-    ``sectors`` say whose are which; ``attributes`` are those of her login. Where the
-    operator of the federation rules which of them it may learn, a number is one too.
+    ``sectors`` lists the sectors of each participant; ``attributes`` are those of the
+    citizen's login. If the operator of the federation limits the attributes of a
+    participant, the limit covers the number too.
     """
     wanted = said_for(sectors, entity.entity_id) or ()
     found = (

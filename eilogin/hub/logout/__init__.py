@@ -1,41 +1,34 @@
 """Single logout at the hub: end sessions, notify participants, show the receipt.
 
-What belongs here, by module:
+Elsewhere belong the logout of a participant (``participant.logout``), the worker that
+retries (``hub_worker``), and single logout as DigiD does it (``digid``).
+
+By module:
 
 ``departed_participants``
-    Participants that are no members any more, and have to hear that sessions
-    ended.
-``logout_confirmation``
-    A LogoutRequest through the browser that is kept until she says what she
-    means by it.
-``logout_propagation``
-    Telling participants that a citizen is logged out: all at once, server to
-    server.
-``logout_receipts``
-    What came of a logout, for who logged out: where she is out, and where not
-    yet.
-``logout_redelivery``
-    Logouts of which participants are still to hear: kept until they know.
-``participant_removal``
-    The end of all sessions at one participant, such as one that leaves the
-    federation.
-``propagation_threads``
-    Threads for what is said to participants, of which none takes more than its
-    share.
-``refused_logouts``
-    Count how often a participant answered a LogoutRequest without confirming
-    it.
-``session_endings``
-    The end of sessions at the hub, and who hears of it: no browser and no page.
-``single_logout``
-    Single logout at the hub: what asks for it, and what the citizen gets to
-    see.
-``stored_pages``
-    What the store keeps of a logout for its pages, which may be of another
-    version.
+    Participants that have left the federation, and still need LogoutRequests.
 ``incomplete_logouts``
-    Whom a logout below has not reached, for the hub above that asks about it
-    later.
+    Logouts that some participants missed, for a later logout from above.
+``logout_confirmation``
+    LogoutRequests that the hub stores until the visitor answers a page.
+``logout_propagation``
+    Send LogoutRequests to all participants at once, from server to server.
+``logout_receipts``
+    The receipt of a logout, for the visitor who logged out.
+``logout_redelivery``
+    The logout retry queue: logouts that some participants have not confirmed.
+``participant_removal``
+    The end of all sessions at one participant.
+``propagation_threads``
+    Threads that send messages to participants, with a fair share for each.
+``refused_logouts``
+    How often a participant answered a LogoutRequest without confirming it.
+``session_endings``
+    End sessions and notify participants, without a browser or a page.
+``single_logout``
+    The logout endpoints of the hub, and the pages that the visitor sees.
+``stored_pages``
+    Read the stored state of a logout's pages, of another version too.
 ``browser``
-    Notify participants of a logout through the citizen's browser.
+    Notify participants of a logout through the visitor's browser.
 """

@@ -1,10 +1,10 @@
-"""Whom a logout below has not reached, for the hub above that asks about it later.
+"""Logouts of this hub that some participants missed, for a later logout from above.
 
-A hub in the middle may have ended what it has of a citizen before the logout comes
-from above: she began it at an application, and it has not gone up yet. Then nothing is
-left to end, and that does not mean that everybody knows. So what is under way, or was
-not told to all, is noted by the login above (its ``session_index`` here), before
-anything ends; and the note goes when all know.
+A hub in the middle may have ended the visitor's sessions before the logout comes from
+above, because the visitor began it at an application below. Then nothing is left to
+end, which does not mean that every participant knows. So the hub stores the login above
+(``session_index`` here) before a session ends, and deletes that note when all
+participants have confirmed.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def note(environ: "WSGIEnvironment", subjects: Iterable[Subject]) -> list[str]:
-    """Note that the logins of these end; the names of those above that it is about."""
+    """Note that sessions of subjects end; return the names of their logins above."""
     sessions = env.sessions(environ)
     names = [
         login.session_index
@@ -27,7 +27,7 @@ def note(environ: "WSGIEnvironment", subjects: Iterable[Subject]) -> list[str]:
         for login in sessions.find_all_of(subject)
         if login.session_index
     ]
-    # Whoever was not reached has no session for longer than that.
+    # No participant keeps a session for longer than that.
     until = clock.now() + sessions.max_session
     for name in names:
         env.values(environ).add(_key(name), "", until, durable=False)
@@ -35,13 +35,13 @@ def note(environ: "WSGIEnvironment", subjects: Iterable[Subject]) -> list[str]:
 
 
 def forget(environ: "WSGIEnvironment", names: Iterable[str]) -> None:
-    """All know it now."""
+    """Delete the notes: all participants know of these logouts."""
     for name in names:
         env.values(environ).take(_key(name))
 
 
 def is_noted(environ: "WSGIEnvironment", names: Iterable[str]) -> bool:
-    """Whether somebody may not know of one of these."""
+    """Whether some participant may not know of one of these logouts."""
     return any(env.values(environ).get(_key(name)) is not None for name in names)
 
 

@@ -1,8 +1,8 @@
-"""A LogoutRequest through the browser that is kept until she says what she means by it.
+"""LogoutRequests that the hub stores until the visitor answers a page.
 
-Its address stands in histories and logs, and must not log anybody out by itself. So it
-is good in one browser, by a cookie of its own; and what she has answered first counts,
-however often she looks at it again.
+The address of the page ends up in histories and logs, and must not log out anybody by
+itself. So it works in one browser only, by a cookie of its own. The visitor's first
+answer counts, however often they open the page.
 """
 
 import hashlib
@@ -26,34 +26,34 @@ from eilogin.web.browser.sealing import Sealer
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter of ``/slo`` that names one; and the one that names a logout which has
-#: to wait for its turn.
+#: The parameters of ``/slo`` with the handle of a stored logout: one to confirm, one
+#: that waits for a free slot.
 CONFIRM, TURN = "confirm", "turn"
-#: How long she may take for it, in seconds.
+#: How long the visitor may take to answer, in seconds.
 ASKED_FOR = 60 * 60.0
-#: Known to the browser in which a logout is confirmed, and part of its name.
+#: The browser's cookie is a part of the handle of its logouts.
 _ITS_OWN = Cookie("eilogin-leaving")
 
 
 class PendingLogoutRequest(NamedTuple):
-    """One that was found to be good."""
+    """A valid LogoutRequest that waits for the visitor or a free slot."""
 
     named: RequestedLogout
     back: ReplyTo
     is_asynchronous: bool
-    #: When it came here.
+    #: When the hub received it.
     received: float
 
     def keep(self, environ: "WSGIEnvironment") -> tuple[str, Sequence[tuple[str, str]]]:
-        """Keep it, as :func:`keep_here` does."""
+        """Store it, as :func:`keep_here` does."""
         return keep_here(environ, CONFIRM, self.back, self._text())
 
     def keep_turn(self, environ: "WSGIEnvironment") -> str:
-        """Keep a logout that has to wait for its turn; the address that tries it again.
+        """Store a logout that waits for a free slot; return the address to retry it.
 
         The address works in any browser, as the message of a Redirect does, because a
-        frame of another site has no cookie of ours. However often the message comes,
-        the store keeps it once, under a handle that nobody else can make.
+        frame of another site sends no cookie of ours. However often the message comes,
+        the store keeps it once, under a handle that only this hub can make.
         """
         name = f"{self.back.entity_id}\0{self.back.request_id}"
         return keep_text(environ, TURN, tag(environ, TURN, name), self._text())
@@ -62,15 +62,15 @@ class PendingLogoutRequest(NamedTuple):
         return json.dumps([self.named.parts(), *self[1:]])
 
     def as_it_came(self) -> "PendingLogoutRequest":
-        """The same, for what is known of her since then, and not of now."""
-        # Instants of proofs may be of other clocks.
+        """Return the same, limited to the visitor's sessions at the time it came."""
+        # Other machines, with other clocks, may have stored the instants of sign-ins.
         return self._replace(named=self.named._replace(since=self.received + SKEW))
 
     @classmethod
     def kept(cls, environ: "WSGIEnvironment", handle: str) -> "PendingLogoutRequest":
-        """The one that was kept under a handle, in this browser.
+        """Return the request stored under a handle, in this browser.
 
-        Raises :class:`eilogin.errors.MessageUnexpected` for any other one.
+        Raises :class:`eilogin.errors.MessageUnexpected` in any other one.
         """
         asked = cls._read(kept_text(environ, CONFIRM, handle))
         if not is_of_here(environ, asked.back, handle):
@@ -79,9 +79,9 @@ class PendingLogoutRequest(NamedTuple):
 
     @classmethod
     def waiting(cls, environ: "WSGIEnvironment", handle: str) -> "PendingLogoutRequest":
-        """The one that waits for its turn under a handle, as it came.
+        """Return the request that waits for a free slot, as it came.
 
-        Raises :class:`eilogin.errors.MessageUnexpected` where there is none.
+        Raises :class:`eilogin.errors.MessageUnexpected` if there is none.
         """
         return cls._read(kept_text(environ, TURN, handle)).as_it_came()
 
@@ -100,10 +100,10 @@ class PendingLogoutRequest(NamedTuple):
 def keep_here(
     environ: "WSGIEnvironment", what: str, back: ReplyTo, text: str
 ) -> tuple[str, Sequence[tuple[str, str]]]:
-    """Keep what is known of a logout; the address that goes on with it in this browser.
+    """Store a logout's state; return the address that continues it in this browser.
 
-    That is ours, with the parameter ``what``. And the headers by which the browser is
-    known there.
+    The address is ours, with the parameter ``what``. Also return the headers that set
+    the cookie of this browser.
     """
     brought = _ITS_OWN.read(environ)
     own = brought or secrets.token_urlsafe(16)
@@ -112,35 +112,35 @@ def keep_here(
 
 
 def is_of_here(environ: "WSGIEnvironment", back: ReplyTo, handle: str) -> bool:
-    """Whether the logout that has this handle was kept in this browser."""
+    """Whether the logout with this handle was stored in this browser."""
     expected = _handle_of(back, _ITS_OWN.read(environ) or "")
     return hmac.compare_digest(handle.encode(), expected.encode())
 
 
 def other_browser() -> MessageUnexpected:
-    """The refusal of one that was not."""
+    """Return the error for a logout of another browser."""
     return MessageUnexpected(
         "another browser began this logout, or this browser lost its cookie"
     )
 
 
 def tag(environ: "WSGIEnvironment", what: str, name: str) -> str:
-    """Make the handle of a name: always the same, and nobody else can make it.
+    """Make the handle of a name: always the same, and only this hub can make it.
 
-    ``what`` is the parameter of our address that has the handle.
+    ``what`` is the parameter of the address that contains the handle.
     """
     return Sealer(env.trust(environ).own.sealing_secrets, f"waiting {what}").tag(name)
 
 
 def keep_text(environ: "WSGIEnvironment", what: str, handle: str, text: str) -> str:
-    """Keep a text under a handle; the address of ours that has it."""
+    """Store a text under a handle; return the address of ours that contains it."""
     until = clock.now() + ASKED_FOR
     env.values(environ).add(_kept(what, handle), text, until, durable=False)
     return address(env.trust(environ), what, handle)
 
 
 def kept_text(environ: "WSGIEnvironment", what: str, handle: str) -> str:
-    """What was kept so; MessageUnexpected where that is too long ago, or never was."""
+    """Return the stored text; MessageUnexpected if it expired or never existed."""
     text = env.values(environ).get(_kept(what, handle))
     if text is None:
         raise MessageUnexpected("this logout is over")
@@ -148,18 +148,18 @@ def kept_text(environ: "WSGIEnvironment", what: str, handle: str) -> str:
 
 
 def _handle_of(back: ReplyTo, own: str) -> str:
-    """What names a logout in its address, in the browser whose ``own`` cookie is so."""
+    """Return the handle of a logout in the browser with this cookie value."""
     name = f"{own}\0logout-request:{back.entity_id}\0{back.request_id}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def answer_to(environ: "WSGIEnvironment", handle: str) -> str:
-    """What she has said first to one that is kept; "" where she has said nothing."""
+    """Return the visitor's first answer to a stored logout, or ""."""
     return env.values(environ).get(_answered(handle)) or ""
 
 
 def note_answer(environ: "WSGIEnvironment", handle: str, answer: str) -> None:
-    """Keep what she has said."""
+    """Store the visitor's answer, unless there is one."""
     until = clock.now() + ASKED_FOR
     env.values(environ).add(_answered(handle), answer, until, durable=False)
 

@@ -1,9 +1,10 @@
-"""Telling participants that a citizen is logged out: all at once, server to server.
+"""Send LogoutRequests to all participants at once, from server to server.
 
-Each gets a signed LogoutRequest over SOAP, and one after another where it knows her by
-more names. For all of them it has one time-out, and stands in a line of its own
-(``propagation_threads``): what goes wrong with one stops nobody. Whom that does not
-reach may be told through the browser (``browser_logout``).
+Each participant gets a signed LogoutRequest over SOAP; if it knows the visitor by more
+names, one for each name, one after another. All messages to a participant share one
+timeout and one queue (``propagation_threads``), so the failure of one participant
+delays no other. If SOAP does not reach a participant, the visitor's browser may bring
+the LogoutRequest (``browser_logout``).
 """
 
 import logging
@@ -42,45 +43,45 @@ from eilogin.web.outbound_messages import binding_missing, encryption_key
 
 _log = logging.getLogger("eilogin")
 
-#: So much is said at the same time by one process, to one participant and to all.
+#: How many messages one process sends at the same time, to one participant and to all.
 _AT_ONCE_TO_ONE = 4
 _AT_ONCE = 256
-#: How many sessions a message names, the latest ones: the others are long over.
+#: How many sessions one message names, the latest ones; older sessions have expired.
 _MOST_NAMED = 200
 #: How many seconds a logout waits for participants that did not answer lately.
 _GRACE = 0.5
-#: For how many time-outs one participant is told again at a stretch.
+#: For how many timeouts a retry to one participant may last.
 _TIMES_AGAIN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who is told, and about whom: one subject at one participant."""
+    """The recipient of a LogoutRequest: one subject at one participant."""
 
     entity_id: str
-    #: The citizen as this participant knows her.
+    #: The visitor as this participant knows them.
     subject: Subject
     #: The oldest first.
     session_indexes: tuple[str, ...]
-    #: Whether it has said that she is logged out there and not everywhere behind it:
-    #: it is a hub itself. Nobody need tell it once more.
+    #: Whether it answered PartialLogout: it is a hub itself, ended its own session, and
+    #: has to notify the rest. No other message to it is needed.
     is_partial: bool = False
-    #: Whether it is asked in the visitor's browser alone: it answered SOAP with an HTML
-    #: page.
+    #: Whether only the visitor's browser can bring the message: the participant
+    #: answered SOAP with an HTML page.
     by_browser: bool = False
 
     @property
     def whom(self) -> tuple[str, Subject]:
-        """Who is told about whom, whatever sessions it names."""
+        """The participant and the subject, without the SessionIndexes."""
         return self.entity_id, self.subject
 
     def as_json(self) -> dict[str, Any]:
-        """What :meth:`from_json` makes it of again, for JSON."""
+        """Return the parts for JSON, which :meth:`from_json` reads."""
         return {**asdict(self), "subject": self.subject.as_json()}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Recipient":
-        """The value of which :meth:`as_json` made this; else one of UNREADABLE."""
+        """Read the result of :meth:`as_json`; raise one of UNREADABLE if it is none."""
         entity_id, indexes = found["entity_id"], tuple(found["session_indexes"])
         if not all(isinstance(one, str) for one in (entity_id, *indexes)):
             raise TypeError("expected a text")
@@ -90,33 +91,33 @@ class Recipient:
             subject,
             indexes,
             bool(found["is_partial"]),
-            # Absent where an older version wrote it.
+            # Absent if an older version wrote it.
             bool(found.get("by_browser")),
         )
 
 
 class Delivery(NamedTuple):
-    """What came of telling somebody."""
+    """The result of one LogoutRequest."""
 
-    #: Who has not confirmed that she is logged out there; None who has.
+    #: The recipient, if it did not confirm the logout; None if it did.
     left: Recipient | None
-    #: Why not, as the code of an error, where it is one.
+    #: Why not, as the code of an error, if it is one.
     reason: str = ""
-    #: Whether it could not be asked at all, so that nothing else can reach it now.
+    #: Whether it did not answer at all, so that no other message can reach it now.
     is_away: bool = False
     #: Whether it answered, with a status that does not confirm the logout.
     is_refusal: bool = False
 
 
-#: What is said to one participant because of one logout, and what comes of each.
+#: The messages to one participant about one logout, and the result of each.
 _Said = Mapping[Recipient, "Future[Delivery]"]
 
 
 class Propagation:
-    """Tells participants; ``timeout`` is what each of them gets, in seconds.
+    """Sends LogoutRequests to participants; each has ``timeout`` seconds to answer.
 
-    ``ways`` say by which bindings; ``encrypts`` the NameID for those who have a key for
-    that.
+    ``ways`` selects the bindings; with ``encrypts``, the NameID is encrypted for each
+    participant that has a key for that.
     """
 
     def __init__(self, timeout: float, ways: Ways, *, encrypts: bool = False) -> None:
@@ -127,8 +128,8 @@ class Propagation:
 
     @property
     def longest(self) -> float:
-        """How long it takes at most, in seconds."""
-        # A little more than each has: who is last in line has its own time-out.
+        """How long :meth:`tell` takes at most, in seconds."""
+        # A little more than each has: the last message in a queue has its own timeout.
         return self._timeout * 1.5
 
     @property
@@ -137,10 +138,10 @@ class Propagation:
         return self._timeout * _TIMES_AGAIN * 2
 
     def tell(self, trust: Trust, told: Iterable[Recipient]) -> list[Delivery]:
-        """Tell all of them; what came of those that were not reached, by entityID.
+        """Send to all recipients; return the failed deliveries, sorted by entityID.
 
         A participant that did not answer lately gets its message too, but the caller
-        waits only :data:`_GRACE` seconds for it. It counts as missed then.
+        waits only :data:`_GRACE` seconds for it. Then the delivery counts as failed.
         """
         said = _by_participant(told)
         lines = self._lines_here()
@@ -162,11 +163,12 @@ class Propagation:
     def tell_again(
         self, trust: Trust, told: Iterable[Recipient], longest: float = inf
     ) -> dict[Recipient, Delivery]:
-        """Tell some who were not reached before, and wait for nobody's sake.
+        """Retry recipients that were missed before; return the results.
 
-        What came of each, but of those whose turn has not come: behind one who could
-        not be asked, or after a while, of ``longest`` seconds where there is no more.
-        They stand in line with all others.
+        The result omits messages that were not sent: those behind one that got no
+        answer, and those that were too late. The time limit is :attr:`longest_again`,
+        or ``longest`` seconds if that is shorter. The messages wait in the same queues
+        as all others.
         """
         said = _by_participant(told)
         lines = self._lines_here()
@@ -177,16 +179,16 @@ class Propagation:
         return {
             one: task.result()
             for one, task in tasks.items()
-            # Who is in line still has lost its turn.
+            # A message that still waits in its queue is cancelled.
             if not task.cancel() and task.done()
         }
 
     def can_be_told(self, trust: Trust, told: Recipient) -> bool:
-        """Whether one who was missed can be told again, without her browser."""
+        """Whether SOAP can reach a recipient, without the visitor's browser."""
         return self.out_of_reach(trust, told) is None
 
     def out_of_reach(self, trust: Trust, told: Recipient) -> Delivery | None:
-        """What comes of one who cannot be told so; None for who can."""
+        """Return the failed delivery of a recipient that SOAP cannot reach, or None."""
         try:
             has_soap = _soap_of(trust, told, self.ways) is not None
         except Refused as error:
@@ -196,7 +198,7 @@ class Propagation:
     def request(
         self, trust: Trust, told: Recipient, endpoint: Endpoint, request_id: str
     ) -> etree._Element:
-        """The LogoutRequest for a participant, not signed yet."""
+        """Write the LogoutRequest for a participant, without a signature."""
         _, role = trust.participant(told.entity_id)
         is_digid = trust.own.is_digid
         request = messages.LogoutRequest(
@@ -214,9 +216,9 @@ class Propagation:
         )
 
     def note_no_browser(self, trust: Trust, missed: Iterable[Recipient]) -> None:
-        """Write down of a logout without her browser who is told in that alone.
+        """Log the recipients that only a browser could reach, in a logout without one.
 
-        Of all others that :meth:`tell` has missed it is written down why.
+        :meth:`tell` has logged the reason for all others.
         """
         for told in missed:
             if self._needs_browser(trust, told):
@@ -228,26 +230,26 @@ class Propagation:
                 note_undelivered(told.entity_id, error)
 
     def _needs_browser(self, trust: Trust, told: Recipient) -> bool:
-        """Whether one who was missed can be told in her browser alone."""
+        """Whether only the visitor's browser can reach a recipient."""
         try:
             return _soap_of(trust, told, self.ways) is None and not told.is_partial
         except Refused:
             return False
 
     def _lines_here(self) -> ParticipantQueues:
-        """The lines of this very process: the threads of its parent do not run here."""
+        """Return the queues of this process; threads do not survive a fork."""
         if self._lines is None or self._lines[0] != os.getpid():
             self._lines = (os.getpid(), ParticipantQueues(_AT_ONCE_TO_ONE, _AT_ONCE))
         return self._lines[1]
 
     def _tell_one(self, trust: Trust, said: _Said) -> bool | None:
-        """Tell one participant, as far as its time-out and the deadline let it.
+        """Send the messages to one participant, until its timeout or the deadline.
 
-        Whether it answers, with whatever; None where it was asked nothing.
+        Return whether it answered anything; None if no message was sent.
         """
         ends, is_there = time.monotonic() + self._timeout, None
         for told, task in said.items():
-            # Not where the deadline was first, while this stood in line.
+            # The deadline may have cancelled it while it waited in the queue.
             if task.set_running_or_notify_cancel():
                 came = self._said(trust, told, ends)
                 is_there = is_there is not False and not came.is_away
@@ -255,13 +257,13 @@ class Propagation:
         return is_there
 
     def _tell_one_again(self, trust: Trust, said: _Said) -> bool | None:
-        """The same for who was not reached before: each has the whole time-out."""
+        """Do the same for a retry, in which each message has the whole timeout."""
         stops = time.monotonic() + self._timeout * _TIMES_AGAIN
         is_over, is_away = False, None
         for told, task in said.items():
             if is_over:
                 task.cancel()
-            # Who waits hears of one that is cancelled by this alone.
+            # This call alone notifies the waiting thread of a cancelled task.
             if not task.set_running_or_notify_cancel():
                 continue
             came = self._said(trust, told, time.monotonic() + self._timeout)
@@ -271,7 +273,7 @@ class Propagation:
         return None if is_away is None else not is_away
 
     def _said(self, trust: Trust, told: Recipient, ends: float) -> Delivery:
-        """What comes of telling one participant that the citizen is logged out."""
+        """Send one LogoutRequest and return the result."""
         try:
             endpoint = _soap_of(trust, told, self.ways)
             if endpoint is None:
@@ -284,16 +286,16 @@ class Propagation:
         return Delivery(replace(told, is_partial=True) if is_partial(status) else None)
 
     def _failed(self, trust: Trust, told: Recipient, error: Exception) -> Delivery:
-        """Return what comes of one that was asked over SOAP and did not confirm it."""
+        """Return the result of a LogoutRequest over SOAP that was not confirmed."""
         is_refusal = isinstance(error, MessageUnexpected) and error.is_refusal
         is_page = isinstance(error, PeerUnavailable) and error.is_page
         if is_page and self._takes_browser(trust, told):
-            # That answer took no time, so others of the same participant may follow.
+            # That answer took no time, so other messages to the participant may follow.
             return Delivery(replace(told, by_browser=True), _code(error))
         return Delivery(told, _code(error), isinstance(error, Unavailable), is_refusal)
 
     def _takes_browser(self, trust: Trust, told: Recipient) -> bool:
-        """Whether a participant takes a LogoutRequest in the visitor's browser too."""
+        """Whether a participant accepts a LogoutRequest in the browser too."""
         _, role = trust.participant(told.entity_id)
         wanted = self.ways.in_browser(trust.own, told.entity_id, told.subject.name_id)
         return role.single_logout(*wanted) is not None
@@ -301,9 +303,10 @@ class Propagation:
     def _deliver(
         self, trust: Trust, told: Recipient, endpoint: Endpoint, ends: float
     ) -> messages.Status:
-        """Send a LogoutRequest over SOAP and judge the answer (profiles 4.4.3.2).
+        """Send a LogoutRequest over SOAP, and check the answer (profiles 4.4.3.2).
 
-        The answer is to be there when its time ``ends``.
+        ``ends`` is the instant at which the answer must have arrived, by the monotonic
+        clock.
         """
         left = ends - time.monotonic()
         if left <= 0:
@@ -318,13 +321,13 @@ class Propagation:
         )
         signed, _ = open_soap(answer, trust.participant_keys)
         response = messages.read_logout_response(signed)
-        # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
+        # An answer over SOAP has no Destination of ours (SAML bindings 3.2.3).
         require_logged_out(response, told, request_id, response.destination)
         return response.status
 
 
 def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
-    """What is to be said to participants; the oldest first."""
+    """Return one recipient for each subject of these participants, the oldest first."""
     indexes: dict[tuple[str, Subject], list[str]] = {}
     for participant in sorted(participants, key=lambda one: one.since):
         known_as = (participant.entity_id, participant.subject)
@@ -336,7 +339,7 @@ def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
 
 
 def merged(told: Iterable[Recipient]) -> list[Recipient]:
-    """The same with one message for each participant and subject."""
+    """Return the same with one message for each participant and subject."""
     indexes: dict[tuple[str, Subject], dict[str, None]] = {}
     by_browser = set()
     for one in told:
@@ -358,7 +361,7 @@ def _by_participant(told: Iterable[Recipient]) -> Mapping[str, _Said]:
 
 
 def _as_digid(request: messages.LogoutRequest) -> messages.LogoutRequest:
-    """A LogoutRequest that names the citizen and nothing else (DIGID.md 3.2)."""
+    """Reduce a LogoutRequest to the NameID, as DigiD sends it (DIGID.md 3.2)."""
     return replace(
         request,
         name_id=messages.NameID(request.name_id.value),
@@ -368,15 +371,15 @@ def _as_digid(request: messages.LogoutRequest) -> messages.LogoutRequest:
 
 
 def is_partial(status: messages.Status) -> bool:
-    """Whether somebody behind a participant was not reached (SAML core 3.7.3.2)."""
+    """Whether a participant missed sessions behind it (SAML core 3.7.3.2)."""
     return messages.PARTIAL_LOGOUT in status.codes
 
 
 def _soap_of(trust: Trust, told: Recipient, ways: Ways) -> Endpoint | None:
-    """Where it takes a LogoutRequest over SOAP; None where a browser has to bring it.
+    """Return the SOAP endpoint of a recipient; None if it needs the browser.
 
-    Raises :class:`eilogin.errors.BindingMissing` where it takes none at all, and
-    :class:`eilogin.errors.UnknownPeer` where nobody can say there whom it is about.
+    Raises :class:`eilogin.errors.BindingMissing` if it accepts no LogoutRequest at all,
+    and :class:`eilogin.errors.UnknownPeer` if it knows the visitor by no NameID.
     """
     if not told.subject.has_name_id:
         raise UnknownPeer(
@@ -400,9 +403,9 @@ def require_logged_out(
     request_id: str,
     destination: str,
 ) -> None:
-    """Refuse a LogoutResponse that does not say that she is logged out there.
+    """Check that a LogoutResponse confirms the logout.
 
-    Raises :class:`eilogin.errors.Refused`.
+    Raises :class:`eilogin.errors.Refused` if it does not.
     """
     check_logout_response(
         response,
@@ -436,9 +439,9 @@ def _knows_none(status: messages.Status) -> bool:
 
 
 def note_delivered(entity_id: str, status: messages.Status) -> None:
-    """Write to the audit log that a participant has heard of a logout.
+    """Write a confirmed logout of a participant to the audit log.
 
-    As one that failed, where it has not reached all behind it.
+    A PartialLogout is logged as failed.
     """
     if is_partial(status):
         why = messages.PARTIAL_LOGOUT.rpartition(":")[2]
@@ -448,7 +451,7 @@ def note_delivered(entity_id: str, status: messages.Status) -> None:
 
 
 def note_undelivered(entity_id: str, error: Exception) -> None:
-    """Write to log and audit log that a participant was not reached, and why."""
+    """Write a failed delivery and its reason to the log and the audit log."""
     if isinstance(error, EiloginError):
         _log.warning("logout not delivered to %s: %s", entity_id, error)
     else:
@@ -461,7 +464,7 @@ def _code(error: Exception) -> str:
 
 
 def _come(told: Recipient, task: "Future[Delivery]") -> Delivery:
-    """What has come of a task by now; one that is not begun is dropped."""
+    """Return the result of a task by now; cancel it if it has not begun."""
     if task.done():
         return task.result()
     error = PeerUnavailable(

@@ -1,9 +1,9 @@
-"""What came of a logout, for who logged out: where she is out, and where not yet.
+"""The logout receipt: where the visitor is logged out, and where not yet.
 
-It is made in the browser in which she logged out, stays readable there for an hour
-(:mod:`eilogin.hub.browser_proof`), and says at every look what is known by then: whom
-servers have told, who has confirmed it in her browser, and whom the hub has told
-late (:mod:`eilogin.hub.logout.logout_redelivery`). Nobody else is shown where she was.
+The browser in which the visitor logged out can read it for an hour
+(:mod:`eilogin.hub.browser_proof`); no other browser can. Each time it shows the latest
+state: the participants that confirmed over SOAP, in the browser, or late, to the retry
+queue (:mod:`eilogin.hub.logout.logout_redelivery`).
 """
 
 import hmac
@@ -29,19 +29,19 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: What a receipt says of a service: she is out there; she is out, and maybe not at all
-#: behind it; she is not yet, and it is told again; or it is not known, and nobody can
-#: tell it any more.
+#: The states of a service in a receipt. OUT: the visitor is logged out. PARTLY: logged
+#: out there, and maybe not everywhere behind it. AGAIN: not yet, and the hub retries.
+#: MISSED: unknown, and nobody can notify the service any more.
 OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
 #: The service was reached and did not confirm; the hub tries again, or does not.
 UNCONFIRMED, REFUSED = "unconfirmed", "refused"
 
-#: What a receipt in the store has behind its first three parts.
+#: The number of parts of a stored receipt after the first three.
 _MORE = 7
 
 
 class ReplyTo(NamedTuple):
-    """To whom a logout is answered."""
+    """The requester that gets the LogoutResponse."""
 
     entity_id: str
     request_id: str
@@ -49,45 +49,45 @@ class ReplyTo(NamedTuple):
 
     @classmethod
     def from_parts(cls, parts: Sequence[str]) -> "ReplyTo":
-        """The value that JSON has made these of; what is more is of a newer version."""
+        """Return the value with these JSON parts; ignore those of a newer version."""
         return cls(*parts[: len(cls._fields)])
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What is known of one logout; the store keeps it for its pages."""
+    """The state of one logout, which the store keeps for its pages."""
 
-    #: Names it in the addresses of its pages.
+    #: The name of the logout in the addresses of its pages.
     handle: str
-    #: Who is told through the browser, by the ID of the LogoutRequest.
+    #: The recipients that the browser notifies, by the ID of the LogoutRequest.
     asked: Mapping[str, Recipient] = field(default_factory=dict)
-    #: entityIDs of who cannot be told so.
+    #: The entityIDs of participants that the browser cannot notify.
     unreached: Sequence[str] = ()
-    #: Who asked for it; None where the citizen did, on the hub's own page.
+    #: The requester; None if the visitor logged out on the hub's own page.
     back: ReplyTo | None = None
-    #: Whether another logout or hub has told some, and nobody knows whom it reached.
+    #: Whether another logout or hub notified some participants, with unknown results.
     is_overtaken: bool = False
-    #: Where she goes on to after it, a path of this site, if that is not ``back``.
+    #: The path of this site where the visitor continues, if that is not ``back``.
     target: str = ""
-    #: What her browser's cookie says.
+    #: The value of the browser's cookie.
     proof: str = field(default="", repr=False)
-    #: When who has confirmed it did so, by entityID.
+    #: When each participant confirmed, by entityID.
     reached: Mapping[str, float] = field(default_factory=dict)
-    #: Of which citizen it is: the label of her sessions at the hub.
+    #: The label of the visitor's sessions at the hub.
     whose: str = field(default="", repr=False)
-    #: When she logged out.
+    #: When the visitor logged out.
     begun: float = 0.0
-    #: Handles of earlier logouts of hers that had not reached all.
+    #: Handles of the visitor's earlier logouts that had not reached all.
     older: Sequence[str] = ()
-    #: entityIDs of those of the others that are told again, and of those that have
-    #: heard of it, and maybe not all behind them; not kept.
+    #: The entityIDs of participants that the hub retries, and of those that answered
+    #: PartialLogout; not stored.
     waiting: Sequence[str] = ()
     partly: Sequence[str] = ()
-    #: entityIDs of those that answered without confirming it; not kept.
+    #: The entityIDs of participants that answered without confirming; not stored.
     refused: Sequence[str] = ()
 
     def to_json(self) -> str:
-        """JSON text, as the store keeps it."""
+        """Return JSON text for the store."""
         asked = {request_id: told.as_json() for request_id, told in self.asked.items()}
         rest = [self.back, self.is_overtaken, self.target, self.proof, self.reached]
         more = [self.whose, self.begun, self.older]
@@ -95,7 +95,7 @@ class Receipt:
 
     @classmethod
     def from_json(cls, handle: str, text: str) -> "Receipt":
-        """The value of which :meth:`to_json` made this; else MessageUnexpected."""
+        """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
         with readable_record():
             asked, unreached, back, *rest = json.loads(text)
             return cls(
@@ -108,13 +108,13 @@ class Receipt:
 
     @property
     def missed(self) -> Sequence[str]:
-        """Who has not confirmed, by entityID, each once, sorted."""
+        """Return the participants that did not confirm, by entityID, sorted."""
         asked = {told.entity_id for told in self.asked.values()}
         return sorted({*self.unreached, *asked})
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether she is known to be out at all of them."""
+        """Whether all participants have confirmed the logout."""
         return not self.missed and not self.is_overtaken
 
     def is_of(self, entity_id: str) -> bool:
@@ -123,24 +123,25 @@ class Receipt:
 
     @property
     def may_change(self) -> bool:
-        """Whether more may be known of it in a while, though nobody does anything."""
+        """Whether the state may change in a while without any action of the visitor."""
         asked = {told.entity_id for told in self.asked.values()}
         return bool(self.waiting or asked.difference(self.partly, self.refused))
 
     @property
     def kept_until(self) -> float:
-        """When it is forgotten by itself."""
+        """When the receipt expires."""
         return self.begun + KEPT_FOR
 
     @property
     def is_of_another(self) -> bool:
-        """Whether it is somebody else than who is in this browser now."""
+        """Whether another person uses the browser now."""
         return bool(self.target)
 
     def states(self) -> Iterable[tuple[str, str, float]]:
-        """Of each service its entityID, what is known of her there, and since when.
+        """Yield each service's entityID, its state, and when it confirmed.
 
-        Who has not confirmed comes first. Of somebody else nothing is told but that.
+        Unconfirmed services come first. The receipt of another person contains only
+        those.
         """
         for entity_id in self.missed:
             yield entity_id, self._state_of(entity_id), 0.0
@@ -158,7 +159,7 @@ class Receipt:
         return REFUSED if is_refused else MISSED
 
     def without(self, confirmed: Mapping[str, float]) -> "Receipt":
-        """The same after some have confirmed, by the IDs of their LogoutRequests."""
+        """Return the same after some confirmed, by the IDs of their LogoutRequests."""
         left = {one: told for one, told in self.asked.items() if one not in confirmed}
         names = {told.entity_id for told in left.values()} | {*self.unreached}
         reached = {
@@ -169,7 +170,7 @@ class Receipt:
         return replace(self, asked=left, reached={**self.reached, **reached})
 
     def with_late(self, told: Mapping[str, float]) -> "Receipt":
-        """The same after some were told late, by entityID."""
+        """Return the same after some confirmed late, by entityID."""
         return replace(
             self,
             asked={k: v for k, v in self.asked.items() if v.entity_id not in told},
@@ -179,15 +180,16 @@ class Receipt:
 
 
 class Receipts:
-    """The receipts of this hub, which tells participants by ``propagation``."""
+    """The receipts of this hub, which notifies participants by ``propagation``."""
 
     def __init__(self, propagation: Propagation) -> None:
         self._propagation = propagation
 
     def keep(self, environ: "WSGIEnvironment", receipt: Receipt) -> Receipt | None:
-        """Keep one; as it is now, where it was kept before: its page was reloaded.
+        """Store a receipt; return its latest state.
 
-        None where it is to be forgotten.
+        If it was stored before, the browser reloaded its page. None if the visitor
+        deleted it.
         """
         values, until = env.values(environ), clock.now() + KEPT_FOR
         if values.get(_forgotten(receipt.handle)) is not None:
@@ -197,15 +199,16 @@ class Receipts:
                 values.add(_asked(request_id), receipt.handle, until, durable=False)
             if not receipt.is_of_another:
                 values.add(_of(receipt.proof), receipt.handle, until, durable=False)
-            # The last one: what the store has let fail half-way is made anew.
+            # Written last: if the store fails half-way, a reload writes all of it
+            # again.
             values.add(_key(receipt.handle), receipt.to_json(), until, durable=False)
         return self._as_of_now(environ, receipt.handle)
 
     def find(self, environ: "WSGIEnvironment", handle: str) -> Receipt | None:
-        """One that is of this browser; she sees it now, or goes on with it.
+        """Return a receipt of this browser, which the visitor reads or continues now.
 
-        None where it is to be forgotten, or is another one's, or too old: a tab may be
-        looked at long after that.
+        None if it was deleted, or is another browser's, or expired: a tab may stay open
+        for long.
         """
         values = env.values(environ)
         try:
@@ -218,15 +221,15 @@ class Receipts:
         return None if is_forgotten else receipt
 
     def here(self, environ: "WSGIEnvironment") -> Receipt | None:
-        """That of the last logout in this browser, where it is not an hour ago."""
+        """Return the receipt of this browser's last logout within an hour, or None."""
         values, proof = env.values(environ), proof_brought(environ)
         handle = values.get(_of(proof)) if proof else None
         return None if handle is None else self.find(environ, handle)
 
     def says_all(self, environ: "WSGIEnvironment", receipt: Receipt) -> bool:
-        """Whether a receipt is complete: no other logout of that citizen is open.
+        """Whether a receipt is complete: no other logout of that visitor is open.
 
-        A receipt that says itself that not all were reached counts as complete.
+        A receipt that itself lists missed participants counts as complete.
         """
         if not receipt.is_everywhere:
             return True
@@ -234,9 +237,9 @@ class Receipts:
         return not queue.has_any_labelled(env.values(environ), [receipt.whose])
 
     def forget(self, environ: "WSGIEnvironment") -> None:
-        """Forget that of this browser: nobody is to read it there any more.
+        """Delete the receipt of this browser: nobody can read it there any more.
 
-        Who is told in a frame goes on to be told.
+        Frames still notify their participants.
         """
         values, proof = env.values(environ), proof_brought(environ)
         handle = values.take(_of(proof)) if proof else None
@@ -245,9 +248,9 @@ class Receipts:
             values.add(_forgotten(handle), "", until, durable=False)
 
     def of_other(self, environ: "WSGIEnvironment", login: Login) -> Receipt | None:
-        """That of this browser, where somebody else is logged in there now.
+        """Return the receipt of this browser, if another person is signed in there now.
 
-        Who has logged out herself, and is in again, is led on with hers no more.
+        A visitor who logged out and is signed in again does not continue that logout.
         """
         values, proof = env.values(environ), proof_brought(environ)
         handle = values.get(_of(proof)) if proof else None
@@ -266,9 +269,9 @@ class Receipts:
     def hand_over(
         self, environ: "WSGIEnvironment", receipt: Receipt, target: str
     ) -> Receipt:
-        """Take one from who has logged out, for who is in her place now.
+        """Hand a receipt over to the next person in the browser.
 
-        Nobody reads it any more; that one is led on with it, to ``target``.
+        Nobody can read it any more; its pages lead on to ``target``.
         """
         values, handle = env.values(environ), receipt.handle
         values.take(_of(receipt.proof))
@@ -285,17 +288,16 @@ class Receipts:
     # --- what is under way ---
 
     def begin(self, environ: "WSGIEnvironment", receipt: Receipt) -> None:
-        """Some are told in her browser now, and she may leave too early."""
+        """Note that the browser notifies participants: the visitor may leave early."""
         mark, until = _unseen(receipt.proof), clock.now() + KEPT_FOR
         env.values(environ).add(mark, receipt.handle, until, durable=False)
 
     def unseen(
         self, environ: "WSGIEnvironment", *, of_another: bool = False
     ) -> str | None:
-        """The handle of one in this browser of which she has not seen the end.
+        """Return the handle of a logout of this browser that the visitor left early.
 
-        Whoever is logged in there now has that ``of_another`` alone, in whose place she
-        is.
+        With ``of_another``, only of a logout of the previous person in the browser.
         """
         values, proof = env.values(environ), proof_brought(environ)
         handle = values.get(_unseen(proof)) if proof else None
@@ -307,7 +309,7 @@ class Receipts:
         return None
 
     def asking(self, environ: "WSGIEnvironment", request_id: str) -> Receipt:
-        """The one in which somebody was asked, by the ID of the LogoutRequest."""
+        """Return the receipt that contains the LogoutRequest with this ID."""
         handle = env.values(environ).get(_asked(request_id)) or ""
         stored = env.values(environ).get(_key(handle))
         if stored is None:
@@ -317,9 +319,9 @@ class Receipts:
     def confirm(
         self, environ: "WSGIEnvironment", request_id: str, *, is_partial: bool
     ) -> bool:
-        """Note what who was asked says; False where that was known.
+        """Note a LogoutResponse; return False if it was known.
 
-        It need not be told again, where it has answered all that it was asked.
+        The queue does not retry a participant that has answered all its LogoutRequests.
         """
         now, values = clock.now(), env.values(environ)
         name = _partial(request_id) if is_partial else _done(request_id)
@@ -370,19 +372,19 @@ class Receipts:
     # --- one after another ---
 
     def note_turn(self, environ: "WSGIEnvironment", request_id: str) -> None:
-        """She is led to a participant with this LogoutRequest."""
+        """Note that the browser brings this LogoutRequest to its participant."""
         until = clock.now() + KEPT_FOR
         env.values(environ).add(_turn(request_id), "", until, durable=False)
 
     def note_return(self, environ: "WSGIEnvironment", request_id: str) -> None:
-        """It has sent her back, with whatever answer."""
+        """Note that the participant sent the browser back, with whatever answer."""
         until = clock.now() + KEPT_FOR
         env.values(environ).add(_return(request_id), "", until, durable=False)
 
     def note_return_of_one(self, environ: "WSGIEnvironment", receipt: Receipt) -> None:
-        """She is sent back with what does not say to what it is an answer.
+        """Note an answer that does not name its LogoutRequest.
 
-        Where one alone has not sent her back before, that has.
+        If exactly one participant has not sent the browser back yet, it was that one.
         """
         away = self._without_return(environ, receipt)
         if len(away) == 1:
@@ -391,9 +393,10 @@ class Receipts:
     def waiting_for_turn(
         self, environ: "WSGIEnvironment", receipt: Receipt
     ) -> Sequence[str]:
-        """The IDs of the LogoutRequests that she has not brought yet.
+        """Return the IDs of the LogoutRequests that the browser has not brought yet.
 
-        None for a participant that has not sent her back: she would stay there again.
+        Without those for a participant that did not send the browser back: the visitor
+        would get stuck there again.
         """
         left = self._without_return(environ, receipt)
         away = {receipt.asked[one].entity_id for one in left}
@@ -407,7 +410,7 @@ class Receipts:
     def _without_return(
         self, environ: "WSGIEnvironment", receipt: Receipt
     ) -> Sequence[str]:
-        """The IDs of the LogoutRequests with which she has stayed so far."""
+        """Return the IDs of the LogoutRequests whose participant kept the browser."""
         values = env.values(environ)
         return [
             one
@@ -421,7 +424,7 @@ class Receipts:
         left = receipt.without(_confirmed(values, receipt))
         if not left.missed:
             return left
-        # Who was missed by an earlier logout too has to have heard of both.
+        # A participant that an earlier logout missed too must have confirmed both.
         queue, handles = (
             queue_of(environ, self._propagation),
             (handle, *receipt.older),
@@ -434,7 +437,7 @@ class Receipts:
             for one in left.missed
             if one not in held
         }
-        # Also who has left the federation since: that one is told all the same.
+        # A departed participant gets its LogoutRequest all the same.
         trust = with_departed(env.trust(environ), env.sessions(environ))
         can_be_told = partial(self._propagation.can_be_told, trust)
         unheard = {one.entity_id for one in untold if not one.is_partial}
@@ -461,7 +464,10 @@ class Receipts:
 
 
 def require_own_browser(environ: "WSGIEnvironment", receipt: Receipt) -> None:
-    """Who else has the address learns nothing: neither where she is, nor her names."""
+    """Raise MessageUnexpected in any browser but the one that logged out.
+
+    Anyone else with the address learns neither the services nor their names.
+    """
     if not brings_proof(environ, receipt.proof):
         raise MessageUnexpected(
             "another browser began this logout, or this browser lost its cookie"
@@ -469,7 +475,7 @@ def require_own_browser(environ: "WSGIEnvironment", receipt: Receipt) -> None:
 
 
 def _kept(values: Values, handle: str) -> Receipt:
-    """What was known of one when it was kept."""
+    """Return a receipt as it was stored first."""
     stored = values.get(_key(handle))
     if stored is None:
         raise MessageUnexpected("this logout is over")

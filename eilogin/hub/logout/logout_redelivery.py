@@ -1,21 +1,23 @@
-"""Logouts of which participants are still to hear: kept until they know.
+"""The logout retry queue: logouts that some participants have not confirmed yet.
 
-What has to be said is written down before anything ends, and taken away when it was
-said; so it is not forgotten, whatever happens to the process that says it. Whoever was
-not reached is told again (``hub_worker``), by any process of the hub: soon
-at first, and then after as long as it has taken already, up to a minute; until her
-session would have ended anyway.
+The hub stores each message before a session ends, and deletes it after the delivery; so
+it survives the death of the process. Any process of the hub retries the recipients that
+were missed (``hub_worker``). It retries soon at first, then after as long as it has
+taken already, at most a minute. It stops when the session would have expired anyway.
 
-Whom only her browser can tell is *held*, and so is who might end what she has begun
-there since: nobody tries that by himself, but her next logout tells them too, and says
-what comes of it. So is who has logged her out, and says that it has not reached all
-behind it (PartialLogout): those are its own to tell, and none of them is known here. Of
-the session that it has ended it would have no more to say than that there is none,
-which some call a success; that is not to be taken for news of the others.
+Some recipients are *held*: no worker retries them, but the visitor's next logout does,
+and reports the result. Held are:
 
-Each lies beside the sessions in the store, whose verbs are those that it takes: found
-by a label, ended once, and taken up by one process at a time, which has *seen* it then.
-Nobody is logged in by it: its key is the hash of no cookie.
+* recipients that only the visitor's browser can reach;
+* recipients that might end a session that the visitor has begun there since;
+* participants that answered PartialLogout. They have to notify the participants behind
+  them, which this hub does not know. A second message would only be answered with "no
+  such session", which some report as a success; that would not prove that the others
+  know.
+
+Each logout is a record beside the sessions in the store, with the same operations. It
+is found by a label, ended once, and *seen* by one process at a time. Nobody is signed
+in by it: its key is the hash of no cookie.
 """
 
 import hashlib
@@ -38,61 +40,62 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: How long it is known that somebody has heard late, in seconds.
+#: How long a late confirmation is stored, in seconds.
 LATE_FOR = 60 * 60.0
-#: How much later than the logout itself may last it is taken up by others, in seconds.
+#: How many seconds after the longest duration of a logout others retry it.
 _GRACE = 2.0
-#: With what the name of one begins that waits for her browser; no handle has this.
+#: The prefix of the name of a held record; no handle begins so.
 _HELD = "held."
-#: The keys in the store of all, of whatever hub, and of those that wait for a browser.
+#: The keys in the store: of all queues of any hub, and of the held records.
 KEYS = "undelivered-*"
 HELD_KEYS = f"{KEYS}-{_HELD}*"
-#: The states of a recipient (:meth:`RetryQueue.state`): the process that began the
-#: logout sends the first message; the queue retries; it waits for the visitor's browser
-#: or their next logout; the participant ended its own session, maybe not all behind it.
+#: The states of a recipient (:meth:`RetryQueue.state`). NOW: the process that began the
+#: logout sends the first message. AGAIN: the queue retries. BROWSER: it waits for the
+#: visitor's browser or their next logout. PARTLY: the participant ended its own
+#: session, and maybe not all behind it.
 NOW, AGAIN, BROWSER, PARTLY = "now", "again", "browser", "partly"
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedLogout:
-    """One logout, and who is to hear of it."""
+    """One logout, and its recipients."""
 
     key: str
-    #: Names the logout, as in the addresses of its pages.
+    #: The name of the logout in the addresses of its pages.
     handle: str
-    #: When she logged out, and until when it is worth while to say so.
+    #: When the visitor logged out, and until when retries make sense.
     begun: float
     until: float
     #: Names of the logins that end by it (:attr:`eilogin.sessions.Login.name`).
     logins: Sequence[str]
-    #: Who is to be told, in an order that stays.
+    #: The recipients, in a fixed order.
     told: Sequence[Recipient]
-    #: What it is found by, of those whose logins they are.
+    #: The labels of the visitors, by which the record is found.
     whose: Sequence[str] = ()
-    #: Whether it waits for her browser, and for a later logout of hers.
+    #: Whether it is held for the visitor's browser, or a later logout.
     is_held: bool = False
-    #: Of those, by number, who has confirmed, or need not be told any more.
+    #: The numbers of the recipients that confirmed or need no message any more.
     done: frozenset[int] = frozenset()
-    #: How often it was tried again in vain, and by number why, as an error's code.
+    #: How often a retry failed, and why, as an error's code by number.
     tries: int = 0
     reasons: Mapping[int, str] = field(default_factory=dict)
-    #: When somebody last took it up.
+    #: When a process last took it up.
     seen: float = 0.0
 
     @property
     def left(self) -> Mapping[int, Recipient]:
-        """Who is to be told still, by number."""
+        """The recipients that are still to be notified, by number."""
         return {n: one for n, one in enumerate(self.told) if n not in self.done}
 
     def due(self, first: float) -> float:
-        """When it is to be tried again; ``first`` is how long the logout may last."""
+        """When to retry it; ``first`` is how long the logout may last, in seconds."""
         return retry_schedule.next_try(self.begun, self.seen, first)
 
 
 class RetryQueue:
-    """Those of the hub that is called ``party``, by its sessions.
+    """The logout retry queue of the hub ``party``, beside its sessions.
 
-    ``longest`` is how many seconds a logout may last, which tells participants itself.
+    ``longest`` is how many seconds a logout that sends the first messages may last.
     """
 
     def __init__(self, sessions: Sessions, party: str, longest: float) -> None:
@@ -100,7 +103,7 @@ class RetryQueue:
         self._store = sessions.store
         self._longest = longest
         mine = hashlib.sha256(party.encode()).hexdigest()[:16]
-        #: No shard: a colon would end the name of one.
+        #: No shard: a colon would end its name.
         self._label = f"undelivered-{mine}"
         self._held_label = f"{self._label}-held"
 
@@ -109,10 +112,10 @@ class RetryQueue:
     def begin(
         self, handle: str, logins: Collection[Login], told: Sequence[Recipient]
     ) -> list[Recipient]:
-        """Write down what is said now, before these logins end.
+        """Store the messages of a logout before its sessions end.
 
-        Who is left of a logout that was begun under this handle, and did not come to
-        its end.
+        Return the recipients of an earlier logout under this handle that did not
+        finish.
         """
         now = clock.now()
         until = max((login.ends for login in logins), default=0.0)
@@ -125,7 +128,7 @@ class RetryQueue:
         return [] if known is None else list(known.left.values())
 
     def begin_at(self, handle: str, login: Login, told: Sequence[Recipient]) -> None:
-        """Write down what is said to some of a login that goes on."""
+        """Store the messages of a session that goes on, to some of its participants."""
         whose = (self._of(login.who),)
         key, now = self._key(handle), clock.now()
         self._keep(QueuedLogout(key, handle, now, login.ends, (), told, whose))
@@ -138,21 +141,21 @@ class RetryQueue:
         to_tell: Mapping[Recipient, str],
         held: Sequence[Recipient],
     ) -> None:
-        """Write down what has come of it to those that were ``told``.
+        """Store the results of the messages to ``told``.
 
-        Some are ``to_tell`` again, for the reason that they were not reached (an
-        error's code); others are ``held`` until her browser can tell them, or because
-        they have not reached all behind them.
+        ``to_tell`` maps the recipients to retry to the reason (an error's code);
+        ``held`` are those that wait for the visitor's browser or answered
+        PartialLogout.
         """
         _note_partial(values, handle, held)
         entry = self.find(handle) if to_tell or held else None
         if entry is not None and held:
             self._hold(entry, held)
         if entry is None or not to_tell:
-            # Or its sessions were at their end.
+            # Or its sessions had expired.
             self._store.end(keys=(self._key(handle),))
             return
-        # Who was told between the look and the end of the sessions.
+        # Recipients that were added between the first look and the end of the sessions.
         news = [one for one in told if one not in entry.told]
         known = [*entry.told, *news]
         self._note(
@@ -165,7 +168,7 @@ class RetryQueue:
     def confirmed(
         self, values: Values, handle: str, entity_id: str, *, is_partial: bool
     ) -> None:
-        """A participant has heard of one in her browser; or not all behind it have."""
+        """Note the LogoutResponse of a participant that came by the browser."""
         note = self.partly if is_partial else self.heard
         for entry in self.found(handle):
             numbers = [n for n, one in entry.left.items() if one.entity_id == entity_id]
@@ -173,14 +176,14 @@ class RetryQueue:
                 note(values, entry, numbers)
 
     def with_more(self, entry: QueuedLogout, news: Sequence[Recipient]) -> QueuedLogout:
-        """The same with more who are to be told."""
+        """Add recipients to a queued logout."""
         news = [one for one in news if one not in entry.told]
         if news:
             self._note(entry, news=[one.as_json() for one in news])
         return replace(entry, told=[*entry.told, *news])
 
     def done(self, entry: QueuedLogout, numbers: Collection[int]) -> QueuedLogout:
-        """The same where some need not be told any more; it goes where none is left."""
+        """Remove recipients, by number; delete the record after the last one."""
         entry = replace(entry, done=entry.done.union(numbers))
         if entry.left:
             self._note(entry, done=sorted(numbers))
@@ -189,33 +192,33 @@ class RetryQueue:
         return entry
 
     def hold(self, entry: QueuedLogout, told: Mapping[int, Recipient]) -> QueuedLogout:
-        """Keep some for her next logout, by number: nobody tells them by himself."""
+        """Hold recipients, by number, for the visitor's next logout."""
         self._hold(entry, [*told.values()], [entry.reasons.get(n, "") for n in told])
         return self.done(entry, [*told])
 
     def may_end_more(self, entry: QueuedLogout, number: int, *, is_digid: bool) -> bool:
-        """Whether what is said of one might end what she has begun there since.
+        """Whether a retry might end a session that the visitor has begun there since.
 
-        Our message names the sessions that have ended. With DigiD it names her alone;
-        and one may have said that it knows none of them.
+        Our message names the sessions that have ended. With DigiD it names the visitor
+        alone; and a participant may have answered that it knows none of the sessions.
         """
         told = entry.left[number]
         if is_digid:
             return self._sessions.is_in(told.subject)
         knows_none = entry.reasons.get(number) == PrincipalUnknown.code
-        # Another session of hers that it had then is none that it takes for these.
+        # The participant does not mistake another session of that time for these.
         return knows_none and self._sessions.is_in(told.subject, after=entry.begun)
 
     def failed(self, entry: QueuedLogout, reasons: Mapping[int, str]) -> None:
-        """Some were told in vain once more, by number, and why (an error's code)."""
+        """Note that a retry failed, with the reasons (an error's code) by number."""
         self._note(entry, tried=reasons)
 
     def left_before(
         self, handle: str, subjects: Collection[Subject]
     ) -> list[QueuedLogout]:
-        """Other logouts of some, than the one of this handle, that are left.
+        """Return other unfinished logouts of these subjects.
 
-        She may be logged in there still, whatever comes of this one.
+        The visitor may still be signed in there, whatever the result of this logout.
         """
         found = {key for one in subjects for key in self._store.find(self._of(one))}
         own = {self._key(handle), self._key(handle, _HELD)}
@@ -223,14 +226,14 @@ class RetryQueue:
         return [entry for entry in entries if entry is not None]
 
     def has_any_of(self, values: Values, subjects: Collection[Subject]) -> bool:
-        """Whether a logout of some has not reached all, or nobody here can read it.
+        """Whether a logout of these subjects is unconfirmed or unreadable.
 
-        Or some participant has not confirmed it, and is asked no more.
+        Or some participant did not confirm one, and gets no more messages.
         """
         return self.has_any_labelled(values, [one.label() for one in subjects])
 
     def has_any_labelled(self, values: Values, whose: Iterable[str]) -> bool:
-        """Whether the same is so of some by the labels of their sessions."""
+        """Do the same for the labels of sessions."""
         return any(
             self._store.find(name) or values.get(_unconfirmed(name)) is not None
             for name in map(self._of_labelled, whose)
@@ -249,7 +252,7 @@ class RetryQueue:
     ) -> None:
         """Count one answer of a participant that does not confirm a logout.
 
-        ``reason`` is an error's code. It is kept for as long as that logout is.
+        ``reason`` is an error's code. The store keeps the count as long as the logout.
         """
         ends = (entry.until for entry in self.found(handle))
         until = max([clock.now() + LATE_FOR, *ends])
@@ -258,18 +261,17 @@ class RetryQueue:
     def refused(
         self, values: Values, entry: QueuedLogout, came: Iterable[Delivery]
     ) -> None:
-        """Count the answers to a later logout for the participants left of this one."""
+        """Count the refusals of a later logout for the recipients of this one."""
         left = {one.whom for one in entry.left.values()}
         for one in came:
             if one.is_refusal and one.left is not None and one.left.whom in left:
                 self.note_refusal(values, entry.handle, one.left, one.reason)
 
     def without_final(self, values: Values, entry: QueuedLogout) -> QueuedLogout:
-        """Return the same without the participants that answered too often.
+        """Remove the recipients that answered too often without confirming.
 
-        Their answers do not confirm the logout, and the hub asks them no more. Until
-        the session would have been over, the hub does not say to a hub above that all
-        know of the logout.
+        The hub sends them no more messages. Until the session would have expired, the
+        hub does not report to a hub above that all participants know of the logout.
         """
         over = [
             n
@@ -293,7 +295,7 @@ class RetryQueue:
     def confirmed_by_later_logout(
         self, values: Values, entry: QueuedLogout, missed: Collection[Recipient]
     ) -> None:
-        """A later logout has told all that are left of this one, but for some."""
+        """Remove the recipients of a later logout, all but the ``missed``."""
         away = {one.whom for one in missed}
         partly = {one.whom for one in missed if one.is_partial}
         numbers = [n for n, one in entry.left.items() if one.whom not in away]
@@ -306,13 +308,13 @@ class RetryQueue:
     def partly(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
-        """Some have heard of it now, by number, and not all behind them.
+        """Note the recipients that answered PartialLogout, by number.
 
-        Nobody tells them by himself any more.
+        No worker sends them another message.
         """
         told = {n: replace(entry.told[n], is_partial=True) for n in numbers}
         _note_partial(values, entry.handle, told.values())
-        # Or it has said so before.
+        # Unless it has answered so before.
         told = {n: one for n, one in told.items() if entry.told[n] != one}
         if not told:
             return entry
@@ -323,10 +325,9 @@ class RetryQueue:
     def heard(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
-        """Some have heard of it now, by number.
+        """Remove recipients that have confirmed now, by number.
 
-        Of a participant for which nothing is left of it that is noted, for who looks at
-        its receipt.
+        If nothing is left for a participant, store that for the receipt.
         """
         entry, now = self.done(entry, numbers), clock.now()
         left = {
@@ -340,22 +341,22 @@ class RetryQueue:
         return entry
 
     def found(self, handle: str) -> list[QueuedLogout]:
-        """All that is left of one logout, that which waits for her browser too."""
+        """Return all records of one logout, the held one too."""
         entries = (self.read(self._key(handle, kind)) for kind in ("", _HELD))
         return [entry for entry in entries if entry is not None]
 
     def find(self, handle: str) -> QueuedLogout | None:
-        """What is left of one logout; None where all know, or it is too late."""
+        """Return the record of one logout; None if all know of it, or it expired."""
         return self.read(self._key(handle))
 
     # --- all of them ---
 
     def all(self) -> list[QueuedLogout]:
-        """All that are told again, or for the first time, the oldest first."""
+        """Return all logouts that are not held, the oldest first."""
         return self._of_label(self._label)
 
     def held(self) -> list[QueuedLogout]:
-        """All that nobody tells by himself, the oldest first."""
+        """Return all held logouts, the oldest first."""
         return self._of_label(self._held_label)
 
     def _of_label(self, label: str) -> list[QueuedLogout]:
@@ -364,34 +365,34 @@ class RetryQueue:
         return sorted(entries, key=lambda entry: entry.begun)
 
     def state(self, entry: QueuedLogout, number: int) -> str:
-        """What one waits for who is left of an entry: :data:`NOW` or another one."""
+        """Return the state of a recipient, such as :data:`NOW`."""
         if entry.left[number].is_partial:
             return PARTLY
         if entry.is_held:
             return BROWSER
-        # Whoever has begun it says why it was missed; or has died before that.
+        # The process that began it stores the reason, unless it died before that.
         is_begun = number not in entry.reasons and clock.now() < self.due_at(entry)
         return NOW if is_begun else AGAIN
 
     def keys(self) -> list[str]:
-        """Their keys in the store."""
+        """Return their keys in the store."""
         return self._store.find(self._label)
 
     def count(self) -> int:
-        """How many logouts have not reached all; or StoreUnavailable."""
+        """Return the number of unfinished logouts, or raise StoreUnavailable."""
         return len(self.keys())
 
     def due_at(self, entry: QueuedLogout) -> float:
-        """When one is to be tried again."""
+        """When to retry a logout."""
         first = self._longest + _GRACE
         return entry.begun if retry_schedule.is_ahead(entry.seen) else entry.due(first)
 
     def take_up(self, entry: QueuedLogout) -> bool:
-        """Take one up to try it; of all processes that want to one may."""
+        """Take up a logout to retry it; True for one of all processes that try."""
         return retry_schedule.take_up(self._store, entry.key, entry.seen)
 
     def read(self, key: str) -> QueuedLogout | None:
-        """The one with this key; None where all know, or it is too late."""
+        """Return the record with this key; None if all know of it, or it expired."""
         stored = self._store.read(key)
         if stored is None:
             return None
@@ -414,7 +415,7 @@ class RetryQueue:
             for item in self._store.items(key):
                 entry = _with(entry, json.loads(item))
         except UNREADABLE:
-            # Of another version, which can read it and may share the store.
+            # Another version wrote it, which can read it and may share the store.
             return None
         return entry
 
@@ -424,7 +425,7 @@ class RetryQueue:
         held = replace(entry, key=self._key(entry.handle, _HELD), told=told)
         news, before = list[Recipient](), 0
         if not self._keep(held):
-            # Some are held of it already.
+            # Some recipients of it are held already.
             known = self.read(held.key)
             news, before = [*told], len(known.told) if known else 0
         if news or why:
@@ -435,8 +436,7 @@ class RetryQueue:
         told = [one.as_json() for one in entry.told]
         said = [entry.begun, entry.logins, told, entry.whose]
         is_held = entry.key.startswith(f"{self._label}-{_HELD}")
-        # By the one of the two it is found by who tells again, by the other by nobody
-        # but an operator.
+        # Workers look for the one label; only an operator looks for the other.
         label = self._held_label if is_held else self._label
         now, labels = clock.now(), (label, *entry.whose)
         row = StoredSession(entry.key, json.dumps(said), now, entry.until, labels)
@@ -449,7 +449,7 @@ class RetryQueue:
         return self._of_labelled(who.label())
 
     def _of_labelled(self, whose: str) -> str:
-        # Another one than her own, by which sessions end.
+        # Not the label of the visitor's sessions, by which sessions end.
         return f"{self._label}-of-{hashlib.sha256(whose.encode()).hexdigest()}"
 
     def _note(self, entry: QueuedLogout, **said: object) -> None:
@@ -457,12 +457,12 @@ class RetryQueue:
 
 
 def heard_at(values: Values, handle: str, entity_id: str) -> float:
-    """When a participant has heard late of a logout; 0 where that is not known."""
+    """When a participant confirmed a logout late; 0 if that is unknown."""
     return float(values.get(_heard(handle, entity_id)) or 0.0)
 
 
 def is_partly(values: Values, handle: str, entity_id: str) -> bool:
-    """Whether a participant has heard of a logout, and not all behind it."""
+    """Whether a participant answered a logout with PartialLogout."""
     return values.get(_partly(handle, entity_id)) is not None
 
 
@@ -486,13 +486,13 @@ def _partly(handle: str, entity_id: str) -> str:
 
 
 def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> RetryQueue:
-    """Those of the hub that a request has come to."""
+    """Return the retry queue of the hub that got a request."""
     own = env.trust(environ).own
     return RetryQueue(env.sessions(environ), own.entity_id, propagation.longest)
 
 
 def _with(entry: QueuedLogout, said: Mapping[str, Any]) -> QueuedLogout:
-    """An entry after what was noted of it."""
+    """Apply a later note to a queued logout."""
     tried = said.get("tried", {})
     reasons = {**said.get("why", {}), **tried}
     return replace(

@@ -1,8 +1,8 @@
 """The end of all sessions at one participant, such as one that leaves the federation.
 
-Whoever is logged in there is logged out there, and nowhere else: her session at the
-hub goes on, and those at all others. The participant is told over SOAP, of each login
-apart; what does not reach it is kept as with any logout
+Each visitor is logged out at that participant only: their session at the hub and at all
+other participants goes on. The participant gets a LogoutRequest over SOAP for each
+session; failed messages go into the logout retry queue
 (:mod:`eilogin.hub.logout.logout_redelivery`).
 """
 
@@ -27,28 +27,28 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Of so many logins it is told at a stretch.
+#: How many sessions are ended in one batch.
 _AT_ONCE = 50
 
 
 class RemovalCounts(NamedTuple):
-    """What has come of some logins of which a participant was told."""
+    """The results of one batch of sessions."""
 
-    #: How many there were.
+    #: The number of sessions.
     logins: int
-    #: Of how many of its sessions it says that they have ended; of how many it will be
-    #: told again; and of how many only her browser can tell it, or nobody.
+    #: How many messages were confirmed, how many the hub will retry, and how many only
+    #: the visitor's browser can deliver, or nobody.
     reached: int
     waiting: int
     untold: int
 
 
 class ParticipantRemoval:
-    """Ends the sessions of the participant ``entity_id``, with no visitor there.
+    """Ends the sessions of the participant ``entity_id``, without their visitors.
 
-    Also of one that is no member any more (``departed_participants``). ``reason``
-    is for the audit log. Raises :class:`eilogin.errors.UnknownPeer` where there is none
-    of that name.
+    The participant may have left the federation (``departed_participants``). ``reason``
+    is for the audit log. Raises :class:`eilogin.errors.UnknownPeer` for an unknown
+    entityID.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ParticipantRemoval:
         self._reason = reason
 
     def find(self) -> list[str]:
-        """Names of the logins of which it was told (``Login.name``).
+        """Return the names of the sessions that it takes part in (``Login.name``).
 
         Raises :class:`eilogin.errors.StoreUnavailable`.
         """
@@ -82,10 +82,10 @@ class ParticipantRemoval:
         ]
 
     def end(self, names: Sequence[str]) -> Iterator[RemovalCounts]:
-        """End what it has of these logins, and say after each few what came of them.
+        """End its part of these sessions; yield the counts of each batch.
 
-        Once it has not answered it is told no more now, but later, of all the rest.
-        Raises :class:`eilogin.errors.StoreUnavailable`.
+        Once it has not answered, it gets the rest of the messages later. Raises
+        :class:`eilogin.errors.StoreUnavailable`.
         """
         is_away = False
         for start in range(0, len(names), _AT_ONCE):
@@ -102,12 +102,12 @@ class ParticipantRemoval:
             )
 
     def _begun(self, names: Iterable[str]) -> Iterator[tuple[str, list[Recipient]]]:
-        """What is said of each login, written down, under the handle of that."""
+        """Store the messages of each session, and yield its handle and recipients."""
         for login in filter(None, map(self._sessions.named, names)):
             there = filter(self._is_there, self._sessions.participants(login))
             if participants := list(there):
                 handle, told = new_handle(), recipients_of(participants)
-                # First what it has to hear, so that nobody forgets that.
+                # Stored first, so that no crash loses the message.
                 self._queue.begin_at(handle, login, told)
                 for participant in participants:
                     self._sessions.note_out(login, participant)
@@ -123,8 +123,8 @@ class ParticipantRemoval:
     def _settle(
         self, handle: str, own: Sequence[Recipient], came: Mapping[Recipient, Delivery]
     ) -> Iterator[str]:
-        """Write down what has come of one login; of each session, which count it is."""
-        # Its turn has not come.
+        """Store the results of one session; yield the count of each message."""
+        # Without a result, the message was not sent.
         found = [came.get(one, Delivery(one, PeerUnavailable.code)) for one in own]
         missed = {one.left: one for one in found if one.left is not None}
         self._endings.settle(self._environ, handle, own, missed)

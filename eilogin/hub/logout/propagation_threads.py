@@ -1,10 +1,10 @@
-"""Threads for what is said to participants, of which none takes more than its share.
+"""Threads that send messages to participants, with a fair share for each.
 
-Work for one participant stands in a line of its own, from which only some is done at
-the same time: a few things where the half of all threads is free, and one where not,
-or where it did not answer what it was told last. So one that is slow, or dead, keeps
-nobody waiting but those in its own line, however much there is to say to it; and so do
-many that did not answer before, while they are fewer than the threads.
+Each participant has its own queue. While half of all threads are free, a few messages
+to one participant run at the same time; otherwise, or if it did not answer the last
+message, one. So a slow or dead participant delays only its own queue, however long that
+is. Many dead participants delay nobody either, while there are fewer of them than
+threads.
 """
 
 import threading
@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-#: Something to be done; it says whether the participant has answered, or None where it
-#: was asked nothing: its turn came too late.
+#: A task; it returns whether the participant answered, or None if no message was sent,
+#: because the task began too late.
 _Work = Callable[[], bool | None]
 
 
@@ -23,9 +23,10 @@ _AWAY_FOR = 60.0
 
 
 class ParticipantQueues:
-    """The lines of one process: threads do not live on in its children.
+    """The queues of one process: threads do not survive a fork.
 
-    ``for_one`` participant so much is done at the same time, and ``for_all`` so much.
+    At most ``for_one`` tasks of one participant, and ``for_all`` tasks of all, run at
+    the same time.
     """
 
     def __init__(self, for_one: int, for_all: int) -> None:
@@ -33,14 +34,14 @@ class ParticipantQueues:
         self._for_all = for_all
         self._threads = ThreadPoolExecutor(for_all, "eilogin-logout")
         self._lock = threading.Lock()
-        #: Who has something done now; how much, and what waits for its turn.
+        #: The number of running tasks by participant, and the waiting tasks.
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, deque[_Work]] = {}
         #: When each participant last failed to answer, if it has not answered since.
         self._away: dict[str, float] = {}
 
     def put(self, name: str, work: _Work) -> None:
-        """Have ``work`` done in its turn, in the line of the participant ``name``."""
+        """Queue a task for the participant ``name``."""
         with self._lock:
             self._waiting.setdefault(name, deque()).append(work)
             begun = self._begun(name)
@@ -54,7 +55,7 @@ class ParticipantQueues:
 
     def _submit(self, name: str, begun: list[_Work]) -> None:
         for work in begun:
-            # Behind what others have waiting, where all threads are taken.
+            # If all threads are busy, the task waits behind those of others.
             self._threads.submit(self._do, name, work)
 
     def _do(self, name: str, work: _Work) -> None:
@@ -74,7 +75,7 @@ class ParticipantQueues:
             self._submit(name, begun)
 
     def _begun(self, name: str) -> list[_Work]:
-        """What is begun now in a line, of what waits in it."""
+        """Return the tasks of a queue that begin now."""
         waiting, begun = self._waiting.get(name), list[_Work]()
         while waiting and self._has_room(name):
             begun.append(waiting.popleft())

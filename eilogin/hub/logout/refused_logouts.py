@@ -16,8 +16,8 @@ from eilogin.hub.logout.logout_propagation import Recipient
 from eilogin.sessions import UNREADABLE
 from eilogin.stores import Values
 
-#: After so many answers that it has no such session, or denies the request, a
-#: participant is asked no more.
+#: A participant that answered so often that it has no such session, or that it denies
+#: the request, gets no more messages.
 _MOST = 3
 #: The same for answers that say only that it failed (Responder without more), which
 #: may be over soon: the last of them comes some eight minutes after the logout.
@@ -88,7 +88,7 @@ def _read(stored: str | None) -> dict[str, RefusalCounts]:
             name: RefusalCounts(*map(int, counts[:3])) for name, counts in found.items()
         }
     except UNREADABLE:
-        # Another version, which shares the store, wrote it: count anew.
+        # Another version, which shares the store, wrote it: start to count again.
         return {}
 
 

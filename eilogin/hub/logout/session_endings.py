@@ -1,8 +1,9 @@
-"""The end of sessions at the hub, and who hears of it: no browser and no page.
+"""End sessions at the hub and notify the participants, without a browser or a page.
 
-What a LogoutRequest names ends, and with it all of that citizen's; everybody else is
-told over SOAP (:mod:`eilogin.hub.logout.logout_propagation`). What comes of it is an
-:class:`LogoutOutcome`, from which :mod:`eilogin.hub.logout.single_logout` goes on.
+A LogoutRequest ends the sessions that it names, and with them all others of that
+visitor. The other participants are notified over SOAP
+(:mod:`eilogin.hub.logout.logout_propagation`). The result is a :class:`LogoutOutcome`,
+with which :mod:`eilogin.hub.logout.single_logout` continues.
 """
 
 import json
@@ -41,65 +42,65 @@ from eilogin.web.limits.slots import USUAL, Full, Slots
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How often to look whether the same logout is done elsewhere, in seconds.
+#: How often to check whether the same logout is done elsewhere, in seconds.
 _LOOK_AGAIN = 0.1
 #: How many requests with the same message have threads here: one that executes it, and
-#: one that waits for what comes of that.
+#: one that waits for the result.
 _WITH_THE_SAME = 2
-#: For how many times as long as a logout may take one is thought to be under way, if
-#: nothing has come of it: its process was killed then.
+#: A pending logout without a result after so many times its longest duration is dead:
+#: its process was killed.
 _TIMES = 2
-#: With what a mark begins of a logout that is under way; its instant follows. No
-#: outcome, which is JSON, begins so.
+#: The prefix of the mark of a pending logout; its instant follows. No outcome, which is
+#: JSON, begins so.
 _UNDER_WAY = "@"
-#: What an outcome in the store has behind its first three parts.
+#: The number of parts of a stored outcome after the first three.
 _MORE = 7
-#: The mark of one that could not be executed.
+#: The mark of a logout that failed.
 _FAILED = f"{_UNDER_WAY}0"
 
-#: How many seconds a logout waits for its turn, while others have theirs.
+#: How many seconds a logout waits for a free slot.
 _PATIENCE = 5.0
-#: The logouts that tell participants now, by message, and all of this process ("").
+#: The slots of logouts that wait for participants, by message, and of all ("").
 _WAITING = Slots()
 
 DONE = messages.Status()
 PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
-#: Nobody is known by what was named, so nobody can be said to be logged out.
+#: No session matches the request, so nobody can be reported as logged out.
 UNKNOWN = messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL))
 
 
 class LogoutOutcome(NamedTuple):
-    """What came of a LogoutRequest."""
+    """The outcome of a LogoutRequest."""
 
-    #: Whether any session was named by it.
+    #: Whether the request matched a session.
     is_known: bool
-    #: Names it in the addresses of its pages, if it has any.
+    #: The name of the logout in the addresses of its pages, if it has any.
     handle: str
-    #: Whom no message from server to server has reached.
+    #: The recipients that SOAP did not reach.
     missed: Sequence[Recipient]
-    #: Whether another logout has ended it meanwhile, which knows who was not reached.
+    #: Whether another logout ended it first, which knows the missed recipients.
     is_overtaken: bool = False
-    #: Names of the logins at the hub above that it came from.
+    #: Names of the logins at the hub above.
     above: Sequence[str] = ()
-    #: Keys of her sessions that it has ended, in whatever browsers.
+    #: Keys of the visitor's sessions that it ended, in whatever browsers.
     ended: Sequence[str] = ()
-    #: What the cookie of her browser says by which it is known afterwards.
+    #: The value of the cookie by which the visitor's browser is known afterwards.
     proof: str = ""
-    #: entityIDs of those who have confirmed it.
+    #: The entityIDs of participants that confirmed it.
     reached: Sequence[str] = ()
-    #: Whose sessions they were: their label.
+    #: The label of the visitor's sessions.
     whose: str = ""
-    #: Handles of earlier logouts of hers that had not reached all.
+    #: Handles of the visitor's earlier logouts that had not reached all.
     older: Sequence[str] = ()
 
     def to_json(self) -> str:
-        """JSON text, as the store keeps it."""
+        """Return JSON text for the store."""
         missed = [told.as_json() for told in self.missed]
         return json.dumps([self.is_known, self.handle, missed, *self[3:]])
 
     @classmethod
     def from_json(cls, text: str) -> "LogoutOutcome":
-        """The value of which :meth:`to_json` made this; else MessageUnexpected."""
+        """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
         with readable_record():
             is_known, handle, missed, *rest = json.loads(text)
             told = [Recipient.from_json(one) for one in missed]
@@ -107,32 +108,32 @@ class LogoutOutcome(NamedTuple):
 
     @property
     def status(self) -> messages.Status:
-        """The status to answer with (SAML core 3.7.3.2)."""
+        """The status for the LogoutResponse (SAML core 3.7.3.2)."""
         if not self.is_known:
             return UNKNOWN
         return PARTLY if self.missed or self.is_overtaken else DONE
 
 
 class EndingResult(NamedTuple):
-    """What came of an end of sessions."""
+    """The result of ending sessions."""
 
-    #: Names the logout.
+    #: The handle of the logout.
     handle: str
-    #: Whom no message from server to server has reached.
+    #: The recipients that SOAP did not reach.
     missed: Sequence[Recipient]
-    #: entityIDs of those who have confirmed it.
+    #: The entityIDs of participants that confirmed it.
     reached: Sequence[str]
-    #: Handles of earlier logouts of hers that had not reached all.
+    #: Handles of the visitor's earlier logouts that had not reached all.
     older: Sequence[str]
-    #: Whether there was anything to end, or to go on with.
+    #: Whether there was a session to end, or an earlier attempt to continue.
     is_known: bool
-    #: Whether another logout has ended it meanwhile.
+    #: Whether another logout ended the sessions first.
     is_overtaken: bool
-    #: Whether it went on with what one before it has left.
+    #: Whether it continued an earlier attempt.
     is_resumed: bool
 
     def outcome(self) -> LogoutOutcome:
-        """The same as what came of a logout; whose it is, is not known here."""
+        """Return the same as an outcome, without the visitor's label."""
         return LogoutOutcome(
             self.is_known,
             self.handle,
@@ -144,40 +145,41 @@ class EndingResult(NamedTuple):
         )
 
 
-#: Of participants those that have to be told.
+#: Selects the participants that need a LogoutRequest.
 TargetFilter = Callable[[list[Participant]], list[Participant]]
 
 
 class RequestedLogout(NamedTuple):
-    """What a LogoutRequest names, and when."""
+    """The content of a LogoutRequest that selects sessions."""
 
-    #: Who, as the participant that asks knows her.
+    #: The visitor, as the requester knows them.
     who: Subject
-    #: In which of her sessions there; all where there are none.
+    #: The SessionIndexes of their sessions there; all sessions if it is empty.
     indexes: Sequence[str]
     request_id: str
-    #: When it was written, by the clock of who asks.
+    #: When it was written, by the requester's clock.
     issued: float
-    #: What was proven after this instant goes on: it is executed later than it came,
-    #: and nobody has said so now.
+    #: Sessions with a later sign-in go on: the hub executes the request later than it
+    #: came, and nobody confirmed it since.
     since: float = inf
 
     @classmethod
     def from_parts(cls, who: Mapping[str, object], *rest: Any) -> "RequestedLogout":
-        """The value of which :meth:`parts` are these."""
+        """Return the value with these :meth:`parts`."""
         indexes, request_id, issued, *_ = rest
         return cls(Subject.from_parts(who), indexes, request_id, float(issued))
 
     def parts(self) -> list[Any]:
-        """What it is made of, for JSON."""
+        """Return its parts for JSON."""
         return [self.who.as_json(), *self[1:4]]
 
 
 class SessionEndings:
-    """Ends sessions, and tells participants by ``propagation``, so many ``at_once``.
+    """Ends sessions and notifies participants, ``at_once`` so many logouts at most.
 
-    A hub that ``is_below`` another one notes who is ended until all are known to know.
-    Where a logout is ``of_browser`` alone, her sessions in other browsers go on.
+    A hub that ``is_below`` another one notes ended sessions until all participants
+    know. If a logout is ``of_browser`` alone, the visitor's sessions in other browsers
+    go on.
     """
 
     def __init__(
@@ -203,17 +205,17 @@ class SessionEndings:
         handle: str = "",
         spare: TargetFilter = list,
     ) -> EndingResult:
-        """End all sessions of some, and tell all others but whom they ``spare``.
+        """End all sessions of these, and notify participants that ``spare`` selects.
 
-        Of a login that one alone, where a logout is of a browser. One that has failed
-        under its ``handle`` goes on with whom it left.
+        If a logout is of one browser, a login ends alone. A logout that failed under
+        this ``handle`` continues with the participants that are left.
         """
         sessions = env.sessions(environ)
         queue = queue_of(environ, self._propagation)
         begun, handle = clock.now(), handle or new_handle()
         logins = self._ending(sessions, whom)
         known = [one for login in logins for one in sessions.participants(login)]
-        # Before anything ends, so that it is not forgotten if this process dies.
+        # Stored before a session ends, so that it survives the death of this process.
         before = queue.begin(handle, logins, recipients_of(spare(known)))
         ended = [self._end_one(sessions, one) for one in whom]
         participants = [one for told in ended if told is not None for one in told]
@@ -226,7 +228,7 @@ class SessionEndings:
             one.left: one for one in self._propagation.tell(trust, told) if one.left
         }
         missed = list(came)
-        # If not, they are told once more, which harms nobody.
+        # Otherwise they get one more message, which does no harm.
         with suppress(Unavailable):
             self.settle(environ, handle, own, came)
             for entry in older:
@@ -241,18 +243,19 @@ class SessionEndings:
             reached=sorted({one.entity_id for one in told} - away),
             older=[entry.handle for entry in older if entry.begun < begun],
             is_known=bool(logins or before),
-            # All are of one citizen, so the first of them has ended all that there
-            # were; if not by itself alone.
+            # All are of one citizen, so the first has ended all sessions there were,
+            # unless another logout did.
             is_overtaken=None in (ended if self._of_browser else ended[:1]),
             is_resumed=bool(before),
         )
 
     def end_unseen(self, environ: "WSGIEnvironment", login: Login) -> None:
-        """End one login of a citizen who has too many; tell its participants later.
+        """End one login of a citizen who has too many; notify its participants later.
 
         They go into the logout retry queue, so the sign-in does not wait for them. If
-        that queue has :data:`MOST_LOGINS` logouts of this citizen already, this tells
-        them now, and once: those that do not answer keep the session until its limit.
+        that queue has :data:`MOST_LOGINS` logouts of this citizen already, this
+        notifies them now, and once: those that do not answer keep the session until its
+        limit.
         """
         sessions, own = env.sessions(environ), env.trust(environ).own
         queue, handle = queue_of(environ, self._propagation), new_handle()
@@ -261,10 +264,10 @@ class SessionEndings:
             queue.begin(handle, [login], recipients_of(sessions.participants(login)))
         told = recipients_of(sessions.drop(login) or ())
         if is_kept:
-            # If another process was faster, that one tells them.
+            # If another process was faster, that one notifies them.
             self.settle(environ, handle, told, {one: Delivery(one) for one in told})
         else:
-            # No later logout would reach them, and it would say "everywhere".
+            # No later logout would reach them, and it would report "everywhere".
             self._propagation.tell(with_departed(env.trust(environ), sessions), told)
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
@@ -276,7 +279,10 @@ class SessionEndings:
         own: Sequence[Recipient],
         missed: Mapping[Recipient, Delivery],
     ) -> None:
-        """Write down whom of its ``own`` a logout has missed, and why."""
+        """Store the recipients of a logout that were missed, and why.
+
+        ``own`` are the recipients of this logout alone, ``missed`` those of all.
+        """
         trust = with_departed(env.trust(environ), env.sessions(environ))
         reasons = {one.whom: came.reason for one, came in missed.items()}
         left = {one: reasons[one.whom] for one in own if one.whom in reasons}
@@ -288,7 +294,7 @@ class SessionEndings:
             if one.whom not in partial | by_browser
             and self._propagation.can_be_told(trust, one)
         }
-        # Whoever cannot be told by itself is asked about with her next logout.
+        # Recipients that cannot be retried are held for the visitor's next logout.
         held = [
             replace(
                 one, is_partial=one.whom in partial, by_browser=one.whom in by_browser
@@ -306,9 +312,10 @@ class SessionEndings:
     def _left_before(
         self, environ: "WSGIEnvironment", handle: str, whom: Collection[Login | Subject]
     ) -> list[QueuedLogout]:
-        """What is left of other logouts of some: she may be logged in there still.
+        """Return unfinished logouts of these visitors, to notify their participants.
 
-        That is told now, so that "everywhere" is said of them too, or is not said.
+        The visitors may still be signed in there. Then the result "everywhere" would
+        not be true.
         """
         queue = queue_of(environ, self._propagation)
         subjects = {one if isinstance(one, Subject) else one.who for one in whom}
@@ -318,8 +325,8 @@ class SessionEndings:
         is_digid = env.trust(environ).own.is_digid
 
         def is_ours(entry: QueuedLogout) -> bool:
-            # One whose logins live is under way still, or its process has died: then
-            # who is at work ends them. And no session must end that goes on.
+            # If its sessions are alive, its process still works or has died; another
+            # process ends them. And no message may end a session that goes on.
             return (
                 bool(entry.left)
                 and not any(map(sessions.named, entry.logins))
@@ -334,7 +341,7 @@ class SessionEndings:
     def _ending(
         self, sessions: Sessions, whom: Collection[Login | Subject]
     ) -> list[Login]:
-        """The logins that end."""
+        """Return the logins that end."""
         found: dict[str, Login] = {}
         for one in whom:
             if isinstance(one, Login) and self._of_browser:
@@ -354,9 +361,9 @@ class SessionEndings:
     def end_everywhere(
         self, environ: "WSGIEnvironment", whom: Login | Subject, reason: str
     ) -> EndingResult:
-        """End all sessions of a citizen, whom no participant asks to log out.
+        """End all sessions of a citizen, without a request of a participant.
 
-        Where another logout has ended them meanwhile, that tells the participants.
+        If another logout has ended them first, that one notifies the participants.
         ``reason`` is for the audit log.
         """
         who = whom if isinstance(whom, Subject) else whom.who
@@ -376,11 +383,11 @@ class SessionEndings:
         above: Collection[str],
         lead: Callable[["EndingResult"], Collection[Recipient]] = lambda _: (),
     ) -> bool:
-        """End all sessions of some; whether all whom they concern know it.
+        """End all sessions of these subjects; return whether all participants know.
 
-        ``above`` names the logins above that have ended: what a logout before this one
-        did not reach is not reached now either. ``lead`` says which of those that were
-        missed are told in her browser next.
+        ``above`` names the logins above that have ended; an earlier logout may have
+        missed participants of them. ``lead`` selects the missed recipients that the
+        browser notifies next.
         """
         was_missed = incomplete_logouts.is_noted(environ, above)
         noted = incomplete_logouts.note(environ, subjects)
@@ -401,14 +408,14 @@ class SessionEndings:
         subjects: Collection[Subject],
         above: Collection[str],
     ) -> bool:
-        """Whether all whom it concerns know that some logins above have ended.
+        """Whether all participants know that these logins above have ended.
 
-        ``above`` names them, and they were those of these ``subjects``.
+        ``above`` names the logins of these ``subjects``.
         """
         sessions = env.sessions(environ)
         alive = (one for who in subjects for one in sessions.find_all_of(who))
         if any(login.session_index in above for login in alive):
-            # We did not hear of it then.
+            # The hub did not learn of it at that time.
             return False
         queue = queue_of(environ, self._propagation)
         return not queue.has_any_of(env.values(environ), subjects)
@@ -422,9 +429,9 @@ class SessionEndings:
         issuer: str,
         address: str,
     ) -> RequestedLogout:
-        """What a LogoutRequest names; Refused if it is not good.
+        """Return the content of a LogoutRequest; raise Refused if it is not valid.
 
-        ``address`` is that of ours that it came to.
+        ``address`` is the name of our address that it came to.
         """
         own, now = env.trust(environ).own, clock.now()
         check_logout_request(
@@ -445,10 +452,10 @@ class SessionEndings:
         known_for: float = KNOWN_FOR,
         by_server: bool = False,
     ) -> LogoutOutcome:
-        """End what a request names, and with it all of hers.
+        """End the sessions that a request names, and all others of the visitor.
 
-        A request that was seen before has the outcome that it had, and ends nothing,
-        for as many seconds as it may come again.
+        For ``known_for`` seconds, a repeated request gets the same outcome and ends
+        nothing.
         """
         issuer = named.who.audience
         seen = f"logout-request:{issuer}\0{named.request_id}"
@@ -470,10 +477,10 @@ class SessionEndings:
         *,
         by_server: bool = False,
     ) -> list[Login]:
-        """The sessions that a LogoutRequest names, whoever's browser brings it.
+        """Return the sessions that a LogoutRequest names, in whatever browsers.
 
-        By her name alone: that of the browser, where a logout is of that, and no
-        server brings it.
+        If logouts are of one browser, a request without a SessionIndex selects the
+        session of this browser only, unless a server sends it.
         """
         matched = match(env.sessions(environ), named.who, named.indexes)
         return self._to_end(environ, named, matched, by_server=by_server)
@@ -502,10 +509,10 @@ class SessionEndings:
         again: bool,
         by_server: bool,
     ) -> LogoutOutcome:
-        """End what a request names that was not seen before, and tell all others.
+        """End the sessions of a new request, and notify all other participants.
 
-        Under the name ``begun`` it is kept which logout it is, and of which sessions,
-        to go on with it ``again`` where that has failed.
+        The store keeps the handle and the sessions under the name ``begun``, to
+        continue if this fails and the request comes ``again``.
         """
         values, sessions = env.values(environ), env.sessions(environ)
         matched = match(sessions, named.who, named.indexes)
@@ -518,7 +525,7 @@ class SessionEndings:
         _note_received(sessions, named, is_known=bool(matched.logins or kept))
         if kept is None:
             handle, until = new_handle(), clock.now() + KNOWN_FOR
-            # Before anything ends: after that nobody knows whose it was.
+            # Stored before a session ends: after that, nobody knows whose it was.
             said = json.dumps([handle, keys, whose])
             values.add(begun, said, until, durable=False)
         else:
@@ -530,7 +537,7 @@ class SessionEndings:
             handle=handle,
             spare=lambda told: _others(environ, told, named, matched),
         )
-        # Her login at the hub above is not known any more where it comes again.
+        # The second time, the visitor's login at the hub above is unknown.
         is_overtaken = ending.is_overtaken or (
             not logins and ending.is_resumed and self._is_below
         )
@@ -549,15 +556,14 @@ class SessionEndings:
     def room(
         self, environ: "WSGIEnvironment", message: str = "", *, by_server: str = ""
     ) -> Iterator[None]:
-        """Room for a logout that may wait for participants; Busy where there is none.
+        """Hold a slot for a logout that waits for participants; Busy if none is free.
 
-        It waits a few seconds for its turn, but not behind logouts that hang. Where
-        that did not come nothing has happened, and it may be tried again. Of the same
-        ``message`` there is room for few in any case. Those from one network have half
-        of all, so that nobody has all others wait; so has a member whose server brings
-        them (``by_server``, which has been proven), but it has as many at least as a
-        participant brings at once: they are of all its visitors, of whom it lets no
-        network have them all.
+        It waits a few seconds for a slot. After Busy nothing has happened, and the
+        request may come again. A single ``message`` gets few slots in any case. One
+        network gets half of all slots, so that nobody blocks all others. So does a
+        member whose server sends the requests (``by_server``, which is authenticated).
+        But a member gets at least as many slots as a participant uses at once: its
+        requests are of all its visitors, and it shares them among networks itself.
         """
         if by_server:
             whose, at_least = f"soap {by_server}", USUAL
@@ -565,7 +571,8 @@ class SessionEndings:
             whose, at_least = network_here(environ), 1
         try:
             same = _WAITING.one(message, _WITH_THE_SAME) if message else nullcontext()
-            # Who waits for another one has a place too: it holds a thread as well.
+            # A request that waits for another one has a slot too: it holds a thread as
+            # well.
             place = _WAITING.one(
                 "", self._at_once, whose, at_least=at_least, patience=_PATIENCE
             )
@@ -589,11 +596,12 @@ class SessionEndings:
         *,
         by_server: str = "",
     ) -> str:
-        """What comes of a message that is executed once, named ``seen``, as a text.
+        """Return the result of a message that is executed once, named ``seen``.
 
-        One that came before has what came of it then, also if that is under way still.
-        If it could not be executed it is when it comes again; ``execute`` is told, by
-        the mark of who tried ("" for none), that nobody knows what that one has ended.
+        A repeated message gets the first result, even if that is still pending. If the
+        first attempt failed, this one executes the message. ``execute`` gets the mark
+        of the attempt that failed ("" for none): nobody knows which sessions that one
+        ended.
         """
         values = env.values(environ)
         with self.room(environ, seen, by_server=by_server):
@@ -601,8 +609,7 @@ class SessionEndings:
             before = self._come_of(values, seen, mark, until)
             if before and not before.startswith(_UNDER_WAY):
                 return before
-            # Where the store does not answer, the mark is too old in a while, and says
-            # the same as one that has failed.
+            # If the store does not answer, the mark expires, which has the same effect.
             try:
                 text = execute(before)
             except Exception:
@@ -614,9 +621,9 @@ class SessionEndings:
             return text
 
     def _come_of(self, values: Values, seen: str, mark: str, until: float) -> str:
-        """What came of a message before.
+        """Return the earlier result of a message.
 
-        This one has to execute it where that is "", or the mark of who failed.
+        The caller has to execute it if that is "", or the mark of a failed attempt.
         """
         for _ in range(int(self._propagation.longest / _LOOK_AGAIN) + 1):
             text = values.get(seen)
@@ -636,14 +643,14 @@ class SessionEndings:
 
 
 def new_handle() -> str:
-    """What names a logout in the addresses of its pages."""
+    """Make the name of a logout for the addresses of its pages."""
     return secrets.token_urlsafe(16)
 
 
 def _note_received(
     sessions: Sessions, named: RequestedLogout, *, is_known: bool
 ) -> None:
-    """Write to the audit log that a LogoutRequest came, and if it named nobody."""
+    """Write a received LogoutRequest to the audit log, and whether it matched."""
     issuer = named.who.audience
     if is_known:
         audit.event("logout.received", peer=issuer)
@@ -658,13 +665,14 @@ def _others(
     named: RequestedLogout,
     matched: Match,
 ) -> list[Participant]:
-    """All but the sessions that the participant who asks has ended itself.
+    """Return all participants except the sessions that the requester ended itself.
 
-    It may know her by more names (a transient one in each browser, say), and has ended
-    none but those of the one that it names. Where it has asked for a login after it has
-    written that, in another tab of hers, she may be in there again; by its own clock.
+    The requester may know the visitor by several NameIDs (such as a transient one in
+    each browser), and has ended only the sessions of the one in its request. If it sent
+    an AuthnRequest after it wrote the LogoutRequest, in another tab, the visitor may be
+    signed in there again; both instants are by its own clock.
     """
-    # Names that mean the same may differ in what is left out of them.
+    # NameIDs that mean the same may differ in the parts that they leave out.
     labels = {one.told_label() for one in matched.subjects}
     return [
         participant

@@ -1,14 +1,14 @@
-"""Single logout at the hub: what asks for it, and what the citizen gets to see.
+"""The logout endpoints of the hub, and the pages that the visitor sees.
 
-A participant asks through the browser or over SOAP, or the citizen on the hub's own
-page. All her sessions here end, whoever's browser brings the message, and everybody
-else is told: over SOAP (``logout_propagation``), and whom that does not reach
-through her browser, where there is one (``browser_logout``). Who was not
-reached is named to her, and who asked hears of success only where all have confirmed.
+A participant requests a logout through the browser or over SOAP, or the visitor does on
+the hub's own page. All the visitor's sessions here end, whatever browser brings the
+message. The other participants are notified over SOAP (``logout_propagation``), and
+those that SOAP misses through the visitor's browser, if there is one
+(``browser_logout``). The receipt lists the participants that were missed. The requester
+gets Success only if all have confirmed.
 
-Where she is logged in is shown to nobody but her: to the browser that brings the cookie
-of a session that was ended. Any other one, and a participant that has no browser behind
-it at all, gets the LogoutResponse and no page.
+Only the browser with the cookie of an ended session sees where the visitor was signed
+in. Any other browser, and a participant over SOAP, gets the LogoutResponse and no page.
 """
 
 import json
@@ -81,29 +81,30 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: The parameter of ``/slo`` with which she goes up to the hub above, and comes back.
+#: The parameter of ``/slo`` that leads to the hub above and back.
 _ABOVE = "above"
-#: The one with which she comes again with her cookies, after a form of another site.
+#: The one that returns with the browser's cookies, after a form of another site.
 _HERE = "here"
-#: The one that names a logout of the hub's own button which waits for its turn.
+#: The one with a logout of the hub's own button that waits for a free slot.
 _LEAVE = "leave"
-#: What she may say to the question whether she means everywhere.
+#: The form field of a visitor who wants to log out of one service only.
 _ONLY_HERE = "only-here"
-#: The answer to a logout that she wants to be of one service alone.
+#: The status after a visitor chose to log out of one service only.
 _CHOSEN = replace(PARTLY, message=messages.STAYS)
-#: What her form to forget the receipt sends.
+#: The form field that deletes the receipt.
 _FORGET = "forget"
 
-#: What the last page says of the others (logged_out.html); "partly" of any other.
+#: The state of the other services on the last page (logged_out.html); "partly" for any
+#: other status.
 _OTHERS = {DONE: "", UNKNOWN: "unknown"}
 
 
 class SingleLogout:
-    """Logs out everywhere; participants are told by ``propagation``.
+    """Logs out everywhere; ``propagation`` notifies the participants.
 
-    ``is_below`` another hub, to which a logout goes up; so many are told ``at_once``.
-    ``of_browser``, ``asks_first`` and ``one_by_one`` are the options ``logout_scope``,
-    ``confirm_logout`` and ``logout_in_browser``.
+    With ``is_below``, a logout goes up to the hub above. At most ``at_once`` logouts
+    wait for participants. ``of_browser``, ``asks_first`` and ``one_by_one`` are the
+    options ``logout_scope``, ``confirm_logout`` and ``logout_in_browser``.
     """
 
     def __init__(  # noqa: PLR0913 - its parts and options
@@ -122,7 +123,7 @@ class SingleLogout:
         self._of_browser = of_browser
         self._is_below = is_below
         self._propagation = propagation
-        #: What ends sessions, and has others hear of it.
+        #: Ends sessions, and notifies participants.
         self.endings = SessionEndings(
             propagation, is_below=is_below, at_once=at_once, of_browser=of_browser
         )
@@ -146,9 +147,9 @@ class SingleLogout:
     # --- /slo: through the browser --------------------------------------------------
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
-        """A participant's LogoutRequest (SAML profiles 4.4.3.1), and the way back.
+        """Answer a LogoutRequest through the browser (SAML profiles 4.4.3.1).
 
-        Also its LogoutResponse, where her browser told it.
+        Also a LogoutResponse, to a LogoutRequest that the browser brought.
         """
         allow_only(environ, "GET", "POST")
         page = self._of_ours(environ)
@@ -164,7 +165,7 @@ class SingleLogout:
                 told = self._from_above if is_led else self._in_browser
                 return told.answered(environ, inbound)
         except Refused as error:
-            # Who asks for a logout is to read why that is none.
+            # A requester learns why its LogoutRequest is rejected.
             is_asked = kind == bindings.REQUEST
             way_on = None if is_asked else self._in_browser.refused(environ, error)
             if way_on is None:
@@ -181,8 +182,9 @@ class SingleLogout:
         is_posted = inbound.binding == bindings.POST
         is_of_here = self._of_browser and not named.indexes
         if self._asks_first or (is_posted and is_of_here):
-            # Whose browser it is, her cookies tell, which came along with no form of
-            # another site; and her history does not keep the message.
+            # A form of another site sends no cookies, which identify the browser. After
+            # this redirect the browser sends them, and its history does not keep the
+            # message.
             return see_other(*asked.keep(environ))
         try:
             return self._execute(environ, asked, is_posted=is_posted)
@@ -193,7 +195,7 @@ class SingleLogout:
             return see_other(asked.keep_turn(environ))
 
     def _in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """A LogoutRequest that had to wait for its turn; Busy if it still has to."""
+        """Execute a LogoutRequest that waited for a slot; Busy if none is free yet."""
         return self._execute(environ, PendingLogoutRequest.waiting(environ, handle))
 
     def _execute(
@@ -203,21 +205,22 @@ class SingleLogout:
         *,
         is_posted: bool = False,
     ) -> Response:
-        """End what was asked for, and go on with what came of it."""
+        """End the sessions of a request, and continue with the outcome."""
         outcome = self.endings.execute(
             environ,
             asked.named,
-            # It may come again for as long as she may answer a page.
+            # The request may come again for as long as the visitor may answer a page.
             known_for=ASKED_FOR if self._asks_first or self._of_browser else KNOWN_FOR,
         )
-        # Who asked may want no answer, and she stays here (asynchronous logout 2.3).
+        # An asynchronous logout wants no answer, and the visitor stays here
+        # (asynchronous logout 2.3).
         back = None if asked.is_asynchronous else asked.back
         if self._is_below and outcome.is_known:
             return self._go_up(environ, outcome, back)
         is_shown = outcome.missed and _is_hers(environ, outcome)
         if is_shown or (is_posted and back is not None):
-            # The form of another site brings no cookies, and those tell what is known
-            # of this browser. The address of a page does not say what it is about.
+            # A form of another site sends no cookies, which tell the state of this
+            # browser. The address of a page does not reveal its content.
             return see_other(_keep(environ, _HERE, outcome, back))
         return self._finish(environ, outcome, back)
 
@@ -226,9 +229,10 @@ class SingleLogout:
     def _ask_first(
         self, environ: "WSGIEnvironment", asked: PendingLogoutRequest
     ) -> Response | None:
-        """The page that asks; None where there is nothing to ask her.
+        """Return the page that asks whether the visitor means everywhere, or None.
 
-        It is her browser then that brings the message, and she is in at others too.
+        It asks only if the visitor's own browser brings the message, and the visitor is
+        signed in at other participants too.
         """
         login = env.session_to_end(environ)
         found = self.endings.found(environ, asked.named)
@@ -247,7 +251,8 @@ class SingleLogout:
             environ,
             "confirm_everywhere.html",
             headers=of_browser,
-            # Its redirect leads on to who asked.
+            # The browser blocks a redirect after a form unless the policy allows its
+            # target.
             form_action=[endpoint.for_answers] if endpoint else [],
             action=action,
             name=trust.federation.name_of(issuer, language),
@@ -255,11 +260,11 @@ class SingleLogout:
         )
 
     def _confirm(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """That page again, or what she says there."""
+        """Show the page again, or handle the visitor's answer."""
         asked = PendingLogoutRequest.kept(environ, handle)
         answer = answer_to(environ, handle)
         if environ["REQUEST_METHOD"] != "POST":
-            # Nobody says now that she wants it: a page may be looked at again.
+            # A GET is no new consent of the visitor: a page can be opened again.
             asked, is_open = asked.as_it_came(), self._asks_first and not answer
             page = self._ask_first(environ, asked) if is_open else None
             if page is not None:
@@ -270,14 +275,14 @@ class SingleLogout:
             note_answer(environ, handle, answer)
         if answer != _ONLY_HERE:
             return self._execute(environ, asked)
-        # She has logged out where she clicked, and there alone.
+        # The visitor has logged out at that service, and only there.
         audit.event("logout.received", peer=asked.back.entity_id, reason="only-there")
         if asked.is_asynchronous:
             return see_other(env.trust(environ).own.url("home"))
         return self._back(environ, asked.back, _CHOSEN)
 
     def _of_ours(self, environ: "WSGIEnvironment") -> Response | None:
-        """What an address of the pages of a logout shows; None at any other."""
+        """Answer an address of our own logout pages; None for any other."""
         what, _, _ = environ.get("QUERY_STRING", "").partition("=")
         if what not in self._shows:
             return None
@@ -289,7 +294,7 @@ class SingleLogout:
     def _finish(
         self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
-        """The rest of a logout, where all servers were told that could be."""
+        """Finish a logout, after SOAP notified all participants that it could."""
         if outcome.is_known and _is_hers(environ, outcome):
             return self._go_through_browser(environ, outcome, back)
         self._note_no_browser(environ, outcome)
@@ -314,10 +319,10 @@ class SingleLogout:
         return DONE if receipt.is_everywhere else PARTLY
 
     def _last_receipt(self, environ: "WSGIEnvironment") -> Receipt | None:
-        """The receipt of the last logout in this browser, if it still says all.
+        """Return the receipt of the last logout in this browser, if it is complete.
 
-        None where a later session of this browser ended without it (its cookie is left
-        then), and where another logout of the same citizen has not reached all.
+        None if a later session of this browser ended without it (then its cookie is
+        left), or if another logout of the same citizen has not reached all.
         """
         if env.cookie(environ).read(environ) is not None:
             return None
@@ -329,7 +334,7 @@ class SingleLogout:
     def _note_no_browser(
         self, environ: "WSGIEnvironment", outcome: LogoutOutcome
     ) -> None:
-        """Write down whom her browser alone would tell; once, if it is asked again."""
+        """Log the recipients that only a browser could reach, once for each logout."""
         if not outcome.missed:
             return
         key, until = f"no-browser:{outcome.handle}", clock.now() + ASKED_FOR
@@ -339,9 +344,9 @@ class SingleLogout:
     def _go_up(
         self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
-        """Tell the hub above, from an address to which she can come back.
+        """Lead to the hub above, from an address to which the browser can return.
 
-        Her cookies, by which her login above is found, come along there too.
+        There the browser sends its cookies, which identify the login above.
         """
         url = _keep(environ, _ABOVE, outcome, back)
         headers = _expired_cookie(environ)
@@ -350,7 +355,7 @@ class SingleLogout:
         return go_on(environ, self._pages, url, headers)
 
     def _above(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """On her way up, and back again with what the hub above says."""
+        """Lead the browser to the hub above, and continue with its answer."""
         outcome, back = _kept(environ, _ABOVE, handle)
         service = logout_above(environ)
         url = urlsplit(address(env.trust(environ), _ABOVE, handle))
@@ -359,10 +364,10 @@ class SingleLogout:
         if is_everywhere is None:
             answer = service.leave(target, outcome.above)
             if answer is not None:
-                # It is hers, as the cookie of her login above has told.
+                # It is the visitor's browser, by the cookie of their login above.
                 answer.headerlist.append(proof_cookie(outcome.proof))
                 return answer
-            # Another browser brought the message than the one she is logged in in.
+            # Another browser brought the message than that of the session.
             is_everywhere = service.end(outcome.above)
         if not is_everywhere:
             outcome = outcome._replace(is_overtaken=True)
@@ -375,9 +380,9 @@ class SingleLogout:
         back: ReplyTo | None,
         target: str = "",
     ) -> Response:
-        """Tell those who were missed in her browser, as far as they can be.
+        """Let the browser notify the missed participants that it can reach.
 
-        She goes on to ``back`` or ``target`` then, and has her receipt.
+        Then the visitor gets the receipt, and continues to ``back`` or ``target``.
         """
         now = clock.now()
         out = [*outcome.reached, *([back.entity_id] if back else [])]
@@ -399,7 +404,7 @@ class SingleLogout:
         receipt = self._in_browser.begin(environ, begun, outcome.missed)
         if receipt is None:
             return redirect_to_receipt(environ)
-        # Who signs in in the place of another one gets a cookie of her own.
+        # A person who signs in after another one gets a new session cookie.
         headers = [] if target else _expired_cookie(environ)
         headers.append(proof_cookie(outcome.proof))
         if receipt.asked:
@@ -411,7 +416,7 @@ class SingleLogout:
         return answer
 
     def _look(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Whom her browser has told by now: all, and on; or else their names."""
+        """Show the receipt; if all have confirmed, continue."""
         receipt = self._receipts.find(environ, handle)
         if receipt is None:
             return redirect_to_receipt(environ)
@@ -423,9 +428,9 @@ class SingleLogout:
     def unseen(
         self, environ: "WSGIEnvironment", login: Login | None
     ) -> Response | None:
-        """The way to a logout in this browser whose page she left before the end.
+        """Redirect to a logout of this browser that the visitor left early.
 
-        Who has a ``login`` there now goes to that of who was there before alone.
+        With a ``login``, only to a logout of the previous person in the browser.
         """
         handle = self._receipts.unseen(environ, of_another=login is not None)
         if handle is None:
@@ -435,10 +440,11 @@ class SingleLogout:
     def mind(
         self, environ: "WSGIEnvironment", login: Login, target: str
     ) -> Response | None:
-        """Who is logged in now is not shown where somebody else was, nor later on.
+        """Protect the receipt of the previous person in this browser from the next one.
 
-        Where that one waits for this browser to tell who would take them for each
-        other, the page that does so first, and leads on to ``target``.
+        If the browser still has to notify participants that could mistake one person
+        for the other, return the page that does so; it leads on to ``target``.
+        Otherwise delete the receipt.
         """
         receipt = self._receipts.of_other(environ, login)
         if receipt is None:
@@ -450,9 +456,9 @@ class SingleLogout:
         return self._in_browser.page(environ, receipt, ())
 
     def is_out_everywhere(self, environ: "WSGIEnvironment") -> bool | None:
-        """Whether she is known to be out at all by now; None where nothing is known.
+        """Whether the last logout in this browser reached all participants.
 
-        Of the last logout in this browser.
+        None if no logout is known.
         """
         receipt = self._receipts.here(environ)
         return None if receipt is None else receipt.is_everywhere
@@ -466,11 +472,12 @@ class SingleLogout:
         return self._on(environ, receipt)
 
     def _on(self, environ: "WSGIEnvironment", receipt: Receipt) -> Response:
-        """To where she goes on after a logout, with what is known of it now."""
+        """Continue to the next address after a logout, with the latest state."""
         if receipt.back is None:
             return see_other(at(env.trust(environ).own.public_url, receipt.target))
         if env.session_beyond_idle(environ) is not None:
-            # She is in again since, and who asked would say that she is out.
+            # The visitor has signed in again, and the requester would report them as
+            # logged out.
             return see_other(env.trust(environ).own.url("home"))
         status = DONE if receipt.is_everywhere else PARTLY
         return self._back(environ, receipt.back, status)
@@ -478,12 +485,12 @@ class SingleLogout:
     def _back(
         self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
     ) -> Response:
-        """Send the citizen back to where she clicked, with the LogoutResponse."""
+        """Send the visitor back to the requester, with the LogoutResponse."""
         trust = env.trust(environ)
         try:
             _, role = trust.participant(back.entity_id)
         except UnknownPeer:
-            # It has left since it asked, and she is out all the same.
+            # It has left the federation since; the visitor is logged out all the same.
             return self._done(environ, status)
         endpoint = self._answered_at(role)
         if endpoint is None:
@@ -513,13 +520,13 @@ class SingleLogout:
         )
 
     def _answered_at(self, role: ServiceProvider) -> Endpoint | None:
-        """Where a participant takes the answer to its LogoutRequest, if it does."""
+        """Return the endpoint of a participant for LogoutResponses, or None."""
         return role.single_logout(bindings.REDIRECT, bindings.POST)
 
     # --- /slo/soap: from server to server -------------------------------------------
 
     def respond_soap(self, environ: "WSGIEnvironment") -> Response:
-        """A participant's LogoutRequest over SOAP."""
+        """Answer a participant's LogoutRequest over SOAP."""
         trust = env.trust(environ)
         element, issuer = receive_soap(environ, trust.participant_keys)
         request = _read_request(environ, element)
@@ -534,7 +541,7 @@ class SingleLogout:
     # --- /logout: the button on the hub's own page ----------------------------------
 
     def everywhere(self, environ: "WSGIEnvironment") -> Response:
-        """End everything, because the citizen says so here; and what came of it."""
+        """End all sessions for the visitor's click here, and show the result."""
         allow_only(environ, "GET", "HEAD", "POST")
         if environ["REQUEST_METHOD"] != "POST":
             return self._receipt(environ)
@@ -543,7 +550,7 @@ class SingleLogout:
             return self._forget(environ)
         login = env.session_to_end(environ)
         if login is None:
-            # A second click: the receipt of the first says who was told.
+            # A second click: the receipt of the first lists the participants.
             receipt = self._last_receipt(environ)
             if receipt is None:
                 return self._done(environ, UNKNOWN)
@@ -551,7 +558,8 @@ class SingleLogout:
         try:
             return self._end_here(environ, login)
         except Busy:
-            # Its page reloads itself, which a form cannot. Each session waits once.
+            # The page of Busy reloads itself, which a form cannot. Each session waits
+            # once.
             handle = tag(environ, _LEAVE, login.name)
             return see_other(keep_text(environ, _LEAVE, handle, login.name))
 
@@ -564,7 +572,7 @@ class SingleLogout:
         return None if login is None else self._end_here(environ, login)
 
     def _leave_in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """A logout of that button that had to wait; Busy if it still has to.
+        """Execute a logout of our button that waited for a slot; Busy if none is free.
 
         Only in the browser of that session, whoever knows the address.
         """
@@ -574,11 +582,12 @@ class SingleLogout:
         return self._end_here(environ, login)
 
     def _end_here(self, environ: "WSGIEnvironment", login: Login) -> Response:
-        """End everything of who is logged in in this browser."""
+        """End everything of the visitor who is signed in in this browser."""
         with self.endings.room(environ):
             ending = self.endings.end_everywhere(environ, login, "here")
         outcome = ending.outcome()._replace(
-            # She was logged in when she clicked, whoever has ended that since.
+            # The visitor was signed in when they clicked, even if another logout was
+            # faster.
             is_known=True,
             above=[login.session_index or ""],
             ended=[_key_brought(environ)],
@@ -596,7 +605,7 @@ class SingleLogout:
         through: env.Through | None,
         ending: EndingResult,
     ) -> Collection[Recipient]:
-        """Prepare to tell participants that a logout from above missed, in the browser.
+        """Prepare to notify missed participants of a logout from above, in the browser.
 
         Return the messages that the browser brings; none without a browser.
         """
@@ -607,11 +616,11 @@ class SingleLogout:
     def make_way(
         self, environ: "WSGIEnvironment", login: Login, target: str
     ) -> Response | None:
-        """End everything of who was logged in in a browser that is another's now.
+        """End everything of the previous person in this browser.
 
-        None where everybody knows it; else the page of who does not yet, in whose place
-        the first one would be met still. It leads on to ``target``. Busy, and nothing
-        is ended, where as many wait for participants as may.
+        None if all participants know of it. Otherwise return the page that notifies the
+        others, which could mistake the new person for the previous one; it leads on to
+        ``target``. Busy, and nothing ends, if no slot is free.
         """
         with self.endings.room(environ):
             return self.make_way_in_room(environ, login, target)
@@ -619,10 +628,10 @@ class SingleLogout:
     def make_way_in_room(
         self, environ: "WSGIEnvironment", login: Login, target: str
     ) -> Response | None:
-        """The same for who has room for it (``endings.room``) already."""
+        """Do the same with a slot (``endings.room``) of the caller."""
         ending = self.endings.end_everywhere(environ, login, "another-citizen")
         if not ending.missed:
-            # Another logout that was faster has the list, and shows it.
+            # A faster logout has the list of missed participants, and shows it.
             return None
         return self._go_through_browser(environ, ending.outcome(), None, target)
 
@@ -631,7 +640,7 @@ class SingleLogout:
     def _done(
         self, environ: "WSGIEnvironment", status: messages.Status, entity_id: str = ""
     ) -> Response:
-        """The last page, which leads to who asked, if that has a page for visitors."""
+        """Show the last page, with a link to the requester's website, if it has one."""
         trust = env.trust(environ)
         website = trust.federation.link_of(entity_id, language_of(environ))
         own = trust.own
@@ -650,7 +659,7 @@ class SingleLogout:
         )
 
     def _receipt(self, environ: "WSGIEnvironment") -> Response:
-        """Where she has logged out in this browser of late; the first page if not."""
+        """Show the receipt of this browser's last logout; else go to the first page."""
         receipt = self._receipts.here(environ)
         if receipt is None:
             return see_other(env.trust(environ).own.url("home"))
@@ -668,7 +677,10 @@ class SingleLogout:
         *,
         leads_on: bool = True,
     ) -> Response:
-        """Where she is logged out, and where not yet; ``leads_on`` to where she was."""
+        """Show where the visitor is logged out, and where not yet.
+
+        ``leads_on`` adds the link to where the visitor was.
+        """
         trust, language = env.trust(environ), language_of(environ)
         handle = receipt.handle
         has_next = leads_on and (receipt.back or receipt.target)
@@ -689,7 +701,7 @@ class SingleLogout:
             kept_until=receipt.kept_until,
             tell_url=way_on,
             continue_url=address(trust, CONTINUE, handle) if has_next else None,
-            # A service that is told now may be done a little later.
+            # The hub still notifies a service, so its state may change a little later.
             look_url=look_url if may_change else None,
             receipt_url=None if receipt.is_of_another else receipt_url,
             website_url=None if has_next else trust.own.url("home"),
@@ -708,7 +720,7 @@ def _name_of(environ: "WSGIEnvironment", entity_id: str) -> str:
 def _keep(
     environ: "WSGIEnvironment", what: str, outcome: LogoutOutcome, back: ReplyTo | None
 ) -> str:
-    """Keep what has come of a logout; the address of ours that goes on with it."""
+    """Store the outcome of a logout; return our address that continues with it."""
     pending = json.dumps([outcome.to_json(), back])
     return keep_text(environ, what, outcome.handle, pending)
 
@@ -723,14 +735,14 @@ def _kept(
 
 
 def _is_hers(environ: "WSGIEnvironment", outcome: LogoutOutcome) -> bool:
-    """Whether a request comes from a browser in which it has ended a session."""
+    """Whether the request comes from a browser in which the logout ended a session."""
     return brings_proof(environ, outcome.proof) or (
         _key_brought(environ) in outcome.ended
     )
 
 
 def _key_brought(environ: "WSGIEnvironment") -> str:
-    """The key of the session whose cookie a request brings, ended or not; or ""."""
+    """Return the key of the session cookie in a request, ended or not; or ""."""
     token = env.cookie(environ).read(environ)
     return env.sessions(environ).key_of(token) if token else ""
 
@@ -738,15 +750,16 @@ def _key_brought(environ: "WSGIEnvironment") -> str:
 def _read_request(
     environ: "WSGIEnvironment", element: etree._Element
 ) -> messages.LogoutRequest:
-    """A LogoutRequest, its NameID decrypted where it has to be."""
+    """Read a LogoutRequest, and decrypt its NameID if necessary."""
     return messages.read_logout_request(element, env.trust(environ).decrypter)
 
 
 def _expired_cookie(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """The header that takes the cookie away, unless it is of a session that lives.
+    """Return the header that deletes the session cookie, unless the session is alive.
 
-    A link or form with somebody else's LogoutRequest must not cost a citizen her way
-    to log out. With a form of another site no cookie comes, and nobody can tell.
+    A link or form with another visitor's LogoutRequest must not take the cookie from a
+    citizen who is still signed in: without it they could not log out. A form of another
+    site sends no cookie, so nobody can tell.
     """
     cookie = env.cookie(environ)
     is_over = env.session_beyond_idle(environ) is None

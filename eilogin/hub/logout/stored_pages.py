@@ -1,4 +1,4 @@
-"""What the store keeps of a logout for its pages, which may be of another version."""
+"""Read the stored state of a logout's pages, which another version may have written."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ from eilogin.sessions import UNREADABLE
 
 @contextmanager
 def readable_record() -> Iterator[None]:
-    """Raise MessageUnexpected for what cannot be read here.
+    """Raise MessageUnexpected for a stored record that this version cannot read.
 
-    While a hub is renewed, processes of two versions share the store.
+    During an upgrade, processes of two versions share the store.
     """
     try:
         yield

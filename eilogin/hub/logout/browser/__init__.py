@@ -1,15 +1,14 @@
-"""Notify participants of a logout through the citizen's browser.
+"""Notify participants of a logout through the visitor's browser.
 
-What belongs here, by module:
+Elsewhere belong messages over SOAP (``logout_propagation``) and the endpoints
+(``single_logout``). By module:
 
 ``browser_logout``
-    Telling participants of a logout through the citizen's browser (SAML
-    profiles 4.4).
+    The common part of both ways (SAML profiles 4.4).
 ``logout_frames``
-    Telling participants of a logout in hidden frames of one page of the hub.
+    Notify participants in hidden frames of one page of the hub.
 ``logout_redirects``
-    Telling participants of a logout one after another, in the citizen's own
-    window.
+    Notify participants one after another, in the visitor's own window.
 ``upstream_logout``
-    Telling participants of a logout from above, in the browser that brings it.
+    Notify participants of a logout from above, in the browser that brings it.
 """

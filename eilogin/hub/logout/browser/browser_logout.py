@@ -1,11 +1,10 @@
-"""Telling participants of a logout through the citizen's browser (SAML profiles 4.4).
+"""Notify participants of a logout through the visitor's browser (SAML profiles 4.4).
 
-For those whom no message from server to server has reached. Each is brought a
-LogoutRequest by her browser, and sends that back to the hub's ``/slo`` with a
-LogoutResponse, which is noted in the store: in hidden frames of one page
-(``logout_frames``), or one after another in her own window
-(``logout_redirects``). The pages, and the requests, are for the browser in
-which she was logged in (:mod:`eilogin.hub.logout.logout_receipts`).
+Only participants that SOAP did not reach. The browser brings each a LogoutRequest, and
+brings its LogoutResponse to the hub's ``/slo``. It does so in hidden frames of one page
+(``logout_frames``), or one after another in its own window (``logout_redirects``). Only
+the browser of the ended session gets the pages and messages
+(:mod:`eilogin.hub.logout.logout_receipts`).
 """
 
 from abc import ABC, abstractmethod
@@ -37,16 +36,16 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameters of ``/slo`` that are no SAML: show the truth, go back with it, and
-#: send one participant its request.
+#: The parameters of ``/slo`` for our own pages: show the receipt, continue after it,
+#: and send one participant its LogoutRequest.
 LOOK, CONTINUE, TELL = "look", "continue", "tell"
-#: How many messages, each with a frame or a turn of its own, tell one participant
-#: about one subject.
+#: How many messages, each in its own frame or redirect, one participant gets about one
+#: subject.
 _MOST_FOR_ONE = 8
 
 
 class BrowserNotifier(ABC):
-    """The pages and messages of logouts that go on in the browser."""
+    """The pages and messages of a logout that continues in the browser."""
 
     def __init__(
         self, pages: Pages, propagation: Propagation, receipts: Receipts
@@ -69,22 +68,22 @@ class BrowserNotifier(ABC):
         receipt: Receipt,
         headers: Iterable[tuple[str, str]],
     ) -> Response:
-        """The page on which those who are left are told, or begin to be."""
+        """Show the page on which the browser begins to notify the recipients."""
 
     @abstractmethod
     def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
-        """The way to a participant, with its request."""
+        """Send the browser to a participant with its LogoutRequest."""
 
     @abstractmethod
     def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
-        """What is shown to who brings the LogoutResponse of a participant."""
+        """Answer the browser that brings a participant's LogoutResponse."""
 
     def refused(self, environ: "WSGIEnvironment", error: Exception) -> Response | None:
-        """The way on for who brings what is no good, where there is one."""
+        """Return how the browser continues after a bad message, if it can."""
         return None
 
     def way_on(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
-        """Where she goes on to tell who has not been told, if she can."""
+        """Return the address that continues with the remaining recipients, or None."""
         return None
 
     # --- what they share --------------------------------------------------------------
@@ -92,10 +91,10 @@ class BrowserNotifier(ABC):
     def begin(
         self, environ: "WSGIEnvironment", begun: Receipt, missed: Sequence[Recipient]
     ) -> Receipt | None:
-        """A logout that goes on in the browser for those whom SOAP has ``missed``.
+        """Begin or reload a logout in the browser for the recipients that SOAP missed.
 
-        ``begun`` says all else of it. One that has begun by its ``handle`` goes on as
-        it is: its page was reloaded. None where nobody is to see that any more.
+        ``begun`` holds the rest of its state. A logout with the same ``handle`` goes on
+        as it is: its page was reloaded. None if the visitor has deleted the receipt.
         """
         trust = env.trust(environ)
         asked = [
@@ -114,7 +113,7 @@ class BrowserNotifier(ABC):
         return self._receipts.keep(environ, receipt)
 
     def _asking(self, environ: "WSGIEnvironment", request_id: str) -> Receipt:
-        """The logout of this browser in which a participant gets this request."""
+        """Return the receipt of this browser that contains this LogoutRequest."""
         receipt = self._receipts.asking(environ, request_id)
         require_own_browser(environ, receipt)
         return receipt
@@ -127,10 +126,9 @@ class BrowserNotifier(ABC):
         *,
         framed_by: str = "",
     ) -> Response:
-        """Have the browser bring a participant its request; UnknownPeer if it cannot.
+        """Let the browser bring a LogoutRequest; raise UnknownPeer if it cannot.
 
-        ``framed_by`` are the addresses, with blanks between them, of who may show what
-        brings it in a frame.
+        ``framed_by`` lists the origins, separated by spaces, that may frame the page.
         """
         trust = env.trust(environ)
         endpoint = self._endpoint(trust, told)
@@ -152,9 +150,9 @@ class BrowserNotifier(ABC):
         told: Recipient,
         response: messages.LogoutResponse,
     ) -> bool:
-        """Note what a participant says (SAML profiles 4.4.3.3); whether she is out.
+        """Note a LogoutResponse (profiles 4.4.3.3); return False for a PartialLogout.
 
-        There and everywhere behind it. Refused where it does not say so.
+        Raises Refused if it does not confirm the logout.
         """
         with InNameOf(told.entity_id):
             destination = env.trust(environ).own.url("slo")
@@ -193,7 +191,7 @@ class BrowserNotifier(ABC):
         return False
 
     def _endpoint(self, trust: Trust, told: Recipient) -> Endpoint | None:
-        """Where a participant takes a LogoutRequest through the browser, if it does."""
+        """Return the browser endpoint of a participant for LogoutRequests, or None."""
         try:
             _, role = trust.participant(told.entity_id)
         except UnknownPeer:
@@ -205,17 +203,17 @@ class BrowserNotifier(ABC):
 
 
 def address(trust: Trust, what: str, name: str) -> str:
-    """The address of ours for one of the parameters, such as :data:`LOOK`."""
+    """Return our address for one of the parameters, such as :data:`LOOK`."""
     return f"{trust.own.url('slo')}?{urlencode({what: name})}"
 
 
 def redirect_to_receipt(environ: "WSGIEnvironment") -> Response:
-    """To what there is to read in this browser now, if anything."""
+    """Redirect to the receipt of this browser, if there is one."""
     return see_other(env.trust(environ).own.url("logout"))
 
 
 def requester_name(trust: Trust, receipt: Receipt, language: str) -> str:
-    """The name of the participant at which she has logged out by now, or ""."""
+    """Return the name of the participant that has logged the visitor out, or ""."""
     back = receipt.back
     if back is None or back.entity_id in receipt.missed:
         return ""
@@ -223,14 +221,14 @@ def requester_name(trust: Trust, receipt: Receipt, language: str) -> str:
 
 
 def _each_apart(told: Recipient) -> Sequence[Recipient]:
-    """What is told, each session in a message of its own.
+    """Return one recipient for each session, each with its own message.
 
-    mod_auth_mellon ends one session for a message that names several, the oldest that
-    has this NameID, and says that it is done; for a message about a later one it does
-    not look any further. So the oldest comes first.
+    For a message that names several sessions, mod_auth_mellon ends only the oldest one
+    with this NameID, and answers with success. For a message about a later one it does
+    not look further. So the oldest comes first.
     """
     indexes = told.session_indexes
-    # Not more than a page can have: what is older is in the first message.
+    # Not more than a page can hold: the first message contains the older ones.
     first, rest = indexes[:-_MOST_FOR_ONE], indexes[-_MOST_FOR_ONE:]
     named = [(*first, *rest[:1]), *((each,) for each in rest[1:])]
     return [replace(told, session_indexes=each) for each in named]

@@ -1,10 +1,10 @@
-"""Telling participants of a logout in hidden frames of one page of the hub.
+"""Notify participants of a logout in hidden frames of one page of the hub.
 
-Each frame leads to a participant with a LogoutRequest, and comes back with its answer.
-No cookie arrives in such a frame, so a participant finds the session by what the
-request names. One that does not come back stops no other, and nobody waits for it
-longer than a while: who has confirmed is looked up when the citizen goes on, and all
-others are named to her.
+Each frame brings a LogoutRequest to a participant, and comes back with its answer. Such
+a frame sends no cookie, so the participant finds the session by the content of the
+request. A frame that does not come back blocks no other, and the page waits only a
+while for it. When the visitor continues, the receipt lists the participants that did
+not confirm.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class FrameNotifier(BrowserNotifier):
-    """The page with frames, and what is in them."""
+    """The page with frames, and the content of each frame."""
 
     def page(
         self,
@@ -40,7 +40,7 @@ class FrameNotifier(BrowserNotifier):
         receipt: Receipt,
         headers: Iterable[tuple[str, str]],
     ) -> Response:
-        """The page whose frames tell those who are left."""
+        """Show the page whose frames notify the recipients."""
         trust, language = env.trust(environ), language_of(environ)
         self._receipts.begin(environ, receipt)
         endpoints = [self._endpoint(trust, told) for told in receipt.asked.values()]
@@ -64,13 +64,13 @@ class FrameNotifier(BrowserNotifier):
         )
 
     def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
-        """What a frame shows first: the way to a participant, with its request."""
+        """Lead a frame to a participant with its LogoutRequest."""
         told = self._asking(environ, request_id).asked[request_id]
         own = env.trust(environ).own
         return self._bring(environ, told, request_id, framed_by=own.public_url)
 
     def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
-        """A participant's LogoutResponse, which is noted."""
+        """Note a participant's LogoutResponse, and show the result in the frame."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to
         told = self._receipts.asking(environ, request_id).asked[request_id]
@@ -95,5 +95,5 @@ class FrameNotifier(BrowserNotifier):
         )
 
     def _framed_by(self, environ: "WSGIEnvironment", request_id: str) -> str:
-        """The address of who else than we may show what a frame shows last; or ""."""
+        """Return other origins that may frame the last page of a frame; or ""."""
         return ""

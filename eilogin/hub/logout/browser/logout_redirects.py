@@ -1,15 +1,15 @@
-"""Telling participants of a logout one after another, in the citizen's own window.
+"""Notify participants of a logout one after another, in the visitor's own window.
 
-She is led to the first of them with a LogoutRequest; that one sends her back to the
-hub's ``/slo`` with its answer, and she is led to the next. So its cookies come along,
-without which some participants end nothing; no frame brings them there.
+The browser brings a LogoutRequest to the first participant, which redirects it back to
+the hub's ``/slo`` with its answer; then the next one follows. So each participant gets
+its own cookies, which no frame sends and without which some participants end nothing.
 
-Between two of them a page of the hub goes on by itself: a browser follows some twenty
-redirects in a row and no more, and she reads what goes on. Whether what comes back is
-good or not, nobody has a second turn, so all of it ends. Who does not send her back has
-her stay there; the rest have their turn when she comes to the hub again, where a button
-leads on. So those come last that are told over SOAP again: they are most likely to be
-away, and least need her.
+Between two participants, a page of the hub continues by itself: a browser follows some
+twenty redirects in a row, and the visitor sees the progress. Good or bad, each answer
+ends the turn of a participant, so the chain ends. If a participant does not redirect
+back, the visitor stays there; when they return to the hub, a button continues with the
+rest. So participants that SOAP can reach come last: they are most likely to be down,
+and need the browser least.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -39,16 +39,16 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter of ``/slo`` that leads to the next one, of a logout or of "" for that
-#: which is under way in this browser.
+#: The parameter of ``/slo`` that leads to the next participant, of a logout or of ""
+#: for the pending one of this browser.
 NEXT = "next"
-#: Under which reference it is noted that what a form has brought was refused; and for
-#: how many seconds she may read that.
+#: The cookie with the reference of a refused form, and for how many seconds the visitor
+#: can read that.
 _REFUSED, _READ_FOR = Cookie("eilogin-refused"), 60
 
 
 class RedirectNotifier(BrowserNotifier):
-    """The page between two participants, and the way to and from each."""
+    """The page between two participants, and the redirects to and from each."""
 
     @property
     def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
@@ -61,7 +61,7 @@ class RedirectNotifier(BrowserNotifier):
         receipt: Receipt,
         headers: Iterable[tuple[str, str]],
     ) -> Response:
-        """The page that goes on to whose turn it is; where all had it, to the end."""
+        """Show the page that leads to the next participant, or to the receipt."""
         trust, language = env.trust(environ), language_of(environ)
         turn = self._turn(environ, receipt)
         if turn is None:
@@ -80,7 +80,7 @@ class RedirectNotifier(BrowserNotifier):
         )
 
     def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
-        """Lead her to a participant, with its request; that was its turn."""
+        """Send the browser to a participant with its LogoutRequest, once."""
         receipt = self._asking(environ, request_id)
         self._receipts.note_turn(environ, request_id)
         try:
@@ -90,9 +90,9 @@ class RedirectNotifier(BrowserNotifier):
             return self._on(environ, receipt.handle)
 
     def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
-        """Note a participant's LogoutResponse, and lead her on.
+        """Note a participant's LogoutResponse, and continue with the next one.
 
-        Where another browser brings it that one learns nothing.
+        Another browser that brings it learns nothing.
         """
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to
@@ -105,11 +105,11 @@ class RedirectNotifier(BrowserNotifier):
         return self._on(environ, receipt.handle)
 
     def refused(self, environ: "WSGIEnvironment", error: Exception) -> Response | None:
-        """Lead her on where a participant has sent her back with what is no good.
+        """Continue after a participant sent the browser back with a bad message.
 
-        None where no logout is under way in her browser. A form of another site comes
-        without the cookie that tells; that is known at the next address, and there she
-        reads the reference under which it is noted here.
+        None if no logout is pending in this browser. A form of another site comes
+        without the cookie that tells; the next address knows it, and shows the visitor
+        the reference in the log.
         """
         is_posted = environ["REQUEST_METHOD"] == "POST"
         if not is_posted and self._under_way(environ) is None:
@@ -121,7 +121,7 @@ class RedirectNotifier(BrowserNotifier):
         return answer
 
     def way_on(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
-        """Where she goes on to those who have not had their turn."""
+        """Return the address that continues with the remaining participants."""
         if self._turn(environ, receipt) is None:
             return None
         return address(env.trust(environ), NEXT, receipt.handle)
@@ -140,15 +140,15 @@ class RedirectNotifier(BrowserNotifier):
         return self.page(environ, receipt, ())
 
     def _under_way(self, environ: "WSGIEnvironment") -> str | None:
-        """The handle of the logout that is under way in this browser.
+        """Return the handle of the pending logout of this browser.
 
-        Who is logged in there again has none of her own: hers is over.
+        If the visitor is signed in again, only a logout of the previous person counts.
         """
         is_in = env.session_beyond_idle(environ) is not None
         return self._receipts.unseen(environ, of_another=is_in)
 
     def _turn(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
-        """The ID of the LogoutRequest whose turn it is."""
+        """Return the ID of the LogoutRequest that comes next."""
         trust = env.trust(environ)
         waiting = self._receipts.waiting_for_turn(environ, receipt)
         return min(

@@ -1,13 +1,12 @@
-"""Telling participants of a logout from above, in the browser that brings it.
+"""Notify participants of a logout from above, in the browser that brings it.
 
-A hub above sends its LogoutRequest through the citizen's browser, mostly in a frame of
-a page of its own. The browser is here at that moment: so a page of ours tells those
-participants that no server reached, in frames, before it goes on with the answer.
+A hub above sends its LogoutRequest through the visitor's browser, mostly in a frame of
+its own page. The browser is here at that moment. So our page notifies the missed
+participants in frames before it continues with the LogoutResponse.
 
-The citizen's cookies do not come into a frame of another site. So the addresses of this
-page and of its frames are secrets: only the browser that was the first to bring the
-signed message of the hub above gets them. Each frame works once, and the page names no
-participant.
+A frame of another site sends no cookies of the visitor. So the addresses of this page
+and of its frames are secrets: only the first browser that brings the signed message of
+the hub above gets them. Each frame works once, and the page names no participant.
 """
 
 import json
@@ -35,15 +34,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: The parameters of ``/slo`` that show the page, and that send one participant its
-#: request in a frame of it.
+#: LogoutRequest in a frame of the page.
 LEAD, LED = "lead", "led"
-#: Seconds after which the page goes on, although a participant has not answered. The
-#: page of our own hub, as the hub above, gives ten to all its participants.
+#: Seconds after which the page continues without an answer. The page of our own hub, as
+#: the hub above, gives ten to all its participants.
 _GOES_ON_AFTER = 5
 
 
 class UpstreamNotifier(FrameNotifier):
-    """The page whose frames tell participants of a logout from above."""
+    """The page whose frames notify participants of a logout from above."""
 
     @property
     def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
@@ -56,7 +55,7 @@ class UpstreamNotifier(FrameNotifier):
         """Prepare the page for the participants that a logout has missed.
 
         Return the messages that the page sends. Write its address into ``through``,
-        unless no participant can be told in the browser.
+        unless the browser can notify no participant.
         """
         begun = Receipt(
             ending.handle, proof=new_proof(), begun=clock.now(), older=ending.older
@@ -74,7 +73,7 @@ class UpstreamNotifier(FrameNotifier):
         return [*receipt.asked.values()]
 
     def has_asked(self, environ: "WSGIEnvironment", inbound: Inbound) -> bool:
-        """Whether a LogoutResponse answers a request of such a page."""
+        """Whether a LogoutResponse answers a LogoutRequest of such a page."""
         response = messages.read_logout_response(inbound.element)
         return bool(self._framed_by(environ, response.in_response_to))
 
@@ -94,7 +93,7 @@ class UpstreamNotifier(FrameNotifier):
         return self._bring(environ, told, request_id, framed_by=f"{own} {framed_by}")
 
     def _lead(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """The page, which goes on to the answer by itself, without JavaScript too."""
+        """Show the page, which continues by itself, without JavaScript too."""
         stored = env.values(environ).get(_lead(handle))
         if stored is None:
             raise MessageUnexpected("this logout is over")

@@ -69,7 +69,8 @@ def names_in_old_zope(environ):
 
 
 def names_in_werkzeug(environ):
-    _, form, files = parse_form_data(environ)
+    # Not in a temporary file, which nobody closes.
+    _, form, files = parse_form_data(environ, stream_factory=lambda **_: BytesIO())
     return [*form, *files]
 
 

@@ -17,7 +17,7 @@ The rooms, from the top down; each imports only from the rooms below it::
     saml, stores,            SAML messages and metadata; storage with atomic verbs;
       backchannel,           HTTP from server to server;
       object_references      import the objects that an ini file names
-    audit, settings          audit events as lines of JSON; options from ini files
+    audit, config            audit events as lines of JSON; options from ini files
     metrics                  counters and gauges for Prometheus
     clock, errors, logos,    the time of day; the errors and their codes; images;
       atomic_files,          files that are written whole or not at all;

@@ -50,8 +50,8 @@ from urllib3.exceptions import (
 from urllib3.exceptions import TimeoutError as UrllibTimeout
 
 from eilogin import clock
+from eilogin.config import is_loopback, without_password
 from eilogin.errors import ConfigurationError, PeerUnavailable
-from eilogin.settings import is_loopback, without_password
 
 _log = logging.getLogger("eilogin")
 

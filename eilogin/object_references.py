@@ -17,8 +17,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from eilogin.config import did_you_mean
 from eilogin.errors import Fault, InvalidOptions
-from eilogin.settings import did_you_mean
 
 
 def is_name(name: str) -> str:
@@ -41,7 +41,7 @@ def load(name: str, option: str) -> Any:
     """What can be called by ``name``, which ``option`` says.
 
     Raises :class:`eilogin.errors.InvalidOptions` where nothing goes by that name
-    (:func:`eilogin.settings.placing` adds where it stands); an error inside of the
+    (:func:`eilogin.config.placing` adds where it stands); an error inside of the
     module comes through with its own traceback.
     """
     try:

@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
+from eilogin.config import LONGEST_TARGET
 from eilogin.errors import MalformedMessage
 from eilogin.saml.metadata.metadata_addresses import require_address, web_host
-from eilogin.settings import LONGEST_TARGET
 from eilogin.web.limits.client_network import network_of
 from eilogin.web.requests import (
     client_address,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from fuzz_parts import HUB, NOW, PARTICIPANT, key_of, mutated, octets_of, steps_of
 from mutants import OPERATIONS
 
+from eilogin.config import is_loopback
 from eilogin.errors import MalformedMessage, PeerUnusable, UntrustedSignature
 from eilogin.saml import bindings
 from eilogin.saml.metadata import (
@@ -35,7 +36,6 @@ from eilogin.saml.metadata import (
 )
 from eilogin.saml.printable_text import CONTROL
 from eilogin.saml.xml_encryption import ENCRYPTION_METHODS
-from eilogin.settings import is_loopback
 
 _UWV, _INLOGGEN = "https://uwv.example.nl", "https://inloggen.example.nl"
 _PARTY = EntityDescriptor(

@@ -17,10 +17,10 @@ from urllib.parse import urljoin, urlsplit
 
 from eilogin import hub, portal
 from eilogin.compose import factory, hosts, wsgi
+from eilogin.config import REGISTRY, attempt, describe, is_loopback, is_secret
 from eilogin.errors import PathRefused
 from eilogin.filters import appsession, participant
 from eilogin.participant.policy.path_rules import NEEDS, Rules
-from eilogin.settings import REGISTRY, attempt, describe, is_loopback, is_secret
 
 #: Loading them declares their options.
 _LOADED = (hub, portal, factory, hosts, wsgi, appsession, participant)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from pydantic import ConfigDict
 
 from eilogin.compose.wsgi import CodeOptions, load
+from eilogin.config import option, read
 from eilogin.object_references import Name
-from eilogin.settings import option, read
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

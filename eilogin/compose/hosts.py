@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pydantic import ConfigDict, model_validator
 
-from eilogin.settings import Options, read
+from eilogin.config import Options, read
 from eilogin.web.pages.page_rendering import Pages
 
 if TYPE_CHECKING:

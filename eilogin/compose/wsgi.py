@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator
 
 from eilogin import object_references
+from eilogin.config import Lines, Options, is_there, option, placing, read
 from eilogin.object_references import Name
-from eilogin.settings import Lines, Options, is_there, option, placing, read
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

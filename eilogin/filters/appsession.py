@@ -68,6 +68,7 @@ from beaker.session import Session, SessionObject
 from pydantic import AfterValidator, model_validator
 
 from eilogin import clock
+from eilogin.config import Flag, Folder, Options, Seconds, Size, option, read
 from eilogin.errors import ConfigurationError, PipelineOrder, StoreUnavailable
 from eilogin.participant.application.app_session_stores import (
     InBackend,
@@ -79,7 +80,6 @@ from eilogin.participant.application.app_session_stores import (
 )
 from eilogin.sessions import UNREADABLE, Login, Sessions
 from eilogin.sessions.session_keepers import keep_informed
-from eilogin.settings import Flag, Folder, Options, Seconds, Size, option, read
 from eilogin.stores.beaker import Backend, BackendURL, open_backend
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages

@@ -37,12 +37,7 @@ from urllib.parse import urlencode
 from pydantic import BeforeValidator
 from webob import Response
 
-from eilogin.errors import IdentityMissing, PipelineOrder
-from eilogin.participant.policy.attribute_access import listed
-from eilogin.saml.printable_text import CONTROL
-from eilogin.saml.sector_names import NUMBERS
-from eilogin.sessions import Login
-from eilogin.settings import (
+from eilogin.config import (
     Flag,
     Options,
     name_of,
@@ -51,6 +46,11 @@ from eilogin.settings import (
     read_lines,
     split,
 )
+from eilogin.errors import IdentityMissing, PipelineOrder
+from eilogin.participant.policy.attribute_access import listed
+from eilogin.saml.printable_text import CONTROL
+from eilogin.saml.sector_names import NUMBERS
+from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.composition import parts_inside
 from eilogin.web.pages.page_rendering import Pages

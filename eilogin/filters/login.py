@@ -32,6 +32,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator
 from webob import Response
 
+from eilogin.config import (
+    Count,
+    Flag,
+    Names,
+    Options,
+    Seconds,
+    Size,
+    option,
+    read,
+)
 from eilogin.errors import NotFound
 from eilogin.participant.digid_profile import (
     ONLY_BSN,
@@ -68,16 +78,6 @@ from eilogin.participant.response.response_intake import AnswerReader
 from eilogin.participant.response.session_creation import Arrivals
 from eilogin.participant.subject_names import NAME_ID, SubjectSources
 from eilogin.saml.assurance_levels import LEVELS
-from eilogin.settings import (
-    Count,
-    Flag,
-    Names,
-    Options,
-    Seconds,
-    Size,
-    option,
-    read,
-)
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import for_visitor
 from eilogin.web.composition import require_inside

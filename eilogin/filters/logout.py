@@ -26,6 +26,16 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator
 from webob import Response
 
+from eilogin.config import (
+    Count,
+    Flag,
+    Options,
+    Seconds,
+    SitePath,
+    option,
+    placing,
+    read,
+)
 from eilogin.errors import StoreUnavailable, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.participant import logout_hint
@@ -48,16 +58,6 @@ from eilogin.participant.logout.logout_start import Leaving, LogoutCall, was_her
 from eilogin.participant.logout.operator_logout import SiteAtWork
 from eilogin.participant.response.login_errors import ways_back
 from eilogin.saml import bindings
-from eilogin.settings import (
-    Count,
-    Flag,
-    Options,
-    Seconds,
-    SitePath,
-    option,
-    placing,
-    read,
-)
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import not_in_advance

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import model_validator
 
+from eilogin.config import placing, read
 from eilogin.federation import Trust
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.trust_start import trust_of
@@ -37,7 +38,6 @@ from eilogin.filters.session import (
 )
 from eilogin.filters.trust import TrustFilter
 from eilogin.participant.digid_profile import session_faults
-from eilogin.settings import placing, read
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

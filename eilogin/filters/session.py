@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
+from eilogin.config import Options, Seconds, option, read, section_of
 from eilogin.errors import (
     ConfigurationError,
     EiloginError,
@@ -35,7 +36,6 @@ from eilogin.errors import (
     StoreUnavailable,
 )
 from eilogin.sessions import Sessions
-from eilogin.settings import Options, Seconds, option, read, section_of
 from eilogin.stores import START_TIMEOUT, TIMEOUT, StoreURL, open_store
 from eilogin.stores.circuit_breaker import Breaker
 from eilogin.web import environ as env

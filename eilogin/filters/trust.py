@@ -41,6 +41,7 @@ from pydantic import SecretBytes
 from webob import Response
 
 from eilogin import audit
+from eilogin.config import placing, read
 from eilogin.errors import (
     MethodNotAllowed,
     MountMismatch,
@@ -57,7 +58,6 @@ from eilogin.federation.trust_start import trust_of
 from eilogin.participant.policy import zope_paths
 from eilogin.participant.shared_trust_decisions import SharedDecisions
 from eilogin.saml.metadata import write_entity
-from eilogin.settings import placing, read
 from eilogin.web import environ as env
 from eilogin.web.composition import MOUNT_CURE, require_inside
 from eilogin.web.metrics_address import Numbers

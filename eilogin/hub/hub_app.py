@@ -20,7 +20,20 @@ from urllib.parse import urlsplit
 from pydantic import model_validator
 from webob import Response
 
-from eilogin import settings
+from eilogin import config
+from eilogin.config import (
+    Count,
+    Flag,
+    LongSecret,
+    MetricsToken,
+    Options,
+    ReadableFile,
+    Seconds,
+    Words,
+    is_loopback,
+    option,
+    read,
+)
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.hub.digid.digid_logout import DigidSingleLogout
 from eilogin.hub.digid.digid_sso import DigidSingleSignOn
@@ -54,19 +67,6 @@ from eilogin.participant.logout import pending_logouts
 from eilogin.participant.logout.pending_logouts import PendingLogouts
 from eilogin.saml.sector_names import BSN
 from eilogin.sessions import Login, Participant
-from eilogin.settings import (
-    Count,
-    Flag,
-    LongSecret,
-    MetricsToken,
-    Options,
-    ReadableFile,
-    Seconds,
-    Words,
-    is_loopback,
-    option,
-    read,
-)
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.limits.slots import USUAL
@@ -236,7 +236,7 @@ class HubOptions(Options, name="hub"):
         default={"*": ("requested",)},
         shown="``* requested``",
     )
-    default_attributes: settings.Names = option(
+    default_attributes: config.Names = option(
         "Lists the attributes that ``requested`` means for a participant "
         "whose metadata asks for none. Names, separated by blanks.",
         default=("name",),

@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator
 
+from eilogin.config import Words
 from eilogin.errors import (
     LoginFailed,
     MessageExpired,
@@ -24,7 +25,6 @@ from eilogin.federation import Own, Trust
 from eilogin.saml.messages import Assertion, NameID
 from eilogin.saml.sector_names import BSN, NUMBERS, SectorName
 from eilogin.sessions import Login, Subject
-from eilogin.settings import Words
 
 # --- what ends a session ----------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from webob import Response
 
+from eilogin.config import did_you_mean
 from eilogin.errors import EiloginError
 from eilogin.participant.expiry.keep_alive import KeepAlive
 from eilogin.participant.forms.post_replay import SecondChance, handle_in
@@ -19,7 +20,6 @@ from eilogin.participant.policy import attribute_access, path_limits
 from eilogin.participant.policy.path_rules import OFF, OPTIONAL, Rule, Rules
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.sessions import Login
-from eilogin.settings import did_you_mean
 from eilogin.web import environ as env
 from eilogin.web.browser import authentication_proofs
 from eilogin.web.pages.page_rendering import Pages

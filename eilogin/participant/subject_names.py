@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator
 
+from eilogin.config import Words
 from eilogin.errors import SubjectMissing
 from eilogin.federation import Trust
 from eilogin.saml.messages import (
@@ -29,7 +30,6 @@ from eilogin.saml.messages import (
 from eilogin.saml.printable_text import CONTROL, short
 from eilogin.sessions import Subject
 from eilogin.sessions.session_records import BY_ATTRIBUTE
-from eilogin.settings import Words
 
 NAME_ID = "name-id"
 

@@ -28,6 +28,7 @@ from pydantic import AfterValidator
 from webob import Response
 
 from eilogin import clock
+from eilogin.config import Options, SitePath, option, read, site_path
 from eilogin.errors import EiloginError, NotFound
 from eilogin.federation import Trust
 from eilogin.portal.portal_services import (
@@ -40,7 +41,6 @@ from eilogin.portal.portal_services import (
 from eilogin.portal.service_reachability import FileToCome, NotReachable, hub_is_away
 from eilogin.portal.visited_services import note_visit, visited
 from eilogin.sessions import Login
-from eilogin.settings import Options, SitePath, option, read, site_path
 from eilogin.web import environ as env
 from eilogin.web.pages.page_frame import icon_answer, name_of
 from eilogin.web.pages.page_languages import language_of

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator, ValidationInfo
 
 from eilogin.backchannel import Look
+from eilogin.config import from_ini, is_there
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
-from eilogin.settings import from_ini, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from eilogin.config import is_loopback
 from eilogin.errors import AlgorithmMissing, MalformedMessage
 from eilogin.registry.registry_members import Member
 from eilogin.registry.similar_members import hosts_of, likenesses
@@ -20,7 +21,6 @@ from eilogin.saml.printable_text import first_of, printable, short
 from eilogin.saml.safe_xml import q
 from eilogin.saml.signing_keys import certificate_begins, certificate_ends, fingerprints
 from eilogin.saml.xml_encryption import require_common
-from eilogin.settings import is_loopback
 
 #: Ends of names that mean something in one network alone (RFC 6762, ICANN).
 _INTERNAL = (".local", ".internal")

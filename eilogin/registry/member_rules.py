@@ -20,11 +20,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
-from eilogin import settings
+from eilogin import config
+from eilogin.config import Options, option
 from eilogin.errors import ConfigurationError, Fault, InvalidOptions
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata import NO_SSO, Ruled, is_domain
-from eilogin.settings import Options, option
 
 #: The word for no attribute at all.
 NOTHING = "none"
@@ -55,7 +55,7 @@ def _is_no_name(line: str) -> bool:
 def _names(value: object) -> object:
     if not isinstance(value, str):
         return value
-    names = settings.split(value)
+    names = config.split(value)
     if names == (NOTHING,):
         return frozenset()
     if not names or NOTHING in names or any(map(_is_no_name, names)):
@@ -141,7 +141,7 @@ def read_rules(path: Path) -> dict[str, Rule]:
     rules: dict[str, Rule] = {}
     faults: list[Fault] = []
     for entity_id, values in sections_of(path).items():
-        rule, found = settings.attempt(Rule, str(path), entity_id, values)
+        rule, found = config.attempt(Rule, str(path), entity_id, values)
         if rule is not None:
             rules[entity_id] = rule
         faults += found

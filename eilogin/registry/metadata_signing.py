@@ -8,6 +8,7 @@ from lxml import etree
 
 from eilogin import clock
 from eilogin.atomic_files import PUBLIC, write
+from eilogin.config import did_you_mean
 from eilogin.errors import (
     ConfigurationError,
     MetadataUnusable,
@@ -35,7 +36,6 @@ from eilogin.saml.metadata import (
 from eilogin.saml.printable_text import printable
 from eilogin.saml.safe_xml import METADATA, canonical, parse, q, serialize
 from eilogin.saml.signing_keys import SigningKey
-from eilogin.settings import did_you_mean
 from eilogin.shell_quoting import typed
 
 #: The members of a signed file as they stand in it, by entityID.

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from eilogin import settings
+from eilogin import config
 from eilogin.atomic_files import PUBLIC, write
+from eilogin.config import Flag, Options, ReadableFile, Secret, option
 from eilogin.errors import ConfigurationError, InvalidOptions, MetadataUnusable
 from eilogin.federation.local.option_values import days_of
 from eilogin.registry.member_rules import HEAD, Rule, read_rules, sections_of, with_rule
 from eilogin.registry.registry_members import LONGEST, Member, read_member
-from eilogin.settings import Flag, Options, ReadableFile, Secret, option
 from eilogin.shell_quoting import typed
 
 #: The names of what is in it.
@@ -119,9 +119,7 @@ class Folder:
             raise ConfigurationError(
                 f"{file}: has no section [{SECTION}]; '{cure}' makes one"
             )
-        options, faults = settings.attempt(
-            FederationOptions, str(file), SECTION, values
-        )
+        options, faults = config.attempt(FederationOptions, str(file), SECTION, values)
         if options is None:
             raise InvalidOptions(faults)
         return options
@@ -230,7 +228,7 @@ def make_folder(path: Path, **values: str) -> None:
         )
     (path / MEMBERS).mkdir(parents=True, exist_ok=True)
     values = {name: value for name, value in values.items() if value}
-    _, faults = settings.attempt(FederationOptions, str(file), SECTION, values)
+    _, faults = config.attempt(FederationOptions, str(file), SECTION, values)
     if faults:
         # Such as a PIN, which is not to be written first.
         raise InvalidOptions(faults)

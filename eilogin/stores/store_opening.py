@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, InstanceOf, TypeAdapter, ValidationError
 from pydantic import ValidationInfo as Info
 
+from eilogin.config import Secret, comment_in, from_ini, without_password
 from eilogin.errors import ConfigurationError
-from eilogin.settings import Secret, comment_in, from_ini, without_password
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.stores.redis.redis_urls import RedisURL, with_files
 from eilogin.stores.sqlite import SQLiteStore

@@ -13,6 +13,7 @@ from webob import Request
 
 from eilogin import clock
 from eilogin.backchannel import Answer, BackChannel, Look, failed
+from eilogin.config import Options, read
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Trust
 from eilogin.federation.local.local_options import OwnOptions, own_of
@@ -26,7 +27,6 @@ from eilogin.hub.hub_app import Hub, HubOptions
 from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, demo_citizens, to_json
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
-from eilogin.settings import Options, read
 from eilogin.testing.strict_browser import Browser
 from eilogin.web import environ as env
 

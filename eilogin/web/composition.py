@@ -19,8 +19,8 @@ from types import (
     NoneType,
 )
 
+from eilogin.config import Options, section_of
 from eilogin.errors import Fault, InvalidOptions
-from eilogin.settings import Options, section_of
 from eilogin.web.environ import ORDER
 
 #: The consequence of a filter that is missing from the pipeline of a participant.

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from eilogin.config import UNIX, WEB_HOST, IPNetwork, site_path
 from eilogin.errors import (
     CrossSite,
     MalformedMessage,
     MessageTooLarge,
     MethodNotAllowed,
 )
-from eilogin.settings import UNIX, WEB_HOST, IPNetwork, site_path
 from eilogin.web.limits import rate_limited_log
 
 if TYPE_CHECKING:
@@ -411,7 +411,7 @@ def is_by_unix_socket(peer: str) -> bool:
 def is_among(peer: str, networks: Sequence[IPNetwork]) -> bool:
     """Whether a peer is in one of these networks; no for a word that is no address.
 
-    Who came by a Unix socket is in :data:`eilogin.settings.UNIX`.
+    Who came by a Unix socket is in :data:`eilogin.config.UNIX`.
     """
     at = UNIX.network_address if is_by_unix_socket(peer) else _parsed(peer)
     return at is not None and any(at in network for network in networks)

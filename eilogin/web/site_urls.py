@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from webob import Response
 
-from eilogin.settings import LONGEST_TARGET
+from eilogin.config import LONGEST_TARGET
 from eilogin.web.environ import VISIBLE
 from eilogin.web.requests import origin_of
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eilogin import clock
-from eilogin.settings import IPNetwork
+from eilogin.config import IPNetwork
 from eilogin.web.requests import is_among, is_by_unix_socket
 
 if TYPE_CHECKING:

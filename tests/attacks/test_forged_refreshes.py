@@ -29,6 +29,7 @@ from forging.trying import by_kind, by_name, is_even
 from webob import Request
 
 from eilogin import clock
+from eilogin.config import read
 from eilogin.errors import ConfigurationError, UnknownPeer
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
@@ -38,7 +39,6 @@ from eilogin.filters.trust import TrustFilter
 from eilogin.saml import safe_xml
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
-from eilogin.settings import read
 from eilogin.web import environ as env
 
 HOUR = 3600.0

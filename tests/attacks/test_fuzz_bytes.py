@@ -22,6 +22,7 @@ from lxml import etree
 
 from eilogin.cli import main
 from eilogin.cli.inifiles import entry_points
+from eilogin.config import attempt, is_secret, is_there, without_password
 from eilogin.errors import (
     MalformedMessage,
     MessageTooLarge,
@@ -51,7 +52,6 @@ from eilogin.saml.safe_xml import MESSAGE, SOAP, parse, serialize
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.sessions import Login
 from eilogin.sessions.session_records import UNREADABLE
-from eilogin.settings import attempt, is_secret, is_there, without_password
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
@@ -569,7 +569,7 @@ def test_names_that_messages_invent_are_not_kept_for_ever():
 AS_NOBODY = """
 import os, sys
 from eilogin.cli.inifiles import entry_points
-from eilogin.settings import attempt
+from eilogin.config import attempt
 declared = entry_points.declared()["trust"]
 os.setuid(65534)
 _, faults = attempt(declared, "", "filter:x", {"key": sys.argv[1]})

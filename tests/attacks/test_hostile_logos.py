@@ -15,13 +15,13 @@ from lxml import html
 from webob import Request
 
 from eilogin import logos
+from eilogin.config import attempt, read
 from eilogin.errors import InvalidOptions
 from eilogin.federation.local.local_entity import Own
 from eilogin.federation.local.local_options import OwnOptions, own_of
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.logos import data_uri_of_file, fault_of
 from eilogin.saml.signing_keys import new_key_pair
-from eilogin.settings import attempt, read
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
 

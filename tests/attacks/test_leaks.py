@@ -28,6 +28,7 @@ from webob import Request
 
 from eilogin import clock as instants
 from eilogin.backchannel import BackChannel
+from eilogin.config import read
 from eilogin.errors import ConfigurationError, InvalidOptions, MalformedMessage
 from eilogin.federation.local.local_options import OwnOptions
 from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
@@ -35,7 +36,6 @@ from eilogin.filters.session import SessionOptions
 from eilogin.hub.hub_app import HubOptions
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.metadata import Endpoint
-from eilogin.settings import read
 
 UWV, STAD, LAND = (f"https://{name}.test/mijn" for name in ("uwv", "stad", "land"))
 BSN = "900000016"

@@ -26,7 +26,7 @@ from redis_servers import RedisServer, require_redis
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from eilogin import metrics, settings
+from eilogin import config, metrics
 from eilogin.cli.commands.trust_command import trust_command
 from eilogin.federation.local.local_keys import read_instant, read_keys
 from eilogin.federation.sources.source_lines import (
@@ -71,9 +71,9 @@ def test_servers_have_options_that_waitress_knows(page, title, tmp_path):
 
 def test_trusted_proxies_are_read_as_they_are_written():
     text = block(PROXIES, "Trusted proxies").partition(" = ")[2]
-    networks = TypeAdapter(settings.Networks).validate_python(text)
+    networks = TypeAdapter(config.Networks).validate_python(text)
     assert len(networks) == len(text.split())
-    assert settings.UNIX in networks
+    assert config.UNIX in networks
     (text,) = blocks(PROXIES, "nginx", "ini")
     assert section_of(text, "filter:eilogin") == {"trusted_proxies": "unix"}
 

@@ -9,11 +9,11 @@ import pytest
 from webtest import TestApp as Client
 
 from eilogin.clock import now
+from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.login import LoginFilter, LoginOptions, make_login
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.assurance_levels import DIGID
-from eilogin.settings import read
 from eilogin.web import environ as env
 
 STAD = "https://stad.test/mijn"

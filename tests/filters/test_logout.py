@@ -18,6 +18,7 @@ from webtest import TestApp as Client
 
 from eilogin.backchannel import Look
 from eilogin.clock import now
+from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.federation import Federation
 from eilogin.federation.local.local_keys import OwnKey
@@ -29,7 +30,6 @@ from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint, FederationMetadata
 from eilogin.saml.xml_encryption import Decrypter
 from eilogin.sessions import Subject
-from eilogin.settings import read
 from eilogin.stores import Values
 from eilogin.web import environ as env
 

@@ -14,6 +14,7 @@ from webtest import TestApp as Client
 
 from eilogin import metrics
 from eilogin.clock import now
+from eilogin.config import read
 from eilogin.errors import (
     BindingMissing,
     ConfigurationError,
@@ -31,7 +32,6 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import read_unsigned, write_entity, write_federation
 from eilogin.saml.signing_keys import new_key_pair
 from eilogin.sessions import Login, Subject
-from eilogin.settings import read
 from eilogin.web import environ as env
 
 DAY = 86400.0

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from eilogin import clock as instants
+from eilogin.config import read
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.reauthentication import IDLE
@@ -17,7 +18,6 @@ from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint
 from eilogin.saml.signing_keys import SigningKey, key_name, new_key_pair
-from eilogin.settings import read
 from eilogin.web.limits.slots import Full, Slots
 
 HUB = "https://inloggen.test"

@@ -15,10 +15,10 @@ from hub_speaker import changes, hub_changes
 from tls_servers import certificate
 from webob import Request
 
+from eilogin.config import read
 from eilogin.federation.members.trust_options import TrustOptions, back_channel_of
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Endpoint
-from eilogin.settings import read
 
 WAS = "was.digid.test"
 

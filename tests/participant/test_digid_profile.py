@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from webob import Request
 
+from eilogin.config import read
 from eilogin.errors import InvalidOptions, PeerBusy
 from eilogin.federation import Own
 from eilogin.federation.local.local_entity import PARTICIPANT
@@ -22,7 +23,6 @@ from eilogin.participant.digid_profile import (
 from eilogin.saml.messages import NameID
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.sessions import Login, Subject
-from eilogin.settings import read
 
 HUB = "https://inloggen.test/metadata"
 ANNA = "s00000000:900000016"

@@ -7,11 +7,11 @@ import pytest
 from hub_speaker import Citizen
 from webob import Request
 
+from eilogin.config import read
 from eilogin.errors import InvalidOptions
 from eilogin.filters.login import LoginOptions
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.safe_xml import q
-from eilogin.settings import read
 from eilogin.web import environ as env
 
 STAD = "https://stad.test/mijn"

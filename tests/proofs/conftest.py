@@ -32,9 +32,9 @@ from unmeasured import unmeasured
 from webob import Request
 
 from eilogin import clock
+from eilogin.config import read
 from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
 from eilogin.hub.signin.citizens import Citizen, demo_citizens, to_json
-from eilogin.settings import read
 from eilogin.testing import Browser, Federation
 
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ import redis_servers
 from cryptography.hazmat.primitives import serialization
 from pydantic import TypeAdapter, ValidationError
 
+from eilogin.config import Options, option, read
 from eilogin.errors import ConfigurationError, InvalidOptions, StoreUnavailable
-from eilogin.settings import Options, option, read
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.stores.sqlite import SQLiteStore
 from eilogin.stores.store_interface import TIMEOUT

@@ -25,9 +25,9 @@ from real_parts import free_ports
 from waitress import wasyncore
 
 from eilogin.compose.hosts import Hosts
+from eilogin.config import read
 from eilogin.portal.portal_app import Portal, PortalOptions
 from eilogin.saml.signing_keys import SigningKey
-from eilogin.settings import read
 from eilogin.testing import Browser, Federation
 
 if TYPE_CHECKING:

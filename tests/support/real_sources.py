@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.serialization import (
 from published import Published
 
 from eilogin import clock
+from eilogin.config import read
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.saml import safe_xml, xml_signatures
 from eilogin.saml.metadata import write_federation
-from eilogin.settings import read
 
 DAY = 86_400.0
 

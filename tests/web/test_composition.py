@@ -11,8 +11,8 @@ from werkzeug.local import LocalProxy
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from eilogin.config import read
 from eilogin.filters.identity import IdentityFilter, IdentityOptions
-from eilogin.settings import read
 from eilogin.web.composition import missing_inside, parts_inside
 
 

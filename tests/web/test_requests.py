@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eilogin.config import UNIX
 from eilogin.errors import (
     CrossSite,
     MalformedMessage,
     MessageTooLarge,
     MethodNotAllowed,
 )
-from eilogin.settings import UNIX
 from eilogin.web.requests import (
     allow_only,
     client_address,

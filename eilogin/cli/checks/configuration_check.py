@@ -20,7 +20,7 @@ from pathlib import Path
 from paste.deploy.loadwsgi import APP, FILTER, SERVER, loadcontext
 from waitress.adjustments import Adjustments
 
-from eilogin import settings
+from eilogin import config
 from eilogin.cli.checks.check_notes import Note
 from eilogin.cli.checks.configuration_notes import notes
 from eilogin.cli.checks.join_steps import steps
@@ -31,6 +31,7 @@ from eilogin.cli.inifiles.ini_pipelines import APPS, Part, Pipelines, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.compose.hosts import HostsOptions
 from eilogin.compose.wsgi import CodeOptions
+from eilogin.config import Options, did_you_mean
 from eilogin.errors import (
     ConfigurationError,
     EiloginError,
@@ -57,7 +58,6 @@ from eilogin.hub.hub_app import HubOptions
 from eilogin.hub.signin.citizens import Citizens
 from eilogin.object_references import fault_of_name
 from eilogin.saml.signing_keys import fingerprints
-from eilogin.settings import Options, did_you_mean
 from eilogin.stores import open_store
 from eilogin.stores.sqlite import mounts, sqlite_schema
 from eilogin.stores.sqlite.reserve_file import shortage_at
@@ -160,9 +160,7 @@ def _options(file: IniFile, part: Part) -> Options | None:
         HostsOptions if name == "hosts" else entry_points.declared()[name]
     )
     told = {(fault.section, fault.option) for fault in file.faults}
-    options, faults = settings.attempt(
-        declared, str(file.path), part.title, part.options
-    )
+    options, faults = config.attempt(declared, str(file.path), part.title, part.options)
     # An option whose value could not be read is not missing.
     file.keep([f for f in faults if not f.option or (f.section, f.option) not in told])
     _check_comments(file, part, {fault.option for fault in faults})
@@ -175,8 +173,8 @@ def _options(file: IniFile, part: Part) -> Options | None:
 
 def _check_comments(file: IniFile, part: Part, told: set[str]) -> None:
     for option, value in part.options.items():
-        if settings.comment_in(value) == " ;" and option not in told:
-            hint = settings.no_comments(value)
+        if config.comment_in(value) == " ;" and option not in told:
+            hint = config.no_comments(value)
             file.note(part.title, option, "' ;'", f"stray{hint}")
 
 
@@ -198,7 +196,7 @@ def _check_pair(file: IniFile, part: Part) -> None:
 def _check_place(file: IniFile, part: Part) -> None:
     """Whether a file of SQLite has a place, where other faults hid the question."""
     values = {"store": part.options.get("store", "")}
-    store, _ = settings.attempt(SessionOptions, str(file.path), part.title, values)
+    store, _ = config.attempt(SessionOptions, str(file.path), part.title, values)
     if store is not None and store.store.startswith(_SQLITE):
         _check_store_file(file, part.title, store.store)
 
@@ -286,7 +284,7 @@ def _hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Known
             if name in TrustOptions.model_fields
         }
         # What is wrong with these has been told.
-        options, _ = settings.attempt(TrustOptions, str(file.path), part.title, values)
+        options, _ = config.attempt(TrustOptions, str(file.path), part.title, values)
         if options is not None:
             _, here = _check_federation(file, part.title, options, own_of(options))
             if here is not None:
@@ -330,7 +328,7 @@ def _check_back_channel(file: IniFile, title: str, options: TrustOptions) -> Non
         back_channel_of(options)
     except ConfigurationError as error:
         # Which names its options.
-        option, expected = settings.placed(type(options), str(error))
+        option, expected = config.placed(type(options), str(error))
         file.note(title, option, "", expected)
 
 

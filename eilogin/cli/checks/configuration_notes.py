@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from eilogin import clock, settings
+from eilogin import clock, config
 from eilogin.cli.checks.check_notes import Note
 from eilogin.cli.checks.exposure_notes import exposures, without_server
 from eilogin.cli.checks.peer_capabilities import Known
@@ -17,6 +17,7 @@ from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.serving import server_limits
+from eilogin.config import UNIX, Options, did_you_mean
 from eilogin.errors import LOGOUT_IMPOSSIBLE
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_options import OwnOptions
@@ -30,7 +31,6 @@ from eilogin.hub.signin.citizens import ATTRIBUTES
 from eilogin.participant.digid_profile import TEXTS
 from eilogin.participant.subject_names import NAME_ID
 from eilogin.saml.assurance_levels import LEVELS
-from eilogin.settings import UNIX, Options, did_you_mean
 from eilogin.stores.sqlite import mounts
 from eilogin.web.pages.themes import languages_of
 from eilogin.web.pages.translations import LANGUAGES, untranslated
@@ -131,8 +131,8 @@ def _unreached(
 def _comments(part: Part) -> Iterator[Note]:
     for option, value in part.options.items():
         # The other mark is a fault; this one may be meant, as in "Desk #1".
-        if settings.comment_in(value) == " #":
-            yield Note.at(part, option, f"found ' #'{settings.no_comments(value)}")
+        if config.comment_in(value) == " #":
+            yield Note.at(part, option, f"found ' #'{config.no_comments(value)}")
 
 
 def _threads(servers: Iterable[Part]) -> int:
@@ -395,7 +395,7 @@ def _files(file: IniFile, part: Part, options: Options) -> Iterator[tuple[str, P
         if isinstance(path, Path):
             yield from ((option, one) for one in _keys_at(path))
     for option in _SECRETS:
-        for line in settings.split(part.options.get(option, "")):
+        for line in config.split(part.options.get(option, "")):
             if line.startswith("file:"):
                 name = line.removeprefix("file:").strip()
                 yield option, file.path.absolute().parent / name

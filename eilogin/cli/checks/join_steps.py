@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from eilogin import settings
+from eilogin import config
 from eilogin.cli.checks.peer_capabilities import Known
 from eilogin.cli.inifiles.ini_drafts import is_address
 from eilogin.cli.inifiles.ini_members import is_member, own_of_part
@@ -97,7 +97,7 @@ class _Site:
 
     def missing(self) -> Iterator[str]:
         """What the operator gives to whom it takes in."""
-        for line in settings.split(self._said("federation_certificate")):
+        for line in config.split(self._said("federation_certificate")):
             certificate = self._path(line)
             if not certificate.exists():
                 yield (
@@ -105,7 +105,7 @@ class _Site:
                     f"{certificate}\ncheck its fingerprint with the operator by "
                     "another way, such as the telephone"
                 )
-        lines = settings.split(self._said("federation"))
+        lines = config.split(self._said("federation"))
         if not lines:
             yield (
                 "get the federation's metadata from the operator, as an address "
@@ -128,7 +128,7 @@ class _Site:
         """What follows where the operator's metadata is there, and we are not in it."""
         if not self._is_stranger:
             return
-        lines = settings.split(self._said("federation"))
+        lines = config.split(self._said("federation"))
         files = [self._path(line) for line in lines if not is_address(line)]
         then = f"; then put it into\n    {files[0]}" if files else ""
         yield (

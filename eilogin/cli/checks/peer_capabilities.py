@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from eilogin.cli.inifiles.ini_pipelines import Part, Stack
+from eilogin.config import Options
 from eilogin.errors import (
     LOGOUT_IMPOSSIBLE,
     AlgorithmMissing,
@@ -35,7 +36,6 @@ from eilogin.saml.metadata import (
 )
 from eilogin.saml.printable_text import first_of, short
 from eilogin.saml.xml_encryption import require_common
-from eilogin.settings import Options
 from eilogin.web.outbound_messages import answer_bindings
 
 #: How many participants are named for one reason: a large federation has a lot.

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from eilogin.cli.checks.check_notes import Note
 from eilogin.cli.inifiles.ini_pipelines import Part, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.config import Options
 from eilogin.federation.local.local_entity import (
     ADDRESSES,
     HUB,
@@ -21,7 +22,6 @@ from eilogin.filters.session import SessionOptions
 from eilogin.hub.hub_app import HubOptions, contradictions
 from eilogin.participant.digid_profile import session_faults
 from eilogin.participant.policy.path_rules import OFF, OPTIONAL
-from eilogin.settings import Options
 from eilogin.web.composition import MOUNT_CURE, WITHOUT, WITHOUT_IDENTITY, lacks
 from eilogin.web.environ import ORDER
 

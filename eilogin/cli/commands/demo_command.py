@@ -17,7 +17,7 @@ import click
 from webob import Response
 
 import eilogin
-from eilogin import clock, settings
+from eilogin import clock, config
 from eilogin.atomic_files import SECRET, write
 from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.commands.serve_command import serve
@@ -267,7 +267,7 @@ class Demo:
         }
         for site in sites:
             if site not in known:
-                hint = settings.did_you_mean(site, known)
+                hint = config.did_you_mean(site, known)
                 raise click.BadParameter(
                     f"found '{site}'; expected one of: {', '.join(known)}{hint}",
                     param_hint="--down",
@@ -344,7 +344,7 @@ class Demo:
 
     def _federation(self, part: Part) -> Path:
         """The file of metadata, which is one, without a certificate of its own."""
-        lines = settings.split(part.options.get("federation", ""))
+        lines = config.split(part.options.get("federation", ""))
         if len(lines) > 1 or any(map(self._has_certificate, lines)):
             told = (
                 "the demo works with one file, signed with the key of "
@@ -378,7 +378,7 @@ class Demo:
             for part in self._parts
             for option, value in part.options.items()
             if _is_secret(part, option)
-            for line in settings.split(value)
+            for line in config.split(value)
             if line.startswith("file:")
         ]
         return list(dict.fromkeys(found))
@@ -598,7 +598,7 @@ def _is_current(folder: Folder) -> bool:
 def _is_secret(part: Part, option: str) -> bool:
     declared = entry_points.declared().get(part.entry_point or "")
     field = declared.model_fields.get(option) if declared else None
-    return field is not None and settings.is_secret(field.annotation)
+    return field is not None and config.is_secret(field.annotation)
 
 
 def _write_citizens(path: Path) -> None:

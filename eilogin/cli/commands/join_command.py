@@ -39,10 +39,10 @@ from eilogin.cli.terminal.command_files import (
     write_new,
 )
 from eilogin.cli.terminal.prompts import ask, one_line, require_yes
+from eilogin.config import PublicURL, WebAddress, attempt, split
 from eilogin.errors import ConfigurationError
 from eilogin.filters.identity import IdentityOptions
 from eilogin.saml.metadata import write_entity
-from eilogin.settings import PublicURL, WebAddress, attempt, split
 from eilogin.shell_quoting import typed
 
 #: The ini file of an application that has none of its own.

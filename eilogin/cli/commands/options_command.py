@@ -6,7 +6,7 @@ import textwrap
 import click
 
 from eilogin.cli.inifiles import entry_points
-from eilogin.settings import Described, Options, describe, did_you_mean, plain
+from eilogin.config import Described, Options, describe, did_you_mean, plain
 
 #: As people call the filter of `use = egg:eilogin`, whose name is main.
 _FILTER_OF_ALL = "participant"

@@ -12,7 +12,7 @@ from typing import TextIO
 
 import click
 
-from eilogin import settings
+from eilogin import config
 from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.commands.participant_end import end_at
 from eilogin.cli.commands.serve_command import set_up_logging, variables_of
@@ -226,7 +226,7 @@ def _sources(member: Member) -> Sequence[str]:
     """What the option ``subject`` of its filter ``login`` names."""
     asking = [part for part in member.parts if part.entry_point in ("main", "login")]
     said = asking[0].options.get("subject") if asking else None
-    return settings.read(LoginOptions, {}, {"subject": said} if said else {}).subject
+    return config.read(LoginOptions, {}, {"subject": said} if said else {}).subject
 
 
 def _nobody(line: str) -> int:

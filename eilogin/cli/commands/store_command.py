@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from eilogin import audit, settings
+from eilogin import audit, config
 from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.commands.serve_command import set_up_logging
 from eilogin.cli.inifiles.ini_members import parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.prompts import require_yes
+from eilogin.config import without_password
 from eilogin.errors import InvalidOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.logout import logout_redelivery
-from eilogin.settings import without_password
 from eilogin.stores import Store, open_store
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.stores.sqlite import SQLiteStore
@@ -225,7 +225,7 @@ def _options(ini: IniFile) -> dict[str, SessionOptions]:
             for option, value in part.options.items()
             if option in SessionOptions.model_fields
         }
-        options, faults = settings.attempt(
+        options, faults = config.attempt(
             SessionOptions, str(ini.path), part.title, known
         )
         ini.keep(faults)

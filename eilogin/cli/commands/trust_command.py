@@ -19,7 +19,7 @@ from typing import Any
 import click
 from pydantic import create_model
 
-from eilogin import audit, clock, settings
+from eilogin import audit, clock, config
 from eilogin.cli.commands.check_command import harmless, telling_errors
 from eilogin.cli.commands.serve_command import set_up_logging, variables_of
 from eilogin.cli.inifiles.ini_members import is_member, options_of_part, parts_of
@@ -78,7 +78,7 @@ _NEEDED = (
 #: The options of a site that say what is kept of its federation, and who decides.
 _Options: Any = create_model(  # type: ignore[call-overload]
     "_Options",
-    __base__=settings.Options,
+    __base__=config.Options,
     **{
         name: (field.annotation, field)
         for name, field in TrustOptions.model_fields.items()

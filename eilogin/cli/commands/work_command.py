@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from eilogin import clock, settings
+from eilogin import clock, config
 from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.commands.serve_command import set_up_logging, variables_of
 from eilogin.cli.inifiles import entry_points
@@ -142,7 +142,7 @@ def _watches(ini: IniFile) -> list[Watch]:
     """What refreshes the federation of each site, where it is to be."""
     found = []
     for part in filter(is_member, parts_of(ini)):
-        options, _ = settings.attempt(
+        options, _ = config.attempt(
             entry_points.declared()[part.entry_point or ""],
             str(ini.path),
             part.title,

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from eilogin import clock, settings
+from eilogin import clock, config
 from eilogin.cli.commands.check_command import many, telling_errors
 from eilogin.cli.federation.federation_lookup import (
     DIR,
@@ -315,7 +315,7 @@ def _octets_at(source: str) -> bytes:
     if "://" not in source:
         return octets_of(Path(source))
     try:
-        settings.web_address(source)
+        config.web_address(source)
     except ValueError as error:
         raise click.BadParameter(
             f"found '{source}'; expected a file, or {error}", param_hint="FILE|URL"
@@ -480,7 +480,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     if entity_id is None or not (given or clear):
         _tell_rules(known, [entity_id] if entity_id else list(known.members))
         return
-    rule, faults = settings.attempt(Rule, "", entity_id, given)
+    rule, faults = config.attempt(Rule, "", entity_id, given)
     if rule is None:
         raise InvalidOptions(faults)
     before = Rule() if clear else known.rules.get(entity_id, Rule())

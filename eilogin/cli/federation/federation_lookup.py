@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from eilogin import settings
+from eilogin import config
 from eilogin.errors import ConfigurationError
 from eilogin.registry import TOKEN, Folder, Member
 from eilogin.saml.printable_text import first_of
@@ -36,7 +36,7 @@ def chosen_member(known: Folder, said: str) -> Member:
             f"{known.path}: '{said}' is a part of {len(meant)} entityIDs; "
             f"expected a part of only one:\n{names}"
         )
-    hint = settings.did_you_mean(said, known.members)
+    hint = config.did_you_mean(said, known.members)
     raise ConfigurationError(
         f"{known.path}: '{said}' is no member{hint}; "
         f"'{typed('eilogin federation list', known.path)}' lists all"

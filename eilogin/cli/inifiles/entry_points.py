@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
-from eilogin.settings import REGISTRY, Options
+from eilogin.config import REGISTRY, Options
 from eilogin.web.environ import ORDER
 
 #: What can be used in a section of each kind: the groups of entry points.

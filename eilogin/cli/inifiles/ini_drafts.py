@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from eilogin.cli.serving import server_limits
+from eilogin.config import is_loopback
 from eilogin.object_references import folder_of
-from eilogin.settings import is_loopback
 from eilogin.shell_quoting import typed
 
 #: Where a site listens whose address does not say it.

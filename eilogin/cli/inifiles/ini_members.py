@@ -6,13 +6,13 @@ in the federation, and where, comes from their own options.
 
 import click
 
-from eilogin import settings
+from eilogin import config
 from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines
 from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.config import OptionsT
 from eilogin.errors import InvalidOptions
 from eilogin.federation import Own
 from eilogin.federation.local.local_options import OwnOptions, own_of
-from eilogin.settings import OptionsT
 
 _ENTRY_POINTS = ("main", "trust")
 
@@ -53,7 +53,7 @@ def options_of_part(
         for option, value in {**part.options, **instead}.items()
         if option in declared.model_fields
     }
-    options, faults = settings.attempt(declared, str(ini.path), part.title, known)
+    options, faults = config.attempt(declared, str(ini.path), part.title, known)
     if options is None:
         raise InvalidOptions(faults)
     return options

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eilogin.cli.inifiles.ini_sections import IniFile, Section
-from eilogin.settings import did_you_mean
+from eilogin.config import did_you_mean
 
 #: What can stand where an application is named.
 APPS = ("app", "composite", "pipeline", "filter-app")

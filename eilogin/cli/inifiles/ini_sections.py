@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from paste.deploy.loadwsgi import ConfigLoader
 
+from eilogin.config import did_you_mean
 from eilogin.errors import Fault, InvalidOptions
-from eilogin.settings import did_you_mean
 
 #: The prefixes of sections, and what PasteDeploy takes them for.
 _KINDS = {

@@ -15,8 +15,8 @@ from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask
 from waitress.utilities import RequestEntityTooLarge
 
+from eilogin.config import shown_size
 from eilogin.errors import MessageTooLarge
-from eilogin.settings import shown_size
 from eilogin.web.pages.page_rendering import Pages, json_answer
 from eilogin.web.requests import is_navigation
 

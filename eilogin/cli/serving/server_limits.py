@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from eilogin.settings import shown_size
+from eilogin.config import shown_size
 
 #: Bytes of the largest body; more than keep_post has by itself, so that a form that was
 #: sent too late is kept, and not refused.

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from eilogin import clock
-from eilogin.settings import lines_of, read_lines, web_address
+from eilogin.config import lines_of, read_lines, web_address
 
 #: How far pages meet the requirements, and the letter of the Dutch model for that.
 STATUSES = {"full": "A", "partly": "B", "first": "C", "none": "D"}

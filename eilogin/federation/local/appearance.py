@@ -6,14 +6,14 @@ from typing import Annotated
 from pydantic import BeforeValidator, ValidationInfo
 
 from eilogin import logos
-from eilogin.federation.local.accent_colours import Accent
-from eilogin.settings import (
+from eilogin.config import (
     lines_of,
     read_lines,
     readable_file,
     site_path,
     web_address,
 )
+from eilogin.federation.local.accent_colours import Accent
 
 #: Words for links in the footer; eilogin has their texts in each language.
 WORDS = ("privacy", "accessibility", "contact")

@@ -12,6 +12,18 @@ from urllib.parse import urljoin
 
 from pydantic import SecretBytes, ValidationInfo, field_validator, model_validator
 
+from eilogin.config import (
+    Folder,
+    LongSecret,
+    Options,
+    PathPrefix,
+    PublicURL,
+    ReadableFile,
+    Secrets,
+    SitePath,
+    WebAddress,
+    option,
+)
 from eilogin.errors import ConfigurationError
 from eilogin.federation.local.accessibility import (
     EXAMINED,
@@ -28,18 +40,6 @@ from eilogin.federation.local.local_entity import ADDRESSES, HUB, PARTICIPANT, O
 from eilogin.federation.local.local_keys import OwnKey, as_digid, load_pair
 from eilogin.federation.local.option_values import Keywords, RequestedAttributes, URIs
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
-from eilogin.settings import (
-    Folder,
-    LongSecret,
-    Options,
-    PathPrefix,
-    PublicURL,
-    ReadableFile,
-    Secrets,
-    SitePath,
-    WebAddress,
-    option,
-)
 
 _FORMATS = {
     "persistent": (PERSISTENT,),

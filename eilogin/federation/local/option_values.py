@@ -10,10 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from eilogin.saml.assurance_levels import LEVELS, Classes
-from eilogin.saml.metadata import LONGEST_KEYWORD, MOST_KEYWORDS
-from eilogin.saml.weak_algorithms import WEAK
-from eilogin.settings import (
+from eilogin.config import (
     Lines,
     did_you_mean,
     name_of,
@@ -22,6 +19,9 @@ from eilogin.settings import (
     split,
     words_of,
 )
+from eilogin.saml.assurance_levels import LEVELS, Classes
+from eilogin.saml.metadata import LONGEST_KEYWORD, MOST_KEYWORDS
+from eilogin.saml.weak_algorithms import WEAK
 
 #: An absolute URI, as far as anything is made of it here.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")

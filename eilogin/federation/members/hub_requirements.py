@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from eilogin import clock
+from eilogin.config import did_you_mean
 from eilogin.errors import (
     CERTIFICATE_BEGINS,
     CERTIFICATE_ENDS,
@@ -37,7 +38,6 @@ from eilogin.saml.metadata.metadata_texts import shown
 from eilogin.saml.printable_text import first_of, some
 from eilogin.saml.signing_keys import certificate_begins, certificate_ends
 from eilogin.saml.xml_signatures import suited
-from eilogin.settings import did_you_mean
 
 #: The word of the option ``hub`` that means every hub of the federation.
 ALL = "all"

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from eilogin import clock, logos
+from eilogin.config import did_you_mean
 from eilogin.errors import UnknownPeer
 from eilogin.federation.members.member_index import Known, open_index
 from eilogin.federation.sources.metadata_sources import MetadataSource
@@ -16,7 +17,6 @@ from eilogin.federation.sources.source_merging import fetch_all
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
-from eilogin.settings import did_you_mean
 
 _log = logging.getLogger("eilogin")
 

@@ -14,6 +14,19 @@ from urllib.parse import urlsplit
 from pydantic import model_validator
 
 from eilogin.backchannel import BackChannel
+from eilogin.config import (
+    Flag,
+    MetricsToken,
+    Networks,
+    NewFolder,
+    ReadableFile,
+    ReadableFiles,
+    Seconds,
+    WebAddress,
+    Words,
+    is_loopback,
+    option,
+)
 from eilogin.errors import ConfigurationError
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_options import OwnOptions
@@ -41,19 +54,6 @@ from eilogin.federation.sources.source_lines import (
 )
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.signing_keys import PublicKey, certificate_key, load_certificate
-from eilogin.settings import (
-    Flag,
-    MetricsToken,
-    Networks,
-    NewFolder,
-    ReadableFile,
-    ReadableFiles,
-    Seconds,
-    WebAddress,
-    Words,
-    is_loopback,
-    option,
-)
 
 
 class TrustOptions(OwnOptions, name="trust"):

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import eilogin
+from eilogin.config import read
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.metadata_refresh import LONGEST, folder_of, refresh
-from eilogin.settings import read
 
 _log = logging.getLogger("eilogin")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from eilogin.backchannel import Answer, BackChannel, named
+from eilogin.config import is_loopback
 from eilogin.errors import MalformedMessage, MetadataUnavailable, PeerUnavailable
 from eilogin.federation.sources.metadata_sources import (
     LONGEST,
@@ -24,7 +25,6 @@ from eilogin.federation.sources.metadata_sources import (
 )
 from eilogin.saml.metadata.metadata_addresses import require_address
 from eilogin.saml.signing_keys import PublicKey
-from eilogin.settings import is_loopback
 
 #: SAML metadata appendix A.
 _TYPE = "application/samlmetadata+xml"

@@ -21,10 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, ValidationInfo
 
 from eilogin.backchannel import named
-from eilogin.federation.local.option_values import Days, uri
-from eilogin.federation.sources.member_filters import ANYBODY, ENTITY_ID, Choice
-from eilogin.saml.safe_xml import METADATA
-from eilogin.settings import (
+from eilogin.config import (
     Flag,
     Seconds,
     did_you_mean,
@@ -36,6 +33,9 @@ from eilogin.settings import (
     web_address,
     without_password,
 )
+from eilogin.federation.local.option_values import Days, uri
+from eilogin.federation.sources.member_filters import ANYBODY, ENTITY_ID, Choice
+from eilogin.saml.safe_xml import METADATA
 
 #: What stands before the address of a responder of the Metadata Query Protocol.
 _QUERY = "mdq:"

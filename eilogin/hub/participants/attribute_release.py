@@ -21,9 +21,9 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator
 
+from eilogin.config import read_lines, split
 from eilogin.hub.participants.entity_options import EVERYBODY, read_by_entity
 from eilogin.saml.metadata import EntityDescriptor
-from eilogin.settings import read_lines, split
 
 #: The NameFormats of SAML (core 8.2) by their last words.
 _FORMAT = "urn:oasis:names:tc:SAML:2.0:attrname-format:"

@@ -10,7 +10,7 @@ The first word of a line is its entityID, or ``*`` for everybody who has no line
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from eilogin.settings import read_lines, split
+from eilogin.config import read_lines, split
 
 _T = TypeVar("_T")
 

@@ -20,10 +20,10 @@ from urllib.parse import unquote, urljoin
 
 from webob import Request, Response
 
+from eilogin.config import site_path
 from eilogin.participant.login.return_targets import is_own_address
 from eilogin.participant.logout.logout_hooks import APPLICATION
 from eilogin.participant.logout.logout_start import Leaving
-from eilogin.settings import site_path
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import not_in_advance

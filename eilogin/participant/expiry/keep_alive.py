@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from webob import Response
 
+from eilogin.config import LONGEST_TARGET
 from eilogin.errors import StoreUnavailable
 from eilogin.participant.digid_profile import is_time_to_renew
 from eilogin.participant.expiry.activity_reports import ActivityReports
@@ -18,7 +19,6 @@ from eilogin.participant.policy import path_limits
 from eilogin.participant.policy.path_rules import Rules
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login
-from eilogin.settings import LONGEST_TARGET
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import not_in_advance
 from eilogin.web.requests import (

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from webob import Response
 
 from eilogin import audit, clock
+from eilogin.config import shown_size
 from eilogin.errors import (
     FormLost,
     FormOfAnother,
@@ -42,7 +43,6 @@ from eilogin.participant.login.authn_requests import login_address
 from eilogin.participant.login.idle_notice import idle_limit
 from eilogin.participant.login.login_required import why_again
 from eilogin.sessions import Login
-from eilogin.settings import shown_size
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, names
 from eilogin.web.browser.handles import HANDLE, HANDLE_LENGTH, is_handle

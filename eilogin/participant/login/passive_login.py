@@ -22,13 +22,13 @@ from urllib.parse import urlencode
 
 from webob import Response
 
+from eilogin.config import LONGEST_TARGET
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.participant import logout_hint
 from eilogin.participant.inner_hub import Inside
 from eilogin.participant.login.authn_requests import Questions
 from eilogin.participant.login.hub_choice import known_hub
 from eilogin.saml.assurance_levels import LEVELS
-from eilogin.settings import LONGEST_TARGET
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.requests import fills_window, is_looked_at

@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import BeforeValidator
 
 from eilogin import clock, object_references
+from eilogin.config import words_of
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.sessions import Login
-from eilogin.settings import words_of
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:

@@ -45,6 +45,7 @@ from urllib.parse import parse_qsl, unquote
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
+from eilogin.config import Seconds, did_you_mean, lines_of, read_lines
 from eilogin.errors import PathRefused
 from eilogin.participant.policy import zope_paths
 from eilogin.participant.policy.attribute_conditions import PREFIX, Condition
@@ -60,7 +61,6 @@ from eilogin.participant.policy.path_variants import (
     segments_of,
 )
 from eilogin.saml.assurance_levels import LEVELS, Classes
-from eilogin.settings import Seconds, did_you_mean, lines_of, read_lines
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:

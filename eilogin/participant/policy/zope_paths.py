@@ -30,10 +30,10 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from eilogin.config import IPNetwork
 from eilogin.errors import FormRefused, PathRefused
 from eilogin.participant.policy import multipart_heads
 from eilogin.participant.policy.path_variants import fault_in
-from eilogin.settings import IPNetwork
 from eilogin.web import environ as env
 from eilogin.web.requests import is_among, is_by_unix_socket, read_whole_body
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from eilogin.config import Words
 from eilogin.saml.response_checks import ENCRYPTABLE
-from eilogin.settings import Words
 
 
 def _known(words: tuple[str, ...]) -> tuple[str, ...]:

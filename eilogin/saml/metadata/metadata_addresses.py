@@ -5,9 +5,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
+from eilogin.config import WEB_HOST, is_loopback
 from eilogin.errors import MalformedMessage
 from eilogin.saml.metadata.metadata_texts import shown
-from eilogin.settings import WEB_HOST, is_loopback
 
 #: What /etc/hosts calls this machine, at Debian and at Red Hat.
 _OUR_NAMES = frozenset(

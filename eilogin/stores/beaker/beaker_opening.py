@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator, InstanceOf
 from pydantic import ValidationInfo as Info
 
-from eilogin.settings import comment_in, from_ini, is_there, without_password
+from eilogin.config import comment_in, from_ini, is_there, without_password
 from eilogin.stores.beaker.beaker_backend import Backend
 from eilogin.stores.store_interface import TIMEOUT
 from eilogin.stores.store_opening import StoreAddress, referenced

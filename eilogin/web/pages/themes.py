@@ -39,9 +39,9 @@ from jinja2 import (
 )
 
 from eilogin import clock
+from eilogin.config import did_you_mean
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.federation.local.accent_colours import Accent
-from eilogin.settings import did_you_mean
 from eilogin.web.pages.page_frame import call_url
 from eilogin.web.pages.translations import (
     FALLBACK,

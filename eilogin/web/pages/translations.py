@@ -24,7 +24,7 @@ from babel.messages.pofile import PoFileError, read_po
 from babel.support import Translations
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
-from eilogin.settings import did_you_mean
+from eilogin.config import did_you_mean
 
 #: The languages of all sites; the first one where a browser asks for none.
 LANGUAGES = ("nl", "en")

@@ -2153,7 +2153,7 @@ class TestAFileThatIsNone:
 READ_BY_ALL = """
 import sys
 from paste.deploy.loadwsgi import ConfigLoader
-from eilogin import settings
+from eilogin import config
 from eilogin.cli.inifiles.ini_sections import IniFile
 
 class Named(settings.Options, name="named"):
@@ -2168,7 +2168,7 @@ def of_paste(path):
 path = sys.argv[1]
 ini = IniFile.read(path)
 ours = ini.sections["filter:x"].values["name"] if ini.sections else ""
-section = settings.section_of(Named, path, {"name": of_paste(path)})
+section = config.section_of(Named, path, {"name": of_paste(path)})
 print(ascii([of_paste(path), ours, section, [f.expected for f in ini.faults]]))
 """
 

@@ -16,12 +16,12 @@ from eilogin import clock
 from eilogin.cli.inifiles.ini_members import own_of_part, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.inifiles.pipeline_wrapping import Host
+from eilogin.config import split
 from eilogin.federation import Own
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.safe_xml import parse
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
-from eilogin.settings import split
 from eilogin.stores.sqlite import mounts
 
 APP = """\

@@ -8,7 +8,7 @@ import pytest
 
 import eilogin
 from eilogin.cli.inifiles import entry_points
-from eilogin.settings import describe
+from eilogin.config import describe
 
 
 def test_help_teaches_the_commands(run):

@@ -22,6 +22,7 @@ from sloppy import rich, with_slip
 
 from eilogin import clock as the_clock
 from eilogin.cli import main
+from eilogin.config import read
 from eilogin.federation.local.local_options import OwnOptions, own_of
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.trust_start import trust_of
@@ -47,7 +48,6 @@ from eilogin.saml.safe_xml import METADATA, parse, repeated_ids, serialize
 from eilogin.saml.signing_keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.xml_encryption import EncryptionMethod
 from eilogin.saml.xml_signatures import sign
-from eilogin.settings import read
 
 HUB, SITE = "https://hub.test/metadata", "https://site.test/eilogin/metadata"
 OTHER = "https://other.test/eilogin/metadata"

@@ -7,6 +7,7 @@ import time_machine
 from key_pairs import key_pair
 from pydantic import TypeAdapter, ValidationError
 
+from eilogin.config import attempt
 from eilogin.federation.local.accessibility import (
     Accessibility,
     ContactAddress,
@@ -14,7 +15,6 @@ from eilogin.federation.local.accessibility import (
     Gaps,
 )
 from eilogin.federation.local.local_options import OwnOptions, own_of
-from eilogin.settings import attempt
 
 WHOLE = {
     "accessibility_status": "partly",

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import TypeAdapter
 
+from eilogin.config import attempt
 from eilogin.federation.local.appearance import FooterLinks
 from eilogin.federation.local.local_options import OwnOptions
-from eilogin.settings import attempt
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><path d="M0 0h4"/></svg>'

@@ -2,6 +2,7 @@
 
 import pytest
 
+from eilogin.config import Options, attempt, option
 from eilogin.federation.local.option_values import (
     Days,
     Keywords,
@@ -12,7 +13,6 @@ from eilogin.federation.local.option_values import (
     WeakAlgorithms,
 )
 from eilogin.saml.assurance_levels import DIGID
-from eilogin.settings import Options, attempt, option
 
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"

@@ -468,7 +468,7 @@ class TestAProcess:
             "import os, sys, json\n"
             "from eilogin.federation.trust_start import trust_of\n"
             "from eilogin.federation.members.trust_options import TrustOptions\n"
-            "from eilogin.settings import read\n"
+            "from eilogin.config import read\n"
             "file, said = json.load(sys.stdin)\n"
             "watch = trust_of(read(TrustOptions, {'__file__': file}, said)).watch\n"
             "watch.wake()\n"

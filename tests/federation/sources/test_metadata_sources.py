@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eilogin import clock
+from eilogin.config import read
 from eilogin.errors import (
     ConfigurationError,
     HubUnknown,
@@ -47,7 +48,6 @@ from eilogin.saml import messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import write_entity, write_federation
 from eilogin.saml.metadata.packed_members import Members, Packed, but_for
 from eilogin.saml.signing_keys import SigningKey
-from eilogin.settings import read
 
 UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
 #: The same in the address of a question to a responder.

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eilogin.config import Options, attempt, option
 from eilogin.federation.sources.member_filters import Choice
 from eilogin.federation.sources.source_lines import (
     FederationAddress,
     FederationFile,
     FederationLines,
 )
-from eilogin.settings import Options, attempt, option
 
 ALL = "https://md.example.nl/all.xml"
 MEGABYTE = 1024**2

@@ -2,10 +2,10 @@
 
 import pytest
 
+from eilogin.config import read
 from eilogin.errors import ConfigurationError
 from eilogin.hub.hub_app import HubOptions
 from eilogin.hub.participants.entity_options import said_for
-from eilogin.settings import read
 
 STAD = "https://stad.test/eilogin/metadata"
 SECRET = {"name_id_key": "0123456789abcdef", "citizens": __file__}

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from eilogin.config import read
 from eilogin.errors import ConfigurationError
 from eilogin.hub.hub_app import HubOptions, contradictions
 from eilogin.saml import bindings, messages, safe_xml
-from eilogin.settings import read
 
 HUB = "https://inloggen.test"
 SLO = f"{HUB}/slo"

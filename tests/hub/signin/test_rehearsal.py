@@ -16,11 +16,11 @@ from pydantic import TypeAdapter
 from webob import Request
 
 from eilogin.backchannel import BackChannel, Look
+from eilogin.config import Seconds
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.hub.signin import rehearsal
 from eilogin.saml import bindings
-from eilogin.settings import Seconds
 
 HUB = "https://inloggen.test"
 PAGE = "https://uwv.test/mijn"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.logout import LogoutOptions, make_logout
 from eilogin.participant.application import app_cookies
@@ -21,7 +22,6 @@ from eilogin.participant.application.app_cookies import (
 )
 from eilogin.participant.application.sealed_cookies import MARK
 from eilogin.sessions import Sessions
-from eilogin.settings import read
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie

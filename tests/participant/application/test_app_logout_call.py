@@ -10,6 +10,7 @@ from wsgiref.validate import validator
 import pytest
 from hub_speaker import Citizen
 
+from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.logout import LogoutOptions, make_logout
 from eilogin.participant.application import app_logout_call
@@ -20,7 +21,6 @@ from eilogin.participant.application.app_logout_call import (
 )
 from eilogin.participant.logout import logout_hooks
 from eilogin.sessions import Sessions
-from eilogin.settings import read
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.web import environ as env
 

@@ -11,11 +11,11 @@ from parties import HubParty, Party, new_party_key
 from raw_peer import OK, Peer
 
 from eilogin.backchannel import BackChannel
+from eilogin.config import read
 from eilogin.filters.logout import LogoutOptions
 from eilogin.participant.logout import logout_requests
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint
-from eilogin.settings import read
 from eilogin.testing import Federation
 from eilogin.web import environ as env
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eilogin.config import Options, option, read
 from eilogin.errors import InvalidOptions, PathRefused
 from eilogin.participant.policy.attribute_conditions import Condition
 from eilogin.participant.policy.path_rules import (
@@ -16,7 +17,6 @@ from eilogin.participant.policy.path_rules import (
     Rules,
     strictest,
 )
-from eilogin.settings import Options, option, read
 from eilogin.web import environ as env
 
 EXAMPLE = Rules.parse(

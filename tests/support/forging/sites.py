@@ -11,12 +11,12 @@ import pytest
 from arena import HUB, SVB
 
 from eilogin import clock
+from eilogin.config import read
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.trust_start import trust_of
 from eilogin.saml import safe_xml, xml_signatures
 from eilogin.saml.messages import write_instant
-from eilogin.settings import read
 from forging import ROOT, Message
 from forging.documents import DOCUMENTS
 from forging.federations import MEMBERS, OVER, Federated, Member, created, entities

@@ -1,5 +1,6 @@
 """Options of ini sections: read, refused and described from one declaration."""
 
+import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,9 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, model_validator
 
-from eilogin import settings
-from eilogin.errors import Fault, InvalidOptions
-from eilogin.settings import (
+from eilogin import config
+from eilogin.config import (
     UNIX,
     Count,
     Flag,
@@ -32,8 +32,11 @@ from eilogin.settings import (
     describe,
     is_loopback,
     option,
+    option_declarations,
+    option_reading,
     read,
 )
+from eilogin.errors import Fault, InvalidOptions
 
 
 class Sample(Options):
@@ -84,8 +87,10 @@ def fault_of(**values):
 
 @pytest.fixture
 def registry(monkeypatch):
-    monkeypatch.setattr(settings, "REGISTRY", {})
-    return settings.REGISTRY
+    options_by_name = {}
+    monkeypatch.setattr(option_declarations, "REGISTRY", options_by_name)
+    monkeypatch.setattr(option_reading, "REGISTRY", options_by_name)
+    return options_by_name
 
 
 class TestAValue:
@@ -200,7 +205,7 @@ class TestAValue:
                 raise ValueError("a path")
 
         def judged(value):
-            return settings.read_lines(settings.split(value), path)
+            return config.read_lines(config.split(value), path)
 
         class Two(Options):
             """Two lines."""
@@ -240,7 +245,7 @@ class TestAFile:
     def test_that_may_not_be_read_is_a_fault(self, tmp_path, monkeypatch):
         key = tmp_path / "uwv.key"
         key.touch()
-        monkeypatch.setattr(settings.os, "access", lambda path, mode: False)
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
         assert "this user may read" in fault_of(key=str(key)).expected
 
 
@@ -327,11 +332,11 @@ class TestASection:
 
     def test_says_whose_option_it_is(self, registry):
         class Others(Options, name="others"):
-            zzzzzz: str = settings.option("x", default="")
-            hubb: str = settings.option("x", default="")
+            zzzzzz: str = config.option("x", default="")
+            hubb: str = config.option("x", default="")
 
         class Main(Others, name="main"):
-            only_here: str = settings.option("x", default="")
+            only_here: str = config.option("x", default="")
 
         def told(name):
             return fault_of(**{name: "1"}).expected
@@ -556,24 +561,24 @@ class TestPlaces:
 
 class TestNamesThatAreClose:
     def test_are_one_where_no_more_are_wanted(self):
-        told = settings.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"])
+        told = config.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"])
         assert told in ("; did you mean 'hub-1'?", "; did you mean 'hub-2'?")
 
     def test_are_as_many_as_are_wanted(self):
-        told = settings.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"], most=3)
+        told = config.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"], most=3)
         assert sorted(told[15:-1].split(" or ")) == ["'hub-1'", "'hub-2'"]
 
     def test_are_as_close_as_is_wanted(self):
-        assert settings.did_you_mean("hub-x", ["hub-1"], cutoff=0.8).endswith("-1'?")
-        assert settings.did_you_mean("hub-x", ["hub-1"], cutoff=0.81) == ""
+        assert config.did_you_mean("hub-x", ["hub-1"], cutoff=0.8).endswith("-1'?")
+        assert config.did_you_mean("hub-x", ["hub-1"], cutoff=0.81) == ""
 
     def test_are_first_those_that_begin_so(self):
         names = ["federation_folder", "federation", "federation_certificate"]
-        told = settings.did_you_mean("federation_cert", names)
+        told = config.did_you_mean("federation_cert", names)
         assert told == "; did you mean 'federation_certificate'?"
 
     def test_are_none_of_none(self):
-        assert settings.did_you_mean("hub", []) == ""
+        assert config.did_you_mean("hub", []) == ""
 
     @pytest.mark.parametrize(
         ("name", "is_close"),
@@ -590,7 +595,7 @@ class TestNamesThatAreClose:
     def test_of_addresses_have_hosts_that_are_close(self, name, is_close):
         known = "https://uwv.example.nl/eilogin/metadata"
         told = f"; did you mean '{known}'?" if is_close else ""
-        assert settings.did_you_mean(name, [known]) == told
+        assert config.did_you_mean(name, [known]) == told
 
 
 # --- what a value may be -----------------------------------------------------
@@ -616,12 +621,12 @@ def test_the_option_says_what_networks_look_like():
 
 
 def test_words_are_told_once_each_and_are_no_slips():
-    assert settings.words_of(" a\n b  a") == ("a", "b")
-    assert settings.words_of(("a,",)) == ("a,",), "what was read already"
+    assert config.words_of(" a\n b  a") == ("a", "b")
+    assert config.words_of(("a,",)) == ("a,",), "what was read already"
     with pytest.raises(ValueError, match="names with blanks between them, found 'a,'"):
-        settings.words_of("a, b")
-    assert settings.names_of("a b a") == ("a", "b")
-    assert settings.names_of(("a",)) == ("a",)
+        config.words_of("a, b")
+    assert config.names_of("a b a") == ("a", "b")
+    assert config.names_of(("a",)) == ("a",)
     for slip in ("a,", "a="):
         with pytest.raises(ValueError, match=f"names with blanks .* found '{slip}'"):
-            settings.names_of(f"b {slip}")
+            config.names_of(f"b {slip}")

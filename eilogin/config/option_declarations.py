@@ -1,0 +1,140 @@
+"""Declare the options of an ini section, and describe them for the documentation.
+
+A filter or app declares its options as a subclass of :class:`Options`, each option with
+:func:`option`. The check at start, the errors, ``eilogin options NAME`` and
+contrib/manual/reference/options.rst all use that one declaration.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+)
+from pydantic_core import PydanticUndefined
+
+from eilogin.config.redaction import is_secret
+
+#: The declared options by the name of their filter or app, as in ``egg:eilogin#NAME``.
+REGISTRY: "dict[str, type[Options]]" = {}
+
+
+class Options(BaseModel):
+    """What one ini section understands; frozen once it is read."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        validate_default=True,
+    )
+
+    #: The entry point that takes these options, as in ``egg:eilogin#NAME``.
+    entry_point: ClassVar[str] = ""
+    #: The ini file, and what it says: see :meth:`told_to`.
+    _file: str = PrivateAttr("")
+    _said: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    def came_from(self, file: str, values: Mapping[str, str]) -> None:
+        """Note the ini file, and what it says."""
+        self._file = file and str(Path(file).absolute())
+        self._said = dict(values)
+
+    def told_to(self, declared: "type[Options]") -> tuple[str, dict[str, str]]:
+        """The ini file, and what it says of other options: but for secrets.
+
+        For another process, which reads them as we did.
+        """
+        fields = declared.model_fields
+        return self._file, {
+            name: value
+            for name, value in self._said.items()
+            if name in fields and not is_secret(fields[name].annotation)
+        }
+
+    def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name:
+            cls.entry_point = name
+            REGISTRY[name] = cls
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+def option(
+    meaning: str, default: Any = PydanticUndefined, *, shown: str | None = None
+) -> Any:
+    """Declare one option.
+
+    ``meaning`` is its line in the documentation; without a ``default`` the option is
+    required; ``shown`` says in words what the default is, where its value does not. An
+    empty default means "not given", which no type need allow.
+    """
+    return Field(
+        default,
+        validate_default=False if default == "" else None,
+        description=meaning,
+        json_schema_extra=None if shown is None else {"shown": shown},
+    )
+
+
+def plain(text: str | None) -> str:
+    """A text of the documentation as a terminal shows it."""
+    return (text or "").replace("``", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One option as the documentation shows it."""
+
+    name: str
+    #: The default as it would stand in an ini file, or words for it, or "required".
+    default: str
+    meaning: str
+    #: Whether ``default`` could be copied into an ini file as it stands.
+    is_literal: bool
+
+
+def describe(declared: type[Options]) -> list[Described]:
+    """The options of a filter or app, in the order of their declaration."""
+    rows = []
+    for name, field in declared.model_fields.items():
+        extra = field.json_schema_extra
+        shown = extra.get("shown") if isinstance(extra, dict) else None
+        if field.is_required():
+            default = "required"
+        elif shown is not None:
+            default = str(shown)
+        else:
+            default = _as_ini(field.default)
+        is_literal = shown is None and not field.is_required() and default != ""
+        rows.append(Described(name, default, field.description or "", is_literal))
+    return rows
+
+
+def _as_ini(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case tuple():
+            return " ".join(map(str, value))
+        case float():
+            return _duration(value)
+        case _:
+            return str(value)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds % length == 0:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{seconds:g}s"

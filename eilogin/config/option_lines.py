@@ -1,0 +1,48 @@
+"""Read values of several lines, and name the line of each fault."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from eilogin.config.redaction import without_password
+
+_T = TypeVar("_T")
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The lines of a text that are not blank, each without blanks around it."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def read_lines(lines: Sequence[str], read_line: Callable[[str], _T]) -> tuple[_T, ...]:
+    """What ``read_line`` makes of each line; ValueError with the faults of all."""
+    found, faults = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(read_line(line))
+        except ValueError as fault:
+            faults.append(f"{fault}{_in_line(number, line)}")
+    if faults:
+        raise ValueError("; expected ".join(faults))
+    return tuple(found)
+
+
+def _in_line(number: int, line: str) -> str:
+    return f" (line {number}: {without_password(line)!r})"
+
+
+def is_quoted(value: str, expected: str) -> bool:
+    """Tell whether an error of :func:`read_lines` quotes a line of this value."""
+    lines = enumerate(split(value), 1)
+    return any(_in_line(number, line) in expected for number, line in lines)
+
+
+def comment_in(value: str) -> str:
+    """What a value has in it that begins a comment elsewhere; "" where nothing does."""
+    return next((mark for mark in (" ;", " #") if mark in value), "")
+
+
+def no_comments(value: str) -> str:
+    """What is said where a value looks as if a comment had been meant; "" elsewhere."""
+    mark = comment_in(value)
+    told = f"an ini file has no comments after a value: '{mark}' is a part of it"
+    return f" ({told})" if mark else ""

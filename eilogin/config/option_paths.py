@@ -1,0 +1,109 @@
+"""Types of options that are paths of files and folders.
+
+A relative path starts at the folder of the ini file, in any working folder.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    BeforeValidator,
+    ValidationInfo,
+)
+
+from eilogin.config.option_lines import read_lines, split
+
+
+def from_ini(text: str, info: ValidationInfo) -> Path:
+    """A path as an ini file means it: from the folder of that file, if not absolute.
+
+    For validators, which get ``info`` from pydantic. Without an ini file (options
+    that a test or a program made) a path is meant from the working folder. Raises
+    ``ValueError`` where there is no path.
+    """
+    if not text.strip():
+        raise ValueError("the path of a file")
+    return Path((info.context or {}).get("here", ""), text.strip())
+
+
+def is_there(look: Callable[[], bool]) -> bool:
+    """What ``path.is_file`` or its like says; no of a name that no file can have.
+
+    ValueError where this user may not look.
+    """
+    try:
+        return look()
+    except PermissionError:
+        raise ValueError("a path in folders that this user may enter") from None
+    except OSError:
+        return False
+
+
+def _readable_file(value: object, info: ValidationInfo) -> object:
+    return readable_file(value, info) if isinstance(value, str) else value
+
+
+def readable_file(text: str, info: ValidationInfo) -> Path:
+    """A file that an ini file names; for validators, as :func:`from_ini`."""
+    path = from_ini(text, info)
+    if not is_there(path.is_file):
+        raise ValueError("an existing file")
+    if not os.access(path, os.R_OK):
+        raise ValueError("a file that this user may read")
+    return path
+
+
+def _folder(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    path = from_ini(value, info)
+    if not is_there(path.is_dir):
+        raise ValueError("an existing folder")
+    return path
+
+
+def _new_folder(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    path = from_ini(value, info)
+    if is_there(path.is_dir):
+        return path
+    if not _can_be_made(path):
+        raise ValueError("a folder, or a new one in an existing folder of this user")
+    return path
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether a folder is missing, has a possible name, and may be made by us."""
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return os.access(folder.parent, os.W_OK | os.X_OK)
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+def _readable_files(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    found = read_lines(split(value), lambda line: _readable_file(line, info))
+    if not found:
+        raise ValueError("the path of a file, or several paths, each on its own line")
+    return found
+
+
+ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
+
+
+Folder = Annotated[Path, BeforeValidator(_folder)]
+
+
+#: A folder that is made at its first use, where it is missing.
+NewFolder = Annotated[Path, BeforeValidator(_new_folder)]
+
+
+#: Several, one a line.
+ReadableFiles = Annotated[tuple[Path, ...], BeforeValidator(_readable_files)]

@@ -1,0 +1,158 @@
+"""Read the options of a section, or report all its faults."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import (
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from eilogin.config.option_declarations import REGISTRY, Options, OptionsT, plain
+from eilogin.config.option_lines import is_quoted, no_comments
+from eilogin.config.redaction import shown_value
+from eilogin.config.section_lookup import section_of
+from eilogin.config.suggestions import did_you_mean
+from eilogin.errors import Fault, InvalidOptions
+
+
+def read(
+    declared: type[OptionsT],
+    global_conf: Mapping[str, str],
+    local_conf: Mapping[str, str],
+) -> OptionsT:
+    """The options of one section, or :class:`InvalidOptions` with all its faults.
+
+    ``global_conf`` and ``local_conf`` are what PasteDeploy gives to a factory.
+    """
+    file = global_conf.get("__file__", "")
+    options, found = attempt(declared, file, "", local_conf)
+    if options is None:
+        section = section_of(declared, file, local_conf)
+        raise InvalidOptions([replace(fault, section=section) for fault in found])
+    return options
+
+
+@contextmanager
+def placing(
+    declared: type[Options],
+    global_conf: Mapping[str, str],
+    local_conf: Mapping[str, str],
+) -> Iterator[None]:
+    """Faults of a section that say neither file nor section are told with both."""
+    try:
+        yield
+    except InvalidOptions as error:
+        file = global_conf.get("__file__", "")
+        section = section_of(declared, file, local_conf)
+        raise InvalidOptions(
+            [
+                fault if fault.file else replace(fault, file=file, section=section)
+                for fault in error.faults
+            ]
+        ) from error.__cause__
+
+
+def attempt(
+    declared: type[OptionsT], file: str, section: str, values: Mapping[str, str]
+) -> tuple[OptionsT | None, list[Fault]]:
+    """The options of one section, or None with every fault in its ``values``.
+
+    Nothing is built. ``file`` and ``section`` are the place that the faults name.
+    """
+    try:
+        return _validated(declared, file, values), []
+    except ValidationError as error:
+        faults = _faults_of(error, declared, file, section, values)
+        details = error.errors(include_input=False, include_url=False)
+    # Rules between options are looked at where each option is well: here without those
+    # that nobody knows, so that what is missing because of a slip is told with it.
+    if all(detail["type"] == "extra_forbidden" for detail in details):
+        fields = declared.model_fields
+        known = {name: value for name, value in values.items() if name in fields}
+        faults += attempt(declared, file, section, known)[1]
+    return None, faults
+
+
+def _validated(
+    declared: type[OptionsT], file: str, values: Mapping[str, str]
+) -> OptionsT:
+    context = {"here": Path(file).absolute().parent} if file else None
+    options = declared.model_validate(dict(values), context=context)
+    options.came_from(file, values)
+    return options
+
+
+def _faults_of(
+    error: ValidationError,
+    declared: type[Options],
+    file: str,
+    section: str,
+    values: Mapping[str, str],
+) -> list[Fault]:
+    found_faults = []
+    # Neither the input nor its repr: either may be a secret.
+    for detail in error.errors(include_input=False, include_url=False):
+        name = str(detail["loc"][0]) if detail["loc"] else ""
+        expected = _expected(declared, name, detail)
+        if not name:
+            name, expected = placed(declared, expected)
+        value = str(values.get(name, ""))
+        field = declared.model_fields.get(name) if name in values else None
+        found = "" if field is None else shown_value(field.annotation, value)
+        if is_quoted(value, expected):
+            # The lines that are wrong, and not those that are well.
+            found = ""
+        found_faults.append(
+            Fault(file, section, name, found, expected + no_comments(value))
+        )
+    return found_faults
+
+
+def placed(declared: type[Options], text: str) -> tuple[str, str]:
+    """The option that a text such as ``prefix: expected …`` is about, and the rest.
+
+    "" and the text itself where it begins with no option.
+    """
+    name, colon, rest = text.partition(": ")
+    return (name, rest) if colon and name in declared.model_fields else ("", text)
+
+
+def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
+    """What to say about one fault that pydantic found."""
+    match detail["type"]:
+        case "extra_forbidden":
+            return "unknown option" + (
+                _other_sections_with(name) or did_you_mean(name, declared.model_fields)
+            )
+        case "missing":
+            return f"is required ({_purpose(declared.model_fields[name].description)})"
+        case "value_error" if name:
+            return f"expected {detail['ctx']['error']}"
+        case "value_error":
+            # From a rule between options: its text names them.
+            return str(detail["ctx"]["error"])
+        case "literal_error":
+            return f"expected {detail['ctx']['expected']}"
+        case _:
+            return f"expected: {detail['msg']}"
+
+
+def _purpose(meaning: str | None) -> str:
+    """The first sentence of a meaning, to stand within another one."""
+    first = plain(meaning).partition(". ")[0].rstrip(".")
+    return first[:1].lower() + first[1:]
+
+
+def _other_sections_with(name: str) -> str:
+    """``; it is an option of 'NAME'`` where others have one of this name, else nothing.
+
+    What ``egg:eilogin`` has is told by the filter that it comes from.
+    """
+    others = sorted(
+        n for n, options in REGISTRY.items() if name in options.model_fields
+    )
+    own = [one for one in others if one != "main"] or others
+    return f"; it is an option of {' and '.join(map(repr, own))}" if own else ""

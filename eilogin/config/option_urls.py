@@ -1,0 +1,131 @@
+"""Types of options that are URLs, or paths of this site."""
+
+import re
+from typing import Annotated
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+)
+
+_AN_ADDRESS = "an address such as 'https://uwv.example.nl'"
+
+
+def _public_url(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        raise ValueError(_AN_ADDRESS) from None
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not port_is_fine
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+        or not re.fullmatch(r"[!-~]+", text)
+    ):
+        raise ValueError(_AN_ADDRESS)
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("an https address (http is for loopback only)")
+    return text
+
+
+#: A host as it can stand in every address and header of the web, in lower case: a name
+#: in ASCII, an address of IPv4, or of IPv6 without its brackets and without a zone.
+WEB_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name can only be this machine: *.localhost, 127.*, ::1."""
+    name = host.lower().rstrip(".")
+    return (
+        name == "localhost"
+        or name.endswith(".localhost")
+        or name == "::1"
+        or re.fullmatch(r"127\.\d+\.\d+\.\d+", name) is not None
+    )
+
+
+def _path_prefix(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text == "/":
+        return ""
+    if not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", text) or "/." in text:
+        raise ValueError("a path such as '/eilogin'")
+    return text
+
+
+#: Most characters of a target: longer than any address that a person was sent to.
+LONGEST_TARGET = 2048
+
+
+# What stays as it is in an address (RFC 3986 2.2), what is encoded already included.
+_IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
+
+
+def site_path(value: str) -> str:
+    """A path of this site, maybe with a query, in ASCII; ValueError for another.
+
+    What any browser or proxy could take for another site is none.
+    """
+    if not _is_path_of_this_site(value):
+        raise ValueError("a path of this site, such as '/mijn'")
+    # What is not ASCII is encoded: it would not survive in a Location header.
+    return quote(value, safe=_IN_ADDRESS)
+
+
+def _is_path_of_this_site(value: str) -> bool:
+    """Whether every reading of ``value`` is a path with a plain first segment."""
+    if len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
+        return False
+    reading = value.partition("?")[0].partition("#")[0]
+    # Encoded once, twice or thrice: whatever still changes after that is a trick.
+    for _ in range(3):
+        if not _is_plain(reading):
+            return False
+        decoded = unquote(reading)
+        if decoded == reading:
+            return True
+        reading = decoded
+    return False
+
+
+def _is_plain(path: str) -> bool:
+    return (
+        path.startswith("/")
+        and path.isprintable()
+        and not re.search(r"//|\\|/\.\.?(?:/|$)", path)
+    )
+
+
+def web_address(value: object) -> object:
+    """As :func:`_public_url`, with what stands behind it kept: a slash, a query."""
+    if isinstance(value, str):
+        text = value.strip()
+        _public_url(text.partition("?")[0])
+        if not re.fullmatch(r"[!-\"$-~]+", text):
+            raise ValueError(_AN_ADDRESS)
+        return text
+    return value
+
+
+PublicURL = Annotated[str, BeforeValidator(_public_url)]
+
+
+PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
+
+
+#: A path of this site, maybe with a query.
+SitePath = Annotated[str, AfterValidator(site_path)]
+
+
+#: An address with whatever query it has.
+WebAddress = Annotated[str, BeforeValidator(web_address)]

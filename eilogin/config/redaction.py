@@ -1,0 +1,73 @@
+"""Show a value in an error or a log without its secrets."""
+
+import re
+from typing import Any, get_args
+
+from pydantic import (
+    SecretBytes,
+)
+
+
+def shown_value(annotation: Any, value: str) -> str:
+    """Return the value of an option of this type, shortened, or "***" for a secret.
+
+    The place that holds a secret is shown. A PEM key is a secret in any option: it may
+    stand where the path of its file belongs.
+    """
+    is_place = _PLACE_OF_SECRET.fullmatch(value.strip())
+    if _PEM in value or (is_secret(annotation) and not is_place):
+        return "***"
+    text = without_password(" ".join(value.split()))
+    return repr(
+        text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+    )
+
+
+#: Where a secret is kept, as far as :func:`_secret` says it too where it is not there.
+_PLACE_OF_SECRET = re.compile(r"env:[A-Za-z0-9_]{1,64}|file:[A-Za-z0-9_./-]{1,80}")
+
+
+#: With which a key in PEM begins (RFC 7468 2).
+_PEM = "-----BEGIN"
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: without the user where there is a password.
+
+    Of a Redis always: who forgets the colon before the password writes a user's name.
+    A password may have any character in it that should have been encoded, so nothing is
+    shown before the last ``@``, nor anything without one that is no host.
+    """
+    shown = re.sub(r"(://(?=[^/?@]*:))\S*@", r"\1***@", url)
+    return _REDIS.sub(_redis_without_password, _NO_SCHEME.sub(r"\1***@", shown))
+
+
+#: An address whose scheme was forgotten, or its colon: ``redis//user:password@host``.
+_NO_SCHEME = re.compile(r"(?<!\S)(?!\S*://|mailto:)([\w+.-]*//)?[^\s:]*:\S*@")
+
+
+_REDIS = re.compile(
+    r"(?P<scheme>redis[a-z+]*:/*)(?P<user>.*@)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+
+
+_HOST = r"(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d+)?"
+
+
+_HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*(?:[/?].*)?", re.IGNORECASE | re.DOTALL)
+
+
+def _redis_without_password(match: re.Match[str]) -> str:
+    if match["user"]:
+        return f"{match['scheme']}***@{match['rest']}"
+    is_shown = not match["rest"] or _HOSTS.fullmatch(match["rest"])
+    return match["scheme"] + (match["rest"] if is_shown else "***")
+
+
+#: How much of a value an error shows.
+_LONGEST_SHOWN = 120
+
+
+def is_secret(annotation: Any) -> bool:
+    """Whether a type is, or may be, :data:`Secret`."""
+    return annotation is SecretBytes or any(map(is_secret, get_args(annotation)))

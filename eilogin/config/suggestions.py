@@ -1,0 +1,46 @@
+"""Suggest the names that a misspelt name may stand for."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+
+def did_you_mean(
+    name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6
+) -> str:
+    """``; did you mean 'NAME'?`` where known names are close, else nothing.
+
+    It has ``most`` of them, each as close as ``cutoff`` says at least: 1 is the same.
+    What begins with all of ``name`` comes before what is closer: it was cut short.
+    Of addresses the hosts are close too: all else in them often is the same.
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, max(len(names), 1), cutoff)
+    close = [one for one in close if _are_hosts_close(name, one)]
+    close.sort(key=lambda one: not one.startswith(name))
+    return f"; did you mean {' or '.join(map(repr, close[:most]))}?" if close else ""
+
+
+def _are_hosts_close(name: str, other: str) -> bool:
+    """Whether two hosts are much the same but for the labels that end both.
+
+    Of names that are no addresses there is nothing to say.
+    """
+    found = _HOST_IN.match(name), _HOST_IN.match(other)
+    hosts = [host[1].lower().split(".") for host in found if host]
+    if len(hosts) < len(found):
+        return True
+    one, two = hosts
+    while one and two and one[-1] == two[-1]:
+        one.pop()
+        two.pop()
+    if not one or not two:
+        return True
+    compared = difflib.SequenceMatcher(None, ".".join(one), ".".join(two))
+    return compared.ratio() >= _CLOSE_HOST
+
+
+_HOST_IN = re.compile(r"[a-z][a-z0-9+.-]*://([^/:?#]+)", re.IGNORECASE)
+
+
+_CLOSE_HOST = 0.6

@@ -23,7 +23,7 @@ from fuzz_parts import HUB, NOW, PARTICIPANT
 from eilogin.errors import MalformedMessage, PathRefused
 from eilogin.filters.identity import make_identity
 from eilogin.participant.policy import zope_paths
-from eilogin.participant.policy.path_rules import NEEDS, Rule, Rules
+from eilogin.participant.policy.path_rules import NEEDS, PathRule, PathRules
 from eilogin.participant.policy.path_variants import (
     Segment,
     canonical,
@@ -34,7 +34,7 @@ from eilogin.saml.printable_text import CONTROL
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
 
-_RULES = Rules.parse(
+_RULES = PathRules.parse(
     [
         "=/              optional",
         "/nieuws         optional",
@@ -94,7 +94,7 @@ def _path(text: str) -> None:
         _judge(path, rule)
 
 
-def _judge(path: str, rule: Rule) -> None:
+def _judge(path: str, rule: PathRule) -> None:
     plain = canonical(path)
     assert canonical(plain.encode().decode("latin-1")) == plain
     assert not CONTROL.search(plain.replace("\u2028", "").replace("\u2029", ""))

@@ -20,7 +20,7 @@ from eilogin.compose import factory, hosts, wsgi
 from eilogin.config import REGISTRY, attempt, describe, is_loopback, is_secret
 from eilogin.errors import PathRefused
 from eilogin.filters import appsession, participant
-from eilogin.participant.policy.path_rules import NEEDS, Rules
+from eilogin.participant.policy.path_rules import NEEDS, PathRules
 
 #: Loading them declares their options.
 _LOADED = (hub, portal, factory, hosts, wsgi, appsession, participant)
@@ -95,7 +95,7 @@ def _require_address(url: str) -> None:
 def _protect(text: str) -> None:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     try:
-        rules = Rules.parse(lines)
+        rules = PathRules.parse(lines)
     except ValueError:
         return
     for line in lines:

@@ -51,24 +51,24 @@ from eilogin.participant.digid_profile import (
     login_faults,
 )
 from eilogin.participant.expiry.activity_reports import ActivityReports
-from eilogin.participant.expiry.expiry_warning import EndWarning, tell_session
+from eilogin.participant.expiry.expiry_warning import ExpiryWarning, tell_session
 from eilogin.participant.expiry.keep_alive import KeepAlive
-from eilogin.participant.forms.post_replay import SecondChance
+from eilogin.participant.forms.post_replay import PostReplay
 from eilogin.participant.guard import Guard, LoginCall
 from eilogin.participant.inner_hub import Inside
 from eilogin.participant.login import cancelled_login
 from eilogin.participant.login.authn_requests import (
+    AuthnRequestSender,
     Comparison,
-    Questions,
     RequestBinding,
 )
 from eilogin.participant.login.login_address import LoginAddress
-from eilogin.participant.login.login_required import LoginNeeded
-from eilogin.participant.login.passive_login import SilentQuestion
+from eilogin.participant.login.login_required import LoginRequired
+from eilogin.participant.login.passive_login import PassiveLogin
 from eilogin.participant.logout import pending_logouts
 from eilogin.participant.logout.pending_logouts import PendingLogouts
 from eilogin.participant.policy import path_limits, zope_paths
-from eilogin.participant.policy.path_rules import ProtectLines, Rules
+from eilogin.participant.policy.path_rules import PathRules, ProtectLines
 from eilogin.participant.response.assertion_consumer import AssertionConsumer
 from eilogin.participant.response.failed_logins import NoLogin
 from eilogin.participant.response.login_errors import Refusals
@@ -263,43 +263,43 @@ class LoginFilter:
         pages = Pages()
         self.app = app
         self._pages = pages
-        self._rules: Rules = options.protect
+        self._rules: PathRules = options.protect
         self._whereabouts = Whereabouts(options.bind_address)
-        self._questions = Questions(
+        self._authn_requests = AuthnRequestSender(
             pages, binding=options.request_binding, comparison=options.comparison
         )
         self._inside = inside = Inside(app)
         self._pending = PendingLogouts(
             pending_logouts.by_filter(app), pending_logouts.ending_here(inside)
         )
-        self._silence = SilentQuestion(self._questions, inside, is_on=options.silent)
-        self._login_needed = LoginNeeded(
+        self._silence = PassiveLogin(self._authn_requests, inside, is_on=options.silent)
+        self._login_required = LoginRequired(
             pages,
-            self._questions,
+            self._authn_requests,
             digid_faults(options),
             explains=options.explain_step_up,
         )
         self.activity = ActivityReports()
-        self._forms = SecondChance(pages, options.keep_post, self._whereabouts)
+        self._forms = PostReplay(pages, options.keep_post, self._whereabouts)
         self._guard = Guard(
             pages,
             self._rules,
-            silent_question=self._silence,
+            passive_login=self._silence,
             keep_alive=KeepAlive(
-                self._questions,
+                self._authn_requests,
                 self._rules,
                 options.keep_alive,
                 inside,
                 self.activity,
             ),
-            login_needed=self._login_needed,
+            login_required=self._login_required,
             forms=self._forms,
             inside=inside,
             refuses_when_down=options.store_down == "refuse",
         )
         self._no_store = options.no_store
         self._warns = options.warn is not None
-        self._end_warning = EndWarning(options.warn or 0)
+        self._end_warning = ExpiryWarning(options.warn or 0)
         self._cancelled = cancel_texts(options.cancel_text, options.cancel_text_en)
         self._no_login = NoLogin(
             pages,
@@ -326,7 +326,11 @@ class LoginFilter:
     ) -> "Mapping[str, Callable[[WSGIEnvironment], Response]]":
         """What answers at each of our own addresses."""
         login_address = LoginAddress(
-            self._pages, self._rules, self._questions, self._silence, self._login_needed
+            self._pages,
+            self._rules,
+            self._authn_requests,
+            self._silence,
+            self._login_required,
         )
         acs = AssertionConsumer(
             self._pages,
@@ -407,7 +411,7 @@ class LoginFilter:
         if self._has_nameless:
             environ[env.NAMELESS] = True
         if env.address(environ) in _LOGOUTS:
-            start_response = self._silence.quietly(start_response)
+            start_response = self._silence.pausing(start_response)
         return self.app(environ, start_response)
 
     def _at_first(self, environ: "WSGIEnvironment") -> Response | None:
@@ -415,7 +419,7 @@ class LoginFilter:
         own = env.trust(environ).own
         if own.is_digid:
             says_it_at = self._no_login.says_it_at
-            self._pass_on = cancelled_login.Saying(
+            self._pass_on = cancelled_login.CancelledLoginNotice(
                 self._inner, self._cancelled, says_it_at
             )
             self._stand_before = self._guard_of_digid
@@ -436,7 +440,9 @@ class LoginFilter:
         return self._inner(environ, start_response)
 
     def _guard_of_digid(self, environ: "WSGIEnvironment") -> Response | None:
-        led_back = cancelled_login.is_near(environ) and self._no_login.led_back(environ)
+        led_back = cancelled_login.may_concern(environ) and self._no_login.led_back(
+            environ
+        )
         return led_back or self._guard.stop(environ)
 
     # --- our own addresses, beside those of a login -----------------------------------
@@ -445,7 +451,7 @@ class LoginFilter:
         """``/eilogin/session``: how long still; or, by POST, that she is still here."""
         if environ["REQUEST_METHOD"] != "POST":
             return tell_session(environ)
-        path_limits.note_pause_of_visitor(environ, self._rules)
+        path_limits.note_visitor_pause(environ, self._rules)
         answer, login = tell_session(environ), env.session(environ)
         if login is not None:
             self.activity.note(environ, login)

@@ -12,12 +12,12 @@ from webob import Response
 from eilogin.config import did_you_mean
 from eilogin.errors import EiloginError
 from eilogin.participant.expiry.keep_alive import KeepAlive
-from eilogin.participant.forms.post_replay import SecondChance, handle_in
+from eilogin.participant.forms.post_replay import PostReplay, handle_in
 from eilogin.participant.inner_hub import Inside
-from eilogin.participant.login.login_required import LoginNeeded, can_be_passive
-from eilogin.participant.login.passive_login import SilentQuestion
+from eilogin.participant.login.login_required import LoginRequired, can_be_passive
+from eilogin.participant.login.passive_login import PassiveLogin
 from eilogin.participant.policy import attribute_access, path_limits
-from eilogin.participant.policy.path_rules import OFF, OPTIONAL, Rule, Rules
+from eilogin.participant.policy.path_rules import OFF, OPTIONAL, PathRule, PathRules
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.sessions import Login
 from eilogin.web import environ as env
@@ -42,20 +42,20 @@ class Guard:
     def __init__(  # noqa: PLR0913 - the rooms of a visit, each by its name
         self,
         pages: Pages,
-        rules: Rules,
+        rules: PathRules,
         *,
-        silent_question: SilentQuestion,
+        passive_login: PassiveLogin,
         keep_alive: KeepAlive,
-        login_needed: LoginNeeded,
-        forms: SecondChance,
+        login_required: LoginRequired,
+        forms: PostReplay,
         inside: Inside,
         refuses_when_down: bool,
     ) -> None:
         self._pages = pages
         self._rules = rules
-        self._silent_question = silent_question
+        self._passive_login = passive_login
         self._keep_alive = keep_alive
-        self._login_needed = login_needed
+        self._login_required = login_required
         self._forms = forms
         self._inside = inside
         self._refuses_when_down = refuses_when_down
@@ -79,7 +79,7 @@ class Guard:
         return self._stop_by(rule, environ, login)
 
     def _stop_by(
-        self, rule: Rule, environ: "WSGIEnvironment", login: Login | None
+        self, rule: PathRule, environ: "WSGIEnvironment", login: Login | None
     ) -> Response | None:
         if rule.need == OFF:
             environ[env.SESSION] = None
@@ -99,7 +99,7 @@ class Guard:
         return self.require(environ, rule.need)
 
     def _has_to_leave(
-        self, environ: "WSGIEnvironment", login: Login | None, rule: Rule
+        self, environ: "WSGIEnvironment", login: Login | None, rule: PathRule
     ) -> bool:
         """Whether somebody is at the application's own logout and may not pass to it.
 
@@ -118,18 +118,16 @@ class Guard:
             # Who brings a session that nobody can look up is no stranger.
             env.session(environ)
         asked = (
-            self._silent_question.begin(environ)
-            if self._silent_question.is_on
-            else None
+            self._passive_login.begin(environ) if self._passive_login.is_on else None
         )
         login = env.session_or_none(environ)
         return asked if login is None else self._keep_alive.seen(environ, login)
 
-    def _limit(self, environ: "WSGIEnvironment", rule: Rule) -> Response | None:
+    def _limit(self, environ: "WSGIEnvironment", rule: PathRule) -> Response | None:
         """What a path needs beside its level: a fresh proof, and attributes."""
         login = env.session(environ)
         if path_limits.needs_proof(environ, login, rule) or (
-            login is None and path_limits.wants_proof_of_stranger(environ, rule)
+            login is None and path_limits.wants_proof_at_login(environ, rule)
         ):
             environ[env.FRESH] = True
             return None
@@ -170,7 +168,7 @@ class Guard:
             return self._keep_alive.seen(environ, login)
         if passive and not can_be_passive(environ):
             return None
-        return self._login_needed.answer(environ, level, force=force, passive=passive)
+        return self._login_required.answer(environ, level, force=force, passive=passive)
 
 
 class LoginCall:

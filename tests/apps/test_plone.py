@@ -14,7 +14,7 @@ from eilogin_sites import HUB, Ours, code, metadata_of, person
 from manual_blocks import block
 from plone_site import ADMIN, EDITOR, PAGE, Environment, PloneSite
 
-from eilogin.participant.policy.path_rules import Rules
+from eilogin.participant.policy.path_rules import PathRules
 from eilogin.testing import File
 from eilogin.web import environ as env
 
@@ -204,7 +204,7 @@ def test_styles_scripts_and_the_rest_api_are_there(plone):
 
 
 def test_a_closed_site_leaves_the_styles_of_an_exempt_page_open(plone):
-    rules = Rules.parse(block(PAGE, "Close a whole site", "ini").splitlines()[1:])
+    rules = PathRules.parse(block(PAGE, "Close a whole site", "ini").splitlines()[1:])
     page = plone.url("/contact-info")
     for url in {page, *resources(plone.browser(), page)}:
         path = urlsplit(url).path

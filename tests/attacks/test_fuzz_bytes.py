@@ -29,7 +29,7 @@ from eilogin.errors import (
     PeerUnusable,
     UntrustedSignature,
 )
-from eilogin.participant.policy.path_rules import Rules
+from eilogin.participant.policy.path_rules import PathRules
 from eilogin.saml.bindings import (
     Artifact,
     new_artifact,
@@ -421,7 +421,7 @@ def test_a_duration_is_a_number_and_a_unit(text):
 )  # fmt: skip
 def test_lines_of_protect_give_rules_or_a_fault_that_says_where(lines):
     try:
-        rules = Rules.parse(lines)
+        rules = PathRules.parse(lines)
     except ValueError as error:
         fault = str(error)
     else:

@@ -25,7 +25,7 @@ from werkzeug.wrappers import Request
 
 from eilogin.errors import PathRefused
 from eilogin.participant.policy import zope_paths
-from eilogin.participant.policy.path_rules import NEEDS, Rules
+from eilogin.participant.policy.path_rules import NEEDS, PathRules
 from eilogin.web import environ as env
 
 NAMES = ("mijn", "bezwaar", "nieuws", "static", "café", "app")
@@ -43,7 +43,7 @@ def text_of(names):
 
 
 def rules_of(said):
-    return Rules.parse(
+    return PathRules.parse(
         [f"{quote(text_of(path))} {need}" for path, need in said.items()]
     )
 
@@ -386,7 +386,7 @@ def pyramid_app():
     ],
 )
 def test_no_name_of_a_view_in_pyramid_makes_it_open(pyramid_app, path):
-    rules = Rules.parse(["/ optional", f"{SECRET} midden", "/bezwaar midden"])
+    rules = PathRules.parse(["/ optional", f"{SECRET} midden", "/bezwaar midden"])
     environ = create_environ(path)
     assert webob.Request(environ).get_response(pyramid_app).text == "SECRET"
     assert rules.rule_of(environ).need == "midden"
@@ -395,7 +395,7 @@ def test_no_name_of_a_view_in_pyramid_makes_it_open(pyramid_app, path):
 @pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
 @pytest.mark.filterwarnings("ignore:Deprecated call to:DeprecationWarning")
 def test_no_root_that_pyramid_obeys_makes_a_page_open(pyramid_app):
-    rules = Rules.parse(["/ optional", f"{SECRET} midden"])
+    rules = PathRules.parse(["/ optional", f"{SECRET} midden"])
     environ = create_environ("/bezwaar", headers={"X-Vhm-Root": "/mijn"})
     assert webob.Request(environ).get_response(pyramid_app).text == "SECRET"
     assert rules.rule_of({**environ, **mounted_at("")}).need == "midden"
@@ -599,7 +599,7 @@ class _Body:
 
 @pytest.mark.parametrize("before", BEFORE)
 def test_a_plain_path_of_zope_needs_what_the_lines_say(before):
-    rules = Rules.parse(["/ optional", "/mijn midden", "/app/mijn midden"])
+    rules = PathRules.parse(["/ optional", "/mijn midden", "/app/mijn midden"])
     mount = "/app" if before.endswith("_vh_app") else ""
     for path, need in (("/nieuws/2026", "optional"), ("/mijn/zaken", "midden")):
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": before + path}

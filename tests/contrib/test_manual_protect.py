@@ -24,7 +24,7 @@ from eilogin.cli.inifiles.ini_members import own_of_part, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.federation import Own
 from eilogin.federation.local.local_keys import OwnKey
-from eilogin.participant.policy.path_rules import Rules
+from eilogin.participant.policy.path_rules import PathRules
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.web.browser.browser_cookies import Cookie
@@ -54,7 +54,7 @@ def rows_of(page, section):
 
 
 def rules_of(text):
-    return Rules.parse(text.splitlines()[1:])
+    return PathRules.parse(text.splitlines()[1:])
 
 
 # --- the ini files --------------------------------------------------------------------
@@ -459,7 +459,9 @@ def test_a_filter_of_your_own_asks_for_more(eilogin_federation, witness):
 
 
 def test_a_filter_of_your_own_drops_a_forged_header(at, witness):
-    department = run(code_of("develop/index.rst", "Rules for a filter"))["Department"]
+    department = run(code_of("develop/index.rst", "PathRules for a filter"))[
+        "Department"
+    ]
     known = {}
     browser = at(department(witness, known))
     browser.fetch("https://mijn.test/", X_Department="chief")

@@ -20,7 +20,7 @@ from eilogin.cli.inifiles.ini_members import chosen, options_of_part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.trust_start import trust_of
-from eilogin.participant.login.hub_key_probe import HubAsked
+from eilogin.participant.login.hub_key_probe import HubKeyProbe
 from eilogin.saml.metadata import read_unsigned
 from eilogin.testing import Browser
 
@@ -153,7 +153,7 @@ def hub_knows(sites, today):
     def ask(key):
         with today.here():
             trust = trust_of(options)
-            return HubAsked(trust, trust.hub_ids[0]).knows(key).is_known
+            return HubKeyProbe(trust, trust.hub_ids[0]).knows(key).is_known
 
     return ask
 

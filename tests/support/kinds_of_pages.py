@@ -21,7 +21,7 @@ from webob import Request, Response
 from eilogin.federation.local.accent_colours import Accent
 from eilogin.hub.participants.signed_in_services import Service
 from eilogin.hub.signin.rehearsal import CHOICES
-from eilogin.participant.expiry.expiry_warning import EndWarning
+from eilogin.participant.expiry.expiry_warning import ExpiryWarning
 from eilogin.portal.portal_app import Tile
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages, allow_own_images
@@ -593,7 +593,7 @@ def _warning_script(language: str, accent: Accent | None) -> Response:
     own = SimpleNamespace(**{**vars(_SITES["eilogin.web"]), "accent": accent})
     trust = SimpleNamespace(own=own)
     environ = {**_environ(language), env.TRUST: trust}
-    return EndWarning(_WARN).script(environ)
+    return ExpiryWarning(_WARN).script(environ)
 
 
 def fulfill(route: "Route", response: Response) -> None:

@@ -47,7 +47,7 @@ from eilogin.federation.members.trust_options import (
     back_channel_of,
     federation_of,
 )
-from eilogin.participant.login.hub_key_probe import HubAsked
+from eilogin.participant.login.hub_key_probe import HubKeyProbe
 from eilogin.registry import Folder, endings_of
 from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import printable
@@ -529,11 +529,11 @@ def ready_command(
             f"there are {len(asked)} hubs, and eilogin asks at most "
             f"{_MOST_ASKED}; name some with --hub, or use --metadata-only"
         )
-    if not _tell_ready(trust, [HubAsked(trust, name) for name in asked]):
+    if not _tell_ready(trust, [HubKeyProbe(trust, name) for name in asked]):
         raise SystemExit(1)
 
 
-def _tell_ready(trust: Trust, hubs: Sequence[HubAsked]) -> bool:
+def _tell_ready(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
     """Say of each key that signs, now or later, who knows it; whether all know all."""
     are_ready = True
     for key in trust.own.keys:

@@ -44,8 +44,8 @@ from eilogin.federation import Own
 from eilogin.participant.injection.content_security_policy import Ours, extend
 from eilogin.participant.injection.html_injection import (
     Headers,
+    HeadPlace,
     Insertion,
-    Place,
     inject,
 )
 from eilogin.participant.injection.page_headers import HTML, XHTML, PageHeaders
@@ -116,7 +116,7 @@ def _told_of(environ: "WSGIEnvironment", login: Login) -> Mapping[str, object]:
     }
 
 
-class EndWarning:
+class ExpiryWarning:
     """The script, and the way into a page; ``seconds`` before the end it warns."""
 
     def __init__(self, seconds: float) -> None:
@@ -189,7 +189,7 @@ class EndWarning:
             return None
         tag = made.tag_with_digest if extended.by_digest else made.tag
         return Insertion(
-            tag, Place(is_xml=page_headers.kind == XHTML), extended.headers
+            tag, HeadPlace(is_xml=page_headers.kind == XHTML), extended.headers
         )
 
     def _tell_once(self, obstacle: str) -> None:

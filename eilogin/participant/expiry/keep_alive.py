@@ -13,10 +13,13 @@ from eilogin.errors import StoreUnavailable
 from eilogin.participant.digid_profile import is_time_to_renew
 from eilogin.participant.expiry.activity_reports import ActivityReports
 from eilogin.participant.inner_hub import Inside
-from eilogin.participant.login.authn_requests import Questions, was_asked
+from eilogin.participant.login.authn_requests import (
+    AuthnRequestSender,
+    was_tried_passively,
+)
 from eilogin.participant.login.hub_choice import known_hub
 from eilogin.participant.policy import path_limits
-from eilogin.participant.policy.path_rules import Rules
+from eilogin.participant.policy.path_rules import PathRules
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login
 from eilogin.web import environ as env
@@ -43,14 +46,14 @@ class KeepAlive:
 
     def __init__(
         self,
-        questions: Questions,
-        rules: Rules,
+        authn_requests: AuthnRequestSender,
+        rules: PathRules,
         after: float,
         inside: Inside,
         activity: ActivityReports,
     ) -> None:
         self._note_activity = activity.note
-        self._questions = questions
+        self._authn_requests = authn_requests
         self._inside = inside
         self._idle_limits = rules.idle_limits
         self._after = after
@@ -89,13 +92,13 @@ class KeepAlive:
         if len(page) > LONGEST_TARGET or not self._can_renew(environ, hub):
             return None
         passive = not own.is_digid
-        return self._questions.ask(environ, hub, page, LEVELS[0], passive=passive)
+        return self._authn_requests.ask(environ, hub, page, LEVELS[0], passive=passive)
 
     def _can_renew(self, environ: "WSGIEnvironment", hub: str) -> bool:
         return (
             environ["REQUEST_METHOD"] == "GET"
             and fills_window(environ)
-            and not was_asked(environ)
+            and not was_tried_passively(environ)
             and not self._inside.is_way_out(environ)
-            and self._questions.hub_answers(environ, hub)
+            and self._authn_requests.hub_answers(environ, hub)
         )

@@ -45,7 +45,7 @@ PIECE = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class KeptForm:
     """What a browser sent with POST."""
 
     #: Path and query on this site.
@@ -74,7 +74,7 @@ class Form:
         return json.dumps(head).encode() + b"\n" + self.body
 
     @classmethod
-    def from_octets(cls, octets: bytes) -> "Form":
+    def from_octets(cls, octets: bytes) -> "KeptForm":
         """The value that :meth:`to_octets` wrote."""
         head, _, body = octets.partition(b"\n")
         target, content_type, referer, sent, *more = json.loads(head)
@@ -145,7 +145,7 @@ class KeptForms:
 
     def keep(
         self,
-        form: Form,
+        form: KeptForm,
         tag: str,
         more: Iterable[bytes] = (),
         *,
@@ -187,8 +187,8 @@ class KeptForms:
         return noted.handle, secret
 
     def _keep_pieces(
-        self, form: Form, more: Iterable[bytes], place: tuple[str, str], secret: str
-    ) -> Form:
+        self, form: KeptForm, more: Iterable[bytes], place: tuple[str, str], secret: str
+    ) -> KeptForm:
         """Store the pieces after the first one; the form that knows of them."""
         count, size = 0, len(form.body)
         for count, piece in enumerate(more, 1):
@@ -246,7 +246,7 @@ class KeptForms:
         """Raise FormLost or FormSent unless a form is kept under this handle."""
         self._value(handle)
 
-    def look(self, handle: str, secret: str, who: Subject) -> Form:
+    def look(self, handle: str, secret: str, who: Subject) -> KeptForm:
         """The form with this handle, for the citizen ``who``.
 
         ``secret`` is what this browser holds for it, or "". Raises
@@ -255,14 +255,14 @@ class KeptForms:
         """
         return self._open(handle, secret, who)[1]
 
-    def _open(self, handle: str, secret: str, who: Subject) -> tuple[str, Form]:
+    def _open(self, handle: str, secret: str, who: Subject) -> tuple[str, KeptForm]:
         """The tag of its citizen, and the form."""
         tag, _, text = self._value(handle).partition(" ")
         octets = self._unsealed(text, handle, tag, secret)
         if not self._forms.is_tag_of(tag, who.label()):
             self.drop(handle, tag)
             raise FormOfAnother("another visitor sent the form")
-        return tag, Form.from_octets(octets)
+        return tag, KeptForm.from_octets(octets)
 
     def _unsealed(
         self, text: str, handle: str, tag: str, secret: str, *piece: str
@@ -283,7 +283,7 @@ class KeptForms:
 
     def take(
         self, handle: str, secret: str, who: Subject, target: str
-    ) -> tuple[Form, BinaryIO]:
+    ) -> tuple[KeptForm, BinaryIO]:
         """The same with its body, if it was sent to ``target``.
 
         Of all who ask, one gets it, once. Reading the body raises OSError where a piece
@@ -347,7 +347,7 @@ class _Body(io.RawIOBase):
     """
 
     def __init__(
-        self, form: Form, piece: Callable[[int], bytes], finish: Callable[[], None]
+        self, form: KeptForm, piece: Callable[[int], bytes], finish: Callable[[], None]
     ) -> None:
         self._left = memoryview(form.body)
         self._numbers = iter(range(1, form.pieces + 1))

@@ -36,12 +36,12 @@ from eilogin.participant.forms.kept_forms import (
     LIFETIME,
     MOST_FORMS,
     PIECE,
-    Form,
+    KeptForm,
     KeptForms,
 )
 from eilogin.participant.login.authn_requests import login_address
 from eilogin.participant.login.idle_notice import idle_limit
-from eilogin.participant.login.login_required import why_again
+from eilogin.participant.login.login_required import login_reason
 from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, names
@@ -98,7 +98,7 @@ def handle_in(environ: "WSGIEnvironment") -> str | None:
     return match[1].decode() if match else None
 
 
-class SecondChance:
+class PostReplay:
     """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none.
 
     Where ``whereabouts`` enforces a session's network, a form that comes with it from
@@ -110,7 +110,7 @@ class SecondChance:
         self._limit = limit
         self._whereabouts = whereabouts
 
-    def whose_cookie(
+    def owner_cookie(
         self, environ: "WSGIEnvironment", login: Login, token: str
     ) -> Headers:
         """At a login: the header that lets this browser say later whose it was."""
@@ -170,7 +170,7 @@ class SecondChance:
         if tag is None:
             return None
         pieces = body_in_pieces(environ, self._limit, PIECE)
-        form = Form(
+        form = KeptForm(
             target=whole_target(environ, _own(environ).public_url),
             content_type=environ["CONTENT_TYPE"],
             referer=environ.get("HTTP_REFERER", ""),
@@ -227,7 +227,7 @@ class SecondChance:
             name=name_of(_own(environ), language_of(environ)),
             idle_hours=idle_limit(environ) / 3600 or None,
             kept_until=clock.now() + LIFETIME,
-            **why_again(environ, level),
+            **login_reason(environ, level),
         )
 
     def _too_large(
@@ -300,7 +300,7 @@ class SecondChance:
         return self._pages.refuse(environ, error, event="form", again=first_page)
 
 
-def _put_in(environ: "WSGIEnvironment", form: Form, body: BinaryIO) -> None:
+def _put_in(environ: "WSGIEnvironment", form: KeptForm, body: BinaryIO) -> None:
     changes: dict[str, Any] = {
         "wsgi.input": body,
         "CONTENT_LENGTH": str(form.size),

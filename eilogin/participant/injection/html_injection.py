@@ -1,6 +1,6 @@
 """Put one tag into a page of an application, while the page streams by.
 
-What is for the browser (:class:`Place`) goes to the very beginning of the document:
+What is for the browser (:class:`HeadPlace`) goes to the very beginning of the document:
 before all that is in its head, behind the doctype and the start tags ``<html>`` and
 ``<head>``. That place, and no other, is found for certain without reading the page:
 what may stand before it is a handful of tokens, read here one by one from the first
@@ -142,7 +142,7 @@ _NO_CONTENT = frozenset(
 _HIDDEN = re.compile(rb"""[ \t\n\f\r"']hidden(?![a-z0-9_-])""", re.IGNORECASE)
 
 
-class Place:
+class HeadPlace:
     """Where in a document the tag goes, looked for in its bytes as they come.
 
     ``is_xml`` says that a browser will read it as XML, which needs both start tags.
@@ -197,7 +197,7 @@ class BodyPlace:
         self._position = 0
 
     def look(self, beginning: bytes) -> int | None:
-        """The place in ``beginning``, as :meth:`Place.look` gives it."""
+        """The place in ``beginning``, as :meth:`HeadPlace.look` gives it."""
         if self._position == 0 and beginning.startswith(_BOM):
             self._position = len(_BOM)
         while step := _IN_HEAD.match(beginning, self._position):
@@ -230,7 +230,7 @@ class ContentPlace:
         self._depth = 0
 
     def look(self, beginning: bytes) -> int | None:
-        """The place in ``beginning``, as :meth:`Place.look` gives it."""
+        """The place in ``beginning``, as :meth:`HeadPlace.look` gives it."""
         if self._begin < 0:
             begin = self._body.look(beginning)
             if begin is None or begin < 0:
@@ -245,7 +245,7 @@ class ContentPlace:
         return self._begin if is_over else None
 
     def last(self) -> int:
-        """The place where all has come, as :meth:`Place.last` gives it."""
+        """The place where all has come, as :meth:`HeadPlace.last` gives it."""
         return self._begin
 
     def _is_content(self, step: "re.Match[bytes]") -> bool:
@@ -264,7 +264,7 @@ class Insertion(NamedTuple):
 
     tag: bytes
     #: None where only the headers are other ones.
-    place: Place | ContentPlace | None
+    place: HeadPlace | ContentPlace | None
     #: The headers of the answer.
     headers: Headers
 
@@ -286,7 +286,7 @@ class Injection:
         self._choose = choose
         self._start_response = start_response
         self._is_head = is_head
-        self._place: Place | ContentPlace | None = None
+        self._place: HeadPlace | ContentPlace | None = None
         self._held = b""
         self._promised = b""
         self._is_started = False

@@ -21,7 +21,7 @@ from eilogin.errors import (
 from eilogin.federation import Own, Trust
 from eilogin.participant import logout_hint
 from eilogin.participant.login import cancelled_login, pending_logins
-from eilogin.participant.login.hub_reachability import is_there
+from eilogin.participant.login.hub_reachability import is_reachable
 from eilogin.participant.login.idle_notice import limit_for_hub
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import bindings, messages
@@ -53,7 +53,7 @@ _BINDINGS: Mapping[str, tuple[str, ...]] = {
 _ASKED = Cookie("eilogin-asked")
 
 
-class Questions:
+class AuthnRequestSender:
     """How one participant asks: over which binding, and for a level in which words."""
 
     def __init__(
@@ -141,10 +141,10 @@ class Questions:
             name_id_format=trust.own.name_id_format,
             asks_for_any_name=trust.own.asks_for_any_name,
         )
-        return with_way_back(request, trust.own)
+        return with_response_address(request, trust.own)
 
     def endpoint(self, trust: Trust, hub: str) -> Endpoint:
-        """Where a hub takes our questions, or UnknownPeer (BindingMissing)."""
+        """Return where a hub takes AuthnRequests, or UnknownPeer (BindingMissing)."""
         role = trust.hub(hub)
         endpoint = role.single_sign_on(*_BINDINGS[self._binding])
         if endpoint is None:
@@ -178,12 +178,14 @@ class Questions:
         """Whether a hub can be asked now, as far as a quick look tells."""
         trust = env.trust(environ)
         try:
-            return is_there(trust, hub, self.endpoint(trust, hub), in_doubt=False)
+            return is_reachable(trust, hub, self.endpoint(trust, hub), in_doubt=False)
         except (UnknownPeer, Unavailable):
             return False
 
 
-def with_way_back(request: messages.AuthnRequest, own: Own) -> messages.AuthnRequest:
+def with_response_address(
+    request: messages.AuthnRequest, own: Own
+) -> messages.AuthnRequest:
     """The same, with where and how the answer is to come.
 
     DigiD refuses an address beside the index of one, and may show our name (DIGID.md
@@ -200,17 +202,17 @@ def with_way_back(request: messages.AuthnRequest, own: Own) -> messages.AuthnReq
 # --- silently, and not again ----------------------------------------------------------
 
 
-def was_asked(environ: "WSGIEnvironment") -> bool:
+def was_tried_passively(environ: "WSGIEnvironment") -> bool:
     """Whether the hub was asked silently a short while ago, and is not to be again."""
     return _ASKED.read(environ) is not None
 
 
-def remember_asking(seconds: float) -> tuple[str, str]:
+def remember_passive_login(seconds: float) -> tuple[str, str]:
     """The header that keeps the hub from being asked silently again for a while."""
     return _ASKED.set("1", max_age=int(seconds))
 
 
-def forget_asking() -> tuple[str, str]:
+def forget_passive_login() -> tuple[str, str]:
     """The header that lets it be asked again."""
     return _ASKED.expire()
 
@@ -251,7 +253,7 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
     return f"{env.trust(environ).own.url(address)}?{urlencode(query)}"
 
 
-def to_first_page(
+def first_page_login_address(
     environ: "WSGIEnvironment", level: str, *, force: bool = False, choose: bool = False
 ) -> str:
     """The address at which a login begins that leads to the site's first page."""

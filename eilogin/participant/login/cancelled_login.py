@@ -75,7 +75,7 @@ def page_before(environ: "WSGIEnvironment", own: Own) -> str:
     return page_to_go_back_to(own, f"{path}?{query}" if query else path)
 
 
-def lead_back(
+def redirect_back(
     environ: "WSGIEnvironment",
     target: str,
     headers: Iterable[tuple[str, str]],
@@ -107,7 +107,7 @@ def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
 # --- at the page ------------------------------------------------------------------
 
 
-def is_near(environ: "WSGIEnvironment") -> bool:
+def may_concern(environ: "WSGIEnvironment") -> bool:
     """Whether a request may have to do with it at all; asked at every one."""
     return MARK in environ.get("QUERY_STRING", "") or _WORD.name in environ.get(
         "HTTP_COOKIE", ""
@@ -139,7 +139,7 @@ def to_plain_page(environ: "WSGIEnvironment") -> Response | None:
     return see_other(at(public_url, this_page(environ, public_url)))
 
 
-class Saying:
+class CancelledLoginNotice:
     """An application whose pages say it; ``texts`` by language.
 
     ``says_it_at`` tells of a request that has to do with it whether its page does.
@@ -159,7 +159,7 @@ class Saying:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """The answer of the application."""
-        if is_near(environ) and self._says_it_at(environ):
+        if may_concern(environ) and self._says_it_at(environ):
             return self._say(environ, start_response)
         return self._app(environ, start_response)
 

@@ -60,7 +60,7 @@ _SENT_FOR = 30 * 60
 _SHOWN = 200
 
 
-class Choice(NamedTuple):
+class HubChoice(NamedTuple):
     """One hub on the page."""
 
     name: str
@@ -107,7 +107,7 @@ def named_hub(environ: "WSGIEnvironment", said: str | None) -> str:
     return said
 
 
-def is_hers(environ: "WSGIEnvironment", hub: str, sent: str | None) -> bool:
+def is_own_choice(environ: "WSGIEnvironment", hub: str, sent: str | None) -> bool:
     """Whether it is her own choice to go to a hub, as far as a request tells.
 
     ``sent`` is what came back of the word that went along to the discovery service.
@@ -137,7 +137,7 @@ def address(
     return login_address(environ, target, level, choose=True, back=back)
 
 
-def have_chosen(
+def send_to_hub_choice(
     environ: "WSGIEnvironment",
     target: str,
     level: str,
@@ -190,7 +190,7 @@ def page(
     trust, language = env.trust(environ), language_of(environ)
     last, _ = _chosen(environ)
     choices = {
-        hub: Choice(
+        hub: HubChoice(
             trust.federation.name_of(hub, language),
             login_address(environ, target, level, hub=hub, back=back),
             trust.federation.logo_of(hub, language),

@@ -19,7 +19,7 @@ from eilogin import clock
 from eilogin.errors import AlgorithmMissing, PeerUnavailable, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.federation.members.key_readiness import Finding
-from eilogin.participant.login.authn_requests import with_way_back
+from eilogin.participant.login.authn_requests import with_response_address
 from eilogin.saml import bindings, messages
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata import IdentityProvider, bindings_of
@@ -40,7 +40,7 @@ _NOT_NOW = frozenset(
 )
 
 
-class HubAsked:
+class HubKeyProbe:
     """One of our hubs, which is asked whether it knows keys of ours."""
 
     def __init__(self, trust: Trust, hub: str) -> None:
@@ -114,7 +114,9 @@ class HubAsked:
             name_id_format=trust.own.name_id_format,
             asks_for_any_name=trust.own.asks_for_any_name,
         )
-        element = messages.write_authn_request(with_way_back(request, trust.own))
+        element = messages.write_authn_request(
+            with_response_address(request, trust.own)
+        )
         octets = serialize(element)
         return bindings.redirect_url(
             endpoint.location, bindings.REQUEST, octets, "", key

@@ -14,7 +14,7 @@ _PERHAPS_OURS = (Look.CUT_OFF, Look.REFUSED)
 _NOBODY = (Look.AWAY, Look.REFUSED)
 
 
-def is_there(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) -> bool:
+def is_reachable(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) -> bool:
     """Whether her browser would get a page at an address of a hub, as far as we see.
 
     Where it may be this server alone that does not get to the ``endpoint``, what counts

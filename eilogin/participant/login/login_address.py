@@ -14,9 +14,13 @@ from urllib.parse import unquote
 from webob import Response
 
 from eilogin.participant.login import cancelled_login, hub_choice, passive_login
-from eilogin.participant.login.authn_requests import AGAIN, Questions, login_address
-from eilogin.participant.login.login_required import LoginNeeded
-from eilogin.participant.login.passive_login import SilentQuestion
+from eilogin.participant.login.authn_requests import (
+    AGAIN,
+    AuthnRequestSender,
+    login_address,
+)
+from eilogin.participant.login.login_required import LoginRequired
+from eilogin.participant.login.passive_login import PassiveLogin
 from eilogin.participant.login.return_targets import (
     page_to_go_back_to,
     page_to_go_to,
@@ -24,7 +28,7 @@ from eilogin.participant.login.return_targets import (
     wanted_page,
 )
 from eilogin.participant.policy import path_limits
-from eilogin.participant.policy.path_rules import Rules
+from eilogin.participant.policy.path_rules import PathRules
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.web import environ as env
 from eilogin.web.limits import login_loops
@@ -47,16 +51,16 @@ class LoginAddress:
     def __init__(
         self,
         pages: Pages,
-        rules: Rules,
-        questions: Questions,
-        silent_question: SilentQuestion,
-        login_needed: LoginNeeded,
+        rules: PathRules,
+        authn_requests: AuthnRequestSender,
+        passive_login: PassiveLogin,
+        login_required: LoginRequired,
     ) -> None:
         self._pages = pages
         self._rules = rules
-        self._questions = questions
-        self._silent_question = silent_question
-        self._login_needed = login_needed
+        self._authn_requests = authn_requests
+        self._passive_login = passive_login
+        self._login_required = login_required
 
     def answer(self, environ: "WSGIEnvironment") -> Response:
         """On to her page, to the hub, or to where she chooses one."""
@@ -64,18 +68,18 @@ class LoginAddress:
         query = read_query(environ)
         wanted = _wanted(environ, query)
         if passive_login.PARAMETER in query:
-            return self._silent_question.go_on(environ, wanted.target)
+            return self._passive_login.go_on(environ, wanted.target)
         if query.get("fresh") == "yes":
             environ[env.FRESH] = True
         if _is_enough(environ, wanted):
             return _lead_on(environ, wanted.target)
         if not wants_page(environ):
             address = wanted.address(environ)
-            return self._login_needed.tell(environ, wanted.level, address)
+            return self._login_required.tell(environ, wanted.level, address)
         hub = "" if wanted.choose else wanted.hub or hub_choice.known_hub(environ)
         if not hub:
             return self._let_choose(environ, wanted)
-        if not hub_choice.is_hers(environ, hub, query.get(hub_choice.SENT)):
+        if not hub_choice.is_own_choice(environ, hub, query.get(hub_choice.SENT)):
             return self._choices(environ, wanted)
         return self._begin(environ, wanted, hub)
 
@@ -83,7 +87,7 @@ class LoginAddress:
         """By the discovery service, unless she was there or asks for our own page."""
         was_there = env.address(environ) == "discovery"
         if env.trust(environ).discovery and not was_there and not wanted.choose:
-            return hub_choice.have_chosen(
+            return hub_choice.send_to_hub_choice(
                 environ, wanted.target, wanted.level, back=wanted.back
             )
         return self._choices(environ, wanted)
@@ -98,19 +102,19 @@ class LoginAddress:
     ) -> Response:
         if environ["REQUEST_METHOD"] == "HEAD":
             # Only its head: nothing is remembered, and so nothing can be asked.
-            endpoint = self._questions.endpoint(env.trust(environ), hub)
+            endpoint = self._authn_requests.endpoint(env.trust(environ), hub)
             return see_other(endpoint.location, status=302)
         if _is_sent_by_another_site(environ):
             # If DigiD says no, her session here ends: she is asked first.
             address = wanted.address(environ)
-            return self._login_needed.explain(environ, wanted.level, address)
+            return self._login_required.explain(environ, wanted.level, address)
         login_loops.require_end(environ, wanted.target)
         force = env.FRESH in environ
         if env.trust(environ).own.is_digid and not force:
             path = unquote(wanted.target.partition("?")[0])
             rule = self._rules.rule_for(path)
-            force = path_limits.wants_proof_of_stranger(environ, rule)
-        return self._login_needed.send(
+            force = path_limits.wants_proof_at_login(environ, rule)
+        return self._login_required.send(
             environ,
             hub,
             wanted.target,

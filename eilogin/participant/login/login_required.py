@@ -14,13 +14,13 @@ from eilogin.errors import ConfigurationError
 from eilogin.participant import logout_hint
 from eilogin.participant.digid_profile import session_faults
 from eilogin.participant.login.authn_requests import (
-    Questions,
+    AuthnRequestSender,
+    first_page_login_address,
     login_address,
-    to_first_page,
-    was_asked,
+    was_tried_passively,
 )
 from eilogin.participant.login.cancelled_login import page_before
-from eilogin.participant.login.hub_choice import have_chosen, known_hub
+from eilogin.participant.login.hub_choice import known_hub, send_to_hub_choice
 from eilogin.saml.assurance_levels import reaches
 from eilogin.web import environ as env
 from eilogin.web.limits import login_loops
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def can_be_passive(environ: "WSGIEnvironment") -> bool:
     """Whether she can be asked about without her seeing anything of it."""
     return (
-        not was_asked(environ)
+        not was_tried_passively(environ)
         and not is_in_frame(environ)
         and not env.trust(environ).own.is_digid
         and known_hub(environ) != ""
@@ -45,7 +45,7 @@ def can_be_passive(environ: "WSGIEnvironment") -> bool:
     )
 
 
-def why_again(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
+def login_reason(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
     """What ``login_needed.html`` says to who is logged in: at which level she is not.
 
     Where it is not a higher one, it is a fresh proof that is asked for.
@@ -55,7 +55,7 @@ def why_again(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
     return {"is_known": login is not None, "wanted": level if is_lower else ""}
 
 
-class LoginNeeded:
+class LoginRequired:
     """Answers at one participant.
 
     ``faults`` are options of ``login`` that contradict ``profile = digid``, and what is
@@ -66,13 +66,13 @@ class LoginNeeded:
     def __init__(
         self,
         pages: Pages,
-        questions: Questions,
+        authn_requests: AuthnRequestSender,
         faults: Sequence[tuple[str, str]],
         *,
         explains: bool,
     ) -> None:
         self._pages = pages
-        self._questions = questions
+        self._authn_requests = authn_requests
         self._faults = faults
         self._explains = explains
 
@@ -81,7 +81,7 @@ class LoginNeeded:
     ) -> Response:
         """A redirect, or what can be answered where none would lead back here."""
         if not wants_page(environ):
-            return self.tell(environ, level, to_first_page(environ, level))
+            return self.tell(environ, level, first_page_login_address(environ, level))
         page = this_page(environ, env.trust(environ).own.public_url)
         if environ["REQUEST_METHOD"] == "HEAD":
             # Nobody comes back from that: nothing is remembered for it.
@@ -97,7 +97,7 @@ class LoginNeeded:
             )
         hub = known_hub(environ)
         if not hub:
-            return have_chosen(environ, page, level, force=force, back=before)
+            return send_to_hub_choice(environ, page, level, force=force, back=before)
         return self.send(
             environ,
             hub,
@@ -122,11 +122,11 @@ class LoginNeeded:
         is_required: bool = False,
         is_second: bool = False,
     ) -> Response:
-        """To the hub, for who wants to be logged in; see :meth:`Questions.ask`."""
+        """Send the visitor to a hub (:meth:`AuthnRequestSender.ask`)."""
         own = env.trust(environ).own
         if own.is_digid:
             self._require_profile(environ)
-        return self._questions.ask(
+        return self._authn_requests.ask(
             environ,
             hub,
             target,
@@ -182,7 +182,7 @@ class LoginNeeded:
             was_sent=was_sent,
             is_whole=is_whole,
             back_url=back_url,
-            **why_again(environ, level),
+            **login_reason(environ, level),
         )
 
 

@@ -26,7 +26,7 @@ from eilogin.config import LONGEST_TARGET
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.participant import logout_hint
 from eilogin.participant.inner_hub import Inside
-from eilogin.participant.login.authn_requests import Questions
+from eilogin.participant.login.authn_requests import AuthnRequestSender
 from eilogin.participant.login.hub_choice import known_hub
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.web import environ as env
@@ -50,12 +50,14 @@ _DONE = Cookie("eilogin-silent")
 _PROBED = 60
 
 
-class SilentQuestion:
+class PassiveLogin:
     """Asks for one participant; ``is_on`` says whether it ever does."""
 
-    def __init__(self, questions: Questions, inside: Inside, *, is_on: bool) -> None:
+    def __init__(
+        self, authn_requests: AuthnRequestSender, inside: Inside, *, is_on: bool
+    ) -> None:
         self.is_on = is_on
-        self._questions = questions
+        self._authn_requests = authn_requests
         self._inside = inside
 
     def begin(self, environ: "WSGIEnvironment") -> Response | None:
@@ -74,7 +76,7 @@ class SilentQuestion:
         page = whole_target(environ, own.public_url)
         if not hub or len(_marked(page)) > LONGEST_TARGET:
             return None
-        if not self._questions.hub_answers(environ, hub):
+        if not self._authn_requests.hub_answers(environ, hub):
             return None
         query = urlencode({"next": page, PARAMETER: "yes"})
         probe = _PROBE.set("1", max_age=_PROBED)
@@ -85,13 +87,13 @@ class SilentQuestion:
         hub = known_hub(environ)
         if self._may_ask(environ) and hub:
             try:
-                return self._questions.ask(
+                return self._authn_requests.ask(
                     environ,
                     hub,
                     _marked(target),
                     LEVELS[0],
                     passive=True,
-                    headers=[self.quiet()],
+                    headers=[self.pause_cookie()],
                 )
             except (Unavailable, UnknownPeer):
                 # A page that is open to everybody does not depend on it.
@@ -108,18 +110,18 @@ class SilentQuestion:
             and not logout_hint.has_left(environ)
         )
 
-    def quiet(self) -> tuple[str, str]:
+    def pause_cookie(self) -> tuple[str, str]:
         """The header that has nothing asked for a while."""
         return _DONE.set("1", max_age=int(QUIET))
 
-    def quietly(self, start_response: "StartResponse") -> "StartResponse":
+    def pausing(self, start_response: "StartResponse") -> "StartResponse":
         """Have nothing asked after a logout: she would be logged in again unasked."""
         if not self.is_on:
             return start_response
-        return _adding(self.quiet(), start_response)
+        return _adding(self.pause_cookie(), start_response)
 
 
-def way_back(environ: "WSGIEnvironment", target: str) -> str:
+def without_mark(environ: "WSGIEnvironment", target: str) -> str:
     """Where a login leads, with the mark left out where nobody needs it."""
     if _DONE.read(environ) is None:
         return target

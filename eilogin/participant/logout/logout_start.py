@@ -27,7 +27,7 @@ from eilogin.errors import (
 from eilogin.federation import Trust
 from eilogin.participant import inner_hub, logout_hint
 from eilogin.participant.inner_hub import Inside
-from eilogin.participant.login.hub_reachability import is_there
+from eilogin.participant.login.hub_reachability import is_reachable
 from eilogin.participant.logout import logout_hooks, unconfirmed_logouts
 from eilogin.participant.logout.logout_hooks import Hooks
 from eilogin.participant.logout.logout_pages import Afterwards, LoggedOut
@@ -298,7 +298,7 @@ class Leaving:
             if endpoint.binding != bindings.SOAP:
                 hub, is_kept = login.who.issuer, bool(notice.secret)
                 can_wait = is_kept and not in_any_case
-                if can_wait and not is_there(trust, hub, endpoint, in_doubt=True):
+                if can_wait and not is_reachable(trust, hub, endpoint, in_doubt=True):
                     return self._not_there(environ, notice, then)
                 try:
                     return self._send(environ, notice, endpoint, then)

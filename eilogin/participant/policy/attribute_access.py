@@ -17,9 +17,9 @@ from eilogin.participant.policy import path_limits
 from eilogin.participant.policy.attribute_conditions import (
     Attributes,
     Condition,
-    is_told,
+    has_value,
 )
-from eilogin.participant.policy.path_rules import OFF, OPTIONAL, Rule
+from eilogin.participant.policy.path_rules import OFF, OPTIONAL, PathRule
 from eilogin.saml.assurance_levels import reaches
 from eilogin.saml.messages import Assertion
 from eilogin.sessions import Login
@@ -55,7 +55,7 @@ def require_attributes(
 # --- on a path ------------------------------------------------------------------
 
 
-def unmet(login: Login | None, rule: Rule) -> Sequence[Condition]:
+def unmet(login: Login | None, rule: PathRule) -> Sequence[Condition]:
     """The conditions of a rule that keep this login out, in the order of their names.
 
     None of them where it does not reach the level: that she is asked for first.
@@ -67,7 +67,7 @@ def unmet(login: Login | None, rule: Rule) -> Sequence[Condition]:
     return sorted(found, key=lambda one: (one.name, sorted(one.values or ())))
 
 
-def is_open_to(environ: "WSGIEnvironment", login: Login | None, rule: Rule) -> bool:
+def is_open_to(environ: "WSGIEnvironment", login: Login | None, rule: PathRule) -> bool:
     """Whether a page with this rule is open to who has this login, or none.
 
     Raises :class:`eilogin.errors.StoreUnavailable`.
@@ -124,7 +124,7 @@ def _error(
 
 def _not_told(attributes: Attributes, names: Iterable[str]) -> tuple[str, ...]:
     wanted = dict.fromkeys(names)
-    return tuple(name for name in wanted if not is_told(attributes, name))
+    return tuple(name for name in wanted if not has_value(attributes, name))
 
 
 def listed(names: Iterable[str]) -> str:
@@ -138,7 +138,7 @@ def listed(names: Iterable[str]) -> str:
 def _what_came(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> str:
     """For the log: of what the hub told, and whom to ask for more."""
     whom = env.trust(environ).whom_to_ask(hub)
-    empty = [name for name in attributes if not is_told(attributes, name)]
+    empty = [name for name in attributes if not has_value(attributes, name)]
     note = f", but without a value {listed(empty)}" if empty else ""
     return (
         f"{hub!r} sent {listed(attributes)}{note}. The hub decides which "

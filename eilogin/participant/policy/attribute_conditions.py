@@ -52,7 +52,7 @@ class Condition:
     def is_met(self, attributes: Attributes) -> bool:
         """Whether what the hub told of somebody is enough."""
         if self.values is None:
-            return is_told(attributes, self.name)
+            return has_value(attributes, self.name)
         return not self.values.isdisjoint(attributes.get(self.name, ()))
 
     @property
@@ -69,7 +69,7 @@ class Condition:
         return f"{self.name}={values}"
 
 
-def is_told(attributes: Attributes, name: str) -> bool:
+def has_value(attributes: Attributes, name: str) -> bool:
     """Whether an attribute is there and says something."""
     return any(value.strip() for value in attributes.get(name, ()))
 

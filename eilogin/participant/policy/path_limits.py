@@ -17,7 +17,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from eilogin import clock
-from eilogin.participant.policy.path_rules import Rule, Rules
+from eilogin.participant.policy.path_rules import PathRule, PathRules
 from eilogin.sessions import Login
 from eilogin.web import environ as env
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-def needs_proof(environ: "WSGIEnvironment", login: Login | None, rule: Rule) -> bool:
+def needs_proof(
+    environ: "WSGIEnvironment", login: Login | None, rule: PathRule
+) -> bool:
     """Whether this login is kept out by a limit of this rule.
 
     Raises :class:`eilogin.errors.StoreUnavailable`.
@@ -38,7 +40,7 @@ def needs_proof(environ: "WSGIEnvironment", login: Login | None, rule: Rule) -> 
     return rule.idle is not None and _had_pause(environ, login, rule.idle, proven)
 
 
-def wants_proof_of_stranger(environ: "WSGIEnvironment", rule: Rule) -> bool:
+def wants_proof_at_login(environ: "WSGIEnvironment", rule: PathRule) -> bool:
     """Whether who is not logged in is asked for a fresh proof at once.
 
     DigiD's answer does not say how old a proof is: where that counts, any other one
@@ -74,7 +76,7 @@ def note_pause(
             _note(environ, login, limit)
 
 
-def note_pause_of_visitor(environ: "WSGIEnvironment", rules: Rules) -> None:
+def note_visitor_pause(environ: "WSGIEnvironment", rules: PathRules) -> None:
     """The same for who comes, if she is logged in.
 
     What she did not do until now counts, though a new login begins.

@@ -51,7 +51,6 @@ from eilogin.participant.policy import zope_paths
 from eilogin.participant.policy.attribute_conditions import PREFIX, Condition
 from eilogin.participant.policy.path_variants import (
     Segment,
-    called_plainly,
     canonical,
     fault_in,
     is_plain,
@@ -59,6 +58,7 @@ from eilogin.participant.policy.path_variants import (
     other_paths,
     path_of,
     segments_of,
+    without_view_prefix,
 )
 from eilogin.saml.assurance_levels import LEVELS, Classes
 from eilogin.web import environ as env
@@ -96,7 +96,7 @@ _MOST_FIELDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PathRule:
     """What a request needs."""
 
     #: ``off``, ``optional``, or a level.
@@ -122,9 +122,9 @@ class Rule:
         object.__setattr__(self, "enough", frozenset(enough))
 
 
-def strictest(rules: Collection[Rule]) -> Rule:
+def strictest(rules: Collection[PathRule]) -> PathRule:
     """A rule that is at least as strict as each of these, in every respect."""
-    return Rule(
+    return PathRule(
         max((rule.need for rule in rules), key=NEEDS.index),
         min((rule.idle for rule in rules if rule.idle is not None), default=None),
         min((rule.max_age for rule in rules if rule.max_age is not None), default=None),
@@ -133,27 +133,27 @@ def strictest(rules: Collection[Rule]) -> Rule:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Held:
+class MethodRules:
     """What holds for a path: a rule, and others for some methods."""
 
-    rule: Rule
-    by_method: Mapping[str, Rule] = field(default_factory=dict)
+    rule: PathRule
+    by_method: Mapping[str, PathRule] = field(default_factory=dict)
 
-    def under(self, methods: Iterable[str]) -> Rule:
+    def under(self, methods: Iterable[str]) -> PathRule:
         """The strictest rule of these methods."""
         return strictest([self.by_method.get(name, self.rule) for name in methods])
 
 
 #: What holds for what no line names.
-DEFAULT = Held(Rule(LEVELS[0]))
+DEFAULT = MethodRules(PathRule(LEVELS[0]))
 
 
-def _merged(found: Collection[Held]) -> Held:
+def _merged(found: Collection[MethodRules]) -> MethodRules:
     """The strictest of all, for each method."""
     if len(found) == 1:
         return next(iter(found))
     names = set(chain.from_iterable(held.by_method for held in found))
-    return Held(
+    return MethodRules(
         strictest([held.rule for held in found]),
         {name: strictest([held.under((name,)) for held in found]) for name in names},
     )
@@ -163,10 +163,10 @@ def _merged(found: Collection[Held]) -> Held:
 class _Lines:
     """The lines of one path: without ``methods``, and for each method."""
 
-    general: Rule | None = None
-    named: dict[str, Rule] = field(default_factory=dict)
+    general: PathRule | None = None
+    named: dict[str, PathRule] = field(default_factory=dict)
 
-    def add(self, path: str, rule: Rule, methods: Sequence[str]) -> None:
+    def add(self, path: str, rule: PathRule, methods: Sequence[str]) -> None:
         if not methods and self.general is None:
             self.general = rule
             return
@@ -179,7 +179,7 @@ class _Lines:
     def __bool__(self) -> bool:
         return self.general is not None or bool(self.named)
 
-    def over(self, inherited: Held) -> Held:
+    def over(self, inherited: MethodRules) -> MethodRules:
         """What holds where these lines are, and ``inherited`` held without them."""
         if not self:
             return inherited
@@ -187,12 +187,12 @@ class _Lines:
         if "GET" in named:
             named.setdefault("HEAD", named["GET"])
         if self.general is not None:
-            return Held(self.general, named)
+            return MethodRules(self.general, named)
         own = strictest(list(named.values()))
         others = {
             name: strictest([rule, own]) for name, rule in inherited.by_method.items()
         }
-        return Held(strictest([inherited.rule, own]), {**others, **named})
+        return MethodRules(strictest([inherited.rule, own]), {**others, **named})
 
 
 class _Node:
@@ -215,14 +215,14 @@ class _Node:
             found = self.below.get(namespace_of(name))
         return found
 
-    def settle(self, inherited: Held) -> None:
+    def settle(self, inherited: MethodRules) -> None:
         self.prefix = self.lines.over(inherited)
         self.exact = self.exact_lines.over(self.prefix)
         # A node may be there by two names.
         for node in set(self.below.values()):
             node.settle(self.prefix)
 
-    def all(self) -> Iterable[Held]:
+    def all(self) -> Iterable[MethodRules]:
         yield from (self.prefix, self.exact)
         for node in set(self.below.values()):
             yield from node.all()
@@ -231,7 +231,7 @@ class _Node:
 # --- the lines, and what holds for a path ---------------------------------------
 
 
-class Rules:
+class PathRules:
     """The rule of every request; made by :meth:`parse`, and never changed after."""
 
     def __init__(self) -> None:
@@ -248,7 +248,7 @@ class Rules:
         self._kept = lru_cache(_KEPT)(self._judged)
 
     @classmethod
-    def parse(cls, lines: Sequence[str]) -> "Rules":
+    def parse(cls, lines: Sequence[str]) -> "PathRules":
         """The rules that ``lines`` such as ``/mijn/bezwaar midden`` state.
 
         ValueError, with all faults, says what was expected in which line and what
@@ -275,7 +275,7 @@ class Rules:
         node = self._root
         for name in segments_of(path.removeprefix("=")):
             # ``@@zaken`` is ``zaken``, and the line holds for both.
-            below = node.below.setdefault(called_plainly(name), _Node())
+            below = node.below.setdefault(without_view_prefix(name), _Node())
             node.below[name] = below
             node = below
         lines = node.exact_lines if path.startswith("=") else node.lines
@@ -291,7 +291,7 @@ class Rules:
         self.levels = frozenset(rule.need for rule in rules) & frozenset(LEVELS)
         self.attributes = frozenset(one.name for one in self._strictest.conditions)
 
-    def rule_of(self, environ: "WSGIEnvironment") -> Rule:
+    def rule_of(self, environ: "WSGIEnvironment") -> PathRule:
         """What a request needs; :class:`eilogin.errors.PathRefused`."""
         if env.VISIBLE in environ:
             return self._rule_in_zope(environ, environ[env.VISIBLE])
@@ -313,25 +313,25 @@ class Rules:
             held = _merged({held, *map(self._held, _others(environ, script, below))})
         return held.under(_methods_of(environ)) if held.by_method else held.rule
 
-    def rule_for(self, path: str, method: str = "GET") -> Rule:
+    def rule_for(self, path: str, method: str = "GET") -> PathRule:
         """What a path of this site needs that is text; PathRefused.
 
         For a link that is not asked for yet.
         """
         return self._held(path.encode().decode("latin-1")).under((method,))
 
-    def _held(self, path: str) -> Held:
+    def _held(self, path: str) -> MethodRules:
         """What holds for a path that is as WSGI hands it over."""
         # Longer ones would cost memory, and come seldom.
         return self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
 
-    def _judged(self, path: str) -> Held:
+    def _judged(self, path: str) -> MethodRules:
         if is_plain(path):
             return self._longest(segments_of(path))
         segments = segments_of(canonical(path))
         return _merged(self._found([Segment.of(name) for name in segments]))
 
-    def _longest(self, names: Iterable[str]) -> Held:
+    def _longest(self, names: Iterable[str]) -> MethodRules:
         """What holds for a path that reads in one way only."""
         node = self._root
         for name in names:
@@ -341,7 +341,7 @@ class Rules:
             node = below
         return node.exact
 
-    def _found(self, segments: Iterable[Segment]) -> set[Held]:
+    def _found(self, segments: Iterable[Segment]) -> set[MethodRules]:
         """What holds for each reading of a path."""
         nodes = {self._root}
         found = set()
@@ -363,7 +363,7 @@ class Rules:
 
     # --- in Zope ---
 
-    def _rule_in_zope(self, environ: "WSGIEnvironment", seen: env.Visible) -> Rule:
+    def _rule_in_zope(self, environ: "WSGIEnvironment", seen: env.Visible) -> PathRule:
         form = zope_paths.look_at_form(environ)
         script = seen.path.removesuffix(seen.below)
         paths = {seen.path, *_others(environ, script, seen.below)}
@@ -380,7 +380,7 @@ class Rules:
             environ[env.UNSEEN_PARTS] = True
         return rule
 
-    def _held_in_zope(self, path: str) -> Held:
+    def _held_in_zope(self, path: str) -> MethodRules:
         """The same, and each line whose names occur in it in that order.
 
         A name that is not there Zope looks for in what is above (acquisition), so
@@ -390,7 +390,7 @@ class Rules:
         segments = [Segment.of(name) for name in segments_of(canonical(path))]
         return _merged({held, *self._acquired(segments)})
 
-    def _acquired(self, segments: Sequence[Segment]) -> set[Held]:
+    def _acquired(self, segments: Sequence[Segment]) -> set[MethodRules]:
         nodes, reached = {self._root}, {self._root}
         found = set()
         for position, segment in enumerate(segments, 1):
@@ -410,7 +410,7 @@ class Rules:
         return found
 
 
-def _rules_of(held: Held) -> Iterable[Rule]:
+def _rules_of(held: MethodRules) -> Iterable[PathRule]:
     return (held.rule, *held.by_method.values())
 
 
@@ -448,7 +448,7 @@ _EXAMPLE = "a path and a rule, such as '/mijn/bezwaar midden'"
 _SETTINGS = ("methods", "idle", "max_age")
 
 
-def _read(line: str) -> tuple[str, Rule, Sequence[str]]:
+def _read(line: str) -> tuple[str, PathRule, Sequence[str]]:
     """The decoded path of one line, its ``=`` included; its rule, and its methods."""
     match line.split():
         case [written, need, *more]:
@@ -467,7 +467,7 @@ def _read(line: str) -> tuple[str, Rule, Sequence[str]]:
             f"a level on a line with {' and '.join(beside)}, found {need!r}"
         )
     placed = frozenset(replace(one, path=written) for one in conditions)
-    rule = Rule(need, **limits, conditions=placed)
+    rule = PathRule(need, **limits, conditions=placed)
     return path, rule, _methods_in(settings.get("methods"))
 
 
@@ -518,7 +518,7 @@ def _path_of(written: str) -> str:
     fault = fault_in(bare)
     if fault:
         raise ValueError(f"a path that a request can have, found one that {fault}")
-    names = map(called_plainly, segments_of(bare))
+    names = map(without_view_prefix, segments_of(bare))
     if not all(name and _reads_in_one_way(name) for name in names):
         raise ValueError(f"a path with only one possible reading, found {written!r}")
     return path
@@ -558,10 +558,10 @@ def _methods_in(text: str | None) -> Sequence[str]:
 
 
 def _protect_lines(value: object) -> object:
-    if isinstance(value, Rules):
+    if isinstance(value, PathRules):
         return value
-    return Rules.parse(lines_of(value))  # type: ignore[arg-type]
+    return PathRules.parse(lines_of(value))  # type: ignore[arg-type]
 
 
 #: The type of the option ``protect``.
-ProtectLines = Annotated[Rules, BeforeValidator(_protect_lines)]
+ProtectLines = Annotated[PathRules, BeforeValidator(_protect_lines)]

@@ -64,7 +64,7 @@ _MOST_READINGS = 24
 LONGEST_PATH = 8192
 
 # Headers by which an application may come to another path than that of the request;
-# Rules.rule_of looks for each of them.
+# PathRules.rule_of looks for each of them.
 _DESTINATION = "HTTP_DESTINATION"
 # In the place of the path, as IIS has it: a path, or a whole address.
 _INSTEAD = ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL")
@@ -265,7 +265,7 @@ class Segment:
         )
 
 
-def called_plainly(name: str) -> str:
+def without_view_prefix(name: str) -> str:
     """A name without what only says how to look it up; "" for that alone."""
     return _PLAINLY.sub("", name)
 
@@ -300,7 +300,7 @@ _READERS: Sequence[Callable[[str], str]] = (
     _once_more,
     # Letters that look alike: full width, ligatures, superscripts.
     lambda name: normalize("NFKC", name),
-    lambda name: called_plainly(name) or name,
+    lambda name: without_view_prefix(name) or name,
     # Blanks around it, and what a file system of Windows leaves off.
     lambda name: name.strip(" ").rstrip(". "),
 )

@@ -133,7 +133,7 @@ def _refuse_obeyed(names: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ZopeForm:
     """What a request's form may call."""
 
     #: What it calls below the path.
@@ -144,10 +144,10 @@ class Form:
     is_multipart: bool = False
 
 
-_NOTHING = Form()
+_NOTHING = ZopeForm()
 
 
-def look_at_form(environ: "WSGIEnvironment") -> Form:
+def look_at_form(environ: "WSGIEnvironment") -> ZopeForm:
     """What the query and the form of a request make Zope call.
 
     The body of an urlencoded form is read, and put back. Raises PathRefused for such a
@@ -163,7 +163,7 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
     content_type = environ.get("CONTENT_TYPE", "").strip().lower()
     kind = content_type.partition(";")[0].strip()
     if "xml" in kind:
-        return Form(may_call_anything=True)
+        return ZopeForm(may_call_anything=True)
     if kind and "multipart" not in kind and "url" not in kind:
         return _NOTHING
     charset = _CHARSET.search(content_type)
@@ -173,11 +173,11 @@ def look_at_form(environ: "WSGIEnvironment") -> Form:
             "its keys"
         )
     if "multipart" in kind:
-        return Form(is_multipart=True)
+        return ZopeForm(is_multipart=True)
     methods = frozenset(_methods_in(_read_ahead(environ)))
     if len(methods) > _MOST_CALLS:
         raise FormRefused("the form makes Zope call too many methods")
-    return Form(methods=tuple(sorted(methods)))
+    return ZopeForm(methods=tuple(sorted(methods)))
 
 
 def _read_ahead(environ: "WSGIEnvironment") -> bytes:

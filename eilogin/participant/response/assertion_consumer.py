@@ -25,11 +25,11 @@ from eilogin.participant import logout_hint
 from eilogin.participant.digid_profile import is_failure
 from eilogin.participant.inner_hub import Inside
 from eilogin.participant.login import pending_logins
-from eilogin.participant.login.passive_login import way_back
+from eilogin.participant.login.passive_login import without_mark
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.participant.login.return_targets import redirect_to_target
 from eilogin.participant.policy import attribute_access, path_limits
-from eilogin.participant.policy.path_rules import Rules
+from eilogin.participant.policy.path_rules import PathRules
 from eilogin.participant.response import login_restart
 from eilogin.participant.response.failed_logins import NoLogin
 from eilogin.participant.response.login_errors import Refusals
@@ -58,7 +58,7 @@ class AssertionConsumer:
         self,
         pages: Pages,
         *,
-        rules: Rules,
+        rules: PathRules,
         required: Sequence[str],
         whereabouts: Whereabouts,
         answers: AnswerReader,
@@ -155,7 +155,7 @@ class AssertionConsumer:
         assertion = of_own_scope(env.trust(environ), assertion)
         try:
             attribute_access.require_attributes(environ, assertion, self._required)
-            path_limits.note_pause_of_visitor(environ, self._rules)
+            path_limits.note_visitor_pause(environ, self._rules)
             return self._arrivals.log_in(environ, pending, assertion)
         except (AttributeMissing, SubjectMissing) as error:
             return self._no_login.lacking(environ, pending, error)
@@ -183,7 +183,9 @@ class AssertionConsumer:
         of somebody else. Where she was asked about silently she does not hear of it.
         """
         if answer.pending.is_passive:
-            return redirect_to_target(environ, way_back(environ, answer.pending.target))
+            return redirect_to_target(
+                environ, without_mark(environ, answer.pending.target)
+            )
         if not answer.key:
             # By artifact: at an address that can be loaded again.
             return keep(environ, answer.pending.handle, assertion)

@@ -22,12 +22,15 @@ from eilogin.errors import (
 from eilogin.federation import Own, Trust
 from eilogin.participant.inner_hub import Inside
 from eilogin.participant.login import cancelled_login, hub_choice, pending_logins
-from eilogin.participant.login.authn_requests import login_address, remember_asking
-from eilogin.participant.login.passive_login import way_back
+from eilogin.participant.login.authn_requests import (
+    login_address,
+    remember_passive_login,
+)
+from eilogin.participant.login.passive_login import without_mark
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.participant.login.return_targets import is_own_address, redirect_to_target
 from eilogin.participant.policy import attribute_access
-from eilogin.participant.policy.path_rules import OFF, OPTIONAL, Rule, Rules
+from eilogin.participant.policy.path_rules import OFF, OPTIONAL, PathRule, PathRules
 from eilogin.participant.response import login_restart
 from eilogin.participant.session_end import end_here
 from eilogin.saml import messages
@@ -67,7 +70,7 @@ class NoLogin:
     def __init__(  # noqa: PLR0913 - what she may meet
         self,
         pages: Pages,
-        rules: Rules,
+        rules: PathRules,
         *,
         silence: float,
         words: Mapping[str, str],
@@ -112,7 +115,7 @@ class NoLogin:
             raise LoginFailed(_told(trust, pending, failure), codes, _helps(codes))
         if trust.own.is_digid:
             ended = self._ended(environ, failure)
-            return cancelled_login.lead_back(
+            return cancelled_login.redirect_back(
                 environ,
                 self._page_that_can_say_it(environ, pending.began or pending.target),
                 [*ended, pending_logins.drop(pending.handle)],
@@ -209,9 +212,9 @@ class NoLogin:
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
         """On to where she was, as who she is; the hub is not asked again soon."""
-        target = way_back(environ, pending.target)
+        target = without_mark(environ, pending.target)
         return redirect_to_target(
-            environ, target, [*headers, remember_asking(self._silence)]
+            environ, target, [*headers, remember_passive_login(self._silence)]
         )
 
     def _ended_elsewhere(
@@ -306,14 +309,14 @@ class NoLogin:
                 return page
         return ""
 
-    def _rule_at(self, target: str) -> Rule | None:
+    def _rule_at(self, target: str) -> PathRule | None:
         """What a page needs; None of one that is refused to everybody."""
         try:
             return self._rules.rule_for(unquote(target.partition("?")[0]))
         except PathRefused:
             return None
 
-    def _is_open(self, environ: "WSGIEnvironment", rule: Rule | None) -> bool:
+    def _is_open(self, environ: "WSGIEnvironment", rule: PathRule | None) -> bool:
         login = env.session(environ)
         return rule is not None and attribute_access.is_open_to(environ, login, rule)
 

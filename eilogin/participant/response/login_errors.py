@@ -27,7 +27,7 @@ from eilogin.errors import (
 )
 from eilogin.participant.digid_profile import said_in
 from eilogin.participant.login import hub_choice
-from eilogin.participant.login.authn_requests import to_first_page
+from eilogin.participant.login.authn_requests import first_page_login_address
 from eilogin.participant.login.return_targets import public_page
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.web import environ as env
@@ -117,7 +117,7 @@ def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
         # Another hub may tell more of her.
         other = isinstance(error, AttributeMissing)
         choose = other and hub_choice.is_needed(env.trust(environ))
-        return to_first_page(environ, LEVELS[0], force=force, choose=choose)
+        return first_page_login_address(environ, LEVELS[0], force=force, choose=choose)
     if isinstance(error, PathRefused | NotFound | SubjectMissing):
         return root(env.trust(environ).own.public_url)
     if isinstance(error, LoginLoops | StoreUnavailable) and wants_page(environ):

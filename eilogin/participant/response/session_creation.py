@@ -13,10 +13,13 @@ from eilogin import audit, clock
 from eilogin.errors import LevelTooLow, LoginLost, ProofTooOld, SubjectChanged
 from eilogin.federation import Own, Trust
 from eilogin.participant import digid_profile, logout_hint
-from eilogin.participant.forms.post_replay import SecondChance
+from eilogin.participant.forms.post_replay import PostReplay
 from eilogin.participant.login import cancelled_login, hub_choice, pending_logins
-from eilogin.participant.login.authn_requests import forget_asking, remember_asking
-from eilogin.participant.login.passive_login import way_back
+from eilogin.participant.login.authn_requests import (
+    forget_passive_login,
+    remember_passive_login,
+)
+from eilogin.participant.login.passive_login import without_mark
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.participant.login.return_targets import redirect_to_target
 from eilogin.participant.logout import logout_start
@@ -48,7 +51,7 @@ class Arrivals:
 
     def __init__(  # noqa: PLR0913 - options, each by its name
         self,
-        forms: SecondChance,
+        forms: PostReplay,
         whereabouts: Whereabouts,
         *,
         subject: Sequence[str],
@@ -132,11 +135,13 @@ class Arrivals:
         )
         headers = [
             env.cookie(environ).set(token),
-            *self._forms.whose_cookie(environ, login, token),
+            *self._forms.owner_cookie(environ, login, token),
             *self._noted(environ, pending, current, login.who),
             *logout_hint.keep(environ, token),
         ]
-        return redirect_to_target(environ, way_back(environ, pending.target), headers)
+        return redirect_to_target(
+            environ, without_mark(environ, pending.target), headers
+        )
 
     def _idle_of(self, environ: "WSGIEnvironment", said: Login) -> Login | None:
         """The login of the same citizen in this browser that is only idle."""
@@ -199,8 +204,8 @@ class Arrivals:
         come back, she is a stranger to the page that asked, and it would ask for ever.
         """
         if pending.is_passive and current is None:
-            return remember_asking(self._quiet)
-        return forget_asking()
+            return remember_passive_login(self._quiet)
+        return forget_passive_login()
 
 
 def _going_on(idle: Login | None, said: Login) -> Login | None:

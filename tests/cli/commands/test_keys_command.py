@@ -301,7 +301,7 @@ class TestReady:
 
         asked: list[str] = []
         monkeypatch.setattr(
-            "eilogin.participant.login.hub_key_probe.HubAsked.knows", knows
+            "eilogin.participant.login.hub_key_probe.HubKeyProbe.knows", knows
         )
         return SimpleNamespace(said=said, asked=asked)
 

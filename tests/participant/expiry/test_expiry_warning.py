@@ -12,7 +12,7 @@ from webob import Request
 
 from eilogin.errors import MethodNotAllowed
 from eilogin.federation.local.accent_colours import Accent
-from eilogin.participant.expiry.expiry_warning import EndWarning
+from eilogin.participant.expiry.expiry_warning import ExpiryWarning
 from eilogin.web import environ as env
 
 DOCUMENT = b"<!doctype html><html><head><title>Page</title></head></html>"
@@ -22,7 +22,7 @@ UTF8 = "text/html; charset=utf-8"
 
 @pytest.fixture(scope="module")
 def end_warning():
-    return EndWarning(120)
+    return ExpiryWarning(120)
 
 
 def asked(url="https://uwv.test/mijn", templates=None, accent=None, **changes):
@@ -147,7 +147,7 @@ OBSTACLES = [
 
 @pytest.mark.parametrize(("said", "why"), OBSTACLES)
 def test_where_it_would_do_harm_or_nothing_the_log_says_so_once(caplog, said, why):
-    end_warning = EndWarning(120)
+    end_warning = ExpiryWarning(120)
     for _ in range(3):
         assert answered(end_warning, asked(), **said) == DOCUMENT.decode()
     [record] = caplog.records
@@ -245,7 +245,7 @@ def test_a_browser_keeps_this_version_and_asks_again_for_another(end_warning):
 def test_another_setting_is_another_version(end_warning):
     tags = {
         tuple(sources(answered(one, asked())))
-        for one in (end_warning, EndWarning(120), EndWarning(60))
+        for one in (end_warning, ExpiryWarning(120), ExpiryWarning(60))
     }
     assert len(tags) == 2
 

@@ -9,8 +9,13 @@ from eilogin import clock as instants
 from eilogin.errors import FormLost, FormOfAnother, FormSent
 from eilogin.federation import Own
 from eilogin.federation.local.local_keys import OwnKey
-from eilogin.participant.forms.kept_forms import LIFETIME, MOST_FORMS, Form, KeptForms
-from eilogin.participant.forms.post_replay import SecondChance
+from eilogin.participant.forms.kept_forms import (
+    LIFETIME,
+    MOST_FORMS,
+    KeptForm,
+    KeptForms,
+)
+from eilogin.participant.forms.post_replay import PostReplay
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.sessions import Subject
 from eilogin.stores import Values, open_store
@@ -27,7 +32,7 @@ ANNA, BART = (
 OLD, NEW = b"the secret of last year", b"the secret of this year"
 BODY = b"bezwaar=Ik+ben+het+er+niet+mee+eens\0\xff"
 UNTIL = 4e9
-FORM = Form("/mijn/bezwaar?jaar=2026", "text/plain", "https://uwv.test/", 1.0, BODY)
+FORM = KeptForm("/mijn/bezwaar?jaar=2026", "text/plain", "https://uwv.test/", 1.0, BODY)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +83,8 @@ class TestAForm:
         body=st.binary(),
     )
     def test_is_the_same_afterwards(self, target, content_type, referer, body):
-        form = Form(target, content_type, referer, 5.0, body)
-        assert Form.from_octets(form.to_octets()) == form
+        form = KeptForm(target, content_type, referer, 5.0, body)
+        assert KeptForm.from_octets(form.to_octets()) == form
 
     def test_tells_no_log_what_is_in_it(self):
         assert "bezwaar=" not in repr(FORM)
@@ -189,7 +194,7 @@ class TestOfOneCitizen:
 class TestInTheStore:
     def test_it_takes_a_third_more_than_it_is(self, kept, store):
         body = bytes(1024**2)
-        handle, _ = keep(kept, form=Form("/mijn", "text/plain", "", 1.0, body))
+        handle, _ = keep(kept, form=KeptForm("/mijn", "text/plain", "", 1.0, body))
         size = len(Values(store, HERE).get(f"kept:{handle}"))
         assert size < len(body) * 4 / 3 + 1024
 
@@ -261,4 +266,4 @@ def test_without_a_login_nothing_is_shown_whoever_asks(federation):
     asked[env.SESSION] = None
     asked[env.SESSIONS] = federation.apps["uwv.test"].sessions
     asked[env.TRUST] = federation.trusts["uwv.test"]
-    assert SecondChance(Pages(), 1, Whereabouts("off")).show(asked).status_int == 410
+    assert PostReplay(Pages(), 1, Whereabouts("off")).show(asked).status_int == 410

@@ -12,7 +12,7 @@ from eilogin.participant.forms.kept_forms import (
     LIFETIME,
     MOST_FORMS,
     PIECE,
-    Form,
+    KeptForm,
     KeptForms,
 )
 from eilogin.sessions import Subject
@@ -62,7 +62,9 @@ def keep(kept, body, who=ANNA, *, network=HOME, limit=LIMIT):
     """Keep a form as the filter does."""
     environ = {"CONTENT_LENGTH": str(body.size), "wsgi.input": body}
     pieces = body_in_pieces(environ, limit, PIECE)
-    form = Form(TARGET, "multipart/form-data; boundary=x", "", 1.0, next(pieces, b""))
+    form = KeptForm(
+        TARGET, "multipart/form-data; boundary=x", "", 1.0, next(pieces, b"")
+    )
     return kept.keep(
         form, kept.tag_of(who), pieces, reserved=body.size, network=network
     )
@@ -277,7 +279,7 @@ class TestTheLimits:
         """It came in chunks."""
         environ = {"wsgi.input_terminated": True, "wsgi.input": Photo(PIECE * 2)}
         pieces = body_in_pieces(environ, LARGEST, PIECE)
-        form = Form(TARGET, "text/plain", "", 1.0, next(pieces))
+        form = KeptForm(TARGET, "text/plain", "", 1.0, next(pieces))
         kept.keep(form, kept.tag_of(ANNA), pieces, reserved=LARGEST, network=HOME)
         assert has_room(kept, SITE // 4 - PIECE * 2)
 

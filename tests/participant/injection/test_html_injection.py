@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from eilogin.participant.injection.html_injection import (
     LONGEST_BEGINNING,
+    HeadPlace,
     Insertion,
-    Place,
     inject,
 )
 
@@ -41,7 +41,7 @@ class Server:
     def wrapped(self, environ, start_response):
         def choose(status, headers):
             is_fine = self.chooses and status.startswith("200")
-            place = Place(is_xml=self.is_xml)
+            place = HeadPlace(is_xml=self.is_xml)
             return Insertion(TAG, place, headers) if is_fine else None
 
         return inject(self.app, environ, start_response, choose)

@@ -67,7 +67,7 @@ def answered(status="200 OK", body=PAGE, language="nl", word="1", **headers):
         environ={env.SESSION: None},
     )
     return request.get_response(
-        cancelled_login.Saying(app, TEXTS, cancelled_login.is_due)
+        cancelled_login.CancelledLoginNotice(app, TEXTS, cancelled_login.is_due)
     ), seen
 
 
@@ -149,9 +149,9 @@ WORD = "__Host-eilogin-cancelled=1"
 
 
 def test_most_requests_have_nothing_to_do_with_it():
-    assert not cancelled_login.is_near(request_with("x=1", "__Host-eilogin=abc"))
-    assert cancelled_login.is_near(request_with("x=1&eilogin=cancelled"))
-    assert cancelled_login.is_near(request_with(cookie=WORD))
+    assert not cancelled_login.may_concern(request_with("x=1", "__Host-eilogin=abc"))
+    assert cancelled_login.may_concern(request_with("x=1&eilogin=cancelled"))
+    assert cancelled_login.may_concern(request_with(cookie=WORD))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from eilogin.backchannel import Answer
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Federation
-from eilogin.participant.login.hub_key_probe import HubAsked
+from eilogin.participant.login.hub_key_probe import HubKeyProbe
 from eilogin.saml.metadata import FederationMetadata
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 
@@ -43,26 +43,26 @@ def asked_of(trust):
             return Answer(status, "", "text/html", b"", None)
 
         channel = SimpleNamespace(get=get)
-        return HubAsked(replace(trust, back_channel=channel), HUB), came
+        return HubKeyProbe(replace(trust, back_channel=channel), HUB), came
 
     return make
 
 
 class TestOurHub:
     def test_takes_what_a_key_signs_that_its_metadata_names(self, trust):
-        finding = HubAsked(trust, HUB).knows(trust.own.key)
+        finding = HubKeyProbe(trust, HUB).knows(trust.own.key)
         assert finding.is_known is True
         assert finding.text == f"'{HUB}' accepts its signature"
 
     def test_refuses_another_one_and_any_of_another_kind(self, trust, attacker_key):
-        hub = HubAsked(trust, HUB)
+        hub = HubKeyProbe(trust, HUB)
         for key in (attacker_key, curve_key()):
             finding = hub.knows(key)
             assert finding.is_known is False
             assert "rejects its signature (status 400), as it rejects" in (finding.text)
 
     def test_logs_nobody_in_for_it_and_asks_nobody(self, federation, trust, events):
-        HubAsked(trust, HUB).knows(trust.own.key)
+        HubKeyProbe(trust, HUB).knows(trust.own.key)
         outcomes = [(e["code"], e["outcome"], e["reason"]) for e in events()]
         assert ("login", "refused", "NoPassive") in outcomes
         assert {outcome for _, outcome, _ in outcomes} == {"refused"}
@@ -74,11 +74,11 @@ class TestOurHub:
             hub_options={"profile": "digid"},
         )
         trust = made.trusts["uwv.test"]
-        assert HubAsked(trust, HUB).knows(trust.own.key).is_known is True
+        assert HubKeyProbe(trust, HUB).knows(trust.own.key).is_known is True
 
     def test_that_does_not_answer_is_not_known_to_know_it(self, federation, trust):
         federation.down.add("inloggen.test")
-        finding = HubAsked(trust, HUB).knows(trust.own.key)
+        finding = HubKeyProbe(trust, HUB).knows(trust.own.key)
         assert finding.is_known is None
         assert "' knows it: https://inloggen.test/sso" in finding.text
 
@@ -133,13 +133,13 @@ class TestAnotherHub:
 
     def test_without_an_address_for_it_cannot_be_asked(self, trust):
         without = self.other(trust, role={"single_sign_ons": ()})
-        finding = HubAsked(without, HUB).knows(trust.own.key)
+        finding = HubKeyProbe(without, HUB).knows(trust.own.key)
         assert finding.is_known is None
         assert "accepts no AuthnRequest by HTTP-Redirect (none)" in finding.text
 
     def test_that_takes_no_signature_by_it_does_not_know_it(self, trust):
         rsa = ("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",)
-        finding = HubAsked(self.other(trust, signing_methods=rsa), HUB).knows(
+        finding = HubKeyProbe(self.other(trust, signing_methods=rsa), HUB).knows(
             curve_key()
         )
         assert finding.is_known is False

@@ -231,6 +231,6 @@ class TestHerLogout:
         self, leaves, answering, site, behave
     ):
         anna = leaves(answering(behave), (), ["/slo"])
-        is_there = site == UWV and behave is not hang
-        assert ("SAMLRequest=" in anna.url) == is_there
-        assert (RETRYING in anna.text) != is_there
+        is_reachable = site == UWV and behave is not hang
+        assert ("SAMLRequest=" in anna.url) == is_reachable
+        assert (RETRYING in anna.text) != is_reachable

@@ -12,14 +12,14 @@ from eilogin.errors import InvalidOptions, PathRefused
 from eilogin.participant.policy.attribute_conditions import Condition
 from eilogin.participant.policy.path_rules import (
     NEEDS,
+    PathRule,
+    PathRules,
     ProtectLines,
-    Rule,
-    Rules,
     strictest,
 )
 from eilogin.web import environ as env
 
-EXAMPLE = Rules.parse(
+EXAMPLE = PathRules.parse(
     [
         "=/              optional",
         "/nieuws         optional",
@@ -76,7 +76,7 @@ def need(rules, path, method="GET", mount="", **more):
 )
 def test_the_longest_line_wins_on_the_boundaries_of_segments(path, rule):
     assert need(EXAMPLE, path) == rule
-    assert EXAMPLE.rule_for(path) == Rule(rule)
+    assert EXAMPLE.rule_for(path) == PathRule(rule)
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_a_path_with_two_readings_gets_the_stricter_rule(path, rule):
 
 
 def test_a_path_that_may_end_before_it_does_needs_what_is_needed_there():
-    rules = Rules.parse(["/ off", "=/mijn hoog"])
+    rules = PathRules.parse(["/ off", "=/mijn hoog"])
     assert need(rules, "/mijn/x") == "off"
     assert need(rules, "/mijn;v=1/x") == "hoog"
     assert need(rules, "/mijn#/x") == "hoog"
 
 
 def test_a_view_without_a_name_is_the_page_itself():
-    rules = Rules.parse(["/ off", "=/mijn hoog"])
+    rules = PathRules.parse(["/ off", "=/mijn hoog"])
     assert need(rules, "/mijn/@@") == "hoog"
     assert need(rules, "/mijn/@@/x") == "hoog"
     assert need(rules, "/mijn/++lang++nl") == "hoog"
@@ -121,7 +121,7 @@ def test_a_view_without_a_name_is_the_page_itself():
 
 
 def test_a_line_for_a_view_holds_by_both_its_names():
-    rules = Rules.parse(
+    rules = PathRules.parse(
         [
             "/@@open           optional",
             "/@@open/sub       off",
@@ -153,9 +153,9 @@ def test_a_path_may_be_too_long():
 
 
 def test_what_no_line_names_needs_basis_unless_the_root_says_otherwise():
-    assert need(Rules.parse([]), "/x/y") == "basis"
-    assert need(Rules.parse(["/ off"]), "/x/y") == "off"
-    assert need(Rules.parse(["/ off", "=/ midden"]), "/") == "midden"
+    assert need(PathRules.parse([]), "/x/y") == "basis"
+    assert need(PathRules.parse(["/ off"]), "/x/y") == "off"
+    assert need(PathRules.parse(["/ off", "=/ midden"]), "/") == "midden"
 
 
 @given(
@@ -166,14 +166,14 @@ def test_what_no_line_names_needs_basis_unless_the_root_says_otherwise():
     st.lists(st.sampled_from("abcd"), max_size=4),
 )
 def test_rules_agree_with_a_plain_search(lines, segments):
-    rules = Rules.parse([f"{path} {rule}" for path, rule in lines.items()])
+    rules = PathRules.parse([f"{path} {rule}" for path, rule in lines.items()])
     prefixes = ["/" + "/".join(segments[:n]) for n in range(len(segments), -1, -1)]
     expected = next((lines[p] for p in prefixes if p in lines), "basis")
     assert need(rules, "/" + "/".join(segments)) == expected
 
 
 def test_the_mount_is_part_of_the_path_however_it_is_split():
-    rules = Rules.parse(["/ off", "/app/mijn midden"])
+    rules = PathRules.parse(["/ off", "/app/mijn midden"])
     assert need(rules, "/mijn/x", SCRIPT_NAME="/app") == "midden"
     assert need(rules, "/x", SCRIPT_NAME="/app/mijn") == "midden"
     assert need(rules, "", SCRIPT_NAME="/app/mijn") == "midden"
@@ -182,7 +182,9 @@ def test_the_mount_is_part_of_the_path_however_it_is_split():
 
 
 def test_who_says_where_the_path_is_split_needs_what_both_ways_need():
-    rules = Rules.parse(["/ optional", "/static off", "/mijn midden", "/app/geld hoog"])
+    rules = PathRules.parse(
+        ["/ optional", "/static off", "/mijn midden", "/app/geld hoog"]
+    )
     assert need(rules, "/mijn/x", SCRIPT_NAME="/static") == "midden"
     assert need(rules, "/x", SCRIPT_NAME="/mijn") == "midden"
     assert need(rules, "/x", SCRIPT_NAME="/static") == "optional"
@@ -201,7 +203,7 @@ def test_a_path_that_is_refused_stays_so():
 
 # --- methods ----------------------------------------------------------------------
 
-BY_METHOD = Rules.parse(
+BY_METHOD = PathRules.parse(
     [
         "/             optional",
         "/api          basis     methods=GET,PUT",
@@ -255,21 +257,21 @@ def test_a_line_can_hold_for_some_methods(method, path, rule):
     ],
 )
 def test_who_asks_for_another_method_needs_what_both_need(asking):
-    rules = Rules.parse(["/ off", "/x off", "/x hoog methods=DELETE"])
+    rules = PathRules.parse(["/ off", "/x off", "/x hoog methods=DELETE"])
     assert need(rules, "/x", "POST") == "off"
     assert need(rules, "/x", "POST", **asking) == "hoog"
     assert need(rules, "/y", "POST", **asking) == "off"
 
 
 def test_a_query_may_have_too_many_fields():
-    rules = Rules.parse(["/x off", "/x hoog methods=DELETE"])
+    rules = PathRules.parse(["/x off", "/x hoog methods=DELETE"])
     assert need(rules, "/x", QUERY_STRING="a&" * 999) == "off"
     with pytest.raises(PathRefused, match="1000 fields"):
         need(rules, "/x", QUERY_STRING="a&" * 1000 + "_method=DELETE")
 
 
 def test_two_readings_with_methods_get_the_stricter_of_each():
-    rules = Rules.parse(["/ off", "/x basis methods=GET", "/x off"])
+    rules = PathRules.parse(["/ off", "/x basis methods=GET", "/x off"])
     assert need(rules, "/x;y", "GET") == "basis"
     assert need(rules, "/x;y", "POST") == "off"
 
@@ -293,7 +295,7 @@ def test_a_destination_is_reached_too(method):
 
 
 def test_a_destination_is_below_the_mount():
-    rules = Rules.parse(["/app optional", "/app/mijn midden"])
+    rules = PathRules.parse(["/app optional", "/app/mijn midden"])
 
     def at(destination, script="/app", mount="/app"):
         more = {"HTTP_DESTINATION": destination, "SCRIPT_NAME": script}
@@ -327,9 +329,9 @@ def test_a_destination_is_below_the_mount():
     ],
 )  # fmt: skip
 def test_a_header_that_leads_elsewhere_makes_nothing_open(path, headers):
-    rules = Rules.parse(["/ optional", "/static off", "/mijn/bezwaar midden"])
+    rules = PathRules.parse(["/ optional", "/static off", "/mijn/bezwaar midden"])
     assert need(rules, path, **headers) == "midden"
-    below = Rules.parse(["/app off", "/app/mijn/bezwaar midden"])
+    below = PathRules.parse(["/app off", "/app/mijn/bezwaar midden"])
     assert need(below, path, mount="/app", SCRIPT_NAME="/app", **headers) == "midden"
     for name in headers:
         assert need(rules, path, **{name: "/"}) != "midden"
@@ -337,7 +339,7 @@ def test_a_header_that_leads_elsewhere_makes_nothing_open(path, headers):
 
 @pytest.mark.parametrize("name", ["ORIGINAL_URL", "REWRITE_URL"])
 def test_a_path_in_the_place_of_that_of_the_request_may_have_its_mount(name):
-    rules = Rules.parse(["/ optional", "/app off", "/app/mijn midden"])
+    rules = PathRules.parse(["/ optional", "/app off", "/app/mijn midden"])
     more = {f"HTTP_X_{name}": "/app/mijn", "SCRIPT_NAME": "/app"}
     assert need(rules, "/static", mount="/app", **more) == "midden"
 
@@ -371,25 +373,29 @@ def test_a_request_can_be_for_too_many_paths():
 
 
 def test_a_line_can_have_limits():
-    rules = Rules.parse(
+    rules = PathRules.parse(
         [
             "/mijn           basis   idle=10m",
             "/mijn/bezwaar   midden  idle=5m max_age=1h",
             "/mijn/geld      basis   max_age=60s methods=POST",
         ]
     )
-    assert rules.rule_for("/mijn/x") == Rule("basis", idle=600)
-    assert rules.rule_for("/mijn/bezwaar") == Rule("midden", idle=300, max_age=3600)
-    assert rules.rule_for("/mijn/geld", "POST") == Rule("basis", max_age=60)
-    both = Rule("basis", idle=600, max_age=60)
+    assert rules.rule_for("/mijn/x") == PathRule("basis", idle=600)
+    assert rules.rule_for("/mijn/bezwaar") == PathRule("midden", idle=300, max_age=3600)
+    assert rules.rule_for("/mijn/geld", "POST") == PathRule("basis", max_age=60)
+    both = PathRule("basis", idle=600, max_age=60)
     assert rules.rule_for("/mijn/geld") == both, "the stricter in each respect"
-    assert rules.rule_for("/") == Rule("basis")
+    assert rules.rule_for("/") == PathRule("basis")
     assert rules.idle_limits == (300, 600)
 
 
 def test_the_strictest_is_so_in_every_respect():
-    rules = [Rule("midden", max_age=60), Rule("off", idle=300), Rule("basis", idle=600)]
-    assert strictest(rules) == Rule("midden", idle=300, max_age=60)
+    rules = [
+        PathRule("midden", max_age=60),
+        PathRule("off", idle=300),
+        PathRule("basis", idle=600),
+    ]
+    assert strictest(rules) == PathRule("midden", idle=300, max_age=60)
 
 
 # --- attributes -------------------------------------------------------------------
@@ -400,7 +406,7 @@ ORGANISATION = Condition("urn:oid:2.5.4.10")
 
 
 def test_a_line_can_name_attributes_beside_limits():
-    rules = Rules.parse(
+    rules = PathRules.parse(
         [
             "/beheer       substantieel  role=beheerder max_age=5m urn:oid:2.5.4.10=*",
             "/beheer/open  basis",
@@ -408,12 +414,12 @@ def test_a_line_can_name_attributes_beside_limits():
         ]
     )
     everything = frozenset([ROLE, ORGANISATION])
-    inherited = Rule("substantieel", max_age=300, conditions=everything)
+    inherited = PathRule("substantieel", max_age=300, conditions=everything)
     assert rules.rule_for("/beheer/x") == inherited
-    assert rules.rule_for("/beheer/open/x") == Rule("basis")
-    both = Rule("hoog", max_age=300, conditions=everything | {CHIEF})
+    assert rules.rule_for("/beheer/open/x") == PathRule("basis")
+    both = PathRule("hoog", max_age=300, conditions=everything | {CHIEF})
     assert rules.rule_for("/beheer/geld", "GET") == both, "all that either needs"
-    alone = Rule("hoog", conditions=frozenset([CHIEF]))
+    alone = PathRule("hoog", conditions=frozenset([CHIEF]))
     assert rules.rule_for("/beheer/geld", "POST") == alone
     assert rules.attributes == {"role", "urn:oid:2.5.4.10"}
     assert rules.rule_for("/beheer").has_limits
@@ -421,7 +427,7 @@ def test_a_line_can_name_attributes_beside_limits():
 
 
 def test_a_path_with_two_readings_needs_the_attributes_of_both():
-    rules = Rules.parse(["/a basis role=beheerder", "/b optional", "/b/a hoog"])
+    rules = PathRules.parse(["/a basis role=beheerder", "/b optional", "/b/a hoog"])
     assert rules.rule_for("/%61").conditions == {ROLE}
     assert rules.rule_for("/%61;x=1/b").conditions == {ROLE}
     assert rules.rule_for("/b").conditions == frozenset()
@@ -429,11 +435,11 @@ def test_a_path_with_two_readings_needs_the_attributes_of_both():
 
 def test_the_strictest_has_every_condition():
     rules = [
-        Rule("midden", conditions=frozenset([ROLE])),
-        Rule("off"),
-        Rule("basis", conditions=frozenset([CHIEF, ROLE])),
+        PathRule("midden", conditions=frozenset([ROLE])),
+        PathRule("off"),
+        PathRule("basis", conditions=frozenset([CHIEF, ROLE])),
     ]
-    assert strictest(rules) == Rule("midden", conditions=frozenset([ROLE, CHIEF]))
+    assert strictest(rules) == PathRule("midden", conditions=frozenset([ROLE, CHIEF]))
 
 
 # --- the lines --------------------------------------------------------------------
@@ -492,13 +498,13 @@ def test_the_strictest_has_every_condition():
 )
 def test_a_line_that_cannot_hold_is_refused_with_its_number(line, message):
     with pytest.raises(ValueError, match=message) as raised:
-        Rules.parse(["/nieuws optional", line])
+        PathRules.parse(["/nieuws optional", line])
     assert f"(line 2: {line!r})" in str(raised.value)
 
 
 def test_a_method_has_one_line_for_each_path():
     with pytest.raises(ValueError, match=r"found '/api', GET twice \(line 3"):
-        Rules.parse(
+        PathRules.parse(
             [
                 "/api off methods=GET",
                 "=/api off methods=GET",
@@ -509,7 +515,7 @@ def test_a_method_has_one_line_for_each_path():
 
 def test_all_faults_are_told_at_once():
     with pytest.raises(ValueError, match=r"line 1.*line 3"):
-        Rules.parse(["/a", "/b basis", "/c nope"])
+        PathRules.parse(["/a", "/b basis", "/c nope"])
 
 
 class SomeOptions(Options):
@@ -528,7 +534,7 @@ def test_the_option_takes_the_lines_of_an_ini_file():
 
 # --- in Zope ----------------------------------------------------------------------
 
-IN_ZOPE = Rules.parse(
+IN_ZOPE = PathRules.parse(
     [
         "/              optional",
         "/mijn          basis",
@@ -612,13 +618,13 @@ RESOURCES = (
 @pytest.mark.parametrize("style", ["plain", "zope"])
 def test_a_line_holds_for_the_names_of_a_namespace(path, rule, style):
     more = {env.VISIBLE: env.Visible(path, path)} if style == "zope" else {}
-    assert need(Rules.parse(RESOURCES), path, **more) == rule
+    assert need(PathRules.parse(RESOURCES), path, **more) == rule
 
 
 @pytest.mark.parametrize("path", ["/++resource++x/mijn", "/++resource++x/@@mijn"])
 def test_in_zope_a_namespace_that_is_open_opens_no_other_line(path):
     seen = env.Visible(path, path)
-    assert need(Rules.parse(RESOURCES), "", **{env.VISIBLE: seen}) == "midden"
+    assert need(PathRules.parse(RESOURCES), "", **{env.VISIBLE: seen}) == "midden"
 
 
 def form(body, kind="application/x-www-form-urlencoded"):
@@ -661,7 +667,7 @@ def test_in_zope_another_path_needs_what_its_page_needs():
 
 
 def test_in_zope_a_client_may_not_say_where_the_path_is_split():
-    rules = Rules.parse(["/ optional", "/app/mijn midden"])
+    rules = PathRules.parse(["/ optional", "/app/mijn midden"])
     seen = env.Visible("/static/mijn", "/mijn")
     assert need(rules, "", mount="/app", **{env.VISIBLE: seen}) == "midden"
     assert need(rules, "", mount="/static", **{env.VISIBLE: seen}) == "optional"
@@ -679,7 +685,7 @@ def test_in_zope_a_form_with_files_is_looked_at_unless_it_needs_all_already():
         **mounted_at(""),
         **form(b"", "multipart/form-data; boundary=x"),
     }
-    Rules.parse(["/ basis"]).rule_of(environ)
+    PathRules.parse(["/ basis"]).rule_of(environ)
     assert env.UNSEEN_PARTS not in environ
     IN_ZOPE.rule_of(environ)
     assert environ[env.UNSEEN_PARTS]

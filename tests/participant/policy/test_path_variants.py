@@ -10,11 +10,11 @@ from eilogin.errors import PathRefused
 from eilogin.participant.policy.path_variants import (
     LONGEST_PATH,
     Segment,
-    called_plainly,
     canonical,
     fault_in,
     is_plain,
     path_of,
+    without_view_prefix,
 )
 
 
@@ -218,7 +218,7 @@ def test_a_name_may_lead_nowhere(name, leads_nowhere):
 
 def test_a_name_is_called_plainly():
     names = ("@@a", "++view++a", "a", "++lang++nl", "@@", "++view++")
-    assert [*map(called_plainly, names)] == ["a", "a", "a", "++lang++nl", "", ""]
+    assert [*map(without_view_prefix, names)] == ["a", "a", "a", "++lang++nl", "", ""]
 
 
 @pytest.mark.parametrize(

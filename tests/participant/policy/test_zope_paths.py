@@ -7,7 +7,7 @@ import pytest
 
 from eilogin.errors import FormRefused, MessageTooLarge, PathRefused
 from eilogin.participant.policy.zope_paths import (
-    Form,
+    ZopeForm,
     look_at_form,
     require_no_call_in_parts,
     visible,
@@ -129,7 +129,7 @@ def test_a_query_that_makes_zope_call_is_refused(query, method):
     "query", ["", "a=b:c", "a:int=1", "a=12:30", "x:methods=1", "method=a", "a%3ab"]
 )
 def test_another_query_is_not(query):
-    assert look_at_form(request(method="GET", QUERY_STRING=query)) == Form()
+    assert look_at_form(request(method="GET", QUERY_STRING=query)) == ZopeForm()
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_form_cannot_call_everything():
 def test_a_body_without_length_is_none():
     environ = request(b"a:method=x")
     del environ["CONTENT_LENGTH"]
-    assert look_at_form(environ) == Form()
+    assert look_at_form(environ) == ZopeForm()
     assert environ["wsgi.input"].read() == b"", "nor does Zope get one"
 
 
@@ -249,10 +249,10 @@ def test_a_form_in_another_alphabet_is_refused(charset):
 @pytest.mark.parametrize(
     ("kind", "form"),
     [
-        ("text/xml", Form(may_call_anything=True)),
-        ("Application/SOAP+XML; charset=utf-7", Form(may_call_anything=True)),
-        ("application/json", Form()),
-        ("multipart/form-data; boundary=x", Form(is_multipart=True)),
+        ("text/xml", ZopeForm(may_call_anything=True)),
+        ("Application/SOAP+XML; charset=utf-7", ZopeForm(may_call_anything=True)),
+        ("application/json", ZopeForm()),
+        ("multipart/form-data; boundary=x", ZopeForm(is_multipart=True)),
     ],
 )
 def test_other_bodies_are_left_as_they_are(kind, form):

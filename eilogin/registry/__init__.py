@@ -1,11 +1,7 @@
-"""The operator's side: a folder of plain files that says who is in a federation.
+"""The operator's side: a folder of plain files that defines a federation.
 
-What belongs here: what is in that folder (``folder``), whom the operator takes in and
-what it asks of them (``members``, ``mending``, ``proof``), what it says about each of
-them (``telling``, ``likeness``, ``rules``), what ends when (``dates``), signing and
-publishing all of it (``keys``, ``tokens``, ``signing``, ``publishing``), and the change
-of the key for that (``rollover``). The folder is all the state there is, and made to be
-kept in git::
+The commands (``cli``) and the site's own state do not belong here. The folder is all
+the state there is, and suits git::
 
     federation.ini     its name, how long a signature lasts, and the key that signs
     members/NAME.xml   the metadata of a member, as it gave it, always laid out alike
@@ -13,41 +9,20 @@ kept in git::
     rollover.ini       how far the change of the operator's key is, while there is one
     metadata.xml       what was signed last: made of the others, and of nothing else
 
-Every file is written whole or not at all.
+Every file is written whole or not at all. Modules:
 
-By module:
-
-``key_possession``
-    Proof that a member has the key that its metadata names: something signed by
-    it.
-``member_description``
-    What a member asks of a federation, in words, for who has to decide on it.
-``member_rules``
-    ``rules.ini``: what the operator rules of members, a section for each.
-``metadata_publishing``
-    Publishing: files that any web server can serve as they are.
-``metadata_repair``
-    Mend what a member's metadata has that would shut out others.
-``metadata_signing``
-    Signing: all members, with what is ruled of them, for as long as the folder
-    says.
-``operator_keys``
-    The key with which the operator signs: in a file, in a variable, or on a
-    token.
-``operator_rollover``
-    The change of the operator's own key, in steps that a file of the folder
-    remembers.
-``pkcs11_tokens``
-    A key on a PKCS#11 token: it signs there, and never comes out.
-``registry_expiry``
-    Dates of expiry in a federation: certificates, metadata, the signature.
-``registry_folder``
-    The folder in which an operator keeps a federation.
-``registry_members``
-    A member as the operator keeps it: its own metadata, without what is not its
-    to say.
-``similar_members``
-    Whom a member could be taken for, or could stand in the way of.
+``key_possession``     Verify that a member has the key that its metadata names.
+``member_description``     Describe in words what a member requests. ``member_rules``
+``rules.ini``: the operator's rules, a section for each member. ``metadata_publishing``
+Publish metadata as files for any web server. ``metadata_repair``     Repair faults in
+metadata that would shut out other members. ``metadata_signing``     Sign the metadata
+of all members. ``operator_keys``     The operator's signing key: in a file, in a
+variable or on a token. ``operator_rollover``     Change the operator's signing key in
+recorded steps. ``pkcs11_tokens``     A signing key on a PKCS#11 token.
+``registry_expiry``     Expiry of certificates, metadata and the signature.
+``registry_folder``     The operator's folder of a federation. ``registry_members``
+The metadata of one member, without claims that only the operator makes.
+``similar_members``     Find members that look alike or conflict.
 """
 
 from eilogin.registry.key_possession import prove as prove

@@ -33,11 +33,11 @@ def prove(
     request: bytes = b"",
     challenge: str = "",
 ) -> str:
-    """What proves that who sent this metadata has the key of the member, in words.
+    """Verify that a sender of metadata has the member's key; return the proof in words.
 
-    The key is one of those that it had ``before``, if it is a member. ``request`` is a
-    login request of it, where ``octets`` are not signed; see :func:`_by_request`.
-    Raises :class:`eilogin.errors.MetadataUntrusted` where nothing proves it.
+    The key is one of the member's keys ``before``, if it is a member. ``request`` is an
+    AuthnRequest of it, if ``octets`` are not signed; see :func:`_by_request`. Raises
+    :class:`eilogin.errors.MetadataUntrusted` if there is no proof.
     """
     certificates = _certificates_of(before or member)
     try:

@@ -1,4 +1,4 @@
-"""What a member asks of a federation, in words, for who has to decide on it."""
+"""Describe in words what a member requests, for the person who decides on it."""
 
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
@@ -25,16 +25,16 @@ from eilogin.saml.xml_encryption import require_common
 #: Ends of names that mean something in one network alone (RFC 6762, ICANN).
 _INTERNAL = (".local", ".internal")
 
-#: So many contacts and remarks are told.
+#: The most contacts and remarks that are printed.
 _MOST = 20
 #: Characters of a text of a member.
 _LONGEST = 200
 
 
 def asked_by(member: Member, others: Iterable[Member]) -> Iterator[str]:
-    """What a member says of itself and wants, a line at a time.
+    """Yield what a member states and requests, line by line.
 
-    And what it shares with ``others``, who are in the federation.
+    The lines include what it shares with ``others``, the members of the federation.
     """
     remarks = first_of(member.remarks, _MOST)
     # Last, where nothing of what the member says can move it out of sight.
@@ -70,7 +70,7 @@ def _asked_by_member(member: Member) -> Iterator[str]:
 
 
 def _said_by(member: Member) -> Iterator[str]:
-    """What else it says of itself, by which hubs may release more to it."""
+    """Yield its further statements by which hubs may release more to it."""
     path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
     for attribute in member.element.iterfind(f"{path}/{q('saml:Attribute')}"):
         name = attribute.get("Name", "")
@@ -126,7 +126,7 @@ def _contacts(member: Member) -> Iterator[str]:
 
 
 def _lacking(member: Member) -> Iterator[str]:
-    """What may be meant so, and should be known."""
+    """Yield what is missing, perhaps on purpose, and should be known."""
     for role in member.roles:
         if not role.single_logout(SOAP, REDIRECT, POST):
             yield (

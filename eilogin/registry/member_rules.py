@@ -64,7 +64,7 @@ def _names(value: object) -> object:
 
 
 class Rule(Options):
-    """What is ruled of one member."""
+    """The operator's rules for one member."""
 
     sso_domain: Annotated[str, AfterValidator(_domain)] = option(
         "Sets the SSO domain: members of one domain share a session."
@@ -129,9 +129,9 @@ def sections_of(path: Path) -> Mapping[str, Mapping[str, str]]:
 
 
 def read_rules(path: Path) -> dict[str, Rule]:
-    """The rules of a file, by entityID; raises as :func:`sections_of`.
+    """Read the rules of a file, by entityID; raises as :func:`sections_of`.
 
-    And where it is not there: that everything is allowed is to be said.
+    A missing file is an error too: an operator must state that everything is allowed.
     """
     if not path.exists():
         raise ConfigurationError(
@@ -159,7 +159,7 @@ def with_rule(text: str, entity_id: str, rule: Rule) -> str:
     head, *sections = re.split(r"(?m)^(?=\[)", text or HEAD)
     titles = [_title(section) for section in sections]
     is_there = title in titles
-    # Who writes in it need not keep to that order.
+    # People who edit the file need not keep that order.
     later = (at for at, one in enumerate(titles) if one > title)
     at = titles.index(title) if is_there else next(later, len(titles))
     before, after = sections[:at], sections[at + is_there :]

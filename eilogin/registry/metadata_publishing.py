@@ -1,7 +1,7 @@
-"""Publishing: files that any web server can serve as they are.
+"""Publish metadata as files that any web server can serve.
 
-``metadata.xml`` holds all members; ``entities/`` has an answer for each of them, as the
-Metadata Query Protocol asks for it (draft-young-md-query 3.1, with its SAML profile):
+``metadata.xml`` holds all members. ``entities/`` has a response for each member, as the
+Metadata Query Protocol requests it (draft-young-md-query 3.1, with its SAML profile):
 by its entityID, percent-encoded, and by the SHA-1 of that. Each is signed by itself.
 """
 
@@ -28,7 +28,7 @@ ENTITIES = "entities"
 
 #: Bytes of the longest name of a file.
 _LONGEST = 255
-#: What a name that was made here looks like; no others are removed.
+#: Names of files that were made here; eilogin removes no others.
 _OURS = re.compile(r"\{sha1\}[0-9a-f]{40}|[A-Za-z][A-Za-z0-9+.-]*%3A[A-Za-z0-9%._~-]*")
 
 #: Goes through entityIDs, and may show how far it is.
@@ -38,12 +38,12 @@ Progress = Callable[[list[str]], Iterable[str]]
 def publish(
     folder: Folder, target: Path, key: SigningKey | None, progress: Progress = iter
 ) -> int:
-    """Put what was signed last into a folder; how many answers there are.
+    """Put the last signed metadata into a folder; return the number of responses.
 
-    Without a ``key`` there are none, but the file of all members alone. Each file is
-    written whole; what is there of who is no member any more goes last. Raises
-    :class:`eilogin.errors.ConfigurationError` where nothing was signed, or what was is
-    over, or is not valid by the schemas.
+    Without a ``key`` there are no responses, only the file of all members. Each file is
+    written whole. Responses of former members are removed last. Raises
+    :class:`eilogin.errors.ConfigurationError` if nothing was signed, or if the signed
+    metadata has expired or breaks the schemas.
     """
     last = last_signed(folder)
     if last is None:

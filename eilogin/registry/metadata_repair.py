@@ -1,9 +1,9 @@
-"""Mend what a member's metadata has that would shut out others.
+"""Repair faults in a member's metadata that would shut out other members.
 
 Some products refuse a whole aggregate for one member in it: Shibboleth for an empty
-``ServiceName``, any that validates for an element that breaks its schema. So a member
-is mended where nothing of meaning is lost, and each change is told with its line. The
-rest is judged by the schemas (:func:`fault_of`), those of extensions included.
+``ServiceName``, any validating product for an element that breaks its schema. So
+eilogin repairs a member where no meaning is lost, and reports each change with its
+line. The schemas judge the rest (:func:`fault_of`), those of extensions included.
 """
 
 import base64

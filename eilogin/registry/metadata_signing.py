@@ -43,10 +43,11 @@ Elements = dict[str, etree._Element]  # noqa: SLF001 - lxml has no other name
 
 
 def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetadata:
-    """Sign all members for so many seconds from now; what was signed before is gone.
+    """Sign all members for some seconds from now, and replace the last signed file.
 
-    Gives what others read in it. Raises :class:`eilogin.errors.ConfigurationError`
-    where they could not use it, and leaves what there was.
+    Returns the federation as others read it. Raises
+    :class:`eilogin.errors.ConfigurationError` if they could not use it, and leaves the
+    last file.
     """
     if faults := faults_of(folder):
         raise ConfigurationError("\n".join(faults))
@@ -66,7 +67,7 @@ def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetad
 
 
 def about_to_sign(folder: Folder) -> Elements:
-    """What would be signed now."""
+    """Return the federation that would be signed now."""
     return {
         entity_id: _with_rule(
             member, folder.rules.get(entity_id, Rule()), folder.options.publisher
@@ -138,7 +139,7 @@ def nobody(folder: Folder) -> str:
 
 
 def last_signed(folder: Folder) -> tuple[FederationMetadata, Elements] | None:
-    """What was signed last, its signature being checked; None where nothing was.
+    """Read the last signed metadata and verify its signature; None before the first.
 
     Raises :class:`eilogin.errors.ConfigurationError`.
     """
@@ -206,7 +207,7 @@ def difference(before: Elements, after: Elements) -> Iterator[str]:
 
 
 def _federation(elements: Elements, wanted: Collection[str]) -> Federation:
-    # What was taken in for other addresses than those here was judged then.
+    # Members accepted with addresses on other machines were judged at that time.
     found = (
         read_unsigned(serialize(element), on_loopback=True)
         for entity_id, element in elements.items()

@@ -62,7 +62,7 @@ def _public_key_in(path: Path) -> PublicKey:
 
 
 def operator_certificate(folder: Folder) -> Certificate:
-    """What every member is given; raises as :func:`operator_key`."""
+    """The certificate that every member receives; raises as :func:`operator_key`."""
     return certificate_in(folder.options.certificate)
 
 
@@ -77,7 +77,7 @@ def certificate_in(path: Path) -> Certificate:
 
 
 def operator_certificate_ends(folder: Folder) -> float:
-    """When the certificate of that key is over, which not all members pass over."""
+    """Return the end of that certificate, which some members check."""
     return operator_certificate(folder).not_valid_after_utc.timestamp()
 
 

@@ -1,9 +1,9 @@
-"""The change of the operator's own key, in steps that a file of the folder remembers.
+"""Change the operator's own key, in steps that a file of the folder records.
 
-``rollover.ini`` is there while it is under way: the next key, who is known to have its
-certificate, and when it began to sign. What members pin nobody can see from here: SAML
-has no message for it. So a member is known to be ready because it has said so, and the
-operator has written down when and to whom.
+``rollover.ini`` exists during the change: it has the next key, the members that have
+its certificate, and the time when it began to sign. The operator cannot see which
+certificate members pin: SAML has no message for it. So a member counts as ready after
+it has said so, and the operator has noted when and to whom.
 """
 
 import re
@@ -74,9 +74,9 @@ def _certificate_said(folder: Folder) -> str:
 
 
 def read_rollover(folder: Folder) -> Rollover | None:
-    """How far it is; None where none is under way.
+    """Read the progress of the change; None if no change is pending.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where the file cannot be read.
+    Raises :class:`eilogin.errors.ConfigurationError` if the file cannot be read.
     """
     path = folder.path / STATE
     sections = dict(sections_of(path))
@@ -124,14 +124,14 @@ def waited_for(folder: Folder, rollover: Rollover) -> list[str]:
 def switch(folder: Folder, rollover: Rollover) -> None:
     """Make the next key sign: write it into ``federation.ini``.
 
-    What was signed until now stays as it is. Raises
-    :class:`eilogin.errors.ConfigurationError`, and changes nothing, where the next key
+    Metadata that was signed before stays as it is. Raises
+    :class:`eilogin.errors.ConfigurationError`, and changes nothing, if the next key
     cannot be used.
     """
     with operator_key(folder, rollover.key, folder.path / rollover.certificate):
         last = last_signed(folder)
     until = (last[0].valid_until if last else None) or clock.now()
-    # First: by federation.ini it is told whether it was done.
+    # federation.ini comes first: it shows whether the switch was made.
     write_rollover(folder, replace(rollover, until=until))
     file = folder.path / OPTIONS
     text = _with(file.read_text("utf-8"), "key", rollover.key)
@@ -150,9 +150,9 @@ def finish(folder: Folder) -> None:
 
 
 def publish_next(folder: Folder, target: Path) -> bool:
-    """Put the next certificate beside what is published, for members to fetch.
+    """Put the next certificate beside the published files, for members to fetch.
 
-    It is there while it is under way, and goes then. Whether it is there.
+    It is removed when the change is over. Returns whether it is published.
     """
     path = target / NEXT_CERTIFICATE
     rollover = read_rollover(folder)

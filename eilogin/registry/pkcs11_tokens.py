@@ -1,8 +1,8 @@
-"""A key on a PKCS#11 token: it signs there, and never comes out.
+"""A signing key on a PKCS#11 token: the token signs, and the key never leaves it.
 
-The token is named by a URI (RFC 7512), ``pkcs11:token=NAME;object=NAME`` with
-``?module-path=FILE`` for the library of who made it. What comes of it is used like any
-other private key; only what needs the key itself is not there.
+A URI names the token (RFC 7512): ``pkcs11:token=NAME;object=NAME`` with
+``?module-path=FILE`` for the vendor's library. The result works like any other private
+key, except for operations that need the key itself.
 """
 
 import hashlib

@@ -14,9 +14,9 @@ from eilogin.shell_quoting import typed
 
 
 def endings_of(folder: Folder) -> Iterator[Ending]:
-    """All that ends of a folder: the signature, the operator's certificate, members.
+    """Yield the expiry of the signature, of the operator's certificate and of members.
 
-    What of the folder cannot be read is left out: ``verify`` tells that.
+    Files that cannot be read are left out: ``verify`` reports them.
     """
     yield from _of_operator(folder)
     for member in folder.members.values():
@@ -41,9 +41,9 @@ def _of_operator(folder: Folder) -> Iterator[Ending]:
 
 
 def member_endings(member: Member) -> Iterator[Ending]:
-    """When the last certificates of a member end, and its own metadata.
+    """Yield when the last certificates of a member expire, and its own metadata.
 
-    Of several certificates for one use the last counts: its key goes on.
+    The last of several certificates for one use counts: its key stays usable.
     """
     one = member.descriptor
     ask = f"ask {one.whom_to_ask} for new metadata"

@@ -26,7 +26,7 @@ OPTIONS, RULES, MEMBERS, SIGNED = (
 #: The one section of ``federation.ini``.
 SECTION = "federation"
 
-#: What of it is not for others to see, nor for git.
+#: Files that neither others nor git may see.
 _IGNORED = b"*.key\n*.new\n"
 
 #: Where a PIN may be.
@@ -99,10 +99,10 @@ Progress = Callable[[list[Path]], Iterable[Path]]
 
 
 class Folder:
-    """A federation's folder; what is in it is read when it is first asked for.
+    """The folder of a federation; each file is read at its first use.
 
-    Raises :class:`eilogin.errors.ConfigurationError` wherever a file of it cannot be
-    read, or says what cannot be.
+    Raises :class:`eilogin.errors.ConfigurationError` wherever a file cannot be read or
+    is invalid.
     """
 
     def __init__(self, path: Path, progress: Progress = iter) -> None:
@@ -136,7 +136,7 @@ class Folder:
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
-        """What is ruled of whom, by entityID."""
+        """The operator's rules, by entityID."""
         return read_rules(self.path / RULES)
 
     @property
@@ -150,7 +150,8 @@ class Folder:
         found: dict[str, tuple[Path, Member]] = {}
         for path in self._progress(sorted((self.path / MEMBERS).glob("*.xml"))):
             if path.is_symlink():
-                # Who changes what is behind it proves nothing, and git does not tell.
+                # A change of the target of a link proves nothing, and git does not show
+                # it.
                 raise MetadataUnusable(
                     f"{path}: is a symbolic link; expected a file. Add the file"
                     " that it points to"
@@ -184,8 +185,8 @@ class Folder:
     def remove(self, entity_id: str) -> None:
         """Let a member go, and what is ruled of it."""
         rules = self.rules
-        # In this order: without its member a rule is told, and the other way round
-        # a member would have none.
+        # The rule goes first: verify reports a rule without its member, but the other
+        # order would leave a member without its rule.
         self.files[entity_id].unlink()
         if entity_id in rules:
             self.put_rule(entity_id, Rule())
@@ -206,7 +207,7 @@ class Folder:
 
 
 def octets_of(path: Path) -> bytes:
-    """What is in a file of metadata, as far as anybody would read it."""
+    """Read a file of metadata, up to the size that eilogin accepts."""
     try:
         with path.open("rb") as file:
             return file.read(LONGEST + 1)

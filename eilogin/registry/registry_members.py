@@ -1,9 +1,13 @@
-"""A member as the operator keeps it: its own metadata, without what is not its to say.
+"""A member as the operator keeps it: its own metadata, without claims of the operator.
 
-The XML stays the member's, whatever is in it that nobody here reads. Taken off are its
-signature, which proved something when it came and nothing afterwards; how long a copy
-of it is good; who registered and published it; and the attributes by which an operator
-says something about a member, which it would else say about itself.
+The XML stays the member's own, with content that nobody here reads. These parts are
+removed:
+
+* its signature, which proved something only when it arrived,
+* how long a copy of it is valid,
+* the names of its registrar and its publisher,
+* the attributes by which an operator describes a member: it would otherwise describe
+  itself.
 """
 
 import re
@@ -31,8 +35,8 @@ VALID = "; ask its administrator for metadata that is valid by the schemas of SA
 
 #: Bytes of the longest metadata of one member.
 LONGEST = 1024 * 1024
-#: What is read of it: there is room for what signing puts around it, and on it. Else
-#: one member could have nobody read what is signed.
+#: The most that eilogin reads of a file. It leaves space for what signing adds.
+#: Otherwise one member could make the signed file too large to read.
 _LIMITS = replace(
     METADATA, depth=METADATA.depth - 1, attributes=METADATA.attributes - 5
 )
@@ -42,7 +46,7 @@ _EXTENSIONS = q("md:Extensions")
 _ATTRIBUTES = q("mdattr:EntityAttributes")
 _MDRPI = "{urn:oasis:names:tc:SAML:metadata:rpi}*"
 
-#: What leads somewhere: attributes, and elements of which it is the text.
+#: Values with an address: attributes, and elements whose text is one.
 _LINKS_IN = ("Location", "ResponseLocation", "errorURL")
 _LINKS = (
     q("mdui:InformationURL"),
@@ -79,7 +83,7 @@ class Member:
     descriptor: EntityDescriptor
     #: How it came to be a member, as its file says.
     note: str = ""
-    #: What nobody can use of its metadata.
+    #: Why nobody can use its metadata.
     remarks: tuple[str, ...] = ()
     #: The changes to it, so that products that validate can load it.
     mended: tuple[str, ...] = ()
@@ -102,7 +106,7 @@ class Member:
 
     @property
     def file_name(self) -> str:
-        """What its file is called, without its end; people read it."""
+        """The name of its file without the suffix; people read it."""
         name = re.sub(r"^[a-z]+:/*", "", self.entity_id.lower())
         name = re.sub(r"[^a-z0-9.]+", "-", name).strip(".-")
         return name[:_LONGEST_NAME] or "member"
@@ -114,11 +118,11 @@ class Member:
 
 
 def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
-    """A member from its metadata, which comes from ``name``.
+    """Read a member from its metadata, which comes from ``name``.
 
-    Where ``on_loopback`` is said its addresses may be on this machine. Raises
-    :class:`eilogin.errors.MetadataUnusable` where it is not the metadata of one member
-    that can be used.
+    If ``on_loopback``, its addresses may be on this machine. Raises
+    :class:`eilogin.errors.MetadataUnusable` if it is not the metadata of one usable
+    member.
     """
     if len(octets) > LONGEST:
         raise MetadataUnusable(

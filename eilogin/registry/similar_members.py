@@ -1,7 +1,7 @@
-"""Whom a member could be taken for, or could stand in the way of.
+"""Find members that could be confused with a member, or conflict with it.
 
-Nothing of it is wrong by itself: one host may have several members, and who runs them
-one key for all. But who has to decide on a member should know, and ask.
+No likeness is a fault by itself: one host may have several members, and one company one
+key for all. But the person who decides on a member should know it, and ask.
 """
 
 import re
@@ -18,7 +18,7 @@ _MOST = 5
 
 
 def likenesses(member: Member, others: Iterable[Member]) -> Iterator[str]:
-    """What a member shares with others of the federation, in sentences."""
+    """Yield in sentences what a member shares with others of the federation."""
     others = [one for one in others if one.entity_id != member.entity_id]
     for told, of in _SHARED.items():
         mine = of(member)
@@ -48,7 +48,7 @@ def _keys(member: Member) -> set[bytes]:
     return set().union(*map(key_ids, member.roles))
 
 
-#: What can be shared, and what a member has of it.
+#: The values that members can share, and how to read them.
 _SHARED: dict[str, Callable[[Member], set[str] | set[bytes]]] = {
     "its entityID looks like that of": _called,
     "it has the same name as": _names,

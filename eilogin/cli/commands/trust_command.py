@@ -395,15 +395,15 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     yield "\nAll changes:"
     lines = changes.all_lines if is_all else changes.lines
     yield from (f"  {line}" for line in lines)
-    if changes.untold and not is_all:
-        yield f"\n{changes.untold} of the changes are not in this list. This shows all:"
+    if changes.omitted and not is_all:
+        yield f"\n{changes.omitted} of the changes are not in this list. This shows all:"
         yield f"  {site.typed('diff', '--all')}"
     yield (
         "\nIf the changes are right (check keys and addresses with the operator by "
         "another"
     )
     yield "way, such as the telephone):"
-    seen = ["--all"] if changes.untold else []
+    seen = ["--all"] if changes.omitted else []
     yield f"  {site.typed('approve', waiting.id, *seen)}"
     yield "If they are not:"
     yield f"  {site.typed('reject', waiting.id)}"
@@ -565,7 +565,7 @@ def _telling_how_far(left: Sequence[_Case]) -> Iterator[None]:
 
 def _require_approvable(case: _Case, *, is_all: bool) -> None:
     """Raise ClickException where this cannot be approved by who it is."""
-    site, waiting, untold = case.site, case.waiting, case.changes.untold
+    site, waiting, untold = case.site, case.waiting, case.changes.omitted
     if untold and not is_all:
         raise case.refused(
             f"{_count(case.changes)}, of which '{site.typed('diff')}' does not "

@@ -1,8 +1,8 @@
 """Approve or reject changes in quarantine, for a person.
 
 An approval names a change by the hash of the record before and after it, so nobody
-approves what was not shown. What is approved is active at once, by what was signed when
-it was shown; the sources are not asked for it.
+approves a change that they did not see. An approved change is active at once, as it was
+signed when it was shown; eilogin does not ask the sources again.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -44,12 +44,12 @@ def approve(
     needed: int = 1,
     require: Callable[[Federation], object] = lambda _: None,
 ) -> tuple[Pending, ...]:
-    """Note that somebody approves changes; those that are active now: under the lock.
+    """Record the approval of changes and activate them; the caller holds the lock.
 
-    ``change_id`` is the ID of one, or of all that are open; or several IDs.
-    ``needed`` is how many people have to. Before anything is active ``require`` may
-    raise. Raises ConfigurationError where something else waits by now, or nothing, or
-    it has to be judged anew first.
+    ``change_id`` is the ID of one change, of all open changes, or several IDs.
+    ``needed`` is the number of people who must approve. ``require`` may raise before
+    anything becomes active. Raises ConfigurationError if nothing is pending, if another
+    change is pending by now, or if eilogin has to compare the change again first.
     """
     waiting, named = _named(folder, change_id)
     require_judged(folder, waiting)

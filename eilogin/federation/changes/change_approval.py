@@ -1,10 +1,10 @@
-"""Which members stay as they were for now: those of which a change has to be approved.
+"""Decide which members keep their old record until somebody approves a change.
 
-A member is judged by itself: its record now beside the one that somebody has known
-last. What makes it wait is in ``federation_changes``. A change has an ID, a
-hash of the record before and after it, so it is the same one for as long as both are:
-then it has waited since, and who has approved or rejected it has done so. A member that
-goes back and comes with the same change again has to be approved anew.
+Each member is judged by itself: its record now beside the record that somebody last
+knew. ``federation_changes`` says which differences need approval. The ID of a change is
+a hash of the record before and after it. The same change keeps its ID, its age, and its
+approvals and rejections. If a member goes back and then makes the same change again, it
+needs approval again.
 """
 
 import hashlib
@@ -121,10 +121,11 @@ class Judge:
     def _known(
         self, name: str, old: Federation, new: Federation, *, is_moved: bool
     ) -> EntityDescriptor | None:
-        """The record of a member as somebody has known it last.
+        """Return the record of a member as somebody last knew it.
 
-        Of one that is gone from its source it is what was left of it, and no more: also
-        where another source has it, which cannot say that a key of it counts again.
+        For a member that left its source, this is the record that was kept of it, and
+        no more. That holds even if another source names it: the other source cannot
+        make a removed key valid again.
         """
         held = self.held.get(name)
         if held is not None and name in new.members and not is_moved:
@@ -185,7 +186,7 @@ def _id_of(
 
 
 def _differs(held: Held, new: Federation) -> bool:
-    """Whether a member is otherwise than it was known, or gone."""
+    """Whether a member differs from its known record, or is gone."""
     if held.known is None:
         return False
     return _digest(held.known) != new.digests.get(held.entity_id)

@@ -1,14 +1,14 @@
-"""Who was a member once, as it was then: to know it again if it comes back.
+"""Keep the last record of members that left, to compare it when they return.
 
-Who goes is told and no more. If it were forgotten, somebody could take its place in two
-steps: have it be gone today, and tomorrow come as a new member of that name, with keys
-and addresses of their own. So the last that was known of it is kept, and when it comes
-back it is compared with that.
+A departure is only reported. If eilogin forgot the member, an attacker could take its
+place in two steps. They would remove it today, and add it tomorrow as a new member of
+that name with other keys and addresses. So eilogin keeps the last known record, and
+compares a returning member with it.
 
-An index is good for one version of eilogin, and can be made anew from the metadata; of
-who is gone there is none any more. So this is a file of its own, a member a line, that
-later versions read too. What cannot be read of it is no reason to forget anybody: then
-nothing is taken until somebody has seen to it.
+An index suits one version of eilogin and can be made again from metadata, but no
+metadata names a departed member. So the records have their own file, one member a line,
+that later versions read too. If a line cannot be read, eilogin forgets no member: it
+accepts no metadata until somebody repairs the file.
 """
 
 import json

@@ -1,14 +1,15 @@
-"""What is otherwise in a federation than it was, and whether somebody looks first.
+"""Compare a new federation with the active one, and say which changes need approval.
 
-Metadata is signed, and a refresh takes what the signature is good for. But who signs
-can slip, and who has stolen that key can sign. So what is new is compared with what is
-active, member by member; what could hand logins to somebody else waits, while that
-member stays as it was, until an operator has read it and says yes (``eilogin trust``).
-What
-happens all the time applies by itself: a new member, a key published beside the old
-one, an address on the same host, a new name. A key beside the old one is all that a
-thief of the signing key needs; but so every member changes its key, and sites that
-nobody looks after would lose all logins over it.
+A refresh accepts metadata with a valid signature. But the signer can make a mistake,
+and a thief of the signing key can sign. So eilogin compares each member of the new
+metadata with the active one. A change that could hand logins to somebody else is
+pending: the member keeps its old record until an operator has read and approved the
+change (``eilogin trust``).
+
+Common changes apply by themselves: a new member, a key published beside the old one, an
+address on the same host, a new name. A key beside the old one is all that a thief of
+the signing key needs. But every member changes its key in this way, and approval of
+each would end all logins at sites that nobody maintains.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import EntityDescriptor
 
-#: How many changes of one kind are told.
+#: The number of changes of one kind that a report names.
 MOST_TOLD = 50
 #: How many lines of changes the audit log has at most.
 MOST_LOGGED = 100
@@ -51,7 +52,7 @@ _FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What waits besides that which always does."""
+    """The options that say which further changes need approval."""
 
     #: The part of the members in percent of which no more may be gone, or otherwise,
     #: at once; None where any may.
@@ -65,7 +66,7 @@ class Rules:
 
     @classmethod
     def of(cls, options: TrustOptions) -> "Rules":
-        """Those that options say."""
+        """Read the rules from the options."""
         return cls(
             options.federation_changes,
             options.role != HUB and hub_requirements.ALL in options.hub,
@@ -76,7 +77,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Changes:
-    """All that is otherwise."""
+    """All differences between two states of a federation."""
 
     changes: tuple[Change, ...] = ()
     #: How many members there were that were not in quarantine; and the entityIDs of
@@ -100,9 +101,9 @@ class Changes:
 
     @property
     def lines(self) -> list[str]:
-        """In words for a terminal, by kind; ``!`` is before what always waits.
+        """Lines for a terminal, by kind; ``!`` marks changes that always need approval.
 
-        Of each kind the first: how many more there are is :attr:`untold`.
+        Each kind is limited to its first changes; :attr:`omitted` counts the rest.
         """
         return self._lines(MOST_TOLD)
 
@@ -113,11 +114,11 @@ class Changes:
 
     @property
     def count(self) -> int:
-        """How many changes there are, but for ends, which signing anew makes others."""
+        """The number of changes, without those of validity that each signing makes."""
         return sum(one.kind != VALIDITY for one in self.changes)
 
     @property
-    def untold(self) -> int:
+    def omitted(self) -> int:
         """How many of those are in none of :attr:`lines`."""
         counts = Counter(one.kind for one in self.changes if one.kind != VALIDITY)
         return sum(max(count - MOST_TOLD, 0) for count in counts.values())
@@ -126,7 +127,8 @@ class Changes:
         lines = []
         for kind, changes in self._by_kind(self.changes):
             lines.append(f"{kind} ({len(changes)}):")
-            # What waits is not to be hidden behind what does not.
+            # Changes that need approval come first, so that other changes cannot hide
+            # them.
             first = sorted(changes, key=lambda one: not one.waits)[:most]
             lines += [f"  {'!' if one.waits else ' '} {one}" for one in first]
             lines += _and_more(changes, most)
@@ -236,15 +238,15 @@ def compare(  # noqa: PLR0913 - each of them is one thing that is known
     concerned: Collection[str] | None = None,
     held: Mapping[str, EntityDescriptor | None] = MappingProxyType({}),
 ) -> Changes:
-    """What is otherwise in ``new``, where ``hubs`` are those of our visitors.
+    """Compare ``new`` with ``old``, where ``hubs`` are the hubs of our visitors.
 
-    ``departed`` are those who were members once: who of them comes back is compared
-    with what it was then. ``concerned`` are the members whose changes can wait, None
-    for all; of the others only a participant that becomes a hub waits. ``held`` has the
-    records of those in quarantine as somebody has known them last, None for a new one.
+    ``departed`` are former members: a returning member is compared with its last
+    record. ``concerned`` are the members whose changes can need approval, None for all.
+    For other members, only the change from participant to hub needs approval. ``held``
+    has the last known records of the members in quarantine, None for a new one.
 
-    Members are compared whether they are over by now or not: else who waits until the
-    old state is over could have anybody come as a new member.
+    Expired members are compared too. Otherwise an attacker could wait until the old
+    state has expired and then add anybody as a new member.
     """
     found = _Comparison(
         old, new, frozenset(hubs), departed or {}, concerned=concerned, held=held
@@ -372,7 +374,7 @@ class _Comparison:
             )
 
     def _of_all(self) -> Iterator[Change]:
-        """What is said of the whole."""
+        """Yield the changes that concern the federation as a whole."""
         if self.old.name != self.new.name:
             told = f"name of the federation: '{words(self.new.name)}'"
             yield Change(OTHER, "", f"{told}; before: '{words(self.old.name)}'")

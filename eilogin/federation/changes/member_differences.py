@@ -1,11 +1,15 @@
-"""How a member differs from what it was before, in words; and what of that waits.
+"""Describe how a member differs from its earlier record, and what needs approval.
 
-Who can put a change into signed metadata, by a slip or by a key that was lost, could
-have logins handed over. That takes one of a few things: to be believed in somebody's
-place (its keys, the scopes of a hub, a participant that becomes a hub), to be sent what
-is meant for somebody (its addresses, its key to encrypt with), or to have an operator's
-rule loosened. Those wait until a person has looked, but for a key that comes beside an
-old one, as each does that is changed as it should be; all others are told.
+An attacker or a mistake that changes signed metadata can have logins handed over in a
+few ways:
+
+* to be trusted in the place of another (its keys, the scopes of a hub, a participant
+  that becomes a hub),
+* to receive what is meant for another (its addresses, its encryption key),
+* to have a rule of the operator loosened.
+
+These changes need approval by a person, except a key that is added beside an old one,
+as in each proper key rollover. All other changes are only reported.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +38,7 @@ from eilogin.saml.signing_keys import (
     public_key,
 )
 
-#: Kinds of changes, in the order in which they are told.
+#: Kinds of changes, in the order of the report.
 GONE = "Members gone"
 ADDED = "Members added"
 LEFT_OUT = "Members left out"
@@ -52,9 +56,9 @@ KINDS = (
     *(ASKED, OTHER, VALIDITY),
 )
 
-#: How many of a list one line names that introduces a member, or tells a change of it,
-#: and how many characters of each. Who approves a change has to see all of it; but no
-#: metadata makes a log endless.
+#: The most items of a list in a line that introduces a member, or in a line that
+#: reports a change, and the most characters of each item. The approver must see the
+#: whole change; but no metadata may make a log endless.
 _NAMED, _CHANGED, _SHOWN = 5, 100, 200
 
 #: The addresses of a role, and what goes there.
@@ -67,7 +71,8 @@ _ADDRESSES = {
     "single_logouts": "logouts (SLO)",
 }
 
-#: Fields that are looked at closer than to say that they are others now.
+#: Fields that have their own comparison; of all others the report only says that they
+#: changed.
 _LOOKED_AT = {
     *("entity_id", "service_provider", "identity_provider", "valid_until"),
     *("sso_domain", "required_level", "released", "entity_categories"),
@@ -78,7 +83,7 @@ _LOOKED_AT = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is otherwise now."""
+    """One difference, as a line of text."""
 
     #: One of :data:`KINDS`.
     kind: str
@@ -103,7 +108,7 @@ def differences(
 
 
 def introduced(entity: EntityDescriptor) -> str:
-    """Who a member is, for somebody who has not heard of it."""
+    """Describe a new member for a reader who does not know it."""
     roles = [
         _introduced(what, role)
         for what, role in (
@@ -129,7 +134,7 @@ def words(text: str) -> str:
 
 
 def key_ids(role: Role) -> frozenset[bytes]:
-    """What tells the keys of a role from others, whatever certificates they are in."""
+    """The IDs of the keys of a role, whatever certificates they are in."""
     return frozenset(_by_key(role.signing_certificates, public_key))
 
 
@@ -179,7 +184,7 @@ def _of_role(
 ) -> Iterator[_Difference]:
     if old is None or new is None:
         if new is not None:
-            # Who was known as a participant could tell us who somebody is.
+            # An entity that was only a participant could now assert who a visitor is.
             told = f"is a {what} now: {_introduced(what, new)}"
             yield ROLES, told, isinstance(new, IdentityProvider)
         if old is not None:
@@ -215,7 +220,8 @@ def _encryption(what: str, old: Role, new: Role) -> Iterator[_Difference]:
     if before == after:
         return
     olds, news = _by_key(before, encryption_key), _by_key(after, encryption_key)
-    # Who goes to the next key names that ahead, to sign with, and then for both.
+    # In a key rollover, a member names its next key ahead, first to sign, then for both
+    # uses.
     known = olds.keys() | _by_key(old.signing_certificates, encryption_key).keys()
     if olds and not news:
         told = "has no encryption key now, so messages to it are readable for others"
@@ -296,9 +302,10 @@ def _origins(endpoints: Iterable[Endpoint]) -> frozenset[str]:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port: within those, a browser keeps nothing from anybody.
+    """Scheme, host and port: a browser shares everything within one origin.
 
-    Of what could be read in two ways it is all of it, which is no other's.
+    An address that can be read in two ways counts as a whole: no other address
+    shares it.
     """
     host = web_host(url)
     if not host:
@@ -364,7 +371,7 @@ def _height(level: str) -> int:
 
 
 def _asked(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
-    """What a hub gives it by what it asks for, or by what it is."""
+    """The attributes that a hub releases for what the member requests or is."""
     if old.service_provider and new.service_provider:
         yield from _requests(old.service_provider, new.service_provider, new.released)
     if old.entity_categories != new.entity_categories:
@@ -378,7 +385,7 @@ def _requests(
 ) -> Iterator[_Difference]:
     before, after = _requested(old), _requested(new)
     if before != after:
-        # What the operator does not let it learn it asks for in vain.
+        # Attributes that the operator does not allow are requested in vain.
         more = after - before
         gets = more if released is None else more.intersection(released)
         yield ASKED, f"attributes: {_more_and_less(before, after, words)}", bool(gets)
@@ -419,7 +426,7 @@ def _told(before: Any, after: Any) -> str:
 
 
 def _items(value: Any) -> Iterator[str]:
-    """What a value has in it, each as text."""
+    """The items of a value, each as text."""
     if isinstance(value, Mapping):
         yield from (f"{key} '{one}'" for key, one in value.items())
     elif isinstance(value, tuple | frozenset):

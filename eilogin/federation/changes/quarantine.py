@@ -1,22 +1,23 @@
-"""Members in quarantine: each stays as it was, while all others follow the sources.
+"""Members in quarantine keep their old record, while all others follow the sources.
 
-The change of a member that waits for approval holds up that member alone. Its record
-stays the one that was there before, but for what no signed metadata says any more: a
-key that somebody lost must not be of use for the sake of another change that waits.
+A change that needs approval holds up its member alone. The member keeps its earlier
+record, except where no signed metadata supports it any more. A lost key must not stay
+valid because another change is pending:
 
-* A key that is gone from its new record is gone at once. Where that leaves no key of a
-  kind, a hub closes the member until somebody approves: nothing that it signs counts. A
-  participant keeps the old key of its hub: else who has stolen the operator's key could
-  lock everybody out of all sites at once.
-* A role that is gone is gone, and what the operator rules counts where it is stricter.
-* It is valid as long as the new record is: its operator still says that it is a member.
+* A key that is gone from the new record is removed at once. If no key of a kind is
+  left, a hub closes the member until somebody approves: none of its signatures counts.
+  A participant keeps the old key of its hub. Otherwise a thief of the operator's key
+  could lock everybody out of all sites at once.
+* A role that is gone is removed, and a rule of the operator counts where it is
+  stricter.
+* The record is valid as long as the new one: its operator still names it a member.
 
-Who is new and has to wait is no member yet. Who is gone and stays all the same, our own
-hub or one of very many, stays for no longer than it was valid.
+A new member that needs approval is no member yet. A member that is gone and stays (our
+own hub, or one of very many) stays no longer than its record was valid.
 
-The records lie in a file of their own that later versions of eilogin read, as those who
-are gone do: an index is good for one version, and can be made anew only of metadata
-that has the change.
+The records have their own file, which later versions of eilogin read, like the departed
+members. An index suits one version only, and can be made again only from metadata that
+has the change.
 """
 
 from collections.abc import Mapping

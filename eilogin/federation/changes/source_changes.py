@@ -1,11 +1,11 @@
-"""Of which source a member is: where several name it, and where that is another now.
+"""Decide which source a member belongs to, if several name it or its source changed.
 
-Nobody signs for a federation as a whole that comes of several sources, and who writes
-one of them may be trusted less than who writes another: for a member that nobody else
-has. So a member is of the source that had it first. What others say of it is passed
-over, and stops nobody; where it would change hands somebody looks first, for else who
-named it as it was could have it otherwise a day later. The files of a folder are one
-source in this, as far as the same keys sign them.
+Nobody signs for a federation of several sources as a whole. The author of one source
+may be trusted less than the author of another: only for members that no other source
+has. So a member belongs to the source that named it first. eilogin skips it in other
+sources, without an error. A move to another source needs approval. Otherwise the other
+source could name the member unchanged, and change it a day later. The files of a folder
+count as one source as far as the same keys sign them.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,9 +25,10 @@ _Hand = tuple[str, str]
 
 
 class Belonging:
-    """Of which sources the members of a state are, None where there was none.
+    """The sources of the members of a state; none if there was no state.
 
-    ``names`` gives the members of each source by its key, when that is first asked for.
+    ``names`` gives the members of each source by its key; it is called at the first
+    use.
     """
 
     def __init__(
@@ -39,11 +40,11 @@ class Belonging:
     def whose(
         self, name: str, places: Found, *, is_ambiguous: bool = False
     ) -> MetadataSource | None:
-        """Of which source a member is that several have: that of which it was before.
+        """Return the source of a member that several sources have: its source before.
 
-        Or of the first one, where it is new in all of them; but not of one that had to
-        leave it to another, whose address may have changed. None for one that is new
-        and ``is_ambiguous``.
+        A member that is new in all of them belongs to the first one. A source that had
+        to leave the member to another is left out: its address may have changed. None
+        for a new member if ``is_ambiguous``.
         """
         had = [x for x in places if name in self._before.get(key_of(x[0]), ())]
         if is_ambiguous and not had:

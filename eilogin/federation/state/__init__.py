@@ -1,14 +1,8 @@
-"""What a site keeps of its federation on disk.
+"""The state that a site keeps of its federation on disk.
 
-What belongs here, by module:
+Decisions about the state do not belong here. Modules:
 
-``state_folder``
-    What is kept of a federation on disk: ``federation_folder``, a folder in it
-    a site.
-``state_origin``
-    What a state was made by, options and files, and whether that is otherwise
-    now.
-``state_records``
-    What is kept of a federation, as values, and as the JSON that they are
-    written as.
+``state_folder``     Read and write the folder of one site in ``federation_folder``.
+``state_origin``     The options and files that a state was made from. ``state_records``
+The records of the state, as values and as JSON.
 """

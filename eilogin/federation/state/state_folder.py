@@ -1,14 +1,15 @@
-"""What is kept of a federation on disk: ``federation_folder``, a folder in it a site.
+"""The state of a federation on disk: a folder for each site in ``federation_folder``.
 
-``active.json`` says which state is active: the file of its index, the copies that this
-was made of, and how the tries since then went. ``quarantine.json`` says which changes
-wait for somebody to approve them. Both are replaced as a whole and name files
-that are never written again, so whoever reads, and whatever is killed when, finds the
-old state or the new one. ``lock`` is held by who refreshes, one process of this
-machine, and ``log.jsonl`` has who decided what.
+``active.json`` names the active state: its index file, the copies of metadata that it
+was made from, and the results of the tries since. ``quarantine.json`` has the pending
+changes. eilogin replaces both as a whole, and never writes again to a file that they
+name. So a reader finds the old state or the new one, whichever process is killed at any
+time. The refreshing process holds ``lock``, one on this machine. ``log.jsonl`` records
+who decided what.
 
-Whoever can write here decides whom we trust. A file that is not as we write it is no
-reason to begin anew: what is known of older metadata would be forgotten with it.
+Write access to the folder is trust: a writer decides which entities we trust. If a file
+is not in our format, eilogin does not start again without it, because that would forget
+the older metadata.
 """
 
 import errno
@@ -61,7 +62,7 @@ _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _T = TypeVar("_T")
 
-#: What changes with a file.
+#: Values of a file's status that change with the file.
 Stamp = tuple[int, int, int] | None
 
 #: Seconds between two looks whether who refreshes is done.
@@ -82,7 +83,7 @@ def forget_all(folder: Path) -> None:
 
 
 class SiteFolder:
-    """What is kept of the federation of one site."""
+    """The state folder of one site."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -100,9 +101,10 @@ class SiteFolder:
     # --- the folder itself ----------------------------------------------------------
 
     def require_safe(self) -> None:
-        """Raise ConfigurationError where others can write here.
+        """Raise ConfigurationError if other users can write here.
 
-        Whose the folder of all sites is, who wrote the options has said.
+        The owner of the parent folder counts as safe, since the author of the options
+        chose it.
         """
         if self.path.is_symlink():
             raise ConfigurationError(
@@ -255,7 +257,7 @@ class SiteFolder:
 
     @property
     def stamp(self) -> Stamp:
-        """What changes whenever ``active`` does; None while there is none."""
+        """A value that changes with ``active``; None before the first state."""
         try:
             found = (self.path / _ACTIVE).stat()
         except FileNotFoundError:
@@ -264,10 +266,10 @@ class SiteFolder:
 
     @property
     def active(self) -> Active | None:
-        """What is active, or None where nothing was yet.
+        """Read the active state; None before the first one.
 
-        Raises :class:`eilogin.errors.ConfigurationError` for a file that is not as we
-        write it.
+        Raises :class:`eilogin.errors.ConfigurationError` for a file that is not in our
+        format.
         """
         return self._read(_ACTIVE, read_active)
 
@@ -316,7 +318,7 @@ class SiteFolder:
         self._give(index)
 
     def activate(self, state: State, tries: Tries) -> None:
-        """Have a state be active from now on; what waits does until it is dropped."""
+        """Make a state active; pending changes stay until they are dropped."""
         before = self.active
         previous = "" if before is None else before.state.index
         self._write_active(Active(state, tries, clock.now(), previous))
@@ -353,7 +355,7 @@ class SiteFolder:
         return self._read(_DECISIONS, read_decisions) or ()
 
     def note_decisions(self, decisions: Sequence[Decision]) -> None:
-        """Keep what was decided, so that other nodes can hear of it."""
+        """Store the decisions, so that other nodes receive them."""
         since = clock.now() - _KNOWN_FOR
         known = [one for one in self.decisions if one.who.at > since]
         self.write(_DECISIONS, written_decisions([*known, *decisions][-_MOST_KNOWN:]))
@@ -378,9 +380,9 @@ class SiteFolder:
         self.write(_ACTIVE, written(active))
 
     def clean(self) -> None:
-        """Remove what neither state names, but for the index that was active before.
+        """Remove files that no state names, except the index that was active before.
 
-        What cannot be removed is in nobody's way: the log tells of it.
+        A file that cannot be removed does no harm: eilogin logs it.
         """
         active = self.active
         keep = set() if active is None else {active.previous}

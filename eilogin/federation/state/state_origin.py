@@ -1,4 +1,4 @@
-"""What a state was made by, options and files, and whether that is otherwise now."""
+"""The options and files that a state was made from, and whether they have changed."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ from eilogin.saml.signing_keys import PublicKey
 
 
 def configuration_of(options: TrustOptions) -> str:
-    """What tells the lines of ``federation``, and who signs, from those of others.
+    """A digest of the lines of ``federation`` and of the keys that sign.
 
-    Not how they are fetched, nor what lies there: a file more in a folder is a change
-    like another one.
+    It covers neither how metadata is fetched nor its content: a further file in a
+    folder is an ordinary change.
     """
     lines = options.federation
     told = [(_meant(line), hash_of(keys_for(line, options))) for line in lines]
@@ -37,7 +37,7 @@ def configuration_of(options: TrustOptions) -> str:
 
 
 def _meant(line: FederationFile | FederationAddress) -> str:
-    """What a line names, and whom it wants of that."""
+    """The source that a line names, and the members that it selects."""
     if isinstance(line, FederationAddress):
         line = replace(line, timeout=None, proxy=None, ca=None)
     return repr(replace(line, certificates=(), longest=None))
@@ -59,7 +59,7 @@ def is_changed(state: State, sources: Sequence[MetadataSource]) -> bool:
     """Whether a file here is another one than it was in this state, or new, or gone."""
     by_key = {key_of(one): one for one in sources}
     known = {one.key for one in state.sources}
-    # Who is asked for one party is not where another source has that.
+    # A query for a single member is left out if another source has that member.
     if known - by_key.keys() or {k for k, s in by_key.items() if not s.only} - known:
         return True
     return any(_is_another(one, by_key[one.key]) for one in state.sources)

@@ -1,4 +1,4 @@
-"""What is kept of a federation, as values, and as the JSON that they are written as."""
+"""The records of a federation's state, as values and as the JSON on disk."""
 
 import hashlib
 import json
@@ -11,11 +11,11 @@ from eilogin import clock
 from eilogin.federation.sources.metadata_sources import Taken
 from eilogin.saml.message_checks import SKEW
 
-#: What they are written as; another one is not read.
+#: The version of the format; eilogin reads no other.
 _VERSION = 1
 #: Characters of the ID of a change.
 _ID = 32
-#: What stands between the names of a user of the system, and who that was before sudo.
+#: The separator between a user's name in the system and the name before sudo.
 BY_SUDO = ", by sudo of "
 #: The name of users whom the system has no name for.
 NAMELESS = "a user without a name"
@@ -30,7 +30,7 @@ PASSING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source(Taken):
-    """What is known of one source: what was taken of it, and how it went lately."""
+    """The record of one source: the metadata that was accepted, and the last tries."""
 
     #: As a log names it; and by what it is known again, whatever it is called.
     name: str
@@ -41,8 +41,8 @@ class Source(Taken):
     signers: str = ""
     #: The file of the copy, in the folder.
     copy: str = ""
-    #: How many members it has; and the entityIDs of those that are passed over, for
-    #: they are of another source.
+    #: The number of members, and the entityIDs of members that eilogin skips because
+    #: they belong to another source.
     members: int = 0
     passed: tuple[str, ...] = ()
     #: When it was tried last, when that was well, how often it was not since then, why.
@@ -59,12 +59,13 @@ class State:
     generation: int
     #: When it came.
     made: float
-    #: By what a person tells it from another one; the same where it is only signed anew
+    #: The ID by which a person tells the state from others; signing the same members
+    #: again does not change it
     #: (:func:`eilogin.federation.changes.federation_changes.id_of`).
     id: str
-    #: The digest of its members: what tells whether anything is otherwise.
+    #: The digest of the members: it changes whenever a member does.
     digest: str
-    #: What it was made by: a hash of the options that say whom to believe.
+    #: A hash of the options that say which sources and keys to trust.
     configuration: str
     #: The file of its index, in the folder.
     index: str
@@ -82,7 +83,7 @@ class State:
         return found - {""}
 
     def source(self, key: str) -> Source | None:
-        """What is known of a source, by its key."""
+        """Return the record of a source by its key."""
         return next((one for one in self.sources if one.key == key), None)
 
 
@@ -101,8 +102,8 @@ class Tries:
     rejected: str = ""
     #: How the files of this machine looked then (:mod:`.local_files`).
     look: str = ""
-    #: By which options the last one was, as :attr:`State.configuration` is; "" where
-    #: that cannot be told.
+    #: The configuration of the last try, as in :attr:`State.configuration`; "" if
+    #: unknown.
     by: str = ""
 
     @property
@@ -128,12 +129,12 @@ class Active:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who has approved what waits, by the name and number of the system, and when."""
+    """One approval: the user's name and number in the system, and the time."""
 
     name: str
     uid: int
     at: float
-    #: Who that was before sudo, where it was another one.
+    #: The user before sudo, if it was another one.
     sudo_uid: int | None = None
 
     def is_by_who(self, other: "Approval") -> bool:
@@ -219,9 +220,9 @@ class Waiting:
         return tuple(one for one in self.open if one.id == change_id)
 
     def is_judged_by(self, active: Active | None) -> bool:
-        """Whether it was compared with this, by the options of the last try.
+        """Whether the changes were compared under this configuration and state.
 
-        Else it waits to be judged anew: nobody approves what nobody has judged.
+        If not, eilogin has to compare them again: nobody can approve them before.
         """
         return (
             active is not None
@@ -260,10 +261,9 @@ def written_decisions(decisions: Sequence[Decision]) -> bytes:
 
 
 def read_active(octets: bytes) -> Active:
-    """What is active, of its file.
+    """Read the active state from its file.
 
-    Raises ValueError, TypeError, KeyError or AttributeError for what is not as we write
-    it.
+    Raises ValueError, TypeError, KeyError or AttributeError for another format.
     """
     found = _read(octets)
     state = _state(found.pop("state"))
@@ -285,7 +285,7 @@ def read_waiting(octets: bytes) -> Waiting:
 def read_whole(octets: bytes) -> Waiting:
     """Read the pending state of older versions, which approved a state as a whole.
 
-    It has to be judged anew, member by member; raises as :func:`read_active`.
+    eilogin has to compare it again, member by member. Raises as :func:`read_active`.
     """
     found = _read(octets)
     state, approvals = found["state"], tuple(Approval(**x) for x in found["approvals"])

@@ -11,18 +11,32 @@ the state there is, and suits git::
 
 Every file is written whole or not at all. Modules:
 
-``key_possession``     Verify that a member has the key that its metadata names.
-``member_description``     Describe in words what a member requests. ``member_rules``
-``rules.ini``: the operator's rules, a section for each member. ``metadata_publishing``
-Publish metadata as files for any web server. ``metadata_repair``     Repair faults in
-metadata that would shut out other members. ``metadata_signing``     Sign the metadata
-of all members. ``operator_keys``     The operator's signing key: in a file, in a
-variable or on a token. ``operator_rollover``     Change the operator's signing key in
-recorded steps. ``pkcs11_tokens``     A signing key on a PKCS#11 token.
-``registry_expiry``     Expiry of certificates, metadata and the signature.
-``registry_folder``     The operator's folder of a federation. ``registry_members``
-The metadata of one member, without claims that only the operator makes.
-``similar_members``     Find members that look alike or conflict.
+``key_possession``
+    Verify that a member has the key that its metadata names.
+``member_description``
+    Describe in words what a member requests.
+``member_rules``
+    ``rules.ini``: the operator's rules, a section for each member.
+``metadata_publishing``
+    Publish metadata as files for any web server.
+``metadata_repair``
+    Repair faults in metadata that would shut out other members.
+``metadata_signing``
+    Sign the metadata of all members.
+``operator_keys``
+    The operator's signing key: in a file, in a variable or on a token.
+``operator_rollover``
+    Change the operator's signing key in recorded steps.
+``pkcs11_tokens``
+    A signing key on a PKCS#11 token.
+``registry_expiry``
+    Expiry of certificates, metadata and the signature.
+``registry_folder``
+    The operator's folder of a federation.
+``registry_members``
+    The metadata of one member, without claims that only the operator makes.
+``similar_members``
+    Find members that look alike or conflict.
 """
 
 from eilogin.registry.key_possession import prove as prove

@@ -396,7 +396,8 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     lines = changes.all_lines if is_all else changes.lines
     yield from (f"  {line}" for line in lines)
     if changes.omitted and not is_all:
-        yield f"\n{changes.omitted} of the changes are not in this list. This shows all:"
+        count = changes.omitted
+        yield f"\n{count} of the changes are not in this list. This shows all:"
         yield f"  {site.typed('diff', '--all')}"
     yield (
         "\nIf the changes are right (check keys and addresses with the operator by "
@@ -565,11 +566,11 @@ def _telling_how_far(left: Sequence[_Case]) -> Iterator[None]:
 
 def _require_approvable(case: _Case, *, is_all: bool) -> None:
     """Raise ClickException where this cannot be approved by who it is."""
-    site, waiting, untold = case.site, case.waiting, case.changes.omitted
-    if untold and not is_all:
+    site, waiting, omitted = case.site, case.waiting, case.changes.omitted
+    if omitted and not is_all:
         raise case.refused(
             f"{_count(case.changes)}, of which '{site.typed('diff')}' does not "
-            f"show {untold}; nothing was done. Read all of them ('diff --all'), "
+            f"show {omitted}; nothing was done. Read all of them ('diff --all'), "
             "and then approve them: "
             f"'{site.typed('approve', case.state_id, '--all')}'"
         )

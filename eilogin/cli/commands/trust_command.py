@@ -395,16 +395,15 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     yield "\nAll changes:"
     lines = changes.all_lines if is_all else changes.lines
     yield from (f"  {line}" for line in lines)
-    if changes.omitted and not is_all:
-        count = changes.omitted
-        yield f"\n{count} of the changes are not in this list. This shows all:"
+    if changes.hidden and not is_all:
+        yield f"\n{changes.hidden} of the changes are not in this list. This shows all:"
         yield f"  {site.typed('diff', '--all')}"
     yield (
         "\nIf the changes are right (check keys and addresses with the operator by "
         "another"
     )
     yield "way, such as the telephone):"
-    seen = ["--all"] if changes.omitted else []
+    seen = ["--all"] if changes.hidden else []
     yield f"  {site.typed('approve', waiting.id, *seen)}"
     yield "If they are not:"
     yield f"  {site.typed('reject', waiting.id)}"
@@ -566,11 +565,11 @@ def _telling_how_far(left: Sequence[_Case]) -> Iterator[None]:
 
 def _require_approvable(case: _Case, *, is_all: bool) -> None:
     """Raise ClickException where this cannot be approved by who it is."""
-    site, waiting, omitted = case.site, case.waiting, case.changes.omitted
-    if omitted and not is_all:
+    site, waiting, hidden = case.site, case.waiting, case.changes.hidden
+    if hidden and not is_all:
         raise case.refused(
             f"{_count(case.changes)}, of which '{site.typed('diff')}' does not "
-            f"show {omitted}; nothing was done. Read all of them ('diff --all'), "
+            f"show {hidden}; nothing was done. Read all of them ('diff --all'), "
             "and then approve them: "
             f"'{site.typed('approve', case.state_id, '--all')}'"
         )

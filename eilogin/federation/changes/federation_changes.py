@@ -103,7 +103,7 @@ class Changes:
     def lines(self) -> list[str]:
         """Lines for a terminal, by kind; ``!`` marks changes that always need approval.
 
-        Each kind is limited to its first changes; :attr:`omitted` counts the rest.
+        Each kind is limited to its first changes; :attr:`hidden` counts the rest.
         """
         return self._lines(MOST_TOLD)
 
@@ -118,7 +118,7 @@ class Changes:
         return sum(one.kind != VALIDITY for one in self.changes)
 
     @property
-    def omitted(self) -> int:
+    def hidden(self) -> int:
         """How many of those are in none of :attr:`lines`."""
         counts = Counter(one.kind for one in self.changes if one.kind != VALIDITY)
         return sum(max(count - MOST_TOLD, 0) for count in counts.values())

@@ -453,7 +453,7 @@ def test_of_many_the_first_are_told_and_what_waits_before_the_others():
     assert lines[1] == "Other (120):"
     assert lines[-1] == "    and 70 more"
     assert len(lines) == 2 + 50 + 1
-    assert (changes.count, changes.omitted) == (121, 70)
+    assert (changes.count, changes.hidden) == (121, 70)
     assert len(changes.all_lines) == 2 + 1 + 120
 
 
@@ -462,7 +462,7 @@ def test_that_all_are_valid_for_longer_is_no_change_that_is_counted(monkeypatch)
     old = [replace(one, valid_until=n) for n, one in enumerate(many(3))]
     new = [replace(one, valid_until=9.0 + n) for n, one in enumerate(many(3))]
     changes = compare(of(*old), of(*new))
-    assert (changes.count, changes.omitted) == (0, 0)
+    assert (changes.count, changes.hidden) == (0, 0)
     assert not changes
     assert len(changes.all_lines) == 4
 

@@ -1,45 +1,41 @@
-"""Messages in, messages out: SAML 2.0 without HTTP and without stores.
+"""SAML 2.0 messages and metadata, without HTTP and without stores.
 
-What belongs here: XML that came from outside and its limits, signatures, bindings,
-messages and metadata as frozen values, what is checked of them, and the one door to
-python3-saml's judgement (whose schemas ``xml`` reads). Keys come as arguments; what a
-message does to a session is decided by who calls.
+This package holds XML within limits, signatures, encryption, bindings, messages and
+metadata as frozen values, the checks of them, and the call to python3-saml (whose
+schemas ``xml`` reads). Keys are arguments. The effect of a message on a session belongs
+to the caller.
 
 By module:
 
 ``assurance_levels``
-    Levels of assurance, lowest first, and the AuthnContext classes that say them.
+    Levels of assurance, lowest first, and their AuthnContext classes.
 ``bindings``
-    How messages travel: Redirect, POST, Artifact and SOAP, without HTTP objects.
+    The bindings Redirect, POST, Artifact and SOAP, without HTTP objects.
 ``decoy_assertion``
-    What is judged in the place of an assertion that could not be opened.
+    A decoy to verify if an assertion cannot be decrypted, so that time tells
+    nothing.
 ``message_checks``
-    Whether a message is from whom it should be, for us, and in time.
+    Check the issuer, destination and age of a message.
 ``printable_text``
-    Texts as messages carry them, and as an error names what is in them.
+    Texts of messages, and how an error quotes them.
 ``response_checks``
-    Whether the answer to a login is meant for us, now, and from whom we asked.
+    Check a Response: issuer, audience, recipient, time, and the signatures.
 ``safe_xml``
-    XML from outside, within limits; and the names of the vocabularies that SAML
-    uses.
+    Parse XML from outside within limits; the namespaces of SAML.
 ``second_opinion``
-    The one door to python3-saml: the second opinion on the answer to a login.
+    The call to python3-saml, which checks each Response a second time.
 ``sector_names``
-    Names of citizens as DigiD gives them: a sector code and a number (DIGID.md
-    1.4).
+    DigiD's names of citizens: a sector code and a number (DIGID.md 1.4).
 ``signing_keys``
-    Keys and certificates, of RSA and of elliptic curves: read, checked, made.
+    RSA and EC keys and certificates: read, check and generate them.
 ``weak_algorithms``
-    Algorithms that are too weak to be taken by default, by the names of our
-    options.
+    Algorithms too weak for the default, by the names of our options.
 ``xml_encryption``
-    Encrypted elements: made for a peer, and opened with our keys.
+    Encrypt elements for a peer, and decrypt elements with our keys.
 ``xml_signatures``
-    Enveloped XML signatures: see only what is signed.
+    Enveloped XML signatures: return only signed content.
 ``messages``
-    The messages of SAML core: frozen values, writing them as XML and reading
-    them.
+    The messages of SAML core as frozen values; write and read them as XML.
 ``metadata``
-    SAML metadata: who is in a federation, under which keys and at which
-    addresses.
+    SAML metadata: the members of a federation, their keys and addresses.
 """

@@ -18,10 +18,10 @@ _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Which AuthnContextClassRefs say which level, in one federation.
+    """The AuthnContextClassRefs of each level, in one federation.
 
-    ``by_level`` has the classes of each level that can be said, the preferred one
-    first; a class stands at one level only.
+    ``by_level`` has the classes of each level, the preferred one first. A class belongs
+    to one level only.
     """
 
     by_level: Mapping[str, tuple[str, ...]]

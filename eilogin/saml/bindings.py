@@ -40,7 +40,7 @@ _ARTIFACT = "SAMLart"
 
 _DEFLATE = _BINDINGS + "URL-Encoding:DEFLATE"
 
-#: What SHA1_REDIRECT allows: the URI of the algorithm, and with what it hashes.
+#: The algorithm that SHA1_REDIRECT allows: its URI, and its hash.
 _SHA1 = {DS + "rsa-sha1": hashes.SHA1()}  # noqa: S303 - by an explicit option
 
 #: Bytes of the longest query that is read.
@@ -101,12 +101,12 @@ class Received:
 def redirect_url(
     location: str, kind: str, message: bytes, relay_state: str, key: SigningKey
 ) -> str:
-    """The address that carries a message, signed (SAML bindings 3.4.4.1).
+    """Return the signed URL that carries a message (SAML bindings 3.4.4.1).
 
     ``location`` is the endpoint's, and may have a query; ``kind`` is ``SAMLRequest`` or
-    ``SAMLResponse``; ``message`` is XML without a signature of its own;
-    ``relay_state`` is left out where it is "". A space is written as %20: some peers
-    encode anew before they verify.
+    ``SAMLResponse``; ``message`` is XML without a signature of its own. An empty
+    ``relay_state`` is left out. A space becomes %20: some peers encode the query again
+    before they verify.
     """
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = deflate.compress(message) + deflate.flush()
@@ -392,7 +392,7 @@ def _parameters(text: str, longest: int) -> dict[str, str]:
 
 
 def _parts(text: str, longest: int) -> list[str]:
-    """What stands between the ampersands, where that is not too much."""
+    """Split a query at the ampersands, if it is not too long."""
     if len(text) > longest:
         raise MessageTooLarge(f"the parameters are longer than {longest} bytes")
     if not text.isascii():

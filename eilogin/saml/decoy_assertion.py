@@ -1,8 +1,8 @@
-"""What is judged in the place of an assertion that could not be opened.
+"""A decoy to verify if an assertion cannot be decrypted, so that time tells nothing.
 
-Who sends us ciphertexts of her own must not learn by the time of our answer whether one
-could be decrypted, or what came of it (``xml_encryption``). So where that
-gave no signed assertion, one that nobody has signed is verified all the same.
+The time of our answer must not show a sender of forged ciphertexts whether one could be
+decrypted, or what it contained (``xml_encryption``). So if decryption gives no signed
+assertion, eilogin verifies an unsigned one all the same.
 """
 
 from collections.abc import Sequence

@@ -1,12 +1,12 @@
-"""Whether a message is from whom it should be, for us, and in time.
+"""Check the issuer, destination and age of a message.
 
-The signature comes first (:func:`verified`, or by Redirect that of the query); then the
-``check_`` functions judge what the message says. What needs a memory (replay, the
-session that a logout names) is the caller's: each message has an ``id`` to remember,
-for :data:`KNOWN_FOR`.
+The signature comes first (:func:`verified`, or with Redirect that of the query); then
+the ``check_`` functions check the content. Checks that need a memory (replay, the
+session that a logout names) belong to the caller: each message has an ``id`` to
+remember, for :data:`KNOWN_FOR`.
 
-Addresses are compared exactly, with what this party is configured to be: never with a
-Host header, never by prefix. One skew serves all instants.
+Addresses are compared exactly with the configured ones, never with a Host header, never
+by prefix. One skew applies to all instants.
 """
 
 import hmac
@@ -49,11 +49,11 @@ _LONGEST_SHOWN, _LONGEST_NAME = 200, 40
 
 
 def verified(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
-    """What a message says that came by POST or SOAP, signed itself.
+    """Verify the signature of a message by POST or SOAP, and return its signed content.
 
     ``element`` is the message in the tree in which it was parsed. Structure, schema and
-    signature are checked; the return is parsed anew from the octets that one of
-    ``keys`` signed. Raises :class:`~eilogin.errors.MalformedMessage` or
+    signature are checked. The returned element is parsed again from the octets that one
+    of ``keys`` signed. Raises :class:`~eilogin.errors.MalformedMessage` or
     :class:`~eilogin.errors.UntrustedSignature`.
     """
     check_structure(element.getroottree().getroot())
@@ -244,7 +244,7 @@ def require_destination(found: str, address: str, *, required: bool) -> None:
 
 
 def shown(found: str) -> str:
-    """What a message says, as a log may repeat it: quoted, short, or that it is not."""
+    """Quote a value of a message for the log: short, or a note that it is absent."""
     return repr(found[:_LONGEST_SHOWN]) if found else "none"
 
 
@@ -258,7 +258,7 @@ def require_recent(issued: float, now: float) -> None:
 
 
 def off(name: str, instant: float, now: float) -> str:
-    """What a log says of an instant that does not fit: with both clocks, in UTC."""
+    """Describe an instant that does not fit, for the log: with both clocks, in UTC."""
     return (
         f"{name} is {write_instant(instant)}, and the time here is"
         f" {write_instant(now)}; expected a difference of at most {SKEW:.0f} s"

@@ -34,7 +34,7 @@ def collapsed(uri: str) -> str:
 
 
 def short(uri: str) -> str:
-    """What people call a binding, a status or a format: ``HTTP-POST`` of its URN."""
+    """Return the common name of a binding, status or format: ``HTTP-POST`` of a URN."""
     return uri.rpartition(":")[2]
 
 
@@ -45,6 +45,6 @@ def some(texts: Sequence[str], most: int) -> str:
 
 
 def first_of(texts: Sequence[str], most: int) -> list[str]:
-    """The first few, each to be told by itself, and how many more there are."""
+    """Return the first few, one entry each, and how many more there are."""
     more = len(texts) - most
     return [*texts[:most], *([f"and {more} more"] if more > 0 else [])]

@@ -1,10 +1,11 @@
-"""Whether the answer to a login is meant for us, now, and from whom we asked.
+"""Check a Response: issuer, audience, recipient, time, and the signatures.
 
-The stateless judgement: :func:`accept` judges an answer at the participant, and
-:func:`open_artifact_response` takes it out of what a hub sends for an artifact. What
-needs a memory (replay, the login that this browser has under way) is the caller's: an
-accepted assertion has an ``id`` to remember, and an instant until which. The other
-messages are judged in :mod:`eilogin.saml.message_checks`, by the same rules.
+These checks keep no state: :func:`accept` checks a Response at the participant, and
+:func:`open_artifact_response` takes it out of a hub's ArtifactResponse. Checks that
+need a memory (replay, the pending login of this browser) belong to the caller. An
+accepted assertion has an ``id`` to remember, and the instant until which it must be
+remembered. The module :mod:`eilogin.saml.message_checks` checks the other messages, by
+the same rules.
 """
 
 from collections.abc import Collection, Sequence
@@ -56,8 +57,8 @@ from eilogin.saml.signing_keys import PublicKey
 from eilogin.saml.xml_encryption import NOT_OPENED, Decrypter
 from eilogin.saml.xml_signatures import Signature, check_structure, content, is_signed
 
-#: Seconds that a window in an assertion may last: what has to be remembered against
-#: replay is thereby bounded. Real hubs give from two minutes (DigiD) to some hours.
+#: The longest validity of an assertion in seconds, which limits how long replay
+#: protection must remember it. Real hubs use two minutes (DigiD) to some hours.
 LONGEST_WINDOW = 86400.0
 #: The parts of an answer that can be required to be encrypted. An encrypted assertion
 #: covers the others.
@@ -72,10 +73,10 @@ _UNSIGNED = (
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a participant knows about the answer that it waits for."""
+    """The participant's expectations of a Response."""
 
-    #: ID of its AuthnRequest. No secret: what ties the answer to this browser is the
-    #: caller's to check. Of an answer that nobody asked for it is "".
+    #: ID of its AuthnRequest; "" for an unsolicited Response. It is no secret: the
+    #: caller checks that the Response belongs to this browser.
     request_id: str
     #: The address, as in its metadata, at which the answer came in.
     acs_url: str
@@ -90,7 +91,7 @@ class Expected:
     #: True where the answer came by POST; by artifact a Destination may be absent
     #: (DigiD sends none), but is exact if it is there (bindings 3.5.5.2).
     destination_required: bool
-    #: What opens encrypted answers, names and attributes.
+    #: Decrypts encrypted assertions, NameIDs and attributes.
     decrypter: Decrypter | None = None
     #: True where an answer is taken that nobody asked for: one that names no request,
     #: and no other. ``request_id`` is "" then.
@@ -107,24 +108,29 @@ class Expected:
 
 
 def accept(response: etree._Element, expected: Expected) -> Assertion:
-    """The one assertion of a login answer, if every check holds.
+    """Check a Response, and return its one assertion if every check passes.
 
     ``response`` is a ``samlp:Response`` in the tree in which it was parsed: its root,
-    or inside an ArtifactResponse, as :func:`open_artifact_response` gives it. The
-    assertion must be signed, or the Response or ArtifactResponse around it; every
-    signature in the tree must be of one of ``expected.keys``; and values are read only
-    from the octets that a signature covers. An encrypted assertion is opened when the
-    signatures around it have held, and is then verified standing alone.
+    or inside an ArtifactResponse, as :func:`open_artifact_response` returns it. A
+    signature must cover the assertion: its own, or that of the Response or
+    ArtifactResponse around it. Every signature in the tree must be by one of
+    ``expected.keys``, and values are read only from octets that a signature covers. An
+    encrypted assertion is decrypted after the signatures around it were verified, and
+    is then verified standing alone.
 
-    Raises :class:`~eilogin.errors.LoginFailed` where the hub says that there is no
-    login; for what is not taken :class:`~eilogin.errors.MalformedMessage`,
-    :class:`~eilogin.errors.UntrustedSignature`,
-    :class:`~eilogin.errors.DecryptionFailed`, :class:`~eilogin.errors.NotEncrypted`
-    (clear text that ``expected.encrypted`` forbids),
-    :class:`~eilogin.errors.UnknownPeer` (another Issuer),
-    :class:`~eilogin.errors.MessageUnexpected` (another InResponseTo,
-    or none), :class:`~eilogin.errors.MessageMisdirected` and
-    :class:`~eilogin.errors.MessageExpired`.
+    Raises :class:`~eilogin.errors.LoginFailed` if the hub says that there is no login.
+    For a rejected Response it raises one of these:
+
+    * :class:`~eilogin.errors.MalformedMessage`
+    * :class:`~eilogin.errors.UntrustedSignature`
+    * :class:`~eilogin.errors.DecryptionFailed`
+    * :class:`~eilogin.errors.NotEncrypted` (clear text that ``expected.encrypted``
+      forbids)
+    * :class:`~eilogin.errors.UnknownPeer` (another Issuer)
+    * :class:`~eilogin.errors.MessageUnexpected` (another InResponseTo, or none)
+    * :class:`~eilogin.errors.MessageMisdirected`
+    * :class:`~eilogin.errors.MessageExpired`
+
     Source: SAML profiles 4.1.4.2 and 4.1.4.3, core 2.5 and 5.
     """
     with InNameOf(expected.issuer):
@@ -176,11 +182,11 @@ def _held(assertion: Assertion, expected: Expected) -> Assertion:
 def _judged_when_opened(
     wrapper: etree._Element, expected: Expected, *, is_covered: bool
 ) -> Assertion:
-    """The same of an EncryptedAssertion.
+    """Check an EncryptedAssertion, and return its assertion.
 
-    ``is_covered`` tells that a signature of the hub covers the wrapper. Where none
-    does, anybody may have made it, and what is wrong inside must not be told from what
-    cannot be decrypted, but in our log: see :mod:`eilogin.saml.xml_encryption`.
+    ``is_covered`` says that a signature of the hub covers the wrapper. Without one,
+    anybody may have made it. Then only our log may tell a fault inside from a failed
+    decryption: see :mod:`eilogin.saml.xml_encryption`.
     """
     element = _opened(wrapper, expected, is_covered=is_covered)
     try:
@@ -244,12 +250,13 @@ def _require_asked(in_response_to: str, expected: Expected) -> None:
 
 
 def _only_assertion(response: etree._Element) -> etree._Element:
-    """The assertion of a Response, clear or encrypted, if its tree holds no other one.
+    """Return the assertion of a Response, clear or encrypted, if it is the only one.
 
-    Wrapping attacks need two: the signed one, put away somewhere, and the one that is
-    read. Of one that stands elsewhere the signature's place, or the schema, refuses all
-    that we know; that it is where it should be is looked at all the same. Only the
-    Advice of the assertion may hold others (core 2.6.1), and none of them is read.
+    Wrapping attacks need two: the signed one, moved elsewhere, and the one that is
+    read. The place of the signature, or the schema, already rejects all known attacks
+    with one elsewhere. The place of the assertion is checked all the same. Only the
+    Advice of the assertion may hold others (core 2.6.1), and eilogin reads none of
+    them.
     """
     root = response.getroottree().getroot()
     found = _assertions_beside_advice(root)
@@ -292,11 +299,12 @@ def _read_signed(
     signatures: Sequence[Signature],
     expected: Expected,
 ) -> tuple[Response | None, etree._Element]:
-    """The envelope, if a signature covers it, and the assertion, which one must cover.
+    """Return the envelope, if a signature covers it, and the signed assertion.
 
-    ``signatures`` are all those of the tree, the outermost first, and each of them is
-    verified; what is read comes from the octets of the innermost one that covers it.
-    An EncryptedAssertion is given as it is: what is in it may have one of its own.
+    A signature must cover the assertion. ``signatures`` are all those of the tree, the
+    outermost first. Each is verified; values come from the octets of the innermost one
+    that covers the assertion. An EncryptedAssertion is returned as it is: its content
+    may have a signature of its own.
     """
     keys = expected.keys
     path = [_only_assertion(response), response, *response.iterancestors()]
@@ -510,16 +518,17 @@ def open_artifact_response(  # noqa: PLR0913 - facts, each by its name
     now: float,
     must_be_signed: bool = True,
 ) -> etree._Element:
-    """The ``samlp:Response`` in an ArtifactResponse, in its tree, for :func:`accept`.
+    """Return the Response in an ArtifactResponse, in its tree, for :func:`accept`.
 
     ``element`` is the ``samlp:ArtifactResponse`` in the tree in which it was parsed;
-    ``in_response_to`` is the ID of our ArtifactResolve. One that is not signed itself
-    is taken only where it need not be (``must_be_signed``): the channel has told whose
-    it is, it is read to refuse and for nothing else, and :func:`accept` wants what is
-    inside to be signed, as of an answer by POST. Raises what :func:`verified` and
-    :func:`check_artifact_response` raise, and :class:`~eilogin.errors.MessageExpired`
-    where no message comes with it: then the artifact is not known any more (core
-    3.5.3).
+    ``in_response_to`` is the ID of our ArtifactResolve. An unsigned ArtifactResponse is
+    accepted only without ``must_be_signed``. Then the channel has authenticated the
+    sender, and eilogin reads the ArtifactResponse only to reject it. As for a Response
+    by POST, :func:`accept` requires a signature inside.
+
+    Raises the errors of :func:`verified` and :func:`check_artifact_response`, and
+    :class:`~eilogin.errors.MessageExpired` if it carries no message: then the artifact
+    has expired (core 3.5.3).
     """
     with InNameOf(issuer):
         value, _ = read_artifact_response(
@@ -540,7 +549,7 @@ def _said_by(
     *,
     must_be_signed: bool,
 ) -> etree._Element:
-    """What an ArtifactResponse says; nothing that it says logs anybody in."""
+    """Return the content of an ArtifactResponse; by itself it signs nobody in."""
     if is_signed(element):
         return verified(element, keys)
     if must_be_signed:

@@ -1,9 +1,9 @@
-"""XML from outside, within limits; and the names of the vocabularies that SAML uses.
+"""Parse XML from outside within limits; the namespaces of SAML.
 
-What this room refuses is refused by the octets, before a parser sees them: anything but
-UTF-8, a DOCTYPE, a processing instruction. Without a DOCTYPE there are no entities, and
-nothing is ever fetched. Comments are dropped while parsing, so that no text is split by
-one; exclusive canonicalisation leaves them out too, so signatures hold all the same.
+Before a parser sees the octets, this module rejects everything but UTF-8, a DOCTYPE,
+and a processing instruction. Without a DOCTYPE there are no entities, and nothing is
+ever fetched. The parser drops comments, so that no text is split by one. Exclusive
+canonicalisation leaves them out too, so signatures stay valid.
 """
 
 import re
@@ -96,8 +96,8 @@ class Limits:
     names: int | None
     #: Namespace declarations of the whole.
     namespaces: int
-    #: Characters that its namespaces may take in canonical form, if every element and
-    #: attribute had the longest of them written anew; None where that is not counted.
+    #: Most characters of its namespaces in canonical form, if every element and
+    #: attribute repeated the longest one; None if that is not counted.
     repeated: int | None
     #: Characters of one text or attribute value.
     text: int
@@ -106,8 +106,8 @@ class Limits:
     unique_ids: bool
 
 
-#: For one message: a login answer with a hundred attributes fits several times. What is
-#: encrypted is one text.
+#: For one message: several times a Response with a hundred attributes. An encrypted
+#: part is one text.
 MESSAGE = Limits(
     octets=256 * 1024,
     depth=40,
@@ -148,16 +148,16 @@ _MOST_STRANGE = 1024 * 1024
 _names_known: Callable[[], int] = etree.memory_debugger.dict_size
 #: Bytes of the shortest attribute, with the blank before it: `` a=""``.
 _SHORTEST_ATTRIBUTE = 5
-#: Bytes of the shortest piece of a document by which it is told that a text is long.
+#: Bytes of the shortest piece of a document that shows a long text.
 _SHORTEST_PIECE = 4096
 #: Characters of a parser's own words, and how these write a namespace.
 _LONGEST_WORDS = 300
 _NAMESPACE = re.compile(r"\{([^{}]{1,256})\}")
 _PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 
-#: A declaration that may be longer, or whose name is, or that has an ampersand: there
-#: the tree tells. However often its beginning stands in a text, what follows is looked
-#: at for a short way.
+#: A namespace declaration that may be longer, or has a longer name, or an ampersand:
+#: then the tree decides. The match reads only a short way after each beginning in a
+#: text.
 _ODD_NAMESPACE = re.compile(
     rb"""xmlns[^="'<>]{0,64}+"""
     rb"""(?:[^="'<>]|=\s*+(?:"[^"<&]{0,%d}+[^"]|'[^'<&]{0,%d}+[^']))"""
@@ -177,7 +177,7 @@ _IDENTIFIERS = tuple(
 )
 
 
-#: Repeated values that are looked at one by one, and characters that an error quotes.
+#: Repeated values that are checked one by one, and characters that an error quotes.
 _MOST_REPEATED, _LONGEST_ID = 4, 60
 #: Whether a value is the Id of ds:Signature alone, and no URI of the document has it.
 _NAMES_SIGNATURES = etree.XPath(
@@ -193,12 +193,15 @@ _SIGNATURE_IDS = etree.XPath(
 
 
 def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
-    """The root element of a document, which may not be trusted yet.
+    """Parse a document, and return its root element, which is not trusted yet.
 
-    Raises MessageTooLarge beyond ``limits`` and MalformedMessage for what is not
-    well-formed, not UTF-8, has a DOCTYPE or a processing instruction, or, where the
-    limits say so, has the same ID twice (SAML core 1.3.4, 5.4.2). The errors quote
-    nothing of the document but such an ID.
+    Raises MessageTooLarge beyond ``limits``. Raises MalformedMessage in these cases:
+
+    * The document is not well-formed, or not UTF-8.
+    * It has a DOCTYPE or a processing instruction.
+    * It has the same ID twice, and the limits forbid that (SAML core 1.3.4, 5.4.2).
+
+    The errors quote nothing of the document but such an ID.
     """
     if len(octets) > limits.octets:
         raise MessageTooLarge(f"the XML is larger than {limits.octets} bytes")
@@ -222,7 +225,7 @@ def parse_canonical(octets: bytes) -> etree._Element:
     """
     try:
         if len(octets) > MESSAGE.octets:
-            # Of whom we trust.
+            # From a trusted source.
             return etree.fromstring(octets, _parser(huge=True))
         return sparingly(lambda: etree.fromstring(octets, _own.parser), len(octets))
     except etree.XMLSyntaxError as error:
@@ -262,13 +265,13 @@ def _parser(*, huge: bool, schema: etree.XMLSchema | None = None) -> etree.XMLPa
         load_dtd=False,
         no_network=True,
         remove_comments=True,
-        # What the parser bounds by itself is bounded by our limits too.
+        # Our limits also cover the parser's own.
         huge_tree=huge,
     )
 
 
 class _Own(threading.local):
-    """What a thread makes once: threads that share a parser wait for each other."""
+    """Objects that each thread makes once, so that threads need not wait in turn."""
 
     def __init__(self) -> None:
         self.parser = _parser(huge=False)
@@ -280,15 +283,15 @@ _own = _Own()
 
 
 def sparingly(work: Callable[[], _T], octets: int) -> _T:
-    """Do what brings names of so many octets that anybody may have made.
+    """Run ``work`` on XML with names that anybody may have chosen.
 
-    A thread keeps every name that libxml2 has ever met in it, for as long as it lives:
-    those of a document that is parsed, and of an element inside, of which lxml makes a
-    document to validate it or to write its canonical form. Who invents names fills the
-    memory, some hundred kilobytes a message. Those that are used in earnest are few. So
-    where many others came, this is done in a thread that passes, which takes a little
-    longer; and its names go with it. Raises Busy where the machine has no thread for
-    that.
+    A thread keeps every name that libxml2 has ever met in it, for as long as it lives.
+    These are the names in a parsed document, and in an element of which lxml makes a
+    document to validate it or to write its canonical form. Invented names fill the
+    memory, by some hundred kilobytes a message; there are few real ones. So if there
+    were many others, ``work`` runs in a short-lived thread, which is a little slower,
+    and its names go with it. ``octets`` is the size of the XML. Raises Busy if the
+    machine has no thread for that.
     """
     if _own.strange > _MOST_STRANGE:
         with ThreadPoolExecutor(1) as passing:
@@ -335,11 +338,11 @@ def _require_unique_ids(root: etree._Element) -> None:
 
 
 def has_once(octets: bytes, identifier: str) -> bool:
-    """Whether it is plain that one attribute of a document is this, and no second.
+    """Whether exactly one attribute of a document is clearly this identifier.
 
-    Which the octets tell of most identifiers: in characters that are written in one way
-    only, but for references by number, which are used for others; and where no white
-    space is taken off, as a parser does at an xml:id.
+    The octets alone decide for most identifiers. Their characters are written in one
+    way only: references by number are used for others. A parser strips white space at
+    an xml:id; here there must be none.
     """
     if not re.fullmatch(r"[\w.-]+", identifier, re.ASCII):
         return False
@@ -350,10 +353,10 @@ def has_once(octets: bytes, identifier: str) -> bool:
 
 
 def serialize(element: etree._Element) -> bytes:
-    """The element as a UTF-8 document of its own, without an XML declaration.
+    """Return the element as a UTF-8 document of its own, without an XML declaration.
 
-    What follows the element is left out. The namespaces that are declared around it
-    are declared on it, so signatures inside hold as they did.
+    Text after the element is left out. The element declares the namespaces that are
+    declared around it, so signatures inside stay valid.
     """
     octets: bytes = etree.tostring(element, encoding="UTF-8", with_tail=False)
     return octets
@@ -362,14 +365,14 @@ def serialize(element: etree._Element) -> bytes:
 def canonical(
     element: etree._Element, prefixes: Sequence[str] = (), *, is_ours: bool = False
 ) -> bytes:
-    """The element in exclusive canonical form, without comments, in its place.
+    """Return the element in exclusive canonical form, without comments, in its place.
 
     ``prefixes`` are those of InclusiveNamespaces PrefixList (exclusive XML
-    canonicalisation 1.0, section 3). What ``is_ours`` has no names but those that we
-    use ourselves: see :func:`sparingly`. lxml knows no "#default" among them: where a
-    default namespace is declared around the element, and not used by it, the octets
-    lack it, and a signature that counts on it does not hold. Raises MalformedMessage
-    for what has no canonical form: a namespace that is no absolute URI.
+    canonicalisation 1.0, section 3). An element with ``is_ours`` has no names but those
+    that we use ourselves: see :func:`sparingly`. lxml does not know "#default" in the
+    list. If a default namespace is declared around the element and not used by it, the
+    octets lack it, and a signature that includes it is invalid. Raises MalformedMessage
+    if there is no canonical form: a namespace that is no absolute URI.
     """
 
     def write() -> bytes:
@@ -506,12 +509,12 @@ def _may_be_longer(octets: bytes, characters: int) -> bool:
 
 
 def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> None:
-    """Refuse many or long namespaces: a canonical form can repeat each many times.
+    """Reject many or long namespaces: a canonical form can repeat each many times.
 
-    And those with an ampersand, which libxml2 does not escape in a canonical form: it
-    would be read as another namespace there than was looked at before it was signed.
-    Here too the octets tell most: no declaration is without an ``xmlns`` that stands
-    there as it is, none is longer in the tree, and no name takes less than four octets.
+    Also reject those with an ampersand, which libxml2 does not escape in a canonical
+    form: a reader would see another namespace there than was checked before signing.
+    Here too the octets tell most: every declaration has a literal ``xmlns``, none is
+    longer in the tree, and no name takes less than four octets.
     """
     is_odd = _ODD_NAMESPACE.search(octets) is not None
     may_be_many = octets.count(b"xmlns") > limits.namespaces
@@ -612,7 +615,7 @@ class _Schema:
             self._check(element)
 
     def _check(self, element: etree._Element) -> None:
-        # Metadata is larger by far, and its faults are told one by one.
+        # Metadata is much larger, and its faults are reported one by one.
         if not self._is_of_metadata and _COUNT_INSIDE(element) > _MOST_AT_ONCE:
             octets = serialize(element)
             sparingly(lambda: self.refuse_many_faults(octets), len(octets))
@@ -628,11 +631,11 @@ class _Schema:
         )
 
     def refuse_many_faults(self, octets: bytes) -> None:
-        """Refuse a document at the first piece that has a fault.
+        """Reject a document at the first piece that has a fault.
 
-        libxml2 goes on after one, and keeps for each where it is and what it says: of
-        a message that is full of them that takes a quarter of a second, and tens of
-        megabytes. What is left to judge after this has next to none.
+        libxml2 goes on after a fault, and keeps the place and text of each. For a
+        message full of them that takes a quarter of a second, and tens of megabytes.
+        After this check, few faults are left.
         """
         parser = _parser(huge=False, schema=self._schema)
         try:
@@ -656,10 +659,10 @@ def _repeats_signature_ids(element: etree._Element) -> bool:
 
 
 def _unnamed_signatures(octets: bytes) -> etree._Element:
-    """Parse an element anew, with no ``Id`` on its signatures.
+    """Parse an element again, with no ``Id`` on its signatures.
 
-    The schema makes that attribute an ID, and libxml2 would refuse the second one that
-    :func:`parse` has let pass.
+    The schema makes that attribute an ID, and libxml2 would reject the second one that
+    :func:`parse` has accepted.
     """
     root = parse_canonical(octets)
     for signature in root.iter(q("ds:Signature")):

@@ -1,16 +1,18 @@
-"""The one door to python3-saml: the second opinion on the answer to a login.
+"""The call to python3-saml, which checks each Response a second time.
 
-Our own checks come first, and are complete. python3-saml then judges the same octets
-with other code (its own rules, xmlsec for the signatures), so that a fault in either is
-not enough to let somebody in. It is not asked alone: it does not bound its input, and
-xmlsec runs the transforms of a signature before it verifies it, so that one message
-with an XSLT could hold a thread for hours. Such messages do not come here, because
-:func:`eilogin.saml.xml_signatures.check_structure` has refused them.
+Our own checks come first, and are complete. Then python3-saml checks the same octets
+with other code (its own rules, xmlsec for the signatures). So a fault in one of them is
+not enough to let somebody in.
 
-It judges what is signed itself, a Response or an assertion in clear. What only a signed
-ArtifactResponse covers, it cannot judge, nor what is encrypted: it decrypts inside the
-tree, where prefixes change and signatures of good peers break (INTEROP.md), and knows
-no encrypted attributes. :func:`can_judge` tells.
+The other library alone does not suffice. It does not limit its input, and xmlsec runs
+the transforms of a signature before it verifies it. One message with an XSLT could hold
+a thread for hours. :func:`eilogin.saml.xml_signatures.check_structure` rejects such
+messages first.
+
+It checks a Response or a clear assertion with a signature of its own. It cannot check
+one that only a signed ArtifactResponse covers, nor an encrypted one: it decrypts inside
+the tree, where prefixes change and signatures of good peers break (INTEROP.md). It does
+not know encrypted attributes. :func:`can_judge` says whether it can check a Response.
 """
 
 import base64
@@ -47,7 +49,7 @@ except Exception as error:  # noqa: BLE001 - xmlsec's own, which cannot be impor
 
 @dataclass(frozen=True)
 class SecondOpinion:
-    """What python3-saml has to know about the two parties; made once and kept."""
+    """python3-saml's settings for the two parties; made once and kept."""
 
     #: entityID of the participant.
     entity_id: str
@@ -209,10 +211,10 @@ class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
         return math.floor(read_instant(timestr))
 
 
-# ``OneLogin_Saml2_Response`` with two of its names bound to ours. It compiles the
-# schema anew for each message, which is half its time, and each XPath whenever it asks
-# one, and offers no way to give it any. Its code is run with other globals rather than
-# changed in place: an application in this process that uses python3-saml itself notices
+# ``OneLogin_Saml2_Response`` with two of its names bound to ours. For each message it
+# compiles the schema again, which is half its time, and each XPath at each use; it
+# offers no way to pass them in. This runs its code with other globals rather than
+# changing it in place, so an application in this process that uses python3-saml notices
 # nothing.
 _SCOPE = {
     **vars(onelogin),

@@ -19,7 +19,7 @@ _BETWEEN = re.compile(r"[\s.]+")
 
 # One spelling: DigiD writes the code in lower case, and leading zeros.
 _NAME = re.compile(r"(s[0-9]{8}):([0-9]{9})", re.ASCII)
-#: What each digit counts for in the eleven test (Wet algemene bepalingen BSN).
+#: The weight of each digit in the eleven test (Wet algemene bepalingen BSN).
 _WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 _ELEVEN = 11
 
@@ -49,10 +49,10 @@ class SectorName:
 
 
 def tells_number(name: str) -> bool:
-    """Whether a name says what can be a citizen's number, whoever named her so.
+    """Whether a name can be a citizen's number, whichever hub issued it.
 
-    Of opaque names it says so too, by chance, but of few: one in two hundred that are
-    32 hexadecimal digits, and of base64 next to none.
+    It is also True for a few opaque names, by chance: for one in two hundred of 32
+    hexadecimal digits, and for almost none in base64.
     """
     found = (_BETWEEN.sub("", number) for number in _NUMBER.findall(name))
     return any(map(passes_eleven_test, found))

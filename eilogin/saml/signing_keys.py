@@ -1,8 +1,8 @@
-"""Keys and certificates, of RSA and of elliptic curves: read, checked, made.
+"""RSA and EC keys and certificates: read, check and generate them.
 
 A certificate is only an envelope for a key here. Trust comes from metadata that the
-federation's operator signed, so neither its issuer nor its validity is looked at
-(SAML metadata interoperability profile 2.6.1). The stacks in the field do the same.
+federation's operator signed, so neither its issuer nor its validity counts (SAML
+metadata interoperability profile 2.6.1). Other products do the same.
 """
 
 import base64
@@ -31,7 +31,7 @@ from eilogin.saml.printable_text import to_base64
 
 #: Bits of the smallest RSA key that is taken, and of those that we make.
 SMALLEST_KEY = 2048
-#: Of the largest, and of its exponent: OpenSSL computes with no others.
+#: Bits of the largest key and of its exponent: OpenSSL uses no larger ones.
 LARGEST_KEY, _LONGEST_EXPONENT = 16384, 64
 
 #: The elliptic curves that are taken: those of NIST that XML signature names.
@@ -41,7 +41,7 @@ _TAKEN = (
     "P-384 and P-521"
 )
 
-#: What stands in the first line of a PEM file.
+#: A part of the first line of a PEM file.
 _CERTIFICATE_MARK = b" CERTIFICATE--"
 _KEY_MARK = b" PRIVATE KEY--"
 
@@ -49,7 +49,7 @@ _KEY_MARK = b" PRIVATE KEY--"
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
-#: What cryptography raises where a certificate cannot be read.
+#: Exceptions of cryptography for an unreadable certificate.
 UNREADABLE = (ValueError, x509.InvalidVersion)
 #: Characters of the longest certificate that is read from a message: those of real
 #: authorities stay under 4,000.

@@ -1,7 +1,7 @@
-"""Algorithms that are too weak to be taken by default, by the names of our options.
+"""Algorithms too weak for the default, by the names of our options.
 
-Some peers know no others. Who trusts such a peer says so by ``accept_weak``, and the
-log warns at each start.
+Some peers know no others. An administrator who trusts such a peer accepts them by
+``accept_weak``, and the log warns at each start.
 """
 
 #: AES in CBC mode without authentication: a decryption oracle breaks it (Jager and

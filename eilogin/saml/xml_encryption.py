@@ -1,22 +1,23 @@
-"""Encrypted elements: made for a peer, and opened with our keys.
+"""Encrypt elements for a peer, and decrypt elements with our keys.
 
 SAML encrypts an assertion, a NameID and an attribute in one way (core 2.2.4, 2.3.4,
-2.7.3.2, 6): a wrapper holds what is encrypted, and beside it or inside it the key of
-that, locked with the public key of each who may read it. We write and open AES-GCM and
-RSA-OAEP; the weaker CBC and RSA 1.5 we only open, for who says so
+2.7.3.2, 6). A wrapper holds the encrypted data. Beside or inside the data is its key,
+encrypted with the public key of each reader. We write and read AES-GCM and RSA-OAEP.
+The weaker CBC and RSA 1.5 we only read, if an option allows it
 (:mod:`eilogin.saml.weak_algorithms`).
 
-This is ``cryptography`` and not xmlsec, which would follow references, find keys by
-what the message says of them, and put what it opened back into the message's tree,
-where its prefixes are no longer those that were signed. Here nothing is followed, the
-shape is checked before anything is computed, and what comes out stands alone.
+This uses ``cryptography`` and not xmlsec, which would follow references and choose keys
+by data in the message. It would put the decrypted element back into the message's tree,
+where its prefixes differ from the signed ones. Here nothing is followed, the shape is
+checked before anything is computed, and the decrypted element stands alone.
 
-**No oracle.** Who sends us ciphertexts of her own must not learn what became of them.
-So everything that fails once a private key is at work fails in the same words, and
-every key is tried, whatever came of those before it. What a caller finds wrong with
-what was opened, before a signature in it has held, must look the same too
-(:data:`NOT_OPENED`). CBC tells by the time it takes whether its padding was right: it
-is opened only where a signature of the sender covers what is encrypted.
+**No oracle.** A sender of forged ciphertexts must not learn what became of them. So
+every failure after the first use of a private key has the same text, and every key is
+tried, whatever the results before it. If a caller finds a fault in decrypted data
+before a signature in it was verified, it must report the same (:data:`NOT_OPENED`). The
+time of CBC reveals whether its padding was right, so CBC is decrypted only if a
+signature of the sender covers the encrypted data.
+
 Source: XML encryption 1.1, 5.2, 5.5 and 6.2.
 """
 
@@ -65,10 +66,10 @@ from eilogin.saml.weak_algorithms import CBC, RSA_1_5
 
 AES_256_GCM = XENC11 + "aes256-gcm"
 RSA_OAEP = XENC + "rsa-oaep-mgf1p"
-#: What an EncryptedData says of its content: an element.
+#: The Type of an EncryptedData that holds an element.
 ELEMENT = XENC + "Element"
 
-#: What every failure says that could tell what a ciphertext holds.
+#: The text of every failure that could reveal the content of a ciphertext.
 NOT_OPENED = (
     "cannot be decrypted with any of our keys, or was changed after it was encrypted"
 )
@@ -192,7 +193,7 @@ def _chosen(methods: Sequence[EncryptionMethod]) -> tuple[str, EncryptionMethod]
 def _first_of_ours(
     methods: Sequence[EncryptionMethod], otherwise: str
 ) -> EncryptionMethod:
-    """The first that we write; ``otherwise`` where nothing is said of that kind."""
+    """Return the first method that we write; ``otherwise`` if none is listed."""
     if not methods:
         return EncryptionMethod(otherwise)
     found = next(filter(_is_written, methods), None)
@@ -328,7 +329,7 @@ class _Locked:
 
 @dataclass(frozen=True, slots=True)
 class _Sealed:
-    """What is encrypted, and the keys of it that came along."""
+    """Encrypted data, and the encrypted keys in the same wrapper."""
 
     algorithm: str
     octets: bytes = field(repr=False)
@@ -340,7 +341,7 @@ class _Sealed:
 
 
 def _read(wrapper: etree._Element) -> _Sealed:
-    """What a wrapper holds; its shape is checked here, and nothing is computed."""
+    """Read a wrapper, and check its shape; computes nothing."""
     data, *beside = list(wrapper) or [None]
     if data is None or data.tag != q("xenc:EncryptedData"):
         raise DecryptionFailed("an encrypted part has no EncryptedData")
@@ -468,10 +469,10 @@ def _by_cbc(octets: bytes, cipher: AES | TripleDES) -> bytes:
 def _first_parsed(
     sealed: _Sealed, opened: Sequence[bytes], wrapper: etree._Element
 ) -> etree._Element | None:
-    """The element in the first of these octets that are one.
+    """Parse the first of these octets that are an element.
 
-    What GCM has opened is what the sender made, so that nothing after it is looked at.
-    With CBC a wrong key may seem to fit.
+    Octets that GCM decrypted are the sender's, so later ones do not count. With CBC a
+    wrong key may seem to fit.
     """
     candidates = [octets for octets in dict.fromkeys(opened) if octets]
     if sealed.algorithm in _GCM:

@@ -1,14 +1,15 @@
-"""Enveloped XML signatures: see only what is signed.
+"""Enveloped XML signatures: return only signed content.
 
 SAML uses a small part of XML signature (SAML core 5.4): one reference, to the element
-around the signature; two transforms; RSA or ECDSA. This room knows that part and no
-more. :func:`check_structure` refuses all else before anything is computed, in every
-signature of a message, so that other libraries are only shown what they cannot be
-misled or kept busy by. :func:`signed` verifies one signature and gives what it covers,
-parsed anew from the very octets that were hashed: there is no other way to a value.
+around the signature; two transforms; RSA or ECDSA. This module knows that part and no
+more. :func:`check_structure` rejects everything else before anything is computed, in
+every signature of a message. So other libraries only get signatures that cannot mislead
+them or keep them busy. The
+function :func:`signed` verifies one signature and returns the covered element, parsed
+again from the very octets that were hashed. There is no other way to a value.
 
-Keys are arguments. What a message says about its key (KeyName, X509Data, KeyValue) is
-tolerated, because real hubs send it; a log may repeat it, and nothing else looks at it.
+Keys are arguments. The data of a message about its key (KeyName, X509Data, KeyValue) is
+accepted, because real hubs send it. A log may repeat it; no other code reads it.
 """
 
 import binascii
@@ -86,7 +87,8 @@ _DIGESTS = {
 SIGNATURE_METHODS = tuple(_SIGNATURES)
 DIGEST_METHODS = tuple(_DIGESTS)
 
-#: What SAML signs: messages, assertions (core 5), metadata and its roles (metadata 3).
+#: The elements that SAML signs: messages, assertions (core 5), metadata and its roles
+#: (metadata 3).
 _SIGNABLE = frozenset(
     map(
         q,
@@ -119,8 +121,8 @@ _SIGNABLE = frozenset(
     )
 )
 
-#: What may stand in KeyInfo: a name, certificates, a bare key. Not what points
-#: elsewhere (RetrievalMethod) and not what holds content of the sender's own.
+#: The allowed parts of KeyInfo: a name, certificates, a bare key. References to
+#: elsewhere (RetrievalMethod) and content of the sender's own are not allowed.
 _KEY_INFO = frozenset(
     map(
         q,
@@ -197,7 +199,7 @@ _CUT = b"<?cut?>"
 class Signature:
     """A ds:Signature whose shape is right; whether it is valid is not known yet."""
 
-    #: What it signs: the element around it.
+    #: The signed element, around the signature.
     element: etree._Element
     node: etree._Element
     signed_info: etree._Element
@@ -221,20 +223,24 @@ def check_structure(
     ids_are_unique: bool = False,
     only_its_own: bool = False,
 ) -> list[Signature]:
-    """Refuse a message in which any signature is of a shape that SAML does not need.
+    """Reject a message with a signature of a shape that SAML does not need.
 
-    ``root`` is the root of a document of :func:`eilogin.saml.safe_xml.parse`. Every
-    ds:Signature in it must stand in an element that SAML signs, refer to exactly that
-    element by an ID that is unique, use the enveloped-signature and exclusive-c14n
-    transforms and algorithms of the allow-list, hold no ds:Object, and in its KeyInfo
-    nothing but names, certificates and keys. No digest or signature is computed.
-    Gives the signatures, the outermost first: :func:`content` verifies one.
-    ``ids_are_unique`` tells that ``parse`` has seen to that, with
-    limits that say so. ``only_its_own`` looks at those of ``root`` itself, where nobody
-    will look at any other.
+    ``root`` is the root of a document of :func:`eilogin.saml.safe_xml.parse`. These
+    rules hold for every ds:Signature in it:
 
-    Raises MalformedMessage, and UntrustedSignature for an algorithm that is too weak,
-    or that nobody knows. Source: SAML core 5.4, XML signature 4.
+    * It stands in an element that SAML signs, and refers to exactly that element by a
+      unique ID.
+    * It uses the enveloped-signature and exclusive-c14n transforms, and allowed
+      algorithms.
+    * It holds no ds:Object, and in its KeyInfo only names, certificates and keys.
+
+    Computes no digest or signature. Returns the signatures, the outermost first:
+    :func:`content` verifies one. ``ids_are_unique`` says that ``parse`` has checked
+    that, with limits that say so. ``only_its_own`` checks only the signatures of
+    ``root`` itself, if no code will read any other.
+
+    Raises MalformedMessage, and UntrustedSignature for a weak or unknown algorithm.
+    Source: SAML core 5.4, XML signature 4.
     """
     if only_its_own:
         signatures = [_read(node) for node in root.iterchildren(q("ds:Signature"))]
@@ -266,11 +272,12 @@ def _read_all(root: etree._Element) -> list[Signature]:
 
 
 def _read_usual(node: etree._Element) -> Signature | None:
-    """What :func:`_read` gives, at a fifth of its time; None where it has to be asked.
+    """Read a signature of the usual form, as :func:`_read` does; else return None.
 
-    Most signatures look the same but for the prefix. Of one that is alone in its
-    message the canonical octets are matched as a whole: they leave no second way to
-    write a thing. SignedInfo standing alone differs by the namespace that it inherits.
+    This takes a fifth of the time. Most signatures look the same but for the prefix. If
+    a signature is the only one in its message, its canonical octets are matched as a
+    whole: they have no second way to write a thing. SignedInfo standing alone differs
+    by the namespace that it inherits.
     """
     parent = _signable(node)
     try:
@@ -428,15 +435,15 @@ def _decoded(text: bytes) -> bytes:
 
 
 def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
-    """What the signature of ``element`` covers: read this, and not ``element``.
+    """Verify the signature of ``element``; return the signed copy, to read instead.
 
-    ``element`` stands in the tree in which it was parsed, at the root or deeper, and
-    is afterwards as it was, so signatures around and inside it can be verified too, in
-    any order. ``keys`` are all the keys of the party that should have signed; any of
-    them will do. Gives what :func:`content` gives.
+    ``element`` stands in the tree in which it was parsed, at the root or deeper. It
+    stays unchanged, so signatures around and inside it can be verified too, in any
+    order. ``keys`` are all the keys of the expected signer; any of them will do.
+    Returns the same as :func:`content`.
 
-    Raises UntrustedSignature where there is no signature, or none by one of these keys,
-    and MalformedMessage where it is of a shape that :func:`check_structure` refuses.
+    Raises UntrustedSignature without a signature by one of these keys, and
+    MalformedMessage for a shape that :func:`check_structure` rejects.
     """
     return parse_canonical(signed_octets(element, keys))
 
@@ -456,11 +463,11 @@ def signed_octets(element: etree._Element, keys: Sequence[PublicKey]) -> bytes:
 
 
 def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
-    """What a signature covers, as :func:`signed` does for one that was read already.
+    """Verify a signature that was read already; return the element that it covers.
 
-    Gives the root of a new tree, parsed from the canonical octets whose hash was
-    signed; the signature itself is not in it. Raises UntrustedSignature where it is not
-    by one of ``keys``, or does not hold. Source: XML signature 3.2, SAML core 5.4.
+    Returns the root of a new tree, parsed from the canonical octets whose hash was
+    signed, without the signature itself. Raises UntrustedSignature if the signature is
+    not by one of ``keys``, or is invalid. Source: XML signature 3.2, SAML core 5.4.
     """
     return parse_canonical(_verified(signature, keys))
 
@@ -481,7 +488,7 @@ def _verified(signature: Signature, keys: Sequence[PublicKey]) -> bytes:
 
 
 def _key_said(signature: Signature) -> str:
-    """What a signature says of its key, for a log: it proves nothing."""
+    """Describe the KeyInfo of a signature for a log: it proves nothing."""
     names = [
         repr(name[:_LONGEST_NAME])
         for node in signature.node.iter(q("ds:KeyName"))
@@ -500,12 +507,12 @@ def _key_said(signature: Signature) -> str:
 
 
 def _covered(signature: Signature) -> bytes:
-    """The canonical octets of the element that is signed, without its signature.
+    """Return the canonical octets of the signed element, without its signature.
 
-    The signature is cut out of the octets, between two marks, and not out of the tree:
-    lxml rewrites prefixes when an element is put back, and signatures around it would
-    not hold any more. The marks are processing instructions. No message may hold one,
-    and elsewhere in a canonical form every "<" that is text is written as "&lt;".
+    The signature is cut out of the octets, between two marks, and not out of the tree.
+    When an element is put back, lxml rewrites prefixes, and signatures around it would
+    become invalid. The marks are processing instructions. No message may hold one, and
+    elsewhere in a canonical form every "<" in text is written as "&lt;".
     """
     element, node = signature.element, signature.node
     tail = node.tail
@@ -584,11 +591,11 @@ def _half(key: EllipticCurvePublicKey) -> int:
 def sign(element: etree._Element, key: SigningKey) -> None:
     """Add a signature to an element that has an ID and no signature yet.
 
-    Over the exclusive canonical form, with the algorithms of the key: see
-    :func:`suited`. The signature stands where the schemas
-    want it: after saml:Issuer in messages and assertions, first in metadata. What is
-    inside must be complete, signatures included; nothing may be changed afterwards.
-    A ``key`` of DigiD's profile signs as DigiD does.
+    It covers the exclusive canonical form, with the algorithms of the key: see
+    :func:`suited`. It stands at the place that the schemas require: after saml:Issuer
+    in messages and assertions, first in metadata. The content must be complete,
+    signatures included; nothing may change afterwards. A ``key`` of DigiD's profile
+    signs as DigiD does.
     """
     identifier = element.get("ID")
     if not identifier or is_signed(element):
@@ -596,8 +603,8 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     prefixes: tuple[str, ...] = ()
     if key.is_digid:
         prefixes = _DIGID_PREFIXES
-        # They count where they are in scope, used or not. What is signed declares them
-        # itself, lest they come into scope when it is put into another message.
+        # These prefixes count if they are in scope, used or not. The signed element
+        # declares them itself, so that putting it into another message changes nothing.
         etree.cleanup_namespaces(
             element, top_nsmap=_DIGID_SCOPE, keep_ns_prefixes=prefixes
         )

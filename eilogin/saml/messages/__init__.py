@@ -1,22 +1,21 @@
-"""The messages of SAML core: frozen values, writing them as XML and reading them.
+"""The messages of SAML core as frozen values; write and read them as XML.
 
-What belongs here: what a message says, and nothing about whether it is to be believed.
-``write_`` functions give an unsigned lxml element; who sends it signs it
-(:mod:`eilogin.saml.xml_signatures`). ``read_`` functions take an element of which the
-caller knows that it may be read: signed, or only to refuse; they raise
-:class:`eilogin.errors.MalformedMessage` with what was missing or wrong.
+This package holds the content of messages. Whether to trust it belongs in
+``message_checks`` and ``response_checks``. ``write_`` functions return an unsigned lxml
+element; the sender signs it (:mod:`eilogin.saml.xml_signatures`). ``read_`` functions
+take an element that the caller has verified, or reads only to reject. They raise
+:class:`eilogin.errors.MalformedMessage`, which names the missing or wrong part.
 
 By module:
 
 ``instants``
-    Instants as SAML writes them: UTC, ending in ``Z`` (SAML core 1.3.3).
+    Instants in SAML's format: UTC, ending in ``Z`` (SAML core 1.3.3).
 ``message_reading``
-    XML to values: what is missing, doubled, too long or unreadable is refused.
+    Read messages from XML, and reject missing, repeated, long and unreadable parts.
 ``message_values``
-    The messages of SAML core as frozen values, and the names that SAML gives to
-    things.
+    The messages of SAML core as frozen values, and the URIs of SAML.
 ``message_writing``
-    Values to XML, in the order of the SAML schemas; nothing is signed here.
+    Write messages as XML, in the order of the SAML schemas, without signatures.
 """
 
 from eilogin.saml.messages.instants import read_duration as read_duration

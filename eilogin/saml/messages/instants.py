@@ -18,10 +18,10 @@ _LAST = 253_402_300_799_999
 
 
 def write_instant(instant: float) -> str:
-    """Seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
+    """Write seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
 
-    Milliseconds are written where there are any (``…:00.250Z``); what is finer is
-    rounded to them, but never into the year 10000, which no message could say.
+    Milliseconds appear only if they are not zero (``…:00.250Z``). Finer parts are
+    rounded to them, but never into the year 10000, which no message can express.
     """
     seconds, milliseconds = divmod(min(round(instant * 1000), _LAST), 1000)
     text = _write_second(seconds)
@@ -35,10 +35,10 @@ def _write_second(seconds: int) -> str:
 
 
 def read_instant(text: str) -> float:
-    """Seconds since 1970-01-01T00:00:00Z of ``YYYY-MM-DDThh:mm:ss(.f+)?Z``.
+    """Read ``YYYY-MM-DDThh:mm:ss(.f+)?Z`` as seconds since 1970-01-01T00:00:00Z.
 
-    Raises :class:`eilogin.errors.MalformedMessage` for anything else, and for a day
-    or second that no calendar has. What is finer than microseconds is cut off.
+    Raises :class:`eilogin.errors.MalformedMessage` for any other text, and for a day or
+    second that no calendar has. Parts finer than microseconds are cut off.
     """
     if _INSTANT.fullmatch(text):
         try:
@@ -54,7 +54,7 @@ _DURATION = re.compile(
     re.ASCII,
 )
 _DAY = 86_400.0
-#: Of a year, a month, a day, an hour, a minute and a second.
+#: Seconds of a year, a month, a day, an hour, a minute and a second.
 _LENGTHS = (365 * _DAY, 30 * _DAY, _DAY, 3600.0, 60.0, 1.0)
 
 

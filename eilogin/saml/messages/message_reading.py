@@ -60,8 +60,8 @@ _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
 _COMPARISONS = ("exact", "minimum", "maximum", "better")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
-# What stands in an assertion that we can judge, or that may be passed over (core
-# 2.6.1): Advice. A decision or statement of another kind may say no.
+# The parts of an assertion that eilogin can check, or may ignore (core 2.6.1): Advice.
+# A decision or a statement of another kind may contradict the login.
 _ASSERTION_PARTS = frozenset(
     q(f"saml:{name}")
     for name in (
@@ -90,12 +90,15 @@ _Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other nam
 
 
 def read_authn_request(element: etree._Element) -> AuthnRequest:
-    """The value of a ``samlp:AuthnRequest`` (SAML core 3.4.1).
+    """Read a ``samlp:AuthnRequest`` (SAML core 3.4.1).
 
-    What we cannot honour is read all the same, for the hub to answer so: a Subject,
-    AuthnContextDeclRefs, the identifiers of another party, and an index beside the URL
-    or binding that it stands for. Of Scoping only a ProxyCount of 0 is read, and of
-    Extensions only ``act:Ended``. Conditions and what else there may be are ignored.
+    The hub must answer parts that it cannot honour, so they are read too:
+
+    * a Subject, AuthnContextDeclRefs, and the identifiers of another party
+    * an index beside the URL or binding for which it stands
+
+    In Scoping only a ProxyCount of 0 is read, and in Extensions only ``act:Ended``.
+    Conditions and all other parts are ignored.
     """
     parts = _open(element, "samlp:AuthnRequest")
     issuer = _read_issuer(parts)
@@ -130,9 +133,9 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
 
 
 def _idle_limit(parts: _Parts) -> int:
-    """The seconds of inactivity that ended a session; 0 where none are said.
+    """Read the seconds of inactivity that ended a session; 0 if absent.
 
-    A visitor reads them, so nothing but a plain number is taken.
+    A visitor sees them, so eilogin accepts only a plain number.
     """
     extensions = _one(parts, "samlp:Extensions")
     ended = None if extensions is None else extensions.find(q("act:Ended"))
@@ -168,18 +171,20 @@ def read_assertion(
 def read_assertions(
     element: etree._Element, decrypter: Decrypter | None = None
 ) -> list[Assertion]:
-    """The value of a ``saml:Assertion`` (SAML core 2.3.3) of a login by browser.
+    """Read a ``saml:Assertion`` (SAML core 2.3.3) of a login by browser.
 
-    There is one value for each SubjectConfirmation that a login by browser can use:
-    they differ in that alone, and one that holds is enough (core 2.4.1). It is a
-    bearer's and has a NotOnOrAfter and no NotBefore (profiles 4.1.4.2). At least one
-    such, at most five in all, and one AuthnStatement, with a class, are demanded. An
-    absent Recipient or InResponseTo is "", absent audiences are (): the caller refuses
-    them as not meant for us. There may be no NameID; one that is there is not empty.
-    Attributes of one Name are put together, whatever their NameFormat; of a value that
-    is a NameID the text is taken (eduPersonTargetedID), and one that is nil, or other
-    XML, is left out. White space around Issuer, Audience and AuthnContextClassRef is no
-    part of them. ``decrypter`` opens an EncryptedID and EncryptedAttributes.
+    There is one value for each SubjectConfirmation that a login by browser can use.
+    They differ in that alone, and one valid confirmation is enough (core 2.4.1). It is
+    of method bearer, and has a NotOnOrAfter and no NotBefore (profiles 4.1.4.2). The
+    assertion needs at least one of these and has at most five confirmations in all. It
+    also needs one AuthnStatement with a class.
+
+    An absent Recipient or InResponseTo is "", absent audiences are (): the caller
+    rejects them as not meant for us. A NameID may be absent, but not empty. Attributes
+    of one Name are merged, whatever their NameFormat. If a value is a NameID, its text
+    counts (eduPersonTargetedID). A value that is nil, or other XML, is left out. White
+    space around Issuer, Audience and AuthnContextClassRef is stripped. ``decrypter``
+    decrypts an EncryptedID and EncryptedAttributes.
     """
     parts = _open(element, "saml:Assertion")
     _refuse_unknown(parts, _ASSERTION_PARTS)
@@ -212,10 +217,10 @@ def read_assertions(
 def read_logout_request(
     element: etree._Element, decrypter: Decrypter | None = None
 ) -> LogoutRequest:
-    """The value of a ``samlp:LogoutRequest`` (SAML core 3.7.1).
+    """Read a ``samlp:LogoutRequest`` (SAML core 3.7.1).
 
-    Of its Extensions only that of asynchronous logout, which Shibboleth sends, is
-    known; others are passed over. ``decrypter`` opens an EncryptedID.
+    The only known extension is that of asynchronous logout, which Shibboleth sends;
+    others are ignored. ``decrypter`` decrypts an EncryptedID.
     """
     parts = _open(element, "samlp:LogoutRequest")
     name_id = _read_name_id(parts, decrypter)
@@ -288,11 +293,11 @@ def read_artifact_resolve(element: etree._Element) -> ArtifactResolve:
 def read_artifact_response(
     element: etree._Element,
 ) -> tuple[ArtifactResponse, etree._Element | None]:
-    """The value of a ``samlp:ArtifactResponse`` (SAML core 3.5.2) and what it carries.
+    """Read a ``samlp:ArtifactResponse`` (SAML core 3.5.2); return it and its message.
 
-    The message that it carries is the one element after Status, still in its tree, or
-    None: an artifact that is not known any more gets a Success without a message. White
-    space around an Issuer is no part of it.
+    The message is the one element after Status, still in its tree, or None: the
+    response for an expired artifact is a Success without a message. White space around
+    an Issuer is stripped.
     """
     parts = _open(element, "samlp:ArtifactResponse")
     carried = list(_needed(parts, "samlp:Status").itersiblings("*"))
@@ -365,7 +370,7 @@ def _read_issuer(
 
 
 def _read_name_id(parts: _Parts, decrypter: Decrypter | None) -> NameID | None:
-    """Who is named, in clear or encrypted (SAML core 2.2.4); None where nobody is."""
+    """Read a NameID, clear or encrypted (SAML core 2.2.4); None if there is none."""
     if _one(parts, "saml:BaseID") is not None:
         raise MalformedMessage("saml:BaseID is not supported; expected a NameID")
     clear, encrypted = _one(parts, "saml:NameID"), _one(parts, "saml:EncryptedID")
@@ -401,9 +406,9 @@ def _read_status(parts: _Parts) -> Status:
 def _opened(
     wrapper: etree._Element, name: str, decrypter: Decrypter | None
 ) -> etree._Element:
-    """The ``name`` that is in an encrypted element, which is all there may be in it.
+    """Decrypt an element, and require that it contains a ``name`` and no other element.
 
-    What is read here was signed.
+    A signature covers the encrypted element.
     """
     found = (decrypter or _NO_KEYS).open(wrapper, is_covered=True)
     if found.tag != q(name):
@@ -618,7 +623,7 @@ def _bounded(text: str, longest: int) -> str:
 
 
 def _capped(text: str, longest: int = _LONGEST_TEXT) -> str:
-    # What is printable holds no control character, and is sooner seen to be so.
+    # Printable text holds no control character, and that check is faster.
     if len(text) > longest or not text.isprintable():
         _bounded(text, longest)
         if CONTROL.search(text):

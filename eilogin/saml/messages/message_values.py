@@ -12,9 +12,9 @@ UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
-#: Of a NameIDPolicy: in whatever format, encrypted (SAML core 8.3.9 and 3.4.1.1).
+#: In a NameIDPolicy: any format, encrypted (SAML core 8.3.9 and 3.4.1.1).
 ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
-#: What an Issuer is (SAML core 8.3.6); its Format may say so or be absent.
+#: The format of an Issuer (SAML core 8.3.6); its Format may be this or absent.
 ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 
 #: Method of the one SubjectConfirmation that a login by browser uses (profiles 3.3).
@@ -27,11 +27,12 @@ AUTHN_FAILED = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
 INVALID_NAME_ID_POLICY = "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
 NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
-#: Below that, of hubs of this make (SAML core 3.2.2.2 leaves room for such codes): she
-#: is logged in there, and types her password before anybody is told so again.
+#: A second-level code of eilogin hubs (SAML core 3.2.2.2 allows such codes). The
+#: visitor is signed in at the hub; they type their password before the hub sends this
+#: again.
 IDLE = "urn:x-eilogin:status:Idle"
 #: Below AuthnFailed or RequestDenied, of such hubs: the AuthnRequest is too old to be
-#: answered. A participant of this make begins the login anew, once.
+#: answered. An eilogin participant starts the login again, once.
 TOO_LATE = "urn:x-eilogin:status:TooLate"
 PROXY_COUNT_EXCEEDED = "urn:oasis:names:tc:SAML:2.0:status:ProxyCountExceeded"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
@@ -59,7 +60,7 @@ class NameID:
     sp_name_qualifier: str = ""
 
 
-#: What our hub says beside PartialLogout where she has chosen it: the StatusMessage.
+#: The StatusMessage of our hub beside PartialLogout, if the visitor chose it.
 STAYS = "The visitor chose to stay logged in elsewhere."
 
 
@@ -78,19 +79,19 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequest:
-    """SAML core 3.4.1. ``level_classes`` are AuthnContextClassRefs.
+    """An AuthnRequest (SAML core 3.4.1).
 
-    ``level_declarations`` are AuthnContextDeclRefs, which stand in their place.
-    ``sp_name_qualifier`` of the NameIDPolicy is "" where that is the issuer.
-    ``names_subject`` tells that it is about somebody, whom we do not read.
-    ``allow_create`` says whether a new identifier may be made; it is not said of a
-    transient one, which always is new (errata E14). ``asks_for_any_name`` tells that
-    there is a NameIDPolicy, and no ``name_id_format`` in it. ``consumer_service_index``
-    is that of an AttributeConsumingService in the asker's metadata.
-    ``is_for_one_alone`` tells of a ProxyCount of 0: who is asked may ask no other (core
-    3.4.1.2). ``idle_limit`` is how many seconds of inactivity ended the session of the
-    visitor, 0 where that is not why they log in; it is the Limit of an ``act:Ended`` in
-    the Extensions.
+    ``level_classes`` are AuthnContextClassRefs. ``level_declarations`` are
+    AuthnContextDeclRefs, which replace them. ``sp_name_qualifier`` of the NameIDPolicy
+    is "" if it is the issuer. ``names_subject`` says that there is a Subject, which
+    eilogin does not read. ``allow_create`` says whether the hub may create a new
+    identifier; it is not written for a transient one, which is always new (errata E14).
+    ``asks_for_any_name`` says that there is a NameIDPolicy without a
+    ``name_id_format``. ``consumer_service_index`` is that of an
+    AttributeConsumingService in the issuer's metadata. ``is_for_one_alone`` says that
+    ProxyCount is 0: the recipient may ask no other hub (core 3.4.1.2). ``idle_limit``
+    is the number of seconds of inactivity that ended the visitor's session, and 0 for
+    another reason; it is the Limit of an ``act:Ended`` in the Extensions.
     """
 
     id: str

@@ -1,8 +1,8 @@
-"""Values to XML, in the order of the SAML schemas; nothing is signed here.
+"""Write messages as XML, in the order of the SAML schemas, without signatures.
 
-The elements declare ``saml`` and ``samlp`` and no other prefix, and no ``xsi:type`` is
-written: its value names a prefix that exclusive canonicalisation does not see, so a
-signed ``xsi:type="xs:string"`` cannot be parsed anew.
+The elements declare ``saml`` and ``samlp`` and no other prefix. They have no
+``xsi:type``: its value names a prefix that exclusive canonicalisation does not see, so
+a signed ``xsi:type="xs:string"`` cannot be parsed again.
 """
 
 from collections.abc import Sequence
@@ -46,11 +46,10 @@ _Message = (
 
 
 def write_authn_request(value: AuthnRequest) -> etree._Element:
-    """``samlp:AuthnRequest`` (SAML core 3.4.1).
+    """Write a ``samlp:AuthnRequest`` (SAML core 3.4.1).
 
-    NameIDPolicy is written where it says something: a format, that any will do, or that
-    no new identifier may be made. Of a transient one errata E14 forbids to say that it
-    may.
+    NameIDPolicy is written only for a format, to accept any format, or to forbid a new
+    identifier. For a transient one, errata E14 forbids AllowCreate.
     """
     element = _message("samlp:AuthnRequest", value, value.destination)
     _set(
@@ -174,7 +173,7 @@ def write_artifact_response(
 def _message(
     name: str, value: _Message, destination: str = "", in_response_to: str = ""
 ) -> etree._Element:
-    """What every request and response begins with (SAML core 3.2.1 and 3.2.2)."""
+    """Write the beginning of a request or response (SAML core 3.2.1 and 3.2.2)."""
     element = etree.Element(q(name), nsmap=_NAMESPACES)
     element.set("ID", value.id)
     element.set("Version", "2.0")

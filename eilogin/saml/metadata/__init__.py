@@ -1,45 +1,37 @@
-"""SAML metadata: who is in a federation, under which keys and at which addresses.
+"""SAML metadata: the members of a federation, their keys and addresses.
 
-What belongs here: frozen values; writing them, for a participant about itself and for
-the operator about all; and reading what the operator signed. The keys that count are
-those that the operator's signature covers, never those of a message.
+This package holds metadata as frozen values. It writes metadata for a participant about
+itself and for the operator about all members, and reads what the operator signed. Only
+keys in signed metadata count, never those in a message.
 
-Source: SAML metadata 2.0 with its errata, and the metadata extensions for the user
-interface (mdui) and for registration and publication information (mdrpi); entity
-attributes, of which those of eilogin's own are in ``rule_attributes``.
+Source: SAML metadata 2.0 with its errata, and the metadata extensions for user
+interfaces (mdui) and for registration information (mdrpi). ``rule_attributes`` has
+eilogin's own entity attributes.
 
 By module:
 
 ``metadata_addresses``
-    The addresses that metadata has: where citizens and keys may be sent, or
-    nobody.
+    Check the addresses in metadata: where eilogin may send visitors and keys.
 ``metadata_reading``
-    Metadata from XML that is trusted: each member, and what is said of all of
-    them.
+    Read trusted metadata: each member, and the federation's own values.
 ``metadata_texts``
-    Texts of metadata, which whoever may have written, as they may be told.
+    Read texts of metadata, by any author, so that pages and logs can show them.
 ``metadata_values``
-    The members of a federation as frozen values, and how to look things up in
-    them.
+    The members of a federation as frozen values, with lookups.
 ``metadata_writing``
-    Metadata to XML, in the order of its schema; signed by who answers for it.
+    Write metadata as XML, in the order of its schema, and sign it.
 ``packed_members``
-    Members as they are kept and handed over: an outline, and bytes that hold the
-    rest.
+    Members in memory and in files: an outline, and bytes for the rest.
 ``parallel_parsing``
-    A second process, which does a part of the work where the machine has a core
-    for it.
+    A second process that does a part of the work if the machine has a free core.
 ``rule_attributes``
-    What the operator rules of a member, in entity attributes of eilogin's own.
+    The operator's rules for a member, in entity attributes of eilogin's own.
 ``schema_validation``
-    Whether metadata is valid by the schema: the whole, each member, and each
-    role.
+    Validate metadata by the schema: the whole, each member, and each role.
 ``trusted_metadata``
-    What the operator signed, or what a file says that is trusted for where it
-    lies.
+    Read metadata that the operator signed, or that a trusted file holds.
 ``unread_elements``
-    The parts of metadata that eilogin does not read, removed before the schema is
-    asked.
+    Remove parts of metadata that eilogin does not read, before schema validation.
 """
 
 from eilogin.saml.metadata.metadata_reading import showing as showing

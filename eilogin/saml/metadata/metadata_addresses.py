@@ -9,7 +9,7 @@ from eilogin.config import WEB_HOST, is_loopback
 from eilogin.errors import MalformedMessage
 from eilogin.saml.metadata.metadata_texts import shown
 
-#: What /etc/hosts calls this machine, at Debian and at Red Hat.
+#: The names of this machine in /etc/hosts, on Debian and on Red Hat.
 _OUR_NAMES = frozenset(
     (
         "ip6-localhost",
@@ -34,10 +34,10 @@ _ORIGINS = 256
 
 
 def require_address(text: str, *, on_loopback: bool) -> None:
-    """Refuse what is no address that citizens and keys may be sent to.
+    """Reject an address to which eilogin must not send visitors and keys.
 
-    Where ``on_loopback`` is said it may be on this machine. Raises
-    :class:`~eilogin.errors.MalformedMessage`, which shows it.
+    With ``on_loopback`` it may be on this machine. Raises
+    :class:`~eilogin.errors.MalformedMessage`, which shows the address.
     """
     is_sound, is_here = _place(_origin(text))
     if not is_sound:
@@ -46,7 +46,8 @@ def require_address(text: str, *, on_loopback: bool) -> None:
             f" {shown(text)}"
         )
     if is_here and not on_loopback:
-        # What listens here may do as it is told, for nobody else can reach it.
+        # A service on this machine may trust every request, because no other machine
+        # can reach it.
         raise MalformedMessage(
             "the address is on this machine (loopback), but neither 'public_url' nor"
             " 'back_channel_url' is (an operator can allow it with 'loopback = true' in"
@@ -105,11 +106,11 @@ def _is_here(host: str) -> bool:
 
 
 def _number(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a host is, or None of a name; ValueError if it is neither.
+    """Return the IP address of a host, or None for a name; ValueError for neither.
 
-    Where the last part of it is a number, decimal or not, systems and browsers read all
-    of it as an address of IPv4, of fewer parts or octal ones too ("0177.1"): then it
-    has to be four decimal ones (WHATWG URL 3.5).
+    Systems and browsers read a host with a number as its last part, decimal or not, as
+    an IPv4 address. They also accept fewer or octal parts ("0177.1"). eilogin then
+    accepts only four decimal parts (WHATWG URL 3.5).
     """
     name = host.rstrip(".")
     last = name.rpartition(".")[2]

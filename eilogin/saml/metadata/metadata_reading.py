@@ -1,8 +1,8 @@
-"""Metadata from XML that is trusted: each member, and what is said of all of them.
+"""Read trusted metadata: each member, and the federation's own values.
 
-Stacks write it in many ways, and one member must not shut out all others: what we have
-no use for is passed over, with a remark where somebody may wonder; a member that cannot
-be used is left out, and known to be so.
+Products write metadata in many ways, and one member must not shut out all others. This
+module skips parts that eilogin does not use, with a remark if somebody may wonder. It
+leaves out a member that cannot be used, and records that.
 """
 
 import re
@@ -67,7 +67,7 @@ _MEMBERS = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
 _ENCRYPTION_METHOD = q("md:EncryptionMethod")
 _OF_CONTACT = tuple(map(q, ("md:Company", "md:EmailAddress", "md:TelephoneNumber")))
 
-#: How a remark is made: a sentence about what was passed over.
+#: Add a remark: a sentence about a skipped part.
 _Tell = Callable[[str], object]
 
 #: The bindings that we speak. An address for another one may be anything.
@@ -327,7 +327,7 @@ def _participant_of(
 
 
 def _read_registrar(element: etree._Element | None) -> str:
-    """Who took it in, or else the group that it is in (mdrpi 2.1), or ""."""
+    """Return the registrar of a member, or of its group (mdrpi 2.1), or ""."""
     while element is not None:
         for extensions in element.iterchildren(_EXTENSIONS, *_MEMBERS):
             if extensions.tag in _MEMBERS:
@@ -354,7 +354,7 @@ def _attributes_in(extensions: _ByTag) -> dict[str, list[str]]:
 
 
 def _read_algorithms(part: _Part, name: str) -> tuple[str, ...]:
-    """What an entity or a role says that it takes (algorithm support 2.4)."""
+    """Return the algorithms that an entity or role accepts (algorithm support 2.4)."""
     found = part.extensions.get(q(name), ())
     return tuple(attribute_of(method, "Algorithm") for method in found)
 
@@ -423,7 +423,7 @@ def _read_scopes(role: _Part, entity: _Part) -> frozenset[str] | None:
 
 
 def _as_domain(text: str) -> str:
-    """A name of a domain as it travels; what is none stays, and covers nothing."""
+    """Encode a domain name for the wire; an invalid one stays, and matches none."""
     try:
         return text.encode("idna").decode().lower()
     except UnicodeError:
@@ -445,7 +445,7 @@ def _read_attribute_service(element: etree._Element) -> AttributeService:
 
 
 class _Keys(TypedDict):
-    """What both roles say of keys and algorithms, as the fields of :class:`Role`."""
+    """Keys and algorithms of a role, as the fields of :class:`Role`."""
 
     signing_certificates: tuple[str, ...]
     encryption_certificates: tuple[str, ...]
@@ -480,7 +480,7 @@ class _Key(NamedTuple):
         try:
             return line(name) == key_name(self.certificate)
         except MalformedMessage:
-            # Which is told of those that cannot be used.
+            # Another remark already names the certificates that cannot be used.
             return False
 
 
@@ -701,7 +701,7 @@ def _is_of_web(logo: Logo) -> bool:
 def _read_contact(element: etree._Element) -> Contact:
     said = dict.fromkeys(_OF_CONTACT, "")
     for child in element:
-        # Of two the first that says something counts.
+        # The first of two values counts.
         if said.get(child.tag) == "":
             said[child.tag] = line(child)
     company, email, telephone = said.values()

@@ -1,4 +1,4 @@
-"""Texts of metadata, which whoever may have written, as they may be told."""
+"""Read texts of metadata, by any author, so that pages and logs can show them."""
 
 import re
 
@@ -50,7 +50,7 @@ def line(element: etree._Element) -> str:
 
 def clean(text: str) -> str:
     """A text on one line, without control characters, and not endless."""
-    # What is printable holds no control character, and no white space but blanks.
+    # Printable text holds no control character, and no white space but blanks.
     if not text.isprintable():
         text = CONTROL.sub(" ", text)
     elif "  " not in text and text == text.strip(" "):

@@ -71,7 +71,7 @@ def bindings_of(endpoints: Iterable[Endpoint]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Whom to ask (metadata 2.3.2.2); ``email`` without ``mailto:``."""
+    """A contact person (metadata 2.3.2.2); ``email`` without ``mailto:``."""
 
     #: technical, support, administrative, billing or other.
     kind: str
@@ -98,11 +98,10 @@ class Logo:
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """What both roles have (metadata 2.4.1 and 2.4.2).
+    """The common parts of both roles (metadata 2.4.1 and 2.4.2).
 
-    Certificates are base64 DER without white space, as they stand in metadata: they
-    carry a key, and their dates and issuers say nothing (metadata interoperability
-    profile 2.6.1).
+    Certificates are base64 DER without white space, as in metadata. They carry a key;
+    their dates and issuers do not count (metadata interoperability profile 2.6.1).
     """
 
     signing_certificates: tuple[str, ...] = ()
@@ -182,9 +181,9 @@ class ServiceProvider(Role):
         return _default_of(wanted)
 
     def attribute_service(self, index: int | None = None) -> AttributeService | None:
-        """What is asked for: by index, or else by default; None where nothing is.
+        """Return the attribute service of an index, or else the default one, or None.
 
-        An index that the metadata does not have says nothing (SAML core 3.4.1).
+        An index that the metadata does not have counts as none (SAML core 3.4.1).
         """
         named = [one for one in self.attribute_services if one.index == index]
         return _default_of(named or self.attribute_services)
@@ -260,17 +259,17 @@ class EntityDescriptor:
     sso_domain: str = ""
     #: Below which level it is not served, or "".
     required_level: str = ""
-    #: The names of all attributes that it may learn; None where nothing is said of it.
+    #: The names of all attributes that it may receive; None without a limit.
     released: Texts | None = None
     valid_until: float | None = None
 
     def name(self, language: str) -> str:
-        """What people call it, in ``language`` or else another; or its entityID."""
+        """Return its display name, in ``language`` or else another; or its entityID."""
         return _in(language, self.names) or self.entity_id
 
     @property
     def whom_to_ask(self) -> str:
-        """Who can help an administrator, for the log: an address, or who runs it."""
+        """Return a contact for an administrator, for the log: an address, or a name."""
         known = [c for c in self.contacts if c.email or c.telephone]
         found = min(known, key=_turn_of, default=None)
         if found is None:
@@ -278,10 +277,10 @@ class EntityDescriptor:
         return " ".join(filter(None, (found.company, found.email or found.telephone)))
 
     def algorithms(self, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """How to sign for a role: algorithms of signatures, and of their digests.
+        """Return the algorithms for a role: those of signatures, and of their digests.
 
-        Each empty where nothing is said of it; what a role says counts, and not its
-        entity (algorithm support 2.4).
+        Each is empty if the metadata does not list it. The role's list replaces that of
+        its entity (algorithm support 2.4).
         """
         return (
             role.signing_methods or self.signing_methods,
@@ -289,7 +288,7 @@ class EntityDescriptor:
         )
 
     def description(self, language: str) -> str:
-        """What it is for, in ``language`` or else another, or ""."""
+        """Return its purpose, in ``language`` or else another, or ""."""
         return _in(language, self.descriptions)
 
     def description_language(self, language: str) -> str:
@@ -321,7 +320,7 @@ class EntityDescriptor:
 
 @dataclass(frozen=True, slots=True)
 class FederationMetadata:
-    """What the operator signed, or what a file says that is trusted as it is."""
+    """Metadata that the operator signed, or that a trusted file holds."""
 
     entities: Sequence[EntityDescriptor]
     #: validUntil of the whole, or None.
@@ -339,9 +338,9 @@ class FederationMetadata:
     is_aggregate: bool = True
     #: Why a member is left out, by its entityID: its metadata cannot be used.
     left_out: Mapping[str, PeerUnusable] = field(default_factory=dict)
-    #: What was passed over in the metadata of members, in sentences for the log.
+    #: Sentences for the log about skipped parts of members.
     remarks: tuple[str, ...] = ()
-    #: What is wrong where it comes from, if this is a copy from before; else "".
+    #: The fault of the source if this is an earlier copy; else "".
     instead_of: str = ""
 
 

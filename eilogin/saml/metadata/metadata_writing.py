@@ -113,9 +113,9 @@ def group_of(members: Iterable[etree._Element], name: str = "") -> etree._Elemen
 def sign_entity(
     member: etree._Element, *, publisher: str, valid_until: float, key: SigningKey
 ) -> bytes:
-    """A signed document of one ``md:EntityDescriptor`` element, which is changed.
+    """Sign an ``md:EntityDescriptor`` and return the document; changes the element.
 
-    What it says itself of its end, if that is sooner, stays so.
+    An earlier validUntil of its own stays.
     """
     said = member.get("validUntil")
     ends = valid_until if said is None else min(valid_until, read_instant(said))

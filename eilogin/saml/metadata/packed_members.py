@@ -1,8 +1,8 @@
-"""Members as they are kept and handed over: an outline, and bytes that hold the rest.
+"""Members in memory and in files: an outline, and bytes for the rest.
 
-Of thousands few are ever asked for. As bytes they take a third of the memory, go into a
-file as they are, and each is decoded when somebody wants to know something of it. It is
-JSON, which builds nothing but what the values of this version may hold.
+A process needs few of thousands of members. As bytes they take a third of the memory,
+and go into a file as they are. Each is decoded when it is needed. The format is JSON,
+which builds nothing but the values of this version.
 """
 
 import json
@@ -22,7 +22,7 @@ _ERRORS = {error.code: error for error in (PeerUnusable, PeerWithoutKeys)}
 
 
 class Outline(NamedTuple):
-    """What is known of a member without reading the rest."""
+    """The fields of a member that need no decoding."""
 
     valid_until: float | None
     is_hub: bool
@@ -107,7 +107,7 @@ class Gathered(Mapping[str, EntityDescriptor]):
             yield one if isinstance(one, Packed) else Packed.of(one)
 
     def outlines(self) -> dict[str, Outline]:
-        """What is known of each without reading the rest."""
+        """Return the outline of each member, without decoding it."""
         return {
             name: one.outline if isinstance(one, Packed) else Outline.of(one)
             for name, one in self._kept.items()
@@ -117,7 +117,7 @@ class Gathered(Mapping[str, EntityDescriptor]):
 def as_kept(
     members: Iterable[EntityDescriptor],
 ) -> Iterable[EntityDescriptor | Packed]:
-    """Members as they are there, of which the entityID can be told in either case."""
+    """Return the members packed or decoded, as they are; both have the entityID."""
     return members.packed if isinstance(members, Members) else members
 
 
@@ -160,13 +160,13 @@ class LeftOut(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What was read of a part of the members."""
+    """The result of reading a part of the members."""
 
     members: list[Packed]
     #: Why others are left out, by entityID.
     left_out: dict[str, PeerUnusable]
     remarks: list[str]
-    #: The shortest that is said in groups of them, or None.
+    #: The shortest cacheDuration of a group of them, or None.
     cache_duration: float | None
 
     def to_bytes(self) -> bytes:
@@ -180,7 +180,7 @@ class Share(NamedTuple):
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Self:
-        """What another process of ours has read."""
+        """Decode the result of another process of ours."""
         start = _LENGTH + int.from_bytes(octets[:_LENGTH])
         lines, left_out, remarks, cache_duration = json.loads(octets[_LENGTH:start])
         members = []

@@ -1,8 +1,8 @@
-"""A second process, which does a part of the work where the machine has a core for it.
+"""A second process that does a part of the work if the machine has a free core.
 
-It is forked, so it knows all that we know and has to read nothing first. That is done
-only where no other thread runs: what one of those was at would never be done in the
-fork. Who was told to be nice leaves a core to others.
+It is forked, so it knows everything and has to read nothing first. eilogin forks only
+if no other thread runs, because the fork would never finish another thread's work. A
+process with a nice value leaves one more core to others.
 """
 
 import gc
@@ -21,11 +21,11 @@ _THREADS = Path("/proc/self/task")
 
 @contextmanager
 def second_process(work: Callable[[Connection], object]) -> Iterator[Connection | None]:
-    """The line to a process that does ``work`` with the other end; None without one.
+    """Run ``work`` in a second process; yield the connection to it, or None.
 
-    It is gone when the block is left, whatever it was at, and where we are killed. What
-    it does not say has to be done without it: who reads the line has an EOFError or an
-    OSError then.
+    The process ends when the block does, in any state, and when we are killed. The
+    caller has to do the rest of its work: reading from the connection then raises
+    EOFError or OSError.
     """
     if not (_has_core() and _is_alone()):
         yield None
@@ -80,7 +80,7 @@ def _be_second(
 ) -> NoReturn:
     """Do the work in the fork, and end without what is to be done at our own end."""
     try:
-        # What ends us asks no handler of theirs.
+        # A signal must end this process without calling our handlers.
         for number in signal.valid_signals():
             if callable(signal.getsignal(number)):
                 signal.signal(number, signal.SIG_DFL)

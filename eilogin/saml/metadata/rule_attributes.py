@@ -1,8 +1,8 @@
-"""What the operator rules of a member, in entity attributes of eilogin's own.
+"""The operator's rules for a member, in entity attributes of eilogin's own.
 
-With whom it shares a session, from which level on it is served, and what it may learn.
-They limit what a hub does, so one that cannot be read is not passed over: the member is
-left out.
+They say with whom the member shares a session, from which level on it is served, and
+which attributes it may receive. They limit a hub, so an unreadable rule is not skipped:
+eilogin leaves the member out.
 """
 
 import re
@@ -35,10 +35,10 @@ class Ruled(TypedDict):
 
 
 def read_ruled(attributes: Mapping[str, Sequence[str]]) -> Ruled:
-    """What a member's entity attributes rule of it; by their names, the values.
+    """Read the operator's rules from a member's entity attributes, values by name.
 
-    Raises :class:`~eilogin.errors.MalformedMessage` for a value that cannot be, and for
-    a rule of a later version: what it keeps from the member nobody here can tell.
+    Raises :class:`~eilogin.errors.MalformedMessage` for an invalid value, and for a
+    rule of a later version, because this version cannot know its limits.
     """
     for name in attributes:
         if name.startswith(OURS) and name not in _KNOWN:
@@ -60,7 +60,7 @@ def is_domain(name: str) -> bool:
 
 
 def _one_of(attributes: Mapping[str, Sequence[str]], name: str) -> str:
-    """The value, or "" where nothing is said."""
+    """Return the value, or "" if there is none."""
     values = attributes.get(name)
     if values is None:
         return ""

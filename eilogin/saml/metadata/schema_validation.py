@@ -78,8 +78,8 @@ _OF_ROLE = tuple(
 #: The parts that may be at fault without the rest. No key, and not Extensions, in which
 #: the operator rules what a member may do.
 _SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[2:]))
-#: How many parts of one member are named that are at fault; and how many are looked at
-#: one by one, which takes some 50 µs each.
+#: Most faulty parts of one member that are named, and most parts that are validated one
+#: by one, which takes some 50 µs each.
 _MOST_TOLD, _MOST_PARTS = 5, 1000
 #: Elements of a member of which the schema is asked for all faults at once.
 _MOST_ELEMENTS = 5000
@@ -103,7 +103,7 @@ SOUND = Verdict()
 
 
 def parsed(octets: bytes) -> etree._Element:
-    """Return the root of a metadata document; no signature in it is looked at.
+    """Return the root of a metadata document; checks no signature in it.
 
     Raises :class:`~eilogin.errors.MalformedMessage`.
     """
@@ -149,8 +149,8 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
         return {}
     if document.tag == q("md:EntitiesDescriptor"):
         _require_sound_around(document)
-    # Each is looked at as a document of its own: an ID that another member has too is
-    # nobody's fault, and would be held against whichever comes last.
+    # Each is validated as a document of its own. Otherwise an ID that two members share
+    # would count against the last one, though it is nobody's fault.
     found = (_verdict_on(element) for element, _ in entities_in(document, None))
     verdicts = {number: one for number, one in enumerate(found) if one is not SOUND}
     alone = verdicts.get(0, SOUND).fault
@@ -212,9 +212,9 @@ def _verdict_on(element: etree._Element) -> Verdict:
 
 
 def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
-    """Remove the parts of a member that are at fault by themselves; tell which.
+    """Remove the parts of a member that are faulty by themselves; yield their faults.
 
-    What is left comes into the order of the schema: none is read by where it stands.
+    The rest is put in the order of the schema: no reader depends on the order.
     """
     roles = list(member.iterchildren(*READ_ROLES))
     told = 0

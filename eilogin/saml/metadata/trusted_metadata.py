@@ -1,11 +1,11 @@
-"""What the operator signed, or what a file says that is trusted for where it lies.
+"""Read metadata that the operator signed, or that a trusted file holds.
 
-Of thousands of members most of the time goes by in reading each. So what is signed is
-cut into pieces then, between members: each is parsed by itself, in memory that the one
-before it has warmed, and a second process reads half of them. It has judged by the
-schema before, beside us, who see whether it was signed. A piece is well-formed only if
-it was cut between children of the root; where one is not, or anything about a member is
-odd, all is read anew as a whole, and what is found in that counts.
+With thousands of members, reading each takes most of the time. So the signed octets are
+cut into pieces, between members. Each piece is parsed by itself, in memory that the one
+before it has warmed, and a second process reads half of them. The second process first
+validates the schema, while this one verifies the signature. A piece is well-formed only
+if it was cut between children of the root. If one is not, or a member is odd,
+everything is read again as a whole, and only that result counts.
 """
 
 import re
@@ -62,23 +62,27 @@ _SOUND = b"sound"
 def read_federation(
     octets: bytes, keys: Sequence[PublicKey], *, on_loopback: bool = False
 ) -> FederationMetadata:
-    """What the operator signed: ``octets`` of a document, ``keys`` pinned beforehand.
+    """Read metadata that the operator signed with one of the pinned ``keys``.
 
     The root is an ``md:EntitiesDescriptor``, nested or not, or one
-    ``md:EntityDescriptor``; it must be signed itself by one of ``keys``, and nothing is
-    read before that has been verified. Roles and extensions that eilogin does not read
-    may be anything. An address that is not https is skipped where the same service has
-    another one, and a part of a member that the schema does not know where the rest can
-    be used without it, each with a remark. A member is left out where its role as a
-    hub, or its only role, cannot be used; where its entityID is no URI; and where
-    another one has the same. Where ``on_loopback`` is said an address may be http on
-    loopback too; else an address there is as bad, by https as well. Whether it is still
-    valid is the caller's to judge by ``valid_until``.
+    ``md:EntityDescriptor``. One of ``keys`` must have signed it, and that is verified
+    before anything is read. Roles and extensions that eilogin does not read may be
+    anything.
+
+    An address that is not https is skipped if the same service has another one. A part
+    of a member that the schema does not know is skipped if the rest can be used without
+    it. Each adds a remark. A member is left out in these cases:
+
+    * its role as a hub, or its only role, cannot be used
+    * its entityID is no URI
+    * another member has the same entityID
+
+    With ``on_loopback`` an address may also be http on loopback. Without it an address
+    on loopback cannot be used, not even by https. The caller checks ``valid_until``.
 
     Raises :class:`~eilogin.errors.UntrustedSignature`;
-    :class:`~eilogin.errors.MalformedMessage` for what is no metadata; and where no
-    member can be used, the :class:`~eilogin.errors.PeerUnusable` of the first, which
-    names it.
+    :class:`~eilogin.errors.MalformedMessage` for other documents; and if no member can
+    be used, the :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
     """
     if len(octets) < _LARGE:
         document = to_be_verified(octets)
@@ -91,18 +95,18 @@ def read_federation(
 
 
 def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
-    """What a document says that is trusted for where it lies, signed or not.
+    """Read metadata of a trusted file, signed or not.
 
-    No signature in it is looked at. As :func:`read_federation` for the rest.
+    Signatures in it are not verified. See :func:`read_federation` for the rest.
     """
     document = parsed(octets)
     return read_tree(document, verdicts_on(document), on_loopback=on_loopback)
 
 
 def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
-    """When the operator made what was read before as metadata, or None.
+    """Return when the operator created metadata that was read before, or None.
 
-    Its signature is verified anew; raises as :func:`read_federation`.
+    Verifies its signature again; raises as :func:`read_federation`.
     """
     return created_in(signed(to_be_verified(octets), keys))
 
@@ -131,7 +135,7 @@ def _read_large(
 
 
 class _Odd(Exception):
-    """Something that cannot be told of a piece without the others."""
+    """A part that cannot be read in a piece without the others."""
 
 
 def _divided(octets: bytes, other: Connection | None) -> list[bytes]:
@@ -151,7 +155,7 @@ def _read_in_pieces(
 ) -> FederationMetadata:
     first = parse_canonical(ours[0])
     if first.find(f"{q('md:Extensions')}/{REGISTRATION_INFO}") is not None:
-        raise _Odd  # who took in whoever does not say otherwise
+        raise _Odd  # the default registrar of all members
     read = _read_piece(first, on_loopback=on_loopback)
     del first
     shares = [_share_of(read)]
@@ -171,7 +175,7 @@ def _read_in_pieces(
 
 
 def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
-    """What the second process does: it judges the document, and reads what it gets."""
+    """Validate the document in the second process, and read its share of the pieces."""
     document = parse_unmeasured(octets)
     line.send_bytes(_SOUND if _is_sound(octets, document) else b"")
     # All at once, that nobody waits; and the document is never cleared away.
@@ -197,9 +201,9 @@ def _says_sound(other: Connection | None) -> bool:
 
 
 def _cut(octets: bytes) -> Iterator[bytes]:
-    """Documents that have the members of one, some each; or that one.
+    """Cut a document into several, with some members each, or return it alone.
 
-    Of canonical octets, in which a "<" begins a tag and nothing else.
+    The octets are canonical: a "<" begins a tag and nothing else.
     """
     start = _START.match(octets)
     if start is None:
@@ -232,7 +236,7 @@ def _share_of(read: FederationMetadata) -> Share:
 
 
 def _joined(shares: Sequence[Share]) -> Share:
-    """What was read of several pieces, in their order."""
+    """Join the results of several pieces, in their order."""
     members = [one for share in shares for one in share.members]
     names = [one.entity_id for one in members]
     names += [name for share in shares for name in share.left_out]

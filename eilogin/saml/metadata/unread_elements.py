@@ -1,9 +1,9 @@
-"""The parts of metadata that eilogin does not read, removed before the schema is asked.
+"""Remove parts of metadata that eilogin does not read, before schema validation.
 
-Metadata extends itself by roles and extensions of other protocols: AD FS and Entra ID
-publish two ``RoleDescriptor`` elements of WS-Federation before their SAML role, of
-types that no schema here knows (metadata 2.4.1). A signature inside a signed document
-is not verified either. None of that may make a member unusable.
+Other protocols add roles and extensions to metadata. AD FS and Entra ID publish two
+``RoleDescriptor`` elements of WS-Federation before their SAML role, of types that no
+schema here knows (metadata 2.4.1). A signature inside a signed document is not verified
+either. None of that may make a member unusable.
 """
 
 from collections.abc import Iterator

@@ -414,7 +414,7 @@ class Hub:
             citizens,
             self.pages,
             logout.make_way_in_room,
-            logout.endings.room,
+            logout.endings.slots.slot,
             logout.endings.end_unseen,
             is_demo=options.demo,
             rehearses=options.rehearsal,

@@ -224,7 +224,7 @@ def nobody_hangs(monkeypatch):
     monkeypatch.setattr(
         "eilogin.participant.response.artifact_resolution._PATIENCE", 20.0
     )
-    monkeypatch.setattr("eilogin.hub.logout.session_endings._PATIENCE", 20.0)
+    monkeypatch.setattr("eilogin.hub.logout.logout_slots._PATIENCE", 20.0)
     monkeypatch.setattr("eilogin.web.limits.slots._LONGEST_HELD", 20.0)
 
 
@@ -373,7 +373,7 @@ def test_logouts_of_many_at_a_hub(
     (_, of_anna), (_, of_bram), (chaima, of_chaima) = citizens
     waits, pause = threading.Event(), time.sleep
     monkeypatch.setattr(
-        "eilogin.hub.logout.session_endings.time.sleep",
+        "eilogin.hub.logout.logout_slots.time.sleep",
         lambda s: waits.set() or pause(s),
     )
     # One of the first two waits for the other.

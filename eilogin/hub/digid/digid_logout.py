@@ -36,7 +36,7 @@ from eilogin.hub.logout.logout_confirmation import (
     other_browser,
 )
 from eilogin.hub.logout.logout_propagation import Propagation
-from eilogin.hub.logout.logout_receipts import ReplyTo
+from eilogin.hub.logout.receipts.receipt_records import ReplyTo
 from eilogin.hub.logout.single_logout import SingleLogout
 from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.participants.signed_in_services import services_of
@@ -171,7 +171,9 @@ class DigidSingleLogout(SingleLogout):
             is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
             return json.dumps((_DONE if is_told else _PARTLY).codes)
 
-        codes = json.loads(self.endings.once(environ, _done(back), until, execute))
+        codes = json.loads(
+            self.endings.slots.once(environ, _done(back), until, execute)
+        )
         answer = self._back(environ, back, messages.Status(tuple(codes)))
         if choice and answer.location:
             key = env.trust(environ).key_for(back.entity_id)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from eilogin import clock
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.logout.browser.browser_logout import address
-from eilogin.hub.logout.logout_receipts import ReplyTo
-from eilogin.hub.logout.session_endings import RequestedLogout
+from eilogin.hub.logout.receipts.receipt_records import ReplyTo
+from eilogin.hub.logout.requested_logouts import RequestedLogout
 from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.saml.message_checks import SKEW
 from eilogin.web import environ as env
@@ -59,7 +59,9 @@ class PendingLogoutRequest(NamedTuple):
         return keep_text(environ, TURN, tag(environ, TURN, name), self._text())
 
     def _text(self) -> str:
-        return json.dumps([self.named.parts(), *self[1:]])
+        return json.dumps(
+            [self.named.parts(), self.back, self.is_asynchronous, self.received]
+        )
 
     def as_it_came(self) -> "PendingLogoutRequest":
         """Return the same, limited to the visitor's sessions at the time it came."""

@@ -155,15 +155,7 @@ class RetryQueue:
             # Or its sessions had expired.
             self._store.end(keys=(self._key(handle),))
             return
-        # Recipients that were added between the first look and the end of the sessions.
-        news = [one for one in told if one not in entry.told]
-        known = [*entry.told, *news]
-        self._note(
-            entry,
-            news=[one.as_json() for one in news],
-            done=[n for n, one in enumerate(known) if one not in to_tell],
-            why={n: to_tell[one] for n, one in enumerate(known) if one in to_tell},
-        )
+        self._note(entry, **_results(entry, told, to_tell))
 
     def confirmed(
         self, values: Values, handle: str, entity_id: str, *, is_partial: bool
@@ -489,6 +481,20 @@ def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> RetryQueue
     """Return the retry queue of the hub that got a request."""
     own = env.trust(environ).own
     return RetryQueue(env.sessions(environ), own.entity_id, propagation.longest)
+
+
+def _results(
+    entry: QueuedLogout, told: Sequence[Recipient], to_tell: Mapping[Recipient, str]
+) -> dict[str, object]:
+    """Return the parts of a note: new recipients, confirmed ones, those to retry."""
+    # Recipients that were added between the first look and the end of the sessions.
+    news = [one for one in told if one not in entry.told]
+    known = [*entry.told, *news]
+    return {
+        "news": [one.as_json() for one in news],
+        "done": [n for n, one in enumerate(known) if one not in to_tell],
+        "why": {n: to_tell[one] for n, one in enumerate(known) if one in to_tell},
+    }
 
 
 def _with(entry: QueuedLogout, said: Mapping[str, Any]) -> QueuedLogout:

@@ -13,7 +13,7 @@ in. Any other browser, and a participant over SOAP, gets the LogoutResponse and 
 
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -45,16 +45,19 @@ from eilogin.hub.logout.logout_confirmation import (
     note_answer,
     tag,
 )
-from eilogin.hub.logout.logout_propagation import Propagation, Recipient
-from eilogin.hub.logout.logout_receipts import Receipt, Receipts, ReplyTo
-from eilogin.hub.logout.session_endings import (
+from eilogin.hub.logout.logout_outcomes import (
     DONE,
     PARTLY,
     UNKNOWN,
     EndingResult,
     LogoutOutcome,
-    SessionEndings,
 )
+from eilogin.hub.logout.logout_propagation import Propagation, Recipient
+from eilogin.hub.logout.receipts.logout_receipts import Receipts
+from eilogin.hub.logout.receipts.receipt_records import Receipt, ReplyTo
+from eilogin.hub.logout.requested_logouts import requested_by
+from eilogin.hub.logout.result_pages import ResultPages, expired_cookie
+from eilogin.hub.logout.session_endings import SessionEndings
 from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.participants.signed_in_services import note_left, services_of, where_in
 from eilogin.hub.signin.upstream_signin import go_on, logout_above
@@ -63,7 +66,7 @@ from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login
 from eilogin.web import environ as env
-from eilogin.web.inbound_messages import read_message, receive_soap, verify
+from eilogin.web.inbound_messages import Inbound, read_message, receive_soap, verify
 from eilogin.web.limits.slots import USUAL
 from eilogin.web.outbound_messages import (
     binding_missing,
@@ -93,10 +96,6 @@ _ONLY_HERE = "only-here"
 _CHOSEN = replace(PARTLY, message=messages.STAYS)
 #: The form field that deletes the receipt.
 _FORGET = "forget"
-
-#: The state of the other services on the last page (logged_out.html); "partly" for any
-#: other status.
-_OTHERS = {DONE: "", UNKNOWN: "unknown"}
 
 
 class SingleLogout:
@@ -130,6 +129,7 @@ class SingleLogout:
         self._receipts = Receipts(propagation)
         kind = RedirectNotifier if one_by_one else FrameNotifier
         self._in_browser: BrowserNotifier = kind(pages, propagation, self._receipts)
+        self._result = ResultPages(pages, self._in_browser)
         self._from_above = UpstreamNotifier(pages, propagation, self._receipts)
         #: The method for each page of ours, by the one parameter of its query.
         self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
@@ -155,24 +155,11 @@ class SingleLogout:
         page = self._of_ours(environ)
         if page is not None:
             return page
-        trust, kind = env.trust(environ), ""
-        try:
-            received = read_message(environ)
-            kind = received.kind
-            inbound = verify(received, trust.participant_keys, trust.weak)
-            if kind == bindings.RESPONSE:
-                is_led = self._from_above.has_asked(environ, inbound)
-                told = self._from_above if is_led else self._in_browser
-                return told.answered(environ, inbound)
-        except Refused as error:
-            # A requester learns why its LogoutRequest is rejected.
-            is_asked = kind == bindings.REQUEST
-            way_on = None if is_asked else self._in_browser.refused(environ, error)
-            if way_on is None:
-                raise
-            return way_on
+        inbound = self._receive(environ)
+        if isinstance(inbound, Response):
+            return inbound
         request = _read_request(environ, inbound.element)
-        named = self.endings.requested_by(environ, request, inbound.issuer, "slo")
+        named = requested_by(environ, request, inbound.issuer, "slo")
         asked = PendingLogoutRequest(
             named,
             ReplyTo(inbound.issuer, request.id, inbound.relay_state),
@@ -193,6 +180,26 @@ class SingleLogout:
                 raise
             # Its page reloads itself, which a form cannot.
             return see_other(asked.keep_turn(environ))
+
+    def _receive(self, environ: "WSGIEnvironment") -> Inbound | Response:
+        """Return a valid LogoutRequest, or the answer to another message."""
+        trust, kind = env.trust(environ), ""
+        try:
+            received = read_message(environ)
+            kind = received.kind
+            inbound = verify(received, trust.participant_keys, trust.weak)
+            if kind == bindings.RESPONSE:
+                is_led = self._from_above.has_asked(environ, inbound)
+                told = self._from_above if is_led else self._in_browser
+                return told.answered(environ, inbound)
+        except Refused as error:
+            # A requester learns why its LogoutRequest is rejected.
+            is_asked = kind == bindings.REQUEST
+            way_on = None if is_asked else self._in_browser.refused(environ, error)
+            if way_on is None:
+                raise
+            return way_on
+        return inbound
 
     def _in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
         """Execute a LogoutRequest that waited for a slot; Busy if none is free yet."""
@@ -299,7 +306,7 @@ class SingleLogout:
             return self._go_through_browser(environ, outcome, back)
         self._note_no_browser(environ, outcome)
         if back is None:
-            return self._done(environ, outcome.status)
+            return self._result.logged_out(environ, outcome.status)
         status = outcome.status
         if not outcome.is_known:
             status = self._status_before(environ, back.entity_id) or status
@@ -349,7 +356,7 @@ class SingleLogout:
         There the browser sends its cookies, which identify the login above.
         """
         url = _keep(environ, _ABOVE, outcome, back)
-        headers = _expired_cookie(environ)
+        headers = expired_cookie(environ)
         if _is_hers(environ, outcome):
             headers.append(proof_cookie(outcome.proof))
         return go_on(environ, self._pages, url, headers)
@@ -405,12 +412,12 @@ class SingleLogout:
         if receipt is None:
             return redirect_to_receipt(environ)
         # A person who signs in after another one gets a new session cookie.
-        headers = [] if target else _expired_cookie(environ)
+        headers = [] if target else expired_cookie(environ)
         headers.append(proof_cookie(outcome.proof))
         if receipt.asked:
             return self._in_browser.page(environ, receipt, headers)
         if receipt.missed or not (back or target):
-            return self._receipt_page(environ, receipt, headers)
+            return self._result.receipt(environ, receipt, headers)
         answer = self._on(environ, receipt)
         answer.headerlist.append(proof_cookie(outcome.proof))
         return answer
@@ -421,8 +428,8 @@ class SingleLogout:
         if receipt is None:
             return redirect_to_receipt(environ)
         if receipt.missed or not (receipt.back or receipt.target):
-            headers = _expired_cookie(environ)
-            return self._receipt_page(environ, receipt, headers)
+            headers = expired_cookie(environ)
+            return self._result.receipt(environ, receipt, headers)
         return self._on(environ, receipt)
 
     def unseen(
@@ -468,7 +475,7 @@ class SingleLogout:
         if receipt is None:
             return redirect_to_receipt(environ)
         if not (receipt.back or receipt.target):
-            return self._receipt_page(environ, receipt)
+            return self._result.receipt(environ, receipt)
         return self._on(environ, receipt)
 
     def _on(self, environ: "WSGIEnvironment", receipt: Receipt) -> Response:
@@ -491,7 +498,7 @@ class SingleLogout:
             _, role = trust.participant(back.entity_id)
         except UnknownPeer:
             # It has left the federation since; the visitor is logged out all the same.
-            return self._done(environ, status)
+            return self._result.logged_out(environ, status)
         endpoint = self._answered_at(role)
         if endpoint is None:
             _log.warning(
@@ -504,7 +511,7 @@ class SingleLogout:
                     role.single_logouts,
                 ),
             )
-            return self._done(environ, status, back.entity_id)
+            return self._result.logged_out(environ, status, back.entity_id)
         return send_through_browser(
             environ,
             self._pages,
@@ -515,7 +522,7 @@ class SingleLogout:
             ),
             key=trust.key_for(back.entity_id),
             relay_state=back.relay_state,
-            headers=_expired_cookie(environ),
+            headers=expired_cookie(environ),
             is_response=True,
         )
 
@@ -530,7 +537,7 @@ class SingleLogout:
         trust = env.trust(environ)
         element, issuer = receive_soap(environ, trust.participant_keys)
         request = _read_request(environ, element)
-        named = self.endings.requested_by(environ, request, issuer, "slo_soap")
+        named = requested_by(environ, request, issuer, "slo_soap")
         outcome = self.endings.execute(environ, named, by_server=True)
         self._note_no_browser(environ, outcome)
         if self._is_below and not logout_above(environ).end(outcome.above):
@@ -553,7 +560,7 @@ class SingleLogout:
             # A second click: the receipt of the first lists the participants.
             receipt = self._last_receipt(environ)
             if receipt is None:
-                return self._done(environ, UNKNOWN)
+                return self._result.logged_out(environ, UNKNOWN)
             return see_other(env.trust(environ).own.url("logout"))
         try:
             return self._end_here(environ, login)
@@ -583,7 +590,7 @@ class SingleLogout:
 
     def _end_here(self, environ: "WSGIEnvironment", login: Login) -> Response:
         """End everything of the visitor who is signed in in this browser."""
-        with self.endings.room(environ):
+        with self.endings.slots.slot(environ):
             ending = self.endings.end_everywhere(environ, login, "here")
         outcome = ending.outcome()._replace(
             # The visitor was signed in when they clicked, even if another logout was
@@ -596,7 +603,7 @@ class SingleLogout:
         if self._is_below:
             return self._go_up(environ, outcome, None)
         if ending.is_overtaken:
-            return self._done(environ, UNKNOWN)
+            return self._result.logged_out(environ, UNKNOWN)
         return self._finish(environ, outcome, None)
 
     def lead(
@@ -622,13 +629,13 @@ class SingleLogout:
         others, which could mistake the new person for the previous one; it leads on to
         ``target``. Busy, and nothing ends, if no slot is free.
         """
-        with self.endings.room(environ):
+        with self.endings.slots.slot(environ):
             return self.make_way_in_room(environ, login, target)
 
     def make_way_in_room(
         self, environ: "WSGIEnvironment", login: Login, target: str
     ) -> Response | None:
-        """Do the same with a slot (``endings.room``) of the caller."""
+        """Do the same with a slot (``LogoutSlots.slot``) of the caller."""
         ending = self.endings.end_everywhere(environ, login, "another-citizen")
         if not ending.missed:
             # A faster logout has the list of missed participants, and shows it.
@@ -637,84 +644,16 @@ class SingleLogout:
 
     # --- pages ----------------------------------------------------------------------
 
-    def _done(
-        self, environ: "WSGIEnvironment", status: messages.Status, entity_id: str = ""
-    ) -> Response:
-        """Show the last page, with a link to the requester's website, if it has one."""
-        trust = env.trust(environ)
-        website = trust.federation.link_of(entity_id, language_of(environ))
-        own = trust.own
-        return self._pages.page(
-            environ,
-            "logged_out.html",
-            headers=_expired_cookie(environ),
-            at=clock.now(),
-            everywhere=status == DONE,
-            others=_OTHERS.get(status, "partly"),
-            again_url="",
-            website_url=website,
-            website_name=_name_of(environ, entity_id) if website else "",
-            start_url="" if website else own.url("home"),
-            login_url=own.url("login"),
-        )
-
     def _receipt(self, environ: "WSGIEnvironment") -> Response:
         """Show the receipt of this browser's last logout; else go to the first page."""
         receipt = self._receipts.here(environ)
         if receipt is None:
             return see_other(env.trust(environ).own.url("home"))
-        return self._receipt_page(environ, receipt, leads_on=False)
+        return self._result.receipt(environ, receipt, leads_on=False)
 
     def _forget(self, environ: "WSGIEnvironment") -> Response:
         self._receipts.forget(environ)
         return see_other(env.trust(environ).own.url("home"))
-
-    def _receipt_page(
-        self,
-        environ: "WSGIEnvironment",
-        receipt: Receipt,
-        headers: Iterable[tuple[str, str]] = (),
-        *,
-        leads_on: bool = True,
-    ) -> Response:
-        """Show where the visitor is logged out, and where not yet.
-
-        ``leads_on`` adds the link to where the visitor was.
-        """
-        trust, language = env.trust(environ), language_of(environ)
-        handle = receipt.handle
-        has_next = leads_on and (receipt.back or receipt.target)
-        way_on = self._in_browser.way_on(environ, receipt)
-        may_change = receipt.may_change
-        receipt_url = trust.own.url("logout")
-        look_url = address(trust, LOOK, handle) if leads_on else receipt_url
-        name_of = trust.federation.name_of
-        states = [(name_of(one, language), *rest) for one, *rest in receipt.states()]
-        return self._pages.page(
-            environ,
-            "receipt.html",
-            headers=headers,
-            of_another=receipt.is_of_another,
-            is_everywhere=receipt.is_everywhere,
-            is_unsure=receipt.is_overtaken,
-            services=states,
-            kept_until=receipt.kept_until,
-            tell_url=way_on,
-            continue_url=address(trust, CONTINUE, handle) if has_next else None,
-            # The hub still notifies a service, so its state may change a little later.
-            look_url=look_url if may_change else None,
-            receipt_url=None if receipt.is_of_another else receipt_url,
-            website_url=None if has_next else trust.own.url("home"),
-            login_url=None if has_next else trust.own.url("login"),
-            script="receipt.js" if may_change and not receipt.is_of_another else "",
-            at=clock.now(),
-        )
-
-
-def _name_of(environ: "WSGIEnvironment", entity_id: str) -> str:
-    """Return the name of a service in the language of the page."""
-    federation = env.trust(environ).federation
-    return federation.name_of(entity_id, language_of(environ))
 
 
 def _keep(
@@ -752,15 +691,3 @@ def _read_request(
 ) -> messages.LogoutRequest:
     """Read a LogoutRequest, and decrypt its NameID if necessary."""
     return messages.read_logout_request(element, env.trust(environ).decrypter)
-
-
-def _expired_cookie(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """Return the header that deletes the session cookie, unless the session is alive.
-
-    A link or form with another visitor's LogoutRequest must not take the cookie from a
-    citizen who is still signed in: without it they could not log out. A form of another
-    site sends no cookie, so nobody can tell.
-    """
-    cookie = env.cookie(environ)
-    is_over = env.session_beyond_idle(environ) is None
-    return [cookie.expire()] if cookie.read(environ) and is_over else []

@@ -877,7 +877,7 @@ class TestALogoutAtWhichSomethingFails:
             with pytest.raises(SystemExit):
                 ask()
         monkeypatch.setattr(
-            "eilogin.hub.logout.session_endings.time.sleep", lambda _: None
+            "eilogin.hub.logout.logout_slots.time.sleep", lambda _: None
         )
 
     @pytest.mark.usefixtures("process_is_killed")
@@ -934,7 +934,7 @@ class TestAsManyAsMayWait:
         waits = threading.Event()
         pause = time.sleep
         monkeypatch.setattr(
-            "eilogin.hub.logout.session_endings.time.sleep",
+            "eilogin.hub.logout.logout_slots.time.sleep",
             lambda s: waits.set() or pause(s),
         )
         return waits

@@ -4,7 +4,7 @@ Only participants that SOAP did not reach. The browser brings each a LogoutReque
 brings its LogoutResponse to the hub's ``/slo``. It does so in hidden frames of one page
 (``logout_frames``), or one after another in its own window (``logout_redirects``). Only
 the browser of the ended session gets the pages and messages
-(:mod:`eilogin.hub.logout.logout_receipts`).
+(:mod:`eilogin.hub.logout.receipts.logout_receipts`).
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +24,8 @@ from eilogin.hub.logout.logout_propagation import (
     note_delivered,
     require_logged_out,
 )
-from eilogin.hub.logout.logout_receipts import Receipt, Receipts, require_own_browser
+from eilogin.hub.logout.receipts.logout_receipts import Receipts, require_own_browser
+from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
 from eilogin.saml.metadata import Endpoint
 from eilogin.web import environ as env

@@ -20,7 +20,7 @@ from eilogin.hub.logout.browser.browser_logout import (
     address,
     requester_name,
 )
-from eilogin.hub.logout.logout_receipts import Receipt
+from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound

@@ -21,9 +21,9 @@ from eilogin.errors import MessageUnexpected
 from eilogin.hub.browser_proof import new_proof
 from eilogin.hub.logout.browser.browser_logout import address
 from eilogin.hub.logout.browser.logout_frames import FrameNotifier
+from eilogin.hub.logout.logout_outcomes import EndingResult
 from eilogin.hub.logout.logout_propagation import Recipient
-from eilogin.hub.logout.logout_receipts import Receipt
-from eilogin.hub.logout.session_endings import EndingResult
+from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.saml import messages
 from eilogin.saml.message_checks import KNOWN_FOR

@@ -7,176 +7,30 @@ queue (:mod:`eilogin.hub.logout.logout_redelivery`).
 """
 
 import hmac
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from eilogin import clock, metrics
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.browser_proof import KEPT_FOR, brings_proof, proof_brought
 from eilogin.hub.logout import refused_logouts
 from eilogin.hub.logout.departed_participants import with_departed
-from eilogin.hub.logout.logout_propagation import Propagation, Recipient
-from eilogin.hub.logout.logout_redelivery import heard_at, is_partly, queue_of
-from eilogin.hub.logout.stored_pages import readable_record
+from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.logout_redelivery import (
+    QueuedLogout,
+    heard_at,
+    is_partly,
+    queue_of,
+)
+from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.sessions import Login
 from eilogin.stores import Values
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-#: The states of a service in a receipt. OUT: the visitor is logged out. PARTLY: logged
-#: out there, and maybe not everywhere behind it. AGAIN: not yet, and the hub retries.
-#: MISSED: unknown, and nobody can notify the service any more.
-OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
-#: The service was reached and did not confirm; the hub tries again, or does not.
-UNCONFIRMED, REFUSED = "unconfirmed", "refused"
-
-#: The number of parts of a stored receipt after the first three.
-_MORE = 7
-
-
-class ReplyTo(NamedTuple):
-    """The requester that gets the LogoutResponse."""
-
-    entity_id: str
-    request_id: str
-    relay_state: str
-
-    @classmethod
-    def from_parts(cls, parts: Sequence[str]) -> "ReplyTo":
-        """Return the value with these JSON parts; ignore those of a newer version."""
-        return cls(*parts[: len(cls._fields)])
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The state of one logout, which the store keeps for its pages."""
-
-    #: The name of the logout in the addresses of its pages.
-    handle: str
-    #: The recipients that the browser notifies, by the ID of the LogoutRequest.
-    asked: Mapping[str, Recipient] = field(default_factory=dict)
-    #: The entityIDs of participants that the browser cannot notify.
-    unreached: Sequence[str] = ()
-    #: The requester; None if the visitor logged out on the hub's own page.
-    back: ReplyTo | None = None
-    #: Whether another logout or hub notified some participants, with unknown results.
-    is_overtaken: bool = False
-    #: The path of this site where the visitor continues, if that is not ``back``.
-    target: str = ""
-    #: The value of the browser's cookie.
-    proof: str = field(default="", repr=False)
-    #: When each participant confirmed, by entityID.
-    reached: Mapping[str, float] = field(default_factory=dict)
-    #: The label of the visitor's sessions at the hub.
-    whose: str = field(default="", repr=False)
-    #: When the visitor logged out.
-    begun: float = 0.0
-    #: Handles of the visitor's earlier logouts that had not reached all.
-    older: Sequence[str] = ()
-    #: The entityIDs of participants that the hub retries, and of those that answered
-    #: PartialLogout; not stored.
-    waiting: Sequence[str] = ()
-    partly: Sequence[str] = ()
-    #: The entityIDs of participants that answered without confirming; not stored.
-    refused: Sequence[str] = ()
-
-    def to_json(self) -> str:
-        """Return JSON text for the store."""
-        asked = {request_id: told.as_json() for request_id, told in self.asked.items()}
-        rest = [self.back, self.is_overtaken, self.target, self.proof, self.reached]
-        more = [self.whose, self.begun, self.older]
-        return json.dumps([asked, self.unreached, *rest, *more])
-
-    @classmethod
-    def from_json(cls, handle: str, text: str) -> "Receipt":
-        """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
-        with readable_record():
-            asked, unreached, back, *rest = json.loads(text)
-            return cls(
-                handle,
-                {name: Recipient.from_json(told) for name, told in asked.items()},
-                tuple(unreached),
-                back and ReplyTo.from_parts(back),
-                *rest[:_MORE],
-            )
-
-    @property
-    def missed(self) -> Sequence[str]:
-        """Return the participants that did not confirm, by entityID, sorted."""
-        asked = {told.entity_id for told in self.asked.values()}
-        return sorted({*self.unreached, *asked})
-
-    @property
-    def is_everywhere(self) -> bool:
-        """Whether all participants have confirmed the logout."""
-        return not self.missed and not self.is_overtaken
-
-    def is_of(self, entity_id: str) -> bool:
-        """Whether the receipt covers the session at one participant."""
-        return entity_id in self.reached or entity_id in self.missed
-
-    @property
-    def may_change(self) -> bool:
-        """Whether the state may change in a while without any action of the visitor."""
-        asked = {told.entity_id for told in self.asked.values()}
-        return bool(self.waiting or asked.difference(self.partly, self.refused))
-
-    @property
-    def kept_until(self) -> float:
-        """When the receipt expires."""
-        return self.begun + KEPT_FOR
-
-    @property
-    def is_of_another(self) -> bool:
-        """Whether another person uses the browser now."""
-        return bool(self.target)
-
-    def states(self) -> Iterable[tuple[str, str, float]]:
-        """Yield each service's entityID, its state, and when it confirmed.
-
-        Unconfirmed services come first. The receipt of another person contains only
-        those.
-        """
-        for entity_id in self.missed:
-            yield entity_id, self._state_of(entity_id), 0.0
-        if not self.is_of_another:
-            for entity_id, instant in self.reached.items():
-                yield entity_id, OUT, instant
-
-    def _state_of(self, entity_id: str) -> str:
-        """Return what is known of a service that has not confirmed."""
-        is_refused = entity_id in self.refused
-        if entity_id in self.waiting:
-            return UNCONFIRMED if is_refused else AGAIN
-        if entity_id in self.partly:
-            return PARTLY
-        return REFUSED if is_refused else MISSED
-
-    def without(self, confirmed: Mapping[str, float]) -> "Receipt":
-        """Return the same after some confirmed, by the IDs of their LogoutRequests."""
-        left = {one: told for one, told in self.asked.items() if one not in confirmed}
-        names = {told.entity_id for told in left.values()} | {*self.unreached}
-        reached = {
-            self.asked[one].entity_id: instant
-            for one, instant in confirmed.items()
-            if self.asked[one].entity_id not in names
-        }
-        return replace(self, asked=left, reached={**self.reached, **reached})
-
-    def with_late(self, told: Mapping[str, float]) -> "Receipt":
-        """Return the same after some confirmed late, by entityID."""
-        return replace(
-            self,
-            asked={k: v for k, v in self.asked.items() if v.entity_id not in told},
-            unreached=[one for one in self.unreached if one not in told],
-            reached={**self.reached, **told},
-        )
 
 
 class Receipts:
@@ -425,42 +279,34 @@ class Receipts:
         if not left.missed:
             return left
         # A participant that an earlier logout missed too must have confirmed both.
-        queue, handles = (
-            queue_of(environ, self._propagation),
-            (handle, *receipt.older),
-        )
+        handles = (handle, *receipt.older)
+        queue = queue_of(environ, self._propagation)
         entries = [entry for one in handles for entry in queue.found(one)]
-        untold = [one for entry in entries for one in entry.left.values()]
-        held = {one.entity_id for one in untold}
-        late = {
-            one: max(heard_at(values, name, one) for name in handles)
-            for one in left.missed
-            if one not in held
-        }
-        # A departed participant gets its LogoutRequest all the same.
-        trust = with_departed(env.trust(environ), env.sessions(environ))
-        can_be_told = partial(self._propagation.can_be_told, trust)
-        unheard = {one.entity_id for one in untold if not one.is_partial}
+        late = _confirmed_late(values, handles, left.missed, entries)
         return replace(
-            left.with_late({one: at for one, at in late.items() if at}),
-            partly=[
-                one
-                for one in left.missed
-                if one not in unheard
-                and any(is_partly(values, name, one) for name in handles)
-            ],
+            left.with_late(late),
+            partly=_partly_logged_out(values, handles, left.missed, entries),
             refused=[
                 one
                 for one in left.missed
                 if any(refused_logouts.has_any(values, name, one) for name in handles)
             ],
-            waiting=[
-                one.entity_id
-                for entry in entries
-                if not entry.is_held
-                for one in filter(can_be_told, entry.left.values())
-            ],
+            waiting=self._retried(environ, entries),
         )
+
+    def _retried(
+        self, environ: "WSGIEnvironment", entries: Iterable[QueuedLogout]
+    ) -> Sequence[str]:
+        """Return the entityIDs of participants that the queue retries."""
+        # A departed participant gets its LogoutRequest all the same.
+        trust = with_departed(env.trust(environ), env.sessions(environ))
+        return [
+            one.entity_id
+            for entry in entries
+            if not entry.is_held
+            for one in entry.left.values()
+            if self._propagation.can_be_told(trust, one)
+        ]
 
 
 def require_own_browser(environ: "WSGIEnvironment", receipt: Receipt) -> None:
@@ -492,6 +338,43 @@ def _confirmed(values: Values, receipt: Receipt) -> dict[str, float]:
     whom = {receipt.asked[one].whom for one in done}
     others = [one for one, told in receipt.asked.items() if told.whom in whom]
     return {**_instants(values, _unknown, others), **done}
+
+
+def _confirmed_late(
+    values: Values,
+    handles: Sequence[str],
+    missed: Iterable[str],
+    entries: Iterable[QueuedLogout],
+) -> dict[str, float]:
+    """Return when participants confirmed these logouts to the queue, by entityID."""
+    left = {one.entity_id for entry in entries for one in entry.left.values()}
+    late = {
+        one: max(heard_at(values, name, one) for name in handles)
+        for one in missed
+        if one not in left
+    }
+    return {one: instant for one, instant in late.items() if instant}
+
+
+def _partly_logged_out(
+    values: Values,
+    handles: Sequence[str],
+    missed: Iterable[str],
+    entries: Iterable[QueuedLogout],
+) -> Sequence[str]:
+    """Return the participants that answered PartialLogout, and owe no other answer."""
+    unconfirmed = {
+        one.entity_id
+        for entry in entries
+        for one in entry.left.values()
+        if not one.is_partial
+    }
+    return [
+        one
+        for one in missed
+        if one not in unconfirmed
+        and any(is_partly(values, name, one) for name in handles)
+    ]
 
 
 def _instants(

@@ -1,0 +1,107 @@
+"""The outcome of a logout, its stored form, and the status of its LogoutResponse."""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eilogin.hub.browser_proof import new_proof
+from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.stored_pages import readable_record
+from eilogin.saml import messages
+
+DONE = messages.Status()
+PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
+#: No session matches the request, so nobody can be reported as logged out.
+UNKNOWN = messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL))
+
+#: The parts of a stored outcome, in an order that stays. A new part goes to the end.
+_STORED = (
+    "is_known",
+    "handle",
+    "missed",
+    "is_overtaken",
+    "above",
+    "ended",
+    "proof",
+    "reached",
+    "whose",
+    "older",
+)
+
+
+class LogoutOutcome(NamedTuple):
+    """The outcome of a LogoutRequest."""
+
+    #: Whether the request matched a session.
+    is_known: bool
+    #: The name of the logout in the addresses of its pages, if it has any.
+    handle: str
+    #: The recipients that SOAP did not reach.
+    missed: Sequence[Recipient]
+    #: Whether another logout ended it first, which knows the missed recipients.
+    is_overtaken: bool = False
+    #: Names of the logins at the hub above.
+    above: Sequence[str] = ()
+    #: Keys of the visitor's sessions that it ended, in whatever browsers.
+    ended: Sequence[str] = ()
+    #: The value of the cookie by which the visitor's browser is known afterwards.
+    proof: str = ""
+    #: The entityIDs of participants that confirmed it.
+    reached: Sequence[str] = ()
+    #: The label of the visitor's sessions.
+    whose: str = ""
+    #: Handles of the visitor's earlier logouts that had not reached all.
+    older: Sequence[str] = ()
+
+    def to_json(self) -> str:
+        """Return JSON text for the store."""
+        parts = self._asdict()
+        parts["missed"] = [recipient.as_json() for recipient in self.missed]
+        return json.dumps([parts[name] for name in _STORED])
+
+    @classmethod
+    def from_json(cls, text: str) -> "LogoutOutcome":
+        """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
+        with readable_record():
+            # An older version wrote fewer parts, and a newer one may write more.
+            parts = dict(zip(_STORED, json.loads(text), strict=False))
+            missed = [Recipient.from_json(told) for told in parts.pop("missed")]
+            return cls(missed=missed, **parts)
+
+    @property
+    def status(self) -> messages.Status:
+        """The status for the LogoutResponse (SAML core 3.7.3.2)."""
+        if not self.is_known:
+            return UNKNOWN
+        return PARTLY if self.missed or self.is_overtaken else DONE
+
+
+class EndingResult(NamedTuple):
+    """The result of ending sessions."""
+
+    #: The handle of the logout.
+    handle: str
+    #: The recipients that SOAP did not reach.
+    missed: Sequence[Recipient]
+    #: The entityIDs of participants that confirmed it.
+    reached: Sequence[str]
+    #: Handles of the visitor's earlier logouts that had not reached all.
+    older: Sequence[str]
+    #: Whether there was a session to end, or an earlier attempt to continue.
+    is_known: bool
+    #: Whether another logout ended the sessions first.
+    is_overtaken: bool
+    #: Whether it continued an earlier attempt.
+    is_resumed: bool
+
+    def outcome(self) -> LogoutOutcome:
+        """Return the same as an outcome, without the visitor's label."""
+        return LogoutOutcome(
+            self.is_known,
+            self.handle,
+            self.missed,
+            self.is_overtaken,
+            proof=new_proof(),
+            reached=self.reached,
+            older=self.older,
+        )

@@ -1,0 +1,171 @@
+"""The stored state of one logout, from which its receipt is shown."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from eilogin.hub.browser_proof import KEPT_FOR
+from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.stored_pages import readable_record
+
+#: The states of a service in a receipt. OUT: the visitor is logged out. PARTLY: logged
+#: out there, and maybe not everywhere behind it. AGAIN: not yet, and the hub retries.
+#: MISSED: unknown, and nobody can notify the service any more.
+OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
+#: The service was reached and did not confirm; the hub tries again, or does not.
+UNCONFIRMED, REFUSED = "unconfirmed", "refused"
+
+#: The parts of a stored receipt, in an order that stays. A new part goes to the end.
+_STORED = (
+    "asked",
+    "unreached",
+    "back",
+    "is_overtaken",
+    "target",
+    "proof",
+    "reached",
+    "whose",
+    "begun",
+    "older",
+)
+
+
+class ReplyTo(NamedTuple):
+    """The requester that gets the LogoutResponse."""
+
+    entity_id: str
+    request_id: str
+    relay_state: str
+
+    @classmethod
+    def from_parts(cls, parts: Sequence[str]) -> "ReplyTo":
+        """Return the value with these JSON parts; ignore those of a newer version."""
+        return cls(*parts[: len(cls._fields)])
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The state of one logout, which the store keeps for its pages."""
+
+    #: The name of the logout in the addresses of its pages.
+    handle: str
+    #: The recipients that the browser notifies, by the ID of the LogoutRequest.
+    asked: Mapping[str, Recipient] = field(default_factory=dict)
+    #: The entityIDs of participants that the browser cannot notify.
+    unreached: Sequence[str] = ()
+    #: The requester; None if the visitor logged out on the hub's own page.
+    back: ReplyTo | None = None
+    #: Whether another logout or hub notified some participants, with unknown results.
+    is_overtaken: bool = False
+    #: The path of this site where the visitor continues, if that is not ``back``.
+    target: str = ""
+    #: The value of the browser's cookie.
+    proof: str = field(default="", repr=False)
+    #: When each participant confirmed, by entityID.
+    reached: Mapping[str, float] = field(default_factory=dict)
+    #: The label of the visitor's sessions at the hub.
+    whose: str = field(default="", repr=False)
+    #: When the visitor logged out.
+    begun: float = 0.0
+    #: Handles of the visitor's earlier logouts that had not reached all.
+    older: Sequence[str] = ()
+    #: The entityIDs of participants that the hub retries, and of those that answered
+    #: PartialLogout; not stored.
+    waiting: Sequence[str] = ()
+    partly: Sequence[str] = ()
+    #: The entityIDs of participants that answered without confirming; not stored.
+    refused: Sequence[str] = ()
+
+    def to_json(self) -> str:
+        """Return JSON text for the store."""
+        asked = {request_id: told.as_json() for request_id, told in self.asked.items()}
+        parts = [asked if name == "asked" else getattr(self, name) for name in _STORED]
+        return json.dumps(parts)
+
+    @classmethod
+    def from_json(cls, handle: str, text: str) -> "Receipt":
+        """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
+        with readable_record():
+            # An older version wrote fewer parts, and a newer one may write more.
+            parts = dict(zip(_STORED, json.loads(text), strict=False))
+            asked, back = parts.pop("asked"), parts.pop("back")
+            return cls(
+                handle,
+                {name: Recipient.from_json(told) for name, told in asked.items()},
+                tuple(parts.pop("unreached")),
+                back and ReplyTo.from_parts(back),
+                **parts,
+            )
+
+    @property
+    def missed(self) -> Sequence[str]:
+        """Return the participants that did not confirm, by entityID, sorted."""
+        asked = {told.entity_id for told in self.asked.values()}
+        return sorted({*self.unreached, *asked})
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether all participants have confirmed the logout."""
+        return not self.missed and not self.is_overtaken
+
+    def is_of(self, entity_id: str) -> bool:
+        """Whether the receipt covers the session at one participant."""
+        return entity_id in self.reached or entity_id in self.missed
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the state may change in a while without any action of the visitor."""
+        asked = {told.entity_id for told in self.asked.values()}
+        return bool(self.waiting or asked.difference(self.partly, self.refused))
+
+    @property
+    def kept_until(self) -> float:
+        """When the receipt expires."""
+        return self.begun + KEPT_FOR
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether another person uses the browser now."""
+        return bool(self.target)
+
+    def states(self) -> Iterable[tuple[str, str, float]]:
+        """Yield each service's entityID, its state, and when it confirmed.
+
+        Unconfirmed services come first. The receipt of another person contains only
+        those.
+        """
+        for entity_id in self.missed:
+            yield entity_id, self._state_of(entity_id), 0.0
+        if not self.is_of_another:
+            for entity_id, instant in self.reached.items():
+                yield entity_id, OUT, instant
+
+    def _state_of(self, entity_id: str) -> str:
+        """Return what is known of a service that has not confirmed."""
+        is_refused = entity_id in self.refused
+        if entity_id in self.waiting:
+            return UNCONFIRMED if is_refused else AGAIN
+        if entity_id in self.partly:
+            return PARTLY
+        return REFUSED if is_refused else MISSED
+
+    def without(self, confirmed: Mapping[str, float]) -> "Receipt":
+        """Return the same after some confirmed, by the IDs of their LogoutRequests."""
+        left = {one: told for one, told in self.asked.items() if one not in confirmed}
+        names = {told.entity_id for told in left.values()} | {*self.unreached}
+        reached = {
+            self.asked[one].entity_id: instant
+            for one, instant in confirmed.items()
+            if self.asked[one].entity_id not in names
+        }
+        return replace(self, asked=left, reached={**self.reached, **reached})
+
+    def with_late(self, told: Mapping[str, float]) -> "Receipt":
+        """Return the same after some confirmed late, by entityID."""
+        return replace(
+            self,
+            asked={k: v for k, v in self.asked.items() if v.entity_id not in told},
+            unreached=[one for one in self.unreached if one not in told],
+            reached={**self.reached, **told},
+        )

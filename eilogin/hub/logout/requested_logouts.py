@@ -1,0 +1,100 @@
+"""The content of a LogoutRequest, and the sessions that its requester has ended."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from eilogin import audit, clock
+from eilogin.errors import PrincipalUnknown
+from eilogin.hub.participants.name_id_matching import Match, note_miss
+from eilogin.hub.participants.signed_in_services import asked_at
+from eilogin.saml import messages
+from eilogin.saml.message_checks import check_logout_request
+from eilogin.sessions import Participant, Sessions, Subject
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class RequestedLogout(NamedTuple):
+    """The content of a LogoutRequest that selects sessions."""
+
+    #: The visitor, as the requester knows them.
+    who: Subject
+    #: The SessionIndexes of their sessions there; all sessions if it is empty.
+    indexes: Sequence[str]
+    request_id: str
+    #: When it was written, by the requester's clock.
+    issued: float
+    #: Sessions with a later sign-in go on: the hub executes the request later than it
+    #: came, and nobody confirmed it since.
+    since: float = inf
+
+    @classmethod
+    def from_parts(cls, who: Mapping[str, object], *rest: Any) -> "RequestedLogout":
+        """Return the value with these :meth:`parts`."""
+        indexes, request_id, issued, *_ = rest
+        return cls(Subject.from_parts(who), indexes, request_id, float(issued))
+
+    def parts(self) -> list[Any]:
+        """Return its parts for JSON."""
+        return [self.who.as_json(), self.indexes, self.request_id, self.issued]
+
+
+def requested_by(
+    environ: "WSGIEnvironment",
+    request: messages.LogoutRequest,
+    issuer: str,
+    address: str,
+) -> RequestedLogout:
+    """Return the content of a LogoutRequest; raise Refused if it is not valid.
+
+    ``address`` is the name of our address that it came to.
+    """
+    own, now = env.trust(environ).own, clock.now()
+    check_logout_request(
+        request,
+        issuer=issuer,
+        destination=own.url(address),
+        destination_required=address == "slo",
+        now=now,
+    )
+    who = Subject.named(request.name_id, issuer=own.entity_id, audience=issuer)
+    return RequestedLogout(who, request.session_indexes, request.id, request.issued)
+
+
+def note_received(
+    sessions: Sessions, named: RequestedLogout, *, is_known: bool
+) -> None:
+    """Write a received LogoutRequest to the audit log, and whether it matched."""
+    issuer = named.who.audience
+    if is_known:
+        audit.event("logout.received", peer=issuer)
+        return
+    audit.event("logout.received", "failed", peer=issuer, reason=PrincipalUnknown.code)
+    note_miss(sessions, named.who, named.indexes)
+
+
+def not_ended_by_requester(
+    environ: "WSGIEnvironment",
+    participants: Iterable[Participant],
+    named: RequestedLogout,
+    matched: Match,
+) -> list[Participant]:
+    """Return all participants except the sessions that the requester ended itself.
+
+    The requester may know the visitor by several NameIDs (such as a transient one in
+    each browser), and has ended only the sessions of the one in its request. If it sent
+    an AuthnRequest after it wrote the LogoutRequest, in another tab, the visitor may be
+    signed in there again; both instants are by its own clock.
+    """
+    # NameIDs that mean the same may differ in the parts that they leave out.
+    labels = {one.told_label() for one in matched.subjects}
+    return [
+        participant
+        for participant in participants
+        if participant.subject.told_label() not in labels
+        or (named.indexes and participant.session_index not in named.indexes)
+        or asked_at(environ, participant) > named.issued
+    ]

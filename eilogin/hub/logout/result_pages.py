@@ -1,0 +1,115 @@
+"""The pages at the end of a logout: the receipt, and the page without one."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.hub.logout.browser.browser_logout import (
+    CONTINUE,
+    LOOK,
+    BrowserNotifier,
+    address,
+)
+from eilogin.hub.logout.logout_outcomes import DONE, UNKNOWN
+from eilogin.hub.logout.receipts.receipt_records import Receipt
+from eilogin.saml import messages
+from eilogin.web import environ as env
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The state of the other services on the last page (logged_out.html); "partly" for any
+#: other status.
+_OTHERS = {DONE: "", UNKNOWN: "unknown"}
+
+
+class ResultPages:
+    """Shows the result of a logout, which ``in_browser`` may continue."""
+
+    def __init__(self, pages: Pages, in_browser: BrowserNotifier) -> None:
+        self._pages = pages
+        self._in_browser = in_browser
+
+    def logged_out(
+        self, environ: "WSGIEnvironment", status: messages.Status, entity_id: str = ""
+    ) -> Response:
+        """Show the last page, with a link to the requester's website, if it has one."""
+        trust = env.trust(environ)
+        website = trust.federation.link_of(entity_id, language_of(environ))
+        own = trust.own
+        return self._pages.page(
+            environ,
+            "logged_out.html",
+            headers=expired_cookie(environ),
+            at=clock.now(),
+            everywhere=status == DONE,
+            others=_OTHERS.get(status, "partly"),
+            again_url="",
+            website_url=website,
+            website_name=_name_of(environ, entity_id) if website else "",
+            start_url="" if website else own.url("home"),
+            login_url=own.url("login"),
+        )
+
+    def receipt(
+        self,
+        environ: "WSGIEnvironment",
+        receipt: Receipt,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        leads_on: bool = True,
+    ) -> Response:
+        """Show where the visitor is logged out, and where not yet.
+
+        ``leads_on`` adds the link to where the visitor was.
+        """
+        trust, language = env.trust(environ), language_of(environ)
+        handle = receipt.handle
+        has_next = leads_on and (receipt.back or receipt.target)
+        way_on = self._in_browser.way_on(environ, receipt)
+        may_change = receipt.may_change
+        receipt_url = trust.own.url("logout")
+        look_url = address(trust, LOOK, handle) if leads_on else receipt_url
+        name_of = trust.federation.name_of
+        states = [(name_of(one, language), *rest) for one, *rest in receipt.states()]
+        return self._pages.page(
+            environ,
+            "receipt.html",
+            headers=headers,
+            of_another=receipt.is_of_another,
+            is_everywhere=receipt.is_everywhere,
+            is_unsure=receipt.is_overtaken,
+            services=states,
+            kept_until=receipt.kept_until,
+            tell_url=way_on,
+            continue_url=address(trust, CONTINUE, handle) if has_next else None,
+            # The hub still notifies a service, so its state may change a little later.
+            look_url=look_url if may_change else None,
+            receipt_url=None if receipt.is_of_another else receipt_url,
+            website_url=None if has_next else trust.own.url("home"),
+            login_url=None if has_next else trust.own.url("login"),
+            script="receipt.js" if may_change and not receipt.is_of_another else "",
+            at=clock.now(),
+        )
+
+
+def _name_of(environ: "WSGIEnvironment", entity_id: str) -> str:
+    """Return the name of a service in the language of the page."""
+    federation = env.trust(environ).federation
+    return federation.name_of(entity_id, language_of(environ))
+
+
+def expired_cookie(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+    """Return the header that deletes the session cookie, unless the session is alive.
+
+    A link or form with another visitor's LogoutRequest must not take the cookie from a
+    citizen who is still signed in: without it they could not log out. A form of another
+    site sends no cookie, so nobody can tell.
+    """
+    cookie = env.cookie(environ)
+    is_over = env.session_beyond_idle(environ) is None
+    return [cookie.expire()] if cookie.read(environ) and is_over else []

@@ -2,31 +2,27 @@
 
 This package reads the members from signed metadata (:class:`Federation`), knows the
 local entity with its addresses (:class:`Own`), and joins both (:class:`Trust`). The XML
-of metadata is in ``saml``; ``filters.trust`` serves it over HTTP.
+of metadata is in ``saml``; ``filters.trust`` serves it over HTTP. Modules and packages,
+from high to low:
 
-By module:
-
-``federation_trust``
-    Who we are and whom we trust, as one value: ``environ['eilogin.trust']``.
-``trust_notes``
-    What stops nothing, and somebody should know: told at start and by ``eilogin
-    check``.
 ``trust_start``
-    From options to :class:`Trust`: what is done once, when a filter is made.
-``changes``
-    How a federation changes, and which changes need approval.
-``local``
-    The local entity: its names, addresses, keys and the options that declare
-    them.
-``members``
-    The members of the federation, and what this site needs of them.
+    Build :class:`Trust` from options, once, when a filter is made.
+``trust_notes``
+    Notes on options that an operator should know.
+``federation_trust``
+    :class:`Trust`, the value of ``environ['eilogin.trust']``.
 ``refresh``
     Refresh the metadata of the federation while a site runs.
-``sources``
-    Where metadata comes from: files and addresses, and what eilogin accepts of
-    them.
+``changes``
+    How a federation changes, and which changes need approval.
 ``state``
-    What a site keeps of its federation on disk.
+    The state that a site keeps of its federation on disk.
+``members``
+    The members of the federation, and what this site needs of them.
+``sources``
+    Where metadata comes from, and what eilogin accepts.
+``local``
+    The local entity: its names, addresses, keys and options.
 """
 
 from eilogin.federation.federation_trust import Trust as Trust

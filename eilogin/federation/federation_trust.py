@@ -1,4 +1,4 @@
-"""Who we are and whom we trust, as one value: ``environ['eilogin.trust']``."""
+"""Our own entity and the entities that we trust: ``environ['eilogin.trust']``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,11 +59,11 @@ class Trust:
     discovery: str = ""
     #: When certificates end that somebody needs, beside those of our keys.
     other_endings: tuple[Ending, ...] = ()
-    #: What looks whether the federation is another one by now; None where it stays as
-    #: it was read at the start.
+    #: Checks for a newer state of the federation; None if the members of the start
+    #: stay.
     watch: Watch | None = None
-    #: By entityID, as the metadata had them last, those who are no members any more and
-    #: are to hear of the end of sessions still; nobody in the trust of a request.
+    #: The last metadata of former members by entityID, who must still learn of ended
+    #: sessions; empty in the trust of a request.
     departed: Mapping[str, EntityDescriptor] = field(default_factory=dict)
 
     @property
@@ -73,16 +73,16 @@ class Trust:
 
     @property
     def decrypter(self) -> Decrypter:
-        """What opens what was encrypted for us in one message."""
+        """Return the decrypter for one message that was encrypted for us."""
         found = (key.private for key in self.own.decryption_keys)
         keys = [key for key in found if isinstance(key, RSAPrivateKey)]
         return Decrypter(keys, self.weak)
 
     @property
     def has_single_sign_on(self) -> bool:
-        """Whether a hub ever lets her in here without asking her.
+        """Whether a hub may ever sign visitors in here without asking them.
 
-        Not where the operator rules so of us, in the metadata.
+        False if the operator rules so for us in the metadata.
         """
         try:
             ours = self.federation.entity(self.own.entity_id)
@@ -114,15 +114,15 @@ class Trust:
             return f"{entity_id!r} is not in our metadata (any more)"
 
     def about(self, error: EiloginError) -> str:
-        """What a log says of a refused message: in whose name it came, what to do.
+        """Describe a refused message for the log: the sender and what to do.
 
-        Of one that has a ``peer``; of what does not answer, whom to ask. It says no
-        more of why it was refused than the error does.
+        For an error with a ``peer`` it names the peer; for a peer that does not answer,
+        the contact. The reason of the refusal stays in the error.
         """
         ask = self.whom_to_ask(error.peer)
         if isinstance(error, Unavailable):
             return f"it is of {error.peer!r}; {ask}"
-        # Where nothing is said to who sent it, the cause is behind that.
+        # If the sender gets no reason, the cause of the error has it.
         why = error.__cause__ if isinstance(error, NotFound) else error
         match why:
             case UntrustedSignature():

@@ -1,7 +1,7 @@
-"""What stops nothing, and somebody should know: told at start and by ``eilogin check``.
+"""Notes on options that an operator should know: at start and by ``eilogin check``.
 
-Of what the options themselves open or leave out; what there is of our certificates is
-in :mod:`eilogin.federation.members.certificate_expiry`, and of our peers' metadata in
+They are about risks and gaps that stop nothing. Notes on our certificates are in
+:mod:`eilogin.federation.members.certificate_expiry`, those on our peers' metadata in
 :mod:`eilogin.federation.members.hub_requirements`.
 """
 
@@ -37,12 +37,12 @@ from eilogin.saml.weak_algorithms import CBC, RSA_1_5, SHA1_REDIRECT
 _LONG = 366 * 86_400.0
 #: How many addresses a text names.
 _NAMED = 3
-#: How many seconds before its end metadata is told that nothing newer follows.
+#: Seconds before the end of metadata at which a missing successor is reported.
 _SOON = 3 * 86_400.0
 #: How many reasons a text names.
 _MOST_REASONS = 20
 
-#: What each weak algorithm opens.
+#: The attack that each weak algorithm allows.
 _RISKS = {
     CBC: (
         "an attacker who can send messages to this site may decrypt other messages,"
@@ -59,7 +59,7 @@ _RISKS = {
 def remarks_on(
     options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
 ) -> Iterator[Remark]:
-    """What stops nothing, and somebody should know: of ``hubs``, that can be used."""
+    """Yield all notes; ``hubs`` are the usable hubs."""
     for option, lines in unsigned_lines(options).items():
         files = [*map(str, lines)]
         them = "them" if len(files) > 1 else "it"
@@ -85,9 +85,10 @@ def remarks_on(
 
 
 def _on_lifetime(options: TrustOptions, federation: Federation) -> Iterator[Remark]:
-    """Metadata of an operator that is good for very long, or for ever.
+    """Yield a note on an operator's metadata that is valid very long, or for ever.
 
-    What is believed for where it lies has no old copies that somebody could bring.
+    Metadata that is trusted for its place has no old copies that an attacker could
+    replay.
     """
     if unsigned_lines(options) or not federation.is_aggregate:
         return
@@ -110,11 +111,11 @@ def _on_lifetime(options: TrustOptions, federation: Federation) -> Iterator[Rema
 
 
 def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Remark]:
-    """What there is to know of a federation that is refreshed while we run."""
+    """Yield the notes on a federation that is refreshed while we run."""
     folder = folder_of(options)
     fetched = [x for x in options.federation if isinstance(x, FederationAddress)]
     if folder is None and fetched:
-        # Of a file whoever puts another one there knows that.
+        # The person who replaces a file knows that.
         what = some([*map(str, fetched)], _NAMED)
         text = (
             f"eilogin fetches {what} only at the start, so it does not learn of"

@@ -33,10 +33,10 @@ _log = logging.getLogger("eilogin")
 
 
 def trust_of(options: TrustOptions) -> Trust:
-    """Who we are and whom we trust, as the options say it; what is odd goes to the log.
+    """Build our own entity and the trusted ones from the options; log oddities.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where the metadata cannot be
-    used, does not say who the hub is, or lacks what we need of it.
+    Raises :class:`eilogin.errors.ConfigurationError` if the metadata cannot be used,
+    does not name the hub, or lacks something that we need of it.
     """
     own, folder = own_of(options), folder_of(options)
     if folder is None:
@@ -131,7 +131,7 @@ def _is_by(active: Active | None, options: TrustOptions) -> TypeGuard[Active]:
 def _usable(
     options: TrustOptions, own: Own, folder: SiteFolder, active: Active | None
 ) -> Federation | None:
-    """What is active, if a start may take it as it is."""
+    """The active state, if a start may use it unchanged."""
     sources = sources_of(options)
     if (
         not _is_by(active, options)

@@ -1,6 +1,6 @@
 """The local entity: its names, addresses, keys and the options that declare them.
 
-What belongs here, by module:
+Nothing about other members belongs here. Modules:
 
 ``accent_colours``
     The accent colour of a site: its shades in both themes, and their contrast.
@@ -9,14 +9,13 @@ What belongs here, by module:
 ``appearance``
     The types of the options ``logo``, ``accent`` and ``footer``.
 ``key_folder``
-    The keys of a folder as they are there now: a key that is put there needs no
-    restart.
+    A folder of keys that may change while a site runs.
 ``local_entity``
-    This party's own identity: its names, its key, and its addresses.
+    :class:`Own`: names, keys and addresses of this entity.
 ``local_keys``
-    Our own keys: which of them has its turn, by the date at each use.
+    Our own keys, and which of them signs at a given date.
 ``local_options``
-    The options that say who we are, and what comes of them: :class:`Own`.
+    The options of the local entity.
 ``option_values``
-    What options say about a federation: their lines, read into values.
+    Convert the lines of federation options into values.
 """

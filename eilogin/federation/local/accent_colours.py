@@ -14,7 +14,7 @@ from functools import cached_property
 
 #: The lowest contrast of text (WCAG 2.2, 1.4.3).
 LOWEST = 4.5
-#: Of the accent in the dark theme: text there is a little lighter than it has to be.
+#: The accent in the dark theme: its text is a little lighter than necessary.
 _LOWEST_IN_THE_DARK = 6.0
 #: The surfaces of both themes, as in ``base.css``: card and ground.
 LIGHT = ("#ffffff", "#f2f4f3")

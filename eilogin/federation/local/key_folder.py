@@ -1,12 +1,13 @@
-"""The keys of a folder as they are there now: a key that is put there needs no restart.
+"""The keys of a folder as they are now: a new key needs no restart.
 
-The next key is published weeks before it signs, and is taken away when it is over. The
-folder is looked at where a key is needed, once a second at most, so that it is the same
-in each process and thread of a site, whether it serves a visitor or works by itself.
+The next key is published weeks before it signs, and removed when it has expired.
+eilogin reads the folder at the use of a key, once a second at most. So each process and
+thread of a site has the same keys, whether it serves a visitor or works in the
+background.
 
-What cannot be used changes nothing: the keys of before stay. While the files of a pair
-are put there one by one something is wrong for a moment, so that the log is told of
-what is wrong at the second look.
+If a file cannot be used, the earlier keys stay. While the files of a pair arrive one by
+one, something is wrong for a moment, so eilogin logs a fault only at the second
+reading.
 """
 
 import logging
@@ -41,7 +42,7 @@ class KeyFolder(Sequence[OwnKey]):
         self._stamp = _stamp(folder)
         self._keys = self._read()
         self._next = time.monotonic() + EVERY
-        #: What is wrong with what lies there, and whether that was told.
+        #: The fault in the present files, and whether the log has it.
         self._fault, self._is_told = "", False
         self._again = 0.0
 
@@ -62,7 +63,7 @@ class KeyFolder(Sequence[OwnKey]):
     def _now(self) -> tuple[OwnKey, ...]:
         now = time.monotonic()
         if now >= self._next:
-            # Of two threads at once both may look: they find the same.
+            # Two threads may read at the same time: they get the same result.
             self._next = now + EVERY
             self._look()
         return self._keys
@@ -106,7 +107,7 @@ class KeyFolder(Sequence[OwnKey]):
 
 
 def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:
-    """What is otherwise, in words: which keys have come and gone, or their turns."""
+    """Describe the changes in words: added and removed keys, or another order."""
     olds, news = ({_told(key): key for key in keys} for keys in (before, now))
     for told in [one for one in news if one not in olds]:
         yield f"{told} was added"
@@ -126,9 +127,9 @@ def _turn(key: OwnKey) -> tuple[float, float, str]:
 
 
 def _stamp(folder: Path) -> _Stamp:
-    """What is another one when a file there is; () of a folder that is not there.
+    """A value that changes with any file of the folder; () without a folder.
 
-    Also when it is of another user, or another may read it: then we may be able to.
+    It covers owner and permissions too: after such a change we may be able to read.
     """
     try:
         files = sorted(folder.iterdir())

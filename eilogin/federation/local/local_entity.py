@@ -85,7 +85,7 @@ _BACK_CHANNEL = frozenset({"activity", "artifact", "slo_soap"})
 
 @dataclass(frozen=True)
 class Own:
-    """Who we are in the federation. Texts are keyed by language."""
+    """Our own entity in the federation. Texts are keyed by language."""
 
     role: str
     public_url: str
@@ -126,16 +126,17 @@ class Own:
     #: The attributes that a participant asks for, and those that it cannot do without.
     requested_attributes: tuple[str, ...] = ()
     required_attributes: frozenset[str] = frozenset()
-    #: What a participant is; of a hub, to whom it gives what they ask for.
+    #: The kind of participant; for a hub, the kinds of participants that receive
+    #: attributes on request.
     entity_categories: frozenset[str] = frozenset()
     #: ``saml``, or ``digid``: the interface of DigiD (DIGID.md) to the letter.
     profile: str = "saml"
     #: Where the hub is, by its prefix, that stands inside of a participant's filters
     #: and signs its citizens in there; None where none does.
     hub_inside: str | None = None
-    #: What seals our cookies and what we keep for visitors, the newest first.
+    #: The secrets that seal our cookies and what we store for visitors, newest first.
     secrets: Sequence[bytes] = field(default=(), repr=False)
-    #: What the pseudonyms of citizens are made with; b"" for our private key.
+    #: The key for the pseudonyms of citizens; b"" for our private key.
     pseudonym_key: bytes = field(default=b"", repr=False)
 
     @cached_property
@@ -165,18 +166,18 @@ class Own:
 
     @property
     def key(self) -> SigningKey:
-        """What we sign with now; at another date it may be another one."""
+        """The key that signs now; at another date it may be another one."""
         # Options and tests give one that signs.
         return self.published_keys[0]
 
     @property
     def published_keys(self) -> tuple[SigningKey, ...]:
-        """What peers verify with: :attr:`key`, the next ones, and those before it."""
+        """The keys that peers verify with: :attr:`key`, the next and earlier ones."""
         return tuple(one.pair for one in published(self._signing, clock.now()))
 
     @property
     def decryption_keys(self) -> tuple[SigningKey, ...]:
-        """What opens what was encrypted for us, the one that we name for it first."""
+        """The keys that decrypt messages for us; the key for encryption comes first."""
         keys = self._encrypting
         first = in_turn(keys, clock.now())
         if first is None:
@@ -185,10 +186,10 @@ class Own:
 
     @property
     def encryption_keys(self) -> tuple[SigningKey, ...]:
-        """What others may encrypt for us with, the one that we name for it first.
+        """The keys that others may encrypt for us with; the named key comes first.
 
-        The next one is among them where nobody could know it otherwise: one that signs
-        too is named for that, ahead.
+        The next key is included if peers could not know it otherwise: a key that also
+        signs is already named ahead.
         """
         now = clock.now()
         found = published(self._encrypting, now)
@@ -215,18 +216,18 @@ class Own:
 
     @cached_property
     def sealing_secrets(self) -> Sequence[bytes]:
-        """:attr:`secrets`; where there are none, one that comes of our private key.
+        """:attr:`secrets`; without secrets, a secret derived from our private key.
 
-        Who takes a new key for SAML writes both down first: ``eilogin keys new``.
+        To replace the SAML key, an operator writes down both: ``eilogin keys new``.
         """
         return self.secrets or (self._derived(b"eilogin sealing"),)
 
     @cached_property
     def made_pseudonym_key(self) -> bytes:
-        """:attr:`pseudonym_key`; where there is none, one that comes of our key.
+        """:attr:`pseudonym_key`; without one, a key derived from our private key.
 
-        Not of the secrets, which are there to be changed: in an audit log one citizen
-        has to keep her pseudonym.
+        It is not derived from the secrets, which change: in an audit log a citizen must
+        keep one pseudonym.
         """
         return self.pseudonym_key or self._derived(b"eilogin pseudonym")
 
@@ -238,10 +239,11 @@ class Own:
         return self._pseudonym(identifier.encode())[:16]
 
     def subject(self, name: str) -> str:
-        """Forty hexadecimal digits that stand for a citizen towards our application.
+        """Forty hexadecimal digits that identify a citizen to our application.
 
-        In the place of a name that is a number of hers: keyed, because of a plain hash
-        all numbers can be tried, and as long as no two citizens will ever share.
+        They replace a name that is a number of the citizen. A keyed hash is needed
+        because all numbers can be tried on a plain one. It is long enough that no two
+        citizens ever share a value.
         """
         return self._pseudonym(b"subject\0" + name.encode())[:40]
 
@@ -394,7 +396,7 @@ class Own:
 
 
 class _About(TypedDict):
-    """What people want to know, as the fields of an EntityDescriptor."""
+    """Facts for people, as the fields of an EntityDescriptor."""
 
     names: Mapping[str, str]
     descriptions: Mapping[str, str]

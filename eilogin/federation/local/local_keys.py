@@ -1,18 +1,17 @@
-"""Our own keys: which of them has its turn, by the date at each use.
+"""Our own keys, and which of them signs at a given date.
 
-Of one key there is nothing to choose. Who takes a new one has several for a while, in a
-folder: pairs ``NAME.key`` and ``NAME.crt``, and ``keys.ini``, which says when each of
-them has its turn::
+A site with one key has no choice. During a rollover it has several keys in a folder:
+pairs ``NAME.key`` and ``NAME.crt``, and ``keys.ini`` with the period of each::
 
     [2026]
     from = 2026-12-01
     until = 2028-12-01
 
-Both are instants in UTC, of a day its first; what is not said there, the certificate
-says. ``use = signing`` or ``use = encryption`` is for a key that does not do both.
+Both are instants in UTC; a day means its start. The certificate gives a value that is
+missing there. ``use = signing`` or ``use = encryption`` limits a key to one use.
 
-All that are not over are published, the next ones too. The one that began last signs,
-and is named to encrypt with; all of them decrypt.
+All keys that have not expired are published, the next ones too. The key that began last
+signs, and is named for encryption; all keys decrypt.
 """
 
 import configparser
@@ -33,11 +32,11 @@ from eilogin.saml.signing_keys import SigningKey
 #: The file of the folder that says when each key has its turn.
 CALENDAR = "keys.ini"
 
-#: Of more keys than this, some are there by mistake: each is tried on what was
-#: encrypted for us.
+#: The most keys: more are probably a mistake, because eilogin tries each on every
+#: encrypted message.
 _MOST = 32
 
-#: What a pair of files may be called.
+#: The names that a pair of files may have.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 _OPTIONS = ("from", "until", "use")
@@ -53,7 +52,7 @@ class OwnKey:
     begins: float
     #: Until when it is published.
     ends: float
-    #: What its files are called; "" for the only one.
+    #: The name of its files; "" for an only key.
     name: str = ""
     use: str = _BOTH
     #: Its own certificate, as the files have it.
@@ -85,11 +84,11 @@ class OwnKey:
 
 
 def in_turn(keys: Sequence[OwnKey], now: float) -> OwnKey | None:
-    """The key of ``keys`` that has its turn; None of none.
+    """Return the key that signs now; None if there are no keys.
 
-    It is the one that began last. Where all that have begun are over, the last of them
-    goes on: peers take a key for the metadata that names it, and a site of which
-    nobody can log in helps nobody.
+    It is the key that began last. If all keys that have begun are over, the last of
+    them continues. Peers accept a key because metadata names it, and a site without
+    logins helps nobody.
     """
     begun = [key for key in keys if key.begins <= now]
     if not begun:
@@ -114,9 +113,9 @@ def published(keys: Sequence[OwnKey], now: float) -> tuple[OwnKey, ...]:
 
 
 def last_in_line(keys: Sequence[OwnKey]) -> OwnKey:
-    """Of keys of which each is followed by another in time, the last one.
+    """Return the last key of a chain in which each key follows another in time.
 
-    When it ends there is none, though one may begin later.
+    When it ends there is no key, though one may begin later.
     """
     now = clock.now()
     last = in_turn(keys, now) or keys[0]
@@ -200,7 +199,7 @@ def _validity(pair: SigningKey) -> tuple[float, float]:
 
 
 def _read_calendar(path: Path, faults: list[str]) -> Mapping[str, Mapping[str, str]]:
-    """What the file says of each key; nothing, where it is not there."""
+    """Read the periods of the keys; empty if the file does not exist."""
     parser = configparser.ConfigParser(
         interpolation=None, default_section="", empty_lines_in_values=False
     )
@@ -284,7 +283,7 @@ def _turn(said: Mapping[str, str], pair: SigningKey) -> tuple[float, float]:
 
 
 def _faults_of(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
-    """What is wrong in a section of ``keys.ini``."""
+    """Yield the faults of a section of ``keys.ini``."""
     for option in sorted(said.keys() - {*_OPTIONS}):
         yield f"{option}: unknown option; expected one of {', '.join(_OPTIONS)}"
     use = said.get("use", _BOTH).strip()

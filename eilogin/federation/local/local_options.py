@@ -50,7 +50,7 @@ _FORMATS = {
     "none": (),
 }
 
-#: What has to be said by an option of each name, or by ``keys``.
+#: Each name must have a value in its own option or in `keys`.
 _FILES = {
     "key": "a PEM file with our private key",
     "certificate": "a PEM file with the certificate of our key",
@@ -297,7 +297,8 @@ class OwnOptions(Options):
     @field_validator("key", "certificate")
     @classmethod
     def _is_there(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        # By itself, so that it is told with the faults of other options.
+        # It runs separately, so that its faults are reported with those of other
+        # options.
         said = info.data
         if value is None and "keys" in said and said["keys"] is None:
             raise ValueError(f"{_FILES[str(info.field_name)]}, or 'keys'")
@@ -344,7 +345,7 @@ class OwnOptions(Options):
                 "name_id_format: expected 'none', because DigiD chooses the format"
                 " (profile = digid)"
             )
-        # Of a folder it is seen whenever that is read.
+        # A folder is checked whenever it is read.
         if self.keys is None and not all(key.is_rsa for key in self.own_keys):
             raise ValueError("key: expected an RSA key, because DigiD accepts RSA only")
         for name in _NOT_OF_DIGID:
@@ -372,7 +373,7 @@ class OwnOptions(Options):
 
 
 def own_of(options: OwnOptions) -> Own:
-    """Who we are, as the options say it."""
+    """Build our own entity from the options."""
     name = options.name or options.public_url.split("//", 1)[1]
     return Own(
         role=options.role,

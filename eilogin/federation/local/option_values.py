@@ -1,6 +1,6 @@
-"""What options say about a federation: their lines, read into values.
+"""Convert the lines of federation options into values.
 
-Each says in its error what was expected, in the words of who wrote the file.
+Each error states the expected value in the words of the file's author.
 """
 
 import re
@@ -29,7 +29,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 _DAY = 86400.0
 _WHOLE = 100
 
-#: Whom metadata is of has other things to do than to answer us.
+#: The shortest interval between queries, which spares the server of the metadata.
 _SHORTEST_INTERVAL = 60.0
 
 #: The word behind the name of an attribute that a site cannot do without.

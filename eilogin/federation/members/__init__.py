@@ -1,21 +1,19 @@
 """The members of the federation, and what this site needs of them.
 
-What belongs here, by module:
+Fetching and verifying metadata does not belong here. Modules:
 
 ``certificate_expiry``
-    Which certificates end, of ours and of our hubs, and which are over.
+    Find expiring and expired certificates.
 ``expiry_alarms``
-    How near the end of a certificate is, told in time and not every day.
+    Report the expiry of a certificate in stages.
 ``hub_requirements``
-    What the metadata of our hubs must have for what our options want of them.
+    The requirements of our options on the metadata of our hubs.
 ``key_readiness``
-    Whether others can know a key of ours: whether the federation's metadata
-    names it.
+    Whether other entities can know one of our keys.
 ``member_index``
-    What is known of a federation, as one value; and as a file that is ready to
-    look up.
+    The index file of all members.
 ``membership``
-    The members of the federation, as the metadata names them that we trust.
+    :class:`Federation`: the trusted members, by entityID.
 ``trust_options``
-    The options that say whom we trust, and what each of them brings.
+    The options that say which metadata to trust.
 """

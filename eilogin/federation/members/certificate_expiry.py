@@ -1,8 +1,8 @@
-"""Which certificates end, of ours and of our hubs, and which are over.
+"""Find expiring and expired certificates of our own entity and of our hubs.
 
-It is told at start and by ``eilogin check``, and by the log of a running site
-(``expiry_alarms``). The federation's operator is known by a key, and the
-dates of the certificate around it count for nothing.
+The start, ``eilogin check`` and the log of a running site report them
+(``expiry_alarms``). A key identifies the federation's operator; the dates of the
+certificate around it do not count.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,9 +33,9 @@ _MOST_NAMED = 3
 def endings_of(
     options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
 ) -> tuple[Ending, ...]:
-    """What ends by itself and without which logins fail, beside our keys.
+    """Yield what expires beside our keys and makes logins fail.
 
-    Of a hub nothing of its participants, of which there may be thousands: it looks at
+    A hub gets none for its participants, of which there may be thousands: it checks
     those by itself.
     """
     theirs = () if own.role == HUB else hub_requirements.endings(federation, hubs)
@@ -97,8 +97,8 @@ def _in_file(name: str, path: Path) -> Sequence[Ending]:
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, *UNREADABLE):
-        return ()  # which has been told, or will be
-    # Of our own the first is shown, and those behind it are of its authority.
+        return ()  # another check reports the file
+    # Those behind the first of our own certificates belong to its authority.
     here = found if name == "back_channel_ca" else found[:1]
     several = len(here) > 1
     made = [

@@ -1,8 +1,9 @@
-"""How near the end of a certificate is, told in time and not every day.
+"""Report the expiry of a certificate ahead, in stages and not every day.
 
-Peers take a key from metadata and look no further (metadata interoperability profile
-2.6.1), but DigiD and others do, and TLS does. A new certificate takes weeks, and its
-way into the metadata of others too: so it is told 60, 30 and 7 days before.
+Peers take a key from metadata and check no further (metadata interoperability profile
+2.6.1), but DigiD and others do, and TLS does. A new certificate takes weeks, and so
+does its way into the metadata of others. So eilogin reports the expiry 60, 30 and 7
+days before.
 """
 
 import logging
@@ -17,10 +18,10 @@ from eilogin.saml.messages import write_instant
 _log = logging.getLogger("eilogin")
 
 _DAY = 86400.0
-#: How long before the end it is told, and at the end itself.
+#: The times before the end when it is reported, and the end itself.
 STAGES = (60 * _DAY, 30 * _DAY, 7 * _DAY, 0.0)
 
-#: From when on it is told: the first of the stages.
+#: The first of the stages.
 SOON = STAGES[0]
 _URGENT = 7 * _DAY
 
@@ -33,19 +34,19 @@ class Ending:
 
     #: The option that it is about.
     option: str
-    #: Of the certificates of one party, which: a short name that stays.
+    #: A short stable name for one of the certificates of an entity.
     name: str
     #: The same in words.
     what: str
     ends: float
-    #: Whose it is, by its entityID; "" for our own.
+    #: The entityID of the owner; "" for our own.
     peer: str = ""
-    #: What is to be done.
+    #: The action that the operator should take.
     cure: str = "replace it in time"
 
     @property
     def key(self) -> _Key:
-        """What tells it from others: a newer certificate is another one."""
+        """An identifier of this expiry: a newer certificate has another one."""
         return (self.peer, self.name, self.ends)
 
     @property
@@ -56,7 +57,7 @@ class Ending:
 
     @property
     def is_soon(self) -> bool:
-        """Whether it is to be told: there is no more time than the first stage has."""
+        """Whether it is due for a report: within the time of the first stage."""
         return self.ends < clock.now() + SOON
 
     @property
@@ -78,15 +79,15 @@ def ends_in_words(ends: float) -> str:
 
 
 class Alarms:
-    """Tells the log of each ending at each stage, once in a process.
+    """Log each expiry at each stage, once in a process.
 
-    ``endings`` gives those that there are at the moment. What is near already when this
-    is made has been told: at the start of a site.
+    ``endings`` returns the present ones. An expiry that is near when this object is
+    made counts as logged: the start of a site reports it.
     """
 
     def __init__(self, site: str, endings: Callable[[], Iterable[Ending]]) -> None:
         self._site, self._endings = site, endings
-        #: Which stage has been told of each, the first one as 1.
+        #: The last stage that was logged of each, counted from 1.
         self._told: dict[_Key, int] = {}
         self._next = 0.0
         self._lock = threading.Lock()
@@ -102,7 +103,7 @@ class Alarms:
             self._lock.release()
 
     def look_again(self) -> None:
-        """Others end from now on: what is near already of those is told once too."""
+        """Read the endings again; a new one that is near already is logged once."""
         self._next = 0.0
 
     def _look(self, *, is_told: bool = False) -> None:

@@ -1,6 +1,6 @@
-"""What the metadata of our hubs must have for what our options want of them.
+"""The requirements of our options on the metadata of our hubs.
 
-Told at start and by ``eilogin check``, before a visitor is sent anywhere.
+The start and ``eilogin check`` report them, before a visitor goes to a hub.
 """
 
 import math
@@ -42,7 +42,7 @@ from eilogin.saml.xml_signatures import suited
 #: The word of the option ``hub`` that means every hub of the federation.
 ALL = "all"
 
-#: How many remarks of one kind are told: a large federation has a lot of them.
+#: The most remarks of one kind that are reported: a large federation has many.
 _TOLD = 20
 
 #: How many names a message shows.
@@ -51,7 +51,7 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What somebody should know of what options have brought."""
+    """A consequence of the options that somebody should know."""
 
     #: The option that it is about.
     option: str
@@ -69,7 +69,7 @@ class Remark:
 
     @property
     def told(self) -> str:
-        """The text with its code, where the option is said already."""
+        """The text with its code, for a context that names the option already."""
         return f"{self.text} ({self.code})"
 
 
@@ -86,11 +86,11 @@ def our_hubs(own: Own, said: Sequence[str], federation: Federation) -> tuple[str
 
 
 def wanted(said: Sequence[str], federation: Federation) -> tuple[str, ...]:
-    """The entityIDs that the option ``hub`` means, which nobody need know.
+    """Return the entityIDs that the option ``hub`` selects, known or not.
 
-    Raises :class:`eilogin.errors.HubUnknown` where it names none, and it is not clear
-    which is meant; where there is no hub because the metadata of one is over, or cannot
-    be used, the error that says so.
+    Raises :class:`eilogin.errors.HubUnknown` if the option is empty and the metadata
+    does not have exactly one hub. If a hub is missing because its metadata expired or
+    is unusable, the error says so.
     """
     hubs = federation.hubs
     # Where one is lost, another may not take its place without a word.
@@ -157,7 +157,7 @@ def _unclear(federation: Federation) -> ConfigurationError:
 
 
 def _passed_over(federation: Federation) -> str:
-    """What a message adds where it may be one of those whom our own options refuse."""
+    """The addition to a message if our own options may exclude the entity."""
     told = [text for text in federation.remarks if text.endswith(PASSED_OVER)]
     return f"; {some(told, _NAMED)}" if told else ""
 
@@ -251,7 +251,8 @@ def participant_ending(own: Own, entity: EntityDescriptor) -> Ending | None:
         return None
     ask = f"ask {entity.whom_to_ask} for new metadata"
     what = f"a certificate of '{entity.entity_id}'"
-    # Of who plays DigiD the first certificate counts, as with DigiD (DIGID.md 4).
+    # The first certificate of an entity in the role of DigiD counts, as with DigiD
+    # (DIGID.md 4).
     first = role.signing_certificates[: 1 if own.is_digid else None]
     ends = max(map(certificate_ends, first), default=math.inf)
     return Ending("federation", "signing", what, ends, entity.entity_id, ask)
@@ -264,7 +265,8 @@ def _last_end(role: Role) -> float:
 
 def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
     """On certificates that have expired, will soon, or are not valid yet."""
-    # Of who plays DigiD the first certificate counts, as with DigiD (DIGID.md 4).
+    # The first certificate of an entity in the role of DigiD counts, as with DigiD
+    # (DIGID.md 4).
     refused = role.signing_certificates[:1] if own.role == HUB and own.is_digid else ()
     last = _last_end(role)
     for text in dict.fromkeys(role.signing_certificates):

@@ -1,14 +1,15 @@
-"""What is known of a federation, as one value; and as a file that is ready to look up.
+"""The members of a federation as one value, and as an index file for fast lookup.
 
-To read the metadata of ten thousand members takes seconds, and to keep it a hundred
-megabytes in each process. So who has read and judged it writes an index: a short
-outline of each member, by which a process starts at once, and what was read of it
-apart, which is decoded when it is first asked for. The latest of those are kept.
+Reading the metadata of ten thousand members takes seconds, and keeping it takes a
+hundred megabytes in each process. So the process that read and judged the metadata
+writes an index. It has a short outline of each member, with which a process starts at
+once, and the full record, which is decoded at its first use. The latest of those stay
+in memory.
 
-An index is believed because of the folder that it lies in, as the options are. It is
-looked at in full before it is: one that is not whole, that was changed, or that another
-version of eilogin wrote is refused; its owner makes it anew from the metadata. It is
-JSON, which builds nothing but what the values of this version may hold.
+The folder of an index makes it trusted, as with the options. eilogin verifies it in
+full first. It refuses an incomplete or changed index, and one of another version of
+eilogin; the owner makes it again from the metadata. The index is JSON, which can only
+build the values that this version holds.
 """
 
 import hashlib
@@ -65,7 +66,7 @@ class Known(ABC):
 
     @staticmethod
     def of(sources: Sequence[FederationMetadata]) -> "_Gathered":
-        """What sources say that have no member in common which can be used."""
+        """Combine sources that have no usable member in common."""
         members = Gathered(one.entities for one in sources)
         return _Gathered(
             members=members,
@@ -85,9 +86,9 @@ class Known(ABC):
     @property
     @abstractmethod
     def digests(self) -> Mapping[str, bytes]:
-        """A hash of what was read of a member, by its entityID.
+        """A hash of the record of each member, by entityID.
 
-        But for its end, which may be another each time that the same is signed anew.
+        It leaves out the validity, which may change each time that the same is signed.
         """
 
     @cached_property
@@ -101,7 +102,7 @@ class Known(ABC):
 
 
 class _Gathered(Known):
-    """What was read just now."""
+    """Members that were read just now."""
 
     members: Gathered
 
@@ -114,7 +115,7 @@ class _Gathered(Known):
 
 
 class _Line(NamedTuple):
-    """What an index says of a member before its body is read."""
+    """The outline of a member in an index, without its body."""
 
     valid_until: float | None
     is_hub: bool
@@ -126,7 +127,7 @@ class _Line(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """What an index says but for the bodies."""
+    """The content of an index without the bodies."""
 
     members: dict[str, _Line]
     left_out: dict[str, LeftOut]
@@ -137,7 +138,7 @@ class _Head(NamedTuple):
 
 
 def write_index(path: Path, sources: Sequence[FederationMetadata]) -> None:
-    """Write what sources say together; what was there is replaced as a whole.
+    """Write the combined sources as an index, which replaces the file as a whole.
 
     Raises OSError.
     """
@@ -185,7 +186,7 @@ def _write(path: Path, known: "_Gathered") -> None:
                 file.write(piece)
             file.write(hashed.digest())
             file.flush()
-            # Who checks may be another user, and there is no secret in it.
+            # The checking user may be another one, and the index has no secret.
             os.fchmod(number, 0o644)
             os.fsync(number)
         Path(name).replace(path)
@@ -214,7 +215,7 @@ def _head(known: Known, lines: dict[str, _Line]) -> bytes:
 
 
 def open_index(path: Path) -> "_Opened":
-    """What was known when an index was written, of which the head is read.
+    """Open an index, and read its head.
 
     Raises :class:`eilogin.errors.MetadataUnusable`, which names the file.
     """
@@ -240,7 +241,7 @@ def open_index(path: Path) -> "_Opened":
 
 
 class _Opened(Known):
-    """What an index says."""
+    """The members of an open index."""
 
     members: "_Members"
 

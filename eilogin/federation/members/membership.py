@@ -25,10 +25,10 @@ _LONGEST_COMPARED, _MOST_COMPARED = 120, 50
 
 
 class Federation:
-    """The members by entityID. What is expired is not there: checked at every use.
+    """The members by entityID, without expired ones: each use checks the validity.
 
-    ``sources`` are pieces of metadata that have no member in common, but such as can
-    be used in one of them only.
+    ``sources`` are pieces of metadata. A member that several of them have is usable in
+    at most one.
     """
 
     def __init__(self, *sources: FederationMetadata) -> None:
@@ -36,10 +36,10 @@ class Federation:
 
     @classmethod
     def from_index(cls, path: Path) -> "Federation":
-        """What ``write_index`` wrote, at once.
+        """Open what ``write_index`` wrote, without reading all of it.
 
-        A member is read when it is first asked for. Raises MetadataUnusable where it is
-        not whole, or of another version of eilogin.
+        A member is read at its first use. Raises MetadataUnusable if the index is
+        incomplete, or of another version of eilogin.
         """
         federation = cls()
         federation._know(open_index(path))
@@ -50,9 +50,9 @@ class Federation:
         self._entities = known.members
         #: Why a member is left out, by its entityID: of all that there is of it.
         self.left_out = known.left_out
-        #: What was passed over in the metadata of members.
+        #: The parts of members' metadata that eilogin skipped.
         self.remarks = known.remarks
-        #: What is wrong at sources for which a copy from before stands in.
+        #: The faults of sources that an earlier copy replaces.
         self.copies = known.copies
         #: Whether any is an aggregate, of which one is a member or not.
         self.is_aggregate = known.is_aggregate
@@ -117,12 +117,12 @@ class Federation:
         return None if role is None else role.scopes
 
     def hint_for(self, entity_id: str) -> str:
-        """What a log adds of an entityID for which :meth:`entity` finds nobody valid.
+        """The addition of a log to an entityID for which :meth:`entity` has no member.
 
-        Which ones are written much like it, and whom to ask.
+        It has similar entityIDs, and the contact.
         """
         if entity_id in self.left_out:
-            return ""  # whom to ask is a part of the reason
+            return ""  # The contact is a part of the reason.
         if entity_id in self._entities:
             return (
                 "; read the newer one ('eilogin trust refresh', or a restart), or"
@@ -138,10 +138,10 @@ class Federation:
         return f"{hint} If {cure}" if hint else f"; if {cure}"
 
     def name_of(self, entity_id: str, language: str) -> str:
-        """What people call a party, or else the host of its site, or else its entityID.
+        """The name of an entity for people, or the host of its site, or its entityID.
 
-        Also one whose metadata is over, or that has left. Some metadata has no names
-        for people: that of Shibboleth, as it comes.
+        It works for expired and former members too. Some metadata has no names for
+        people: that of Shibboleth, as installed.
         """
         found = self._entities.get(entity_id)
         name = entity_id if found is None else found.name(language)

@@ -283,7 +283,7 @@ def sources_of(options: TrustOptions) -> list[MetadataSource]:
     ``options.federation_validity``.
     """
     sources: list[MetadataSource] = []
-    # Of a responder is asked what no file says.
+    # Responders come last: eilogin asks them only for members that no file has.
     for line in sorted(options.federation, key=_is_query):
         keys = keys_for(line, options)
         if isinstance(line, FederationFile):
@@ -339,10 +339,10 @@ def _files_of(
 
 
 def is_on_loopback(options: TrustOptions) -> bool:
-    """Whether this site is on this machine alone, at one of its addresses at least.
+    """Whether this site is on this machine alone, by at least one of its addresses.
 
-    Peers elsewhere, and whoever makes their metadata, have no business here: what
-    listens on loopback, such as an agent or a store, may do as it is told.
+    Peers elsewhere, and the authors of their metadata, must not reach it: a service on
+    loopback, such as an agent or a store, may trust every request.
     """
     own = (options.public_url, options.back_channel_url or "")
     return any(is_loopback(urlsplit(url).hostname or "") for url in own)

@@ -1,14 +1,11 @@
 """Refresh the metadata of the federation while a site runs.
 
-What belongs here, by module:
+Approval of changes and the format of the state do not belong here. Modules:
 
 ``metadata_refresh``
-    From what the sources have now to the state that is active, member by
-    member.
+    Refresh the active state from the sources, member by member.
 ``refresh_process``
-    A refresh as a process of its own: how it is begun, what it does, what it
-    tells.
+    Refresh in a process of its own.
 ``refresh_schedule``
-    While we run: what became active is used, and when it is time, there is a
-    refresh.
+    Start refreshes when due, and use a newly active state.
 """

@@ -1,14 +1,14 @@
-"""From what the sources have now to the state that is active, member by member.
+"""Refresh the active state of a federation from its sources, member by member.
 
-By a child process, which disturbs no request (``refresh_process``), by a
-start, or by a command: by whoever holds the lock of the folder. All sources are asked;
-what they have together has to name our hubs with all that we need of them; and it is
-compared with what is active: what no good operator does every day waits for somebody to
-approve it (``federation_changes``). A member of which something waits stays
-as it was, and all others follow (``quarantine``). Where there was
-nothing before it is active at once. Where the options name other sources, other keys or
-other members than before, that is so at once, for who wrote them has decided; not what
-the sources have changed since.
+A child process (``refresh_process``), a start or a command refreshes, holding the lock
+of the folder. It fetches all sources. Together they must name our hubs with all that we
+need of them. Then eilogin compares the result with the active state. Changes that no
+good operator makes every day need approval (``federation_changes``). A member with such
+a change keeps its old record, and all others follow (``quarantine``).
+
+The first state is active at once. If the options name other sources, keys or members
+than before, that is active at once too, because the author of the options has decided.
+Changes inside the sources are still compared.
 """
 
 import logging
@@ -99,7 +99,7 @@ class Outcome:
     #: some of it waits, or somebody has rejected it.
     what: Literal["same", "active", "waiting", "rejected"]
     members: int
-    #: What is wrong at sources for which the copy stands in.
+    #: The faults of sources that a copy replaces.
     failures: tuple[str, ...] = ()
     #: Why some of it waits.
     reasons: tuple[str, ...] = ()
@@ -118,10 +118,10 @@ def folder_of(options: TrustOptions) -> SiteFolder | None:
 
 
 def refresh(options: TrustOptions, folder: SiteFolder) -> Outcome:
-    """Ask all sources, and have what they say be active, or wait; under the lock.
+    """Fetch all sources, and activate the result or its approved part; under the lock.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where nothing can be had of one,
-    or what is there cannot be used; what is active stays so.
+    Raises :class:`eilogin.errors.ConfigurationError` if a source yields nothing, or if
+    the result is unusable; the active state stays.
     """
     # Before: what changes while it is read is another reason for a refresh.
     look = look_at(options.federation)
@@ -137,7 +137,7 @@ def refresh(options: TrustOptions, folder: SiteFolder) -> Outcome:
 
 
 def fetched(options: TrustOptions, folder: SiteFolder) -> Federation:
-    """What a refresh would find, and nothing of it is kept; raises as it does."""
+    """Return the result of a refresh without storing it; raises as a refresh does."""
     found = _Refresh(options, folder, folder.active, "").fetch()
     return Federation(*(one.metadata for _, one in found))
 
@@ -177,7 +177,7 @@ class _Refresh:
 
     def fetch(self) -> Found:
         longest = self._options.federation_validity
-        # Who names another's member for the first time is told so at a first start.
+        # Before the first state, a member in two sources is an error.
         whose = None if self._known is None else self._belonging.whose
         return fetch_all(self._sources, longest, self._before, whose)
 
@@ -322,11 +322,11 @@ class _Refresh:
     # --- by other options -----------------------------------------------------------
 
     def _takes_options(self, found: Found, tries: Tries) -> bool:
-        """Have what was active be so by other options than before; whether it is.
+        """Activate the old state under new options; return whether that was done.
 
-        Who wrote those has decided which sources there are, who signs them and who is
-        wanted of them: that is so at once. What the sources themselves have otherwise
-        is looked at afterwards, as ever.
+        The author of the options has decided on the sources, their signers and the
+        wanted members: that is active at once. Changes inside the sources are compared
+        afterwards, as always.
         """
         known = self._known
         if known is None or known.configuration == self._configuration:
@@ -338,7 +338,7 @@ class _Refresh:
             new = Federation.from_index(self._folder.index(state))
             hubs_of(self._options, self._own, new)
         except ConfigurationError:
-            # It cannot be so: all is looked at together.
+            # This cannot happen: all sources are compared together.
             return False
         self._held = held
         if known.digest == state.digest and opened(self._folder, known) is not None:
@@ -381,9 +381,9 @@ class _Refresh:
         self._folder.note(self._active)
 
     def _as_before(self, known: State, found: Found) -> Found:
-        """What the sources of these options had when that was active.
+        """The content of the sources of these options when the old state became active.
 
-        Raises ConfigurationError where nobody can tell any more, or may use it.
+        Raises ConfigurationError if that is unknown by now, or may not be used.
         """
         lines = {line_of(one) for one in self._sources}
         here = {key_of(one) for one in self._sources}
@@ -396,9 +396,10 @@ class _Refresh:
     def _was(
         self, known: State, source: MetadataSource, fetched: Fetched
     ) -> Fetched | None:
-        """What a source had then: what it has now, of one that is another now.
+        """The earlier content of a source; for a replaced source, its present content.
 
-        None of a file that came into a folder meanwhile: that is a change of its own.
+        None for a file that was added to a folder meanwhile: that is a change of its
+        own.
         """
         was = known.source(key_of(source))
         if was is None:
@@ -415,7 +416,7 @@ class _Refresh:
         return source.copied(before, self._options.federation_validity)
 
     def _tell_passed(self, found: Found) -> None:
-        """Say once who is passed over, since another source has it."""
+        """Log once which members are skipped, because another source has them."""
         for source, fetched in found:
             known = self._of(source)
             if set(fetched.passed) - set(known.passed if known else ()):
@@ -424,7 +425,7 @@ class _Refresh:
     # --- what is known --------------------------------------------------------------
 
     def _names_before(self) -> Mapping[str, Collection[str]]:
-        """Who was in each source, by its key; nobody where that cannot be read."""
+        """The earlier members of each source, by its key; empty if unreadable."""
         known = self._known
         if known is None:
             return {}
@@ -459,7 +460,7 @@ class _Refresh:
             return frozenset()
 
     def _of(self, source: MetadataSource) -> Source | None:
-        """What is known of a source."""
+        """The record of a source."""
         return None if self._known is None else self._known.source(key_of(source))
 
     def _before(self, source: MetadataSource) -> Before | None:
@@ -503,7 +504,7 @@ class _Refresh:
         return state, new
 
     def _kept(self, source: MetadataSource, fetched: Fetched) -> Source:
-        """What is to be known of a source from now on, with its copy."""
+        """The record of a source to store from now on, with its copy."""
         before = self._before(source)
         known = self._of(source) or Source("", key_of(source))
         taken = {} if fetched.failure else _taken(fetched.known(before))
@@ -537,7 +538,7 @@ class _Refresh:
         return old is not None and new is not None and old.digest == new.digest
 
     def _stays(self, state: State, tries: Tries, failures: tuple[str, ...]) -> Outcome:
-        """Note what is known anew of the sources of what stays active."""
+        """Store the new records of the sources of a state that stays active."""
         active = self._active
         assert active is not None  # noqa: S101 - see _is_active
         state = replace(active.state, sources=state.sources)
@@ -565,11 +566,11 @@ class _Refresh:
         return Outcome(what, active.state.members, failures, reasons)
 
     def _old(self, found: Found) -> tuple[Federation | None, tuple[str, ...]]:
-        """What is active, None where nothing is; and what nobody knows any more of it.
+        """Return the active state, None without one; and what is lost of it.
 
-        Where another version wrote its index, or that is broken, it is made anew of the
-        copies. Also where those are over by now: else what is new would be compared
-        with nothing.
+        If another version wrote its index, or the index is broken, it is made again
+        from the copies. Expired copies count too: otherwise the new state would be
+        compared with nothing.
         """
         known = self._known
         if known is None:
@@ -580,7 +581,7 @@ class _Refresh:
         return self._from_copies(known, {key_of(source): one for source, one in found})
 
     def _changes(self, old: Federation | None, new: Federation) -> Changes:
-        """What is otherwise in what is new; nothing where there was nothing before."""
+        """Compare the new state with the old one; no changes without an old one."""
         if old is None:
             return Changes()
         known = {name: one.known for name, one in self._held.items()}
@@ -590,7 +591,7 @@ class _Refresh:
     def _from_copies(
         self, known: State, found: Mapping[str, Fetched]
     ) -> tuple[Federation, tuple[str, ...]]:
-        """What was active by its copies; and of which source nobody can tell that."""
+        """Read the active state from its copies; return the sources without one too."""
         sources = {key_of(one): one for one in self._sources}
         copies, lost = [], []
         for one in known.sources:
@@ -671,7 +672,7 @@ def _is_whole(copy: Path, sha256: str) -> bool:
 
 
 def _taken(known: Taken) -> dict[str, Any]:
-    """What was taken, without what else is known there."""
+    """Reduce the record of a source to the accepted metadata."""
     return {field.name: getattr(known, field.name) for field in fields(Taken)}
 
 

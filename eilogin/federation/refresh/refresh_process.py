@@ -1,8 +1,8 @@
-"""A refresh as a process of its own: how it is begun, what it does, what it tells.
+"""Refresh in a process of its own: start it, run it, relay its log.
 
-So no request waits for it, and what it takes of the memory is free again afterwards. It
-is told the options at its standard input, all but the secrets, and has the file of the
-lock open, and that of its turn, which are free when it is no more, however it ends.
+So no request waits for a refresh, and its memory is free again afterwards. The child
+receives the options at its standard input, without the secrets. It holds the file of
+the lock and of its turn open; both are free when it ends, however it ends.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _AUDIT = "eilogin.audit"
 #: Bytes of what a child has told that are read.
 _MOST_TOLD = 1024 * 1024
 
-#: What a child runs.
+#: The command of a child.
 RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
 
 
@@ -38,7 +38,7 @@ RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
 
 
 def question(options: TrustOptions) -> bytes:
-    """What a child is told of the options: all but the secrets."""
+    """The options for a child, without the secrets."""
     return json.dumps(options.told_to(TrustOptions)).encode()
 
 
@@ -60,7 +60,8 @@ class Child:
                 stderr=self._errors,
                 pass_fds=held,
                 env=environment(),
-                # What Ctrl-C ends is not this one, which leaves all as it should be.
+                # In a session of its own the child survives Ctrl-C, and leaves
+                # everything in order.
                 start_new_session=True,
             )
             asked.close()
@@ -83,7 +84,7 @@ class Child:
         return self._errors.closed
 
     def told(self) -> list[bytes]:
-        """What it has written to its standard error."""
+        """Its output to standard error."""
         with self._errors as file:
             file.seek(0)
             return file.read(_MOST_TOLD).splitlines()
@@ -125,9 +126,9 @@ def _has_another(place: str) -> bool:
 
 
 def run() -> None:
-    """Refresh by what is asked at the standard input; the lock came along with it.
+    """Refresh with the options from standard input; the process inherits the lock.
 
-    What is to be logged goes to the standard error, a line of JSON each.
+    Log records go to standard error, a line of JSON each.
     """
     # Also where whoever waits for it has ended.
     signal.setitimer(signal.ITIMER_REAL, LONGEST)

@@ -1,11 +1,11 @@
-"""While we run: what became active is used, and when it is time, there is a refresh.
+"""Use a newly active state in a running process, and start refreshes when due.
 
-A thread of each process does both, from the first request on: nothing is begun when an
-application is built, for a process that forks takes no thread along. Every half second
-it looks whether another state is active, whoever made it so, and hands its members to
-who uses them. When a refresh is due, or a file of this machine has changed that members
-come from, and nobody else here is at it, a child process refreshes, with the lock,
-which is free again when that is no more.
+A thread of each process does both, from the first request on. Nothing starts when an
+application is built, because a fork copies no threads. Every half second the thread
+checks whether another state is active, whoever made it, and gives its members to the
+subscribers. It starts a child process if a refresh is due, or if a local file of
+members has changed, and no other process here refreshes. The child holds the lock,
+which is free again when the child ends.
 """
 
 import contextlib
@@ -45,34 +45,34 @@ MOST_LOOKING = 0.02
 
 
 class Newer(NamedTuple):
-    """What comes of other members: fields of :class:`eilogin.federation.Trust`."""
+    """The parts of a newer state: fields of :class:`eilogin.federation.Trust`."""
 
     federation: Federation
     hub_ids: tuple[str, ...]
     other_endings: tuple[Ending, ...]
 
 
-#: Who is told of other members: of those before, and of those now.
+#: A subscriber gets the members before and after the change.
 Told = Callable[[Federation, Newer], object]
 
 
 class Opened(NamedTuple):
-    """What is active, read from the folder."""
+    """The active state, read from the folder."""
 
-    #: Of the folder, before.
+    #: The last stamp of the folder.
     stamp: Stamp
     active: Active
     federation: Federation
 
 
 class Watch:
-    """What is active of a site, and who is told when that is another state."""
+    """The active state of a site, and the subscribers to its changes."""
 
     def __init__(
         self, options: TrustOptions, own: Own, folder: SiteFolder, opened: "Opened"
     ) -> None:
         self.folder = folder
-        #: What is active, as far as is known here.
+        #: The active state, as far as this process knows.
         self.active = active = opened.active
         #: Whether it is looked after in this process.
         self.is_awake = False
@@ -95,7 +95,7 @@ class Watch:
 
     @property
     def entity_id(self) -> str:
-        """Whose federation it is."""
+        """The entityID of the site."""
         return self._own.entity_id
 
     @property
@@ -119,7 +119,7 @@ class Watch:
         }
 
     def subscribe(self, told: Told) -> None:
-        """Have somebody be told of other members, first who subscribes first."""
+        """Call a subscriber for each newer state, in the order of subscription."""
         self._told.append(told)
 
     def in_each_round(self, do: Callable[[], object]) -> None:
@@ -136,7 +136,7 @@ class Watch:
         self.is_awake, self._child, self._lock = False, None, threading.Lock()
 
     def look(self) -> None:
-        """See whether another state is active; what is wrong with it is in the log."""
+        """Check whether another state is active; its faults go to the log."""
         with self._lock:
             try:
                 self._look()
@@ -149,7 +149,7 @@ class Watch:
             return
         active = self.folder.active
         if active is None or self.folder.stamp != stamp:
-            # What has come meanwhile is seen the next time.
+            # The next check sees changes that arrived meanwhile.
             return
         self.active = active
         if not self._is_ours(active):
@@ -277,7 +277,7 @@ class Watch:
             self._complain(f"cannot begin a refresh: {error}")
 
     def _held(self) -> list[int]:
-        """What is held while a child refreshes; nothing where others are at it."""
+        """The files that a child holds; empty if another process refreshes."""
         lock = self.folder.lock()
         if lock is None:
             return []
@@ -319,7 +319,7 @@ class Round:
 
     def __init__(self) -> None:
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
-        #: Whose site may be gone before they are done.
+        #: Children whose site may be gone before they end.
         self._children: list[Child] = []
         self._is_running = False
         self._lock = threading.Lock()

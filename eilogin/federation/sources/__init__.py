@@ -1,24 +1,19 @@
 """Where metadata comes from: files and addresses, and what eilogin accepts of them.
 
-What belongs here, by module:
+Comparing members and storing state do not belong here. Modules:
 
 ``local_files``
-    The files of this machine that the members come from: whether they are
-    others now.
+    Detect changes of the local files that the sources name.
 ``member_filters``
-    Which members are taken of a source: what its line of ``federation`` wants
-    of it.
+    Select members of a source by filters.
 ``metadata_acceptance``
-    Whether what came is metadata that can be taken: read, well signed, and in
-    time.
+    Verify and parse metadata.
 ``metadata_downloads``
-    Metadata that is fetched over HTTP: from an address, or of one party at a
-    time.
+    Metadata over HTTP: from an address, or by Metadata Query Protocol.
 ``metadata_sources``
-    Where metadata comes from: a file here, or what is fetched (``downloads``).
+    Sources of metadata, and the copy that replaces an unavailable one.
 ``source_lines``
-    A line of the option ``federation``: a source, who signs it, and how it is
-    taken.
+    Parse a line of the option ``federation``.
 ``source_merging``
-    What comes of several sources together: each member is of one of them only.
+    Merge several sources, each member in exactly one.
 """

@@ -14,16 +14,16 @@ from eilogin.federation.sources.source_lines import FederationFile, FederationLi
 
 
 def look_at(lines: Sequence[FederationLine]) -> str:
-    """How the files that ``lines`` name look now: another text when one has changed.
+    """A fingerprint of the local files that ``lines`` name; it changes with them.
 
-    It is "" where they name none; what is gone has a look too.
+    It is "" if they name none; a missing file has a fingerprint too.
     """
     looks = [_look(path) for line in lines for path in _files_of(line)]
     return hashlib.sha256(repr(looks).encode()).hexdigest() if looks else ""
 
 
 def _files_of(line: FederationLine) -> Iterator[Path]:
-    """What a line names of this machine, the lists of whom it wants too."""
+    """The local files of a line, including its lists of wanted members."""
     if isinstance(line, FederationFile):
         yield line.path
         yield from _in_folder(line.path)

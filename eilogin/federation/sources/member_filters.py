@@ -1,7 +1,7 @@
-"""Which members are taken of a source: what its line of ``federation`` wants of it.
+"""Select members of a source, by the filters of its line in ``federation``.
 
-A filter only narrows: whoever is passed over is no member, as if the metadata did not
-name it. Of each kind of filter one has to fit; all kinds together have to.
+A filter only narrows: a skipped entity is no member, as if the metadata did not name
+it. A member must match one filter of each kind, and all kinds together.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _NAMED = 3
 #: An entityID, as far as one can tell it from the path of a file.
 ENTITY_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
-#: How the remark ends that tells how many are passed over.
+#: The end of the remark that counts the skipped members.
 PASSED_OVER = "skipped, as its line of 'federation' wants it"
 
 #: How a remark on a member begins: an entityID has no blanks.
@@ -33,15 +33,15 @@ Role = Literal["hub", "participant"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Who is wanted; what is empty, or None, wants anybody."""
+    """The filters of a source; an empty one, or None, selects every member."""
 
     #: In which role, and in no other.
     role: Role | None = None
-    #: What their entityIDs look like: ``*`` is anything.
+    #: Patterns of their entityIDs: `*` matches any text.
     entities: tuple[str, ...] = ()
-    #: Who took them in (mdrpi registrationAuthority).
+    #: Their registrars (mdrpi registrationAuthority).
     registrars: tuple[str, ...] = ()
-    #: Of which entity categories they say that they are.
+    #: The entity categories that they claim.
     categories: tuple[str, ...] = ()
     #: entityIDs, or files with one on a line: of those that may be there, and of those
     #: that may not.
@@ -71,14 +71,14 @@ class Chosen:
 
     @property
     def version(self) -> str:
-        """What tells it apart from another choice; "" of who wants anybody."""
+        """An identifier of the selection; "" if it selects everybody."""
         if self.choice == ANYBODY:
             return ""
         lists = (sorted(self.included or ()), sorted(self.excluded))
         return hashlib.sha256(repr((self.choice, lists)).encode()).hexdigest()
 
     def of(self, name: str, metadata: FederationMetadata) -> FederationMetadata:
-        """What is wanted of metadata that came from ``name``."""
+        """Select the members of metadata that came from ``name``."""
         if self.choice == ANYBODY:
             return metadata
         found = (self._wanted(entity) for entity in metadata.entities)
@@ -100,7 +100,7 @@ class Chosen:
                 *self._unknown(name, metadata),
                 *(text for text in metadata.remarks if _about(text) in there),
             ),
-            # Of who is not there nobody can tell any more whether it is a member.
+            # Nobody can tell any more whether an absent entity was a member.
             is_aggregate=metadata.is_aggregate and not passed_over,
         )
 
@@ -145,7 +145,7 @@ class Chosen:
         )
 
     def _unknown(self, name: str, metadata: FederationMetadata) -> Iterator[str]:
-        """What the lists name and is not there: perhaps a slip."""
+        """Entries of the lists that match no member: perhaps a mistake."""
         members = (one.entity_id for one in as_kept(metadata.entities))
         known = {*members, *metadata.left_out}
         lists: Mapping[str, Collection[str]] = {
@@ -206,7 +206,7 @@ def _names(said: Sequence[str | Path]) -> Iterator[str]:
 
 
 def _names_in(path: Path) -> Iterator[str]:
-    """The entityIDs in a file, one a line; what begins with ``#`` is a comment."""
+    """The entityIDs in a file, one a line; ``#`` starts a comment."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -36,13 +36,16 @@ def understood(
     *,
     on_loopback: bool,
 ) -> FederationMetadata:
-    """What octets of metadata say that came from ``name``.
+    """Verify and parse the octets of metadata that came from ``name``.
 
-    ``longest`` is for how many seconds it may be valid from now on, None for ever.
-    Raises a :class:`eilogin.errors.ConfigurationError` that names it: what cannot be
-    read is MetadataUnusable, what is not well signed MetadataUntrusted, what is over
-    MetadataExpired, what lasts too long MetadataLifetime, and PeerUnusable where that
-    is all that there is.
+    ``longest`` is the longest allowed validity from now on in seconds, None for no
+    limit. Raises a :class:`eilogin.errors.ConfigurationError` that names the source:
+
+    * MetadataUnusable for unreadable metadata,
+    * MetadataUntrusted without a valid signature,
+    * MetadataExpired after its end,
+    * MetadataLifetime for a validity that is too long,
+    * PeerUnusable if it has only one member and that is unusable.
     """
     try:
         if keys is None:

@@ -48,14 +48,14 @@ class Web:
     said_by: tuple[str, str] = ("back_channel_ca", "back_channel_proxy")
 
     def fetch(self, url: str, known: tuple[str, str] = ("", "")) -> Answer:
-        """What lies at an address, after at most 5 redirects.
+        """Fetch an address, following at most 5 redirects.
 
-        ``known`` are the ETag and Last-Modified of what is there already: where that
-        lies there still the status is 304, else it is 200.
+        ``known`` are the ETag and Last-Modified of the stored copy. The status is 304
+        if the copy is still current, else 200.
 
-        Raises :class:`eilogin.errors.MetadataUnavailable`, which names the address:
-        no answer, another status than 200, too many bytes, too slow, a redirect too
-        many or to where it is not safe.
+        Raises :class:`eilogin.errors.MetadataUnavailable`, which names the address: no
+        answer, another status than 200, too many bytes, too slow, too many redirects,
+        or a redirect to an unsafe address.
         """
         try:
             return self._follow(url, known)
@@ -125,7 +125,7 @@ class MetadataURL(MetadataSource):
         return self.keys
 
     def look(self, before: Before | None, kept: bytes | None) -> Came:
-        """What lies there now."""
+        """Fetch the present content."""
         if before is None or kept is None:
             return _came(self.web.fetch(self.url))
         answer = self.web.fetch(self.url, (before.etag, before.last_modified))
@@ -150,9 +150,10 @@ def _came(answer: Answer) -> Came:
 
 
 def _led_to(url: str, here: str, location: str) -> str:
-    """The address of a redirect, if it is as safe as where it comes from.
+    """The address of a redirect, if it is as safe as the one before.
 
-    This machine is not for others to send us to: what listens here does as it is told.
+    Others must not redirect us to this machine: a service that listens here may trust
+    every request.
     """
     try:
         there = urldefrag(urljoin(here, location)).url
@@ -171,7 +172,7 @@ def _host(url: str) -> str:
 
 
 def _failed(url: str, what: str) -> MetadataUnavailable:
-    # What went wrong may have been after a redirect, at another address.
+    # The fault may come from another address, after a redirect.
     asked = "" if what.startswith(f"{named(url)} ") else f"{named(url)}: "
     return MetadataUnavailable(
         f"{asked}{what}; expected SAML metadata, with status 200. Ask the"

@@ -1,21 +1,22 @@
-"""Where metadata comes from: a file here, or what is fetched (``downloads``).
+"""Sources of metadata: a local file, or an address (``metadata_downloads``).
 
-What comes is believed for its signature alone, never for where it came from, but for a
-file that nobody signs and of which the options say so. Where it cannot be had or cannot
-be taken, the last good copy stands in for as long as that is valid: it is verified as
-if it had just come.
+Metadata is trusted for its signature alone, never for its origin. The exception is an
+unsigned file that the options allow. If a source is unavailable or its metadata is
+refused, the last good copy replaces it while that is valid. The copy is verified as if
+it had just arrived.
 
-Who is on the way, or runs the address, could bring back what was signed before, with
-the keys that somebody lost since then. So what says that it was made before what was
-there, or does not say when though that does, cannot be taken either (mdrpi 2.2: the
-creationInstant of a PublicationInfo, which says nothing but that; a validUntil may
-become an earlier one). What was there already and was replaced is older whatever it
-says; of the same instant also that which is over sooner, of another ID. Where nothing
-was there nothing is known that it could be older than. What says that it is made in a
-time to come cannot be taken: nothing would be newer. What is there can be of such a
-time where our own clock was ahead; then its time says nothing.
+An attacker on the network, or at the address, could replay metadata that was signed
+before, with keys that have been lost since. So eilogin refuses metadata that states an
+earlier creation than the last one, or none although the last one stated it. The time is
+the creationInstant of a PublicationInfo (mdrpi 2.2), which states nothing else; a
+validUntil may become earlier. Metadata that eilogin had and replaced counts as older,
+whatever it states. With the same instant, metadata with another ID that expires sooner
+counts as older too. Without a last one, nothing is known to be newer.
 
-Nothing is written here: who asks keeps what is to be known the next time.
+eilogin refuses a creation in the future, because nothing would be newer. The last one
+can have such a time if our own clock was ahead; then its time means nothing.
+
+This module stores nothing: the caller keeps the record for the next time.
 """
 
 import hashlib
@@ -49,7 +50,7 @@ _MOST_RECENT = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What was taken of a source the last time, as far as it is known again."""
+    """The metadata that was accepted last from a source, as far as it identifies it."""
 
     etag: str = ""
     last_modified: str = ""
@@ -60,7 +61,7 @@ class Taken:
     sha256: str = ""
     #: The SHA-256 of what it was before that, the newest first.
     recent: tuple[str, ...] = ()
-    #: What of its members was wanted: see :attr:`Fetched.choice`.
+    #: The filters of its members: see :attr:`Fetched.choice`.
     choice: str = ""
 
 
@@ -68,17 +69,17 @@ class Taken:
 class Before(Taken):
     """The same, and where a copy is."""
 
-    #: The file with all of it, or None where none is kept. Who removes the file wants
-    #: nothing to be known any more.
+    #: The file with the whole content, or None if none is stored. Removing the file
+    #: makes eilogin forget the content.
     copy: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What lies at a source now."""
+    """The present content of a source."""
 
     octets: bytes
-    #: What it says that it is, or "".
+    #: The version that it states, or "".
     content_type: str = ""
     etag: str = ""
     last_modified: str = ""
@@ -88,7 +89,7 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was taken of a source, and by what it is known again."""
+    """The accepted metadata of a source, and the record that identifies it."""
 
     metadata: FederationMetadata
     octets: bytes
@@ -97,7 +98,8 @@ class Fetched:
     last_modified: str = ""
     #: Which choice of its members was made; "" where anybody is wanted.
     choice: str = ""
-    #: The entityIDs of its members that are passed over: they are of another source.
+    #: The entityIDs of its members that eilogin skips because they belong to another
+    #: source.
     passed: tuple[str, ...] = ()
     #: Whether it is another one than before, or others are wanted of it.
     is_new: bool = True
@@ -118,9 +120,9 @@ class Fetched:
         return self.metadata.id
 
     def known(self, before: Before | None, copy: Path | None = None) -> Before:
-        """What is to be known of it the next time, if it is taken.
+        """The record to store for the next time, if this metadata is accepted.
 
-        ``before`` is what was known until now, ``copy`` the file where it is kept.
+        ``before`` is the record until now, ``copy`` the file that holds the metadata.
         """
         were = () if before is None else (before.sha256, *before.recent)
         recent = dict.fromkeys(one for one in were if one not in ("", self.sha256))
@@ -148,12 +150,12 @@ class MetadataSource(ABC):
     #: How many seconds it may be valid from now on, without end being infinite; None
     #: where what is usual counts.
     validity: float | None = None
-    #: Who is wanted of its members.
+    #: The filters of its members.
     choice: Choice = ANYBODY
 
     @property
     def line(self) -> str:
-        """What its line of the options names: a folder has several sources."""
+        """The location in its line of the options: a folder has several sources."""
         return self.address
 
     @property
@@ -171,18 +173,18 @@ class MetadataSource(ABC):
 
     @abstractmethod
     def look(self, before: Before | None, kept: bytes | None) -> Came:
-        """What lies there; ``kept`` is what was there before, if that is at hand."""
+        """Read the present content; ``kept`` is the earlier content, if available."""
 
     def load(self, longest: float | None) -> FederationMetadata:
-        """What lies there now, verified and in time; as :meth:`fetch`."""
+        """Read the present content, verified and in time; as :meth:`fetch`."""
         return self.fetch(None, longest).metadata
 
     def fetch(self, before: Before | None, longest: float | None) -> Fetched:
-        """What lies there now, or the copy from before where that cannot be taken.
+        """Read the present content, or the earlier copy if that must be refused.
 
-        ``longest`` is for how many seconds it may be valid where the source does not
-        say so itself, None for ever. Raises a
-        :class:`eilogin.errors.ConfigurationError` that names the source.
+        ``longest`` is the longest allowed validity in seconds if the source states
+        none, None for no limit. Raises a :class:`eilogin.errors.ConfigurationError`
+        that names the source.
         """
         kept = _kept(before)
         if before and before.copy and _is_gone(before.copy):
@@ -295,9 +297,9 @@ class MetadataSource(ABC):
     def copied(
         self, before: Before, longest: float | None, failure: str = ""
     ) -> Fetched:
-        """What the copy from before says, by who may sign and who is wanted now.
+        """Read the earlier copy under the present signers and filters.
 
-        ``failure`` is why it stands in for what is there, or "". Raises as
+        ``failure`` is the reason why it replaces the present content, or "". Raises as
         :meth:`fetch`.
         """
         chosen, copy = self.choice.read(), before.copy
@@ -351,7 +353,7 @@ class MetadataFile(MetadataSource):
         return self.keys
 
     def look(self, before: Before | None, kept: bytes | None) -> Came:
-        """What the file says now."""
+        """Read the file."""
         try:
             with self.path.open("rb") as file:
                 octets = file.read(self.longest + 1)
@@ -366,11 +368,10 @@ class MetadataFile(MetadataSource):
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The files of metadata in a folder, by their names; what editors leave is none.
+    """The metadata files in a folder, sorted by name, without editors' leftovers.
 
-    Raises :class:`eilogin.errors.MetadataUnusable`, which names the folder: also where
-    there is no file, for then it is another folder that was meant, or one that is not
-    mounted.
+    Raises :class:`eilogin.errors.MetadataUnusable`, which names the folder. An empty
+    folder is an error too: probably another folder was meant, or it is not mounted.
     """
     try:
         found = [path for path in sorted(folder.iterdir()) if _is_metadata(path)]
@@ -385,7 +386,7 @@ def files_in(folder: Path) -> list[Path]:
 
 def _is_metadata(path: Path) -> bool:
     is_left_over = path.name.startswith((".", "#", "~"))
-    # A link to what is gone is told when it is read.
+    # Reading reports a link to a missing file.
     is_other = path.exists() and not path.is_file()
     return path.suffix == ".xml" and not is_left_over and not is_other
 
@@ -396,7 +397,7 @@ def sha256_of(octets: bytes) -> str:
 
 
 def _kept(before: Before | None) -> bytes | None:
-    """What was there before, whole; None where it is not at hand."""
+    """The earlier content as a whole; None if it is unavailable."""
     if before is None or before.copy is None:
         return None
     try:

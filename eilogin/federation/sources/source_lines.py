@@ -37,7 +37,7 @@ from eilogin.federation.local.option_values import Days, uri
 from eilogin.federation.sources.member_filters import ANYBODY, ENTITY_ID, Choice
 from eilogin.saml.safe_xml import METADATA
 
-#: What stands before the address of a responder of the Metadata Query Protocol.
+#: The prefix of the address of a responder of the Metadata Query Protocol.
 _QUERY = "mdq:"
 
 _ADDRESS = re.compile(r"(mdq:|https?://)")
@@ -54,7 +54,7 @@ _MOST_COMPARED = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FederationLine:
-    """What a line of ``federation`` says, of whatever source."""
+    """A line of ``federation``, for any kind of source."""
 
     #: PEM files with the certificates of who may have signed it; where there are none
     #: those of ``federation_certificate`` count.
@@ -64,7 +64,7 @@ class FederationLine:
     validity: float | None = None
     #: How many bytes it may have; None where what is usual counts.
     longest: int | None = None
-    #: Who is wanted of its members.
+    #: The filters of its members.
     choice: Choice = ANYBODY
 
 
@@ -82,7 +82,7 @@ class FederationFile(FederationLine):
 
 @dataclass(frozen=True, slots=True)
 class FederationAddress(FederationLine):
-    """A line with an address; what is None in it is as on the back channel."""
+    """A line with an address; None means the value of the back channel."""
 
     url: str
     #: Whether it is of a responder, which is asked for one party at a time.
@@ -173,7 +173,7 @@ def _listed(text: str, info: ValidationInfo) -> str | Path:
 
 
 def _near(text: str, info: ValidationInfo) -> str:
-    """What the path at the start of a text may be a slip of, or ""."""
+    """The likely meaning of a mistyped path at the start of a text, or ""."""
     for first, _ in _ways_to_part(text):
         path = from_ini(first, info)
         try:
@@ -200,9 +200,9 @@ class _Setting:
     is_choice: bool = False
     #: Whether it may be there several times.
     is_repeated: bool = False
-    #: What a slip may have been meant to be.
+    #: The likely meaning of a mistyped setting.
     hint: Callable[[str, ValidationInfo], str] = lambda *_: ""
-    #: Of which kind of source it says something, if not of any.
+    #: The kind of source that it applies to, if not to all.
     only_of: type[FederationLine] = FederationLine
 
 
@@ -240,7 +240,7 @@ _NOT_OF = {
 
 
 def read_line(line: str, info: ValidationInfo) -> FederationFile | FederationAddress:
-    """What a line says; ValueError with what was expected, for validators."""
+    """Parse a line; raises ValueError with the expected form, for validators."""
     if is_address := bool(_ADDRESS.match(line)):
         head, said = _apart(line)
     elif is_there(from_ini(line, info).exists):
@@ -260,7 +260,7 @@ def read_line(line: str, info: ValidationInfo) -> FederationFile | FederationAdd
 
 
 def _apart(line: str) -> tuple[str, list[tuple[str, str]]]:
-    """What stands before the settings, and each of them by its name."""
+    """Split the part before the settings from each setting, by its name."""
     names = list(_NAME.finditer(line))
     ends = [*(found.start() for found in names), len(line)]
     said = [

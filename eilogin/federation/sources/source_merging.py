@@ -1,4 +1,4 @@
-"""What comes of several sources together: each member is of one of them only."""
+"""Merge several sources, so that each member belongs to exactly one."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -36,13 +36,12 @@ def fetch_all(
     before: Callable[[MetadataSource], Before | None] = lambda _: None,
     whose: Whose | None = None,
 ) -> list[tuple[MetadataSource, Fetched]]:
-    """What comes of each source, in their order; ``before`` says what is known of it.
+    """Fetch each source in order; ``before`` has the earlier records.
 
-    Who is asked for one party only is not asked where that one is in an earlier source,
-    unless it was asked before. One that cannot be used does not count: it may be in
-    another source too, and be used as that has it. Raises as
-    :meth:`MetadataSource.fetch`, and where ``whose`` is None
-    :class:`eilogin.errors.MetadataUnusable` for a member that is in two of them.
+    A query for a single member is left out if an earlier source has that member, unless
+    it was made before. An unusable member does not count: another source may have a
+    usable record. Raises as :meth:`MetadataSource.fetch`, and if ``whose`` is None
+    :class:`eilogin.errors.MetadataUnusable` for a member that two sources have.
     """
     found: list[tuple[MetadataSource, Fetched]] = []
     names: set[str] = set()
@@ -62,11 +61,12 @@ def names_in(metadata: FederationMetadata) -> Iterator[str]:
 
 
 def each_once(found: Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
-    """The same, with each member in one of them only: in the others it is passed over.
+    """Keep each member in one source only, and skip it in the others.
 
-    ``whose`` is asked of those that several have. If one source has several members of
-    a name, another one may have it only if the member was of that before: else somebody
-    who got a second one into the first could have their own be used from the other.
+    ``whose`` decides on members that several sources have. If one source has several
+    entries of a name, another source may have the member only if it was its source
+    before. Otherwise an attacker who adds a second entry to the first source could have
+    their own entry used from the other.
     """
     places: dict[str, list[int]] = {}
     for number, (_, fetched) in enumerate(found):

@@ -16,7 +16,9 @@ HOUSE = Path(eilogin.__file__).parent
 OPTIONS = HOUSE.parent / "contrib/manual/reference/options.rst"
 PACKAGES = sorted(path.parent for path in HOUSE.rglob("__init__.py"))
 FILTERS = sorted(
-    set((HOUSE / "filters").glob("*.py")) - {HOUSE / "filters/__init__.py"}
+    file
+    for file in (HOUSE / "filters").glob("*.py")
+    if file.name != "__init__.py" and not file.stem.endswith("_options")
 )
 
 

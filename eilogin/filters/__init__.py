@@ -1,22 +1,26 @@
-"""One thin WSGI filter a file; they meet only in the ini file and in environ.
+"""The WSGI filters, one a module; they meet only in the ini file and in environ.
 
-What belongs here: the decisions of each filter, its options and its paste factory.
-What does not: anything that two filters share, which is in ``web`` or below.
-
-By module:
+A filter decides, and has options and a PasteDeploy factory. Code that two filters
+share does not belong here, but in ``participant``, ``web`` or below.
 
 ``appsession``
-    Give the application a session of its own, which ends when the login ends.
+    Gives the application a session of its own, which ends with the login.
 ``identity``
-    Tell the application who its visitor is, and remove what a client forged.
+    Tells the application who the visitor is, and removes forged identities.
+``identity_options``
+    The options of ``identity``, and the sources of an identity.
 ``login``
-    Send strangers to the hub, receive its answer, and ask for a level per path.
+    Sends anonymous visitors to the hub, and receives the Response.
+``login_options``
+    The options of ``login``.
 ``logout``
-    Start a logout, receive one, and end what it names.
+    Starts and receives logouts.
+``logout_options``
+    The options of ``logout``.
 ``participant``
     All filters of a participant in the right order, from one section.
 ``session``
-    Find the visitor's session, apply its limits, and put it in environ.
+    Finds the visitor's session, applies its limits, and puts it in environ.
 ``trust``
-    Hold the federation, and publish this participant's own metadata.
+    Holds the federation, and publishes the metadata of this participant.
 """

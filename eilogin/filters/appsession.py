@@ -71,11 +71,11 @@ from eilogin import clock
 from eilogin.config import Flag, Folder, Options, Seconds, Size, option, read
 from eilogin.errors import ConfigurationError, PipelineOrder, StoreUnavailable
 from eilogin.participant.application.app_session_stores import (
-    InBackend,
-    InStore,
-    Leftovers,
-    Nowhere,
-    Place,
+    AppSessionPlace,
+    BackendCleanup,
+    BackendEntry,
+    NoAppSession,
+    SessionStoreEntry,
     sealed_size,
 )
 from eilogin.sessions import UNREADABLE, Login, Sessions
@@ -202,7 +202,7 @@ class AppSessionFilter:
                 options.type, options.where, largest=sealed_size(options.max_size)
             )
             # Held here: it is told of ends for as long as this filter is there.
-            self._leftovers = Leftovers(self._backend)
+            self._leftovers = BackendCleanup(self._backend)
             keep_informed(self._leftovers)
         self._settings: dict[str, Any] = {
             "use_cookies": False,
@@ -226,7 +226,7 @@ class AppSessionFilter:
         except (PipelineOrder, ConfigurationError) as error:
             refusal = self._pages.refuse(environ, error, event="appsession")
             return refusal(environ, start_response)
-        place = Nowhere() if login is None else self._place(sessions, login)
+        place = NoAppSession() if login is None else self._place(sessions, login)
         settings = {**self._settings, "place": place}
         session = _LazySession(environ, **settings)
         environ["beaker.session"] = session
@@ -248,10 +248,10 @@ class AppSessionFilter:
                 "server runs several; expected type = store, or another backend"
             )
 
-    def _place(self, sessions: Sessions, login: Login) -> Place:
+    def _place(self, sessions: Sessions, login: Login) -> AppSessionPlace:
         if self._backend is None:
-            return InStore(sessions, login)
-        return InBackend(self._backend, sessions, login)
+            return SessionStoreEntry(sessions, login)
+        return BackendEntry(self._backend, sessions, login)
 
 
 def make_appsession(
@@ -290,9 +290,9 @@ class _Kept:
         if text is None or text == EMPTY:
             return None
         try:
-            found = json.loads(text)
+            record = json.loads(text)
             return cls(
-                float(found["created"]), float(found["accessed"]), {**found["keys"]}
+                float(record["created"]), float(record["accessed"]), {**record["keys"]}
             )
         except UNREADABLE:
             return None
@@ -350,7 +350,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         self,
         request: dict[str, Any],
         *,
-        place: Place,
+        place: AppSessionPlace,
         max_size: int,
         id: str | None = None,  # noqa: A002 - Beaker's name
         **settings: Any,
@@ -358,7 +358,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         self._place = place
         self._max_size = max_size
         #: The text in the store, as far as we know,
-        self._there: str | None = None
+        self._stored: str | None = None
         #: and the one that the application began from: what differs is its doing.
         self._begun: str | None = None
         #: When it was.
@@ -368,32 +368,32 @@ class _TiedSession(Session):  # type: ignore[misc]
 
     def load(self) -> None:
         try:
-            found = self._find()
+            kept = self._find()
         except StoreUnavailable as error:
             self._give_up("read", error)
-            found = self._find()
+            kept = self._find()
         self._begin_anew()
-        if found is not None:
-            self.update(found.keys)
-            self["_creation_time"] = found.created
-            self.is_new, self.last_accessed = False, found.accessed
+        if kept is not None:
+            self.update(kept.keys)
+            self["_creation_time"] = kept.created
+            self.is_new, self.last_accessed = False, kept.accessed
         self.accessed_dict = self.copy()
 
     def _find(self) -> _Kept | None:
-        self._there = self._begun = self._place.read(self.id)
-        found = _Kept.read(self._there)
-        if found is None:
-            if self._there not in (None, EMPTY):
+        self._stored = self._begun = self._place.read(self.id)
+        kept = _Kept.read(self._stored)
+        if kept is None:
+            if self._stored not in (None, EMPTY):
                 _log.warning(
                     "cannot read an application's session, perhaps because "
                     "another version wrote it; eilogin treats it as empty"
                 )
             return None
-        if self.timeout is None or clock.now() - found.accessed <= self.timeout:
-            return found
+        if self.timeout is None or clock.now() - kept.accessed <= self.timeout:
+            return kept
         # Not deleted: another request, which came in time, may just have stored it.
-        if self._place.put(self.id, self._there, EMPTY):
-            self._there = EMPTY
+        if self._place.put(self.id, self._stored, EMPTY):
+            self._stored = EMPTY
         self._begun = None
         self.was_invalidated = True
         return None
@@ -403,7 +403,7 @@ class _TiedSession(Session):  # type: ignore[misc]
             self._place.remove(self.id)
         except StoreUnavailable as error:
             self._give_up("deleted", error)
-        self._there = self._begun = None
+        self._stored = self._begun = None
         self._begin_anew()
 
     def invalidate(self) -> None:
@@ -443,10 +443,10 @@ class _TiedSession(Session):  # type: ignore[misc]
         """Do the changes to what is stored by now; False where that was given up."""
         for _ in range(TRIES):
             new = self._text_with(changes)
-            if new == (self._there or EMPTY):
+            if new == (self._stored or EMPTY):
                 # So it is as far as we know; another request may know better.
-                known, self._there = self._there, self._place.read(self.id)
-                if self._there == known:
+                before, self._stored = self._stored, self._place.read(self.id)
+                if self._stored == before:
                     return True
                 continue
             if len(new) > self._max_size:
@@ -457,11 +457,11 @@ class _TiedSession(Session):  # type: ignore[misc]
                     self._max_size,
                 )
                 return False
-            if self._place.put(self.id, self._there, new):
-                self._there = new
+            if self._place.put(self.id, self._stored, new):
+                self._stored = new
                 return True
-            was, self._there = self._there, self._place.read(self.id)
-            if was is None and self._there is None:
+            was, self._stored = self._stored, self._place.read(self.id)
+            if was is None and self._stored is None:
                 # The login is over, or somebody deleted the session after us.
                 return False
         _log.warning(
@@ -472,12 +472,12 @@ class _TiedSession(Session):  # type: ignore[misc]
         return False
 
     def _text_with(self, changes: _Changes) -> str:
-        there = _Kept.read(self._there) or _Kept(self._now, self._now, {})
+        kept = _Kept.read(self._stored) or _Kept(self._now, self._now, {})
         return _Kept(
-            there.created,
+            kept.created,
             # A slow request does not make the session older than it is.
-            max(there.accessed, self._now),
-            changes.done_to(there.keys),
+            max(kept.accessed, self._now),
+            changes.done_to(kept.keys),
         ).text()
 
     def _begin_anew(self) -> None:
@@ -490,7 +490,7 @@ class _TiedSession(Session):  # type: ignore[misc]
     def _give_up(self, verb: str, error: StoreUnavailable) -> None:
         """Who could not see what is there must neither change nor delete it."""
         _log.warning("an application's session cannot be %s: %s", verb, error)
-        self._place = Nowhere()
+        self._place = NoAppSession()
 
 
 class _LazySession(SessionObject):  # type: ignore[misc]

@@ -27,29 +27,24 @@ characters that control something, are blanks. All of them are as WSGI has strin
 none of them, they are plain text.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin.config import (
-    Flag,
-    Options,
-    name_of,
-    option,
     read,
-    read_lines,
-    split,
 )
 from eilogin.errors import IdentityMissing, PipelineOrder
+from eilogin.filters.identity_options import (
+    NUMBER_ATTRIBUTES,
+    READ_BY_OTHERS,
+    IdentityOptions,
+)
 from eilogin.participant.policy.attribute_access import listed
 from eilogin.saml.printable_text import CONTROL
-from eilogin.saml.sector_names import NUMBERS
 from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.composition import parts_inside
@@ -59,8 +54,6 @@ from eilogin.web.site_urls import root, this_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: What an identity is taken from: a login, to text, or None where it has none.
-Source = Callable[[Login], str | None]
 
 #: Environ keys by which a client or an outer server could say who somebody is. All
 #: spellings of a header (``Remote-User``, ``X_Remote_User``) end in these.
@@ -72,256 +65,6 @@ _FORGEABLE = (
     "HTTP_X_REMOTE_USER",
     "HTTP_X_FORWARDED_USER",
 )
-
-
-#: Attributes that are a citizen's number in DigiD.
-_NUMBERS = frozenset(NUMBERS.values())
-
-#: Request headers by which a server, or eilogin, knows what it is asked: what the
-#: browser said in them would not reach the application.
-_READ_BY_OTHERS = re.compile(
-    r"HTTP_(HOST|COOKIE|ORIGIN|REFERER|DESTINATION|RANGE|ACCEPT(_.*)?|SEC_.*|PURPOSE"
-    r"|CONTENT_.*|CONNECTION|TRANSFER_ENCODING|UPGRADE|EXPECT|FORWARDED"
-    r"|X_FORWARDED_(FOR|HOST|PORT|PREFIX|PROTO|SCHEME|SSL)|X_REQUESTED_WITH|X_HTTP_METHOD"
-    r"|X_(HTTP_)?METHOD_OVERRIDE|X_ORIGINAL_URL|X_REWRITE_URL|X_SCRIPT_NAME|X_VHM_ROOT)"
-).fullmatch
-
-
-#: Variables by which a server says what was asked and by whom (RFC 3875 4.1, mod_ssl),
-#: or by which another program is steered.
-_OF_SERVERS = re.compile(
-    r"HTTPS?(_.*)?|REMOTE_.*|SERVER_.*|AUTH_TYPE|GATEWAY_INTERFACE|CONTENT_.*|SSL_.*"
-    r"|REQUEST_(METHOD|URI|SCHEME)|SCRIPT_(NAME|FILENAME|URI|URL)|PATH(_.*)?|RAW_URI"
-    r"|QUERY_STRING|DOCUMENT_ROOT|CONTEXT_.*|WSGI_.*|UWSGI_.*|PYTHON.*|LD_.*|MOD_WSGI.*",
-    re.IGNORECASE,
-).fullmatch
-
-
-_PREFIX = re.compile(r"[A-Za-z0-9._:@/-]{1,60}").fullmatch
-
-_NAME_OF_HEADER = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9][A-Za-z0-9-]*").fullmatch
-
-
-def _source(word: str) -> Source | None:
-    """What ``subject``, ``level``, ``bsn`` or ``attribute:NAME`` stands for, if any."""
-    if word in ("subject", "level"):
-        # No function of ours: it is called at every request.
-        return attrgetter(word)
-    if word == "bsn":
-        return _attribute("bsn")
-    kind, _, name = word.partition(":")
-    return _attribute(name_of(name)) if kind == "attribute" and name else None
-
-
-def _of_one_line(source: Source) -> Source:
-    """The same, but nothing where a character in it controls something.
-
-    Two names must not become one because of what cannot be passed on.
-    """
-
-    def found(login: Login) -> str | None:
-        text = source(login)
-        return None if text is None or CONTROL.search(text) else text
-
-    return found
-
-
-def _attribute(name: str) -> Source:
-    def first(login: Login) -> str | None:
-        values = login.attributes.get(name)
-        return values[0] if values else None
-
-    return first
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A request header that only eilogin may set."""
-
-    #: Its key in environ; for a pattern what the keys begin with.
-    key: str
-    #: Its value; None where there never is one.
-    source: Source | None = None
-    #: Whether all headers are meant whose names begin so.
-    is_pattern: bool = False
-
-
-def _header(line: str) -> Header:
-    name, value = [*line.split(maxsplit=1), ""][:2]
-    is_pattern, name = name.endswith("*"), name.removesuffix("*")
-    is_one = len(value.split()) == 1 or value.startswith('"')
-    if not is_one or not _NAME_OF_HEADER(name):
-        raise ValueError("lines such as 'X-Name attribute:name' or 'X-Role none'")
-    key = "HTTP_" + name.upper().replace("-", "_")
-    if _READ_BY_OTHERS(key):
-        raise ValueError("another header: servers or eilogin read this one themselves")
-    if value == "none":
-        return Header(key, is_pattern=is_pattern)
-    if is_pattern:
-        raise ValueError("'none' as the value of a name that ends in '*'")
-    source = _source(value) or _constant(value)
-    if source is None:
-        raise ValueError(
-            "a name, followed by 'subject', 'level', 'bsn', 'attribute:NAME', a "
-            "text in double quotes, or 'none'"
-        )
-    return Header(key, source)
-
-
-def _constant(value: str) -> Source | None:
-    """What a text in double quotes stands for, if it is one: always itself."""
-    text = value[1:-1]
-    if value != f'"{text}"' or not text.isprintable() or '"' in text or not text:
-        return None
-    return lambda _: text
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """An environ key for the application, and the attribute whose values it holds."""
-
-    key: str
-    name: str
-
-    @property
-    def as_header(self) -> str:
-        """The key of a header of that name, by which a client could say the same.
-
-        Some applications look there too, because other software hands identity over in
-        headers. The key itself where that is a header of the browser's own.
-        """
-        header = "HTTP_" + self.key.upper().replace("-", "_")
-        return self.key if _READ_BY_OTHERS(header) else header
-
-
-def _variable(line: str) -> Variable:
-    match line.rsplit(maxsplit=1):
-        case [name, key] if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", key):
-            name_of(name)
-        case _:
-            raise ValueError(
-                "lines with an attribute and a key of environ: 'mail MAIL'"
-            )
-    if _OF_SERVERS(key):
-        raise ValueError(
-            "another key: servers use this one (use 'headers' for headers, and "
-            "'user' for REMOTE_USER)"
-        )
-    return Variable(key, name)
-
-
-def _variables(value: object) -> object:
-    return read_lines(split(value), _variable) if isinstance(value, str) else value
-
-
-def _allowed(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match names := tuple(map(name_of, value.split())):
-        case ():
-            raise ValueError("names of attributes, 'all' or 'none'")
-        case ("all",):
-            return None
-        case ("none",):
-            return frozenset()
-        case _:
-            return frozenset(names)
-
-
-def _headers(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    headers = read_lines(split(value), _header)
-    keys = [header.key + "*" * header.is_pattern for header in headers]
-    if twice := next((key for key in keys if keys.count(key) > 1), None):
-        # Else who is told by one of them could be told by the other one's value.
-        name = twice.removeprefix("HTTP_").replace("_", "-")
-        raise ValueError(f"each header once: {name} occurs twice")
-    return headers
-
-
-class Name(NamedTuple):
-    """What REMOTE_USER may be."""
-
-    #: What the source is called, on a page too.
-    of: str
-    source: Source
-
-
-def _user(value: str | Sequence[str]) -> tuple[Name, ...]:
-    words = value.split() if isinstance(value, str) else value
-    sources = [None if word == "level" else _source(word) for word in words]
-    found = tuple(
-        # A subject has been looked at when she logged in.
-        Name(
-            word.removeprefix("attribute:"),
-            source if word == "subject" else _of_one_line(source),
-        )
-        for word, source in zip(words, sources, strict=True)
-        if source is not None
-    )
-    if len(found) < len(sources):
-        raise ValueError(
-            "'subject', 'bsn' or 'attribute:NAME' (a level does not identify a visitor)"
-        )
-    return found
-
-
-def _prefix(value: str) -> str:
-    if value and not _PREFIX(value):
-        raise ValueError("only letters, digits and . _ - : @ /, such as 'burger-'")
-    return value
-
-
-class IdentityOptions(Options, name="identity"):
-    """What ``[filter:…] use = egg:eilogin#identity`` understands."""
-
-    user: Annotated[tuple[Name, ...], BeforeValidator(_user)] = option(
-        "Chooses the value of REMOTE_USER: ``subject``, ``bsn`` or "
-        "``attribute:NAME``. With several, the first that the login has "
-        "counts. ``subject`` is opaque, and differs at every participant.",
-        default=("subject",),
-    )
-    user_prefix: Annotated[str, BeforeValidator(_prefix)] = option(
-        "Puts this text before REMOTE_USER, such as ``burger-``. With it no "
-        "visitor can have the name of a user that the application knows "
-        "already.",
-        default="",
-        shown="none",
-    )
-    attributes: Annotated[tuple[Variable, ...], BeforeValidator(_variables)] = option(
-        "Copies attributes into environ, one on each line: the attribute "
-        "and the key. If a key has several lines, the first attribute that "
-        "the login has counts. Several values are joined by ``;``.",
-        default=(),
-        shown="none",
-    )
-    allow_attributes: Annotated[frozenset[str] | None, BeforeValidator(_allowed)] = (
-        option(
-            "Limits the attributes in ``eilogin.session``. Names, separated by "
-            "blanks; ``all`` (except DigiD's ``bsn`` and ``sofi``); or "
-            "``none``.",
-            default=None,
-            shown="``all``",
-        )
-    )
-    headers: Annotated[tuple[Header, ...], BeforeValidator(_headers)] = option(
-        "Sets request headers for the application, one on each line: a name "
-        "and a value. For a signed-in visitor the value is ``subject``, "
-        '``level``, ``bsn``, ``attribute:NAME`` or a ``"text"``. ``none`` '
-        "removes the header (``X-Role none``; ``X-Wiki-* none`` for all "
-        "names with that prefix). No client can send a header of these "
-        "lines: name every header that the application trusts.",
-        default=(),
-        shown="none",
-    )
-
-    pass_session_cookie: Flag = option(
-        "Passes eilogin's session cookie on to the application. Only needed "
-        "if the application sends requests to this site in the name of the "
-        "visitor.",
-        default=False,
-    )
 
 
 class IdentityFilter:
@@ -434,12 +177,12 @@ class IdentityFilter:
     ) -> "WSGIEnvironment":
         """The keys that the login has something for."""
         attributes = login.attributes
-        found: dict[str, Any] = {}
+        keys: dict[str, Any] = {}
         for variable in self._variables:
             values = attributes.get(variable.name)
-            if values and variable.key not in found:
-                found[variable.key] = written(_joined(values))
-        return found
+            if values and variable.key not in keys:
+                keys[variable.key] = written(_joined(values))
+        return keys
 
     def _keep_from_application(self, inner: "WSGIEnvironment", login: Login) -> None:
         """Take out of it what the application may not see of a login.
@@ -459,7 +202,7 @@ class IdentityFilter:
         """A login as the application may see it."""
         attributes, allowed = login.attributes, self._allowed
         if allowed is None:
-            seen = {n: v for n, v in attributes.items() if n not in _NUMBERS}
+            seen = {n: v for n, v in attributes.items() if n not in NUMBER_ATTRIBUTES}
         else:
             seen = {n: v for n, v in attributes.items() if n in allowed}
         return replace(login, attributes=seen)
@@ -481,8 +224,8 @@ class IdentityFilter:
 def _leave_out_session(inner: "WSGIEnvironment") -> None:
     """Take our session cookie out: whoever reads it can be the visitor."""
     brought = inner["HTTP_COOKIE"]
-    left = inner["HTTP_COOKIE"] = env.cookie(inner).left_out_of(brought)
-    if brought and not left:
+    remaining = inner["HTTP_COOKIE"] = env.cookie(inner).left_out_of(brought)
+    if brought and not remaining:
         del inner["HTTP_COOKIE"]
 
 
@@ -493,7 +236,7 @@ def _of_pattern(environ: "WSGIEnvironment", starts: tuple[str, ...]) -> Iterable
     """
     for key in environ:
         plain = key.upper().replace("-", "_")
-        if plain.startswith(starts) and not _READ_BY_OTHERS(plain):
+        if plain.startswith(starts) and not READ_BY_OTHERS(plain):
             yield key
 
 

@@ -25,42 +25,30 @@ a link in a frame and where a form was sent (which is kept, ``post_replay``),
 What no line of ``protect`` names needs ``basis``.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin.config import (
-    Count,
-    Flag,
-    Names,
-    Options,
-    Seconds,
-    Size,
-    option,
     read,
 )
 from eilogin.errors import NotFound
+from eilogin.filters.login_options import LoginOptions, digid_faults
 from eilogin.participant.digid_profile import (
-    ONLY_BSN,
-    Sectors,
     cancel_texts,
     error_texts,
-    login_faults,
 )
 from eilogin.participant.expiry.activity_reports import ActivityReports
 from eilogin.participant.expiry.expiry_warning import ExpiryWarning, tell_session
 from eilogin.participant.expiry.keep_alive import KeepAlive
 from eilogin.participant.forms.post_replay import PostReplay
-from eilogin.participant.guard import Guard, LoginCall
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.guard import Guard, ParticipantLoginService
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login import cancelled_login
 from eilogin.participant.login.authn_requests import (
     AuthnRequestSender,
-    Comparison,
-    RequestBinding,
 )
 from eilogin.participant.login.login_address import LoginAddress
 from eilogin.participant.login.login_required import LoginRequired
@@ -68,21 +56,18 @@ from eilogin.participant.login.passive_login import PassiveLogin
 from eilogin.participant.logout import pending_logouts
 from eilogin.participant.logout.pending_logouts import PendingLogouts
 from eilogin.participant.policy import path_limits, zope_paths
-from eilogin.participant.policy.path_rules import PathRules, ProtectLines
+from eilogin.participant.policy.path_rules import PathRules
 from eilogin.participant.response.assertion_consumer import AssertionConsumer
-from eilogin.participant.response.failed_logins import NoLogin
-from eilogin.participant.response.login_errors import Refusals
-from eilogin.participant.response.name_id_formats import Mismatch
-from eilogin.participant.response.required_encryption import Encrypted
-from eilogin.participant.response.response_intake import AnswerReader
-from eilogin.participant.response.session_creation import Arrivals
-from eilogin.participant.subject_names import NAME_ID, SubjectSources
+from eilogin.participant.response.failed_logins import FailedLogins
+from eilogin.participant.response.login_errors import LoginErrorPages
+from eilogin.participant.response.response_intake import ResponseReader
+from eilogin.participant.response.session_creation import SessionCreator
+from eilogin.participant.subject_names import NAME_ID
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import for_visitor
 from eilogin.web.composition import require_inside
-from eilogin.web.limits.client_network import BindAddress, Whereabouts
-from eilogin.web.limits.slots import USUAL
+from eilogin.web.limits.client_network import Whereabouts
 from eilogin.web.pages.page_rendering import Pages, with_hsts
 from eilogin.web.requests import allow_only
 
@@ -94,164 +79,6 @@ if TYPE_CHECKING:
 _FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap"))
 #: Those at which a browser's session ends.
 _LOGOUTS = frozenset(("logout", "slo", env.APP_LOGOUT))
-
-
-def _none_where_off(value: object) -> object:
-    is_off = isinstance(value, str) and value.strip().lower() in ("no", "off", "none")
-    return None if is_off else value
-
-
-class LoginOptions(Options, name="login"):
-    """What ``[filter:…] use = egg:eilogin#login`` understands."""
-
-    protect: ProtectLines = option(
-        "Says which paths need a login. Each line has a path and a level "
-        "(``basis``, ``midden``, ``substantieel``, ``hoog``), ``optional`` "
-        "(no login needed) or ``off`` (no identity at all). ``=/path`` "
-        "means that path alone; otherwise the longest matching line counts. "
-        "Behind a level may stand ``idle=5m``, ``max_age=10m`` and "
-        "attributes (``role=admin|chief``); behind any line "
-        "``methods=GET,POST``.",
-        default=(),
-        shown="``/ basis``",
-    )
-    require_attributes: Names = option(
-        "Rejects a login without these attributes. Names, separated by blanks.",
-        default=(),
-        shown="none",
-    )
-    keep_alive: Seconds = option(
-        "Asks the hub again with a passive login if it last confirmed the "
-        "login longer ago than this. That happens when the visitor opens a "
-        "page. If the hub has no session any more, the session here ends "
-        "too. Duration, such as ``10m``.",
-        default="10m",
-    )
-    bind_address: BindAddress = option(
-        "Reacts to a session that comes from another client network than "
-        "its login. ``warn`` logs it; ``enforce`` treats the visitor as "
-        "anonymous; ``off`` does nothing.",
-        default="off",
-    )
-    request_binding: RequestBinding = option(
-        "Chooses how the AuthnRequest goes to the hub: ``redirect`` or "
-        "``post``. ``auto`` takes the first of these that the hub's "
-        "metadata offers.",
-        default="auto",
-    )
-    comparison: Comparison = option(
-        "Chooses how the AuthnRequest asks for a level. ``minimum`` asks "
-        "for its class or a higher one. ``exact`` lists all classes that "
-        "reach it. ``none`` asks for no class, for hubs that reject it. "
-        "eilogin checks the level of the Response in any case.",
-        default="minimum",
-    )
-    subject: SubjectSources = option(
-        "Says how the hub identifies a visitor: ``name-id`` or "
-        "``attribute:NAME``. With several, the first that the Response "
-        "contains counts. Single logout needs a NameID in any case.",
-        default=(NAME_ID,),
-    )
-    name_id_mismatch: Mismatch = option(
-        "Decides about a NameID in another format than ``name_id_format`` "
-        "asks for. ``refuse`` rejects the login. ``warn`` accepts it as a "
-        "different user, and logs a warning at most once an hour.",
-        default="refuse",
-    )
-    sectors: Sectors = option(
-        "With ``profile = digid``: accepts only the numbers of these "
-        "sectors, ``s00000000`` (BSN) and ``s00000001`` (SOFI number).",
-        default=ONLY_BSN,
-    )
-    error_text: str = option(
-        "With ``profile = digid``: sets the text that a visitor reads when "
-        "a login fails. ``cl7`` or ``tvs`` is the text of that checklist of "
-        "Logius; any other value is the text itself.",
-        default="",
-        shown="``cl7``",
-    )
-    error_text_en: str = option(
-        "Sets that text in English.",
-        default="",
-        shown="a translation of ``cl7`` or ``tvs``",
-    )
-    cancel_text: str = option(
-        "With ``profile = digid``: sets the text that a visitor reads after "
-        "they cancelled a login.",
-        default="",
-        shown="a sentence that says so",
-    )
-    cancel_text_en: str = option(
-        "Sets that text in English.", default="", shown="as ``cancel_text``"
-    )
-    silent: Flag = option(
-        "Asks the hub with a passive login whether it knows an anonymous "
-        "visitor of an ``optional`` page. The visitor sees no prompt. At "
-        "most once an hour for each browser.",
-        default=False,
-    )
-    explain_step_up: Flag = option(
-        "Shows a page that explains why the visitor goes to the hub again, "
-        "for a higher level or a fresh login. Our own hub explains it "
-        "itself.",
-        default=False,
-    )
-    unsolicited: Flag = option(
-        "Accepts a Response by POST without an AuthnRequest (IdP-initiated "
-        "login), after the visitor has agreed on a page.",
-        default=False,
-    )
-    want_response_signed: Flag = option(
-        "Rejects a Response of which only the assertion is signed.", default=False
-    )
-    require_encryption: Encrypted = option(
-        "Rejects a Response that has one of these unencrypted: "
-        "``assertion``, ``attributes`` or ``name-id``. Name one or several. "
-        "An encrypted assertion covers all three.",
-        default=(),
-        shown="none",
-    )
-    artifacts_at_once: Count = option(
-        "Limits how many artifacts of one hub a process resolves at the "
-        "same time. One client network gets at most half of them, rounded "
-        "up. Another visitor waits for half a second, and then sees a page "
-        "that retries by itself. Whole number; keep it below the number of "
-        "server threads, because a hub that hangs holds one thread for "
-        "each.",
-        default=USUAL,
-    )
-    second_opinion: Flag = option(
-        "Lets python3-saml verify every Response of the hub as well.", default=True
-    )
-    keep_post: Size = option(
-        "Keeps a form that was sent after the session had ended, for an "
-        "hour. The visitor can send it again after login (POST replay). The "
-        "value is the largest form: a size in bytes, ``k`` (kilobytes) or "
-        "``m`` (megabytes), at most ``64m``; ``off`` keeps none.",
-        default="8m",
-    )
-    store_down: Literal["refuse", "optional"] = option(
-        "Decides what happens while the store does not answer. ``refuse`` "
-        "answers visitors who may be signed in with status 503, on all "
-        "paths but ``off`` ones. ``optional`` serves ``optional`` paths as "
-        "if the visitor were anonymous.",
-        default="refuse",
-    )
-    no_store: Flag = option(
-        "Forbids browsers to keep a page of a signed-in visitor "
-        "(``Cache-Control: no-store``), unless the application sets a "
-        "caching header itself. With ``false`` browsers may keep it "
-        "(``private``). Shared caches never may.",
-        default=True,
-    )
-    warn: Annotated[Seconds | None, BeforeValidator(_none_where_off)] = option(
-        "Asks the visitor this long before the session ends whether to go "
-        "on, and hides an open page after a logout elsewhere. For that "
-        "eilogin adds a script to HTML pages. Duration, such as ``2m``; "
-        "``off`` signs visitors out without a warning, which fails WCAG "
-        "2.2.1 (level A).",
-        default="2m",
-    )
 
 
 class LoginFilter:
@@ -268,11 +95,13 @@ class LoginFilter:
         self._authn_requests = AuthnRequestSender(
             pages, binding=options.request_binding, comparison=options.comparison
         )
-        self._inside = inside = Inside(app)
+        self._inner_hub = inner_hub = InnerHub(app)
         self._pending = PendingLogouts(
-            pending_logouts.by_filter(app), pending_logouts.ending_here(inside)
+            pending_logouts.by_filter(app), pending_logouts.ending_here(inner_hub)
         )
-        self._silence = PassiveLogin(self._authn_requests, inside, is_on=options.silent)
+        self._silence = PassiveLogin(
+            self._authn_requests, inner_hub, is_on=options.silent
+        )
         self._login_required = LoginRequired(
             pages,
             self._authn_requests,
@@ -289,27 +118,27 @@ class LoginFilter:
                 self._authn_requests,
                 self._rules,
                 options.keep_alive,
-                inside,
+                inner_hub,
                 self.activity,
             ),
             login_required=self._login_required,
             forms=self._forms,
-            inside=inside,
+            inner_hub=inner_hub,
             refuses_when_down=options.store_down == "refuse",
         )
         self._no_store = options.no_store
         self._warns = options.warn is not None
         self._end_warning = ExpiryWarning(options.warn or 0)
         self._cancelled = cancel_texts(options.cancel_text, options.cancel_text_en)
-        self._no_login = NoLogin(
+        self._failed_logins = FailedLogins(
             pages,
             self._rules,
             silence=options.keep_alive,
             is_exact=options.comparison == "exact",
             words=self._cancelled,
-            inside=inside,
+            inner_hub=inner_hub,
         )
-        self._refusals = Refusals(
+        self._error_pages = LoginErrorPages(
             pages, error_texts(options.error_text, options.error_text_en)
         )
         self._own_addresses = self._routes(options)
@@ -337,14 +166,14 @@ class LoginFilter:
             rules=self._rules,
             required=options.require_attributes,
             whereabouts=self._whereabouts,
-            answers=AnswerReader(
+            response_reader=ResponseReader(
                 second_opinion=options.second_opinion,
                 unsolicited=options.unsolicited,
                 response_signed=options.want_response_signed,
                 encrypted=options.require_encryption,
                 artifacts_at_once=options.artifacts_at_once,
             ),
-            arrivals=Arrivals(
+            session_creator=SessionCreator(
                 self._forms,
                 self._whereabouts,
                 subject=options.subject,
@@ -352,9 +181,9 @@ class LoginFilter:
                 sectors=options.sectors,
                 quiet=options.keep_alive,
             ),
-            no_login=self._no_login,
-            refusals=self._refusals,
-            inside=self._inside,
+            failed_logins=self._failed_logins,
+            error_pages=self._error_pages,
+            inner_hub=self._inner_hub,
         )
         return {
             "login": login_address.answer,
@@ -376,7 +205,7 @@ class LoginFilter:
     def _respond(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        environ[env.LOGIN] = LoginCall(self._guard, environ, self._failed)
+        environ[env.LOGIN] = ParticipantLoginService(self._guard, environ, self._failed)
         address = None
         try:
             address = env.address(environ)
@@ -401,13 +230,13 @@ class LoginFilter:
         return self._pass_address(environ, start_response)
 
     def _failed(self, environ: "WSGIEnvironment", error: Exception) -> Response:
-        return with_hsts(environ, self._refusals.answer(environ, error))
+        return with_hsts(environ, self._error_pages.answer(environ, error))
 
     def _pass_address(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """One of our own addresses, at which another filter answers."""
-        environ[env.PUBLIC_PAGE] = self._no_login.public_page
+        environ[env.PUBLIC_PAGE] = self._failed_logins.public_page
         if self._has_nameless:
             environ[env.NAMELESS] = True
         if env.address(environ) in _LOGOUTS:
@@ -418,7 +247,7 @@ class LoginFilter:
         """Before the first page: whether we follow DigiD, and what follows from it."""
         own = env.trust(environ).own
         if own.is_digid:
-            says_it_at = self._no_login.says_it_at
+            says_it_at = self._failed_logins.says_it_at
             self._pass_on = cancelled_login.CancelledLoginNotice(
                 self._inner, self._cancelled, says_it_at
             )
@@ -440,9 +269,9 @@ class LoginFilter:
         return self._inner(environ, start_response)
 
     def _guard_of_digid(self, environ: "WSGIEnvironment") -> Response | None:
-        led_back = cancelled_login.may_concern(environ) and self._no_login.led_back(
-            environ
-        )
+        led_back = None
+        if cancelled_login.may_concern(environ):
+            led_back = self._failed_logins.led_back(environ)
         return led_back or self._guard.stop(environ)
 
     # --- our own addresses, beside those of a login -----------------------------------
@@ -468,20 +297,6 @@ class LoginFilter:
         allow_only(environ, "GET", "HEAD")
         answer = self._guard.require(environ, LEVELS[0])
         return answer or self._forms.show(environ)
-
-
-def digid_faults(options: LoginOptions) -> Sequence[tuple[str, str]]:
-    """The options that contradict ``profile = digid``, and what is expected."""
-    return tuple(
-        login_faults(
-            keep_alive=options.keep_alive,
-            comparison=options.comparison,
-            subject=options.subject,
-            silent=options.silent,
-            unsolicited=options.unsolicited,
-            require_attributes=options.require_attributes,
-        )
-    )
 
 
 def make_login(

@@ -21,48 +21,55 @@ application's own logout is called (``app_logout_call``).
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import BeforeValidator
 from webob import Response
 
 from eilogin.config import (
-    Count,
-    Flag,
-    Options,
-    Seconds,
-    SitePath,
-    option,
     placing,
     read,
 )
 from eilogin.errors import StoreUnavailable, UnknownPeer
 from eilogin.federation import Trust
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.participant import logout_hint
-from eilogin.participant.application.app_cookies import AppCookies, Choice, choice
-from eilogin.participant.application.app_logout import Address, AppLogout, addresses
+from eilogin.participant.application.app_cookies import (
+    AppCookies,
+)
+from eilogin.participant.application.app_logout import (
+    AppLogout,
+)
 from eilogin.participant.application.app_logout_call import (
     AppLogoutCall,
-    Call,
-    HooksAndCall,
-    call,
+    HooksWithAppLogout,
 )
-from eilogin.participant.inner_hub import Inside
-from eilogin.participant.logout import pending_logouts
-from eilogin.participant.logout.logout_hooks import GONE, HookNames, Hooks, load_hooks
+from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.logout import logout_state, pending_logouts
+from eilogin.participant.logout.logout_delivery import LogoutDelivery
+from eilogin.participant.logout.logout_hooks import (
+    GONE,
+    LogoutHooks,
+    load_hooks,
+)
 from eilogin.participant.logout.logout_hooks import LogoutEvent as LogoutEvent
-from eilogin.participant.logout.logout_intake import AFTER, LoggedOutElsewhere
-from eilogin.participant.logout.logout_pages import Afterwards, LoggedOut
-from eilogin.participant.logout.logout_requests import HubTold, LogoutBindings
-from eilogin.participant.logout.logout_start import Leaving, LogoutCall, was_here
-from eilogin.participant.logout.operator_logout import SiteAtWork
+from eilogin.participant.logout.logout_intake import AFTER, LogoutRequestIntake
+from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
+from eilogin.participant.logout.logout_pages import AfterLogout, LogoutPages
+from eilogin.participant.logout.logout_requests import (
+    LogoutRequestSender,
+)
+from eilogin.participant.logout.logout_responses import LogoutResponses
+from eilogin.participant.logout.logout_start import (
+    ParticipantLogout,
+    ParticipantLogoutService,
+)
+from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.participant.response.login_errors import ways_back
 from eilogin.saml import bindings
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import not_in_advance
 from eilogin.web.inbound_messages import read_message, verify
-from eilogin.web.limits.slots import USUAL
 from eilogin.web.outbound_messages import soap_fault
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import ASK, language_of
@@ -83,97 +90,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-#: Words by which ``app_cookies`` is meant to be on or off: hardly names of cookies.
-_FLAGS = ("yes", "no", "true", "false", "on", "none")
-
-
-def _no_flag(value: object) -> object:
-    """Refuse a word that would switch ``auto`` off, for it is taken as a name."""
-    if isinstance(value, str) and value.strip().lower() in _FLAGS:
-        raise ValueError("'auto', 'off', or names such as 'sessionid remember_*'")
-    return value
-
-
-class LogoutOptions(Options, name="logout"):
-    """What ``[filter:…] use = egg:eilogin#logout`` understands."""
-
-    next: SitePath = option(
-        "Leads the visitor to this path of the site after the logout.",
-        default="",
-        shown="a page that confirms the logout",
-    )
-    app_logout: Annotated[tuple[Address, ...], BeforeValidator(addresses)] = option(
-        "Turns a logout of the application into a logout everywhere. List "
-        "its addresses, separated by blanks, with or without a method: "
-        "``/logout POST /uit``. The application handles the request first. "
-        "If it answers with a status below 400, eilogin ends the session "
-        "here and everywhere.",
-        default=(),
-        shown="none",
-    )
-    app_cookies: Annotated[
-        Choice | None, BeforeValidator(choice), BeforeValidator(_no_flag)
-    ] = option(
-        "Binds cookies of the application to the login in which it set "
-        "them. ``auto`` binds all that are HttpOnly. Add names to bind "
-        "more, with ``*`` at the end for a prefix. ``-`` before a name "
-        "exempts it (``auto -taal``). ``off`` binds none.",
-        default=Choice(is_auto=True),
-        shown="``auto``",
-    )
-    app_logout_call: Annotated[Call | None, BeforeValidator(call)] = option(
-        "Calls this address of the application inside the process when a "
-        "login has ended, wherever the logout was. The call has the cookies "
-        "that the application set in that login. ``POST`` may stand before "
-        "the address. For a form, add ``FIELD=COOKIE``: the field gets the "
-        "value of the cookie.",
-        default=None,
-        shown="none",
-    )
-    logout_binding: LogoutBindings = option(
-        "Chooses how the LogoutRequest goes to the hub: ``redirect`` and "
-        "``post`` (both through the browser) or ``soap`` (from server to "
-        "server). Name one or several, the preferred one first; the hub's "
-        "metadata must offer it. ``auto`` is this order; if the NameID is a "
-        "BSN, ``post`` comes first and ``redirect`` last.",
-        default=(),
-        shown="``auto``",
-    )
-    logout_timeout: Seconds = option(
-        "Limits how long the hub may take to answer a LogoutRequest over "
-        "SOAP. Duration, such as ``10s``.",
-        default="10s",
-    )
-    logouts_at_once: Count = option(
-        "Limits how many logouts of a process wait for a hub over SOAP at "
-        "the same time. One client network gets at most half of them, "
-        "rounded up. Another logout waits a few seconds. After that, "
-        "eilogin ends the session here and sends the browser to the hub, or "
-        "the visitor reads that the hub does not know yet and can try "
-        "again. Whole number; keep it below the number of server threads, "
-        "because a hub that hangs holds one thread for each.",
-        default=USUAL,
-    )
-    encrypt_name_id: Flag = option(
-        "Encrypts the NameID of a LogoutRequest, if the hub's metadata has "
-        "a key for that.",
-        default=False,
-    )
-    on_logout: HookNames = option(
-        "Calls these functions when a logout has ended a login here. Each "
-        "is ``module:function``; separate them with blanks. eilogin also "
-        "calls the entry points ``eilogin.logout`` of installed packages.",
-        default=(),
-        shown="none",
-    )
-    on_logout_timeout: Seconds = option(
-        "Limits how long a logout waits for these functions and for "
-        "``app_logout_call``. They may go on after that. Duration, such as "
-        "``2s``.",
-        default="2s",
-    )
-
-
 class LogoutFilter:
     """The filter; ``options`` say how to log out, and where a visitor is then.
 
@@ -185,28 +101,28 @@ class LogoutFilter:
     def __init__(self, app: "WSGIApplication", options: LogoutOptions) -> None:
         self._next = options.next
         self._pages = Pages()
-        self._logged_out = LoggedOut(self._pages)
-        inside = Inside(app)
+        self._logout_pages = LogoutPages(self._pages)
+        inner_hub = InnerHub(app)
         self.app = inner = app
         named, wait = load_hooks(options.on_logout), options.on_logout_timeout
-        hooks = Hooks(named, wait)
+        hooks = LogoutHooks(named, wait)
         if options.app_logout_call is not None:
             inner = called = AppLogoutCall(app, options.app_logout_call)
-            hooks = HooksAndCall(named, wait, called)
+            hooks = HooksWithAppLogout(named, wait, called)
         self._hooks = hooks
-        self._leaving = Leaving(
+        delivery = LogoutDelivery(
             self._pages,
-            HubTold(
+            LogoutRequestSender(
                 options.logout_binding,
                 timeout=options.logout_timeout,
                 at_once=options.logouts_at_once,
                 encrypts=options.encrypt_name_id,
             ),
-            inside,
-            self._logged_out,
-            hooks,
+            self._logout_pages,
             options.next,
         )
+        self._logout = ParticipantLogout(delivery, inner_hub, hooks)
+        self._responses = LogoutResponses(self._logout_pages, options.next)
         if options.app_cookies is not None:
             inner = AppCookies(inner, options.app_cookies)
         self._ways_out = env.WaysOut()
@@ -214,14 +130,14 @@ class LogoutFilter:
             inner = app_logout = AppLogout(
                 inner,
                 options.app_logout,
-                self._leaving,
+                self._logout,
                 self._ask_first,
                 self._refusal,
                 options.next,
             )
             self._ways_out.has = app_logout.is_at_one
         self._inner: WSGIApplication = inner
-        self._elsewhere = LoggedOutElsewhere(self._pages, inside, hooks)
+        self._elsewhere = LogoutRequestIntake(self._pages, inner_hub, hooks)
         self._own_addresses: Mapping[
             str | None, Callable[[WSGIEnvironment], Response]
         ] = {
@@ -260,7 +176,7 @@ class LogoutFilter:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         # An earlier process may have left logouts in the retry queue.
-        self._leaving.courier.wake_if_queued(environ)
+        self._logout.delivery.queue_thread.wake_if_queued(environ)
         has_hub = env.trust(environ).own.hub_inside is not None
         self._pass_on = self._pass_on_to_hub if has_hub else self._inner
         return self._pass_on(environ, start_response)
@@ -268,7 +184,7 @@ class LogoutFilter:
     def _pass_on_to_hub(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        environ[env.LOGOUT] = LogoutCall(self._leaving, environ)
+        environ[env.LOGOUT] = ParticipantLogoutService(self._logout, environ)
         return self._inner(environ, start_response)
 
     def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
@@ -293,7 +209,7 @@ class LogoutFilter:
 
     def _start(self, environ: "WSGIEnvironment") -> Response:
         if env.OPERATOR in environ:
-            environ[env.OPERATOR].site = SiteAtWork(environ, self._leaving)
+            environ[env.OPERATOR].site = OperatorLogout(environ, self._logout)
             return Response(status=204)
         allow_only(environ, "GET", "POST")
         if is_in_advance(environ):
@@ -336,11 +252,11 @@ class LogoutFilter:
         if login is None:
             expired = [env.cookie(environ).expire()]
             return (
-                self._leaving.leave_without_session(environ, target)
-                or self._leaving.answered(environ, target, expired)
+                self._logout.leave_without_session(environ, target)
+                or self._responses.result_page(environ, target, expired)
                 or self._nobody_here(environ, target, expired)
             )
-        return self._leaving.leave(environ, login, target)
+        return self._logout.leave(environ, login, target)
 
     # --- a logout that the store could not carry out before -------------------------
 
@@ -351,9 +267,9 @@ class LogoutFilter:
         try:
             login = env.session_to_end(environ)
             if login is None:
-                answer = self._leaving.leave_ended(environ, self._next)
+                answer = self._logout.leave_ended(environ, self._next)
             else:
-                answer = self._leaving.leave(environ, login, self._next)
+                answer = self._logout.leave(environ, login, self._next)
         except StoreUnavailable:
             return Response(status=pending_logouts.NOT_YET)
         if answer is None:
@@ -368,9 +284,9 @@ class LogoutFilter:
         try:
             login = env.session_to_end(environ)
             if login is None:
-                answer.headerlist += self._leaving.end_ended_by_script(environ)
+                answer.headerlist += self._logout.end_ended_by_script(environ)
             else:
-                answer.headerlist += self._leaving.end_by_script(environ, login)
+                answer.headerlist += self._logout.end_by_script(environ, login)
         except StoreUnavailable:
             return Response(status=pending_logouts.NOT_YET)
         answer.headerlist.extend(pending_logouts.let_go(environ))
@@ -382,23 +298,26 @@ class LogoutFilter:
         target: str,
         headers: Iterable[tuple[str, str]] = (),
     ) -> Response:
-        """For whom there is nothing to end: a stranger, or who is logged out already.
+        """Return the page of a browser without a session here.
 
-        The others may know her all the same, and nobody here can tell which they are.
+        The visitor may be signed in elsewhere; eilogin does not know where.
         """
-        others = "unknown" if was_here(environ) else "no-login"
-        then = Afterwards(target)
-        return self._logged_out.answer(
+        is_over = logout_state.was_here(environ)
+        outcome = (
+            SingleLogoutOutcome.UNKNOWN if is_over else SingleLogoutOutcome.NO_LOGIN
+        )
+        then = AfterLogout(target)
+        return self._logout_pages.answer(
             environ,
             then,
-            others,
+            outcome,
             headers=headers,
-            again=self._leaving.again_url(environ, target),
+            again=self._logout.again_url(environ, target),
         )
 
     def _ask_first(self, environ: "WSGIEnvironment") -> Response:
         """The page with a button, for who comes from elsewhere and is logged in."""
-        if not self._leaving.is_known(environ):
+        if not self._logout.is_known(environ):
             # Who wants to log out is to read that here nothing was done. Another
             # site's link takes no cookie of hers away either.
             return self._nobody_here(environ, "")
@@ -438,14 +357,14 @@ class LogoutFilter:
             return self._elsewhere.after_browser(environ, handle)
         received = read_message(environ)
         if received.kind == bindings.RESPONSE:
-            return self._leaving.come_back(environ, received)
+            return self._responses.receive(environ, received)
         trust = env.trust(environ)
         inbound = verify(received, trust.hub_keys, trust.weak)
         return self._elsewhere.through_browser(environ, inbound)
 
     def _what_came(self, environ: "WSGIEnvironment") -> Response:
         if env.session(environ) is None:
-            answered = self._leaving.answered(environ)
+            answered = self._responses.result_page(environ)
             return answered or self._nobody_here(environ, "")
         # Logged in again since.
         public_url = env.trust(environ).own.public_url

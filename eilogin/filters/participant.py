@@ -28,9 +28,12 @@ from eilogin.config import placing, read
 from eilogin.federation import Trust
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.trust_start import trust_of
-from eilogin.filters.identity import IdentityFilter, IdentityOptions
-from eilogin.filters.login import LoginFilter, LoginOptions, digid_faults
-from eilogin.filters.logout import LogoutFilter, LogoutOptions
+from eilogin.filters.identity import IdentityFilter
+from eilogin.filters.identity_options import IdentityOptions
+from eilogin.filters.login import LoginFilter
+from eilogin.filters.login_options import LoginOptions, digid_faults
+from eilogin.filters.logout import LogoutFilter
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.filters.session import (
     SessionFilter,
     SessionOptions,
@@ -65,8 +68,8 @@ class ParticipantOptions(
             return self
         faults = [*session_faults(self.idle), *digid_faults(self)]
         if faults:
-            told = "; ".join(f"{name}: {expected}" for name, expected in faults)
-            raise ValueError(f"{told} (profile = digid)")
+            text = "; ".join(f"{name}: {expected}" for name, expected in faults)
+            raise ValueError(f"{text} (profile = digid)")
         return self
 
 

@@ -281,7 +281,7 @@ class _Still:
 
     is_awake = True
 
-    def subscribe(self, told: object) -> None:
+    def subscribe(self, callback: object) -> None:
         """Nobody is told of anything."""
 
     def in_each_round(self, do: object) -> None:

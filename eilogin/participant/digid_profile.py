@@ -113,12 +113,12 @@ def name_id_of(own: Own, login: Login) -> NameID:
     """By what the hub knows whose login this is."""
     if not own.is_digid:
         return (login.named or login.who).as_name_id()
-    found = (
+    names = (
         str(SectorName(sector, values[0]))
         for sector, name in NUMBERS.items()
         if (values := login.attributes.get(name))
     )
-    name = next(found, "")
+    name = next(names, "")
     # A login from before the profile was chosen has its NameID as it came.
     return NameID(name) if name else login.who.as_name_id()
 
@@ -212,11 +212,11 @@ ENDED: Mapping[str, str] = MappingProxyType(
 )
 
 
-def error_texts(said: str, said_en: str) -> Mapping[str, str]:
+def error_texts(text: str, text_en: str) -> Mapping[str, str]:
     """What a failed login says in each language, as ``error_text`` has it."""
-    known = _ERRORS.get(said or "cl7")
-    texts = known or {"nl": said, "en": said}
-    return {**texts, "en": said_en} if said_en else texts
+    preset = _ERRORS.get(text or "cl7")
+    texts = preset or {"nl": text, "en": text}
+    return {**texts, "en": text_en} if text_en else texts
 
 
 def said_in(texts: Mapping[str, str], language: str) -> str:
@@ -224,7 +224,7 @@ def said_in(texts: Mapping[str, str], language: str) -> str:
     return texts.get(language) or texts["en"]
 
 
-def cancel_texts(said: str, said_en: str) -> Mapping[str, str]:
+def cancel_texts(text: str, text_en: str) -> Mapping[str, str]:
     """What a cancelled login says in each language, as ``cancel_text`` has it."""
-    texts = {"nl": said, "en": said} if said else _CANCELLED
-    return {**texts, "en": said_en} if said_en else texts
+    texts = {"nl": text, "en": text} if text else _CANCELLED
+    return {**texts, "en": text_en} if text_en else texts

@@ -13,7 +13,7 @@ from eilogin.config import did_you_mean
 from eilogin.errors import EiloginError
 from eilogin.participant.expiry.keep_alive import KeepAlive
 from eilogin.participant.forms.post_replay import PostReplay, handle_in
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login.login_required import LoginRequired, can_be_passive
 from eilogin.participant.login.passive_login import PassiveLogin
 from eilogin.participant.policy import attribute_access, path_limits
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: Makes the page of an error.
-Refused = Callable[["WSGIEnvironment", Exception], Response]
+ErrorPage = Callable[["WSGIEnvironment", Exception], Response]
 
 
 class Guard:
@@ -48,7 +48,7 @@ class Guard:
         keep_alive: KeepAlive,
         login_required: LoginRequired,
         forms: PostReplay,
-        inside: Inside,
+        inner_hub: InnerHub,
         refuses_when_down: bool,
     ) -> None:
         self._pages = pages
@@ -57,7 +57,7 @@ class Guard:
         self._keep_alive = keep_alive
         self._login_required = login_required
         self._forms = forms
-        self._inside = inside
+        self._inner_hub = inner_hub
         self._refuses_when_down = refuses_when_down
 
     def stop(self, environ: "WSGIEnvironment") -> Response | None:
@@ -108,7 +108,7 @@ class Guard:
         """
         return (
             env.SESSION_FAULT not in environ
-            and self._inside.is_way_out(environ)
+            and self._inner_hub.is_way_out(environ)
             and not attribute_access.is_open_to(environ, login, rule)
         )
 
@@ -117,11 +117,11 @@ class Guard:
         if self._refuses_when_down:
             # Who brings a session that nobody can look up is no stranger.
             env.session(environ)
-        asked = (
+        answer = (
             self._passive_login.begin(environ) if self._passive_login.is_on else None
         )
         login = env.session_or_none(environ)
-        return asked if login is None else self._keep_alive.seen(environ, login)
+        return answer if login is None else self._keep_alive.seen(environ, login)
 
     def _limit(self, environ: "WSGIEnvironment", rule: PathRule) -> Response | None:
         """What a path needs beside its level: a fresh proof, and attributes."""
@@ -171,13 +171,13 @@ class Guard:
         return self._login_required.answer(environ, level, force=force, passive=passive)
 
 
-class LoginCall:
+class ParticipantLoginService:
     """``environ['eilogin.login']``: see :class:`eilogin.web.environ.LoginService`."""
 
     __slots__ = ("_environ", "_guard", "_refused")
 
     def __init__(
-        self, guard: Guard, environ: "WSGIEnvironment", refused: Refused
+        self, guard: Guard, environ: "WSGIEnvironment", refused: ErrorPage
     ) -> None:
         self._guard = guard
         self._environ = environ

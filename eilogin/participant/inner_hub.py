@@ -13,7 +13,7 @@ from webob import Request, Response
 
 from eilogin import clock
 from eilogin.participant import inner_hub_logouts
-from eilogin.participant.inner_hub_logouts import Noted
+from eilogin.participant.inner_hub_logouts import NotedLogout
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
 from eilogin.web.browser.set_cookie_headers import path_of
@@ -32,7 +32,7 @@ _OURS = ("eilogin.", "wsgi.multi")
 _REMEMBERED = 60 * 60.0
 
 
-def is_of_hub_inside(environ: "WSGIEnvironment") -> bool:
+def is_at_inner_hub(environ: "WSGIEnvironment") -> bool:
     """Whether a hub that stands inside answers at this path."""
     own = env.trust(environ).own
     return own.hub_inside is not None and path_of(environ).startswith(
@@ -40,7 +40,7 @@ def is_of_hub_inside(environ: "WSGIEnvironment") -> bool:
     )
 
 
-class Inside:
+class InnerHub:
     """What stands inside of the filters: ``app``, which need not be a hub."""
 
     def __init__(self, app: "WSGIApplication") -> None:
@@ -48,7 +48,9 @@ class Inside:
         # What stands inside does not change; the first who asks finds out.
         self._ways_out: env.WaysOut | None = None
 
-    def note(self, environ: "WSGIEnvironment", who: Subject | None) -> Noted | None:
+    def note(
+        self, environ: "WSGIEnvironment", who: Subject | None
+    ) -> NotedLogout | None:
         """Note that not all may know of a logout of hers, before anything ends.
 
         None where there is no hub to tell, or nobody whom it is about.
@@ -60,7 +62,7 @@ class Inside:
     def tell(
         self,
         environ: "WSGIEnvironment",
-        noted: Noted | None,
+        noted: NotedLogout | None,
         logins: Sequence[Login],
         through: env.Through | None = None,
     ) -> bool:
@@ -90,7 +92,7 @@ class Inside:
         if not logins and not all(before.values()):
             # One is at work still, or its process has died.
             return False
-        gone = [one for ended in before.values() for one in ended]
+        gone = [logout for ended in before.values() for logout in ended]
         ended = env.Ended(logins, gone, through=through)
         return not (ended.logins or ended.before) or self._is_everywhere(environ, ended)
 
@@ -111,8 +113,8 @@ class Inside:
 
     def note_gone(self, environ: "WSGIEnvironment", login: Login) -> None:
         """Have the filter ``logout`` tell its hooks of a login that is gone here."""
-        said = {env.ENDED: env.Ended([login]), env.ADDRESS: env.GONE}
-        self._ask(environ, _logout_path(environ), said)
+        keys = {env.ENDED: env.Ended([login]), env.ADDRESS: env.GONE}
+        self._ask(environ, _logout_path(environ), keys)
 
     def is_way_out(self, environ: "WSGIEnvironment") -> bool:
         """Whether a person is at the application's own logout (``app_logout``).
@@ -128,19 +130,19 @@ class Inside:
 
     def _find_ways_out(self, environ: "WSGIEnvironment") -> env.WaysOut:
         """Where the application logs out, as the filter ``logout`` knows it."""
-        found = env.WaysOut()
-        said = {env.WAYS_OUT: found, env.ADDRESS: env.APP_LOGOUT}
-        self._ask(environ, _logout_path(environ), said)
-        return found
+        ways_out = env.WaysOut()
+        keys = {env.WAYS_OUT: ways_out, env.ADDRESS: env.APP_LOGOUT}
+        self._ask(environ, _logout_path(environ), keys)
+        return ways_out
 
     def _ask(
-        self, environ: "WSGIEnvironment", path: str, said: Mapping[str, object]
+        self, environ: "WSGIEnvironment", path: str, keys: Mapping[str, object]
     ) -> Response:
         """Make a request of our own, in which nothing of the visitor's is."""
         request = Request.blank(path, base_url=env.trust(environ).own.public_url)
         ours = {k: v for k, v in environ.items() if k.startswith(_OURS)}
         request.environ.update(ours)
-        request.environ.update({env.SESSION: None, **said})
+        request.environ.update({env.SESSION: None, **keys})
         request.environ.pop(env.SESSION_FAULT, None)
         return request.get_response(self._app)
 
@@ -149,20 +151,22 @@ def _logout_path(environ: "WSGIEnvironment") -> str:
     return urlsplit(env.trust(environ).own.url("logout")).path
 
 
-def remember_outcome(environ: "WSGIEnvironment", target: str, others: str) -> None:
+def remember_logout_outcome(
+    environ: "WSGIEnvironment", target: str, outcome: str
+) -> None:
     """Remember what came of a logout for the page to which it leads.
 
     The hub inside tells her, when it has put both halves together. ``others`` is what
-    :class:`eilogin.participant.logout.logout_pages.LoggedOut` says of them.
+    :class:`eilogin.participant.logout.logout_pages.LogoutPages` says of them.
     """
     until = clock.now() + _REMEMBERED
-    env.values(environ).add(_key(target), others, until, durable=False)
+    env.values(environ).add(_key(target), outcome, until, durable=False)
 
 
 def outcome(environ: "WSGIEnvironment", target: str) -> bool | None:
     """Whether she is logged out everywhere; None where that is not known yet."""
-    others = env.values(environ).get(_key(target))
-    return None if others is None else others == "everywhere"
+    stored = env.values(environ).get(_key(target))
+    return None if stored is None else stored == "everywhere"
 
 
 def _key(target: str) -> str:

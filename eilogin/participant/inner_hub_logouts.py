@@ -28,7 +28,7 @@ _OTHER = "other"
 Logouts = Mapping[str, Sequence[env.EndedBefore]]
 
 
-class Noted(NamedTuple):
+class NotedLogout(NamedTuple):
     """A logout that was noted."""
 
     #: Whose it is, and by what name.
@@ -38,38 +38,40 @@ class Noted(NamedTuple):
     before: Sequence[str]
 
 
-def note(environ: "WSGIEnvironment", who: Subject) -> Noted:
+def note(environ: "WSGIEnvironment", who: Subject) -> NotedLogout:
     """Note a logout that begins."""
     name, before = secrets.token_urlsafe(8), list[str]()
 
-    def with_it(found: Logouts) -> Logouts:
-        before[:] = found
-        return {**found, name: ()}
+    def with_it(logouts: Logouts) -> Logouts:
+        before[:] = logouts
+        return {**logouts, name: ()}
 
     if not _change(environ, who, with_it):
         raise Unavailable("too many logouts of one visitor at the same time")
-    return Noted(who, name, before)
+    return NotedLogout(who, name, before)
 
 
-def left_before(environ: "WSGIEnvironment", noted: Noted) -> Logouts:
+def left_before(environ: "WSGIEnvironment", noted: NotedLogout) -> Logouts:
     """Those before it of which not all may know still."""
-    found = _read(env.values(environ).get(_key(noted.who)))
-    return {name: found[name] for name in noted.before if name in found}
+    logouts = _read(env.values(environ).get(_key(noted.who)))
+    return {name: logouts[name] for name in noted.before if name in logouts}
 
 
-def keep(environ: "WSGIEnvironment", noted: Noted, logins: Iterable[Login]) -> None:
+def keep(
+    environ: "WSGIEnvironment", noted: NotedLogout, logins: Iterable[Login]
+) -> None:
     """Not all know of one, which has ended these."""
     ended = [env.EndedBefore(login.name, login.who) for login in logins]
-    _change(environ, noted.who, lambda found: {**found, noted.name: ended})
+    _change(environ, noted.who, lambda logouts: {**logouts, noted.name: ended})
 
 
-def forget(environ: "WSGIEnvironment", noted: Noted, others: Logouts) -> None:
+def forget(environ: "WSGIEnvironment", noted: NotedLogout, completed: Logouts) -> None:
     """All know of one, and of these others, where nothing has come of them since."""
 
-    def without(found: Logouts) -> Logouts:
-        known = {noted.name: found.get(noted.name), **others}
+    def without(logouts: Logouts) -> Logouts:
+        done = {noted.name: logouts.get(noted.name), **completed}
         return {
-            name: ended for name, ended in found.items() if ended != known.get(name)
+            name: ended for name, ended in logouts.items() if ended != done.get(name)
         }
 
     _change(environ, noted.who, without)
@@ -96,7 +98,7 @@ def _written(logouts: Logouts) -> str:
     latest = list(logouts.items())[-_MOST:]
     return json.dumps(
         {
-            name: [[one.name, one.who.as_json()] for one in ended]
+            name: [[login.name, login.who.as_json()] for login in ended]
             for name, ended in latest
         }
     )
@@ -110,7 +112,9 @@ def _read(text: str | None) -> Logouts:
         return {}
     try:
         return {
-            name: [env.EndedBefore(one, Subject.from_parts(who)) for one, who in ended]
+            name: [
+                env.EndedBefore(login, Subject.from_parts(who)) for login, who in ended
+            ]
             for name, ended in json.loads(text).items()
         }
     except UNREADABLE:

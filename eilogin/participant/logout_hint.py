@@ -66,7 +66,7 @@ def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
     return [] if login is None else mark(environ, login, "")
 
 
-class Left(NamedTuple):
+class HintedLogout(NamedTuple):
     """A logout of this browser that the hub has not confirmed."""
 
     #: The session that has ended.
@@ -75,24 +75,24 @@ class Left(NamedTuple):
     kept: str
 
 
-def left(environ: "WSGIEnvironment") -> Left | None:
+def left(environ: "WSGIEnvironment") -> HintedLogout | None:
     """The last logout of this browser, if the hub has not confirmed it; or None.
 
     Raises :class:`eilogin.errors.StoreUnavailable`.
     """
-    found = _opened(environ)
-    if found is None or not _may_live(environ, found.login):
+    opened = _opened(environ)
+    if opened is None or not _may_live(environ, opened.login):
         return None
-    values, kept = env.values(environ), found.kept
-    if not found.has_left:
+    values, kept = env.values(environ), opened.kept
+    if not opened.has_left:
         # The answer to a login may come after that to the logout in another tab, and
         # takes the mark away. The store knows of that logout.
-        kept = values.get(_spent(found.login)) or ""
+        kept = values.get(_spent_key(opened.login)) or ""
         if not kept:
             return None
-    if kept and values.get(_told(kept)) is not None:
+    if kept and values.get(_confirmed_key(kept)) is not None:
         return None
-    return Left(found.login, kept)
+    return HintedLogout(opened.login, kept)
 
 
 def has_left(environ: "WSGIEnvironment") -> bool:
@@ -110,7 +110,7 @@ def unmark(environ: "WSGIEnvironment", kept: str, until: float) -> None:
 
     ``kept`` is what :func:`mark` was given; the note lasts ``until`` that instant.
     """
-    env.values(environ).add(_told(kept), "", until, durable=False)
+    env.values(environ).add(_confirmed_key(kept), "", until, durable=False)
 
 
 def _header(
@@ -120,8 +120,8 @@ def _header(
     slim = replace(login, attributes={}, proven={}, domains=None, address="")
     if has_left:
         slim = replace(slim, family="")
-    said = [slim.to_json(), has_left, kept]
-    octets = zlib.compress(json.dumps(said).encode())
+    fields = [slim.to_json(), has_left, kept]
+    octets = zlib.compress(json.dumps(fields).encode())
     text = as_text(_sealer(environ).seal(octets, *_bound_to(environ)))
     if len(text) > _LONGEST:
         return []
@@ -131,11 +131,11 @@ def _header(
 
 def read(environ: "WSGIEnvironment") -> Login | None:
     """The login that the hint of this browser names, while it is good; or None."""
-    found = _opened(environ)
-    if found is None or found.has_left or not _may_live(environ, found.login):
+    opened = _opened(environ)
+    if opened is None or opened.has_left or not _may_live(environ, opened.login):
         return None
-    is_spent = env.values(environ).get(_spent(found.login)) is not None
-    return None if is_spent else found.login
+    is_spent = env.values(environ).get(_spent_key(opened.login)) is not None
+    return None if is_spent else opened.login
 
 
 def read_of_session(environ: "WSGIEnvironment") -> Login | None:
@@ -144,11 +144,11 @@ def read_of_session(environ: "WSGIEnvironment") -> Login | None:
 
 
 def _of_session(environ: "WSGIEnvironment") -> Login | None:
-    found, token = _opened(environ), env.cookie(environ).read(environ)
-    if found is None or found.has_left or not token:
+    opened, token = _opened(environ), env.cookie(environ).read(environ)
+    if opened is None or opened.has_left or not token:
         return None
-    is_same = hmac.compare_digest(found.kept, _tag_of(token))
-    return found.login if is_same and _may_live(environ, found.login) else None
+    is_same = hmac.compare_digest(opened.kept, _tag_of(token))
+    return opened.login if is_same and _may_live(environ, opened.login) else None
 
 
 def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
@@ -157,7 +157,7 @@ def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
     ``kept`` names the logout of this browser, as in :func:`mark`, or is "".
     """
     until = _end_of(environ, login)
-    env.values(environ).add(_spent(login), kept, until, durable=False)
+    env.values(environ).add(_spent_key(login), kept, until, durable=False)
 
 
 class _Opened(NamedTuple):
@@ -175,8 +175,8 @@ def _opened(environ: "WSGIEnvironment") -> _Opened | None:
         return None
     try:
         octets = _sealer(environ).open(from_text(text), *_bound_to(environ))
-        said, has_left, kept, *_ = json.loads(zlib.decompress(octets))
-        return _Opened(Login.from_json(said, key="", seen=0.0), has_left, kept)
+        login_text, has_left, kept, *_ = json.loads(zlib.decompress(octets))
+        return _Opened(Login.from_json(login_text, key="", seen=0.0), has_left, kept)
     except (*UNREADABLE, zlib.error):
         # Forged, sealed with a key that is not ours any more, or of another version.
         return None
@@ -210,11 +210,11 @@ def _may_live(environ: "WSGIEnvironment", login: Login) -> bool:
     return clock.now() < _end_of(environ, login)
 
 
-def _told(kept: str) -> str:
+def _confirmed_key(kept: str) -> str:
     return f"logout-told:{kept}"
 
 
-def _spent(login: Login) -> str:
+def _spent_key(login: Login) -> str:
     return f"logout-hint:{login.name}"
 
 

@@ -7,7 +7,7 @@ was asked for (DIGID.md 8, point 10).
 from typing import TYPE_CHECKING
 
 from eilogin import audit
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def end_here(
-    environ: "WSGIEnvironment", reason: str, inside: Inside
+    environ: "WSGIEnvironment", reason: str, inner_hub: InnerHub
 ) -> list[tuple[str, str]]:
     """End the session of this visitor, if she has one; the header that says so.
 
@@ -29,10 +29,10 @@ def end_here(
     environ[env.SESSION] = None
     if login is None:
         return []
-    noted = inside.note(environ, login.named)
+    noted = inner_hub.note(environ, login.named)
     # Where another one was faster, that has said so.
     if env.sessions(environ).drop(login) is not None:
-        inside.note_gone(environ, login)
+        inner_hub.note_gone(environ, login)
         audit.event(
             "session.ended",
             pseudonym=env.trust(environ).own.pseudonym(login.who.name_id),
@@ -40,5 +40,5 @@ def end_here(
             reason=reason,
         )
     # Nobody asks now; who logs her out later has to hear whom it missed.
-    inside.tell(environ, noted, [login])
+    inner_hub.tell(environ, noted, [login])
     return [env.cookie(environ).expire()]

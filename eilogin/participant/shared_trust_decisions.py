@@ -84,35 +84,39 @@ class SharedDecisions:
 
     def _write(self) -> None:
         since = clock.now() - KEPT_FOR
-        found = {one for one in self._folder.decisions if one.who.at > since}
-        for one in found - self._written:
-            until = one.who.at + KEPT_FOR
+        recent = {
+            decision for decision in self._folder.decisions if decision.who.at > since
+        }
+        for decision in recent - self._written:
+            until = decision.who.at + KEPT_FOR
             row = StoredSession(
-                self._key(one),
-                self._sealed(one),
+                self._key(decision),
+                self._sealed(decision),
                 clock.now(),
                 until,
-                (self.label(one.id),),
+                (self.label(decision.id),),
             )
             self._store.create(row, issued=clock.now())
-        self._written = found
+        self._written = recent
 
     def label(self, change_id: str) -> str:
         """The label of what was decided on a change, in the store."""
         # No shard: a colon would end the name of one.
-        said = json.dumps([self._party, change_id])
-        return f"decided-{hashlib.sha256(said.encode()).hexdigest()[:32]}"
+        text = json.dumps([self._party, change_id])
+        return f"decided-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
-    def _key(self, one: Decision) -> str:
-        said = json.dumps(asdict(one))
-        return f"{self.label(one.id)}-{hashlib.sha256(said.encode()).hexdigest()}"
+    def _key(self, decision: Decision) -> str:
+        text = json.dumps(asdict(decision))
+        return f"{self.label(decision.id)}-{hashlib.sha256(text.encode()).hexdigest()}"
 
     @property
     def _sealer(self) -> Sealer:
         return Sealer(self._own().sealing_secrets, f"decision at {self._party}")
 
-    def _sealed(self, one: Decision) -> str:
-        return as_text(self._sealer.seal(json.dumps(asdict(one)).encode(), one.id))
+    def _sealed(self, decision: Decision) -> str:
+        return as_text(
+            self._sealer.seal(json.dumps(asdict(decision)).encode(), decision.id)
+        )
 
     # --- from the store -------------------------------------------------------------
 
@@ -122,10 +126,12 @@ class SharedDecisions:
             return
         taken = set(self._folder.decisions) | self._failed
         alike: dict[tuple[bool, Approval], list[Decision]] = {}
-        for change_id in self._next_ones([one.id for one in waiting.open]):
-            for one in self._decided(change_id):
-                if one not in taken and self._is_fresh(one):
-                    alike.setdefault((one.is_approved, one.who), []).append(one)
+        for change_id in self._next_ones([decision.id for decision in waiting.open]):
+            for decision in self._decided(change_id):
+                if decision not in taken and self._is_fresh(decision):
+                    alike.setdefault((decision.is_approved, decision.who), []).append(
+                        decision
+                    )
         for decisions in alike.values():
             self._take_over(decisions)
 
@@ -138,8 +144,8 @@ class SharedDecisions:
         return ids[first : self._looked]
 
     @staticmethod
-    def _is_fresh(one: Decision) -> bool:
-        return 0 <= clock.now() - one.who.at < KEPT_FOR
+    def _is_fresh(decision: Decision) -> bool:
+        return 0 <= clock.now() - decision.who.at < KEPT_FOR
 
     def _decided(self, change_id: str) -> Iterator[Decision]:
         """Return the authentic decisions of other nodes on a change."""
@@ -149,8 +155,8 @@ class SharedDecisions:
                 octets = self._sealer.open(
                     from_text(row.data if row else ""), change_id
                 )
-                one = read_decision(json.loads(octets))
-                yield one
+                decision = read_decision(json.loads(octets))
+                yield decision
 
     def _take_over(self, decisions: Sequence[Decision]) -> None:
         number = self._folder.lock()
@@ -160,14 +166,14 @@ class SharedDecisions:
             self._decide(decisions)
         except ConfigurationError as error:
             self._failed.update(decisions)
-            told = "%s: cannot apply a decision of another node: %s"
-            _log.warning(told, self._party, error)
+            message = "%s: cannot apply a decision of another node: %s"
+            _log.warning(message, self._party, error)
         finally:
             os.close(number)
 
     def _decide(self, decisions: Sequence[Decision]) -> None:
         """Have decisions count here, all of one person and one kind."""
-        first, ids = decisions[0], {one.id for one in decisions}
+        first, ids = decisions[0], {decision.id for decision in decisions}
         waiting, who = self._folder.waiting, first.who
         pending = [] if waiting is None else [x for x in waiting.open if x.id in ids]
         if first.is_approved:
@@ -178,11 +184,11 @@ class SharedDecisions:
             reject(self._folder, ids, who)
         code = "trust.approved" if first.is_approved else "trust.rejected"
         by = f"{words(who.name)} (uid {who.uid}), on another node"
-        for one in pending:
-            reasons = [*one.reasons]
-            fields = {"code": code, "id": one.id, "who": who.name, "uid": who.uid}
+        for decision in pending:
+            reasons = [*decision.reasons]
+            fields = {"code": code, "id": decision.id, "who": who.name, "uid": who.uid}
             self._folder.log({**fields, "changes": reasons, "node": "another"})
             audit.event(
-                code, reference=one.id, peer=self._party, by=by, changes=reasons
+                code, reference=decision.id, peer=self._party, by=by, changes=reasons
             )
         _log.warning("%s: federation: %s: %s", self._party, code, by)

@@ -49,7 +49,9 @@ SubjectSources = Annotated[Words, AfterValidator(_sources)]
 
 
 #: The formats of a NameID that have a word of their own.
-_WORDS = {one: short(one) for one in (UNSPECIFIED, PERSISTENT, TRANSIENT, EMAIL)}
+_WORDS = {
+    format_: short(format_) for format_ in (UNSPECIFIED, PERSISTENT, TRANSIENT, EMAIL)
+}
 #: What may stand in a format or an entityID as it is; not what parts them.
 _PLAIN = ":/?#[]@$&'()*+,;="
 
@@ -80,8 +82,8 @@ def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
 
 def asked_format(trust: Trust) -> str:
     """The format of NameID that our questions ask for; "" where any may come."""
-    asked = trust.own.name_id_format
-    return "" if asked == UNSPECIFIED else asked
+    wanted = trust.own.name_id_format
+    return "" if wanted == UNSPECIFIED else wanted
 
 
 def is_unspecified(who: Subject) -> bool:
@@ -98,8 +100,8 @@ def is_of_other_format(trust: Trust, who: Subject) -> bool:
 
 def _kind(format_: str) -> str:
     """How a name is meant, in a word where it has one; never the same for two."""
-    known = format_.startswith(BY_ATTRIBUTE)
-    return _WORDS.get(format_) or f"{'' if known else ':'}{quote(format_, _PLAIN)}"
+    prefix = "" if format_.startswith(BY_ATTRIBUTE) else ":"
+    return _WORDS.get(format_) or f"{prefix}{quote(format_, _PLAIN)}"
 
 
 def also_of(assertion: Assertion, who: Subject) -> Subject | None:
@@ -119,11 +121,11 @@ def subject_of(trust: Trust, assertion: Assertion, sources: Sequence[str]) -> Su
         who = _by(source, assertion, trust.own.entity_id)
         if who is not None:
             return who
-    came = [] if assertion.name_id is None else [NAME_ID]
-    came += (f"attribute:{name}" for name in sorted(assertion.attributes))
+    sent = [] if assertion.name_id is None else [NAME_ID]
+    sent += (f"attribute:{name}" for name in sorted(assertion.attributes))
     raise SubjectMissing(
         f"the Response of {assertion.issuer!r} does not identify the visitor: it "
-        f"has {', '.join(came) or 'neither NameID nor attributes'}; expected "
+        f"has {', '.join(sent) or 'neither NameID nor attributes'}; expected "
         f"{' or '.join(sources)} with one value (subject): "
         f"{trust.whom_to_ask(assertion.issuer)}"
     )

@@ -222,7 +222,7 @@ class Operator:
     hub: Any = None
     #: How a hub above that one is told of a logout, where there is one.
     above: LogoutService | None = None
-    #: The participant (``SiteAtWork``), which puts
+    #: The participant (``OperatorLogout``), which puts
     #: itself here where its address for a logout is asked for.
     site: Any = None
 

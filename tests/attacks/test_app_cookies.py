@@ -30,7 +30,11 @@ from werkzeug.http import parse_cookie as werkzeug_cookies
 
 from eilogin.errors import StoreUnavailable
 from eilogin.participant.application import app_cookies
-from eilogin.participant.application.app_cookies import AppCookies, Choice, choice
+from eilogin.participant.application.app_cookies import (
+    AppCookieChoice,
+    AppCookies,
+    read_app_cookies,
+)
 from eilogin.participant.application.sealed_cookies import MARK
 from eilogin.sessions import Sessions
 from eilogin.stores.memory_store import MemoryStore
@@ -264,7 +268,7 @@ def site():
         start_response("200 OK", [("Set-Cookie", "sid=k3y; HttpOnly; Path=/")])
         return []
 
-    filter_ = AppCookies(app, Choice(is_auto=True))
+    filter_ = AppCookies(app, AppCookieChoice(is_auto=True))
     known = {
         env.SESSION: SimpleNamespace(family="family"),
         env.SESSIONS: Sessions(MemoryStore(), idle=900, max_session=7200),
@@ -304,7 +308,7 @@ class Workers:
         self.sets = []
 
     def new(self, which="auto"):
-        return AppCookies(self._app, choice(which))
+        return AppCookies(self._app, read_app_cookies(which))
 
     def _app(self, environ, start_response):
         self.seen = environ.get("HTTP_COOKIE")
@@ -500,7 +504,9 @@ class Exchange(RuleBasedStateMachine):
             env.TRUST: SimpleNamespace(own=OWN),
             env.COOKIE: Cookie("eilogin"),
         }
-        self.workers = [AppCookies(self.app, Choice(is_auto=True)) for _ in range(2)]
+        self.workers = [
+            AppCookies(self.app, AppCookieChoice(is_auto=True)) for _ in range(2)
+        ]
 
     def app(self, environ, start_response):
         pairs = [pair for pair in environ.get("HTTP_COOKIE", "").split("; ") if pair]

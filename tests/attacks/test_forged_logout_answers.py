@@ -27,7 +27,7 @@ EVERYWHERE, CONFIRMED = "U bent overal uitgelogd", "U bent uitgelogd"
 GENERIC = [*SHAPES.of(ROOT), *SIGNATURES.of(ROOT), *DOCUMENTS.of(ROOT)]
 
 
-class Leaving:
+class ParticipantLogout:
     """A logout under way in a browser, which waits for an answer at ``url``."""
 
     def __init__(self, known, answered, good):
@@ -117,7 +117,7 @@ def at_a_participant(arena):
         other_id=messages.new_id(),
         member=Party(arena.federation.trusts[SVB]),
     )
-    leaving = Leaving(known, answered, EVERYWHERE)
+    leaving = ParticipantLogout(known, answered, EVERYWHERE)
     yield leaving
     assert not known.is_in
     leaving.is_believed()
@@ -148,7 +148,7 @@ def at_the_hub(arena):
         other_id=messages.new_id(),
         member=uwv,
     )
-    leaving = Leaving(known, answered, CONFIRMED)
+    leaving = ParticipantLogout(known, answered, CONFIRMED)
     yield leaving
     leaving.is_believed()
     arena.others_stay()

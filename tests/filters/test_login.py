@@ -11,7 +11,8 @@ from webtest import TestApp as Client
 from eilogin.clock import now
 from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
-from eilogin.filters.login import LoginFilter, LoginOptions, make_login
+from eilogin.filters.login import LoginFilter, make_login
+from eilogin.filters.login_options import LoginOptions
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.web import environ as env

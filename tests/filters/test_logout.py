@@ -22,8 +22,10 @@ from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.federation import Federation
 from eilogin.federation.local.local_keys import OwnKey
-from eilogin.filters.login import LoginFilter, LoginOptions
-from eilogin.filters.logout import LogoutFilter, LogoutOptions, make_logout
+from eilogin.filters.login import LoginFilter
+from eilogin.filters.login_options import LoginOptions
+from eilogin.filters.logout import LogoutFilter, make_logout
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.filters.trust import TrustFilter
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID

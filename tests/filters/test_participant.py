@@ -7,9 +7,12 @@ from webtest import TestApp as Client
 
 from eilogin.errors import InvalidOptions
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.filters.identity import IdentityFilter, IdentityOptions
-from eilogin.filters.login import LoginFilter, LoginOptions
-from eilogin.filters.logout import LogoutFilter, LogoutOptions
+from eilogin.filters.identity import IdentityFilter
+from eilogin.filters.identity_options import IdentityOptions
+from eilogin.filters.login import LoginFilter
+from eilogin.filters.login_options import LoginOptions
+from eilogin.filters.logout import LogoutFilter
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.filters.participant import ParticipantOptions, make_participant
 from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import TrustFilter

@@ -15,7 +15,7 @@ from eilogin import clock as instants
 from eilogin.errors import PeerUnavailable, StoreUnavailable
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.session_endings import SessionEndings
-from eilogin.participant.logout.logout_hooks import Hooks
+from eilogin.participant.logout.logout_hooks import LogoutHooks
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.messages import PARTIAL_LOGOUT
@@ -1114,8 +1114,8 @@ def test_hooks_of_the_filters_before_a_hub_hear_where_she_logged_out(
     """Once each, whichever half of the hub has begun it."""
     told = []
     logout = federation.apps["gemeente.test"].app.app.app
-    for part in (logout._leaving, logout._elsewhere):
-        part._hooks = Hooks({"a:hook": told.append}, 30.0)
+    for part in (logout._logout, logout._elsewhere):
+        part._hooks = LogoutHooks({"a:hook": told.append}, 30.0)
     everywhere.visit("https://elders.test/mijn").visit(where)
     assert [event.cause for event in told] == [cause]
 

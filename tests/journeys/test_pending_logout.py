@@ -146,7 +146,9 @@ def test_a_fault_of_ours_keeps_nobody_out(anna, store, monkeypatch) -> None:
     anna.visit(LOG_OUT)
     store.recover()
     with monkeypatch.context() as patch:
-        patch.setattr("eilogin.participant.logout.logout_start.Leaving.leave", broken)
+        patch.setattr(
+            "eilogin.participant.logout.logout_start.ParticipantLogout.leave", broken
+        )
         anna.visit(HOME)
         assert anna.browser.text == "user=[]"
     anna.visit(HOME)

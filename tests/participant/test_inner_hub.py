@@ -6,7 +6,7 @@ import pytest
 from webob import Response
 
 from eilogin.errors import Unavailable
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Values, open_store
 from eilogin.web import environ as env
@@ -38,7 +38,7 @@ def hub():
 
 @pytest.fixture
 def inside(hub):
-    return Inside(hub)
+    return InnerHub(hub)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from webob import Request
 
 from eilogin.config import read
 from eilogin.errors import InvalidOptions
-from eilogin.filters.login import LoginOptions
+from eilogin.filters.login_options import LoginOptions
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.safe_xml import q
 from eilogin.web import environ as env

@@ -12,7 +12,8 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from eilogin.config import read
-from eilogin.filters.identity import IdentityFilter, IdentityOptions
+from eilogin.filters.identity import IdentityFilter
+from eilogin.filters.identity_options import IdentityOptions
 from eilogin.web.composition import missing_inside, parts_inside
 
 

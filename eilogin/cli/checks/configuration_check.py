@@ -52,7 +52,7 @@ from eilogin.federation.members.trust_options import (
 from eilogin.federation.trust_notes import remarks_on
 from eilogin.federation.trust_start import looked_at
 from eilogin.filters.appsession import AppSessionOptions
-from eilogin.filters.logout import LogoutOptions
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.hub_app import HubOptions
 from eilogin.hub.signin.citizens import Citizens

@@ -22,8 +22,8 @@ from eilogin.errors import LOGOUT_IMPOSSIBLE
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_options import OwnOptions
 from eilogin.federation.members.trust_options import TrustOptions, is_on_loopback
-from eilogin.filters.identity import IdentityOptions
-from eilogin.filters.login import LoginOptions
+from eilogin.filters.identity_options import IdentityOptions
+from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.hub_app import HubOptions
 from eilogin.hub.participants.attribute_release import WORDS, is_entity

@@ -8,7 +8,7 @@ from eilogin.cli.inifiles.ini_pipelines import APPS, Part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.config import Options, is_loopback
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.filters.login import LoginOptions
+from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.stores.redis.redis_urls import RedisURL
 

@@ -21,8 +21,8 @@ from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.hub_requirements import Remark
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.filters.login import LoginOptions
-from eilogin.filters.logout import LogoutOptions
+from eilogin.filters.login_options import LoginOptions
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.hub.hub_app import HubOptions
 from eilogin.hub.participants.logout_bindings import Ways
 from eilogin.hub.participants.response_protection import Encrypt, encrypted_for

@@ -17,7 +17,7 @@ from eilogin.federation.local.local_entity import (
 )
 from eilogin.federation.local.local_options import OwnOptions, prefix_of
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.filters.login import LoginOptions, digid_faults
+from eilogin.filters.login_options import LoginOptions, digid_faults
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.hub_app import HubOptions, contradictions
 from eilogin.participant.digid_profile import session_faults

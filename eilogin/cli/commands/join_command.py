@@ -41,7 +41,7 @@ from eilogin.cli.terminal.command_files import (
 from eilogin.cli.terminal.prompts import ask, one_line, require_yes
 from eilogin.config import PublicURL, WebAddress, attempt, split
 from eilogin.errors import ConfigurationError
-from eilogin.filters.identity import IdentityOptions
+from eilogin.filters.identity_options import IdentityOptions
 from eilogin.saml.metadata import write_entity
 from eilogin.shell_quoting import typed
 

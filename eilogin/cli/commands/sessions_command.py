@@ -18,9 +18,9 @@ from eilogin.cli.commands.participant_end import end_at
 from eilogin.cli.commands.serve_command import set_up_logging, variables_of
 from eilogin.cli.inifiles.ini_hubs import Member, members_of, require_store
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.filters.login import LoginOptions
+from eilogin.filters.login_options import LoginOptions
 from eilogin.hub.hub_worker import AtWork, Ended
-from eilogin.participant.logout.operator_logout import SiteAtWork
+from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.web import environ as env
 
 #: Exit statuses besides 0: somebody does not know; nobody of some name is logged in.
@@ -114,7 +114,7 @@ def end_command(  # noqa: PLR0913 - one for each option
         if "loggers" in ini.sections:
             set_up_logging(ini)
         operator = member.operator()
-        found: AtWork | SiteAtWork = operator.hub or operator.site
+        found: AtWork | OperatorLogout = operator.hub or operator.site
         require_store(member.own.entity_id, found.sessions)
         if participant is None:
             came = [
@@ -207,7 +207,7 @@ def _tell(ended: Ended, line: str) -> None:
         click.echo("  the hub above has not confirmed the logout (see the log)")
 
 
-def _end_at_site(member: Member, site: SiteAtWork, name: str, line: str) -> int:
+def _end_at_site(member: Member, site: OperatorLogout, name: str, line: str) -> int:
     logins = site.called(name, _sources(member))
     if not logins:
         return _nobody(line)

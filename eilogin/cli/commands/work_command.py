@@ -29,7 +29,7 @@ from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.federation.trust_start import trust_of
 from eilogin.hub.hub_worker import AtWork, Worker
 from eilogin.hub.logout.logout_redelivery import AGAIN, BROWSER, NOW, PARTLY
-from eilogin.participant.logout.operator_logout import SiteAtWork
+from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.stores.memory_store import MemoryStore
 
 _log = logging.getLogger("eilogin")
@@ -106,13 +106,13 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
             stop.wait(_LOOK)
 
 
-def _sites(members: Sequence[Member]) -> Iterator[SiteAtWork]:
+def _sites(members: Sequence[Member]) -> Iterator[OperatorLogout]:
     """The participants whose logouts are in a store that this command sees too."""
     for member in members:
         if member.is_hub:
             continue
         try:
-            site: SiteAtWork = member.operator().site
+            site: OperatorLogout = member.operator().site
         except click.ClickException as error:
             _log.warning("work: %s retries no logouts here: %s", member.title, error)
             continue
@@ -120,7 +120,7 @@ def _sites(members: Sequence[Member]) -> Iterator[SiteAtWork]:
             yield site
 
 
-def _deliver_once(sites: Sequence[SiteAtWork]) -> None:
+def _deliver_once(sites: Sequence[OperatorLogout]) -> None:
     with telling_errors():
         for site in sites:
             count = site.deliver()

@@ -1,20 +1,15 @@
 """The application behind the filters: its cookies, its sessions and its own logout.
 
-What belongs here, by module:
-
 ``app_cookie_names``
-    The names of the cookies that the application sets, as far as they matter.
+    The names of the cookies that the application sets.
 ``app_cookies``
-    The application's own cookies are worth what the login is in which they were
-    set.
+    Binds the application's cookies to the login in which it set them.
 ``app_logout``
-    The application's own logout begins ours.
+    Turns the application's own logout into a single logout.
 ``app_logout_call``
-    The application's own logout is called when a login has ended, wherever she
-    did that.
+    Calls the application's own logout after a logout elsewhere.
 ``app_session_stores``
-    Where the session lies that an application has of its own, while a login
-    lives.
+    Stores the sessions of ``appsession``.
 ``sealed_cookies``
-    A cookie of the application as a browser keeps it: its value is sealed.
+    The format of a sealed cookie of the application.
 """

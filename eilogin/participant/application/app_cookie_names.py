@@ -42,7 +42,7 @@ _PLACE = "app-cookie-names"
 _NONE = "[[], []]"
 
 
-class CookieNames:
+class AppCookieNames:
     """What is known of them in this process.
 
     ``on_news`` is called after each new one, and when those of others are first had.
@@ -123,16 +123,16 @@ class CookieNames:
         until = clock.now() + _KEPT
         env.values(environ).change(_PLACE, self._beside, until)
 
-    def _beside(self, there: str | None) -> str | None:
+    def _beside(self, stored: str | None) -> str | None:
         """All that are known, after those that are there were taken over."""
-        self._take_over(there)
+        self._take_over(stored)
         here = json.dumps([sorted(self.guarded), sorted(self.off)])
-        return None if here == (there or _NONE) else here
+        return None if here == (stored or _NONE) else here
 
-    def _take_over(self, there: str | None) -> None:
+    def _take_over(self, stored: str | None) -> None:
         try:
             guarded, off = (
-                set(map(str, names)) for names in json.loads(there or _NONE)
+                set(map(str, names)) for names in json.loads(stored or _NONE)
             )
         except UNREADABLE:
             # Of another version; it is replaced.

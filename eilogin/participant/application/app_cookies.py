@@ -40,9 +40,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from eilogin import clock
 from eilogin.errors import StoreUnavailable
 from eilogin.participant.application import sealed_cookies
-from eilogin.participant.application.app_cookie_names import CookieNames
+from eilogin.participant.application.app_cookie_names import AppCookieNames
 from eilogin.participant.application.sealed_cookies import (
-    HERS,
+    LOGIN_SUFFIX,
     LONGEST,
     MARK,
     CookieSealer,
@@ -50,7 +50,7 @@ from eilogin.participant.application.sealed_cookies import (
     is_name,
     name_of,
 )
-from eilogin.participant.inner_hub import is_of_hub_inside
+from eilogin.participant.inner_hub import is_at_inner_hub
 from eilogin.web import environ as env
 from eilogin.web.browser.set_cookie_headers import (
     BLANKS,
@@ -101,32 +101,32 @@ _asks_first = re.compile(r"\b(no-cache|must-revalidate)\b", re.IGNORECASE).searc
 _USED_AGAIN = ("expires", "last-modified", "etag")
 
 
-class Names(NamedTuple):
+class CookieNamePatterns(NamedTuple):
     """Names of cookies: whole ones, and what others begin with."""
 
     whole: frozenset[str] = frozenset()
     starts: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, words: Iterable[str]) -> "Names":
+    def of(cls, words: Iterable[str]) -> "CookieNamePatterns":
         """Of words as they stand in the option, ``name`` or ``name*``."""
-        known = set(words)
-        starts = {word for word in known if word.endswith("*")}
+        all_words = set(words)
+        starts = {word for word in all_words if word.endswith("*")}
         cut = tuple(sorted(word[:-1] for word in starts))
-        return cls(frozenset(known - starts), cut)
+        return cls(frozenset(all_words - starts), cut)
 
     def has(self, name: str) -> bool:
         """Whether it is one of these."""
         return name in self.whole or name.startswith(self.starts)
 
 
-class Choice(NamedTuple):
+class AppCookieChoice(NamedTuple):
     """Which cookies of the application are guarded."""
 
     #: Whether all are that it sets HttpOnly.
     is_auto: bool = False
-    also: Names = Names()
-    exempt: Names = Names()
+    also: CookieNamePatterns = CookieNamePatterns()
+    exempt: CookieNamePatterns = CookieNamePatterns()
 
     def guards(self, name: str, *, is_http_only: bool) -> bool:
         """Whether a cookie is, that the application sets."""
@@ -134,7 +134,7 @@ class Choice(NamedTuple):
             return False
         return (self.is_auto and is_http_only) or self.also.has(name)
 
-    def without(self, name: str) -> "Choice":
+    def without(self, name: str) -> "AppCookieChoice":
         """The same, with one more that is exempt."""
         return self._replace(
             exempt=self.exempt._replace(whole=self.exempt.whole | {name})
@@ -145,7 +145,7 @@ class Choice(NamedTuple):
         return self.guards(name, is_http_only=True)
 
 
-def choice(value: object) -> object:
+def read_app_cookies(value: object) -> object:
     """``auto``, names, ``-`` before those that are exempt; None for ``off``.
 
     For validators; what is not a text stays as it is.
@@ -160,7 +160,9 @@ def choice(value: object) -> object:
     is_auto = "auto" in words
     if "off" in also or not all(map(_is_word, words)) or not (is_auto or also):
         raise ValueError("'auto', 'off', or names such as 'sessionid remember_*'")
-    return Choice(is_auto, Names.of(also), Names.of(exempt))
+    return AppCookieChoice(
+        is_auto, CookieNamePatterns.of(also), CookieNamePatterns.of(exempt)
+    )
 
 
 class _Seen(NamedTuple):
@@ -181,7 +183,9 @@ _Key = tuple[str | None, bool, str]
 class _Reading:
     """A Cookie header while it is read."""
 
-    def __init__(self, which: Choice, names: CookieNames, sealer: CookieSealer) -> None:
+    def __init__(
+        self, which: AppCookieChoice, names: AppCookieNames, sealer: CookieSealer
+    ) -> None:
         self._which = which
         self._names = names
         self._sealer = sealer
@@ -209,7 +213,7 @@ class _Reading:
             if value.startswith(MARK) and not name.startswith(_OURS):
                 cookie = sealed_cookies.read(name, value)
                 self._take_sealed(environ, pair, cookie, family)
-            elif name.endswith(HERS):
+            elif name.endswith(LOGIN_SUFFIX):
                 # Nobody but us gives such a name, and that to what is sealed.
                 continue
             elif not value:
@@ -220,7 +224,7 @@ class _Reading:
         text = ";".join(self._kept)
         if self._kept[:1] != pairs[:1]:
             text = text.lstrip(BLANKS)
-        gone = [one for one in self._over if one.name not in self._good]
+        gone = [cookie for cookie in self._over if cookie.name not in self._good]
         # In a flood good ones may be among those that were not looked at.
         return _Seen(
             None if text == header else text,
@@ -259,8 +263,8 @@ class _Reading:
         self, environ: "WSGIEnvironment", pair: str, family: str | None
     ) -> bool:
         """Whether the application gets what is bare outside of ``off`` paths."""
-        found = dict.fromkeys((pair_of(pair)[0], *_tokens_in(pair), *_words_in(pair)))
-        return all(self._passes_name(environ, name, family) for name in found)
+        names = dict.fromkeys((pair_of(pair)[0], *_tokens_in(pair), *_words_in(pair)))
+        return all(self._passes_name(environ, name, family) for name in names)
 
     def _passes_name(
         self, environ: "WSGIEnvironment", name: str, family: str | None
@@ -290,12 +294,12 @@ class _Reading:
 class AppCookies:
     """The application, whose cookies are sealed in the browser as ``which`` says."""
 
-    def __init__(self, app: "WSGIApplication", which: Choice) -> None:
+    def __init__(self, app: "WSGIApplication", which: AppCookieChoice) -> None:
         self._app = app
         self._which = which
         #: What came of headers that were read lately: most come with every request.
         self.remembered: dict[_Key, _Seen] = {}
-        self._names = CookieNames(self._forget)
+        self._names = AppCookieNames(self._forget)
         self._sealer: CookieSealer | None = None
         self._warns_at = 0.0
 
@@ -417,12 +421,12 @@ class AppCookies:
             return text
         # Sealed with the login here they would end with it, and the hub has to know
         # whom it had when the next one logs in.
-        if is_of_hub_inside(environ):
+        if is_at_inner_hub(environ):
             return text
-        there = name_of(name, family)
+        browser_name = name_of(name, family)
         if value in NOTHING:
             # A browser keeps what has no name at all under none.
-            return text.replace(name, there, 1) if "=" in pair else text
+            return text.replace(name, browser_name, 1) if "=" in pair else text
         if env.OFF in environ:
             self._names.note(environ, self._names.off, name)
             return text
@@ -436,7 +440,7 @@ class AppCookies:
             )
         place = place_of(environ, attributes)
         sealed = self._sealer_of(environ).seal(name, value, place, family)
-        if len(there) + len(sealed) > LONGEST:
+        if len(browser_name) + len(sealed) > LONGEST:
             _log.warning(
                 "the application sets the cookie %r, which is too long once it "
                 "is sealed (%d octets), so browsers drop it; make it smaller, or "
@@ -444,7 +448,7 @@ class AppCookies:
                 name,
                 len(sealed),
             )
-        return f"{there}={sealed}{semicolon}{behind}"
+        return f"{browser_name}={sealed}{semicolon}{behind}"
 
 
 def _gone(environ: "WSGIEnvironment", seen: _Seen) -> Sequence[tuple[str, str]]:
@@ -459,7 +463,7 @@ def _gone(environ: "WSGIEnvironment", seen: _Seen) -> Sequence[tuple[str, str]]:
     # From another place nothing has come, and a good one that lies there would have to
     # go at the word of one that was made up.
     path = path_of(environ)
-    return [one.forgotten() for one in seen.gone if one.place.is_sent_to(path)]
+    return [cookie.forgotten() for cookie in seen.gone if cookie.place.is_sent_to(path)]
 
 
 def _is_only_idle(environ: "WSGIEnvironment") -> bool:
@@ -475,14 +479,18 @@ def _is_only_idle(environ: "WSGIEnvironment") -> bool:
 
 def _is_for_all(headers: Iterable[tuple[str, str]]) -> bool:
     """Whether a cache may give an answer to others too, cookies and all (RFC 9111)."""
-    told = [(name.lower(), text) for name, text in headers]
-    said = ",".join(text for name, text in told if name == "cache-control")
-    if _says_for_all(said) or _says_for_her(said):
-        return _says_for_all(said) is not None
-    if _asks_first(said):
+    fields = [(name.lower(), text) for name, text in headers]
+    directives = ",".join(text for name, text in fields if name == "cache-control")
+    if _says_for_all(directives) or _says_for_her(directives):
+        return _says_for_all(directives) is not None
+    if _asks_first(directives):
         # What was over before it came is of no use to a cache (5.3). Trac says so.
-        told = [one for one in told if one[0] != "expires" or _is_to_come(one[1])]
-    return "max-age" in said.lower() or any(name in _USED_AGAIN for name, _ in told)
+        fields = [
+            field for field in fields if field[0] != "expires" or _is_to_come(field[1])
+        ]
+    return "max-age" in directives.lower() or any(
+        name in _USED_AGAIN for name, _ in fields
+    )
 
 
 def _is_to_come(expires: str) -> bool:

@@ -23,7 +23,7 @@ from webob import Request, Response
 from eilogin.config import site_path
 from eilogin.participant.login.return_targets import is_own_address
 from eilogin.participant.logout.logout_hooks import APPLICATION
-from eilogin.participant.logout.logout_start import Leaving
+from eilogin.participant.logout.logout_start import ParticipantLogout
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import not_in_advance
@@ -60,30 +60,30 @@ _PATHS = "paths of this site such as '/logout' or 'POST /logout'"
 _OURS = "/eilogin/"
 
 
-class Address(NamedTuple):
+class LogoutAddress(NamedTuple):
     """Where the application logs out: a path of the site; a method, or "" for any."""
 
     path: str
     method: str = ""
 
 
-def addresses(value: object) -> object:
+def read_addresses(value: object) -> object:
     """Paths with blanks between them, each with a method before it or without.
 
     For validators; what is not a text stays as it is.
     """
     if not isinstance(value, str):
         return value
-    found, method = [], ""
+    addresses, method = [], ""
     for word in value.split():
         if not method and word.isascii() and word.isalpha() and word.isupper():
             method = word
             continue
-        found.append(Address(path_of(word, _PATHS), method))
+        addresses.append(LogoutAddress(path_of(word, _PATHS), method))
         method = ""
     if method:
         raise ValueError(_PATHS)
-    return tuple(found)
+    return tuple(addresses)
 
 
 def path_of(word: str, expected: str) -> str:
@@ -117,19 +117,19 @@ class AppLogout:
     def __init__(  # noqa: PLR0913, PLR0917 - what it leads on to
         self,
         app: "WSGIApplication",
-        addresses_: Sequence[Address],
-        leaving: Leaving,
+        addresses: Sequence[LogoutAddress],
+        logout: ParticipantLogout,
         ask_first: "Callable[[WSGIEnvironment], Response]",
         refuse: "Callable[[WSGIEnvironment, Exception], Response]",
         usual: str,
     ) -> None:
         self._app = app
         self._methods: dict[str, set[str]] = {}
-        for one in addresses_:
+        for address in addresses:
             # As WSGI has it: the octets, seen as latin-1.
-            path = unquote(one.path, encoding="latin-1")
-            self._methods.setdefault(path, set()).add(one.method)
-        self._leaving = leaving
+            path = unquote(address.path, encoding="latin-1")
+            self._methods.setdefault(path, set()).add(address.method)
+        self._logout = logout
         self._ask_first = ask_first
         self._refuse = refuse
         self._usual = usual
@@ -201,27 +201,29 @@ class AppLogout:
             target = self._target(environ, headers)
             if login is None:
                 # Of a double click the browser takes the second answer.
-                return self._leaving.leave_without_session(environ, target)
-            return self._leaving.leave(environ, login, target, cause=APPLICATION)
+                return self._logout.leave_without_session(environ, target)
+            return self._logout.leave(environ, login, target, cause=APPLICATION)
         if login is None:
             return None
         if is_page:
             return self._ask_first(environ)
         if not is_from_other_site(environ, public_url):
-            headers += self._leaving.end_by_script(environ, login)
+            headers += self._logout.end_by_script(environ, login)
         return None
 
     def _target(
         self, environ: "WSGIEnvironment", headers: Iterable[tuple[str, str]]
     ) -> str:
         """The page of this site to which the application leads on, or the usual one."""
-        said = next((text for name, text in headers if name.lower() == "location"), "")
-        if not said:
+        location = next(
+            (text for name, text in headers if name.lower() == "location"), ""
+        )
+        if not location:
             return self._usual
         own = env.trust(environ).own
         here = at(own.public_url, whole_target(environ, own.public_url))
         try:
-            url = urljoin(here, said)
+            url = urljoin(here, location)
         except ValueError:
             # It is no address at all, and she has logged out all the same.
             return self._usual
@@ -237,8 +239,8 @@ def read_some(body: Iterable[bytes]) -> None:
     with ExitStack() as stack:
         if hasattr(body, "close"):
             stack.callback(body.close)
-        left = _MOST_READ
+        remaining = _MOST_READ
         for part in body:
-            left -= max(len(part), 1)
-            if left <= 0:
+            remaining -= max(len(part), 1)
+            if remaining <= 0:
                 break

@@ -30,8 +30,8 @@ from eilogin.participant.application import app_logout
 from eilogin.participant.logout.logout_hooks import (
     APPLICATION,
     Hook,
-    Hooks,
     LogoutEvent,
+    LogoutHooks,
 )
 from eilogin.saml.assurance_levels import reaches
 from eilogin.sessions import UNREADABLE, Login
@@ -67,7 +67,7 @@ _OURS = (env.SESSIONS, env.COOKIE, env.TRUST)
 _is_word = re.compile(r"[A-Za-z0-9_.-]+=[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
 
 
-class Call(NamedTuple):
+class AppLogoutRequest(NamedTuple):
     """How the application logs out."""
 
     path: str
@@ -76,7 +76,7 @@ class Call(NamedTuple):
     fields: Sequence[tuple[str, str]] = ()
 
 
-def call(value: object) -> object:
+def read_app_logout_call(value: object) -> object:
     """``/logout``, ``POST /logout`` or ``POST /logout FIELD=COOKIE``.
 
     For validators; what is not a text stays as it is.
@@ -90,10 +90,10 @@ def call(value: object) -> object:
     if not all(map(_is_word, fields)):
         raise ValueError("words such as 'FIELD=COOKIE' after 'POST /logout'")
     if fields and method != "POST":
-        told = " ".join(("POST", path, *fields))
-        raise ValueError(f"POST, because FIELD=COOKIE needs a form: {told!r}")
+        example = " ".join(("POST", path, *fields))
+        raise ValueError(f"POST, because FIELD=COOKIE needs a form: {example!r}")
     pairs = [pair_of(field) for field in fields]
-    return Call(path, method, tuple(pairs))
+    return AppLogoutRequest(path, method, tuple(pairs))
 
 
 class _Cookie(NamedTuple):
@@ -111,7 +111,7 @@ class AppLogoutCall:
     application sets.
     """
 
-    def __init__(self, app: "WSGIApplication", how: Call) -> None:
+    def __init__(self, app: "WSGIApplication", how: AppLogoutRequest) -> None:
         self._app = app
         self._how = how
 
@@ -136,10 +136,10 @@ class AppLogoutCall:
         exc_info: Any = None,
         /,
     ) -> Callable[[bytes], object]:
-        told = [text for name, text in headers if is_set_cookie(name)]
-        if told:
+        set_cookies = [text for name, text in headers if is_set_cookie(name)]
+        if set_cookies:
             try:
-                _keep(environ, login, told)
+                _keep(environ, login, set_cookies)
             except EiloginError as error:
                 _log.warning(
                     "app_logout_call: cannot keep the application's cookies for "
@@ -162,20 +162,20 @@ class AppLogoutCall:
         nothing was kept, and of the one that is ``done``: the application's own logout
         has ended it.
         """
-        found: dict[str, Hook] = {}
+        calls: dict[str, Hook] = {}
         try:
             for login in logins:
                 kept = env.values(environ).take(_key(login))
                 cookies = _read(environ, login, kept)
                 is_done = done is not None and login.name == done.name
                 if cookies and not is_done:
-                    asked = _request(environ, self._how, login, cookies)
-                    found[login.name] = partial(self._call, asked)
+                    request = _request(environ, self._how, login, cookies)
+                    calls[login.name] = partial(self._call, request)
         except EiloginError as error:
             _log.error(
                 "app_logout_call: cannot call the application's logout: %s", error
             )
-        return found
+        return calls
 
     def _call(self, environ: "WSGIEnvironment", _: LogoutEvent) -> None:
         request = Request(environ)
@@ -195,7 +195,7 @@ class AppLogoutCall:
             )
 
 
-class HooksAndCall(Hooks):
+class HooksWithAppLogout(LogoutHooks):
     """Hooks, with the call of the application's own logout as one more."""
 
     def __init__(
@@ -221,7 +221,7 @@ class HooksAndCall(Hooks):
         self._tell(environ, logins, cause, {NAME: calls})
 
 
-class EndedLogin:
+class EndedLoginService:
     """``environ['eilogin.login']`` in the call: she has ended her login a moment ago.
 
     See :class:`eilogin.web.environ.LoginService`. Nobody is there who could be asked
@@ -280,12 +280,12 @@ def _read(
         return ()
 
 
-def _keep(environ: "WSGIEnvironment", login: Login, told: Sequence[str]) -> None:
+def _keep(environ: "WSGIEnvironment", login: Login, set_cookies: Sequence[str]) -> None:
     """Keep what an answer sets, beside what others have set."""
 
-    def beside(there: str | None) -> str | None:
-        before = _read(environ, login, there)
-        cookies = _bounded(_set(environ, before, told))
+    def beside(stored: str | None) -> str | None:
+        before = _read(environ, login, stored)
+        cookies = _bounded(_set(environ, before, set_cookies))
         if cookies == before:
             return None
         octets = json.dumps(cookies).encode()
@@ -297,11 +297,11 @@ def _keep(environ: "WSGIEnvironment", login: Login, told: Sequence[str]) -> None
 
 
 def _set(
-    environ: "WSGIEnvironment", before: Sequence[_Cookie], told: Sequence[str]
+    environ: "WSGIEnvironment", before: Sequence[_Cookie], set_cookies: Sequence[str]
 ) -> Sequence[_Cookie]:
     """The cookies after an answer has set some, as a browser has them."""
     cookies = {(cookie.name, cookie.path): cookie for cookie in before}
-    for text in told:
+    for text in set_cookies:
         pair, _, behind = text.partition(";")
         name, value = pair_of(pair)
         attributes = attributes_of(behind)
@@ -328,7 +328,10 @@ def _bounded(cookies: Sequence[_Cookie]) -> Sequence[_Cookie]:
 
 
 def _request(
-    environ: "WSGIEnvironment", how: Call, login: Login, cookies: Sequence[_Cookie]
+    environ: "WSGIEnvironment",
+    how: AppLogoutRequest,
+    login: Login,
+    cookies: Sequence[_Cookie],
 ) -> "WSGIEnvironment":
     """What the application is asked, as her browser would ask it."""
     public_url = env.trust(environ).own.public_url
@@ -345,17 +348,17 @@ def _request(
     if how.method == "POST":
         request.content_type = "application/x-www-form-urlencoded"
         request.body = urlencode(fields).encode()
-    asked = request.environ
-    asked[env.LOGIN] = EndedLogin(asked)
-    asked.update({key: environ[key] for key in _OURS if key in environ})
-    asked.update(
+    environ_of_call = request.environ
+    environ_of_call[env.LOGIN] = EndedLoginService(environ_of_call)
+    environ_of_call.update({key: environ[key] for key in _OURS if key in environ})
+    environ_of_call.update(
         {
             env.SESSION: login,
             env.ADDRESS: None,
             "SCRIPT_NAME": mount,
             "PATH_INFO": path.removeprefix(mount),
             "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_COOKIE": "; ".join(f"{one.name}={one.value}" for one in sent),
+            "HTTP_COOKIE": "; ".join(f"{c.name}={c.value}" for c in sent),
             "HTTP_ACCEPT": "text/html",
             # As browsers write it: Django compares it with the Referer.
             "HTTP_HOST": origin_of(public_url).partition("://")[2],
@@ -366,4 +369,4 @@ def _request(
             "wsgi.multiprocess": environ.get("wsgi.multiprocess", False),
         }
     )
-    return asked
+    return environ_of_call

@@ -35,7 +35,7 @@ _KEY_SIZE = 32
 _log = logging.getLogger("eilogin.appsession")
 
 
-class Place(Protocol):
+class AppSessionPlace(Protocol):
     """Where one request looks for sessions of an application."""
 
     @property
@@ -55,7 +55,7 @@ class Place(Protocol):
         """Delete what lies there."""
 
 
-class Nowhere:
+class NoAppSession:
     """For visitors who are not logged in."""
 
     id = None
@@ -82,7 +82,7 @@ def id_of(login: Login) -> str:
     return hmac.new(secret, b"eilogin.appsession", hashlib.sha256).hexdigest()
 
 
-class InStore:
+class SessionStoreEntry:
     """A value in the store that belongs to a login, and goes with it.
 
     That of another login, by its id, can be changed and removed, and not made.
@@ -121,7 +121,7 @@ def _value(name: str) -> str:
     return f"appsession:{name}"
 
 
-class InBackend:
+class BackendEntry:
     """A text in one of Beaker's backends, sealed with a key that is in the store.
 
     That of another login, by its id, can be changed and removed, and not made.
@@ -132,7 +132,7 @@ class InBackend:
         self._sessions = sessions
         self._login = login
         #: What lay there, sealed, when it was read or put last.
-        self._there: dict[str, str | None] = {}
+        self._last_sealed: dict[str, str | None] = {}
 
     @property
     def id(self) -> str:
@@ -143,7 +143,7 @@ class InBackend:
         """See :meth:`Place.read`; :data:`UNOPENED` for what cannot be opened."""
         key = self._key(name)
         sealed = None if key is None else self._backend.get(_hidden(name))
-        self._there[name] = sealed
+        self._last_sealed[name] = sealed
         if key is None or sealed is None:
             return None
         try:
@@ -162,10 +162,10 @@ class InBackend:
             self.remove(name)
             return False
         sealed = as_text(_sealer(key).seal(new.encode(), name))
-        there = self._there.get(name)
-        if not self._backend.swap(_hidden(name), there, sealed, until):
+        before = self._last_sealed.get(name)
+        if not self._backend.swap(_hidden(name), before, sealed, until):
             return False
-        self._there[name] = sealed
+        self._last_sealed[name] = sealed
         if self._key(name) == key:
             return True
         # The login ended meanwhile; whoever ended it may have been here before us.
@@ -175,7 +175,7 @@ class InBackend:
     def remove(self, name: str) -> None:
         """See :meth:`Place.remove`."""
         self._backend.delete(_hidden(name))
-        self._there[name] = None
+        self._last_sealed[name] = None
 
     def _key(self, name: str) -> str | None:
         return self._sessions.store.get(_key_value(name))
@@ -190,7 +190,7 @@ class InBackend:
         return self._key(name)
 
 
-class Leftovers:
+class BackendCleanup:
     """Takes what lies in a backend away when a login ends.
 
     A :class:`eilogin.sessions.session_keepers.Keeper`.

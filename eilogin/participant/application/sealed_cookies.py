@@ -22,7 +22,7 @@ from eilogin.web.browser.set_cookie_headers import Place
 MARK = "eil~"
 #: What the name of a cookie ends with in the browser that was set in a login. Behind
 #: it, for a browser looks at how a name begins (RFC 6265bis 4.1.3).
-HERS = "~eil"
+LOGIN_SUFFIX = "~eil"
 #: Octets of name and value beyond which browsers drop a cookie (RFC 6265bis 5.6).
 LONGEST = 4096
 
@@ -41,7 +41,7 @@ _USUAL = Place()
 
 def name_of(name: str, family: str | None) -> str:
     """The name in the browser of what is set in a login, or in none (``family``)."""
-    return name if family is None else name + HERS
+    return name if family is None else name + LOGIN_SUFFIX
 
 
 class SealedCookie(NamedTuple):
@@ -53,14 +53,14 @@ class SealedCookie(NamedTuple):
     place: Place
 
     @property
-    def is_hers(self) -> bool:
+    def is_of_login(self) -> bool:
         """Whether it was set in a login."""
-        return self.name.endswith(HERS)
+        return self.name.endswith(LOGIN_SUFFIX)
 
     @property
     def own_name(self) -> str:
         """The name that the application has given it."""
-        return self.name.removesuffix(HERS)
+        return self.name.removesuffix(LOGIN_SUFFIX)
 
     def forgotten(self) -> tuple[str, str]:
         """The header by which the browser forgets it."""
@@ -85,9 +85,9 @@ def read(name: str, value: str) -> SealedCookie | None:
     except (NotSealed, UnicodeDecodeError):
         return None
     path, _, domain = place.partition("\0")
-    found = Place(path, domain) if place else _USUAL
-    is_fine = is_name(name) and _is_place(found)
-    return SealedCookie(name, octets, found) if is_fine else None
+    cookie_place = Place(path, domain) if place else _USUAL
+    is_fine = is_name(name) and _is_place(cookie_place)
+    return SealedCookie(name, octets, cookie_place) if is_fine else None
 
 
 def _is_place(place: Place) -> bool:
@@ -127,7 +127,7 @@ class CookieSealer:
 
     def open(self, cookie: SealedCookie, family: str | None) -> str | None:
         """The application's value; None where it is not of this login."""
-        if cookie.is_hers is (family is None):
+        if cookie.is_of_login is (family is None):
             return None
         words, secret = _bound_to(cookie.name, family)
         try:

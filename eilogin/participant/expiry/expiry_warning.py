@@ -49,7 +49,7 @@ from eilogin.participant.injection.html_injection import (
     inject,
 )
 from eilogin.participant.injection.page_headers import HTML, XHTML, PageHeaders
-from eilogin.participant.inner_hub import is_of_hub_inside
+from eilogin.participant.inner_hub import is_at_inner_hub
 from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages, json_answer
@@ -283,5 +283,5 @@ def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
         and "HTTP_RANGE" not in environ
         and is_navigation(environ)
         and fills_window(environ)
-        and not is_of_hub_inside(environ)
+        and not is_at_inner_hub(environ)
     )

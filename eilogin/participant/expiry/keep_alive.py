@@ -12,7 +12,7 @@ from eilogin.config import LONGEST_TARGET
 from eilogin.errors import StoreUnavailable
 from eilogin.participant.digid_profile import is_time_to_renew
 from eilogin.participant.expiry.activity_reports import ActivityReports
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login.authn_requests import (
     AuthnRequestSender,
     was_tried_passively,
@@ -49,7 +49,7 @@ class KeepAlive:
         authn_requests: AuthnRequestSender,
         rules: PathRules,
         after: float,
-        inside: Inside,
+        inside: InnerHub,
         activity: ActivityReports,
     ) -> None:
         self._note_activity = activity.note

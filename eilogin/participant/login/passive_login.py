@@ -25,7 +25,7 @@ from webob import Response
 from eilogin.config import LONGEST_TARGET
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.participant import logout_hint
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login.authn_requests import AuthnRequestSender
 from eilogin.participant.login.hub_choice import known_hub
 from eilogin.saml.assurance_levels import LEVELS
@@ -54,7 +54,7 @@ class PassiveLogin:
     """Asks for one participant; ``is_on`` says whether it ever does."""
 
     def __init__(
-        self, authn_requests: AuthnRequestSender, inside: Inside, *, is_on: bool
+        self, authn_requests: AuthnRequestSender, inside: InnerHub, *, is_on: bool
     ) -> None:
         self.is_on = is_on
         self._authn_requests = authn_requests

@@ -1,29 +1,29 @@
 """Single logout at a participant: started here, received, and retried.
 
-What belongs here, by module:
-
+``logout_delivery``
+    Delivers a LogoutRequest to the hub: by the browser, over SOAP, or later.
 ``logout_hooks``
-    Hooks of a logout: what developers have called when a login has ended here.
+    Hooks of developers, called when a logout has ended a login here.
 ``logout_intake``
-    She logged out elsewhere: the hub says so, and what it names ends here.
+    Receives the LogoutRequests of the hub.
+``logout_outcome``
+    The outcome of a logout at the other participants.
 ``logout_pages``
-    She is logged out here: what she sees, and what of the others.
+    The page after a logout.
 ``logout_requests``
-    Telling the hub that somebody logs out: where, in which words, and what it
-    answers.
+    Writes LogoutRequests, sends them over SOAP, and reads the outcome.
+``logout_responses``
+    Receives the LogoutResponse through the browser.
 ``logout_retry_queue``
-    The logout retry queue of a participant: LogoutRequests that did not reach
-    the hub.
+    LogoutRequests that did not reach the hub.
 ``logout_start``
-    She logs out here: her session ends, and the hub is told, which tells all
-    others.
+    Starts a logout: ends the session, and notifies the hub.
+``logout_state``
+    What this site remembers of a logout while the hub answers.
 ``operator_logout``
-    What the operator of a participant has it do, by a command, with no visitor
-    there.
+    Logouts by a command of the operator.
 ``pending_logouts``
-    A logout that the store could not carry out, which the browser keeps until
-    it can.
+    Logouts that failed because of the store, kept in the browser.
 ``unconfirmed_logouts``
-    What a hub has to hear of a logout, for as long as it is not known to have
-    heard it.
+    Logouts that the hub has not confirmed, kept for this browser.
 """

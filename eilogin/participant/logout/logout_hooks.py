@@ -114,20 +114,20 @@ def _of_packages() -> dict[str, Hook]:
 
 def _loaded(point: EntryPoint) -> Hook:
     package = point.dist.name if point.dist else "a package"
-    told = f"{package} has an entry point {GROUP}: {point.name} = {point.value}"
+    declaration = f"{package} has an entry point {GROUP}: {point.name} = {point.value}"
     try:
         hook: Any = point.load()
     except (ImportError, AttributeError) as error:
-        reason = f"{told}; eilogin cannot load it: {error}"
+        reason = f"{declaration}; eilogin cannot load it: {error}"
         raise InvalidOptions([Fault("", "", "", "", reason)]) from error
     if not callable(hook):
-        reason = f"{told}; expected a function, or another callable"
+        reason = f"{declaration}; expected a function, or another callable"
         raise InvalidOptions([Fault("", "", "", "", reason)])
     loaded: Hook = hook
     return loaded
 
 
-class Hooks:
+class LogoutHooks:
     """Calls the ``hooks``, by their names, and waits ``timeout`` seconds at most."""
 
     def __init__(self, hooks: Mapping[str, Hook], timeout: float) -> None:
@@ -136,7 +136,7 @@ class Hooks:
         #: How many threads there may be for hooks of one name, where that is not one.
         self._threads: Mapping[str, int] = {}
         #: Of each hook, in each process.
-        self._turns: dict[tuple[str, int], _Turns] = {}
+        self._queues: dict[tuple[str, int], _HookQueue] = {}
 
     def tell(
         self,
@@ -175,15 +175,15 @@ class Hooks:
         ]
         until = time.monotonic() + self._timeout
         # All begin before the first one is waited for.
-        for name, told in [*self._begun(events, more)]:
-            if not all(one.wait(max(until - time.monotonic(), 0.0)) for one in told):
+        for name, waits in [*self._begun(events, more)]:
+            if not all(wait.wait(max(until - time.monotonic(), 0.0)) for wait in waits):
                 _log.error(
                     "on_logout: %s did not end within %g s (on_logout_timeout); "
                     "the logout goes on without it",
                     name,
                     self._timeout,
                 )
-                self._turns_of(name).hurry()
+                self._queue_of(name).hurry()
 
     def _begun(
         self,
@@ -191,29 +191,29 @@ class Hooks:
         more: Mapping[str, Mapping[str, Hook]],
     ) -> Iterator[tuple[str, list[threading.Event]]]:
         for name, hook in self._hooks.items():
-            turns = self._turns_of(name)
-            yield name, [turns.add(hook, event) for event in events]
+            queue = self._queue_of(name)
+            yield name, [queue.add(hook, event) for event in events]
         for name, hooks in more.items():
-            turns = self._turns_of(name)
+            queue = self._queue_of(name)
             some = [event for event in events if event.session in hooks]
-            yield name, [turns.add(hooks[event.session], event) for event in some]
+            yield name, [queue.add(hooks[event.session], event) for event in some]
 
-    def _turns_of(self, name: str) -> "_Turns":
+    def _queue_of(self, name: str) -> "_HookQueue":
         # A lock that is held while somebody forks is held for ever.
         key = (name, os.getpid())
-        turns = _Turns(name, self._timeout, self._threads.get(name, 1))
-        return self._turns.setdefault(key, turns)
+        queue = _HookQueue(name, self._timeout, self._threads.get(name, 1))
+        return self._queues.setdefault(key, queue)
 
 
-class _Turn(NamedTuple):
+class _HookCall(NamedTuple):
     """A hook, what it is to hear of, and what is set when it has."""
 
     hook: Hook
     event: LogoutEvent
-    told: threading.Event
+    done: threading.Event
 
 
-class _Turns:
+class _HookQueue:
     """What hooks of one name are to hear, in this process: one after another.
 
     Where they may have several ``threads``, there is one more when all others have been
@@ -225,7 +225,7 @@ class _Turns:
         self._timeout = timeout
         self._threads = threads
         self._lock = threading.Lock()
-        self._waiting: deque[_Turn] = deque()
+        self._waiting: deque[_HookCall] = deque()
         #: Of each thread, since when it has been at one event.
         self._since: dict[object, float] = {}
         #: Before this instant the log is not told again that it hangs.
@@ -236,7 +236,7 @@ class _Turns:
 
         It is set at once where waiting for that is of no use.
         """
-        told = threading.Event()
+        done = threading.Event()
         with self._lock:
             if len(self._waiting) >= _MOST_WAITING:
                 _log.error(
@@ -245,16 +245,16 @@ class _Turns:
                     self._name,
                     _MOST_WAITING,
                 )
-                told.set()
-                return told
+                done.set()
+                return done
             is_stuck = self._all_hang() and not self._begin()
             if self._since:
-                self._waiting.append(_Turn(hook, event, told))
+                self._waiting.append(_HookCall(hook, event, done))
             if is_stuck:
                 # Somebody has waited for it long enough.
-                told.set()
+                done.set()
                 self._tell_that_it_hangs()
-        return told
+        return done
 
     def hurry(self) -> None:
         """Somebody has waited as long as one may: others get one more thread."""
@@ -294,15 +294,15 @@ class _Turns:
         return True
 
     def _work(self, me: object) -> None:
-        while (one := self._next(me)) is not None:
+        while (call := self._next(me)) is not None:
             try:
-                one.hook(one.event)
+                call.hook(call.event)
             except BaseException:  # noqa: BLE001 - the hook's own; the next one counts
                 _log.exception("on_logout: %s raised an exception", self._name)
             finally:
-                one.told.set()
+                call.done.set()
 
-    def _next(self, me: object) -> _Turn | None:
+    def _next(self, me: object) -> _HookCall | None:
         with self._lock:
             if not self._waiting:
                 del self._since[me]

@@ -14,8 +14,8 @@ from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected
 from eilogin.federation import Trust
 from eilogin.participant.digid_profile import named
-from eilogin.participant.inner_hub import Inside
-from eilogin.participant.logout.logout_hooks import ELSEWHERE, Hooks
+from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.logout.logout_hooks import ELSEWHERE, LogoutHooks
 from eilogin.saml import bindings, messages
 from eilogin.saml.message_checks import KNOWN_FOR, check_logout_request
 from eilogin.saml.metadata import Endpoint
@@ -48,7 +48,7 @@ _STATUS = {
 AFTER = "after"
 
 
-class _OpenRequest(NamedTuple):
+class _PendingLogoutRequest(NamedTuple):
     """A LogoutRequest that is answered later: its Issuer, ID and RelayState."""
 
     issuer: str
@@ -56,17 +56,17 @@ class _OpenRequest(NamedTuple):
     relay_state: str
 
     @classmethod
-    def by(cls, inbound: Inbound, request_id: str) -> "_OpenRequest":
+    def of_message(cls, inbound: Inbound, request_id: str) -> "_PendingLogoutRequest":
         """Return what the answer to a message from the browser needs."""
         return cls(inbound.issuer, request_id, inbound.relay_state)
 
 
-class LoggedOutElsewhere:
+class LogoutRequestIntake:
     """Executes LogoutRequests of the hub at one participant, and answers them."""
 
-    def __init__(self, pages: Pages, inside: Inside, hooks: Hooks) -> None:
+    def __init__(self, pages: Pages, inner_hub: InnerHub, hooks: LogoutHooks) -> None:
         self._pages = pages
-        self._inside = inside
+        self._inner_hub = inner_hub
         self._hooks = hooks
 
     def through_browser(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
@@ -74,18 +74,24 @@ class LoggedOutElsewhere:
         trust = env.trust(environ)
         request = messages.read_logout_request(inbound.element, trust.decrypter)
         endpoint = self._answered_at(trust, inbound.issuer)
-        handle, asked = secrets.token_urlsafe(16), _OpenRequest.by(inbound, request.id)
+        handle, pending = (
+            secrets.token_urlsafe(16),
+            _PendingLogoutRequest.of_message(inbound, request.id),
+        )
         back = f"{trust.own.url('slo')}?{AFTER}={handle}"
         through = env.Through(endpoint.for_answers, back)
         # What is refused has ended nothing.
         status = self._execute(environ, request, inbound.issuer, "slo", through)
         if through.way_on:
             # A hub inside tells its participants first.
-            until, subject = clock.now() + KNOWN_FOR, _whose(environ, request, asked)
-            text = json.dumps([asked, subject.as_json()])
+            until, subject = (
+                clock.now() + KNOWN_FOR,
+                _subject_of(environ, request, pending),
+            )
+            text = json.dumps([pending, subject.as_json()])
             env.values(environ).add(_key(handle), text, until, durable=False)
             return see_other(through.way_on)
-        return self._answer(environ, asked, endpoint, status)
+        return self._answer(environ, pending, endpoint, status)
 
     def after_browser(self, environ: "WSGIEnvironment", handle: str) -> Response:
         """Answer a LogoutRequest after a hub inside has told its participants.
@@ -98,15 +104,15 @@ class LoggedOutElsewhere:
         if stored is None:
             raise MessageUnexpected("this logout has ended")
         parts, subject, *_ = json.loads(stored)
-        asked = _OpenRequest(*parts)
-        noted = self._inside.note(environ, Subject.from_parts(subject))
-        seen = _seen(asked.issuer, asked.request_id)
-        if self._inside.tell(environ, noted, ()):
+        pending = _PendingLogoutRequest(*parts)
+        noted = self._inner_hub.note(environ, Subject.from_parts(subject))
+        seen = _seen_key(pending.issuer, pending.request_id)
+        if self._inner_hub.tell(environ, noted, ()):
             until = clock.now() + KNOWN_FOR
             values.swap(seen, "partly", "done", until)
         status = _status(values.get(seen) or "partly")
-        endpoint = self._answered_at(trust, asked.issuer)
-        return self._answer(environ, asked, endpoint, status)
+        endpoint = self._answered_at(trust, pending.issuer)
+        return self._answer(environ, pending, endpoint, status)
 
     def _answered_at(self, trust: Trust, issuer: str) -> Endpoint:
         """The endpoint where a hub takes the answer; raises BindingMissing if none."""
@@ -123,7 +129,7 @@ class LoggedOutElsewhere:
     def _answer(
         self,
         environ: "WSGIEnvironment",
-        asked: _OpenRequest,
+        pending: _PendingLogoutRequest,
         endpoint: Endpoint,
         status: messages.Status,
     ) -> Response:
@@ -134,10 +140,10 @@ class LoggedOutElsewhere:
             endpoint,
             bindings.RESPONSE,
             logout_response(
-                trust, asked.request_id, status=status, destination=destination
+                trust, pending.request_id, status=status, destination=destination
             ),
-            key=trust.key_for(asked.issuer),
-            relay_state=asked.relay_state,
+            key=trust.key_for(pending.issuer),
+            relay_state=pending.relay_state,
             is_response=True,
             framed_by=destination,
         )
@@ -171,38 +177,40 @@ class LoggedOutElsewhere:
             destination_required=address == "slo",
             now=now,
         )
-        seen = _seen(issuer, request.id)
+        seen = _seen_key(issuer, request.id)
         values = env.values(environ)
-        known = values.get(seen)
-        if known is None:
+        outcome = values.get(seen)
+        if outcome is None:
             subject = named(trust.own, request.name_id, issuer)
-            noted = self._inside.note(environ, subject)
+            noted = self._inner_hub.note(environ, subject)
             ended = _end(environ, trust, request, subject, issuer)
             self._hooks.tell(environ, ended, ELSEWHERE)
-            is_told = self._inside.tell(environ, noted, ended, through)
-            known = "done" if is_told else "partly"
+            is_everywhere = self._inner_hub.tell(environ, noted, ended, through)
+            outcome = "done" if is_everywhere else "partly"
             if not _is_known(environ, ended):
-                known = "unknown"
-            values.add(seen, known, now + KNOWN_FOR)
-        return _status(known)
+                outcome = "unknown"
+            values.add(seen, outcome, now + KNOWN_FOR)
+        return _status(outcome)
 
 
-def _status(known: str) -> messages.Status:
+def _status(outcome: str) -> messages.Status:
     # Of another version it is a word that is not known here.
-    return _STATUS.get(known, _STATUS["partly"])
+    return _STATUS.get(outcome, _STATUS["partly"])
 
 
-def _whose(
-    environ: "WSGIEnvironment", request: messages.LogoutRequest, asked: _OpenRequest
+def _subject_of(
+    environ: "WSGIEnvironment",
+    request: messages.LogoutRequest,
+    pending: _PendingLogoutRequest,
 ) -> Subject:
     """The subject that a request names. It has one: its sessions have ended."""
-    subject = named(env.trust(environ).own, request.name_id, asked.issuer)
+    subject = named(env.trust(environ).own, request.name_id, pending.issuer)
     if subject is None:
         raise MessageUnexpected("the LogoutRequest names no visitor")
     return subject
 
 
-def _seen(issuer: str, request_id: str) -> str:
+def _seen_key(issuer: str, request_id: str) -> str:
     return f"logout-request:{issuer}\0{request_id}"
 
 

@@ -1,7 +1,7 @@
-"""She is logged out here: what she sees, and what of the others.
+"""The page after a logout here, with the state of the other sessions.
 
-Where she wants to be next she is taken at once, unless there is news of the others that
-she should have.
+A visitor who wants to go on to another page is redirected there at once, unless the
+page has news about the other sessions.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from eilogin import clock
 from eilogin.participant import inner_hub
 from eilogin.participant.login import hub_choice
 from eilogin.participant.login.return_targets import public_page
+from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
 from eilogin.web import environ as env
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
@@ -21,34 +22,44 @@ from eilogin.web.site_urls import at, see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Where a page of the hub may show more, and is not known to be out of reach.
-_HUB_HELPS = ("no-login", "unknown", "partly", "unconfirmed")
-#: What of the others needs no page of ours before she goes on: there is no news.
-_NO_NEWS = ("everywhere", "chosen", "no-login", "unknown")
+#: Outcomes of which a page of the hub may show more, if the hub is reachable.
+_HUB_HELPS = (
+    SingleLogoutOutcome.NO_LOGIN,
+    SingleLogoutOutcome.UNKNOWN,
+    SingleLogoutOutcome.PARTLY,
+    SingleLogoutOutcome.UNCONFIRMED,
+)
+#: Outcomes without news, which need no page of ours before the target.
+_NO_NEWS = (
+    SingleLogoutOutcome.EVERYWHERE,
+    SingleLogoutOutcome.CHOSEN,
+    SingleLogoutOutcome.NO_LOGIN,
+    SingleLogoutOutcome.UNKNOWN,
+)
 
 
-class Afterwards(NamedTuple):
-    """Where she is when a logout is over, and what is known of it already."""
+class AfterLogout(NamedTuple):
+    """Where the visitor goes after a logout, and what is known of it already."""
 
     #: A path of this site, or "" for a page of ours.
     target: str
-    #: Whether a hub that stands inside began it, and tells her itself what came of it.
+    #: Whether an inner hub began it; that hub shows the result itself.
     begun_inside: bool = False
-    #: Whether somebody was not reached, whatever the hub says of the others.
+    #: Whether the logout missed a participant, whatever the hub answers.
     is_partial: bool = False
 
 
-class LoggedOut:
-    """Makes the page, or the redirect."""
+class LogoutPages:
+    """Makes the page or the redirect after a logout."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
 
-    def answer(  # noqa: PLR0913 - what is known of one logout
+    def answer(  # noqa: PLR0913 - the parts of one logout
         self,
         environ: "WSGIEnvironment",
-        then: Afterwards,
-        others: str,
+        then: AfterLogout,
+        outcome: SingleLogoutOutcome,
         *,
         headers: Iterable[tuple[str, str]] = (),
         reference: str = "",
@@ -58,46 +69,52 @@ class LoggedOut:
         status: int = 200,
         page_at: str = "",
     ) -> Response:
-        """Where she wants to be, if the ``others`` have no news for her; else a page.
+        """Redirect to the target if the outcome is no news, else answer with a page.
 
-        ``others`` is one of those of ``logged_out.html``, or ``everywhere``.
-        ``again`` is where the hub may be told again, or "". ``at_instant`` is when that
-        was done, if it is not now, and ``is_past`` whether nobody knows any more that
-        it is so; ``status`` is that of the page, where what came of the others is
-        refused. ``page_at`` is the address of ours where the page is, or "": it is the
-        answer.
+        ``again`` is the address of another try, or "". ``at_instant`` is when the
+        logout was, by default now; ``is_past`` says that the outcome may have changed
+        since. ``status`` is the HTTP status of the page. ``page_at`` is the address of
+        the page, to redirect to, or "" to answer with it.
         """
         own, target = env.trust(environ).own, then.target
-        if then.is_partial and others == "everywhere":
-            others = "partly"
+        if then.is_partial and outcome == SingleLogoutOutcome.EVERYWHERE:
+            outcome = SingleLogoutOutcome.PARTLY
         if then.begun_inside:
-            inner_hub.remember_outcome(environ, target, others)
+            inner_hub.remember_logout_outcome(environ, target, outcome)
             return see_other(at(own.public_url, target), headers)
-        if target and others in _NO_NEWS:
+        if target and outcome in _NO_NEWS:
             return see_other(at(own.public_url, target), headers)
         if page_at:
             return see_other(page_at, headers)
-        if is_past and others == "everywhere":
-            others = "before"
+        if is_past and outcome == SingleLogoutOutcome.EVERYWHERE:
+            outcome = SingleLogoutOutcome.BEFORE
+        is_everywhere = outcome == SingleLogoutOutcome.EVERYWHERE
         website = _website(environ, target)
-        # A page that asks for a login at once is no way on for who has logged out.
-        wants_hub = others in _HUB_HELPS or website is None
         return self._pages.page(
             environ,
             "logged_out.html",
             status=status,
             headers=headers,
             at=clock.now() if at_instant is None else at_instant,
-            everywhere=others == "everywhere",
-            others="" if others == "everywhere" else others,
+            everywhere=is_everywhere,
+            others="" if is_everywhere else outcome,
             reference=reference,
             again_url=again,
             telephone=own.telephone,
-            website_url=website,
-            hub_url=_page_of_hub(environ) if wants_hub else "",
             hub_name=_name_of_hub(environ),
             login_url=own.url("login"),
+            website_url=website,
+            hub_url=_link_to_hub(environ, outcome, website),
         )
+
+
+def _link_to_hub(
+    environ: "WSGIEnvironment", outcome: SingleLogoutOutcome, website: str | None
+) -> str:
+    """Return the page of the hub if it helps here, or ""."""
+    # A page that needs a login is no place for a visitor who has just logged out.
+    wants_hub = outcome in _HUB_HELPS or website is None
+    return _page_of_hub(environ) if wants_hub else ""
 
 
 def _page_of_hub(environ: "WSGIEnvironment") -> str:
@@ -114,6 +131,6 @@ def _name_of_hub(environ: "WSGIEnvironment") -> str:
 
 
 def _website(environ: "WSGIEnvironment", target: str) -> str | None:
-    """The page that the visitor wanted, or one that needs no login; None if none."""
+    """Return the target, or a page that needs no login; None if there is none."""
     page = target or public_page(environ)
     return at(env.trust(environ).own.public_url, page) if page else None

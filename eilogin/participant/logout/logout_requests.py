@@ -15,7 +15,8 @@ from eilogin import audit, clock
 from eilogin.errors import InNameOf, MessageUnexpected, PeerBusy, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.participant.digid_profile import name_id_of
-from eilogin.participant.logout.unconfirmed_logouts import Notice
+from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
+from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
 from eilogin.saml.metadata import Endpoint
@@ -64,7 +65,7 @@ def _bindings(value: object) -> object:
 LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
 
 
-class HubTold:
+class LogoutRequestSender:
     """How one participant tells it.
 
     ``wanted`` are the bindings, the preferred one first, or none for the usual ones;
@@ -95,8 +96,8 @@ class HubTold:
             )
         name_id = login.named.name_id
         wanted = self._wanted or _usual(browser_bindings(trust.own, name_id))
-        found = [hub.single_logout(binding) for binding in wanted]
-        endpoints = [endpoint for endpoint in found if endpoint is not None]
+        candidates = [hub.single_logout(binding) for binding in wanted]
+        endpoints = [endpoint for endpoint in candidates if endpoint is not None]
         if not endpoints:
             raise binding_missing(
                 trust, entity_id, "a LogoutRequest", wanted, hub.single_logouts
@@ -104,7 +105,7 @@ class HubTold:
         return endpoints
 
     def request(
-        self, trust: Trust, notice: Notice, endpoint: Endpoint
+        self, trust: Trust, notice: UnconfirmedLogout, endpoint: Endpoint
     ) -> etree._Element:
         """The LogoutRequest for that address, not signed yet."""
         login = notice.login
@@ -125,8 +126,8 @@ class HubTold:
         )
 
     def directly(
-        self, environ: "WSGIEnvironment", notice: Notice, endpoint: Endpoint
-    ) -> str:
+        self, environ: "WSGIEnvironment", notice: UnconfirmedLogout, endpoint: Endpoint
+    ) -> SingleLogoutOutcome:
         """Tell it over SOAP; what it says of the others, as :func:`judged` gives it.
 
         Raises :class:`eilogin.errors.EiloginError` where it says nothing.
@@ -144,7 +145,9 @@ class HubTold:
             signed, _ = open_soap(octets, trust.hub_keys)
             response = messages.read_logout_response(signed)
             # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
-            return judged(response, hub, notice.request_id, response.destination)
+            return logout_outcome_in(
+                response, hub, notice.request_id, response.destination
+            )
 
 
 def _usual(in_browser: Sequence[str]) -> Sequence[str]:
@@ -174,9 +177,9 @@ def _place(environ: "WSGIEnvironment", hub: str, most: int) -> Iterator[None]:
         ) from None
 
 
-def judged(
+def logout_outcome_in(
     response: messages.LogoutResponse, hub: str, request_id: str, destination: str
-) -> str:
+) -> SingleLogoutOutcome:
     """What the hub says of the others: ``everywhere``, ``partly`` or ``chosen``.
 
     ``hub`` is the one that was asked; ``destination`` is "" for an answer that
@@ -201,5 +204,5 @@ def judged(
         )
     audit.event("logout.answered", "failed" if is_partial else "ok", peer=hub)
     if is_partial and response.status.message == messages.STAYS:
-        return "chosen"
-    return "partly" if is_partial else "everywhere"
+        return SingleLogoutOutcome.CHOSEN
+    return SingleLogoutOutcome.PARTLY if is_partial else SingleLogoutOutcome.EVERYWHERE

@@ -25,8 +25,9 @@ from eilogin import clock
 from eilogin.errors import EiloginError, Unavailable
 from eilogin.federation import Trust
 from eilogin.participant.logout import unconfirmed_logouts
-from eilogin.participant.logout.logout_requests import HubTold
-from eilogin.participant.logout.unconfirmed_logouts import Notice
+from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
+from eilogin.participant.logout.logout_requests import LogoutRequestSender
+from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import UNREADABLE, Login, retry_schedule
@@ -54,14 +55,14 @@ _REFUSALS = 3
 
 #: A function to call when a hub has confirmed a logout, with the key of the notice
 #: (:attr:`Notice.key`) and what the hub says of the other participants.
-Delivered = Callable[["WSGIEnvironment", str, str], object]
+Delivered = Callable[["WSGIEnvironment", str, SingleLogoutOutcome], object]
 
 
 class _Entry(NamedTuple):
     """One logout to deliver."""
 
     key: str
-    notice: Notice
+    notice: UnconfirmedLogout
     #: The key under which the browser's own notice is kept.
     kept: str
     #: When it was last tried.
@@ -82,17 +83,17 @@ class _Entry(NamedTuple):
 
 
 class LogoutQueue:
-    """The queue of one participant, which tells a hub by ``hub_told``."""
+    """The queue of one participant, which tells a hub by ``sender``."""
 
-    def __init__(self, hub_told: HubTold, delivered: Delivered) -> None:
-        self._hub_told = hub_told
+    def __init__(self, sender: LogoutRequestSender, delivered: Delivered) -> None:
+        self._hub_told = sender
         self._delivered = delivered
         #: When the entries that were read are due, by key.
         self._later: dict[str, float] = {}
 
     # --- one logout ---
 
-    def add(self, environ: "WSGIEnvironment", notice: Notice) -> bool:
+    def add(self, environ: "WSGIEnvironment", notice: UnconfirmedLogout) -> bool:
         """Queue a logout; whether this server delivers it from now on.
 
         False if the hub takes no SOAP, if the browser has no secret of its own, if the
@@ -131,13 +132,16 @@ class LogoutQueue:
         if kept and store.read(key) is not None:
             store.end(keys=(key,))
 
-    def _endpoint(self, trust: Trust, notice: Notice) -> Endpoint | None:
+    def _endpoint(self, trust: Trust, notice: UnconfirmedLogout) -> Endpoint | None:
         """Where the hub takes it over SOAP; None where it does not.
 
         Raises :class:`eilogin.errors.UnknownPeer` where it takes none at all.
         """
-        found = self._hub_told.endpoints(trust, notice.login)
-        return next((one for one in found if one.binding == bindings.SOAP), None)
+        endpoints = self._hub_told.endpoints(trust, notice.login)
+        return next(
+            (endpoint for endpoint in endpoints if endpoint.binding == bindings.SOAP),
+            None,
+        )
 
     # --- all of them ---
 
@@ -156,9 +160,9 @@ class LogoutQueue:
             return self._deliver(environ)
 
     def _deliver(self, environ: "WSGIEnvironment") -> int:
-        count, away, there = 0, set[str](), set[str]()
+        count, unreachable, reached = 0, set[str](), set[str]()
         for entry in self._due(environ):
-            if entry.hub in away:
+            if entry.hub in unreachable:
                 continue
             if not retry_schedule.take_up(
                 env.sessions(environ).store, entry.key, entry.seen
@@ -166,12 +170,12 @@ class LogoutQueue:
                 continue
             try:
                 count += self._try(environ, entry)
-                there.add(entry.hub)
+                reached.add(entry.hub)
             except Unavailable as error:
-                away.add(entry.hub)
+                unreachable.add(entry.hub)
                 _log.warning("logout not delivered to %s: %s", entry.hub, error)
         # A hub is there again: its other entries are due at once.
-        self._later = {} if there - away else self._later
+        self._later = {} if reached - unreachable else self._later
         return count
 
     def _due(self, environ: "WSGIEnvironment") -> list[_Entry]:
@@ -201,14 +205,14 @@ class LogoutQueue:
                 self.drop(environ, entry.kept)
                 return False
             notice = unconfirmed_logouts.renewed(entry.notice)
-            others = self._hub_told.directly(environ, notice, endpoint)
+            outcome = self._hub_told.directly(environ, notice, endpoint)
         except Unavailable:
             raise
         except EiloginError as error:
             self._refused(environ, entry, error)
             return False
         self.drop(environ, entry.kept)
-        self._delivered(environ, entry.kept, others)
+        self._delivered(environ, entry.kept, outcome)
         return True
 
     def _refused(
@@ -233,7 +237,7 @@ class LogoutQueue:
             self.drop(environ, entry.kept)
 
 
-class Courier:
+class LogoutQueueThread:
     """The thread of this process that delivers, while anything is queued.
 
     It begins with the first entry, or with the first page after a restart, and ends
@@ -315,7 +319,7 @@ def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:
     return not has_index and bool(env.sessions(environ).find_all_of(login.who))
 
 
-def _sealed(environ: "WSGIEnvironment", key: str, notice: Notice) -> str:
+def _sealed(environ: "WSGIEnvironment", key: str, notice: UnconfirmedLogout) -> str:
     # All that a LogoutRequest needs of it, and no more.
     login = replace(notice.login, attributes={}, family="")
     fields = [login.to_json(), notice.request_id, notice.issued, notice.key]
@@ -329,12 +333,12 @@ def _read(environ: "WSGIEnvironment", key: str) -> _Entry | None:
         return None
     try:
         octets = _sealer(environ).open(from_text(stored.data), *_bound_to(environ, key))
-        said, request_id, issued, kept, *_ = json.loads(octets)
-        login = Login.from_json(said, key="", seen=0.0)
+        login_text, request_id, issued, kept, *_ = json.loads(octets)
+        login = Login.from_json(login_text, key="", seen=0.0)
     except UNREADABLE:
         # Sealed with a key that is not ours any more, or by another version.
         return None
-    return _Entry(key, Notice(login, request_id, issued), kept, stored.seen)
+    return _Entry(key, UnconfirmedLogout(login, request_id, issued), kept, stored.seen)
 
 
 def _sealer(environ: "WSGIEnvironment") -> Sealer:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from eilogin.participant import digid_profile
 from eilogin.participant.logout import logout_hooks
-from eilogin.participant.logout.logout_start import Leaving
+from eilogin.participant.logout.logout_start import ParticipantLogout
 from eilogin.participant.subject_names import NAME_ID, for_application
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED, NameID
 from eilogin.saml.sector_names import NUMBERS
@@ -25,14 +25,14 @@ _MARKS_WITH_DOMAIN = 3
 _FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
 
 
-class SiteAtWork:
+class OperatorLogout:
     """A participant without a visitor; ``environ`` is of the command's own request."""
 
-    def __init__(self, environ: "WSGIEnvironment", leaving: Leaving) -> None:
+    def __init__(self, environ: "WSGIEnvironment", logout: ParticipantLogout) -> None:
         self.sessions = env.sessions(environ)
         self.own = env.trust(environ).own
         self._environ = environ
-        self._leaving = leaving
+        self._logout = logout
 
     def called(self, name: str, sources: Sequence[str]) -> list[Login]:
         """The sessions of who is called so by her hub, or to the application.
@@ -41,27 +41,27 @@ class SiteAtWork:
         attribute that is behind it; with ``profile = digid`` by her number too.
         ``sources`` are what the option ``subject`` names.
         """
-        found = {
+        logins = {
             login.key: login
             for who in self._meant(name, sources)
             for login in self.sessions.find_all_of(who)
         }
-        return list(found.values())
+        return list(logins.values())
 
     def end(self, logins: Sequence[Login]) -> bool:
         """End these, and tell the hub; whether it says that all others know it."""
-        return self._leaving.end_all(self._environ, logins, logout_hooks.OPERATOR)
+        return self._logout.end_all(self._environ, logins, logout_hooks.OPERATOR)
 
     def deliver(self) -> int:
         """Deliver the queued logouts whose turn it is; how many the hub has heard of.
 
         Raises :class:`eilogin.errors.StoreUnavailable`.
         """
-        return self._leaving.deliver(self._environ)
+        return self._logout.delivery.deliver_queued(self._environ)
 
     def wake(self) -> None:
         """Have this process deliver them, if there are any, until there are none."""
-        self._leaving.courier.wake_if_queued(self._environ)
+        self._logout.delivery.queue_thread.wake_if_queued(self._environ)
 
     def _meant(self, name: str, sources: Sequence[str]) -> Iterator[Subject]:
         """Whom it may mean."""
@@ -87,7 +87,7 @@ class SiteAtWork:
 def _as_application_has_it(name: str) -> list[tuple[str, str]]:
     """Value and domain in ``VALUE!FORMAT!HUB`` and in ``VALUE!FORMAT!HUB!DOMAIN``."""
     parts = name.rsplit("!", _MARKS_WITH_DOMAIN)
-    found = [(name.rsplit("!", 2)[0], "")]
+    pairs = [(name.rsplit("!", 2)[0], "")]
     if len(parts) > _MARKS_WITH_DOMAIN:
-        found.append((parts[0], unquote(parts[-1])))
-    return found
+        pairs.append((parts[0], unquote(parts[-1])))
+    return pairs

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from webob import Request, Response
 
 from eilogin.errors import StoreUnavailable
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.session_end import end_here
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
@@ -118,25 +118,27 @@ class PendingLogouts:
         if token is None:
             return go_on(environ, start_response)
         held = env.cookie(environ).read(environ) or ""
-        there = _with_session(environ, token)
+        with_session = _with_session(environ, token)
         if held and not hmac.compare_digest(held.encode(), token.encode()):
-            headers = self._other_ended(there)
+            headers = self._other_ended(with_session)
             return go_on(environ, _adding(headers, start_response))
         _make_anonymous(environ)
         if env.address(environ) in _LOGOUTS:
-            return go_on(there, start_response)
+            return go_on(with_session, start_response)
         is_too_soon = is_in_advance(environ)
-        answer = Response(status=NOT_YET) if is_too_soon else self._carry_out(there)
+        answer = (
+            Response(status=NOT_YET) if is_too_soon else self._carry_out(with_session)
+        )
         if answer.status_code not in (DONE, NOT_YET):
             return answer(environ, start_response)
         return go_on(environ, _adding(cookies_of(answer), start_response))
 
-    def _other_ended(self, there: "WSGIEnvironment") -> list[tuple[str, str]]:
+    def _other_ended(self, with_session: "WSGIEnvironment") -> list[tuple[str, str]]:
         try:
-            self._end_other(there)
+            self._end_other(with_session)
         except StoreUnavailable:
             return []
-        return let_go(there)
+        return let_go(with_session)
 
 
 def by_filter(app: "WSGIApplication") -> CarryOut:
@@ -145,18 +147,18 @@ def by_filter(app: "WSGIApplication") -> CarryOut:
     ``app`` is that filter, with the applications behind it.
     """
 
-    def carry_out(there: "WSGIEnvironment") -> Response:
-        is_page = env.address(there) is None
-        there[env.ADDRESS] = env.PENDING_LOGOUT if is_page else env.PENDING_QUIETLY
-        answer = Request(there).get_response(app)
+    def carry_out(environ: "WSGIEnvironment") -> Response:
+        is_page = env.address(environ) is None
+        environ[env.ADDRESS] = env.PENDING_LOGOUT if is_page else env.PENDING_QUIETLY
+        answer = Request(environ).get_response(app)
         return Response(status=NOT_YET) if answer.status_code >= _FAILED else answer
 
     return carry_out
 
 
-def ending_here(inside: Inside) -> Callable[["WSGIEnvironment"], object]:
+def ending_here(inner_hub: InnerHub) -> Callable[["WSGIEnvironment"], object]:
     """End a session at a participant, and at a hub that stands ``inside``."""
-    return lambda there: end_here(there, "logged-out-before", inside)
+    return lambda environ: end_here(environ, "logged-out-before", inner_hub)
 
 
 def cookies_of(answer: Response) -> list[tuple[str, str]]:
@@ -177,11 +179,11 @@ def _read(environ: "WSGIEnvironment") -> str | None:
 
 def _with_session(environ: "WSGIEnvironment", token: str) -> "WSGIEnvironment":
     """Return a copy of a request, which brings this session cookie and no other."""
-    there: WSGIEnvironment = environ.copy()
-    _make_anonymous(there)
+    copied: WSGIEnvironment = environ.copy()
+    _make_anonymous(copied)
     mine = env.cookie(environ).set(token)[1].partition(";")[0]
-    there["HTTP_COOKIE"] = f"{there['HTTP_COOKIE']}; {mine}"
-    return there
+    copied["HTTP_COOKIE"] = f"{copied['HTTP_COOKIE']}; {mine}"
+    return copied
 
 
 def _make_anonymous(environ: "WSGIEnvironment") -> None:

@@ -38,7 +38,7 @@ KEPT_FOR = 60 * 60.0
 _COOKIE = Cookie("eilogin-logout-again")
 
 
-class Notice(NamedTuple):
+class UnconfirmedLogout(NamedTuple):
     """What a hub has to hear."""
 
     #: The login that ended.
@@ -57,12 +57,12 @@ class Notice(NamedTuple):
         return _key(self.secret) if self.secret else ""
 
 
-def new_notice(login: Login) -> Notice:
+def new_notice(login: Login) -> UnconfirmedLogout:
     """One of a login that ends now, and that is not kept."""
-    return Notice(login, messages.new_id(), clock.now(), bool(login.left))
+    return UnconfirmedLogout(login, messages.new_id(), clock.now(), bool(login.left))
 
 
-def keep(environ: "WSGIEnvironment", login: Login, held: str = "") -> Notice:
+def keep(environ: "WSGIEnvironment", login: Login, held: str = "") -> UnconfirmedLogout:
     """The notice of a login that is about to end, kept for this browser.
 
     ``held`` is a secret cookie of this browser, by default that of its session.
@@ -85,7 +85,7 @@ def keep(environ: "WSGIEnvironment", login: Login, held: str = "") -> Notice:
     return notice if earlier is None else as_of_now(environ, earlier)
 
 
-def find(environ: "WSGIEnvironment") -> Notice | None:
+def find(environ: "WSGIEnvironment") -> UnconfirmedLogout | None:
     """What is kept for this browser, if it holds the secret of anything."""
     held = _COOKIE.read(environ)
     notice = None if held is None else _read(environ, held)
@@ -94,11 +94,11 @@ def find(environ: "WSGIEnvironment") -> Notice | None:
     # Of the cookie that logged her in there may be a copy, which is not to make a new
     # message long afterwards.
     tokens = (env.cookie(environ).read(environ), logout_hint.held(environ))
-    found = (_read(environ, _secret_of(token)) for token in tokens if token)
-    return next((one for one in found if one is not None and _is_new(one)), None)
+    notices = (_read(environ, _secret_of(token)) for token in tokens if token)
+    return next((kept for kept in notices if kept is not None and _is_new(kept)), None)
 
 
-def of_session(environ: "WSGIEnvironment") -> Notice | None:
+def of_session(environ: "WSGIEnvironment") -> UnconfirmedLogout | None:
     """Return what is kept for the session cookie of a request, however old it is.
 
     For a pending logout alone (``pending_logouts``): its sealed cookie
@@ -108,11 +108,13 @@ def of_session(environ: "WSGIEnvironment") -> Notice | None:
     return _read(environ, _secret_of(token)) if token else None
 
 
-def _is_new(notice: Notice) -> bool:
+def _is_new(notice: UnconfirmedLogout) -> bool:
     return 0 <= clock.now() - notice.issued < LIFETIME
 
 
-def as_of_now(environ: "WSGIEnvironment", notice: Notice) -> Notice:
+def as_of_now(
+    environ: "WSGIEnvironment", notice: UnconfirmedLogout
+) -> UnconfirmedLogout:
     """One that is kept, as another message where the one of before is too old."""
     newer = renewed(notice)
     if newer is not notice:
@@ -121,14 +123,14 @@ def as_of_now(environ: "WSGIEnvironment", notice: Notice) -> Notice:
     return newer
 
 
-def renewed(notice: Notice) -> Notice:
+def renewed(notice: UnconfirmedLogout) -> UnconfirmedLogout:
     """The same notice; as another message where the one of before is too old."""
     if _is_new(notice):
         return notice
     return notice._replace(request_id=messages.new_id(), issued=clock.now())
 
 
-def keep_briefly(environ: "WSGIEnvironment", notice: Notice) -> None:
+def keep_briefly(environ: "WSGIEnvironment", notice: UnconfirmedLogout) -> None:
     """Keep one that was heard for as long as its message may be told again.
 
     It brings no news to the hub then, and to her what came of it.
@@ -148,7 +150,7 @@ def is_kept(environ: "WSGIEnvironment", key: str) -> bool:
     return bool(key) and env.values(environ).get(key) is not None
 
 
-def hold(notice: Notice) -> tuple[str, str]:
+def hold(notice: UnconfirmedLogout) -> tuple[str, str]:
     """The header by which this browser keeps the secret of a notice."""
     return _COOKIE.set(notice.secret, max_age=int(KEPT_FOR))
 
@@ -172,7 +174,9 @@ def _secret_of(token: str) -> str:
     return hashlib.sha256(b"eilogin logout again\0" + token.encode()).hexdigest()
 
 
-def _write(environ: "WSGIEnvironment", notice: Notice, until: float = math.inf) -> bool:
+def _write(
+    environ: "WSGIEnvironment", notice: UnconfirmedLogout, until: float = math.inf
+) -> bool:
     """Whether it is kept now; not where the same browser has one of this session."""
     # All that a LogoutRequest needs of it, and no more.
     login = replace(notice.login, attributes={}, family="")
@@ -187,7 +191,7 @@ def _write(environ: "WSGIEnvironment", notice: Notice, until: float = math.inf) 
     return values.add(notice.key, as_text(sealed), until, durable=False)
 
 
-def _read(environ: "WSGIEnvironment", secret: str) -> Notice | None:
+def _read(environ: "WSGIEnvironment", secret: str) -> UnconfirmedLogout | None:
     text = env.values(environ).get(_key(secret))
     if text is None:
         return None
@@ -200,7 +204,7 @@ def _read(environ: "WSGIEnvironment", secret: str) -> Notice | None:
     except UNREADABLE:
         # Sealed with a key that is not ours any more, or by another version.
         return None
-    return Notice(kept, request_id, issued, is_partial, secret)
+    return UnconfirmedLogout(kept, request_id, issued, is_partial, secret)
 
 
 def _key(secret: str) -> str:

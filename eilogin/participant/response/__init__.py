@@ -1,32 +1,25 @@
-"""Finish a login: from the hub's Response to a session, or to the page of an error.
-
-What belongs here, by module:
+"""The end of a login: from the hub's Response to a session, or to an error page.
 
 ``artifact_resolution``
-    What an artifact stands for, fetched from the hub (SAML bindings 3.6).
+    Resolves an artifact to a Response at the hub (SAML bindings 3.6).
 ``assertion_consumer``
-    ``/eilogin/acs``: the hub's answer to a login, and what comes of it.
+    The AssertionConsumerService ``/eilogin/acs``.
 ``failed_logins``
-    The hub says that there is no login: what the visitor sees, and her way
-    back.
+    Pages and redirects after a login that failed.
 ``login_errors``
-    What a visitor reads where a login, or a page that needs one, ends in an
-    error.
+    The pages of errors of a login.
 ``login_restart``
-    A login that is lost begins anew, once, by itself.
+    Starts a lost login again, once.
 ``name_id_formats``
-    Whether a hub names visitors in the format that was asked for.
+    Checks the format of a NameID.
 ``pending_responses``
-    Answers of a hub that wait until the browser comes for them, and how it
-    does.
+    Responses that wait until the browser fetches them.
 ``required_encryption``
-    The option ``require_encryption``: what a hub must not tell in clear text.
+    The option ``require_encryption``.
 ``response_intake``
-    The hub's answer to a login, from the request that carries it to what was
-    signed.
+    Receives a Response, and verifies it.
 ``scoped_values``
-    Values with a scope, such as ``anna@stad.nl``, which only the hub of it may
-    give.
+    Drops attribute values with a foreign scope.
 ``session_creation``
-    From what the hub signed to a session of this visitor, and on to her page.
+    Creates the session, and redirects to the page.
 """

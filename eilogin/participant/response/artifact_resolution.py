@@ -67,7 +67,7 @@ _FRUITLESS, _LATELY, _REMEMBERED = 3, 60.0, 10_000
 _OF_THOSE = "of whom nothing came"
 
 
-class _Fruitless:
+class _FailedArtifacts:
     """The networks that have brought artifacts of which nothing came.
 
     Who invents them has as many networks as she likes, and comes again at once; a
@@ -85,7 +85,7 @@ class _Fruitless:
         before = self._by_network.get(network, ())
         self._by_network[network] = (*before, clock.now())[-_FRUITLESS:]
 
-    def whose(self, environ: "WSGIEnvironment") -> str:
+    def holder(self, environ: "WSGIEnvironment") -> str:
         """Whose a place is that a request takes: its network's, or of all of these."""
         network = network_here(environ)
         instants = self._by_network.get(wider(network), ())
@@ -93,12 +93,12 @@ class _Fruitless:
         return _OF_THOSE if is_one else network
 
 
-class Resolver:
+class ArtifactResolver:
     """Fetches the answers of one participant's hubs; asks one hub ``most`` at once."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._fruitless = _Fruitless()
+        self._fruitless = _FailedArtifacts()
 
     def response(
         self,
@@ -115,42 +115,42 @@ class Resolver:
         what ``open_artifact_response`` and the back channel
         raise.
         """
-        brought = _Brought(environ, pending)
+        slots = _ArtifactSlots(environ, pending)
         try:
-            brought.begin()
+            slots.begin()
             with self._place(environ, pending.hub):
                 return _resolved(artifact, index, env.trust(environ), pending.hub)
         except PeerBusy:
             # Nobody was asked about it.
-            brought.undo()
+            slots.undo()
             raise
         except Unavailable as error:
             if isinstance(error, PeerUnavailable) and not error.has_answered:
                 # It may be good still.
-                brought.be_unanswered()
+                slots.be_unanswered()
             else:
                 # Whatever the hub says, it has had it.
-                brought.fail()
+                slots.fail()
             raise
         except Refused as error:
-            brought.fail()
+            slots.fail()
             self._fruitless.note(environ)
             is_gone = isinstance(error, LoginFailed | LoginLost | MessageExpired)
-            if is_gone and self._is_taken(environ, pending, brought):
+            if is_gone and self._is_taken(environ, pending, slots):
                 return None
             raise
 
     def _is_taken(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, brought: "_Brought"
+        self, environ: "WSGIEnvironment", pending: PendingLogin, slots: "_ArtifactSlots"
     ) -> bool:
         """Whether another request has the answer, or gets it in a moment.
 
         Who waits for that holds a thread too, and so needs a place.
         """
-        if not brought.is_other_at_hub():
+        if not slots.is_other_at_hub():
             return bool(pending_logins.again(environ, pending).spent_by)
         with self._place(environ, pending.hub):
-            return _comes(environ, pending, brought)
+            return _wait_for_other(environ, pending, slots)
 
     @contextmanager
     def _place(self, environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
@@ -158,10 +158,10 @@ class Resolver:
 
         Networks that invent artifacts do not wait: they would hold the threads.
         """
-        whose = self._fruitless.whose(environ)
-        patience = 0.0 if whose == _OF_THOSE else _PATIENCE
+        holder = self._fruitless.holder(environ)
+        patience = 0.0 if holder == _OF_THOSE else _PATIENCE
         try:
-            with _AT_HUBS.one(hub, self._most, whose, patience=patience):
+            with _AT_HUBS.one(hub, self._most, holder, patience=patience):
                 yield
         except Full as full:
             raise PeerBusy(
@@ -172,7 +172,7 @@ class Resolver:
             ) from None
 
 
-class _Brought:
+class _ArtifactSlots:
     """The artifacts that were brought for one login, each in a place in the store.
 
     There stands since when it is at the hub, or nothing once it has failed.
@@ -224,17 +224,19 @@ class _Brought:
 
     def is_other_at_hub(self) -> bool:
         """Whether another one is at the hub now."""
-        others = (self._values.get(key) for key in self._keys if key != self._mine)
+        instants = (self._values.get(key) for key in self._keys if key != self._mine)
         now = clock.now()
-        return any(abs(now - float(one)) < self._longest for one in others if one)
+        return any(
+            abs(now - float(since)) < self._longest for since in instants if since
+        )
 
 
-def _comes(
-    environ: "WSGIEnvironment", pending: PendingLogin, brought: _Brought
+def _wait_for_other(
+    environ: "WSGIEnvironment", pending: PendingLogin, slots: _ArtifactSlots
 ) -> bool:
     """Wait for another request, while it is at the hub; whether it has the answer."""
     for _ in range(_LOOKS):
-        is_there = brought.is_other_at_hub()
+        is_there = slots.is_other_at_hub()
         if pending_logins.again(environ, pending).spent_by:
             return True
         if not is_there:
@@ -261,7 +263,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
     element = messages.write_artifact_resolve(request)
     xml_signatures.sign(element, trust.key_for(hub))
     with InNameOf(hub):
-        answer = _asked(trust, endpoint.location, bindings.wrap_soap(element))
+        answer = _answer_of_hub(trust, endpoint.location, bindings.wrap_soap(element))
     return open_artifact_response(
         bindings.unwrap_soap(answer),
         keys=role.keys,
@@ -275,7 +277,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
     )
 
 
-def _asked(trust: Trust, location: str, question: bytes) -> bytes:
+def _answer_of_hub(trust: Trust, location: str, question: bytes) -> bytes:
     """What the hub answers; LoginFailed where it says that it cannot be answered."""
     try:
         return trust.back_channel.post(location, question)

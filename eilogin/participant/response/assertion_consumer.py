@@ -23,7 +23,7 @@ from eilogin.errors import (
 )
 from eilogin.participant import logout_hint
 from eilogin.participant.digid_profile import is_failure
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login import pending_logins
 from eilogin.participant.login.passive_login import without_mark
 from eilogin.participant.login.pending_logins import PendingLogin
@@ -31,12 +31,19 @@ from eilogin.participant.login.return_targets import redirect_to_target
 from eilogin.participant.policy import attribute_access, path_limits
 from eilogin.participant.policy.path_rules import PathRules
 from eilogin.participant.response import login_restart
-from eilogin.participant.response.failed_logins import NoLogin
-from eilogin.participant.response.login_errors import Refusals
-from eilogin.participant.response.pending_responses import Answer, keep, tell_lost
-from eilogin.participant.response.response_intake import AnswerReader
+from eilogin.participant.response.failed_logins import FailedLogins
+from eilogin.participant.response.login_errors import LoginErrorPages
+from eilogin.participant.response.pending_responses import (
+    ReceivedResponse,
+    keep,
+    redirect_as_lost,
+)
+from eilogin.participant.response.response_intake import ResponseReader
 from eilogin.participant.response.scoped_values import of_own_scope
-from eilogin.participant.response.session_creation import Arrivals, once_more
+from eilogin.participant.response.session_creation import (
+    SessionCreator,
+    answer_repeated_response,
+)
 from eilogin.participant.session_end import end_here
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
@@ -61,21 +68,21 @@ class AssertionConsumer:
         rules: PathRules,
         required: Sequence[str],
         whereabouts: Whereabouts,
-        answers: AnswerReader,
-        arrivals: Arrivals,
-        no_login: NoLogin,
-        refusals: Refusals,
-        inside: Inside,
+        response_reader: ResponseReader,
+        session_creator: SessionCreator,
+        failed_logins: FailedLogins,
+        error_pages: LoginErrorPages,
+        inner_hub: InnerHub,
     ) -> None:
         self._pages = pages
         self._rules = rules
         self._required = required
         self._whereabouts = whereabouts
-        self._answers = answers
-        self._arrivals = arrivals
-        self._no_login = no_login
-        self._refusals = refusals
-        self._inside = inside
+        self._response_reader = response_reader
+        self._session_creator = session_creator
+        self._failed_logins = failed_logins
+        self._error_pages = error_pages
+        self._inner_hub = inner_hub
 
     def answer(self, environ: "WSGIEnvironment") -> Response:
         """On to her page, logged in, or what to read in its place.
@@ -88,8 +95,10 @@ class AssertionConsumer:
         except (Refused, Unavailable) as error:
             if not env.trust(environ).own.is_digid or not is_failure(error):
                 raise
-            ended = end_here(environ, error.code, self._inside)
-            answer = self._refusals.answer_of_digid(environ, error, ended=bool(ended))
+            ended = end_here(environ, error.code, self._inner_hub)
+            answer = self._error_pages.answer_of_digid(
+                environ, error, ended=bool(ended)
+            )
             # Brought again, it would end the session that she has by then.
             handle = _handle_in(environ)
             pending_logins.close(environ, handle)
@@ -98,35 +107,35 @@ class AssertionConsumer:
 
     def _received(self, environ: "WSGIEnvironment") -> Response:
         try:
-            answer = self._answers.receive(environ)
+            answer = self._response_reader.receive(environ)
         except LoginLost as error:
             return self._lost(environ, error)
-        return answer if isinstance(answer, Response) else self._take(environ, answer)
+        return answer if isinstance(answer, Response) else self._handle(environ, answer)
 
     def _lost(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
         """Begin a lost login anew, or answer with the page of its error."""
         if environ["REQUEST_METHOD"] == "POST" and error.handle:
             # The cookies that tell more come with a GET.
-            return tell_lost(env.trust(environ), error.handle)
+            return redirect_as_lost(env.trust(environ), error.handle)
         login = self._whereabouts.of_this_network(environ, env.session(environ))
         way = login_restart.begin(environ, error, login)
         if way is not None:
             return way
         if login is None or isinstance(error, CookiesRefused):
             raise error
-        return self._no_login.forgotten(environ, error)
+        return self._failed_logins.forgotten(environ, error)
 
-    def _take(self, environ: "WSGIEnvironment", answer: Answer) -> Response:
+    def _handle(self, environ: "WSGIEnvironment", answer: ReceivedResponse) -> Response:
         if answer.assertion is not None:
             with Proven():
-                if self._needs_word(environ, answer):
-                    return self._ask_whether(environ, answer, answer.assertion)
-                return self._arrive(environ, answer.pending, answer.assertion)
+                if self._needs_consent(environ, answer):
+                    return self._ask_consent(environ, answer, answer.assertion)
+                return self._create_session(environ, answer.pending, answer.assertion)
         if answer.failure is not None:
-            return self._no_login.answer(environ, answer.pending, answer.failure)
+            return self._failed_logins.answer(environ, answer.pending, answer.failure)
         if answer.is_unusable:
-            return self._no_login.silently(environ, answer.pending)
-        return once_more(environ, answer.pending)
+            return self._failed_logins.silently(environ, answer.pending)
+        return answer_repeated_response(environ, answer.pending)
 
     def _since_logged_out(
         self, environ: "WSGIEnvironment", pending: PendingLogin
@@ -136,14 +145,14 @@ class AssertionConsumer:
         Nobody is signed in by it. The next login asks the hub for a fresh proof.
         """
         if pending.is_passive:
-            return self._no_login.silently(environ, pending)
+            return self._failed_logins.silently(environ, pending)
         error = LoginEnded(
             "this browser has logged out since it sent the AuthnRequest, and the "
             "hub has not confirmed that logout; expected a new login"
         )
-        return self._no_login.refused(environ, pending, error)
+        return self._failed_logins.refused(environ, pending, error)
 
-    def _arrive(
+    def _create_session(
         self,
         environ: "WSGIEnvironment",
         pending: PendingLogin,
@@ -156,25 +165,27 @@ class AssertionConsumer:
         try:
             attribute_access.require_attributes(environ, assertion, self._required)
             path_limits.note_visitor_pause(environ, self._rules)
-            return self._arrivals.log_in(environ, pending, assertion)
+            return self._session_creator.log_in(environ, pending, assertion)
         except (AttributeMissing, SubjectMissing) as error:
-            return self._no_login.lacking(environ, pending, error)
+            return self._failed_logins.lacking(environ, pending, error)
         except (LevelTooLow, ProofTooOld) as error:
-            return self._no_login.too_low(environ, pending, error)
+            return self._failed_logins.too_low(environ, pending, error)
         except Refused as error:
-            return self._no_login.refused(environ, pending, error)
+            return self._failed_logins.refused(environ, pending, error)
 
-    def _needs_word(self, environ: "WSGIEnvironment", answer: Answer) -> bool:
+    def _needs_consent(
+        self, environ: "WSGIEnvironment", answer: ReceivedResponse
+    ) -> bool:
         """Whether nobody asked for it, or she may not want it any more."""
         return not answer.is_agreed and (
             answer.pending.is_unsolicited
-            or self._arrivals.would_replace(environ, answer.pending)
+            or self._session_creator.would_replace(environ, answer.pending)
         )
 
-    def _ask_whether(
+    def _ask_consent(
         self,
         environ: "WSGIEnvironment",
-        answer: Answer,
+        answer: ReceivedResponse,
         assertion: messages.Assertion,
     ) -> Response:
         """Have her agree to a login that nobody asked for, or that comes late.

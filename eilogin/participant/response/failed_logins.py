@@ -20,7 +20,7 @@ from eilogin.errors import (
     Refused,
 )
 from eilogin.federation import Own, Trust
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login import cancelled_login, hub_choice, pending_logins
 from eilogin.participant.login.authn_requests import (
     login_address,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-class _WayBack(NamedTuple):
+class _BackLink(NamedTuple):
     """A link of ``cancelled.html``."""
 
     #: A target of this site, the address of a page of the hub, or "" for no link.
@@ -58,7 +58,7 @@ class _WayBack(NamedTuple):
     back_name: str = ""
 
 
-class NoLogin:
+class FailedLogins:
     """Answers the browser that brings such a word of the hub, or a login that is lost.
 
     ``rules`` say which page is open to her; ``silence`` is how many seconds the hub is
@@ -74,7 +74,7 @@ class NoLogin:
         *,
         silence: float,
         words: Mapping[str, str],
-        inside: Inside,
+        inner_hub: InnerHub,
         is_exact: bool = False,
     ) -> None:
         self._pages = pages
@@ -82,7 +82,7 @@ class NoLogin:
         self._is_exact = is_exact
         self._silence = silence
         self._words = words
-        self._inside = inside
+        self._inner_hub = inner_hub
 
     def answer(
         self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
@@ -112,7 +112,7 @@ class NoLogin:
             return _to_hub_inside(environ, pending, code, ended)
         if is_late or messages.AUTHN_FAILED not in failure.status_codes:
             codes = failure.status_codes
-            raise LoginFailed(_told(trust, pending, failure), codes, _helps(codes))
+            raise LoginFailed(_log_text(trust, pending, failure), codes, _helps(codes))
         if trust.own.is_digid:
             ended = self._ended(environ, failure)
             return cancelled_login.redirect_back(
@@ -238,7 +238,7 @@ class NoLogin:
             or login.confirmed > pending.asked
         ):
             return []
-        return end_here(environ, short(messages.NO_PASSIVE), self._inside)
+        return end_here(environ, short(messages.NO_PASSIVE), self._inner_hub)
 
     def forgotten(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
         """The page of a login that is lost, for who is logged in by now all the same.
@@ -269,7 +269,7 @@ class NoLogin:
             cancelled_login.is_due(environ) and self._rules.rule_of(environ).need != OFF
         )
 
-    def _way_back(self, environ: "WSGIEnvironment", hub: str, *pages: str) -> _WayBack:
+    def _way_back(self, environ: "WSGIEnvironment", hub: str, *pages: str) -> _BackLink:
         """Return the first place that the visitor can see without this login.
 
         That is one of ``pages`` (targets, or ""), the page of this site for visitors,
@@ -277,16 +277,16 @@ class NoLogin:
         or "").
         """
         trust = env.trust(environ)
-        found = self._first_open(environ, pages)
-        if found:
-            return _WayBack(found, "page")
+        page = self._first_open(environ, pages)
+        if page:
+            return _BackLink(page, "page")
         site = trust.own.public_url
-        found = self._first_open(environ, (_link_of(trust.own), root(site)))
-        if found:
-            return _WayBack(found, "website")
+        page = self._first_open(environ, (_link_of(trust.own), root(site)))
+        if page:
+            return _BackLink(page, "website")
         federation, language = trust.federation, language_of(environ)
         name = federation.name_of(hub, language) if hub else ""
-        return _WayBack(federation.link_of(hub, language), "hub", name)
+        return _BackLink(federation.link_of(hub, language), "hub", name)
 
     def public_page(self, environ: "WSGIEnvironment") -> str:
         """Return a page of this site that needs no login, or ""."""
@@ -326,7 +326,7 @@ class NoLogin:
         """End her session where DigiD wants it, though it be at a lower level."""
         if not env.trust(environ).own.is_digid:
             return []
-        return end_here(environ, error.code, self._inside)
+        return end_here(environ, error.code, self._inner_hub)
 
 
 def _link_of(own: Own) -> str:
@@ -398,7 +398,7 @@ def _helps(codes: Sequence[str]) -> Help:
     return next((_HELPS[word] for word in words if word in _HELPS), "")
 
 
-def _told(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
+def _log_text(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
     """What was expected, what came, what is likely, and whom to ask."""
     words = [short(code)[:_SHOWN] for code in failure.status_codes]
     likely = next((_LIKELY[word] for word in reversed(words) if word in _LIKELY), "")

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _NOT_TAKEN = (MalformedMessage, MessageUnexpected, UnknownPeer, UntrustedSignature)
 
 
-class Refusals:
+class LoginErrorPages:
     """Makes these pages; ``failed`` are DigiD's words by language."""
 
     def __init__(self, pages: Pages, failed: Mapping[str, str]) -> None:

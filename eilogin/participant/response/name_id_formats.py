@@ -34,15 +34,15 @@ _QUIET = 3600.0
 _LONGEST = 100
 
 
-class NameFormats:
+class NameIDFormatCheck:
     """Checks the formats of the NameIDs of hubs; ``mismatch`` is the option."""
 
     def __init__(self, mismatch: Mismatch) -> None:
         self._refuses = mismatch == "refuse"
         self._lock = threading.Lock()
         # By the entityID of a hub: its last format, and when the log last told of it.
-        self._known: dict[str, str] = {}
-        self._told: dict[str, float] = {}
+        self._last_format: dict[str, str] = {}
+        self._warned: dict[str, float] = {}
 
     def check(self, trust: Trust, who: Subject) -> None:
         """Compare the format of a visitor's NameID with the one that was asked for.
@@ -68,23 +68,23 @@ class NameFormats:
 
     def _other(self, trust: Trust, who: Subject) -> None:
         hub = who.issuer
-        found = (
+        fault = (
             f"{hub!r} sent a NameID in the format {_shown(who.format)!r}; "
             f"expected {_shown(asked_format(trust))!r} (name_id_format)"
         )
         if self._refuses:
             raise SubjectMissing(
-                f"{found}. Set name_id_format to the format of this hub, accept "
+                f"{fault}. Set name_id_format to the format of this hub, accept "
                 f"it with name_id_mismatch = warn, or {trust.whom_to_ask(hub)}"
             )
         self._warn(
-            who, f"{found}. eilogin accepts it as a different user (name_id_mismatch)"
+            who, f"{fault}. eilogin accepts it as a different user (name_id_mismatch)"
         )
 
     def _note_change(self, who: Subject) -> None:
         with self._lock:
-            before = self._known.get(who.issuer, who.format)
-            self._known[who.issuer] = who.format
+            before = self._last_format.get(who.issuer, who.format)
+            self._last_format[who.issuer] = who.format
         if before != who.format:
             self._warn(
                 who,
@@ -98,9 +98,9 @@ class NameFormats:
         now = clock.now()
         with self._lock:
             # An instant that is ahead of now is of before the clock was set back.
-            if 0 <= now - self._told.get(who.issuer, -_QUIET) < _QUIET:
+            if 0 <= now - self._warned.get(who.issuer, -_QUIET) < _QUIET:
                 return
-            self._told[who.issuer] = now
+            self._warned[who.issuer] = now
         _log.warning("%s", text)
 
 

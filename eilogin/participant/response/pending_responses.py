@@ -58,7 +58,7 @@ _COOKIE_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReceivedResponse:
     """What the hub answered to a login that this browser started, or to none.
 
     One of ``assertion``, ``failure`` and ``is_unusable`` is given; none where the login
@@ -77,7 +77,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _PendingResponse:
     """An answer that waits, and the login for which it came.
 
     Where nobody asked for it, ``target`` is where it leads.
@@ -88,7 +88,7 @@ class _Waiting:
     target: str = ""
 
 
-_record = TypeAdapter(_Waiting)
+_record = TypeAdapter(_PendingResponse)
 
 
 # --- have the browser come for it -----------------------------------------------------
@@ -105,7 +105,7 @@ def keep(
     ``target`` is where it leads if nobody asked for it.
     """
     key = hashlib.sha256(f"{handle}\0{assertion.id}".encode()).hexdigest()
-    text = json.dumps(asdict(_Waiting(handle, assertion, target)))
+    text = json.dumps(asdict(_PendingResponse(handle, assertion, target)))
     until = clock.now() + WAITS
     env.values(environ).add(f"answer:{key}", text, until, durable=False)
     trust = env.trust(environ)
@@ -117,7 +117,9 @@ def keep(
     return response
 
 
-def tell_failure(trust: Trust, hub: str, handle: str, failure: LoginFailed) -> Response:
+def redirect_with_failure(
+    trust: Trust, hub: str, handle: str, failure: LoginFailed
+) -> Response:
     """Have the browser bring the hub's word that there is no login, for a while."""
     # Perhaps not signed: no longer than what the hub says in earnest.
     codes = [code[:_LONGEST_CODE] for code in failure.status_codes[:_MOST_CODES]]
@@ -126,12 +128,12 @@ def tell_failure(trust: Trust, hub: str, handle: str, failure: LoginFailed) -> R
     return _come(trust, _FAILURE, text)
 
 
-def tell_unusable(trust: Trust, handle: str) -> Response:
+def redirect_without_answer(trust: Trust, handle: str) -> Response:
     """Have the browser go on without what came to a silent question."""
     return _come(trust, _UNUSABLE, handle)
 
 
-def tell_lost(trust: Trust, handle: str) -> Response:
+def redirect_as_lost(trust: Trust, handle: str) -> Response:
     """Have the browser bring what it keeps of a login that is lost."""
     return _come(trust, _LOST, handle)
 
@@ -144,7 +146,7 @@ def _come(trust: Trust, parameter: str, value: str) -> Response:
 # --- when it comes --------------------------------------------------------------------
 
 
-def fetched(environ: "WSGIEnvironment") -> Answer | None:
+def fetched(environ: "WSGIEnvironment") -> ReceivedResponse | None:
     """What a GET comes for; None where it comes for nothing that waits.
 
     Raises :class:`eilogin.errors.Refused` of the kind that fits.
@@ -161,7 +163,7 @@ def is_consent(body: bytes) -> bool:
     return body.startswith(f"{_ANSWER}=".encode())
 
 
-def agreed(environ: "WSGIEnvironment", body: bytes) -> Answer:
+def agreed(environ: "WSGIEnvironment", body: bytes) -> ReceivedResponse:
     """An answer that the visitor has agreed to, by a form of our own page."""
     require_own_form(environ, env.trust(environ).own.public_url)
     match = _AGREED(body.decode("latin-1"))
@@ -170,19 +172,19 @@ def agreed(environ: "WSGIEnvironment", body: bytes) -> Answer:
     return replace(_answer(environ, match[1]), is_agreed=True)
 
 
-def _answer(environ: "WSGIEnvironment", key: str) -> Answer:
-    found = _waiting(environ, key)
-    issuer, handle = found.assertion.issuer, found.handle
-    if found.target:
+def _answer(environ: "WSGIEnvironment", key: str) -> ReceivedResponse:
+    waiting = _waiting(environ, key)
+    issuer, handle = waiting.assertion.issuer, waiting.handle
+    if waiting.target:
         _require_brought_here(environ, key)
-        pending = pending_logins.unsolicited(environ, found.target, issuer, handle)
+        pending = pending_logins.unsolicited(environ, waiting.target, issuer, handle)
     else:
         pending = pending_logins.of_browser(environ, handle)
     if pending.spent_by:
-        return Answer(pending)
+        return ReceivedResponse(pending)
     _require_asked(pending, issuer)
-    require_in_time(found.assertion, clock.now())
-    return Answer(pending, found.assertion, key=key)
+    require_in_time(waiting.assertion, clock.now())
+    return ReceivedResponse(pending, waiting.assertion, key=key)
 
 
 def _require_brought_here(environ: "WSGIEnvironment", key: str) -> None:
@@ -196,7 +198,7 @@ def _brought_here(key: str) -> Cookie:
     return Cookie(f"{_COOKIES}{key[:_COOKIE_DIGITS]}")
 
 
-def _waiting(environ: "WSGIEnvironment", key: str) -> _Waiting:
+def _waiting(environ: "WSGIEnvironment", key: str) -> _PendingResponse:
     text = env.values(environ).get(f"answer:{key}")
     if text is None:
         raise LoginLost("eilogin keeps no Response under this name, or none any more")
@@ -204,11 +206,11 @@ def _waiting(environ: "WSGIEnvironment", key: str) -> _Waiting:
         return _record.validate_json(text, strict=True)
     except ValidationError as error:
         # Not what was found there: it may say who she is.
-        found = error.errors(include_input=False, include_url=False)[0]
-        raise LoginLost(f"the kept Response cannot be read: {found['msg']}") from None
+        detail = error.errors(include_input=False, include_url=False)[0]
+        raise LoginLost(f"the kept Response cannot be read: {detail['msg']}") from None
 
 
-def _failure(environ: "WSGIEnvironment", text: str) -> Answer:
+def _failure(environ: "WSGIEnvironment", text: str) -> ReceivedResponse:
     try:
         octets = _sealer(env.trust(environ)).open(from_text(text))
     except NotSealed as error:
@@ -220,23 +222,23 @@ def _failure(environ: "WSGIEnvironment", text: str) -> Answer:
         raise LoginLost("this Response came too long ago", handle)
     pending = pending_logins.of_browser(environ, handle)
     if pending.spent_by:
-        return Answer(pending)
+        return ReceivedResponse(pending)
     _require_asked(pending, hub)
     reason = "the hub answered that it did not log the visitor in"
-    return Answer(pending, failure=LoginFailed(reason, codes))
+    return ReceivedResponse(pending, failure=LoginFailed(reason, codes))
 
 
-def _unusable(environ: "WSGIEnvironment", handle: str) -> Answer:
+def _unusable(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
     pending = pending_logins.of_browser(environ, handle)
     if not pending.is_passive:
         raise LoginLost(
             "this was no passive login; expected a page that tells the visitor why "
             "it failed"
         )
-    return Answer(pending, is_unusable=not pending.spent_by)
+    return ReceivedResponse(pending, is_unusable=not pending.spent_by)
 
 
-def _lost(environ: "WSGIEnvironment", handle: str) -> Answer:
+def _lost(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
     # Raises LoginLost, unless somebody has made the address up.
     pending_logins.request_id_of(handle)
     raise LoginLost("this login got no Response")

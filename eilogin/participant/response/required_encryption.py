@@ -8,11 +8,11 @@ from eilogin.config import Words
 from eilogin.saml.response_checks import ENCRYPTABLE
 
 
-def _known(words: tuple[str, ...]) -> tuple[str, ...]:
+def _encryptable(words: tuple[str, ...]) -> tuple[str, ...]:
     if not set(words) <= set(ENCRYPTABLE):
         raise ValueError("'assertion', 'attributes' or 'name-id', or several of them")
     return words
 
 
 #: The type of the option.
-Encrypted = Annotated[Words, AfterValidator(_known)]
+Encrypted = Annotated[Words, AfterValidator(_encryptable)]

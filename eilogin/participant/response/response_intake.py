@@ -32,8 +32,8 @@ from eilogin.participant.login import pending_logins
 from eilogin.participant.login.pending_logins import PendingLogin, request_id_of
 from eilogin.participant.login.return_targets import page_to_go_to
 from eilogin.participant.response import pending_responses
-from eilogin.participant.response.artifact_resolution import Resolver
-from eilogin.participant.response.pending_responses import Answer
+from eilogin.participant.response.artifact_resolution import ArtifactResolver
+from eilogin.participant.response.pending_responses import ReceivedResponse
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml import second_opinion as toolkit
 from eilogin.saml.message_checks import SKEW
@@ -55,7 +55,7 @@ _log = logging.getLogger("eilogin")
 _LONGEST_NAME = 200
 
 
-class AnswerReader:
+class ResponseReader:
     """Reads answers for one participant.
 
     ``second_opinion`` says whether python3-saml is asked too, ``unsolicited`` whether
@@ -77,10 +77,10 @@ class AnswerReader:
         self._takes_unsolicited = unsolicited
         self._wants_signed = response_signed
         self._wants_encrypted = encrypted
-        self._resolver = Resolver(artifacts_at_once)
+        self._resolver = ArtifactResolver(artifacts_at_once)
         self._second: dict[str, toolkit.SecondOpinion] = {}
 
-    def receive(self, environ: "WSGIEnvironment") -> Answer | Response:
+    def receive(self, environ: "WSGIEnvironment") -> ReceivedResponse | Response:
         """The answer in a request, or the redirect by which the browser fetches it.
 
         Raises :class:`eilogin.errors.EiloginError` of the kind that fits; nothing is
@@ -93,7 +93,7 @@ class AnswerReader:
                     "the Response came by POST; expected an artifact, because "
                     "DigiD answers in no other way. Somebody may have forged it"
                 )
-            return self._posted(environ)
+            return self._by_post(environ)
         answer = pending_responses.fetched(environ)
         if answer is not None:
             return answer
@@ -106,10 +106,10 @@ class AnswerReader:
 
     def _by_artifact(
         self, environ: "WSGIEnvironment", artifact: str, handle: str
-    ) -> Answer:
+    ) -> ReceivedResponse:
         pending = pending_logins.of_browser(environ, handle)
         if pending.spent_by:
-            return Answer(pending)
+            return ReceivedResponse(pending)
         try:
             return self._resolve(environ, pending, artifact)
         except (Refused, Unavailable) as error:
@@ -117,17 +117,17 @@ class AnswerReader:
                 raise
             # A page that is open to everybody does not depend on it.
             note_refusal(error, "login", environ)
-            return Answer(pending, is_unusable=True)
+            return ReceivedResponse(pending, is_unusable=True)
 
     def _resolve(
         self, environ: "WSGIEnvironment", pending: PendingLogin, artifact: str
-    ) -> Answer:
+    ) -> ReceivedResponse:
         parsed = bindings.read_artifact(artifact)
         trust = env.trust(environ)
         _require_source(trust, pending.hub, parsed.source_id)
         response = self._resolver.response(environ, pending, artifact, parsed.index)
         if response is None:
-            return Answer(pending_logins.again(environ, pending))
+            return ReceivedResponse(pending_logins.again(environ, pending))
         expected = replace(
             self._expected(trust, pending.hub, pending.request_id),
             destination_required=False,
@@ -136,13 +136,13 @@ class AnswerReader:
             try:
                 assertion = accept(response, expected)
             except LoginFailed as failure:
-                return Answer(pending, failure=failure)
+                return ReceivedResponse(pending, failure=failure)
             self._ask_again(trust, response, expected)
-        return Answer(pending, assertion)
+        return ReceivedResponse(pending, assertion)
 
     # --- by POST (SAML bindings 3.5) ------------------------------------------------
 
-    def _posted(self, environ: "WSGIEnvironment") -> Answer | Response:
+    def _by_post(self, environ: "WSGIEnvironment") -> ReceivedResponse | Response:
         bindings.require_form_alone(environ.get("QUERY_STRING", ""))
         body = read_form_body(environ, bindings.LONGEST_FORM)
         if pending_responses.is_consent(body):
@@ -157,20 +157,20 @@ class AnswerReader:
             )
         handle = received.relay_state
         try:
-            return self._judged(environ, received)
+            return self._verified(environ, received)
         except Refused as error:
             if not is_silent(handle):
                 raise
             note_refusal(error, "login", environ)
-            return pending_responses.tell_unusable(env.trust(environ), handle)
+            return pending_responses.redirect_without_answer(env.trust(environ), handle)
 
-    def _judged(
+    def _verified(
         self, environ: "WSGIEnvironment", received: bindings.Received
     ) -> Response:
         response = safe_xml.parse(received.octets)
         handle = received.relay_state
         if not is_handle(handle) and not response.get("InResponseTo"):
-            return self._keep_unasked(environ, response, received)
+            return self._keep_unsolicited(environ, response, received)
         return self._keep(environ, response, received)
 
     def _keep(
@@ -186,13 +186,13 @@ class AnswerReader:
         try:
             assertion = accept(response, expected)
         except LoginFailed as failure:
-            return pending_responses.tell_failure(trust, hub, handle, failure)
+            return pending_responses.redirect_with_failure(trust, hub, handle, failure)
         self._ask_again(trust, response, expected, received.octets)
         return pending_responses.keep(environ, handle, assertion)
 
     # --- for which nobody asked (SAML profiles 4.1.5) -------------------------------
 
-    def _keep_unasked(
+    def _keep_unsolicited(
         self,
         environ: "WSGIEnvironment",
         response: etree._Element,
@@ -220,7 +220,7 @@ class AnswerReader:
         handle = handle_of(name, assertion.issued)
         return pending_responses.keep(environ, handle, assertion, target)
 
-    def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> Answer:
+    def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> ReceivedResponse:
         """An answer that the visitor has agreed to, by a form of our own page."""
         answer = pending_responses.agreed(environ, body)
         if answer.pending.is_unsolicited and not self._takes_unsolicited:
@@ -275,9 +275,9 @@ class AnswerReader:
     def _second_opinion(self, trust: Trust, hub: str) -> toolkit.SecondOpinion:
         """Who judges the answers of a hub; another one when its keys are others."""
         certificates = trust.hub(hub).signing_certificates
-        known = self._second.get(hub)
-        if known is None or known.hub_certificates != certificates:
-            known = self._second[hub] = toolkit.SecondOpinion(
+        opinion = self._second.get(hub)
+        if opinion is None or opinion.hub_certificates != certificates:
+            opinion = self._second[hub] = toolkit.SecondOpinion(
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
                 hub_entity_id=hub,
@@ -285,7 +285,7 @@ class AnswerReader:
                 hub_sso_url=trust.hub(hub).single_sign_ons[0].location,
                 hub_certificates=certificates,
             )
-        return known
+        return opinion
 
 
 # --- used once ------------------------------------------------------------------------
@@ -322,7 +322,9 @@ def _to_query(environ: "WSGIEnvironment", artifact: str, handle: str) -> Respons
     return see_other(bindings.artifact_url(acs, artifact, handle))
 
 
-def _at_lasting_address(trust: Trust, answer: Answer) -> Answer | Response:
+def _at_lasting_address(
+    trust: Trust, answer: ReceivedResponse
+) -> ReceivedResponse | Response:
     """Redirect a login that failed to an address that the visitor can reload.
 
     A hub answers an artifact once, so a reload of that address would show another
@@ -332,19 +334,23 @@ def _at_lasting_address(trust: Trust, answer: Answer) -> Answer | Response:
     pending, failure = answer.pending, answer.failure
     if failure is None or pending.is_passive or trust.own.is_digid:
         return answer
-    return pending_responses.tell_failure(trust, pending.hub, pending.handle, failure)
+    return pending_responses.redirect_with_failure(
+        trust, pending.hub, pending.handle, failure
+    )
 
 
-def _require_source(trust: Trust, hub: str, found: bytes) -> None:
+def _require_source(trust: Trust, hub: str, source_id: bytes) -> None:
     """Refuse the artifact of another hub; nothing is fetched of it."""
-    if hmac.compare_digest(found, bindings.source_id(hub)):
+    if hmac.compare_digest(source_id, bindings.source_id(hub)):
         return
-    known = (one for one in trust.hub_ids if bindings.source_id(one) == found)
-    other = next(map(repr, known), "another hub")
+    candidates = (
+        hub_id for hub_id in trust.hub_ids if bindings.source_id(hub_id) == source_id
+    )
+    other = next(map(repr, candidates), "another hub")
     raise UnknownPeer(
         f"the AuthnRequest went to {hub!r}, but the artifact is from {other}: "
         f"expected the SourceID {bindings.source_id(hub).hex()}, the SHA-1 of "
-        f"that entityID; found {found.hex()}"
+        f"that entityID; found {source_id.hex()}"
     )
 
 
@@ -354,7 +360,7 @@ def _require_source(trust: Trust, hub: str, found: bytes) -> None:
 def _issuer_of(response: etree._Element) -> str:
     """Who says that the answer is of theirs: nothing is proven yet."""
     paths = ("saml:Issuer", "saml:Assertion/saml:Issuer")
-    found = (
+    texts = (
         response.findtext("/".join(map(safe_xml.q, path.split("/")))) for path in paths
     )
-    return next(filter(None, (collapsed(text or "") for text in found)), "")
+    return next(filter(None, (collapsed(text or "") for text in texts)), "")

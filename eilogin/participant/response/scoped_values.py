@@ -48,17 +48,17 @@ _MOST_NAMED = 5
 
 def of_own_scope(trust: Trust, assertion: Assertion) -> Assertion:
     """The assertion without the values that its issuer may not give."""
-    told = {
+    scoped = {
         name: values for name, values in assertion.attributes.items() if name in SCOPED
     }
-    if not told:
+    if not scoped:
         return assertion
-    own, others = _scopes(trust, assertion.issuer)
-    if own is None and not others:
+    own, foreign = _scopes(trust, assertion.issuer)
+    if own is None and not foreign:
         return assertion
     attributes = dict(assertion.attributes)
-    for name, values in told.items():
-        kept = [value for value in values if _is_in(value, own, others)]
+    for name, values in scoped.items():
+        kept = [value for value in values if _is_in(value, own, foreign)]
         if kept:
             attributes[name] = kept
         else:
@@ -88,13 +88,13 @@ def _expected(own: frozenset[str] | None) -> str:
 def _scopes(trust: Trust, issuer: str) -> tuple[frozenset[str] | None, frozenset[str]]:
     """The scopes of a hub, None where none are listed, and those of all the others."""
     scopes_of = trust.federation.scopes_of
-    others = (scopes_of(hub) or () for hub in trust.hub_ids if hub != issuer)
-    return scopes_of(issuer), frozenset().union(*others)
+    foreign = (scopes_of(hub) or () for hub in trust.hub_ids if hub != issuer)
+    return scopes_of(issuer), frozenset().union(*foreign)
 
 
-def _is_in(value: str, own: frozenset[str] | None, others: frozenset[str]) -> bool:
-    found = _VALUE.fullmatch(value)
-    if found is None:
+def _is_in(value: str, own: frozenset[str] | None, foreign: frozenset[str]) -> bool:
+    match = _VALUE.fullmatch(value)
+    if match is None:
         return False
-    scope = found[1].lower()
-    return scope not in others if own is None else scope in own
+    scope = match[1].lower()
+    return scope not in foreign if own is None else scope in own

@@ -22,9 +22,9 @@ from eilogin.participant.login.authn_requests import (
 from eilogin.participant.login.passive_login import without_mark
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.participant.login.return_targets import redirect_to_target
-from eilogin.participant.logout import logout_start
+from eilogin.participant.logout import logout_state
 from eilogin.participant.policy import path_limits
-from eilogin.participant.response.name_id_formats import Mismatch, NameFormats
+from eilogin.participant.response.name_id_formats import Mismatch, NameIDFormatCheck
 from eilogin.participant.response.response_intake import use_once
 from eilogin.participant.subject_names import also_of, for_application, subject_of
 from eilogin.saml import messages
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-class Arrivals:
+class SessionCreator:
     """Logs visitors in at one participant.
 
     ``subject`` says by what the hub names them (:data:`SubjectSources`),
@@ -62,7 +62,7 @@ class Arrivals:
         self._forms = forms
         self._whereabouts = whereabouts
         self._subject = subject
-        self._formats = NameFormats(mismatch)
+        self._formats = NameIDFormatCheck(mismatch)
         self._sectors = sectors
         self._quiet = quiet
 
@@ -98,27 +98,29 @@ class Arrivals:
         :class:`eilogin.errors.SubjectChanged`; nobody is logged in then.
         """
         sessions, own = env.sessions(environ), env.trust(environ).own
-        said = self._said(environ, pending, assertion)
+        new = self._new_login(environ, pending, assertion)
         current = self._whereabouts.of_this_network(environ, env.session(environ))
-        idle = None if current else self._idle_of(environ, said)
-        said = replace(
-            said,
-            left=_left_behind(current, said),
+        idle = None if current else self._idle_of(environ, new)
+        new = replace(
+            new,
+            left=_left_behind(current, new),
             # First sight of her was that, for a hub that tells no end.
-            started=said.started if idle is None else idle.started,
+            started=new.started if idle is None else idle.started,
         )
         if own.is_digid:
-            _require_same(current, said)
+            _require_same(current, new)
         if not pending_logins.claim(environ, pending):
-            return once_more(environ, pending_logins.again(environ, pending))
+            return answer_repeated_response(
+                environ, pending_logins.again(environ, pending)
+            )
         use_once(environ, assertion)
         instant = _proven(own, pending, assertion)
         made = create_in_place(
             sessions,
-            _merged(pending, instant, said, current),
-            alone=_merged(pending, instant, said, None),
+            _merged(pending, instant, new, current),
+            alone=_merged(pending, instant, new, None),
             issued=assertion.issued,
-            current=current or _going_on(idle, said),
+            current=current or _going_on(idle, new),
         )
         if made is None:
             return redirect_to_target(environ, pending.target)
@@ -136,21 +138,21 @@ class Arrivals:
         headers = [
             env.cookie(environ).set(token),
             *self._forms.owner_cookie(environ, login, token),
-            *self._noted(environ, pending, current, login.who),
+            *self._login_headers(environ, pending, current, login.who),
             *logout_hint.keep(environ, token),
         ]
         return redirect_to_target(
             environ, without_mark(environ, pending.target), headers
         )
 
-    def _idle_of(self, environ: "WSGIEnvironment", said: Login) -> Login | None:
+    def _idle_of(self, environ: "WSGIEnvironment", new: Login) -> Login | None:
         """The login of the same citizen in this browser that is only idle."""
         idle = self._whereabouts.of_this_network(
             environ, env.session_beyond_idle(environ)
         )
-        return None if idle is None or idle.who != said.who else idle
+        return None if idle is None or idle.who != new.who else idle
 
-    def _said(
+    def _new_login(
         self,
         environ: "WSGIEnvironment",
         pending: PendingLogin,
@@ -159,15 +161,15 @@ class Arrivals:
         """The login that an assertion speaks of, used from where she is now."""
         trust = env.trust(environ)
         level = _level_reached(trust, pending, assertion)
-        said = _login_of(assertion, level, self._identified(trust, assertion))
+        new = _login_of(assertion, level, self._identified(trust, assertion))
         return replace(
-            said,
-            subject=for_application(trust, said.who, self._subject),
-            also=also_of(assertion, said.who),
+            new,
+            subject=for_application(trust, new.who, self._subject),
+            also=also_of(assertion, new.who),
             address=self._whereabouts.mark(environ),
         )
 
-    def _noted(
+    def _login_headers(
         self,
         environ: "WSGIEnvironment",
         pending: PendingLogin,
@@ -176,11 +178,11 @@ class Arrivals:
     ) -> Sequence[tuple[str, str]]:
         """The headers by which her browser knows what came of what it asked."""
         headers = [
-            self._whether_asked(pending, current),
+            self._passive_login_note(pending, current),
             *pending_logins.spent_cookie(environ, pending),
             *cancelled_login.forget(environ),
             *hub_choice.remember(environ, who.issuer),
-            *logout_start.forget(environ, who),
+            *logout_state.forget(environ, who),
         ]
         if not pending.is_passive:
             headers.append(login_loops.note(environ, pending.target))
@@ -195,7 +197,7 @@ class Arrivals:
         self._formats.check(trust, who)
         return digid_profile.Identified(who, assertion.attributes)
 
-    def _whether_asked(
+    def _passive_login_note(
         self, pending: PendingLogin, current: Login | None
     ) -> tuple[str, str]:
         """Whether the hub may be asked silently again.
@@ -208,7 +210,7 @@ class Arrivals:
         return forget_passive_login()
 
 
-def _going_on(idle: Login | None, said: Login) -> Login | None:
+def _going_on(idle: Login | None, new: Login) -> Login | None:
     """A login that goes on because it was only idle.
 
     It is of the same citizen, so what the application has kept for her, by a cookie
@@ -216,18 +218,20 @@ def _going_on(idle: Login | None, said: Login) -> Login | None:
     meanwhile, say. Nothing that was proven in it counts any more; so what it may have
     shown her at a higher level is not hers at a lower one.
     """
-    return idle if idle is not None and reaches(said.level, idle.level) else None
+    return idle if idle is not None and reaches(new.level, idle.level) else None
 
 
-def _left_behind(current: Login | None, said: Login) -> tuple[str, ...]:
+def _left_behind(current: Login | None, new: Login) -> tuple[str, ...]:
     """The hubs that do not hear that their login here has ended."""
     if current is None:
         return ()
     hubs = (*current.left, current.who.issuer)
-    return tuple(hub for hub in dict.fromkeys(hubs) if hub != said.who.issuer)
+    return tuple(hub for hub in dict.fromkeys(hubs) if hub != new.who.issuer)
 
 
-def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
+def answer_repeated_response(
+    environ: "WSGIEnvironment", pending: PendingLogin
+) -> Response:
     """On to the page, for who brings the answer to a login for the second time.
 
     Her session may be on its way to this browser, or its cookie was lost because she
@@ -236,9 +240,9 @@ def once_more(environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
     """
     if env.session(environ) is not None:
         return redirect_to_target(environ, pending.target)
-    came_of_it = pending.spent_by
-    is_under_way = came_of_it == pending_logins.CLAIMED
-    if not is_under_way and env.sessions(environ).store.read(came_of_it) is None:
+    session_key = pending.spent_by
+    is_under_way = session_key == pending_logins.CLAIMED
+    if not is_under_way and env.sessions(environ).store.read(session_key) is None:
         raise LoginLost("this Response was used before, and its session has ended")
     return redirect_to_target(
         environ, pending.target, [login_loops.note(environ, pending.target)]
@@ -265,10 +269,12 @@ def _level_reached(
             f"{level} ({assertion.level_class!r}): {trust.whom_to_ask(hub)}"
         )
     if pending.is_forced and assertion.authn_instant < pending.asked - SKEW:
-        came, asked = map(_clock_time, (assertion.authn_instant, pending.asked))
+        confirmed, requested = map(
+            _clock_time, (assertion.authn_instant, pending.asked)
+        )
         raise ProofTooOld(
-            f"eilogin asked for a fresh login at {asked} (ForceAuthn), but "
-            f"{hub!r} confirmed a login of {came} (AuthnInstant): does the hub "
+            f"eilogin asked for a fresh login at {requested} (ForceAuthn), but "
+            f"{hub!r} confirmed a login of {confirmed} (AuthnInstant): does the hub "
             f"support ForceAuthn, and is its clock right? {trust.whom_to_ask(hub)}",
             pending.target,
         )
@@ -279,10 +285,10 @@ def _clock_time(instant: float) -> str:
     return clock.utc(instant).isoformat(timespec="seconds")
 
 
-def _require_same(current: Login | None, said: Login) -> None:
+def _require_same(current: Login | None, new: Login) -> None:
     """Somebody else than is logged in here is not logged in unasked (DIGID.md 2.2)."""
-    if current is not None and current.who != said.who:
-        hub = said.who.issuer
+    if current is not None and current.who != new.who:
+        hub = new.who.issuer
         raise SubjectChanged(
             f"{hub!r} names another visitor than the one who is signed in here. "
             "eilogin ends the session; the other visitor has to log in again. "
@@ -321,21 +327,21 @@ def _proven(own: Own, pending: PendingLogin, assertion: messages.Assertion) -> f
 def _merged(
     pending: PendingLogin,
     instant: float,
-    said: Login,
+    new: Login,
     current: Login | None,
 ) -> Login:
     """What the hub said, with what was confirmed of the same citizen before.
 
     ``instant`` is when she proved who she is, as far as is known.
     """
-    before = current if current is not None and current.who == said.who else None
+    before = current if current is not None and current.who == new.who else None
     proven = path_limits.proven_at(
         instant,
-        said.level,
+        new.level,
         asked=pending.asked if pending.is_forced else None,
         before=before,
     )
-    login = replace(said, proven=proven)
+    login = replace(new, proven=proven)
     return login if before is None else before.confirmed_by(login)
 
 

@@ -14,7 +14,7 @@ from eilogin.participant.application.app_cookie_names import (
     LOOKS_EVERY,
     MOST,
     MOST_OF_STRANGERS,
-    CookieNames,
+    AppCookieNames,
 )
 from eilogin.sessions import Sessions
 from eilogin.stores.memory_store import MemoryStore
@@ -51,7 +51,7 @@ class News(list):
 
 def test_what_one_notes_another_has_a_little_later(environ, seconds):
     news = News()
-    one, other = CookieNames(int), CookieNames(news)
+    one, other = AppCookieNames(int), AppCookieNames(news)
     assert other.looks_at < seconds.by
     assert other.share(environ)
     assert other.are_known
@@ -68,7 +68,7 @@ def test_what_one_notes_another_has_a_little_later(environ, seconds):
 def test_where_there_is_nothing_to_note_nothing_is_written(environ, store, monkeypatch):
     monkeypatch.setattr(store, "add", None)
     monkeypatch.setattr(store, "swap", None)
-    assert CookieNames(int).share(environ)
+    assert AppCookieNames(int).share(environ)
 
 
 def test_what_was_noted_while_the_store_was_away_is_put_there_later(
@@ -77,7 +77,7 @@ def test_what_was_noted_while_the_store_was_away_is_put_there_later(
     def away(*_, **__):
         raise StoreUnavailable("the store is away")
 
-    names = CookieNames(int)
+    names = AppCookieNames(int)
     with monkeypatch.context() as patch:
         patch.setattr(store, "get", away)
         names.note(environ, names.guarded, "a")
@@ -86,7 +86,7 @@ def test_what_was_noted_while_the_store_was_away_is_put_there_later(
         assert names.looks_at == 0.0, "it is time to look"
         assert names.tries_at > time.monotonic(), "not for who need not know"
     assert names.share(environ)
-    other = CookieNames(int)
+    other = AppCookieNames(int)
     assert other.share(environ)
     assert other.guarded == {"a"}
 
@@ -106,7 +106,7 @@ def test_one_has_them_first_and_others_wait_for_that(
         return get(*said)
 
     monkeypatch.setattr(store, "get", slow)
-    names, found = CookieNames(int), Queue()
+    names, found = AppCookieNames(int), Queue()
     threads = [
         threading.Thread(target=lambda: found.put(names.share(environ)))
         for _ in range(3)
@@ -127,14 +127,14 @@ def test_one_has_them_first_and_others_wait_for_that(
 
 def test_who_comes_between_is_not_lost(environ, store, monkeypatch):
     """Each time that one puts its names there, another was faster."""
-    names, others = CookieNames(int), iter(range(100))
+    names, others = AppCookieNames(int), iter(range(100))
     swap, add = store.swap, store.add
 
     def between(verb):
         def put(*said, **more):
             number = next(others)
             if number < 3:
-                other = CookieNames(int)
+                other = AppCookieNames(int)
                 other.guarded.add(f"other{number}")
                 with monkeypatch.context() as patch:
                     patch.setattr(store, "swap", swap)
@@ -148,14 +148,14 @@ def test_who_comes_between_is_not_lost(environ, store, monkeypatch):
     monkeypatch.setattr(store, "add", between(add))
     names.note(environ, names.guarded, "mine")
     monkeypatch.undo()
-    last = CookieNames(int)
+    last = AppCookieNames(int)
     last.share(environ)
     assert last.guarded == {"mine", "other0", "other1", "other2"}
 
 
 def test_who_is_never_first_gives_up_until_the_next_time(environ, store, monkeypatch):
     monkeypatch.setattr(store, "add", lambda *_, **__: False)
-    names = CookieNames(int)
+    names = AppCookieNames(int)
     names.guarded.add("a")
     assert names.share(environ)
 
@@ -164,15 +164,15 @@ def test_who_is_never_first_gives_up_until_the_next_time(environ, store, monkeyp
 def test_what_cannot_be_read_is_replaced(environ, text):
     values = env.values(environ)
     values.add("app-cookie-names", text, 1e12)
-    names = CookieNames(int)
+    names = AppCookieNames(int)
     names.note(environ, names.guarded, "a")
-    other = CookieNames(int)
+    other = AppCookieNames(int)
     other.share(environ)
     assert other.guarded == {"a"}
 
 
 def test_there_is_room_for_so_many_and_so_long(environ, caplog):
-    names = CookieNames(int)
+    names = AppCookieNames(int)
     names.note(environ, names.guarded, "x" * (LONGEST + 1))
     assert not names.guarded
     for number in range(MOST + 5):
@@ -184,7 +184,7 @@ def test_there_is_room_for_so_many_and_so_long(environ, caplog):
 
 
 def test_strangers_do_not_take_the_room_of_who_is_logged_in(environ):
-    names = CookieNames(int)
+    names = AppCookieNames(int)
     for number in range(MOST):
         names.note(environ, names.guarded, f"state_{number}")
     environ[env.SESSION] = "a login"

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
-from eilogin.filters.logout import LogoutOptions, make_logout
+from eilogin.filters.logout import make_logout
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.participant.application import app_cookies
 from eilogin.participant.application.app_cookie_names import LOOKS_EVERY
 from eilogin.participant.application.app_cookies import (
+    AppCookieChoice,
     AppCookies,
-    Choice,
-    Names,
-    choice,
+    CookieNamePatterns,
+    read_app_cookies,
 )
 from eilogin.participant.application.sealed_cookies import MARK
 from eilogin.sessions import Sessions
@@ -49,10 +50,10 @@ class Site:
         self.cookie = Cookie("eilogin")
         self.sets, self.seen, self.status = [], None, "200 OK"
         #: Another worker of the same site.
-        self.filter = AppCookies(self.app, choice(which))
+        self.filter = AppCookies(self.app, read_app_cookies(which))
 
     def restart(self, which="auto"):
-        self.filter = AppCookies(self.app, choice(which))
+        self.filter = AppCookies(self.app, read_app_cookies(which))
 
     def app(self, environ, start_response):
         self.seen = environ.get("HTTP_COOKIE")
@@ -355,7 +356,9 @@ def test_an_answer_that_is_begun_anew_after_a_fault(site):
         env.SESSIONS: site.sessions,
         env.TRUST: site.trust,
     }
-    AppCookies(app, Choice(is_auto=True))(environ, lambda *said: told.append(said))
+    AppCookies(app, AppCookieChoice(is_auto=True))(
+        environ, lambda *said: told.append(said)
+    )
     assert [len(said) for said in told] == [2, 3]
     [(_, text)] = told[1][1]
     assert "the-k3y" not in text
@@ -455,7 +458,7 @@ def test_what_a_public_page_sets_anew_for_who_edits_is_good_on_off_paths(site):
 def test_who_edits_in_one_worker_is_known_in_another(site):
     """The public page was never asked for by who edits, in this process."""
     site.set(SESSION, ANNA)
-    other = AppCookies(site.app, Choice(is_auto=True))
+    other = AppCookies(site.app, AppCookieChoice(is_auto=True))
     site.filter, first = other, site.filter
     site.ask("sessionid=before")
     site.filter = first
@@ -478,7 +481,7 @@ def test_one_that_was_planted_or_set_long_ago_is_withheld(site, family):
 
 def test_a_process_looks_now_and_then_what_another_has_noted(site, monkeypatch):
     """It has remembered a header in which nothing was wrong when it was read."""
-    other = AppCookies(site.app, Choice(is_auto=True))
+    other = AppCookies(site.app, AppCookieChoice(is_auto=True))
     mine, site.filter = site.filter, other
     site.ask("sessionid=planted", ANNA)
     assert site.seen == "sessionid=planted", "no process has seen it set"
@@ -582,12 +585,19 @@ def test_what_is_exempt_from_now_on_is_bare_from_now_on(site):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("auto", Choice(is_auto=True)),
+        ("auto", AppCookieChoice(is_auto=True)),
         ("off", None),
-        ("sessionid", Choice(also=Names(frozenset(["sessionid"])))),
+        (
+            "sessionid",
+            AppCookieChoice(also=CookieNamePatterns(frozenset(["sessionid"]))),
+        ),
         (
             "auto a* b -c -d*",
-            Choice(True, Names(frozenset("b"), ("a",)), Names(frozenset("c"), ("d",))),
+            AppCookieChoice(
+                True,
+                CookieNamePatterns(frozenset("b"), ("a",)),
+                CookieNamePatterns(frozenset("c"), ("d",)),
+            ),
         ),
     ],
 )
@@ -597,7 +607,7 @@ def test_the_option_says_which(text, found):
 
 
 def test_it_is_on_where_nothing_is_said():
-    assert read(LogoutOptions, {}, {}).app_cookies == Choice(is_auto=True)
+    assert read(LogoutOptions, {}, {}).app_cookies == AppCookieChoice(is_auto=True)
 
 
 @pytest.mark.parametrize(

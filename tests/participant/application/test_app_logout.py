@@ -4,8 +4,8 @@ import pytest
 
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.logout import make_logout
-from eilogin.participant.application.app_logout import Address, addresses
-from eilogin.participant.logout.logout_start import Leaving
+from eilogin.participant.application.app_logout import LogoutAddress, read_addresses
+from eilogin.participant.logout.logout_start import ParticipantLogout
 
 SITE = "https://stad.test"
 MINE = f"{SITE}/mijn"
@@ -312,7 +312,7 @@ def test_a_store_that_is_down_meanwhile_is_told(anna, application, monkeypatch):
     def down(*_, **__):
         raise StoreUnavailable("somebody has pulled the plug")
 
-    monkeypatch.setattr(Leaving, "leave", down)
+    monkeypatch.setattr(ParticipantLogout, "leave", down)
     anna.visit(f"{SITE}/uit")
     assert anna.page.status_int == 503
     assert "Het uitloggen is nog niet klaar" in anna.text
@@ -341,12 +341,17 @@ def test_methods_that_change_nothing_log_nobody_out(anna, is_in, method):
 
 
 def test_addresses_are_paths_with_a_method_or_without():
-    found = (Address("/uit"), Address("/a/uit", "POST"), Address("/caf%C3%A9"))
-    assert (
-        addresses("/uit\n POST /a/uit /caf\N{LATIN SMALL LETTER E WITH ACUTE}") == found
+    found = (
+        LogoutAddress("/uit"),
+        LogoutAddress("/a/uit", "POST"),
+        LogoutAddress("/caf%C3%A9"),
     )
-    assert addresses(found) == found
-    assert addresses("") == ()
+    assert (
+        read_addresses("/uit\n POST /a/uit /caf\N{LATIN SMALL LETTER E WITH ACUTE}")
+        == found
+    )
+    assert read_addresses(found) == found
+    assert read_addresses("") == ()
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from hub_speaker import Citizen
 
 from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
-from eilogin.filters.logout import LogoutOptions, make_logout
+from eilogin.filters.logout import make_logout
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.participant.application import app_logout_call
 from eilogin.participant.application.app_logout_call import (
     AppLogoutCall,
-    Call,
-    HooksAndCall,
+    AppLogoutRequest,
+    HooksWithAppLogout,
 )
 from eilogin.participant.logout import logout_hooks
 from eilogin.sessions import Sessions
@@ -270,7 +271,7 @@ def test_an_answer_that_is_begun_anew_after_a_fault():
         return []
 
     login = SimpleNamespace(name="name", family="family")
-    called = AppLogoutCall(app, Call("/uit"))
+    called = AppLogoutCall(app, AppLogoutRequest("/uit"))
     called({env.SESSION: login}, lambda *said: told.append(said))
     assert [len(said) for said in told] == [3]
 
@@ -402,8 +403,8 @@ class Logouts:
     """Of who has cookies of an application, or has none."""
 
     def __init__(self, application, timeout):
-        self.called = AppLogoutCall(application, Call("/uit"))
-        self.told = HooksAndCall({}, timeout, self.called)
+        self.called = AppLogoutCall(application, AppLogoutRequest("/uit"))
+        self.told = HooksWithAppLogout({}, timeout, self.called)
         own = SimpleNamespace(entity_id="x", public_url=UWV, sealing_secrets=[b"one"])
         self.environ = {
             env.SESSIONS: Sessions(MemoryStore(), idle=900, max_session=7200),
@@ -550,8 +551,8 @@ def test_the_path_is_as_the_browser_has_it(application, mount, path, script, bel
         "PATH_INFO": "/",
         "REQUEST_METHOD": "GET",
     }
-    AppLogoutCall(application, Call(path))(environ, lambda *_: None)
-    called = AppLogoutCall(validator(application), Call(path))
+    AppLogoutCall(application, AppLogoutRequest(path))(environ, lambda *_: None)
+    called = AppLogoutCall(validator(application), AppLogoutRequest(path))
     [(name, call_it)] = called.prepare(environ, [login], None).items()
     assert name == "name"
     call_it(SimpleNamespace(session="name"))
@@ -566,12 +567,14 @@ def test_the_path_is_as_the_browser_has_it(application, mount, path, script, bel
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("/uit", Call("/uit")),
-        ("GET /uit", Call("/uit")),
-        ("POST /caf\u00e9", Call("/caf%C3%A9", "POST")),
+        ("/uit", AppLogoutRequest("/uit")),
+        ("GET /uit", AppLogoutRequest("/uit")),
+        ("POST /caf\u00e9", AppLogoutRequest("/caf%C3%A9", "POST")),
         (
             "POST /uit __FORM_TOKEN=trac_form_token a=b",
-            Call("/uit", "POST", (("__FORM_TOKEN", "trac_form_token"), ("a", "b"))),
+            AppLogoutRequest(
+                "/uit", "POST", (("__FORM_TOKEN", "trac_form_token"), ("a", "b"))
+            ),
         ),
     ],
 )

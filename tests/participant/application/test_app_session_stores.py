@@ -9,10 +9,10 @@ from note_takers import ANNA, BERT, NOON, over
 from eilogin.errors import StoreUnavailable
 from eilogin.participant.application.app_session_stores import (
     UNOPENED,
-    InBackend,
-    InStore,
-    Leftovers,
-    Nowhere,
+    BackendCleanup,
+    BackendEntry,
+    NoAppSession,
+    SessionStoreEntry,
     id_of,
     sealed_size,
 )
@@ -43,8 +43,8 @@ def log_in(sessions):
 def place_of(request, sessions, backend):
     def make(login):
         if request.param == "store":
-            return InStore(sessions, login)
-        return InBackend(backend, sessions, login)
+            return SessionStoreEntry(sessions, login)
+        return BackendEntry(backend, sessions, login)
 
     return make
 
@@ -113,7 +113,7 @@ def test_after_the_end_nothing_is_read_and_nothing_put(place_of, sessions, login
 
 
 def test_nobody_who_is_not_logged_in_has_one():
-    place = Nowhere()
+    place = NoAppSession()
     assert place.id is None
     assert place.put("x", None, "one")
     place.remove("x")
@@ -121,7 +121,7 @@ def test_nobody_who_is_not_logged_in_has_one():
 
 
 def test_what_is_read_is_what_was_sealed_for_this_place(sessions, backend, login):
-    place = InBackend(backend, sessions, login)
+    place = BackendEntry(backend, sessions, login)
     place.put(place.id, None, '{"mine": 1}')
     name = place.id
     hidden = hashlib.sha256(name.encode()).hexdigest()
@@ -134,11 +134,11 @@ def test_what_is_read_is_what_was_sealed_for_this_place(sessions, backend, login
 
 
 def test_as_much_is_kept_as_was_said(sessions, backend, login):
-    place = InBackend(backend, sessions, login)
+    place = BackendEntry(backend, sessions, login)
     for size in (0, 1, 100, 1001):
         place.remove(place.id)
         place.put(place.id, None, "x" * size)
-        assert len(place._there[place.id]) == sealed_size(size)
+        assert len(place._last_sealed[place.id]) == sealed_size(size)
 
 
 def test_a_backend_that_is_down_stops_no_end(sessions, backend, login, caplog):
@@ -146,6 +146,6 @@ def test_a_backend_that_is_down_stops_no_end(sessions, backend, login, caplog):
         def delete(self, name):
             raise StoreUnavailable("it is down")
 
-    Leftovers(Down()).forget(login)
+    BackendCleanup(Down()).forget(login)
     assert "will be deleted later: it is down" in caplog.text
     assert id_of(login) not in caplog.text

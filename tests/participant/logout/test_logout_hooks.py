@@ -15,9 +15,9 @@ from webob import Request
 from eilogin.errors import InvalidOptions
 from eilogin.filters.logout import LogoutEvent, make_logout
 from eilogin.filters.participant import make_participant
-from eilogin.participant.inner_hub import Inside
+from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.logout import logout_hooks as module
-from eilogin.participant.logout.logout_hooks import Hooks, load_hooks
+from eilogin.participant.logout.logout_hooks import LogoutHooks, load_hooks
 from eilogin.sessions import Sessions
 from eilogin.web import environ as env
 
@@ -190,7 +190,7 @@ class TestTheEvent:
         found = []
         stad = site.apps["stad.test"].app.app.app
         monkeypatch.setitem(
-            stad._leaving._hooks._hooks,
+            stad._logout._hooks._hooks,
             "stad_hooks:note",
             lambda event: found.append(sessions.find(token)),
         )
@@ -242,7 +242,7 @@ class TestTheEvent:
         own = {"protect": "/ optional\n/mijn basis"}
         site = eilogin_federation({"stad.test": witness}, options={"stad.test": own})
         environ = {env.TRUST: site.trusts["stad.test"]}
-        Inside(witness).note_gone(environ, None)
+        InnerHub(witness).note_gone(environ, None)
         asked = witness.environ
         assert (asked["PATH_INFO"], asked["REQUEST_METHOD"]) == (
             "/eilogin/logout",
@@ -314,11 +314,11 @@ def make_late(turns):
 @pytest.fixture
 def hanging(environ, login, gate):
     """Hooks of which one hangs, its turns, and what lets it go on."""
-    hooks = Hooks({"a:gate": gate}, PATIENCE)
+    hooks = LogoutHooks({"a:gate": gate}, PATIENCE)
     first = threading.Thread(target=hooks.tell, args=(environ, [login], "here"))
     first.start()
     assert gate.is_reached.wait(PATIENCE)
-    [turns] = hooks._turns.values()
+    [turns] = hooks._queues.values()
     make_late(turns)
 
     def let_go():
@@ -335,7 +335,7 @@ class TestOneThatIsNoGood:
         self, environ, login, caplog, bad
     ):
         told = []
-        hooks = Hooks({"a:bad": bad, "b:good": told.append}, PATIENCE)
+        hooks = LogoutHooks({"a:bad": bad, "b:good": told.append}, PATIENCE)
         for _ in "12":
             hooks.tell(environ, [login, login], "here")
         assert len(told) == 4
@@ -347,7 +347,7 @@ class TestOneThatIsNoGood:
     ):
         anna = log_in()
         stad = site.apps["stad.test"].app.app.app
-        monkeypatch.setitem(stad._leaving._hooks._hooks, "stad_hooks:note", fail)
+        monkeypatch.setitem(stad._logout._hooks._hooks, "stad_hooks:note", fail)
         anna.visit(LOGOUT)
         assert "U bent overal uitgelogd" in anna.text
         assert "on_logout: stad_hooks:note raised an exception" in caplog.text
@@ -356,7 +356,7 @@ class TestOneThatIsNoGood:
         self, environ, login, caplog, gate
     ):
         told = []
-        hooks = Hooks({"a:gate": gate, "b:good": told.append}, 0.05)
+        hooks = LogoutHooks({"a:gate": gate, "b:good": told.append}, 0.05)
         hooks.tell(environ, [login], "here")
         assert len(told) == 1
         [late] = [m for m in caplog.messages if "did not end within 0.05 s" in m]
@@ -403,7 +403,7 @@ class TestOneThatIsNoGood:
             raise RuntimeError("can't start new thread")
 
         told = []
-        hooks = Hooks({"a:hook": told.append}, PATIENCE)
+        hooks = LogoutHooks({"a:hook": told.append}, PATIENCE)
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", no_more)
             hooks.tell(environ, [login], "here")
@@ -419,7 +419,7 @@ class TestThreads:
         def of_hooks():
             return [t for t in threading.enumerate() if t.name == "eilogin-a:gate"]
 
-        hooks = Hooks({"a:gate": gate}, PATIENCE)
+        hooks = LogoutHooks({"a:gate": gate}, PATIENCE)
         assert of_hooks() == [], "servers fork when all is built"
         waits = threading.Thread(target=hooks.tell, args=(environ, [login], "here"))
         waits.start()
@@ -435,12 +435,12 @@ class TestThreads:
         self, environ, login, monkeypatch
     ):
         told = []
-        hooks = Hooks({"a:hook": told.append}, PATIENCE)
+        hooks = LogoutHooks({"a:hook": told.append}, PATIENCE)
         hooks.tell(environ, [login], "here")
         monkeypatch.setattr(os, "getpid", lambda: -1)
         hooks.tell(environ, [login], "here")
         assert len(told) == 2
-        assert len(hooks._turns) == 2
+        assert len(hooks._queues) == 2
 
 
 # --- which there are ------------------------------------------------------------------
@@ -493,7 +493,7 @@ class TestNames:
         new_module("stad_hooks_4", "def one(event): ...\ndef two(event): ...\n")
         names = "stad_hooks_4:one\n stad_hooks_4:two stad_hooks_4:one"
         logout = make_logout(witness, {}, on_logout=names)
-        assert list(logout._leaving._hooks._hooks) == [
+        assert list(logout._logout._hooks._hooks) == [
             "stad_hooks_4:one",
             "stad_hooks_4:two",
         ]

@@ -10,7 +10,7 @@ from hub_speaker import SECOND_HUB, add_hub
 from parties import HubParty
 from webob import Request
 
-from eilogin.participant.logout.logout_hooks import Hooks
+from eilogin.participant.logout.logout_hooks import LogoutHooks
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 
 STAD = "https://stad.test"
@@ -45,7 +45,7 @@ def names(site, witness):
 def told(site):
     """The names of logins that a hook was told of."""
     seen = []
-    hooks = Hooks({"a:hook": lambda event: seen.append(event.session)}, PATIENCE)
+    hooks = LogoutHooks({"a:hook": lambda event: seen.append(event.session)}, PATIENCE)
     logout = site.apps["stad.test"].app.app.app
     logout._elsewhere._hooks = hooks
     return seen

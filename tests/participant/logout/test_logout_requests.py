@@ -12,7 +12,7 @@ from raw_peer import OK, Peer
 
 from eilogin.backchannel import BackChannel
 from eilogin.config import read
-from eilogin.filters.logout import LogoutOptions
+from eilogin.filters.logout_options import LogoutOptions
 from eilogin.participant.logout import logout_requests
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint
@@ -78,7 +78,7 @@ def hub(site):
             return replace(entity, identity_provider=role)
 
     stood.trust = replace(trust, federation=Known())
-    hub.told = stood.app.app._leaving._hub_told
+    hub.told = stood.app.app._logout.delivery._sender
     yield hub
     stood.trust = trust
     hub.close()

@@ -8,7 +8,7 @@ import pytest
 
 from eilogin.errors import PeerUnavailable, StoreUnavailable
 from eilogin.participant.logout import logout_retry_queue
-from eilogin.participant.logout.logout_retry_queue import Courier, LogoutQueue
+from eilogin.participant.logout.logout_retry_queue import LogoutQueue, LogoutQueueThread
 from eilogin.saml import bindings, messages
 from eilogin.web import environ as env
 
@@ -262,12 +262,12 @@ class TestTheThread:
         monkeypatch.setattr(logout_retry_queue, "EVERY", 0.01)
 
     def test_ends_when_the_queue_is_empty(self, queue, environ):
-        Courier(queue).wake(environ)
+        LogoutQueueThread(queue).wake(environ)
         wait_until(lambda: not running())
         assert queue.tried == 1
 
     def test_begins_again_with_the_next_entry(self, queue, environ):
-        courier = Courier(queue)
+        courier = LogoutQueueThread(queue)
         for tried in (1, 2):
             queue.left = ["one"]
             courier.wake(environ)
@@ -280,30 +280,30 @@ class TestTheThread:
     )
     def test_goes_on_after_a_round_that_failed(self, queue, environ, error):
         queue.fails = [error]
-        Courier(queue).wake(environ)
+        LogoutQueueThread(queue).wake(environ)
         wait_until(lambda: not running())
         assert queue.tried == 2
 
     def test_logs_a_store_that_is_down_once_a_minute(self, queue, environ, caplog):
         queue.fails = [StoreUnavailable("away"), StoreUnavailable("away")]
-        Courier(queue).wake(environ)
+        LogoutQueueThread(queue).wake(environ)
         wait_until(lambda: not running())
         assert queue.tried == 3
         assert caplog.text.count("logout retry queue: a delivery failed") == 1
 
     def test_is_none_where_nothing_is_queued(self, queue, environ):
         queue.left = []
-        Courier(queue).wake_if_queued(environ)
+        LogoutQueueThread(queue).wake_if_queued(environ)
         assert not running()
 
     def test_is_none_where_the_store_cannot_tell(self, queue, environ, caplog):
         queue.fails = [StoreUnavailable("away")]
-        Courier(queue).wake_if_queued(environ)
+        LogoutQueueThread(queue).wake_if_queued(environ)
         assert not running()
         assert "logout retry queue: cannot read it" in caplog.text
 
     def test_is_none_where_the_process_ends_with_the_request(self, queue, environ):
-        Courier(queue).wake({**environ, "wsgi.run_once": True})
+        LogoutQueueThread(queue).wake({**environ, "wsgi.run_once": True})
         assert not running()
 
     def test_is_told_where_the_machine_has_none(
@@ -313,7 +313,7 @@ class TestTheThread:
             raise RuntimeError("can't start new thread")
 
         monkeypatch.setattr(threading.Thread, "start", start)
-        Courier(queue).wake(environ)
+        LogoutQueueThread(queue).wake(environ)
         assert "this process retries no logouts" in caplog.text
 
 

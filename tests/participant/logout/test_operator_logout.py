@@ -104,7 +104,7 @@ class TestAnEnd:
 
     def test_is_told_to_the_hooks_as_what_it_is(self, anna, site, monkeypatch):
         causes = []
-        hooks = site._leaving._hooks  # noqa: SLF001 - nothing else shows it
+        hooks = site._logout._hooks  # noqa: SLF001 - nothing else shows it
         monkeypatch.setattr(hooks, "tell", lambda *told: causes.append(told[2]))
         site.end(site.called(anna.text, (NAME_ID,)))
         assert causes == ["operator"]

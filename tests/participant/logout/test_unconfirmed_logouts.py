@@ -10,7 +10,7 @@ import pytest
 
 from eilogin.clock import now
 from eilogin.errors import StoreUnavailable
-from eilogin.participant.logout.logout_start import Leaving
+from eilogin.participant.logout.logout_start import ParticipantLogout
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.sessions import Login, Sessions
 from eilogin.sessions.session_records import Subject
@@ -52,7 +52,7 @@ def by_soap(federation):
 
     def change():
         logout = federation.apps["uwv.test"].app.app.app
-        logout._leaving._hub_told._wanted = (bindings.SOAP,)
+        logout._logout.delivery._sender._wanted = (bindings.SOAP,)
 
     return change
 
@@ -116,15 +116,15 @@ class TestASecondClick:
             other.set_cookie("uwv.test", name, value)
         anna.stops_before = other.stops_before = "/slo"
         logout = f"{UWV}/eilogin/logout"
-        end_here = Leaving._end_here
+        end_here = ParticipantLogout._end_here
 
         def both(*args):
             # The second one comes while nothing has ended yet, and is the faster.
-            monkeypatch.setattr(Leaving, "_end_here", end_here)
+            monkeypatch.setattr(ParticipantLogout, "_end_here", end_here)
             other.visit(logout)
             return end_here(*args)
 
-        monkeypatch.setattr(Leaving, "_end_here", both)
+        monkeypatch.setattr(ParticipantLogout, "_end_here", both)
         anna.visit(logout)
         assert request_in(anna.url) == request_in(other.url)
 

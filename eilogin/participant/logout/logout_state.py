@@ -1,0 +1,183 @@
+"""The state of a logout: what this site remembers of it while the hub answers.
+
+A cookie holds the ID of the LogoutRequest, and the store holds the state under that ID.
+If this server delivers the LogoutRequest itself (``logout_retry_queue``), a name that
+is derived from the notice takes the place of the ID.
+"""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from eilogin import clock
+from eilogin.participant import logout_hint
+from eilogin.participant.logout import unconfirmed_logouts
+from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
+from eilogin.participant.logout.logout_pages import AfterLogout
+from eilogin.participant.logout.logout_retry_queue import LogoutQueue
+from eilogin.sessions import Subject
+from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.requests import safe_next
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Seconds that the state is kept: the visitor may stay at the hub's page of a partial
+#: logout for a while, and may reload the result page here.
+_KEPT_FOR = 60 * 60.0
+
+#: Seconds for which an answer of the hub counts as current: enough for the redirect to
+#: our page. Later the visitor may have signed in elsewhere.
+_A_MOMENT = 10.0
+
+#: Binds a logout to its browser, so that no other answer says "logged out" here. The
+#: hub's POST must bring it too (SameSite=None). It holds only the ID of the request.
+_COOKIE = Cookie("eilogin-logout", same_site="None")
+
+
+class LogoutState(NamedTuple):
+    """The state of one logout."""
+
+    #: The entityID of the hub, or "" for a text that cannot be read.
+    hub: str
+    then: AfterLogout
+    #: :attr:`UnconfirmedLogout.key`, or "".
+    notice_key: str = ""
+    #: When the hub answered, as a POSIX timestamp; 0 before that.
+    answered: float = 0.0
+    outcome: SingleLogoutOutcome = SingleLogoutOutcome.PENDING
+
+    @property
+    def text(self) -> str:
+        """The text for the store."""
+        fields = [self.hub, self.notice_key, self.answered, self.outcome, *self.then]
+        return json.dumps(fields)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the hub answered within the last seconds."""
+        return abs(clock.now() - self.answered) <= _A_MOMENT
+
+    @classmethod
+    def read(cls, text: str | None, usual: str) -> "LogoutState":
+        """Read :attr:`text`; ``usual`` is the target if the text has none.
+
+        The state of a text that cannot be read has no hub and no outcome.
+        """
+        try:
+            hub, key, answered, word, target, is_hubs, is_partial = json.loads(
+                text or ""
+            )
+        except ValueError:
+            return cls("", AfterLogout(usual))
+        then = AfterLogout(safe_next(target, usual), is_hubs, is_partial)
+        return cls(hub, then, key, answered, SingleLogoutOutcome.read(word))
+
+
+def of_browser(environ: "WSGIEnvironment") -> tuple[str, str | None]:
+    """Return the ID of this browser's last LogoutRequest, and its stored state."""
+    request_id = _COOKIE.read(environ) or ""
+    return request_id, env.values(environ).get(_key(request_id)) if request_id else None
+
+
+def of_queued(environ: "WSGIEnvironment", notice_key: str) -> str | None:
+    """Return the stored state of a logout in the retry queue."""
+    return env.values(environ).get(_key(queued_name(notice_key)))
+
+
+def keep(environ: "WSGIEnvironment", name: str, state: LogoutState) -> None:
+    """Store a state, in place of an earlier one.
+
+    ``name`` is the ID of the LogoutRequest, or :func:`queued_name`.
+    """
+    until = clock.now() + _KEPT_FOR
+    env.values(environ).change(_key(name), lambda _: state.text, until)
+
+
+def begin(environ: "WSGIEnvironment", request_id: str, state: LogoutState) -> None:
+    """Store the state of a LogoutRequest that the browser carries to the hub."""
+    until = clock.now() + _KEPT_FOR
+    env.values(environ).add(_key(request_id), state.text, until, durable=False)
+
+
+def cookie(name: str) -> tuple[str, str]:
+    """Return the header that binds a logout to this browser."""
+    return _COOKIE.set(name, max_age=int(_KEPT_FOR))
+
+
+def note_answer(
+    environ: "WSGIEnvironment", request_id: str, stored: str, state: LogoutState
+) -> list[tuple[str, str]]:
+    """Store the hub's answer, and return the headers that end the retries.
+
+    ``stored`` is the text so far. Of two answers at once, the first is kept.
+    """
+    until, values = state.answered + _KEPT_FOR, env.values(environ)
+    values.swap(_key(request_id), stored, state.text, until, durable=False)
+    forget_notice(environ, state.notice_key)
+    cookies = [cookie(request_id), *unconfirmed_logouts.let_go(environ)]
+    return [*cookies, logout_hint.drop()]
+
+
+def note_delivery(
+    environ: "WSGIEnvironment", notice_key: str, outcome: SingleLogoutOutcome
+) -> None:
+    """Store that the hub confirmed a queued logout, for the page of its browser."""
+    now = clock.now()
+    unconfirmed_logouts.forget(environ, notice_key)
+    logout_hint.unmark(environ, notice_key, now + env.sessions(environ).max_session)
+
+    def answered(stored: str | None) -> str | None:
+        if stored is None:
+            return None
+        state = LogoutState.read(stored, "")
+        return state._replace(answered=now, outcome=outcome).text
+
+    key = _key(queued_name(notice_key))
+    env.values(environ).change(key, answered, now + _KEPT_FOR)
+
+
+def forget_notice(environ: "WSGIEnvironment", notice_key: str) -> None:
+    """Stop notifying the hub of a logout: it has confirmed it, or never can."""
+    unconfirmed_logouts.forget(environ, notice_key)
+    LogoutQueue.drop(environ, notice_key)
+
+
+def forget(environ: "WSGIEnvironment", who: Subject) -> list[tuple[str, str]]:
+    """Return the headers after a login: no answer of a hub says "logged out" any more.
+
+    The hub gets no message about an earlier logout of the same subject (``who``). For
+    a logout of somebody else, the retry queue goes on. Raises StoreUnavailable.
+    """
+    has_cookie = _COOKIE.read(environ) is not None
+    before = logout_hint.left(environ)
+    if before is not None and before.login.who == who:
+        LogoutQueue.drop(environ, before.kept)
+    unconfirmed_logouts.void(environ)
+    return [
+        *([_COOKIE.expire()] if has_cookie else []),
+        *unconfirmed_logouts.let_go(environ),
+    ]
+
+
+def was_here(environ: "WSGIEnvironment") -> bool:
+    """Whether this browser had a session here that is over, or logs out just now.
+
+    The browser holds the session cookie until it learns of the end, which may have come
+    in another tab, or from the hub.
+    """
+    if env.cookie(environ).read(environ) is not None:
+        return True
+    request_id, stored = of_browser(environ)
+    state = LogoutState.read(stored, "")
+    return request_id != "" and (not state.outcome or state.is_new)
+
+
+def queued_name(notice_key: str) -> str:
+    """Return the name of a queued logout, in place of the ID of a message."""
+    return hashlib.sha256(b"queued\0" + notice_key.encode()).hexdigest()
+
+
+def _key(name: str) -> str:
+    return f"logout:{name}"

@@ -1,14 +1,11 @@
-"""The end of a session in time: the warning before it, and what keeps it alive.
+"""The end of a session in time: the warning before it, and the keep-alive.
 
-What belongs here, by module:
+The idle limit itself is in ``eilogin.sessions``. By module:
 
 ``activity_reports``
-    Activity reports: tell the hub in the background that a visitor is active
-    here.
+    Report to the hub in the background that a visitor is active here.
 ``expiry_warning``
-    Before a session ends: how long still, and a warning in the application's
-    pages.
+    Warn the visitor in the pages of the application before the session ends.
 ``keep_alive``
-    Who is logged in looks at a page: she counts as seen, and her login is kept
-    alive.
+    Record activity, and renew the session at the hub with a passive login.
 """

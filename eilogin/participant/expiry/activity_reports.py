@@ -77,9 +77,9 @@ class ActivityReports:
     # --- in requests ------------------------------------------------------------------
 
     def note(self, environ: "WSGIEnvironment", login: Login) -> None:
-        """Remember that a visitor is active now; cheap, for it is called for each page.
+        """Remember that a visitor is active now; cheap, for each page calls it.
 
-        Does nothing where no hub accepts reports.
+        Does nothing if no hub accepts reports.
         """
         if login.key in self._visitors:
             return
@@ -90,9 +90,9 @@ class ActivityReports:
     def note_inside(
         self, environ: "WSGIEnvironment", name: str, instant: float
     ) -> None:
-        """Note that a visitor was active at a participant of the hub inside.
+        """Note that a visitor was active at a participant of the inner hub.
 
-        ``name`` is that of the login here (:attr:`eilogin.sessions.Login.name`).
+        ``name`` is that of the session here (:attr:`eilogin.sessions.Login.name`).
         ``instant`` lies in the past. The hub above gets a report in turn.
         """
         sessions = env.sessions(environ)
@@ -162,15 +162,15 @@ class ActivityReports:
         return env.sessions(self._environ)
 
     def _with_news(self, visitor: _Visitor) -> Login | None:
-        """The session as it is now; None where it is over, or there is nothing new."""
+        """Return the session as it is now; None if it ended or has no new activity."""
         try:
             login = self._sessions.as_of_now(visitor.login)
         except EiloginError:
             return None
         if login is None or self._sessions.is_idle(login):
             return None
-        known = max(visitor.known, login.confirmed)
-        is_new = self._sessions.active_at(login) - known >= _worth(self._sessions)
+        reported = max(visitor.known, login.confirmed)
+        is_new = self._sessions.active_at(login) - reported >= _worth(self._sessions)
         return login if is_new else None
 
     def _report(self, visitor: _Visitor, login: Login, away: set[str]) -> int:
@@ -201,7 +201,7 @@ class ActivityReports:
             return
 
     def _tell(self, login: Login, active: float) -> None:
-        """Send one report; raises EiloginError where the hub gives no answer to it."""
+        """Send one report; raise EiloginError if the hub does not answer it."""
         trust, hub = env.trust(self._environ), login.who.issuer
         endpoint = _address(trust, hub)
         if endpoint is None or login.named is None or not login.session_index:
@@ -241,7 +241,7 @@ class ActivityReports:
 
 
 def _address(trust: Trust, hub: str) -> Endpoint | None:
-    """Where a hub takes reports; None where it takes none, or we follow DigiD."""
+    """Return where a hub accepts reports; None if it does not, and with DigiD."""
     if trust.own.is_digid or not trust.has_single_sign_on:
         return None
     try:

@@ -1,28 +1,30 @@
-"""Before a session ends: how long still, and a warning in the application's pages.
+"""Warn the visitor in the pages of the application before the session ends.
 
-A page that is looked at for a long time, such as a long form, hears nothing of its
-session's end. Unless the option ``warn`` is off, one tag is put into such a page
-(``html_injection``), which loads one script of ours. It asks
-``/eilogin/session`` how long still, and shows a dialog in time: to go on, which sends
-POST there and loses nothing of what was filled in; or, when the end is final, to save.
-The same POST says that she sees a page which her browser had asked for in advance.
+A visitor with a long form open does not notice that the session ends. Unless the option
+``warn`` is off, eilogin inserts one tag into such a page (``html_injection``), which
+loads one script. The script asks ``/eilogin/session`` for the time left, and shows a
+dialog in time. The visitor continues the session, which sends POST there and loses
+nothing of the form; or, if the end is final, saves. The same POST records that the
+visitor sees a page that the browser prefetched.
 
-It is put in for who looks at a page while logged in: into whole answers with status
-200 to a navigation, in HTML or XHTML, also where the browser asks in advance. If the
-Content-Security-Policy of the page would block the script, the policy is extended
-(``content_security_policy``). The script is left out, and the log is told why,
-once, where it would do harm or nothing: the answer is compressed, its charset is not
-known, it forbids to be changed (``Cache-Control: no-transform``), or its policy cannot
-be extended. It has no place in pages of a hub inside, which know their session better.
+eilogin inserts the tag for a visitor with a session, into whole answers with status 200
+to a navigation or prefetch, in HTML or XHTML. If the Content-Security-Policy of the
+page would block the script, eilogin extends it (``content_security_policy``). In these
+cases it leaves the page as it is, and logs the reason once:
 
-The script is a file of this site and has no inline parts. The tag names its hash
-(``integrity``) only where a policy asks for that: while a new version is installed, one
-process may have made the page and another one sends the script.
+* the answer is compressed, or its charset is unknown;
+* the answer forbids changes (``Cache-Control: no-transform``);
+* its policy cannot be extended.
 
-Its texts come from the message catalogue, in all languages; which one is spoken, the
-language of the page decides. Its colours are those of the site (``accent``). Both are
-part of the file, and the file's hash is part of its address, so that browsers may keep
-it.
+Pages of an inner hub never get the tag: they know their session better.
+
+The script is a file of this site without inline parts. The tag has its hash
+(``integrity``) only if a policy asks for that: during an upgrade one process may make
+the page, and another one send the script.
+
+The texts of all languages come from the message catalogue; the language of the page
+selects one. The colours are those of the site (``accent``). Both are part of the file,
+and its hash is part of its address, so that browsers may cache it.
 """
 
 import base64
@@ -72,63 +74,62 @@ _KEPT = "public, max-age=31536000, immutable"
 
 
 def tell_session(environ: "WSGIEnvironment") -> Response:
-    """``/eilogin/session``: how long still, as JSON.
+    """``/eilogin/session``: the time left, as JSON.
 
     GET keeps no session alive, however often a page asks. POST, which only a page of
-    this site can send, says "I am still here": the idle limit begins anew, as by
-    looking at a page. The hub is not asked, for that would take her away from the page;
-    it gets a report in the background (``activity_reports``), and her next
-    page asks it, as always (``keep_alive``).
+    this site can send, restarts the idle limit like a page view. It starts no passive
+    login, for that would leave the page. The hub gets a report in the background
+    (``activity_reports``), and the next page renews the session (``keep_alive``).
 
-    Raises :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError for
-    which nobody can tell.
+    Raises :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError that
+    prevents an answer.
     """
     allow_only(environ, "GET", "HEAD", "POST")
     login = env.session(environ)
     if environ["REQUEST_METHOD"] == "POST":
         require_own_form(environ, env.trust(environ).own.public_url)
         login = login and _still_here(environ, login)
-    told: dict[str, object] = {"logged_in": login is not None}
+    content: dict[str, object] = {"logged_in": login is not None}
     if login is not None:
-        told.update(_told_of(environ, login))
-    return json_answer(environ, told)
+        content.update(_time_left(environ, login))
+    return json_answer(environ, content)
 
 
 def _still_here(environ: "WSGIEnvironment", login: Login) -> Login | None:
-    """Her login when she was seen now, or None where that came too late."""
+    """Record activity; return the session, or None if it has ended."""
     sessions = env.sessions(environ)
     sessions.rearm(login)
     token = env.cookie(environ).read(environ)
     return sessions.find(token) if token else None
 
 
-def _told_of(environ: "WSGIEnvironment", login: Login) -> Mapping[str, object]:
+def _time_left(environ: "WSGIEnvironment", login: Login) -> Mapping[str, object]:
     sessions, now = env.sessions(environ), clock.now()
     return {
         "level": login.level,
-        # What an operator finds in the audit log; never the NameID, which may be a BSN.
+        # The pseudonym of the audit log; never the NameID, which may be a BSN.
         "pseudonym": env.trust(environ).own.pseudonym(login.who.name_id),
         "until": login.until.isoformat(timespec="seconds"),
         "absolute_seconds_left": max(0, int(login.ends - now)),
         "idle_seconds_left": max(0, int(sessions.idle_at(login) - now)),
-        # The whole limit: what to say when it is over.
+        # The whole limit, for the text after the end.
         "idle_seconds": int(sessions.idle),
     }
 
 
 class ExpiryWarning:
-    """The script, and the way into a page; ``seconds`` before the end it warns."""
+    """The script and its tag; it warns ``seconds`` before the end."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._told: set[str] = set()
-        # What is put into a page changes with the site alone.
+        self._logged: set[str] = set()
+        # The tags depend on the site alone.
         self._made: _Made | None = None
 
     # --- the script -----------------------------------------------------------------
 
     def script(self, environ: "WSGIEnvironment") -> Response:
-        """The script itself, which a browser keeps if it asked for this version."""
+        """Return the script; browsers may cache the version that they asked for."""
         allow_only(environ, "GET", "HEAD")
         script = self._script(environ)
         is_this_one = environ.get("QUERY_STRING") == script.query
@@ -163,8 +164,8 @@ class ExpiryWarning:
         environ: "WSGIEnvironment",
         start_response: "StartResponse",
     ) -> Iterable[bytes]:
-        """The answer of ``app``, with the script in it where that makes sense."""
-        if not _is_page_of_who_is_logged_in(environ):
+        """Return the answer of ``app``, with the tag if the page allows it."""
+        if not _is_page_with_session(environ):
             return app(environ, start_response)
         made = self._made_for(env.trust(environ).own)
 
@@ -185,16 +186,16 @@ class ExpiryWarning:
         extended = extend(headers, made.ours)
         obstacle = page_headers.obstacle() or extended.obstacle
         if obstacle:
-            self._tell_once(obstacle)
+            self._log_once(obstacle)
             return None
         tag = made.tag_with_digest if extended.by_digest else made.tag
         return Insertion(
             tag, HeadPlace(is_xml=page_headers.kind == XHTML), extended.headers
         )
 
-    def _tell_once(self, obstacle: str) -> None:
-        if obstacle not in self._told:
-            self._told.add(obstacle)
+    def _log_once(self, obstacle: str) -> None:
+        if obstacle not in self._logged:
+            self._logged.add(obstacle)
             _log.warning(
                 "warning: a page of the application gets no warning before the "
                 "session ends: %s",
@@ -235,12 +236,12 @@ def _made(own: Own, script: "_Script") -> _Made:
 
 
 def _absolute(origin: str, url: str) -> str:
-    """An address of this site as a browser writes it."""
+    """Return the absolute address of a URL of this site."""
     return f"{origin}{urlsplit(url).path}"
 
 
 class _Script(NamedTuple):
-    """The script, and what names this version of it."""
+    """The script, and the names of this version."""
 
     text: bytes
     query: str
@@ -255,13 +256,13 @@ def _script(
     accent: str,
     names: tuple[tuple[str, str], ...],
 ) -> _Script:
-    """The file, in a scope of its own, called with its settings: made once.
+    """Return the file in a scope of its own, called with its settings; made once.
 
-    ``accent`` is CSS with the site's own colours, or ""; ``names`` are those of the
-    site by language.
+    ``accent`` is CSS with the colours of the site, or ""; ``names`` are its names by
+    language.
     """
-    told = Pages().texts("warning_texts.json", templates, dict(names))
-    texts = {language: json.loads(text) for language, text in told.items()}
+    json_texts = Pages().texts("warning_texts.json", templates, dict(names))
+    texts = {language: json.loads(text) for language, text in json_texts.items()}
     settings = {"warnSeconds": seconds, "texts": texts, "accent": accent}
     source = resources.files(__package__).joinpath(_FILE).read_text("utf-8")
     call = f"warnBeforeTheEnd({json.dumps(settings, sort_keys=True)});"
@@ -271,10 +272,10 @@ def _script(
     return _Script(whole, f"v={digest.hex()[:16]}", f"sha256-{coded}")
 
 
-def _is_page_of_who_is_logged_in(environ: "WSGIEnvironment") -> bool:
-    """Whether this asks for a whole page, in a window of its own, of the application.
+def _is_page_with_session(environ: "WSGIEnvironment") -> bool:
+    """Return whether a visitor with a session asks the application for a whole page.
 
-    Its answer to a form counts too: a page is a page. So does its head alone.
+    It fills a window. The answer to a form and the answer to HEAD count too.
     """
     return (
         env.session_or_none(environ) is not None

@@ -1,7 +1,6 @@
-"""Who is logged in looks at a page: she counts as seen, and her login is kept alive.
+"""Record activity, and renew the session at the hub with a passive login.
 
-Both only where she looks at the page: what a script asks for, or a browser in advance,
-may be its own doing.
+Both need a page that the visitor looks at: a script or a prefetch may act by itself.
 """
 
 from typing import TYPE_CHECKING
@@ -37,11 +36,11 @@ if TYPE_CHECKING:
 
 
 class KeepAlive:
-    """Does so at one participant.
+    """Records and renews at one participant.
 
-    ``after`` is how many seconds ago the hub must have confirmed a login for it to be
-    asked again; ``rules`` say which pauses are to be remembered; ``activity`` reports
-    to the hub in the background that the visitor is active here.
+    ``after`` is the age in seconds of the hub's last confirmation from which it is
+    renewed. ``rules`` hold the idle limits whose pauses are recorded. ``activity``
+    reports to the hub in the background.
     """
 
     def __init__(
@@ -59,14 +58,14 @@ class KeepAlive:
         self._after = after
 
     def seen(self, environ: "WSGIEnvironment", login: Login) -> Response | None:
-        """Note that she is there; the silent question to the hub, where it is due.
+        """Record the activity of a visitor; return the passive login if it is due.
 
-        The question is for the lowest level (which the hub serves without a prompt),
-        and is not asked while the hub does not answer. DigiD knows no question without
-        a prompt, and gives none while its own session lasts. A store that fails here
-        must not stand between her and the page. A page that the browser asks for in
-        advance it gets at the click, for it would show it after a logout too. Where
-        there is no single sign-on the hub would never say that she is still in.
+        The AuthnRequest asks for the lowest level, which the hub serves without a
+        prompt, and is not sent while the hub does not answer. DigiD knows no IsPassive,
+        and shows no prompt while its own session lasts. If the store fails here, the
+        visitor still gets the page. A prefetch gets no page, for the browser would show
+        it after a logout too. Without single sign-on the hub could not confirm the
+        session.
         """
         if not is_looked_at(environ):
             is_page = is_in_advance(environ) and is_navigation(environ)
@@ -87,8 +86,7 @@ class KeepAlive:
         if not env.trust(environ).has_single_sign_on:
             return None
         page, hub = whole_target(environ, own.public_url), known_hub(environ)
-        # What is too long to come back to whole would come back without its query,
-        # which before a hub inside is a message.
+        # A longer target would lose its query, which is a SAML message at an inner hub.
         if len(page) > LONGEST_TARGET or not self._can_renew(environ, hub):
             return None
         passive = not own.is_digid

@@ -1,10 +1,9 @@
 """POST replay: keep a form whose session has expired, and send it after the login.
 
-What belongs here, by module:
+Forms with a live session do not belong here. By module:
 
 ``kept_forms``
-    Forms that were sent after their session had ended, kept for an hour.
+    Store a form for an hour, sealed for its visitor and browser.
 ``post_replay``
-    Keeping a form whose session has ended, and sending it again after one
-    click.
+    Keep such a form of a request, and send it again after one click.
 """

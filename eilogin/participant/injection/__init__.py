@@ -1,12 +1,11 @@
-"""Add one element to a page of the application while it streams by.
+"""Add one element to a page of the application while the page streams.
 
-What belongs here, by module:
+The caller provides the element. By module:
 
 ``content_security_policy``
-    Let a page load one script of ours, and ask one address, whatever its policy
-    says.
+    Extend the policy of a page so that one script of this site runs.
 ``html_injection``
-    Put one tag into a page of an application, while the page streams by.
+    Insert one tag into a page while it streams.
 ``page_headers``
     The headers of an answer that say whether an element may be put into its page.
 """

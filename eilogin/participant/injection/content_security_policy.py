@@ -1,29 +1,28 @@
-"""Let a page load one script of ours, and ask one address, whatever its policy says.
+"""Extend the policy of a page so that one script of this site runs.
 
 An application may send a Content-Security-Policy (CSP 3) that blocks the script of
-``expiry_warning``. :func:`extend` adds to each policy of the answer the least
-that lets this script run, and loosens nothing else:
+``expiry_warning``. The function :func:`extend` adds to each policy of the answer the
+least that lets this script run:
 
 * **The script** is allowed by its hash, and the tag has the same hash as ``integrity``.
-  So the browser runs no other file in its place, from wherever it comes. Chromium 59,
+  So the browser runs no other file instead, from wherever it comes. Chromium 59,
   Firefox 116 and Safari 15.6 match the hash of an external script.
-* **The script by its address**, where the policy has ``'unsafe-inline'`` in force: a
-  hash would switch that off, and with it scripts of the application. A policy that
-  allows every inline script forbids no script to whoever can write into the page.
+* **The script by its address**, if ``'unsafe-inline'`` is in force: a hash would switch
+  that off, and with it scripts of the application. A policy that allows every inline
+  script stops no script of an attacker who can write into the page.
 * **The address that the script asks** is allowed as one URL.
 
-A policy that allows both already stays as it is. Where a directive has to be made, it
-begins with the sources of the one that was in force in its stead (CSP 3, 6.8.3), so
-that all of those stay allowed, and no others are. ``'none'`` goes, for it means nothing
-beside another source. Policies that only report are extended too: else each page would
-cause reports.
+A policy that allows both already stays as it is. A new directive begins with the
+sources of the one that was in force in its place (CSP 3, 6.8.3), so that exactly those
+stay allowed. ``'none'`` goes, for it means nothing beside another source. Policies that
+only report are extended too: else each page would cause reports.
 
-An address as a source has one limit that a hash has not: where an address that the
-application allows redirects, browsers compare no paths (CSP 3, 7.6). Such a redirect
-may then lead a question of a script to another address of this site.
+An address as a source has one limit that a hash has not: if an allowed address of the
+application redirects, browsers compare no paths (CSP 3, 7.6). Such a redirect may lead
+a request of a script to another address of this site.
 
-:func:`extend` leaves an answer as it is, and names the reason, where the policy takes
-the origin from the page (``sandbox``) or is not one that browsers read alike.
+:func:`extend` leaves an answer as it is, and names the reason, if the policy takes the
+origin from the page (``sandbox``) or browsers read it differently.
 """
 
 import re
@@ -38,7 +37,7 @@ _REPORTED = "content-security-policy-report-only"
 _INTEGRITY = frozenset(("integrity-policy", "integrity-policy-report-only"))
 _NAMES = _INTEGRITY | {_ENFORCED, _REPORTED}
 
-# What a policy is made of (RFC 9110 5.5; CSP 3, 2.2). Browsers disagree on all else.
+# The characters of a policy (RFC 9110 5.5; CSP 3, 2.2). Browsers disagree on others.
 _PLAIN = re.compile(r"[\x21-\x7e \t]*")
 # A source with a key: CSP 3, 2.3.1. One that only looks like it has no effect.
 _KEY = re.compile(
@@ -76,7 +75,7 @@ class Ours(NamedTuple):
 
 
 class Extended(NamedTuple):
-    """Headers whose policies allow what is ours."""
+    """Headers whose policies allow the script."""
 
     headers: Headers
     #: Whether the script is allowed as long as its tag names its hash.
@@ -86,7 +85,7 @@ class Extended(NamedTuple):
 
 
 def extend(headers: Headers, ours: Ours) -> Extended:
-    """The headers of an answer, with policies that allow ``ours``."""
+    """Return the headers of an answer, with policies that allow ``ours``."""
     extended = headers
     by_digest = False
     for place, (name, value) in enumerate(headers):
@@ -116,18 +115,18 @@ class _Policies(NamedTuple):
 
 
 def _extended(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
-    """The same for a policy with a nonce, which is another one each time."""
+    """Extend the policies of one header, whose nonce differs each time."""
     nonce = _NONCE.search(text)
     if nonce is None or _ANY_NONCE in text:
         return _extend(text, ours, is_enforced=is_enforced)
-    known = text.replace(nonce[0], _ANY_NONCE)
-    policies = _extend(known, ours, is_enforced=is_enforced)
+    cacheable = text.replace(nonce[0], _ANY_NONCE)
+    policies = _extend(cacheable, ours, is_enforced=is_enforced)
     return policies._replace(text=policies.text.replace(_ANY_NONCE, nonce[0]))
 
 
 @lru_cache(maxsize=64)
 def _extend(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
-    """The policies of one header, which commas divide, each with ``ours`` allowed."""
+    """Extend the policies of one header, separated by commas."""
     if not _PLAIN.fullmatch(text):
         return _Policies(text, obstacle=_ODD if is_enforced else "")
     policies = [_Policy(policy) for policy in text.split(",")]
@@ -141,7 +140,7 @@ def _extend(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
 
 
 class _Policy:
-    """One policy; its directives stay as they were written, but for what is added."""
+    """One policy; its directives stay as written, except for additions."""
 
     def __init__(self, text: str) -> None:
         self._directives = text.split(";")
@@ -157,7 +156,7 @@ class _Policy:
 
     @property
     def has_origin(self) -> bool:
-        """Whether the page may be one of its site, with scripts and windows."""
+        """Whether the page keeps its origin, with scripts and windows."""
         place = self._places.get("sandbox")
         if place is None:
             return True
@@ -165,9 +164,9 @@ class _Policy:
         return _SANDBOX.issubset(allowed)
 
     def allow(self, ours: Ours) -> bool:
-        """Allow ``ours``; whether the script is allowed by its hash.
+        """Allow ``ours``; return whether the script is allowed by its hash.
 
-        ValueError where no source can name an address.
+        ValueError if no source can name an address.
         """
         script = self._in_force(_SCRIPT)
         by_digest = False
@@ -182,7 +181,7 @@ class _Policy:
         return by_digest
 
     def _in_force(self, names: tuple[str, ...]) -> "_Sources":
-        """The sources of the first of these directives that the policy has."""
+        """Return the sources of the first of these directives that exists."""
         for name in names:
             if name in self._places:
                 words = self._directives[self._places[name]].split()
@@ -190,7 +189,7 @@ class _Policy:
         return _Sources("", "", ["*"])
 
     def _add(self, sources: "_Sources", name: str, source: str) -> None:
-        """Add a source to a directive, or to a new one that is called ``name``."""
+        """Add a source to a directive, or to a new one called ``name``."""
         words = [*sources.without_none, source]
         if sources.name == "default-src":
             if not self._directives[-1].strip():
@@ -203,7 +202,7 @@ class _Policy:
 
 
 class _Sources(NamedTuple):
-    """The directive that is in force for something."""
+    """The directive that is in force for a resource."""
 
     #: In lower case, and as it was written; "" where there is none.
     name: str
@@ -231,7 +230,7 @@ class _Sources(NamedTuple):
         return any(word.lower() == keyword for word in self.words)
 
     def allows(self, address: str, origin: str) -> bool:
-        """Whether one of the sources surely names the address of ours."""
+        """Return whether one of the sources surely names an address of this site."""
         words = {word.lower() for word in self.words}
         # "http:" means https too (6.7.2.8).
         scheme = f"{origin.partition(':')[0]}:"

@@ -1,21 +1,19 @@
-"""Put one tag into a page of an application, while the page streams by.
+"""Insert one tag into a page of the application while it streams.
 
-What is for the browser (:class:`HeadPlace`) goes to the very beginning of the document:
-before all that is in its head, behind the doctype and the start tags ``<html>`` and
-``<head>``. That place, and no other, is found for certain without reading the page:
-what may stand before it is a handful of tokens, read here one by one from the first
-byte on. A look for ``</head>`` or ``</body>`` would find them in a script, a comment or
-an attribute too. Nothing is held back but this beginning, of which a browser shows
-nothing, so that a streaming answer stays streaming; and what does not begin as a
-document does is left as it is. What is for a person (:class:`ContentPlace`) goes to
-where the content of the page begins, which is found in the same way, head included: so
-much more is held back.
+A tag for the browser (:class:`HeadPlace`) goes to the very beginning of the head, after
+the doctype and the start tags ``<html>`` and ``<head>``. Only a few kinds of token may
+come before this place, and they are read one by one from the first byte on. So the
+place is certain without reading the page; a search for ``</head>`` or ``</body>`` would
+also match in a script, comment or attribute. Only this beginning is held back, of which
+a browser shows nothing, so a streaming answer keeps streaming. An answer that does not
+begin like a document stays as it is. A paragraph for the visitor
+(:class:`ContentPlace`) goes to the start of the content. That is found in the same way,
+head included, so more is held back.
 
-Where the application said how long its answer is, the answer is as long as the tag
-longer: if no place was found, blanks follow the document in its stead. One that is too
-short for any document is left as it is. Other headers that speak of the bytes of the
-answer are put right too (:meth:`Injection.start`); the answer to HEAD has the headers
-that the one to GET has.
+If the answer has a Content-Length, it grows by the length of the tag; if no place is
+found, blanks follow the document instead. An answer that is too short for a document
+stays as it is. Other headers about the bytes of the answer are corrected too
+(:meth:`Injection.start`). The answer to HEAD has the same headers as the one to GET.
 """
 
 import re
@@ -36,9 +34,9 @@ LONGEST_HEAD = 262_144
 LONGEST_MENU = 65_536
 
 _BOM = b"\xef\xbb\xbf"
-# What may come before the place, one by one (HTML standard, 13.2.6.4.1 to 13.2.6.4.4),
-# where HTML and XML read the same: a comment, an XML declaration or instruction, the
-# doctype, and the two start tags. What only one of them could read is no match.
+# One token that may come before the place (HTML standard, 13.2.6.4.1 to 13.2.6.4.4) if
+# HTML and XML read it alike. That is a comment, an XML declaration or instruction, the
+# doctype, or a start tag.
 _STEP = re.compile(
     rb"""
     [ \t\n\f\r]++
@@ -61,7 +59,7 @@ _USUAL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# What may become one of these when more has come: it began, and is not complete.
+# The beginning of an incomplete token.
 _BEGUN = re.compile(
     rb"<(?: !-- | \? | !doctype | (?:html|head)[ \t\n\f\r/>] | [^>]*\Z )",
     re.VERBOSE | re.IGNORECASE,
@@ -80,8 +78,8 @@ _OF_NOT_MODIFIED = _OF_THE_BYTES | {_LENGTH}
 _PUT_RIGHT = _OF_NOT_MODIFIED | {_ETAG}
 
 
-# What may come before the body of an HTML document (13.2.6.4.4 to 13.2.6.4.6): the
-# same, and what a head holds. A script with a comment may go on behind its end tag.
+# The same before the body of an HTML document (13.2.6.4.4 to 13.2.6.4.6), with
+# the head. A script with a comment may continue after its end tag.
 _TAG_ENDS = rb"""(?> (?: [ \t\n\f\r/]+ [^ \t\n\f\r"'<>/=]+
       (?: [ \t\n\f\r]* = [ \t\n\f\r]*
           (?: "[^"]*" | '[^']*' | [^ \t\n\f\r"'=<>`]+ ) )? )* )
@@ -111,9 +109,9 @@ _HEAD_BEGUN = re.compile(
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 
-# What a body is made of, as far as every browser reads it in the same way. A script
-# with a comment may go on behind its end tag, and a quote where none belongs is read
-# otherwise than it looks: nothing is found behind these.
+# The tokens of a body that every browser reads alike. A script with a comment may
+# continue after its end tag, and a misplaced quote changes the meaning of the tokens
+# after it: no place is found after these.
 _IN_BODY = re.compile(
     rb"""
     [^<]++
@@ -143,9 +141,9 @@ _HIDDEN = re.compile(rb"""[ \t\n\f\r"']hidden(?![a-z0-9_-])""", re.IGNORECASE)
 
 
 class HeadPlace:
-    """Where in a document the tag goes, looked for in its bytes as they come.
+    """The beginning of the head, searched in the bytes as they come.
 
-    ``is_xml`` says that a browser will read it as XML, which needs both start tags.
+    ``is_xml``: a browser reads the document as XML, which needs both start tags.
     """
 
     def __init__(self, *, is_xml: bool) -> None:
@@ -154,9 +152,9 @@ class HeadPlace:
         self._is_document = False
 
     def look(self, beginning: bytes) -> int | None:
-        """The place in ``beginning``, -1 where there is none, None for "go on".
+        """Return the place in ``beginning``, -1 for no place, None for more input.
 
-        ``beginning`` is all that has come, and begins as it did the last time.
+        ``beginning`` holds all input, and begins as it did the last time.
         """
         if self._position == 0:
             if usual := _USUAL.match(beginning):
@@ -175,29 +173,28 @@ class HeadPlace:
         return self._position if self._is_one_without_head(rest) else -1
 
     def _is_one_without_head(self, rest: bytes) -> bool:
-        """Whether ``rest`` is HTML whose head begins without a start tag."""
+        """Return whether ``rest`` is HTML whose head has no start tag."""
         is_markup = rest.startswith((b"<!", b"<?", b"</"))
         return self._is_document and not self._is_xml and not is_markup
 
     def last(self) -> int:
-        """The place where all has come, and :meth:`look` says to go on; -1 for none."""
+        """Return the place at the end of the input; -1 for none."""
         return -1
 
 
 class BodyPlace:
-    """Where the body of an HTML document begins, for what a person is to see.
+    """The beginning of the body of an HTML document, for a visible element.
 
-    What stands in a head is passed by, token by token, as a browser reads it; at what
-    is not known to stand there the body begins. A browser reads it so as well, or puts
-    the rest of the head into the body, where it works all the same. -1 where there is
-    no body, but frames.
+    The tokens of a head are skipped as a browser reads them; the body begins at any
+    other token. A browser does the same, or puts the rest of the head into the body,
+    where it still works. -1 for frames without a body.
     """
 
     def __init__(self) -> None:
         self._position = 0
 
     def look(self, beginning: bytes) -> int | None:
-        """The place in ``beginning``, as :meth:`HeadPlace.look` gives it."""
+        """Return the place in ``beginning``, as :meth:`HeadPlace.look` does."""
         if self._position == 0 and beginning.startswith(_BOM):
             self._position = len(_BOM)
         while step := _IN_HEAD.match(beginning, self._position):
@@ -214,12 +211,12 @@ class BodyPlace:
 
 
 class ContentPlace:
-    """Where the content of an HTML document begins, for what a person is to see.
+    """The beginning of the content of an HTML document, for a visible element.
 
-    In front of its first ``<h1>`` or at the beginning of ``<main>``, whichever comes
-    first, but for those in a header or menu. There it stands in the column of the text;
-    a body may be laid out in rows or a grid, in which one paragraph more moves all
-    others. It is the beginning of the body where neither comes early enough.
+    That is before the first ``<h1>`` or at the beginning of ``<main>``, whichever comes
+    first, except in a header or menu. There the element is in the column of the text.
+    A body may be laid out in rows or a grid, in which one more paragraph moves all
+    others. If neither comes early enough, the place is the beginning of the body.
     """
 
     def __init__(self) -> None:
@@ -230,7 +227,7 @@ class ContentPlace:
         self._depth = 0
 
     def look(self, beginning: bytes) -> int | None:
-        """The place in ``beginning``, as :meth:`HeadPlace.look` gives it."""
+        """Return the place in ``beginning``, as :meth:`HeadPlace.look` does."""
         if self._begin < 0:
             begin = self._body.look(beginning)
             if begin is None or begin < 0:
@@ -245,11 +242,11 @@ class ContentPlace:
         return self._begin if is_over else None
 
     def last(self) -> int:
-        """The place where all has come, as :meth:`HeadPlace.last` gives it."""
+        """Return the place at the end of the input, as :meth:`HeadPlace.last` does."""
         return self._begin
 
     def _is_content(self, step: "re.Match[bytes]") -> bool:
-        """Whether the content begins at this token; notes where it is."""
+        """Return whether the content begins at this token; track the depth."""
         start, end = (step["start"] or b"").lower(), (step["end"] or b"").lower()
         if start in _NO_CONTENT and not step["rest"].endswith(b"/>"):
             self._depth += 1
@@ -274,9 +271,9 @@ Choose = Callable[[str, Headers], Insertion | None]
 
 
 class Injection:
-    """One answer on its way out, with what ``choose`` puts into it.
+    """One answer on its way out, with the insertion of ``choose``.
 
-    ``is_head`` says that it has no body.
+    ``is_head``: the answer has no body.
     """
 
     def __init__(
@@ -292,12 +289,12 @@ class Injection:
         self._is_started = False
 
     def start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Write:
-        """``start_response`` as the application gets it (PEP 3333).
+        """``start_response`` for the application (PEP 3333).
 
-        A longer Content-Length; no digest, and no offer of parts. A strong ETag
-        becomes weak: it means "the same page", and the bytes are others when the
-        visitor is logged in (RFC 9110 8.8.1). So it is with status 304, which does not
-        say which kind of page it speaks of: there no length is said (8.6).
+        Increases Content-Length; drops digests and Accept-Ranges. A strong ETag becomes
+        weak: it means "the same page", and the bytes differ when the visitor is logged
+        in (RFC 9110 8.8.1). Status 304 gets the same, as it does not name the type of
+        its page; it loses its length (8.6).
         """
         if self._held and exc_info:
             # The application has sent something: it only has not gone out yet.
@@ -326,7 +323,7 @@ class Injection:
         return write_on
 
     def _put_right(self, chosen: Insertion, headers: Headers) -> Headers:
-        """The headers with what was chosen in the answer; as they were, without."""
+        """Return the corrected headers with the insertion; as they were without."""
         if chosen.place is None:
             return chosen.headers
         promised = b""
@@ -354,11 +351,11 @@ class Injection:
 
     @property
     def is_pending(self) -> bool:
-        """Whether something may have to be put in or sent after it."""
+        """Whether something may have to be inserted or sent after it."""
         return not self._is_started or self._place is not None or bool(self._promised)
 
     def feed(self, chunk: bytes) -> bytes:
-        """What can go out when ``chunk`` has come."""
+        """Take ``chunk``; return the bytes that can go out."""
         if self._place is None:
             return chunk
         self._held += chunk
@@ -376,7 +373,7 @@ class Injection:
         return b"".join((ready[:position], self._tag, memoryview(ready)[position:]))
 
     def finish(self) -> bytes:
-        """What is to go out when all has come."""
+        """Return the remaining bytes at the end of the answer."""
         position = -1 if self._place is None else self._place.last()
         ready, self._held, self._place = self._held, b"", None
         after, self._promised = self._promised, b""
@@ -421,7 +418,7 @@ def inject(
     start_response: "StartResponse",
     choose: Choose,
 ) -> Iterable[bytes]:
-    """The answer of ``app``, with what ``choose`` puts in: see :class:`Injection`."""
+    """Return the answer of ``app`` with an insertion (:class:`Injection`)."""
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     injection = Injection(choose, start_response, is_head=is_head)
     chunks = app(environ, injection.start)

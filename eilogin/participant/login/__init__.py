@@ -1,31 +1,27 @@
 """Start a login: from a page without a session to the AuthnRequest at the hub.
 
-What belongs here, by module:
+The Response of the hub is the job of ``response``. By module:
 
 ``authn_requests``
-    Asking the hub who a visitor is: the question that leaves, in this very
-    browser.
+    Send the browser to the hub with an AuthnRequest.
 ``cancelled_login``
-    She cancelled logging in: back to the page where she began, with a word that
-    says so.
+    Return a visitor who cancelled to the page where the login began.
 ``hub_choice``
-    Which hub is asked, where a participant may send its visitors to several.
+    Choose the hub of a login, by page, cookie or discovery service.
 ``hub_key_probe``
-    Whether a hub knows a key of ours: it is asked, and nobody is there.
+    Find out whether a hub accepts a signing key of this site.
 ``hub_reachability``
-    Whether a hub is there, before a citizen is sent to it.
+    Check that a hub is reachable before the visitor is sent to it.
 ``idle_notice``
-    Why a visitor has to log in again: the session was idle for too long.
+    Tell the visitor and the hub that the session was idle for too long.
 ``login_address``
-    ``/eilogin/login``: a login that somebody asks for by a link.
+    The addresses ``/eilogin/login`` and ``/eilogin/discovery``.
 ``login_required``
-    A page needs a login that is not there: what is answered in its place.
+    Answer a request for a page whose login is missing.
 ``passive_login``
-    The silent question on public pages (``silent``): whether the hub knows a
-    visitor.
+    Ask the hub with IsPassive whether it knows an anonymous visitor.
 ``pending_logins``
-    Logins that are under way: from the redirect to the hub until its answer.
+    Pending logins: sealed cookies from the AuthnRequest to the Response.
 ``return_targets``
-    Where a visitor goes on to: a page of this site, and none of our own
-    addresses.
+    Check the page of this site to which a visitor returns.
 """

@@ -1,7 +1,7 @@
-"""Asking the hub who a visitor is: the question that leaves, in this very browser.
+"""Send the browser to the hub with an AuthnRequest.
 
-The way back is ``response_intake``; which hub is asked, where there are
-several, is :mod:`eilogin.participant.login.hub_choice`'s.
+``response_intake`` reads the Response; :mod:`eilogin.participant.login.hub_choice`
+chooses the hub.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,19 +42,19 @@ if TYPE_CHECKING:
 RequestBinding = Literal["auto", "redirect", "post"]
 Comparison = Literal["minimum", "exact", "none"]
 
-#: What may be taken for each, the preferred one first.
+#: The bindings of each value of the option, the preferred one first.
 _BINDINGS: Mapping[str, tuple[str, ...]] = {
     "auto": (bindings.REDIRECT, bindings.POST),
     "redirect": (bindings.REDIRECT,),
     "post": (bindings.POST,),
 }
 
-#: The hub was asked silently whether it knows this browser, and need not be again.
+#: Set while no further passive login is due.
 _ASKED = Cookie("eilogin-asked")
 
 
 class AuthnRequestSender:
-    """How one participant asks: over which binding, and for a level in which words."""
+    """Sends AuthnRequests over one binding, with one ``comparison`` of levels."""
 
     def __init__(
         self,
@@ -83,19 +83,20 @@ class AuthnRequestSender:
     ) -> Response:
         """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
 
-        When the hub has answered, the visitor is at ``target``, a path of this site
-        with its query. ``force`` asks for a fresh proof, ``passive`` for no prompt.
-        A browser whose logout the hub has not confirmed has to prove it in any case.
-        ``began`` is the page where she began it, if that is another one. With
-        ``is_required`` the target asked for the login, so it is no page to go back to.
-        ``is_second`` says that a login is lost in whose place this one begins.
-        Nobody is sent who could not be logged in afterwards: StoreUnavailable where the
-        store does not answer, UnknownPeer where the hub takes no question of ours.
+        After the Response the visitor is at ``target``, a path of this site with its
+        query. ``force`` sets ForceAuthn, ``passive`` sets IsPassive. If the hub has not
+        confirmed the last logout of this browser, ForceAuthn is set in any case.
+        ``began`` is the page where the visitor began, if that is another one.
+        ``is_required``: the target needs the login, so nobody can go back to it.
+        ``is_second``: this login replaces a lost one.
+
+        Raises StoreUnavailable if the store does not answer, and UnknownPeer if the hub
+        accepts no AuthnRequest: the login could not end then.
         """
         trust = env.trust(environ)
         endpoint = self.endpoint(trust, hub)
         force = force or (not passive and logout_hint.has_left(environ))
-        asked = PendingLogin(
+        pending = PendingLogin(
             target,
             level,
             hub,
@@ -107,7 +108,7 @@ class AuthnRequestSender:
             handle=new_handle(is_silent=passive, is_second=is_second),
         )
         pending_logins.require_store(environ)
-        request = self._request(trust, endpoint, asked)
+        request = self._request(trust, endpoint, pending)
         if not passive:
             limit = limit_for_hub(environ, trust, hub)
             request = replace(request, idle_limit=limit)
@@ -118,26 +119,26 @@ class AuthnRequestSender:
             "SAMLRequest",
             messages.write_authn_request(request),
             key=trust.key_for(hub),
-            relay_state=asked.handle,
+            relay_state=pending.handle,
             headers=[
-                *pending_logins.keep(environ, asked),
+                *pending_logins.keep(environ, pending),
                 *cancelled_login.forget(environ),
                 *headers,
             ],
         )
 
     def _request(
-        self, trust: Trust, endpoint: Endpoint, asked: PendingLogin
+        self, trust: Trust, endpoint: Endpoint, pending: PendingLogin
     ) -> messages.AuthnRequest:
         request = messages.AuthnRequest(
-            id=asked.request_id,
+            id=pending.request_id,
             issued=clock.now(),
             issuer=trust.own.entity_id,
             destination=endpoint.location,
-            force_authn=asked.is_forced,
-            is_passive=asked.is_passive,
+            force_authn=pending.is_forced,
+            is_passive=pending.is_passive,
             comparison="exact" if self._comparison == "exact" else "minimum",
-            level_classes=self._classes(trust, asked.level),
+            level_classes=self._classes(trust, pending.level),
             name_id_format=trust.own.name_id_format,
             asks_for_any_name=trust.own.asks_for_any_name,
         )
@@ -157,9 +158,9 @@ class AuthnRequestSender:
         return endpoint
 
     def _classes(self, trust: Trust, level: str) -> tuple[str, ...]:
-        """The classes that say what is needed; none where the hub is told of none.
+        """Return the classes of RequestedAuthnContext for a level.
 
-        What is *reached* is looked at whatever was asked for.
+        () if the hub gets none. eilogin checks the level of the assertion in any case.
         """
         reaching = trust.classes.reaching(level)
         if not reaching:
@@ -175,7 +176,7 @@ class AuthnRequestSender:
         return (trust.classes.class_of(level) or reaching[0],)
 
     def hub_answers(self, environ: "WSGIEnvironment", hub: str) -> bool:
-        """Whether a hub can be asked now, as far as a quick look tells."""
+        """Return whether a quick look finds the hub reachable."""
         trust = env.trust(environ)
         try:
             return is_reachable(trust, hub, self.endpoint(trust, hub), in_doubt=False)
@@ -186,9 +187,9 @@ class AuthnRequestSender:
 def with_response_address(
     request: messages.AuthnRequest, own: Own
 ) -> messages.AuthnRequest:
-    """The same, with where and how the answer is to come.
+    """Return the request with the address and binding of the Response.
 
-    DigiD refuses an address beside the index of one, and may show our name (DIGID.md
+    DigiD rejects an address beside an index. It may show the ProviderName (DIGID.md
     1.2).
     """
     if own.is_digid:
@@ -199,27 +200,27 @@ def with_response_address(
     return replace(request, acs_url=own.url("acs"), protocol_binding=binding)
 
 
-# --- silently, and not again ----------------------------------------------------------
+# --- passive logins -------------------------------------------------------------------
 
 
 def was_tried_passively(environ: "WSGIEnvironment") -> bool:
-    """Whether the hub was asked silently a short while ago, and is not to be again."""
+    """Return whether a passive login was tried a short while ago."""
     return _ASKED.read(environ) is not None
 
 
 def remember_passive_login(seconds: float) -> tuple[str, str]:
-    """The header that keeps the hub from being asked silently again for a while."""
+    """Return the header that prevents passive logins for a while."""
     return _ASKED.set("1", max_age=int(seconds))
 
 
 def forget_passive_login() -> tuple[str, str]:
-    """The header that lets it be asked again."""
+    """Return the header that allows a passive login again."""
     return _ASKED.expire()
 
 
 # --- where a login begins -------------------------------------------------------------
 
-#: The parameter of a login that begins because another one is lost.
+#: The parameter of a login that replaces a lost one.
 AGAIN = "again"
 
 
@@ -234,12 +235,12 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
     choose: bool = False,
     back: str = "",
 ) -> str:
-    """The address of ours at which a login begins that leads to ``target``.
+    """Return the address of this site that starts a login and leads to ``target``.
 
-    With a fresh proof where it is asked for by ``force`` or by a limit of the path that
-    is asked for; at ``hub``, or at the one that she is to ``choose``. ``address`` is
-    another one of ours that takes the same. ``back`` is the page to go back to if the
-    visitor cancels, or "".
+    It asks for a fresh proof if ``force`` is set or a limit of the path needs one.
+    ``hub`` names the hub; ``choose`` lets the visitor choose it. ``address`` is the
+    name of another address with the same query. ``back`` is the page to go back to
+    if the visitor cancels, or "".
     """
     query = {"next": target, "level": level}
     if force or env.FRESH in environ:
@@ -256,6 +257,6 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
 def first_page_login_address(
     environ: "WSGIEnvironment", level: str, *, force: bool = False, choose: bool = False
 ) -> str:
-    """The address at which a login begins that leads to the site's first page."""
+    """Return the address that starts a login and leads to the site's first page."""
     first = root(env.trust(environ).own.public_url)
     return login_address(environ, first, level, force=force, choose=choose)

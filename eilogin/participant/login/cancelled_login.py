@@ -1,16 +1,15 @@
-"""She cancelled logging in: back to the page where she began, with a word that says so.
+"""Return a visitor who cancelled to the page where the login began, with a notice.
 
-DigiD demands the same page, in the same window (DIGID.md 6); a page of its own that
-says no more is refused. Where she began was open to everybody: that page is shown by
-the application as ever, with one paragraph of ours where its content begins
-(``html_injection``), which needs no script and no style and so is stopped
-by no Content-Security-Policy. Where that page needs a login: a page of ours stands in
-its place.
+DigiD demands this page, in the same window (DIGID.md 6), and refuses a separate page
+with the notice alone. If the page is public, the application shows it, and
+``html_injection`` adds one paragraph where its content begins. The paragraph needs no
+script and no style, so no Content-Security-Policy blocks it. If the page needs a
+login, a page of eilogin replaces it.
 
-The way back has a mark in its query (``eilogin=cancelled``), so that no copy which a
-browser has kept of the page is shown in its stead, and a cookie, so that the word is
-said once: who opens the marked address later is sent to the plain one. The application
-never sees the mark. A page to which the application leads on from there says it too.
+A mark in the query (``eilogin=cancelled``) avoids the copy that the browser has cached.
+A cookie makes the notice appear once: a later visit of the marked address is redirected
+to the plain one. The application never gets the mark. If it redirects, the next page
+has the notice.
 """
 
 import html
@@ -40,16 +39,16 @@ from eilogin.web.site_urls import at, see_other, this_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: What stands in the query of the page that she is led back to.
+#: The mark in the query of the page to which the visitor returns.
 MARK = "eilogin=cancelled"
 
-_WORD = Cookie("eilogin-cancelled")
-#: What the cookie says where her session has ended with it.
+_NOTICE = Cookie("eilogin-cancelled")
+#: The value of the cookie if the session has ended too.
 _AND_OUT = "ended"
-#: How long the word waits for a page that can say it, in seconds.
+#: Seconds that the notice waits for a page that can show it.
 _WAITS = 120
-#: What a browser says that has kept a page, or wants it packed or in parts: that is no
-#: page in which something could be put.
+#: Request headers of a cached, compressed or partial page: nothing can be inserted into
+#: the answer.
 _OF_COPIES = (
     "HTTP_ACCEPT_ENCODING",
     "HTTP_IF_MODIFIED_SINCE",
@@ -61,10 +60,10 @@ _OF_COPIES = (
 
 
 def page_before(environ: "WSGIEnvironment", own: Own) -> str:
-    """The page of this site on which she followed a link to log in, or "".
+    """Return the page of this site with the link to the login, or "".
 
-    Her browser says it (Referer, RFC 9110 10.1.3). None of our own addresses: there she
-    began somewhere else.
+    The browser names it (Referer, RFC 9110 10.1.3). "" for addresses of eilogin: the
+    login began elsewhere.
     """
     referer = environ.get("HTTP_REFERER", "")
     site = origin_of(own.public_url)
@@ -82,49 +81,49 @@ def redirect_back(
     *,
     ended: bool = False,
 ) -> Response:
-    """The redirect to the page where she began, a target of this site.
+    """Redirect to ``target``, the page of this site where the login began.
 
-    ``ended`` says whether she was logged in until now.
+    ``ended`` says whether the visitor was logged in until now.
     """
     path, _, query = target.partition("?")
     rest = _unmarked(query)
     marked = f"{path}?{rest}&{MARK}" if rest else f"{path}?{MARK}"
     public_url = env.trust(environ).own.public_url
-    word = _WORD.set(_AND_OUT if ended else "1", max_age=_WAITS)
-    return see_other(at(public_url, marked), [word, *headers])
+    cookie = _NOTICE.set(_AND_OUT if ended else "1", max_age=_WAITS)
+    return see_other(at(public_url, marked), [cookie, *headers])
 
 
 def has_ended(environ: "WSGIEnvironment") -> bool:
-    """Whether she was logged in until she cancelled."""
-    return _WORD.read(environ) == _AND_OUT
+    """Return whether the cancelled login ended a session."""
+    return _NOTICE.read(environ) == _AND_OUT
 
 
 def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """The header after which nothing is said: she tries again."""
-    return [] if _WORD.read(environ) is None else [_WORD.expire()]
+    """Return the header that drops the notice: the visitor tries again."""
+    return [] if _NOTICE.read(environ) is None else [_NOTICE.expire()]
 
 
 # --- at the page ------------------------------------------------------------------
 
 
 def may_concern(environ: "WSGIEnvironment") -> bool:
-    """Whether a request may have to do with it at all; asked at every one."""
-    return MARK in environ.get("QUERY_STRING", "") or _WORD.name in environ.get(
+    """Return whether a request may need the notice; a cheap test."""
+    return MARK in environ.get("QUERY_STRING", "") or _NOTICE.name in environ.get(
         "HTTP_COOKIE", ""
     )
 
 
 def take_mark(environ: "WSGIEnvironment") -> bool:
-    """Take the mark out of the query; whether it was there."""
+    """Remove the mark from the query; return whether it had one."""
     query = environ.get("QUERY_STRING", "")
     environ["QUERY_STRING"] = _unmarked(query)
     return bool(environ["QUERY_STRING"] != query)
 
 
 def is_due(environ: "WSGIEnvironment") -> bool:
-    """Whether the word is to be said on this page, to a stranger who looks at it."""
+    """Return whether this page shows the notice: an anonymous visitor opens it."""
     return (
-        _WORD.read(environ) is not None
+        _NOTICE.read(environ) is not None
         and environ["REQUEST_METHOD"] == "GET"
         and wants_page(environ)
         and env.session_or_none(environ) is None
@@ -132,7 +131,7 @@ def is_due(environ: "WSGIEnvironment") -> bool:
 
 
 def to_plain_page(environ: "WSGIEnvironment") -> Response | None:
-    """For who opens the marked address once more: the redirect to the plain one."""
+    """Redirect a repeated request for the marked address to the plain one."""
     if environ["REQUEST_METHOD"] != "GET" or not is_looked_at(environ):
         return None
     public_url = env.trust(environ).own.public_url
@@ -140,9 +139,9 @@ def to_plain_page(environ: "WSGIEnvironment") -> Response | None:
 
 
 class CancelledLoginNotice:
-    """An application whose pages say it; ``texts`` by language.
+    """An application whose pages show the notice; ``texts`` are by language.
 
-    ``says_it_at`` tells of a request that has to do with it whether its page does.
+    ``says_it_at`` decides for a marked request whether its page shows it.
     """
 
     def __init__(
@@ -158,7 +157,7 @@ class CancelledLoginNotice:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """The answer of the application."""
+        """Return the answer of the application."""
         if may_concern(environ) and self._says_it_at(environ):
             return self._say(environ, start_response)
         return self._app(environ, start_response)
@@ -166,9 +165,9 @@ class CancelledLoginNotice:
     def _say(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """The same with the word in it, if it is a page of HTML.
+        """Add the notice to a page of HTML.
 
-        Where it is none, such as a redirect, the word waits for the next page.
+        Otherwise, such as for a redirect, the notice waits for the next page.
         """
         for name in _OF_COPIES:
             environ.pop(name, None)
@@ -185,7 +184,7 @@ class CancelledLoginNotice:
         ) -> Callable[[bytes], object]:
             if is_said:
                 kept = shared_caches.without_words(headers)
-                headers = [*kept, ("Cache-Control", "no-store"), _WORD.expire()]
+                headers = [*kept, ("Cache-Control", "no-store"), _NOTICE.expire()]
             return start_response(status, headers, *error)
 
         return inject(self._app, environ, start, choose)
@@ -193,12 +192,12 @@ class CancelledLoginNotice:
     def _tag(self, environ: "WSGIEnvironment") -> bytes:
         wanted = language_of(environ)
         language = wanted if wanted in self._texts else FALLBACK
-        said = self._texts[language]
+        notice = self._texts[language]
         if has_ended(environ):
-            said = f"{said} {ENDED[language]}"
-        text = html.escape(said)
+            notice = f"{notice} {ENDED[language]}"
+        text = html.escape(notice)
         tag = f'<p role="status" lang="{language}"><strong>{text}</strong></p>'
-        # In ASCII: whatever the charset of the page is.
+        # ASCII is valid in every charset that a page may have.
         return tag.encode("ascii", "xmlcharrefreplace")
 
 

@@ -1,19 +1,18 @@
-"""Which hub is asked, where a participant may send its visitors to several.
+"""Choose the hub of a login, if a participant has several.
 
-Who is logged in is asked about at the hub that knows her: a step-up or keep-alive goes
-nowhere else. A stranger is asked where she wants to log in: by a page of ours, or by
-the discovery service of her federation (``discovery``), which answers at
-``/eilogin/discovery`` with the entityID of a hub; one that is none of ours is not
-believed, and where it gives none our own page asks.
+A visitor with a session goes to the hub of that session, for a step-up or keep-alive.
+An anonymous visitor chooses on a page of eilogin, or at the discovery service of the
+federation (``discovery``). That service answers at ``/eilogin/discovery`` with the
+entityID of a hub. If that is no hub of this site, eilogin rejects it; if there is none,
+the page of eilogin asks.
 
-A hub at which a login succeeded is remembered in a cookie, which says no more than
-which of the hubs it is. For half a day she is then sent there unasked; for a year it
-stands first on the page. ``/eilogin/login?choose=yes`` always asks.
+After a login a cookie remembers the hub, and nothing more. For half a day the visitor
+then goes there without a question; for a year it stands first on the page.
+``/eilogin/login?choose=yes`` always asks.
 
-No other site chooses for her: a link that names a hub leads there where it is one of
-this site, or names the hub to which she would go in any case. What a discovery service
-answers comes from another site too; it is believed where it answers to a question of
-ours that this very browser has brought it.
+No other site chooses for the visitor. A link of another site is followed only if it
+names the hub that eilogin would choose anyway. An answer of a discovery service also
+comes from another site: it counts if this browser brings the value of our request.
 """
 
 import hashlib
@@ -45,23 +44,23 @@ if TYPE_CHECKING:
 _CHOSEN = Cookie("eilogin-hub")
 # Digits of the hash of an entityID, and an instant in whole seconds.
 _CHOICE = re.compile(r"([0-9a-f]{16})([0-9a-f]{8,9})").fullmatch
-#: For how long a visitor is sent to the hub of her last login without being asked, and
-#: for how long it stands first, in seconds.
+#: Seconds during which the hub of the last login is used without a question, and during
+#: which it stands first on the page.
 USED = 12 * 3600.0
 REMEMBERED = 365 * 24 * 3600.0
-#: Tells, by a word that no other site knows, that this browser was sent to the service.
+#: A random value that shows that this browser was sent to the discovery service.
 _SENT = Cookie("eilogin-discovery")
 _SENT_WORD = re.compile(r"[\w-]{22}", re.ASCII).fullmatch
-#: The parameter in which the word comes back.
+#: The parameter in which that value comes back.
 SENT = "sent"
-#: For how long she may choose there, in seconds.
+#: Seconds that the visitor may take there.
 _SENT_FOR = 30 * 60
-#: Most characters of what is no hub of ours in the log.
+#: Most characters of an unknown hub in the log.
 _SHOWN = 200
 
 
 class HubChoice(NamedTuple):
-    """One hub on the page."""
+    """A hub that the page offers."""
 
     name: str
     address: str
@@ -70,14 +69,14 @@ class HubChoice(NamedTuple):
 
 
 def is_needed(trust: Trust) -> bool:
-    """Whether there is anything to choose."""
+    """Return whether there is more than one hub."""
     return len(trust.hub_ids) > 1
 
 
 def known_hub(environ: "WSGIEnvironment") -> str:
-    """The hub to ask, by entityID, or "" where the visitor has to choose.
+    """Return the entityID of the hub to ask, or "" if the visitor has to choose.
 
-    The one that knows her here, the only one, or that of her last login.
+    The hub of the session, the only one, or that of the last login.
     """
     login = env.session_or_none(environ)
     hub_ids = env.trust(environ).hub_ids
@@ -89,28 +88,28 @@ def known_hub(environ: "WSGIEnvironment") -> str:
     return hub if abs(clock.now() - at) < USED else ""
 
 
-def named_hub(environ: "WSGIEnvironment", said: str | None) -> str:
-    """The hub that a link or a discovery service names, or "" where it is none of ours.
+def named_hub(environ: "WSGIEnvironment", entity_id: str | None) -> str:
+    """Return the hub that a link or discovery service names, or "" for an unknown one.
 
-    One of which the metadata has expired is none.
+    A hub with expired metadata is unknown.
     """
-    if not said:
+    if not entity_id:
         return ""
     try:
-        env.trust(environ).hub(said)
+        env.trust(environ).hub(entity_id)
     except UnknownPeer as error:
         rate_limited_log.warn(
             "the visitor chose an unknown hub, or one that cannot sign them in: %s",
             str(error)[:_SHOWN],
         )
         return ""
-    return said
+    return entity_id
 
 
 def is_own_choice(environ: "WSGIEnvironment", hub: str, sent: str | None) -> bool:
-    """Whether it is her own choice to go to a hub, as far as a request tells.
+    """Return whether the visitor chose the hub, as far as the request shows.
 
-    ``sent`` is what came back of the word that went along to the discovery service.
+    ``sent`` is the value that came back from the discovery service.
     """
     word = _SENT.read(environ) or ""
     return (
@@ -121,7 +120,7 @@ def is_own_choice(environ: "WSGIEnvironment", hub: str, sent: str | None) -> boo
 
 
 def remember(environ: "WSGIEnvironment", hub: str) -> list[tuple[str, str]]:
-    """The header that remembers where a login succeeded, if there was a choice."""
+    """Return the header that remembers the hub of a login, if there are several."""
     if not is_needed(env.trust(environ)):
         return []
     value = f"{_digest(hub)}{int(clock.now()):08x}"
@@ -131,7 +130,7 @@ def remember(environ: "WSGIEnvironment", hub: str) -> list[tuple[str, str]]:
 def address(
     environ: "WSGIEnvironment", target: str, level: str, *, back: str = ""
 ) -> str:
-    """Where she can choose another hub, or "" where there is none."""
+    """Return where the visitor can choose another hub, or "" if there is none."""
     if not is_needed(env.trust(environ)):
         return ""
     return login_address(environ, target, level, choose=True, back=back)
@@ -145,10 +144,11 @@ def send_to_hub_choice(
     force: bool = False,
     back: str = "",
 ) -> Response:
-    """Send a visitor to where she chooses a hub; the login then goes on by itself.
+    """Redirect to the choice of a hub; the login then continues by itself.
 
-    By the Identity Provider Discovery Service Protocol (sstc-saml-idp-discovery 2.4.1)
-    where the federation has such a service. ``back`` is as in :func:`login_address`.
+    If the federation has a discovery service, the redirect follows the Identity
+    Provider Discovery Service Protocol (sstc-saml-idp-discovery 2.4.1). ``back`` is as
+    in :func:`login_address`.
     """
     trust = env.trust(environ)
     address = "discovery" if trust.discovery else "login"
@@ -157,7 +157,7 @@ def send_to_hub_choice(
     )
     if not trust.discovery:
         return see_other(here, status=302)
-    # One for all her tabs.
+    # All tabs of a browser share one value.
     word = _SENT.read(environ) or ""
     if not _SENT_WORD(word):
         word = secrets.token_urlsafe(16)
@@ -182,10 +182,10 @@ def page(
     *,
     back: str = "",
 ) -> Response:
-    """Our own page: the hubs by name, that of the last login first.
+    """Return the page with the hubs by name, that of the last login first.
 
     Links and no form: they work with a keyboard and without scripts, and no policy of
-    the page stands between them and the hub.
+    the page blocks them.
     """
     trust, language = env.trust(environ), language_of(environ)
     last, _ = _chosen(environ)
@@ -200,12 +200,12 @@ def page(
     }
     if not choices:
         raise UnknownPeer("the metadata of every hub has expired")
-    known = choices.pop(last, None)
+    last_choice = choices.pop(last, None)
     return pages.page(
         environ,
         "choose_hub.html",
         service=name_of(trust.own, language),
-        last=known,
+        last=last_choice,
         hubs=sorted(choices.values(), key=lambda choice: choice.name.casefold()),
         back_url=public_page(environ),
     )
@@ -220,12 +220,12 @@ def _is_usable(trust: Trust, hub: str) -> bool:
 
 
 def _chosen(environ: "WSGIEnvironment") -> tuple[str, float]:
-    """The hub of the last login, and when that was; "" where none is remembered."""
+    """Return the hub of the last login, and when that was; "" if none is remembered."""
     match = _CHOICE(_CHOSEN.read(environ) or "")
     if match is None:
         return "", 0.0
     hub_ids = env.trust(environ).hub_ids
-    hub = next((one for one in hub_ids if _digest(one) == match[1]), "")
+    hub = next((hub for hub in hub_ids if _digest(hub) == match[1]), "")
     return hub, float(int(match[2], 16))
 
 

@@ -1,13 +1,11 @@
-"""Whether a hub knows a key of ours: it is asked, and nobody is there.
+"""Find out whether a hub accepts a signing key of this site.
 
-That the federation's metadata names a key does not say that a hub has read it since. A
-question that this key signs says so, at a hub of any make: it takes it, or it refuses
-it as that of a stranger. The question is passive (SAML core 3.4.1) and comes without
-any cookie, so nobody is logged in by it, and nobody is asked anything.
+The metadata of the federation may name a key that the hub has not read yet. So eilogin
+sends an AuthnRequest that this key signed, and looks at the status of the answer. The
+request has IsPassive (SAML core 3.4.1) and no cookie, so it logs nobody in.
 
-Some hubs look at no signature of a question, and some refuse everything: so the hub is
-asked first by a key that nobody has, and only where it refuses that one do the others
-say anything.
+Some hubs verify no signatures, and some reject everything. So a request with an unknown
+key comes first: only if the hub rejects that, the other answers count.
 """
 
 from functools import cache
@@ -41,15 +39,15 @@ _NOT_NOW = frozenset(
 
 
 class HubKeyProbe:
-    """One of our hubs, which is asked whether it knows keys of ours."""
+    """Probes one hub with keys of this site."""
 
     def __init__(self, trust: Trust, hub: str) -> None:
         self._trust, self._hub = trust, hub
-        #: How it answers to a stranger, by the kind of that one's key.
+        #: The status of its answer to an unknown key, by the kind of that key.
         self._to_stranger: dict[str, int] = {}
 
     def knows(self, key: SigningKey) -> Finding:
-        """Whether it does, as far as what it answers says so; in words for people."""
+        """Return whether the hub accepts a key, with the reason in words for people."""
         try:
             return self._found(key)
         except AlgorithmMissing as error:
@@ -99,9 +97,9 @@ class HubKeyProbe:
         """The address that brings a question, which the key has signed."""
         trust, endpoint = self._trust, role.single_sign_on(bindings.REDIRECT)
         if endpoint is None:
-            found = bindings_of(role.single_sign_ons)
+            accepted = bindings_of(role.single_sign_ons)
             raise UnknownPeer(
-                f"the hub accepts no AuthnRequest by HTTP-Redirect ({found})"
+                f"the hub accepts no AuthnRequest by HTTP-Redirect ({accepted})"
             )
         lowest = trust.classes.class_of(LEVELS[0])
         request = messages.AuthnRequest(

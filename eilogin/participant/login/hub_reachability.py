@@ -1,25 +1,24 @@
-"""Whether a hub is there, before a citizen is sent to it.
+"""Check that a hub is reachable before the visitor is sent to it.
 
-A hub that is away must not take along what she has here: her page, or the word that she
-is logged out.
+If a hub is down, the visitor keeps the page or the result of the logout.
 """
 
 from eilogin.backchannel import Look
 from eilogin.federation import Trust
 from eilogin.saml.metadata import Endpoint
 
-#: What this server may be alone with: it has no way there, or a firewall of its own
-#: refuses that, as where a site is at the same address as its hub (hairpin).
+#: Perhaps only this server fails: it has no route, or a firewall of its own refuses the
+#: connection, such as for a site at the address of its hub (hairpin).
 _PERHAPS_OURS = (Look.CUT_OFF, Look.REFUSED)
 _NOBODY = (Look.AWAY, Look.REFUSED)
 
 
 def is_reachable(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) -> bool:
-    """Whether her browser would get a page at an address of a hub, as far as we see.
+    """Return whether the browser would get a page at ``endpoint``, as far as we see.
 
-    Where it may be this server alone that does not get to the ``endpoint``, what counts
-    is where it fetches artifacts: there it has to get. Of whom that tells nothing
-    either, it is as ``in_doubt`` says; but where connections are refused, nobody is.
+    If perhaps only this server cannot reach ``endpoint``, the hub's artifact resolution
+    service decides: this server must reach that. If that decides nothing either,
+    ``in_doubt`` does. If the service refuses connections, the hub is down.
     """
     back, resolver = trust.back_channel, None
     seen = back.look(endpoint.location)

@@ -1,10 +1,11 @@
-"""``/eilogin/login``: a login that somebody asks for by a link.
+"""``/eilogin/login``: a login that starts with a link.
 
-And ``/eilogin/discovery``, where a discovery service says at which hub. The query says
-where she wants to be (``next``, or ``came_from`` as Plone says it), at which ``level``,
-by which ``hub``, or that she wants to ``choose`` another one, and whether with a
-``fresh`` proof. ``back`` is the page to go back to after a cancelled login; without it
-that is the page with the link.
+At ``/eilogin/discovery`` a discovery service names the hub. Parameters of the query:
+
+* ``next``, or ``came_from`` of Plone: the page after the login;
+* ``level``; ``fresh`` for a fresh proof;
+* ``hub``, or ``choose`` to choose another one;
+* ``back``: the page after a cancelled login, by default the page with the link.
 """
 
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class LoginAddress:
-    """Answers there."""
+    """Answers both addresses for one participant."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class LoginAddress:
         self._login_required = login_required
 
     def answer(self, environ: "WSGIEnvironment") -> Response:
-        """On to her page, to the hub, or to where she chooses one."""
+        """Redirect to the page, to the hub, or to the choice of a hub."""
         allow_only(environ, "GET", "HEAD")
         query = read_query(environ)
         wanted = _wanted(environ, query)
@@ -84,7 +85,7 @@ class LoginAddress:
         return self._begin(environ, wanted, hub)
 
     def _let_choose(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
-        """By the discovery service, unless she was there or asks for our own page."""
+        """Send the visitor to the discovery service, or show the page of eilogin."""
         was_there = env.address(environ) == "discovery"
         if env.trust(environ).discovery and not was_there and not wanted.choose:
             return hub_choice.send_to_hub_choice(
@@ -101,11 +102,11 @@ class LoginAddress:
         self, environ: "WSGIEnvironment", wanted: "_Wanted", hub: str
     ) -> Response:
         if environ["REQUEST_METHOD"] == "HEAD":
-            # Only its head: nothing is remembered, and so nothing can be asked.
+            # HEAD sets no cookies, so no Response could be accepted.
             endpoint = self._authn_requests.endpoint(env.trust(environ), hub)
             return see_other(endpoint.location, status=302)
         if _is_sent_by_another_site(environ):
-            # If DigiD says no, her session here ends: she is asked first.
+            # If DigiD answers that there is no login, the session ends: so ask first.
             address = wanted.address(environ)
             return self._login_required.explain(environ, wanted.level, address)
         login_loops.require_end(environ, wanted.target)
@@ -126,21 +127,21 @@ class LoginAddress:
 
 
 class _Wanted(NamedTuple):
-    """What the query asks for."""
+    """The query of a login."""
 
     target: str
     level: str
-    #: The hub that it names, if that is one of ours, or "".
+    #: The hub of this site that it names, or "".
     hub: str
-    #: Whether she wants to choose another hub.
+    #: Whether the visitor wants to choose another hub.
     choose: bool
     #: The page to go back to if the visitor cancels, or "".
     back: str
-    #: Whether it begins in the place of a login that is lost.
+    #: Whether it replaces a lost login.
     is_second: bool
 
     def address(self, environ: "WSGIEnvironment") -> str:
-        """The address that asks for the same."""
+        """Return an address with the same query."""
         return login_address(
             environ,
             self.target,
@@ -166,7 +167,7 @@ def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
 
 
 def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
-    """Whether she is logged in as is asked for, at that hub where one is named."""
+    """Return whether the session satisfies the query, at the hub that it names."""
     login = env.session(environ)
     return (
         login is not None
@@ -178,7 +179,7 @@ def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
 
 
 def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
-    """Whether another site leads her on to DigiD, though she is logged in."""
+    """Return whether another site sends a visitor with a session to DigiD."""
     own = env.trust(environ).own
     return (
         own.is_digid
@@ -188,7 +189,7 @@ def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
 
 
 def _lead_on(environ: "WSGIEnvironment", target: str) -> Response:
-    """On to the page, for who is logged in; not for ever."""
+    """Redirect to the page, for a visitor with a session; stop login loops."""
     if not wants_page(environ) or environ["REQUEST_METHOD"] == "HEAD":
         return redirect_to_target(environ, target)
     login_loops.require_end(environ, target, period=login_loops.QUICK_PERIOD)

@@ -1,8 +1,7 @@
-"""A page needs a login that is not there: what is answered in its place.
+"""Answer a request for a page whose login is missing.
 
-A redirect to the hub where that leads back to the page; a page with a link in a frame
-and where a form was sent; 401 with JSON for whom nobody looks at: a script, and what a
-browser fetches in advance.
+A navigation is redirected to the hub. A frame and a form get a page with a link. A
+script or prefetch gets 401 with JSON.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def can_be_passive(environ: "WSGIEnvironment") -> bool:
-    """Whether she can be asked about without her seeing anything of it."""
+    """Return whether a passive login is possible, which the visitor does not notice."""
     return (
         not was_tried_passively(environ)
         and not is_in_frame(environ)
@@ -46,9 +45,9 @@ def can_be_passive(environ: "WSGIEnvironment") -> bool:
 
 
 def login_reason(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
-    """What ``login_needed.html`` says to who is logged in: at which level she is not.
+    """Return the variables of ``login_needed.html`` for a visitor with a session.
 
-    Where it is not a higher one, it is a fresh proof that is asked for.
+    ``wanted`` is the level that the session lacks, "" if a fresh proof is needed.
     """
     login = env.session(environ)
     is_lower = login is not None and not reaches(login.level, level)
@@ -58,9 +57,9 @@ def login_reason(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
 class LoginRequired:
     """Answers at one participant.
 
-    ``faults`` are options of ``login`` that contradict ``profile = digid``, and what is
-    expected: they count where that profile is chosen. ``explains`` says whether who is
-    logged in reads why she is sent to the hub again, before she is.
+    ``faults`` are options of ``login`` that contradict ``profile = digid``, with the
+    expected value; they count for that profile only. ``explains`` shows a visitor with
+    a session the reason before the redirect to the hub.
     """
 
     def __init__(
@@ -79,12 +78,12 @@ class LoginRequired:
     def answer(
         self, environ: "WSGIEnvironment", level: str, *, force: bool, passive: bool
     ) -> Response:
-        """A redirect, or what can be answered where none would lead back here."""
+        """Redirect, or answer what cannot come back to this page."""
         if not wants_page(environ):
             return self.tell(environ, level, first_page_login_address(environ, level))
         page = this_page(environ, env.trust(environ).own.public_url)
         if environ["REQUEST_METHOD"] == "HEAD":
-            # Nobody comes back from that: nothing is remembered for it.
+            # HEAD starts no login, so it gets no cookie.
             return see_other(login_address(environ, page, level), status=302)
         if not passive:
             login_loops.require_end(environ, page)
@@ -139,24 +138,24 @@ class LoginRequired:
         )
 
     def _require_profile(self, environ: "WSGIEnvironment") -> None:
-        """Nobody is logged in under options that contradict DigiD's interface.
+        """Raise ConfigurationError for options that contradict DigiD's interface.
 
-        ``eilogin check`` and ``eilogin serve`` refuse them; other servers look no
-        further than a section.
+        ``eilogin check`` and ``eilogin serve`` refuse them too; other servers read one
+        section only.
         """
         idle = env.sessions(environ).idle
         for name, expected in (*self._faults, *session_faults(idle)):
             raise ConfigurationError(f"{name}: {expected} (profile = digid)")
 
     def explain(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
-        """Why she is to log in again, with a link to ``address`` that goes on."""
+        """Show why a new login is needed, with a link to ``address``."""
         return self._page(environ, level, address, was_sent=False, is_whole=True)
 
     def tell(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
-        """Where nobody can be sent to the hub: that a login begins at ``address``.
+        """Answer a form, frame or script: the login begins at ``address``.
 
-        A redirect would lose what was filled in, and the page's own policy may forbid
-        that its form leads to another site; in a frame the hub shows nothing.
+        A redirect would lose the form, and the policy of the page may forbid that a
+        form leads to another site. In a frame the hub shows nothing.
         """
         is_form = environ["REQUEST_METHOD"] == "POST" and is_navigation(environ)
         if not is_form and not is_in_frame(environ):
@@ -187,23 +186,23 @@ class LoginRequired:
 
 
 def _unauthorized(environ: "WSGIEnvironment", level: str, address: str) -> Response:
-    """Where nobody looks: what is missing, and the address at which a login begins.
+    """Return 401 with JSON: the reason, and the address at which a login begins.
 
-    A browser that asked in advance drops it, and asks again at the click.
+    A browser drops the answer to a prefetch, and asks again at the click.
     """
-    told = {"reason": _reason(environ, level), "level": level, "login_url": address}
-    # RFC 9110 11.6.1 wants a scheme; browsers show no prompt for one of ours.
+    content = {"reason": _reason(environ, level), "level": level, "login_url": address}
+    # RFC 9110 11.6.1 needs a scheme; browsers show no prompt for an unknown one.
     challenge = [("WWW-Authenticate", "eilogin")]
-    return json_answer(environ, told, status=401, headers=challenge)
+    return json_answer(environ, content, status=401, headers=challenge)
 
 
 def _reason(environ: "WSGIEnvironment", level: str) -> str:
-    """Why a script is told to have the visitor log in, in a word that never changes."""
+    """Return the stable reason code for a script."""
     login = env.session(environ)
     if env.FRESH in environ:
         return "proof-needed"
     if login is not None:
         return "login-needed" if reaches(login.level, level) else "level-too-low"
-    # By whatever it ended: idle, its time over, logged out elsewhere.
+    # For any reason: idle, expired, logged out elsewhere.
     had_session = env.cookie(environ).read(environ) is not None
     return "session-expired" if had_session else "login-needed"

@@ -1,19 +1,21 @@
-"""The silent question on public pages (``silent``): whether the hub knows a visitor.
+"""Passive login on public pages (option ``silent``).
 
-A stranger who opens an ``optional`` page in a browser is sent to
-``/eilogin/login?silent=yes``, from there to the hub with IsPassive, and back to her
-page, where she is greeted if the hub knew her. That is done once an hour; not for bots,
-scripts, frames or what a browser fetches in advance, not while the hub does not answer,
-and not where she would have to choose a hub first.
+An anonymous visitor opens an ``optional`` page in a browser. eilogin redirects them to
+``/eilogin/login?silent=yes``, then to the hub with IsPassive, and back to the page. If
+the hub knows them, they are signed in. This happens once an hour, and not:
 
-Why it never goes round. The page leaves a cookie (*probe*); the login address goes on
-to the hub only where that came, and leaves another one (*done*). A page that sees
-either asks nothing. The way back is to the page with a mark in its query
-(``eilogin=asked``), on which nothing is asked; the mark is left out only where *done*
-came to the address that sends her back, and then the login address would see it too,
-and not go to the hub once more. So whatever a browser or a proxy does with cookies, if
-it only does the same for all addresses of ours, the second time ends at a mark. The
-application never sees the mark.
+* for bots, scripts, frames and prefetches;
+* while the hub does not answer;
+* if the visitor would have to choose a hub first.
+
+Why it never loops: the page sets a cookie (*probe*). The login address continues to the
+hub only if that cookie came, and sets another one (*done*). A page with either cookie
+starts nothing. The way back leads to the page with a mark in its query
+(``eilogin=asked``), and a marked page starts nothing. The mark is omitted only if
+*done* came to the address that sends the visitor back: then the login address would get
+it too, and not continue to the hub. So whatever a browser or proxy does with cookies,
+if it treats all addresses of eilogin alike, the second round ends at a mark. The
+application never gets the mark.
 """
 
 from collections.abc import Callable
@@ -37,11 +39,11 @@ from eilogin.web.site_urls import at, see_other, whole_target
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-#: The parameter that has the login address ask silently.
+#: The parameter that starts a passive login at the login address.
 PARAMETER = "silent"
-#: What stands in the query of a page on which nothing is asked.
+#: The mark in the query of a page that starts no passive login.
 MARK = "eilogin=asked"
-#: For how long nothing is asked again, in seconds.
+#: Seconds between two passive logins.
 QUIET = 3600.0
 
 _PROBE = Cookie("eilogin-probe")
@@ -51,7 +53,7 @@ _PROBED = 60
 
 
 class PassiveLogin:
-    """Asks for one participant; ``is_on`` says whether it ever does."""
+    """Starts passive logins at one participant, if ``is_on``."""
 
     def __init__(
         self, authn_requests: AuthnRequestSender, inside: InnerHub, *, is_on: bool
@@ -61,9 +63,9 @@ class PassiveLogin:
         self._inside = inside
 
     def begin(self, environ: "WSGIEnvironment") -> Response | None:
-        """Where a stranger opens a public page: the redirect that begins it, or None.
+        """Return the redirect of an anonymous visitor on a public page, or None.
 
-        A mark is taken out of the query, also for who is known.
+        Removes the mark from the query in any case.
         """
         if not self.is_on or _was_marked(environ) or not _is_browser(environ):
             return None
@@ -83,7 +85,7 @@ class PassiveLogin:
         return see_other(f"{own.url('login')}?{query}", [probe], status=302)
 
     def go_on(self, environ: "WSGIEnvironment", target: str) -> Response:
-        """At the login address: on to the hub, or back to the marked page."""
+        """At the login address: continue to the hub, or back to the marked page."""
         hub = known_hub(environ)
         if self._may_ask(environ) and hub:
             try:
@@ -96,7 +98,7 @@ class PassiveLogin:
                     headers=[self.pause_cookie()],
                 )
             except (Unavailable, UnknownPeer):
-                # A page that is open to everybody does not depend on it.
+                # A public page does not depend on the hub.
                 pass
         return see_other(at(env.trust(environ).own.public_url, _marked(target)))
 
@@ -111,18 +113,18 @@ class PassiveLogin:
         )
 
     def pause_cookie(self) -> tuple[str, str]:
-        """The header that has nothing asked for a while."""
+        """Return the header that prevents passive logins for a while."""
         return _DONE.set("1", max_age=int(QUIET))
 
     def pausing(self, start_response: "StartResponse") -> "StartResponse":
-        """Have nothing asked after a logout: she would be logged in again unasked."""
+        """Prevent passive logins after a logout: they would undo it."""
         if not self.is_on:
             return start_response
         return _adding(self.pause_cookie(), start_response)
 
 
 def without_mark(environ: "WSGIEnvironment", target: str) -> str:
-    """Where a login leads, with the mark left out where nobody needs it."""
+    """Return the target of a login, without the mark if nothing needs it."""
     if _DONE.read(environ) is None:
         return target
     path, _, query = target.partition("?")
@@ -131,10 +133,10 @@ def without_mark(environ: "WSGIEnvironment", target: str) -> str:
 
 
 def _is_browser(environ: "WSGIEnvironment") -> bool:
-    """Whether a person opens a page in a window: all browsers of today say so.
+    """Return whether a person opens a page in a window, as all browsers of today say.
 
-    Who does not say it (Fetch Metadata, 2.2), such as a search engine, is not asked:
-    most keep no cookies.
+    Clients without Fetch Metadata (2.2), such as search engines, are left out: most
+    keep no cookies.
     """
     return (
         environ["REQUEST_METHOD"] == "GET"

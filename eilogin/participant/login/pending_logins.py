@@ -1,14 +1,13 @@
-"""Logins that are under way: from the redirect to the hub until its answer.
+"""Pending logins: from the AuthnRequest to the Response.
 
-Each is known by an opaque handle, which travels as RelayState, and lives in a cookie of
-its own, one per tab, which is sealed: this browser holds it, and can neither read nor
-change it. So it survives a restart, any process goes on with it, and whoever asks for
-pages without end leaves nothing in the store.
+An opaque handle names each login; it travels as RelayState. A sealed cookie, one per
+tab, holds the login: the browser can neither read nor change it. So the login survives
+a restart, any process can continue it, and requests without end leave nothing in the
+store.
 
-The store learns of a login when its answer comes: then it is *claimed* by the one
-answer that it gets, and *spent* when the session is there. For two minutes after that
-the cookie still leads to the page, so that a double click or the back button does no
-harm.
+The store learns of a login when the Response comes. The login is *claimed* by this one
+Response, and *spent* when the session exists. For two minutes after that the cookie
+still leads to the page, so that a double click or the back button does no harm.
 """
 
 import hashlib
@@ -34,14 +33,14 @@ if TYPE_CHECKING:
 
 #: How long a visitor may take at the hub, in seconds.
 LIFETIME = 30 * 60.0
-#: How long the browser keeps a login, in seconds: one that is over can begin anew.
+#: How long the browser keeps a login, in seconds: an expired one can restart.
 KEPT_FOR = 24 * 60 * 60
 #: How long a spent login still leads to its page, in seconds.
 SPENT_LIFETIME = 2 * 60.0
 #: Most characters of all their cookies: a common proxy takes 8 kB of cookies in all.
 _MOST_ROOM = 4000
 
-#: In the place of a login's key while there is none yet.
+#: In the place of the session's key until the session exists.
 CLAIMED = "claimed"
 
 _COOKIES = "eilogin-login-"
@@ -49,7 +48,7 @@ _COOKIES = "eilogin-login-"
 
 @dataclass(frozen=True, slots=True)
 class PendingLogin:
-    """What was asked of the hub, and where the visitor goes when it has answered."""
+    """The content of an AuthnRequest, and the page after its Response."""
 
     #: Path and query on this site.
     target: str
@@ -59,14 +58,14 @@ class PendingLogin:
     is_passive: bool = False
     #: Whether a fresh proof was asked for (ForceAuthn).
     is_forced: bool = False
-    #: Path and query of the page where she began it, "" where that is the target.
+    #: Path and query of the page with the link, "" if that is the target.
     began: str = ""
     #: Whether the target itself asked for this login, so it cannot be shown without.
     is_required: bool = False
-    #: Stands for the login that she had then (:func:`tag_of`), "" for a stranger.
+    #: Tag of the session at that time (:func:`tag_of`), "" for an anonymous visitor.
     begun_as: str = ""
     handle: str = field(default_factory=new_handle)
-    #: Whether nobody asked: the hub sent her by itself, and she has agreed.
+    #: Whether the Response was unsolicited; the visitor has agreed to it.
     is_unsolicited: bool = False
     #: The store's key of the login that came of it, :data:`CLAIMED` before there is
     #: one, or "" before an answer came.
@@ -74,17 +73,17 @@ class PendingLogin:
 
     @property
     def asked(self) -> float:
-        """When we asked, in seconds."""
+        """The instant of the AuthnRequest, in seconds."""
         return _instant_of(self.handle)
 
     @property
     def request_id(self) -> str:
-        """ID of our AuthnRequest, which the answer must name in InResponseTo."""
+        """ID of the AuthnRequest, which InResponseTo must name."""
         return request_id_of(self.handle)
 
 
 def tag_of(login: Login | None) -> str:
-    """What stands for a login, also after a step-up; "" for none."""
+    """Return a tag of a session, which a step-up keeps; "" for none."""
     if login is None:
         return ""
     # The family is a secret.
@@ -93,11 +92,11 @@ def tag_of(login: Login | None) -> str:
 
 
 def request_id_of(handle: str) -> str:
-    """The ID of the AuthnRequest of the login under way with this handle.
+    """Return the ID of the AuthnRequest of the pending login with this handle.
 
-    Good enough to check an answer against, not to log anybody in: that takes the
-    browser's cookie. :class:`eilogin.errors.LoginLost` where no login can be under way
-    with this handle (any more).
+    It is enough to check a Response, not to sign anybody in: that needs the browser's
+    cookie. Raises :class:`eilogin.errors.LoginLost` if no login can be pending with
+    this handle.
     """
     if is_over(handle):
         raise LoginLost("the pending login has expired", handle)
@@ -119,7 +118,7 @@ def _instant_of(handle: str) -> float:
 def keep(
     environ: "WSGIEnvironment", pending: PendingLogin
 ) -> Iterator[tuple[str, str]]:
-    """The headers by which this browser keeps a login that begins.
+    """Return the headers by which this browser keeps a new pending login.
 
     The oldest ones make room for it.
     """
@@ -141,11 +140,11 @@ def keep(
 
 
 def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
-    """The login under way with this handle, which this browser holds.
+    """Return the pending login with this handle, which this browser holds.
 
     Raises :class:`eilogin.errors.LoginLost`, or
-    :class:`eilogin.errors.CookiesRefused` where it was begun a short while ago and not
-    a single cookie of ours came.
+    :class:`eilogin.errors.CookiesRefused` if it began a short while ago and the browser
+    sent no cookie of eilogin at all.
     """
     request_id_of(handle)
     spent_by = env.values(environ).get(_key(handle)) or ""
@@ -163,9 +162,9 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
 
 
 def lost(environ: "WSGIEnvironment", handle: str) -> PendingLogin | None:
-    """The lost login as this browser still keeps it; None if it does not.
+    """Return the lost login that this browser still keeps, or None.
 
-    No answer is taken for it: it only says what the visitor wanted.
+    It only says what the visitor wanted: eilogin accepts no Response for it.
     """
     text = _cookie(handle).read(environ)
     try:
@@ -175,19 +174,19 @@ def lost(environ: "WSGIEnvironment", handle: str) -> PendingLogin | None:
 
 
 def is_claimed(environ: "WSGIEnvironment", handle: str) -> bool:
-    """Whether an answer came to the login with this handle already."""
+    """Return whether a Response already came to the login with this handle."""
     return env.values(environ).get(_key(handle)) is not None
 
 
 def is_over(handle: str) -> bool:
-    """Whether the login with this handle was begun too long ago."""
+    """Return whether the login with this handle has expired."""
     return clock.now() - _instant_of(handle) >= LIFETIME
 
 
 def _opened(
     environ: "WSGIEnvironment", handle: str, text: str, spent_by: str
 ) -> PendingLogin:
-    """The login that a cookie says; ValueError where it is not sealed for this one."""
+    """Return the login in a cookie; ValueError if it is not sealed for this handle."""
     octets = _sealer(environ).open(from_text(text), *_bound_to(environ, handle))
     target, level, hub, is_passive, is_forced, *rest = json.loads(octets)
     # A version before this one kept less.
@@ -209,7 +208,7 @@ def _opened(
 def unsolicited(
     environ: "WSGIEnvironment", target: str, hub: str, handle: str
 ) -> PendingLogin:
-    """A login that no question of ours began, and to which the visitor has agreed."""
+    """Return the login of an unsolicited Response, to which the visitor has agreed."""
     spent_by = env.values(environ).get(_key(handle)) or ""
     return PendingLogin(
         target, LEVELS[0], hub, handle=handle, is_unsolicited=True, spent_by=spent_by
@@ -217,7 +216,7 @@ def unsolicited(
 
 
 def again(environ: "WSGIEnvironment", pending: PendingLogin) -> PendingLogin:
-    """The same login under way, as it is now."""
+    """Read the same pending login again."""
     if pending.is_unsolicited:
         return unsolicited(environ, pending.target, pending.hub, pending.handle)
     return of_browser(environ, pending.handle)
@@ -226,14 +225,14 @@ def again(environ: "WSGIEnvironment", pending: PendingLogin) -> PendingLogin:
 def spent_cookie(
     environ: "WSGIEnvironment", pending: PendingLogin
 ) -> Iterator[tuple[str, str]]:
-    """The headers that let the browser keep a spent login for a short while only."""
+    """Return the headers that expire a spent login after a short while."""
     if not pending.is_unsolicited:
         cookie = _cookie(pending.handle)
         yield cookie.set(cookie.read(environ) or "", max_age=int(SPENT_LIFETIME))
 
 
 def drop(handle: str) -> tuple[str, str]:
-    """The header after which this browser holds no login with this handle any more."""
+    """Return the header that deletes the login with this handle from the browser."""
     return _cookie(handle).expire()
 
 
@@ -246,12 +245,12 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 
 
 def _bound_to(environ: "WSGIEnvironment", handle: str) -> tuple[str, ...]:
-    """A login is taken for no other one, and at no other site."""
+    """Bind the seal to one login and one site."""
     return (env.trust(environ).own.entity_id, handle)
 
 
 def _without_cookies(environ: "WSGIEnvironment") -> str:
-    others = (
+    other = (
         "other cookies came"
         if environ.get("HTTP_COOKIE")
         else "no other cookies came either"
@@ -259,7 +258,7 @@ def _without_cookies(environ: "WSGIEnvironment") -> str:
     public_url = env.trust(environ).own.public_url
     return (
         f"the browser sends none of the cookies that it got at {public_url} "
-        f"({others}): browsers return them over https, and over http only on this "
+        f"({other}): browsers return them over https, and over http only on this "
         "machine (*.localhost)"
     )
 
@@ -268,22 +267,22 @@ def _without_cookies(environ: "WSGIEnvironment") -> str:
 
 
 def require_store(environ: "WSGIEnvironment") -> None:
-    """Raise :class:`eilogin.errors.StoreUnavailable` where the store does not answer.
+    """Raise :class:`eilogin.errors.StoreUnavailable` if the store does not answer.
 
-    A login begins without it and cannot end without it.
+    A login can begin without the store, but not end.
     """
     env.values(environ).get(_key(""))
 
 
 def claim(environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
-    """Take a login for the one answer that it gets; False where that is taken."""
+    """Claim a login for its one Response; False if another one has claimed it."""
     # A power failure may undo it: the answer itself is used once, durably.
     key = _key(pending.handle)
     return env.values(environ).add(key, CLAIMED, until(pending), durable=False)
 
 
 def spend(environ: "WSGIEnvironment", pending: PendingLogin, login_key: str) -> None:
-    """Note that the session with this key in the store came of a claimed login."""
+    """Note the key of the session in the store that came of a claimed login."""
     key = _key(pending.handle)
     values = env.values(environ)
     values.swap(key, CLAIMED, login_key, until(pending), durable=False)
@@ -292,14 +291,14 @@ def spend(environ: "WSGIEnvironment", pending: PendingLogin, login_key: str) -> 
 def close(environ: "WSGIEnvironment", handle: str) -> None:
     """Note that no session comes of the login with this handle.
 
-    Who loads the page anew, and has no cookie of it any more, is not taken for somebody
-    whose browser keeps none.
+    If the visitor reloads the page without the cookie, eilogin does not report that
+    their browser refuses cookies.
     """
     env.values(environ).add(_key(handle), CLAIMED, _until(handle), durable=False)
 
 
 def until(pending: PendingLogin) -> float:
-    """Until when the store remembers what came of a login under way."""
+    """Return until when the store remembers the outcome of a pending login."""
     return _until(pending.handle)
 
 

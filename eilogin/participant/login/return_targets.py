@@ -1,7 +1,7 @@
-"""Where a visitor goes on to: a page of this site, and none of our own addresses.
+"""Check the page of this site to which a visitor returns.
 
-One of these logs out. Who led her here by a link, or named a target in an answer, could
-otherwise have her leave by a link of ours that says something else.
+Addresses of eilogin are no such pages: one of them logs out. Otherwise a link or a
+Response of another site could log the visitor out unnoticed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ LONGEST_BACK = 500
 
 
 def page_to_go_to(own: Own, wanted: str | None) -> str:
-    """The page that was ``wanted``; the first page of the site in the place of others.
+    """Return the page that was ``wanted``, or the first page of the site.
 
-    Our own page with a form that was kept is one. ``wanted`` is as in
+    The page of eilogin with a kept form is allowed. ``wanted`` is as in
     :func:`eilogin.web.requests.safe_next`.
     """
     first = root(own.public_url)
@@ -38,10 +38,10 @@ def page_to_go_to(own: Own, wanted: str | None) -> str:
 
 
 def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
-    """The page that the query of a login names, as nobody has looked at it yet.
+    """Return the page that the query of a login names, unchecked.
 
-    That is ``next``, or the ``came_from`` of Zope and Plone, which is a path, or an
-    address at the origin of ``public_url``.
+    That is ``next``, or the ``came_from`` of Zope and Plone: a path, or an address at
+    the origin of ``public_url``.
     """
     origin = origin_of(own.public_url)
     came_from = query.get("came_from", "")
@@ -60,13 +60,13 @@ def page_to_go_back_to(own: Own, named: str | None) -> str:
     path = target.partition("?")[0]
     if is_own_address(own, path):
         return ""
-    return next((one for one in (target, path) if len(one) <= LONGEST_BACK), "")
+    return next((page for page in (target, path) if len(page) <= LONGEST_BACK), "")
 
 
 def public_page(environ: "WSGIEnvironment") -> str:
     """Return a page of this site that needs no login, or "".
 
-    Without the filter ``login`` nobody knows what a page needs: then the first page.
+    Without the filter ``login`` that is the first page.
     """
     public_url = env.trust(environ).own.public_url
     find = environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
@@ -83,7 +83,7 @@ def redirect_to_target(
 
 
 def is_own_address(own: Own, path: str) -> bool:
-    """Whether a path, encoded or not, is below those that the filters answer."""
+    """Return whether a path, encoded or not, belongs to eilogin."""
     for _ in range(_DECODED):
         path = unquote(path)
     return f"{path}/".startswith(f"{own.mount}{own.prefix}/")

@@ -1,24 +1,19 @@
 """Decide which path of a site needs which login.
 
-What belongs here, by module:
+The answer to a request that lacks this login is the job of ``login``. By module:
 
 ``attribute_access``
-    Who is kept out by what the hub told of her, or did not tell.
+    Refuse visitors by the attributes that the hub sent.
 ``attribute_conditions``
-    What a line of ``protect`` says of attributes: what the hub must have told
-    of her.
+    Conditions on attributes in a line of ``protect``.
 ``multipart_heads``
-    The heads of the parts of a form with files (``multipart/form-data``, RFC
-    7578).
+    Read the heads of the parts of a form with files (RFC 7578).
 ``path_limits``
-    Stricter limits of some paths: ``idle=`` and ``max_age=`` in a line of
-    ``protect``.
+    The limits ``idle=`` and ``max_age=`` of a line of ``protect``.
 ``path_rules``
-    Who may see which path: the lines of ``protect``, and the rule that holds.
+    Parse the lines of ``protect``, and find the rule of a path.
 ``path_variants``
-    Paths as the application will read them, in each of the ways in which it
-    may.
+    List all readings of a path that an application may use.
 ``zope_paths``
-    What is particular to an application that runs in Zope (``path_style =
-    zope``).
+    Paths and forms of an application in Zope (``path_style = zope``).
 """

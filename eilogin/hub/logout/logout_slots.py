@@ -22,12 +22,12 @@ _LOOK_AGAIN = 0.1
 _WITH_THE_SAME = 2
 #: A pending logout without a result after so many times its longest duration is dead:
 #: its process was killed.
-_TIMES = 2
+_DEAD_AFTER = 2
 #: The prefix of the mark of a pending logout; its instant follows. No outcome, which is
 #: JSON, begins so.
-_UNDER_WAY = "@"
+_PENDING = "@"
 #: The mark of a logout that failed.
-_FAILED = f"{_UNDER_WAY}0"
+_FAILED = f"{_PENDING}0"
 
 #: How many seconds a logout waits for a free slot.
 _PATIENCE = 5.0
@@ -98,9 +98,9 @@ class LogoutSlots:
         """
         values = env.values(environ)
         with self.slot(environ, seen, by_server=by_server):
-            mark = f"{_UNDER_WAY}{clock.now()}"
+            mark = f"{_PENDING}{clock.now()}"
             before = self._come_of(values, seen, mark, until)
-            if before and not before.startswith(_UNDER_WAY):
+            if before and not before.startswith(_PENDING):
                 return before
             # If the store does not answer, the mark expires, which has the same effect.
             try:
@@ -123,7 +123,7 @@ class LogoutSlots:
             if text is None:
                 if values.add(seen, mark, until):
                     return ""
-            elif not text.startswith(_UNDER_WAY) or (
+            elif not text.startswith(_PENDING) or (
                 self._is_dead(text) and values.swap(seen, text, mark, until)
             ):
                 return text
@@ -131,5 +131,5 @@ class LogoutSlots:
         raise Unavailable("the same logout is pending and takes too long")
 
     def _is_dead(self, mark: str) -> bool:
-        age = abs(clock.now() - float(mark.removeprefix(_UNDER_WAY)))
-        return age > _TIMES * self._longest
+        age = abs(clock.now() - float(mark.removeprefix(_PENDING)))
+        return age > _DEAD_AFTER * self._longest

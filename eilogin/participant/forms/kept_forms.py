@@ -1,16 +1,16 @@
-"""Forms that were sent after their session had ended, kept for an hour.
+"""Store a form whose session has expired, for an hour.
 
-House rules:
+Rules:
 
-1. A form is bound to the citizen whose session it was, and to the browser that sent
-   it: nobody else can have it sent again, whoever logs in there next.
-2. The store cannot read it, and neither can who takes only the store's content and
-   this site's secrets: it is sealed by a secret of the site and by one that the browser
-   alone has, in a cookie.
-3. It is sent once. Who asks for it again is told that it was sent.
-4. A citizen can have a few of them at a time, in whatever browsers; the oldest goes.
+1. A form belongs to the visitor of the session and to the browser that sent it: nobody
+   else can send it again, whoever logs in there next.
+2. The store cannot read it, nor can a thief of the store's content and the secrets of
+   this site. It is sealed by a secret of the site and by one that only the browser has,
+   in a cookie.
+3. It is sent once. A second request gets the error that it was sent.
+4. A visitor can have a few of them at a time, in any browsers; the oldest goes.
 5. Memory holds one piece of a form at a time. A large form lies in pieces in the store,
-   each sealed for its place. With the last piece that the application reads, all are
+   each sealed for its position. With the last piece that the application reads, all are
    deleted.
 6. A site, and a client network, has a limit in bytes (``storage_quota``).
 """
@@ -38,7 +38,7 @@ _log = logging.getLogger("eilogin")
 
 #: How long a form is kept, in seconds.
 LIFETIME = 60 * 60.0
-#: Forms that one citizen, and one browser, can have here; the oldest gives way.
+#: Most forms of one visitor, and of one browser; the oldest gives way.
 MOST_FORMS = 3
 #: Bytes of a piece: a smaller form is one value in the store.
 PIECE = 256 * 1024
@@ -46,7 +46,7 @@ PIECE = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class KeptForm:
-    """What a browser sent with POST."""
+    """A POST request of a browser."""
 
     #: Path and query on this site.
     target: str
@@ -68,21 +68,21 @@ class KeptForm:
         return self.whole or len(self.body)
 
     def to_octets(self) -> bytes:
-        """A line of JSON, and the body as it came, or its first piece."""
+        """Return a line of JSON, and the body as it came, or its first piece."""
         more = [self.pieces, self.whole] if self.pieces else []
         head = [self.target, self.content_type, self.referer, self.sent, *more]
         return json.dumps(head).encode() + b"\n" + self.body
 
     @classmethod
     def from_octets(cls, octets: bytes) -> "KeptForm":
-        """The value that :meth:`to_octets` wrote."""
+        """Read the value that :meth:`to_octets` wrote."""
         head, _, body = octets.partition(b"\n")
         target, content_type, referer, sent, *more = json.loads(head)
         return cls(target, content_type, referer, sent, body, *more)
 
 
 class _Noted(NamedTuple):
-    """A form in the list of those of one citizen."""
+    """A form in the list of one visitor."""
 
     handle: str
     #: The bytes that :class:`Room` counts for it, and the client network.
@@ -91,10 +91,12 @@ class _Noted(NamedTuple):
 
     @classmethod
     def listed(cls, text: str | None) -> "list[_Noted]":
-        """The forms of a list, the oldest first."""
+        """Read a list; the oldest form first."""
         # A version before this one wrote the handle alone.
-        found = (word.split(":") for word in (text or "").split())
-        return [cls(h, int(rest[0]), rest[1]) if rest else cls(h) for h, *rest in found]
+        entries = (word.split(":") for word in (text or "").split())
+        return [
+            cls(h, int(rest[0]), rest[1]) if rest else cls(h) for h, *rest in entries
+        ]
 
     def __str__(self) -> str:
         return f"{self.handle}:{self.reserved}:{self.network}"
@@ -113,25 +115,25 @@ class KeptForms:
     # --- whose it is ---
 
     def tag_of(self, who: Subject) -> str:
-        """What stands for a citizen beside a form of hers."""
+        """Return the tag of a visitor, which is stored beside their forms."""
         return self._forms.tag(who.label())
 
     def note_for(
         self, who: Subject, token: str, until: float, network: str = ""
     ) -> str:
-        """For a cookie: whose session ``token`` is, for when that has ended.
+        """Return a note for a cookie: the visitor of the session ``token``.
 
-        Only this site can read it, and only together with ``token``, and in the same
-        ``network``; ``until`` is in seconds since 1970, and holds for who keeps cookies
-        longer than a browser does.
+        It serves after the session has ended. Only this site can read it, only with
+        ``token``, and only in the same ``network``. ``until``, in seconds since 1970,
+        limits it for browsers that keep cookies too long.
         """
         octets = json.dumps([self.tag_of(who), until]).encode()
         return as_text(self._owners.seal(octets, self._party, token, network))
 
     def tag_in(self, note: str, token: str, network: str = "") -> str | None:
-        """The tag of whom :meth:`note_for` was told.
+        """Return the tag in a note of :meth:`note_for`.
 
-        None for what it did not make, and when its time is over.
+        None for an invalid or expired note.
         """
         tag: str
         try:
@@ -152,14 +154,14 @@ class KeptForms:
         reserved: int | None = None,
         network: str = "",
     ) -> tuple[str, str] | None:
-        """Keep a form of the citizen with this tag; its handle, and its secret.
+        """Keep a form of the visitor with this tag; return its handle and secret.
 
         ``more`` are the pieces of its body after the first one, of :data:`PIECE` bytes
-        but the last. ``reserved`` is the most that the body can have, by default what
-        ``form`` says; ``network`` is the client network. The secret is for a cookie of
-        the browser that sent it. None where too many of hers come in at once, or a
-        limit is reached. Raises :class:`eilogin.errors.StoreUnavailable`, and what
-        reading ``more`` raises; nothing is kept then.
+        except the last. ``reserved`` is the largest possible body, by default that of
+        ``form``; ``network`` is the client network. The secret is for a cookie of this
+        browser. None if too many forms of the visitor come at once, or a limit is
+        reached. Raises :class:`eilogin.errors.StoreUnavailable`, and the errors of
+        reading ``more``; nothing is kept then.
         """
         noted = _Noted(
             new_handle(),
@@ -182,14 +184,14 @@ class KeptForms:
                 self._delete(noted)
             raise
         if not self._settle(noted, tag, counted(form.size)):
-            # Others came in meanwhile, and this one is the oldest already.
+            # Newer forms came meanwhile, and this one is the oldest already.
             self._delete(noted)
         return noted.handle, secret
 
     def _keep_pieces(
         self, form: KeptForm, more: Iterable[bytes], place: tuple[str, str], secret: str
     ) -> KeptForm:
-        """Store the pieces after the first one; the form that knows of them."""
+        """Store the pieces after the first one; return the form with their number."""
         count, size = 0, len(form.body)
         for count, piece in enumerate(more, 1):
             sealed = self._sealed(piece, *place, secret, str(count))
@@ -207,7 +209,7 @@ class KeptForms:
         self._values.add(key, value, clock.now() + LIFETIME, durable=False)
 
     def _is_room_made(self, new: _Noted, tag: str) -> bool:
-        """Note one more form of hers before it is stored, so that none is forgotten."""
+        """List a new form before it is stored, so that none is forgotten."""
         oldest: list[_Noted] = []
 
         def noted(listed: str | None) -> str:
@@ -218,16 +220,16 @@ class KeptForms:
         until = clock.now() + LIFETIME
         if not self._values.change(_list_key(tag), noted, until):
             return False
-        for one in oldest:
-            self._delete(one)
-            self._give_back(one)
+        for dropped in oldest:
+            self._delete(dropped)
+            self._give_back(dropped)
         return True
 
     def _settle(self, noted: _Noted, tag: str, size: int) -> bool:
         """Give back bytes that the form does not need; False if it is not listed."""
-        found = _Noted.listed(self._values.get(_list_key(tag)))
-        if noted not in found or size == noted.reserved:
-            return noted in found
+        forms = _Noted.listed(self._values.get(_list_key(tag)))
+        if noted not in forms or size == noted.reserved:
+            return noted in forms
         smaller = noted._replace(reserved=size)
 
         def settled(listed: str | None) -> str:
@@ -247,16 +249,16 @@ class KeptForms:
         self._value(handle)
 
     def look(self, handle: str, secret: str, who: Subject) -> KeptForm:
-        """The form with this handle, for the citizen ``who``.
+        """Return the form with this handle, for the visitor ``who``.
 
-        ``secret`` is what this browser holds for it, or "". Raises
+        ``secret`` is that of this browser, or "". Raises
         :class:`eilogin.errors.FormLost`, :class:`eilogin.errors.FormSent`, or
         :class:`eilogin.errors.FormOfAnother`, after which the form is gone.
         """
         return self._open(handle, secret, who)[1]
 
     def _open(self, handle: str, secret: str, who: Subject) -> tuple[str, KeptForm]:
-        """The tag of its citizen, and the form."""
+        """Return the tag of its visitor, and the form."""
         tag, _, text = self._value(handle).partition(" ")
         octets = self._unsealed(text, handle, tag, secret)
         if not self._forms.is_tag_of(tag, who.label()):
@@ -284,10 +286,10 @@ class KeptForms:
     def take(
         self, handle: str, secret: str, who: Subject, target: str
     ) -> tuple[KeptForm, BinaryIO]:
-        """The same with its body, if it was sent to ``target``.
+        """Return a form and its body once, if it was sent to ``target``.
 
-        Of all who ask, one gets it, once. Reading the body raises OSError where a piece
-        is not in the store any more.
+        Only one of several simultaneous requests gets it. Reading the body raises
+        OSError if a piece is no longer in the store.
         """
         tag, form = self._open(handle, secret, who)
         if form.target != target:
@@ -314,42 +316,42 @@ class KeptForms:
             raise OSError(f"piece {number} of a kept form: {error}") from error
 
     def drop(self, handle: str, tag: str) -> None:
-        """Delete a form of the citizen with this tag, and end its reservation."""
+        """Delete a form of the visitor with this tag, and end its reservation."""
         self._delete(self._unlist(handle, tag) or _Noted(handle))
 
     def _unlist(self, handle: str, tag: str) -> _Noted | None:
-        """Take a form out of the list of its citizen, and end its reservation."""
-        found: list[_Noted] = []
+        """Remove a form from the list of its visitor, and end its reservation."""
+        removed: list[_Noted] = []
 
         def without(listed: str | None) -> str | None:
             forms = _Noted.listed(listed)
-            found[:] = [one for one in forms if one.handle == handle]
-            rest = [str(one) for one in forms if one.handle != handle]
-            return " ".join(rest) if found else None
+            removed[:] = [form for form in forms if form.handle == handle]
+            rest = [str(form) for form in forms if form.handle != handle]
+            return " ".join(rest) if removed else None
 
         until = clock.now() + LIFETIME
-        if not self._values.change(_list_key(tag), without, until) or not found:
+        if not self._values.change(_list_key(tag), without, until) or not removed:
             return None
-        self._give_back(found[0])
-        return found[0]
+        self._give_back(removed[0])
+        return removed[0]
 
     def _delete(self, noted: _Noted) -> None:
-        """Delete all that the store can have of a form."""
+        """Delete everything that the store can hold of a form."""
         self._values.take(_key(noted.handle))
         for number in range(1, noted.reserved // PIECE + 1):
             self._values.take(_piece_key(noted.handle, number))
 
 
 class _Body(io.RawIOBase):
-    """The body of a large form, of which it reads one piece of the store at a time.
+    """The body of a large form, which reads one piece of the store at a time.
 
-    ``piece`` gives a piece by its number, and ``finish`` is called after the last one.
+    ``piece`` returns a piece by its number; ``finish`` is called after the last one.
     """
 
     def __init__(
         self, form: KeptForm, piece: Callable[[int], bytes], finish: Callable[[], None]
     ) -> None:
-        self._left = memoryview(form.body)
+        self._rest = memoryview(form.body)
         self._numbers = iter(range(1, form.pieces + 1))
         self._last = form.pieces
         self._piece = piece
@@ -360,12 +362,12 @@ class _Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill ``buffer`` with what comes next; how many bytes, 0 at the end."""
-        if not self._left:
-            self._left = memoryview(self._next())
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
+        """Fill ``buffer`` with the next bytes; return how many, 0 at the end."""
+        if not self._rest:
+            self._rest = memoryview(self._next())
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
         return count
 
     def _next(self) -> bytes:

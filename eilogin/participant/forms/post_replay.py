@@ -1,16 +1,15 @@
-"""Keeping a form whose session has ended, and sending it again after one click.
+"""Keep a form whose session has expired, and send it again after one click.
 
-What a browser sends with POST to a page that needs a login, and finds none, would be
-lost at the redirect to the hub. It is kept (``kept_forms``) where this
-site's own page sent it and where it is known whose session it was; then the visitor
-logs in, comes to ``/eilogin/again``, and presses one button. That sends nothing but the
-form's handle, to the very address that the form was sent to, where the body is put back
-in its place. So the address bar, relative links and the application itself see what
-they would have seen the first time; the login and the level that the address needs are
-asked for once more; and nothing is ever sent by itself.
+A redirect to the hub would lose a POST to a page that needs a login. eilogin keeps the
+form (``kept_forms``) if a page of this site sent it and the visitor of the session is
+known. Then the visitor logs in, comes to ``/eilogin/again``, and presses one button.
+The button sends only the handle of the form, to the address of the form, where eilogin
+restores the body. So the address bar, relative links and the application see the same
+as the first time. The login and level of the address are checked again. Nothing is ever
+sent without the click.
 
-The application's own token against forged forms stays in the form as it was. If it
-ends with the application's own session, the application refuses the form.
+The application's own token against forged forms stays in the form. If it ends with the
+application's own session, the application rejects the form.
 """
 
 import logging
@@ -69,23 +68,22 @@ _log = logging.getLogger("eilogin")
 
 #: How the names of the cookies begin that hold the secrets of forms.
 _COOKIES = "eilogin-kept-"
-#: Whose session this browser has, for when that has ended and its record is gone.
+#: Names the visitor of the last session after its record is gone.
 _WHOSE = Cookie("eilogin-whose")
 
 #: The field by which a form is sent again, alone in its body.
 _FIELD = "eilogin-again"
 _URLENCODED = "application/x-www-form-urlencoded"
-#: What a browser's form can be (HTML standard, "form submission attributes").
+#: The types of a form (HTML standard, "form submission attributes").
 _KINDS = (_URLENCODED, "multipart/form-data", "text/plain")
 _AGAIN_LENGTH = str(len(_FIELD) + 1 + HANDLE_LENGTH)
 _AGAIN = re.compile(f"{_FIELD}=({HANDLE})".encode())
 
 
 def handle_in(environ: "WSGIEnvironment") -> str | None:
-    """The handle of the form that a POST asks to send again, or None.
+    """Return the handle of the form that a POST asks to send again, or None.
 
-    A body is looked at only where it has the one length and type that say so; it can be
-    read again afterwards.
+    Only a body of the right length and type is read; it can be read again afterwards.
     """
     if (
         environ.get("CONTENT_LENGTH") != _AGAIN_LENGTH
@@ -101,8 +99,8 @@ def handle_in(environ: "WSGIEnvironment") -> str | None:
 class PostReplay:
     """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none.
 
-    Where ``whereabouts`` enforces a session's network, a form that comes with it from
-    another one is a stranger's: a citizen's forms give way to newer ones.
+    If sessions are bound to a client network, a form from another network counts as
+    that of an anonymous visitor. Otherwise it could displace forms of the visitor.
     """
 
     def __init__(self, pages: Pages, limit: int, whereabouts: Whereabouts) -> None:
@@ -113,7 +111,7 @@ class PostReplay:
     def owner_cookie(
         self, environ: "WSGIEnvironment", login: Login, token: str
     ) -> Headers:
-        """At a login: the header that lets this browser say later whose it was."""
+        """At a login: return the header that later names the visitor of the session."""
         if not self._limit:
             return []
         longest = env.sessions(environ).max_session
@@ -135,12 +133,12 @@ class PostReplay:
         handle: str | None,
         otherwise: Response,
     ) -> Response:
-        """The answer to a form that was sent to a page that needs ``level``.
+        """Return the answer to a form that was sent to a page that needs ``level``.
 
-        To a script, which can send it again by itself, it is ``otherwise``.
-        ``handle`` is that of a form that should have been sent again, which stays kept.
-        ``otherwise`` is the answer where the form is not kept. Of a body that is not,
-        nothing is read.
+        ``otherwise`` is the answer to a script, which can send the form again by
+        itself, and the answer if the form is not kept. ``handle`` is that of a kept
+        form that should have been sent again; it stays kept. The body of a form that is
+        not kept is not read.
         """
         if not is_navigation(environ):
             return otherwise
@@ -192,11 +190,11 @@ class PostReplay:
         return self._ask(environ, level, handle, [cookie, *_oldest(environ)])
 
     def _tag_of_owner(self, environ: "WSGIEnvironment") -> str | None:
-        """What stands for the citizen whose session this browser has, or had last.
+        """Return the tag of the visitor whose session this browser has or had last.
 
-        That is told by its record, idle or not; where that is gone, by what this site
-        noted in the browser at the login, which is good only together with the
-        session's own cookie. None where that is gone too, as it is after a logout.
+        The session record tells it, idle or not. If that is gone, the note of the login
+        in the browser does; it is valid only with the cookie of the session. None if
+        that is gone too, such as after a logout.
         """
         login = env.session(environ) or env.session_beyond_idle(environ)
         if login is not None:
@@ -215,7 +213,7 @@ class PostReplay:
         handle: str,
         headers: Headers = (),
     ) -> Response:
-        """The page that says it is kept, and leads to the login."""
+        """Return the page that says that the form is kept, and leads to the login."""
         again = urlsplit(_own(environ).url("again")).path
         target = f"{again}?{urlencode({'form': handle})}"
         return self._pages.page(
@@ -246,11 +244,11 @@ class PostReplay:
     # --- after the login ------------------------------------------------------------
 
     def show(self, environ: "WSGIEnvironment") -> Response:
-        """``/eilogin/again``: the button that sends it again."""
+        """``/eilogin/again``: the button that sends the form again."""
         handle = read_query(environ).get("form", "")
         try:
             who = _login(environ).who
-            form = self._forms(environ).look(*_asked_for(environ, handle), who)
+            form = self._forms(environ).look(*_handle_and_secret(environ, handle), who)
         except Refused as error:
             return self._refusal(environ, error, handle)
         return self._pages.page(
@@ -268,16 +266,16 @@ class PostReplay:
         )
 
     def send(self, environ: "WSGIEnvironment", handle: str) -> Response | None:
-        """Put the form in the place of the request that names its handle.
+        """Replace the request that names a handle by its form.
 
-        None where it is there, and the request can go on; else what to answer.
+        None if the request can go on; else the answer.
         """
         own, login = _own(environ), _login(environ)
         require_own_form(environ, own.public_url)
         target = whole_target(environ, own.public_url)
         try:
             form, body = self._forms(environ).take(
-                *_asked_for(environ, handle), login.who, target
+                *_handle_and_secret(environ, handle), login.who, target
             )
         except Refused as error:
             return self._refusal(environ, error, handle)
@@ -313,13 +311,13 @@ def _put_in(environ: "WSGIEnvironment", form: KeptForm, body: BinaryIO) -> None:
         del environ["HTTP_REFERER"]
 
 
-# --- what is kept -------------------------------------------------------------------
+# --- requests that are kept -----------------------------------------------------------
 
 
 def _is_of_this_site(environ: "WSGIEnvironment") -> bool:
-    """Whether a page of this very origin sent it, for certain.
+    """Return whether a page of this origin certainly sent the form.
 
-    Fetch Metadata 2.3; without it the Origin (RFC 6454 7). Without both nobody knows.
+    Fetch Metadata 2.3; without it the Origin (RFC 6454 7). False without both.
     """
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
@@ -329,7 +327,7 @@ def _is_of_this_site(environ: "WSGIEnvironment") -> bool:
 
 
 def _is_usual(environ: "WSGIEnvironment") -> bool:
-    """Whether it is what a browser makes of a form."""
+    """Return whether a browser makes such a request of a form."""
     return _kind_of(environ) in _KINDS and "HTTP_CONTENT_ENCODING" not in environ
 
 
@@ -341,8 +339,8 @@ def _kind_of(environ: "WSGIEnvironment") -> str:
 # --- small parts ----------------------------------------------------------------------
 
 
-def _asked_for(environ: "WSGIEnvironment", handle: str) -> tuple[str, str]:
-    """A handle, and what this browser holds for it."""
+def _handle_and_secret(environ: "WSGIEnvironment", handle: str) -> tuple[str, str]:
+    """Return a handle, and this browser's secret for it."""
     if not is_handle(handle):
         raise FormLost("the handle of a kept form is malformed")
     return handle, _cookie(handle).read(environ) or ""
@@ -354,9 +352,10 @@ def _cookie(handle: str) -> Cookie:
 
 
 def _oldest(environ: "WSGIEnvironment") -> Headers:
-    """Headers that make room in the browser for one more.
+    """Return headers that make room in the browser for one more form.
 
-    Nothing is deleted for them: anybody can name the cookie of another one's form.
+    They delete nothing in the store: anybody can name the cookie of a form of somebody
+    else.
     """
     held = [name.removeprefix(_COOKIES) for name in names(environ, _COOKIES)]
     handles = sorted(filter(is_handle, held))
@@ -366,7 +365,7 @@ def _oldest(environ: "WSGIEnvironment") -> Headers:
 
 
 def _login(environ: "WSGIEnvironment") -> Login:
-    """The login that was asked for before."""
+    """Return the session, which was checked before."""
     login = env.session(environ)
     if login is None:
         raise FormLost("the visitor is not signed in")

@@ -1,9 +1,9 @@
-"""Who is kept out by what the hub told of her, or did not tell.
+"""Refuse visitors by the attributes that the hub sent.
 
-At her login by the option ``require_attributes``: then there is no session. On a path
-by the attributes that a line of ``protect`` names (``attribute_conditions``):
-then she stays logged in, and gets a page that says what is missing. Neither the page
-nor the log says what the hub told of her: only which attributes, by name.
+At a login the option ``require_attributes`` decides: without them there is no session.
+On a path the attributes of a line of ``protect`` decide (``attribute_conditions``): the
+visitor stays signed in, and gets a page that names the missing attributes. Page and log
+show names of attributes, and no values from the hub.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,12 +42,12 @@ _MOST_NAMES = 20
 def require_attributes(
     environ: "WSGIEnvironment", assertion: Assertion, names: Sequence[str]
 ) -> None:
-    """Raise AttributeMissing where the hub did not tell each of these of somebody."""
-    missing = _not_told(assertion.attributes, names)
+    """Raise AttributeMissing unless the hub sent each of these attributes."""
+    missing = _missing(assertion.attributes, names)
     if missing:
         raise AttributeMissing(
             f"require_attributes expects {listed(missing)};"
-            f" {_what_came(environ, assertion.issuer, assertion.attributes)}",
+            f" {_received(environ, assertion.issuer, assertion.attributes)}",
             missing,
         )
 
@@ -56,19 +56,19 @@ def require_attributes(
 
 
 def unmet(login: Login | None, rule: PathRule) -> Sequence[Condition]:
-    """The conditions of a rule that keep this login out, in the order of their names.
+    """Return the conditions of a rule that the session does not meet, sorted by name.
 
-    None of them where it does not reach the level: that she is asked for first.
+    () if the session does not reach the level: the visitor reaches that first.
     """
     if not rule.conditions or login is None or not reaches(login.level, rule.need):
         return ()
     attributes = login.attributes
-    found = [one for one in rule.conditions if not one.is_met(attributes)]
-    return sorted(found, key=lambda one: (one.name, sorted(one.values or ())))
+    conditions = [cond for cond in rule.conditions if not cond.is_met(attributes)]
+    return sorted(conditions, key=lambda cond: (cond.name, sorted(cond.values or ())))
 
 
 def is_open_to(environ: "WSGIEnvironment", login: Login | None, rule: PathRule) -> bool:
-    """Whether a page with this rule is open to who has this login, or none.
+    """Return whether a page with this rule is open with this session, or None.
 
     Raises :class:`eilogin.errors.StoreUnavailable`.
     """
@@ -86,7 +86,7 @@ def refuse(
     login: Login,
     conditions: Sequence[Condition],
 ) -> Response:
-    """The page for whom these conditions keep out; for a script 403 and JSON."""
+    """Return the page about these unmet conditions; for a script 403 and JSON."""
     own = env.trust(environ).own
     after = urlencode({"next": this_page(environ, own.public_url)})
     return pages.refuse(
@@ -95,7 +95,7 @@ def refuse(
         event="access",
         again=root(own.public_url),
         template="no_access.html",
-        needed=[(one.name, one.shown) for one in conditions],
+        needed=[(condition.name, condition.shown) for condition in conditions],
         name=name_of(own, language_of(environ)),
         logout_url=f"{own.url('logout')}?{after}",
     )
@@ -104,39 +104,40 @@ def refuse(
 def _error(
     environ: "WSGIEnvironment", login: Login, conditions: Sequence[Condition]
 ) -> AttributeMissing | AttributeRefused:
-    names, attributes = [one.name for one in conditions], login.attributes
-    came = _what_came(environ, login.who.issuer, attributes)
-    missing = _not_told(attributes, names)
-    lines = " and ".join(dict.fromkeys(repr(one.path) for one in conditions))
+    names, attributes = [condition.name for condition in conditions], login.attributes
+    received = _received(environ, login.who.issuer, attributes)
+    missing = _missing(attributes, names)
+    lines = " and ".join(dict.fromkeys(repr(cond.path) for cond in conditions))
     if missing:
         return AttributeMissing(
-            f"the line of protect for {lines} expects {listed(missing)}; {came}",
+            f"the line of protect for {lines} expects {listed(missing)}; {received}",
             missing,
         )
-    wanted = " and ".join(repr(one.told) for one in conditions)
+    wanted = " and ".join(repr(condition.told) for condition in conditions)
     return AttributeRefused(
-        f"the line of protect for {lines} expects {wanted}; found another value: {came}"
+        f"the line of protect for {lines} expects {wanted}; found another value: "
+        f"{received}"
     )
 
 
-# --- small parts ----------------------------------------------------------------
+# --- texts for the log ----------------------------------------------------------------
 
 
-def _not_told(attributes: Attributes, names: Iterable[str]) -> tuple[str, ...]:
+def _missing(attributes: Attributes, names: Iterable[str]) -> tuple[str, ...]:
     wanted = dict.fromkeys(names)
     return tuple(name for name in wanted if not has_value(attributes, name))
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names of attributes for the log, and never a value."""
-    found = sorted(set(names))
-    more = ", …" if len(found) > _MOST_NAMES else ""
-    listed = ", ".join(map(repr, found[:_MOST_NAMES]))
-    return f"the attributes {listed}{more}" if found else "no attributes"
+    """Return names of attributes for the log, and never a value."""
+    distinct = sorted(set(names))
+    more = ", …" if len(distinct) > _MOST_NAMES else ""
+    listed = ", ".join(map(repr, distinct[:_MOST_NAMES]))
+    return f"the attributes {listed}{more}" if distinct else "no attributes"
 
 
-def _what_came(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> str:
-    """For the log: of what the hub told, and whom to ask for more."""
+def _received(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> str:
+    """For the log: the attributes that the hub sent, and whom to ask for more."""
     whom = env.trust(environ).whom_to_ask(hub)
     empty = [name for name in attributes if not has_value(attributes, name)]
     note = f", but without a value {listed(empty)}" if empty else ""

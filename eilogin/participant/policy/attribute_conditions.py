@@ -1,16 +1,16 @@
-"""What a line of ``protect`` says of attributes: what the hub must have told of her.
+"""Conditions on attributes in a line of ``protect``.
 
 ::
 
     /beheer   substantieel   role=beheerder|hoofd   urn:oid:2.5.4.10=*
 
-All of these must hold: one of her values of ``role`` is ``beheerder`` or ``hoofd``, and
-the attribute ``urn:oid:2.5.4.10`` has a value. Names and values are compared as they
-are, letter by letter; what a line cannot have in it (a blank, ``|``, ``=`` in a name)
-is written encoded, as in ``role=hoofd%20beheer``. ``attribute:NAME=VALUE`` says the
-same, for an attribute that has the name of a setting.
+All of these must hold: one value of ``role`` is ``beheerder`` or ``hoofd``, and the
+attribute ``urn:oid:2.5.4.10`` has a value. Names and values are compared exactly. A
+character that a line cannot contain (a blank, ``|``, ``=`` in a name) is written
+encoded, as in ``role=hoofd%20beheer``. ``attribute:NAME=VALUE`` means the same, for an
+attribute with the name of a setting.
 
-Who is kept out by them is told so in ``attribute_access``.
+``attribute_access`` refuses visitors who do not meet them.
 """
 
 import re
@@ -20,57 +20,57 @@ from urllib.parse import unquote
 
 Attributes = Mapping[str, Sequence[str]]
 
-#: What stands before the name of an attribute where it could be mistaken.
+#: The prefix of an attribute with the name of a setting.
 PREFIX = "attribute:"
-#: In the place of values: any will do.
+#: Any value is accepted.
 _ANY = "*"
-#: What could be somebody's address or number is shown to nobody.
+#: An address or number that may name a person, which no page or log shows.
 _may_name_somebody = re.compile(r"@|\d{5}").search
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """An attribute, and the values of which she must have one."""
+    """An attribute, and its accepted values."""
 
     name: str
-    #: None where any value will do.
+    #: None for any value.
     values: frozenset[str] | None = None
-    #: The path of the line that it stands in, as written, for the log.
+    #: The path of its line, as written, for the log.
     path: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, word: str) -> "Condition":
-        """What ``NAME=VALUE|VALUE`` or ``NAME=*`` states, or ValueError."""
+        """Parse ``NAME=VALUE|VALUE`` or ``NAME=*``; ValueError if it is neither."""
         name, _, values = word.removeprefix(PREFIX).partition("=")
         if values == _ANY:
             return cls(_decoded(name, word))
         if _ANY in values:
             raise ValueError(f"whole values, or '*' alone for any, found {word!r}")
-        found = [_decoded(value, word) for value in values.split("|")]
-        return cls(_decoded(name, word), frozenset(found))
+        accepted = [_decoded(value, word) for value in values.split("|")]
+        return cls(_decoded(name, word), frozenset(accepted))
 
     def is_met(self, attributes: Attributes) -> bool:
-        """Whether what the hub told of somebody is enough."""
+        """Return whether the attributes that the hub sent meet the condition."""
         if self.values is None:
             return has_value(attributes, self.name)
         return not self.values.isdisjoint(attributes.get(self.name, ()))
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The values as a page may show them: none where one could name somebody."""
+        """The values for a page: none if one could name somebody."""
         values = self.values or frozenset()
         return () if any(map(_may_name_somebody, values)) else tuple(sorted(values))
 
     @property
     def told(self) -> str:
-        """The condition as a log may repeat it, with no more than a page may show."""
+        """The condition for a log, with no more than a page may show."""
         hidden = "a value that the log does not show"
         values = _ANY if self.values is None else "|".join(self.shown) or hidden
         return f"{self.name}={values}"
 
 
 def has_value(attributes: Attributes, name: str) -> bool:
-    """Whether an attribute is there and says something."""
+    """Return whether an attribute exists and is not blank."""
     return any(value.strip() for value in attributes.get(name, ()))
 
 

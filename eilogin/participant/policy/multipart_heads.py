@@ -1,8 +1,8 @@
-"""The heads of the parts of a form with files (``multipart/form-data``, RFC 7578).
+"""Read the heads of the parts of a form with files (``multipart/form-data``, RFC 7578).
 
 Parsers differ in where they see a boundary and the end of a head. So a *head* is here
-all that any of them could take for one: from a delimiter, wherever that is, up to the
-first empty line behind it. The texts and files of a form are no part of it.
+everything that any of them could take for one: from a delimiter, at any position, to
+the first empty line after it. It excludes the texts and files of the form.
 """
 
 import re
@@ -51,18 +51,18 @@ class _Copy(SpooledTemporaryFile[bytes]):
 
 
 def heads(environ: "WSGIEnvironment") -> Iterator[bytes]:
-    """The head of each part, without the name that the file has at the visitor.
+    """Return the head of each part, without the name of the visitor's file.
 
-    The application can read the form from its beginning afterwards, and again: one that
-    the server cannot rewind is copied. Raises FormRefused for a form whose parts cannot
-    be told, or that has more or longer heads than a page makes, and what
-    :func:`eilogin.web.requests.body_in_pieces` raises.
+    The application can read the form from its beginning afterwards, and again: if the
+    server cannot rewind it, it is copied. Raises FormRefused for a form whose parts are
+    ambiguous, or that has more or longer heads than a page makes, and the errors of
+    :func:`eilogin.web.requests.body_in_pieces`.
     """
     delimiter = _delimiter(environ.get("CONTENT_TYPE", ""))
     stream = _rewindable(environ)
     start = stream.tell()
     pieces = iter(partial(stream.read, _PIECE), b"")
-    for count, head in enumerate(_found(pieces, delimiter)):
+    for count, head in enumerate(_possible_heads(pieces, delimiter)):
         if count >= _MOST_PARTS:
             raise FormRefused(f"the form has more than {_MOST_PARTS} parts")
         named = _OF_BROWSERS.match(head)
@@ -71,7 +71,7 @@ def heads(environ: "WSGIEnvironment") -> Iterator[bytes]:
 
 
 def _delimiter(content_type: str) -> bytes:
-    """The delimiter before each part; FormRefused if parsers may see another one."""
+    """Return the delimiter before each part; FormRefused if parsers may differ."""
     match = _BOUNDARY.search(content_type)
     if match is None or len(_NAMES_BOUNDARY.findall(content_type)) > 1:
         raise FormRefused("the form has files, and no valid boundary")
@@ -79,7 +79,7 @@ def _delimiter(content_type: str) -> bytes:
 
 
 def _rewindable(environ: "WSGIEnvironment") -> IO[bytes]:
-    """The body of a request, as a file that the application reads too."""
+    """Return the body of a request, as a file that the application reads too."""
     source: IO[bytes] = environ["wsgi.input"]
     can_rewind = getattr(source, "seekable", None)
     if can_rewind is not None and can_rewind():
@@ -92,8 +92,8 @@ def _rewindable(environ: "WSGIEnvironment") -> IO[bytes]:
     return copy
 
 
-def _found(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes]:
-    """All that could be the head of a part."""
+def _possible_heads(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes]:
+    """Return everything that could be the head of a part."""
     rest, is_head = b"", False
     for piece in pieces:
         rest += piece

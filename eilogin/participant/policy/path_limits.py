@@ -1,13 +1,12 @@
-"""Stricter limits of some paths: ``idle=`` and ``max_age=`` in a line of ``protect``.
+"""The limits ``idle=`` and ``max_age=`` of a line of ``protect``.
 
-``idle=5m``: there nobody is let in of whom nothing was seen for longer than that, at
-whatever path, since she last proved who she is. So a pause is remembered, or a visit to
-the first page would undo it. ``max_age=10m``: her last proof at the hub may not be
-older. Whom a limit keeps out stays logged in elsewhere, and is asked for a fresh proof
-(ForceAuthn).
+``idle=5m`` rejects a session with a longer pause since the last proof of identity, on
+whatever path. So eilogin records the pause: otherwise a visit to the first page would
+undo it. ``max_age=10m`` rejects a session whose last proof at the hub is older. A
+rejected visitor stays signed in elsewhere, and has to give a fresh proof (ForceAuthn).
 
-A pause is written with the request that ends it, before she counts as seen again. Only
-paths with ``idle=`` ask whether there was one: there it is a second read of the store.
+The request that ends a pause records it, before it counts as activity. Only paths with
+``idle=`` look for a pause: there it is a second read of the store.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 def needs_proof(
     environ: "WSGIEnvironment", login: Login | None, rule: PathRule
 ) -> bool:
-    """Whether this login is kept out by a limit of this rule.
+    """Return whether a limit of this rule rejects this session.
 
     Raises :class:`eilogin.errors.StoreUnavailable`.
     """
@@ -41,10 +40,10 @@ def needs_proof(
 
 
 def wants_proof_at_login(environ: "WSGIEnvironment", rule: PathRule) -> bool:
-    """Whether who is not logged in is asked for a fresh proof at once.
+    """Return whether an anonymous visitor has to give a fresh proof at once.
 
-    DigiD's answer does not say how old a proof is: where that counts, any other one
-    would be asked for again.
+    DigiD's answer does not tell the age of a proof. If the age counts, any other proof
+    would be rejected afterwards.
     """
     has_age = rule.idle is not None or rule.max_age is not None
     return has_age and env.trust(environ).own.is_digid
@@ -53,9 +52,9 @@ def wants_proof_at_login(environ: "WSGIEnvironment", rule: PathRule) -> bool:
 def _had_pause(
     environ: "WSGIEnvironment", login: Login, limit: float, since: float
 ) -> bool:
-    """Whether nothing was seen of her for longer than ``limit`` at a time.
+    """Return whether the visitor was inactive for longer than ``limit`` at a time.
 
-    What she did elsewhere between her proof and her coming here nobody knows.
+    Nobody knows what they did elsewhere between their proof and their arrival.
     """
     return (
         _idle_for(environ, login) > limit
@@ -67,7 +66,7 @@ def _had_pause(
 def note_pause(
     environ: "WSGIEnvironment", login: Login, limits: Sequence[float]
 ) -> None:
-    """Remember which of these limits she has passed, before she counts as seen.
+    """Record which of these limits the pause has passed, before this activity counts.
 
     Raises :class:`eilogin.errors.StoreUnavailable`.
     """
@@ -77,9 +76,9 @@ def note_pause(
 
 
 def note_visitor_pause(environ: "WSGIEnvironment", rules: PathRules) -> None:
-    """The same for who comes, if she is logged in.
+    """Record the pause of a visitor with a session.
 
-    What she did not do until now counts, though a new login begins.
+    Their inactivity until now counts, though a new login begins.
     """
     login = env.session(environ)
     if login is not None:
@@ -95,29 +94,29 @@ def _note(environ: "WSGIEnvironment", login: Login, limit: float) -> None:
     values, key, now = env.values(environ), _key(login, limit), clock.now()
     # No login lasts longer than this; the hub may prolong one that ends sooner.
     until = now + env.sessions(environ).max_session
-    known = values.get(key)
-    if known is None:
+    recorded = values.get(key)
+    if recorded is None:
         values.add(key, repr(now), until, durable=False)
     else:
-        values.swap(key, known, repr(now), until, durable=False)
+        values.swap(key, recorded, repr(now), until, durable=False)
 
 
 def _last_pause(environ: "WSGIEnvironment", login: Login, limit: float) -> float:
-    """When the last pause ended; what is no time is one that ends now."""
-    said = env.values(environ).get(_key(login, limit))
-    if said is None:
+    """Return when the last pause ended; now for an invalid record."""
+    record = env.values(environ).get(_key(login, limit))
+    if record is None:
         return 0.0
     with suppress(ValueError):
-        ended = float(said)
+        ended = float(record)
         if isfinite(ended):
             return ended
-    # Or no proof would ever be later than it.
+    # Otherwise no proof would ever be later than it.
     _note(environ, login, limit)
     return inf
 
 
 def _key(login: Login, limit: float) -> str:
-    # The family stays the same when she proves who she is; it is a secret.
+    # The family survives a fresh proof; it is a secret.
     digest = hashlib.sha256(f"pause\0{login.family}".encode()).hexdigest()
     return f"pause:{digest}:{limit:.0f}"
 
@@ -125,10 +124,11 @@ def _key(login: Login, limit: float) -> str:
 def proven_at(
     instant: float, level: str, *, asked: float | None, before: Login | None
 ) -> Mapping[str, float]:
-    """When a level was proven, for a login: never earlier than was known before.
+    """Return when a level was proven: never earlier than was known before.
 
-    ``instant`` is what the hub says; ``asked`` is when a fresh proof was asked for, if
-    it was: by our clock, which the limits go by, it cannot be older than that.
+    ``instant`` is the AuthnInstant of the hub. ``asked`` is when a fresh proof was
+    requested, or None: by our clock, on which the limits depend, the proof cannot be
+    older.
     """
-    known = before.proven.get(level, 0.0) if before is not None else 0.0
-    return {level: max(known, min(instant, clock.now()), asked or 0.0)}
+    earlier = before.proven.get(level, 0.0) if before is not None else 0.0
+    return {level: max(earlier, min(instant, clock.now()), asked or 0.0)}

@@ -92,12 +92,12 @@ _METHOD_IN_QUERY = "_method"
 _MOST_FIELDS = 1000
 
 
-# --- what holds -----------------------------------------------------------------
+# --- rules ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class PathRule:
-    """What a request needs."""
+    """The login that a request needs."""
 
     #: ``off``, ``optional``, or a level.
     need: str
@@ -123,7 +123,7 @@ class PathRule:
 
 
 def strictest(rules: Collection[PathRule]) -> PathRule:
-    """A rule that is at least as strict as each of these, in every respect."""
+    """Return a rule that is at least as strict as each of these in every respect."""
     return PathRule(
         max((rule.need for rule in rules), key=NEEDS.index),
         min((rule.idle for rule in rules if rule.idle is not None), default=None),
@@ -134,13 +134,13 @@ def strictest(rules: Collection[PathRule]) -> PathRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MethodRules:
-    """What holds for a path: a rule, and others for some methods."""
+    """The rules of a path: one rule, and others for some methods."""
 
     rule: PathRule
     by_method: Mapping[str, PathRule] = field(default_factory=dict)
 
     def under(self, methods: Iterable[str]) -> PathRule:
-        """The strictest rule of these methods."""
+        """Return the strictest rule of these methods."""
         return strictest([self.by_method.get(name, self.rule) for name in methods])
 
 
@@ -149,7 +149,7 @@ DEFAULT = MethodRules(PathRule(LEVELS[0]))
 
 
 def _merged(found: Collection[MethodRules]) -> MethodRules:
-    """The strictest of all, for each method."""
+    """Return the strictest of all, for each method."""
     if len(found) == 1:
         return next(iter(found))
     names = set(chain.from_iterable(held.by_method for held in found))
@@ -180,7 +180,7 @@ class _Lines:
         return self.general is not None or bool(self.named)
 
     def over(self, inherited: MethodRules) -> MethodRules:
-        """What holds where these lines are, and ``inherited`` held without them."""
+        """Return the rules of these lines; ``inherited`` holds without them."""
         if not self:
             return inherited
         named = dict(self.named)
@@ -196,7 +196,7 @@ class _Lines:
 
 
 class _Node:
-    """One segment in the tree of lines, with what holds there once all are read."""
+    """One segment in the tree of lines, with its rules once all lines are read."""
 
     __slots__ = ("below", "exact", "exact_lines", "lines", "prefix")
 
@@ -209,7 +209,7 @@ class _Node:
         self.exact = DEFAULT
 
     def at(self, name: str) -> "_Node | None":
-        """The node of a name below this one, or of the namespace that it is in."""
+        """Return the node of a name below this one, or of its namespace."""
         found = self.below.get(name)
         if found is None and name.startswith("++"):
             found = self.below.get(namespace_of(name))
@@ -228,11 +228,11 @@ class _Node:
             yield from node.all()
 
 
-# --- the lines, and what holds for a path ---------------------------------------
+# --- the rule of a request ------------------------------------------------------
 
 
 class PathRules:
-    """The rule of every request; made by :meth:`parse`, and never changed after."""
+    """The rules of all requests; made by :meth:`parse`, and never changed after."""
 
     def __init__(self) -> None:
         self._root = _Node()
@@ -249,10 +249,10 @@ class PathRules:
 
     @classmethod
     def parse(cls, lines: Sequence[str]) -> "PathRules":
-        """The rules that ``lines`` such as ``/mijn/bezwaar midden`` state.
+        """Parse ``lines`` such as ``/mijn/bezwaar midden``.
 
-        ValueError, with all faults, says what was expected in which line and what
-        was found. A trailing slash means nothing; a path may be written encoded.
+        ValueError, with all faults, names for each line what was expected and found. A
+        trailing slash has no meaning; a path may be written encoded.
         """
         rules = cls()
         read_lines(lines, rules._add)
@@ -260,7 +260,7 @@ class PathRules:
         return rules
 
     def beyond(self, classes: Classes) -> str:
-        """What is wrong with lines whose level no hub could say; "" if nothing is."""
+        """Return the fault of lines whose level no hub can confirm, or ""."""
         found = [one for one in LEVELS if one in self.levels]
         wanted = ", ".join(one for one in found if not classes.reaching(one))
         if not wanted:
@@ -292,7 +292,7 @@ class PathRules:
         self.attributes = frozenset(one.name for one in self._strictest.conditions)
 
     def rule_of(self, environ: "WSGIEnvironment") -> PathRule:
-        """What a request needs; :class:`eilogin.errors.PathRefused`."""
+        """Return the rule of a request; :class:`eilogin.errors.PathRefused`."""
         if env.VISIBLE in environ:
             return self._rule_in_zope(environ, environ[env.VISIBLE])
         path = path_of(environ)
@@ -314,14 +314,14 @@ class PathRules:
         return held.under(_methods_of(environ)) if held.by_method else held.rule
 
     def rule_for(self, path: str, method: str = "GET") -> PathRule:
-        """What a path of this site needs that is text; PathRefused.
+        """Return the rule of a path of this site that is text; PathRefused.
 
-        For a link that is not asked for yet.
+        For a link that nobody has requested yet.
         """
         return self._held(path.encode().decode("latin-1")).under((method,))
 
     def _held(self, path: str) -> MethodRules:
-        """What holds for a path that is as WSGI hands it over."""
+        """Return the rules of a path in the form of WSGI."""
         # Longer ones would cost memory, and come seldom.
         return self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
 
@@ -332,7 +332,7 @@ class PathRules:
         return _merged(self._found([Segment.of(name) for name in segments]))
 
     def _longest(self, names: Iterable[str]) -> MethodRules:
-        """What holds for a path that reads in one way only."""
+        """Return the rules of a path with only one reading."""
         node = self._root
         for name in names:
             below = node.below.get(name)
@@ -342,7 +342,7 @@ class PathRules:
         return node.exact
 
     def _found(self, segments: Iterable[Segment]) -> set[MethodRules]:
-        """What holds for each reading of a path."""
+        """Return the rules of each reading of a path."""
         nodes = {self._root}
         found = set()
         for segment in segments:
@@ -381,9 +381,9 @@ class PathRules:
         return rule
 
     def _held_in_zope(self, path: str) -> MethodRules:
-        """The same, and each line whose names occur in it in that order.
+        """Add the rules of each line whose names occur in the path in the same order.
 
-        A name that is not there Zope looks for in what is above (acquisition), so
+        Zope looks for a missing name in the folders above (acquisition), so
         ``/nieuws/mijn/bezwaar`` leads to ``/mijn/bezwaar``.
         """
         held = self._held(path)
@@ -414,7 +414,7 @@ def _rules_of(held: MethodRules) -> Iterable[PathRule]:
     return (held.rule, *held.by_method.values())
 
 
-# --- what a request says --------------------------------------------------------
+# --- the methods of a request --------------------------------------------------------
 
 
 def _others(environ: "WSGIEnvironment", script: str, below: str) -> set[str]:
@@ -422,7 +422,7 @@ def _others(environ: "WSGIEnvironment", script: str, below: str) -> set[str]:
 
 
 def _methods_of(environ: "WSGIEnvironment") -> set[str]:
-    """The method of a request, and others for which an application may take it."""
+    """Return the methods for which an application may take a request."""
     said = [environ["REQUEST_METHOD"], *map(environ.get, _OVERRIDES)]
     said += [
         value
@@ -435,7 +435,7 @@ def _methods_of(environ: "WSGIEnvironment") -> set[str]:
 
 
 def _fields_of(query: str) -> Sequence[tuple[str, str]]:
-    """The fields of a query, decoded; PathRefused where there are too many."""
+    """Return the decoded fields of a query; PathRefused for too many."""
     try:
         return parse_qsl(query.replace(";", "&"), max_num_fields=_MOST_FIELDS)
     except ValueError:
@@ -449,7 +449,7 @@ _SETTINGS = ("methods", "idle", "max_age")
 
 
 def _read(line: str) -> tuple[str, PathRule, Sequence[str]]:
-    """The decoded path of one line, its ``=`` included; its rule, and its methods."""
+    """Return the decoded path of a line with its ``=``, the rule, and the methods."""
     match line.split():
         case [written, need, *more]:
             pass
@@ -472,7 +472,7 @@ def _read(line: str) -> tuple[str, PathRule, Sequence[str]]:
 
 
 def _behind(words: Sequence[str]) -> tuple[dict[str, str], set[Condition]]:
-    """What stands behind a path and its need: settings, and conditions."""
+    """Return the settings and conditions after the path and need of a line."""
     settings: dict[str, str] = {}
     conditions = set()
     for word in words:
@@ -493,7 +493,7 @@ def _behind(words: Sequence[str]) -> tuple[dict[str, str], set[Condition]]:
 
 
 def _require_no_typo(name: str, word: str) -> None:
-    """ValueError for what is nearly a setting: it would be no limit."""
+    """Raise ValueError for a misspelled setting: it would set no limit."""
     hint = did_you_mean(name.lower(), _SETTINGS)
     if hint and not word.startswith(PREFIX):
         raise ValueError(

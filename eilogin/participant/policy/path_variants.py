@@ -82,10 +82,10 @@ _ADDRESS = re.compile(r"(?is)(?:(?:[a-z][a-z0-9+.-]*://[^/?#]*)?(/.*))?")
 
 
 def path_of(environ: "WSGIEnvironment") -> str:
-    """The path of a request as WSGI hands it over, SCRIPT_NAME included.
+    """Return the path of a request in the form of WSGI, SCRIPT_NAME included.
 
-    Raises :class:`eilogin.errors.PathRefused` where the two do not meet at a slash, as
-    PEP 3333 has it, and where a slash was encoded, as far as the server lets see it.
+    Raises :class:`eilogin.errors.PathRefused` if the two do not meet at a slash (PEP
+    3333), or a slash was encoded, as far as the server shows it.
     """
     mount: str = environ.get("SCRIPT_NAME", "")
     path: str = environ.get("PATH_INFO", "")
@@ -132,7 +132,7 @@ def other_paths(
 
 
 def _path_in(address: str) -> str:
-    """The path of a header with an address, as WSGI would give it."""
+    """Return the path of a header with an address, in the form of WSGI."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise PathRefused("a header has an invalid path")
@@ -151,7 +151,7 @@ def _prefixes_in(environ: "WSGIEnvironment") -> set[str]:
 
 
 def _without(prefix: str, path: str) -> str:
-    """What is left of a path; that the cut is within a name keeps nobody from it."""
+    """Return the rest of a path; a cut within a name is possible too."""
     if not path.startswith(prefix):
         return path
     return "/" + path.removeprefix(prefix).lstrip("/")
@@ -163,9 +163,9 @@ def _below(mount: str, path: str) -> str:
 
 
 def is_plain(path: str) -> bool:
-    """Whether no fault can be in a path, and one reading only; as most paths are.
+    """Return whether a path has no fault and only one reading; most have.
 
-    At the price of a few searches, each of which costs less than one by a pattern.
+    A few searches for strings, each of which costs less than one for a pattern.
     """
     return (
         path.startswith("/")
@@ -217,7 +217,7 @@ def _decoded(path: str) -> str:
 
 
 def fault_in(path: str) -> str:
-    """What is wrong with a path that is text, or ""."""
+    """Return the fault of a path that is text, or ""."""
     return next((fault for pattern, fault in _FAULTS if pattern.search(path)), "")
 
 
@@ -232,7 +232,7 @@ def segments_of(path: str) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One name in a path, in all the ways in which an application may read it."""
+    """One name in a path, in all readings of applications."""
 
     readings: tuple[str, ...]
     #: Whether the path may end here for it.
@@ -244,7 +244,7 @@ class Segment:
 
     @classmethod
     def of(cls, name: str) -> "Segment":
-        """The readings of a name; PathRefused where one could be walked elsewhere."""
+        """Return the readings of a name; PathRefused if one leads elsewhere."""
         if name.isascii() and not _TWO_WAYS.search(name):
             return cls((name,))
         found = [name]
@@ -277,7 +277,7 @@ def namespace_of(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A reading that is a name; PathRefused where it is more than that, or nothing."""
+    """Return a reading that is one name; PathRefused for any other."""
     fault = fault_in(f"/{name}") or ("/" in name and "has a slash")
     if fault or not name:
         raise PathRefused(
@@ -287,7 +287,7 @@ def _plain(name: str) -> str:
 
 
 def _once_more(name: str) -> str:
-    """Decoded again, as by an application behind a proxy that does that too."""
+    """Decode a name again, as an application behind a decoding proxy does."""
     try:
         return normalize("NFC", unquote(name, errors="strict"))
     except UnicodeError:

@@ -15,7 +15,7 @@ The rooms, from the top down; each imports only from the rooms below it::
     web                      what filters and apps share about HTTP
     sessions, federation     the session records; the members and their keys
     saml, stores,            SAML messages and metadata; storage with atomic verbs;
-      backchannel,           HTTP from server to server;
+      http_client,           HTTP from server to server;
       object_references      import the objects that an ini file names
     audit, config            audit events as lines of JSON; options from ini files
     metrics                  counters and gauges for Prometheus

@@ -22,7 +22,7 @@ from servers import HAS_REDIS, redis_server
 from sites import site
 
 from eilogin import clock
-from eilogin.backchannel import BackChannel
+from eilogin.http_client import BackChannel
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Store, StoredSession, open_store
 from eilogin.stores.sqlite import SQLiteStore, sqlite_rows

@@ -30,7 +30,7 @@ ROOMS = (
     "sessions/",
     "filters/",
 )
-ROOMS += ("backchannel.py", "config/")
+ROOMS += ("http_client/", "config/")
 #: What takes minutes and starts servers of others shows nothing more here.
 LEFT_OUT = ("tests/peers", "tests/journeys", "tests/apps", "tests/stores", "tests/cli")
 #: So many tests are tried first, and up to so many if they notice nothing: what is on

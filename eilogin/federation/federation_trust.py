@@ -6,7 +6,6 @@ from ipaddress import IPv4Network, IPv6Network
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from eilogin.backchannel import BackChannel
 from eilogin.errors import (
     DecryptionFailed,
     EiloginError,
@@ -21,6 +20,7 @@ from eilogin.federation.members.certificate_expiry import key_endings
 from eilogin.federation.members.expiry_alarms import Ending
 from eilogin.federation.members.membership import Federation
 from eilogin.federation.refresh.refresh_schedule import Watch
+from eilogin.http_client import BackChannel
 from eilogin.saml.assurance_levels import DIGID, Classes
 from eilogin.saml.metadata import (
     NO_SSO,

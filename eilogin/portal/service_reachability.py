@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from eilogin.backchannel import Look
 from eilogin.config import from_ini, is_there
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
+from eilogin.http_client import Reachability
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ _LOOKED_EVERY = 5.0
 _LONGEST_FILE = 1_000_000
 #: For how many seconds a look at the hub counts.
 _SEEN_WITHIN = 60.0
-_NOBODY = (Look.AWAY, Look.REFUSED)
+_NOBODY = (Reachability.AWAY, Reachability.REFUSED)
 
 
 def _file_to_come(value: object, info: ValidationInfo) -> object:
@@ -105,7 +105,7 @@ def hub_is_away(trust: Trust, hub: str) -> bool:
         for one in _addresses(trust, hub)
     }
     # A look finds nobody too where a firewall of ours stands before one address.
-    return Look.THERE not in seen and not seen.isdisjoint(_NOBODY)
+    return Reachability.THERE not in seen and not seen.isdisjoint(_NOBODY)
 
 
 def _addresses(trust: Trust, hub: str) -> "Iterator[Endpoint]":

@@ -12,7 +12,6 @@ import argon2
 from webob import Request
 
 from eilogin import clock
-from eilogin.backchannel import Answer, BackChannel, Look, failed
 from eilogin.config import Options, read
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Trust
@@ -23,6 +22,7 @@ from eilogin.filters.login import LoginFilter
 from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import TrustFilter
+from eilogin.http_client import BackChannel, PeerResponse, Reachability, failed
 from eilogin.hub.hub_app import Hub, HubOptions
 from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, demo_citizens, to_json
 from eilogin.saml.metadata import write_federation
@@ -249,13 +249,13 @@ class _InProcess(BackChannel):
         longest: int,
         timeout: float | None = None,
         known: tuple[str, str] = ("", ""),
-    ) -> Answer:
+    ) -> PeerResponse:
         """What the app at ``url`` shows, whatever of it is known or how long it is."""
         if self._is_down(url):
             raise PeerUnavailable(f"{url}: down")
         request = Request.blank(url, accept=accept)
         response = request.get_response(self._federation)
-        return Answer(
+        return PeerResponse(
             response.status_int,
             response.location or "",
             response.content_type or "",
@@ -263,9 +263,9 @@ class _InProcess(BackChannel):
             None,
         )
 
-    def look(self, url: str, *, timeout: float = 2.0) -> Look:
+    def look(self, url: str, *, timeout: float = 2.0) -> Reachability:
         """There is who is not said to be down."""
-        return Look.AWAY if self._is_down(url) else Look.THERE
+        return Reachability.AWAY if self._is_down(url) else Reachability.THERE
 
     def _is_down(self, url: str) -> bool:
         return urlsplit(url).hostname in self._federation.down

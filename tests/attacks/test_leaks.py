@@ -27,12 +27,12 @@ from real_parts import free_ports
 from webob import Request
 
 from eilogin import clock as instants
-from eilogin.backchannel import BackChannel
 from eilogin.config import read
 from eilogin.errors import ConfigurationError, InvalidOptions, MalformedMessage
 from eilogin.federation.local.local_options import OwnOptions
 from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
 from eilogin.filters.session import SessionOptions
+from eilogin.http_client import BackChannel
 from eilogin.hub.hub_app import HubOptions
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.metadata import Endpoint

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from eilogin.backchannel import BackChannel
 from eilogin.errors import (
     DecryptionFailed,
     MessageExpired,
@@ -14,6 +13,7 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, Trust
 from eilogin.federation.local.local_keys import OwnKey
+from eilogin.http_client import BackChannel
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata, IdentityProvider
 from eilogin.saml.signing_keys import fingerprints
 

@@ -16,7 +16,6 @@ from hub_speaker import SECOND_HUB, add_hub
 from lxml import etree, html
 from webtest import TestApp as Client
 
-from eilogin.backchannel import Look
 from eilogin.clock import now
 from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
@@ -27,6 +26,7 @@ from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.logout import LogoutFilter, make_logout
 from eilogin.filters.logout_options import LogoutOptions
 from eilogin.filters.trust import TrustFilter
+from eilogin.http_client import Reachability
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint, FederationMetadata
@@ -677,7 +677,9 @@ class TestALogoutToldOverSoap:
             federation.down.add("inloggen.test")
             # Its address for servers alone.
             back_channel = type(federation.trusts["stad.test"].back_channel)
-            monkeypatch.setattr(back_channel, "look", lambda *_, **__: Look.THERE)
+            monkeypatch.setattr(
+                back_channel, "look", lambda *_, **__: Reachability.THERE
+            )
 
     @pytest.mark.usefixtures("no_good_answer")
     def test_goes_on_in_the_browser_where_no_good_answer_comes(self, anna):

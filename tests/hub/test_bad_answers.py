@@ -15,7 +15,7 @@ import pytest
 from raw_peer import OK, Peer
 from webob import Request
 
-from eilogin.backchannel import BackChannel
+from eilogin.http_client import BackChannel
 from eilogin.saml import bindings, messages
 
 HUB = "https://inloggen.test"

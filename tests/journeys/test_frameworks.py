@@ -10,9 +10,9 @@ import time_machine
 from paste.deploy import loadapp
 from webob import Request
 
-from eilogin.backchannel import BackChannel, Look
 from eilogin.cli.checks.configuration_check import check
 from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.http_client import BackChannel, Reachability
 from eilogin.testing import Browser
 
 # Pyramid imports pkg_resources, which setuptools deprecates: by one warning or another.
@@ -50,7 +50,7 @@ def federation(ini_file, monkeypatch):
         return response.body
 
     monkeypatch.setattr(BackChannel, "post", post)
-    monkeypatch.setattr(BackChannel, "look", lambda *_, **__: Look.THERE)
+    monkeypatch.setattr(BackChannel, "look", lambda *_, **__: Reachability.THERE)
     return app
 
 

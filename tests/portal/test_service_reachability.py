@@ -7,8 +7,8 @@ import pytest
 import time_machine
 from portals import LOGIN, RESOLVER, SSO, browser, hub_and, member, tiles
 
-from eilogin.backchannel import BackChannel, Look
 from eilogin.errors import InvalidOptions
+from eilogin.http_client import BackChannel, Reachability
 from eilogin.portal import make_portal
 from eilogin.portal import service_reachability as module
 from eilogin.portal.portal_app import PortalOptions
@@ -143,7 +143,7 @@ def seeing(login=LOGIN, **outcomes):
     return trust, browser(trust, login)
 
 
-@pytest.mark.parametrize("seen", [Look.AWAY, Look.REFUSED])
+@pytest.mark.parametrize("seen", [Reachability.AWAY, Reachability.REFUSED])
 def test_a_hub_that_nobody_found_a_moment_ago_is_told(seen):
     trust, visitor = seeing(sso=seen)
     assert "De inlogdienst" not in visitor.get("/").text
@@ -154,7 +154,7 @@ def test_a_hub_that_nobody_found_a_moment_ago_is_told(seen):
 
 
 def test_an_anonymous_visitor_is_told_to_try_again():
-    trust, visitor = seeing(None, sso=Look.AWAY)
+    trust, visitor = seeing(None, sso=Reachability.AWAY)
     trust.back_channel.look(SSO)
     assert "Probeer het over een paar minuten opnieuw." in visitor.get("/").text
 
@@ -162,9 +162,9 @@ def test_an_anonymous_visitor_is_told_to_try_again():
 @pytest.mark.parametrize(
     ("sso", "artifact"),
     [
-        (Look.REFUSED, Look.THERE),
-        (Look.SILENT, Look.CUT_OFF),
-        (Look.THERE, Look.THERE),
+        (Reachability.REFUSED, Reachability.THERE),
+        (Reachability.SILENT, Reachability.CUT_OFF),
+        (Reachability.THERE, Reachability.THERE),
     ],
 )
 def test_a_hub_that_may_be_there_is_not_told(sso, artifact):
@@ -175,14 +175,14 @@ def test_a_hub_that_may_be_there_is_not_told(sso, artifact):
 
 
 def test_what_was_seen_of_the_hub_counts_for_a_minute(monkeypatch):
-    trust, visitor = seeing(sso=Look.AWAY)
+    trust, visitor = seeing(sso=Reachability.AWAY)
     trust.back_channel.look(SSO)
     monkeypatch.setattr(module, "_SEEN_WITHIN", 0.0)
     assert "De inlogdienst" not in visitor.get("/").text
 
 
 def test_nothing_is_known_of_a_hub_that_is_none_any_more():
-    trust, visitor = seeing(sso=Look.AWAY)
+    trust, visitor = seeing(sso=Reachability.AWAY)
     trust.hub_ids = ("https://other.example/metadata",)
     visitor.extra_environ["eilogin.session"] = None
     assert "De inlogdienst" not in visitor.get("/").text

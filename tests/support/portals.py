@@ -6,9 +6,9 @@ from wsgiref.validate import validator
 from owns import PLAIN
 from webtest import TestApp as Browser
 
-from eilogin.backchannel import BackChannel
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Federation
+from eilogin.http_client import BackChannel
 from eilogin.portal import make_portal
 from eilogin.saml import bindings
 from eilogin.saml.metadata import (

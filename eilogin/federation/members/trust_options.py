@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
-from eilogin.backchannel import BackChannel
 from eilogin.config import (
     Flag,
     MetricsToken,
@@ -52,6 +51,7 @@ from eilogin.federation.sources.source_lines import (
     FederationLine,
     FederationLines,
 )
+from eilogin.http_client import BackChannel
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.signing_keys import PublicKey, certificate_key, load_certificate
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
-from eilogin.backchannel import Answer, BackChannel, named
+from eilogin.http_client import PeerResponse, BackChannel, named
 from eilogin.config import is_loopback
 from eilogin.errors import MalformedMessage, MetadataUnavailable, PeerUnavailable
 from eilogin.federation.sources.metadata_sources import (
@@ -47,7 +47,7 @@ class Web:
     longest: int = LONGEST
     said_by: tuple[str, str] = ("back_channel_ca", "back_channel_proxy")
 
-    def fetch(self, url: str, known: tuple[str, str] = ("", "")) -> Answer:
+    def fetch(self, url: str, known: tuple[str, str] = ("", "")) -> PeerResponse:
         """Fetch an address, following at most 5 redirects.
 
         ``known`` are the ETag and Last-Modified of the stored copy. The status is 304
@@ -62,7 +62,7 @@ class Web:
         except PeerUnavailable as error:
             raise _failed(url, str(error)) from error
 
-    def _follow(self, url: str, known: tuple[str, str]) -> Answer:
+    def _follow(self, url: str, known: tuple[str, str]) -> PeerResponse:
         ends = time.monotonic() + self.timeout
         here = url
         for _ in range(_MOST_REDIRECTS + 1):
@@ -139,7 +139,7 @@ class MetadataURL(MetadataSource):
         )
 
 
-def _came(answer: Answer) -> Came:
+def _came(answer: PeerResponse) -> Came:
     return Came(
         answer.body,
         answer.content_type or "nothing",

@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, ValidationInfo
 
-from eilogin.backchannel import named
 from eilogin.config import (
     Flag,
     Seconds,
@@ -35,6 +34,7 @@ from eilogin.config import (
 )
 from eilogin.federation.local.option_values import Days, uri
 from eilogin.federation.sources.member_filters import ANYBODY, ENTITY_ID, Choice
+from eilogin.http_client import named
 from eilogin.saml.safe_xml import METADATA
 
 #: The prefix of the address of a responder of the Metadata Query Protocol.

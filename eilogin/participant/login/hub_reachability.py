@@ -3,14 +3,14 @@
 If a hub is down, the visitor keeps the page or the result of the logout.
 """
 
-from eilogin.backchannel import Look
+from eilogin.http_client import Reachability
 from eilogin.federation import Trust
 from eilogin.saml.metadata import Endpoint
 
 #: Perhaps only this server fails: it has no route, or a firewall of its own refuses the
 #: connection, such as for a site at the address of its hub (hairpin).
-_PERHAPS_OURS = (Look.CUT_OFF, Look.REFUSED)
-_NOBODY = (Look.AWAY, Look.REFUSED)
+_PERHAPS_OURS = (Reachability.CUT_OFF, Reachability.REFUSED)
+_NOBODY = (Reachability.AWAY, Reachability.REFUSED)
 
 
 def is_reachable(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) -> bool:
@@ -25,7 +25,7 @@ def is_reachable(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) 
     if seen in _PERHAPS_OURS and trust.own.acs == "artifact":
         resolver = trust.hub(hub).artifact_resolution(0)
     if resolver is not None:
-        in_doubt = in_doubt and seen is not Look.REFUSED
+        in_doubt = in_doubt and seen is not Reachability.REFUSED
         seen = back.look(resolver.location)
-        in_doubt = in_doubt and seen is not Look.CUT_OFF
-    return seen is Look.THERE or (in_doubt and seen not in _NOBODY)
+        in_doubt = in_doubt and seen is not Reachability.CUT_OFF
+    return seen is Reachability.THERE or (in_doubt and seen not in _NOBODY)

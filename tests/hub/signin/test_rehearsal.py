@@ -15,10 +15,10 @@ from hub_speaker import changes
 from pydantic import TypeAdapter
 from webob import Request
 
-from eilogin.backchannel import BackChannel, Look
 from eilogin.config import Seconds
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.http_client import BackChannel, Reachability
 from eilogin.hub.signin import rehearsal
 from eilogin.saml import bindings
 
@@ -165,7 +165,7 @@ class ByHttp(BackChannel):
         return super().post(address, body, timeout=timeout)
 
     def look(self, url, *, timeout=2.0):
-        return Look.THERE
+        return Reachability.THERE
 
 
 class TestNotToAnswer:

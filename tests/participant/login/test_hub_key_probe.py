@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from eilogin.backchannel import Answer
 from eilogin.errors import PeerUnavailable
 from eilogin.federation import Federation
+from eilogin.http_client import PeerResponse
 from eilogin.participant.login.hub_key_probe import HubKeyProbe
 from eilogin.saml.metadata import FederationMetadata
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
@@ -40,7 +40,7 @@ def asked_of(trust):
             status = statuses[len(came) - 1]
             if isinstance(status, Exception):
                 raise status
-            return Answer(status, "", "text/html", b"", None)
+            return PeerResponse(status, "", "text/html", b"", None)
 
         channel = SimpleNamespace(get=get)
         return HubKeyProbe(replace(trust, back_channel=channel), HUB), came

@@ -10,7 +10,7 @@ import pytest
 from raw_peer import Peer
 from real_parts import free_ports
 
-from eilogin.backchannel import BackChannel, Look
+from eilogin.http_client import BackChannel, Reachability
 
 UWV = "https://uwv.test"
 STAD = "https://stad.test"
@@ -58,7 +58,7 @@ class OverSockets(BackChannel):
     def look(self, url, *, timeout=2.0):
         path = urlsplit(url).path
         if path in self._cut_off:
-            return Look.CUT_OFF
+            return Reachability.CUT_OFF
         port = free_ports(1)[0] if path in self._refused else self._port
         return super().look(f"http://127.0.0.1:{port}{path}", timeout=0.5)
 

@@ -10,7 +10,7 @@ import pytest
 from parties import HubParty, Party, new_party_key
 from raw_peer import OK, Peer
 
-from eilogin.backchannel import BackChannel
+from eilogin.http_client import BackChannel
 from eilogin.config import read
 from eilogin.filters.logout_options import LogoutOptions
 from eilogin.participant.logout import logout_requests

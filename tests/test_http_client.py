@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from raw_peer import OK, Peer
 from tls_servers import certificate
 
-from eilogin import backchannel
-from eilogin.backchannel import BackChannel, Look
 from eilogin.errors import ConfigurationError, PeerUnavailable
+from eilogin.http_client import BackChannel, Reachability, back_channel, connections
 
 FINE = OK + b"Content-Length: 7\r\n\r\n<fine/>"
 
@@ -106,7 +105,7 @@ class TestAnAnswerInTime:
         assert channel().post(peer(behave).url(), b"") == b"<fine/>"
 
     def test_may_be_as_large_as_the_limit(self, peer, channel, monkeypatch):
-        monkeypatch.setattr(backchannel, "_LONGEST_ANSWER", 200_000)
+        monkeypatch.setattr(back_channel, "_LONGEST_ANSWER", 200_000)
         body = b"x" * 200_000
         answer = OK + b"Content-Length: 200000\r\n\r\n" + body
         assert channel().post(peer(answer).url(), b"") == body
@@ -197,7 +196,7 @@ class TestAPeerThatMisbehaves:
         ],
     )
     def test_is_unavailable(self, peer, channel, answer, says, monkeypatch):
-        monkeypatch.setattr(backchannel, "_LONGEST_ANSWER", 1000)
+        monkeypatch.setattr(back_channel, "_LONGEST_ANSWER", 1000)
         server = peer(answer)
         with pytest.raises(PeerUnavailable, match=says) as caught:
             channel().post(server.url(), b"<ask/>")
@@ -231,7 +230,7 @@ class TestAPeerThatMisbehaves:
         self, peer, channel, monkeypatch, answer, has_answered
     ):
         """What can be asked once is used up then."""
-        monkeypatch.setattr(backchannel, "_LONGEST_ANSWER", 1000)
+        monkeypatch.setattr(back_channel, "_LONGEST_ANSWER", 1000)
 
         def behave(peer, connection):
             connection.sendall(answer)
@@ -336,7 +335,7 @@ class TestAPeerThatMisbehaves:
             right.sendall(b"x")
             with pytest.raises(TimeoutError):
                 # By itself: from outside it is a race of microseconds.
-                backchannel._Deadline(left, raw, 0.0).readinto(bytearray(1))  # noqa: SLF001
+                connections._Deadline(left, raw, 0.0).readinto(bytearray(1))  # noqa: SLF001
 
     def test_gets_the_time_that_one_call_names(self, peer, channel):
         server = peer(lambda peer, connection: peer.stop.wait(120))
@@ -569,7 +568,7 @@ class TestAPeerThatIsNotThere:
         with pytest.raises(PeerUnavailable) as caught:
             channel().post(url, b"")
         assert "Connection(" not in str(caught.value)
-        assert channel().look(url) in {Look.CUT_OFF, Look.SILENT}
+        assert channel().look(url) in {Reachability.CUT_OFF, Reachability.SILENT}
 
     def test_is_unavailable_where_no_address_belongs_to_its_name(
         self, channel, monkeypatch
@@ -845,17 +844,20 @@ class TestAQuickLook:
     @pytest.mark.parametrize("status", [502, 503, 504])
     def test_hears_of_a_gateway_that_nobody_is_there(self, peer, channel, status):
         server = peer(gateway(status))
-        assert channel().look(server.url(path="/slo")) is Look.AWAY
+        assert channel().look(server.url(path="/slo")) is Reachability.AWAY
         assert server.requests[0].startswith(b"HEAD /slo HTTP/1.1\r\n")
 
     @pytest.mark.parametrize("status", [200, 204, 303, 400, 404, 405, 500, 501])
     def test_hears_of_the_peer_itself_that_it_is(self, peer, channel, status):
-        assert channel().look(peer(gateway(status)).url("uwv.localhost")) is Look.THERE
+        assert (
+            channel().look(peer(gateway(status)).url("uwv.localhost"))
+            is Reachability.THERE
+        )
 
     def test_is_refused(self, channel):
         for scheme in ("http", "https"):
             url = f"{scheme}://localhost:{unused_port()}/"
-            assert channel().look(url) is Look.REFUSED
+            assert channel().look(url) is Reachability.REFUSED
 
     def test_is_refused_at_one_of_its_addresses(self, channel, monkeypatch):
         """The other one is of a family for which this machine has no route."""
@@ -877,8 +879,8 @@ class TestAQuickLook:
             connect = no_route
 
         monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: both)
-        monkeypatch.setattr(backchannel.socket, "socket", Socket)
-        assert channel().look(f"http://uwv.example:{port}/") is Look.REFUSED
+        monkeypatch.setattr(socket, "socket", Socket)
+        assert channel().look(f"http://uwv.example:{port}/") is Reachability.REFUSED
 
     @pytest.mark.parametrize("has_tls", [False, True])
     def test_waits_no_longer_than_it_may(self, peer, channel, has_tls):
@@ -886,17 +888,17 @@ class TestAQuickLook:
         start = time.monotonic()
         silent = peer(lambda peer, connection: peer.stop.wait(120))
         url = f"{scheme}://127.0.0.1:{silent.port}/"
-        assert channel().look(url, timeout=0.2) is Look.SILENT
+        assert channel().look(url, timeout=0.2) is Reachability.SILENT
         with full_listener() as port:
             url = f"{scheme}://127.0.0.1:{port}/"
-            assert channel().look(url, timeout=0.2) is Look.CUT_OFF
+            assert channel().look(url, timeout=0.2) is Reachability.CUT_OFF
         assert time.monotonic() - start < 30
 
     def test_gets_nothing_of_who_hangs_up(self, peer, channel, tls):
         def hang_up(peer, connection):
             connection.shutdown(socket.SHUT_RDWR)
 
-        assert channel().look(peer(hang_up).url()) is Look.SILENT
+        assert channel().look(peer(hang_up).url()) is Reachability.SILENT
 
     def test_gets_no_tls_of_a_gateway_that_hangs_up(self, channel):
         """As one does that only passes on what comes."""
@@ -912,31 +914,31 @@ class TestAQuickLook:
                 with ThreadPoolExecutor(1) as threads:
                     threads.submit(hang_up)
                     seen = channel().look(f"https://127.0.0.1:{port}/")
-                assert seen is Look.SILENT
+                assert seen is Reachability.SILENT
 
     def test_does_not_find_everybody(self, channel, monkeypatch):
         def unknown(*args, **kwargs):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        assert channel().look("https://uwv.invalid/") is Look.CUT_OFF
+        assert channel().look("https://uwv.invalid/") is Reachability.CUT_OFF
 
     def test_trusts_not_everybody_and_sees_them_all_the_same(self, peer, channel, tls):
         url = peer(gateway(503), tls=tls).url("localhost")
-        assert channel().look(url) is Look.THERE
+        assert channel().look(url) is Reachability.THERE
 
     def test_sees_nothing_by_a_proxy_that_is_away_or_refuses(self, peer, channel):
         back = channel(proxy=f"http://localhost:{unused_port()}")
-        assert back.look("https://uwv.example/") is Look.CUT_OFF
+        assert back.look("https://uwv.example/") is Reachability.CUT_OFF
         for status in (403, 503):
             back = channel(proxy=peer(gateway(status)).url(path=""))
-            assert back.look("https://uwv.example/") is Look.CUT_OFF
+            assert back.look("https://uwv.example/") is Reachability.CUT_OFF
 
     def test_that_finds_nobody_is_in_the_log_until_it_finds_something_else(
         self, peer, channel, monkeypatch, caplog
     ):
         moment = 1000.0
-        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
+        monkeypatch.setattr(time, "monotonic", lambda: moment)
         server, back = peer(gateway(503)), channel()
         url, told = server.url(path="/a"), []
         for status in (503, 503, 204, 204, 503):
@@ -951,18 +953,18 @@ class TestAQuickLook:
 
     def test_holds_for_five_seconds_of_that_address(self, peer, channel, monkeypatch):
         moment = 1000.0
-        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
+        monkeypatch.setattr(time, "monotonic", lambda: moment)
         server, back = peer(gateway(503)), channel()
-        assert back.look(server.url(path="/a")) is Look.AWAY
+        assert back.look(server.url(path="/a")) is Reachability.AWAY
         moment = 1004.9
         server.behave = lambda peer, connection: connection.sendall(gateway(204))
-        assert back.look(server.url(path="/a")) is Look.AWAY
+        assert back.look(server.url(path="/a")) is Reachability.AWAY
         assert len(server.requests) == 1
-        assert back.look(server.url(path="/b")) is Look.THERE
+        assert back.look(server.url(path="/b")) is Reachability.THERE
         moment = 1005.0
-        assert back.look(server.url(path="/a")) is Look.THERE
+        assert back.look(server.url(path="/a")) is Reachability.THERE
 
-    @pytest.mark.parametrize("known", [None, Look.THERE, Look.AWAY])
+    @pytest.mark.parametrize("known", [None, Reachability.THERE, Reachability.AWAY])
     def test_is_taken_by_one_while_others_go_by_what_is_known(
         self, channel, monkeypatch, known
     ):
@@ -973,9 +975,9 @@ class TestAQuickLook:
         def look(*_):
             looks.release()
             assert goes_on.wait(30)
-            return Look.CUT_OFF
+            return Reachability.CUT_OFF
 
-        monkeypatch.setattr(backchannel.time, "monotonic", lambda: moment)
+        monkeypatch.setattr(time, "monotonic", lambda: moment)
         if known is not None:
             monkeypatch.setattr(back, "_look", lambda *_: known)
             assert back.look(url) is known
@@ -985,11 +987,13 @@ class TestAQuickLook:
             first = threads.submit(back.look, url)
             assert looks.acquire(timeout=30)
             try:
-                assert {back.look(url) for _ in range(5)} == {known or Look.SILENT}
+                assert {back.look(url) for _ in range(5)} == {
+                    known or Reachability.SILENT
+                }
             finally:
                 goes_on.set()
-            assert first.result(30) is Look.CUT_OFF
-        assert back.look(url) is Look.CUT_OFF
+            assert first.result(30) is Reachability.CUT_OFF
+        assert back.look(url) is Reachability.CUT_OFF
         assert not looks.acquire(blocking=False), "one has looked"
 
     def test_that_breaks_off_is_taken_anew(self, channel, monkeypatch):
@@ -1001,13 +1005,13 @@ class TestAQuickLook:
             patch.setattr(back, "_look", broken)
             with pytest.raises(MemoryError):
                 back.look(url)
-        monkeypatch.setattr(back, "_look", lambda *_: Look.THERE)
-        assert back.look(url) is Look.THERE
+        monkeypatch.setattr(back, "_look", lambda *_: Reachability.THERE)
+        assert back.look(url) is Reachability.THERE
 
     def test_is_not_remembered_for_ever_more_addresses(self, channel, monkeypatch):
-        monkeypatch.setattr(backchannel, "_LOOKS", 3)
+        monkeypatch.setattr(back_channel, "_LOOKS", 3)
         back = channel()
-        monkeypatch.setattr(back, "_look", lambda *_: Look.THERE)
+        monkeypatch.setattr(back, "_look", lambda *_: Reachability.THERE)
         for number in range(5):
             back.look(f"https://uwv{number}.example/")
         remembered = list(back._looks)  # noqa: SLF001 - or count memory

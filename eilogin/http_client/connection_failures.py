@@ -1,0 +1,132 @@
+"""Describe why a connection to a peer failed, and which option may mend it."""
+
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    ProxyError,
+)
+
+from eilogin.http_client.peer_urls import named
+
+#: Faults of a peer's certificate that no authority mends (X509_V_ERR_… of OpenSSL): not
+#: valid yet, expired, for another name, for another address.
+_OF_THE_CERTIFICATE = frozenset((9, 10, 62, 64))
+
+
+#: By what a peer says that it wants a certificate of ours, or another one.
+_NOT_TAKEN = frozenset(
+    (
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    )
+)
+
+
+#: By what OpenSSL says that an answer is none of TLS.
+_NO_TLS = frozenset(
+    ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+)
+
+
+#: How it shows that a peer closed the connection before it answered.
+HUNG_UP = (
+    ConnectionResetError,
+    BrokenPipeError,
+    ssl.SSLSyscallError,
+    ssl.SSLEOFError,
+    # as 3.11 has it, where it is closed before the handshake
+    ssl.SSLZeroReturnError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFailures:
+    """Describe failures of the calls that one back channel makes."""
+
+    #: The options that set ``ca_file`` and ``proxy``.
+    ca_option: str
+    proxy_option: str
+    #: The certificates of the authorities; None for those of the system.
+    ca_file: Path | None
+    #: The client certificate of this server.
+    certificate: Path | None
+    proxy: str | None
+
+    def describe(self, url: str, error: BaseException) -> str:
+        """What a failure means, in the words of our options where they may mend it."""
+        if isinstance(error, ProxyError):
+            proxy = self.proxy or ""
+            told = self.describe(proxy, error.original_error)
+            return f"is behind {self.proxy_option} ({named(proxy)}), which {told}"
+        causes = list(causes_of(error))
+        if told := next(filter(None, map(self._describe_tls, causes)), ""):
+            return told
+        for cause in causes:
+            if isinstance(cause, HUNG_UP):
+                # TLS 1.3 refuses a certificate after the handshake, and what a peer
+                # says about it is lost where it hangs up at once.
+                tls = urlsplit(url).scheme == "https"
+                perhaps = (
+                    f" Perhaps it {self._client_certificate_rejected()}" if tls else ""
+                )
+                return f"closed the connection without an answer: {error}.{perhaps}"
+            if isinstance(cause, ConnectionRefusedError):
+                return f"refuses connections: {cause}"
+        if isinstance(error, ConnectTimeoutError):  # its own words name a class of ours
+            return f"does not answer: {error.__cause__}"
+        return f"does not answer: {error}"
+
+    def _describe_tls(self, cause: BaseException) -> str:
+        """The same of what is wrong with certificates; "" where nothing is."""
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return self._untrusted_certificate(cause)
+        reason = cause.reason if isinstance(cause, ssl.SSLError) else ""
+        if reason in _NOT_TAKEN:
+            return f"{self._client_certificate_rejected()} ({reason})"
+        if reason in _NO_TLS:
+            return (
+                f"answers, but not with TLS ({reason}): does it have a "
+                "certificate, and is this the https port? Ask its administrator"
+            )
+        return ""
+
+    def _untrusted_certificate(self, error: ssl.SSLCertVerificationError) -> str:
+        if error.verify_code in _OF_THE_CERTIFICATE:
+            return (
+                "has a certificate that is not valid for it: "
+                f"{error.verify_message}; ask its administrator for a valid one"
+            )
+        whose = f" ({self.ca_file})" if self.ca_file else ", the system's authorities"
+        return (
+            f"has a certificate that no authority in {self.ca_option}{whose} has "
+            f"signed: {error.verify_message}; ask its administrator which "
+            "authority signs it"
+        )
+
+    def _client_certificate_rejected(self) -> str:
+        if self.certificate is None:
+            told = "asks for a client certificate: set tls_client_certificate"
+        else:
+            told = f"rejects our tls_client_certificate ({self.certificate})"
+        return f"{told}; ask its administrator which certificates it accepts"
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it comes from, which urllib3 hands over as an argument."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        inner = (one for one in found.args if isinstance(one, BaseException))
+        found = found.__cause__ or found.__context__ or next(inner, None)

@@ -1,0 +1,110 @@
+"""Read the response to a request, within a limit of bytes."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import urllib3
+from urllib3.exceptions import (
+    HTTPError,
+)
+
+from eilogin.errors import PeerUnavailable
+from eilogin.http_client.peer_urls import named
+
+
+@dataclass(frozen=True, slots=True)
+class PeerResponse:
+    """What came to a question; only that of status 200 is sure to have a ``body``."""
+
+    status: int
+    #: Where it sends who asked, or "".
+    location: str
+    #: What it says that it is, or "".
+    content_type: str
+    body: bytes
+    #: When it was made, as it says itself (its ``Date``), or None.
+    dated: float | None
+    #: By what a later question says which one is there already (RFC 9110 8.8), or "".
+    etag: str = ""
+    last_modified: str = ""
+    #: For how many seconds it is good (RFC 9111 5.2.2.1), or None.
+    max_age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRequest:
+    """What is asked; ``longest`` is how many bytes the answer may have."""
+
+    method: str
+    headers: Mapping[str, str]
+    longest: int
+    body: bytes | None = None
+    #: How many bytes are read of the answer that something is wrong (400 and more).
+    longest_fault: int = 0
+
+
+def read_response(
+    url: str, response: urllib3.BaseHTTPResponse, question: PeerRequest
+) -> PeerResponse:
+    """Read the body, as far as its status asks for one, and the headers that count.
+
+    Raises :class:`eilogin.errors.PeerUnavailable` if the body is too long.
+    """
+    body = b""
+    if response.status == HTTPStatus.OK:
+        # One byte more than the limit is asked for, and never waited for beyond.
+        body = b"".join(_chunks(response, question.longest + 1))
+        if len(body) > question.longest:
+            error = PeerUnavailable(
+                f"{named(url)} answered with more than {question.longest} bytes"
+            )
+            error.has_answered = True
+            raise error
+    elif response.status >= HTTPStatus.BAD_REQUEST and question.longest_fault:
+        # The status is what counts, also where the rest does not come.
+        with suppress(HTTPError, OSError):
+            body = b"".join(_chunks(response, question.longest_fault))
+    return PeerResponse(
+        response.status,
+        response.headers.get("Location", ""),
+        response.headers.get("Content-Type", ""),
+        body,
+        _instant(response.headers.get("Date", "")),
+        _validator(response, "ETag"),
+        _validator(response, "Last-Modified"),
+        _max_age(response.headers.get("Cache-Control", "")),
+    )
+
+
+def _validator(response: urllib3.BaseHTTPResponse, name: str) -> str:
+    """A header that is sent back as it came; "" of what could not be."""
+    text = response.headers.get(name, "")
+    return text if re.fullmatch(r"[ -~]{1,500}", text) else ""
+
+
+def _max_age(cache_control: str) -> float | None:
+    found = re.search(r"(?:^|[,\s])max-age=\"?(\d{1,9})(?!\d)", cache_control.lower())
+    return float(found[1]) if found else None
+
+
+def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
+    """The body of an answer, or its first ``most`` bytes."""
+    left = most
+    while left and (chunk := response.read(min(65_536, left), decode_content=False)):
+        left -= len(chunk)
+        yield chunk
+
+
+def _instant(date: str) -> float | None:
+    """When a ``Date`` (RFC 9110 6.6.1) says that it is; None where it is none."""
+    try:
+        found = parsedate_to_datetime(date)
+        aware = found.replace(tzinfo=found.tzinfo or UTC)
+        return aware.astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None

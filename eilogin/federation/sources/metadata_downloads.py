@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
-from eilogin.http_client import PeerResponse, BackChannel, named
 from eilogin.config import is_loopback
 from eilogin.errors import MalformedMessage, MetadataUnavailable, PeerUnavailable
 from eilogin.federation.sources.metadata_sources import (
@@ -23,6 +22,7 @@ from eilogin.federation.sources.metadata_sources import (
     Came,
     MetadataSource,
 )
+from eilogin.http_client import BackChannel, PeerResponse, named
 from eilogin.saml.metadata.metadata_addresses import require_address
 from eilogin.saml.signing_keys import PublicKey
 

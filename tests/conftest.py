@@ -27,8 +27,8 @@ from eilogin.federation.refresh import refresh_schedule
 from eilogin.hub import hub_worker
 from eilogin.participant.expiry import activity_reports
 from eilogin.saml import bindings, messages, safe_xml
-from eilogin.web.limits import rate_limited_log
 from eilogin.web.pages import page_rendering
+from eilogin.web.reporting import rate_limited_log
 
 START = "2026-11-24T09:00:00Z"
 

@@ -20,8 +20,8 @@ from eilogin.participant.policy import attribute_access, path_limits
 from eilogin.participant.policy.path_rules import OFF, OPTIONAL, PathRule, PathRules
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.sessions import Login
+from eilogin.web import authentication_proofs
 from eilogin.web import environ as env
-from eilogin.web.browser import authentication_proofs
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import this_page
 

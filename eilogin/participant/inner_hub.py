@@ -16,8 +16,8 @@ from eilogin.participant import inner_hub_logouts
 from eilogin.participant.inner_hub_logouts import NotedLogout
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
-from eilogin.web.browser.set_cookie_headers import path_of
 from eilogin.web.requests import fills_window, is_looked_at
+from eilogin.web.set_cookie_headers import path_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

@@ -1,40 +1,43 @@
-"""What filters and apps share about HTTP.
+"""HTTP parts that filters and apps share.
 
 The package holds the keys of environ, cookies, pages and their languages, the facts of
 a request, and SAML messages as requests and responses carry them. It takes no decision
 about access: the participant, each filter and each app do.
 
-By module:
+By module, from the top down:
 
-``cache_headers``
-    Say what browsers and shared caches may keep of an answer.
-``composition``
-    Which parts of eilogin stand inside of a filter, and which of them it needs
-    there.
-``environ``
-    The keys of environ by which the filters talk, in one place, with their types.
-``inbound_messages``
-    Messages that a request carries, verified: the way in for every SAML endpoint.
-``metrics_address``
-    The address at which who watches over a hub or a site reads its numbers.
 ``outbound_messages``
-    Messages that leave through a browser, or as the answer over SOAP.
-``public_origin``
-    Tell the application by which scheme and host its visitors reach it.
-``requests``
-    What a request tells about itself: where it came from, what it can be answered
-    with.
-``shared_caches``
-    Keep an answer for one visitor out of caches that many visitors share.
-``site_urls``
-    URLs of this site, always from ``public_url``, never from a Host header.
+    SAML messages that leave through the browser, or in a SOAP response.
+``pages``
+    Pages for a visitor: templates, languages, themes and error pages.
+``limits``
+    Limits on the work, storage and login loops that visitors and bots can cause.
+``metrics_address``
+    The URL at which a monitoring system reads the metrics of a hub or site.
+``inbound_messages``
+    Read and verify the SAML message of a request, for every SAML endpoint.
 ``untrusted_proxies``
     Warn of X-Forwarded-For from a proxy that ``trusted_proxies`` does not name.
+``public_origin``
+    Give the application the scheme and host that its visitors use.
+``set_cookie_headers``
+    Read the Set-Cookie headers of the application, as browsers do.
+``authentication_proofs``
+    Remember the AuthnRequest for which a visitor authenticated.
+``composition``
+    Check which parts of eilogin a filter wraps, and which of them it needs.
+``cache_headers``
+    Tell browsers and shared caches which responses they may keep.
+``site_urls``
+    URLs of this site, always from ``public_url``, never from a Host header.
+``requests``
+    Facts of a request: client address, origin, form, query and method.
+``environ``
+    The keys of environ that connect the filters, with their types.
 ``browser``
-    What a browser keeps for eilogin: cookies, sealed values and handles.
-``limits``
-    Bounds on what visitors and bots can cause: work, log lines, storage and
-    loops.
-``pages``
-    Pages for a person: templates, languages, themes and the page of an error.
+    Values that a browser keeps for eilogin: cookies, sealed values and handles.
+``reporting``
+    Log lines of refused requests, within bounds, and their reference numbers.
+``shared_caches``
+    Keep a response for one visitor out of caches that many visitors share.
 """

@@ -18,7 +18,7 @@ from eilogin.errors import (
     MessageTooLarge,
     MethodNotAllowed,
 )
-from eilogin.web.limits import rate_limited_log
+from eilogin.web.reporting import rate_limited_log
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, WSGIEnvironment

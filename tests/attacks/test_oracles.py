@@ -509,7 +509,7 @@ PUBLIC = {
     ("eilogin/web/pages/page_languages.py", "code == language"),
     # The name of a cookie, and of a header.
     ("eilogin/filters/session.py", "environ[env.COOKIE].name == self.cookie.name"),
-    ("eilogin/web/browser/set_cookie_headers.py", "name.lower() == _SET_COOKIE"),
+    ("eilogin/web/set_cookie_headers.py", "name.lower() == _SET_COOKIE"),
     # Hashes of metadata, which is public.
     (
         "eilogin/federation/changes/federation_changes.py",

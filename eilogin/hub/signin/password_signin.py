@@ -27,14 +27,14 @@ from eilogin.hub.signin.signin_attempts import Attempts
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.sessions import USUAL_DOMAIN, Login, create_in_place
+from eilogin.web import authentication_proofs
 from eilogin.web import environ as env
-from eilogin.web.browser import authentication_proofs
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.limits import rate_limited_log
 from eilogin.web.limits.client_network import network_here
 from eilogin.web.limits.login_loops import takes_cookies
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.reporting import rate_limited_log
 from eilogin.web.requests import (
     allow_only,
     read_form,

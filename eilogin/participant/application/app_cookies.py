@@ -52,7 +52,7 @@ from eilogin.participant.application.sealed_cookies import (
 )
 from eilogin.participant.inner_hub import is_at_inner_hub
 from eilogin.web import environ as env
-from eilogin.web.browser.set_cookie_headers import (
+from eilogin.web.set_cookie_headers import (
     BLANKS,
     LENGTH,
     NOTHING,

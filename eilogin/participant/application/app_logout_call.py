@@ -37,7 +37,8 @@ from eilogin.saml.assurance_levels import reaches
 from eilogin.sessions import UNREADABLE, Login
 from eilogin.web import environ as env
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
-from eilogin.web.browser.set_cookie_headers import (
+from eilogin.web.requests import origin_of
+from eilogin.web.set_cookie_headers import (
     NOTHING,
     Place,
     attributes_of,
@@ -45,7 +46,6 @@ from eilogin.web.browser.set_cookie_headers import (
     pair_of,
     place_of,
 )
-from eilogin.web.requests import origin_of
 from eilogin.web.site_urls import at, root
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from eilogin.federation.local.local_entity import Own
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
-from eilogin.web.browser.set_cookie_headers import Place
+from eilogin.web.set_cookie_headers import Place
 
 #: What a value begins with that was sealed here.
 MARK = "eil~"

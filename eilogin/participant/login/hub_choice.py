@@ -31,10 +31,10 @@ from eilogin.participant.login.authn_requests import login_address
 from eilogin.participant.login.return_targets import public_page
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.limits import rate_limited_log
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.reporting import rate_limited_log
 from eilogin.web.requests import is_own_navigation
 from eilogin.web.site_urls import see_other
 

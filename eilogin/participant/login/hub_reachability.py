@@ -3,8 +3,8 @@
 If a hub is down, the visitor keeps the page or the result of the logout.
 """
 
-from eilogin.http_client import Reachability
 from eilogin.federation import Trust
+from eilogin.http_client import Reachability
 from eilogin.saml.metadata import Endpoint
 
 #: Perhaps only this server fails: it has no route, or a firewall of its own refuses the

@@ -31,8 +31,8 @@ from eilogin.saml import messages
 from eilogin.saml.assurance_levels import reaches
 from eilogin.saml.message_checks import SKEW
 from eilogin.sessions import Login, Subject, create_in_place
+from eilogin.web import authentication_proofs
 from eilogin.web import environ as env
-from eilogin.web.browser import authentication_proofs
 from eilogin.web.limits import login_loops
 from eilogin.web.limits.client_network import Whereabouts
 

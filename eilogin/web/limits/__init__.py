@@ -1,21 +1,13 @@
-"""Bounds on what visitors and bots can cause: work, log lines, storage and loops.
+"""Limits on the work, storage and login loops that visitors and bots can cause.
 
-What belongs here, by module:
+Limits on log lines are in :mod:`eilogin.web.reporting`. By module:
 
 ``client_network``
-    Whether a login is used from where it was made (``bind_address``).
+    Check that a session is used from the network of its login (``bind_address``).
 ``login_loops``
-    Logins that come round: a browser that is logged in, and is asked to log in
-    again.
-``rate_limited_log``
-    Bound the log lines of one kind that anybody can cause, such as by a made-up
-    link.
-``refusal_log``
-    Bound what refusals of one kind write to the logs, however many a bot
-    causes.
+    Detect a browser that logs in again and again.
 ``slots``
     Slots: a limit of simultaneous work for requests that wait for a peer.
 ``storage_quota``
-    Limits on what kept forms take in the store: of one site, and of one client
-    network.
+    Limits on the storage of kept forms: for one site, and for one client network.
 """

@@ -11,7 +11,7 @@ A hub limits long pending logins in the same way, with counts of their own
 
 from eilogin import clock
 from eilogin.stores import Values
-from eilogin.web.limits import rate_limited_log
+from eilogin.web.reporting import rate_limited_log
 
 #: The default name of the things that are kept.
 _FORMS = "kept forms"

@@ -1,21 +1,17 @@
-"""Pages for a person: templates, languages, themes and the page of an error.
+"""Pages for a visitor: templates, languages, themes and error pages.
 
-What belongs here, by module:
+A page decides nothing: filters and apps choose it. By module:
 
 ``accessibility_statement``
-    The accessibility statement of a site, as Dutch law asks it of public
-    bodies.
+    The accessibility statement of a site, which Dutch law requires of public bodies.
 ``page_frame``
     The header, footer and icon of each page: name, logo and links of the site.
 ``page_languages``
     Choose the language of a page, and make the switch in its header.
 ``page_rendering``
-    Pages for a person: templates, languages, headers, and the page of an error.
-``reference_numbers``
-    Reference numbers: what a visitor reads out to a help desk, such as
-    ``K7F-4MP``.
+    Render templates, set the headers of pages, and make error pages.
 ``themes``
-    How pages look: templates, stylesheet and sentences; ours, or a site's own.
+    Templates, stylesheet and sentences: those of eilogin, or a site's own.
 ``translations``
-    The sentences of the pages, by key and language; ours, and those of a site.
+    The sentences of the pages, by key and language; those of eilogin and of a site.
 """

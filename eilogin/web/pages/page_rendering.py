@@ -38,11 +38,11 @@ from eilogin.errors import (
     Unavailable,
 )
 from eilogin.web import environ as env
-from eilogin.web.limits.refusal_log import Kind, Line, RefusalLines
 from eilogin.web.pages.page_frame import frame_of, name_among
 from eilogin.web.pages.page_languages import choices, chosen_here, language_of
-from eilogin.web.pages.reference_numbers import new_reference
 from eilogin.web.pages.themes import Look, languages_of, look_of, packaged
+from eilogin.web.reporting.reference_numbers import new_reference
+from eilogin.web.reporting.refusal_log import Kind, Line, RefusalLines
 from eilogin.web.requests import fills_window, is_navigation, origin_of
 
 if TYPE_CHECKING:
@@ -442,7 +442,7 @@ def note_refusal(
 
     Where it was a message of a party that ``environ`` knows, the log says whom to ask.
     What is there already is not written again. Of many refusals of one kind the later
-    ones share a reference and its lines (:mod:`eilogin.web.limits.refusal_log`).
+    ones share a reference and its lines (:mod:`eilogin.web.reporting.refusal_log`).
     """
     if isinstance(error, EiloginError) and error.reference:
         return error.reference

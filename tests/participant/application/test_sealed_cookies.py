@@ -11,7 +11,7 @@ from eilogin.participant.application.sealed_cookies import (
     CookieSealer,
     name_of,
 )
-from eilogin.web.browser.set_cookie_headers import Place
+from eilogin.web.set_cookie_headers import Place
 
 ANNA = "the family of a login"
 

@@ -10,9 +10,9 @@ import pytest
 from parties import HubParty, Party, new_party_key
 from raw_peer import OK, Peer
 
-from eilogin.http_client import BackChannel
 from eilogin.config import read
 from eilogin.filters.logout_options import LogoutOptions
+from eilogin.http_client import BackChannel
 from eilogin.participant.logout import logout_requests
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint

@@ -2,7 +2,7 @@
 
 import re
 
-from eilogin.web.pages.reference_numbers import new_reference, read_reference
+from eilogin.web.reporting.reference_numbers import new_reference, read_reference
 
 
 def test_it_has_two_groups_without_letters_that_look_like_digits():

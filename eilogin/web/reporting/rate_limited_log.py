@@ -7,7 +7,7 @@ counted. After that minute, the next such event logs how many they were.
 
 import logging
 
-from eilogin.web.limits.refusal_log import Kind, RefusalLines
+from eilogin.web.reporting.refusal_log import Kind, RefusalLines
 
 _log = logging.getLogger("eilogin")
 

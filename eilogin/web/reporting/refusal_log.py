@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from eilogin import clock
-from eilogin.web.pages.reference_numbers import new_reference
+from eilogin.web.reporting.reference_numbers import new_reference
 
 #: Refusals of one kind that have lines of their own in a minute.
 FEW = 20

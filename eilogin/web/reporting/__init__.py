@@ -1,0 +1,12 @@
+"""Log lines of refused requests, within bounds, and their reference numbers.
+
+A refusal page shows a reference number, and the log has the cause under that number.
+The decision to refuse a request does not belong here. The modules, from the top down:
+
+``rate_limited_log``
+    Limit the log lines of one kind that anybody can cause, for example by a link.
+``refusal_log``
+    Limit the lines that refusals of one kind write to the logs.
+``reference_numbers``
+    Reference numbers, such as ``K7F-4MP``, for the visitor and the help desk.
+"""

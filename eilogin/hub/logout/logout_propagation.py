@@ -137,13 +137,13 @@ class Propagation:
         """How long :meth:`tell_again` takes at most, in seconds."""
         return self._timeout * _TIMES_AGAIN * 2
 
-    def tell(self, trust: Trust, told: Iterable[Recipient]) -> list[Delivery]:
+    def tell(self, trust: Trust, recipients: Iterable[Recipient]) -> list[Delivery]:
         """Send to all recipients; return the failed deliveries, sorted by entityID.
 
         A participant that did not answer lately gets its message too, but the caller
         waits only :data:`_GRACE` seconds for it. Then the delivery counts as failed.
         """
-        said = _by_participant(told)
+        said = _by_participant(recipients)
         lines = self._lines_here()
         away = {entity_id for entity_id in said if lines.is_away(entity_id)}
         for entity_id, to_one in said.items():
@@ -161,7 +161,7 @@ class Propagation:
         return [one for _, one in sorted(missed, key=itemgetter(0))]
 
     def tell_again(
-        self, trust: Trust, told: Iterable[Recipient], longest: float = inf
+        self, trust: Trust, recipients: Iterable[Recipient], longest: float = inf
     ) -> dict[Recipient, Delivery]:
         """Retry recipients that were missed before; return the results.
 
@@ -170,7 +170,7 @@ class Propagation:
         or ``longest`` seconds if that is shorter. The messages wait in the same queues
         as all others.
         """
-        said = _by_participant(told)
+        said = _by_participant(recipients)
         lines = self._lines_here()
         for entity_id, to_one in said.items():
             lines.put(entity_id, partial(self._tell_one_again, trust, to_one))
@@ -183,31 +183,31 @@ class Propagation:
             if not task.cancel() and task.done()
         }
 
-    def can_be_told(self, trust: Trust, told: Recipient) -> bool:
+    def can_be_told(self, trust: Trust, recipient: Recipient) -> bool:
         """Whether SOAP can reach a recipient, without the visitor's browser."""
-        return self.out_of_reach(trust, told) is None
+        return self.out_of_reach(trust, recipient) is None
 
-    def out_of_reach(self, trust: Trust, told: Recipient) -> Delivery | None:
+    def out_of_reach(self, trust: Trust, recipient: Recipient) -> Delivery | None:
         """Return the failed delivery of a recipient that SOAP cannot reach, or None."""
         try:
-            has_soap = _soap_of(trust, told, self.ways) is not None
+            has_soap = _soap_of(trust, recipient, self.ways) is not None
         except Refused as error:
-            return Delivery(told, error.code)
-        return None if has_soap and not told.is_partial else Delivery(told)
+            return Delivery(recipient, error.code)
+        return None if has_soap and not recipient.is_partial else Delivery(recipient)
 
     def request(
-        self, trust: Trust, told: Recipient, endpoint: Endpoint, request_id: str
+        self, trust: Trust, recipient: Recipient, endpoint: Endpoint, request_id: str
     ) -> etree._Element:
         """Write the LogoutRequest for a participant, without a signature."""
-        _, role = trust.participant(told.entity_id)
+        _, role = trust.participant(recipient.entity_id)
         is_digid = trust.own.is_digid
         request = messages.LogoutRequest(
             id=request_id,
             issued=clock.now(),
             issuer=trust.own.entity_id,
-            name_id=told.subject.as_name_id(),
+            name_id=recipient.subject.as_name_id(),
             destination=endpoint.location,
-            session_indexes=told.session_indexes,
+            session_indexes=recipient.session_indexes,
         )
         return messages.write_logout_request(
             _as_digid(request) if is_digid else request,
@@ -220,19 +220,22 @@ class Propagation:
 
         :meth:`tell` has logged the reason for all others.
         """
-        for told in missed:
-            if self._needs_browser(trust, told):
+        for recipient in missed:
+            if self._needs_browser(trust, recipient):
                 error = BindingMissing(
                     "it accepts a LogoutRequest only in the visitor's browser (by"
                     " its metadata or by logout_binding), and this logout came"
-                    f" without a browser; {trust.whom_to_ask(told.entity_id)}"
+                    f" without a browser; {trust.whom_to_ask(recipient.entity_id)}"
                 )
-                note_undelivered(told.entity_id, error)
+                note_undelivered(recipient.entity_id, error)
 
-    def _needs_browser(self, trust: Trust, told: Recipient) -> bool:
+    def _needs_browser(self, trust: Trust, recipient: Recipient) -> bool:
         """Whether only the visitor's browser can reach a recipient."""
         try:
-            return _soap_of(trust, told, self.ways) is None and not told.is_partial
+            return (
+                _soap_of(trust, recipient, self.ways) is None
+                and not recipient.is_partial
+            )
         except Refused:
             return False
 
@@ -248,10 +251,10 @@ class Propagation:
         Return whether it answered anything; None if no message was sent.
         """
         ends, is_there = time.monotonic() + self._timeout, None
-        for told, task in said.items():
+        for recipient, task in said.items():
             # The deadline may have cancelled it while it waited in the queue.
             if task.set_running_or_notify_cancel():
-                came = self._said(trust, told, ends)
+                came = self._said(trust, recipient, ends)
                 is_there = is_there is not False and not came.is_away
                 task.set_result(came)
         return is_there
@@ -260,48 +263,54 @@ class Propagation:
         """Do the same for a retry, in which each message has the whole timeout."""
         stops = time.monotonic() + self._timeout * _TIMES_AGAIN
         is_over, is_away = False, None
-        for told, task in said.items():
+        for recipient, task in said.items():
             if is_over:
                 task.cancel()
             # This call alone notifies the waiting thread of a cancelled task.
             if not task.set_running_or_notify_cancel():
                 continue
-            came = self._said(trust, told, time.monotonic() + self._timeout)
+            came = self._said(trust, recipient, time.monotonic() + self._timeout)
             task.set_result(came)
             is_away = came.is_away
             is_over = is_away or time.monotonic() > stops
         return None if is_away is None else not is_away
 
-    def _said(self, trust: Trust, told: Recipient, ends: float) -> Delivery:
+    def _said(self, trust: Trust, recipient: Recipient, ends: float) -> Delivery:
         """Send one LogoutRequest and return the result."""
         try:
-            endpoint = _soap_of(trust, told, self.ways)
+            endpoint = _soap_of(trust, recipient, self.ways)
             if endpoint is None:
-                return Delivery(told)
-            status = self._deliver(trust, told, endpoint, ends)
+                return Delivery(recipient)
+            status = self._deliver(trust, recipient, endpoint, ends)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
-            note_undelivered(told.entity_id, error)
-            return self._failed(trust, told, error)
-        note_delivered(told.entity_id, status)
-        return Delivery(replace(told, is_partial=True) if is_partial(status) else None)
+            note_undelivered(recipient.entity_id, error)
+            return self._failed(trust, recipient, error)
+        note_delivered(recipient.entity_id, status)
+        return Delivery(
+            replace(recipient, is_partial=True) if is_partial(status) else None
+        )
 
-    def _failed(self, trust: Trust, told: Recipient, error: Exception) -> Delivery:
+    def _failed(self, trust: Trust, recipient: Recipient, error: Exception) -> Delivery:
         """Return the result of a LogoutRequest over SOAP that was not confirmed."""
         is_refusal = isinstance(error, MessageUnexpected) and error.is_refusal
         is_page = isinstance(error, PeerUnavailable) and error.is_page
-        if is_page and self._takes_browser(trust, told):
+        if is_page and self._takes_browser(trust, recipient):
             # That answer took no time, so other messages to the participant may follow.
-            return Delivery(replace(told, by_browser=True), _code(error))
-        return Delivery(told, _code(error), isinstance(error, Unavailable), is_refusal)
+            return Delivery(replace(recipient, by_browser=True), _code(error))
+        return Delivery(
+            recipient, _code(error), isinstance(error, Unavailable), is_refusal
+        )
 
-    def _takes_browser(self, trust: Trust, told: Recipient) -> bool:
+    def _takes_browser(self, trust: Trust, recipient: Recipient) -> bool:
         """Whether a participant accepts a LogoutRequest in the browser too."""
-        _, role = trust.participant(told.entity_id)
-        wanted = self.ways.in_browser(trust.own, told.entity_id, told.subject.name_id)
+        _, role = trust.participant(recipient.entity_id)
+        wanted = self.ways.in_browser(
+            trust.own, recipient.entity_id, recipient.subject.name_id
+        )
         return role.single_logout(*wanted) is not None
 
     def _deliver(
-        self, trust: Trust, told: Recipient, endpoint: Endpoint, ends: float
+        self, trust: Trust, recipient: Recipient, endpoint: Endpoint, ends: float
     ) -> messages.Status:
         """Send a LogoutRequest over SOAP, and check the answer (profiles 4.4.3.2).
 
@@ -314,15 +323,15 @@ class Propagation:
                 "earlier messages took all the time for this participant"
             )
         request_id = messages.new_id()
-        element = self.request(trust, told, endpoint, request_id)
-        xml_signatures.sign(element, trust.key_for(told.entity_id))
+        element = self.request(trust, recipient, endpoint, request_id)
+        xml_signatures.sign(element, trust.key_for(recipient.entity_id))
         answer = trust.back_channel.post(
             endpoint.location, bindings.wrap_soap(element), timeout=left
         )
         signed, _ = open_soap(answer, trust.participant_keys)
         response = messages.read_logout_response(signed)
         # An answer over SOAP has no Destination of ours (SAML bindings 3.2.3).
-        require_logged_out(response, told, request_id, response.destination)
+        require_logged_out(response, recipient, request_id, response.destination)
         return response.status
 
 
@@ -338,11 +347,11 @@ def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
     ]
 
 
-def merged(told: Iterable[Recipient]) -> list[Recipient]:
+def merged(recipients: Iterable[Recipient]) -> list[Recipient]:
     """Return the same with one message for each participant and subject."""
     indexes: dict[tuple[str, Subject], dict[str, None]] = {}
     by_browser = set()
-    for one in told:
+    for one in recipients:
         known = indexes.setdefault(one.whom, {})
         known |= dict.fromkeys(one.session_indexes)
         if one.by_browser:
@@ -353,9 +362,9 @@ def merged(told: Iterable[Recipient]) -> list[Recipient]:
     ]
 
 
-def _by_participant(told: Iterable[Recipient]) -> Mapping[str, _Said]:
+def _by_participant(recipients: Iterable[Recipient]) -> Mapping[str, _Said]:
     said: dict[str, dict[Recipient, Future[Delivery]]] = {}
-    for one in told:
+    for one in recipients:
         said.setdefault(one.entity_id, {})[one] = Future()
     return said
 
@@ -375,31 +384,31 @@ def is_partial(status: messages.Status) -> bool:
     return messages.PARTIAL_LOGOUT in status.codes
 
 
-def _soap_of(trust: Trust, told: Recipient, ways: Ways) -> Endpoint | None:
+def _soap_of(trust: Trust, recipient: Recipient, ways: Ways) -> Endpoint | None:
     """Return the SOAP endpoint of a recipient; None if it needs the browser.
 
     Raises :class:`eilogin.errors.BindingMissing` if it accepts no LogoutRequest at all,
     and :class:`eilogin.errors.UnknownPeer` if it knows the visitor by no NameID.
     """
-    if not told.subject.has_name_id:
+    if not recipient.subject.has_name_id:
         raise UnknownPeer(
             "it got no NameID at login (nameless), so a LogoutRequest cannot name the"
             " visitor"
         )
-    entity_id = told.entity_id
+    entity_id = recipient.entity_id
     _, role = trust.participant(entity_id)
     wanted = ways.all_of(trust.own, entity_id)
     if role.single_logout(*wanted) is None:
         raise binding_missing(
             trust, entity_id, "a LogoutRequest", wanted, role.single_logouts
         )
-    has_soap = bindings.SOAP in wanted and not told.by_browser
+    has_soap = bindings.SOAP in wanted and not recipient.by_browser
     return role.single_logout(bindings.SOAP) if has_soap else None
 
 
 def require_logged_out(
     response: messages.LogoutResponse,
-    told: Recipient,
+    recipient: Recipient,
     request_id: str,
     destination: str,
 ) -> None:
@@ -409,7 +418,7 @@ def require_logged_out(
     """
     check_logout_response(
         response,
-        issuer=told.entity_id,
+        issuer=recipient.entity_id,
         in_response_to=request_id,
         destination=destination,
         destination_required=bool(destination),
@@ -418,7 +427,7 @@ def require_logged_out(
     if not response.status.is_success:
         kind = PrincipalUnknown if _knows_none(response.status) else MessageUnexpected
         error = kind(
-            f"{told.entity_id!r} did not log the visitor out; its status is"
+            f"{recipient.entity_id!r} did not log the visitor out; its status is"
             f" {' '.join(response.status.codes)[:200]!r}"
         )
         error.is_refusal = True
@@ -463,7 +472,7 @@ def _code(error: Exception) -> str:
     return error.code if isinstance(error, EiloginError) else EiloginError.code
 
 
-def _come(told: Recipient, task: "Future[Delivery]") -> Delivery:
+def _come(recipient: Recipient, task: "Future[Delivery]") -> Delivery:
     """Return the result of a task by now; cancel it if it has not begun."""
     if task.done():
         return task.result()
@@ -471,5 +480,5 @@ def _come(told: Recipient, task: "Future[Delivery]") -> Delivery:
         "too many messages to this participant are pending, so this one was not sent"
     )
     if task.cancel():
-        note_undelivered(told.entity_id, error)
-    return Delivery(told, error.code)
+        note_undelivered(recipient.entity_id, error)
+    return Delivery(recipient, error.code)

@@ -122,7 +122,7 @@ class BrowserNotifier(ABC):
     def _bring(
         self,
         environ: "WSGIEnvironment",
-        told: Recipient,
+        recipient: Recipient,
         request_id: str,
         *,
         framed_by: str = "",
@@ -132,33 +132,37 @@ class BrowserNotifier(ABC):
         ``framed_by`` lists the origins, separated by spaces, that may frame the page.
         """
         trust = env.trust(environ)
-        endpoint = self._endpoint(trust, told)
+        endpoint = self._endpoint(trust, recipient)
         if endpoint is None:
-            raise UnknownPeer(f"{told.entity_id!r} no longer accepts a LogoutRequest")
+            raise UnknownPeer(
+                f"{recipient.entity_id!r} no longer accepts a LogoutRequest"
+            )
         return send_through_browser(
             environ,
             self._pages,
             endpoint,
             "SAMLRequest",
-            self._propagation.request(trust, told, endpoint, request_id),
-            key=trust.key_for(told.entity_id),
+            self._propagation.request(trust, recipient, endpoint, request_id),
+            key=trust.key_for(recipient.entity_id),
             framed_by=framed_by,
         )
 
     def _note(
         self,
         environ: "WSGIEnvironment",
-        told: Recipient,
+        recipient: Recipient,
         response: messages.LogoutResponse,
     ) -> bool:
         """Note a LogoutResponse (profiles 4.4.3.3); return False for a PartialLogout.
 
         Raises Refused if it does not confirm the logout.
         """
-        with InNameOf(told.entity_id):
+        with InNameOf(recipient.entity_id):
             destination = env.trust(environ).own.url("slo")
             try:
-                require_logged_out(response, told, response.in_response_to, destination)
+                require_logged_out(
+                    response, recipient, response.in_response_to, destination
+                )
             except MessageUnexpected as error:
                 if not self._has_nobody_left(environ, response, error):
                     raise
@@ -167,7 +171,7 @@ class BrowserNotifier(ABC):
             environ, response.in_response_to, is_partial=partial
         )
         if is_new:
-            note_delivered(told.entity_id, response.status)
+            note_delivered(recipient.entity_id, response.status)
         return not partial
 
     def _has_nobody_left(
@@ -191,14 +195,14 @@ class BrowserNotifier(ABC):
         self._receipts.note_refusal(environ, request_id, error.code)
         return False
 
-    def _endpoint(self, trust: Trust, told: Recipient) -> Endpoint | None:
+    def _endpoint(self, trust: Trust, recipient: Recipient) -> Endpoint | None:
         """Return the browser endpoint of a participant for LogoutRequests, or None."""
         try:
-            _, role = trust.participant(told.entity_id)
+            _, role = trust.participant(recipient.entity_id)
         except UnknownPeer:
             return None
         wanted = self._propagation.ways.in_browser(
-            trust.own, told.entity_id, told.subject.name_id
+            trust.own, recipient.entity_id, recipient.subject.name_id
         )
         return role.single_logout(*wanted)
 
@@ -221,15 +225,15 @@ def requester_name(trust: Trust, receipt: Receipt, language: str) -> str:
     return trust.federation.name_of(back.entity_id, language)
 
 
-def _each_apart(told: Recipient) -> Sequence[Recipient]:
+def _each_apart(recipient: Recipient) -> Sequence[Recipient]:
     """Return one recipient for each session, each with its own message.
 
     For a message that names several sessions, mod_auth_mellon ends only the oldest one
     with this NameID, and answers with success. For a message about a later one it does
     not look further. So the oldest comes first.
     """
-    indexes = told.session_indexes
+    indexes = recipient.session_indexes
     # Not more than a page can hold: the first message contains the older ones.
     first, rest = indexes[:-_MOST_FOR_ONE], indexes[-_MOST_FOR_ONE:]
     named = [(*first, *rest[:1]), *((each,) for each in rest[1:])]
-    return [replace(told, session_indexes=each) for each in named]
+    return [replace(recipient, session_indexes=each) for each in named]

@@ -43,11 +43,13 @@ class FrameNotifier(BrowserNotifier):
         """Show the page whose frames notify the recipients."""
         trust, language = env.trust(environ), language_of(environ)
         self._receipts.begin(environ, receipt)
-        endpoints = [self._endpoint(trust, told) for told in receipt.asked.values()]
+        endpoints = [
+            self._endpoint(trust, recipient) for recipient in receipt.asked.values()
+        ]
         frames: dict[str, list[str]] = {}
-        for request_id, told in receipt.asked.items():
+        for request_id, recipient in receipt.asked.items():
             way = address(trust, TELL, request_id)
-            frames.setdefault(told.entity_id, []).append(way)
+            frames.setdefault(recipient.entity_id, []).append(way)
         return self._pages.page(
             environ,
             "logging_out.html",
@@ -65,17 +67,17 @@ class FrameNotifier(BrowserNotifier):
 
     def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
         """Lead a frame to a participant with its LogoutRequest."""
-        told = self._asking(environ, request_id).asked[request_id]
+        recipients = self._asking(environ, request_id).asked[request_id]
         own = env.trust(environ).own
-        return self._bring(environ, told, request_id, framed_by=own.public_url)
+        return self._bring(environ, recipients, request_id, framed_by=own.public_url)
 
     def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
         """Note a participant's LogoutResponse, and show the result in the frame."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to
-        told = self._receipts.asking(environ, request_id).asked[request_id]
+        recipient = self._receipts.asking(environ, request_id).asked[request_id]
         try:
-            confirmed = self._note(environ, told, response)
+            confirmed = self._note(environ, recipient, response)
         except Refused as error:
             reference = note_refusal(error, "logout.delivered", environ)
             return self._pages.page(

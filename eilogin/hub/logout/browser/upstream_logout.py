@@ -88,9 +88,11 @@ class UpstreamNotifier(FrameNotifier):
             raise MessageUnexpected(
                 "the hub has already notified this participant, or the time is over"
             )
-        told = self._receipts.asking(environ, request_id).asked[request_id]
+        recipients = self._receipts.asking(environ, request_id).asked[request_id]
         own = env.trust(environ).own.public_url
-        return self._bring(environ, told, request_id, framed_by=f"{own} {framed_by}")
+        return self._bring(
+            environ, recipients, request_id, framed_by=f"{own} {framed_by}"
+        )
 
     def _lead(self, environ: "WSGIEnvironment", handle: str) -> Response:
         """Show the page, which continues by itself, without JavaScript too."""

@@ -1,17 +1,17 @@
-"""Hooks of a logout: what developers have called when a login has ended here.
+"""Hooks of a logout: functions of developers, called when a logout has ended a login.
 
-A hook is a function that takes one :class:`LogoutEvent`, named in ``on_logout`` or by
-an installed package as an entry point of the group ``eilogin.logout``::
+A hook takes one :class:`LogoutEvent`. ``on_logout`` names it, or an installed package
+declares it as an entry point of the group ``eilogin.logout``::
 
     def end_session(event):
         Session.objects.filter(eilogin_name=event.session).delete()
 
-It is called for each login that a logout has ended, once, in a thread of its own, one
-event after another. What it raises is logged, and stops neither the logout nor other
-hooks. Whoever logs out waits for it, and so does the hub, but no longer than
-``on_logout_timeout``; it may go on after that, and the next event waits its turn.
+eilogin calls it once for each login that ended, in a thread of its own, one event after
+another. An exception is logged, and stops neither the logout nor other hooks. The
+visitor and the hub wait for the hook, but at most ``on_logout_timeout``; it may go on
+after that, and the next event waits for its turn.
 
-No thread is there before the first logout, nor after the last one: servers fork.
+No thread runs before the first logout, nor after the last one: servers fork.
 """
 
 import logging
@@ -40,10 +40,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Causes of an end: she logged out here, by our address or the application's own; at
-#: the hub or another participant of it; at a hub that stands inside (``hub_inside``);
-#: or our operator has ended it, by a command; or the hub was asked, and had no login of
-#: hers any more.
+#: Causes of an end. The visitor logged out here, by our address or that of the
+#: application; elsewhere; or at an inner hub (``hub_inside``). A command of the
+#: operator ended it. Or the hub had no session of the visitor any more.
 HERE = "here"
 APPLICATION = "application"
 ELSEWHERE = "elsewhere"
@@ -51,7 +50,7 @@ INSIDE = "inside"
 OPERATOR = "operator"
 GONE = "gone"
 
-#: The group of entry points of who installs a hook with a package.
+#: The group of entry points by which a package installs a hook.
 GROUP = "eilogin.logout"
 #: Events that may wait for one hook: more than a hook that works can be behind.
 _MOST_WAITING = 1000
@@ -61,12 +60,12 @@ _TELLS_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class LogoutEvent:
-    """A login that has ended here, as a hook is told of it."""
+    """A login that has ended here, for a hook."""
 
-    #: What names the login (:attr:`eilogin.sessions.Login.name`), and no secret: the
+    #: The name of the login (:attr:`eilogin.sessions.Login.name`), no secret: the
     #: application has seen it as ``environ['eilogin.session'].name``.
     session: str
-    #: Who she was to the application: ``environ['eilogin.session'].subject``.
+    #: The subject for the application: ``environ['eilogin.session'].subject``.
     subject: str = field(repr=False)
     #: ``here``, ``application``, ``elsewhere``, ``inside``, ``operator`` or
     #: ``gone``.
@@ -75,11 +74,11 @@ class LogoutEvent:
     at: datetime
     #: Our entityID.
     participant: str
-    #: entityID of the hub at which she had logged in.
+    #: entityID of the hub of the login.
     hub: str
 
 
-#: What is called; nobody looks at what it returns.
+#: A hook; eilogin ignores its return value.
 Hook = Callable[[LogoutEvent], object]
 
 
@@ -97,10 +96,10 @@ HookNames = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 def load_hooks(names: Sequence[str]) -> dict[str, Hook]:
-    """The hooks of these names, and those of installed packages, by their names.
+    """Return the hooks of these names, and those of installed packages, by their names.
 
-    One that is named twice is there once. Raises
-    :class:`eilogin.errors.InvalidOptions` for one that cannot be called.
+    A name that occurs twice counts once. Raises :class:`eilogin.errors.InvalidOptions`
+    for a hook that cannot be called.
     """
     named = {name: object_references.load(name, "on_logout") for name in names}
     return {**named, **_of_packages()}
@@ -128,14 +127,14 @@ def _loaded(point: EntryPoint) -> Hook:
 
 
 class LogoutHooks:
-    """Calls the ``hooks``, by their names, and waits ``timeout`` seconds at most."""
+    """Calls the ``hooks`` by their names, and waits ``timeout`` seconds at most."""
 
     def __init__(self, hooks: Mapping[str, Hook], timeout: float) -> None:
         self._hooks = hooks
         self._timeout = timeout
         #: How many threads there may be for hooks of one name, where that is not one.
         self._threads: Mapping[str, int] = {}
-        #: Of each hook, in each process.
+        #: The queues by name of the hook and process ID.
         self._queues: dict[tuple[str, int], _HookQueue] = {}
 
     def tell(
@@ -145,9 +144,9 @@ class LogoutHooks:
         cause: str,
         own: Login | None = None,
     ) -> None:
-        """Have each hook hear of each of these logins, which have ended just now.
+        """Call each hook for each of these logins, which have just ended.
 
-        ``own`` is the one of them in which she has logged out, if it is here.
+        ``own`` is the login in which the visitor logged out, if it is one of them.
         """
         self._tell(environ, logins, cause, {})
 
@@ -158,7 +157,7 @@ class LogoutHooks:
         cause: str,
         more: Mapping[str, Mapping[str, Hook]],
     ) -> None:
-        """The same, with ``more`` hooks by their names: each for one login, by its."""
+        """Do the same with ``more`` hooks by name: each for one login, by its name."""
         if not logins or not (self._hooks or more):
             return
         entity_id, at = env.trust(environ).own.entity_id, clock.utc(clock.now())
@@ -206,7 +205,7 @@ class LogoutHooks:
 
 
 class _HookCall(NamedTuple):
-    """A hook, what it is to hear of, and what is set when it has."""
+    """A hook, its event, and the flag to set when the call has ended."""
 
     hook: Hook
     event: LogoutEvent
@@ -214,10 +213,10 @@ class _HookCall(NamedTuple):
 
 
 class _HookQueue:
-    """What hooks of one name are to hear, in this process: one after another.
+    """The calls of the hooks of one name in this process, one after another.
 
-    Where they may have several ``threads``, there is one more when all others have been
-    at one event for longer than ``timeout``, or somebody has waited for that long.
+    If several ``threads`` are allowed, one more starts when all others have been at one
+    event for longer than ``timeout``, or a logout has waited for that long.
     """
 
     def __init__(self, name: str, timeout: float, threads: int) -> None:
@@ -226,15 +225,15 @@ class _HookQueue:
         self._threads = threads
         self._lock = threading.Lock()
         self._waiting: deque[_HookCall] = deque()
-        #: Of each thread, since when it has been at one event.
+        #: When each thread began its current event (monotonic clock).
         self._since: dict[object, float] = {}
         #: Before this instant the log is not told again that it hangs.
         self._tells_at = -math.inf
 
     def add(self, hook: Hook, event: LogoutEvent) -> threading.Event:
-        """Have a hook hear of it in its turn; what is set when it has.
+        """Queue a call of a hook; return the flag that is set when it has ended.
 
-        It is set at once where waiting for that is of no use.
+        The flag is set at once if waiting is useless.
         """
         done = threading.Event()
         with self._lock:
@@ -257,7 +256,7 @@ class _HookQueue:
         return done
 
     def hurry(self) -> None:
-        """Somebody has waited as long as one may: others get one more thread."""
+        """Start one more thread if calls wait: a logout has waited long enough."""
         with self._lock:
             if self._waiting:
                 self._begin()
@@ -277,7 +276,7 @@ class _HookQueue:
         return all(since < late for since in self._since.values())
 
     def _begin(self) -> bool:
-        """Begin a thread, where there may be one more."""
+        """Start a thread, if one more is allowed; whether it runs."""
         if len(self._since) >= self._threads:
             return False
         me = object()

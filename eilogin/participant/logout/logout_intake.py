@@ -1,6 +1,6 @@
-"""She logged out elsewhere: the hub says so, and what it names ends here.
+"""Receives the LogoutRequests of the hub, and ends the sessions that they name.
 
-By its NameID and SessionIndex, and without her cookie: no LogoutRequest needs one.
+NameID and SessionIndex name the sessions; a LogoutRequest needs no cookie.
 """
 
 import json
@@ -34,8 +34,9 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: What is answered, by how the store has what came of a request: all are told; a hub
-#: inside has not told all; or she may be here by a name that the hub does not use.
+#: The status of the answer, by the stored outcome. ``done``: all sessions ended.
+#: ``partly``: an inner hub has not notified all. ``unknown``: the visitor may be signed
+#: in here under a name that the hub does not use.
 _STATUS = {
     "done": messages.Status(),
     "partly": messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT)),
@@ -62,7 +63,7 @@ class _PendingLogoutRequest(NamedTuple):
 
 
 class LogoutRequestIntake:
-    """Executes LogoutRequests of the hub at one participant, and answers them."""
+    """Executes the LogoutRequests of the hub at one participant, and answers them."""
 
     def __init__(self, pages: Pages, inner_hub: InnerHub, hooks: LogoutHooks) -> None:
         self._pages = pages
@@ -70,7 +71,7 @@ class LogoutRequestIntake:
         self._hooks = hooks
 
     def through_browser(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
-        """One that came by Redirect or POST (SAML profiles 4.4.3.2)."""
+        """Handle a LogoutRequest by Redirect or POST (SAML profiles 4.4.3.2)."""
         trust = env.trust(environ)
         request = messages.read_logout_request(inbound.element, trust.decrypter)
         endpoint = self._answered_at(trust, inbound.issuer)
@@ -80,7 +81,7 @@ class LogoutRequestIntake:
         )
         back = f"{trust.own.url('slo')}?{AFTER}={handle}"
         through = env.Through(endpoint.for_answers, back)
-        # What is refused has ended nothing.
+        # A request that raises here has ended nothing.
         status = self._execute(environ, request, inbound.issuer, "slo", through)
         if through.way_on:
             # A hub inside tells its participants first.
@@ -94,9 +95,9 @@ class LogoutRequestIntake:
         return self._answer(environ, pending, endpoint, status)
 
     def after_browser(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Answer a LogoutRequest after a hub inside has told its participants.
+        """Answer a LogoutRequest after an inner hub has notified its participants.
 
-        ``handle`` names it. The answer says what is known by now. Raises
+        ``handle`` names it. The answer states the outcome so far. Raises
         :class:`eilogin.errors.MessageUnexpected` if there is no such logout.
         """
         trust, values = env.trust(environ), env.values(environ)
@@ -115,7 +116,7 @@ class LogoutRequestIntake:
         return self._answer(environ, pending, endpoint, status)
 
     def _answered_at(self, trust: Trust, issuer: str) -> Endpoint:
-        """The endpoint where a hub takes the answer; raises BindingMissing if none."""
+        """Return the endpoint for the LogoutResponse; raise BindingMissing if none."""
         hub = trust.hub(issuer)
         # A redirect may stand in a frame of the hub's page, whatever that page is.
         wanted = (bindings.REDIRECT, bindings.POST)
@@ -149,7 +150,7 @@ class LogoutRequestIntake:
         )
 
     def directly(self, environ: "WSGIEnvironment") -> Response:
-        """``/eilogin/slo/soap``: one over SOAP (SAML bindings 3.2)."""
+        """``/eilogin/slo/soap``: a LogoutRequest over SOAP (SAML bindings 3.2)."""
         trust = env.trust(environ)
         element, issuer = receive_soap(environ, trust.hub_keys)
         request = messages.read_logout_request(element, trust.decrypter)
@@ -165,9 +166,9 @@ class LogoutRequestIntake:
         address: str,
         through: env.Through | None = None,
     ) -> messages.Status:
-        """End what is named; a request that was seen before ends nothing more.
+        """End the sessions of a request, unless it was seen before; return the status.
 
-        The status to answer with: nobody is said to be out who may be in still.
+        The status states no success for a visitor who may still be signed in.
         """
         trust, now = env.trust(environ), clock.now()
         check_logout_request(
@@ -194,7 +195,7 @@ class LogoutRequestIntake:
 
 
 def _status(outcome: str) -> messages.Status:
-    # Of another version it is a word that is not known here.
+    # A newer version may have stored another word.
     return _STATUS.get(outcome, _STATUS["partly"])
 
 
@@ -203,7 +204,7 @@ def _subject_of(
     request: messages.LogoutRequest,
     pending: _PendingLogoutRequest,
 ) -> Subject:
-    """The subject that a request names. It has one: its sessions have ended."""
+    """Return the subject of a request, which has one: its sessions have ended."""
     subject = named(env.trust(environ).own, request.name_id, pending.issuer)
     if subject is None:
         raise MessageUnexpected("the LogoutRequest names no visitor")
@@ -219,7 +220,7 @@ def _key(handle: str) -> str:
 
 
 def _is_known(environ: "WSGIEnvironment", ended: Sequence[Login]) -> bool:
-    """Whether nobody can be logged in here whom the hub meant, and we cannot know."""
+    """Whether no session can exist here under a name that the hub does not use."""
     return bool(ended) or env.NAMELESS not in environ
 
 
@@ -230,7 +231,7 @@ def _end(
     subject: Subject | None,
     issuer: str,
 ) -> Sequence[Login]:
-    """End the sessions that a request names; those that were there."""
+    """End the sessions that a request names, and return them."""
     ended: Sequence[Login] = ()
     if subject is not None:
         ended = env.sessions(environ).end_subject(
@@ -239,7 +240,7 @@ def _end(
     whom = ended[0].who if ended else subject
     audit.event(
         "logout.received",
-        # As at her login, which may be by an attribute.
+        # As at the login, where an attribute may identify the visitor.
         pseudonym=trust.own.pseudonym(whom.name_id) if whom else None,
         peer=issuer,
         reason=f"{len(ended)} ended",

@@ -1,7 +1,7 @@
-"""Telling the hub that somebody logs out: where, in which words, and what it answers.
+"""LogoutRequests to the hub: their content and endpoint, and the outcome in the answer.
 
-It tells all others (SAML profiles 4.4.3.1). Who goes when with that to it, is
-:mod:`eilogin.participant.logout.logout_start`.
+The hub notifies all other participants (SAML profiles 4.4.3.1). ``logout_delivery``
+decides how and when to send them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,10 +34,10 @@ from eilogin.web.outbound_messages import (
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How many seconds a logout waits for its turn, while others have theirs.
+#: Seconds that a logout waits for a slot.
 _PATIENCE = 5.0
-#: The logouts that this process tells hubs over SOAP now, by hub. Who finds no place is
-#: logged out here, as where the hub does not answer, and hears that it was not told.
+#: The SOAP calls of this process by hub. Without a slot, the visitor is logged out here
+#: and reads that the hub does not know yet, as if the hub did not answer.
 _AT_HUBS = Slots()
 
 _BINDINGS = {
@@ -66,12 +66,12 @@ LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
 
 
 class LogoutRequestSender:
-    """How one participant tells it.
+    """Writes and sends the LogoutRequests of one participant.
 
-    ``wanted`` are the bindings, the preferred one first, or none for the usual ones;
-    ``timeout`` is how many seconds the hub may take over SOAP, and ``at_once`` how many
-    logouts of this process may be there so; ``encrypts`` says whether the NameID is
-    encrypted where the hub has a key for that.
+    ``wanted`` are the bindings, the preferred one first; if empty, the usual ones.
+    ``timeout`` limits an answer over SOAP, in seconds. ``at_once`` limits the SOAP
+    calls of this process to one hub. ``encrypts`` encrypts the NameID if the hub has a
+    key for it.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class LogoutRequestSender:
         self._encrypts = encrypts
 
     def endpoints(self, trust: Trust, login: Login) -> list[Endpoint]:
-        """Where the hub can be told, the preferred one first.
+        """Return the endpoints of the hub, the preferred one first.
 
-        Raises :class:`eilogin.errors.UnknownPeer` where it cannot.
+        Raises :class:`eilogin.errors.UnknownPeer` if there is none.
         """
         entity_id = login.who.issuer
         hub = trust.hub(entity_id)
@@ -107,10 +107,10 @@ class LogoutRequestSender:
     def request(
         self, trust: Trust, notice: UnconfirmedLogout, endpoint: Endpoint
     ) -> etree._Element:
-        """The LogoutRequest for that address, not signed yet."""
+        """Return the LogoutRequest for an endpoint, not signed yet."""
         login = notice.login
         hub = trust.hub(login.who.issuer)
-        # DigiD knows her by her browser there, and no SessionIndex (DIGID.md 3.1).
+        # DigiD uses no SessionIndex: it knows the visitor's browser (DIGID.md 3.1).
         index = "" if trust.own.is_digid else login.session_index
         return messages.write_logout_request(
             messages.LogoutRequest(
@@ -128,15 +128,15 @@ class LogoutRequestSender:
     def directly(
         self, environ: "WSGIEnvironment", notice: UnconfirmedLogout, endpoint: Endpoint
     ) -> SingleLogoutOutcome:
-        """Tell it over SOAP; what it says of the others, as :func:`judged` gives it.
+        """Send a LogoutRequest over SOAP, and return the outcome that the hub states.
 
-        Raises :class:`eilogin.errors.EiloginError` where it says nothing.
+        Raises :class:`eilogin.errors.EiloginError` if it states none.
         """
         trust, hub = env.trust(environ), notice.login.who.issuer
         element = self.request(trust, notice, endpoint)
         xml_signatures.sign(element, trust.key_for(hub))
         body = bindings.wrap_soap(element)
-        # Whatever is wrong with it, the log says whose answer it was.
+        # Errors name the hub in the log.
         with InNameOf(hub):
             with _place(environ, hub, self._at_once):
                 octets = trust.back_channel.post(
@@ -151,9 +151,9 @@ class LogoutRequestSender:
 
 
 def _usual(in_browser: Sequence[str]) -> Sequence[str]:
-    """The bindings by which a hub is told where no option says so.
+    """Return the bindings to use without an option, the preferred one first.
 
-    What stays out of addresses goes into one only where nothing else is there.
+    A NameID that must stay out of addresses goes by Redirect only as the last resort.
     """
     if in_browser[0] == bindings.REDIRECT:
         return (*in_browser, bindings.SOAP)
@@ -162,9 +162,9 @@ def _usual(in_browser: Sequence[str]) -> Sequence[str]:
 
 @contextmanager
 def _place(environ: "WSGIEnvironment", hub: str, most: int) -> Iterator[None]:
-    """Hold a slot for a logout that is at a hub; raise PeerBusy if none comes free.
+    """Hold a slot for a SOAP call to a hub; raise PeerBusy if none gets free.
 
-    The hub does not see from which network they come; so none has all of them here.
+    The hub cannot see the client network, so no network gets all slots here.
     """
     try:
         with _AT_HUBS.one(hub, most, network_here(environ), patience=_PATIENCE):
@@ -180,11 +180,11 @@ def _place(environ: "WSGIEnvironment", hub: str, most: int) -> Iterator[None]:
 def logout_outcome_in(
     response: messages.LogoutResponse, hub: str, request_id: str, destination: str
 ) -> SingleLogoutOutcome:
-    """What the hub says of the others: ``everywhere``, ``partly`` or ``chosen``.
+    """Return the outcome of a LogoutResponse: EVERYWHERE, PARTLY or CHOSEN.
 
-    ``hub`` is the one that was asked; ``destination`` is "" for an answer that
-    need not have one. Raises :class:`eilogin.errors.Refused` where it is no answer to
-    our request, or says neither.
+    ``hub`` is the recipient of the request; ``destination`` is "" if the response needs
+    none. Raises :class:`eilogin.errors.Refused` for a response to another request, or
+    with another status.
     """
     check_logout_response(
         response,
@@ -197,7 +197,7 @@ def logout_outcome_in(
     codes = response.status.codes
     is_partial = messages.PARTIAL_LOGOUT in codes
     if not response.status.is_success and not is_partial:
-        # Such as for who is not known there any more, and may be logged in elsewhere.
+        # The hub may not know the session any more, which may go on elsewhere.
         raise MessageUnexpected(
             f"{hub!r} does not confirm the logout; its status is "
             f"{' '.join(codes)[:200]!r}"

@@ -3,8 +3,8 @@
 If the hub does not answer while a visitor logs out, this server delivers the
 LogoutRequest itself, over SOAP, until the hub has answered or the session is over. An
 entry lies beside the sessions in the store, sealed by this participant, so that it
-survives a restart. There is one entry for each session: neither further clicks nor
-requests of strangers make another one.
+survives a restart. There is one entry for each session: further clicks, or requests of
+anonymous visitors, make no other one.
 
 A thread of each process delivers while anything is queued (:class:`Courier`), and so
 does the command ``eilogin work``. One process at a time tries an entry. If the hub does
@@ -83,7 +83,7 @@ class _Entry(NamedTuple):
 
 
 class LogoutQueue:
-    """The queue of one participant, which tells a hub by ``sender``."""
+    """The queue of one participant; ``sender`` sends its LogoutRequests."""
 
     def __init__(self, sender: LogoutRequestSender, delivered: Delivered) -> None:
         self._hub_told = sender
@@ -151,9 +151,9 @@ class LogoutQueue:
         return env.sessions(environ).store.find(_label(environ))
 
     def deliver(self, environ: "WSGIEnvironment") -> int:
-        """Try the entries whose turn it is; how many hubs have heard of now.
+        """Try the entries that are due, and return how many hubs confirmed.
 
-        Also where the store has no room for anything else. Raises
+        Also works while the store is full for all else. Raises
         :class:`eilogin.errors.StoreUnavailable`.
         """
         with logout_reserve.for_logout():
@@ -179,7 +179,7 @@ class LogoutQueue:
         return count
 
     def _due(self, environ: "WSGIEnvironment") -> list[_Entry]:
-        """Those whose turn it is, longest waiting first, as many as a round takes."""
+        """Return the entries that are due, longest waiting first, one round at most."""
         now, keys = clock.now(), self.keys(environ)
         self._later = {key: self._later[key] for key in keys if key in self._later}
         due = list[_Entry]()
@@ -195,9 +195,9 @@ class LogoutQueue:
         return sorted(due, key=lambda entry: entry.due)[:_AT_ONCE]
 
     def _try(self, environ: "WSGIEnvironment", entry: _Entry) -> bool:
-        """Tell the hub once; whether it has heard.
+        """Send one LogoutRequest; whether the hub confirmed.
 
-        Raises :class:`eilogin.errors.Unavailable` where it does not answer.
+        Raises :class:`eilogin.errors.Unavailable` if it does not answer.
         """
         try:
             endpoint = self._endpoint(env.trust(environ), entry.notice)

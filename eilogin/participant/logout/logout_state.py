@@ -111,7 +111,7 @@ def note_answer(
 ) -> list[tuple[str, str]]:
     """Store the hub's answer, and return the headers that end the retries.
 
-    ``stored`` is the text so far. Of two answers at once, the first is kept.
+    ``stored`` is the text so far. If two answers come at once, the first is kept.
     """
     until, values = state.answered + _KEPT_FOR, env.values(environ)
     values.swap(_key(request_id), stored, state.text, until, durable=False)

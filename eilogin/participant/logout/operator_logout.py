@@ -1,7 +1,7 @@
-"""What the operator of a participant has it do, by a command, with no visitor there.
+"""Logouts by a command of the operator, without a visitor.
 
 A command reaches a participant by a request of its own, in which
-``environ['eilogin.operator']`` takes it (:class:`eilogin.web.environ.Operator`).
+``environ['eilogin.operator']`` receives it (:class:`eilogin.web.environ.Operator`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ _FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
 
 
 class OperatorLogout:
-    """A participant without a visitor; ``environ`` is of the command's own request."""
+    """Ends sessions at one participant; ``environ`` is the command's own request."""
 
     def __init__(self, environ: "WSGIEnvironment", logout: ParticipantLogout) -> None:
         self.sessions = env.sessions(environ)
@@ -35,11 +35,11 @@ class OperatorLogout:
         self._logout = logout
 
     def called(self, name: str, sources: Sequence[str]) -> list[Login]:
-        """The sessions of who is called so by her hub, or to the application.
+        """Return the sessions of a visitor with this name.
 
-        By what stands in REMOTE_USER where that is ``subject``, or by the NameID or
-        attribute that is behind it; with ``profile = digid`` by her number too.
-        ``sources`` are what the option ``subject`` names.
+        A name is the subject for the application (REMOTE_USER), the NameID or the
+        attribute behind it; with ``profile = digid`` also the citizen's number.
+        ``sources`` is the option ``subject``.
         """
         logins = {
             login.key: login
@@ -49,22 +49,22 @@ class OperatorLogout:
         return list(logins.values())
 
     def end(self, logins: Sequence[Login]) -> bool:
-        """End these, and tell the hub; whether it says that all others know it."""
+        """End these sessions, and notify the hub; whether all ended everywhere."""
         return self._logout.end_all(self._environ, logins, logout_hooks.OPERATOR)
 
     def deliver(self) -> int:
-        """Deliver the queued logouts whose turn it is; how many the hub has heard of.
+        """Deliver the queued logouts that are due; return how many the hub confirmed.
 
         Raises :class:`eilogin.errors.StoreUnavailable`.
         """
         return self._logout.delivery.deliver_queued(self._environ)
 
     def wake(self) -> None:
-        """Have this process deliver them, if there are any, until there are none."""
+        """Start the thread that delivers the queue, unless the queue is empty."""
         self._logout.delivery.queue_thread.wake_if_queued(self._environ)
 
     def _meant(self, name: str, sources: Sequence[str]) -> Iterator[Subject]:
-        """Whom it may mean."""
+        """Yield the subjects that a name may mean."""
         trust = env.trust(self._environ)
         attributes = [source for source in sources if source != NAME_ID]
         for hub in trust.hub_ids:

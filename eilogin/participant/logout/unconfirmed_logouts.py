@@ -1,16 +1,14 @@
-"""What a hub has to hear of a logout, for as long as it is not known to have heard it.
+"""Logouts that the hub has not confirmed, kept for a further click of the visitor.
 
-She clicks twice, and her browser forgets the way to the hub that it got for the first
-click; or the hub does not answer, or nobody can believe what it says. Her session here
-is over by then. So it is kept for an hour what the hub has to hear, and each further
-click on the logout has it told again: as the very same message while that may be taken,
-for a hub that has seen it answers what came of it.
+A visitor clicks twice, so the browser drops its way to the hub; or the hub does not
+answer, or its answer cannot be verified. The session here is over by then. So eilogin
+keeps the logout for an hour, and each further click notifies the hub again. It sends
+the same message while that is valid: a hub that knows it answers with its outcome.
 
-It is kept in the store, encrypted by two secrets: ours, and one that this browser alone
-has: of its old session's cookie, which a second click may bring still, for as long as
-its message may be taken, and afterwards in a cookie of its own. So nothing of it is in
-an address; who has the store can read none of it; and it is gone once the hub has
-confirmed, or when somebody logs in at this browser.
+The store holds the notice, encrypted with two secrets: ours, and one of this browser.
+The latter derives from the old session cookie while the message is valid, and comes
+from a cookie of its own afterwards. So no address contains any of it, and the store
+alone reveals nothing. It ends when the hub confirms, or after a login in this browser.
 """
 
 import hashlib
@@ -31,7 +29,7 @@ from eilogin.web.browser.sealing import Sealer, as_text, from_text
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: For how long it is kept, in seconds.
+#: Seconds that a notice is kept.
 KEPT_FOR = 60 * 60.0
 
 #: The secret of a browser; it opens nothing but what is kept here.
@@ -39,14 +37,14 @@ _COOKIE = Cookie("eilogin-logout-again")
 
 
 class UnconfirmedLogout(NamedTuple):
-    """What a hub has to hear."""
+    """The content of a LogoutRequest that a hub has not confirmed."""
 
     #: The login that ended.
     login: Login
     #: ID of the LogoutRequest, and when it was issued.
     request_id: str
     issued: float
-    #: Whether somebody was not reached, whatever the hub says.
+    #: Whether the logout missed a participant, whatever the hub answers.
     is_partial: bool = False
     #: The secret of the browser in which it is kept, or "" where it is not.
     secret: str = ""
@@ -58,23 +56,22 @@ class UnconfirmedLogout(NamedTuple):
 
 
 def new_notice(login: Login) -> UnconfirmedLogout:
-    """One of a login that ends now, and that is not kept."""
+    """Return the notice of a login that ends now, without storing it."""
     return UnconfirmedLogout(login, messages.new_id(), clock.now(), bool(login.left))
 
 
 def keep(environ: "WSGIEnvironment", login: Login, held: str = "") -> UnconfirmedLogout:
-    """The notice of a login that is about to end, kept for this browser.
+    """Store the notice of a login that is about to end, and return it.
 
-    ``held`` is a secret cookie of this browser, by default that of its session.
-
-    It is that of another click, if there was one meanwhile, or of one long ago that did
-    not end it. Not kept is what no message can say: who it is about has no NameID.
+    ``held`` is a secret cookie of this browser, by default its session cookie. Returns
+    the notice of an earlier click, if there is one. Without a NameID no message is
+    possible, so the notice is not stored.
     """
     token = held or env.cookie(environ).read(environ) or ""
     notice = new_notice(login)
     if not token or login.named is None:
         return notice
-    # Whom a hub that stands inside has reached, nobody knows yet.
+    # It is not known yet which participants an inner hub will reach.
     has_hub = env.trust(environ).own.hub_inside is not None
     notice = notice._replace(
         is_partial=notice.is_partial or has_hub, secret=_secret_of(token)
@@ -86,23 +83,23 @@ def keep(environ: "WSGIEnvironment", login: Login, held: str = "") -> Unconfirme
 
 
 def find(environ: "WSGIEnvironment") -> UnconfirmedLogout | None:
-    """What is kept for this browser, if it holds the secret of anything."""
+    """Return the notice of this browser, or None."""
     held = _COOKIE.read(environ)
     notice = None if held is None else _read(environ, held)
     if notice is not None:
         return notice
-    # Of the cookie that logged her in there may be a copy, which is not to make a new
-    # message long afterwards.
+    # A copy of the session cookie may exist; it must not cause new messages long
+    # afterwards.
     tokens = (env.cookie(environ).read(environ), logout_hint.held(environ))
     notices = (_read(environ, _secret_of(token)) for token in tokens if token)
     return next((kept for kept in notices if kept is not None and _is_new(kept)), None)
 
 
 def of_session(environ: "WSGIEnvironment") -> UnconfirmedLogout | None:
-    """Return what is kept for the session cookie of a request, however old it is.
+    """Return the notice for the session cookie of a request, however old it is.
 
-    For a pending logout alone (``pending_logouts``): its sealed cookie
-    says that this browser wants the hub to hear of it.
+    Only for a pending logout (``pending_logouts``): its sealed cookie proves that this
+    browser wants to notify the hub.
     """
     token = env.cookie(environ).read(environ)
     return _read(environ, _secret_of(token)) if token else None
@@ -115,7 +112,7 @@ def _is_new(notice: UnconfirmedLogout) -> bool:
 def as_of_now(
     environ: "WSGIEnvironment", notice: UnconfirmedLogout
 ) -> UnconfirmedLogout:
-    """One that is kept, as another message where the one of before is too old."""
+    """Return a stored notice, with a new message if the old one has expired."""
     newer = renewed(notice)
     if newer is not notice:
         env.values(environ).take(notice.key)
@@ -124,39 +121,39 @@ def as_of_now(
 
 
 def renewed(notice: UnconfirmedLogout) -> UnconfirmedLogout:
-    """The same notice; as another message where the one of before is too old."""
+    """Return a notice, with a new message if the old one has expired."""
     if _is_new(notice):
         return notice
     return notice._replace(request_id=messages.new_id(), issued=clock.now())
 
 
 def keep_briefly(environ: "WSGIEnvironment", notice: UnconfirmedLogout) -> None:
-    """Keep one that was heard for as long as its message may be told again.
+    """Keep a confirmed notice while its message is valid.
 
-    It brings no news to the hub then, and to her what came of it.
+    A repeated message changes nothing at the hub, and shows the visitor the outcome.
     """
     forget(environ, notice.key)
     _write(environ, notice, notice.issued + LIFETIME)
 
 
 def forget(environ: "WSGIEnvironment", key: str) -> None:
-    """Keep nothing under this key any more, if it is one: the hub has heard it."""
+    """Delete the notice under a key, because the hub confirmed it; "" is none."""
     if key:
         env.values(environ).take(key)
 
 
 def is_kept(environ: "WSGIEnvironment", key: str) -> bool:
-    """Whether anything is kept under this key, if it is one, still."""
+    """Whether a notice exists under this key; "" is none."""
     return bool(key) and env.values(environ).get(key) is not None
 
 
 def hold(notice: UnconfirmedLogout) -> tuple[str, str]:
-    """The header by which this browser keeps the secret of a notice."""
+    """Return the header by which this browser keeps the secret of a notice."""
     return _COOKIE.set(notice.secret, max_age=int(KEPT_FOR))
 
 
 def void(environ: "WSGIEnvironment") -> None:
-    """Keep nothing for this browser any more, nor for who has copied its cookies.
+    """Delete the notice of this browser, also for a thief of its cookies.
 
     Raises StoreUnavailable.
     """
@@ -165,19 +162,19 @@ def void(environ: "WSGIEnvironment") -> None:
 
 
 def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """The header after which this browser keeps none, if it does."""
+    """Return the header that removes the secret from this browser, if it has one."""
     return [] if _COOKIE.read(environ) is None else [_COOKIE.expire()]
 
 
 def _secret_of(token: str) -> str:
-    """The secret that a browser has by the cookie of the session that it had."""
+    """Return the secret that derives from a session cookie."""
     return hashlib.sha256(b"eilogin logout again\0" + token.encode()).hexdigest()
 
 
 def _write(
     environ: "WSGIEnvironment", notice: UnconfirmedLogout, until: float = math.inf
 ) -> bool:
-    """Whether it is kept now; not where the same browser has one of this session."""
+    """Store a notice; False if this browser has one of the same session."""
     # All that a LogoutRequest needs of it, and no more.
     login = replace(notice.login, attributes={}, family="")
     fields = [login.to_json(), notice.request_id, notice.issued, notice.is_partial]
@@ -186,7 +183,7 @@ def _write(
         octets, *_bound_to(environ), also_by=notice.secret.encode()
     )
     until = min(clock.now() + KEPT_FOR, notice.login.ends, until)
-    # A power failure may undo it: she reads then that nobody knows.
+    # A power failure may undo it; the visitor then reads that the outcome is unknown.
     values = env.values(environ)
     return values.add(notice.key, as_text(sealed), until, durable=False)
 
@@ -208,7 +205,7 @@ def _read(environ: "WSGIEnvironment", secret: str) -> UnconfirmedLogout | None:
 
 
 def _key(secret: str) -> str:
-    # Who reads the store's keys does not learn the secret.
+    # Keys of the store must not reveal the secret.
     return f"unheard:{hashlib.sha256(secret.encode()).hexdigest()}"
 
 

@@ -1,8 +1,8 @@
 """Single sign-on and single logout in front of any WSGI application.
 
-eilogin is a set of composable WSGI filters, configured through PasteDeploy, that
-give an unchanged application session checking, federation trust and logout
-propagation; and, to make that whole, a hub, a portal and a demonstration.
+eilogin is a set of composable WSGI filters, configured through PasteDeploy. They give
+an unchanged application session checking, federation trust and logout propagation. The
+package also has a hub, a portal and a demonstration.
 
 The rooms, from the top down; each imports only from the rooms below it::
 

@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all."""
+"""Write files atomically: whole or not at all."""
 
 import os
 import re
@@ -13,7 +13,7 @@ SECRET = 0o600
 #: For everybody to read.
 PUBLIC = 0o644
 
-#: What a file is called until it is whole.
+#: The name of a file until it is complete.
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.new")
 #: Seconds after which nobody is writing one any more.
 _LEFT = 3600.0
@@ -22,7 +22,7 @@ _cleared: set[Path] = set()
 
 
 def create(path: Path, octets: bytes, *, mode: int) -> None:
-    """As :func:`write`, but never in the place of a file: FileExistsError."""
+    """Write a new file, as :func:`write`; FileExistsError if it exists."""
     with _whole(path, octets, mode) as fresh:
         # A link is made or refused, and takes the place of nothing.
         path.hardlink_to(fresh)
@@ -31,16 +31,16 @@ def create(path: Path, octets: bytes, *, mode: int) -> None:
 def write(path: Path, octets: bytes, *, mode: int) -> None:
     """Write a whole file or none, readable by others only where ``mode`` says so.
 
-    Whoever is killed meanwhile, or loses power, leaves what was there or what is new.
+    After a kill or a power failure, the file is either the old or the new one.
     """
     with _whole(path, octets, mode) as fresh:
         fresh.replace(path)
 
 
 def write_under(paths: Sequence[Path], octets: bytes, *, mode: int) -> None:
-    """As :func:`write`, under several names of one folder: one file, by hard links.
+    """Write one file under several names of one folder, by hard links.
 
-    Where the file system has none, each is a file of its own.
+    If the file system has no hard links, each name is a file of its own.
     """
     first, *others = paths
     write(first, octets, mode=mode)
@@ -76,14 +76,14 @@ def _whole(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
 
 
 def _fresh(path: Path) -> Path:
-    """A name beside it, and one's own: who writes the same file at once has another."""
+    """Return a temporary name in the same folder, different for each writer."""
     return path.with_name(f".{secrets.token_hex(8)}.new")
 
 
 def _clear(folder: Path, now: float) -> None:
-    """Remove what was left by who was killed before now: once for each process.
+    """Remove temporary files of killed writers, once for each process.
 
-    Each time that one file of thousands is written would be too often.
+    To do so at each of thousands of writes would be too often.
     """
     _cleared.add(folder)
     with suppress(OSError), os.scandir(folder) as found:

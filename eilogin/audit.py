@@ -1,10 +1,9 @@
-"""What happened, for who must be able to prove it: one line of JSON an event.
+"""The audit log: one line of JSON for each event.
 
 All events go to the logger ``eilogin.audit`` at level INFO. The fields are always
 the same, ``null`` where they do not apply, so that a log can be read by machine for
-years. A citizen appears only by pseudonym, which says which lines belong together and
-nothing about who she is. What is told here is counted too, where somebody wants to have
-the numbers (:mod:`eilogin.metrics`).
+years. A citizen appears only by pseudonym, which connects lines and does not identify
+the person. :mod:`eilogin.metrics` counts the same events, if metrics are on.
 """
 
 import json
@@ -31,12 +30,16 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
 ) -> None:
     """Write one event.
 
-    ``code`` is stable, such as ``login`` or ``logout.delivered``; ``outcome`` is
-    ``ok``, ``refused`` or ``failed``; ``reference`` is the number on the visitor's
-    page, or the name of a state of the federation; ``pseudonym`` and ``session`` come
-    from :meth:`eilogin.federation.Own.pseudonym`; ``peer`` is an entityID; ``reason``
-    is an error's code. Of what an operator decides about the federation ``by`` is who
-    it was, and ``changes`` are what is otherwise, in words.
+    - ``code`` is stable, such as ``login`` or ``logout.delivered``;
+    - ``outcome`` is ``ok``, ``refused`` or ``failed``;
+    - ``reference`` is the number on the visitor's page, or the name of a state of the
+      federation;
+    - ``pseudonym`` and ``session`` come from
+      :meth:`eilogin.federation.Own.pseudonym`;
+    - ``peer`` is an entityID;
+    - ``reason`` is an error's code;
+    - ``by`` is the operator who decides about the federation, and ``changes`` are the
+      differences, in words.
     """
     fields = {
         "time": clock.utc(clock.now()).isoformat(timespec="milliseconds"),

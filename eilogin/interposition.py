@@ -2,12 +2,12 @@
 
 Their wheels contain a libxml2 and an OpenSSL of their own, and export its symbols. The
 dynamic linker binds a symbol to the first library in the global scope that defines it.
-uWSGI links the system's libxml2, and Apache loads that with mod_auth_mellon,
+The server uWSGI links the system's libxml2. Apache loads it with mod_auth_mellon,
 mod_xml2enc and mod_php. There, lxml would call functions of two versions of libxml2 in
 turns, and xmlsec refuses to be imported.
 
 In such a process eilogin loads both with RTLD_DEEPBIND: each library then binds to its
-own symbols first. Elsewhere it does not, because that flag also passes over a memory
+own symbols first. Elsewhere it does not, because that flag also skips a memory
 allocator that LD_PRELOAD puts into the process. With such an allocator eilogin never
 does it: xmlsec has Python free some of the memory that it allocates, and would crash.
 """

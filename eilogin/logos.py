@@ -149,7 +149,7 @@ def is_candidate(data_uri: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A logo that was looked at."""
+    """A logo after its check."""
 
     #: The address to show, or "".
     uri: str = ""

@@ -1,7 +1,7 @@
-"""Code of others by its name in an ini file: ``module:attribute``.
+"""Import the object that an ini file names: ``module:attribute``.
 
-What belongs here: how such a name is written, and what goes by it. What does not: what
-the code is for, which the option says that names it.
+This module checks and imports such a name. The purpose of the code belongs to the
+option that names it.
 """
 
 import ast
@@ -38,7 +38,7 @@ class _NotThere(Exception):
 
 
 def load(name: str, option: str) -> Any:
-    """What can be called by ``name``, which ``option`` says.
+    """Import the callable with this name, which ``option`` contains.
 
     Raises :class:`eilogin.errors.InvalidOptions` where nothing goes by that name
     (:func:`eilogin.config.placing` adds where it stands); an error inside of the

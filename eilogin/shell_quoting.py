@@ -6,16 +6,15 @@ from pathlib import Path
 
 
 def typed(command: str, *words: object) -> str:
-    """A command with these words behind it; ``command`` is ours, and stays as it is."""
+    """Append quoted words to a command; ``command`` is ours and stays unquoted."""
     return " ".join([command, *map(as_word, words)])
 
 
 def as_word(word: object) -> str:
-    """One word, as it is typed in a shell of today.
+    """Quote one word for a shell.
 
-    What is in it is up to whoever made the file, or the metadata, that it comes from:
-    in the shell it is that word and nothing else; a path is no option; and all of it is
-    seen where it stands.
+    The word may come from a file or metadata of others. The shell reads it as that one
+    word, never as an option if it is a path, and the reader sees every character.
     """
     text = str(word)
     if isinstance(word, Path) and text.startswith("-"):

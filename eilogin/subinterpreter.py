@@ -1,8 +1,8 @@
 """Refuse to be imported in a sub-interpreter, and name the cure.
 
 pydantic and cryptography contain extension modules that work in the main interpreter of
-a process only. mod_wsgi runs applications in sub-interpreters unless it is told
-otherwise, and uWSGI does so with all applications of a process but the first.
+a process only. By default, the Apache module mod_wsgi runs applications in
+sub-interpreters. The server uWSGI does so with all but the first of a process.
 """
 
 import contextlib

@@ -1,13 +1,13 @@
-"""What PasteDeploy lacks to compose a site: callables as apps, and host names.
+"""Paste factories to compose a site: callables as apps, and host names.
 
-What belongs here: paste factories that have nothing to do with logging in.
+Factories that have to do with login do not belong here.
 
 By module:
 
 ``factory``
-    An app that a function of its own makes, from the options of its section.
+    Call a function with the options of a section, and use the app that it returns.
 ``hosts``
     Several sites in one process, by host name: ``egg:eilogin#hosts``.
 ``wsgi``
-    A plain WSGI callable as an app of PasteDeploy: ``egg:eilogin#wsgi``.
+    Use a plain WSGI callable as an app of PasteDeploy: ``egg:eilogin#wsgi``.
 """

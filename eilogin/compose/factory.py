@@ -1,7 +1,7 @@
-"""An app that a function of its own makes, from the options of its section.
+"""Call a function with the options of a section, and use the app that it returns.
 
-For who has options but no paste factory: ``egg:eilogin#factory`` calls ``factory`` with
-all other options of the section as keyword arguments, strings as they stand there::
+For an app with options and without a paste factory, ``egg:eilogin#factory`` calls
+``factory`` with all other options of the section as keyword arguments, unchanged::
 
     [app:mysite]
     use = egg:eilogin#factory
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class FactoryOptions(CodeOptions, name="factory"):
-    """What ``[app:…] use = egg:eilogin#factory`` understands; and what the app does."""
+    """Options of ``[app:…] use = egg:eilogin#factory``, with any others for the app."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 _MISDIRECTED = "421 Misdirected Request"
 _HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
-# What stands behind the name in a Host header (RFC 9110 7.2).
+# The part after the name in a Host header (RFC 9110 7.2).
 _PORT = re.compile(r"\.?(?::[0-9]*)?$")
 
 
 class HostsOptions(Options):
-    """What ``[composite:…] use = egg:eilogin#hosts`` understands: host names."""
+    """Options of ``[composite:…] use = egg:eilogin#hosts``: host names."""
 
     model_config = ConfigDict(extra="allow")
     entry_point: ClassVar[str] = "hosts"
@@ -55,12 +55,12 @@ class HostsOptions(Options):
 
 
 class Loader(Protocol):
-    """What PasteDeploy gives to a composite factory."""
+    """The loader that PasteDeploy passes to a composite factory."""
 
     def get_app(
         self, name: str, global_conf: Mapping[str, str] | None = None
     ) -> "WSGIApplication":
-        """The app of the section with this name."""
+        """Return the app of the section with this name."""
 
 
 class Hosts:
@@ -86,7 +86,7 @@ class Hosts:
 
 
 def host_of(environ: "WSGIEnvironment") -> str:
-    """The host name that a request asks for: lower case, no port, no final dot."""
+    """Return the host name of a request: lower case, no port, no final dot."""
     return _PORT.sub("", environ.get("HTTP_HOST", "")).lower()
 
 

@@ -35,7 +35,7 @@ def _are_folders(lines: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class CodeOptions(Options):
-    """Where code of others is imported from."""
+    """The folders to import the app from."""
 
     path: Annotated[Lines, AfterValidator(_are_folders)] = option(
         "Lists folders to import from, one on each line, such as ``%(here)s``.",
@@ -44,7 +44,7 @@ class CodeOptions(Options):
 
 
 class WsgiOptions(CodeOptions, name="wsgi"):
-    """What ``[app:…] use = egg:eilogin#wsgi`` understands."""
+    """Options of ``[app:…] use = egg:eilogin#wsgi``."""
 
     app: Name = option(
         "Names the application as ``module:attribute``. Dots reach further inside."

@@ -25,7 +25,7 @@ REGISTRY: "dict[str, type[Options]]" = {}
 
 
 class Options(BaseModel):
-    """What one ini section understands; frozen once it is read."""
+    """The options of one ini section; frozen after reading."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -37,19 +37,19 @@ class Options(BaseModel):
 
     #: The entry point that takes these options, as in ``egg:eilogin#NAME``.
     entry_point: ClassVar[str] = ""
-    #: The ini file, and what it says: see :meth:`told_to`.
+    #: The ini file, and the values in its section: see :meth:`told_to`.
     _file: str = PrivateAttr("")
     _said: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     def came_from(self, file: str, values: Mapping[str, str]) -> None:
-        """Note the ini file, and what it says."""
+        """Remember the ini file, and the values in its section."""
         self._file = file and str(Path(file).absolute())
         self._said = dict(values)
 
     def told_to(self, declared: "type[Options]") -> tuple[str, dict[str, str]]:
-        """The ini file, and what it says of other options: but for secrets.
+        """Return the ini file and its values for other options, without secrets.
 
-        For another process, which reads them as we did.
+        Another process can then read them in the same way.
         """
         fields = declared.model_fields
         return self._file, {

@@ -14,7 +14,7 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def read_lines(lines: Sequence[str], read_line: Callable[[str], _T]) -> tuple[_T, ...]:
-    """What ``read_line`` makes of each line; ValueError with the faults of all."""
+    """Read each line with ``read_line``; ValueError with the faults of all lines."""
     found, faults = [], []
     for number, line in enumerate(lines, 1):
         try:
@@ -37,12 +37,12 @@ def is_quoted(value: str, expected: str) -> bool:
 
 
 def comment_in(value: str) -> str:
-    """What a value has in it that begins a comment elsewhere; "" where nothing does."""
+    """Return the comment mark (" ;" or " #") in a value, or ""."""
     return next((mark for mark in (" ;", " #") if mark in value), "")
 
 
 def no_comments(value: str) -> str:
-    """What is said where a value looks as if a comment had been meant; "" elsewhere."""
+    """Return a hint if a value seems to contain a comment, or ""."""
     mark = comment_in(value)
     told = f"an ini file has no comments after a value: '{mark}' is a part of it"
     return f" ({told})" if mark else ""

@@ -29,9 +29,9 @@ def from_ini(text: str, info: ValidationInfo) -> Path:
 
 
 def is_there(look: Callable[[], bool]) -> bool:
-    """What ``path.is_file`` or its like says; no of a name that no file can have.
+    """Call ``path.is_file`` or a similar method; False for an impossible file name.
 
-    ValueError where this user may not look.
+    Raises ValueError if this user may not enter the folder.
     """
     try:
         return look()

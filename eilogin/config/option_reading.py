@@ -41,7 +41,7 @@ def placing(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> Iterator[None]:
-    """Faults of a section that say neither file nor section are told with both."""
+    """Add the file and the section to each fault that names no file."""
     try:
         yield
     except InvalidOptions as error:
@@ -67,8 +67,8 @@ def attempt(
     except ValidationError as error:
         faults = _faults_of(error, declared, file, section, values)
         details = error.errors(include_input=False, include_url=False)
-    # Rules between options are looked at where each option is well: here without those
-    # that nobody knows, so that what is missing because of a slip is told with it.
+    # pydantic checks rules between options only if each option is valid. Check them
+    # without the unknown options, to report a slip and its consequence together.
     if all(detail["type"] == "extra_forbidden" for detail in details):
         fields = declared.model_fields
         known = {name: value for name, value in values.items() if name in fields}
@@ -121,7 +121,7 @@ def placed(declared: type[Options], text: str) -> tuple[str, str]:
 
 
 def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
-    """What to say about one fault that pydantic found."""
+    """Describe one fault that pydantic found."""
     match detail["type"]:
         case "extra_forbidden":
             return "unknown option" + (
@@ -149,7 +149,7 @@ def _purpose(meaning: str | None) -> str:
 def _other_sections_with(name: str) -> str:
     """``; it is an option of 'NAME'`` where others have one of this name, else nothing.
 
-    What ``egg:eilogin`` has is told by the filter that it comes from.
+    For an option of ``egg:eilogin``, name the filter that declares it.
     """
     others = sorted(
         n for n, options in REGISTRY.items() if name in options.model_fields

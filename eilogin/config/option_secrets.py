@@ -24,7 +24,7 @@ def _secret(value: object, info: ValidationInfo) -> object:
     match kind:
         case "env":
             if name not in os.environ:
-                # Who writes the secret itself there must not find it in a log.
+                # It may be the secret itself, by mistake; no log may show that.
                 is_name = re.fullmatch(r"[A-Za-z0-9_]{1,64}", name)
                 told = name if is_name else "behind 'env:'"
                 raise ValueError(f"the environment variable {told} to be set")

@@ -30,7 +30,7 @@ def seconds_of(value: object) -> object:
 _SIZES = {"": 1, "k": 1024, "m": 1024**2}
 
 
-#: What is kept by size is held in memory and in the store.
+#: Bytes of the largest size: memory and store hold such values.
 _LARGEST = 64 * 1024**2
 
 
@@ -74,7 +74,7 @@ def _flag(value: object) -> object:
 def lines_of(value: object) -> object:
     """The lines of a text that are not blank, each without blanks around it.
 
-    For validators; what is not a text stays as it is.
+    For validators; another type stays unchanged.
     """
     return split(value) if isinstance(value, str) else value
 

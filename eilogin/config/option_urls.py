@@ -36,8 +36,8 @@ def _public_url(value: object) -> object:
     return text
 
 
-#: A host as it can stand in every address and header of the web, in lower case: a name
-#: in ASCII, an address of IPv4, or of IPv6 without its brackets and without a zone.
+#: A host in lower case, valid in each URL and header: a name in ASCII, an IPv4 address,
+#: or an IPv6 address without brackets and zone.
 WEB_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
@@ -67,18 +67,18 @@ def _path_prefix(value: object) -> object:
 LONGEST_TARGET = 2048
 
 
-# What stays as it is in an address (RFC 3986 2.2), what is encoded already included.
+# Characters that stay in a URL (RFC 3986 2.2); "%" begins an encoded one.
 _IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
 
 
 def site_path(value: str) -> str:
     """A path of this site, maybe with a query, in ASCII; ValueError for another.
 
-    What any browser or proxy could take for another site is none.
+    A path that a browser or proxy could take for another site is invalid.
     """
     if not _is_path_of_this_site(value):
         raise ValueError("a path of this site, such as '/mijn'")
-    # What is not ASCII is encoded: it would not survive in a Location header.
+    # A Location header cannot carry other characters than ASCII.
     return quote(value, safe=_IN_ADDRESS)
 
 

@@ -34,7 +34,7 @@ _PEM = "-----BEGIN"
 def without_password(url: str) -> str:
     """A URL as it may be shown: without the user where there is a password.
 
-    Of a Redis always: who forgets the colon before the password writes a user's name.
+    For Redis always, because a password without its colon looks like a user name.
     A password may have any character in it that should have been encoded, so nothing is
     shown before the last ``@``, nor anything without one that is no host.
     """

@@ -11,9 +11,9 @@ def section_of(
 ) -> str:
     """The section that these values came from, or "" where that is not clear.
 
-    PasteDeploy does not tell a factory its section. It is one that uses the entry
-    point and has these options with these values, as far as they can be compared:
-    a value with a ``%`` is not, because PasteDeploy has replaced something in it.
+    PasteDeploy does not tell a factory its section. The section uses the entry point
+    and has these options with these values. A value with a ``%`` is not compared,
+    because PasteDeploy has replaced a part of it.
     """
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]

@@ -11,8 +11,8 @@ def did_you_mean(
     """``; did you mean 'NAME'?`` where known names are close, else nothing.
 
     It has ``most`` of them, each as close as ``cutoff`` says at least: 1 is the same.
-    What begins with all of ``name`` comes before what is closer: it was cut short.
-    Of addresses the hosts are close too: all else in them often is the same.
+    A name that begins with ``name`` comes first, because ``name`` may be cut short.
+    For URLs the hosts must be close too, because their other parts are often equal.
     """
     names = list(known)
     close = difflib.get_close_matches(name, names, max(len(names), 1), cutoff)
@@ -24,7 +24,7 @@ def did_you_mean(
 def _are_hosts_close(name: str, other: str) -> bool:
     """Whether two hosts are much the same but for the labels that end both.
 
-    Of names that are no addresses there is nothing to say.
+    True for names that are no URLs.
     """
     found = _HOST_IN.match(name), _HOST_IN.match(other)
     hosts = [host[1].lower().split(".") for host in found if host]

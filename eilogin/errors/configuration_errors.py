@@ -22,9 +22,9 @@ class Fault:
     section: str
     #: Name of the option, or "" where the section as a whole is meant.
     option: str
-    #: What stands there, without secrets; "" where nothing does.
+    #: The value in the file, without secrets, or "".
     found: str
-    #: What should stand there, or what to do.
+    #: The expected value, or the action to take.
     expected: str
     #: The stable name of its cause.
     code: str = "options-invalid"
@@ -114,7 +114,7 @@ class PeerUnusable(ConfigurationError):
     code = "peer-unusable"
     #: Whether it would be a hub.
     is_hub = False
-    #: Who took it in, or "", and of which entity categories it says that it is.
+    #: Its registration authority, or "", and its entity categories.
     registrar = ""
     categories: frozenset[str] = frozenset()
     #: Where one source has several that are called so, the same of each.

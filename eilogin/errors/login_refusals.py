@@ -5,7 +5,7 @@ from typing import Literal
 
 from eilogin.errors.message_refusals import Refused
 
-#: What may help whom the hub does not log in (:class:`LoginFailed`).
+#: The cure for a failed login (:class:`LoginFailed`).
 Help = Literal["", "level", "organisation"]
 
 
@@ -13,9 +13,9 @@ class LoginFailed(Refused):
     """The hub answered that there is no login; ``status_codes`` say why.
 
     ``status_codes`` are the URIs of the StatusCode elements, outermost first (SAML
-    core 3.2.2.2). ``helps`` is what may help her: ``"level"``, another way of logging
-    in; ``"organisation"``, whoever runs the site, for she can do nothing; or ``""``, to
-    try again.
+    core 3.2.2.2). ``helps`` is the cure: ``"level"``, another way of logging in;
+    ``"organisation"``, the operator of the site, for the visitor can do nothing; or
+    ``""``, to try again.
     """
 
     code = "login-failed"
@@ -110,7 +110,7 @@ class LoginLost(Refused):
 
     def __init__(self, message: str, handle: str = "") -> None:
         super().__init__(message)
-        #: The RelayState of the login that is lost, where that may begin anew, or "".
+        #: The RelayState of the lost login, if that may begin again, or "".
         self.handle = handle
 
 

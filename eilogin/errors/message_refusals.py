@@ -17,8 +17,8 @@ class MalformedMessage(Refused):
     """Not what the protocol says it should look like."""
 
     code = "message-malformed"
-    #: What a parser said of it, which may quote it: no log or traceback shows that of
-    #: itself (:func:`eilogin.saml.safe_xml.in_full`).
+    #: The message of a parser, which may quote the SAML message. No log or traceback
+    #: shows it by itself (:func:`eilogin.saml.safe_xml.in_full`).
     parser_said: str = ""
 
 
@@ -105,7 +105,7 @@ class MessageUnexpected(Refused):
 
 
 class PrincipalUnknown(MessageUnexpected):
-    """Who is asked to log somebody out says that it knows no such session."""
+    """A peer answers a LogoutRequest: it knows no such session."""
 
     code = "principal-unknown"
 

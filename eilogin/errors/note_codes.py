@@ -1,10 +1,11 @@
 """Codes of notes, which stop nothing."""
 
-#: Codes of what ``eilogin check`` notes, and the log warns of: our hub has no address
-#: for a logout, its answers may name nobody who could be logged out, a certificate is
-#: not valid yet, has expired or will soon, metadata is trusted that nobody signed, a
-#: weak algorithm is taken, something in a peer's metadata was passed over, a copy from
-#: before stands in for metadata that did not come, and metadata is good for years.
+#: Codes of the notes of ``eilogin check`` and of warnings in the log.
+#: The hub has no address for a logout, or its Responses contain no usable NameID. A
+#: certificate is not valid yet, has expired, or expires soon. eilogin trusts unsigned
+#: metadata, accepts a weak algorithm, or skipped a part of a peer's metadata. Metadata
+#: is an older copy, was not refreshed, is quarantined, or is read only once. Metadata
+#: is valid for years.
 LOGOUT_IMPOSSIBLE = "logout-impossible"
 
 

@@ -35,7 +35,7 @@ class PeerUnavailable(Unavailable):
     status = 502
     #: Whether it did answer, and no gateway before it: what was asked is used up then.
     has_answered: bool = False
-    #: Who is at fault, as a SOAP fault says: ``Client`` or ``Server``; or "".
+    #: The faultcode of a SOAP fault: ``Client`` or ``Server``; or "".
     fault: str = ""
     #: Whether it answered a SOAP message with an HTML page, and with a status from 400
     #: to 499 that does not pass by itself: it accepts no SOAP there (mod_auth_mellon).

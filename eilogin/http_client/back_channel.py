@@ -84,7 +84,7 @@ _AWAY = frozenset(
 )
 
 
-#: What comes of it where a look finds nobody, for the log.
+#: Words for the log.
 _DOWN = {
     Reachability.AWAY: "a gateway answers in its place",
     Reachability.REFUSED: "it, or a firewall before it, refuses connections",
@@ -126,7 +126,7 @@ class BackChannel:
         )
         self._timeout = timeout
         self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
-        #: When each address was looked at, and what came of it.
+        #: Time and outcome of the last check of each URL.
         self._looks: OrderedDict[str, tuple[float, Reachability]] = OrderedDict()
         self._lock = threading.Lock()
         #: At which some thread looks now.
@@ -224,7 +224,7 @@ class BackChannel:
             ) from error
 
     def look(self, url: str, *, timeout: float = 2.0) -> Reachability:
-        """What a quick look at an address says, before a citizen is sent there.
+        """Check whether a URL is reachable, before the visitor goes there.
 
         It asks (HEAD), and does not only knock: a gateway takes connections for a peer
         that is away. The outcome holds for 5 seconds, and is then looked up anew: by

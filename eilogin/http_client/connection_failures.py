@@ -65,7 +65,7 @@ class ConnectionFailures:
     proxy: str | None
 
     def describe(self, url: str, error: BaseException) -> str:
-        """What a failure means, in the words of our options where they may mend it."""
+        """Describe a failure, and name the option that may mend it."""
         if isinstance(error, ProxyError):
             proxy = self.proxy or ""
             told = self.describe(proxy, error.original_error)

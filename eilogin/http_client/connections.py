@@ -46,7 +46,7 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
             sock.connect(address)
         except OSError as error:
             sock.close()
-            # Who refuses is there; another address of the same may have no route.
+            # A refusal says more than another address without a route.
             if not isinstance(failure, ConnectionRefusedError):
                 failure = error
         else:
@@ -57,7 +57,7 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
 class _Deadline(io.RawIOBase):
     """A socket's bytes until an instant, however few of them come at a time.
 
-    The time-out of a socket starts anew with every byte that arrives.
+    The timeout of a socket starts again with every byte.
     """
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, seconds: float) -> None:

@@ -13,7 +13,7 @@ from eilogin.http_client.connection_failures import HUNG_UP
 
 
 class Reachability(Enum):
-    """What a quick look at a peer says of a page that somebody would get there."""
+    """The outcome of a check whether a visitor would get a page of a peer."""
 
     #: Something answers, whatever that is; or it speaks TLS, which we may not trust.
     THERE = "there"
@@ -30,12 +30,12 @@ class Reachability(Enum):
 
 
 def outcome_of(causes: Sequence[BaseException]) -> Reachability:
-    """What a look says to which no answer came, by why it did not."""
+    """Return the outcome of a check that got no response, by its causes."""
 
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    # Of our own proxy a refusal says nothing about the peer.
+    # A refusal by our own proxy says nothing about the peer.
     if has(ProxyError):
         return Reachability.CUT_OFF
     if has(ConnectionRefusedError):

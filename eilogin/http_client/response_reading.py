@@ -19,12 +19,12 @@ from eilogin.http_client.peer_urls import named
 
 @dataclass(frozen=True, slots=True)
 class PeerResponse:
-    """What came to a question; only that of status 200 is sure to have a ``body``."""
+    """The response of a peer; only with status 200 it surely has a ``body``."""
 
     status: int
-    #: Where it sends who asked, or "".
+    #: Its ``Location``, or "".
     location: str
-    #: What it says that it is, or "".
+    #: Its ``Content-Type``, or "".
     content_type: str
     body: bytes
     #: When it was made, as it says itself (its ``Date``), or None.
@@ -38,7 +38,7 @@ class PeerResponse:
 
 @dataclass(frozen=True, slots=True)
 class PeerRequest:
-    """What is asked; ``longest`` is how many bytes the answer may have."""
+    """A request to a peer; the response may have ``longest`` bytes."""
 
     method: str
     headers: Mapping[str, str]

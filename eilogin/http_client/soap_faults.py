@@ -94,7 +94,7 @@ def failed(  # noqa: PLR0913 - the parts of an answer
 
 
 def _fault_words(body: bytes, question: bytes) -> str:
-    """What a SOAP fault says to people, for one line of a log; "" where it is none.
+    """Return the faultstring of a SOAP fault for one line of a log, or "".
 
     Without the artifact of the ``question``, and without numbers of citizens.
     """

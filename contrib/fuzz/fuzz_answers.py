@@ -31,12 +31,13 @@ from lxml import etree
 from mutants import OPERATIONS
 
 from eilogin.errors import Refused
+from eilogin.saml.artifact_responses import open_artifact_response
 from eilogin.saml.messages import (
     write_artifact_response,
     write_assertion,
     write_response,
 )
-from eilogin.saml.response_checks import Expected, accept, open_artifact_response
+from eilogin.saml.response_checks import Expected, accept
 from eilogin.saml.safe_xml import parse, q, serialize
 from eilogin.saml.xml_encryption import Decrypter, encrypt
 

@@ -7,6 +7,8 @@ to the caller.
 
 By module:
 
+``artifact_responses``
+    Open an ArtifactResponse, and take the Response out of it.
 ``assurance_levels``
     Levels of assurance, lowest first, and their AuthnContext classes.
 ``bindings``

@@ -1,7 +1,7 @@
 """Check a Response: issuer, audience, recipient, time, and the signatures.
 
 These checks keep no state: :func:`accept` checks a Response at the participant, and
-:func:`open_artifact_response` takes it out of a hub's ArtifactResponse. Checks that
+:mod:`eilogin.saml.artifact_responses` takes it out of an ArtifactResponse. Checks that
 need a memory (replay, the pending login of this browser) belong to the caller. An
 accepted assertion has an ``id`` to remember, and the instant until which it must be
 remembered. The module :mod:`eilogin.saml.message_checks` checks the other messages, by
@@ -23,22 +23,20 @@ from eilogin.errors import (
     MessageMisdirected,
     MessageUnexpected,
     NotEncrypted,
-    Proven,
     Refused,
     UnknownPeer,
     UntrustedSignature,
 )
+from eilogin.saml.artifact_responses import require_response
 from eilogin.saml.decoy_assertion import decoy
 from eilogin.saml.message_checks import (
     SKEW,
-    check_artifact_response,
     off,
     require_answer,
     require_destination,
     require_issuer,
     require_recent,
     shown,
-    verified,
 )
 from eilogin.saml.messages import (
     PERSISTENT,
@@ -111,7 +109,8 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
     """Check a Response, and return its one assertion if every check passes.
 
     ``response`` is a ``samlp:Response`` in the tree in which it was parsed: its root,
-    or inside an ArtifactResponse, as :func:`open_artifact_response` returns it. A
+    or inside an ArtifactResponse, as
+    :func:`~eilogin.saml.artifact_responses.open_artifact_response` returns it. A
     signature must cover the assertion: its own, or that of the Response or
     ArtifactResponse around it. Every signature in the tree must be by one of
     ``expected.keys``, and values are read only from octets that a signature covers. An
@@ -324,11 +323,19 @@ def _read_signed(
         )
     assertion = content_of.get(path[0])
     if assertion is None:
-        assertion = path[0] if envelope is None else _only_assertion(envelope)
-        is_encrypted = assertion.tag == q("saml:EncryptedAssertion")
-        if envelope is None and not is_encrypted:
-            raise UntrustedSignature(_UNSIGNED)
+        assertion = _without_own_signature(path[0], envelope)
     return (None if envelope is None else read_response(envelope)), assertion
+
+
+def _without_own_signature(
+    assertion: etree._Element, envelope: etree._Element | None
+) -> etree._Element:
+    """Return an assertion that the signature of the envelope covers, or encrypted."""
+    if envelope is not None:
+        return _only_assertion(envelope)
+    if assertion.tag != q("saml:EncryptedAssertion"):
+        raise UntrustedSignature(_UNSIGNED)
+    return assertion
 
 
 def _opened(
@@ -386,20 +393,7 @@ def _response_of(cover: etree._Element) -> etree._Element:
     if cover.tag == q("samlp:Response"):
         return cover
     _, carried = read_artifact_response(cover)
-    return _expect_response(carried)
-
-
-def _expect_response(carried: etree._Element | None) -> etree._Element:
-    if carried is None:
-        raise MessageExpired(
-            "the hub does not know the artifact; expected an artifact that was just"
-            " made and not used before"
-        )
-    if carried.tag != q("samlp:Response"):
-        raise MalformedMessage(
-            "an ArtifactResponse contains another message than a Response"
-        )
-    return carried
+    return require_response(carried)
 
 
 def _check_envelope(
@@ -504,59 +498,3 @@ def _require_within(place: str, start: float | None, end: float, now: float) -> 
         raise MalformedMessage(
             f"a NotOnOrAfter is more than {LONGEST_WINDOW:.0f} s in the future"
         )
-
-
-# --- the answer to an artifact ------------------------------------------------------
-
-
-def open_artifact_response(  # noqa: PLR0913 - facts, each by its name
-    element: etree._Element,
-    *,
-    keys: Sequence[PublicKey],
-    issuer: str,
-    in_response_to: str,
-    now: float,
-    must_be_signed: bool = True,
-) -> etree._Element:
-    """Return the Response in an ArtifactResponse, in its tree, for :func:`accept`.
-
-    ``element`` is the ``samlp:ArtifactResponse`` in the tree in which it was parsed;
-    ``in_response_to`` is the ID of our ArtifactResolve. An unsigned ArtifactResponse is
-    accepted only without ``must_be_signed``. Then the channel has authenticated the
-    sender, and eilogin reads the ArtifactResponse only to reject it. As for a Response
-    by POST, :func:`accept` requires a signature inside.
-
-    Raises the errors of :func:`verified` and :func:`check_artifact_response`, and
-    :class:`~eilogin.errors.MessageExpired` if it carries no message: then the artifact
-    has expired (core 3.5.3).
-    """
-    with InNameOf(issuer):
-        value, _ = read_artifact_response(
-            _said_by(element, keys, issuer, must_be_signed=must_be_signed)
-        )
-        check_artifact_response(
-            value, issuer=issuer, in_response_to=in_response_to, now=now
-        )
-        with Proven():
-            _, carried = read_artifact_response(element)
-            return _expect_response(carried)
-
-
-def _said_by(
-    element: etree._Element,
-    keys: Sequence[PublicKey],
-    issuer: str,
-    *,
-    must_be_signed: bool,
-) -> etree._Element:
-    """Return the content of an ArtifactResponse; by itself it signs nobody in."""
-    if is_signed(element):
-        return verified(element, keys)
-    if must_be_signed:
-        raise UntrustedSignature(
-            "the ArtifactResponse is not signed; expected a signature of"
-            f" {issuer!r}. Ask its administrator to sign it"
-        )
-    check_structure(element.getroottree().getroot())
-    validate(element, "protocol")
-    return element

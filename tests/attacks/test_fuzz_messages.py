@@ -36,6 +36,7 @@ from mutants import EVIL, MOST_STEPS, OPERATIONS, mutated
 
 from eilogin.errors import OpinionsDiffer, PeerUnusable, Refused
 from eilogin.saml import messages
+from eilogin.saml.artifact_responses import open_artifact_response
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT, SOAP, wrap_soap
 from eilogin.saml.message_checks import verified
 from eilogin.saml.metadata import (
@@ -47,7 +48,7 @@ from eilogin.saml.metadata import (
     write_entity,
     write_federation,
 )
-from eilogin.saml.response_checks import Expected, accept, open_artifact_response
+from eilogin.saml.response_checks import Expected, accept
 from eilogin.saml.safe_xml import parse, q, serialize
 from eilogin.saml.second_opinion import SecondOpinion, can_judge
 from eilogin.saml.signing_keys import SigningKey, new_key_pair

@@ -25,6 +25,7 @@ from eilogin.errors import (
     UnknownPeer,
     UntrustedSignature,
 )
+from eilogin.saml.artifact_responses import open_artifact_response
 from eilogin.saml.messages import (
     AUTHN_FAILED,
     EMAIL,
@@ -45,7 +46,7 @@ from eilogin.saml.messages import (
     write_response,
 )
 from eilogin.saml.printable_text import to_base64
-from eilogin.saml.response_checks import LONGEST_WINDOW, accept, open_artifact_response
+from eilogin.saml.response_checks import LONGEST_WINDOW, accept
 from eilogin.saml.safe_xml import XENC, parse, q, serialize
 from eilogin.saml.weak_algorithms import CBC
 from eilogin.saml.xml_encryption import Decrypter, encrypt

@@ -34,7 +34,7 @@ from eilogin.federation import Trust
 from eilogin.participant.login import pending_logins
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import bindings, messages, xml_signatures
-from eilogin.saml.response_checks import open_artifact_response
+from eilogin.saml.artifact_responses import open_artifact_response
 from eilogin.web import environ as env
 from eilogin.web.limits.client_network import network_here, wider
 from eilogin.web.limits.slots import Full, Slots

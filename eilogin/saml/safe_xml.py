@@ -454,15 +454,8 @@ def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
     of them, and none holds another without an end tag.
     """
     _check_namespaces(root, limits, octets)
+    _check_counts(root, limits, octets)
     deeper, wider, longer = _shape_paths(limits)
-    may_be_many = (
-        len(octets) > 4 * limits.elements and octets.count(b"<") > limits.elements
-    )
-    if may_be_many and _COUNT_ELEMENTS(root) > limits.elements:
-        raise MessageTooLarge(f"the XML has more than {limits.elements} elements")
-    most = limits.names
-    if most is not None and len(octets) > 4 * most and _COUNT_NAMES(root) > most:
-        raise MessageTooLarge(f"the XML has more than {most} elements and attributes")
     if octets.count(b"</") >= limits.depth and deeper(root):
         raise MessageTooLarge(f"the XML is more than {limits.depth} elements deep")
     if _may_be_wider(octets, limits.attributes) and wider(root):
@@ -471,6 +464,18 @@ def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
         )
     if _may_be_longer(octets, limits.text) and longer(root):
         raise MessageTooLarge(f"a text has more than {limits.text} characters")
+
+
+def _check_counts(root: etree._Element, limits: Limits, octets: bytes) -> None:
+    """Reject a document with too many elements, or elements and attributes."""
+    may_be_many = (
+        len(octets) > 4 * limits.elements and octets.count(b"<") > limits.elements
+    )
+    if may_be_many and _COUNT_ELEMENTS(root) > limits.elements:
+        raise MessageTooLarge(f"the XML has more than {limits.elements} elements")
+    most = limits.names
+    if most is not None and len(octets) > 4 * most and _COUNT_NAMES(root) > most:
+        raise MessageTooLarge(f"the XML has more than {most} elements and attributes")
 
 
 def _may_be_wider(octets: bytes, attributes: int) -> bool:

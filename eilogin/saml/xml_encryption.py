@@ -24,7 +24,7 @@ Source: XML encryption 1.1, 5.2, 5.5 and 6.2.
 import base64
 import binascii
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import quoteattr  # nosec B406 # it writes, and reads nothing
 
@@ -349,18 +349,27 @@ def _read(wrapper: etree._Element) -> _Sealed:
         raise DecryptionFailed("an encrypted part is not an XML element")
     info = data.find(q("ds:KeyInfo"))
     inside = [] if info is None else list(info)
-    for reference in (each for each in inside if each.tag == q("ds:RetrievalMethod")):
-        # It may say which key beside is meant. All of those are tried; nothing is ever
-        # fetched.
-        if not reference.get("URI", "").startswith("#") or len(reference):
-            raise DecryptionFailed(
-                "an encrypted key is at another address; expected it in the message"
-            )
+    _require_local_references(inside)
     keys = [e for e in (*inside, *beside) if e.tag == q("xenc:EncryptedKey")]
     if len(keys) > _MOST_KEYS:
         raise DecryptionFailed(f"the message has more than {_MOST_KEYS} encrypted keys")
     algorithm = _method(data).get("Algorithm", "")
     return _Sealed(algorithm, _cipher(data), [_read_key(each) for each in keys])
+
+
+def _require_local_references(key_info: Iterable[etree._Element]) -> None:
+    """Reject a reference to an encrypted key outside the message.
+
+    A reference may name a key beside the data. All of those are tried; nothing is ever
+    fetched.
+    """
+    for reference in key_info:
+        if reference.tag != q("ds:RetrievalMethod"):
+            continue
+        if not reference.get("URI", "").startswith("#") or len(reference):
+            raise DecryptionFailed(
+                "an encrypted key is at another address; expected it in the message"
+            )
 
 
 def _read_key(element: etree._Element) -> _Locked:

@@ -17,6 +17,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf, nextafter
+from typing import NoReturn
 
 from eilogin import clock
 from eilogin.errors import LoginEnded, MessageReplayed
@@ -188,9 +189,10 @@ class Sessions(IdleLimit):
         """
         token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
-        made = self._filled_in(login, token, replaces if is_same else None)
-        if replaces is not None and is_same:
-            self._leave_word(replaces, made)
+        same = replaces if is_same else None
+        made = self._filled_in(login, token, same)
+        if same is not None:
+            self._leave_word(same, made)
         is_made = made.ends > made.seen and self.store.create(
             StoredSession(
                 made.key,
@@ -204,16 +206,7 @@ class Sessions(IdleLimit):
             inherit=is_same,
         )
         if not is_made:
-            if self._lets_nobody_in(made):
-                _log.error(
-                    "login: the store rejects every new session, because all "
-                    "sessions were ended at a time in the future of this clock. "
-                    "If the clock is wrong, set it (NTP); else wait until that "
-                    "time"
-                )
-            raise LoginEnded(
-                "the login had ended, or was logged out, before its Response came"
-            )
+            _reject_login(self.store, made, self.idle)
         if replaces is not None:
             self._forget(replaces.key)
             if not is_same:
@@ -236,19 +229,6 @@ class Sessions(IdleLimit):
         others = [one for one in self.find_all_of(made.who) if one.key != made.key]
         for login in sorted(others, key=lambda one: (one.seen, one.started))[:beyond]:
             end(login)
-
-    def _lets_nobody_in(self, refused: Login) -> bool:
-        """Whether not even a session of nobody could be made now where one was refused.
-
-        The mark on everybody (:meth:`eilogin.stores.Store.end_all`) is then to come.
-        """
-        now = clock.now()
-        key = _key_of(refused.who.shard + secrets.token_urlsafe(32))
-        probe = StoredSession(key, "", now, now + self.idle)
-        if not self.store.create(probe, issued=now):
-            return True
-        self.store.end(keys=(key,))
-        return False
 
     def _be_found_by_other_labels(self, made: Login, issued: float) -> None:
         """Add the labels of the hub's other NameID to a login.
@@ -533,6 +513,32 @@ class Sessions(IdleLimit):
         """
         if self.store.get(_used_name(key)) is not None:
             raise MessageReplayed("this message was used before")
+
+
+def _reject_login(store: Store, login: Login, idle: float) -> NoReturn:
+    """Raise LoginEnded for a login that the store rejected."""
+    if _rejects_everybody(store, login.who.shard, idle):
+        _log.error(
+            "login: the store rejects every new session, because all "
+            "sessions were ended at a time in the future of this clock. "
+            "If the clock is wrong, set it (NTP); else wait until that "
+            "time"
+        )
+    raise LoginEnded("the login had ended, or was logged out, before its Response came")
+
+
+def _rejects_everybody(store: Store, shard: str, idle: float) -> bool:
+    """Whether the store rejects even a session without a subject.
+
+    Then the mark on everybody (:meth:`eilogin.stores.Store.end_all`) is in the future.
+    """
+    now = clock.now()
+    key = _key_of(shard + secrets.token_urlsafe(32))
+    probe = StoredSession(key, "", now, now + idle)
+    if not store.create(probe, issued=now):
+        return True
+    store.end(keys=(key,))
+    return False
 
 
 def _key_of(token: str) -> str:

@@ -34,6 +34,8 @@ By module:
     Algorithms too weak for the default, by the names of our options.
 ``xml_encryption``
     Encrypt elements for a peer, and decrypt elements with our keys.
+``xml_limits``
+    Limits of XML from outside, for the octets and for the tree.
 ``xml_signatures``
     Enveloped XML signatures: return only signed content.
 ``messages``

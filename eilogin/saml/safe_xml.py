@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import as_file, files
 from typing import TypeVar
@@ -20,6 +19,10 @@ from typing import TypeVar
 from lxml import etree
 
 from eilogin.errors import Busy, MalformedMessage, MessageTooLarge
+from eilogin.saml.xml_limits import MESSAGE as MESSAGE
+from eilogin.saml.xml_limits import METADATA as METADATA
+from eilogin.saml.xml_limits import Limits as Limits
+from eilogin.saml.xml_limits import check_octets, check_shape
 
 _T = TypeVar("_T")
 
@@ -80,94 +83,18 @@ def add(
     return element
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is read of one document."""
-
-    #: Bytes of the whole.
-    octets: int
-    #: Elements within elements.
-    depth: int
-    #: Elements of the whole.
-    elements: int
-    #: Attributes of one element.
-    attributes: int
-    #: Elements and attributes of the whole; None where the attributes are not counted.
-    names: int | None
-    #: Namespace declarations of the whole.
-    namespaces: int
-    #: Most characters of its namespaces in canonical form, if every element and
-    #: attribute repeated the longest one; None if that is not counted.
-    repeated: int | None
-    #: Characters of one text or attribute value.
-    text: int
-    #: Whether every ID of the document must be unique. In an aggregate of metadata only
-    #: those that a signature refers to must (``signatures.check_structure``).
-    unique_ids: bool
-
-
-#: For one message: several times a Response with a hundred attributes. An encrypted
-#: part is one text.
-MESSAGE = Limits(
-    octets=256 * 1024,
-    depth=40,
-    elements=5_000,
-    attributes=40,
-    names=12_000,
-    namespaces=500,
-    repeated=2 * 1024 * 1024,
-    text=120 * 1024,
-    unique_ids=True,
-)
-
-#: For the metadata of a large federation (10,000 entities: 78 MB).
-METADATA = Limits(
-    octets=200 * 1024 * 1024,
-    depth=60,
-    elements=10_000_000,
-    attributes=100,
-    names=None,
-    namespaces=3_000_000,
-    repeated=None,
-    text=1024 * 1024,
-    unique_ids=False,
-)
-
-#: The only XML declaration that is taken, after an optional byte order mark.
-_DECLARATION = re.compile(
-    rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')"""
-    rb"""(?:\s+encoding\s*=\s*(?i:"utf-8"|'utf-8'))?"""
-    rb"""(?:\s+standalone\s*=\s*(?:"yes"|"no"|'yes'|'no'))?\s*\?>)?"""
-)
-
-#: Characters of one namespace.
-_LONGEST_NAMESPACE = 256
 #: Bytes of what one thread looks at though it has names that are new to it.
 _MOST_STRANGE = 1024 * 1024
 #: How many this one knows.
 _names_known: Callable[[], int] = etree.memory_debugger.dict_size
-#: Bytes of the shortest attribute, with the blank before it: `` a=""``.
-_SHORTEST_ATTRIBUTE = 5
-#: Bytes of the shortest piece of a document that shows a long text.
-_SHORTEST_PIECE = 4096
 #: Characters of a parser's own words, and how these write a namespace.
 _LONGEST_WORDS = 300
 _NAMESPACE = re.compile(r"\{([^{}]{1,256})\}")
 _PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 
-#: A namespace declaration that may be longer, or has a longer name, or an ampersand:
-#: then the tree decides. The match reads only a short way after each beginning in a
-#: text.
-_ODD_NAMESPACE = re.compile(
-    rb"""xmlns[^="'<>]{0,64}+"""
-    rb"""(?:[^="'<>]|=\s*+(?:"[^"<&]{0,%d}+[^"]|'[^'<&]{0,%d}+[^']))"""
-    % (_LONGEST_NAMESPACE, _LONGEST_NAMESPACE)
-)
 #: A reference by number to another character than those that end a line.
 _REFERENCE = re.compile(rb"&#(?!(?:x0*[AaDd]|0*1[03]);)")
 # Regular expressions in XPath are an extension, which costs something in each call.
-_COUNT_ELEMENTS = etree.XPath("count(//*)", regexp=False)
-_COUNT_NAMES = etree.XPath("count(//*) + count(//@*)", regexp=False)
 _COUNT_INSIDE = etree.XPath("count(.//*) + count(.//@*)", regexp=False)
 #: ID as SAML writes it, Id as XML signature and encryption do, and their like. One
 #: after another: to unite what many attributes give takes the square of their number.
@@ -206,7 +133,7 @@ def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
     if len(octets) > limits.octets:
         raise MessageTooLarge(f"the XML is larger than {limits.octets} bytes")
     root = parse_unmeasured(octets)
-    _check_shape(root, limits, octets)
+    check_shape(root, limits, octets)
     if limits.unique_ids:
         _require_unique_ids(root)
     return root
@@ -214,7 +141,7 @@ def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
 
 def parse_unmeasured(octets: bytes) -> etree._Element:
     """As :func:`parse`, where somebody else sees to the limits of the same document."""
-    _check_octets(octets)
+    check_octets(octets)
     return parse_canonical(octets)
 
 
@@ -420,143 +347,6 @@ def has_early_fault(element: etree._Element, schema: str) -> bool:
     except MalformedMessage:
         return True
     return False
-
-
-# --- limits -------------------------------------------------------------------------
-
-
-def _check_octets(octets: bytes) -> None:
-    """Refuse by what the octets hold, whatever a parser would make of it.
-
-    Without NUL, and valid as UTF-8, they cannot be UTF-16, UTF-32 or EBCDIC; so ``<?``
-    and ``<!DOCTYPE`` in them are what they look like, and all that can look so.
-    """
-    try:
-        octets.decode("utf-8")
-    except UnicodeDecodeError:
-        raise MalformedMessage("the XML is not UTF-8") from None
-    if b"\0" in octets:
-        raise MalformedMessage("the XML is not UTF-8: it contains a NUL byte")
-    declaration = _DECLARATION.match(octets)
-    if octets.find(b"<?", declaration.end() if declaration else 0) >= 0:
-        raise MalformedMessage(
-            "the XML contains a processing instruction, or its declaration is not"
-            " XML 1.0 in UTF-8"
-        )
-    if b"<!DOCTYPE" in octets:
-        raise MalformedMessage("the XML has a DOCTYPE")
-
-
-def _check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
-    """Refuse a document, which was parsed from ``octets``, for its parts.
-
-    The tree is asked only where the octets do not tell: no element takes less than four
-    of them, and none holds another without an end tag.
-    """
-    _check_namespaces(root, limits, octets)
-    _check_counts(root, limits, octets)
-    deeper, wider, longer = _shape_paths(limits)
-    if octets.count(b"</") >= limits.depth and deeper(root):
-        raise MessageTooLarge(f"the XML is more than {limits.depth} elements deep")
-    if _may_be_wider(octets, limits.attributes) and wider(root):
-        raise MessageTooLarge(
-            f"an element has more than {limits.attributes} attributes"
-        )
-    if _may_be_longer(octets, limits.text) and longer(root):
-        raise MessageTooLarge(f"a text has more than {limits.text} characters")
-
-
-def _check_counts(root: etree._Element, limits: Limits, octets: bytes) -> None:
-    """Reject a document with too many elements, or elements and attributes."""
-    may_be_many = (
-        len(octets) > 4 * limits.elements and octets.count(b"<") > limits.elements
-    )
-    if may_be_many and _COUNT_ELEMENTS(root) > limits.elements:
-        raise MessageTooLarge(f"the XML has more than {limits.elements} elements")
-    most = limits.names
-    if most is not None and len(octets) > 4 * most and _COUNT_NAMES(root) > most:
-        raise MessageTooLarge(f"the XML has more than {most} elements and attributes")
-
-
-def _may_be_wider(octets: bytes, attributes: int) -> bool:
-    """Whether an element may have more attributes: of what is small the tree tells.
-
-    All of them stand in a stretch without a "<", with a "=" each, and none takes less
-    than five octets. So such a stretch has a whole piece in it, wherever it begins.
-    """
-    if len(octets) <= MESSAGE.octets:
-        return True
-    piece = (attributes + 1) * _SHORTEST_ATTRIBUTE // 2
-    end = 0
-    for start in range(0, len(octets) - piece + 1, piece):
-        if start < end or octets.find(b"<", start, start + piece) >= 0:
-            continue
-        begin, end = octets.rfind(b"<", 0, start), octets.find(b"<", start)
-        end = len(octets) if end < 0 else end
-        if octets.count(b"=", max(begin, 0), end) > attributes:
-            return True
-    return False
-
-
-def _may_be_longer(octets: bytes, characters: int) -> bool:
-    """Whether a text or an attribute may have more characters.
-
-    It is a stretch without a "<", or several, where comments between them were dropped.
-    One that is long has a whole piece in it, wherever it begins.
-    """
-    if len(octets) <= characters:
-        return False
-    piece = characters // (octets.count(b"<!--") + 1) // 2
-    if piece < _SHORTEST_PIECE or b"<![CDATA[" in octets:
-        return True
-    starts = range(0, len(octets) - piece + 1, piece)
-    return any(octets.find(b"<", start, start + piece) < 0 for start in starts)
-
-
-def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> None:
-    """Reject many or long namespaces: a canonical form can repeat each many times.
-
-    Also reject those with an ampersand, which libxml2 does not escape in a canonical
-    form: a reader would see another namespace there than was checked before signing.
-    Here too the octets tell most: every declaration has a literal ``xmlns``, none is
-    longer in the tree, and no name takes less than four octets.
-    """
-    is_odd = _ODD_NAMESPACE.search(octets) is not None
-    may_be_many = octets.count(b"xmlns") > limits.namespaces
-    most = limits.repeated
-    may_repeat = most is not None and len(octets) * _LONGEST_NAMESPACE > 4 * most
-    if not (is_odd or may_be_many or may_repeat):
-        return
-    uris = [uri for _, (_, uri) in etree.iterwalk(root, events=("start-ns",))]
-    if any("&" in uri for uri in uris):
-        raise MalformedMessage("a namespace contains an ampersand")
-    longest = max(map(len, uris), default=0)
-    if longest > _LONGEST_NAMESPACE:
-        raise MessageTooLarge(
-            f"a namespace is too long; expected at most {_LONGEST_NAMESPACE} characters"
-        )
-    if len(uris) > limits.namespaces:
-        raise MessageTooLarge(
-            f"the XML has more than {limits.namespaces} namespace declarations"
-        )
-    if most is not None and _COUNT_NAMES(root) * longest > most:
-        raise MessageTooLarge(
-            "the XML has many elements and attributes, and a long namespace"
-        )
-
-
-@cache
-def _shape_paths(limits: Limits) -> tuple[etree.XPath, etree.XPath, etree.XPath]:
-    """Expressions that find an element too deep, one too wide, and a text too long."""
-    return (
-        etree.XPath("boolean(" + "/*" * (limits.depth + 1) + ")", regexp=False),
-        etree.XPath(f"boolean(//@*[{limits.attributes + 1}])", regexp=False),
-        etree.XPath(
-            f"boolean(//text()[string-length() > {limits.text}]"
-            f" | //@*[string-length() > {limits.text}])",
-            regexp=False,
-        ),
-    )
 
 
 # --- schemas ------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Who may see which path: the lines of ``protect``, and the rule that holds.
+"""Parse the lines of ``protect``, and find the rule of a path.
 
 ::
 
@@ -12,26 +12,25 @@
         /api            midden
         /hooks          off      methods=POST
 
-The longest line wins, on the boundaries of segments; ``=`` means this path alone, not
-what is below it; what no line names needs ``basis``. Doubt makes it stricter, never
-less strict:
+The longest line wins, on the boundaries of segments. ``=`` means this path alone,
+without the paths below it. A path without a line needs ``basis``. Doubt makes a rule
+stricter, never less strict:
 
-* A path that an application may read in two ways gets the stricter rule of both.
+* A path with two readings gets the stricter rule of both.
 * A line of a namespace of Zope (``/++resource++``) holds for all of its names. A name
   that may lead nowhere (``/++lang++nl off``) opens no page behind it.
-* A line with ``methods`` holds for these (``GET`` means ``HEAD`` too). For all others
-  it does not make the path open: they get what a line of the same path without
-  ``methods`` says; where there is none, the strictest of the lines of this path and of
-  what would hold without them.
+* A line with ``methods`` holds for these (``GET`` includes ``HEAD``). Other methods get
+  the line of the same path without ``methods``. Without such a line they get the
+  strictest of the lines of this path and the rule that would hold without them.
 * A request that asks for another method in a header or its query (``_method``) gets the
   stricter rule of both.
 * A request whose headers may lead an application to another path (``X-Original-URL``)
   gets the stricter rule of both.
-* One with a Destination (RFC 4918 10.3) needs what that needs too, whatever its method:
-  an application may take it for COPY or MOVE.
+* A request with a Destination (RFC 4918 10.3) needs the rule of that too, whatever its
+  method: an application may take it for COPY or MOVE.
 
-``idle`` and ``max_age`` hold together with the level, see ``path_limits``;
-so do attributes, see :mod:`eilogin.participant.policy.attribute_conditions`.
+``idle`` and ``max_age`` add to the level (``path_limits``), and so do attributes
+(:mod:`eilogin.participant.policy.attribute_conditions`).
 """
 
 import re
@@ -101,11 +100,11 @@ class PathRule:
 
     #: ``off``, ``optional``, or a level.
     need: str
-    #: Seconds for which nothing may have been seen of her, or None.
+    #: Longest inactivity in seconds, or None.
     idle: float | None = None
-    #: Seconds that her last proof may be old, or None.
+    #: Greatest age of the last proof in seconds, or None.
     max_age: float | None = None
-    #: What the hub must have told of her: all of it.
+    #: Conditions on attributes, all of which must hold.
     conditions: frozenset[Condition] = frozenset()
     #: Whether there is anything beside the level.
     has_limits: bool = field(init=False, repr=False, compare=False)
@@ -144,7 +143,7 @@ class MethodRules:
         return strictest([self.by_method.get(name, self.rule) for name in methods])
 
 
-#: What holds for what no line names.
+#: The rule of a path without a line.
 DEFAULT = MethodRules(PathRule(LEVELS[0]))
 
 
@@ -172,8 +171,8 @@ class _Lines:
             return
         again = [name for name in methods if name in self.named]
         if again or not methods:
-            told = ", ".join([repr(path), *again])
-            raise ValueError(f"one line for each path and method, found {told} twice")
+            named = ", ".join([repr(path), *again])
+            raise ValueError(f"one line for each path and method, found {named} twice")
         self.named.update(dict.fromkeys(methods, rule))
 
     def __bool__(self) -> bool:
@@ -189,10 +188,10 @@ class _Lines:
         if self.general is not None:
             return MethodRules(self.general, named)
         own = strictest(list(named.values()))
-        others = {
+        merged = {
             name: strictest([rule, own]) for name, rule in inherited.by_method.items()
         }
-        return MethodRules(strictest([inherited.rule, own]), {**others, **named})
+        return MethodRules(strictest([inherited.rule, own]), {**merged, **named})
 
 
 class _Node:
@@ -210,10 +209,10 @@ class _Node:
 
     def at(self, name: str) -> "_Node | None":
         """Return the node of a name below this one, or of its namespace."""
-        found = self.below.get(name)
-        if found is None and name.startswith("++"):
-            found = self.below.get(namespace_of(name))
-        return found
+        node = self.below.get(name)
+        if node is None and name.startswith("++"):
+            node = self.below.get(namespace_of(name))
+        return node
 
     def settle(self, inherited: MethodRules) -> None:
         self.prefix = self.lines.over(inherited)
@@ -261,8 +260,8 @@ class PathRules:
 
     def beyond(self, classes: Classes) -> str:
         """Return the fault of lines whose level no hub can confirm, or ""."""
-        found = [one for one in LEVELS if one in self.levels]
-        wanted = ", ".join(one for one in found if not classes.reaching(one))
+        levels = [level for level in LEVELS if level in self.levels]
+        wanted = ", ".join(level for level in levels if not classes.reaching(level))
         if not wanted:
             return ""
         return (
@@ -289,7 +288,7 @@ class PathRules:
         self.is_off = self._strictest.need == OFF
         self.idle_limits = tuple(sorted({rule.idle for rule in rules if rule.idle}))
         self.levels = frozenset(rule.need for rule in rules) & frozenset(LEVELS)
-        self.attributes = frozenset(one.name for one in self._strictest.conditions)
+        self.attributes = frozenset(cond.name for cond in self._strictest.conditions)
 
     def rule_of(self, environ: "WSGIEnvironment") -> PathRule:
         """Return the rule of a request; :class:`eilogin.errors.PathRefused`."""
@@ -349,7 +348,7 @@ class PathRules:
             reached = {
                 (node, node.at(name)) for node in nodes for name in segment.readings
             }
-            # Where no line goes on, what was said last holds for all below.
+            # If no line continues, the last one holds for all paths below.
             ends = {node for node, below in reached if below is None}
             found |= {node.prefix for node in ends}
             # A line for such a name opens no more than what is behind it needs anyway.
@@ -423,14 +422,14 @@ def _others(environ: "WSGIEnvironment", script: str, below: str) -> set[str]:
 
 def _methods_of(environ: "WSGIEnvironment") -> set[str]:
     """Return the methods for which an application may take a request."""
-    said = [environ["REQUEST_METHOD"], *map(environ.get, _OVERRIDES)]
-    said += [
+    methods = [environ["REQUEST_METHOD"], *map(environ.get, _OVERRIDES)]
+    methods += [
         value
         for name, value in _fields_of(environ.get("QUERY_STRING", ""))
         if name.strip() == _METHOD_IN_QUERY
     ]
-    words = {word.strip() for word in said if word}
-    # Methods are told apart by case (RFC 9110 9.1), but not by all frameworks.
+    words = {word.strip() for word in methods if word}
+    # Methods are case-sensitive (RFC 9110 9.1), but not in all frameworks.
     return words | {word.upper() for word in words}
 
 
@@ -461,12 +460,12 @@ def _read(line: str) -> tuple[str, PathRule, Sequence[str]]:
         hint = did_you_mean(need, NEEDS)
         raise ValueError(f"one of {', '.join(NEEDS)}, found {need!r}{hint}")
     limits = {name: _limit(name, settings) for name in _SHORTEST if name in settings}
-    beside = [*limits, *sorted(one.name for one in conditions)]
+    beside = [*limits, *sorted(condition.name for condition in conditions)]
     if beside and need not in LEVELS:
         raise ValueError(
             f"a level on a line with {' and '.join(beside)}, found {need!r}"
         )
-    placed = frozenset(replace(one, path=written) for one in conditions)
+    placed = frozenset(replace(condition, path=written) for condition in conditions)
     rule = PathRule(need, **limits, conditions=placed)
     return path, rule, _methods_in(settings.get("methods"))
 

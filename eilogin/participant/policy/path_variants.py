@@ -1,18 +1,19 @@
-"""Paths as the application will read them, in each of the ways in which it may.
+"""List all readings of a path that an application may use.
 
-A server hands over a path that is decoded once. What an application makes of it then is
-its own affair: it may decode it again, cut off parameters, or fold letters that look
-alike. So a path is not rewritten here until it is simple. It is refused where it could
-be walked in two ways (dot and empty segments, backslashes, encoded slashes), and where
-only its names could be read in two ways all readings are given, so that the strictest
-rule of all can hold (``path_rules``). Upper and lower case are kept.
+A server decodes a path once. An application may decode it again, cut off parameters, or
+fold letters that look alike. So eilogin does not rewrite a path until it is simple:
+
+* It rejects a path that could be walked in two ways (dot and empty segments,
+  backslashes, encoded slashes).
+* If only the names have two readings, it returns all of them, and the strictest rule
+  holds (``path_rules``). Case is kept.
 
 A header may lead an application to another path, and so may a server that lets a client
-say where the path is split (:func:`other_paths`). These are judged too.
+choose where the path is split (:func:`other_paths`). These paths are checked too.
 
 Zope and Pyramid know names of two parts: ``@@zaken`` and ``++view++zaken`` are the view
-``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). Such a name is read without
-its first part too; and other such names, ``++lang++nl``, as if they were not there.
+``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). Such a name is also read
+without its first part; other such names, ``++lang++nl``, as if they were absent.
 """
 
 import re
@@ -34,7 +35,7 @@ _FAULTS = (
     (re.compile(r"\\"), "has a backslash"),
     (re.compile(r"[\x00-\x1f\x7f-\x9f]"), "has a control character"),
     (re.compile(r"%(?:2f|5c|2e|7f|[01][0-9a-f])", re.IGNORECASE), "is encoded twice"),
-    # What IIS once made of it; nobody else encodes like that.
+    # An old encoding of IIS, which no other server uses.
     (
         re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE),
         "has an encoding that is not standard (%u)",
@@ -47,11 +48,11 @@ _FAULTS = (
     ),
 )
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
-# What an application could read as something else, in a segment that is ASCII.
+# A segment in ASCII with a second reading.
 _TWO_WAYS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
-# What stands before a name and only says how to look it up.
+# A prefix that only says how to look up a name.
 _PLAINLY = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
-# What may lead nowhere else: to the default view, or to a language or a skin.
+# A name that may lead nowhere: to the default view, a language or a skin.
 _NOWHERE = re.compile(r"@@$|\+\+\w+\+\+")
 # Where Plone has styles and scripts. Below ``++webresource++`` is the site itself.
 _RESOURCE = re.compile(r"\+\+(?:resource|plone|theme)\+\+")
@@ -102,11 +103,11 @@ def path_of(environ: "WSGIEnvironment") -> str:
 def other_paths(
     environ: "WSGIEnvironment", script: str, below: str, mount: str
 ) -> set[str]:
-    """Paths that an application may take a request to be for, and its destination.
+    """Return other paths of a request that an application may use, and its destination.
 
-    ``below`` is what was split off behind ``script`` (SCRIPT_NAME). Some servers let a
-    client say where to split, and an application goes by what is behind; so where
-    ``script`` is not the path of ``public_url`` (``mount``), it is below either. Raises
+    ``below`` is the part after ``script`` (SCRIPT_NAME). Some servers let a client
+    choose where to split, and an application uses the part after it. So if ``script``
+    is not the path of ``public_url`` (``mount``), both are tried. Raises
     :class:`eilogin.errors.PathRefused` for a header that is no path.
     """
     for name in (*_TAKEN_OFF, _PUT_BEFORE):
@@ -144,7 +145,7 @@ def _path_in(address: str) -> str:
 
 
 def _prefixes_in(environ: "WSGIEnvironment") -> set[str]:
-    """What an application may take off the path: a header, or the first of several."""
+    """Return prefixes that an application may remove: a header, or its first value."""
     values = [environ[name] for name in _TAKEN_OFF if name in environ]
     firsts = [value.partition(",")[0].rstrip() for value in values]
     return {value.rstrip("/") for value in (*values, *firsts)}
@@ -258,7 +259,7 @@ class Segment:
         return cls(
             tuple(found),
             any(mark in one for one in found for mark in _ENDS)
-            # What is behind a view Pyramid leaves to that.
+            # Pyramid leaves the rest of the path to a view.
             or any(one.startswith("@@") for one in found),
             any(_NOWHERE.match(one) for one in found),
             _RESOURCE.match(name) is not None,

@@ -1,25 +1,25 @@
-"""What is particular to an application that runs in Zope (``path_style = zope``).
+"""Paths and forms of an application in Zope (``path_style = zope``).
 
-Before Zope a proxy writes into the path which host was asked for and where in Zope the
-site is (Zope, Products.SiteAccess.VirtualHostMonster)::
+A proxy before Zope writes the requested host and the site's folder in Zope into the
+path (Zope, Products.SiteAccess.VirtualHostMonster)::
 
     /VirtualHostBase/https/gemeente.example.nl:443/site/VirtualHostRoot/mijn/zaken
     /VirtualHostBase/https/example.nl:443/site/VirtualHostRoot/_vh_gemeente/mijn/zaken
 
-Rules hold for what the visitor sees, ``/mijn/zaken`` and ``/gemeente/mijn/zaken``; host
-and port are not looked at, ``public_url`` says them. A client could write such a path
-too, so it is obeyed only where a proxy of ours, or this machine, sent it, and where it
-is whole: one VirtualHostBase, one VirtualHostRoot, and behind that the path of
-``public_url``, each of its names after ``_vh_``.
+Rules hold for the path that the visitor sees, ``/mijn/zaken`` and
+``/gemeente/mijn/zaken``. Host and port do not matter: ``public_url`` has them. A client
+could write such a path too. So eilogin accepts it only from a trusted proxy or this
+machine, and only if it is complete. That is one VirtualHostBase, one VirtualHostRoot,
+and then the path of ``public_url``, each of its names after ``_vh_``.
 
-Two more ways of Zope to call what the path does not name are closed here:
+Zope can call a method that the path does not name. Two such ways are closed here:
 
 * A form field ``NAME:method`` or ``:action`` (with or without ``default_`` before it)
-  makes Zope call NAME below the path. In a query it is refused; in a form it needs what
-  ``/path/NAME`` needs. A form that is urlencoded is read ahead for that, up to what
-  Zope itself takes; in one with files the names of the fields are looked at before
-  Zope reads it, and such a field is refused.
-* XML-RPC names in its body what it calls, so it needs the strictest rule of all.
+  makes Zope call NAME below the path. In a query it is rejected. In a form it needs the
+  rule of ``/path/NAME``. eilogin reads an urlencoded form in advance, up to the limit
+  of Zope. In a form with files it checks the names of the fields before Zope reads
+  them, and rejects such a field.
+* XML-RPC names the method in its body, so it needs the strictest rule of all.
 """
 
 import io
@@ -50,7 +50,7 @@ _HEAD = 2
 
 #: Largest form that Zope reads into memory (its FORM_MEMORY_LIMIT).
 _LARGEST_FORM = 2**20
-#: Fields of a form that are looked at, one by one: more than any page has.
+#: Most fields of a form: more than any page has.
 _MOST_FIELDS = 10_000
 #: And of those that have a type, such as ``NAME:int``.
 _MOST_TYPED = 2000
@@ -134,9 +134,9 @@ def _refuse_obeyed(names: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ZopeForm:
-    """What a request's form may call."""
+    """The methods that a form may call."""
 
-    #: What it calls below the path.
+    #: The methods below the path.
     methods: tuple[str, ...] = ()
     #: Whether it is XML-RPC, which names in its body what it calls.
     may_call_anything: bool = False
@@ -148,12 +148,12 @@ _NOTHING = ZopeForm()
 
 
 def look_at_form(environ: "WSGIEnvironment") -> ZopeForm:
-    """What the query and the form of a request make Zope call.
+    """Return the methods that the query and the form of a request make Zope call.
 
     The body of an urlencoded form is read, and put back. Raises PathRefused for such a
-    key in the query; FormRefused for a form whose keys cannot be told, and for one with
-    more fields, or longer names, than a page has;
-    :class:`eilogin.errors.MessageTooLarge` for one that Zope would refuse too.
+    key in the query. Raises FormRefused for a form whose keys are ambiguous, and for
+    one with more fields, or longer names, than a page has. Raises
+    :class:`eilogin.errors.MessageTooLarge` for one that Zope would reject too.
     """
     query = unquote_plus(environ.get("QUERY_STRING", ""))
     if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):
@@ -188,7 +188,7 @@ def _read_ahead(environ: "WSGIEnvironment") -> bytes:
 
 
 def _methods_in(body: bytes) -> Iterator[str]:
-    """What the fields of a form make Zope call."""
+    """Return the methods that the fields of a form make Zope call."""
     text = body.decode("latin-1").replace(";", "&")
     if text.count("&") >= _MOST_FIELDS:
         raise FormRefused(f"the form has more than {_MOST_FIELDS} fields")
@@ -219,10 +219,10 @@ def _decoded(text: str) -> str:
 
 
 def require_no_call_in_parts(environ: "WSGIEnvironment") -> None:
-    """Refuse a form with files in which a field makes Zope call something.
+    """Reject a form with files in which a field makes Zope call a method.
 
-    The names of its fields are looked at, and no text or file. The form can be read
-    afterwards, and again. Raises FormRefused for a form whose parts cannot be told.
+    Only the names of its fields are read, and no text or file. The form can be read
+    again afterwards. Raises FormRefused for a form with ambiguous parts.
     """
     for head in multipart_heads.heads(environ):
         # A backslash before a character in a name is taken off by some parsers.

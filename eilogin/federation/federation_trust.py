@@ -17,7 +17,7 @@ from eilogin.errors import (
 )
 from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.members.certificate_expiry import key_endings
-from eilogin.federation.members.expiry_alarms import Ending
+from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.federation.members.membership import Federation
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.http_client import BackChannel
@@ -58,7 +58,7 @@ class Trust:
     #: Address of the service at which a visitor chooses a hub, or "": our own page.
     discovery: str = ""
     #: When certificates end that somebody needs, beside those of our keys.
-    other_endings: tuple[Ending, ...] = ()
+    other_endings: tuple[Expiry, ...] = ()
     #: Checks for a newer state of the federation; None if the members of the start
     #: stay.
     watch: Watch | None = None
@@ -67,7 +67,7 @@ class Trust:
     departed: Mapping[str, EntityDescriptor] = field(default_factory=dict)
 
     @property
-    def endings(self) -> tuple[Ending, ...]:
+    def endings(self) -> tuple[Expiry, ...]:
         """When certificates end that somebody needs, by the keys that we have now."""
         return (*key_endings(self.own.keys), *self.other_endings)
 

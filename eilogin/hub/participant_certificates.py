@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from eilogin import clock
 from eilogin.federation import Federation, Trust
-from eilogin.federation.members.expiry_alarms import Alarms, Ending
+from eilogin.federation.members.expiry_alarms import Alarms, Expiry
 from eilogin.federation.members.hub_requirements import participant_ending
 
 _DAY = 86400.0
@@ -25,13 +25,13 @@ class Certificates:
 
     def __init__(self, trust: Callable[[], Trust]) -> None:
         self._trust = trust
-        self._found: tuple[Ending, ...] = ()
+        self._found: tuple[Expiry, ...] = ()
         self._federation: Federation | None = None
         self._due = 0.0
         self._alarms: Alarms | None = None
         self._lock = threading.Lock()
 
-    def soon(self, pause: float = 0.0) -> tuple[Ending, ...]:
+    def soon(self, pause: float = 0.0) -> tuple[Expiry, ...]:
         """Of whom the last one is over, or nearly so; while they are looked at, as was.
 
         Nobody waits for who looks, but for the first time.
@@ -58,7 +58,7 @@ class Certificates:
         self._alarms.see()
 
 
-def _soon(trust: Trust, pause: float) -> Iterator[Ending]:
+def _soon(trust: Trust, pause: float) -> Iterator[Expiry]:
     now = clock.now()
     # One after another: all at once they are much memory.
     for number, entity in enumerate(trust.federation.members.values()):

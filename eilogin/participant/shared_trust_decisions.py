@@ -26,7 +26,7 @@ from eilogin import audit, clock
 from eilogin.errors import ConfigurationError, EiloginError
 from eilogin.federation import Own
 from eilogin.federation.changes.approval_decisions import approve, reject, require_hubs
-from eilogin.federation.changes.federation_changes import Rules
+from eilogin.federation.changes.federation_changes import ApprovalRules
 from eilogin.federation.changes.member_differences import words
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.state.state_folder import SiteFolder
@@ -177,7 +177,7 @@ class SharedDecisions:
         waiting, who = self._folder.waiting, first.who
         pending = [] if waiting is None else [x for x in waiting.open if x.id in ids]
         if first.is_approved:
-            people = Rules.of(self._options).people
+            people = ApprovalRules.of(self._options).people
             require = partial(require_hubs, self._options)
             approve(self._folder, ids, who, people, require)
         else:

@@ -41,7 +41,7 @@ Every file is written whole or not at all. Modules:
 
 from eilogin.registry.key_possession import prove as prove
 from eilogin.registry.member_description import asked_by as asked_by
-from eilogin.registry.member_rules import Rule as Rule
+from eilogin.registry.member_rules import MemberRule as MemberRule
 from eilogin.registry.metadata_publishing import publish as publish
 from eilogin.registry.metadata_signing import Elements as Elements
 from eilogin.registry.metadata_signing import about_to_sign as about_to_sign
@@ -76,5 +76,5 @@ from eilogin.registry.registry_folder import make_folder as make_folder
 from eilogin.registry.registry_folder import octets_of as octets_of
 from eilogin.registry.registry_members import LONGEST as LONGEST
 from eilogin.registry.registry_members import VALID as VALID
-from eilogin.registry.registry_members import Member as Member
+from eilogin.registry.registry_members import RegistryMember as RegistryMember
 from eilogin.registry.registry_members import read_member as read_member

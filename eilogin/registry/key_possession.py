@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from eilogin import clock
 from eilogin.errors import MetadataUntrusted, Refused, UntrustedSignature
-from eilogin.registry.registry_members import Member
+from eilogin.registry.registry_members import RegistryMember
 from eilogin.saml.bindings import read_redirect, verify_redirect
 from eilogin.saml.message_checks import SKEW, require_issuer, verified
 from eilogin.saml.messages import AuthnRequest, read_authn_request, write_instant
@@ -28,8 +28,8 @@ _Look = Callable[[Sequence[PublicKey]], object]
 
 def prove(
     octets: bytes,
-    member: Member,
-    before: Member | None,
+    member: RegistryMember,
+    before: RegistryMember | None,
     request: bytes = b"",
     challenge: str = "",
 ) -> str:
@@ -55,7 +55,7 @@ def prove(
     return f"it has signed its metadata with its key {fingerprints(key)}"
 
 
-def _expected(before: Member | None) -> str:
+def _expected(before: RegistryMember | None) -> str:
     whose = "of its metadata" if before is None else "that it has in the federation now"
     return (
         f"a signature by a key {whose}: on the metadata itself (as 'eilogin"
@@ -64,7 +64,7 @@ def _expected(before: Member | None) -> str:
     )
 
 
-def _certificates_of(member: Member) -> Sequence[str]:
+def _certificates_of(member: RegistryMember) -> Sequence[str]:
     """Those of the keys with which a member signs, each once."""
     found = (text for role in member.roles for text in role.signing_certificates)
     return list(dict.fromkeys(found))
@@ -78,7 +78,7 @@ def _by_metadata(octets: bytes, certificates: Iterable[str]) -> str:
 
 
 def _by_request(
-    octets: bytes, member: Member, certificates: Iterable[str], challenge: str
+    octets: bytes, member: RegistryMember, certificates: Iterable[str], challenge: str
 ) -> str:
     """The certificate of the key by which a login request of a member is signed.
 
@@ -116,7 +116,7 @@ def _first(certificates: Iterable[str], look: _Look) -> str:
     raise UntrustedSignature("none of those keys signed it")
 
 
-def _require(request: AuthnRequest, member: Member, challenge: str) -> None:
+def _require(request: AuthnRequest, member: RegistryMember, challenge: str) -> None:
     """Refuse a request that may be of another, of long ago, or for somebody else."""
     require_issuer(request.issuer, member.entity_id)
     age = clock.now() - request.issued

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from eilogin.config import is_loopback
 from eilogin.errors import AlgorithmMissing, MalformedMessage
-from eilogin.registry.registry_members import Member
+from eilogin.registry.registry_members import RegistryMember
 from eilogin.registry.similar_members import hosts_of, likenesses
 from eilogin.saml.bindings import POST, REDIRECT, SOAP
 from eilogin.saml.messages import write_instant
@@ -31,7 +31,7 @@ _MOST = 20
 _LONGEST = 200
 
 
-def asked_by(member: Member, others: Iterable[Member]) -> Iterator[str]:
+def asked_by(member: RegistryMember, others: Iterable[RegistryMember]) -> Iterator[str]:
     """Yield what a member states and requests, line by line.
 
     The lines include what it shares with ``others``, the members of the federation.
@@ -49,7 +49,7 @@ def asked_by(member: Member, others: Iterable[Member]) -> Iterator[str]:
     return map(printable, lines)
 
 
-def _asked_by_member(member: Member) -> Iterator[str]:
+def _asked_by_member(member: RegistryMember) -> Iterator[str]:
     one = member.descriptor
     yield f"entityID      {one.entity_id}"
     for language, name in one.names.items():
@@ -69,7 +69,7 @@ def _asked_by_member(member: Member) -> Iterator[str]:
         yield from _asked_by_role(role)
 
 
-def _said_by(member: Member) -> Iterator[str]:
+def _said_by(member: RegistryMember) -> Iterator[str]:
     """Yield its further statements by which hubs may release more to it."""
     path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
     for attribute in member.element.iterfind(f"{path}/{q('saml:Attribute')}"):
@@ -119,13 +119,13 @@ def _keys(use: str, certificates: Iterable[str]) -> Iterator[str]:
             yield f"  {use:<12}{text}"
 
 
-def _contacts(member: Member) -> Iterator[str]:
+def _contacts(member: RegistryMember) -> Iterator[str]:
     for one in member.descriptor.contacts:
         known = (one.company, one.email, one.telephone)
         yield " ".join([f"{one.kind}:", *(_cut(text) for text in known if text)])
 
 
-def _lacking(member: Member) -> Iterator[str]:
+def _lacking(member: RegistryMember) -> Iterator[str]:
     """Yield what is missing, perhaps on purpose, and should be known."""
     for role in member.roles:
         if not role.single_logout(SOAP, REDIRECT, POST):
@@ -148,7 +148,7 @@ def _lacking(member: Member) -> Iterator[str]:
         yield f"its addresses are at {len(hosts)} hosts: {', '.join(sorted(hosts))}"
 
 
-def _called_by_servers(member: Member) -> Iterator[str]:
+def _called_by_servers(member: RegistryMember) -> Iterator[str]:
     """Addresses inside a network that servers of others would call over SOAP."""
     hosts = {
         urlsplit(location).hostname or ""

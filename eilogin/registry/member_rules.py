@@ -63,7 +63,7 @@ def _names(value: object) -> object:
     return frozenset(names)
 
 
-class Rule(Options):
+class MemberRule(Options):
     """The operator's rules for one member."""
 
     sso_domain: Annotated[str, AfterValidator(_domain)] = option(
@@ -128,7 +128,7 @@ def sections_of(path: Path) -> Mapping[str, Mapping[str, str]]:
     return {title: dict(parser.items(title)) for title in parser.sections()}
 
 
-def read_rules(path: Path) -> dict[str, Rule]:
+def read_rules(path: Path) -> dict[str, MemberRule]:
     """Read the rules of a file, by entityID; raises as :func:`sections_of`.
 
     A missing file is an error too: an operator must state that everything is allowed.
@@ -138,10 +138,10 @@ def read_rules(path: Path) -> dict[str, Rule]:
             f"{path}: does not exist; expected a file with the rules for members,"
             " which may be empty"
         )
-    rules: dict[str, Rule] = {}
+    rules: dict[str, MemberRule] = {}
     faults: list[Fault] = []
     for entity_id, values in sections_of(path).items():
-        rule, found = config.attempt(Rule, str(path), entity_id, values)
+        rule, found = config.attempt(MemberRule, str(path), entity_id, values)
         if rule is not None:
             rules[entity_id] = rule
         faults += found
@@ -150,7 +150,7 @@ def read_rules(path: Path) -> dict[str, Rule]:
     return rules
 
 
-def with_rule(text: str, entity_id: str, rule: Rule) -> str:
+def with_rule(text: str, entity_id: str, rule: MemberRule) -> str:
     """The text of the file with another rule of one member, or without one.
 
     Sections that are new stand in the order of their names.

@@ -18,11 +18,11 @@ from eilogin.errors import (
 )
 from eilogin.federation.changes.federation_changes import compare
 from eilogin.federation.members.membership import Federation
-from eilogin.registry.member_rules import Rule
+from eilogin.registry.member_rules import MemberRule
 from eilogin.registry.metadata_repair import fault_of
 from eilogin.registry.operator_keys import operator_public_key
 from eilogin.registry.registry_folder import RULES, Folder
-from eilogin.registry.registry_members import VALID, Member
+from eilogin.registry.registry_members import VALID, RegistryMember
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import (
     FederationMetadata,
@@ -70,13 +70,15 @@ def about_to_sign(folder: Folder) -> Elements:
     """Return the federation that would be signed now."""
     return {
         entity_id: _with_rule(
-            member, folder.rules.get(entity_id, Rule()), folder.options.publisher
+            member, folder.rules.get(entity_id, MemberRule()), folder.options.publisher
         )
         for entity_id, member in folder.members.items()
     }
 
 
-def _with_rule(member: Member, rule: Rule, registrar: str) -> etree._Element:
+def _with_rule(
+    member: RegistryMember, rule: MemberRule, registrar: str
+) -> etree._Element:
     element = deepcopy(member.element)
     add_ruled(element, rule.ruled)
     if registrar:

@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Iterator
 
 from eilogin.errors import ConfigurationError, MalformedMessage
-from eilogin.federation.members.expiry_alarms import Ending
+from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.registry.metadata_signing import last_signed
 from eilogin.registry.operator_keys import operator_certificate_ends
 from eilogin.registry.registry_folder import Folder
-from eilogin.registry.registry_members import Member
+from eilogin.registry.registry_members import RegistryMember
 from eilogin.saml.metadata import IdentityProvider
 from eilogin.saml.signing_keys import certificate_ends
 from eilogin.shell_quoting import typed
 
 
-def endings_of(folder: Folder) -> Iterator[Ending]:
+def endings_of(folder: Folder) -> Iterator[Expiry]:
     """Yield the expiry of the signature, of the operator's certificate and of members.
 
     Files that cannot be read are left out: ``verify`` reports them.
@@ -23,7 +23,7 @@ def endings_of(folder: Folder) -> Iterator[Ending]:
         yield from member_endings(member)
 
 
-def _of_operator(folder: Folder) -> Iterator[Ending]:
+def _of_operator(folder: Folder) -> Iterator[Expiry]:
     try:
         last = last_signed(folder)
     except ConfigurationError:
@@ -33,14 +33,14 @@ def _of_operator(folder: Folder) -> Iterator[Ending]:
             f"sign and publish again: {typed('eilogin federation sign', folder.path)}"
         )
         what = f"the signature in {folder.signed.name}"
-        yield Ending("signed", "signature", what, last[0].valid_until, cure=cure)
+        yield Expiry("signed", "signature", what, last[0].valid_until, cure=cure)
     cure = typed("eilogin federation rollover", folder.path)
     what = f"the operator's certificate {folder.options.certificate.name}"
     ends = operator_certificate_ends(folder)
-    yield Ending("certificate", "certificate", what, ends, cure=f"see '{cure}'")
+    yield Expiry("certificate", "certificate", what, ends, cure=f"see '{cure}'")
 
 
-def member_endings(member: Member) -> Iterator[Ending]:
+def member_endings(member: RegistryMember) -> Iterator[Expiry]:
     """Yield when the last certificates of a member expire, and its own metadata.
 
     The last of several certificates for one use counts: its key stays usable.
@@ -57,10 +57,10 @@ def member_endings(member: Member) -> Iterator[Ending]:
         for ends, names in uses.items():
             used = " and ".join(names)
             what = f"the certificate of '{one.entity_id}' ({kind}, {used})"
-            yield Ending("members", f"{kind} {used}", what, ends, one.entity_id, ask)
+            yield Expiry("members", f"{kind} {used}", what, ends, one.entity_id, ask)
     if one.valid_until is not None:
         what = f"the metadata of '{one.entity_id}'"
-        yield Ending("members", "metadata", what, one.valid_until, one.entity_id, ask)
+        yield Expiry("members", "metadata", what, one.valid_until, one.entity_id, ask)
 
 
 def _last(certificates: Iterable[str]) -> float | None:

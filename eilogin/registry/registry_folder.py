@@ -12,8 +12,14 @@ from eilogin.atomic_files import PUBLIC, write
 from eilogin.config import Flag, Options, ReadableFile, Secret, option
 from eilogin.errors import ConfigurationError, InvalidOptions, MetadataUnusable
 from eilogin.federation.local.option_values import days_of
-from eilogin.registry.member_rules import HEAD, Rule, read_rules, sections_of, with_rule
-from eilogin.registry.registry_members import LONGEST, Member, read_member
+from eilogin.registry.member_rules import (
+    HEAD,
+    MemberRule,
+    read_rules,
+    sections_of,
+    with_rule,
+)
+from eilogin.registry.registry_members import LONGEST, RegistryMember, read_member
 from eilogin.shell_quoting import typed
 
 #: The names of what is in it.
@@ -130,12 +136,12 @@ class Folder:
         return {entity_id: path for entity_id, (path, _) in self._read.items()}
 
     @cached_property
-    def members(self) -> dict[str, Member]:
+    def members(self) -> dict[str, RegistryMember]:
         """All members by entityID, which is their order."""
         return {entity_id: member for entity_id, (_, member) in self._read.items()}
 
     @cached_property
-    def rules(self) -> dict[str, Rule]:
+    def rules(self) -> dict[str, MemberRule]:
         """The operator's rules, by entityID."""
         return read_rules(self.path / RULES)
 
@@ -145,9 +151,9 @@ class Folder:
         return self.path / self.options.signed
 
     @cached_property
-    def _read(self) -> dict[str, tuple[Path, Member]]:
+    def _read(self) -> dict[str, tuple[Path, RegistryMember]]:
         loopback = self.options.loopback
-        found: dict[str, tuple[Path, Member]] = {}
+        found: dict[str, tuple[Path, RegistryMember]] = {}
         for path in self._progress(sorted((self.path / MEMBERS).glob("*.xml"))):
             if path.is_symlink():
                 # A change of the target of a link proves nothing, and git does not show
@@ -169,7 +175,7 @@ class Folder:
 
     # --- changing it ---
 
-    def put(self, member: Member, note: str) -> Path:
+    def put(self, member: RegistryMember, note: str) -> Path:
         """Keep a member, in the place of what there was of it; where it is kept."""
         path = self.files.get(member.entity_id) or self._free(member.file_name)
         octets = member.octets(note)
@@ -189,9 +195,9 @@ class Folder:
         # order would leave a member without its rule.
         self.files[entity_id].unlink()
         if entity_id in rules:
-            self.put_rule(entity_id, Rule())
+            self.put_rule(entity_id, MemberRule())
 
-    def put_rule(self, entity_id: str, rule: Rule) -> None:
+    def put_rule(self, entity_id: str, rule: MemberRule) -> None:
         """Rule something else of a member; a rule that says nothing is taken out."""
         path = self.path / RULES
         text = with_rule(path.read_text("utf-8"), entity_id, rule)

@@ -75,7 +75,7 @@ _HEAD = re.compile(rb"\s*<!--(.*?)-->", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class RegistryMember:
     """A party whose metadata the operator has, or is asked to take."""
 
     #: Its ``md:EntityDescriptor``, laid out; not to be changed.
@@ -117,7 +117,7 @@ class Member:
         return b"<!-- %b -->\n%b\n" % (told.encode(), serialize(self.element))
 
 
-def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
+def read_member(name: str, octets: bytes, *, on_loopback: bool) -> RegistryMember:
     """Read a member from its metadata, which comes from ``name``.
 
     If ``on_loopback``, its addresses may be on this machine. Raises
@@ -147,7 +147,7 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> Member:
     _require_use(name, descriptor)
     note = _HEAD.match(octets)
     kept = note[1].decode().strip() if note else ""
-    return Member(element, descriptor, kept, metadata.remarks, mended)
+    return RegistryMember(element, descriptor, kept, metadata.remarks, mended)
 
 
 def _read(element: etree._Element, *, on_loopback: bool) -> FederationMetadata:

@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote, urlsplit
 
 from eilogin.federation.changes.member_differences import key_ids, origins
-from eilogin.registry.registry_members import Member
+from eilogin.registry.registry_members import RegistryMember
 from eilogin.saml.printable_text import some
 
 #: So many others are named.
 _MOST = 5
 
 
-def likenesses(member: Member, others: Iterable[Member]) -> Iterator[str]:
+def likenesses(
+    member: RegistryMember, others: Iterable[RegistryMember]
+) -> Iterator[str]:
     """Yield in sentences what a member shares with others of the federation."""
     others = [one for one in others if one.entity_id != member.entity_id]
     for told, of in _SHARED.items():
@@ -26,30 +28,30 @@ def likenesses(member: Member, others: Iterable[Member]) -> Iterator[str]:
             yield f"{told} {some(found, _MOST)}"
 
 
-def _called(member: Member) -> set[str]:
+def _called(member: RegistryMember) -> set[str]:
     """Its entityID as people see it: as an address, without what looks the same."""
     text = unquote(member.entity_id).casefold().rstrip("/")
     return {re.sub(r"^https?://(www\.)?", "", text).replace(":443/", "/")}
 
 
-def _names(member: Member) -> set[str]:
+def _names(member: RegistryMember) -> set[str]:
     texts = member.descriptor.names.values()
     folded = (unicodedata.normalize("NFKC", text).casefold() for text in texts)
     return {"".join(filter(str.isalnum, text)) for text in folded} - {""}
 
 
-def hosts_of(member: Member) -> set[str]:
+def hosts_of(member: RegistryMember) -> set[str]:
     """The hosts of all its addresses."""
     urls = (url for role in member.roles for url in origins(role))
     return {urlsplit(url).hostname or "" for url in urls}
 
 
-def _keys(member: Member) -> set[bytes]:
+def _keys(member: RegistryMember) -> set[bytes]:
     return set().union(*map(key_ids, member.roles))
 
 
 #: The values that members can share, and how to read them.
-_SHARED: dict[str, Callable[[Member], set[str] | set[bytes]]] = {
+_SHARED: dict[str, Callable[[RegistryMember], set[str] | set[bytes]]] = {
     "its entityID looks like that of": _called,
     "it has the same name as": _names,
     "it has addresses at a host of": hosts_of,

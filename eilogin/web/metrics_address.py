@@ -14,7 +14,7 @@ from webob import Response
 from eilogin import metrics
 from eilogin.errors import NotFound
 from eilogin.federation import Trust
-from eilogin.federation.members.expiry_alarms import Ending
+from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.web.requests import allow_only
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Numbers:
         self,
         environ: "WSGIEnvironment",
         trust: Trust,
-        endings: Callable[[], Iterable[Ending]] = tuple,
+        endings: Callable[[], Iterable[Expiry]] = tuple,
         undelivered: Callable[[], int] | None = None,
     ) -> Response:
         """All numbers, with those of the ``trust`` of this request.

@@ -40,7 +40,7 @@ from eilogin.federation.local.local_keys import (
 from eilogin.federation.local.local_options import OwnOptions, own_of
 from eilogin.federation.members import certificate_expiry, hub_requirements
 from eilogin.federation.members.certificate_expiry import key_endings
-from eilogin.federation.members.expiry_alarms import Ending
+from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.federation.members.key_readiness import Finding, in_metadata
 from eilogin.federation.members.trust_options import (
     TrustOptions,
@@ -450,7 +450,7 @@ def _of_federation(folder: Folder) -> tuple[str, str, Iterator[Event]]:
     return name, host, map(_of_ending, endings_of(folder))
 
 
-def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Ending]:
+def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Expiry]:
     """When certificates end: ours in any case."""
     yield from key_endings(own.keys)
     options, federation = None, Federation()
@@ -476,7 +476,7 @@ def _fetched(options: TrustOptions) -> Trust:
     return Trust(own, federation, back_channel_of(options), hubs)
 
 
-def _events(own: Own, endings: Iterable[Ending]) -> Iterator[Event]:
+def _events(own: Own, endings: Iterable[Expiry]) -> Iterator[Event]:
     for key in own.keys if len(own.keys) > 1 else ():
         if key.signs:
             text = f"key {key.name} signs from now on; check before: eilogin keys ready"
@@ -486,7 +486,7 @@ def _events(own: Own, endings: Iterable[Ending]) -> Iterator[Event]:
     yield from map(_of_ending, endings)
 
 
-def _of_ending(ending: Ending) -> Event:
+def _of_ending(ending: Expiry) -> Event:
     name = f"ends {ending.peer} {ending.name}"
     text = f"{ending.what} ends: {ending.cure}"
     # A signature lasts for days, and a certificate for years.

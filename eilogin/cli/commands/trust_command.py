@@ -43,15 +43,15 @@ from eilogin.federation.changes.departed_members import departed_of
 from eilogin.federation.changes.federation_changes import (
     MOST_LOGGED,
     MOST_TOLD,
+    ApprovalRules,
     Changes,
-    Rules,
     changes_for,
 )
 from eilogin.federation.changes.member_differences import words
 from eilogin.federation.changes.quarantine import held_of, signed_index
 from eilogin.federation.local.local_options import entity_id_of
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.refresh.metadata_refresh import Outcome, opened, refresh
+from eilogin.federation.refresh.metadata_refresh import RefreshResult, opened, refresh
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import is_over
 from eilogin.federation.state.state_records import (
@@ -414,7 +414,7 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
 
 
 def _approvals(site: Site, waiting: Waiting) -> Iterator[str]:
-    people = Rules.of(site.options).people
+    people = ApprovalRules.of(site.options).people
     by_who = dict.fromkeys(one.approvals for one in waiting.open)
     for approvals in by_who:
         which = ""
@@ -573,7 +573,7 @@ def _require_approvable(case: _Case, *, is_all: bool) -> None:
             "and then approve them: "
             f"'{site.typed('approve', case.state_id, '--all')}'"
         )
-    people = Rules.of(site.options).people
+    people = ApprovalRules.of(site.options).people
     if people > 1 and all(_has_approved(case.who, one) for one in case.pending):
         raise case.refused(
             f"{_named(case.who)} has approved it already; nothing was done. A "
@@ -609,7 +609,7 @@ def _has_approved(who: Approval, pending: Pending) -> bool:
 def _approve(case: _Case) -> str:
     site, state_id = case.site, case.state_id
     _note(case, "trust.approved")
-    people = Rules.of(site.options).people
+    people = ApprovalRules.of(site.options).people
     done = approve(site.folder, state_id, case.who, people)
     if len(done) == len(case.pending):
         return f"{state_id} is active now: {_count(case.changes)}"
@@ -694,7 +694,7 @@ def _refresh(site: Site) -> bool:
     return not outcome.failures
 
 
-def _came(outcome: Outcome) -> Iterator[str]:
+def _came(outcome: RefreshResult) -> Iterator[str]:
     """What has come of a refresh, in words."""
     what = "same" if outcome.held else outcome.what
     came = _CAME["active" if outcome.is_newer else what]

@@ -34,7 +34,7 @@ from eilogin.errors import (
     MetadataExpired,
     MetadataUnusable,
 )
-from eilogin.federation.sources.metadata_downloads import Web
+from eilogin.federation.sources.metadata_downloads import MetadataClient
 from eilogin.registry import (
     LONGEST,
     MEMBERS,
@@ -43,8 +43,8 @@ from eilogin.registry import (
     RULES,
     VALID,
     Folder,
-    Member,
-    Rule,
+    MemberRule,
+    RegistryMember,
     about_to_sign,
     asked_by,
     difference,
@@ -300,7 +300,7 @@ def _makes_it_count(folder: Path) -> str:
     return f"'{typed('eilogin federation sign', folder)}' makes it count"
 
 
-def _shows_difference(before: Member, member: Member) -> bool:
+def _shows_difference(before: RegistryMember, member: RegistryMember) -> bool:
     lines = list(
         difference(
             {before.entity_id: before.element}, {member.entity_id: member.element}
@@ -320,10 +320,10 @@ def _octets_at(source: str) -> bytes:
         raise click.BadParameter(
             f"found '{source}'; expected a file, or {error}", param_hint="FILE|URL"
         ) from error
-    return Web(longest=LONGEST).fetch(source).body
+    return MetadataClient(longest=LONGEST).fetch(source).body
 
 
-def _require_in_time(source: str, member: Member) -> None:
+def _require_in_time(source: str, member: RegistryMember) -> None:
     ends = member.descriptor.valid_until
     if ends is not None and ends <= clock.now():
         raise MetadataExpired(
@@ -366,7 +366,7 @@ def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
         click.echo(f"removed; this was the last member: {nobody(known)}")
 
 
-def _name(member: Member) -> str:
+def _name(member: RegistryMember) -> str:
     return printable(member.descriptor.name("nl"))
 
 
@@ -409,7 +409,7 @@ def show_command(folder: Path, entity_id: str) -> None:
     member = chosen_member(known, entity_id)
     for line in asked_by(member, known.members.values()):
         click.echo(line)
-    rule = known.rules.get(member.entity_id, Rule())
+    rule = known.rules.get(member.entity_id, MemberRule())
     click.echo(printable(f"rules         {_in_words(rule)}"))
     click.echo(printable(f"file          {known.files[member.entity_id]}"))
     if member.note:
@@ -480,10 +480,10 @@ def rules_command(  # noqa: PLR0913 - one for each option
     if entity_id is None or not (given or clear):
         _tell_rules(known, [entity_id] if entity_id else list(known.members))
         return
-    rule, faults = config.attempt(Rule, "", entity_id, given)
+    rule, faults = config.attempt(MemberRule, "", entity_id, given)
     if rule is None:
         raise InvalidOptions(faults)
-    before = Rule() if clear else known.rules.get(entity_id, Rule())
+    before = MemberRule() if clear else known.rules.get(entity_id, MemberRule())
     changed = before.model_copy(
         update={n: getattr(rule, n) for n in rule.model_fields_set}
     )
@@ -511,11 +511,11 @@ def _tell_rules(known: Folder, entity_ids: Sequence[str]) -> None:
     if not entity_ids:
         click.echo("there are no members yet")
     for entity_id in entity_ids:
-        told = _in_words(known.rules.get(entity_id, Rule()))
+        told = _in_words(known.rules.get(entity_id, MemberRule()))
         click.echo(printable(f"{entity_id}: {told}"))
 
 
-def _in_words(rule: Rule) -> str:
+def _in_words(rule: MemberRule) -> str:
     domain, released = rule.sso_domain, rule.released_attributes
     words = ["is in the default SSO domain"]
     if domain:

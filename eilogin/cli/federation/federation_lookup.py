@@ -7,7 +7,7 @@ import click
 
 from eilogin import config
 from eilogin.errors import ConfigurationError
-from eilogin.registry import TOKEN, Folder, Member
+from eilogin.registry import TOKEN, Folder, RegistryMember
 from eilogin.saml.printable_text import first_of
 from eilogin.shell_quoting import as_word, typed
 
@@ -17,7 +17,7 @@ DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 _MOST_MEANT = 10
 
 
-def chosen_member(known: Folder, said: str) -> Member:
+def chosen_member(known: Folder, said: str) -> RegistryMember:
     """The member of this entityID, or the only one whose entityID has it in it.
 
     Raises :class:`eilogin.errors.ConfigurationError` where none has, or several have.

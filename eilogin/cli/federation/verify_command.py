@@ -10,11 +10,11 @@ from eilogin.cli.commands.check_command import harmless, many
 from eilogin.cli.federation.federation_lookup import DIR
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.errors import ConfigurationError
-from eilogin.federation.members.expiry_alarms import Ending, ends_in_words
+from eilogin.federation.members.expiry_alarms import Expiry, ends_in_words
 from eilogin.registry import (
     Elements,
     Folder,
-    Member,
+    RegistryMember,
     about_to_sign,
     difference,
     endings_of,
@@ -128,7 +128,7 @@ def _notes(
     yield from _on_unsigned(known, elements)
 
 
-def _on_ending(ending: Ending) -> str:
+def _on_ending(ending: Expiry) -> str:
     told = f"{ending.what} {ends_in_words(ending.ends)}"
     if ending.name != "metadata":
         told += (
@@ -157,7 +157,7 @@ def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
         yield f"some changes are not signed: see '{told}'"
 
 
-def until(member: Member) -> Iterator[str]:
+def until(member: RegistryMember) -> Iterator[str]:
     """When the first certificate of a member ends, or its metadata, in a few words."""
     first = min(member_endings(member), key=lambda one: one.ends, default=None)
     if first is not None:

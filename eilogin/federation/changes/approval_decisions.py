@@ -11,7 +11,12 @@ from typing import Protocol
 
 from eilogin.errors import ConfigurationError
 from eilogin.federation.changes.departed_members import note_departed
-from eilogin.federation.changes.quarantine import Held, composed, held_of, known_of
+from eilogin.federation.changes.quarantine import (
+    QuarantinedMember,
+    composed,
+    held_of,
+    known_of,
+)
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.membership import Federation
@@ -25,7 +30,7 @@ from eilogin.federation.state.state_records import (
 )
 
 
-class HubOptions(Protocol):
+class TrustedHubOptions(Protocol):
     """The options that say which hubs a site has."""
 
     @property
@@ -98,7 +103,7 @@ def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
         )
 
 
-def require_hubs(options: HubOptions, federation: Federation) -> None:
+def require_hubs(options: TrustedHubOptions, federation: Federation) -> None:
     """Raise ConfigurationError where a hub of a site would be none any more."""
     if options.role != HUB:
         for name in hub_requirements.wanted(options.hub, federation):
@@ -122,7 +127,7 @@ def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Federation
 
 def _but_for(
     folder: SiteFolder, active: Active, names: Collection[str]
-) -> dict[str, Held]:
+) -> dict[str, QuarantinedMember]:
     held = held_of(folder, active.state)
     return {name: one for name, one in held.items() if name not in names}
 

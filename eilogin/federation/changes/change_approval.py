@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from eilogin import clock
-from eilogin.federation.changes.federation_changes import Changes, Rules
-from eilogin.federation.changes.quarantine import Held
+from eilogin.federation.changes.federation_changes import ApprovalRules, Changes
+from eilogin.federation.changes.quarantine import QuarantinedMember
 from eilogin.federation.members.membership import Federation
 from eilogin.federation.state.state_records import Pending, Source, Waiting
 from eilogin.saml.message_checks import SKEW
@@ -29,7 +29,7 @@ _ID = 32
 class Judged:
     """The members that stay as they were, and the changes of theirs that wait."""
 
-    held: dict[str, Held] = field(default_factory=dict)
+    held: dict[str, QuarantinedMember] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)
 
     @property
@@ -47,7 +47,7 @@ class Judged:
 class Judge:
     """The members that are judged, and the rules that judge them."""
 
-    rules: Rules
+    rules: ApprovalRules
     configuration: str
     #: Whether a member is closed where none of its keys is left.
     closes: Callable[[str], bool]
@@ -55,7 +55,7 @@ class Judge:
     origin_of: Callable[[str], Source | None]
     #: The quarantine until now, and the members in it.
     before: Waiting | None
-    held: Mapping[str, Held]
+    held: Mapping[str, QuarantinedMember]
     departed: Mapping[str, EntityDescriptor]
     #: Whether somebody has rejected all of it together.
     is_rejected: bool = False
@@ -156,11 +156,13 @@ class Judge:
 
     def _hold(
         self, why: Pending, known: EntityDescriptor | None, *, is_moved: bool
-    ) -> Held:
+    ) -> QuarantinedMember:
         name, origin = why.entity_id, self.origin_of(why.entity_id)
-        before = self.held.get(name) or Held(name, known)
+        before = self.held.get(name) or QuarantinedMember(name, known)
         if name not in self.held and origin is not None:
-            before = Held(name, known, origin.key, origin.line, origin.signers)
+            before = QuarantinedMember(
+                name, known, origin.key, origin.line, origin.signers
+            )
         return replace(
             before,
             known=known,
@@ -185,7 +187,7 @@ def _id_of(
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:_ID]
 
 
-def _differs(held: Held, new: Federation) -> bool:
+def _differs(held: QuarantinedMember, new: Federation) -> bool:
     """Whether a member differs from its known record, or is gone."""
     if held.known is None:
         return False

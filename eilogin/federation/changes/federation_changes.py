@@ -51,7 +51,7 @@ _FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ApprovalRules:
     """The options that say which further changes need approval."""
 
     #: The part of the members in percent of which no more may be gone, or otherwise,
@@ -65,7 +65,7 @@ class Rules:
     people: int = 1
 
     @classmethod
-    def of(cls, options: TrustOptions) -> "Rules":
+    def of(cls, options: TrustOptions) -> "ApprovalRules":
         """Read the rules from the options."""
         return cls(
             options.federation_changes,
@@ -140,7 +140,7 @@ class Changes:
             self, changes=tuple(x for x in self.changes if x.entity_id in names)
         )
 
-    def waits(self, rules: Rules) -> list[str]:
+    def waits(self, rules: ApprovalRules) -> list[str]:
         """Why this waits for somebody to approve it; nothing where it need not."""
         reasons = [told for _, told in self._large_parts(rules.percent).values()]
         waiting = [one for one in self.changes if one.waits]
@@ -151,7 +151,7 @@ class Changes:
         # A key for two uses that is replaced is one reason.
         return [*dict.fromkeys(reasons)]
 
-    def held(self, rules: Rules) -> dict[str, list[str]]:
+    def held(self, rules: ApprovalRules) -> dict[str, list[str]]:
         """The same by the entityID of the member whose change it is."""
         found: dict[str, list[str]] = {}
         for one in (*self.changes, *self._more_hubs(rules)):
@@ -159,14 +159,14 @@ class Changes:
                 found.setdefault(one.entity_id, []).append(str(one))
         return found
 
-    def mass(self, rules: Rules) -> dict[str, str]:
+    def mass(self, rules: ApprovalRules) -> dict[str, str]:
         """Why members wait of which a large part is gone, or otherwise, at once."""
         found: dict[str, str] = {}
         for names, told in self._large_parts(rules.percent).values():
             found |= dict.fromkeys(names, told)
         return found
 
-    def _more_hubs(self, rules: Rules) -> Iterator[Change]:
+    def _more_hubs(self, rules: ApprovalRules) -> Iterator[Change]:
         if rules.takes_all_hubs:
             told = "a new hub, and 'hub = all' offers it to visitors"
         elif rules.takes_only_hub:

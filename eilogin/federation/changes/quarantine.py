@@ -44,7 +44,7 @@ _RoleT = TypeVar("_RoleT", bound=Role)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class QuarantinedMember:
     """A member in quarantine."""
 
     entity_id: str
@@ -70,10 +70,10 @@ class Held:
         )
 
 
-Quarantined = Mapping[str, Held]
+Quarantined = Mapping[str, QuarantinedMember]
 
 
-def held_of(folder: SiteFolder, state: State | None) -> dict[str, Held]:
+def held_of(folder: SiteFolder, state: State | None) -> dict[str, QuarantinedMember]:
     """The members that stay as they were in a state, by entityID.
 
     Raises :class:`eilogin.errors.ConfigurationError` where the file cannot be read.
@@ -196,5 +196,5 @@ def _why(error: Exception) -> str:
 
 
 @cache
-def _type() -> TypeAdapter[Held]:
-    return TypeAdapter(Held)
+def _type() -> TypeAdapter[QuarantinedMember]:
+    return TypeAdapter(QuarantinedMember)

@@ -24,7 +24,7 @@ _SEVERAL = 2
 _Hand = tuple[str, str]
 
 
-class Belonging:
+class MemberSources:
     """The sources of the members of a state; none if there was no state.
 
     ``names`` gives the members of each source by its key; it is called at the first

@@ -15,7 +15,7 @@ from eilogin.errors import CERTIFICATE_EXPIRED
 from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.local.local_keys import OwnKey, last_in_line
 from eilogin.federation.members import hub_requirements
-from eilogin.federation.members.expiry_alarms import Ending
+from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.federation.members.hub_requirements import Remark
 from eilogin.federation.members.membership import Federation
 from eilogin.federation.members.trust_options import TrustOptions
@@ -32,7 +32,7 @@ _MOST_NAMED = 3
 
 def endings_of(
     options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
-) -> tuple[Ending, ...]:
+) -> tuple[Expiry, ...]:
     """Yield what expires beside our keys and makes logins fail.
 
     A hub gets none for its participants, of which there may be thousands: it checks
@@ -42,7 +42,7 @@ def endings_of(
     return (*_in_files(options), *theirs)
 
 
-def key_endings(keys: Iterable[OwnKey]) -> Iterator[Ending]:
+def key_endings(keys: Iterable[OwnKey]) -> Iterator[Expiry]:
     """When keys of ours end that no other one follows in time."""
     found = [*keys]
     signing = [key for key in found if key.signs]
@@ -72,28 +72,28 @@ def faults(options: TrustOptions) -> Iterator[Remark]:
                 yield remark
 
 
-def _ours(options: TrustOptions) -> Iterator[Ending]:
+def _ours(options: TrustOptions) -> Iterator[Expiry]:
     yield from key_endings(options.own_keys)
     yield from _in_files(options)
 
 
-def _in_files(options: TrustOptions) -> Iterator[Ending]:
+def _in_files(options: TrustOptions) -> Iterator[Expiry]:
     for name in _FILES:
         path = getattr(options, name)
         if path is not None:
             yield from _in_file(name, path)
 
 
-def _of_key(key: OwnKey) -> Ending:
+def _of_key(key: OwnKey) -> Expiry:
     subject = key.pair.certificate.subject.rfc4514_string()
     what = f"{key.path} ({subject})"
     if not key.name:
-        return Ending("certificate", "certificate", what, key.ends)
+        return Expiry("certificate", "certificate", what, key.ends)
     cure = "no other key follows it in time: make one (eilogin keys new)"
-    return Ending("keys", f"keys: {key.name}", what, key.ends, cure=cure)
+    return Expiry("keys", f"keys: {key.name}", what, key.ends, cure=cure)
 
 
-def _in_file(name: str, path: Path) -> Sequence[Ending]:
+def _in_file(name: str, path: Path) -> Sequence[Expiry]:
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, *UNREADABLE):
@@ -102,7 +102,7 @@ def _in_file(name: str, path: Path) -> Sequence[Ending]:
     here = found if name == "back_channel_ca" else found[:1]
     several = len(here) > 1
     made = [
-        Ending(
+        Expiry(
             name,
             f"{name} {number}" if several else name,
             f"{path} ({one.subject.rfc4514_string()})",

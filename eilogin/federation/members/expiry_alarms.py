@@ -29,7 +29,7 @@ _Key = tuple[str, str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Expiry:
     """When a certificate ends without which something fails."""
 
     #: The option that it is about.
@@ -85,7 +85,7 @@ class Alarms:
     made counts as logged: the start of a site reports it.
     """
 
-    def __init__(self, site: str, endings: Callable[[], Iterable[Ending]]) -> None:
+    def __init__(self, site: str, endings: Callable[[], Iterable[Expiry]]) -> None:
         self._site, self._endings = site, endings
         #: The last stage that was logged of each, counted from 1.
         self._told: dict[_Key, int] = {}
@@ -120,7 +120,7 @@ class Alarms:
             following = min([following, *(at for at in coming if at > now)])
         self._told, self._next = told, following
 
-    def _tell(self, ending: Ending, now: float) -> None:
+    def _tell(self, ending: Expiry, now: float) -> None:
         is_urgent = ending.ends - now <= _URGENT
         level = logging.ERROR if is_urgent else logging.WARNING
         said = f"{ending.option}: {ending.told} ({ending.code})"

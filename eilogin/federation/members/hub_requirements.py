@@ -23,7 +23,7 @@ from eilogin.errors import (
     UnknownPeer,
 )
 from eilogin.federation.local.local_entity import HUB, Own
-from eilogin.federation.members.expiry_alarms import SOON, Ending, ends_in_words
+from eilogin.federation.members.expiry_alarms import SOON, Expiry, ends_in_words
 from eilogin.federation.members.membership import Federation
 from eilogin.federation.sources.member_filters import PASSED_OVER
 from eilogin.saml import bindings
@@ -235,16 +235,16 @@ def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Rem
         yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
 
 
-def endings(federation: Federation, hubs: Sequence[str]) -> Iterator[Ending]:
+def endings(federation: Federation, hubs: Sequence[str]) -> Iterator[Expiry]:
     """When the last certificate of each of our hubs ends."""
     for name in hubs:
         entity, role = hub(federation, name)
         ask = f"ask {entity.whom_to_ask} for new metadata"
         what = f"a certificate of '{name}'"
-        yield Ending("federation", "signing", what, _last_end(role), name, ask)
+        yield Expiry("federation", "signing", what, _last_end(role), name, ask)
 
 
-def participant_ending(own: Own, entity: EntityDescriptor) -> Ending | None:
+def participant_ending(own: Own, entity: EntityDescriptor) -> Expiry | None:
     """When the last certificate of a participant of this hub ends; None of no one."""
     role = entity.service_provider
     if role is None:
@@ -255,7 +255,7 @@ def participant_ending(own: Own, entity: EntityDescriptor) -> Ending | None:
     # (DIGID.md 4).
     first = role.signing_certificates[: 1 if own.is_digid else None]
     ends = max(map(certificate_ends, first), default=math.inf)
-    return Ending("federation", "signing", what, ends, entity.entity_id, ask)
+    return Expiry("federation", "signing", what, ends, entity.entity_id, ask)
 
 
 def _last_end(role: Role) -> float:

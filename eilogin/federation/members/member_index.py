@@ -51,7 +51,7 @@ _KEPT = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known(ABC):
+class MemberIndex(ABC):
     """All that several pieces of metadata say together; members by entityID."""
 
     #: In the order of the metadata, as the rest.
@@ -101,7 +101,7 @@ class Known(ABC):
         return hashlib.sha256(_head(self, lines)).hexdigest()
 
 
-class _Gathered(Known):
+class _Gathered(MemberIndex):
     """Members that were read just now."""
 
     members: Gathered
@@ -142,7 +142,7 @@ def write_index(path: Path, sources: Sequence[FederationMetadata]) -> None:
 
     Raises OSError.
     """
-    _write(path, Known.of(sources))
+    _write(path, MemberIndex.of(sources))
 
 
 def write_with(
@@ -208,7 +208,7 @@ def _pieces(known: "_Gathered") -> Iterator[bytes]:
     yield len(head).to_bytes(_LENGTH)
 
 
-def _head(known: Known, lines: dict[str, _Line]) -> bytes:
+def _head(known: MemberIndex, lines: dict[str, _Line]) -> bytes:
     left_out = {name: LeftOut.of(error) for name, error in known.left_out.items()}
     facts = known.remarks, known.copies, known.is_aggregate, known.name
     return json.dumps(_Head(lines, left_out, *facts)).encode()
@@ -240,7 +240,7 @@ def open_index(path: Path) -> "_Opened":
     )
 
 
-class _Opened(Known):
+class _Opened(MemberIndex):
     """The members of an open index."""
 
     members: "_Members"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from eilogin import clock, logos
 from eilogin.config import did_you_mean
 from eilogin.errors import UnknownPeer
-from eilogin.federation.members.member_index import Known, open_index
+from eilogin.federation.members.member_index import MemberIndex, open_index
 from eilogin.federation.sources.metadata_sources import MetadataSource
 from eilogin.federation.sources.source_merging import fetch_all
 from eilogin.saml.message_checks import SKEW
@@ -32,7 +32,7 @@ class Federation:
     """
 
     def __init__(self, *sources: FederationMetadata) -> None:
-        self._know(Known.of(sources))
+        self._know(MemberIndex.of(sources))
 
     @classmethod
     def from_index(cls, path: Path) -> "Federation":
@@ -45,7 +45,7 @@ class Federation:
         federation._know(open_index(path))
         return federation
 
-    def _know(self, known: Known) -> None:
+    def _know(self, known: MemberIndex) -> None:
         self._known = known
         self._entities = known.members
         #: Why a member is left out, by its entityID: of all that there is of it.

@@ -38,7 +38,7 @@ from eilogin.federation.local.option_values import (
 )
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.membership import Federation
-from eilogin.federation.sources.metadata_downloads import MetadataURL, Web
+from eilogin.federation.sources.metadata_downloads import MetadataClient, MetadataURL
 from eilogin.federation.sources.metadata_sources import (
     LONGEST,
     MetadataFile,
@@ -356,7 +356,7 @@ def _fetched_from(
     line: FederationAddress, keys: Sequence[PublicKey], options: TrustOptions
 ) -> Iterator[MetadataURL]:
     usual_ca, usual_proxy = line.ca is None, line.proxy is None
-    web = Web(
+    web = MetadataClient(
         ca_file=options.back_channel_ca if usual_ca else line.ca,
         client_certificate=_client_certificate(options),
         proxy=(options.back_channel_proxy if usual_proxy else line.proxy) or None,

@@ -32,19 +32,19 @@ from eilogin.federation.changes.departed_members import departed_of, note_depart
 from eilogin.federation.changes.federation_changes import (
     MOST_LOGGED,
     MOST_TOLD,
+    ApprovalRules,
     Changes,
-    Rules,
     changes_for,
     id_of,
 )
 from eilogin.federation.changes.quarantine import (
-    Held,
+    QuarantinedMember,
     composed,
     held_of,
     known_of,
     signed_index,
 )
-from eilogin.federation.changes.source_changes import Belonging, by_order, parts_of
+from eilogin.federation.changes.source_changes import MemberSources, by_order, parts_of
 from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.members import hub_requirements
@@ -53,10 +53,10 @@ from eilogin.federation.members.membership import Federation
 from eilogin.federation.members.trust_options import TrustOptions, said_in, sources_of
 from eilogin.federation.sources.local_files import look_at
 from eilogin.federation.sources.metadata_sources import (
-    Before,
+    AcceptedCopy,
+    AcceptedMetadata,
     Fetched,
     MetadataSource,
-    Taken,
     sha256_of,
 )
 from eilogin.federation.sources.source_merging import (
@@ -92,7 +92,7 @@ _SCATTER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RefreshResult:
     """The outcome of a refresh."""
 
     #: Same: nothing changed. Active: another state is active now. Waiting, rejected:
@@ -117,7 +117,7 @@ def folder_of(options: TrustOptions) -> SiteFolder | None:
     return SiteFolder.of(options.federation_folder, own_of(options).entity_id)
 
 
-def refresh(options: TrustOptions, folder: SiteFolder) -> Outcome:
+def refresh(options: TrustOptions, folder: SiteFolder) -> RefreshResult:
     """Fetch all sources, and activate the result or its approved part; under the lock.
 
     Raises :class:`eilogin.errors.ConfigurationError` if a source yields nothing, or if
@@ -173,7 +173,7 @@ class _Refresh:
         self._tries = replace(tries, look=look, by=self._configuration)
         self._known = None if active is None else active.state
         self._held = held_of(folder, self._known)
-        self._belonging = Belonging(self._known, self._names_before)
+        self._belonging = MemberSources(self._known, self._names_before)
 
     def fetch(self) -> Found:
         longest = self._options.federation_validity
@@ -181,7 +181,7 @@ class _Refresh:
         whose = None if self._known is None else self._belonging.whose
         return fetch_all(self._sources, longest, self._before, whose)
 
-    def run(self) -> Outcome:
+    def run(self) -> RefreshResult:
         found = self.fetch()
         failures = tuple(one.failure for _, one in found if one.failure)
         for failure in failures:
@@ -239,7 +239,7 @@ class _Refresh:
     def _judge_of(self, signed: State) -> Judge:
         own = self._own
         return Judge(
-            Rules.of(self._options),
+            ApprovalRules.of(self._options),
             self._configuration,
             lambda name: own.role == HUB and name != own.entity_id,
             self._belonging.origin_of,
@@ -274,7 +274,7 @@ class _Refresh:
         failures: tuple[str, ...],
         *,
         is_newer: bool,
-    ) -> Outcome:
+    ) -> RefreshResult:
         """Return the outcome, and log at each refresh which changes wait."""
         what: Literal["same", "active", "waiting", "rejected"]
         what = "active" if is_newer else "same"
@@ -285,7 +285,7 @@ class _Refresh:
             self._tell("trust.waiting", told, changes.of(names))
         elif judged.pending:
             what = "rejected"
-        return Outcome(
+        return RefreshResult(
             what,
             state.members,
             failures,
@@ -302,11 +302,11 @@ class _Refresh:
         tries: Tries,
         lost: tuple[str, ...],
         changes: Changes,
-    ) -> Outcome:
+    ) -> RefreshResult:
         """Make the whole state wait, because nothing can be compared."""
         reasons = (*lost, *self._belonging.moved(found).values())
         # Nor which hub there was.
-        rules = replace(Rules.of(self._options), takes_only_hub=False)
+        rules = replace(ApprovalRules.of(self._options), takes_only_hub=False)
         reasons += tuple(changes.waits(rules))
         one = self._judge_of(signed).whole(signed.id, reasons)
         assert self._known is not None  # noqa: S101 - else nothing was lost
@@ -349,10 +349,10 @@ class _Refresh:
             note_departed(self._folder, old, new, known_of(self._held))
         self._activate(state, tries, Changes())
         self._active, self._known = self._folder.active, state
-        self._belonging = Belonging(state, self._names_before)
+        self._belonging = MemberSources(state, self._names_before)
         return True
 
-    def _held_by(self, sources: Sequence[Source]) -> dict[str, Held]:
+    def _held_by(self, sources: Sequence[Source]) -> dict[str, QuarantinedMember]:
         """The members in quarantine whose source other options still name."""
         found = {}
         for name, one in self._held.items():
@@ -377,7 +377,7 @@ class _Refresh:
         # Before anything can fail: what waits was judged by those before.
         tries = replace(active.tries, by=self._configuration)
         self._active, self._known = replace(active, state=known, tries=tries), known
-        self._belonging = Belonging(known, self._names_before)
+        self._belonging = MemberSources(known, self._names_before)
         self._folder.note(self._active)
 
     def _as_before(self, known: State, found: Found) -> Found:
@@ -455,7 +455,7 @@ class _Refresh:
 
     def _names_in_copy(self, known: Source, source: MetadataSource) -> frozenset[str]:
         try:
-            return frozenset(names_in(self._copied(known, source)))
+            return frozenset(names_in(_copied(self._folder.path, known, source)))
         except (OSError, Refused, ConfigurationError):
             return frozenset()
 
@@ -463,7 +463,7 @@ class _Refresh:
         """The record of a source."""
         return None if self._known is None else self._known.source(key_of(source))
 
-    def _before(self, source: MetadataSource) -> Before | None:
+    def _before(self, source: MetadataSource) -> AcceptedCopy | None:
         known = self._of(source)
         copy = known and self._folder.copy(known)
         if not known or not copy:
@@ -471,7 +471,7 @@ class _Refresh:
         if known.signers != hash_of(source.signers) and not is_of(copy, source):
             # The operator is another one, who has made nothing before.
             return None
-        return Before(**_taken(known), copy=copy)
+        return AcceptedCopy(**_taken(known), copy=copy)
 
     def _state(self, found: Found) -> tuple[State, Federation]:
         """All that was found, written to the folder; nobody uses it yet."""
@@ -537,13 +537,15 @@ class _Refresh:
         old, new = (opened_signed(self._folder, one) for one in (known, state))
         return old is not None and new is not None and old.digest == new.digest
 
-    def _stays(self, state: State, tries: Tries, failures: tuple[str, ...]) -> Outcome:
+    def _stays(
+        self, state: State, tries: Tries, failures: tuple[str, ...]
+    ) -> RefreshResult:
         """Store the new records of the sources of a state that stays active."""
         active = self._active
         assert active is not None  # noqa: S101 - see _is_active
         state = replace(active.state, sources=state.sources)
         self._folder.note(replace(active, state=state, tries=tries))
-        return Outcome("same", state.members, failures)
+        return RefreshResult("same", state.members, failures)
 
     def _stays_without(
         self,
@@ -551,7 +553,7 @@ class _Refresh:
         tries: Tries,
         what: Literal["waiting", "rejected"],
         reasons: tuple[str, ...],
-    ) -> Outcome:
+    ) -> RefreshResult:
         """Note how the sources are, and nothing else of what they have now."""
         active = self._active
         assert active is not None  # noqa: S101 - else nothing has to wait
@@ -563,7 +565,7 @@ class _Refresh:
         state = replace(active.state, sources=sources)
         self._folder.note(replace(active, state=state, tries=tries))
         failures = tuple(one.failure for _, one in found if one.failure)
-        return Outcome(what, active.state.members, failures, reasons)
+        return RefreshResult(what, active.state.members, failures, reasons)
 
     def _old(self, found: Found) -> tuple[Federation | None, tuple[str, ...]]:
         """Return the active state, None without one; and what is lost of it.
@@ -600,7 +602,7 @@ class _Refresh:
                 copies.append(
                     now.metadata
                     if now is not None and now.sha256 == one.sha256
-                    else self._copied(one, sources[one.key])
+                    else _copied(self._folder.path, one, sources[one.key])
                 )
             except (KeyError, OSError, Refused, ConfigurationError):
                 lost.append(
@@ -620,16 +622,6 @@ class _Refresh:
         unheld = replace(known, index=signed.name, signed="")
         state = composed(self._folder, unheld, self._held, known.index)
         return Federation.from_index(self._folder.index(state)), ()
-
-    def _copied(self, known: Source, source: MetadataSource) -> FederationMetadata:
-        octets = (self._folder.path / known.copy).read_bytes()
-        here = source.on_loopback
-        if source.signers is None:
-            metadata = read_unsigned(octets, on_loopback=here)
-        else:
-            metadata = read_federation(octets, source.signers, on_loopback=here)
-        chosen = source.choice.read().of(str(source), metadata)
-        return without(chosen, known.passed)
 
     def _tried(self, found: Found, failures: tuple[str, ...]) -> Tries:
         if failures:
@@ -652,16 +644,25 @@ class _Refresh:
 
 def _waits_for(count: int, reasons: Sequence[str]) -> str:
     """The line of the log about what waits, which says what to do."""
-    what = (
-        "all of it is pending" if not count else f"{count} of its members are pending"
-    )
-    if count == 1:
-        what = "1 of its members is pending"
+    verb = "is" if count == 1 else "are"
+    what = f"{count} of its members {verb} pending" if count else "all of it is pending"
     shown = "; ".join(first_of(reasons, MOST_TOLD))
     return (
         f"needs approval, {what} ('eilogin trust diff FILE', then 'eilogin trust"
         f" approve FILE ID'): {shown}"
     )
+
+
+def _copied(folder: Path, known: Source, source: MetadataSource) -> FederationMetadata:
+    """Read the members of a source from its copy, under its present signers."""
+    octets = (folder / known.copy).read_bytes()
+    here = source.on_loopback
+    if source.signers is None:
+        metadata = read_unsigned(octets, on_loopback=here)
+    else:
+        metadata = read_federation(octets, source.signers, on_loopback=here)
+    chosen = source.choice.read().of(str(source), metadata)
+    return without(chosen, known.passed)
 
 
 def _is_whole(copy: Path, sha256: str) -> bool:
@@ -671,9 +672,9 @@ def _is_whole(copy: Path, sha256: str) -> bool:
         return False
 
 
-def _taken(known: Taken) -> dict[str, Any]:
+def _taken(known: AcceptedMetadata) -> dict[str, Any]:
     """Reduce the record of a source to the accepted metadata."""
-    return {field.name: getattr(known, field.name) for field in fields(Taken)}
+    return {one.name: getattr(known, one.name) for one in fields(AcceptedMetadata)}
 
 
 def opened(folder: SiteFolder, state: State) -> Federation | None:

@@ -21,7 +21,7 @@ from eilogin import clock
 from eilogin.errors import ConfigurationError
 from eilogin.federation.local.local_entity import Own
 from eilogin.federation.members.certificate_expiry import endings_of
-from eilogin.federation.members.expiry_alarms import Ending
+from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.federation.members.membership import Federation
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.metadata_refresh import (
@@ -49,7 +49,7 @@ class Newer(NamedTuple):
 
     federation: Federation
     hub_ids: tuple[str, ...]
-    other_endings: tuple[Ending, ...]
+    other_endings: tuple[Expiry, ...]
 
 
 #: A subscriber gets the members before and after the change.
@@ -314,7 +314,7 @@ def _is_due(tries: Tries, look: str) -> bool:
     return tries.is_due or look != tries.look
 
 
-class Round:
+class RefreshThread:
     """The thread of this process that looks after all that is awake."""
 
     def __init__(self) -> None:
@@ -384,5 +384,5 @@ def _do(watch: Watch) -> None:
 
 
 #: The round of this process.
-ROUND = Round()
+ROUND = RefreshThread()
 os.register_at_fork(after_in_child=ROUND.forget)

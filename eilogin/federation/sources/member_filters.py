@@ -32,7 +32,7 @@ Role = Literal["hub", "participant"]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MemberFilters:
     """The filters of a source; an empty one, or None, selects every member."""
 
     #: In which role, and in no other.
@@ -48,24 +48,24 @@ class Choice:
     include: tuple[str | Path, ...] = ()
     exclude: tuple[str | Path, ...] = ()
 
-    def read(self) -> "Chosen":
+    def read(self) -> "MemberSelection":
         """The same, with the lists of entityIDs as they are now.
 
         Raises :class:`eilogin.errors.MetadataUnusable`, which names the file.
         """
         included = frozenset(_names(self.include)) if self.include else None
-        return Chosen(self, included, frozenset(_names(self.exclude)))
+        return MemberSelection(self, included, frozenset(_names(self.exclude)))
 
 
 #: Who wants anybody.
-ANYBODY = Choice()
+ANYBODY = MemberFilters()
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class MemberSelection:
     """A choice with its lists."""
 
-    choice: Choice
+    choice: MemberFilters
     included: frozenset[str] | None
     excluded: frozenset[str]
 

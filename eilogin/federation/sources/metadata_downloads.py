@@ -18,9 +18,9 @@ from eilogin.config import is_loopback
 from eilogin.errors import MalformedMessage, MetadataUnavailable, PeerUnavailable
 from eilogin.federation.sources.metadata_sources import (
     LONGEST,
-    Before,
-    Came,
+    AcceptedCopy,
     MetadataSource,
+    SourceContent,
 )
 from eilogin.http_client import BackChannel, PeerResponse, named
 from eilogin.saml.metadata.metadata_addresses import require_address
@@ -36,7 +36,7 @@ _MOST_REDIRECTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class MetadataClient:
     """How metadata is fetched; the fields are those of :class:`BackChannel`."""
 
     ca_file: Path | None = None
@@ -101,14 +101,14 @@ class MetadataURL(MetadataSource):
 
     url: str
     keys: Sequence[PublicKey]
-    web: Web
+    web: MetadataClient
 
     def __str__(self) -> str:
         return named(self.url)
 
     @classmethod
     def of_entity(
-        cls, base: str, entity_id: str, keys: Sequence[PublicKey], web: Web
+        cls, base: str, entity_id: str, keys: Sequence[PublicKey], web: MetadataClient
     ) -> "MetadataURL":
         """The question to a responder at ``base`` for one party (MDQ 3.1)."""
         url = f"{base.rstrip('/')}/entities/{quote(entity_id, safe='')}"
@@ -124,14 +124,14 @@ class MetadataURL(MetadataSource):
         """Its keys."""
         return self.keys
 
-    def look(self, before: Before | None, kept: bytes | None) -> Came:
+    def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
         """Fetch the present content."""
         if before is None or kept is None:
             return _came(self.web.fetch(self.url))
         answer = self.web.fetch(self.url, (before.etag, before.last_modified))
         if answer.status != _NOT_MODIFIED:
             return _came(answer)
-        return Came(
+        return SourceContent(
             kept,
             etag=answer.etag or before.etag,
             last_modified=answer.last_modified or before.last_modified,
@@ -139,8 +139,8 @@ class MetadataURL(MetadataSource):
         )
 
 
-def _came(answer: PeerResponse) -> Came:
-    return Came(
+def _came(answer: PeerResponse) -> SourceContent:
+    return SourceContent(
         answer.body,
         answer.content_type or "nothing",
         answer.etag,

@@ -33,7 +33,7 @@ from eilogin.errors import (
     MetadataUntrusted,
     MetadataUnusable,
 )
-from eilogin.federation.sources.member_filters import ANYBODY, Choice
+from eilogin.federation.sources.member_filters import ANYBODY, MemberFilters
 from eilogin.federation.sources.metadata_acceptance import understood
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.messages import write_instant
@@ -49,7 +49,7 @@ _MOST_RECENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class AcceptedMetadata:
     """The metadata that was accepted last from a source, as far as it identifies it."""
 
     etag: str = ""
@@ -66,7 +66,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Before(Taken):
+class AcceptedCopy(AcceptedMetadata):
     """The same, and where a copy is."""
 
     #: The file with the whole content, or None if none is stored. Removing the file
@@ -75,7 +75,7 @@ class Before(Taken):
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class SourceContent:
     """The present content of a source."""
 
     octets: bytes
@@ -119,14 +119,16 @@ class Fetched:
         """The ID of its root, or ""."""
         return self.metadata.id
 
-    def known(self, before: Before | None, copy: Path | None = None) -> Before:
+    def known(
+        self, before: AcceptedCopy | None, copy: Path | None = None
+    ) -> AcceptedCopy:
         """The record to store for the next time, if this metadata is accepted.
 
         ``before`` is the record until now, ``copy`` the file that holds the metadata.
         """
         were = () if before is None else (before.sha256, *before.recent)
         recent = dict.fromkeys(one for one in were if one not in ("", self.sha256))
-        return Before(
+        return AcceptedCopy(
             etag=self.etag,
             last_modified=self.last_modified,
             created=self.created,
@@ -151,7 +153,7 @@ class MetadataSource(ABC):
     #: where what is usual counts.
     validity: float | None = None
     #: The filters of its members.
-    choice: Choice = ANYBODY
+    choice: MemberFilters = ANYBODY
 
     @property
     def line(self) -> str:
@@ -172,14 +174,14 @@ class MetadataSource(ABC):
         """The keys of who may have signed it; None where it is believed unsigned."""
 
     @abstractmethod
-    def look(self, before: Before | None, kept: bytes | None) -> Came:
+    def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
         """Read the present content; ``kept`` is the earlier content, if available."""
 
     def load(self, longest: float | None) -> FederationMetadata:
         """Read the present content, verified and in time; as :meth:`fetch`."""
         return self.fetch(None, longest).metadata
 
-    def fetch(self, before: Before | None, longest: float | None) -> Fetched:
+    def fetch(self, before: AcceptedCopy | None, longest: float | None) -> Fetched:
         """Read the present content, or the earlier copy if that must be refused.
 
         ``longest`` is the longest allowed validity in seconds if the source states
@@ -195,7 +197,7 @@ class MetadataSource(ABC):
             return self._from_before(error, before, longest)
 
     def _taken(
-        self, came: Came, before: Before | None, longest: float | None
+        self, came: SourceContent, before: AcceptedCopy | None, longest: float | None
     ) -> Fetched:
         chosen = self.choice.read()
         try:
@@ -257,7 +259,7 @@ class MetadataSource(ABC):
             )
 
     def _require_no_older(
-        self, metadata: FederationMetadata, sha256: str, before: Before
+        self, metadata: FederationMetadata, sha256: str, before: AcceptedCopy
     ) -> None:
         """Refuse what was made before what was there, also where that is over."""
         if not _is_older(metadata, sha256, before):
@@ -283,7 +285,10 @@ class MetadataSource(ABC):
         )
 
     def _from_before(
-        self, error: ConfigurationError, before: Before | None, longest: float | None
+        self,
+        error: ConfigurationError,
+        before: AcceptedCopy | None,
+        longest: float | None,
     ) -> Fetched:
         if before is None or before.copy is None:
             raise error
@@ -295,7 +300,7 @@ class MetadataSource(ABC):
             ) from error
 
     def copied(
-        self, before: Before, longest: float | None, failure: str = ""
+        self, before: AcceptedCopy, longest: float | None, failure: str = ""
     ) -> Fetched:
         """Read the earlier copy under the present signers and filters.
 
@@ -352,7 +357,7 @@ class MetadataFile(MetadataSource):
         """Its keys."""
         return self.keys
 
-    def look(self, before: Before | None, kept: bytes | None) -> Came:
+    def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
         """Read the file."""
         try:
             with self.path.open("rb") as file:
@@ -364,7 +369,7 @@ class MetadataFile(MetadataSource):
                 f"{self}: is larger than {self.longest} bytes; expected smaller"
                 " metadata, or a higher 'longest=' on its line of 'federation'"
             )
-        return Came(octets)
+        return SourceContent(octets)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -396,7 +401,7 @@ def sha256_of(octets: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def _kept(before: Before | None) -> bytes | None:
+def _kept(before: AcceptedCopy | None) -> bytes | None:
     """The earlier content as a whole; None if it is unavailable."""
     if before is None or before.copy is None:
         return None
@@ -417,7 +422,7 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
-def _is_older(metadata: FederationMetadata, sha256: str, before: Before) -> bool:
+def _is_older(metadata: FederationMetadata, sha256: str, before: AcceptedCopy) -> bool:
     """Whether metadata was made before what was there, as far as they say it."""
     created, there = metadata.created, before.created
     if sha256 in before.recent:

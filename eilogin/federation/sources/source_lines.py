@@ -33,7 +33,7 @@ from eilogin.config import (
     without_password,
 )
 from eilogin.federation.local.option_values import Days, uri
-from eilogin.federation.sources.member_filters import ANYBODY, ENTITY_ID, Choice
+from eilogin.federation.sources.member_filters import ANYBODY, ENTITY_ID, MemberFilters
 from eilogin.http_client import named
 from eilogin.saml.safe_xml import METADATA
 
@@ -65,7 +65,7 @@ class FederationLine:
     #: How many bytes it may have; None where what is usual counts.
     longest: int | None = None
     #: The filters of its members.
-    choice: Choice = ANYBODY
+    choice: MemberFilters = ANYBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,9 @@ def read_line(line: str, info: ValidationInfo) -> FederationFile | FederationAdd
     certificates = tuple(_paths(rest, info))
     if certificates and settings.get("is_unsigned"):
         raise ValueError("either a certificate or 'unsigned=true' behind it")
-    return kind(**place, **settings, certificates=certificates, choice=Choice(**choice))
+    return kind(
+        **place, **settings, certificates=certificates, choice=MemberFilters(**choice)
+    )
 
 
 def _apart(line: str) -> tuple[str, list[tuple[str, str]]]:

@@ -5,7 +5,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from eilogin.errors import MetadataUnusable
-from eilogin.federation.sources.metadata_sources import Before, Fetched, MetadataSource
+from eilogin.federation.sources.metadata_sources import (
+    AcceptedCopy,
+    Fetched,
+    MetadataSource,
+)
 from eilogin.saml.metadata import FederationMetadata
 from eilogin.saml.metadata.packed_members import as_kept, but_for
 from eilogin.saml.printable_text import some
@@ -17,7 +21,7 @@ _NAMED = 3
 Found = Sequence[tuple[MetadataSource, Fetched]]
 
 
-class Whose(Protocol):
+class SourceChooser(Protocol):
     """Says of which of several sources a member is that all of them have."""
 
     def __call__(
@@ -33,8 +37,8 @@ class Whose(Protocol):
 def fetch_all(
     sources: Sequence[MetadataSource],
     longest: float | None,
-    before: Callable[[MetadataSource], Before | None] = lambda _: None,
-    whose: Whose | None = None,
+    before: Callable[[MetadataSource], AcceptedCopy | None] = lambda _: None,
+    whose: SourceChooser | None = None,
 ) -> list[tuple[MetadataSource, Fetched]]:
     """Fetch each source in order; ``before`` has the earlier records.
 
@@ -60,7 +64,9 @@ def names_in(metadata: FederationMetadata) -> Iterator[str]:
     return (one.entity_id for one in as_kept(metadata.entities))
 
 
-def each_once(found: Found, whose: Whose) -> list[tuple[MetadataSource, Fetched]]:
+def each_once(
+    found: Found, whose: SourceChooser
+) -> list[tuple[MetadataSource, Fetched]]:
     """Keep each member in one source only, and skip it in the others.
 
     ``whose`` decides on members that several sources have. If one source has several

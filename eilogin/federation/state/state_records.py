@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eilogin import clock
-from eilogin.federation.sources.metadata_sources import Taken
+from eilogin.federation.sources.metadata_sources import AcceptedMetadata
 from eilogin.saml.message_checks import SKEW
 
 #: The version of the format; eilogin reads no other.
@@ -29,7 +29,7 @@ PASSING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Source(Taken):
+class Source(AcceptedMetadata):
     """The record of one source: the metadata that was accepted, and the last tries."""
 
     #: As a log names it; and by what it is known again, whatever it is called.

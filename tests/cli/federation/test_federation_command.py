@@ -26,7 +26,7 @@ from eilogin.config import read
 from eilogin.federation.local.local_options import OwnOptions, own_of
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.trust_start import trust_of
-from eilogin.registry import Rule
+from eilogin.registry import MemberRule
 from eilogin.registry.registry_folder import FederationOptions
 from eilogin.saml import bindings
 from eilogin.saml.messages import (
@@ -1719,7 +1719,7 @@ class TestTold:
         assert "lacks a SingleSignOnService" in run("add", path, "--yes", code=1)
 
 
-@pytest.mark.parametrize("declared", [FederationOptions, Rule])
+@pytest.mark.parametrize("declared", [FederationOptions, MemberRule])
 def test_the_manual_has_each_option_of_its_files(declared):
     folder = Path(__file__).parents[3] / "contrib/manual/federation"
     text = "".join(page.read_text(encoding="utf-8") for page in folder.iterdir())

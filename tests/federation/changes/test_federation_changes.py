@@ -14,7 +14,7 @@ from eilogin.errors import PeerWithoutKeys
 from eilogin.federation import Federation
 from eilogin.federation.changes import federation_changes as changing
 from eilogin.federation.changes.federation_changes import (
-    Rules,
+    ApprovalRules,
     changes_for,
     compare,
     id_of,
@@ -37,7 +37,7 @@ from eilogin.saml.xml_encryption import EncryptionMethod
 UWV, STAD, HUB = "https://uwv.test/md", "https://stad.test/md", "https://hub.test/md"
 KEYS = [SigningKey.load(*new_key_pair(f"key {n}")).certificate_text for n in range(4)]
 OLD, NEW, OTHER, MORE = KEYS
-RULES = Rules()
+RULES = ApprovalRules()
 
 
 def at(url, binding=bindings.POST, **more):
@@ -316,7 +316,7 @@ class TestAHub:
         other = replace(A_HUB, entity_id="https://evil.test/md")
         changes = compare(of(A_HUB), of(A_HUB, other), [HUB])
         assert changes.waits(RULES) == []
-        [reason] = changes.waits(Rules(takes_all_hubs=True))
+        [reason] = changes.waits(ApprovalRules(takes_all_hubs=True))
         assert reason.startswith("https://evil.test/md: a new hub, and 'hub = all'")
 
 
@@ -369,8 +369,8 @@ class TestALargePart:
         assert changes.waits(RULES) == [
             "4 of 10 members are gone at once (40 %; federation_changes = 25)"
         ]
-        assert changes.waits(Rules(percent=40)) == []
-        assert changes.waits(Rules(percent=None)) == []
+        assert changes.waits(ApprovalRules(percent=40)) == []
+        assert changes.waits(ApprovalRules(percent=None)) == []
 
     def test_that_is_otherwise_waits(self):
         new = many(3, names={"nl": "X"}) + many(10)[3:]
@@ -659,12 +659,12 @@ def options(tmp_path):
 
 
 def test_a_site_says_what_waits(options):
-    assert Rules.of(options()) == Rules(25.0, takes_only_hub=True)
-    assert Rules.of(options(hub=HUB)) == Rules(25.0)
-    assert Rules.of(options(role="hub")) == Rules(25.0)
+    assert ApprovalRules.of(options()) == ApprovalRules(25.0, takes_only_hub=True)
+    assert ApprovalRules.of(options(hub=HUB)) == ApprovalRules(25.0)
+    assert ApprovalRules.of(options(role="hub")) == ApprovalRules(25.0)
     said = options(federation_changes="50 %", hub="all", four_eyes="true")
-    assert Rules.of(said) == Rules(50.0, takes_all_hubs=True, people=2)
-    assert Rules.of(options(federation_changes="off")).percent is None
+    assert ApprovalRules.of(said) == ApprovalRules(50.0, takes_all_hubs=True, people=2)
+    assert ApprovalRules.of(options(federation_changes="off")).percent is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from eilogin.federation import Federation
 from eilogin.federation.changes.approval_decisions import approve, reject
 from eilogin.federation.changes.departed_members import departed_of
 from eilogin.federation.changes.federation_changes import id_of
-from eilogin.federation.changes.quarantine import Held, held_of, remaining
+from eilogin.federation.changes.quarantine import QuarantinedMember, held_of, remaining
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.refresh.metadata_refresh import hubs_of
 from eilogin.federation.state.state_records import Approval
@@ -517,10 +517,10 @@ def test_a_role_that_is_gone_is_gone_but_at_a_participant(member):
 def test_another_source_says_nothing_of_a_member_before_somebody_has_looked(member):
     """Neither which keys it has, nor how long it is valid."""
     known, new = member("AB", valid_until=1.0), member("B", valid_until=2.0)
-    assert Held(UWV, known, is_moved=True).record(new) == known
-    assert Held(UWV, known).record(new) == member("B", valid_until=2.0)
-    assert Held(UWV, known).record(None) == known
-    assert Held(UWV, None).record(new) is None
+    assert QuarantinedMember(UWV, known, is_moved=True).record(new) == known
+    assert QuarantinedMember(UWV, known).record(new) == member("B", valid_until=2.0)
+    assert QuarantinedMember(UWV, known).record(None) == known
+    assert QuarantinedMember(UWV, None).record(new) is None
 
 
 def test_what_was_held_is_read_as_it_was_written(hub):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import time_machine
 
-from eilogin.federation.members.expiry_alarms import Alarms, Ending, ends_in_words
+from eilogin.federation.members.expiry_alarms import Alarms, Expiry, ends_in_words
 
 DAY = 86400.0
 END = 1_900_000_000.0
@@ -14,7 +14,7 @@ END = 1_900_000_000.0
 
 @pytest.fixture
 def ending():
-    return Ending("certificate", "certificate", "uwv.crt (CN=uwv)", END)
+    return Expiry("certificate", "certificate", "uwv.crt (CN=uwv)", END)
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ class TestWhatBecameActive:
         """By who runs on with the older ones: nobody's decision is taken back."""
         begun = []
         monkeypatch.setattr(refresh_schedule, "Child", lambda *_: begun.append(1))
-        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.Round())
+        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.RefreshThread())
         watch = site.filter.trust.watch
         site.make_due()
         watch.look()
@@ -375,7 +375,7 @@ class TestAFileOfThisMachine:
         """How often a child was begun; it has read the files, and found no fault."""
         begun = []
         monkeypatch.setattr(refresh_schedule, "Child", lambda *_: begun.append(1))
-        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.Round())
+        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.RefreshThread())
         return begun
 
     def test_is_read_once_nobody_writes_it_any_more(self, site, sources, begun):
@@ -498,7 +498,7 @@ class TestAProcess:
         def start(self):
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.Round())
+        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.RefreshThread())
         monkeypatch.setattr(threading.Thread, "start", start)
         assert site.knows(UWV)
         assert "does not refresh: can't start new thread" in caplog.text

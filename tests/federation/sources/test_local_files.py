@@ -3,7 +3,7 @@
 import pytest
 
 from eilogin.federation.sources.local_files import look_at
-from eilogin.federation.sources.member_filters import Choice
+from eilogin.federation.sources.member_filters import MemberFilters
 from eilogin.federation.sources.source_lines import FederationAddress, FederationFile
 
 
@@ -46,7 +46,7 @@ def test_a_folder_looks_otherwise_with_another_file_in_it(file, tmp_path):
 def test_of_an_address_nothing_is_here_but_the_lists_behind_it(file):
     url = "https://federation.test/all.xml"
     assert look_at([FederationAddress(url=url)]) == ""
-    wanted = Choice(include=(file,), exclude=("https://uwv.test/",))
+    wanted = MemberFilters(include=(file,), exclude=("https://uwv.test/",))
     line = FederationAddress(url=url, choice=wanted)
     before = look_at([line])
     file.write_text("https://stad.test/")

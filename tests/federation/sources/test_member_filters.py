@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eilogin.errors import MetadataUnusable, PeerUnusable
 from eilogin.federation import Federation
-from eilogin.federation.sources.member_filters import ANYBODY, Choice
+from eilogin.federation.sources.member_filters import ANYBODY, MemberFilters
 from eilogin.saml.metadata import (
     EntityDescriptor,
     FederationMetadata,
@@ -56,7 +56,9 @@ def metadata():
 
 @pytest.fixture
 def federation(metadata):
-    return lambda **said: Federation(Choice(**said).read().of("all.xml", metadata))
+    return lambda **said: Federation(
+        MemberFilters(**said).read().of("all.xml", metadata)
+    )
 
 
 def names(federation):
@@ -116,7 +118,7 @@ def test_a_star_is_anything_and_all_else_itself(pattern, text):
     grammar = ".*".join(map(re.escape, pattern.split("*")))
     entity = EntityDescriptor(entity_id=text, service_provider=ServiceProvider())
     metadata = FederationMetadata((entity,), None, "", None)
-    found = Choice(entities=(pattern,)).read().of("all.xml", metadata).entities
+    found = MemberFilters(entities=(pattern,)).read().of("all.xml", metadata).entities
     assert bool(found) == bool(re.fullmatch(grammar, text))
 
 
@@ -124,7 +126,7 @@ def test_a_pattern_takes_no_long_time():
     name = f"https://{'a' * 1000}"
     entity = EntityDescriptor(entity_id=name, service_provider=ServiceProvider())
     metadata = FederationMetadata((entity,), None, "", None)
-    chosen = Choice(entities=("*a" * 60 + "*b",)).read()
+    chosen = MemberFilters(entities=("*a" * 60 + "*b",)).read()
     assert not chosen.of("x", metadata).entities
     assert cpu_seconds(lambda: chosen.of("x", metadata)) < 1
 
@@ -173,7 +175,7 @@ class TestAList:
             federation(exclude=(file,))
 
     def test_is_another_choice_when_it_changes(self, file):
-        choice = Choice(include=(file,))
+        choice = MemberFilters(include=(file,))
         file.write_text("urn:a\nurn:b")
         first = choice.read().version
         file.write_text("# the same\nurn:b\nurn:a")

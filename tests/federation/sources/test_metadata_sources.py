@@ -40,9 +40,9 @@ from eilogin.errors import (
 )
 from eilogin.federation import Federation, MetadataFile
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.sources.member_filters import Choice
-from eilogin.federation.sources.metadata_downloads import MetadataURL, Web
-from eilogin.federation.sources.metadata_sources import Before, files_in
+from eilogin.federation.sources.member_filters import MemberFilters
+from eilogin.federation.sources.metadata_downloads import MetadataClient, MetadataURL
+from eilogin.federation.sources.metadata_sources import AcceptedCopy, files_in
 from eilogin.federation.trust_start import trust_of
 from eilogin.saml import messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import write_entity, write_federation
@@ -202,7 +202,7 @@ def source(server, operator):
     def make(path="/federation.xml", **changes):
         web = {"timeout": 2.0, **changes.pop("web", {})}
         keys = changes.pop("keys", [operator.public])
-        return MetadataURL(server.url(path), keys, Web(**web), **changes)
+        return MetadataURL(server.url(path), keys, MetadataClient(**web), **changes)
 
     return make
 
@@ -400,7 +400,7 @@ class TestWhatIsKnown:
         fetched, known = taken(source())
         assert fetched.is_new
         assert fetched.octets == octets
-        assert known == Before(
+        assert known == AcceptedCopy(
             created=fetched.metadata.created,
             valid_until=fetched.metadata.valid_until,
             id=safe_xml.parse(octets).get("ID"),
@@ -542,7 +542,7 @@ class TestWhatIsKnown:
 
     def test_is_another_choice_where_others_are_wanted(self, source, taken):
         _, known = taken(source())
-        hubs = source(choice=Choice(role="hub"))
+        hubs = source(choice=MemberFilters(role="hub"))
         chosen = hubs.fetch(known, None)
         assert chosen.is_new
         known = chosen.known(known, known.copy)
@@ -551,7 +551,7 @@ class TestWhatIsKnown:
 
     def test_has_a_bound(self, source, taken):
         fetched, _ = taken(source())
-        before = Before(sha256="x", recent=tuple(map(str, range(1000))))
+        before = AcceptedCopy(sha256="x", recent=tuple(map(str, range(1000))))
         recent = fetched.known(before).recent
         assert len(recent) == 500
         assert recent[:2] == ("x", "0")
@@ -866,7 +866,9 @@ class TestAResponder:
     def ask(self, server, operator):
         def ask(entity_id=HUB):
             base, keys = server.url("/mdq/"), [operator.public]
-            return MetadataURL.of_entity(base, entity_id, keys, Web(timeout=2.0))
+            return MetadataURL.of_entity(
+                base, entity_id, keys, MetadataClient(timeout=2.0)
+            )
 
         return ask
 
@@ -956,9 +958,9 @@ def test_https_is_by_the_authorities_that_are_named(start, octets, operator, tmp
     server = start(context)
     server.pages["/federation.xml"] = octets
     keys = [operator.public]
-    assert names(MetadataURL(server.url(), keys, Web(ca_file))) == [HUB, UWV]
+    assert names(MetadataURL(server.url(), keys, MetadataClient(ca_file))) == [HUB, UWV]
     with pytest.raises(MetadataUnavailable, match="certificate"):
-        MetadataURL(server.url(), keys, Web()).load(None)
+        MetadataURL(server.url(), keys, MetadataClient()).load(None)
 
 
 def test_a_source_that_wants_our_certificate_gets_it(site, start, tmp_path):
@@ -993,7 +995,7 @@ def test_a_redirect_from_elsewhere_to_this_machine_is_refused(
 ):
     ca_file, context = tls_pair(tmp_path)
     server = start(context)
-    here = MetadataURL(server.url("/old"), [operator.public], Web(ca_file))
+    here = MetadataURL(server.url("/old"), [operator.public], MetadataClient(ca_file))
     there = replace(here, url=elsewhere(here.url))
     for inside in (start(), start(context)):
         inside.pages["/federation.xml"] = octets
@@ -1018,7 +1020,9 @@ def test_a_redirect_to_another_host_does_not_take_our_certificate_along(
         handler.answer(200, {}, octets)
 
     server.pages["/federation.xml"] = page
-    web = Web(certificate, client_certificate=(certificate, tmp_path / "tls.key"))
+    web = MetadataClient(
+        certificate, client_certificate=(certificate, tmp_path / "tls.key")
+    )
     source = MetadataURL(server.url("/old"), [operator.public], web)
     for url in (server.url(), elsewhere(server.url())):
         server.pages["/old"] = redirect(url)
@@ -1028,7 +1032,7 @@ def test_a_redirect_to_another_host_does_not_take_our_certificate_along(
 
 def test_a_source_elsewhere_is_asked_through_the_proxy(start, operator):
     proxy = start()
-    web = Web(proxy=proxy.url("/"), timeout=2.0)
+    web = MetadataClient(proxy=proxy.url("/"), timeout=2.0)
     source = MetadataURL("https://mdq.example/all.xml", [operator.public], web)
     with pytest.raises(MetadataUnavailable, match=r"https://mdq\.example/all\.xml"):
         source.load(None)
@@ -1363,7 +1367,7 @@ def test_a_name_that_nobody_has_is_no_answer(operator):
         free.bind(("127.0.0.1", 0))
         url = f"http://localhost:{free.getsockname()[1]}/"
         with pytest.raises(MetadataUnavailable, match="refuses connections"):
-            MetadataURL(url, [operator.public], Web(timeout=1.0)).load(None)
+            MetadataURL(url, [operator.public], MetadataClient(timeout=1.0)).load(None)
 
 
 def test_who_is_passed_over_is_so_among_members_that_are_packed_too(members):

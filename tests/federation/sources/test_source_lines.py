@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eilogin.config import Options, attempt, option
-from eilogin.federation.sources.member_filters import Choice
+from eilogin.federation.sources.member_filters import MemberFilters
 from eilogin.federation.sources.source_lines import (
     FederationAddress,
     FederationFile,
@@ -77,7 +77,9 @@ class TestASource:
     def test_may_be_a_folder(self, tmp_path, there):
         (crt,) = there("one.crt")
         assert read(f"{tmp_path} {crt} role=hub") == (
-            FederationFile(tmp_path, certificates=(crt,), choice=Choice(role="hub")),
+            FederationFile(
+                tmp_path, certificates=(crt,), choice=MemberFilters(role="hub")
+            ),
         )
 
     def test_may_be_a_responder(self):
@@ -160,7 +162,7 @@ class TestASetting:
             " registrar=http://b category=http://c include=urn:nl:one"
         )
         (found,) = read(f"{ALL} {words} include={names} exclude=urn:nl:two")
-        assert found.choice == Choice(
+        assert found.choice == MemberFilters(
             role="participant",
             entities=("https://*.nl/*", "urn:nl:*"),
             registrars=("http://a", "http://b"),

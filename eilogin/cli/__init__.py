@@ -1,12 +1,10 @@
 """The command line: ``eilogin serve``, ``demo``, ``join``, ``check``, ``metadata`` ….
 
-A command reads its arguments, lets the rooms below do the work, and prints the result
-for a person.
-
-By module:
+A command reads its arguments, calls the packages below, and prints the result for a
+person. It holds no rules of SAML, of sessions or of the federation.
 
 ``checks``
-    ``eilogin check``: the faults of an ini file, and notes on it.
+    Find the faults of an ini file, and write notes on it.
 ``commands``
     The commands, each in a file.
 ``federation``
@@ -16,7 +14,7 @@ By module:
 ``serving``
     Parts of ``eilogin serve``: limits, slow clients and signals.
 ``terminal``
-    What commands share: prompts, progress, files and calendars.
+    Prompts, progress, files and calendars.
 """
 
 import click

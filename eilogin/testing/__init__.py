@@ -1,14 +1,11 @@
 """A whole federation in one process, for tests of eilogin and of your application.
 
-What belongs here: a hub and participants with memory stores (:class:`Federation`),
-joined by a back channel that needs no sockets; a browser that treats cookies as real
-ones do (:class:`Browser`); and the pytest fixtures that give them out.
-
-By module:
+:class:`Federation` holds a hub and participants with memory stores; their back channel
+needs no sockets. :class:`Browser` treats cookies as real browsers do. pytest fixtures
+provide both. Nothing in eilogin imports this package.
 
 ``cookie_jar``
-    The cookies of a browser for tests, kept and sent as RFC 6265 has it (section
-    5).
+    Keep and send the cookies of a browser for tests (RFC 6265, section 5).
 ``in_process_federation``
     A hub and participants in one process, with real keys and real messages.
 ``plugin``

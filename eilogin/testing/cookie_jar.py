@@ -38,7 +38,7 @@ class _Cookie:
 
 
 class CookieJar:
-    """Cookies by name, host and path; what has expired is not there."""
+    """Cookies by name, host and path, without expired ones."""
 
     def __init__(self) -> None:
         self._cookies: dict[tuple[str, str, bool, str], _Cookie] = {}
@@ -79,7 +79,7 @@ class CookieJar:
         self._put(_Cookie(name, value, host))
 
     def held_for(self, host: str) -> dict[str, str]:
-        """The values by name; of several of one name that which is sent first."""
+        """The values by name; of several with one name, the one that is sent first."""
         values: dict[str, str] = {}
         for cookie in self._of(host):
             values.setdefault(cookie.name, cookie.value)

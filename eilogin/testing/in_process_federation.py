@@ -126,9 +126,9 @@ class Federation:
         return sent
 
     def deliver(self, host: str) -> int:
-        """Have a participant deliver the logouts that the hub could not be told of.
+        """Have a participant deliver its pending logouts to the hub.
 
-        How many the hub has heard of now, of those whose turn it was.
+        Return how many of those due the hub has received now.
         """
         operator = env.Operator()
         request = Request.blank("/eilogin/logout", base_url=f"https://{host}")
@@ -222,7 +222,7 @@ class _InProcess(BackChannel):
         self._federation = federation
 
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
-        """What the app at ``url`` answers; PeerUnavailable where it is down."""
+        """The answer of the app at ``url``; PeerUnavailable if it is down."""
         self._federation.back_channel_log.append((url, body))
         if self._is_down(url):
             raise PeerUnavailable(f"{url}: down")
@@ -250,7 +250,7 @@ class _InProcess(BackChannel):
         timeout: float | None = None,
         known: tuple[str, str] = ("", ""),
     ) -> PeerResponse:
-        """What the app at ``url`` shows, whatever of it is known or how long it is."""
+        """The answer of the app at ``url``, whatever ``known`` and ``longest`` are."""
         if self._is_down(url):
             raise PeerUnavailable(f"{url}: down")
         request = Request.blank(url, accept=accept)

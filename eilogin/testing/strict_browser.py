@@ -28,7 +28,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 #: Fields that are sent if they are chosen, and fields that are buttons.
 _CHOICES = ("radio", "checkbox")
 _BUTTONS = ("submit", "button", "reset", "image")
-#: What is on a page whose form sends itself.
+#: The script of a page whose form submits itself.
 _POSTS_ITSELF = "document.forms[0].submit()"
 
 
@@ -64,7 +64,7 @@ class Browser:
         #: A step ends before an address that holds this text: :attr:`url` is then that
         #: address, and nothing was asked of it yet.
         self.stops_before: str | None = None
-        #: What Sec-Fetch-Site said first of the page that is shown.
+        #: The first Sec-Fetch-Site of the page that is shown.
         self._led_by = "none"
         self._cookies = CookieJar()
 
@@ -106,7 +106,7 @@ class Browser:
         return self._go("GET", self.url, None, site=self._led_by)
 
     def fetch(self, url: str, method: str = "GET", **headers: str) -> Response:
-        """What a script on a page of the same site gets; the page stays."""
+        """Fetch as a script on a page of the same site; the page stays."""
         request = self._request(method, url, None, "same-origin")
         request.headers["Sec-Fetch-Mode"] = "cors"
         request.headers["Accept"] = "*/*"
@@ -114,11 +114,11 @@ class Browser:
         return self._send(request)
 
     def open_frames(self) -> list[Response | None]:
-        """Load the frames of the page, as a browser does: what is shown in each.
+        """Load the frames of the page, as a browser does, and return their pages.
 
-        The page stays. In a frame of another site no cookies come along, as browsers
-        have it that keep sites apart. None is shown of what may not stand there, and
-        AssertionError is raised where the page's frame-src forbids an address.
+        The page stays. A frame of another site gets no cookies, as in browsers that
+        separate sites. The result is None for a page that must not be in a frame.
+        Raises AssertionError if the page's frame-src forbids an address.
         """
         frames = self._tree().iter("iframe")
         return [self._framed(urljoin(self.url, f.get("src"))) for f in frames]
@@ -131,13 +131,13 @@ class Browser:
 
     @property
     def text(self) -> str:
-        """What the page says, without its markup, on one line."""
+        """The text of the page, without its markup, on one line."""
         body = re.sub(r"(?s)<(style|script)[^>]*>.*?</\1>", " ", self.page.text)
         return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
     @property
     def title(self) -> str:
-        """What the title of the page says."""
+        """The title of the page."""
         return " ".join((self._tree().findtext(".//title") or "").split())
 
     def cookie(self, host: str, name: str) -> str | None:
@@ -210,7 +210,7 @@ class Browser:
             # Its script presses no button, and there need be none.
             return self._submit(next(self._tree().iter("form")))
         refresh = response.headers.get("Refresh", "")
-        # One that lets her read first is not waited for.
+        # A page with a delay lets the visitor read first, so it does not refresh here.
         if refresh.startswith("0;"):
             return self._refresh(refresh)
         return response
@@ -226,7 +226,7 @@ class Browser:
         return response
 
     def _framed(self, url: str) -> Response | None:
-        """What a frame of the page shows that begins at an address."""
+        """The page that a frame shows, beginning at an address."""
         method, site = "GET", self._site_of(url)
         fields: Fields | None = None
         for _ in range(_MOST_REDIRECTS):
@@ -278,7 +278,7 @@ class Browser:
         fields: Fields | None,
         site: str,
     ) -> Request:
-        # What is behind # stays in the browser.
+        # A browser does not send the fragment (after #).
         request = Request.blank(url.partition("#")[0], method=method)
         request.headers["Accept"] = "text/html,*/*;q=0.8"
         request.headers["Accept-Language"] = self.language
@@ -299,7 +299,7 @@ class Browser:
         return request
 
     def _send(self, request: Request, *, keeps_cookies: bool = True) -> Response:
-        # What WebOb notes of the body here, apps that use it would believe there.
+        # Remove a note of WebOb on this body: apps that use WebOb would believe it.
         request.environ.pop("webob.is_body_seekable", None)
         response = request.get_response(self.app)
         # Read whole, and closed: PEP 3333.
@@ -347,7 +347,7 @@ def _fields_of(form: html.HtmlElement) -> Fields:
 
 
 def _values_of(field: html.HtmlElement) -> Iterator[str]:
-    """What a field says as it is (HTML standard, 4.10.21.4)."""
+    """The values that a field sends (HTML standard, 4.10.21.4)."""
     if field.tag == "textarea":
         yield field.text or ""
     elif field.tag == "select":

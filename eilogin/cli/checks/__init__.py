@@ -1,21 +1,20 @@
 """``eilogin check``: the faults of an ini file, and notes on it.
 
-What belongs here, by module:
+A check reads an ini file and builds nothing. Reading the file itself belongs into
+``inifiles``.
 
 ``check_notes``
-    Notes on an ini file, and the form in which machines read what a check has
-    found.
+    Notes on an ini file, and the JSON form of a check.
 ``configuration_check``
-    Every fault of a paste ini file, found without building anything.
+    Find every fault of an ini file.
 ``configuration_notes``
-    What is no fault of an ini file, and hardly what was meant.
+    Note settings that are no faults, but hardly intended.
 ``exposure_notes``
-    Notes on what leaves a site, or what it keeps, open to others.
+    Note settings that leave a site, or its files, open to others.
 ``join_steps``
-    What is left to do until a site is a member of its federation, in its order.
+    List the steps that remain until a site is a member of its federation.
 ``peer_capabilities``
-    What options want of peers that their metadata does not have.
+    Compare our options with the metadata of our peers.
 ``pipeline_order``
-    The faults of one pipeline: what stands in it, in which order, and in which
-    role.
+    Find the faults of one pipeline: its filters, their order and role.
 """

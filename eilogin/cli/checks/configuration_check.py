@@ -1,9 +1,8 @@
-"""Every fault of a paste ini file, found without building anything.
+"""Find every fault of a paste ini file, without building anything.
 
-:func:`check` is what ``eilogin check`` prints and ``eilogin serve`` asks first. It
-looks, in this order, at the file itself, at each section, at each pipeline (which is
-done in ``pipeline_order``), and at what sections have to do with each other
-and with the federation.
+``eilogin check`` prints the result of :func:`check`; ``eilogin serve`` asks for it
+first. It reads the file, each section and each pipeline (``pipeline_order``). Last it
+compares sections with each other and with the federation.
 """
 
 import logging
@@ -63,7 +62,7 @@ from eilogin.stores.sqlite import mounts, sqlite_schema
 from eilogin.stores.sqlite.reserve_file import shortage_at
 from eilogin.web.pages import themes
 
-#: How servers other than waitress are told to have several processes.
+#: Options that give servers other than waitress several processes.
 _PROCESSES = ("workers", "processes")
 
 #: The application that every server serves.
@@ -78,7 +77,7 @@ _TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was looked at, and every fault that was found."""
+    """The result of a check: the faults, the notes, and the size of the file."""
 
     faults: Sequence[Fault]
     #: Stores that do not answer now: it is a fault, and no reason not to serve.
@@ -88,9 +87,9 @@ class Checked:
     own_sections: int
     #: How many applications there are with the filters around them.
     stacks: int
-    #: What is no fault, and worth a look all the same.
+    #: Notes: no faults, but worth a look.
     remarks: Sequence[Note]
-    #: What is left to do until each site is a member of its federation.
+    #: Steps that remain until each site is a member of its federation.
     steps: Sequence[str]
 
 
@@ -184,9 +183,9 @@ def _check_pair(file: IniFile, part: Part) -> None:
     try:
         files = [here / part.options[n].strip() for n in ("key", "certificate")]
     except KeyError:
-        return  # which has been told, or there are 'keys'
+        return  # reported already, or there are 'keys'
     if not all(path.is_file() for path in files):
-        return  # which has been told
+        return  # reported already
     try:
         load_pair(*files)
     except ConfigurationError as error:
@@ -217,7 +216,7 @@ def _check_server(file: IniFile, part: Part) -> None:
 
 
 def _check_ports(file: IniFile, part: Part) -> None:
-    """Of a port that is too high, the system takes what is left of it in 16 bits."""
+    """Check port numbers: the system keeps only 16 bits of a port that is too high."""
     for option in ("listen", "port"):
         for word in part.options.get(option, "").split():
             port = word.rpartition(":")[2]
@@ -283,7 +282,7 @@ def _hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Known
             for name, value in part.options.items()
             if name in TrustOptions.model_fields
         }
-        # What is wrong with these has been told.
+        # The faults of these are reported already.
         options, _ = config.attempt(TrustOptions, str(file.path), part.title, values)
         if options is not None:
             _, here = _check_federation(file, part.title, options, own_of(options))
@@ -295,7 +294,7 @@ def _hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Known
 def _check_reach(
     file: IniFile, title: str, options: Options, folders: Sequence[str]
 ) -> list[Fault]:
-    """Whether what the options name is there and can be used; what does not answer.
+    """Check that options name usable things; return the stores that do not answer.
 
     ``folders`` are those from which any section imports.
     """
@@ -361,7 +360,7 @@ def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fau
 
 @contextmanager
 def _heard() -> Iterator[list[str]]:
-    """What a store warns of: here it is told with the rest, and not by the log."""
+    """Collect the warnings of a store, for the report in place of the log."""
     log, warnings = logging.getLogger("eilogin.stores"), _Warnings()
     before, log.propagate = log.propagate, False
     log.addHandler(warnings)
@@ -373,7 +372,7 @@ def _heard() -> Iterator[list[str]]:
 
 
 class _Warnings(logging.Handler):
-    """Keeps what it is told."""
+    """A log handler that keeps its messages."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -432,7 +431,7 @@ def _fault_seen_at(path: Path, here: Path | None) -> str:
 
 
 def _slash_too_few(path: Path, here: Path | None) -> str:
-    """What is said of a path that there is from the root, and not from here."""
+    """Hint at a path that exists from the root, and not from this folder."""
     if here is None or not path.is_relative_to(here):
         return ""
     meant = Path("/") / path.relative_to(here)
@@ -443,7 +442,7 @@ def _slash_too_few(path: Path, here: Path | None) -> str:
 
 
 def _whose(path: Path) -> str:
-    """Who could, and who is asking."""
+    """Name the owner of a path, and the user of this process."""
     owner, user = map(_name_of, (path.stat().st_uid, os.geteuid()))
     return f": it belongs to {owner}, and this user is {user}"
 
@@ -489,7 +488,7 @@ def _check_federation(
 
 
 def _with_code(error: EiloginError) -> str:
-    """What is wrong, and the name under which the documentation has its cure."""
+    """The text of an error, and its code, under which the manual has the cure."""
     return f"{error} ({error.code})"
 
 
@@ -563,7 +562,7 @@ def _check_capabilities(
     read: Mapping[str, Options],
     known: Mapping[str, Known],
 ) -> Sequence[Note]:
-    """Whether peers have what our options want of them; what is no fault."""
+    """Check that peers have what our options need; return the notes."""
     # One filter may stand in several pipelines.
     found = dict.fromkeys(one for stack in stacks for one in lacks(stack, read, known))
     for one in found:

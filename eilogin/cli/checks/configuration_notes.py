@@ -1,7 +1,7 @@
-"""What is no fault of an ini file, and hardly what was meant.
+"""Notes on an ini file: settings that are no faults, but hardly intended.
 
-A fault stops ``eilogin serve``; a note is only printed. What a pipeline lacks is in
-:mod:`eilogin.cli.checks.pipeline_order`.
+A fault stops ``eilogin serve``; a note is only printed. Notes on what a pipeline lacks
+are in :mod:`eilogin.cli.checks.pipeline_order`.
 """
 
 import re
@@ -117,7 +117,7 @@ def _unreached(
 ) -> Iterator[Note]:
     """Filters of ours, around no application, whatever their sections say."""
     reached = {part.title for stack in stacks for part in stack.parts}
-    # What a section of a filter is made of has its effect there.
+    # A filter's section that `use` names has its effect in the section that uses it.
     used = {one.values.get("use", "") for one in file.of_kind("filter", "filter-app")}
     for part in parts:
         is_ours = part.kind == "filter" and part.entry_point is not None
@@ -137,7 +137,7 @@ def _comments(part: Part) -> Iterator[Note]:
 
 def _threads(servers: Iterable[Part]) -> int:
     """The threads of the server that has the most; 0 where there is no waitress."""
-    # Another server has them on its command line. A fault has been told.
+    # Another server has them on its command line. A fault is reported already.
     said = (
         one.options.get("threads", f"{_THREADS}").strip()
         for one in servers
@@ -147,7 +147,7 @@ def _threads(servers: Iterable[Part]) -> int:
 
 
 def _without_limits(servers: Iterable[Part]) -> Iterator[Note]:
-    """Note that strangers can take more of the machine than is meant."""
+    """Note that a server sets no limit on the bodies and connections of anyone."""
     for server in servers:
         is_first = server.title == "server:main" and server.distribution == "waitress"
         if is_first and (text := server_limits.missing_in(server.options)):
@@ -199,7 +199,7 @@ def _all_as_one(
     if not isinstance(options, TrustOptions) or UNIX in options.trusted_proxies:
         return
     for server in servers:
-        # Of waitress, and of gunicorn.
+        # `unix_socket` is an option of waitress, `bind` one of gunicorn.
         bound = server.options.get("bind", "")
         if "unix_socket" in server.options or bound.startswith("unix:"):
             yield Note.at(
@@ -251,7 +251,7 @@ def _in_one(part: Part, options: Options) -> Iterator[Note]:
 
 
 def _old_statement(part: Part, options: Options) -> Iterator[Note]:
-    """An accessibility statement that has to be drawn up anew."""
+    """Note an accessibility statement that is more than a year old."""
     day = options.accessibility_date if isinstance(options, OwnOptions) else None
     if day is not None and (clock.utc(clock.now()).date() - day).days > _YEAR:
         text = "is more than a year ago; review the accessibility statement"
@@ -295,7 +295,7 @@ def _of_nobody(part: Part, options: HubOptions) -> Iterator[Note]:
 
 
 def _without_certificates(part: Part, options: TrustOptions) -> Iterator[Note]:
-    """What DigiD's own back channel asks for, and a rehearsal on a laptop does not."""
+    """Note settings that DigiD's own back channel needs, unless on a laptop."""
     if options.role == HUB:
         return
     if options.pseudonym_key is None:
@@ -322,7 +322,7 @@ def _without_certificates(part: Part, options: TrustOptions) -> Iterator[Note]:
 
 
 def _without_logout(part: Part, options: Options) -> Iterator[Note]:
-    """Whom no logout can reach, for nobody has a name by which to say whom it means."""
+    """Note sessions that single logout cannot reach, because they have no NameID."""
     impossible = f"single logout is impossible ({LOGOUT_IMPOSSIBLE})"
     if isinstance(options, LoginOptions) and options.subject != (NAME_ID,):
         told = "if an attribute identifies the visitor, and the hub sends no NameID,"
@@ -415,7 +415,7 @@ def _stores_apart(
     made: dict[str, set[tuple[str, ...]]] = {}
     parts: dict[str, Part] = {}
     for stack in stacks:
-        # PasteDeploy makes a filter anew for each way that leads to it.
+        # PasteDeploy makes one filter for each path that leads to it.
         way: tuple[str, ...] = (stack.title,)
         for part in stack.parts:
             options = read.get(part.title)
@@ -486,7 +486,7 @@ def _trust_of(stack: Stack, read: Mapping[str, Options]) -> TrustOptions | None:
 
 
 def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
-    """What counts by the word of each of several hubs, whichever tells it."""
+    """Note what any one of several hubs can claim for its visitors."""
     trust = _trust_of(stack, read)
     if trust is None or not (len(trust.hub) > 1 or trust.hub == ("all",)):
         return
@@ -524,7 +524,7 @@ def _like_users_of_zope(stack: Stack, read: Mapping[str, Options]) -> Iterator[N
 
 
 def _said_by_any(options: LoginOptions) -> Iterator[str]:
-    """What lines of ``protect`` need, and each of several hubs can say."""
+    """The rules of ``protect`` that any one of several hubs can satisfy."""
     levels = [level for level in LEVELS[1:] if level in options.protect.levels]
     if levels:
         yield f"each of the hubs can claim {' or '.join(levels)} for its visitors"
@@ -569,7 +569,7 @@ def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[Note]:
 def _strangers(
     stack: Stack, read: Mapping[str, Options], known: Mapping[str, Known]
 ) -> Iterator[Note]:
-    """Whom an option of the hub names that is in no metadata of its federation."""
+    """Note entities in options of the hub that its federation does not contain."""
     trusted = [known[part.title] for part in stack.parts if part.title in known]
     hub = stack.parts[-1] if stack.parts else None
     options = read.get(hub.title) if hub else None
@@ -586,7 +586,7 @@ def _strangers(
         "sectors": [name for name in options.sectors if is_entity(name)],
         "inactive": options.inactive,
     }
-    # Of a hub behind another one: its own filters stand last.
+    # If a hub is behind another one, its own filters come last.
     members = [entity.entity_id for entity in trusted[-1].federation.entities]
     for option, names in named.items():
         for name in names:

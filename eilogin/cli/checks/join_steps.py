@@ -1,6 +1,6 @@
-"""What is left to do until a site is a member of its federation, in its order.
+"""The steps that remain until a site is a member of its federation, in order.
 
-Each fault says what is wrong where it is; these say who has to do what first.
+A fault says what is wrong, and where; a step says who has to do what first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ from eilogin.shell_quoting import typed
 def steps(
     file: IniFile, parts: Sequence[Part], known: Mapping[str, Known]
 ) -> list[str]:
-    """What to do for each section that is no member yet; nothing where all are.
+    """List the steps for each section that is no member yet; none where all are.
 
-    ``known`` is who those sections know whose federation can be read.
+    ``known`` holds the entities of each section whose federation can be read.
     """
     members = [part for part in parts if is_member(part)]
     sites = [_Site(file, part, known.get(part.title), members) for part in members]
@@ -60,7 +60,7 @@ class _Site:
         try:
             own = own_of_part(self._file, self._part)
         except InvalidOptions:
-            # What else is wrong than a missing key has been told.
+            # All other faults than a missing key are reported already.
             if self._without_keys():
                 yield (
                     "make your key and its certificate, if you have none yet:\n  "
@@ -84,7 +84,7 @@ class _Site:
         return self._said("federation_unsigned").lower() in {"true", "yes", "on", "1"}
 
     def _host(self) -> str:
-        """Our host as far as it is said: each site of a file has a file of its own."""
+        """Our host, if it is set: each site of a file gets a file of its own."""
         try:
             return urlsplit(self._said("public_url")).hostname or "metadata"
         except ValueError:
@@ -96,7 +96,7 @@ class _Site:
         return all(text and not self._path(text).exists() for text in said)
 
     def missing(self) -> Iterator[str]:
-        """What the operator gives to whom it takes in."""
+        """The steps to get the operator's certificate and metadata."""
         for line in config.split(self._said("federation_certificate")):
             certificate = self._path(line)
             if not certificate.exists():
@@ -125,7 +125,7 @@ class _Site:
                 yield f"get {source} and put it into\n    {path}"
 
     def admission(self) -> Iterator[str]:
-        """What follows where the operator's metadata is there, and we are not in it."""
+        """The steps if the operator's metadata exists and does not name us."""
         if not self._is_stranger:
             return
         lines = config.split(self._said("federation"))

@@ -1,8 +1,8 @@
-"""What options want of peers that their metadata does not have.
+"""Compare our options with the metadata of our peers.
 
-What no login goes without is a fault; the rest is a note, each with the code under
-which the documentation has its cure. What is wrong with a hub whatever the options of
-our filters are, :mod:`eilogin.federation.members.hub_requirements` tells.
+A lack that stops every login is a fault. Any other is a note, with the code under which
+the manual has the cure. Faults of a hub that do not depend on our options are in
+:mod:`eilogin.federation.members.hub_requirements`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ from eilogin.web.outbound_messages import answer_bindings
 #: How many participants are named for one reason: a large federation has a lot.
 _TOLD = 20
 
-#: What ``request_binding`` means; any will do for ``auto``.
+#: The binding for each value of ``request_binding``; ``auto`` accepts any.
 _ASKED_BY = {"redirect": bindings.REDIRECT, "post": bindings.POST}
 
 _LOGOUTS = (bindings.SOAP, bindings.REDIRECT, bindings.POST)
@@ -49,7 +49,7 @@ _LOGOUTS = (bindings.SOAP, bindings.REDIRECT, bindings.POST)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Whom a section of ``trust`` knows: us, all members, and our usable hubs."""
+    """The entities of a section of ``trust``: us, all members, and our usable hubs."""
 
     own: Own
     federation: Federation
@@ -128,7 +128,7 @@ def _of_logout(
     part: Part, options: LogoutOptions, entity: EntityDescriptor, role: IdentityProvider
 ) -> Iterator[Remark]:
     wanted = options.logout_binding
-    # Of who takes no logout at all that is said already.
+    # A participant without any logout address has its own remark.
     takes_any = role.single_logout(*_LOGOUTS) is not None
     if wanted and takes_any and role.single_logout(*wanted) is None:
         text = (
@@ -230,7 +230,7 @@ def _no_answer(own: Own) -> _Lacking:
 
 def _no_logout(nameless: Collection[str]) -> _Lacking:
     def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
-        # Of who gets no NameID that is said already.
+        # A participant without a NameID has its own remark.
         if role.single_logout(*_LOGOUTS) or entity.entity_id in nameless:
             return ""
         return (
@@ -245,7 +245,7 @@ def _no_logout(nameless: Collection[str]) -> _Lacking:
 def _not_told_so(own: Own, ways: Ways) -> _Lacking:
     def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
         wanted = ways.all_of(own, entity.entity_id)
-        # Of who takes none at all that is said already.
+        # A participant without any logout address has its own remark.
         if role.single_logout(*wanted) or not role.single_logout(*_LOGOUTS):
             return ""
         return (

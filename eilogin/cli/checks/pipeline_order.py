@@ -25,7 +25,7 @@ from eilogin.participant.policy.path_rules import OFF, OPTIONAL
 from eilogin.web.composition import MOUNT_CURE, WITHOUT, WITHOUT_IDENTITY, lacks
 from eilogin.web.environ import ORDER
 
-#: What each filter or app of eilogin finds in environ, and who must have left it.
+#: The filters that must come before each filter or app of eilogin.
 _NEEDS: Mapping[str, Sequence[str]] = MappingProxyType(
     {
         "trust": ("session",),
@@ -38,10 +38,10 @@ _NEEDS: Mapping[str, Sequence[str]] = MappingProxyType(
     }
 )
 
-#: What ``egg:eilogin`` stands for.
+#: The filters that ``egg:eilogin`` contains.
 _MAIN = ("session", "trust", "login", "logout", "identity")
 
-#: What only a participant has.
+#: Parts of a participant, which a hub does not have.
 _OF_A_PARTICIPANT = ("main", "login", "logout", "identity", "portal")
 
 #: The hub's addresses that see nobody logged in.
@@ -188,7 +188,7 @@ def _check_before_hub(
     inner: Sequence[Part],
     read: Mapping[str, Options],
 ) -> None:
-    """What stands before a hub that signs in above is a whole participant."""
+    """Check that the part before a hub that signs in above is a whole participant."""
     _check_order(file, Stack("", outer))
     here = {name for part in outer for name in _provided(part)}
     missing = [name for name in ("login", "logout") if name not in here]
@@ -248,10 +248,10 @@ def _check_leads_inside(
 def _check_lets_in(
     file: IniFile, part: Part, login: LoginOptions, hub: OwnOptions
 ) -> None:
-    """Whether a participant lets everybody to the hub inside, which asks itself.
+    """Check that a participant admits every visitor to the hub inside.
 
-    A level there sends her away before the hub has seen who asks; with ``off`` the hub
-    never sees her.
+    The hub does the login. A level there redirects visitors before the hub has seen who
+    sent them; with ``off`` the hub never sees the visitor.
     """
     below = urlsplit(hub.public_url).path + prefix_of(hub)
     for name, path in ADDRESSES[HUB].items():
@@ -275,9 +275,9 @@ def _provided(part: Part) -> Sequence[str]:
 
 
 def remarks(stack: Stack) -> list[Note]:
-    """What is no fault, and yet leaves an application open or half protected.
+    """Notes on a pipeline whose application is open or only half protected.
 
-    Filters of others may do what ours would; nobody but the sysadmin can tell.
+    Filters of others may do the work of ours; only the sysadmin can know.
     """
     here = {part.entry_point for part in stack.parts}
     app = stack.parts[-1].title if stack.parts else stack.title
@@ -340,7 +340,7 @@ def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
 def _check_hub(
     file: IniFile, hub: Part, options: Options | None, own: OwnOptions
 ) -> None:
-    """What of the hub goes with the filters before it."""
+    """Check the options of the hub against the filters before it."""
     if not isinstance(options, HubOptions):
         return
     is_digid = own.profile == "digid"

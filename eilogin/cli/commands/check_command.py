@@ -81,9 +81,9 @@ def tell(faults: Sequence[Fault]) -> None:
 
 @contextmanager
 def telling_errors() -> Iterator[None]:
-    """What goes wrong in the block is told to who typed the command, and ends it.
+    """Print the errors of the block for the user, and end the command.
 
-    Raises ``SystemExit`` 1 once the faults of an ini file are told, and
+    Raises ``SystemExit`` 1 after the faults of an ini file, and
     :class:`click.ClickException` for any other error of ours, or of the system.
     """
     try:
@@ -102,7 +102,7 @@ def telling_errors() -> Iterator[None]:
 
 
 def harmless(told: str) -> str:
-    """What is wrong, which may quote whoever has written it, for a terminal."""
+    """Escape the text of an error for a terminal: it may quote text of others."""
     return "\n".join(map(printable, told.split("\n")))
 
 

@@ -55,7 +55,7 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: For how long the operator signs, and from how many seconds before the end anew.
+#: How long a signature is valid, and how many seconds before its end to sign again.
 _VALIDITY = "90d"
 _RENEWED_BEFORE = 30 * 86_400.0
 
@@ -206,9 +206,9 @@ class Site:
 
 
 class Demo:
-    """What one ``paste.ini`` needs to be served, all of it under ``var/`` beside it.
+    """The files that a ``paste.ini`` needs to be served, under ``var/`` beside it.
 
-    Raises :class:`eilogin.errors.InvalidOptions` where the file cannot be read whole.
+    Raises :class:`eilogin.errors.InvalidOptions` if the file cannot be read whole.
     """
 
     def __init__(self, file: Path) -> None:
@@ -289,7 +289,7 @@ class Demo:
     def greeting(
         self, down: Sequence[str] = (), *, is_short: bool = False
     ) -> list[str]:
-        """What to open first, all sites, which are down, and who can log in."""
+        """The first address to open, all sites, those that are down, and all logins."""
         sites = self.sites()
         lines = [f"Start here: {_guide_of(sites)}", ""]
         if is_short:
@@ -412,7 +412,7 @@ class Demo:
     # --- making ---
 
     def _forget(self) -> None:
-        """Have no site know anything of the federation, so that it takes all anew."""
+        """Delete each site's copy of the federation, so that it fetches all again."""
         for known in self._of_option("federation_folder"):
             forget_all(known)
 
@@ -430,9 +430,9 @@ class Demo:
         return Step(key, f"key and certificate of {name}", made=made)
 
     def _metadata(self, federation: Path, certificate: Path, key: Path) -> Step:
-        """Signed anew where members changed, or it would soon be over.
+        """Sign the metadata again if members changed, or if it would soon expire.
 
-        By the operator, in whose folder others may be members too.
+        Sign as the operator, whose folder may hold members of other files too.
         """
         what = "signed metadata of the federation"
         folder = _operators(federation)
@@ -458,7 +458,7 @@ class Demo:
         return Step(federation, what, made=True)
 
     def _entries(self, federation: Path) -> Iterator[EntityDescriptor]:
-        """What the sections say of who is a member by this file."""
+        """The entries of the members that are sections of this file."""
         for part in self._members:
             if self._federation(part) == federation:
                 yield own_of_part(self._ini, part).entry()

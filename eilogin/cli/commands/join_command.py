@@ -1,8 +1,8 @@
-"""``eilogin join``: what a site needs to become a member of a federation.
+"""``eilogin join``: prepare a site to become a member of a federation.
 
-Its key and certificate, its metadata, and the ini lines that put eilogin around its
-application. What is there already is never written over, but the metadata, which is
-made of the rest; a second run makes what is missing, and says that it is done.
+Make its key and certificate, its metadata, and the ini lines that put eilogin around
+its application. The command overwrites only the metadata, which it makes from the rest.
+A second run makes what is missing, and reports that it is done.
 """
 
 import os
@@ -48,7 +48,7 @@ from eilogin.shell_quoting import typed
 #: The ini file of an application that has none of its own.
 _NEW_FILE = "site.ini"
 
-#: What somebody answers whose application has no ini file.
+#: The answer if the application has no ini file.
 _NONE = "none"
 
 #: The name of the filter, where the file has no other of that name.
@@ -212,7 +212,7 @@ def join_command(  # noqa: PLR0913 - one for each option
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What was said on the command line."""
+    """The options and arguments of the command line."""
 
     wrap: Path | None
     app: str | None
@@ -294,7 +294,7 @@ class _Change:
 
     @property
     def lines(self) -> list[str]:
-        """What changes, for a person."""
+        """The change as lines for a person."""
         return difference(self.path, self.before or b"", self.after)
 
     def carry_out(self) -> str:
@@ -331,7 +331,7 @@ def _change(wish: _Wish, ini: Path, folder: Path, host: Host | None) -> _Change:
 
 
 def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Draft:
-    """What is said, and asked for where it is not."""
+    """Make a draft from the options; ask for those that are missing."""
     public_url = said["public_url"] or ask(
         "What is the address of your site? Scheme and host, as in the visitor's "
         "browser: https://mijn.example.nl. (To try it on this machine: "
@@ -410,7 +410,7 @@ def _headers_asked_for() -> tuple[str, ...]:
 
 
 def _require_same(host: Host, wish: _Wish) -> None:
-    """Whether the sections that are there say what is said now: they stay."""
+    """Require that the existing sections agree with the command line: they stay."""
     applications = host.applications
     if wish.app and len(applications) == 1:
         (own,) = applications
@@ -464,7 +464,7 @@ def made(host: Host, kind: str) -> Iterator[str]:
     here = host.file.path.absolute().parent
     for guard in host.guards:
         said = {name: value.strip() for name, value in guard.options.items()}
-        # Who has several keys has made them.
+        # A site with `keys` has made them already.
         if {"key", "certificate"} <= said.keys():
             paths = here / said["key"], here / said["certificate"]
             yield from _made_keys(*paths, said, kind)

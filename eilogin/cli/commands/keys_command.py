@@ -1,9 +1,9 @@
 """``eilogin keys new | list | calendar | ready FILE``: the keys of a site.
 
-How a key is replaced by another one, without a login that is lost: ``new`` makes the
-next one, which is published and does not sign yet; ``ready`` says whether everybody can
-know it; when its day has come it signs, and nobody need be there. ``list`` shows which
-keys there are, and ``calendar`` what comes when.
+Replace a key by another one without losing a login. ``new`` makes the next key, which
+is published and does not sign yet. ``ready`` says whether all peers can know it. On its
+day it signs, without anyone's help. ``list`` shows the keys, and ``calendar`` the dates
+to come.
 """
 
 import os
@@ -58,7 +58,7 @@ _DAY = 86400.0
 #: How long a new key is published before it signs: others read metadata once a day, and
 #: some of them are on holiday.
 _AHEAD = 30 * _DAY
-#: What it is published at least, also where the last key has ended already.
+#: The shortest time in advance, also if the last key has ended already.
 _AT_LEAST = 2 * _DAY
 #: With less than this, some will not know it in time.
 _SHORT = 7 * _DAY
@@ -275,7 +275,7 @@ def _make_folder(place: Path, options: OwnOptions, own: Own) -> None:
 
 
 def _old_name(options: OwnOptions) -> str:
-    """What the one key is called in the folder that is made."""
+    """The name of the present key in the new folder: the day on which it begins."""
     (only,) = options.own_keys
     return f"{clock.utc(only.begins):%Y-%m-%d}"
 
@@ -322,7 +322,7 @@ def _create(path: Path, octets: bytes, mode: int) -> None:
 
 
 def _belongs_to_owner_of(other: Path, path: Path) -> None:
-    """What root makes is for the user of the server, whose the keys are."""
+    """Give a file that root makes to the user of the server, who owns the keys."""
     if os.geteuid() == 0:
         of = other.stat()
         # Whoever owns the folder could put a link there meanwhile.
@@ -330,7 +330,7 @@ def _belongs_to_owner_of(other: Path, path: Path) -> None:
 
 
 def _to_write(ini: IniFile, part: Part, place: Path, options: OwnOptions) -> str:
-    """What is to be written in the ini file in the place of the one key."""
+    """The lines for the ini file that replace the one key."""
     try:
         here = f"%(here)s/{place.absolute().relative_to(ini.path.absolute().parent)}"
     except ValueError:
@@ -469,7 +469,7 @@ def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Expiry]:
 
 
 def _fetched(options: TrustOptions) -> Trust:
-    """Whom we trust by the metadata as it is at its sources now, and no older one."""
+    """The trusted entities by the metadata at its sources now, and by no older copy."""
     own, federation = own_of(options), federation_of(options)
     is_hub = own.role == HUB
     hubs = () if is_hub else hub_requirements.our_hubs(own, options.hub, federation)

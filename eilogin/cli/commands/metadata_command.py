@@ -63,7 +63,7 @@ def metadata_command(
 
 
 def _proof(own: Own, word: str) -> bytes:
-    """A login request that nobody answers; who has asked for ``word`` knows its use."""
+    """A signed AuthnRequest as a proof of the key; the operator has chosen ``word``."""
     request = AuthnRequest(
         id=new_id(), issued=clock.now(), issuer=own.entity_id, provider_name=word
     )

@@ -22,9 +22,9 @@ _MOST_NAMED = 20
 
 
 def end_at(hub: AtWork, entity_id: str, *, is_sure: bool) -> bool:
-    """End all sessions at a participant, and tell what came of it.
+    """End all sessions at a participant, and print the outcome.
 
-    Whether it has confirmed all. Who is not sure yet is asked.
+    Return whether it has confirmed all. Ask first, unless ``is_sure``.
     """
     removal = _removal(hub, entity_id)
     names = removal.find()

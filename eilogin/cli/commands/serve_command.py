@@ -44,7 +44,7 @@ from eilogin.web.untrusted_proxies import UntrustedProxies
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-#: Seconds that requests under way get to finish when the server stops.
+#: Seconds that pending requests get to finish when the server stops.
 _GRACE = 10.0
 
 #: Options of waitress by which a section says itself whom to believe.
@@ -70,7 +70,7 @@ def serve_command(file: Path, variables: Sequence[str]) -> None:
 
 
 def variables_of(words: Sequence[str]) -> dict[str, str]:
-    """What words such as ``NAME=VALUE`` say; a UsageError where one says nothing."""
+    """Read ``NAME=VALUE`` words; raise UsageError for any other word."""
     for word in words:
         if "=" not in word.lstrip("="):
             raise click.UsageError(f"expected NAME=VALUE, found '{word}'")
@@ -162,10 +162,10 @@ def _hearing_proxies(ini: IniFile, server: Part) -> Part:
 def _application(
     file: Path, variables: Mapping[str, str], changes: Changes
 ) -> "WSGIApplication":
-    """The application of the file, with all that stands around it.
+    """Load the application of the file, with all that is around it.
 
-    What is wrong with the file is told as such; an error in somebody's code comes
-    through with its own traceback, below a line that says where it belongs.
+    Report a fault of the file as such. An error in other code keeps its own traceback,
+    below a line that says where it belongs.
     """
     try:
         # As loadapp does, which knows of no changes.
@@ -195,7 +195,7 @@ class _Server:
     addresses: Sequence[str]
 
     def run(self, stop: Stop) -> None:
-        """Answer until ``stop`` is set, then let requests under way finish."""
+        """Answer until ``stop`` is set, then let pending requests finish."""
         adjustments = self.waitress.adj
         listening = [
             Accepting(item)

@@ -1,8 +1,8 @@
 """``eilogin sessions end FILE``: end all sessions of somebody, or at a participant.
 
-A name is read from standard input, for what is typed behind a command can be seen by
-all users of the machine (``ps``), and stays in the history of the shell. It is not
-repeated in what is printed, nor in any log. An entityID is no secret.
+The command reads names from standard input. All users of the machine can see an
+argument (``ps``), and the history of the shell keeps it. No output and no log repeats a
+name. An entityID is no secret.
 """
 
 import sys
@@ -143,9 +143,9 @@ def _chosen(ini: IniFile, members: Sequence[Member], section: str | None) -> Mem
 
 
 def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
-    """The names, one a line, each with what says in an answer which line that was.
+    """Read the names, one a line, each with the number of its line for messages.
 
-    Who is there to be asked is asked until there is none, and sees what she typed.
+    At a terminal, ask until the answer is empty, and show the typed text.
     """
     number = 0
     while True:
@@ -223,7 +223,7 @@ def _end_at_site(member: Member, site: OperatorLogout, name: str, line: str) -> 
 
 
 def _sources(member: Member) -> Sequence[str]:
-    """What the option ``subject`` of its filter ``login`` names."""
+    """The sources that the option ``subject`` of its filter ``login`` names."""
     asking = [part for part in member.parts if part.entry_point in ("main", "login")]
     said = asking[0].options.get("subject") if asking else None
     return config.read(LoginOptions, {}, {"subject": said} if said else {}).subject

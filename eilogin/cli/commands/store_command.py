@@ -1,9 +1,9 @@
 """``eilogin store …``: look into the stores of an ini file, back them up, empty them.
 
-A site keeps its sessions where the ``store`` option of its section says. What can be
-done with a store depends on its kind: one file of SQLite can be backed up and put back
-here; a server has tools of its own for that, after which ``end-all`` is needed; and
-what is in memory is gone with the process.
+The ``store`` option of a section says where a site keeps its sessions. The kind of the
+store decides what is possible. One file of SQLite can be backed up and restored here. A
+server has its own tools for that; run ``end-all`` afterwards. The contents of
+``memory:`` are gone with the process.
 """
 
 import logging
@@ -39,7 +39,7 @@ _log = logging.getLogger("eilogin.stores")
 #: The names by which ``use = egg:eilogin#NAME`` brings a store along.
 _ENTRY_POINTS = ("main", "session")
 
-#: What a hub keeps among the sessions, of which participants are still to hear.
+#: Keys of the logouts that a hub keeps among the sessions to deliver later.
 _LOGOUTS = (logout_redelivery.KEYS, logout_redelivery.HELD_KEYS)
 
 _IN_MEMORY = "memory: exists only in the process that serves, and ends with it"
@@ -248,7 +248,7 @@ def _one(file: Path, section: str | None) -> _Kept:
 
 
 def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
-    """What a verb answers; whatever goes wrong is told to who typed the command."""
+    """Run a verb on the open store, and report its errors to the user."""
     with telling_errors(), closing(open_store(kept.url, kept.timeout)) as store:
         return verb(store)
 
@@ -287,7 +287,7 @@ def _note(event: str, what: str) -> None:
 
 
 def _figures(store: Store) -> Sequence[str]:
-    """What there is to say of a store, in lines."""
+    """Describe a store, in lines."""
     if isinstance(store, MemoryStore):
         return [_IN_MEMORY]
     if not isinstance(store, SQLiteStore):
@@ -320,7 +320,7 @@ def _figures_of_servers(store: Store) -> Sequence[str]:
 
 
 def _on_servers(store: Store) -> "RedisStore":
-    # Needs an extra; who has opened such a store has it.
+    # Import late: it needs an extra, which is there once such a store is open.
     from eilogin.stores.redis.redis_store import RedisStore  # noqa: PLC0415
 
     assert isinstance(store, RedisStore)  # noqa: S101 - there is no other kind
@@ -328,7 +328,7 @@ def _on_servers(store: Store) -> "RedisStore":
 
 
 def _counted(rows: int, of_logouts: Sequence[int]) -> tuple[int, str]:
-    """How many sessions there are among these rows, and what is said of logouts."""
+    """Count the sessions among these rows, and describe the logouts."""
     logouts, held = of_logouts
     waits = f", and {held:,} for the visitor's next logout" if held else ""
     said = f"{logouts - held:,} pending (eilogin logouts){waits}"
@@ -347,7 +347,7 @@ def _emptied(store: Store) -> str:
 
 
 def _logouts(store: Store) -> int:
-    """How many rows of a store are no sessions, but logouts to be told."""
+    """Count the rows of a store that are pending logouts and no sessions."""
     if not _is_made(store):
         return 0
     if isinstance(store, SQLiteStore):
@@ -356,7 +356,7 @@ def _logouts(store: Store) -> int:
 
 
 def _ended(verb: Callable[[], int], logouts: int) -> str:
-    """What a verb has ended that ends all that there is, in words."""
+    """Run a verb that ends all, and describe in words how much it has ended."""
     count = max(verb() - logouts, 0)
     ended = f"{count:,} session{'' if count == 1 else 's'} ended"
     if not logouts:

@@ -1,9 +1,9 @@
-"""``eilogin trust``: which state of the federation is active, what waits, and who says.
+"""``eilogin trust``: show the active metadata, and decide on pending changes.
 
-What is kept of a federation is in ``federation_folder``. Who looks and approves need
-not be the user that serves, and may not be able to read our keys: no option is read
-that is not needed for it. Several sites of a file may wait for the same state, which
-has the same name at all of them, and is approved for all of them at once.
+The state is in ``federation_folder``. The user who approves may not be the user that
+serves, and may not be able to read our keys; so the command reads only the options that
+it needs. If several sites of a file have the same pending change, it has the same name
+at all of them, and one approval counts for all.
 """
 
 import os
@@ -121,7 +121,7 @@ class Site:
     part: Part
     options: Any
     folder: SiteFolder
-    #: What was said of the file, as NAME=VALUE.
+    #: The variables of the command line for the file, as NAME=VALUE.
     variables: Sequence[str]
 
     @property
@@ -134,9 +134,9 @@ class Site:
         return typed("eilogin trust", verb, self.ini.path, *words, *self.variables)
 
     def changes(self, waiting: Waiting, pending: Sequence[Pending]) -> Changes:
-        """What is otherwise in these changes than in what is active.
+        """The differences between these changes and the active metadata.
 
-        Raises MetadataUnusable where it cannot be read.
+        Raises MetadataUnusable if it cannot be read.
         """
         active = self.folder.active
         state = None if active is None else active.state
@@ -389,7 +389,7 @@ def _differing(site: Site, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
     yield from _not_judged(site, waiting)
     changes = site.changes(waiting, waiting.open)
     yield "\nWhy it needs approval:"
-    # Who can write the folder may be another than who looks.
+    # Another user than the one who looks may be able to write the folder.
     told = waiting.reasons if is_all else first_of(waiting.reasons, MOST_TOLD)
     yield from (f"  {printable(reason)}" for reason in told)
     yield "\nAll changes:"
@@ -458,7 +458,7 @@ def _named(who: Approval) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What waits at a site, and who is to decide on it."""
+    """Pending changes at a site, and the person who decides on them."""
 
     site: Site
     waiting: Waiting
@@ -537,7 +537,7 @@ def _is_rejected(site: Site, change_id: str) -> bool:
 
 
 def _case(site: Site, state_id: str, who: Approval) -> _Case:
-    """What waits, now that nobody else changes it."""
+    """Read the pending changes again, under the lock."""
     waiting = site.folder.waiting
     pending = () if waiting is None else waiting.named(state_id)
     if waiting is None or not pending:
@@ -651,7 +651,7 @@ def _note(case: _Case, code: str) -> None:
 
 
 def _who() -> Approval:
-    """Who has typed this: a user of the system, and who that became by sudo."""
+    """The user who typed this, and the user who called sudo."""
     uid = os.getuid()
     try:
         name = pwd.getpwuid(uid).pw_name
@@ -668,7 +668,7 @@ def _who() -> Approval:
 
 
 def _refresh(site: Site) -> bool:
-    """Whether all sources could be had; what came of it is told."""
+    """Refresh a site, print the outcome, and return whether all sources answered."""
     title = site.part.title
     try:
         options = options_of_part(TrustOptions, site.ini, site.part)
@@ -695,7 +695,7 @@ def _refresh(site: Site) -> bool:
 
 
 def _came(outcome: RefreshResult) -> Iterator[str]:
-    """What has come of a refresh, in words."""
+    """Describe the outcome of a refresh, in words."""
     what = "same" if outcome.held else outcome.what
     came = _CAME["active" if outcome.is_newer else what]
     if outcome.failures and not outcome.is_newer:
@@ -708,7 +708,7 @@ def _came(outcome: RefreshResult) -> Iterator[str]:
         yield f"a change of {_members(outcome.rejected)} was rejected"
 
 
-#: What has come of a refresh; the members are those that are active.
+#: Texts for the outcome of a refresh; it counts the active members.
 _CAME = {
     "same": "nothing is new",
     "active": "newer metadata is active",

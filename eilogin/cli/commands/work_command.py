@@ -1,10 +1,10 @@
-"""``eilogin work FILE`` and ``eilogin logouts FILE``: what nobody waits for.
+"""``eilogin work FILE`` and ``eilogin logouts FILE``: background work of a site.
 
-A hub tells again who was not reached, and ends sessions at their limit, in its own
-processes; a participant delivers the logouts that its hub did not hear. Where those end
-before it is done, or start no threads (uWSGI without ``enable-threads``), ``eilogin
-work`` does that as a service of its own; and ``eilogin logouts`` shows what a hub has
-to do. It refreshes the federation of all sites too.
+In its own processes, a hub retries logouts and ends sessions at their limit, and a
+participant delivers the logouts that its hub has not received. If those processes end
+earlier or start no threads (uWSGI without ``enable-threads``), ``eilogin work`` does
+that work as a service of its own. It also refreshes the federation of all sites.
+``eilogin logouts`` shows the pending work of a hub.
 """
 
 import json
@@ -37,7 +37,7 @@ _log = logging.getLogger("eilogin")
 #: Seconds between two looks whether a participant has queued a logout.
 _LOOK = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
-#: What a line says of each state.
+#: The words for each state on a line.
 _SAID = {
     NOW: "being sent now",
     AGAIN: "retry at ",
@@ -139,7 +139,7 @@ def _at_work(hub: Member) -> None:
 
 
 def _watches(ini: IniFile) -> list[Watch]:
-    """What refreshes the federation of each site, where it is to be."""
+    """The watches that refresh the federation of each site that has a refresh."""
     found = []
     for part in filter(is_member, parts_of(ini)):
         options, _ = config.attempt(

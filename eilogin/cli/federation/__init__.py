@@ -1,14 +1,13 @@
 """``eilogin federation``: the commands of a federation's operator.
 
-What belongs here, by module:
+Commands of a site do not belong here.
 
 ``federation_command``
-    ``eilogin federation``: all that the operator of a federation does.
+    Make a federation; add, list and remove members; set rules; sign.
 ``federation_lookup``
     Find the folder of a federation, and the member that a command means.
 ``rollover_command``
-    ``eilogin federation rollover``: the operator's key is replaced by the next
-    one.
+    ``eilogin federation rollover``: replace the operator's key by the next one.
 ``verify_command``
-    ``eilogin federation verify``: whether all is well, and what ends.
+    ``eilogin federation verify``: check the signed metadata, and what expires.
 """

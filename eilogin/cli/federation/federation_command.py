@@ -68,11 +68,11 @@ from eilogin.saml.signing_keys import fingerprints_of
 from eilogin.shell_quoting import as_word, typed
 
 _DAY = 86_400.0
-#: What is signed and ends sooner than this is told.
+#: Seconds: report a signature that ends sooner than this.
 _SOON = 3 * _DAY
 #: The same of its certificate, another one of which has to be brought to all members.
 _LONG_BEFORE = 60 * _DAY
-#: How many notes of one kind are told.
+#: The most notes of one kind that the command prints.
 _MOST_NOTED = 20
 #: The attributes that a hub of eilogin sends by these names, if none is renamed.
 _SENT = ("name", "mail", "bsn", "sofi")
@@ -85,7 +85,7 @@ _LONGEST_PROOF = 256 * 1024
 
 
 class _Commands(click.Group):
-    """Commands whose errors are told, each in a line or a few."""
+    """Commands that report each error in a few lines."""
 
     def invoke(self, context: click.Context) -> Any:
         with telling_errors():
@@ -172,8 +172,8 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--key, --certificate: expected both, or none")
     with _whole_or_not_at_all(folder):
         own = folder / "operator.key"
-        # First: who is stopped in the middle of it can begin anew. No key is written
-        # over.
+        # The key comes first, so that an interrupted command can begin again. It
+        # overwrites no key.
         if key is None and not own.exists() and not (folder / OPTIONS).exists():
             write_key_pair(own, folder / "operator.crt", name)
         make_folder(
@@ -469,7 +469,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
     said = {
         "sso_domain": sso_domain,
         "required_level": level,
-        # Of "" it is told what was expected: it may be a variable that is not there.
+        # An empty value gets an error with the expected form: its variable may be
+        # unset.
         "released_attributes": "\n".join(release) if release else None,
     }
     given = {name: value for name, value in said.items() if value is not None}

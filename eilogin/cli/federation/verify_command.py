@@ -35,7 +35,7 @@ _SOON = 3 * _DAY
 _EARLY = 60
 #: The longest validity without a note, in days: a removed member stays one so long.
 _LONG = 90
-#: How many notes of one kind are told.
+#: The most notes of one kind that the command prints.
 _MOST = 20
 
 #: The exit status with ``--strict`` where there are notes.

@@ -1,4 +1,4 @@
-"""What eilogin offers to an ini file: its entry points, and the options they take."""
+"""The entry points that eilogin offers to an ini file, and their options."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from eilogin.config import REGISTRY, Options
 from eilogin.web.environ import ORDER
 
-#: What can be used in a section of each kind: the groups of entry points.
+#: The group of entry points for each kind of section.
 _GROUPS = {
     "filter": "paste.filter_app_factory",
     "app": "paste.app_factory",

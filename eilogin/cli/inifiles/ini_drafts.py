@@ -26,7 +26,7 @@ _RULE = "# --- {} "
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What somebody says of a site, from which its ini lines come."""
+    """The description of a site, from which its ini lines come."""
 
     #: The ini file that the lines are for, which need not be there yet.
     ini: Path

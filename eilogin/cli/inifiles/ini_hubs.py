@@ -1,8 +1,8 @@
 """The hubs and participants of an ini file, for commands of their operator.
 
-All that an ini file says of them holds for a command as for a server: what stands
-before a hub is built from the same sections, and a request of our own goes through it,
-in which the hub takes itself to us (:class:`eilogin.web.environ.Operator`).
+A command builds each pipeline from the same sections as a server. It sends a request
+through the filters before a hub, and the hub adds its own interface to that request
+(:class:`eilogin.web.environ.Operator`).
 """
 
 import logging
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: What a hub answers that has come.
+#: The HTTP status of a hub that has received such a request.
 _CAME = 204
 
 
@@ -71,9 +71,9 @@ class Member:
         return request
 
     def operator(self) -> env.Operator:
-        """What has taken it to us.
+        """Reach the hub or site through its filters, and return its interface.
 
-        Raises :class:`click.ClickException` where something stands in the way.
+        Raises :class:`click.ClickException` if a filter stops the request.
         """
         address = "health" if self.is_hub else "logout"
         request, operator = self._request(address), env.Operator()
@@ -94,8 +94,8 @@ class Member:
 def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
     """The hubs and participants of an ini file.
 
-    Raises :class:`click.ClickException` where one cannot be built, and ``SystemExit``
-    1 where the file has faults, which are told.
+    Raises :class:`click.ClickException` if one cannot be built, and ``SystemExit`` 1
+    after printing the faults of the ini file.
     """
     if faults := check(ini).faults:
         tell(faults)

@@ -1,7 +1,7 @@
 """The sections of an ini file that are members of a federation.
 
-They are those that use ``egg:eilogin`` or ``egg:eilogin#trust``; what they are called
-in the federation, and where, comes from their own options.
+They use ``egg:eilogin`` or ``egg:eilogin#trust``. Their own options set their entityID
+and their addresses.
 """
 
 import click
@@ -36,9 +36,9 @@ def parts_of(ini: IniFile) -> list[Part]:
 
 
 def own_of_part(ini: IniFile, part: Part, **instead: str) -> Own:
-    """Who a section is, whether or not there is a federation's metadata yet.
+    """The entity of a section, with or without a federation's metadata.
 
-    ``instead`` are options that hold and not those of the section. Raises
+    The options ``instead`` replace those of the section. Raises
     :class:`eilogin.errors.InvalidOptions`.
     """
     return own_of(options_of_part(OwnOptions, ini, part, **instead))

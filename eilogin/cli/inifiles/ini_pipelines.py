@@ -1,7 +1,7 @@
-"""What the sections of an ini file make of each other, with nothing of it built.
+"""The pipelines that the sections of an ini file form, with nothing built.
 
-What PasteDeploy would make of ``use``, ``filter-with``, ``next``, pipelines and
-composites becomes *stacks*: the filters around one application, the outermost first.
+``use``, ``filter-with``, ``next``, pipelines and composites become *stacks*, as
+PasteDeploy would build them: the filters around one application, the outermost first.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from eilogin.cli.inifiles.ini_sections import IniFile, Section
 from eilogin.config import did_you_mean
 
-#: What can stand where an application is named.
+#: The kinds of sections that can name an application.
 APPS = ("app", "composite", "pipeline", "filter-app")
 
 _FILTER_WITH = "filter-with"
@@ -45,7 +45,7 @@ class Part:
     title: str
     #: ``app``, ``composite``, ``filter`` or ``server``.
     kind: str
-    #: What ``use`` comes down to, such as ``egg:eilogin#session``.
+    #: The end of the chain of ``use``, such as ``egg:eilogin#session``.
     use: str
     options: Mapping[str, str] = field(default_factory=dict)
     #: The section that each option stands in, which may be one that ``use`` names.
@@ -102,7 +102,7 @@ class Pipelines:
         self._file = file
 
     def part(self, section: Section) -> Part:
-        """What a section with ``use`` puts into a pipeline or server."""
+        """The part that a section with ``use`` puts into a pipeline or server."""
         kind = "filter" if section.kind == "filter-app" else section.kind
         trail = [section]
         use = section.values.get("use", "")
@@ -287,8 +287,8 @@ class Pipelines:
         return self._filters(name, section, _FILTER_WITH, trail) if name else []
 
 
-#: What some write between the names of a pipeline. PasteDeploy takes it for a part of
-#: them, and nobody gives a section such a name.
+#: Some sysadmins write a comma between the names of a pipeline. PasteDeploy reads it as
+#: a part of a name, and no section has such a name.
 _COMMA = ","
 
 
@@ -298,6 +298,6 @@ def _names_of(pipeline: Section) -> list[str]:
 
 
 def _passed_on(section: Section) -> dict[str, str]:
-    """What a factory gets of what stands in a section."""
+    """The options of a section that its factory gets."""
     kept = _OF_PASTE.get(section.kind, _OF_PASTE_ELSEWHERE)
     return {o: value for o, value in section.values.items() if o not in kept}

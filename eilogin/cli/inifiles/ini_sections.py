@@ -1,8 +1,7 @@
 """The sections of a paste ini file as PasteDeploy reads them, with nothing built.
 
-PasteDeploy stops at the first fault and says little about it; here every fault is
-kept, with its place. What its sections make of each other is in
-:mod:`eilogin.cli.inifiles.ini_pipelines`.
+PasteDeploy stops at the first fault and says little about it; this module keeps every
+fault, with its place. :mod:`eilogin.cli.inifiles.ini_pipelines` joins the sections.
 """
 
 import configparser
@@ -54,11 +53,11 @@ class IniFile:
 
     path: Path
     sections: Mapping[str, Section] = field(default_factory=dict)
-    #: What stands in ``[DEFAULT]``, with ``here`` and ``__file__``.
+    #: The values of ``[DEFAULT]``, with ``here`` and ``__file__``.
     defaults: Mapping[str, str] = field(default_factory=dict)
-    #: What of ``[DEFAULT]`` nothing in the file refers to.
+    #: The names of ``[DEFAULT]`` to which nothing in the file refers.
     unused: Sequence[str] = ()
-    #: By their text, so that a fault that is met twice is told once.
+    #: The faults by their text, so that each is reported once.
     _faults: dict[str, Fault] = field(default_factory=dict)
 
     @classmethod
@@ -100,7 +99,7 @@ class IniFile:
 
     @property
     def faults(self) -> list[Fault]:
-        """What was found to be wrong so far, in the order in which it was."""
+        """The faults so far, in the order of their discovery."""
         return list(self._faults.values())
 
     def note(
@@ -171,7 +170,7 @@ class IniFile:
             values[option] = value
 
     def _told(self, error: configparser.InterpolationError) -> tuple[str, str]:
-        """What of a value was found, which may be a secret itself, and expected."""
+        """The faulty part of a value that may be a secret, and the expected form."""
         expected = "expected '%%' for a percent sign, or '%(NAME)s' of a known NAME"
         if not isinstance(error, configparser.InterpolationMissingOptionError):
             return "", expected
@@ -200,7 +199,7 @@ _MARK = "\ufeff"
 
 
 def _cure_of(error: configparser.Error) -> str:
-    """What is most often the matter with a line that is no option."""
+    """The usual cure for a line that is no option."""
     if isinstance(error, configparser.MissingSectionHeaderError):
         is_marked = error.line.startswith(_MARK)
         return "; expected a file without a byte order mark (BOM)" if is_marked else ""
@@ -213,7 +212,7 @@ _Raw = Mapping[str, Mapping[str, str]]
 
 
 def _own_options(path: Path) -> _Raw:
-    """What stands in each section itself, ``[DEFAULT]`` being one, as it stands."""
+    """The raw options of each section itself, with ``[DEFAULT]`` as one of them."""
     parser = configparser.RawConfigParser(strict=False, default_section="")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     # In the encoding of the locale, as PasteDeploy does.

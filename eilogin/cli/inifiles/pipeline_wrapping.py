@@ -1,8 +1,8 @@
-"""Putting a filter around an application of an ini file that is there already.
+"""Put a filter around an existing application of an ini file.
 
-One word in the application's own section does it (``filter-with``, or the first one of
-a pipeline), and the filter's section stands at the end: nothing of the file moves, no
-comment is lost, and scripts that read ``[app:main]`` find it where it was.
+The application's own section gets one new word (``filter-with``, or the first name of a
+pipeline), and the filter's section goes to the end. No line moves, no comment is lost,
+and scripts that read ``[app:main]`` find it in its place.
 """
 
 import difflib
@@ -193,7 +193,7 @@ class Host:
 
 
 def difference(path: Path, before: bytes, after: bytes) -> list[str]:
-    """What changes in a file, as ``diff -u`` says it."""
+    """The changes in a file, in the form of ``diff -u``."""
     was, will_be = (
         octets.decode(_encoding(), "replace").splitlines() for octets in (before, after)
     )

@@ -1,18 +1,17 @@
 """Parts of ``eilogin serve``: limits, slow clients and signals.
 
-What belongs here, by module:
+They extend waitress. Other servers do not use them.
 
 ``accept_pause``
     Pause accepting connections while the process has no file descriptor left.
 ``large_bodies``
-    The answer of ``eilogin serve`` to a body above ``max_request_body_size``.
+    Answer a request whose body is above ``max_request_body_size``.
 ``proxy_warnings``
-    Warn of proxies whose X-Forwarded-For waitress takes away.
+    Warn of proxies whose X-Forwarded-For waitress removes.
 ``server_limits``
-    The limits of ``eilogin serve`` that a ``[server:…]`` section does not set
-    itself.
+    Limits for a ``[server:…]`` section that sets none.
 ``slow_clients``
-    Close connections of ``eilogin serve`` whose request does not come in time.
+    Close connections whose request does not arrive in time.
 ``stop_signals``
-    Ctrl-C and SIGTERM, for commands that run until one of them comes.
+    End a command at Ctrl-C and SIGTERM.
 """

@@ -21,7 +21,7 @@ CONNECTIONS = 500
 #: which else sends a request on a connection that is just closed.
 IDLE = 90
 
-#: Options that say how much of the machine strangers can take.
+#: Options that limit how much of the machine anyone can use.
 OF_STRANGERS = ("max_request_body_size", "connection_limit")
 
 #: Descriptors of a process that are no connections of visitors.
@@ -52,7 +52,7 @@ def with_limits(options: Mapping[str, str], *, servers: int = 1) -> dict[str, st
 
 
 def missing_in(options: Mapping[str, str]) -> str:
-    """Say which limits of strangers a section does not set; "" where it has all."""
+    """Name the limits that a section does not set; "" if it sets all."""
     missing = [name for name in OF_STRANGERS if name not in options]
     if not missing:
         return ""

@@ -36,7 +36,7 @@ class _Sending(NamedTuple):
 
     request: Any
     since: float
-    #: When it was looked at last, and how many bytes of its body had come by then.
+    #: The time of the last check, and how many bytes of the body had come by then.
     at: float
     received: int
     #: The seconds that it has left while no more connections are accepted.

@@ -12,10 +12,10 @@ _LOOK = 1.0
 
 
 class Stop:
-    """What a command waits for, and a signal or any of its threads sets.
+    """A flag that a command waits for; a signal or any of its threads sets it.
 
-    No Event: the main thread runs the handler of a signal wherever it is, and would
-    wait for ever there for the lock of an Event that it holds itself.
+    It is no Event: the main thread runs the handler of a signal wherever it is. There
+    it would wait for ever for the lock of an Event that it holds itself.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Stop:
 
 @contextlib.contextmanager
 def signals() -> Iterator[Stop]:
-    """What Ctrl-C and SIGTERM set; afterwards they are what they were."""
+    """Have Ctrl-C and SIGTERM set a flag; restore their handlers afterwards."""
     stop, numbers = Stop(), (signal.SIGINT, signal.SIGTERM)
     before = {n: signal.signal(n, lambda *_: stop.set()) for n in numbers}
     try:

@@ -1,15 +1,13 @@
-"""What commands share: prompts, progress, files and calendars.
+"""Terminal helpers of the commands: prompts, progress, files and calendars.
 
-What belongs here, by module:
+Nothing here knows ini files, SAML or the work of a command.
 
 ``command_files``
-    Files that commands make: keys, certificates, secrets; and that they change.
+    Write keys, certificates and secrets, and change files.
 ``icalendar``
-    Events as an iCalendar (RFC 5545), which people import into their own
-    calendar.
+    Write events as an iCalendar (RFC 5545), which people can import.
 ``progress_bar``
-    How far a long piece of work is, for who waits for it at a terminal.
+    Show the progress of a long piece of work.
 ``prompts``
-    What commands ask: what they were not told, and before what cannot be
-    undone.
+    Ask for missing values, and for a yes before work that cannot be undone.
 """

@@ -42,14 +42,13 @@ def write_new(path: Path, octets: bytes) -> None:
 
 
 def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
-    """Write a file anew, its mode and its owner kept, also behind a link.
+    """Replace the contents of a file; keep its mode and owner, also behind a link.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where it is not any more what it
-    ``was``.
+    Raises :class:`eilogin.errors.ConfigurationError` if its contents are not ``was``.
     """
     path = path.resolve()
     before = path.stat()
-    # Nobody else calls one of hers so.
+    # No other program gives its files this name.
     fresh = path.with_name(f".{path.name}.eilogin")
     write(fresh, octets, mode=SECRET)
     try:
@@ -102,5 +101,5 @@ def write_key_pair(
 
 
 def new_secret() -> bytes:
-    """What nobody guesses, on a line of its own."""
+    """A random secret that nobody can guess, as one line."""
     return secrets.token_hex(_SECRET).encode() + b"\n"

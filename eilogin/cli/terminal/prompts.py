@@ -1,4 +1,4 @@
-"""What commands ask: what they were not told, and before what cannot be undone."""
+"""Ask for missing values, and for a yes before work that cannot be undone."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The cookies of a browser for tests, kept and sent as RFC 6265 has it (section 5)."""
+"""Keep and send the cookies of a browser for tests (RFC 6265, section 5)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _NEVER = float("inf")
 class _Cookie:
     name: str
     value: str
-    #: The host that set it, or the domain that it is for.
+    #: The host that has set it, or its domain.
     host: str
-    #: Whether hosts below get it too.
+    #: Whether subdomains get it too.
     is_for_all_below: bool = False
     path: str = "/"
     same_site: str = "lax"
@@ -32,7 +32,7 @@ class _Cookie:
         return f"{path}/".startswith(f"{self.path.rstrip('/')}/")
 
     def may_come_from_elsewhere(self, method: str) -> bool:
-        """Whether a request that another site begins brings it."""
+        """Whether a request from another site sends it."""
         is_lax = self.same_site == "lax" and method == "GET"
         return self.same_site == "none" or is_lax
 
@@ -44,10 +44,10 @@ class CookieJar:
         self._cookies: dict[tuple[str, str, bool, str], _Cookie] = {}
 
     def store(self, url: str, header: str) -> None:
-        """Take a Set-Cookie of an answer from ``url``.
+        """Store a Set-Cookie of an answer from ``url``, unless its domain is foreign.
 
-        AssertionError where its name begins with ``__Host-`` and it is not made so.
-        One for a domain that is not the site's own is not taken.
+        Raises AssertionError if its name begins with ``__Host-`` without the right
+        attributes.
         """
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -69,13 +69,13 @@ class CookieJar:
             said.get("samesite", "lax").lower(),
             _expires(said),
         )
-        # A name without a dot is one below which others register theirs.
+        # A name without a dot is a public suffix.
         is_foreign = domain and (not cookie.is_for_host(host) or "." not in domain)
         if not is_foreign:
             self._put(cookie)
 
     def plant(self, host: str, name: str, value: str) -> None:
-        """Put one in its place, for all paths of a host."""
+        """Put a cookie in its place, for all paths of a host."""
         self._put(_Cookie(name, value, host))
 
     def held_for(self, host: str) -> dict[str, str]:
@@ -86,7 +86,7 @@ class CookieJar:
         return values
 
     def forget(self, host: str) -> None:
-        """Throw away what a host gets."""
+        """Remove the cookies of a host."""
         for key, cookie in list(self._cookies.items()):
             if cookie.is_for_host(host):
                 del self._cookies[key]
@@ -102,7 +102,7 @@ class CookieJar:
         )
 
     def _of(self, host: str) -> Iterator[_Cookie]:
-        """Those that a host gets: longer paths first, then older ones (5.4)."""
+        """The cookies for a host: longer paths first, then older ones (5.4)."""
         now = clock.now()
         found = [c for c in self._cookies.values() if c.is_for_host(host)]
         found.sort(key=lambda cookie: -len(cookie.path))
@@ -128,7 +128,7 @@ def _parsed(header: str) -> tuple[str, str, dict[str, str]]:
 
 
 def _expires(said: dict[str, str]) -> float:
-    """When; Max-Age goes before Expires, and what is no date does not count."""
+    """The time of expiry: Max-Age comes before Expires; skip an invalid date."""
     if "max-age" in said:
         return clock.now() + int(said["max-age"])
     try:

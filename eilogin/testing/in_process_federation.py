@@ -38,7 +38,7 @@ HUB = "inloggen.test"
 _DAY = 86400.0
 #: The certificates of its members: from 2020-01-01 on, for a hundred years.
 _CERTIFIED_FROM, _CERTIFIED_DAYS = 1_577_836_800.0, 36_525
-#: Tests sign in all the time, and nobody guesses here.
+#: Tests sign in all the time, and nobody attacks these passwords.
 _CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -79,7 +79,7 @@ class Federation:
         self._rules = rules or {}
         said = {host: dict((options or {}).get(host, {})) for host in apps}
         members = {hub: {"role": "hub", **self._hub_options}, **said}
-        #: Hosts whose keys are in a folder of theirs.
+        #: Hosts with their keys in a folder.
         self._with_folder = {host for host, own in members.items() if "keys" in own}
         self._write_members(members)
         self.apps: dict[str, WSGIApplication] = {hub: self._hub()}
@@ -100,9 +100,9 @@ class Federation:
         return Browser(self)
 
     def work(self) -> int:
-        """Have the hub tell participants again that a logout has not reached.
+        """Have the hub retry pending logouts.
 
-        How many it has reached now, of those whose turn it was.
+        Return how many of those due have reached their participant now.
         """
         operator = env.Operator()
         request = Request.blank("/", base_url=f"https://{self._hub_host}")
@@ -114,7 +114,7 @@ class Federation:
     def report_activity(self) -> int:
         """Have all participants send the activity reports that are due.
 
-        Returns how many reports a hub has answered.
+        Return how many reports a hub has answered.
         """
         sent = 0
         for outermost in self.apps.values():
@@ -189,14 +189,14 @@ class Federation:
             "name_id_key": "a key that only this test knows",
             "demo": "true",
             "store": "memory:",
-            # When a test says so: see work().
+            # A test starts the work itself: see work().
             "work": "false",
             "role": "hub",
             **self._trusting(self._hub_host),
             **self._hub_options,
         }
         hub = Hub(read(HubOptions, {}, _of(HubOptions, said)))
-        # The hub's numbers are its own.
+        # The numeric options of the hub are for the hub alone.
         trusted = {k: v for k, v in said.items() if k not in HubOptions.model_fields}
         trusting = read(TrustOptions, {}, _of(TrustOptions, trusted))
         trust = self._trust(self._hub_host, trusting)
@@ -215,7 +215,7 @@ class Federation:
 
 
 class _InProcess(BackChannel):
-    """A back channel that calls the apps of a federation themselves."""
+    """A back channel that calls the apps of a federation directly."""
 
     def __init__(self, federation: Federation, timeout: float) -> None:
         super().__init__(timeout=timeout)
@@ -264,7 +264,7 @@ class _InProcess(BackChannel):
         )
 
     def look(self, url: str, *, timeout: float = 2.0) -> Reachability:
-        """There is who is not said to be down."""
+        """Report every host as present that is not down."""
         return Reachability.AWAY if self._is_down(url) else Reachability.THERE
 
     def _is_down(self, url: str) -> bool:
@@ -277,9 +277,9 @@ def _of(declared: type[Options], said: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _pair(host: str) -> tuple[bytes, bytes]:
-    """A key and certificate, made once in a process: that takes a while.
+    """A key and certificate, made once in a process because that takes a while.
 
-    Valid whatever time a test, then or later, lets it be.
+    They are valid at any time that a test chooses.
     """
     return new_key_pair(host, _CERTIFIED_DAYS, begins=_CERTIFIED_FROM)
 
@@ -291,7 +291,7 @@ def _key(host: str) -> SigningKey:
 
 @cache
 def _citizens() -> tuple[Citizen, ...]:
-    """Those of the demo, whose passwords take no time to check."""
+    """The citizens of the demo, with password hashes that are quick to check."""
     return tuple(
         replace(one, password=_CHEAP.hash(DEMO_PASSWORDS[one.username]))
         for one in demo_citizens()

@@ -34,35 +34,35 @@ _POSTS_ITSELF = "document.forms[0].submit()"
 
 @dataclass(frozen=True)
 class File:
-    """A file that is chosen in a form; the form is sent as ``multipart/form-data``."""
+    """A file in a form; the form is sent as ``multipart/form-data``."""
 
     name: str
     content: bytes
     kind: str = "application/octet-stream"
 
 
-#: The fields of a form as it is sent, by name, in their order.
+#: The fields of a form by name, in the order in which the browser sends them.
 Fields = Sequence[tuple[str, str | File]]
 
 
 class Browser:
     """One browser; ``app`` answers for every host.
 
-    After each step :attr:`url` is where it is and :attr:`page` what it shows.
+    After each step :attr:`url` is its address and :attr:`page` the shown page.
     """
 
     def __init__(self, app: "WSGIApplication") -> None:
         self.app = validator(app)
         self.url = ""
         self.page = Response()
-        #: Every address that the last step went through.
+        #: Every address of the last step.
         self.trail: list[str] = []
-        #: The language that pages are asked in.
+        #: The language of Accept-Language.
         self.language = "nl"
-        #: The address that it comes from.
+        #: The address of the client.
         self.address = "192.0.2.7"
-        #: A step ends before an address that holds this text: :attr:`url` is then that
-        #: address, and nothing was asked of it yet.
+        #: A step ends before an address that contains this text: :attr:`url` is then
+        #: that address, and the browser has not requested it yet.
         self.stops_before: str | None = None
         #: The first Sec-Fetch-Site of the page that is shown.
         self._led_by = "none"
@@ -75,7 +75,7 @@ class Browser:
         return self._go("GET", url, None, site="none")
 
     def follow(self, url: str) -> Response:
-        """Follow a link of the page that is shown."""
+        """Follow a link of the page."""
         return self._go("GET", urljoin(self.url, url), None, site=self._site_of(url))
 
     def click(self, text: str) -> Response:
@@ -90,7 +90,7 @@ class Browser:
     ) -> Response:
         """Fill in the form that has a button with this text, and press it.
 
-        A list stands for several fields of one name; an empty one sends none.
+        A list gives several fields of one name; an empty list gives none.
         """
         for form in self._tree().iter("form"):
             for button in _buttons_of(form):
@@ -99,9 +99,10 @@ class Browser:
         raise AssertionError(f"no button {text!r} on {self.url}: {self.text}")
 
     def reload(self) -> Response:
-        """Look again at the address that is shown.
+        """Reload the page.
 
-        As after a link of another site, if one led here: browsers keep that.
+        If a link of another site led here, the reload is cross-site too, as in
+        browsers.
         """
         return self._go("GET", self.url, None, site=self._led_by)
 
@@ -124,7 +125,7 @@ class Browser:
         return [self._framed(urljoin(self.url, f.get("src"))) for f in frames]
 
     def post(self, url: str, *, site: str = "none", **fields: "str | File") -> Response:
-        """Send a form that no page showed; ``site`` is what Sec-Fetch-Site says."""
+        """Send a form that no page contained, with ``site`` as Sec-Fetch-Site."""
         return self._go("POST", url, list(fields.items()), site=site)
 
     # --- what is seen ---------------------------------------------------------------
@@ -149,11 +150,11 @@ class Browser:
         return self._cookies.held_for(host)
 
     def set_cookie(self, host: str, name: str, value: str) -> None:
-        """Plant a cookie, as an attacker might."""
+        """Set a cookie, as an attacker might."""
         self._cookies.plant(host, name, value)
 
     def forget(self, host: str) -> None:
-        """Throw the cookies of a host away, as people do."""
+        """Remove the cookies of a host, as people do."""
         self._cookies.forget(host)
 
     # --- how it is done -------------------------------------------------------------
@@ -207,7 +208,7 @@ class Browser:
             raise AssertionError(f"too many redirects: {self.trail}")
         self.url, self.page = url, response
         if _posts_itself(response):
-            # Its script presses no button, and there need be none.
+            # Its script presses no button, and the form may have none.
             return self._submit(next(self._tree().iter("form")))
         refresh = response.headers.get("Refresh", "")
         # A page with a delay lets the visitor read first, so it does not refresh here.
@@ -216,7 +217,7 @@ class Browser:
         return response
 
     def _refresh(self, header: str) -> Response:
-        """Go on as a page says: a navigation of its own, which no form began."""
+        """Follow a Refresh header: a navigation of its own, which no form began."""
         before, url = self.trail, urljoin(self.url, header.partition("url=")[2])
         if self.stops_before is not None and self.stops_before in url:
             self.url = url
@@ -255,7 +256,7 @@ class Browser:
         raise AssertionError(f"too many redirects: {url}")
 
     def _may_show(self, response: Response, url: str) -> bool:
-        """Whether an answer may stand in a frame of the page (CSP 3, 6.4.2)."""
+        """Whether an answer may be in a frame of the page (CSP 3, 6.4.2)."""
         policy = _policy(response)
         if "frame-ancestors" not in policy:
             return "X-Frame-Options" not in response.headers
@@ -266,7 +267,7 @@ class Browser:
         return True
 
     def _check_policy(self, target: str, policy: str | None = None) -> None:
-        """Refuse where the page's form-action would (CSP 3, 6.4.3; as Chromium)."""
+        """Enforce the page's form-action, as Chromium does (CSP 3, 6.4.3)."""
         if policy is None:
             policy = _policy(self.page)
         _require_allowed("form-action", policy, target, self.url)
@@ -302,7 +303,7 @@ class Browser:
         # Remove a note of WebOb on this body: apps that use WebOb would believe it.
         request.environ.pop("webob.is_body_seekable", None)
         response = request.get_response(self.app)
-        # Read whole, and closed: PEP 3333.
+        # PEP 3333: read it whole, and close it.
         response.body  # noqa: B018
         if keeps_cookies:
             for header in response.headers.getall("Set-Cookie"):
@@ -325,7 +326,7 @@ def _policy(response: Response) -> str:
 
 
 def _require_allowed(directive: str, policy: str, target: str, own: str) -> None:
-    """AssertionError where a policy of the page at ``own`` forbids an address."""
+    """Raise AssertionError if a policy of the page at ``own`` forbids an address."""
     match = re.search(rf"{directive} ([^;]+)", policy)
     if not match:
         return
@@ -354,7 +355,7 @@ def _values_of(field: html.HtmlElement) -> Iterator[str]:
         options = [one for one in field.iter("option") if one.get("disabled") is None]
         chosen = [one for one in options if one.get("selected") is not None]
         if field.get("multiple") is None:
-            # The last that is chosen, else the first of all.
+            # The last chosen option, or else the first of all.
             chosen = chosen[-1:] or options[:1]
         yield from (one.get("value", _text(one)) for one in chosen)
     elif _is_sent(field):
@@ -372,7 +373,7 @@ def _says(button: html.HtmlElement) -> str:
 
 
 def _is_sent(field: html.HtmlElement) -> bool:
-    """Whether a field says anything as it is: of a choice that one that is made."""
+    """Whether the browser sends a field; a radio button or checkbox only if chosen."""
     kind = field.get("type")
     is_chosen = kind not in _CHOICES or field.get("checked") is not None
     return is_chosen and kind not in _BUTTONS

@@ -1,4 +1,4 @@
-"""Notes on an ini file, and the form in which machines read what a check has found."""
+"""Notes on an ini file, and the JSON form of a check."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.errors import Fault
 from eilogin.federation.members.hub_requirements import Remark
 
-#: The keys of one record, which stay as they are: machines read them.
+#: Machines read these keys of a record, so they stay.
 KEYS = ("file", "section", "option", "kind", "code", "text")
 
 
@@ -15,9 +15,9 @@ KEYS = ("file", "section", "option", "kind", "code", "text")
 class Note:
     """A note on an ini file: where it belongs, what it says, and its stable code."""
 
-    #: Section without brackets, or "" where it is about the file.
+    #: Section without brackets, or "" for the whole file.
     section: str
-    #: Name of the option, or "" where the section as a whole is meant.
+    #: Name of the option, or "" for the whole section.
     option: str
     text: str
     #: The stable name of its cause.
@@ -43,7 +43,7 @@ class Note:
 def records(
     file: str, faults: Iterable[Fault], notes: Iterable[Note], steps: Sequence[str]
 ) -> Iterator[dict[str, str]]:
-    """Yield a record for each fault, each note, and each step that is left to do."""
+    """Yield a record for each fault, each note, and each remaining step."""
     for fault in faults:
         yield _record(
             file, fault.section, fault.option, "fault", fault.code, fault.told

@@ -71,7 +71,7 @@ _MAIN = "main"
 _HIGHEST_PORT = 65_535
 _SQLITE = "sqlite:///"
 
-#: How PasteDeploy calls what stands in a section of each kind.
+#: The type of object that PasteDeploy builds from each kind of section.
 _TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
 
 
@@ -80,12 +80,12 @@ class Checked:
     """The result of a check: the faults, the notes, and the size of the file."""
 
     faults: Sequence[Fault]
-    #: Stores that do not answer now: it is a fault, and no reason not to serve.
+    #: Stores that do not answer now: a fault that does not stop `eilogin serve`.
     silent: Sequence[Fault]
-    #: How many sections the file has, and how many of them are eilogin's own.
+    #: Number of sections in the file, and number of those that use eilogin.
     sections: int
     own_sections: int
-    #: How many applications there are with the filters around them.
+    #: Number of applications with the filters around them.
     stacks: int
     #: Notes: no faults, but worth a look.
     remarks: Sequence[Note]
@@ -94,7 +94,7 @@ class Checked:
 
 
 def check(file: IniFile) -> Checked:
-    """Find every fault of a file; those that reading it has found are among them."""
+    """Find every fault of a file, including those that reading it has found."""
     pipelines = Pipelines(file)
     parts = [
         pipelines.part(section)
@@ -110,7 +110,7 @@ def check(file: IniFile) -> Checked:
     for stack in stacks:
         check_stack(file, stack, read)
     check_unused(file, parts, stacks)
-    # Reading a key takes its time: once for each party.
+    # Reading a key takes time, so each entity reads its own once.
     owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
     noted, silent, known = _federations(file, read, owns)
     known |= _hidden_federations(
@@ -118,7 +118,7 @@ def check(file: IniFile) -> Checked:
     )
     _check_twins(file, owns)
     _check_processes(file, read)
-    # An egg that a pipeline names itself stands in no section: it has no options.
+    # A pipeline can name an egg itself, which then has no section and no options.
     inline = [part for stack in stacks for part in stack.parts if part not in parts]
     for part in inline:
         if part.entry_point is not None:
@@ -178,7 +178,7 @@ def _check_comments(file: IniFile, part: Part, told: set[str]) -> None:
 
 
 def _check_pair(file: IniFile, part: Part) -> None:
-    """Whether key and certificate match, where other faults hid the question."""
+    """Check that key and certificate match, if other faults hid the question."""
     here = file.path.absolute().parent
     try:
         files = [here / part.options[n].strip() for n in ("key", "certificate")]
@@ -193,7 +193,7 @@ def _check_pair(file: IniFile, part: Part) -> None:
 
 
 def _check_place(file: IniFile, part: Part) -> None:
-    """Whether a file of SQLite has a place, where other faults hid the question."""
+    """Check the place of a file of SQLite, if other faults hid the question."""
     values = {"store": part.options.get("store", "")}
     store, _ = config.attempt(SessionOptions, str(file.path), part.title, values)
     if store is not None and store.store.startswith(_SQLITE):
@@ -226,7 +226,7 @@ def _check_ports(file: IniFile, part: Part) -> None:
 
 
 def _check_main(file: IniFile) -> None:
-    """Whether there is an application for the servers to serve."""
+    """Check that the servers have an application to serve."""
     if not file.of_kind("server"):
         return
     apps = file.of_kind(*APPS)
@@ -245,9 +245,9 @@ def _check_main(file: IniFile) -> None:
 def _federations(
     file: IniFile, read: Mapping[str, Options], owns: Mapping[str, Own]
 ) -> tuple[list[Note], list[Fault], dict[str, Known]]:
-    """Look at what each section needs from elsewhere: metadata, and stores and files.
+    """Check metadata, stores and files that each section needs from elsewhere.
 
-    Gives what is no fault, what does not answer, and by section whom it knows.
+    Return the notes, the stores that do not answer, and the known entities by section.
     """
     noted: list[Note] = []
     silent: list[Fault] = []
@@ -268,9 +268,9 @@ def _federations(
 
 
 def _hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Known]:
-    """Look at the metadata of sections in which faults of other options hide it.
+    """Check the metadata of sections in which faults of other options hide it.
 
-    Gives by section whom it knows.
+    Return the known entities by section.
     """
     known: dict[str, Known] = {}
     for part in parts:
@@ -326,7 +326,7 @@ def _check_back_channel(file: IniFile, title: str, options: TrustOptions) -> Non
     try:
         back_channel_of(options)
     except ConfigurationError as error:
-        # Which names its options.
+        # The message names its options.
         option, expected = config.placed(type(options), str(error))
         file.note(title, option, "", expected)
 
@@ -346,7 +346,7 @@ def _attempt(
 
 
 def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fault]:
-    """Whether a store can be used, without making its file; whether it answers."""
+    """Check that a store is usable and answers, without making its file."""
     if options.store.startswith(_SQLITE):
         return _check_store_file(file, title, options.store)
     try:
@@ -397,20 +397,20 @@ def _check_store_file(file: IniFile, title: str, url: str) -> list[Fault]:
     if fault:
         file.note(title, "store", repr(str(path)), fault)
     elif path.exists() and (fault := sqlite_schema.fault_of(path)):
-        # Which names the file.
+        # The message names the file.
         file.note(title, "store", "", fault)
     return []
 
 
 def _fault_of_place(path: Path, here: Path | None) -> str:
-    """Why nothing could be kept there; "" if nothing is known.
+    """The reason why nothing could be stored there; "" if none is known.
 
-    A relative path is meant from ``here``; with an absolute one that is None.
+    ``here`` is the folder for a relative path, and None for an absolute one.
     """
     try:
         return _fault_seen_at(path, here)
     except OSError as error:
-        # A folder above it that this user may not enter, or a name that none can have.
+        # A folder above it that this user may not enter, or an invalid name.
         return f"cannot check it ({error.strerror})"
 
 
@@ -457,9 +457,9 @@ def _name_of(user: int) -> str:
 def _check_federation(
     file: IniFile, title: str, options: TrustOptions, own: Own
 ) -> tuple[list[Note], Known | None]:
-    """Whether the federation's metadata is sound, and knows us and our hubs.
+    """Check that the federation's metadata is sound, and knows us and our hubs.
 
-    Gives what is no fault, and who is in it; None where it cannot be used.
+    Return the notes and the known entities; None if the metadata is unusable.
     """
     try:
         operator_keys(options)
@@ -498,7 +498,7 @@ def _check_membership(
     members = {entity.entity_id: entity for entity in federation.entities}
     entity = members.get(own.entity_id)
     if entity is None and not federation.is_aggregate:
-        # One party a file, such as a hub of another kind: it has ours elsewhere.
+        # In a file of one entity, such as a hub of another kind, we are elsewhere.
         return []
     if entity is None and options.federation_unsigned:
         text = (
@@ -533,7 +533,7 @@ def _check_membership(
 def _check_hub(
     file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
 ) -> Sequence[str]:
-    """Whether each of our hubs is one that we can use; those that are."""
+    """Check each of our hubs, and return those that we can use."""
     if own.role == HUB:
         return []
     try:
@@ -572,7 +572,7 @@ def _check_capabilities(
 
 
 def _check_twins(file: IniFile, owns: Mapping[str, Own]) -> None:
-    """Two parties at one address would answer for each other."""
+    """Refuse two entities at one address: they would answer for each other."""
     addresses = {title: own.url("metadata") for title, own in owns.items()}
     count = Counter(addresses.values())
     for title, address in addresses.items():
@@ -586,7 +586,7 @@ def _check_twins(file: IniFile, owns: Mapping[str, Own]) -> None:
 
 
 def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
-    """A store in memory is another one in every process."""
+    """Refuse a store in memory with several processes: each would have its own."""
     several = [
         f"[{section.title}] {name}"
         for section in file.of_kind("server")
@@ -611,12 +611,12 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
 
 
 def _installed() -> set[str]:
-    """The names of all projects that are installed."""
+    """The names of all installed projects."""
     return {found.name for found in distributions() if found.name}
 
 
 def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
-    """Whether what the file uses of other projects is there and can be imported."""
+    """Check that the parts of other projects exist and can be imported."""
     for part in parts:
         if not part.use.startswith(("egg:", "call:")) or part.entry_point is not None:
             continue

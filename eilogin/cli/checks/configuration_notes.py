@@ -46,9 +46,9 @@ _METHODS = (
     *("PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"),
 )
 
-#: Options that say how many threads may wait for somebody else.
+#: Options that say how many threads may wait for another server.
 _HOLD_THREADS = ("artifacts_at_once", "logouts_at_once")
-#: The threads of a waitress whose section says nothing of them.
+#: The threads of a waitress whose section sets no number.
 _THREADS = 4
 
 _MINUTE = 60
@@ -67,9 +67,10 @@ def notes(
     read: Mapping[str, Options],
     known: Mapping[str, Known],
 ) -> list[Note]:
-    """Every note; ``read`` has the options of each section that has them, by title.
+    """Every note on a file.
 
-    ``known`` says in the same way whom a section trusts.
+    ``read`` holds the options of each valid section, and ``known`` the entities that a
+    section trusts; both by title.
     """
     found = [*_of_no_effect(file, parts), *_unreached(file, parts, stacks)]
     servers = list(map(Pipelines(file).part, file.of_kind("server")))
@@ -115,7 +116,7 @@ def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[Note]:
 def _unreached(
     file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]
 ) -> Iterator[Note]:
-    """Filters of ours, around no application, whatever their sections say."""
+    """Note filters of ours that are around no application."""
     reached = {part.title for stack in stacks for part in stack.parts}
     # A filter's section that `use` names has its effect in the section that uses it.
     used = {one.values.get("use", "") for one in file.of_kind("filter", "filter-app")}
@@ -136,7 +137,7 @@ def _comments(part: Part) -> Iterator[Note]:
 
 
 def _threads(servers: Iterable[Part]) -> int:
-    """The threads of the server that has the most; 0 where there is no waitress."""
+    """The most threads of one server; 0 without waitress."""
     # Another server has them on its command line. A fault is reported already.
     said = (
         one.options.get("threads", f"{_THREADS}").strip()
@@ -158,7 +159,7 @@ def _without_limits(servers: Iterable[Part]) -> Iterator[Note]:
 
 
 def _all_held(part: Part, options: Options, threads: int) -> Iterator[Note]:
-    """Where somebody who does not answer holds every thread that there is."""
+    """Note limits with which peers that do not answer can hold every thread."""
     for name in _HOLD_THREADS:
         most = getattr(options, name, 0)
         if threads and most >= threads:
@@ -195,7 +196,7 @@ def _refused_before(
 def _all_as_one(
     part: Part, options: Options, servers: Iterable[Part]
 ) -> Iterator[Note]:
-    """Where whoever comes has no address, and nobody is asked for it."""
+    """Note that all visitors have one address, without an option for the real one."""
     if not isinstance(options, TrustOptions) or UNIX in options.trusted_proxies:
         return
     for server in servers:
@@ -259,7 +260,7 @@ def _old_statement(part: Part, options: Options) -> Iterator[Note]:
 
 
 def _untranslated(part: Part, options: Options) -> Iterator[Note]:
-    """Languages of a site whose catalogue lacks sentences of the pages."""
+    """Note languages of a site whose catalogue lacks sentences of the pages."""
     folder = options.templates if isinstance(options, OwnOptions) else None
     if folder is None:
         return
@@ -276,7 +277,7 @@ def _untranslated(part: Part, options: Options) -> Iterator[Note]:
 
 
 def _without_units(part: Part) -> Iterator[Note]:
-    """Seconds, where minutes were perhaps meant."""
+    """Note a number without a unit, which means seconds."""
     for option in ("idle", "max_session"):
         value = part.options.get(option, "").strip()
         if value.isdecimal() and int(value) < _MINUTE:
@@ -285,7 +286,7 @@ def _without_units(part: Part) -> Iterator[Note]:
 
 
 def _of_nobody(part: Part, options: HubOptions) -> Iterator[Note]:
-    """Attributes to release that no citizen of ours can have."""
+    """Note attributes to release that no citizen of ours can have."""
     known = (*ATTRIBUTES, *WORDS)
     for name in dict.fromkeys(n for names in options.release.values() for n in names):
         if name not in known:
@@ -354,7 +355,7 @@ def _odd_methods(part: Part) -> Iterator[Note]:
 
 
 def _odd_values(part: Part) -> Iterator[Note]:
-    """Where a comma was perhaps meant to stand between two values of an attribute."""
+    """Note a comma that was perhaps meant to separate two values of an attribute."""
     lines = part.options.get("protect", "")
     told = re.findall(r"\s([^\s=/][^\s=]*)=(\S*,\S*)", lines)
     for name, value in dict.fromkeys(told):
@@ -364,7 +365,7 @@ def _odd_values(part: Part) -> Iterator[Note]:
 
 
 def _odd_texts(part: Part) -> Iterator[Note]:
-    """One word where a text should stand, which a visitor would read as it is."""
+    """Note a single word in place of a text, which a visitor would read as it is."""
     text = part.options.get("error_text", "").strip()
     if text and " " not in text and text not in TEXTS:
         hint = did_you_mean(text, TEXTS)
@@ -375,7 +376,7 @@ def _odd_texts(part: Part) -> Iterator[Note]:
 
 
 def _open_files(file: IniFile, part: Part, options: Options) -> Iterator[Note]:
-    """Files with secrets that others than their owner may read or write."""
+    """Note files with secrets that others than their owner may read or write."""
     for option, path in _files(file, part, options):
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
@@ -439,7 +440,7 @@ def _stores_apart(
 
 
 def _out_of_reach(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
-    """Limits of ``login`` that those of ``session`` before it make void."""
+    """Note limits of ``login`` that the shorter limits of ``session`` make void."""
     here = [(part, read.get(part.title)) for part in stack.parts]
     session = next((one for _, one in here if isinstance(one, SessionOptions)), None)
     if session is None:
@@ -507,7 +508,7 @@ def _of_any_hub(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
 
 
 def _like_users_of_zope(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
-    """Names that a user of Zope's own could have too."""
+    """Note names that a user of Zope's own could have too."""
     if not (stack.parts and stack.parts[-1].is_zope):
         return
     for part in stack.parts:
@@ -533,11 +534,11 @@ def _said_by_any(options: LoginOptions) -> Iterator[str]:
 
 
 def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
-    """Attributes that a filter needs, and our metadata does not ask the hub for."""
+    """Note attributes that a filter needs, and our metadata does not request."""
     here = [(part, read.get(part.title)) for part in stack.parts]
     trust = _trust_of(stack, read)
     if trust is None or not trust.requested_attributes:
-        # A hub may tell what it likes to who asks for nothing.
+        # Without a request, a hub may send any attributes.
         return
     asked = {attribute.name for attribute in trust.requested_attributes}
     for part, login in here:
@@ -554,7 +555,7 @@ def _not_asked_for(stack: Stack, read: Mapping[str, Options]) -> Iterator[Note]:
 
 
 def _alone(stack: Stack, known: Mapping[str, Known]) -> Iterator[Note]:
-    """A hub of which nobody is a participant."""
+    """Note a hub without participants."""
     for part in stack.parts:
         here = known.get(part.title)
         if here is None or here.own.role != HUB:

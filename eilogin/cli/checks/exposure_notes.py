@@ -1,4 +1,4 @@
-"""Notes on what leaves a site, or what it keeps, open to others."""
+"""Notes on settings that leave a site, or its files, open to others."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit

@@ -40,7 +40,7 @@ def steps(
 
 
 class _Site:
-    """One section, and what lies where it says."""
+    """One section, and the files that its options name."""
 
     def __init__(
         self, file: IniFile, part: Part, known: Known | None, members: Sequence[Part]
@@ -51,7 +51,7 @@ class _Site:
         self._is_stranger = known is not None and _is_stranger(known)
 
     def introduction(self) -> Iterator[str]:
-        """How the operator gets to know us."""
+        """The steps that introduce us to the operator."""
         if not (self._is_stranger or self._without_keys() or any(self.missing())):
             return
         command = typed("eilogin metadata", self._file.path, *self._section())
@@ -80,7 +80,7 @@ class _Site:
         return "the operator of the federation"
 
     def _has_no_operator(self) -> bool:
-        """Whether each party's own file is believed, with no operator to sign it."""
+        """Whether each entity's own file is trusted, with no operator to sign it."""
         return self._said("federation_unsigned").lower() in {"true", "yes", "on", "1"}
 
     def _host(self) -> str:
@@ -91,7 +91,7 @@ class _Site:
             return "metadata"
 
     def _without_keys(self) -> bool:
-        """Whether the files that should have them are not there."""
+        """Whether the files for the keys are missing."""
         said = [self._said(name) for name in ("key", "certificate")]
         return all(text and not self._path(text).exists() for text in said)
 
@@ -113,8 +113,8 @@ class _Site:
                 "certificate for 'federation_certificate'"
             )
         for line in lines:
-            # Behind a file may stand the one with its certificate, and more; and the
-            # folder of the ini file may have blanks in its name.
+            # A certificate may follow the file, and more; and the folder of the ini
+            # file may have spaces in its name.
             path = self._path(line)
             name = line.removeprefix(f"{self._path('')}/")
             is_file = not is_address(line) and " " not in name
@@ -147,6 +147,6 @@ class _Site:
 
 
 def _is_stranger(known: Known) -> bool:
-    """Whether the federation has members, and we are none of them."""
+    """Whether the federation has members, but not us."""
     members = {entity.entity_id for entity in known.federation.entities}
     return known.federation.is_aggregate and known.own.entity_id not in members

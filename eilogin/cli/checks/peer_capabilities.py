@@ -186,13 +186,13 @@ def _of_participants(
 def _reasons(
     part: Part, trusting: str, options: HubOptions, own: Own
 ) -> Iterator[tuple[str, str, str, _Lacking]]:
-    """Section and option, code, and what says of one participant what it lacks."""
+    """Yield section, option, code, and a function that names a participant's lack."""
     yield trusting, "federation", BindingMissing.code, _no_answer(own)
     yield trusting, "federation", LOGOUT_IMPOSSIBLE, _no_logout(options.nameless)
     lacking, option = _not_told_so(own, Ways(options.logout_binding)), "logout_binding"
     place = _place(part, option)
     if own.is_digid:
-        # That option says nothing there.
+        # DigiD does not read that option.
         place, option = trusting, "federation"
     yield place, option, BindingMissing.code, lacking
     # DigiD encrypts nothing.
@@ -303,7 +303,7 @@ def _place(part: Part, option: str) -> str:
 
 
 def _not_common(role: Role) -> AlgorithmMissing | None:
-    """Why nothing can be encrypted for a role that has a key for that."""
+    """The reason why nothing can be encrypted for a role that has a key for that."""
     try:
         require_common(role.encryption_methods)
     except AlgorithmMissing as error:

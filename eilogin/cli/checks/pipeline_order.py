@@ -1,4 +1,4 @@
-"""The faults of one pipeline: what stands in it, in which order, and in which role."""
+"""The faults of one pipeline: its filters, their order, and its role."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -44,7 +44,7 @@ _MAIN = ("session", "trust", "login", "logout", "identity")
 #: Parts of a participant, which a hub does not have.
 _OF_A_PARTICIPANT = ("main", "login", "logout", "identity", "portal")
 
-#: The hub's addresses that see nobody logged in.
+#: The hub's addresses that need no visitor who is signed in.
 _OF_SERVERS = ("metadata", "artifact", "slo_soap", "health", "metrics")
 
 
@@ -77,7 +77,7 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
             _check_profile(file, part, read.get(part.title))
     _check_levels(file, stack, read)
     _check_path_style(file, stack, read)
-    # A hub could only stand there if they signed in for it, which they do not.
+    # A hub could only be there if they signed visitors in for it, and they do not.
     for part in theirs if hubs else ():
         expected = (
             f"is a filter for participants, so it cannot be before [{hubs[0].title}]"
@@ -88,7 +88,7 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
 def _check_as_when_loaded(
     file: IniFile, stack: Stack, read: Mapping[str, Options]
 ) -> None:
-    """Note what the filters themselves refuse at their start or at each request."""
+    """Note the faults that filters refuse at their start or at each request."""
     for name, part in _lacking(stack).items():
         file.note(part.title, "", "", lacks(name))
     script = ""
@@ -105,7 +105,7 @@ def _check_as_when_loaded(
 
 
 def _check_use(file: IniFile, stack: Stack) -> None:
-    """Whether each section says what it is: PasteDeploy refuses one that does not."""
+    """Check that each section has `use`: PasteDeploy refuses one without."""
     for part in stack.parts:
         section = file.sections.get(part.title)
         if section is None or part.use or "use" in section.values:
@@ -138,7 +138,7 @@ def _is_unguarded(stack: Stack) -> bool:
 
 
 def _check_levels(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
-    """Whether each level that a path needs is one that a hub can say."""
+    """Check that a hub can state each level that a path needs."""
     here = [(part, read.get(part.title)) for part in stack.parts]
     for _, trust in here:
         for part, login in here:
@@ -149,7 +149,7 @@ def _check_levels(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> N
 
 
 def _check_path_style(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
-    """Whether paths are read as Zope reads them, where Zope is the application."""
+    """Check that paths are read as Zope reads them, if Zope is the application."""
     app = stack.parts[-1] if stack.parts else None
     if app is None or not app.is_zope:
         return
@@ -172,7 +172,7 @@ def _around_hub_inside(
     None for all other applications.
     """
     parts = stack.parts
-    # As it stands there: other options of the hub may be wrong.
+    # Read it from the section, because other options of the hub may be wrong.
     if not parts or parts[-1].entry_point != "hub":
         return None
     if parts[-1].options.get("sign_in", "").strip() != "above":
@@ -229,7 +229,7 @@ def _check_leads_inside(
     title: str,
     hub: OwnOptions,
 ) -> None:
-    """Whether a participant knows where the hub inside is, and lets everybody to it.
+    """Check that a participant knows the hub inside, and admits every visitor to it.
 
     ``hub`` are the options, in the section ``title``, that say where it is.
     """
@@ -324,9 +324,9 @@ def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:
 
 
 def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
-    """Whether a filter of its own keeps to DigiD's interface, as another one says."""
+    """Check that a single filter follows DigiD's interface, if another one does."""
     if isinstance(options, OwnOptions):
-        return  # which has looked itself
+        return  # that one checks it itself
     faults: list[tuple[str, str]] = []
     if isinstance(options, SessionOptions):
         faults += session_faults(options.idle)
@@ -350,7 +350,7 @@ def _check_hub(
 
 
 def _check_order(file: IniFile, stack: Stack) -> None:
-    """Whether each of our filters finds what it needs, in the right order."""
+    """Check that each of our filters has the filters that it needs, in order."""
     here: list[str] = []
     for part in stack.parts:
         name = part.entry_point or ""

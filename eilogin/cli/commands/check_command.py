@@ -51,7 +51,7 @@ def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
 
 
 def _tell_all(file: Path, checked: Checked, faults: Sequence[Fault]) -> None:
-    """Print what was found, for a person."""
+    """Print the result of a check, for a person."""
     if faults:
         tell_notes(checked.remarks)
         tell(faults)
@@ -94,7 +94,7 @@ def telling_errors() -> Iterator[None]:
     except EiloginError as error:
         raise click.ClickException(harmless(str(error))) from error
     except BrokenPipeError:
-        raise  # which click knows: who reads it, such as "head", has seen enough
+        raise  # Click handles it: the reader, such as "head", has seen enough.
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         told = harmless(f"{where}{error.strerror or error}")
@@ -107,7 +107,7 @@ def harmless(told: str) -> str:
 
 
 def tell_steps(steps: Sequence[str]) -> None:
-    """Print what is left to do for a person, on stderr, numbered."""
+    """Print the remaining steps for a person, on stderr, numbered."""
     if steps:
         click.echo("\nThe steps that are left, in this order:", err=True)
     for number, step in enumerate(steps, 1):
@@ -116,5 +116,5 @@ def tell_steps(steps: Sequence[str]) -> None:
 
 
 def many(count: int, what: str) -> str:
-    """How many of something there are, such as ``2 members``."""
+    """A number with its noun, such as ``2 members``."""
     return f"{count} {what}{'' if count == 1 else 's'}"

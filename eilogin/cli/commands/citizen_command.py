@@ -1,4 +1,4 @@
-"""``eilogin citizen add FILE``: somebody who can sign in at the hub itself."""
+"""``eilogin citizen add FILE``: add a citizen who can sign in at the hub itself."""
 
 import os
 import secrets
@@ -26,7 +26,7 @@ from eilogin.hub.signin.citizens import (
 )
 
 #: White on black, whatever the colours of the terminal: not every app reads a QR code
-#: whose colours are exchanged.
+#: with inverted colours.
 _COLOURS, _NO_COLOURS = "\033[97;40m", "\033[0m"
 
 
@@ -133,7 +133,7 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The values that are asked for, and never stand on the command line."""
+    """Values that the command asks for; they never are arguments."""
 
     password: str
     bsn: str
@@ -170,7 +170,7 @@ def _password(text: str) -> str:
 def _bsn(text: str) -> str:
     text = text.strip()
     if text and not is_valid_bsn(text):
-        # Without it: it may be somebody's, with a slip.
+        # Do not repeat the value: it may be somebody's, with a typing error.
         raise click.BadParameter(
             "this is no BSN; expected nine digits that pass the eleven-check "
             "(test numbers begin with 9)"
@@ -193,7 +193,7 @@ def _show_codes(citizen: Citizen, issuer: str) -> None:
             "one-time codes is in the file"
         )
         return
-    # Only this command needs it, and every other one would wait for it.
+    # Only this command needs it; every other command would wait for it.
     import segno  # noqa: PLC0415
 
     uri = pyotp.TOTP(citizen.totp_secret).provisioning_uri(

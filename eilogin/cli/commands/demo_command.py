@@ -1,8 +1,8 @@
 """``eilogin demo``: a whole federation on a laptop, from a clone of the project.
 
-Whatever ``paste.ini`` names and that is not there yet is made under ``var/``. There is
-no second list: the members of the federation are the sections that use ``egg:eilogin``
-or ``egg:eilogin#trust``.
+The demo makes missing files of ``paste.ini`` under ``var/``. There is no second list:
+the members of the federation are the sections that use ``egg:eilogin`` or
+``egg:eilogin#trust``.
 """
 
 import os
@@ -59,13 +59,13 @@ if TYPE_CHECKING:
 _VALIDITY = "90d"
 _RENEWED_BEFORE = 30 * 86_400.0
 
-#: How the operator knows the members that are ours.
+#: The operator's note on our own members.
 _NOTE = "made by eilogin demo"
 
-#: The ends of the names of the files that SQLite keeps.
+#: The suffixes of the files that SQLite makes.
 _SQLITE_FILES = ("", "-wal", "-shm", "-epoch", "-reserve")
 
-#: By which names the machine itself is opened, and not one of the sites.
+#: Host names of the machine itself, which are not those of a site.
 _THIS_MACHINE = ("localhost", "127.0.0.1")
 
 #: The options of ``--short``, each with the filter that takes it besides the whole one.
@@ -145,9 +145,9 @@ def demo_command(
 
 
 def find_paste_ini() -> Path | None:
-    """The ``paste.ini`` of the clone that we are in, or else that eilogin lies in.
+    """The ``paste.ini`` of the clone around the working folder, or around eilogin.
 
-    None where there is no clone.
+    None without a clone.
     """
     working = Path.cwd()
     package = Path(eilogin.__file__).parent
@@ -160,7 +160,7 @@ def find_paste_ini() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that the demo needs, and whether it was made now."""
+    """Something that the demo needs, and whether this run has made it."""
 
     path: Path
     what: str
@@ -186,7 +186,7 @@ def _in_short(steps: Sequence[Step]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site of the demo, as the guide shows it; texts are keyed by language."""
+    """A site of the demo for the guide; texts are keyed by language."""
 
     url: str
     names: Mapping[str, str]
@@ -224,7 +224,7 @@ class Demo:
         wrong, or names a file outside of ``var/``.
         """
         self._var.mkdir(exist_ok=True)
-        # First: who a member is may be made with one of them.
+        # First, because the key of a member may depend on one of them.
         for path in self._secrets():
             yield self._made(path, "secret", _write_secret)
         for part in self._members:
@@ -252,14 +252,14 @@ class Demo:
             path.unlink(missing_ok=True)
         self._forget()
         for known in self._of_option("federation_folder"):
-            # It stays where somebody else has something in it.
+            # It stays if it contains other files.
             with suppress(OSError):
                 known.rmdir()
 
     def hosts(self, sites: Sequence[str]) -> Sequence[str]:
-        """The hosts of sites, which are called by the first part of these.
+        """The hosts of sites, by the first part of their names.
 
-        Raises :class:`click.BadParameter` where there is no such site.
+        Raises :class:`click.BadParameter` for an unknown site.
         """
         urls = [part.options.get("public_url", "") for part in self._members]
         known = {
@@ -343,7 +343,7 @@ class Demo:
         return list(dict.fromkeys(pairs))
 
     def _federation(self, part: Part) -> Path:
-        """The file of metadata, which is one, without a certificate of its own."""
+        """The one file of metadata, without a certificate of its own."""
         lines = config.split(part.options.get("federation", ""))
         if len(lines) > 1 or any(map(self._has_certificate, lines)):
             told = (
@@ -354,7 +354,7 @@ class Demo:
         return self._path(part, "federation")
 
     def _has_certificate(self, line: str) -> bool:
-        """Whether there are two paths in a line; one path may have blanks in it."""
+        """Whether a line holds two paths; one path may have spaces in it."""
         here = self._var.parent
         file, _, certificate = line.rpartition(" ")
         is_path = Path(certificate).is_absolute() or self._is_ours(here / certificate)
@@ -447,8 +447,8 @@ class Demo:
                 loopback="true",
             )
         if _bring_in(Folder(folder), self._entries(federation)):
-            # Another key, or address: who has changed the file means that, and should
-            # not have to say so at each site as well.
+            # With another key or address, the sysadmin has changed the file on purpose,
+            # and should not have to approve that at each site.
             self._forget()
         known = Folder(folder)
         if _is_current(known):
@@ -465,10 +465,10 @@ class Demo:
 
 
 class _Around:
-    """The served application, except hosts that are down, and the machine itself.
+    """The served application, without the hosts that are down, and with the guide.
 
-    The address of the machine (``localhost``) has the guide, on which the visitor also
-    switches sites off and on.
+    The address of the machine (``localhost``) shows the guide, on which the visitor
+    also switches sites off and on.
     """
 
     def __init__(
@@ -501,7 +501,7 @@ class _Around:
         return [told.encode()]
 
     def _guide(self, environ: "WSGIEnvironment", guide: str) -> Response:
-        """The guide, which is at this address; or what its buttons do."""
+        """Answer with the guide at this address, or carry out one of its buttons."""
         try:
             allow_only(environ, "GET", "HEAD", "POST")
             if environ["REQUEST_METHOD"] == "POST":
@@ -558,9 +558,9 @@ def _operators(federation: Path) -> Path:
 
 
 def _bring_in(folder: Folder, entries: Iterable[EntityDescriptor]) -> bool:
-    """Have the members that are ours as they should be, and leave all others.
+    """Add and update our own members in the folder, and leave all others.
 
-    Whether one of those that were there has changed.
+    Return whether an existing one of them has changed.
     """
     has_changed = False
     gone = {name for name, one in folder.members.items() if one.note == _NOTE}

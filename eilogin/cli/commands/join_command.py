@@ -45,13 +45,13 @@ from eilogin.filters.identity_options import IdentityOptions
 from eilogin.saml.metadata import write_entity
 from eilogin.shell_quoting import typed
 
-#: The ini file of an application that has none of its own.
+#: The new ini file of an application without one.
 _NEW_FILE = "site.ini"
 
 #: The answer if the application has no ini file.
 _NONE = "none"
 
-#: The name of the filter, where the file has no other of that name.
+#: The name of the filter, if the file has no other of that name.
 _FILTER = "eilogin"
 
 
@@ -60,7 +60,7 @@ _ADDRESS: TypeAdapter[str] = TypeAdapter(WebAddress)
 
 
 def _checked(kind: TypeAdapter[str], text: str) -> str:
-    """As an option of an ini file takes it."""
+    """Validate a value as the option of an ini file does."""
     try:
         return kind.validate_python(text)
     except ValidationError as error:
@@ -74,7 +74,7 @@ def public_url_of(text: str) -> str:
 
 
 def source_of(text: str) -> str:
-    """Where a federation's metadata comes from."""
+    """Validate the source of a federation's metadata."""
     if is_address(text):
         _checked(_ADDRESS, text.removeprefix("mdq:"))
     return one_line(text)
@@ -218,9 +218,9 @@ class _Wish:
     app: str | None
     folder: Path | None
     section: str
-    #: Kind of the key, if one is made: one of ``KINDS``.
+    #: Kind of the key to make: one of ``KINDS``.
     kind: str
-    #: Options of the filter's section; None for those that nobody said.
+    #: Options of the filter's section; None for those without a value.
     said: Mapping[str, str | Path | None]
     #: Lines of the option ``headers``.
     headers: tuple[str, ...] = ()
@@ -253,7 +253,7 @@ def _join(wish: _Wish, *, dry_run: bool, yes: bool) -> None:
 
 
 def _with_application(wish: _Wish) -> _Wish:
-    """With the application that it is about, asked for where nobody said it."""
+    """Add the application, after asking for it if it is missing."""
     if wish.wrap is not None and wish.app is not None:
         raise click.UsageError("expected --wrap or --app, not both")
     if wish.wrap is not None or wish.app is not None:
@@ -286,7 +286,7 @@ def _with_application(wish: _Wish) -> _Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """An ini file, before and after; None where it is not there yet."""
+    """An ini file before and after; ``before`` is None for a new file."""
 
     path: Path
     before: bytes | None
@@ -298,7 +298,7 @@ class _Change:
         return difference(self.path, self.before or b"", self.after)
 
     def carry_out(self) -> str:
-        """Write it, and keep what was; says so."""
+        """Write the file, keep a copy of the old one, and return a line about it."""
         if self.before is None:
             write_new(self.path, self.after)
             return f"{self.path}: made"
@@ -388,7 +388,7 @@ def _draft(ini: Path, folder: Path, said: Mapping[str, str | Path | None]) -> Dr
 
 
 def _headers(text: str) -> tuple[str, ...]:
-    """Lines of the option ``headers``, as an ini file takes them."""
+    """Read lines of the option ``headers``, as in an ini file."""
     lines = split(text)
     _, faults = attempt(IdentityOptions, "", "", {"headers": "\n".join(lines)})
     if faults:
@@ -452,7 +452,7 @@ def _other(
 
 
 def _place(here: Path, said: str) -> str:
-    """An address, or a file as it is called from everywhere."""
+    """An address, or the absolute path of a file."""
     return said if is_address(said) else os.path.normpath(here / said)
 
 
@@ -460,7 +460,7 @@ def _place(here: Path, said: str) -> str:
 
 
 def made(host: Host, kind: str) -> Iterator[str]:
-    """Make what the sections of a file name and is not there; says what was."""
+    """Make the missing files that the sections name; yield a line for each."""
     here = host.file.path.absolute().parent
     for guard in host.guards:
         said = {name: value.strip() for name, value in guard.options.items()}
@@ -486,9 +486,9 @@ def made(host: Host, kind: str) -> Iterator[str]:
 def _made_keys(
     key: Path, certificate: Path, said: Mapping[str, str], kind: str
 ) -> Iterator[str]:
-    """A key and its certificate, where neither is there.
+    """Make a key and its certificate, if both are missing.
 
-    Where only one of them is, it may be the one that others know us by.
+    If only one of them exists, peers may know us by it.
     """
     there = [path for path in (key, certificate) if path.exists()]
     if len(there) == 1:
@@ -507,7 +507,7 @@ def _made_keys(
 
 
 def tell_what_is_left(ini: Path) -> None:
-    """As ``eilogin check`` does; faults alone where they are no step to do."""
+    """Print steps as ``eilogin check`` does, and faults only if no step covers them."""
     checked = check(IniFile.read(ini))
     if checked.steps:
         tell_steps(checked.steps)

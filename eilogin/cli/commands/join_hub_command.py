@@ -1,7 +1,7 @@
-"""``eilogin join-hub``: what a hub needs to become a member of a federation.
+"""``eilogin join-hub``: prepare a hub to become a member of a federation.
 
-Its ini file, keys, secret, list of citizens and metadata. Nothing that is there is
-written over but the metadata; a second run makes what is missing.
+Make its ini file, keys, secret, list of citizens and metadata. The command overwrites
+only the metadata; a second run makes the missing files.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizens import to_json
 
 _FILE = "hub.ini"
-#: Where servers call, if that is another address than that of visitors.
+#: The port that servers call, if it is not that of visitors.
 _PORT = 8081
 
 
@@ -214,7 +214,7 @@ def _join_hub(draft: HubDraft, kind: str, *, dry_run: bool, yes: bool) -> None:
 
 
 def _made_secrets(draft: HubDraft) -> Iterator[str]:
-    """Make what only a hub has, where it is not there."""
+    """Make the missing secrets that only a hub has."""
     secrets = {draft.name_id_key: new_secret(), draft.citizens: to_json([])}
     for path, octets in secrets.items():
         if not path.exists():
@@ -223,7 +223,7 @@ def _made_secrets(draft: HubDraft) -> Iterator[str]:
 
 
 def _require_same(draft: HubDraft) -> None:
-    """Refuse a file of another hub, or of none."""
+    """Refuse the ini file of another hub, or of none."""
     host = Host.read(draft.ini)
     found = [guard.options.get("public_url", "").strip() for guard in host.guards]
     roles = {guard.options.get("role", "").strip() for guard in host.guards}

@@ -55,18 +55,18 @@ from eilogin.saml.signing_keys import fingerprints, new_key_pair
 from eilogin.shell_quoting import typed
 
 _DAY = 86400.0
-#: How long a new key is published before it signs: others read metadata once a day, and
-#: some of them are on holiday.
+#: How long a new key is published before it signs: peers read metadata once a day, and
+#: their administrators can be on holiday.
 _AHEAD = 30 * _DAY
 #: The shortest time in advance, also if the last key has ended already.
 _AT_LEAST = 2 * _DAY
-#: With less than this, some will not know it in time.
+#: With less time than this, some peers will not know the key in time.
 _SHORT = 7 * _DAY
-#: How long it is there after that.
+#: How long a key is valid after that.
 _YEARS = 3 * 365 * _DAY
 #: RFC 5280 appendix A: the longest common name.
 _COMMON_NAME = 64
-#: How many hubs are asked, one after another: ours are few, those of the world many.
+#: The most hubs to ask, one after another: a site has few, the world has many.
 _MOST_ASKED = 20
 
 
@@ -90,7 +90,7 @@ _SECTION = click.option(
 
 
 def _of_a_site(function: Callable[..., None]) -> Callable[..., None]:
-    """The arguments that each of these commands has, and how it tells faults."""
+    """Add the arguments that all of these commands share, and report their errors."""
 
     @click.argument("file", type=click.Path(path_type=Path))
     @_SECTION
@@ -192,7 +192,7 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
 
 
 def _place(part: Part, options: OwnOptions, folder: Path | None) -> Path:
-    """The folder with the keys of a site: what it has, or the one to make."""
+    """The present folder with the keys of a site, or the new one."""
     if options.keys is not None and folder is not None:
         raise click.ClickException(
             f"[{part.title}] has its keys in '{options.keys}' already; expected "
@@ -210,7 +210,7 @@ def _place(part: Part, options: OwnOptions, folder: Path | None) -> Path:
 
 @dataclass(frozen=True)
 class _Planned:
-    """A key that is to be made."""
+    """A key that the command is about to make."""
 
     name: str
     begins: float
@@ -257,7 +257,7 @@ def _midnight(instant: float) -> float:
 
 
 def _make_folder(place: Path, options: OwnOptions, own: Own) -> None:
-    """A folder with the one key that there is, and what is made of it today."""
+    """Make a folder with the present key and with the secrets derived from it."""
     try:
         place.mkdir(mode=0o700)
     except OSError as error:
@@ -281,7 +281,7 @@ def _old_name(options: OwnOptions) -> str:
 
 
 def _made_of_key(options: OwnOptions, own: Own) -> dict[str, bytes]:
-    """The secrets that no option says, so that they stay with another key."""
+    """Secrets that no option sets and that must not change with the key."""
     found = {}
     if not options.secret:
         found["secret"] = own.sealing_secrets[0]
@@ -291,9 +291,9 @@ def _made_of_key(options: OwnOptions, own: Own) -> dict[str, bytes]:
 
 
 def _write_pair(place: Path, key: _Planned, own: Own, kind: str) -> None:
-    """Both files, and the turn of the key.
+    """Write key and certificate, and the day on which the key begins to sign.
 
-    The certificate comes last: who is stopped before that leaves a key without one,
+    The certificate comes last. An interrupted command leaves a key without certificate,
     which is refused at the next start, and never a key that signs too early.
     """
     begins = min(clock.now(), key.begins)
@@ -325,7 +325,7 @@ def _belongs_to_owner_of(other: Path, path: Path) -> None:
     """Give a file that root makes to the user of the server, who owns the keys."""
     if os.geteuid() == 0:
         of = other.stat()
-        # Whoever owns the folder could put a link there meanwhile.
+        # The owner of the folder could put a link there meanwhile.
         os.chown(path, of.st_uid, of.st_gid, follow_symlinks=False)
 
 
@@ -451,7 +451,7 @@ def _of_federation(folder: Folder) -> tuple[str, str, Iterator[Event]]:
 
 
 def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Expiry]:
-    """When certificates end: ours in any case."""
+    """The dates on which certificates end, ours in any case."""
     yield from key_endings(own.keys)
     options, federation = None, Federation()
     hubs: Sequence[str] = ()
@@ -534,7 +534,7 @@ def ready_command(
 
 
 def _tell_ready(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
-    """Say of each key that signs, now or later, who knows it; whether all know all."""
+    """Print for each signing key who knows it; return whether all peers know all."""
     are_ready = True
     for key in trust.own.keys:
         if not key.signs or key.pair not in trust.own.published_keys:
@@ -552,7 +552,7 @@ def _tell_ready(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
 
 
 def _together(first: Finding, of_hubs: Sequence[Finding]) -> bool | None:
-    """Whether a key is known to all; where hubs have been asked, they say so."""
+    """Whether all know a key; if hubs have been asked, their answers decide."""
     said = {one.is_known for one in of_hubs or (first,)}
     if False in said:
         return False

@@ -1,7 +1,7 @@
-"""``eilogin metadata FILE``: what the operator of the federation wants to have.
+"""``eilogin metadata FILE``: print the metadata for the operator of a federation.
 
-A site serves its metadata itself, but starts only once it is a member; this prints the
-same before that.
+A site serves its metadata itself, but starts only as a member. This command prints the
+same metadata before that.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``eilogin options FILTER``: what a filter or app understands."""
+"""``eilogin options FILTER``: list the options of a filter or app."""
 
 import shutil
 import textwrap
@@ -8,7 +8,7 @@ import click
 from eilogin.cli.inifiles import entry_points
 from eilogin.config import Described, Options, describe, did_you_mean, plain
 
-#: As people call the filter of `use = egg:eilogin`, whose name is main.
+#: The usual name of the filter `use = egg:eilogin`, whose entry point is main.
 _FILTER_OF_ALL = "participant"
 
 #: Columns of a line in reference/options.rst, and the fewest beside the names.

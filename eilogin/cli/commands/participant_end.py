@@ -1,7 +1,7 @@
 """``eilogin sessions end FILE --participant``: end all sessions at a participant.
 
-For one that leaves the federation, before it is taken out of the metadata: afterwards
-nobody can tell it anything.
+Use it before a participant is removed from the metadata: afterwards nobody can send it
+a LogoutRequest.
 """
 
 import sys
@@ -55,7 +55,7 @@ def _removal(hub: AtWork, entity_id: str) -> ParticipantRemoval:
 def _participants(trust: Trust) -> list[str]:
     members = trust.federation.entities
     names = sorted(one.entity_id for one in members if one.service_provider)
-    # They are copied from here: each calls itself as it likes.
+    # Users copy these names from here, and a participant chooses its own.
     return [*map(as_word, names)]
 
 

@@ -1,8 +1,7 @@
 """``eilogin serve FILE``: check an ini file, then serve all its servers.
 
-Every ``[server:NAME]`` of the file serves the same application, ``main``, with threads
-of its own: so the back channel, which servers call, has threads that visitors cannot
-fill.
+Every ``[server:NAME]`` of the file serves the same application, ``main``, with its own
+threads. So visitors cannot take all threads of the back channel.
 """
 
 import contextlib
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 #: Seconds that pending requests get to finish when the server stops.
 _GRACE = 10.0
 
-#: Options of waitress by which a section says itself whom to believe.
+#: Options of waitress by which a section sets its own trusted proxies.
 _PROXIES_OF_WAITRESS = {"trusted_proxy", "clear_untrusted_proxy_headers"}
 
 
@@ -84,11 +83,11 @@ def serve(
     wrap: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
     changes: Changes = NO_CHANGES,
 ) -> None:
-    """Serve a file until a signal comes; ``SystemExit`` 1 where that cannot be.
+    """Serve a file until a signal comes; ``SystemExit`` 1 if it cannot be served.
 
     ``greeting`` are lines to print once everything listens, instead of the addresses;
-    ``wrap`` puts something around all of it; ``changes`` are options that hold instead
-    of those of the file.
+    ``wrap`` puts something around all of it; ``changes`` are options that replace those
+    of the file.
     """
     ini = IniFile.read(file, variables, changes)
     checked = check(ini)
@@ -103,7 +102,7 @@ def serve(
         app = _application(file, variables, changes)
         if wrap is not None:
             app = wrap(app)
-        # Before it says that it listens: who reads that may stop it at once.
+        # A reader of "listens" may send a signal at once, so this comes first.
         with _listening(file, parts, app) as servers, signals() as stop:
             listening = [f"serving on {', '.join(one.addresses)}" for one in servers]
             for line in greeting or listening:
@@ -114,7 +113,7 @@ def serve(
 
 
 def set_up_logging(ini: IniFile) -> None:
-    """As pserve does: by the file's own sections, or else to stderr."""
+    """Set up logging by the file's own sections, or else to stderr."""
     if "loggers" not in ini.sections:
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -125,7 +124,7 @@ def set_up_logging(ini: IniFile) -> None:
             ini.path, defaults=dict(ini.defaults), disable_existing_loggers=False
         )
     except (RuntimeError, ValueError, KeyError, OSError, ImportError) as error:
-        # A KeyError says no more than the name of what is missing.
+        # A KeyError contains only the name of the missing part.
         raise ConfigurationError(f"{ini.path}: [loggers]: {error!r}") from error
 
 
@@ -146,9 +145,9 @@ def _servers(ini: IniFile) -> list[Part]:
 
 
 def _hearing_proxies(ini: IniFile, server: Part) -> Part:
-    """A server that leaves us what proxies say, where ``trusted_proxies`` are known.
+    """A server that keeps X-Forwarded-For, if ``trusted_proxies`` are known.
 
-    waitress would take X-Forwarded-For away, and all visitors would be the proxy.
+    waitress would remove the header, and all visitors would be the proxy.
     """
     pipelines, filters = Pipelines(ini), ini.of_kind("filter", "filter-app")
     ours = (pipelines.part(section).options for section in filters)
@@ -168,14 +167,14 @@ def _application(
     below a line that says where it belongs.
     """
     try:
-        # As loadapp does, which knows of no changes.
+        # As loadapp does, which takes no changes.
         loader = loader_of(file.absolute(), variables, changes)
         context = loader.get_context(APP, "main", dict(variables))
         app: WSGIApplication = context.create()
     except EiloginError:
         raise
     except Exception as error:
-        # PasteDeploy's own: a section that is not there, a file that cannot be read.
+        # PasteDeploy's own: a missing section, or an unreadable file.
         if type(error) is LookupError or isinstance(error, OSError):
             raise ConfigurationError(f"{file}: {error}") from error
         click.echo(f"{file}: an application of this file failed to start:", err=True)
@@ -188,7 +187,7 @@ def _application(
 
 @dataclass(frozen=True)
 class _Server:
-    """One ``[server:NAME]`` that listens, with the sockets of its own loop."""
+    """One listening ``[server:NAME]``, with the sockets of its own loop."""
 
     waitress: Any
     sockets: dict[int, Any]
@@ -216,11 +215,11 @@ class _Server:
                 )
             self._finish()
         finally:
-            # One that cannot go on takes the others with it, not half a service.
+            # If one server fails, all of them stop: no half service.
             stop.set()
 
     def _finish(self) -> None:
-        """Take no new connection, and send what is asked for already."""
+        """Accept no new connection, and answer the requests that have arrived."""
         for item in self.sockets.values():
             if isinstance(item, BaseWSGIServer):
                 item.accepting = False
@@ -235,7 +234,7 @@ class _Server:
         )
 
     def close(self) -> None:
-        """Let go of every socket and thread."""
+        """Close every socket, and stop every thread."""
         self.waitress.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self.sockets, ignore_all=True)
 
@@ -252,7 +251,8 @@ def _listening(
         for part in parts:
             sockets: dict[int, Any] = {}
             adjustments: dict[str, Any] = with_limits(part.options, servers=len(parts))
-            # Also what was opened before one of several addresses failed.
+            # This also closes sockets that were open before one of several addresses
+            # failed.
             stack.callback(wasyncore.close_all, sockets, ignore_all=True)
             try:
                 waitress = create_server(app, map=sockets, **adjustments)
@@ -271,7 +271,7 @@ def _listening(
 
 
 def _wanted(part: Part) -> str:
-    """The address that a section asks for, in its own words."""
+    """The address of a section, as it is written there."""
     options = part.options
     if "listen" in options or "unix_socket" in options:
         return options.get("listen", options.get("unix_socket", ""))

@@ -23,8 +23,8 @@ from eilogin.hub.hub_worker import AtWork, Ended
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.web import environ as env
 
-#: Exit statuses besides 0: somebody does not know; nobody of some name is logged in.
-#: 1 and 2 are those of any command: it did not work, or was not understood.
+#: Exit codes besides 0: a peer has not confirmed; nobody of some name is signed in. 1
+#: and 2 are those of any command: it failed, or its arguments are wrong.
 NOT_ALL, NOBODY = 3, 4
 #: No name is longer: a NameID has 256 characters at most (SAML core 8.3.7).
 _LONGEST_NAME = 1024
@@ -103,7 +103,7 @@ def end_command(  # noqa: PLR0913 - one for each option
             "input, or --participant ENTITYID"
         )
     if not all("=" in word for word in variables):
-        # It may be a name or number of somebody, so it is not repeated.
+        # The value may be somebody's name or number, so no message repeats it.
         raise click.UsageError(
             "found a name in the command, where all users of the machine can see "
             "it. Expected --subject, and the name on standard input"
@@ -128,7 +128,7 @@ def end_command(  # noqa: PLR0913 - one for each option
 
 
 def _chosen(ini: IniFile, members: Sequence[Member], section: str | None) -> Member:
-    """The one that is meant: the only hub, or else the only one of all."""
+    """The chosen member: the named one, the only hub, or else the only member."""
     if section is not None:
         fitting = [one for one in members if one.title == section]
     else:
@@ -168,14 +168,14 @@ def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
 
 
 def _end(member: Member, operator: env.Operator, name: str, line: str) -> int:
-    """End the sessions of one, and tell what came of it; the exit status."""
+    """End the sessions of one person, print the outcome, and return the exit code."""
     if member.is_hub:
         return _end_at_hub(operator, name, line)
     return _end_at_site(member, operator.site, name, line)
 
 
 def _end_at(operator: env.Operator, entity_id: str, *, is_sure: bool) -> int:
-    """End all sessions at a participant; the exit status."""
+    """End all sessions at a participant, and return the exit code."""
     if operator.hub is None:
         raise click.UsageError("--participant works only with the file of a hub")
     return 0 if end_at(operator.hub, entity_id, is_sure=is_sure) else NOT_ALL

@@ -36,7 +36,7 @@ _Answer = TypeVar("_Answer")
 
 _log = logging.getLogger("eilogin.stores")
 
-#: The names by which ``use = egg:eilogin#NAME`` brings a store along.
+#: The names in ``use = egg:eilogin#NAME`` of filters that have a store.
 _ENTRY_POINTS = ("main", "session")
 
 #: Keys of the logouts that a hub keeps among the sessions to deliver later.
@@ -55,7 +55,7 @@ class _Kept:
     """A store, and all sections of the file that keep their sessions in it."""
 
     url: str
-    #: How long its verbs wait, in seconds.
+    #: Seconds that a verb waits for the store.
     timeout: float
     titles: tuple[str, ...]
 
@@ -214,7 +214,7 @@ def _stores(file: Path, section: str | None) -> list[_Kept]:
 def _options(ini: IniFile) -> dict[str, SessionOptions]:
     """The options of each section that has a store.
 
-    Raises :class:`eilogin.errors.InvalidOptions` with the faults of their options.
+    Raises :class:`eilogin.errors.InvalidOptions` with all their faults.
     """
     found: dict[str, SessionOptions] = {}
     for part in parts_of(ini):
@@ -254,7 +254,7 @@ def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
 
 
 def _is_made(store: Store) -> bool:
-    """Whether there is anything yet; to look makes nothing."""
+    """Whether the store exists, without making it."""
     return not isinstance(store, SQLiteStore) or store.path.exists()
 
 
@@ -270,14 +270,14 @@ def _sqlite(store: Store, kept: _Kept) -> SQLiteStore:
 
 
 def _set_up_logging(file: Path) -> None:
-    """By the file's own sections, so that its log tells what was done here."""
+    """Set up logging by the file's own sections, so that the log records this."""
     ini = IniFile.read(file)
     if "loggers" in ini.sections:
         set_up_logging(ini)
 
 
 def _note(event: str, what: str) -> None:
-    """Tell who typed the command, the log, and the audit log."""
+    """Print an event, and write it to the log and to the audit log."""
     click.echo(what)
     _log.info("eilogin %s: %s", event.replace(".", " "), what)
     audit.event(event)

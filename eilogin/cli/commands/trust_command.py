@@ -66,16 +66,16 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import first_of, printable
 from eilogin.shell_quoting import typed
 
-#: How many IDs or members a line names.
+#: The most IDs or members on one line.
 _NAMED = 5
-#: For how many seconds a command waits for who refreshes.
+#: Seconds that a command waits for a refresh to finish.
 _PATIENCE = 60.0
 
 _NEEDED = (
     *("role", "public_url", "prefix", "entity_id", "hub"),
     *("federation_folder", "federation_changes", "four_eyes"),
 )
-#: The options of a site that say what is kept of its federation, and who decides.
+#: The options for the state of a site's federation, and for approvals.
 _Options: Any = create_model(  # type: ignore[call-overload]
     "_Options",
     __base__=config.Options,
@@ -115,7 +115,7 @@ def trust_command() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A member of a federation in an ini file, and what is kept for it."""
+    """A member of a federation in an ini file, and the folder with its state."""
 
     ini: IniFile
     part: Part
@@ -126,11 +126,11 @@ class Site:
 
     @property
     def entity_id(self) -> str:
-        """Who it is."""
+        """The entityID."""
         return entity_id_of(self.options)
 
     def typed(self, verb: str, *words: str) -> str:
-        """A command of these about its file, to be copied."""
+        """A command of this group for the same file, to copy."""
         return typed("eilogin trust", verb, self.ini.path, *words, *self.variables)
 
     def changes(self, waiting: Waiting, pending: Sequence[Pending]) -> Changes:
@@ -147,7 +147,7 @@ class Site:
             if signed is not None:
                 new = Federation.from_index(signed_index(self.folder, signed))
         except MetadataUnusable as error:
-            # As after an update. It keeps its name, and who has approved it.
+            # As after an update. The state keeps its name and its approvals.
             raise type(error)(f"{error} by '{self.typed('refresh')}'") from error
         known = {n: one.known for n, one in held_of(self.folder, state).items()}
         found = changes_for(
@@ -286,7 +286,7 @@ def refresh_command(file: Path, variables: Sequence[str], section: str | None) -
 
 
 def _sites(file: Path, variables: Sequence[str], section: str | None) -> list[Site]:
-    """The sites of a file of which something is kept; ClickException for none."""
+    """The sites of a file that keep state; ClickException if there is none."""
     ini = IniFile.read(file, variables_of(variables))
     parts = [part for part in parts_of(ini) if is_member(part)]
     if section is not None:
@@ -462,7 +462,7 @@ class _Case:
 
     site: Site
     waiting: Waiting
-    #: The ID that was typed, of all pending changes or of one; and those changes.
+    #: The ID as typed, of all pending changes or of one; and those changes.
     state_id: str
     pending: tuple[Pending, ...]
     changes: Changes
@@ -474,7 +474,7 @@ class _Case:
         return self.site.part.title
 
     def refused(self, why: str) -> click.ClickException:
-        """The error for what stops it here."""
+        """The error that stops the decision here."""
         return click.ClickException(f"{self.title}: {why}")
 
 
@@ -484,14 +484,13 @@ def _decide(
     decide: Callable[[_Case], str],
     require: Callable[[_Case], None] = lambda _: None,
 ) -> None:
-    """Have something become of what waits at these sites.
+    """Carry out a decision on the pending changes of these sites.
 
-    First ``require`` looks at each of them, and raises where it stops it: then nothing
-    is done at any.
+    First ``require`` checks each site. If it raises, no site changes.
     """
     who = _who()
     with ExitStack() as held:
-        # In one order: two who decide at once do not wait for each other.
+        # In one order, so that two decisions at once do not wait for each other.
         for site in sorted(sites, key=lambda one: one.folder.path):
             held.enter_context(site.folder.locked(_PATIENCE))
         cases = [_case(site, state_id, who) for site in sites]
@@ -505,7 +504,7 @@ def _decide(
 def _waiting_at(
     file: Path, state_id: str, variables: Sequence[str], section: str | None
 ) -> Sequence[Site]:
-    """The sites where what is called so waits, of several with one folder the first."""
+    """The sites with a pending change of this ID, one for each folder."""
     sites = {site.folder.path: site for site in _sites(file, variables, section)}
     waiting = {path: site.folder.waiting for path, site in sites.items()}
     fitting = [
@@ -551,7 +550,7 @@ def _case(site: Site, state_id: str, who: Approval) -> _Case:
 
 @contextmanager
 def _telling_how_far(left: Sequence[_Case]) -> Iterator[None]:
-    """Where it stops on the way, such as by a full disk, tell which are left."""
+    """If the decision fails on the way, as with a full disk, name the sites left."""
     try:
         yield
     except (EiloginError, OSError):
@@ -564,7 +563,7 @@ def _telling_how_far(left: Sequence[_Case]) -> Iterator[None]:
 
 
 def _require_approvable(case: _Case, *, is_all: bool) -> None:
-    """Raise ClickException where this cannot be approved by who it is."""
+    """Raise ClickException if this user cannot approve these changes."""
     site, waiting, hidden = case.site, case.waiting, case.changes.hidden
     if hidden and not is_all:
         raise case.refused(
@@ -630,7 +629,7 @@ def _reject(case: _Case) -> str:
 
 
 def _note(case: _Case, code: str) -> None:
-    """Write down who decides what, before it is done: all of it, in the folder."""
+    """Record the decision and its user in the folder, before it is carried out."""
     changes, who = case.changes, case.who
     fields: Mapping[str, Any] = {
         "code": code,
@@ -657,7 +656,7 @@ def _who() -> Approval:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = NAMELESS
-    # Whoever is root can say here what they like: it makes nobody a second person.
+    # The user root can set any name here; that makes nobody a second person.
     sudo, number = (os.environ.get(f"SUDO_{one}", "") for one in ("USER", "UID"))
     return Approval(
         f"{name}{BY_SUDO}{words(sudo)}" if sudo else name,

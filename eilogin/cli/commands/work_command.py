@@ -34,7 +34,7 @@ from eilogin.stores.memory_store import MemoryStore
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two looks whether a participant has queued a logout.
+#: Seconds between two checks for logouts that a participant has queued.
 _LOOK = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 #: The words for each state on a line.
@@ -107,7 +107,7 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
 
 
 def _sites(members: Sequence[Member]) -> Iterator[OperatorLogout]:
-    """The participants whose logouts are in a store that this command sees too."""
+    """The participants whose stores with logouts this command can read too."""
     for member in members:
         if member.is_hub:
             continue
@@ -130,7 +130,7 @@ def _deliver_once(sites: Sequence[OperatorLogout]) -> None:
 
 
 def _at_work(hub: Member) -> None:
-    """Have a hub work, for the members that it has now and later."""
+    """Start the work of a hub, for its present and later members."""
     worker, at_work = Worker(), hub.operator().hub
     worker.see(at_work)
     if (watch := at_work.trust.watch) is not None:
@@ -148,7 +148,7 @@ def _watches(ini: IniFile) -> list[Watch]:
             part.title,
             part.options,
         )
-        # The file was found to have no faults.
+        # The check of the file has found no faults.
         if isinstance(options, TrustOptions) and (watch := trust_of(options).watch):
             found.append(watch)
     return found

@@ -1,6 +1,6 @@
-"""``eilogin federation``: all that the operator of a federation does.
+"""``eilogin federation``: make a federation, change its members and rules, sign it.
 
-A folder of plain files is the whole state (:mod:`eilogin.operator`); each command reads
+A folder of plain files is the whole state (:mod:`eilogin.registry`); each command reads
 it, and changes a file or two of it.
 """
 
@@ -70,7 +70,7 @@ from eilogin.shell_quoting import as_word, typed
 _DAY = 86_400.0
 #: Seconds: report a signature that ends sooner than this.
 _SOON = 3 * _DAY
-#: The same of its certificate, another one of which has to be brought to all members.
+#: Seconds before the end of the operator's certificate: all members need the new one.
 _LONG_BEFORE = 60 * _DAY
 #: The most notes of one kind that the command prints.
 _MOST_NOTED = 20
@@ -80,7 +80,7 @@ _UNUSUAL = (
     "note: no member asks for an attribute '{}'. A wrong name releases nothing;"
     " expected the name by which the hub sends it, such as name, mail or bsn"
 )
-#: A login request is smaller.
+#: An AuthnRequest is smaller.
 _LONGEST_PROOF = 256 * 1024
 
 
@@ -187,7 +187,7 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
             loopback="true" if loopback else "",
         )
         made = Folder(folder)
-        # A variable, or a token, may not be there before it is needed.
+        # A variable, or a token, may be missing until the key is needed.
         with nullcontext() if is_elsewhere(key or "") else operator_key(made):
             found = fingerprints_of(operator_certificate(made))
     click.echo(f"{folder}: the federation '{made.options.name}'")
@@ -199,7 +199,7 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
 
 @contextmanager
 def _whole_or_not_at_all(folder: Path) -> Iterator[None]:
-    """Have a folder of a federation be made, or remove again what was made of it."""
+    """Make the folder of a federation completely, or remove the new files again."""
     ours = ("operator.key", "operator.crt", ".gitignore", RULES, OPTIONS, MEMBERS)
     places = [*(folder / name for name in ours), folder, *folder.parents]
     fresh = [path for path in places if not path.exists()]
@@ -386,7 +386,7 @@ def list_command(folder: Path) -> None:
         kinds = {"hub": one.identity_provider, "participant": one.service_provider}
         kind = " and ".join(name for name, role in kinds.items() if role)
         place = known.files[entity_id].relative_to(folder)
-        # It is copied from here: a member calls itself as it likes.
+        # Users copy the entityID from here, and a member chooses its own.
         line = f"{as_word(entity_id)}  {kind}  {_name(member)}  {place}"
         click.echo("  ".join([line, *until(member)]))
     click.echo(f"{many(len(known.members), 'member')}")

@@ -13,14 +13,14 @@ from eilogin.shell_quoting import as_word, typed
 
 DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
-#: How many members are named that could be meant.
+#: The most members that an ambiguous name lists.
 _MOST_MEANT = 10
 
 
 def chosen_member(known: Folder, said: str) -> RegistryMember:
-    """The member of this entityID, or the only one whose entityID has it in it.
+    """The member with this entityID, or the only one whose entityID contains it.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where none has, or several have.
+    Raises :class:`eilogin.errors.ConfigurationError` if none does, or several do.
     """
     if said in known.members:
         return known.members[said]
@@ -44,7 +44,7 @@ def chosen_member(known: Folder, said: str) -> RegistryMember:
 
 
 def is_elsewhere(said: str) -> bool:
-    """Tell whether a key is no file, but a variable, a credential or on a token."""
+    """Tell whether a key is a variable, a credential or on a token, and no file."""
     return said.startswith(("env:", "credential:", TOKEN))
 
 

@@ -1,4 +1,4 @@
-"""``eilogin federation rollover``: the operator's key is replaced by the next one."""
+"""``eilogin federation rollover``: replace the operator's key by the next one."""
 
 import getpass
 from collections.abc import Iterator, Sequence
@@ -206,7 +206,7 @@ def _prints(known: Folder, certificate: str) -> str:
 
 
 def _told(known: Folder) -> Iterator[str]:
-    """Which step is now, and what to do next."""
+    """The present step, and the next action."""
     rollover = read_rollover(known)
     if rollover is None:
         ends = ends_in_words(operator_certificate_ends(known))

@@ -1,4 +1,4 @@
-"""``eilogin federation verify``: whether all is well, and what ends."""
+"""``eilogin federation verify``: check the signed metadata, and what expires."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,16 +29,16 @@ from eilogin.saml.printable_text import first_of, printable
 from eilogin.shell_quoting import typed
 
 _DAY = 86_400.0
-#: Seconds before the end of a signature at which it is noted: operators sign daily.
+#: Seconds before the end of a signature from which to note it: operators sign daily.
 _SOON = 3 * _DAY
-#: Days before the end of a certificate at which it is noted: a new one takes weeks.
+#: Days before the end of a certificate from which to note it: a new one takes weeks.
 _EARLY = 60
 #: The longest validity without a note, in days: a removed member stays one so long.
 _LONG = 90
 #: The most notes of one kind that the command prints.
 _MOST = 20
 
-#: The exit status with ``--strict`` where there are notes.
+#: The exit code with ``--strict`` if there are notes.
 _NOTED = 3
 
 
@@ -138,7 +138,7 @@ def _on_ending(ending: Expiry) -> str:
 
 
 def note_what_is_unsigned(known: Folder, elements: Elements) -> None:
-    """Say so where the folder has other members than these, which were signed last."""
+    """Print a note if the folder has other members than the last signature."""
     for note in _on_unsigned(known, elements):
         click.echo(f"note: {note}")
 
@@ -150,7 +150,7 @@ def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
             return
         is_signed = not any(difference(elements, about_to_sign(known)))
     except ConfigurationError:
-        # The published file is as good as before; "verify" tells the rest.
+        # The published file is still valid; "verify" reports the fault.
         is_signed = False
     if not is_signed:
         told = typed("eilogin federation diff", known.path)
@@ -158,7 +158,7 @@ def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
 
 
 def until(member: RegistryMember) -> Iterator[str]:
-    """When the first certificate of a member ends, or its metadata, in a few words."""
+    """The first end of a member's certificate or metadata, in a few words."""
     first = min(member_endings(member), key=lambda one: one.ends, default=None)
     if first is not None:
         kind = "metadata" if first.name == "metadata" else "certificate"

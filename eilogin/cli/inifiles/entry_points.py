@@ -33,7 +33,7 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def kind_of(name: str) -> str | None:
-    """The kind of section that a name belongs in, or None for an unknown one."""
+    """The kind of section for a name, or None for an unknown one."""
     return next((kind for kind in _GROUPS if name in names(kind)), None)
 
 

@@ -1,4 +1,4 @@
-"""The ini lines of a site that joins a federation: commented, and whole."""
+"""The commented ini lines of a site that joins a federation."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from eilogin.config import is_loopback
 from eilogin.object_references import folder_of
 from eilogin.shell_quoting import typed
 
-#: Where a site listens whose address does not say it.
+#: The port of a site whose address has none.
 _PORT = 8080
 
 #: The section of the application in a new file, as the manual calls it.
@@ -28,13 +28,13 @@ _RULE = "# --- {} "
 class Draft:
     """The description of a site, from which its ini lines come."""
 
-    #: The ini file that the lines are for, which need not be there yet.
+    #: The ini file for the lines, which may not exist yet.
     ini: Path
-    #: Where its keys are, and all that it keeps.
+    #: The folder of its keys and of its store.
     folder: Path
     public_url: str
     name: str
-    #: An address, ``mdq:`` and one, or a file.
+    #: An HTTP address, ``mdq:`` and an address, or a file.
     federation: str
     operator_certificate: Path
     hub: str = ""
@@ -48,7 +48,7 @@ class Draft:
 
     @property
     def host(self) -> str:
-        """By which its files are named, so that several sites can share a folder."""
+        """The host, which its file names contain: several sites can share a folder."""
         return urlsplit(self.public_url).hostname or ""
 
     @property
@@ -63,17 +63,17 @@ class Draft:
 
     @property
     def known(self) -> Path:
-        """The folder in which it is kept what is known of the federation."""
+        """The folder for the state of the federation."""
         return self.folder / "federation"
 
     @property
     def pseudonym_key(self) -> Path | None:
-        """The secret by which DigiD's citizens get names that stay."""
+        """The secret that derives lasting pseudonyms of DigiD's citizens."""
         return self.folder / f"{self.host}-pseudonym.key" if self.is_digid else None
 
     @property
     def is_digid(self) -> bool:
-        """Whether it stands behind DigiD."""
+        """Whether it uses DigiD."""
         return self.profile == "digid"
 
     def filter_lines(self, name: str, outer: str = "") -> list[str]:
@@ -151,7 +151,7 @@ class Draft:
             yield f"filter-with = {value_of(outer)}"
 
     def party_lines(self) -> Iterator[str]:
-        """The options that say who it is."""
+        """The options that identify the site."""
         yield "# The address of this site in a browser."
         yield f"public_url = {value_of(self.public_url)}"
         if self.is_local and self.public_url.startswith("https:"):
@@ -177,7 +177,7 @@ class Draft:
         yield f"certificate = {self.path(self.certificate)}"
 
     def federation_lines(self) -> Iterator[str]:
-        """The options that say whom it trusts."""
+        """The options for the federation and its hub."""
         yield "# The members of the federation, signed by its operator."
         yield f"federation = {self._source()}"
         if not self.is_digid or self.operator_certificate.exists():
@@ -212,7 +212,7 @@ class Draft:
             yield "# headers = X-NAME attribute:name"
 
     def store_lines(self) -> Iterator[str]:
-        """The option that says where sessions are kept."""
+        """The option for the session store."""
         yield "# Session store, for one machine; for several: rediss://:PASSWORD@HOST/0"
         yield f"store = sqlite:///{self.path(self.folder / f'{self.host}.db')}"
 
@@ -233,7 +233,7 @@ class Draft:
         return self.path(Path(self.federation))
 
     def path(self, path: Path) -> str:
-        """As an ini file says it, so that a folder may be moved with all in it."""
+        """A path relative to the ini file if possible, so that the folder can move."""
         here = self.ini.absolute().parent
         full = Path(os.path.normpath(path.absolute()))
         if full == here:
@@ -244,7 +244,7 @@ class Draft:
 
 
 def is_address(federation: str) -> bool:
-    """Whether the federation's metadata is fetched, or a file."""
+    """Whether the federation's metadata comes from an address, and not from a file."""
     return re.match(r"(mdq:|https?://)", federation) is not None
 
 
@@ -253,5 +253,5 @@ def _rule(text: str) -> str:
 
 
 def value_of(text: str) -> str:
-    """As PasteDeploy reads it: a percent sign is the beginning of a name."""
+    """Escape percent signs, with which PasteDeploy begins a name."""
     return text.replace("%", "%%")

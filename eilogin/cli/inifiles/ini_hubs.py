@@ -41,10 +41,10 @@ _CAME = 204
 class Member:
     """A hub or a participant, and how a command reaches it."""
 
-    #: The section that says who it is.
+    #: The title of the section with its entityID.
     title: str
     own: Own
-    #: All that stands around it, and itself.
+    #: The filters around it, and itself.
     parts: Sequence[Part]
     app: "WSGIApplication"
 
@@ -55,18 +55,18 @@ class Member:
 
     @property
     def has_work(self) -> bool:
-        """Whether it does something where no visitor waits for it."""
+        """Whether it has background work."""
         keeps = any(part.options.get("federation_folder") for part in self.parts)
         return self.is_hub or keeps
 
     def visit(self) -> Request:
-        """A request of our own to it, as anybody may make it."""
+        """A request to it, as any browser may send it."""
         return self._request("health" if self.is_hub else "metadata")
 
     def _request(self, address: str) -> Request:
         url = urlsplit(self.own.url(address))
         request = Request.blank(url.path, base_url=f"{url.scheme}://{url.netloc}")
-        # Every server says it, and a filter of somebody else may count on that.
+        # Every server sets it, and a filter of another project may need it.
         request.remote_addr = "127.0.0.1"
         return request
 
@@ -118,8 +118,8 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
 def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, AtWork]:
     """The hubs of an ini file, by their entityIDs.
 
-    Raises what :func:`members_of` does, and :class:`click.ClickException` where there
-    is none, or one that keeps all in the memory of its own process.
+    Raises the errors of :func:`members_of`, and :class:`click.ClickException` if there
+    is no hub, or one with a store in the memory of its own process.
     """
     hubs = hub_members(members_of(ini, variables))
     if not hubs:
@@ -130,10 +130,10 @@ def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, AtWork]:
 
 
 def hub_members(members: Sequence[Member]) -> list[Member]:
-    """Those that are hubs.
+    """The hubs among these members.
 
-    Raises what :meth:`Member.operator` does, and :class:`click.ClickException` where
-    one keeps all in the memory of its own process.
+    Raises the errors of :meth:`Member.operator`, and :class:`click.ClickException` if a
+    hub has a store in the memory of its own process.
     """
     hubs = [member for member in members if member.is_hub]
     for hub in hubs:
@@ -142,9 +142,9 @@ def hub_members(members: Sequence[Member]) -> list[Member]:
 
 
 def require_store(entity_id: str, sessions: Sessions) -> None:
-    """Raise :class:`click.ClickException` where a command has a store of its own.
+    """Raise :class:`click.ClickException` for a store in the memory of a process.
 
-    It would see nothing of what the processes that serve have, and say so of all.
+    The command would not see the sessions of the serving processes.
     """
     if isinstance(sessions.store, MemoryStore):
         raise click.ClickException(
@@ -154,17 +154,17 @@ def require_store(entity_id: str, sessions: Sessions) -> None:
 
 
 def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
-    """Have what ``app`` serves begin its work, though nobody visits it.
+    """Start the background work of the members in ``app``, before the first visitor.
 
-    A hub tells again who was not reached, and who keeps its federation refreshes that.
-    A participant delivers the logouts that it could not tell its hub.
+    A hub retries logouts, a participant delivers pending logouts to its hub, and a
+    member with a federation folder refreshes its metadata.
     """
     for stack in Pipelines(ini).stacks():
         if not any(map(is_member, stack.parts)):
             continue
         member = _member(ini, stack, app)
         if not member.is_hub:
-            # Else its first page does it.
+            # If this fails, its first page starts the work.
             with suppress(Exception):
                 member.operator().site.wake()
         if not member.has_work:
@@ -186,6 +186,6 @@ def _is_hub(parts: Sequence[Part]) -> bool:
 
 
 def _member(ini: IniFile, stack: Stack, app: "WSGIApplication") -> Member:
-    # The one next to a hub: before that may be a participant that it stands behind.
+    # The section next to a hub; a participant in front of the hub may come before it.
     part = [part for part in stack.parts if is_member(part)][-1]
     return Member(part.title, own_of_part(ini, part), stack.parts, app)

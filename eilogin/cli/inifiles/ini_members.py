@@ -25,7 +25,7 @@ def is_member(part: Part) -> bool:
 def parts_of(ini: IniFile) -> list[Part]:
     """All sections that could be members: filters and apps that use eilogin.
 
-    Raises :class:`eilogin.errors.InvalidOptions` where the file cannot be read whole.
+    Raises :class:`eilogin.errors.InvalidOptions` if the file cannot be read whole.
     """
     sections = ini.of_kind("filter", "filter-app", "app", "composite")
     pipelines = Pipelines(ini)
@@ -47,7 +47,7 @@ def own_of_part(ini: IniFile, part: Part, **instead: str) -> Own:
 def options_of_part(
     declared: type[OptionsT], ini: IniFile, part: Part, **instead: str
 ) -> OptionsT:
-    """Those options of a section that ``declared`` has; see :func:`own_of_part`."""
+    """The options of a section that ``declared`` has; see :func:`own_of_part`."""
     known = {
         option: value
         for option, value in {**part.options, **instead}.items()
@@ -60,9 +60,9 @@ def options_of_part(
 
 
 def chosen(ini: IniFile, section: str | None) -> Part:
-    """The section of a site that a command is about: the one named, or the only one.
+    """The section of a site that a command means: the named one, or the only one.
 
-    Raises :class:`click.ClickException` where that is not clear.
+    Raises :class:`click.ClickException` if that is ambiguous.
     """
     members = {part.title: part for part in parts_of(ini) if is_member(part)}
     if section is not None and section in members:

@@ -41,7 +41,7 @@ _MOUNTED = re.compile(r"(?:domain\s+\S+\s+)?(?:port\s+\d+\s+)?(?P<path>/\S*)")
 class Part:
     """A filter or application, with the options that its factory would get."""
 
-    #: The section that it is in.
+    #: The title of its section.
     title: str
     #: ``app``, ``composite``, ``filter`` or ``server``.
     kind: str
@@ -61,14 +61,14 @@ class Part:
 
     @property
     def entry_point(self) -> str | None:
-        """Its name as in ``egg:eilogin#NAME``; None where it is not of eilogin."""
+        """Its entry point as in ``egg:eilogin#NAME``; None for other projects."""
         if self.distribution.lower() != "eilogin":
             return None
         return self.use.partition("#")[2] or "main"
 
     @property
     def mount(self) -> str:
-        """The path that a composite takes off before the next part, or ""."""
+        """The path that a composite removes before the next part, or ""."""
         if not self.branch or self.use.partition("#")[2] != "urlmap":
             return ""
         found = _MOUNTED.fullmatch(self.branch)
@@ -90,13 +90,13 @@ def names_zope(use: str) -> bool:
 class Stack:
     """The filters around one application, the outermost first, and it itself."""
 
-    #: The section by which all of them are reached.
+    #: The section that leads to all of them.
     title: str
     parts: Sequence[Part]
 
 
 class Pipelines:
-    """The parts and stacks of one file; faults in how they hang together are its."""
+    """The parts and stacks of one file; it notes faults in their connections."""
 
     def __init__(self, file: IniFile) -> None:
         self._file = file
@@ -143,10 +143,10 @@ class Pipelines:
         return [Stack(section.title, parts) for parts in self._around(section, ())]
 
     def takes_filter(self, section: Section) -> bool:
-        """Whether PasteDeploy puts a filter around it that ``filter-with`` names.
+        """Whether PasteDeploy can put a filter of ``filter-with`` around it.
 
-        Around a pipeline, or what is filtered already, it puts something that takes no
-        request (its ``_FilterWith`` holds all but a plain application for a filter).
+        Around a pipeline, or an application with a filter, it puts an object that takes
+        no request (its ``_FilterWith`` treats all but a plain application as a filter).
         """
         trail = [section]
         while section.kind not in ("pipeline", "filter-app"):
@@ -163,9 +163,9 @@ class Pipelines:
     def _find(
         self, kinds: Sequence[str], name: str, title: str, option: str
     ) -> Section | None:
-        """The section of one of these kinds with a name; a fault where there is none.
+        """The section of one of these kinds with a name; note a fault if there is none.
 
-        ``title`` and ``option`` are where it was named.
+        ``title`` and ``option`` are the place of the name.
         """
         candidates = self._file.of_kind(*kinds)
         fitting = [s for s in candidates if s.name == name]
@@ -244,7 +244,7 @@ class Pipelines:
         ]
 
     def _branches(self, section: Section, trail: Sequence[str]) -> list[list[Part]]:
-        """A composite's applications; of a foreign one, what can be recognised."""
+        """The applications of a composite; of a foreign one, those it can recognise."""
         part = self.part(section)
         of_eilogin = part.entry_point == "hosts"
         known = {s.name for s in self._file.of_kind(*APPS)}
@@ -271,7 +271,7 @@ class Pipelines:
     def _filters(
         self, name: str, section: Section, option: str, trail: Sequence[str]
     ) -> list[Part]:
-        """A filter, behind those that it is filtered with itself."""
+        """A filter, preceded by the filters around it."""
         if _HAS_SCHEME.match(name):
             return [Part(section.title, "filter", name)]
         found = self._find(["filter"], name, section.title, option)
@@ -293,7 +293,7 @@ _COMMA = ","
 
 
 def _names_of(pipeline: Section) -> list[str]:
-    """The filters that a pipeline names, and behind them the application."""
+    """The filters of a pipeline, and last its application."""
     return pipeline.values.get("pipeline", "").replace(_COMMA, " ").split()
 
 

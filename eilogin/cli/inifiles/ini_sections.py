@@ -15,7 +15,7 @@ from paste.deploy.loadwsgi import ConfigLoader
 from eilogin.config import did_you_mean
 from eilogin.errors import Fault, InvalidOptions
 
-#: The prefixes of sections, and what PasteDeploy takes them for.
+#: The prefixes of sections, and the kind that PasteDeploy gives them.
 _KINDS = {
     "app": "app",
     "application": "app",
@@ -29,7 +29,7 @@ _KINDS = {
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
-#: Options that hold instead of those of the file, by the title of their section.
+#: Options that replace those of the file, by the title of their section.
 Changes = Mapping[str, Mapping[str, str]]
 NO_CHANGES: Changes = MappingProxyType({})
 
@@ -49,7 +49,7 @@ class Section:
 
 @dataclass
 class IniFile:
-    """The sections of one file, and every fault that was found in it."""
+    """The sections of one file, and all of its faults."""
 
     path: Path
     sections: Mapping[str, Section] = field(default_factory=dict)
@@ -67,9 +67,9 @@ class IniFile:
         variables: Mapping[str, str] = _NOTHING,
         changes: Changes = NO_CHANGES,
     ) -> "IniFile":
-        """Read a file; ``variables`` stand in for what ``[DEFAULT]`` does not say.
+        """Read a file; ``variables`` set names that ``[DEFAULT]`` does not set.
 
-        ``changes`` are made in memory. A file that cannot be read has no sections and
+        The ``changes`` happen in memory only. An unreadable file has no sections and
         one fault.
         """
         found = cls(path)
@@ -114,7 +114,7 @@ class IniFile:
         self.keep([Fault(str(self.path), title, option, found, expected, code)])
 
     def keep(self, faults: Sequence[Fault]) -> None:
-        """Keep faults that were found elsewhere."""
+        """Keep faults of another check."""
         for fault in faults:
             self._faults.setdefault(str(fault), fault)
 
@@ -142,7 +142,7 @@ class IniFile:
         option: str,
         values: dict[str, str],
     ) -> None:
-        """Put the value of one option where PasteDeploy would put it."""
+        """Put the value of one option into its place, as PasteDeploy does."""
         if option in self.defaults:
             expected = (
                 "is in [DEFAULT] too, so PasteDeploy ignores this one; expected it "
@@ -166,7 +166,7 @@ class IniFile:
                     repr(value),
                     "is not in [DEFAULT]; expected a variable from there",
                 )
-        elif word != "set" or not name:  # "set" is for the sections this one names
+        elif word != "set" or not name:  # "set" changes the sections that this one uses
             values[option] = value
 
     def _told(self, error: configparser.InterpolationError) -> tuple[str, str]:
@@ -184,7 +184,7 @@ def loader_of(
 ) -> ConfigLoader:
     """PasteDeploy's reader of a file, with variables and changes as for ``IniFile``.
 
-    Raises whatever it raises for a file that cannot be read.
+    Raises PasteDeploy's own errors for an unreadable file.
     """
     loader = ConfigLoader(str(path))
     loader.update_defaults(dict(variables), overwrite=False)
@@ -194,7 +194,7 @@ def loader_of(
     return loader
 
 
-#: With which some editors begin a file in UTF-8.
+#: Some editors begin a file in UTF-8 with it.
 _MARK = "\ufeff"
 
 

@@ -20,7 +20,7 @@ from eilogin.cli.inifiles.ini_pipelines import APPS, Part, Pipelines
 from eilogin.cli.inifiles.ini_sections import IniFile, Section
 from eilogin.errors import ConfigurationError, Fault, InvalidOptions
 
-#: A heading, at the beginning of its line: what is indented belongs to a value.
+#: A heading begins its line: an indented line belongs to a value.
 _HEADING = re.compile(rb"\[(.+)\]")
 
 _MAIN = "main"
@@ -28,7 +28,7 @@ _MAIN = "main"
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """An application that a filter is to be put around, in its file."""
+    """An application in its file, around which a filter goes."""
 
     file: IniFile
     octets: bytes
@@ -36,9 +36,9 @@ class Host:
 
     @classmethod
     def read(cls, path: Path, title: str = "") -> "Host":
-        """The application in the section ``title``, or the one that is served.
+        """The application in the section ``title``, or the served one.
 
-        Raises :class:`eilogin.errors.ConfigurationError` where the file cannot be read
+        Raises :class:`eilogin.errors.ConfigurationError` if the file cannot be read
         whole, or has no such application.
         """
         octets = _octets(path)
@@ -50,7 +50,7 @@ class Host:
 
     @property
     def guards(self) -> list[Part]:
-        """The filters of ours that are around it already, on any way through it."""
+        """The filters of ours that are around it already, on any path through it."""
         stacks = Pipelines(self.file).around(self.section)
         found = {
             part.title: part
@@ -62,14 +62,14 @@ class Host:
 
     @property
     def applications(self) -> list[Part]:
-        """The applications that it serves, without the filters around them."""
+        """The applications that it serves, without their filters."""
         stacks = Pipelines(self.file).around(self.section)
         found = {part.title: part for stack in stacks for part in stack.parts[-1:]}
         return list(found.values())
 
     @property
     def is_zope(self) -> bool:
-        """Whether Zope is what it serves, or one of several applications."""
+        """Whether it serves Zope, also as one of several applications."""
         return any(part.is_zope for part in self.applications)
 
     @property
@@ -80,11 +80,11 @@ class Host:
 
     @property
     def outer(self) -> str:
-        """The filter that it is filtered with already, or ""."""
+        """The filter of its `filter-with`, or ""."""
         return self.section.values.get("filter-with", "")
 
     def free_name(self, wanted: str) -> str:
-        """A name for a filter that no section has."""
+        """A name for a filter that no section has yet."""
         taken = {section.name for section in self.file.of_kind("filter", *APPS)}
         names = [wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3))]
         return next(name for name in names if name not in taken)
@@ -92,8 +92,8 @@ class Host:
     def wrapped(self, name: str, lines: Sequence[str]) -> bytes:
         """The file with the filter ``name`` around it, whose section is ``lines``.
 
-        Raises :class:`eilogin.errors.ConfigurationError` where that would not be what
-        PasteDeploy reads.
+        Raises :class:`eilogin.errors.ConfigurationError` if PasteDeploy would read the
+        new file in another way.
         """
         found = self.octets.splitlines(keepends=True)
         newline = b"\r\n" if found[0].endswith(b"\r\n") else b"\n"
@@ -108,7 +108,7 @@ class Host:
     def _name_it(self, lines: list[bytes], name: bytes, newline: bytes) -> None:
         """Name the filter in the application's own section.
 
-        A pipeline names it first; for any other ``filter-with`` does it.
+        A pipeline gets it as its first name, any other section as ``filter-with``.
         """
         heading, end = self._place_in(lines, name)
         option = b"pipeline" if self.section.kind == "pipeline" else b"filter-with"
@@ -125,7 +125,7 @@ class Host:
         raise self._by_hand(name)
 
     def _say(self, lines: list[bytes], index: int, at: int, name: bytes) -> None:
-        """Name it in an option that is there, whose value is ``at`` a place of it."""
+        """Put the name into an existing option, at the place ``at`` of its line."""
         said, rest = lines[index][:at], lines[index][at:]
         if self.section.kind != "pipeline":
             if rest.split() != [self.outer.encode()]:
@@ -134,7 +134,7 @@ class Host:
         elif rest.strip():
             lines[index] = said + name + b" " + rest
         else:
-            # Its value is on the lines below, as far to the right as the first of them.
+            # Its value is on the lines below, indented like the first of them.
             first = next(
                 line
                 for line in lines[index + 1 :]
@@ -143,7 +143,7 @@ class Host:
             lines.insert(index + 1, first.replace(first.strip(), name, 1))
 
     def _place_in(self, lines: Sequence[bytes], name: bytes) -> tuple[int, int]:
-        """Between which lines the section stands; its heading is the first of them."""
+        """The first and last line of the section; the first is its heading."""
         title = encoded(self.section.title)
         headings = [
             (i, m[1]) for i, line in enumerate(lines) if (m := _HEADING.match(line))
@@ -176,7 +176,7 @@ class Host:
         )
 
     def _check(self, octets: bytes, name: str) -> None:
-        """Whether PasteDeploy reads of it what it read before, and the filter."""
+        """Check that PasteDeploy reads the same from the new file, and the filter."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, self.file.path.name)
             path.write_bytes(octets)
@@ -202,7 +202,7 @@ def difference(path: Path, before: bytes, after: bytes) -> list[str]:
 
 
 def _chosen(file: IniFile, title: str) -> Section | None:
-    """The section, or None with a fault kept."""
+    """The section, or None after noting a fault."""
     apps = file.of_kind(*APPS)
     found = [
         section
@@ -230,7 +230,7 @@ def _octets(path: Path) -> bytes:
 
 
 def _encoding() -> str:
-    # In that PasteDeploy reads the file.
+    # PasteDeploy reads the file in this encoding.
     return locale.getpreferredencoding(do_setlocale=False)
 
 

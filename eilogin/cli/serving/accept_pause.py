@@ -1,8 +1,7 @@
 """Pause accepting connections while the process has no file descriptor left.
 
-waitress writes a traceback and tries again at once, for as long as that lasts. Here the
-server waits instead: the connections stay in the queue of the system, and are accepted
-when others have ended.
+waitress would write a traceback and retry at once, again and again. This server waits.
+The connections stay in the queue of the system until others have ended.
 """
 
 import errno
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-#: Seconds for which a server accepts no connection after it found no descriptor.
+#: Seconds without accepting after the process had no descriptor left.
 PAUSE = 0.5
 #: Seconds between two lines in the log.
 TOLD_EVERY = 60.0

@@ -1,9 +1,8 @@
-"""The answer of ``eilogin serve`` to a body above ``max_request_body_size``.
+"""Answer a request whose body is above ``max_request_body_size``.
 
 waitress refuses such a request before any application sees it, with a line of English.
-A browser that still sends the body then often shows an error of its own. Here the
-server first reads the rest of the body and drops it, and then answers with a page of
-eilogin.
+A browser that still sends the body then often shows an error of its own. This server
+first reads and drops the rest of the body, and then answers with a page of eilogin.
 """
 
 from collections.abc import Iterable
@@ -23,7 +22,7 @@ from eilogin.web.requests import is_navigation
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Bytes of the largest body that is read to its end in order to be refused.
+#: Bytes of the largest body that the server reads to its end before refusing it.
 _MOST_DROPPED = 256 * 1024**2
 
 _pages = Pages()
@@ -37,16 +36,16 @@ def answer_large_bodies(sockets: Iterable[Any]) -> None:
 
 
 class _Parser(HTTPRequestParser):
-    """A request; one that is too large is complete when all of its body has come."""
+    """A request; one that is too large is complete when all of its body has arrived."""
 
     _to_drop = 0
 
     def received(self, data: bytes) -> int:
-        """Read what came, and return how many bytes of it belong to this request."""
+        """Read received data; return how many bytes of it belong to this request."""
         if self._to_drop:
             count = min(len(data), self._to_drop)
             self._to_drop -= count
-            # A client that sends it fast enough is no slow client.
+            # A client that sends fast enough is no slow client.
             self.body_bytes_received += count
             self.completed = not self._to_drop
             return count

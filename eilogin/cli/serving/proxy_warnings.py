@@ -1,8 +1,8 @@
-"""Warn of proxies whose X-Forwarded-For waitress takes away.
+"""Warn of proxies whose X-Forwarded-For waitress removes.
 
-If no filter of the file has ``trusted_proxies``, ``eilogin serve`` leaves that to
-waitress, so that no application believes a client. The filters do not see the header
-then, and cannot warn (:mod:`eilogin.web.untrusted_proxies`).
+If no filter of the file has ``trusted_proxies``, waitress removes the header, so that
+no application believes a client. The filters do not see it then, and cannot warn
+(:mod:`eilogin.web.untrusted_proxies`).
 """
 
 from collections.abc import Iterable
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def watch(sockets: Iterable[Any], warning: UntrustedProxies) -> None:
-    """Have each server of waitress among these sockets warn before it takes it away."""
+    """Have each server of waitress among these sockets warn before it removes it."""
     for item in sockets:
         if isinstance(item, BaseWSGIServer):
             item.application = _Watched(item.application, warning)
 
 
 class _Watched:
-    """An application with what waitress puts around it, and the warning before it."""
+    """An application inside waitress' own middleware, with the warning before it."""
 
     def __init__(self, app: "WSGIApplication", warning: UntrustedProxies) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The limits of ``eilogin serve`` that a ``[server:…]`` section does not set itself.
+"""Limits for a ``[server:…]`` section of ``eilogin serve`` that sets none.
 
 waitress by itself accepts bodies of a gigabyte from anybody and keeps them in temporary
 files, takes a hundred connections, and writes a line for each request that waits.
@@ -12,28 +12,28 @@ from contextlib import contextmanager
 
 from eilogin.config import shown_size
 
-#: Bytes of the largest body; more than keep_post has by itself, so that a form that was
+#: Bytes of the largest body; above the default of keep_post, so that a form that was
 #: sent too late is kept, and not refused.
 BODY = 16 * 1024**2
 #: Connections of one server at a time.
 CONNECTIONS = 500
-#: Seconds without a byte after which a connection is closed; more than the 60 of nginx,
-#: which else sends a request on a connection that is just closed.
+#: Seconds without a byte after which a connection is closed; above the 60 of nginx,
+#: which else sends a request on a connection that is about to close.
 IDLE = 90
 
 #: Options that limit how much of the machine anyone can use.
 OF_STRANGERS = ("max_request_body_size", "connection_limit")
 
-#: Descriptors of a process that are no connections of visitors.
+#: Descriptors of a process that are not connections of visitors.
 _OTHERS = 64
-#: Connections that waitress takes by itself.
+#: Connections that waitress accepts by default.
 _FEWEST = 100
 #: Seconds between two lines in the log.
 TOLD_EVERY = 60.0
 
 
 def with_limits(options: Mapping[str, str], *, servers: int = 1) -> dict[str, str]:
-    """Return the options of a section, with our limits where it has none.
+    """Return the options of a section, with our limits for missing ones.
 
     ``servers`` is how many servers share the file descriptors of this process.
     """
@@ -77,7 +77,7 @@ def quiet_queue() -> Iterator[None]:
 
 
 class _OncePerMinute(logging.Filter):
-    """Lets one line a minute through, and has it say what to do."""
+    """Let one line a minute through, and add what to do."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,9 +1,8 @@
-"""Close connections of ``eilogin serve`` whose request does not come in time.
+"""Close connections of ``eilogin serve`` whose request does not arrive in time.
 
 waitress holds a connection for as long as it sends a byte now and then, and takes a
-limited number. So that many clients that send slowly, on purpose or not, would keep
-everybody else out. A proxy that buffers requests is the better answer; this is for a
-server without one.
+limited number. So many clients that send slowly would exclude all others. A proxy that
+buffers requests is the better answer; this is for a server without one.
 """
 
 import logging
@@ -15,17 +14,17 @@ from typing import Any, NamedTuple
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 
-#: Seconds that a client has to send its first byte, and then the head of a request.
+#: Seconds that a client has for its first byte, and then for the head of a request.
 IN_TIME = 20.0
-#: The same while no more connections are accepted, because others wait for a place. A
-#: connection that is open between two requests has no longer then either.
+#: The same at the limit of connections, while others wait. A connection that is open
+#: between two requests has no longer then either.
 WHILE_FULL = 2.0
-#: Bytes of a body that have to come in a second, besides that time.
+#: Bytes of a body that have to arrive each second, besides that time.
 RATE = 500
-#: The same while no more connections are accepted. Then nobody may pause for longer
-#: because of what was sent faster before.
+#: The same at the limit of connections. Then no client may pause for longer because it
+#: has sent faster before.
 RATE_WHILE_FULL = 10_000
-#: Seconds between two looks, and between two lines in the log.
+#: Seconds between two checks, and between two lines in the log.
 EVERY, TOLD_EVERY = 1.0, 60.0
 
 _log = logging.getLogger("eilogin")
@@ -39,12 +38,12 @@ class _Sending(NamedTuple):
     #: The time of the last check, and how many bytes of the body had come by then.
     at: float
     received: int
-    #: The seconds that it has left while no more connections are accepted.
+    #: The seconds that it has left at the limit of connections.
     left: float
 
 
 class SlowClients:
-    """Looks after the connections among ``sockets``, those of one loop of waitress."""
+    """Checks the connections among ``sockets``, those of one loop of waitress."""
 
     def __init__(self, sockets: Mapping[int, Any]) -> None:
         self._sockets = sockets
@@ -54,7 +53,7 @@ class SlowClients:
         self._told_at = -TOLD_EVERY
 
     def close(self) -> None:
-        """Close the connections that are too slow, if it is time to look."""
+        """Close the connections that are too slow, if a check is due."""
         now = time.monotonic()
         if now < self._looks_at:
             return
@@ -77,7 +76,7 @@ class SlowClients:
             if (sending.left < 0 if is_full else now - sending.since > _time_for(one))
         ]
         for one in slow:
-            # Its loop closes it in this round.
+            # The loop of waitress closes it in this round.
             one.will_close = True
         if slow and now >= self._told_at + TOLD_EVERY:
             self._told_at = now
@@ -102,7 +101,7 @@ def _is_waiting(one: Any) -> bool:
 def _as_of_now(
     channel: HTTPChannel, before: _Sending | None, now: float, *, is_full: bool
 ) -> _Sending:
-    """The request that a client is sending, with the time that it has left."""
+    """The request that a client is sending, with its remaining time."""
     request = channel.request
     received = request.body_bytes_received if request is not None else 0
     if before is None or before.request is not request:
@@ -115,7 +114,7 @@ def _as_of_now(
 
 
 def _time_for(channel: HTTPChannel) -> float:
-    """The seconds that a client has for what it is sending, while others have room."""
+    """The seconds that a client has for its request below the limit of connections."""
     request = channel.request
     if request is None:
         is_new = channel.last_activity == channel.creation_time

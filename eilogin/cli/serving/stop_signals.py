@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, for commands that run until one of them comes."""
+"""End a command at Ctrl-C and SIGTERM."""
 
 import contextlib
 import math
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
-#: Seconds after which is looked for a signal of which nothing told.
+#: Seconds between two checks for a signal that woke no thread.
 _LOOK = 1.0
 
 
@@ -23,14 +23,14 @@ class Stop:
         self._told: SimpleQueue[None] = SimpleQueue()
 
     def set(self) -> None:
-        """Have them stop; again and again too."""
+        """Set the flag; it may be set again."""
         self.is_set = True
         self._told.put(None)
 
     def wait(self, most: float = math.inf) -> None:
-        """Wait until it is set, or for about so many seconds.
+        """Wait until the flag is set, or for about ``most`` seconds.
 
-        The system may hand a signal to another thread, which does not wake this one.
+        The system may deliver a signal to another thread, which does not wake this one.
         """
         until = time.monotonic() + most
         while not self.is_set and time.monotonic() < until:

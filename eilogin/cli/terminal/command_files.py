@@ -1,4 +1,4 @@
-"""Files that commands make: keys, certificates, secrets; and that they change."""
+"""Write keys, certificates and secrets, and change files."""
 
 import os
 import secrets
@@ -12,7 +12,7 @@ from eilogin.atomic_files import PUBLIC, SECRET, create, write
 from eilogin.errors import ConfigurationError
 from eilogin.saml.signing_keys import PrivateKey, new_key_pair
 
-#: Bytes of a secret; as many as the hash has that it goes into.
+#: Bytes of a secret, as many as the hash that uses it.
 _SECRET = 32
 
 #: The curves that a key can have, beside RSA.
@@ -29,9 +29,9 @@ _COMMON_NAME = 64
 
 
 def write_new(path: Path, octets: bytes) -> None:
-    """Write a whole file where none is.
+    """Write a whole new file.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where one is by now.
+    Raises :class:`eilogin.errors.ConfigurationError` if it exists by now.
     """
     try:
         create(path, octets, mode=PUBLIC)
@@ -66,7 +66,7 @@ def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
 
 
 def copied(path: Path) -> Path:
-    """A copy of a file beside it, under a name that no other has."""
+    """Copy a file to a new name beside it, and return that path."""
     path = path.resolve()
     name, number = f"{path.name}.before-eilogin", 1
     while path.with_name(name).exists():
@@ -95,7 +95,8 @@ def write_key_pair(
     Or take the ``private`` key; the certificate is valid for ``days`` days.
     """
     key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME], days, private)
-    # The key last: whoever is killed between the two leaves none that nobody knows.
+    # The key comes last: a command that is killed between the two leaves no unknown
+    # key.
     write(certificate, certificate_pem, mode=PUBLIC)
     write(key, key_pem, mode=SECRET)
 

@@ -1,4 +1,4 @@
-"""Events as an iCalendar (RFC 5545), which people import into their own calendar."""
+"""Write events as an iCalendar (RFC 5545), which people can import."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ _LINE = 75
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens by itself, and what to think of before."""
+    """An event with its reminders."""
 
     at: float
     name: str
     text: str
-    #: Days before that, on which somebody should think of it.
+    #: Days before the event with a reminder.
     reminders: tuple[int, ...] = ()
 
 
@@ -60,7 +60,7 @@ def _text(text: str) -> str:
 
 
 def _folded(line: str) -> Iterator[str]:
-    """The lines that a long one is written as, no character of it cut in two."""
+    """Fold a long line into several, without cutting a character in two."""
     begun, size = "", 0
     for character in line:
         octets = len(character.encode())

@@ -1,4 +1,4 @@
-"""How far a long piece of work is, for who waits for it at a terminal."""
+"""Show the progress of a long piece of work at a terminal."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -8,12 +8,12 @@ import click
 
 _T = TypeVar("_T")
 
-#: How many there have to be for a progress bar.
+#: The fewest items for a progress bar.
 _MANY = 200
 
 
 def bar(label: str) -> Callable[[list[_T]], Iterable[_T]]:
-    """Goes through something, and on a terminal shows how far it is."""
+    """Iterate over a list, and show the progress at a terminal."""
 
     def through(items: list[_T]) -> Iterator[_T]:
         hidden = len(items) < _MANY or not sys.stderr.isatty()

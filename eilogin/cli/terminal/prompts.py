@@ -18,10 +18,10 @@ def ask(  # noqa: PLR0913
     usual: str | None = None,
     is_required: bool = False,
 ) -> _Answer:
-    """The answer to a question as ``kind`` makes it, or else what is ``usual``.
+    """Ask a question; return the answer as ``kind`` converts it, or else ``usual``.
 
-    Raises :class:`click.UsageError`, naming the ``option`` that says it too, where
-    nobody can be asked and nothing is usual, or it ``is_required`` all the same.
+    Raises :class:`click.UsageError`, naming the ``option`` for the same value, if there
+    is no terminal and no ``usual``, or if it ``is_required`` all the same.
     """
     if sys.stdin.isatty():
         click.echo("\n" + click.wrap_text(explanation))
@@ -33,18 +33,18 @@ def ask(  # noqa: PLR0913
 
 
 def one_line(text: str) -> str:
-    """Text of one line, as a value of an ini file has to be; for options of click."""
+    """A type of click options for one line of text, as a value of an ini file."""
     text = text.strip()
     if not text or not text.isprintable():
-        # Without it: it may be a key.
+        # Do not repeat the value: it may be a key.
         raise click.BadParameter("expected one line of text")
     return text
 
 
 def require_yes(question: str) -> None:
-    """Go on where who typed the command says yes; else nothing is done.
+    """Ask for a yes, and end the command for any other answer.
 
-    Raises :class:`click.ClickException` where nobody can be asked.
+    Raises :class:`click.ClickException` if there is no terminal.
     """
     try:
         is_sure = click.confirm(question)

@@ -14,7 +14,7 @@ person. It holds no rules of SAML, of sessions or of the federation.
 ``serving``
     Parts of ``eilogin serve``: limits, slow clients and signals.
 ``terminal``
-    Prompts, progress, files and calendars.
+    Prompts, reports, progress, files and calendars.
 """
 
 import click

@@ -2,17 +2,16 @@
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from eilogin.cli.checks.check_notes import Note, records
+from eilogin.cli.checks.check_notes import records
 from eilogin.cli.checks.configuration_check import Checked, check
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.errors import EiloginError, Fault, InvalidOptions
-from eilogin.saml.printable_text import printable
+from eilogin.cli.terminal.reports import many, tell, tell_notes
+from eilogin.errors import Fault
 
 
 @click.command("check", short_help="Find every fault of an ini file.")
@@ -66,46 +65,6 @@ def _tell_all(file: Path, checked: Checked, faults: Sequence[Fault]) -> None:
     tell_notes(checked.remarks)
 
 
-def tell_notes(notes: Sequence[Note], *, err: bool = False) -> None:
-    """Print notes for a person, on stdout or stderr."""
-    for note in notes:
-        click.echo(harmless(f"note: {note}"), err=err)
-
-
-def tell(faults: Sequence[Fault]) -> None:
-    """Print faults for a person, on stderr."""
-    for fault in faults:
-        click.echo(harmless(str(fault)), err=True)
-    click.echo(many(len(faults), "fault"), err=True)
-
-
-@contextmanager
-def telling_errors() -> Iterator[None]:
-    """Print the errors of the block for the user, and end the command.
-
-    Raises ``SystemExit`` 1 after the faults of an ini file, and
-    :class:`click.ClickException` for any other error of ours, or of the system.
-    """
-    try:
-        yield
-    except InvalidOptions as error:
-        tell(error.faults)
-        raise SystemExit(1) from error
-    except EiloginError as error:
-        raise click.ClickException(harmless(str(error))) from error
-    except BrokenPipeError:
-        raise  # Click handles it: the reader, such as "head", has seen enough.
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        told = harmless(f"{where}{error.strerror or error}")
-        raise click.ClickException(told) from error
-
-
-def harmless(told: str) -> str:
-    """Escape the text of an error for a terminal: it may quote text of others."""
-    return "\n".join(map(printable, told.split("\n")))
-
-
 def tell_steps(steps: Sequence[str]) -> None:
     """Print the remaining steps for a person, on stderr, numbered."""
     if steps:
@@ -113,8 +72,3 @@ def tell_steps(steps: Sequence[str]) -> None:
     for number, step in enumerate(steps, 1):
         text = textwrap.indent(step, "   ").strip()
         click.echo(f"{number}. {text}", err=True)
-
-
-def many(count: int, what: str) -> str:
-    """A number with its noun, such as ``2 members``."""
-    return f"{count} {what}{'' if count == 1 else 's'}"

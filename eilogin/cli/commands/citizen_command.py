@@ -11,9 +11,9 @@ import click
 import pyotp
 
 from eilogin.atomic_files import SECRET, create
-from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.terminal.command_files import rewrite
 from eilogin.cli.terminal.prompts import one_line
+from eilogin.cli.terminal.reports import telling_errors
 from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizens import (
     PASSWORD_LENGTHS,

@@ -19,13 +19,13 @@ from webob import Response
 import eilogin
 from eilogin import clock, config
 from eilogin.atomic_files import SECRET, write
-from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.commands.serve_command import serve
 from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_members import is_member, own_of_part, parts_of
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import NO_CHANGES, Changes, IniFile
 from eilogin.cli.terminal.command_files import new_secret, write_key_pair
+from eilogin.cli.terminal.reports import telling_errors
 from eilogin.errors import ConfigurationError, Refused
 from eilogin.federation.state.state_folder import forget_all
 from eilogin.hub.signin.citizens import (

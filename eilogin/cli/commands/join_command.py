@@ -17,12 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from eilogin.atomic_files import PUBLIC, SECRET, write
 from eilogin.cli.checks.configuration_check import check
 from eilogin.cli.checks.exposure_notes import is_local_server
-from eilogin.cli.commands.check_command import (
-    tell,
-    tell_notes,
-    tell_steps,
-    telling_errors,
-)
+from eilogin.cli.commands.check_command import tell_steps
 from eilogin.cli.inifiles.ini_drafts import Draft, is_address
 from eilogin.cli.inifiles.ini_members import own_of_part
 from eilogin.cli.inifiles.ini_pipelines import names_zope
@@ -39,6 +34,7 @@ from eilogin.cli.terminal.command_files import (
     write_new,
 )
 from eilogin.cli.terminal.prompts import ask, one_line, require_yes
+from eilogin.cli.terminal.reports import tell, tell_notes, telling_errors
 from eilogin.config import PublicURL, WebAddress, attempt, split
 from eilogin.errors import ConfigurationError
 from eilogin.filters.identity_options import IdentityOptions

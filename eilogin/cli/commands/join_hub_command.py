@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import click
 
 from eilogin.atomic_files import SECRET, write
-from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.commands.join_command import (
     made,
     public_url_of,
@@ -23,6 +22,7 @@ from eilogin.cli.inifiles.ini_drafts import Draft, is_address, value_of
 from eilogin.cli.inifiles.pipeline_wrapping import Host, encoded
 from eilogin.cli.terminal.command_files import KINDS, new_secret, write_new
 from eilogin.cli.terminal.prompts import one_line, require_yes
+from eilogin.cli.terminal.reports import telling_errors
 from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizens import to_json
 

@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from eilogin import clock
 from eilogin.atomic_files import PUBLIC, SECRET, create, write
-from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.inifiles.ini_members import chosen, options_of_part, own_of_part
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.command_files import KINDS, new_private
 from eilogin.cli.terminal.icalendar import Event, as_ical
+from eilogin.cli.terminal.reports import telling_errors
 from eilogin.errors import EiloginError
 from eilogin.federation import Federation, Own, Trust
 from eilogin.federation.local.local_entity import HUB

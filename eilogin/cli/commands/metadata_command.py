@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from eilogin import clock
-from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.inifiles.ini_members import chosen, own_of_part
 from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.cli.terminal.reports import telling_errors
 from eilogin.federation import Own
 from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
 from eilogin.saml.metadata import write_entity

@@ -22,12 +22,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
 from eilogin.cli.checks.configuration_check import check
-from eilogin.cli.commands.check_command import (
-    tell,
-    tell_notes,
-    tell_steps,
-    telling_errors,
-)
+from eilogin.cli.commands.check_command import tell_steps
 from eilogin.cli.inifiles.ini_hubs import wake_members
 from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines
 from eilogin.cli.inifiles.ini_sections import NO_CHANGES, Changes, IniFile, loader_of
@@ -37,6 +32,7 @@ from eilogin.cli.serving.proxy_warnings import watch
 from eilogin.cli.serving.server_limits import quiet_queue, with_limits
 from eilogin.cli.serving.slow_clients import SlowClients
 from eilogin.cli.serving.stop_signals import Stop, signals
+from eilogin.cli.terminal.reports import tell, tell_notes, telling_errors
 from eilogin.errors import ConfigurationError, EiloginError
 from eilogin.web.untrusted_proxies import UntrustedProxies
 

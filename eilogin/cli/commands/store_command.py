@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from eilogin import audit, config
-from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.commands.serve_command import set_up_logging
 from eilogin.cli.inifiles.ini_members import parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.prompts import require_yes
+from eilogin.cli.terminal.reports import telling_errors
 from eilogin.config import without_password
 from eilogin.errors import InvalidOptions
 from eilogin.filters.session import SessionOptions

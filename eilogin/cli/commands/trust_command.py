@@ -20,11 +20,11 @@ import click
 from pydantic import create_model
 
 from eilogin import audit, clock, config
-from eilogin.cli.commands.check_command import harmless, telling_errors
 from eilogin.cli.commands.serve_command import set_up_logging, variables_of
 from eilogin.cli.inifiles.ini_members import is_member, options_of_part, parts_of
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.cli.terminal.reports import harmless, telling_errors
 from eilogin.errors import (
     ConfigurationError,
     EiloginError,

@@ -17,13 +17,13 @@ from typing import Any
 import click
 
 from eilogin import clock, config
-from eilogin.cli.commands.check_command import telling_errors
 from eilogin.cli.commands.serve_command import set_up_logging, variables_of
 from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_hubs import Member, hub_members, hubs_of, members_of
 from eilogin.cli.inifiles.ini_members import is_member, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.serving.stop_signals import signals
+from eilogin.cli.terminal.reports import telling_errors
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.federation.trust_start import trust_of

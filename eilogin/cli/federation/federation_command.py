@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from eilogin import clock, config
-from eilogin.cli.commands.check_command import many, telling_errors
 from eilogin.cli.federation.federation_lookup import (
     DIR,
     chosen_member,
@@ -29,6 +28,7 @@ from eilogin.cli.federation.verify_command import (
 from eilogin.cli.terminal.command_files import write_key_pair
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.cli.terminal.prompts import one_line, require_yes
+from eilogin.cli.terminal.reports import many, telling_errors
 from eilogin.errors import (
     InvalidOptions,
     MetadataExpired,

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from eilogin import clock
-from eilogin.cli.commands.check_command import harmless, many
 from eilogin.cli.federation.federation_lookup import DIR
 from eilogin.cli.terminal.progress_bar import bar
+from eilogin.cli.terminal.reports import harmless, many
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.expiry_alarms import Expiry, ends_in_words
 from eilogin.registry import (

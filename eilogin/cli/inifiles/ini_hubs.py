@@ -18,10 +18,10 @@ from paste.deploy import loadapp
 from webob import Request
 
 from eilogin.cli.checks.configuration_check import check
-from eilogin.cli.commands.check_command import tell, telling_errors
 from eilogin.cli.inifiles.ini_members import is_member, own_of_part
 from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.cli.terminal.reports import tell, telling_errors
 from eilogin.federation import Own
 from eilogin.hub.hub_worker import AtWork
 from eilogin.sessions import Sessions

@@ -10,4 +10,6 @@ Nothing here knows ini files, SAML or the work of a command.
     Show the progress of a long piece of work.
 ``prompts``
     Ask for missing values, and for a yes before work that cannot be undone.
+``reports``
+    Print faults, notes and errors for a person.
 """

@@ -256,7 +256,7 @@ def _federations(
     ours = (options for options in read.values() if isinstance(options, CodeOptions))
     folders = [folder for options in ours for folder in options.path]
     for title, options in read.items():
-        with _heard() as warnings:
+        with _store_warnings() as warnings:
             silent += _check_reach(file, title, options, folders)
         noted += [Note(title, "", text, "store") for text in warnings]
         if isinstance(options, TrustOptions):
@@ -359,7 +359,7 @@ def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fau
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
+def _store_warnings() -> Iterator[list[str]]:
     """Collect the warnings of a store, for the report in place of the log."""
     log, warnings = logging.getLogger("eilogin.stores"), _Warnings()
     before, log.propagate = log.propagate, False
@@ -422,11 +422,11 @@ def _fault_seen_at(path: Path, here: Path | None) -> str:
     if kind is not None:
         return f"is on a network file system ({kind}); expected a local disk"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"this user cannot write to its folder{_whose(folder)}"
+        return f"this user cannot write to its folder{_owner_and_user(folder)}"
     if path.exists() and not path.is_file():
         return "is no file"
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        return f"this user cannot write to it{_whose(path)}"
+        return f"this user cannot write to it{_owner_and_user(path)}"
     return ""
 
 
@@ -441,7 +441,7 @@ def _slash_too_few(path: Path, here: Path | None) -> str:
     return f"; did you mean '{_SQLITE}{meant}'? ({told})"
 
 
-def _whose(path: Path) -> str:
+def _owner_and_user(path: Path) -> str:
     """Name the owner of a path, and the user of this process."""
     owner, user = map(_name_of, (path.stat().st_uid, os.geteuid()))
     return f": it belongs to {owner}, and this user is {user}"

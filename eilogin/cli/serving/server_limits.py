@@ -22,7 +22,7 @@ CONNECTIONS = 500
 IDLE = 90
 
 #: Options that limit how much of the machine anyone can use.
-OF_STRANGERS = ("max_request_body_size", "connection_limit")
+CLIENT_LIMITS = ("max_request_body_size", "connection_limit")
 
 #: Descriptors of a process that are not connections of visitors.
 _OTHERS = 64
@@ -53,7 +53,7 @@ def with_limits(options: Mapping[str, str], *, servers: int = 1) -> dict[str, st
 
 def missing_in(options: Mapping[str, str]) -> str:
     """Name the limits that a section does not set; "" if it sets all."""
-    missing = [name for name in OF_STRANGERS if name not in options]
+    missing = [name for name in CLIENT_LIMITS if name not in options]
     if not missing:
         return ""
     return (

@@ -1,36 +1,33 @@
 """The identity provider in DigiD's place: sign-in, single sign-on and single logout.
 
-The hub is a WSGI app of its own, with its own pages. It stands behind the filters
-``session`` and ``trust`` like any participant. What a participant needs too is in
-``web``, ``sessions`` or ``saml``.
-
-By module:
+The hub is a WSGI app with its own pages. It stands behind the filters ``session`` and
+``trust``. Code that participants need too is in ``web``, ``sessions`` or ``saml``. The
+modules:
 
 ``browser_proof``
-    By what the browser is known in which a citizen has logged out.
+    The cookie of a browser in which a visitor has logged out.
 ``hub_app``
-    The hub as a WSGI app: its options, its addresses, its own page.
+    The WSGI app: its addresses and its home page.
+``hub_options``
+    The options of the hub.
+``hub_threads``
+    The background threads of a process that runs a hub.
 ``hub_worker``
-    What a hub does where no visitor waits for it: it tells again who was not
-    reached.
+    Background work: retry logouts, end sessions at their limit, serve operators.
 ``participant_certificates``
-    Which certificates of a hub's participants end soon: told in time, to log and
-    metric.
-``pending_requests``
-    Pending logins: AuthnRequests of participants that the hub has not answered
-    yet.
+    Warn before the certificates of participants expire.
+``pending_authn_requests``
+    AuthnRequests that wait for the visitor to sign in.
 ``digid``
-    The hub with ``profile = digid``: it does what DigiD does (DIGID.md 1 to 3).
+    The hub with ``profile = digid``.
 ``logout``
-    Single logout at the hub: end sessions, notify participants, show the receipt.
+    Single logout: end sessions, notify participants, show the receipt.
 ``participants``
-    What the hub knows of each participant: names, attributes, levels and
-    bindings.
+    Settings and facts of each participant.
 ``signin``
-    Sign a citizen in: by a password and a code, at another hub, or by a
-    rehearsal.
+    Sign a citizen in: by a password and a code, or at another hub.
 ``sso``
-    Single sign-on at the hub: from an AuthnRequest to the Response.
+    Single sign-on: from an AuthnRequest to the Response.
 """
 
 from eilogin.hub.hub_app import Hub as Hub

@@ -1,13 +1,13 @@
-"""What a hub does where no visitor waits for it: it tells again who was not reached.
+"""Background work of a hub: retry logouts, end expired sessions, serve operators.
 
-A thread of each process of the hub does so, from its first request on, and the command
-``eilogin work``: whoever takes up a logout first (``logout_redelivery``). An
-operator's commands reach the hub of an ini file by a request of their own, in which
-``environ['eilogin.operator']`` takes it (:class:`eilogin.web.environ.Operator`).
+A thread of each process of the hub does it, from its first request on, and the command
+``eilogin work``. The first one that claims a logout delivers it
+(``logout_redelivery``). Commands of an operator reach the hub of an ini file by a
+request of their own, and ``environ['eilogin.operator']`` gets this object
+(:class:`eilogin.web.environ.Operator`).
 """
 
 import logging
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,8 +36,8 @@ from eilogin.hub.logout.logout_propagation import (
 from eilogin.hub.logout.logout_redelivery import QueuedLogout, RetryQueue, queue_of
 from eilogin.hub.logout.participant_removal import ParticipantRemoval, RemovalCounts
 from eilogin.hub.logout.session_endings import SessionEndings
-from eilogin.hub.participant_certificates import Certificates
-from eilogin.hub.participants.name_ids import Names, citizen_here
+from eilogin.hub.participant_certificates import ParticipantCertificates
+from eilogin.hub.participants.name_ids import NameIDs, citizen_here
 from eilogin.saml.metadata import EntityDescriptor
 from eilogin.sessions import Participant, Sessions, Subject
 from eilogin.stores import logout_reserve
@@ -48,41 +48,42 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: How often a process looks whether there is something to tell, in seconds.
+#: Pause between two rounds, in seconds.
 EVERY = 5.0
-#: How much later a process takes up what it cannot tell to all who are left, in
-#: seconds: one whose metadata or options are newer is to be first.
+#: Delay for an entry that this process cannot deliver completely, in seconds: a process
+#: with newer metadata or options comes first.
 _BEHIND = 2 * EVERY
-#: How long before its limit a login ends at the soonest, in seconds, beside the time
-#: for which all are told: a look may come late, and who is past it is forgotten.
+#: How long before its limit a session ends at the soonest, in seconds, besides the time
+#: to notify all. A round may be late, and the store forgets a session at its limit.
 _EARLY = 10.0
-#: At most so many seconds before, and so much of what any login has.
+#: Limits of that: seconds, and a share of ``max_session``.
 _EARLIEST, _SHARE_OF_IT = 60.0, 0.25
-#: For how much of that all are told: who is next may be at the limit then.
+#: The share of that time in which all must be notified, because the next session may be
+#: at its limit then.
 _TELLING = 0.8
-#: How many are told to one participant in a round, of those that wait for it.
+#: Messages to one participant in a round.
 _OF_ONE = 50
 
 
-class Ended(NamedTuple):
-    """What has come of the end of somebody's sessions that an operator wanted."""
+class EndedSessions(NamedTuple):
+    """The result when an operator ends the sessions of a person."""
 
-    #: How many there were at this hub.
+    #: Number of sessions at this hub.
     sessions: int
-    #: entityIDs of the participants that have confirmed it.
+    #: entityIDs of the participants that confirmed it.
     reached: Sequence[str]
-    #: Of those that will be told again, and of those that nobody can tell.
+    #: entityIDs to retry, and those that cannot be reached.
     waiting: Sequence[str]
     untold: Sequence[str]
-    #: Whether the hub above knows, where there is one.
+    #: Whether the hub above knows, if there is one.
     is_above_told: bool
 
 
-class AtWork:
-    """A hub without a visitor, with all that stands before it.
+class HubJobs:
+    """A hub without a visitor, with the filters before it.
 
-    ``names`` are those that it gives, and ``id_of`` tells who has a username at its own
-    sign-in, or "".
+    ``names`` makes its NameIDs. ``id_of`` returns the id of a citizen with a username
+    at its own sign-in, or "".
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class AtWork:
         environ: "WSGIEnvironment",
         endings: SessionEndings,
         propagation: Propagation,
-        names: Names,
+        names: NameIDs,
         id_of: Callable[[str], str],
     ) -> None:
         self._names = names
@@ -99,17 +100,17 @@ class AtWork:
         self.sessions: Sessions = env.sessions(environ)
         self.endings = endings
         self._propagation = propagation
-        #: Who has left, and is not written down yet; and what keeps that whole.
+        #: Former members that are not recorded yet, and their lock.
         self._gone: list[EntityDescriptor] = []
         self._older: Federation | None = None
         self._lock = threading.Lock()
         if self.trust.watch is not None:
             self.trust.watch.subscribe(self._swap)
-        #: Which certificates of participants end soon.
-        self.certificates = Certificates(lambda: self.trust)
-        #: When what is in the store has its turn, by key, as it was read.
+        #: Expiring certificates of participants.
+        self.certificates = ParticipantCertificates(lambda: self.trust)
+        #: When each entry of the store is due, by key.
         self._later: dict[str, float] = {}
-        #: Who could not be asked in the last round.
+        #: entityIDs that were unavailable in the last round.
         self._away: set[str] = set()
 
     @property
@@ -118,21 +119,21 @@ class AtWork:
 
     @property
     def _to_tell(self) -> Trust:
-        """Whom we can tell that sessions have ended."""
+        """The members, and the former members that still get LogoutRequests."""
         return with_departed(self.trust, self.sessions)
 
     # --- other members --------------------------------------------------------------
 
     def follow(self, trust: Trust) -> None:
-        """Have other members from now on; who has left is told to end its sessions."""
+        """Use other members from now on; notify those that left."""
         with self._lock:
             before = self.trust.federation
-            # A request that had begun before the last change has the older one.
+            # A request that began before the last change has the older members.
             if trust.federation in {before, self._older}:
                 return
             self._older, self.trust = before, trust
             self._gone += left(before, trust.federation)
-        with _noted("recording the departed members failed"):
+        with noted_failure("recording the departed members failed"):
             self._note_gone()
 
     def _swap(self, _: Federation, now: Newer) -> None:
@@ -155,7 +156,7 @@ class AtWork:
         return DepartedParticipants(self.sessions, self.trust.own.entity_id)
 
     def end_at_departed(self) -> None:
-        """Tell who has left to end its sessions, what could not be told before too.
+        """Notify former members to end their sessions, or retry that.
 
         Raises :class:`eilogin.errors.StoreUnavailable`.
         """
@@ -163,7 +164,7 @@ class AtWork:
         departures = self._departures
         for one in departures.all():
             entity_id = one.entity.entity_id
-            # Or it is a member again, or one still as far as this process knows.
+            # It may be a member again, or still be one for this process.
             is_out = not is_participant(self.trust.federation, entity_id)
             if is_out and one.is_due and departures.take_up(one):
                 its = ParticipantRemoval(
@@ -183,15 +184,15 @@ class AtWork:
 
     @property
     def undelivered(self) -> RetryQueue:
-        """The logouts of which participants are still to hear."""
+        """The logout retry queue."""
         return queue_of(self._environ, self._propagation)
 
     # --- what an operator asks ----------------------------------------------------
 
     def called(self, name: str) -> set[Subject]:
-        """Who is called so: at our own sign-in, or else at any participant.
+        """Find the persons with a name: a username here, or a NameID at a participant.
 
-        There by a NameID that it was told in a session which lives.
+        A NameID counts if the hub sent it in a session that is live.
         """
         hub = self.trust.own.entity_id
         known = self._id_of(name)
@@ -204,8 +205,8 @@ class AtWork:
             for login in self.sessions.find_told(told)
         }
 
-    def end(self, who: Subject, above: env.LogoutService | None) -> Ended:
-        """End all sessions of somebody, and tell all participants, and a hub ``above``.
+    def end(self, who: Subject, above: env.LogoutService | None) -> EndedSessions:
+        """End all sessions of a person, notify all participants and the hub ``above``.
 
         Raises :class:`eilogin.errors.StoreUnavailable`.
         """
@@ -217,7 +218,7 @@ class AtWork:
         waiting = {one.entity_id for one in ending.missed if can_be_told(one)}
         missed = {one.entity_id for one in ending.missed}
         self._propagation.note_no_browser(self.trust, ending.missed)
-        return Ended(
+        return EndedSessions(
             len(logins),
             ending.reached,
             sorted(waiting),
@@ -226,9 +227,9 @@ class AtWork:
         )
 
     def removal(self, entity_id: str) -> ParticipantRemoval:
-        """What ends all sessions of a participant.
+        """Return the job that ends all sessions at a participant.
 
-        Raises :class:`eilogin.errors.UnknownPeer` where there is none of that name.
+        Raises :class:`eilogin.errors.UnknownPeer` if there is none with that entityID.
         """
         return ParticipantRemoval(
             self._environ, self.endings, self._propagation, entity_id
@@ -238,12 +239,12 @@ class AtWork:
 
     @property
     def soon(self) -> float:
-        """How long before its limit a login ends at the soonest, in seconds."""
+        """How long before its limit a session ends at the soonest, in seconds."""
         most = min(_EARLIEST, self.sessions.max_session * _SHARE_OF_IT)
         return min(self._propagation.longest_again + _EARLY, most)
 
     def work(self) -> int:
-        """Do what is to be done; how many heard late of a logout now.
+        """Do all work that is due; return how many late logouts were delivered.
 
         Raises :class:`eilogin.errors.StoreUnavailable`.
         """
@@ -253,11 +254,10 @@ class AtWork:
             return self.tell_again()
 
     def end_who_is_over(self) -> None:
-        """End the logins whose limit has come, and tell all participants.
+        """End the sessions at their limit, and notify all participants once.
 
-        A moment before the store forgets them, and whom they concern with them. They
-        are told once: the limit is theirs too (SessionNotOnOrAfter), and what is kept
-        to be told again lasts no longer than that.
+        It does so a moment before the store forgets them. Participants have the same
+        limit (SessionNotOnOrAfter), so a retry would come too late.
         """
         own, told = self.trust.own, list[Participant]()
         for login in self.sessions.find_ending(own.entity_id, clock.now() + self.soon):
@@ -266,7 +266,7 @@ class AtWork:
                 told += participants
                 who = own.pseudonym(login.subject)
                 audit.event("session.ended", pseudonym=who, reason="limit")
-        # Many may be at their limit at once: each of them has its own time.
+        # Many sessions may be at their limit at once: each has its own time.
         over, longest = self._by_session(told), self.soon * _TELLING
         trust = self._to_tell
         came = self._propagation.tell_again(trust, over, longest)
@@ -274,19 +274,20 @@ class AtWork:
         self._propagation.note_no_browser(trust, missed)
 
     def _by_session(self, participants: Iterable[Participant]) -> list[Recipient]:
-        """What is said to them of sessions that end, and of no other one of hers."""
+        """Return the recipients whose LogoutRequest names only sessions that end."""
         told = recipients_of(participants)
         if not self.trust.own.is_digid:
             return told
-        # It names her, and no session: all of hers would end there (DIGID.md 3.2).
+        # Such a LogoutRequest names the visitor and no session, so it would end all of
+        # them (DIGID.md 3.2).
         return [one for one in told if not self.sessions.is_in(one.subject)]
 
     def tell_again(self) -> int:
-        """Tell those again who were missed by a logout; how many have heard now."""
+        """Retry the logouts that are due; return how many were delivered now."""
         queue = self.undelivered
         entries = [self._worth_telling(queue, one) for one in self._taken_up(queue)]
         left = [one for entry in entries for one in entry.left.values()]
-        # Another process may know them, or this one when it is started anew.
+        # Another process, or this one after a restart, may reach them.
         trust = self._to_tell
         beyond = self._out_of_reach(trust, left)
         told, of_one = list[Recipient](), Counter[str]()
@@ -301,26 +302,26 @@ class AtWork:
         return sum(map(_is_told, came.values()))
 
     def _share(self, entity_id: str) -> int:
-        """How many are told to a participant in a round; one, who was away before."""
+        """Messages to a participant in a round; 1 if it was unavailable before."""
         return 1 if entity_id in self._away else _OF_ONE
 
     def _taken_up(self, queue: RetryQueue) -> list[QueuedLogout]:
-        """Those whose turn it is, who wait longest first: what a round can take.
+        """Claim the due entries, the oldest first, within the limits of a round.
 
-        One that has too much to hear keeps no other one from hearing its part.
+        A participant with a long queue must not delay others.
         """
         of_one, taken = Counter[str](), list[QueuedLogout]()
         for _, entry in sorted(self._due(queue), key=itemgetter(0)):
             whom = {one.entity_id for one in entry.left.values()}
             has_room = any(of_one[one] < self._share(one) for one in whom)
-            # Where none is left, that has to be noted.
+            # An entry without recipients still has to be recorded.
             if (has_room or not whom) and queue.take_up(entry):
                 of_one.update(whom)
                 taken.append(entry)
         return taken
 
     def _due(self, queue: RetryQueue) -> Iterator[tuple[float, QueuedLogout]]:
-        """Those whose turn it is, and since when."""
+        """Yield the entries that are due, and since when."""
         now, keys, trust = clock.now(), queue.keys(), self._to_tell
         self._later = {key: self._later[key] for key in keys if key in self._later}
         for key in keys:
@@ -340,24 +341,25 @@ class AtWork:
     def _out_of_reach(
         self, trust: Trust, told: Iterable[Recipient]
     ) -> dict[Recipient, Delivery]:
-        """Those of them whom this process cannot tell, and what comes of them."""
+        """Return the recipients that this process cannot reach, and why."""
         found = {one: self._propagation.out_of_reach(trust, one) for one in told}
         return {one: came for one, came in found.items() if came is not None}
 
     def _worth_telling(self, queue: RetryQueue, entry: QueuedLogout) -> QueuedLogout:
-        """An entry without whom there is nothing to tell, and with its logins ended.
+        """Return an entry with what is still to be sent, after its sessions have ended.
 
-        A new login must not be ended by what is said of an older one. Our message names
-        the sessions that have ended; who goes by her name alone, or has said that it
-        knows none of them, is not told once she has logged in there again: her next
-        logout tells it, and none before that is said to have reached it.
+        A LogoutRequest for an old session must not end a new one. It names the old
+        sessions by SessionIndex. A participant may go by the NameID alone, or answer
+        that it knows none of them. It gets no message once the visitor has signed in
+        there again: the next logout does that. Until then no logout is reported as
+        delivered to it.
         """
-        # Whoever began it may have died before they ended.
+        # The process that began the logout may have died before it ended the sessions.
         found = (self.sessions.named(name) for name in entry.logins)
         alive = set[tuple[str, str]]()
         for login in [login for login in found if login is not None]:
             if login.proven_since(entry.begun):
-                # She has proven since who she is: that one goes on.
+                # The visitor has signed in since, so this session goes on.
                 told = self.sessions.participants(login)
                 alive |= {(one.entity_id, one.session_index) for one in told}
                 continue
@@ -369,7 +371,7 @@ class AtWork:
             for n, one in entry.left.items()
             if {(one.entity_id, index) for index in one.session_indexes} <= alive
         ]
-        # None may have been left, where who was to take it away has died before that.
+        # The process that should remove an empty entry may have died.
         if over or not entry.left:
             entry = queue.done(entry, over)
         is_digid = self.trust.own.is_digid
@@ -383,10 +385,10 @@ class AtWork:
     def _note(
         self, queue: RetryQueue, entry: QueuedLogout, came: Mapping[Recipient, Delivery]
     ) -> None:
-        """Note what came of telling those who were left of an entry."""
+        """Record the results for the recipients of an entry."""
         tried = {n: came[one] for n, one in entry.left.items() if one in came}
         values = env.values(self._environ)
-        # As where the logout itself has told it.
+        # As the logout itself does.
         partly = [n for n, one in tried.items() if one.left and one.left.is_partial]
         entry = queue.partly(values, entry, partly)
         heard = [n for n, one in tried.items() if one.left is None]
@@ -402,7 +404,7 @@ class AtWork:
     def _note_answers(
         self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
     ) -> None:
-        """Note who answered without confirming, and who takes no SOAP."""
+        """Record who answered without a confirmation, and who accepts no SOAP."""
         values = env.values(self._environ)
         refused = [came for came in tried.values() if came.is_refusal]
         if refused:
@@ -421,84 +423,9 @@ def _is_told(came: Delivery) -> bool:
     return came.left is None or came.left.is_partial
 
 
-class Worker:
-    """The threads of a process in which a hub is at work by itself.
-
-    One ends who is over, one tells again, and one looks after the members: it tells who
-    has left the federation, which may take long, and nobody's limit waits for it.
-    """
-
-    def __init__(self) -> None:
-        #: The process in which all threads have begun; and where some have.
-        self._pid = self._begun_in = 0
-        self._begun: set[Callable[[AtWork], None]] = set()
-        self._lock = threading.Lock()
-        self._hub: AtWork | None = None
-
-    def see(self, hub: AtWork) -> None:
-        """Be at work from now on, as the hub of the latest request.
-
-        In this very process: the threads of its parent do not run here.
-        """
-        self._hub = hub
-        if self._pid == os.getpid():
-            return
-        with self._lock:
-            if self._begun_in != os.getpid():
-                self._begun_in, self._begun = os.getpid(), set()
-            try:
-                for round_of in {end_once, tell_once, leave_once} - self._begun:
-                    threading.Thread(
-                        target=self._run,
-                        args=(round_of,),
-                        name="eilogin-at-work",
-                        daemon=True,
-                    ).start()
-                    self._begun.add(round_of)
-            except RuntimeError as error:
-                # The machine has no thread for it now; the next request tries again.
-                _log.error(
-                    "cannot start the background thread of this process; the next"
-                    " request tries again: %s",
-                    error,
-                )
-            else:
-                self._pid = os.getpid()
-
-    def _run(self, round_of: Callable[[AtWork], None]) -> None:
-        pause = threading.Event()
-        while not pause.wait(EVERY):
-            if self._hub is not None:
-                with logout_reserve.for_logout():
-                    round_of(self._hub)
-
-
-def end_once(hub: AtWork) -> None:
-    """End who is over; what goes wrong is in the log."""
-    with _noted("ending sessions at their limit failed"):
-        hub.end_who_is_over()
-
-
-def leave_once(hub: AtWork) -> None:
-    """Tell who has left the federation, and our log whose certificate ends.
-
-    What goes wrong is in the log.
-    """
-    with _noted("checking the certificates of participants failed"):
-        hub.certificates.see()
-    with _noted("notifying the departed members failed"):
-        hub.end_at_departed()
-
-
-def tell_once(hub: AtWork) -> None:
-    """Tell again who is due, while that reaches some; what goes wrong is in the log."""
-    with _noted("retrying logouts failed"):
-        while told := hub.tell_again():
-            _log.info("logouts delivered from the retry queue: %d", told)
-
-
 @contextmanager
-def _noted(what: str) -> Iterator[None]:
+def noted_failure(what: str) -> Iterator[None]:
+    """Log an error of the block, and go on."""
     try:
         yield
     except EiloginError as error:

@@ -1,9 +1,9 @@
-"""Which certificates of a hub's participants end soon: told in time, to log and metric.
+"""Warn in log and metrics before the certificates of a hub's participants expire.
 
-The hub itself takes a key for the metadata that names it, but others do not, and whose
-certificate is over may have forgotten its key too. A federation may have thousands of
-members, so all are looked at once a day, and when others have come of a refresh; by a
-thread that waits between a few of them, so that no visitor waits for it.
+The hub accepts a key by its metadata and ignores the dates of the certificate. Others
+do not, and a participant with an expired certificate may have lost its key too. A
+federation may have thousands of members, so the hub checks them once a day, and after
+each change of the metadata. A thread does so with pauses: no visitor waits for it.
 """
 
 import threading
@@ -16,12 +16,13 @@ from eilogin.federation.members.expiry_alarms import Alarms, Expiry
 from eilogin.federation.members.hub_requirements import participant_ending
 
 _DAY = 86400.0
-#: So many members are looked at in a millisecond or so, and then it waits, in seconds.
+#: Members that are checked at once, in about a millisecond, and the pause after that in
+#: seconds.
 _AT_ONCE, _PAUSE = 10, 0.005
 
 
-class Certificates:
-    """Those of the participants of a hub, with the ``trust`` of each moment."""
+class ParticipantCertificates:
+    """Expiring certificates of participants; ``trust`` returns the current Trust."""
 
     def __init__(self, trust: Callable[[], Trust]) -> None:
         self._trust = trust
@@ -32,9 +33,10 @@ class Certificates:
         self._lock = threading.Lock()
 
     def soon(self, pause: float = 0.0) -> tuple[Expiry, ...]:
-        """Of whom the last one is over, or nearly so; while they are looked at, as was.
+        """Return the certificates that have expired or will soon.
 
-        Nobody waits for who looks, but for the first time.
+        While another thread checks them, the earlier result. Only the first call waits
+        for it. ``pause`` is in seconds.
         """
         trust = self._trust()
         if not self._lock.acquire(blocking=self._federation is None):
@@ -49,7 +51,7 @@ class Certificates:
             self._lock.release()
 
     def see(self) -> None:
-        """Tell the log what there is to tell; what was near at the start is told."""
+        """Log new warnings; log at the start what is near already."""
         if self._alarms is None:
             who = self._trust().own.entity_id
             self._alarms = Alarms(who, lambda: self.soon(_PAUSE))
@@ -60,7 +62,7 @@ class Certificates:
 
 def _soon(trust: Trust, pause: float) -> Iterator[Expiry]:
     now = clock.now()
-    # One after another: all at once they are much memory.
+    # One at a time, because all at once need much memory.
     for number, entity in enumerate(trust.federation.members.values()):
         if pause and not number % _AT_ONCE:
             time.sleep(pause)

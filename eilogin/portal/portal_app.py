@@ -9,9 +9,9 @@
     pipeline = eilogin portal
 
 The services are the participants in the federation's metadata, with the name,
-description, logo, keywords and address that each has there (mdui); a new member is on
-the page without a line of configuration. Where ``protect`` says ``optional``, anonymous
-visitors see them too, with what this federation is, and a button to log in.
+description, logo, keywords and address that each has there (mdui). So a new member
+needs no configuration. If ``protect`` says ``optional``, anonymous visitors see them
+too, with a description of this federation and a button to log in.
 
 A tile leads through the portal's own address ``/go`` to the service, so that the
 browser can remember the services that the visitor went to last. It leads to addresses
@@ -33,8 +33,8 @@ from eilogin.errors import EiloginError, NotFound
 from eilogin.federation import Trust
 from eilogin.portal.portal_services import (
     LONGEST_SEARCH,
-    Service,
-    Services,
+    PortalService,
+    PortalServices,
     fold,
     shortened,
 )
@@ -132,7 +132,7 @@ class Portal:
         self.options = options
         self.pages = Pages("eilogin.portal")
         self._not_reachable = NotReachable(options.not_reachable)
-        self._services: dict[str, Services] = {}
+        self._services: dict[str, PortalServices] = {}
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -200,13 +200,13 @@ class Portal:
         environ: "WSGIEnvironment",
         trust: Trust,
         login: Login | None,
-        services: Services,
+        services: PortalServices,
         asked: "_Asked",
     ) -> dict[str, Any]:
         """Return the services for the template: all, or those that match."""
         is_search = bool(asked.search or asked.category)
-        found: Sequence[Service] = services.all
-        last: Sequence[Service] = ()
+        found: Sequence[PortalService] = services.all
+        last: Sequence[PortalService] = ()
         if is_search:
             found = services.found(asked.search, asked.category)
         elif login is not None:
@@ -218,7 +218,7 @@ class Portal:
         shown = found[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
         away, first = self._not_reachable.entity_ids, root(trust.own.public_url)
 
-        def tile(one: Service) -> Tile:
+        def tile(one: PortalService) -> Tile:
             version = services.logo_version_of(one)
             return Tile(
                 one.name,
@@ -254,11 +254,11 @@ class Portal:
         values = login.attributes.get(self.options.name_attribute) if login else None
         return shortened(values[0], _LONGEST_NAME) if values else ""
 
-    def _known(self, trust: Trust, language: str) -> Services:
+    def _known(self, trust: Trust, language: str) -> PortalServices:
         """The services now; a federation may have thousands, read once for all."""
         kept = self._services.get(language)
         if kept is None or kept.trust is not trust or kept.until <= clock.now():
-            kept = self._services[language] = Services.of(trust, language)
+            kept = self._services[language] = PortalServices.of(trust, language)
         return kept
 
     # --- what the page leads to -----------------------------------------------------

@@ -44,7 +44,7 @@ _IMAGE_TYPES = ("image/png", "image/svg+xml")
 
 
 @dataclass(frozen=True, slots=True)
-class Logo:
+class ServiceLogo:
     """An image, as the portal sends it."""
 
     content_type: str
@@ -57,7 +57,7 @@ class Logo:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class PortalService:
     """One service in one language; each text may be ""."""
 
     #: Stands for the entityID in addresses and cookies.
@@ -81,7 +81,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Category:
+class ServiceCategory:
     """A keyword that several services share."""
 
     key: str
@@ -90,13 +90,13 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class PortalServices:
     """All participants but this one, in one language, sorted by name."""
 
     trust: Trust
-    all: Sequence[Service]
-    by_id: Mapping[str, Service]
-    categories: Sequence[Category]
+    all: Sequence[PortalService]
+    by_id: Mapping[str, PortalService]
+    categories: Sequence[ServiceCategory]
     #: When one of them expires or vanishes; seconds since 1970.
     until: float
     language: str
@@ -104,11 +104,11 @@ class Services:
     _versions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trust: Trust, language: str) -> "Services":
+    def of(cls, trust: Trust, language: str) -> "PortalServices":
         """Read them from the federation's metadata."""
         federation, listed = trust.federation, [*_listed(trust)]
         labels: dict[str, Counter[str]] = {}
-        found: list[Service] = []
+        found: list[PortalService] = []
         for entity, is_valid in listed:
             keywords = dict(_keywords_of(federation, entity.entity_id, language))
             for key, label in keywords.items():
@@ -121,7 +121,7 @@ class Services:
         return cls(
             trust,
             found,
-            # Of two with one ID, which nobody can make, the first counts.
+            # If two have the same ID, which nobody can arrange, the first counts.
             {one.id: one for one in reversed(found)},
             _categories(labels) if len(found) >= MANY else (),
             min(_turns(listed), default=float("inf")),
@@ -133,7 +133,7 @@ class Services:
         """Whether the page needs a search."""
         return len(self.all) >= MANY
 
-    def found(self, search: str, category: str) -> Sequence[Service]:
+    def found(self, search: str, category: str) -> Sequence[PortalService]:
         """Return the services of a category that have every word of a search.
 
         Those with the words in their name come first.
@@ -149,12 +149,12 @@ class Services:
             found.sort(key=lambda one: not all(w in one.folded_name for w in words))
         return found
 
-    def logo_of(self, service: Service) -> "Logo | None":
+    def logo_of(self, service: PortalService) -> "ServiceLogo | None":
         """Return the logo of a service, or None."""
         uri = self.trust.federation.logo_of(service.entity_id, self.language)
         return _logo_in(uri)
 
-    def logo_version_of(self, service: Service) -> str:
+    def logo_version_of(self, service: PortalService) -> str:
         """Return a hash of the logo of a service, or "" if it has none.
 
         Each logo is opened when a page shows it for the first time.
@@ -218,13 +218,13 @@ def _service(
     categories: frozenset[str],
     *,
     is_valid: bool,
-) -> Service:
+) -> PortalService:
     entity_id = entity.entity_id
     name = shortened(federation.name_of(entity_id, language), _LONGEST_NAME)
     description = shortened(entity.description(language), _LONGEST_DESCRIPTION)
     found_in = entity.description_language(language)
     address = entity.information_url(language)
-    return Service(
+    return PortalService(
         id=id_of(entity_id),
         entity_id=entity_id,
         name=name,
@@ -275,10 +275,10 @@ def _keywords_of(
             yield key, label
 
 
-def _categories(labels: Mapping[str, Counter[str]]) -> Sequence[Category]:
+def _categories(labels: Mapping[str, Counter[str]]) -> Sequence[ServiceCategory]:
     """The keywords that most services share; those of one service are none."""
     found = (
-        Category(key, spelt.most_common(1)[0][0], spelt.total())
+        ServiceCategory(key, spelt.most_common(1)[0][0], spelt.total())
         for key, spelt in labels.items()
     )
     shared = sorted(
@@ -298,13 +298,13 @@ def _initial(name: str) -> str:
     return next((one.upper()[:1] for one in name if one.isalnum()), "")
 
 
-def _logo_in(uri: str) -> Logo | None:
+def _logo_in(uri: str) -> ServiceLogo | None:
     """The image of a ``data:`` address in base64 (RFC 2397); None of another one."""
     head, _, data = uri.partition(",")
     kind, _, coding = head.removeprefix("data:").partition(";")
     if kind not in _IMAGE_TYPES or coding != "base64":
         return None
     try:
-        return Logo(kind, base64.b64decode(data, validate=True))
+        return ServiceLogo(kind, base64.b64decode(data, validate=True))
     except ValueError:
         return None

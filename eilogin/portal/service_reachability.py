@@ -1,10 +1,10 @@
 """Services that are not reachable at the moment, as far as this server knows.
 
-Nobody is called for it. The server knows:
+The server contacts nobody for it. It knows:
 
-* that the metadata of a service has expired: then no hub lets anybody in there;
-* what the file of the option ``not_reachable`` says, which your monitoring writes;
-* what the back channel saw of the hub a moment ago, when it looked for another reason.
+* that the metadata of a service has expired: then no hub signs anybody in there;
+* the file of the option ``not_reachable``, which your monitoring writes;
+* whether the back channel reached the hub a moment ago, for another reason.
 
 If it knows nothing, the page says nothing.
 """

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from eilogin.federation import Own
-from eilogin.portal.portal_services import Service
+from eilogin.portal.portal_services import PortalService
 from eilogin.sessions import Login
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
@@ -28,15 +28,18 @@ _COOKIE = Cookie("eilogin-visited")
 
 
 def visited(
-    environ: "WSGIEnvironment", own: Own, login: Login, known: Mapping[str, Service]
-) -> Sequence[Service]:
+    environ: "WSGIEnvironment",
+    own: Own,
+    login: Login,
+    known: Mapping[str, PortalService],
+) -> Sequence[PortalService]:
     """Return the services that this visitor went to, the last one first."""
     ids = _ids(environ, own, login)
     return [known[one] for one in ids if one in known][:MOST]
 
 
 def note_visit(
-    environ: "WSGIEnvironment", own: Own, login: Login, service: Service
+    environ: "WSGIEnvironment", own: Own, login: Login, service: PortalService
 ) -> tuple[str, str]:
     """Return the header that puts a service before the others."""
     others = [one for one in _ids(environ, own, login) if one != service.id]

@@ -23,7 +23,8 @@ from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.session import SessionFilter, SessionOptions
 from eilogin.filters.trust import TrustFilter
 from eilogin.http_client import BackChannel, PeerResponse, Reachability, failed
-from eilogin.hub.hub_app import Hub, HubOptions
+from eilogin.hub.hub_app import Hub
+from eilogin.hub.hub_options import HubOptions
 from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, demo_citizens, to_json
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair

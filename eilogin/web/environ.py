@@ -218,7 +218,7 @@ class WaysOut:
 class Operator:
     """Takes what is at the end of a pipeline, for a command of its operator."""
 
-    #: The hub (:class:`eilogin.hub.hub_worker.AtWork`), which puts itself here.
+    #: The hub (:class:`eilogin.hub.hub_worker.HubJobs`), which puts itself here.
     hub: Any = None
     #: How a hub above that one is told of a logout, where there is one.
     above: LogoutService | None = None

@@ -72,7 +72,9 @@ class TestALongQuestion:
     def test_takes_no_more_than_the_room_of_its_network(
         self, bring, question, stored, monkeypatch, caplog
     ):
-        monkeypatch.setattr("eilogin.hub.pending_requests._MOST_STORED", 5 * 4 * 4096)
+        monkeypatch.setattr(
+            "eilogin.hub.pending_authn_requests._MOST_STORED", 5 * 4 * 4096
+        )
         before = stored()
         browsers = bring(SSO, question)
         # Five of them, and what counts them.
@@ -82,8 +84,8 @@ class TestALongQuestion:
         assert all("Wachtwoord" in browser.text for browser in browsers)
 
     def test_that_fits_nowhere_is_refused(self, bring, question, monkeypatch):
-        monkeypatch.setattr("eilogin.hub.pending_requests._MOST_STORED", 1)
-        monkeypatch.setattr("eilogin.hub.pending_requests._MOST_ROOM", 1900)
+        monkeypatch.setattr("eilogin.hub.pending_authn_requests._MOST_STORED", 1)
+        monkeypatch.setattr("eilogin.hub.pending_authn_requests._MOST_ROOM", 1900)
         [browser] = bring(SSO, question, 1)
         assert browser.page.status_int == 503
 

@@ -14,7 +14,7 @@ from cpu_time import cpu_seconds
 from portals import LOGIN, browser, heading, hub_and, login_of, member, tiles
 from portals import services as many
 
-from eilogin.portal.portal_services import Services
+from eilogin.portal.portal_services import PortalServices
 
 MARKUP = "</a></li><script>alert(1)</script><img src=x onerror=alert(1)>\"'"
 #: Characters that no text of ours holds: of control, and to write from right to left.
@@ -72,7 +72,7 @@ def test_many_texts_of_one_member_do_not_fill_the_memory():
     visitor = at(trust)
     # A second call would find the services in the cache.
     assert cpu_seconds(lambda: is_calm(visitor.get("/")), tries=1) < 2
-    [service] = Services.of(trust, "nl").all
+    [service] = PortalServices.of(trust, "nl").all
     assert len(service.searched) < 10_000
 
 
@@ -95,7 +95,7 @@ def test_an_address_that_is_none_is_no_link(address):
     page = is_calm(at(trust).get("/"))
     assert tiles(page) == ["Alfa"]
     assert not page.html.select(".tile a")
-    [service] = Services.of(trust, "nl").all
+    [service] = PortalServices.of(trust, "nl").all
     at(trust).get(f"/go?to={service.id}", status=404)
 
 

@@ -33,7 +33,7 @@ from eilogin.federation.local.local_options import OwnOptions
 from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.http_client import BackChannel
-from eilogin.hub.hub_app import HubOptions
+from eilogin.hub.hub_options import HubOptions
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.metadata import Endpoint
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from lxml import html
 
-from eilogin.hub.pending_requests import Question
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.saml import bindings, messages, safe_xml
 
 HUB = "https://inloggen.test"
@@ -280,7 +280,7 @@ class TestAFlood:
 def test_a_question_holds_nothing_that_was_proven():
     """Nobody is more certain by a cookie: it says what is asked, and no more."""
     proven = {"username", "subject", "login", "proven", "confirmed"}
-    assert not proven & set(Question.__dataclass_fields__)
+    assert not proven & set(PendingAuthnRequest.__dataclass_fields__)
 
 
 @pytest.mark.parametrize("minutes", [0, 3, 20])

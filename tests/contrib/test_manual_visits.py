@@ -12,7 +12,7 @@ from manual_blocks import MANUAL, block, blocks
 from eilogin.cli.checks.configuration_check import check
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.filters.logout import LogoutEvent
-from eilogin.hub.pending_requests import LIFETIME as LIFETIME_AT_HUB
+from eilogin.hub.pending_authn_requests import LIFETIME as LIFETIME_AT_HUB
 from eilogin.participant.forms import kept_forms
 from eilogin.participant.login import pending_logins
 from eilogin.participant.logout import logout_hooks, logout_retry_queue

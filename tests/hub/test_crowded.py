@@ -3,7 +3,7 @@
 import pytest
 from webob import Request
 
-from eilogin.hub.hub_worker import AtWork
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.web import environ as env
 
 #: Seconds after which a participant is told by the logout retry queue.
@@ -27,7 +27,7 @@ def federation(clock, witness, eilogin_federation):
 
 
 @pytest.fixture
-def hub(federation) -> AtWork:
+def hub(federation) -> HubJobs:
     request = Request.blank("/health", base_url="https://inloggen.test")
     operator = request.environ[env.OPERATOR] = env.Operator()
     request.get_response(federation)

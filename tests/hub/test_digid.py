@@ -11,7 +11,7 @@ from eilogin.config import read
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.reauthentication import IDLE
-from eilogin.hub.hub_app import HubOptions
+from eilogin.hub.hub_options import HubOptions
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.signin.citizens import demo_citizens, to_json
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures

@@ -11,8 +11,8 @@ from webob import Request
 
 from eilogin import clock as instants
 from eilogin import metrics
-from eilogin.hub.hub_worker import leave_once
-from eilogin.hub.participant_certificates import Certificates
+from eilogin.hub.hub_threads import check_members
+from eilogin.hub.participant_certificates import ParticipantCertificates
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.web import environ as env
@@ -42,7 +42,7 @@ def hub(federation):
         request = Request.blank("/health", base_url="https://inloggen.test")
         request.environ[env.OPERATOR] = operator
         request.get_response(federation)
-        leave_once(operator.hub)
+        check_members(operator.hub)
         return operator.hub
 
     return work
@@ -168,7 +168,9 @@ def test_who_asks_while_they_are_looked_at_hears_what_was_known():
             return super().values()
 
     federations = [SimpleNamespace(members={}), SimpleNamespace(members=Slow())]
-    certificates = Certificates(lambda: SimpleNamespace(federation=federations[0]))
+    certificates = ParticipantCertificates(
+        lambda: SimpleNamespace(federation=federations[0])
+    )
     assert certificates.soon() == ()
     del federations[0]
     with ThreadPoolExecutor(1) as threads:

@@ -19,7 +19,7 @@ from owns import PLAIN
 from webob import Request, Response
 
 from eilogin.federation.local.accent_colours import Accent
-from eilogin.hub.participants.signed_in_services import Service
+from eilogin.hub.participants.signed_in_services import SignedInService
 from eilogin.hub.signin.rehearsal import CHOICES
 from eilogin.participant.expiry.expiry_warning import ExpiryWarning
 from eilogin.portal.portal_app import Tile
@@ -99,8 +99,10 @@ def _of(template: str, **common: Any) -> Callable[..., Kind]:
 
 
 _SERVICES = [
-    Service("Gemeente Voorbeeldstad", "https://gemeente.example/", WINTER - 1500),
-    Service("Kadaster", "https://kadaster.example/", WINTER - 300),
+    SignedInService(
+        "Gemeente Voorbeeldstad", "https://gemeente.example/", WINTER - 1500
+    ),
+    SignedInService("Kadaster", "https://kadaster.example/", WINTER - 300),
 ]
 _KNOWN_AT = [tuple(service) for service in _SERVICES]
 _DONE = [

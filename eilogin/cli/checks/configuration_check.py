@@ -53,7 +53,7 @@ from eilogin.federation.trust_start import looked_at
 from eilogin.filters.appsession import AppSessionOptions
 from eilogin.filters.logout_options import LogoutOptions
 from eilogin.filters.session import SessionOptions
-from eilogin.hub.hub_app import HubOptions
+from eilogin.hub.hub_options import HubOptions
 from eilogin.hub.signin.citizens import Citizens
 from eilogin.object_references import fault_of_name
 from eilogin.saml.signing_keys import fingerprints

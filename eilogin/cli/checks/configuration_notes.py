@@ -25,7 +25,7 @@ from eilogin.federation.members.trust_options import TrustOptions, is_on_loopbac
 from eilogin.filters.identity_options import IdentityOptions
 from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.session import SessionOptions
-from eilogin.hub.hub_app import HubOptions
+from eilogin.hub.hub_options import HubOptions
 from eilogin.hub.participants.attribute_release import WORDS, is_entity
 from eilogin.hub.signin.citizens import ATTRIBUTES
 from eilogin.participant.digid_profile import TEXTS

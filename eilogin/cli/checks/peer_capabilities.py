@@ -23,8 +23,8 @@ from eilogin.federation.members.hub_requirements import Remark
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.logout_options import LogoutOptions
-from eilogin.hub.hub_app import HubOptions
-from eilogin.hub.participants.logout_bindings import Ways
+from eilogin.hub.hub_options import HubOptions
+from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.hub.participants.response_protection import Encrypt, encrypted_for
 from eilogin.saml import bindings
 from eilogin.saml.metadata import (
@@ -189,7 +189,10 @@ def _reasons(
     """Yield section, option, code, and a function that names a participant's lack."""
     yield trusting, "federation", BindingMissing.code, _no_answer(own)
     yield trusting, "federation", LOGOUT_IMPOSSIBLE, _no_logout(options.nameless)
-    lacking, option = _not_told_so(own, Ways(options.logout_binding)), "logout_binding"
+    lacking, option = (
+        _not_told_so(own, LogoutBindings(options.logout_binding)),
+        "logout_binding",
+    )
     place = _place(part, option)
     if own.is_digid:
         # DigiD does not read that option.
@@ -242,7 +245,7 @@ def _no_logout(nameless: Collection[str]) -> _Lacking:
     return lacking
 
 
-def _not_told_so(own: Own, ways: Ways) -> _Lacking:
+def _not_told_so(own: Own, ways: LogoutBindings) -> _Lacking:
     def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
         wanted = ways.all_of(own, entity.entity_id)
         # A participant without any logout address has its own remark.

@@ -19,7 +19,7 @@ from eilogin.federation.local.local_options import OwnOptions, prefix_of
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.login_options import LoginOptions, digid_faults
 from eilogin.filters.session import SessionOptions
-from eilogin.hub.hub_app import HubOptions, contradictions
+from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.participant.digid_profile import session_faults
 from eilogin.participant.policy.path_rules import OFF, OPTIONAL
 from eilogin.web.composition import MOUNT_CURE, WITHOUT, WITHOUT_IDENTITY, lacks

@@ -12,7 +12,7 @@ import click
 from eilogin.cli.terminal.prompts import require_yes
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
-from eilogin.hub.hub_worker import AtWork
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.participant_removal import ParticipantRemoval
 from eilogin.saml.printable_text import some
 from eilogin.shell_quoting import as_word
@@ -21,7 +21,7 @@ from eilogin.shell_quoting import as_word
 _MOST_NAMED = 20
 
 
-def end_at(hub: AtWork, entity_id: str, *, is_sure: bool) -> bool:
+def end_at(hub: HubJobs, entity_id: str, *, is_sure: bool) -> bool:
     """End all sessions at a participant, and print the outcome.
 
     Return whether it has confirmed all. Ask first, unless ``is_sure``.
@@ -42,7 +42,7 @@ def end_at(hub: AtWork, entity_id: str, *, is_sure: bool) -> bool:
     return _tell(entity_id, counts)
 
 
-def _removal(hub: AtWork, entity_id: str) -> ParticipantRemoval:
+def _removal(hub: HubJobs, entity_id: str) -> ParticipantRemoval:
     try:
         return hub.removal(entity_id)
     except UnknownPeer as error:

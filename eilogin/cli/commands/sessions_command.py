@@ -19,7 +19,7 @@ from eilogin.cli.inifiles.ini_hubs import Member, members_of, require_store
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import telling_errors
 from eilogin.filters.login_options import LoginOptions
-from eilogin.hub.hub_worker import AtWork, Ended
+from eilogin.hub.hub_worker import EndedSessions, HubJobs
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.web import environ as env
 
@@ -114,7 +114,7 @@ def end_command(  # noqa: PLR0913 - one for each option
         if "loggers" in ini.sections:
             set_up_logging(ini)
         operator = member.operator()
-        found: AtWork | OperatorLogout = operator.hub or operator.site
+        found: HubJobs | OperatorLogout = operator.hub or operator.site
         require_store(member.own.entity_id, found.sessions)
         if participant is None:
             came = [
@@ -182,7 +182,7 @@ def _end_at(operator: env.Operator, entity_id: str, *, is_sure: bool) -> int:
 
 
 def _end_at_hub(operator: env.Operator, name: str, line: str) -> int:
-    hub: AtWork = operator.hub
+    hub: HubJobs = operator.hub
     ended = [hub.end(who, operator.above) for who in hub.called(name)]
     if not any(one.sessions for one in ended):
         return _nobody(line)
@@ -193,7 +193,7 @@ def _end_at_hub(operator: env.Operator, name: str, line: str) -> int:
     return 0 if is_known else NOT_ALL
 
 
-def _tell(ended: Ended, line: str) -> None:
+def _tell(ended: EndedSessions, line: str) -> None:
     known = len(ended.reached)
     click.echo(
         f"{line}{_sessions(ended.sessions)} ended; {known} "

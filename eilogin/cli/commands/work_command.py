@@ -27,7 +27,8 @@ from eilogin.cli.terminal.reports import telling_errors
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.federation.trust_start import trust_of
-from eilogin.hub.hub_worker import AtWork, Worker
+from eilogin.hub.hub_threads import HubThreads
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.logout_redelivery import AGAIN, BROWSER, NOW, PARTLY
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.stores.memory_store import MemoryStore
@@ -131,7 +132,7 @@ def _deliver_once(sites: Sequence[OperatorLogout]) -> None:
 
 def _at_work(hub: Member) -> None:
     """Start the work of a hub, for its present and later members."""
-    worker, at_work = Worker(), hub.operator().hub
+    worker, at_work = HubThreads(), hub.operator().hub
     worker.see(at_work)
     if (watch := at_work.trust.watch) is not None:
         watch.subscribe(lambda *_: worker.see(hub.operator().hub))
@@ -154,7 +155,7 @@ def _watches(ini: IniFile) -> list[Watch]:
     return found
 
 
-def _work_once(hubs: Mapping[str, AtWork], watches: Sequence[Watch]) -> None:
+def _work_once(hubs: Mapping[str, HubJobs], watches: Sequence[Watch]) -> None:
     with telling_errors():
         for entity_id, hub in hubs.items():
             click.echo(f"{entity_id}: {_told(hub.work())}")
@@ -201,7 +202,7 @@ def _told(count: int) -> str:
     return f"{count} pending logout{'' if count == 1 else 's'} delivered"
 
 
-def _waiting(hub: AtWork) -> Iterator[Mapping[str, Any]]:
+def _waiting(hub: HubJobs) -> Iterator[Mapping[str, Any]]:
     queue = hub.undelivered
     for entry in sorted([*queue.all(), *queue.held()], key=attrgetter("begun")):
         for number, told in entry.left.items():

@@ -23,7 +23,7 @@ from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import tell, telling_errors
 from eilogin.federation import Own
-from eilogin.hub.hub_worker import AtWork
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.sessions import Sessions
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.web import environ as env
@@ -115,7 +115,7 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
     return [_member(ini, stack, apps[stack.title]) for stack in stacks]
 
 
-def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, AtWork]:
+def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, HubJobs]:
     """The hubs of an ini file, by their entityIDs.
 
     Raises the errors of :func:`members_of`, and :class:`click.ClickException` if there

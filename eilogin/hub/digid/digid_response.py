@@ -10,12 +10,12 @@ from dataclasses import replace
 from lxml import etree
 
 from eilogin.federation import Trust
-from eilogin.hub.pending_requests import Question
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin import rehearsal
 from eilogin.hub.sso.response_writing import (
-    ANSWER_FOR,
-    Answers,
-    Confirmed,
+    RESPONSE_LIFETIME,
+    AssertedLogin,
+    ResponseWriter,
     assertion_of,
     response_to,
 )
@@ -23,7 +23,7 @@ from eilogin.saml import messages, xml_signatures
 from eilogin.saml.metadata import ServiceProvider
 
 
-class DigidResponseWriter(Answers):
+class DigidResponseWriter(ResponseWriter):
     """Writes Responses as DigiD does; no option of the hub changes them.
 
     Nothing is encrypted, so there is never an obstacle (:meth:`obstacle`).
@@ -33,40 +33,40 @@ class DigidResponseWriter(Answers):
         super().__init__()
 
     def login(
-        self, trust: Trust, role: ServiceProvider, told: Confirmed
+        self, trust: Trust, role: ServiceProvider, told: AssertedLogin
     ) -> etree._Element:
         """Write the Response of a successful login."""
-        question = told.question
+        pending = told.pending
         said = _assertion(trust, told)
         assertion = messages.write_assertion(
-            rehearsal.changed_assertion(question, said, trust.classes)
+            rehearsal.changed_assertion(pending, said, trust.classes)
         )
         if role.want_assertions_signed:
-            xml_signatures.sign(assertion, trust.key_for(question.issuer))
-        envelope = _response(trust, question, messages.Status())
+            xml_signatures.sign(assertion, trust.key_for(pending.issuer))
+        envelope = _response(trust, pending, messages.Status())
         return messages.write_response(
-            rehearsal.changed_response(question, envelope), assertion
+            rehearsal.changed_response(pending, envelope), assertion
         )
 
     def refusal(
-        self, trust: Trust, question: Question, codes: Sequence[str]
+        self, trust: Trust, pending: PendingAuthnRequest, codes: Sequence[str]
     ) -> etree._Element:
         """Write the Response of a failed login: its status codes, without a message."""
         status = messages.Status(tuple(codes))
-        return messages.write_response(_response(trust, question, status), None)
+        return messages.write_response(_response(trust, pending, status), None)
 
 
 def _response(
-    trust: Trust, question: Question, status: messages.Status
+    trust: Trust, pending: PendingAuthnRequest, status: messages.Status
 ) -> messages.Response:
-    return replace(response_to(trust, question, status), destination="")
+    return replace(response_to(trust, pending, status), destination="")
 
 
-def _assertion(trust: Trust, told: Confirmed) -> messages.Assertion:
+def _assertion(trust: Trust, told: AssertedLogin) -> messages.Assertion:
     return replace(
         assertion_of(trust, told),
         name_id=messages.NameID(told.participant.subject.name_id),
-        not_before=told.now - ANSWER_FOR,
+        not_before=told.now - RESPONSE_LIFETIME,
         # The instant of this Response: DigiD does not report when the citizen signed
         # in, nor when the session ends.
         authn_instant=told.now,

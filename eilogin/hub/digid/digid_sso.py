@@ -21,30 +21,32 @@ from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
 from eilogin.hub.digid.digid_response import DigidResponseWriter
 from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.digid.sector_numbers import name_for
-from eilogin.hub.participants.attribute_release import Release
-from eilogin.hub.participants.name_ids import Names
+from eilogin.hub.participants.attribute_release import AttributeRelease
+from eilogin.hub.participants.name_ids import NameIDs
 from eilogin.hub.participants.sso_domains import proven_for
-from eilogin.hub.pending_requests import Question
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin import rehearsal
-from eilogin.hub.signin.password_signin import MakeWay, SignIn, SignInService
-from eilogin.hub.signin.upstream_signin import ServiceAbove
+from eilogin.hub.signin.password_login_service import PasswordLoginService
+from eilogin.hub.signin.password_signin import LogOutOther, PasswordSignIn
+from eilogin.hub.signin.upstream_signin import UpstreamLoginService
+from eilogin.hub.sso.artifact_endpoint import (
+    artifact_key,
+    artifact_response,
+    note_unknown_artifact,
+)
 from eilogin.hub.sso.authn_request_intake import (
     DENIED,
     NO_LEVEL,
-    Asked,
-    read_question,
+    ReceivedAuthnRequest,
+    accept_authn_request,
     require_recent_as_digid,
 )
-from eilogin.hub.sso.response_writing import ANSWER_FOR, Confirmed
+from eilogin.hub.sso.response_writing import RESPONSE_LIFETIME, AssertedLogin
+from eilogin.hub.sso.session_reuse import domain_of, satisfying
 from eilogin.hub.sso.single_sign_on import (
     FAILED,
-    KnownHere,
+    ExistingSession,
     SingleSignOn,
-    artifact_key,
-    artifact_response,
-    domain_of,
-    note_unknown_artifact,
-    satisfying,
 )
 from eilogin.saml import messages, safe_xml
 from eilogin.saml.message_checks import require_destination
@@ -73,7 +75,7 @@ _INSTEAD = {
 
 
 class DigidSingleSignOn(SingleSignOn):
-    """Answers participants as DigiD does.
+    """ResponseWriter participants as DigiD does.
 
     ``make_way`` ends the session of a visitor if another person says that they use the
     browser now. ``sectors``, ``inactive``, ``shows_session`` and ``rehearses`` are
@@ -87,10 +89,10 @@ class DigidSingleSignOn(SingleSignOn):
 
     def __init__(  # noqa: PLR0913 - its parts
         self,
-        sign_in: SignIn,
+        sign_in: PasswordSignIn,
         pages: Pages,
-        names: Names,
-        make_way: MakeWay,
+        names: NameIDs,
+        make_way: LogOutOther,
         *,
         sectors: Mapping[str, Sequence[str]],
         inactive: Collection[str],
@@ -101,7 +103,7 @@ class DigidSingleSignOn(SingleSignOn):
             sign_in,
             pages,
             names,
-            Release({}),
+            AttributeRelease({}),
             DigidResponseWriter(),
             make_way if shows_session else None,
         )
@@ -111,37 +113,43 @@ class DigidSingleSignOn(SingleSignOn):
 
     # --- /sso -----------------------------------------------------------------------
 
-    def _asked(self, environ: "WSGIEnvironment") -> Asked:
+    def _asked(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
         trust = env.trust(environ)
         with refusals_as_not_found():
             inbound = receive(environ, keys_for(trust), trust.weak)
             relay_state.require_short(inbound.relay_state)
-            return read_question(inbound, trust, self._names, self._sign_in.offered)
+            return accept_authn_request(
+                inbound, trust, self._names, self._sign_in.offered
+            )
 
-    def _begin(self, environ: "WSGIEnvironment", asked: Asked) -> Response:
+    def _begin(
+        self, environ: "WSGIEnvironment", asked: ReceivedAuthnRequest
+    ) -> Response:
         answer = super()._begin(environ, asked)
         # A RelayState by POST is not signed (SAML bindings 3.5.4.1).
         is_signed = environ["REQUEST_METHOD"] == "GET"
         if is_signed and asked.cause is None:
-            answer.headerlist.extend(relay_state.keep(asked.question.relay_state))
+            answer.headerlist.extend(relay_state.keep(asked.pending.relay_state))
         return answer
 
-    def _not_served(self, question: Question) -> Refused | None:
-        if question.issuer not in self._inactive:
+    def _not_served(self, pending: PendingAuthnRequest) -> Refused | None:
+        if pending.issuer not in self._inactive:
             return None
         return NotServed(
-            f"{question.issuer} gets no login, because the option 'inactive' names it"
+            f"{pending.issuer} gets no login, because the option 'inactive' names it"
         )
 
     def _question(
         self, environ: "WSGIEnvironment", query: Mapping[str, str]
-    ) -> Question:
-        question = super()._question(environ, query)
-        return replace(question, rehearsal=self._choice(query))
+    ) -> PendingAuthnRequest:
+        pending = super()._question(environ, query)
+        return replace(pending, rehearsal=self._choice(query))
 
-    def _refuse_late(self, environ: "WSGIEnvironment", question: Question) -> Response:
+    def _refuse_late(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+    ) -> Response:
         # DigiD shows an error page of its own.
-        raise LoginLost(f"{question.issuer} asked for this login too long ago")
+        raise LoginLost(f"{pending.issuer} asked for this login too long ago")
 
     def _choice(self, fields: Mapping[str, str]) -> str:
         return rehearsal.chosen(fields) if self._rehearses else ""
@@ -149,16 +157,18 @@ class DigidSingleSignOn(SingleSignOn):
     def _answer(
         self,
         environ: "WSGIEnvironment",
-        question: Question,
-        service: SignInService | ServiceAbove,
+        pending: PendingAuthnRequest,
+        service: PasswordLoginService | UpstreamLoginService,
     ) -> Response:
-        if question.rehearsal in rehearsal.WITHOUT_LOGIN:
-            return self._refuse(environ, question, _INSTEAD[question.rehearsal])
-        if self._has_no_number(environ, question):
-            return self._refuse(environ, question, FAILED)
-        return super()._answer(environ, question, service)
+        if pending.rehearsal in rehearsal.WITHOUT_LOGIN:
+            return self._refuse(environ, pending, _INSTEAD[pending.rehearsal])
+        if self._has_no_number(environ, pending):
+            return self._refuse(environ, pending, FAILED)
+        return super()._answer(environ, pending, service)
 
-    def _has_no_number(self, environ: "WSGIEnvironment", question: Question) -> bool:
+    def _has_no_number(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+    ) -> bool:
         """Whether the signed-in citizen has no number for this participant.
 
         Then the hub asks nobody else to sign in: DIGID.md 2.4 checks this first.
@@ -166,71 +176,75 @@ class DigidSingleSignOn(SingleSignOn):
         login = env.session_beyond_idle(environ)
         return (
             login is not None
-            and proven_for(login, domain_of(environ, question)) is not None
-            and self._name_for(environ, question, login) is None
-            and not DigidPresence(environ, login).must_prove(question.issuer)
+            and proven_for(login, domain_of(environ, pending)) is not None
+            and self._name_for(environ, pending, login) is None
+            and not DigidPresence(environ, login).must_prove(pending.issuer)
         )
 
     def _name_for(
-        self, environ: "WSGIEnvironment", question: Question, login: Login
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> SectorName | None:
-        entity, _ = env.trust(environ).participant(question.issuer)
+        entity, _ = env.trust(environ).participant(pending.issuer)
         return name_for(self._sectors, entity, login.attributes)
 
     def _certain(
         self,
         environ: "WSGIEnvironment",
-        question: Question,
-        service: SignInService | ServiceAbove,
+        pending: PendingAuthnRequest,
+        service: PasswordLoginService | UpstreamLoginService,
         *,
         is_proven: bool,
     ) -> Login | None:
-        return _known(environ, question, is_proven=is_proven)
+        return _known(environ, pending, is_proven=is_proven)
 
     def _is_new(
-        self, environ: "WSGIEnvironment", question: Question, login: Login
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> bool:
-        return not DigidPresence(environ, login).has(question.issuer)
+        return not DigidPresence(environ, login).has(pending.issuer)
 
     def _decide(
-        self, environ: "WSGIEnvironment", question: Question, login: Login
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> Response:
         """Answer with a login, or with the failure that a tester chose."""
-        if self._rehearses and not question.rehearsal:
+        if self._rehearses and not pending.rehearsal:
             choice = rehearsal.take(env.values(environ), login)
-            question = replace(question, rehearsal=choice)
-        codes = _INSTEAD.get(question.rehearsal)
+            pending = replace(pending, rehearsal=choice)
+        codes = _INSTEAD.get(pending.rehearsal)
         if codes is not None:
-            return self._refuse(environ, question, codes)
-        answer = self._confirm(environ, question, login)
-        DigidPresence(environ, login).enter(question.issuer)
+            return self._refuse(environ, pending, codes)
+        answer = self._confirm(environ, pending, login)
+        DigidPresence(environ, login).enter(pending.issuer)
         return answer
 
     def _refuse(
         self,
         environ: "WSGIEnvironment",
-        question: Question,
+        pending: PendingAuthnRequest,
         codes: Sequence[str],
         cause: Refused | None = None,
     ) -> Response:
         login = env.session_beyond_idle(environ)
         # A ``cause`` is a fault of the request, which anybody may have replayed.
         if login is not None and cause is None:
-            DigidPresence(environ, login).leave(question.issuer)
-        return super()._refuse(environ, question, codes, cause)
+            DigidPresence(environ, login).leave(pending.issuer)
+        return super()._refuse(environ, pending, codes, cause)
 
     def _told(
-        self, environ: "WSGIEnvironment", question: Question, login: Login, now: float
-    ) -> Confirmed | None:
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingAuthnRequest,
+        login: Login,
+        now: float,
+    ) -> AssertedLogin | None:
         trust = env.trust(environ)
-        name = self._name_for(environ, question, login)
+        name = self._name_for(environ, pending, login)
         if name is None:
             return None
-        subject = Subject(trust.own.entity_id, question.issuer, str(name))
-        index = _forty(self._names.session_index(login, question.issuer))
-        return Confirmed(
-            question,
-            Participant(question.issuer, subject, index, now),
+        subject = Subject(trust.own.entity_id, pending.issuer, str(name))
+        index = _forty(self._names.session_index(login, pending.issuer))
+        return AssertedLogin(
+            pending,
+            Participant(pending.issuer, subject, index, now),
             login,
             {},
             now,
@@ -240,52 +254,52 @@ class DigidSingleSignOn(SingleSignOn):
     def _deliver(
         self,
         environ: "WSGIEnvironment",
-        question: Question,
+        pending: PendingAuthnRequest,
         response: etree._Element,
         login: Login | None,
     ) -> Response:
-        state = question.relay_state or relay_state.kept(environ)
-        question = replace(question, relay_state=state)
-        return super()._deliver(environ, question, response, login)
+        state = pending.relay_state or relay_state.kept(environ)
+        pending = replace(pending, relay_state=state)
+        return super()._deliver(environ, pending, response, login)
 
-    def _kept(self, question: Question, text: str) -> tuple[str, float]:
-        until = clock.now() + ANSWER_FOR
-        return json.dumps([until, text, question.rehearsal]), until + _KNOWN_FOR
+    def _kept(self, pending: PendingAuthnRequest, text: str) -> tuple[str, float]:
+        until = clock.now() + RESPONSE_LIFETIME
+        return json.dumps([until, text, pending.rehearsal]), until + _KNOWN_FOR
 
     # --- where she is logged in already ---------------------------------------------
 
-    def _known(self, environ: "WSGIEnvironment", login: Login) -> KnownHere:
+    def _known(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
         presence = DigidPresence(environ, login)
         participants = env.sessions(environ).participants(login)
-        return KnownHere(presence.services(participants), presence.lasts_until)
+        return ExistingSession(presence.services(participants), presence.lasts_until)
 
     def _username(self, login: Login) -> str:
         return ""
 
     def _choices(
-        self, environ: "WSGIEnvironment", question: Question, login: Login
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> Mapping[str, Any]:
         return {
             "choices": rehearsal.CHOICES if self._rehearses else (),
-            "chosen": question.rehearsal or rehearsal.kept(env.values(environ), login),
+            "chosen": pending.rehearsal or rehearsal.kept(env.values(environ), login),
         }
 
     def _still_certain(
-        self, environ: "WSGIEnvironment", question: Question
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
     ) -> Login | None:
-        return _known(environ, question, is_proven=False)
+        return _known(environ, pending, is_proven=False)
 
     def _go_on_as(
         self,
         environ: "WSGIEnvironment",
-        question: Question,
+        pending: PendingAuthnRequest,
         login: Login,
         fields: Mapping[str, str],
     ) -> Response:
         if self._rehearses and rehearsal.FIELD in fields:
             # The choice in this form replaces the stored one.
             rehearsal.take(env.values(environ), login)
-        return self._decide(environ, question, login)
+        return self._decide(environ, pending, login)
 
     # --- /artifact ------------------------------------------------------------------
 
@@ -325,7 +339,7 @@ class DigidSingleSignOn(SingleSignOn):
 
 
 def _known(
-    environ: "WSGIEnvironment", question: Question, *, is_proven: bool
+    environ: "WSGIEnvironment", pending: PendingAuthnRequest, *, is_proven: bool
 ) -> Login | None:
     """Return the session that can answer an AuthnRequest.
 
@@ -333,9 +347,9 @@ def _known(
     signed in for this AuthnRequest.
     """
     login = env.session_beyond_idle(environ)
-    domain = domain_of(environ, question)
-    certain = satisfying(login, question, domain, is_proven=is_proven)
-    if certain is None or DigidPresence(environ, certain).must_prove(question.issuer):
+    domain = domain_of(environ, pending)
+    certain = satisfying(login, pending, domain, is_proven=is_proven)
+    if certain is None or DigidPresence(environ, certain).must_prove(pending.issuer):
         return None
     return certain
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from eilogin.hub.participants.entity_options import read_by_entity, said_for
+from eilogin.hub.participants.entity_options import read_by_entity, value_for
 from eilogin.saml.metadata import EntityDescriptor
 from eilogin.saml.sector_names import NUMBERS, SectorName
 
@@ -26,7 +26,7 @@ def name_for(
     citizen's login. If the operator of the federation limits the attributes of a
     participant, the limit covers the number too.
     """
-    wanted = said_for(sectors, entity.entity_id) or ()
+    wanted = value_for(sectors, entity.entity_id) or ()
     found = (
         SectorName(sector, values[0])
         for sector in wanted

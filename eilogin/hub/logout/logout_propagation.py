@@ -33,7 +33,7 @@ from eilogin.errors import (
 )
 from eilogin.federation import Trust
 from eilogin.hub.logout.propagation_threads import ParticipantQueues
-from eilogin.hub.participants.logout_bindings import Ways
+from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
 from eilogin.saml.metadata import Endpoint
@@ -120,7 +120,9 @@ class Propagation:
     participant that has a key for that.
     """
 
-    def __init__(self, timeout: float, ways: Ways, *, encrypts: bool = False) -> None:
+    def __init__(
+        self, timeout: float, ways: LogoutBindings, *, encrypts: bool = False
+    ) -> None:
         self._timeout = timeout
         self._encrypts = encrypts
         self.ways = ways
@@ -384,7 +386,9 @@ def is_partial(status: messages.Status) -> bool:
     return messages.PARTIAL_LOGOUT in status.codes
 
 
-def _soap_of(trust: Trust, recipient: Recipient, ways: Ways) -> Endpoint | None:
+def _soap_of(
+    trust: Trust, recipient: Recipient, ways: LogoutBindings
+) -> Endpoint | None:
     """Return the SOAP endpoint of a recipient; None if it needs the browser.
 
     Raises :class:`eilogin.errors.BindingMissing` if it accepts no LogoutRequest at all,

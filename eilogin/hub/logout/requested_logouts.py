@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eilogin import audit, clock
 from eilogin.errors import PrincipalUnknown
-from eilogin.hub.participants.name_id_matching import Match, note_miss
+from eilogin.hub.participants.name_id_matching import MatchedSessions, note_miss
 from eilogin.hub.participants.signed_in_services import asked_at
 from eilogin.saml import messages
 from eilogin.saml.message_checks import check_logout_request
@@ -80,7 +80,7 @@ def not_ended_by_requester(
     environ: "WSGIEnvironment",
     participants: Iterable[Participant],
     named: RequestedLogout,
-    matched: Match,
+    matched: MatchedSessions,
 ) -> list[Participant]:
     """Return all participants except the sessions that the requester ended itself.
 

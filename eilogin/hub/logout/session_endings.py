@@ -34,7 +34,7 @@ from eilogin.hub.logout.requested_logouts import (
     note_received,
 )
 from eilogin.hub.logout.stored_pages import readable_record
-from eilogin.hub.participants.name_id_matching import Match, match
+from eilogin.hub.participants.name_id_matching import MatchedSessions, match
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.sessions import MOST_LOGINS, Login, Participant, Sessions, Subject
 from eilogin.stores import Values
@@ -341,7 +341,7 @@ class SessionEndings:
         self,
         environ: "WSGIEnvironment",
         named: RequestedLogout,
-        matched: Match,
+        matched: MatchedSessions,
         *,
         by_server: bool,
     ) -> list[Login]:

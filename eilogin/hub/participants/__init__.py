@@ -1,26 +1,23 @@
-"""What the hub knows of each participant: names, attributes, levels and bindings.
+"""Settings and facts of each participant: NameIDs, attributes, levels and bindings.
 
-What belongs here, by module:
+The messages themselves are written in ``sso`` and ``logout``. The modules:
 
 ``attribute_release``
-    Which attributes of a citizen a participant gets, and by which names.
+    The attributes that a participant gets, and their names.
 ``entity_options``
-    Lines of an option of the hub that say something of each participant.
+    Options with a line for each participant.
 ``logout_bindings``
-    By which way each participant is told of a logout, of what its metadata has.
+    The bindings for the LogoutRequests to a participant.
 ``name_id_matching``
-    Match the NameID of a LogoutRequest with the NameIDs that its sender was
-    told.
+    Match the NameID of a LogoutRequest with the NameIDs that the hub sent.
 ``name_ids``
-    What citizens are called: a name of hers for each participant, in the format
-    it asks.
+    The NameID and SessionIndex of a visitor for each participant.
 ``requested_levels``
-    Which levels would do for who asks, and what is said of the one that was
-    reached.
+    The levels that satisfy an AuthnRequest, and the class in the Assertion.
 ``response_protection``
-    The parts of an answer that are signed and encrypted, for all or for one.
+    The parts of a Response that are signed or encrypted.
 ``signed_in_services``
-    The services that a citizen is logged in at, as pages of the hub name them.
+    The services at which a visitor is signed in.
 ``sso_domains``
-    SSO domains: among which participants a login at one serves the others too.
+    SSO domains: the participants that share a sign-in.
 """

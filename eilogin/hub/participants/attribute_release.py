@@ -1,18 +1,17 @@
-"""Which attributes of a citizen a participant gets, and by which names.
+"""The attributes of a citizen that a participant gets, and their names.
 
-Lines of an option say it; the first word is who, and the others are names::
+The first word of a line of the option is the participant, the others are names::
 
     release =
         https://uwv.example.nl/eilogin/metadata     name bsn
         category:http://refeds.org/category/personalized   name mail
         *                                           requested
 
-The line of the very participant counts alone; where there is none, those of its entity
-categories; where there is none either, ``*``. ``requested`` stands for what its
-metadata asks for (RequestedAttribute), and ``required`` for what of that it cannot do
-without. Where the metadata has several lists of those, the request says which by its
-AttributeConsumingServiceIndex. What the operator of the federation lets a participant
-learn (``released-attributes`` of its metadata) narrows all of that.
+The line of the entityID counts alone. Without it the lines of its entity categories
+count; without those ``*``. ``requested`` means the RequestedAttributes of its metadata,
+``required`` those of them that it marks as required. If the metadata has several lists,
+the AttributeConsumingServiceIndex of the request selects one. The federation's limit
+(``released-attributes`` of the metadata) narrows all of that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,14 +24,14 @@ from eilogin.config import read_lines, split
 from eilogin.hub.participants.entity_options import EVERYBODY, read_by_entity
 from eilogin.saml.metadata import EntityDescriptor
 
-#: The NameFormats of SAML (core 8.2) by their last words.
+#: NameFormats of SAML (core 8.2), by their last words.
 _FORMAT = "urn:oasis:names:tc:SAML:2.0:attrname-format:"
 _FORMATS = ("uri", "basic", "unspecified")
 
 _CATEGORY = "category:"
 _REQUESTED = "requested"
 _REQUIRED = "required"
-#: What is no name of an attribute in a line.
+#: Words of a line that are not names of attributes.
 WORDS = (_REQUESTED, _REQUIRED)
 
 
@@ -41,8 +40,8 @@ def is_entity(who: str) -> bool:
     return who != EVERYBODY and not who.startswith(_CATEGORY)
 
 
-class Outside(NamedTuple):
-    """How participants know an attribute."""
+class ReleasedName(NamedTuple):
+    """The name of an attribute for participants."""
 
     name: str
     #: The URI of its NameFormat; "" for the one that fits the name.
@@ -50,16 +49,17 @@ class Outside(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Release:
-    """Who gets what.
+class AttributeRelease:
+    """Selects the attributes for a participant.
 
-    ``lines`` are the names by who. ``usual`` are the attributes for a participant
-    whose metadata asks for none; ``renamed`` are the names outside by those inside.
+    ``lines`` has the names by first word. ``usual`` are the attributes for a
+    participant whose metadata asks for none. ``renamed`` has the outside names by
+    inside name.
     """
 
     lines: Mapping[str, Sequence[str]]
     usual: Sequence[str] = ()
-    renamed: Mapping[str, Outside] = field(default_factory=dict)
+    renamed: Mapping[str, ReleasedName] = field(default_factory=dict)
 
     def of(
         self,
@@ -67,7 +67,7 @@ class Release:
         attributes: Mapping[str, Sequence[str]],
         service_index: int | None = None,
     ) -> dict[str, Sequence[str]]:
-        """What a participant may have of a citizen's attributes, by inside names.
+        """Select the attributes of a citizen for a participant, by inside names.
 
         ``service_index`` is the AttributeConsumingServiceIndex of its request.
         """
@@ -79,12 +79,12 @@ class Release:
     def outside(
         self, attributes: Mapping[str, Sequence[str]]
     ) -> dict[str, Sequence[str]]:
-        """Attributes by the names that participants know them by."""
+        """Return attributes under their outside names."""
         return {self._outside(n): values for n, values in attributes.items()}
 
     @property
     def formats(self) -> Mapping[str, str]:
-        """The NameFormats that were chosen, by the names outside."""
+        """The NameFormats that an option chose, by outside name."""
         return {one.name: one.format for one in self.renamed.values() if one.format}
 
     def _outside(self, name: str) -> str:
@@ -111,7 +111,7 @@ class Release:
         return [who for who in mine if who in self.lines] or [EVERYBODY]
 
     def _inside(self, names: Iterable[str]) -> list[str]:
-        """Names that participants know, as ours."""
+        """Translate outside names into ours."""
         inside = {theirs.name: ours for ours, theirs in self.renamed.items()}
         return [inside.get(name, name) for name in names]
 
@@ -138,13 +138,13 @@ def _read_pairs(value: object) -> object:
     return dict(pairs)
 
 
-def _read_outside(line: str) -> tuple[str, Outside]:
+def _read_outside(line: str) -> tuple[str, ReleasedName]:
     ours, *theirs = line.split()
     match theirs:
         case [name]:
-            return ours, Outside(name)
+            return ours, ReleasedName(name)
         case [name, word] if word in _FORMATS:
-            return ours, Outside(name, _FORMAT + word)
+            return ours, ReleasedName(name, _FORMAT + word)
     raise ValueError(
         "two words, our name and the name for participants, and optionally"
         f" {', '.join(_FORMATS)} behind them"
@@ -164,5 +164,5 @@ def _read_names(value: object) -> object:
 #: The types of the options ``release``, ``attribute_names`` and, of pairs of names,
 #: ``name_id_attributes``.
 ReleaseLines = Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_read_release)]
-AttributeNames = Annotated[Mapping[str, Outside], BeforeValidator(_read_names)]
+AttributeNames = Annotated[Mapping[str, ReleasedName], BeforeValidator(_read_names)]
 NamePairs = Annotated[Mapping[str, str], BeforeValidator(_read_pairs)]

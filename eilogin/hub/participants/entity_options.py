@@ -1,7 +1,7 @@
-"""Lines of an option of the hub that say something of each participant.
+"""Options with a line for each participant.
 
-The first word of a line is its entityID, or ``*`` for everybody who has no line; a
-``=`` may stand behind it::
+The first word of a line is an entityID, or ``*`` for every participant without a line.
+A ``=`` may follow it::
 
     https://uwv.example.nl/eilogin/metadata   browser
     *                                       = soap
@@ -14,23 +14,23 @@ from eilogin.config import read_lines, split
 
 _T = TypeVar("_T")
 
-#: In the place of an entityID: everybody who has no line.
+#: Instead of an entityID: every participant without a line.
 EVERYBODY = "*"
 
 
-def said_for(lines: Mapping[str, _T], entity_id: str) -> _T | None:
-    """What is said of a participant; None where nothing is of it nor of everybody."""
+def value_for(lines: Mapping[str, _T], entity_id: str) -> _T | None:
+    """Return the value for a participant, else that of ``*``, else None."""
     return lines.get(entity_id, lines.get(EVERYBODY))
 
 
 def read_by_entity(
     value: object, expected: str, read_rest: Callable[[Sequence[str]], _T | None]
 ) -> object:
-    """The text of such an option, by entityID; what is no text comes back as it is.
+    """Read the text of such an option into values by entityID.
 
-    ``read_rest`` makes what is meant of the other words of a line, or None where they
-    mean nothing. ValueError says what is ``expected`` of a line that cannot be read, or
-    of whom there are two.
+    A value that is not a text is returned unchanged. ``read_rest`` reads the other
+    words of a line, and returns None if they are wrong. Raises ValueError with
+    ``expected`` for a line that cannot be read, and for an entityID with two lines.
     """
     if not isinstance(value, str):
         return value

@@ -1,16 +1,14 @@
-"""By which way each participant is told of a logout, of what its metadata has.
+"""The bindings for the LogoutRequests to a participant, among those of its metadata.
 
-An option of the hub says it, for who says in its metadata that it takes something and
-does not (some say SOAP and answer it with an error page), or where no server of ours
-may reach them::
+The option helps if the metadata of a participant promises SOAP and its server answers
+with an error page, or if our server cannot reach it::
 
     logout_binding =
         https://uwv.example.nl/eilogin/metadata   browser
         *                                         soap
 
-``soap`` is from server to server, and so without a browser; ``browser`` in the
-citizen's own, by Redirect or POST. Who has no line is told over SOAP, and where that
-reaches nobody in her browser.
+``soap`` is from server to server; ``browser`` is Redirect or POST in the citizen's
+browser. Without a line the hub tries SOAP first, and then the browser.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,41 +17,40 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from eilogin.federation import Own
-from eilogin.hub.participants.entity_options import read_by_entity, said_for
+from eilogin.hub.participants.entity_options import read_by_entity, value_for
 from eilogin.saml import bindings
 from eilogin.web.outbound_messages import browser_bindings
 
-Way = Literal["soap", "browser"]
-_WAYS: Sequence[Way] = ("soap", "browser")
+LogoutBinding = Literal["soap", "browser"]
+_WAYS: Sequence[LogoutBinding] = ("soap", "browser")
 
 
-class Ways:
-    """The bindings for each; ``said`` has a way by entityID."""
+class LogoutBindings:
+    """Selects the bindings; ``said`` has ``soap`` or ``browser`` by entityID."""
 
-    def __init__(self, said: Mapping[str, Way]) -> None:
+    def __init__(self, said: Mapping[str, LogoutBinding]) -> None:
         self._said = said
 
     def all_of(self, own: Own, entity_id: str, name_id: str = "") -> tuple[str, ...]:
-        """All bindings by which a participant may be told, the preferred one first.
+        """Return all bindings for a LogoutRequest, the preferred one first.
 
-        ``name_id`` says whom it is told about, where that is known. DigiD tells
-        everybody over SOAP (DIGID.md 3.2).
+        ``name_id`` is its NameID, if known. DigiD uses SOAP only (DIGID.md 3.2).
         """
         if own.is_digid:
             return (bindings.SOAP,)
-        way = said_for(self._said, entity_id)
+        way = value_for(self._said, entity_id)
         if way == "soap":
             return (bindings.SOAP,)
         in_browser = browser_bindings(own, name_id)
         return in_browser if way == "browser" else (bindings.SOAP, *in_browser)
 
     def in_browser(self, own: Own, entity_id: str, name_id: str) -> tuple[str, ...]:
-        """Those of them that need the citizen's browser."""
+        """Return those of them that need the citizen's browser."""
         wanted = self.all_of(own, entity_id, name_id)
         return tuple(binding for binding in wanted if binding != bindings.SOAP)
 
 
-def _read_way(words: Sequence[str]) -> Way | None:
+def _read_way(words: Sequence[str]) -> LogoutBinding | None:
     return next((way for way in _WAYS if [way] == words), None)
 
 
@@ -63,4 +60,4 @@ def _read_ways(value: object) -> object:
 
 
 #: The type of the option ``logout_binding``.
-WayLines = Annotated[Mapping[str, Way], BeforeValidator(_read_ways)]
+LogoutBindingLines = Annotated[Mapping[str, LogoutBinding], BeforeValidator(_read_ways)]

@@ -1,10 +1,10 @@
-"""Match the NameID of a LogoutRequest with the NameIDs that its sender was told.
+"""Match the NameID of a LogoutRequest with the NameIDs that the hub sent to its issuer.
 
 Some products repeat only the value: saml2-js and python3-saml with its defaults send
-neither Format nor qualifiers. The sender has signed the message, and only the names
-that this hub told this very sender can match. So a NameID of another participant
-matches nothing, whatever its value. An explicit Format or qualifier that differs from
-what was told matches nothing either: that is another name (SAML core 2.2.2).
+neither Format nor qualifiers. The issuer has signed the message, and only the NameIDs
+that this hub sent to this issuer can match. So a NameID of another participant matches
+nothing, whatever its value. An explicit Format or qualifier that differs matches
+nothing either: that is another name (SAML core 2.2.2).
 """
 
 import logging
@@ -22,15 +22,15 @@ _log = logging.getLogger("eilogin")
 _MOST_SHOWN = 100
 
 
-class Match(NamedTuple):
+class MatchedSessions(NamedTuple):
     """The sessions that a LogoutRequest names."""
 
-    #: The subjects by which its sender was told of them.
+    #: The subjects that the hub sent to its issuer for them.
     subjects: Collection[Subject]
     logins: Sequence[Login]
 
 
-def match(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> Match:
+def match(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> MatchedSessions:
     """Find the sessions that a NameID and its SessionIndexes name.
 
     ``who`` is the NameID that came, ``who.audience`` the participant that sent it. The
@@ -40,17 +40,17 @@ def match(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> Match:
     """
     found = _told(sessions, who, indexes)
     if found or who.format != UNSPECIFIED or not _has_our_qualifiers(who):
-        return Match([who], found)
+        return MatchedSessions([who], found)
     by_name = {one: _told(sessions, one, indexes) for one in _in_any_format(who)}
     logins = {login.key: login for found in by_name.values() for login in found}
     if not indexes and len({login.who for login in logins.values()}) > 1:
-        return Match([who], [])
+        return MatchedSessions([who], [])
     names = [one for one, found in by_name.items() if found]
-    return Match(names or [who], list(logins.values()))
+    return MatchedSessions(names or [who], list(logins.values()))
 
 
 def note_miss(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> None:
-    """Log what came and what was told, where a LogoutRequest names no session.
+    """Log what came and what the hub had sent, if a LogoutRequest names no session.
 
     The value itself is in no log.
     """

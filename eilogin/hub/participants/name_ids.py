@@ -1,13 +1,12 @@
-"""What citizens are called: a name of hers for each participant, in the format it asks.
+"""The NameID of a visitor for each participant, in the format that it asks for.
 
-*Persistent* names are derived from a secret of the hub, so they tell nothing, are the
-same at every login, and others at every participant; they are lower-case hexadecimal,
-for there are systems to which upper and lower case are the same. She has them from the
-beginning, so AllowCreate asks for nothing. *Transient* ones are derived from the secret
-name of her session as well. Names of the other two formats are the value of an
-attribute that the participant may have: ``email``, and ``unspecified``. A participant
-may get no name at all: then only attributes tell it who she is, and no message can say
-whom it is to log out.
+*Persistent* NameIDs are derived from a secret of the hub. They reveal nothing, stay the
+same at every login, and differ for every participant. They are lower-case hexadecimal,
+because some systems ignore case. They exist from the beginning, so AllowCreate has no
+effect. *Transient* NameIDs are derived from the secret name of the session as well. The
+formats ``email`` and ``unspecified`` use the value of an attribute that the participant
+may have. A participant without NameIDs knows a visitor by attributes only, and no
+LogoutRequest can name the visitor there.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ from eilogin.saml.sector_names import tells_number
 from eilogin.sessions import Login, Subject
 from eilogin.sessions.session_records import BY_ATTRIBUTE
 
-#: The words for the formats in options.
+#: Formats by the words of the options.
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
         "persistent": messages.PERSISTENT,
@@ -34,20 +33,19 @@ FORMATS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: Those whose names are not derived.
+#: Formats whose values are attributes.
 _OF_ATTRIBUTES = ("email", "unspecified")
 
 #: A policy with one of these leaves the format to the hub (SAML core 3.4.1.1).
 _ANY = ("", messages.UNSPECIFIED, messages.ENCRYPTED)
 
 
-class Names:
-    """The names that this hub gives.
+class NameIDs:
+    """Makes the NameIDs and SessionIndexes of this hub.
 
-    ``key`` is what they are derived with, ``usual`` the format for a participant that
-    neither asks for one nor names one in its metadata, and ``attributes`` say which
-    attribute is the name in which format. ``nameless`` are the entityIDs of who gets
-    no names.
+    ``key`` is the secret. ``usual`` is the format for a participant that asks for none
+    and has none in its metadata. ``attributes`` has the attribute for each format with
+    one. ``nameless`` are the entityIDs that get no NameID.
     """
 
     def __init__(
@@ -63,16 +61,16 @@ class Names:
         self._attributes = attributes
 
     def knows(self, name_id_format: str) -> bool:
-        """Whether a policy with this format can be followed for anybody."""
+        """Whether this hub can satisfy a NameIDPolicy with this format."""
         return name_id_format in _ANY or name_id_format in FORMATS.values()
 
     @property
     def formats(self) -> Sequence[str]:
-        """The formats of the NameIDs that some participant may get."""
+        """The formats of the NameIDs that this hub gives."""
         return tuple(FORMATS.values())
 
     def attribute_of(self, name_id_format: str) -> str:
-        """The attribute whose value is the NameID in a format; "" for a derived one."""
+        """Return the attribute that is the NameID in a format, or ""."""
         return self._attributes.get(name_id_format, "")
 
     def name(
@@ -84,7 +82,7 @@ class Names:
         preferred: Sequence[str] = (),
         released: Mapping[str, Sequence[str]],
     ) -> Subject | None:
-        """Whom a participant knows her as, or None where she has no such name.
+        """Return the subject of a session for a participant, or None without a NameID.
 
         ``name_id_format`` is that of its NameIDPolicy, or ""; ``preferred`` are those
         of its metadata; ``released`` are the attributes that it may have.
@@ -103,7 +101,7 @@ class Names:
     def _nobody(
         self, login: Login, entity_id: str, name_id_format: str
     ) -> Subject | None:
-        """Her, for who is told no name, and asks for none; only we know her by this."""
+        """Return the subject for a participant without NameIDs; it is internal."""
         if name_id_format not in ("", messages.UNSPECIFIED):
             return None
         value = self._derived("nameless", login.subject, entity_id)
@@ -125,20 +123,20 @@ class Names:
         return next(iter(values), "")
 
     def session_index(self, login: Login, entity_id: str) -> str:
-        """What one participant calls this session: it tells nobody anything.
+        """Derive the SessionIndex of a session for one participant; it reveals nothing.
 
-        Derived, not drawn, so that two tabs that are answered at once have the same.
+        It is not random, so two tabs that get a Response at once have the same.
         """
         return "_" + self._derived(login.family, entity_id)[:32]
 
     def of_subject_above(self, who: Subject) -> str:
-        """Who is meant by the hub above: it tells nobody what she is called there."""
+        """Derive the id of a subject of the hub above, which reveals no NameID."""
         return self._derived(
             "above", who.issuer, who.name_qualifier, who.sp_name_qualifier, who.name_id
         )
 
     def any_of(self, hub: str, entity_id: str, name_id: str) -> Iterator[Subject]:
-        """Whom a NameID may mean that a participant has, in each format that we give.
+        """Yield the subjects that a NameID may mean, one for each format.
 
         ``hub`` is our entityID.
         """
@@ -148,19 +146,18 @@ class Names:
     def _derived(self, *parts: str) -> str:
         text = "\0".join(parts).encode()
         name = hmac.digest(self._key, text, hashlib.sha256).hex()
-        # Nobody, here or at a participant, is to take it for a number of hers, which
-        # travels by other ways and is hidden from logs.
+        # A NameID must not look like a BSN, because logs mask those.
         return self._derived("again", *parts) if tells_number(name) else name
 
 
 def citizen_here(hub: str, citizen_id: str) -> Subject:
-    """Whom a hub means in its own sessions; ``hub`` is its entityID."""
+    """Return the subject of a citizen in a hub's own sessions, by its entityID."""
     return Subject(hub, hub, citizen_id, name_qualifier=hub, sp_name_qualifier=hub)
 
 
 def _subject(login: Login, entity_id: str, value: str, name_id_format: str) -> Subject:
     hub = login.audience
-    # Only names that mean nothing elsewhere are of somebody for somebody.
+    # Qualifiers belong only to NameIDs that are made for one participant.
     is_pairwise = name_id_format in (messages.PERSISTENT, messages.TRANSIENT)
     return Subject(
         issuer=hub,

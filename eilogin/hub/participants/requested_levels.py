@@ -1,7 +1,7 @@
-"""Which levels would do for who asks, and what is said of the one that was reached.
+"""The levels that satisfy an AuthnRequest, and the class that the Assertion states.
 
-SAML core 3.3.2.2.1. A class that this federation does not know is passed over beside
-one that it knows. A level that no class says cannot be confirmed to anybody.
+SAML core 3.3.2.2.1. If a request names classes that this federation knows and others,
+the hub skips the others. A level without a class can be confirmed to nobody.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,13 +11,13 @@ from eilogin.saml.assurance_levels import LEVELS, Classes, reaches
 from eilogin.saml.messages import AuthnRequest
 from eilogin.sessions import Login
 
-#: DIGID.md 2.3: who asks for these gets a fresh proof, whatever she has.
+#: Levels that need a fresh proof for each request (DIGID.md 2.3).
 ALWAYS_FRESH = LEVELS[LEVELS.index("substantieel") :]
-#: The level below those.
+#: The highest level that participants share.
 _MOST_SHARED = LEVELS[LEVELS.index("substantieel") - 1]
 
-#: What SAML core 3.3.2.2.1 means by each Comparison, of the heights of a level and of
-#: the levels that are named: "better" is better than each of them.
+#: Meaning of each Comparison for the rank of a level and the ranks of the named ones
+#: (SAML core 3.3.2.2.1): "better" is higher than all of them.
 _COMPARED: Mapping[str, Callable[[int, Collection[int]], bool]] = {
     "exact": lambda height, named: height in named,
     "minimum": lambda height, named: height >= min(named),
@@ -27,7 +27,7 @@ _COMPARED: Mapping[str, Callable[[int, Collection[int]], bool]] = {
 
 
 def sufficient(request: AuthnRequest, classes: Classes) -> tuple[str, ...]:
-    """The levels that an AuthnRequest can be answered with, the lowest first."""
+    """Return the levels that satisfy an AuthnRequest, the lowest first."""
     said = [level for level in LEVELS if classes.class_of(level)]
     if request.level_declarations:
         return ()
@@ -42,31 +42,32 @@ def sufficient(request: AuthnRequest, classes: Classes) -> tuple[str, ...]:
 
 
 def at_least(levels: Sequence[str], required: str) -> tuple[str, ...]:
-    """Those of some levels that reach a required one; all where none is ("")."""
+    """Return the levels that reach a required one; all of them if that is ""."""
     return tuple(one for one in levels if not required or reaches(one, required))
 
 
 def to_prove(levels: Sequence[str], offered: Collection[str], comparison: str) -> str:
-    """The level that she has to prove, of those that would do; "" where none can be.
+    """Return the lowest sufficient level that the hub offers, or "".
 
-    The lowest: only who asks for a maximum wants her as certain as that allows.
+    The highest one if the Comparison is ``maximum``: that participant wants as much
+    certainty as its limit allows.
     """
     possible = [level for level in levels if level in offered]
     return next(iter(possible[-1:] if comparison == "maximum" else possible), "")
 
 
 def to_confirm(levels: Sequence[str], reached: str) -> str:
-    """Of the levels that would do, the highest that she has reached; "" for none."""
+    """Return the highest sufficient level that the visitor has reached, or ""."""
     height = LEVELS.index(reached)
     return next((one for one in reversed(levels) if LEVELS.index(one) <= height), "")
 
 
 def certain(login: Login, since: float) -> Login:
-    """What may be said of a login to who asks now, of which others were told before.
+    """Return a session with the level that the hub may confirm to another participant.
 
-    Its level, unless that is one of :data:`ALWAYS_FRESH` that was proven before
-    ``since``: then the highest one that may be shared. Who needs more asks for it, and
-    gets a fresh proof (DIGID.md 2.3).
+    That is its level. But if that is one of :data:`ALWAYS_FRESH`, proven before
+    ``since``, it is the highest level that participants may share. A participant that
+    needs more asks for it, and the visitor gives a fresh proof (DIGID.md 2.3).
     """
     levels = (one for one in reversed(ALWAYS_FRESH) if reaches(login.level, one))
     fresh = next((one for one in levels if login.proven_at(one) >= since), None)
@@ -76,9 +77,9 @@ def certain(login: Login, since: float) -> Login:
 
 
 def class_to_say(level: str, asked: Sequence[str], classes: Classes) -> str:
-    """The class that says a level: one that was asked for, or else the preferred one.
+    """Return the class of a level: one that the request named, else the preferred one.
 
-    Who compares classes as texts is answered in its own words.
+    Some participants compare classes as texts, and get their own back.
     """
     own_words = (uri for uri in asked if classes.level_of(uri) == level)
     return next(own_words, classes.class_of(level))

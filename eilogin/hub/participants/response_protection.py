@@ -1,4 +1,4 @@
-"""The parts of an answer that are signed and encrypted, for all or for one.
+"""The parts of a Response that are signed or encrypted.
 
 Each option of the hub has one word for all, or lines of an entityID and a word::
 
@@ -15,24 +15,24 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator
 
-from eilogin.hub.participants.entity_options import EVERYBODY, read_by_entity, said_for
+from eilogin.hub.participants.entity_options import EVERYBODY, read_by_entity, value_for
 
 Sign = Literal["assertion", "response", "both"]
 Encrypt = Literal["off", "when-possible", "required"]
 
 
 def signed_for(lines: Mapping[str, Sign], entity_id: str) -> Sign:
-    """Which parts of the answers to a participant are signed."""
-    return said_for(lines, entity_id) or "both"
+    """Return the parts of a Response that are signed for a participant."""
+    return value_for(lines, entity_id) or "both"
 
 
 def encrypted_for(lines: Mapping[str, Encrypt], entity_id: str) -> Encrypt:
-    """Whether the answers to a participant are encrypted."""
-    return said_for(lines, entity_id) or "off"
+    """Return whether the assertions for a participant are encrypted."""
+    return value_for(lines, entity_id) or "off"
 
 
 def _read(value: object, words: Sequence[str]) -> object:
-    """The lines of such an option by entityID; one word alone is for everybody."""
+    """Read such an option into words by entityID; one word alone counts for all."""
     *most, last = map(repr, words)
     expected = f"{', '.join(most)} or {last}, or lines of an entityID or '*' and one"
     if isinstance(value, str) and len(value.split()) == 1:

@@ -1,4 +1,4 @@
-"""The services that a citizen is logged in at, as pages of the hub name them."""
+"""The services at which a visitor is signed in, as pages of the hub list them."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-class Service(NamedTuple):
-    """One service: its name, its page for visitors, and since when she is in."""
+class SignedInService(NamedTuple):
+    """One service: its name, its page for visitors, and the time of the sign-in."""
 
     name: str
     link: str | None
@@ -25,9 +25,10 @@ class Service(NamedTuple):
 
 
 def where_in(environ: "WSGIEnvironment", login: Login) -> list[Participant]:
-    """The participants at which somebody is in by a login, as far as is known.
+    """Return the participants at which the visitor is signed in by a session.
 
-    Not where she has logged out since, and there alone (``confirm_logout``).
+    Without those at which they have signed out since, and only there
+    (``confirm_logout``).
     """
     values = env.values(environ)
     return [
@@ -41,9 +42,9 @@ def where_in(environ: "WSGIEnvironment", login: Login) -> list[Participant]:
 def is_answered(environ: "WSGIEnvironment", login: Login, entity_id: str) -> bool:
     """Whether the hub would sign the visitor in at a participant without a question.
 
-    Not where the login is idle, was proven for another SSO domain, or is below the
-    level that the operator requires. A participant that has left the federation counts
-    as it did before: it is told to end its sessions.
+    Not if the session is idle, was proven for another SSO domain, or is below the level
+    that the operator requires. A participant that has left the federation counts as
+    before: the hub notifies it to end its sessions.
     """
     if env.sessions(environ).is_idle(login):
         return False
@@ -59,7 +60,7 @@ def is_answered(environ: "WSGIEnvironment", login: Login, entity_id: str) -> boo
 def note_left(
     environ: "WSGIEnvironment", login: Login, entity_id: str, instant: float
 ) -> None:
-    """She has logged out at a participant; whether everywhere is to be seen."""
+    """Record that the visitor signed out at one participant; others may follow."""
     for told in env.sessions(environ).participants(login):
         if told.entity_id == entity_id:
             _put(env.values(environ), _left(told), str(instant), login.ends)
@@ -68,21 +69,21 @@ def note_left(
 def note_answered(
     environ: "WSGIEnvironment", login: Login, participant: Participant, asked: float
 ) -> None:
-    """A participant is answered now that she is logged in.
+    """Record that a participant gets a Response with a login now.
 
-    It has ``asked`` that at some instant of its own clock.
+    ``asked`` is the IssueInstant of its request.
     """
     text = f"{clock.now()} {asked}"
     _put(env.values(environ), _answered(participant), text, login.ends)
 
 
 def answered_at(environ: "WSGIEnvironment", participant: Participant) -> float:
-    """When a participant was last answered that she is logged in; 0 if not known."""
+    """Return when a participant last got a Response with a login; 0 if unknown."""
     return _last(environ, participant)[0]
 
 
 def asked_at(environ: "WSGIEnvironment", participant: Participant) -> float:
-    """When it had asked that, by its own clock; 0 if not known."""
+    """Return the IssueInstant of the request for that Response; 0 if unknown."""
     return _last(environ, participant)[1]
 
 
@@ -113,14 +114,14 @@ def _label(told: Participant) -> str:
 
 def services_of(
     trust: Trust, participants: Iterable[Participant], language: str
-) -> list[Service]:
-    """Every participant that is a member still or was, each once."""
+) -> list[SignedInService]:
+    """List the current and former members among some participants, each once."""
     federation = trust.federation
     since: dict[str, float] = {}
     for told in participants:
         since.setdefault(told.entity_id, told.since)
     return [
-        Service(
+        SignedInService(
             federation.name_of(entity_id, language),
             federation.link_of(entity_id, language) or None,
             instant,

@@ -1,10 +1,10 @@
-"""SSO domains: among which participants a login at one serves the others too.
+"""SSO domains: the participants that share a sign-in.
 
-The operator says in the metadata to which domain a participant belongs
-(``rule_attributes``); who has none is in the usual one. A session is
-one, whatever domains she goes to, so that a logout reaches all; but what she has
-proven for a participant of one domain is no answer to any of another, and for one
-without single sign-on (``none``) it answers that very question alone (DIGID.md 2.1).
+The metadata says to which domain a participant belongs (``rule_attributes``); without
+an entry it is in the usual one. A visitor has one session for all domains, so a logout
+reaches all of them. But a proof for a participant of one domain counts in no other
+domain. A proof for a participant without single sign-on (``none``) counts for that
+request alone (DIGID.md 2.1).
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.sessions import USUAL_DOMAIN, Login
 
-#: By SSO domain what was proven for it, and when; None where all was for the usual one.
+#: Instants of proofs by SSO domain and level; None if all were for the usual one.
 ByDomain = Mapping[str, Mapping[str, float]] | None
 
 
 def proven_for(login: Login, domain: str, since: float = inf) -> Login | None:
-    """A login as far as it was proven for participants of a domain; None if it was not.
+    """Return a session with the proofs for one domain; None without any.
 
-    Where there is no single sign-on, what was proven last, if that was ``since`` an
-    instant: what she has proven for others meanwhile is not for it.
+    Without single sign-on it is the latest proof, if that was given ``since`` an
+    instant: a later proof for another participant does not count.
     """
     if domain == NO_SSO:
         since = max([since, *login.proven.values()])
@@ -38,16 +38,16 @@ def proven_for(login: Login, domain: str, since: float = inf) -> Login | None:
 
 
 def of_proof(domain: str, proven: Mapping[str, float]) -> ByDomain:
-    """For which domain a proof is good that is given for a participant of one."""
+    """Return the domains for which a proof for a participant of one counts."""
     if domain == USUAL_DOMAIN:
         return None
     return {} if domain == NO_SSO else {domain: proven}
 
 
 def shared_with(domain: str, participants: Mapping[str, int]) -> str:
-    """Of all other participants, those with whom one of a domain shares a login.
+    """Return with which other participants one of a domain shares a sign-in.
 
-    ``all``, ``some`` or ``none``; ``participants`` is how many each domain has.
+    ``all``, ``some`` or ``none``; ``participants`` is the number in each domain.
     """
     theirs = 1 if domain == NO_SSO else participants.get(domain, 1)
     if theirs == 1:
@@ -56,9 +56,9 @@ def shared_with(domain: str, participants: Mapping[str, int]) -> str:
 
 
 def is_apart(login: Login, domain: str, level: str) -> bool:
-    """Whether a login would do, but was not proven for participants of a domain.
+    """Whether a session is sufficient, but not proven for participants of a domain.
 
-    Then she proves for those what she has proven for others.
+    Then the visitor signs in once more for those.
     """
     if not reaches(login.level, level):
         return False

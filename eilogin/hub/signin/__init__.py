@@ -1,22 +1,21 @@
 """Sign a citizen in: by a password and a code, at another hub, or by a rehearsal.
 
-What belongs here, by module:
+The Response that a participant gets after that is in ``sso``. The modules:
 
 ``citizens``
-    The citizens whom the hub's own sign-in knows: a JSON file, read at start.
+    The citizens of the hub, read from a JSON file.
 ``code_step_up``
-    A step-up by the code alone, for a visitor who has proven the password
-    before.
+    A step-up by the code alone, after an earlier sign-in with the password.
 ``known_browsers``
-    The browsers in which a citizen has signed in before.
+    The cookie of a browser in which a citizen has signed in before.
+``password_login_service``
+    The hub as the LoginService of a request.
 ``password_signin``
-    The hub's own sign-in: a username, a password and, for a higher level, a
-    code.
+    The sign-in page: a username, a password and a code.
 ``rehearsal``
-    The answers that a tester chooses, to see what a connection makes of them.
+    Faulty Responses that a tester chooses.
 ``signin_attempts``
-    The tries at passwords and codes, counted over all processes of the hub.
+    Limits of the attempts at passwords and codes.
 ``upstream_signin``
-    A sign-in that is taken from another hub: this one stands behind a
-    participant.
+    Sign-in at another hub, as its participant.
 """

@@ -1,12 +1,12 @@
-"""The citizens whom the hub's own sign-in knows: a JSON file, read at start.
+"""The citizens who can sign in at the hub itself: a JSON file, read at start.
 
 It stands where DigiD has its accounts, so that a federation runs on a laptop::
 
     [{"id": "1", "username": "anna", "name": "Anna de Vries", "bsn": "900000016",
       "password": "$argon2id$v=19$…", "totp_secret": "…"}]
 
-A password is stored as its Argon2id hash (RFC 9106); a one-time code is that of
-RFC 6238 with its defaults: six digits, 30 seconds, SHA-1.
+A password is stored as its Argon2id hash (RFC 9106); a one-time code is that of RFC
+6238 with its defaults: six digits, 30 seconds, SHA-1.
 """
 
 import hashlib
@@ -27,22 +27,22 @@ from eilogin import clock
 from eilogin.errors import ConfigurationError
 from eilogin.saml.sector_names import passes_eleven_test
 
-#: What OWASP asks for at least; more memory for each of a server's threads would make
-#: the sign-in page a way to fill the machine.
+#: The minimum of OWASP. With more memory for each thread, attackers could exhaust the
+#: machine through the sign-in page.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
-#: A password longer than this is not looked at: hashing it would be work for nothing.
+#: A longer password is rejected without hashing, which would be wasted work.
 _PASSWORD_LENGTH = 1024
 #: Characters of a password that a command takes (NIST SP 800-63B 5.1.1.2: 8 or more).
 PASSWORD_LENGTHS = (8, _PASSWORD_LENGTH)
 
-#: Of who has no codes, or is nobody.
+#: The secret for a citizen without codes, and for the placeholder.
 _SECRET_OF_NOBODY = pyotp.random_base32()
-#: How many codes before and after the present one are taken too.
+#: Codes that are accepted before and after the present one.
 _CODE_WINDOW = 1
 
 
-#: The attributes that can be told of a citizen, and the fields that hold them.
+#: The attributes of a citizen, and the fields that hold them.
 ATTRIBUTES = MappingProxyType(
     {"bsn": "bsn", "sofi": "sofi", "name": "name", "mail": "email"}
 )
@@ -52,33 +52,33 @@ ATTRIBUTES = MappingProxyType(
 class Citizen:
     """Somebody who can sign in; secrets and the BSN are not in its ``repr``."""
 
-    #: Her name in this file, which never changes; the hub derives her NameIDs from it.
+    #: Permanent id in this file; the hub derives the NameIDs from it.
     id: str
-    #: What she types; upper and lower case are the same.
+    #: Username; case does not count.
     username: str
-    #: Her name as people write it.
+    #: Full name.
     name: str
     #: The citizen service number (BSN); empty where the citizen has none. With
     #: ``profile = digid`` a participant gets no login of a citizen without a number.
     bsn: str = field(repr=False)
-    #: Argon2id hash of her password.
+    #: Argon2id hash of the password.
     password: str = field(repr=False)
-    #: Base32 secret of her one-time codes; empty where she has none.
+    #: Base32 secret of the one-time codes; empty without codes.
     totp_secret: str = field(default="", repr=False)
-    #: Her e-mail address; empty where it is not known.
+    #: E-mail address; empty if unknown.
     email: str = field(default="", repr=False)
     #: The SOFI number; empty where the citizen has none.
     sofi: str = field(default="", repr=False)
 
     @property
     def attributes(self) -> dict[str, list[str]]:
-        """What can be told of her, by name."""
+        """The attributes with a value, by name."""
         told = {name: getattr(self, field) for name, field in ATTRIBUTES.items()}
         return {name: [text] for name, text in told.items() if text}
 
 
 def plain(username: str) -> str:
-    """A username, however it was typed."""
+    """Normalise a username: case and surrounding spaces do not count."""
     return username.strip().casefold()
 
 
@@ -88,9 +88,9 @@ class Citizens:
     def __init__(self, citizens: Iterable[Citizen]) -> None:
         self._by_username = {plain(c.username): c for c in citizens}
         hashes = [c.password for c in self._by_username.values()] or [_some_hash()]
-        #: Who has a name that nobody has: as much work as one of the citizens.
+        #: Placeholders for unknown usernames, with as much work as a citizen has.
         self._nobodies = [_nobody(_parameters_of(one)) for one in hashes]
-        # The same one in every process, and nobody knows which.
+        # Selects the same placeholder in every process; nobody can predict it.
         self._chooses = hashlib.sha256("".join(hashes).encode()).digest()
 
     def __repr__(self) -> str:
@@ -101,9 +101,10 @@ class Citizens:
 
     @classmethod
     def load(cls, path: Path) -> "Citizens":
-        """The citizens of a file; ``ConfigurationError`` naming it where it is wrong.
+        """Read the citizens of a file.
 
-        The error says which citizen (counted from 1) and which field, never its value.
+        Raises ``ConfigurationError`` with the file, the citizen (counted from 1) and
+        the field, never with its value.
         """
         try:
             entries = json.loads(path.read_text(encoding="utf-8"))
@@ -127,10 +128,14 @@ class Citizens:
             raise ConfigurationError(f"{path}: {fault}")
         return cls(citizens)
 
-    def called(self, username: str) -> Citizen:
-        """Who is called so; for an unknown name one with ``id`` "", who is nobody.
+    def username_of(self, citizen_id: str) -> str:
+        """Return the username of a citizen, or ""."""
+        return next((c.username for c in self if c.id == citizen_id), "")
 
-        That one is the same for the same name, in every process.
+    def called(self, username: str) -> Citizen:
+        """Return the citizen with a username, or a placeholder whose ``id`` is "".
+
+        The placeholder is the same for the same name, in every process.
         """
         name = plain(username)
         digest = hmac.digest(self._chooses, name.encode(), "sha256")
@@ -138,26 +143,26 @@ class Citizens:
         return self._by_username.get(name, nobody)
 
     def verify(self, username: str, password: str) -> Citizen | None:
-        """The citizen, if this is her password.
+        """Return the citizen if the password is right, else None.
 
         An unknown name takes as long as a wrong password of some citizen, and always
-        as long. Counting what goes wrong, and stopping it, is up to the caller.
+        the same. The caller counts and limits the attempts.
         """
         citizen = self.called(username)
         try:
             _HASHER.verify(citizen.password, password[:_PASSWORD_LENGTH])
         except argon2.exceptions.VerifyMismatchError:
             return None
-        # No one has guessed the random password of nobody; nor shall they.
+        # Nobody knows the random password of the placeholder; refuse it all the same.
         is_hers = citizen.id and len(password) <= _PASSWORD_LENGTH
         return citizen if is_hers else None
 
     def verify_code(self, citizen: Citizen | None, code: str) -> bool:
-        """Whether this is her one-time code now, or the one just before or after.
+        """Whether a one-time code is the present one, or the one just before or after.
 
-        Spaces are ignored. The same code is taken as often as it comes: the caller
-        lets it be used once (RFC 6238 5.2). Of nobody, and of who has none, no code is
-        right, which takes as long.
+        Spaces are ignored. The caller lets each code be used once (RFC 6238 5.2).
+        Without a citizen, or without a secret, every code is wrong, and checking it
+        takes as long.
         """
         digits = "".join(code.split())
         if not re.fullmatch(r"[0-9]{6}", digits):
@@ -169,10 +174,10 @@ class Citizens:
         return is_right and bool(secret)
 
     def current_code(self, citizen: Citizen, *, ahead: int = 0) -> str:
-        """Her one-time code now, or "" where she has none.
+        """Return the present one-time code, or "" without a secret.
 
-        A demo shows it in the place of a telephone. The one that is 1 ``ahead`` is the
-        next one, which :meth:`verify_code` takes too.
+        A demo shows it instead of a telephone. With ``ahead=1`` it is the next one,
+        which :meth:`verify_code` accepts too.
         """
         if not citizen.totp_secret:
             return ""
@@ -181,7 +186,7 @@ class Citizens:
 
 
 def _fault_of_twins(citizens: Iterable[Citizen]) -> str:
-    """Which two citizens have the same name; "" where all have their own."""
+    """Say which two citizens share an id or a username; "" if none do."""
     known: dict[tuple[str, str], int] = {}
     for number, citizen in enumerate(citizens, 1):
         for field_name in ("id", "username"):
@@ -193,7 +198,7 @@ def _fault_of_twins(citizens: Iterable[Citizen]) -> str:
 
 
 def _place_of(error: ValueError) -> str:
-    """Where what is no JSON begins; "" for what is no text at all."""
+    """Return where the JSON is wrong; "" if the file is no text."""
     if not isinstance(error, json.JSONDecodeError):
         return ""
     return f" (line {error.lineno}, column {error.colno})"
@@ -205,20 +210,20 @@ def _some_hash() -> str:
 
 
 def _parameters_of(hashed: str) -> tuple[int, int, int]:
-    """What decides how much work a hash is: time, memory and threads."""
+    """Return the cost of a hash: time, memory and threads."""
     found = argon2.extract_parameters(hashed)
     return found.time_cost, found.memory_cost, found.parallelism
 
 
 @cache
 def _nobody(parameters: tuple[int, int, int]) -> Citizen:
-    """Somebody whose password, which nobody types, is as much work."""
+    """Make a placeholder whose password takes as much work to check."""
     hasher = argon2.PasswordHasher(*parameters)
     return Citizen("", "", "", "", hasher.hash(os.urandom(16)), _SECRET_OF_NOBODY)
 
 
 def _citizen(entry: object) -> Citizen:
-    """One entry of the file; ``ValueError`` says what is wrong with it."""
+    """Read one entry of the file; ``ValueError`` says what is wrong."""
     names = {f.name for f in fields(Citizen)}
     if not isinstance(entry, dict) or not all(
         isinstance(v, str) for v in entry.values()
@@ -254,7 +259,7 @@ def _require_known(citizen: Citizen) -> None:
 
 
 def hash_of(password: str) -> str:
-    """Return what the file holds of a password."""
+    """Return the hash of a password for the file."""
     return _HASHER.hash(password)
 
 
@@ -264,12 +269,12 @@ def is_valid_bsn(text: str) -> bool:
 
 
 def to_json(citizens: Iterable[Citizen]) -> bytes:
-    """What the file holds that :meth:`Citizens.load` reads."""
+    """Write citizens as the file for :meth:`Citizens.load`."""
     text = json.dumps([asdict(c) for c in citizens], indent=2, ensure_ascii=False)
     return f"{text}\n".encode()
 
 
-#: Who can sign in at a demo, and with which password. Test BSNs start with 9.
+#: Usernames and passwords of the demo citizens. Test BSNs start with 9.
 DEMO_PASSWORDS = {"anna": "demo-anna", "bram": "demo-bram", "chaima": "demo-chaima"}
 
 _DEMO_FACTS = {
@@ -283,7 +288,7 @@ DEMO_NAMES = {username: name for username, (name, *_) in _DEMO_FACTS.items()}
 
 
 def demo_citizens() -> list[Citizen]:
-    """Three citizens who do not exist, with fresh secrets for their codes."""
+    """Make three fictitious citizens, with fresh secrets for their codes."""
     return [
         Citizen(
             id=f"demo-{number}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from eilogin.hub.participants import requested_levels
 from eilogin.hub.participants.sso_domains import proven_for
-from eilogin.hub.pending_requests import Question
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin.citizens import Citizen, Citizens
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
@@ -25,19 +25,19 @@ _PASSWORD, _WITH_CODE = LEVELS[0], LEVELS[1]
 def known_citizen(
     environ: "WSGIEnvironment",
     citizens: Citizens,
-    question: Question | None,
+    pending: PendingAuthnRequest | None,
     domain: str,
     level: str,
 ) -> Citizen | None:
     """Find the citizen to ask for the code alone; None to ask for the password too.
 
-    ``level`` is the level to prove, for a participant of ``domain``. ``question`` is
-    its pending login, if there is one.
+    ``level`` is the level to prove, for a participant of ``domain``. ``pending`` is its
+    AuthnRequest, if there is one.
     """
     login = env.session_or_none(environ)
     if login is None or level != _WITH_CODE or env.trust(environ).own.is_digid:
         return None
-    if question is not None and _wants_whole_proof(question):
+    if pending is not None and _wants_whole_proof(pending):
         return None
     if domain == NO_SSO or reaches(login.level, level):
         return None
@@ -47,5 +47,5 @@ def known_citizen(
     return next((one for one in citizens if one.id == login.subject), None)
 
 
-def _wants_whole_proof(question: Question) -> bool:
-    return question.force or question.level in requested_levels.ALWAYS_FRESH
+def _wants_whole_proof(pending: PendingAuthnRequest) -> bool:
+    return pending.force or pending.level in requested_levels.ALWAYS_FRESH

@@ -1,14 +1,14 @@
-"""The browsers in which a citizen has signed in before.
+"""The cookie of a browser in which a citizen has signed in before.
 
-Each has a cookie that tells us so: for each of the last few citizens a number, sealed
-so that only this hub can make or read it. It opens for as long as the password by which
-she signed in there is hers, and 180 days at most: who once knew another one of hers has
-no known browser by that. Where she has given a one-time code it opens while her codes
-are the same too; who has her password alone can make a browser known, and gets no codes
-to guess by that. It signs nobody in.
-It is what tells her own browser from that of who tries all passwords, where tries are
-counted (``signin_attempts``; OWASP, "Slow Down Online Guessing Attacks with
-Device Cookies").
+It has a number for each of the last few citizens, sealed so that only this hub can make
+or read it. An entry is valid for 180 days, and as long as the citizen keeps the
+password. So a person who knew an earlier password has no known browser. After a sign-in
+with a one-time code, the secret of the codes must be the same too. So a person with
+only the password can make a browser known, but gets no attempts at codes by that.
+
+The cookie signs nobody in. It separates the attempts in a citizen's own browser from
+those of an attacker (``signin_attempts``; OWASP, "Slow Down Online Guessing Attacks
+with Device Cookies").
 """
 
 import re
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _COOKIE = Cookie("eilogin-known")
-#: For so long after she has signed in, in seconds.
+#: Lifetime after a sign-in, in seconds.
 _LASTS = 180 * 24 * 60 * 60
-#: Citizens whom one browser knows: a household.
+#: Citizens that one browser remembers: a household.
 _MOST_CITIZENS = 4
 _ENTRY = re.compile(r"[\w-]{60,200}={0,2}", re.ASCII).fullmatch
 
 
-class Known(NamedTuple):
-    """A browser, as one citizen has it."""
+class KnownBrowser(NamedTuple):
+    """A browser, as one citizen has used it."""
 
-    #: The number by which it is known; "" where she has not signed in in it.
+    #: The number of the browser; "" if the citizen has not signed in there.
     number: str = ""
-    #: Whether she has given a code there.
+    #: Whether the citizen has given a code there.
     with_code: bool = False
 
 
-def known_browser(environ: "WSGIEnvironment", citizen: Citizen) -> Known:
-    """The browser of a request, as she has it; nobody has one, after as much work."""
-    sealer, found = _sealer(environ), Known()
-    # All of them, whichever it is.
+def known_browser(environ: "WSGIEnvironment", citizen: Citizen) -> KnownBrowser:
+    """Read what the browser of a request proves; each result takes as much work."""
+    sealer, found = _sealer(environ), KnownBrowser()
+    # Read all of them, so that the time reveals nothing.
     for entry in _entries(environ):
         found = _read(entry, citizen, sealer) or found
     return found
@@ -53,17 +53,18 @@ def known_browser(environ: "WSGIEnvironment", citizen: Citizen) -> Known:
 def remember(
     environ: "WSGIEnvironment", citizen: Citizen, *, with_code: bool
 ) -> tuple[str, str]:
-    """The header by which this browser is one in which she has signed in.
+    """Return the header that makes this browser known for a citizen.
 
-    ``with_code`` says that she did so with a code now; once so, it stays so. The first
-    time it has a new number, which nobody has who knew the one before.
+    ``with_code`` says that the sign-in had a code; an earlier one with a code counts
+    too. The first one with a code gets a new number, unknown to users of the earlier
+    number.
     """
     sealer = _sealer(environ)
     entries = _entries(environ)
     others = [one for one in entries if _read(one, citizen, sealer) is None]
     known = known_browser(environ, citizen)
     if with_code and not known.with_code:
-        known = Known(with_code=True)
+        known = KnownBrowser(with_code=True)
     number = known.number or secrets.token_urlsafe(16)
     # Whole seconds: all entries are of one length.
     text = f"{int(clock.now() + _LASTS)} {number}"
@@ -73,13 +74,13 @@ def remember(
 
 
 def _entries(environ: "WSGIEnvironment") -> list[str]:
-    """What the cookie says, of which nothing is proven yet."""
+    """Return the entries of the cookie, unverified."""
     value = _COOKIE.read(environ) or ""
     return [one for one in value.split(".") if _ENTRY(one)][:_MOST_CITIZENS]
 
 
-def _read(entry: str, citizen: Citizen, sealer: Sealer) -> Known | None:
-    """What an entry proves of her, if anything."""
+def _read(entry: str, citizen: Citizen, sealer: Sealer) -> KnownBrowser | None:
+    """Return what an entry proves for a citizen, or None."""
     for with_code in (False, True):
         bound_to = _bound_to(citizen, with_code=with_code)
         try:
@@ -87,8 +88,8 @@ def _read(entry: str, citizen: Citizen, sealer: Sealer) -> Known | None:
         except NotSealed:
             continue
         until, _, number = text.partition(" ")
-        # The browser's own date is no more than its word.
-        return Known(number, with_code) if int(until) > clock.now() else None
+        # The browser may keep an expired cookie.
+        return KnownBrowser(number, with_code) if int(until) > clock.now() else None
     return None
 
 
@@ -98,6 +99,6 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 
 
 def _bound_to(citizen: Citizen, *, with_code: bool) -> tuple[str, ...]:
-    """What has to be the same as when she signed in."""
+    """Return the values that must not change after the sign-in."""
     words = (citizen.id, citizen.password)
     return (*words, citizen.totp_secret) if with_code else words

@@ -1,11 +1,11 @@
-"""The hub's own sign-in: a username, a password and, for a higher level, a code.
+"""The sign-in page of the hub: a username, a password and, for a higher level, a code.
 
-It answers the same call as the filter ``login`` does for a participant,
-``require(level)``, with a page where that filter sends the citizen to a hub.
+It offers ``require(level)`` like the filter ``login`` of a participant, and answers
+with a page instead of a redirect to a hub.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,12 +18,13 @@ from eilogin.errors import CookiesRefused
 from eilogin.federation import Trust
 from eilogin.hub.participants.name_ids import citizen_here
 from eilogin.hub.participants.sso_domains import is_apart, of_proof, shared_with
-from eilogin.hub.pending_requests import Question, behind, handle_in
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest, behind
 from eilogin.hub.signin import rehearsal
 from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, Citizens, plain
 from eilogin.hub.signin.code_step_up import known_citizen
 from eilogin.hub.signin.known_browsers import remember
-from eilogin.hub.signin.signin_attempts import Attempts
+from eilogin.hub.signin.password_login_service import PasswordLoginService, page_of
+from eilogin.hub.signin.signin_attempts import SignInAttempts
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.sessions import USUAL_DOMAIN, Login, create_in_place
@@ -52,13 +53,13 @@ PASSWORD, WITH_CODE = LEVELS[0], LEVELS[1]
 #: The levels that this sign-in offers.
 OFFERED = (PASSWORD, WITH_CODE)
 
-#: So many passwords are hashed at the same time: each takes memory and a processor.
+#: Passwords that are hashed at once: each needs memory and a processor.
 _AT_ONCE = 4
-#: A code is taken while it is shown, and one before and after, which is 90 s; then
-#: never again, also where the clock is set back meanwhile.
+#: A code is accepted for 90 s: in its period, the one before and the one after. It
+#: stays used for longer, in case the clock is set back.
 _CODE_FOR = 180.0
 
-#: The parameter by which somebody else than is signed in here gets the whole form.
+#: The parameter that shows the whole form, for another person.
 _OTHER = "other"
 #: The field of the form that asks for the code alone.
 _ALONE = "code-alone"
@@ -66,19 +67,19 @@ _ALONE = "code-alone"
 _DEMO_CITIZEN = "demo-citizen"
 #: Set with the page: a browser that does not bring it with the form keeps no session.
 _SHOWN = Cookie("eilogin-sign-in")
-#: The question for which whoever was logged in here had to make way: see way_made_for.
+#: The request for which another person was logged out: see way_made_for.
 _WAY_MADE = Cookie("eilogin-way-made")
 _WITHOUT_COOKIES = (
     "the browser sent none of our cookies after the sign-in page;"
     " browsers keep it only with https, or with http on this machine (*.localhost)"
 )
 
-#: Ends a citizen's sessions everywhere; the page that has to come before the address at
-#: which the next one goes on, if any has (hub.logout.SingleLogout.make_way).
-MakeWay = Callable[["WSGIEnvironment", Login, str], Response | None]
-#: Room for that, for as long as the block runs, or Busy (SessionEndings.room).
-Room = Callable[["WSGIEnvironment"], AbstractContextManager[None]]
-#: Ends one login of a citizen who has too many (SessionEndings.end_unseen).
+#: Ends the sessions of a citizen everywhere; returns the page that comes before the
+#: address where the next one goes on, if any (hub.logout.SingleLogout.make_way).
+LogOutOther = Callable[["WSGIEnvironment", Login, str], Response | None]
+#: Reserves a slot for that during the block, or raises Busy (LogoutSlots.slot).
+LogoutRoom = Callable[["WSGIEnvironment"], AbstractContextManager[None]]
+#: Ends one session of a citizen who has too many (SessionEndings.end_unseen).
 EndUnseen = Callable[["WSGIEnvironment", Login], None]
 
 
@@ -88,31 +89,31 @@ class _Proof(NamedTuple):
     citizen: Citizen | None = None
     #: ``wrong``, ``too-often`` or ``blocked`` without a citizen: for the audit log.
     problem: str = ""
-    #: The same for the page, which tells no more than what was tried from here.
+    #: The same for the page, which reveals only what was tried from here.
     said: str = ""
-    #: Whether the username, whosever it is, has only a few tries left.
+    #: Whether the username has few attempts left, existing or not.
     few_left: bool = False
 
 
-class SignIn:
+class PasswordSignIn:
     """Signs citizens in at one of the levels of ``offered``.
 
-    ``make_way`` is called for a citizen whose browser another one signs in in, in
-    ``room``, which is there before anything is spent; ``end_unseen`` is called for a
-    login that is one too many;
-    ``is_demo`` shows codes and passwords on the page. Who ``rehearses`` chooses there
-    what is answered, and has the code for higher levels too, as if it proved them.
+    If another citizen is signed in in this browser, ``make_way`` logs that one out;
+    ``room`` reserves a slot for it before a code is used. ``end_unseen`` ends a session
+    that exceeds the limit of a citizen. ``is_demo`` shows codes and passwords on the
+    page. With ``rehearses``, a tester chooses the Response there, and the code proves
+    higher levels too.
     """
 
-    #: She is signed in on a page of ours, at whatever address.
+    #: Whether the sign-in is at another site.
     leads_away = False
 
     def __init__(  # noqa: PLR0913 - what a sign-in has to do with
         self,
         citizens: Citizens,
         pages: Pages,
-        make_way: MakeWay,
-        room: Room,
+        make_way: LogOutOther,
+        room: LogoutRoom,
         end_unseen: EndUnseen,
         *,
         is_demo: bool,
@@ -128,12 +129,12 @@ class SignIn:
         self._is_demo = is_demo
         self._hashing = threading.BoundedSemaphore(_AT_ONCE)
 
-    def service(self, environ: "WSGIEnvironment", target: str) -> "SignInService":
-        """The call ``require`` for a request whose citizen then goes to ``target``."""
-        return SignInService(self, environ, target)
+    def service(self, environ: "WSGIEnvironment", target: str) -> PasswordLoginService:
+        """Return the LoginService of a request; the citizen then goes to ``target``."""
+        return PasswordLoginService(self, environ, target)
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
-        """``/login``: the page, or what was filled in there."""
+        """Answer ``/login``: show the page, or read the form."""
         allow_only(environ, "GET", "HEAD", "POST")
         own = env.trust(environ).own
         query = read_query(environ)
@@ -157,7 +158,7 @@ class SignIn:
         *,
         is_other: bool,
     ) -> Response:
-        """The answer to a form that a citizen has sent: to log in, or to cancel."""
+        """Answer a form that a citizen has sent: to sign in, or to cancel."""
         own = env.trust(environ).own
         choice = self._choice(environ, form)
         if choice in rehearsal.WITHOUT_LOGIN:
@@ -166,7 +167,7 @@ class SignIn:
             separator = "&" if "?" in target else "?"
             return see_other(at(own.public_url, f"{target}{separator}cancel=1"))
         if not takes_cookies(environ):
-            # Before a code is spent, or a session made that nobody can use.
+            # Checked before a code is used, or a session made that the browser loses.
             error = CookiesRefused(_WITHOUT_COOKIES)
             again = this_page(environ, own.public_url)
             return self._pages.refuse(environ, error, event="login", again=again)
@@ -189,7 +190,7 @@ class SignIn:
         *,
         is_other: bool,
     ) -> Response:
-        """The page again, filled in for a demo citizen. Nobody is signed in by it."""
+        """Show the page filled in for a demo citizen. That signs nobody in."""
         return self.page(
             environ,
             target,
@@ -203,7 +204,7 @@ class SignIn:
     def _room_for(
         self, environ: "WSGIEnvironment", username: str
     ) -> AbstractContextManager[None]:
-        """Room to end everything of who is logged in here, if that is somebody else."""
+        """Reserve a slot to log out the other person of this browser, if any."""
         other = env.session_to_end(environ)
         if other is None or plain(self.username_of(other.subject)) == plain(username):
             return nullcontext()
@@ -218,11 +219,11 @@ class SignIn:
         choice: str,
         known: Citizen | None,
     ) -> Response:
-        """The way on for who proves what she has filled in; else the page again.
+        """Go on if the form proves a citizen; else show the page again.
 
-        ``known`` is the citizen whose code alone was asked for.
+        ``known`` is the citizen whom the page asked for the code alone.
         """
-        # Who logs out everywhere while this is looked at has the last word.
+        # A logout during the check wins.
         asked = clock.now()
         session = None if known is None else env.session_or_none(environ)
         proof = self._proven(environ, form, level, known)
@@ -244,24 +245,24 @@ class SignIn:
         return self._sign_in(environ, proof.citizen, level, target, asked, session)
 
     def _choice(self, environ: "WSGIEnvironment", form: Mapping[str, str]) -> str:
-        """What a tester has chosen on the page."""
+        """Return the Response that a tester chose on the page."""
         if not self._rehearses:
             return ""
         login = env.session_beyond_idle(environ)
         if login is not None and rehearsal.FIELD in form:
-            # That counts, and not what was kept.
+            # The choice in this form replaces the stored one.
             rehearsal.take(env.values(environ), login)
         return rehearsal.chosen(form)
 
     def _kept(self, environ: "WSGIEnvironment") -> str:
-        """What a tester who is logged in has chosen for the next answer, or ""."""
+        """Return the stored choice of a signed-in tester, or ""."""
         login = env.session_beyond_idle(environ) if self._rehearses else None
         return rehearsal.kept(env.values(environ), login) if login else ""
 
     def _level_for(self, environ: "WSGIEnvironment", target: str, wanted: str) -> str:
-        """The level to prove: the participant's question says it, not the form."""
-        question, _ = asked_by(environ, target)
-        level = wanted if question is None else question.level
+        """Return the level to prove: that of the AuthnRequest, not of the form."""
+        pending, _ = pending_request_behind(environ, target)
+        level = wanted if pending is None else pending.level
         return level if level in self.offered else PASSWORD
 
     # --- what was filled in ---------------------------------------------------------
@@ -279,12 +280,12 @@ class SignIn:
         try at both all the same.
         """
         username = form.get("username", "")
-        attempts = Attempts(environ, username, self._citizens.called(username))
+        attempts = SignInAttempts(environ, username, self._citizens.called(username))
         if not attempts.may_try_here():
             return _Proof(problem="blocked", said="blocked")
         may_try = attempts.may_try_password()
         if not may_try and attempts.is_in_her_own_browser:
-            # It learns of nothing but its own tries, and has no more work done.
+            # This browser learns only of its own attempts.
             return _Proof(problem="too-often", said="too-often")
         found = known or self._verified(username, form.get("password", ""))
         citizen = found if may_try else None
@@ -302,10 +303,10 @@ class SignIn:
         return _Proof(citizen)
 
     def _verified(self, username: str, password: str) -> Citizen | None:
-        """The citizen whose password this is.
+        """Return the citizen with this password, or None.
 
-        Whatever it is: who is nobody, a wrong password and a name of which no tries
-        are left look alike, also by the time that they take.
+        An unknown username, a wrong password and a name without attempts left look
+        alike, and take as long.
         """
         with self._hashing:
             return self._citizens.verify(username, password)
@@ -314,20 +315,20 @@ class SignIn:
         self, environ: "WSGIEnvironment", target: str, level: str
     ) -> Citizen | None:
         """The citizen whose code alone is to be proven, if the hub knows them so."""
-        question, domain = asked_by(environ, target)
-        return known_citizen(environ, self._citizens, question, domain, level)
+        pending, domain = pending_request_behind(environ, target)
+        return known_citizen(environ, self._citizens, pending, domain, level)
 
     def _takes_code(
         self,
         environ: "WSGIEnvironment",
-        attempts: Attempts,
+        attempts: SignInAttempts,
         citizen: Citizen | None,
         form: Mapping[str, str],
     ) -> bool:
-        """Whether this is her code, for the first time (RFC 6238 5.2).
+        """Whether the code is right, and used for the first time (RFC 6238 5.2).
 
-        Of nobody it never is, and all the same is done: nobody learns whether the
-        password was right.
+        Without a citizen it never is, but takes the same steps: the time does not
+        reveal whether the password was right.
         """
         code = form.get("code", "")
         may_try = attempts.may_try_code(citizen.id if citizen else "")
@@ -346,17 +347,17 @@ class SignIn:
         now: float,
         session: Login | None,
     ) -> Response:
-        """Log a citizen in; ``session`` is where the password was proven, if not now.
+        """Make the session; ``session`` is the one with the password, if not this form.
 
-        Without that session a code alone proves nothing: it ends no later, and nobody
-        is logged in if a logout has ended it meanwhile.
+        Then a code alone proves nothing without that session: it ends no later, and if
+        a logout has ended it meanwhile, nobody is signed in.
         """
         own = env.trust(environ).own
         subject = citizen_here(own.entity_id, citizen.id)
         other, first = env.session_to_end(environ), None
         if other is not None and other.who != subject:
             first = self._make_way(environ, other, target)
-        _, domain = asked_by(environ, target)
+        _, domain = pending_request_behind(environ, target)
         proof = Login(
             who=subject,
             level=level,
@@ -376,7 +377,7 @@ class SignIn:
             # Another tab was faster, at a higher level.
             return first or see_other(at(own.public_url, target))
         token, login = made
-        authentication_proofs.note(environ, token, _page_of(environ, target))
+        authentication_proofs.note(environ, token, page_of(environ, target))
         audit.event(
             "sign-in",
             pseudonym=own.pseudonym(subject.name_id),
@@ -393,9 +394,9 @@ class SignIn:
     def _log_in(
         self, environ: "WSGIEnvironment", proof: Login, issued: float
     ) -> tuple[str, Login] | None:
-        """Make the login that was proven, in the place of the one of this browser.
+        """Make the proven session, which replaces the one of this browser.
 
-        A logout since ``issued`` refuses it.
+        A logout since ``issued`` rejects it.
         """
         sessions, current = env.sessions(environ), env.session_beyond_idle(environ)
         login = proof
@@ -412,13 +413,12 @@ class SignIn:
         )
 
     def id_of(self, username: str) -> str:
-        """Who has this username, or "" where nobody does."""
+        """Return the id of the citizen with a username, or ""."""
         return self._citizens.called(username).id
 
     def username_of(self, citizen_id: str) -> str:
-        """What a citizen types as her username, or ""."""
-        known = (c.username for c in self._citizens if c.id == citizen_id)
-        return next(known, "")
+        """Return the username of a citizen, or ""."""
+        return self._citizens.username_of(citizen_id)
 
     # --- the page -------------------------------------------------------------------
 
@@ -435,17 +435,17 @@ class SignIn:
         is_other: bool = False,
         is_filled: bool = False,
     ) -> Response:
-        """The sign-in page; whoever signs in goes to ``target``.
+        """Make the sign-in page; after it the citizen goes to ``target``.
 
-        With ``is_other`` it asks for all of a proof, whoever is signed in here.
-        ``chosen`` is what a tester has chosen there; None for what is kept, if it is.
-        With ``is_filled`` it has the password and the code of a demo citizen.
+        ``is_other`` asks for the whole proof, whoever is signed in here. ``chosen`` is
+        the choice of a tester; None for the stored one. ``is_filled`` fills in the
+        password and code of a demo citizen.
         """
         trust = env.trust(environ)
         language = language_of(environ)
-        question, domain = asked_by(environ, target)
-        name = question and trust.federation.name_of(question.issuer, language)
-        logo = question and trust.federation.logo_of(question.issuer, language)
+        pending, domain = pending_request_behind(environ, target)
+        name = pending and trust.federation.name_of(pending.issuer, language)
+        logo = pending and trust.federation.logo_of(pending.issuer, language)
         query = urlencode({"next": target, "level": level})
         action = f"{trust.own.url('login')}?{query}"
         known = None if is_other else self._known(environ, target, level)
@@ -458,7 +458,7 @@ class SignIn:
             "sign_in.html",
             headers=[_SHOWN.set("yes")],
             # The form's redirects lead on to the participant.
-            form_action=[] if question is None else [question.acs_url],
+            form_action=[] if pending is None else [pending.acs_url],
             script="show_password.js" if known is None else "",
             action=action,
             known_as="" if known is None else known.username,
@@ -468,11 +468,11 @@ class SignIn:
             username=username,
             problem=problem,
             few_left=few_left,
-            why="" if question is None else _why(environ, question, domain, level),
-            shared_with=_shared_with(trust, question, domain),
+            why="" if pending is None else _why(environ, pending, domain, level),
+            shared_with=_shared_with(trust, pending, domain),
             session_hours=sessions.max_session / 3600,
             idle_hours=sessions.idle / 3600,
-            ended_by_idle=0 if question is None else question.idle_limit / 3600,
+            ended_by_idle=0 if pending is None else pending.idle_limit / 3600,
             is_digid=trust.own.is_digid,
             wants_code=wants_code,
             shown_codes=codes,
@@ -480,27 +480,12 @@ class SignIn:
             filled_password=DEMO_PASSWORDS.get(username, "") if is_filled else "",
             filled_code=codes.get(username, "") if is_filled else "",
             is_rehearsal=self._rehearses,
-            choices=rehearsal.CHOICES if self._rehearses and question else (),
+            choices=rehearsal.CHOICES if self._rehearses and pending else (),
             chosen=self._kept(environ) if chosen is None else chosen,
         )
 
-    def _shown_codes(self, environ: "WSGIEnvironment") -> dict[str, str]:
-        if not self._is_demo:
-            return {}
-        return {c.username: self._unused_code(environ, c) for c in self._citizens}
-
-    def _unused_code(self, environ: "WSGIEnvironment", citizen: Citizen) -> str:
-        """Her code now, or the next one where she has used that already."""
-        code = self._citizens.current_code(citizen)
-        if env.values(environ).get(_used(citizen, code)) is None:
-            return code
-        return self._citizens.current_code(citizen, ahead=1)
-
     def _demo_citizens(self, known: Citizen | None) -> list[tuple[str, str, str]]:
-        """Those whom a demonstration names: username, password, name of each.
-
-        Only the one whose code alone is asked for, if one is known.
-        """
+        """Return username, password and name of the demo citizens, or of ``known``."""
         if not self._is_demo:
             return []
         return [
@@ -509,32 +494,46 @@ class SignIn:
             if citizen.username in DEMO_PASSWORDS
         ]
 
+    def _shown_codes(self, environ: "WSGIEnvironment") -> dict[str, str]:
+        if not self._is_demo:
+            return {}
+        return {c.username: self._unused_code(environ, c) for c in self._citizens}
 
-def way_made_for(question: Question) -> tuple[str, str]:
-    """The header for a browser in which somebody is out, at the word of who is there.
+    def _unused_code(self, environ: "WSGIEnvironment", citizen: Citizen) -> str:
+        """Return the present code, or the next one if that is used already."""
+        code = self._citizens.current_code(citizen)
+        if env.values(environ).get(_used(citizen, code)) is None:
+            return code
+        return self._citizens.current_code(citizen, ahead=1)
 
-    That is said where she logs in herself, for this question and for no later one; a
-    link to its address says it in no other browser.
+
+def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:
+    """Return the header that notes: this browser's former visitor is logged out.
+
+    The next sign-in page for this request, in this browser, says so. A link to the
+    address does not.
     """
-    return _WAY_MADE.set(question.handle)
+    return _WAY_MADE.set(pending.handle)
 
 
-def asked_by(environ: "WSGIEnvironment", target: str) -> tuple[Question | None, str]:
-    """The question that an address of ours goes on with, and whose SSO domain that is.
+def pending_request_behind(
+    environ: "WSGIEnvironment", target: str
+) -> tuple[PendingAuthnRequest | None, str]:
+    """Return the AuthnRequest that an address goes on with, and its SSO domain.
 
-    Raises :class:`eilogin.errors.UnknownPeer` where who asks is no member any more.
+    Raises :class:`eilogin.errors.UnknownPeer` if its issuer is no member any more.
     """
-    question = behind(environ, target)
-    if question is None:
+    pending = behind(environ, target)
+    if pending is None:
         return None, USUAL_DOMAIN
-    entity, _ = env.trust(environ).participant(question.issuer)
-    return question, entity.sso_domain
+    entity, _ = env.trust(environ).participant(pending.issuer)
+    return pending, entity.sso_domain
 
 
 def _note_refused(level: str, problem: str) -> None:
     """Write to the audit log that nobody was signed in, and why.
 
-    A network that has no tries left can go on for ever. Its later ones are counted.
+    A network without attempts left can go on for ever: later ones are only counted.
     """
     if problem == "blocked" and rate_limited_log.is_one_too_many("sign-in blocked"):
         metrics.event("sign-in", "refused", peer=None, level=level, reason=problem)
@@ -543,27 +542,27 @@ def _note_refused(level: str, problem: str) -> None:
 
 
 def _used(citizen: Citizen, code: str) -> str:
-    """Under which key the store has that she has used this code."""
+    """Return the store's key for a used code."""
     return f"code:{citizen.id}:{code}"
 
 
 def _why(
-    environ: "WSGIEnvironment", question: Question, domain: str, level: str
+    environ: "WSGIEnvironment", pending: PendingAuthnRequest, domain: str, level: str
 ) -> str:
-    """Why she signs in, or once more, as the page has it; "" of a stranger."""
+    """Return why the visitor signs in, as a word for the page; "" if anonymous."""
     login = env.session_or_none(environ)
     if login is None:
-        return "instead" if _WAY_MADE.read(environ) == question.handle else ""
+        return "instead" if _WAY_MADE.read(environ) == pending.handle else ""
     if is_apart(login, domain, level):
         return "apart"
     return "again" if reaches(login.level, level) else "more"
 
 
-def _shared_with(trust: Trust, question: Question | None, domain: str) -> str:
-    """At which other services she then is logged in too: all, some or none."""
+def _shared_with(trust: Trust, pending: PendingAuthnRequest | None, domain: str) -> str:
+    """Return at which other services the visitor then is signed in too."""
     domains = trust.federation.sso_domains
-    if question is None:
-        # It is for none of them yet.
+    if pending is None:
+        # The sign-in is for no participant yet.
         return "some" if domains.keys() - {USUAL_DOMAIN} else "all"
     if trust.own.is_digid and domain != NO_SSO:
         # DigiD's own words are the same for all.
@@ -571,57 +570,6 @@ def _shared_with(trust: Trust, question: Question | None, domain: str) -> str:
     return shared_with(domain, domains)
 
 
-def _page_of(environ: "WSGIEnvironment", target: str) -> str:
-    """What an address of ours goes on with: the question, whatever else it says."""
-    return handle_in(target) or target
-
-
 def network(environ: "WSGIEnvironment") -> str:
-    """What tells the network of a request from others, for a login: a keyed hash."""
+    """Return a keyed hash of the client network of a request."""
     return env.trust(environ).own.pseudonym(f"network\0{network_here(environ)}")
-
-
-class SignInService:
-    """The hub's answer to ``environ['eilogin.login']`` (web.environ.LoginService)."""
-
-    #: Her session is made at the sign-in page.
-    headers: Sequence[tuple[str, str]] = ()
-    #: And who was here before her was told of there.
-    first: Response | None = None
-
-    def __init__(
-        self, sign_in: SignIn, environ: "WSGIEnvironment", target: str
-    ) -> None:
-        self._sign_in = sign_in
-        self._environ = environ
-        self._target = target
-
-    @property
-    def login(self) -> Login | None:
-        """The login of this visitor, if there is one."""
-        return env.session(self._environ)
-
-    def require(
-        self, level: str, *, force: bool = False, passive: bool = False
-    ) -> Response | None:
-        """None where she is signed in at ``level``; else the sign-in page.
-
-        None too where no page may be shown to her: :attr:`login` tells what she has.
-        """
-        login = self.login
-        if login is not None and not force and reaches(login.level, level):
-            return None
-        if passive:
-            return None
-        return self._sign_in.page(
-            self._environ, self._target, level, username=self._username(login)
-        )
-
-    def take_proof(self) -> bool:
-        """Whether she has signed in for this very question, a few minutes ago; once."""
-        page = _page_of(self._environ, self._target)
-        return authentication_proofs.take(self._environ, self.login, page)
-
-    def _username(self, login: Login | None) -> str:
-        """What she need not type again, where more certainty about her is wanted."""
-        return self._sign_in.username_of(login.subject) if login else ""

@@ -1,7 +1,7 @@
-"""The answers that a tester chooses, to see what a connection makes of them.
+"""Faulty Responses that a tester chooses, to see how a participant handles them.
 
-``rehearsal = true`` puts the choice on the hub's pages. Each of them really happens:
-the message that is sent is such a message, and what is not sent is waited for.
+With ``rehearsal = true`` the pages of the hub offer the choice. Each fault is real: the
+hub sends that message, or sends nothing and lets the participant wait.
 """
 
 import re
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from webob import Response
 
 from eilogin.errors import ConfigurationError, Unavailable
-from eilogin.hub.pending_requests import Question
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.saml import messages
 from eilogin.saml.assurance_levels import LEVELS, Classes
 from eilogin.saml.printable_text import to_base64
@@ -26,9 +26,9 @@ from eilogin.saml.signing_keys import SigningKey
 from eilogin.sessions import Login
 from eilogin.stores import Values
 
-#: The name of the choice in forms and addresses of ours.
+#: The field and parameter with the choice.
 FIELD = "rehearsal"
-#: The ordinary answer, as forms have it: a field that is empty is none.
+#: The ordinary Response in a form, where an empty field is none.
 ORDINARY = "ordinary"
 
 CANCEL = "cancel"
@@ -42,8 +42,7 @@ SILENT = "silent"
 OVER = "over"
 OLD = "old"
 BROKEN = "broken"
-#: What may come of a login, in the order in which a page shows it; beside the ordinary
-#: answer.
+#: Choices for a login besides the ordinary Response, in the order of the page.
 CHOICES = (
     CANCEL,
     INACTIVE,
@@ -57,21 +56,21 @@ CHOICES = (
     OLD,
     BROKEN,
 )
-#: Those for which nobody has to sign in.
+#: Choices that need no sign-in.
 WITHOUT_LOGIN = (CANCEL, INACTIVE)
 
 SHA1_LOGOUT = "sha1-logout"
 PARTIAL_LOGOUT = "partial-logout"
 BROKEN_LOGOUT = "broken-logout"
-#: The same of a logout.
+#: Choices for a logout.
 OF_LOGOUT = (SHA1_LOGOUT, PARTIAL_LOGOUT, BROKEN_LOGOUT)
 
-#: How long nothing is answered, in seconds: longer than anybody waits who should.
+#: Seconds of silence: longer than a participant should wait.
 SILENT_FOR = 20.0
-#: By how much a message is too late, in seconds: more than clocks may differ.
+#: Seconds by which a message is too late: more than clocks may differ.
 _LATE = 10 * 60.0
 
-#: What says nothing of how she logged in (SAML authentication context 3.4.25).
+#: The class that states no level (SAML authentication context 3.4.25).
 _NO_LEVEL = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 
 _SIGNATURE = re.compile(rb"(<ds:SignatureValue>)(.)")
@@ -80,34 +79,34 @@ _RSA_SHA1 = f"{DS}rsa-sha1"
 
 
 def chosen(fields: Mapping[str, str], among: Collection[str] = CHOICES) -> str:
-    """What stands in a form or query of ours; "" for the ordinary answer."""
+    """Return the choice in a form or query; "" for the ordinary Response."""
     choice = fields.get(FIELD, "")
     return choice if choice in among else ""
 
 
 def added(target: str, choice: str) -> str:
-    """An address of ours at which a question is gone on with, and the choice."""
+    """Add a choice to an address that goes on with a request."""
     separator = "&" if "?" in target else "?"
     return f"{target}{separator}{urlencode({FIELD: choice})}"
 
 
 def keep(values: Values, login: Login, choice: str) -> None:
-    """Keep a choice for the next answer about a login, if it is one."""
+    """Store a choice for the next message about a session."""
     values.take(_name(login))
     if choice:
         values.add(_name(login), choice, login.ends, durable=False)
 
 
 def kept(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
-    """What is kept of a kind of choices, or ""."""
+    """Return the stored choice if it is one of ``among``, or ""."""
     choice = values.get(_name(login)) or ""
     return choice if choice in among else ""
 
 
 def take(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
-    """The same, and gone: the answer after this one is ordinary again.
+    """Return the stored choice and remove it: the next message is ordinary.
 
-    A choice of another kind is kept for that.
+    A choice that is not one of ``among`` stays.
     """
     is_for_this = kept(values, login, among)
     return (values.take(_name(login)) or "") if is_for_this else ""
@@ -118,14 +117,14 @@ def _name(login: Login) -> str:
 
 
 def changed_assertion(
-    question: Question, said: messages.Assertion, classes: Classes
+    pending: PendingAuthnRequest, said: messages.Assertion, classes: Classes
 ) -> messages.Assertion:
-    """An assertion as the tester of this question wants it."""
-    if question.rehearsal == LOWER:
-        return replace(said, level_class=_lower(question.level, classes))
-    if question.rehearsal == SECTOR:
+    """Change an Assertion as the tester of its request chose."""
+    if pending.rehearsal == LOWER:
+        return replace(said, level_class=_lower(pending.level, classes))
+    if pending.rehearsal == SECTOR:
         return replace(said, name_id=_of_another_sector(said.name_id))
-    if question.rehearsal == OVER:
+    if pending.rehearsal == OVER:
         over = said.issued - _LATE
         return replace(
             said,
@@ -133,36 +132,38 @@ def changed_assertion(
             not_on_or_after=over,
             confirmation_ends=over,
         )
-    if question.rehearsal == OLD:
+    if pending.rehearsal == OLD:
         return replace(said, issued=said.issued - _LATE)
     return said
 
 
-def changed_response(question: Question, said: messages.Response) -> messages.Response:
-    """The same for the Response around it."""
-    if question.rehearsal == OLD:
+def changed_response(
+    pending: PendingAuthnRequest, said: messages.Response
+) -> messages.Response:
+    """Change the Response around it likewise."""
+    if pending.rehearsal == OLD:
         return replace(said, issued=said.issued - _LATE)
     return said
 
 
 def hold_back(choice: str) -> None:
-    """Say nothing for a while, and then nothing that is of use."""
+    """Answer nothing for a while, and then fail."""
     if choice == SILENT:
         time.sleep(SILENT_FOR)
         raise Unavailable("a tester chose that the back channel does not answer")
 
 
 def broken(answer: Response) -> Response:
-    """An answer over SOAP whose outermost signature does not hold any more."""
+    """Break the outermost signature of a SOAP answer."""
     answer.body = _SIGNATURE.sub(_another, answer.body, count=1)
     return answer
 
 
 def changed_logout(url: str, choice: str, key: SigningKey) -> str:
-    """The address that carries a LogoutResponse as the tester wants it.
+    """Change the URL of a LogoutResponse as the tester chose.
 
-    Raises :class:`eilogin.errors.ConfigurationError` where our key makes no signature
-    of that kind.
+    Raises :class:`eilogin.errors.ConfigurationError` if our key cannot make such a
+    signature.
     """
     if choice == SHA1_LOGOUT:
         return _signed_with_sha1(url, key)
@@ -172,7 +173,7 @@ def changed_logout(url: str, choice: str, key: SigningKey) -> str:
 
 
 def _signed_with_sha1(url: str, key: SigningKey) -> str:
-    """The same message, signed as DigiD signs it (DIGID.md 3.2)."""
+    """Sign the message with SHA-1, as DigiD does (DIGID.md 3.2)."""
     if not isinstance(key.private, RSAPrivateKey):
         raise ConfigurationError(
             "key: expected an RSA key for a rehearsal, because only RSA signs with"
@@ -190,13 +191,13 @@ def _another(found: re.Match[bytes]) -> bytes:
 
 
 def _lower(level: str, classes: Classes) -> str:
-    """The class of the level below, or one that says none where none is."""
+    """Return the class of the next lower level, or one that states no level."""
     below = LEVELS[: LEVELS.index(level)]
     return classes.class_of(below[-1]) if below else _NO_LEVEL
 
 
 def _of_another_sector(name_id: messages.NameID | None) -> messages.NameID:
-    """The same number, as if it were one of the other sector."""
+    """Return the same number with the code of the other sector."""
     name = SectorName.read((name_id or messages.NameID("")).value)
     other = SOFI if name.sector == BSN else BSN
     return messages.NameID(str(replace(name, sector=other)))

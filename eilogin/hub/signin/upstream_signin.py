@@ -1,7 +1,7 @@
-"""A sign-in that is taken from another hub: this one stands behind a participant.
+"""Sign-in at another hub: this hub is a participant of it.
 
 The filters of a participant stand before those of this hub, and send citizens to the
-hub above; what is proven there is a login here, for as long as it lasts there::
+hub above. Its session becomes a session here, for as long as it lasts there::
 
     [pipeline:inloggen]
     pipeline = above inloggen-session inloggen-trust inloggen-hub
@@ -17,10 +17,10 @@ hub above; what is proven there is a login here, for as long as it lasts there::
     sign_in = above
     passed_on_to = https://burgerzaken.example.nl/eilogin/metadata
 
-Only who is named there is answered: DigiD forbids to pass a login on to anybody but the
-applications of its own connection (DIGID.md 5.3). A login here is never for more than
-is proven above, and never for longer; a logout here ends it, and then goes up
-(``single_logout``), and one that comes from above ends all of hers here.
+Only the participants in ``passed_on_to`` get a login. DigiD forbids to pass a login on,
+except to the applications of its own connection (DIGID.md 5.3). A session here has no
+higher level than above, and lasts no longer. A logout here ends it and goes up
+(``single_logout``). A logout from above ends all sessions of the visitor here.
 """
 
 from collections.abc import Iterable
@@ -33,9 +33,13 @@ from webob import Response
 from eilogin import audit, clock
 from eilogin.errors import LoginEnded, PipelineOrder
 from eilogin.hub.browser_proof import has_logged_out
-from eilogin.hub.participants.name_ids import Names, citizen_here
+from eilogin.hub.participants.name_ids import NameIDs, citizen_here
 from eilogin.hub.participants.sso_domains import ByDomain, of_proof
-from eilogin.hub.signin.password_signin import EndUnseen, MakeWay, asked_by
+from eilogin.hub.signin.password_signin import (
+    EndUnseen,
+    LogOutOther,
+    pending_request_behind,
+)
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import environ as env
@@ -48,7 +52,7 @@ if TYPE_CHECKING:
 
 
 def login_above(environ: "WSGIEnvironment") -> env.LoginService:
-    """What the filter ``login`` before us left; PipelineOrder where none did."""
+    """Return the LoginService of the filter before us; else raise PipelineOrder."""
     found: env.LoginService | None = environ.get(env.LOGIN)
     if found is None or env.LOGOUT not in environ:
         raise PipelineOrder(
@@ -59,7 +63,7 @@ def login_above(environ: "WSGIEnvironment") -> env.LoginService:
 
 
 def logout_above(environ: "WSGIEnvironment") -> env.LogoutService:
-    """The same for ``logout``."""
+    """Return its LogoutService likewise."""
     login_above(environ)
     found: env.LogoutService = environ[env.LOGOUT]
     return found
@@ -71,56 +75,58 @@ def go_on(
     url: str,
     headers: Iterable[tuple[str, str]] = (),
 ) -> Response:
-    """A page that goes on to an address by itself, in the place of a redirect.
+    """Make a page that goes on to an address by itself, instead of a redirect.
 
-    With the hub above there is one site more between the form in which she signs in or
-    logs out and the page where that leads, than who shows the form has named: its
-    form-action has Chromium stop a redirect there. A page begins anew, and the header
+    With the hub above, a form leads through one more site than its form-action names,
+    and Chromium stops such a redirect. A page starts a new navigation. The header
     Refresh (HTML standard, 7.4.2.4) needs no JavaScript.
     """
     refresh = ("Refresh", f"0; url={url}")
     return pages.page(environ, "going_on.html", headers=[refresh, *headers], url=url)
 
 
-def subject_here(environ: "WSGIEnvironment", who: Subject, names: Names) -> Subject:
-    """Whom this hub means by a subject of the hub above."""
+def subject_here(environ: "WSGIEnvironment", who: Subject, names: NameIDs) -> Subject:
+    """Return the subject here for a subject of the hub above."""
     hub = env.trust(environ).own.entity_id
     return citizen_here(hub, names.of_subject_above(who))
 
 
-class SignInAbove:
-    """Has citizens signed in by the hub above.
+class UpstreamSignIn:
+    """Lets the hub above sign citizens in.
 
-    ``make_way`` is called for a citizen whose browser another one signs in in, and
-    ``end_unseen`` for a login that is one too many.
+    If another citizen is signed in in this browser, ``make_way`` logs that one out.
+    ``end_unseen`` ends a session that exceeds the limit of a citizen.
     """
 
     offered = LEVELS
-    #: Whether the way on has to be an address that a browser can be sent back to.
+    #: Whether the sign-in is at another site, which sends the browser back to an
+    #: address.
     leads_away = True
 
     def __init__(
         self,
-        names: Names,
-        make_way: MakeWay,
+        names: NameIDs,
+        make_way: LogOutOther,
         end_unseen: EndUnseen,
     ) -> None:
         self._names = names
         self._make_way = make_way
         self._end_unseen = end_unseen
 
-    def service(self, environ: "WSGIEnvironment", target: str) -> "ServiceAbove":
-        """The call ``require`` for a request; she comes back to the same address."""
-        return ServiceAbove(
+    def service(
+        self, environ: "WSGIEnvironment", target: str
+    ) -> "UpstreamLoginService":
+        """Return the LoginService of a request; ``target`` is its address."""
+        return UpstreamLoginService(
             environ, self._names, self._make_way, self._end_unseen, target
         )
 
     def id_of(self, username: str) -> str:
-        """Nobody has a username here."""
+        """Return "": no citizen has a username here."""
         return ""
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
-        """``/login``: a login that nobody but she asks for."""
+        """Answer ``/login``: a sign-in that no participant asked for."""
         allow_only(environ, "GET", "HEAD")
         own, query = env.trust(environ).own, read_query(environ)
         if env.REFUSED in query:
@@ -133,18 +139,18 @@ class SignInAbove:
         return answer
 
 
-class ServiceAbove:
-    """The answer to ``require`` (web.environ.LoginService) with what is proven above.
+class UpstreamLoginService:
+    """The LoginService (web.environ) with the session of the hub above.
 
-    ``headers`` are those with which the answer keeps the login that was made here.
-    ``first`` is the page that comes before any answer, if one has to (``make_way``).
+    ``headers`` set the cookie of the session made here. ``first`` is the page that
+    comes before any other (``make_way``), or None.
     """
 
     def __init__(
         self,
         environ: "WSGIEnvironment",
-        names: Names,
-        make_way: MakeWay,
+        names: NameIDs,
+        make_way: LogOutOther,
         end_unseen: EndUnseen,
         target: str,
     ) -> None:
@@ -163,9 +169,9 @@ class ServiceAbove:
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """None where she is logged in above at ``level``; else the way there.
+        """Return the redirect to the hub above, or None if it has proven ``level``.
 
-        Who has logged out here since gives a fresh proof, though she is known above.
+        After a logout here the visitor gives a fresh proof, even with a session above.
         """
         force = force or self._is_out or (not passive and self._may_be_out)
         page = self._above.require(level, force=force, passive=passive)
@@ -175,9 +181,9 @@ class ServiceAbove:
 
     @property
     def _may_be_out(self) -> bool:
-        """Whether she would be asked a second time, if not for a fresh proof at once.
+        """Whether to ask for a fresh proof at once, to avoid a second question.
 
-        A stranger whose browser says that she has logged out here.
+        For an anonymous visitor whose browser has the cookie of a logout here.
         """
         is_stranger = self._above.login is None
         return (
@@ -187,13 +193,13 @@ class ServiceAbove:
         )
 
     def take_proof(self) -> bool:
-        """Whether she has proven herself above for this very question; once."""
+        """Whether the visitor signed in above for this request; once."""
         is_proven, self._is_proven = self._is_proven, False
         return is_proven
 
     def _taken_over(self) -> Login | None:
-        """The login here that says what is proven above, made where there is none."""
-        # Before anybody is sent away for what could not be kept here afterwards.
+        """Return the session here for the one above; make it if needed."""
+        # Read first, so that a fault of the store shows before the visitor leaves.
         current, above = env.session(self._environ), self._above.login
         if above is None:
             return None
@@ -202,7 +208,7 @@ class ServiceAbove:
         if other is not None and other.who != subject:
             self.first = self._make_way(self._environ, other, self._target)
         if self.first is None:
-            # Else she comes to this address once more.
+            # Otherwise the visitor comes back to this address.
             self._is_proven |= self._above.take_proof()
         proof = self._proof(above, subject)
         if (
@@ -214,7 +220,7 @@ class ServiceAbove:
         return self._made(above, proof)
 
     def _proof(self, above: Login, subject: Subject) -> Login:
-        """The login here that a login above says, whether it is made already or not."""
+        """Return the session that the one above stands for, made or not."""
         proof = Login(
             who=subject,
             level=above.level,
@@ -228,9 +234,10 @@ class ServiceAbove:
         return replace(proof, domains=self._domains(proof))
 
     def _domains(self, proof: Login) -> ByDomain:
-        """For which SSO domains was proven what is proven above.
+        """Return the SSO domains for which the proofs above count.
 
-        For the usual one, but for what she was asked by a participant of another one.
+        The usual one, except for a proof that a participant of another domain asked
+        for.
         """
         known = env.session_beyond_idle(self._environ)
         if known is not None and (known.who, known.session_index) != (
@@ -238,10 +245,10 @@ class ServiceAbove:
             proof.session_index,
         ):
             known = None
-        question, domain = asked_by(self._environ, self._target)
-        if question is None or not self._is_proven:
+        pending, domain = pending_request_behind(self._environ, self._target)
+        if pending is None or not self._is_proven:
             return None if known is None else known.domains
-        since = question.received
+        since = pending.received
         new = {level: at for level, at in proof.proven.items() if at >= since}
         newer = replace(proof, proven=new, domains=of_proof(domain, new))
         return (newer if known is None else known.confirmed_by(newer)).domains
@@ -253,8 +260,8 @@ class ServiceAbove:
                 env.sessions(environ),
                 proof,
                 alone=proof,
-                # Of the proof: who was logged out here since proves it again, whatever
-                # was confirmed meanwhile without asking her.
+                # The instant of the proof: after a logout here the visitor has to prove
+                # again, even if the hub above confirmed the session since.
                 issued=max(proof.proven.values(), default=0.0),
                 current=env.session_beyond_idle(environ),
                 end_unseen=partial(self._end_unseen, environ),
@@ -275,13 +282,13 @@ class ServiceAbove:
             level=proof.level,
         )
         self.headers = [env.cookie(environ).set(token)]
-        # As it is kept; None where it has ended this very moment.
+        # As stored; None if it has ended meanwhile.
         login = environ[env.SESSION] = env.sessions(environ).find(token)
         return login
 
 
 def _said(login: Login) -> tuple[object, ...]:
-    """Which login above one here says, and all that changes with a confirmation."""
+    """Return all values of a session that change with the one above."""
     return (
         login.session_index,
         login.level,

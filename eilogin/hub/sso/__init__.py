@@ -1,16 +1,17 @@
 """Single sign-on at the hub: from an AuthnRequest to the Response.
 
-What belongs here, by module:
+How a visitor proves who they are is in ``signin``. The modules:
 
 ``activity_intake``
-    Activity reports: a participant reports to the hub that a visitor is active
-    there.
+    The address for activity reports of participants.
+``artifact_endpoint``
+    Artifacts, and the ArtifactResponse for each.
 ``authn_request_intake``
-    From an AuthnRequest, whose signature holds, to a question that can be
-    answered.
+    Check an AuthnRequest, and find where the Response goes.
 ``response_writing``
-    The answer to a question as XML: a login, or why there is none (SAML core
-    3.3.3).
+    Write, sign and encrypt the Response and its Assertion.
+``session_reuse``
+    Decide whether a session satisfies an AuthnRequest.
 ``single_sign_on``
-    Single sign-on at the hub: from an AuthnRequest to the answer that leaves.
+    The addresses ``/sso`` and ``/artifact``.
 """

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _UNKNOWN = messages.Status((messages.REQUESTER, messages.UNKNOWN_PRINCIPAL))
 
 
-class Activity:
+class ActivityReportIntake:
     """The hub's address for activity reports."""
 
     def respond(self, environ: "WSGIEnvironment") -> Response:

@@ -1,8 +1,8 @@
-"""From an AuthnRequest, whose signature holds, to a question that can be answered.
+"""Check an AuthnRequest with a valid signature, and find where the Response goes.
 
-The order is that of DIGID.md 2.4. Where nobody can tell to whom an answer would go,
-none goes anywhere: that is an error with a page. Everything else that is wrong with a
-member's request is told to that member, at an address of its metadata.
+The order is that of DIGID.md 2.4. If nobody can tell where a Response would go, the hub
+sends none and shows an error page. It reports every other fault to the participant, at
+an address of its metadata.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,8 +21,8 @@ from eilogin.errors import (
 )
 from eilogin.federation import Trust
 from eilogin.hub.participants import requested_levels
-from eilogin.hub.participants.name_ids import Names
-from eilogin.hub.pending_requests import Question
+from eilogin.hub.participants.name_ids import NameIDs
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.saml import bindings, messages
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.message_checks import check_authn_request, require_destination, shown
@@ -37,13 +37,14 @@ from eilogin.saml.printable_text import short, some
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.outbound_messages import answer_bindings
 
-#: By how many seconds an IssueInstant may differ from DigiD's clock (DIGID.md 1.2).
+#: Largest difference of an IssueInstant from the clock of DigiD, in seconds (DIGID.md
+#: 1.2).
 _DIGID_OFFSET = 120.0
 
 #: How many addresses of a participant a log names.
 _MOST_NAMED = 5
 
-#: Status codes, the outermost first, of what cannot be answered with a login.
+#: Status codes of requests that get no login, the outermost first.
 DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
 NO_LEVEL = (messages.RESPONDER, messages.NO_AUTHN_CONTEXT)
 _NO_SUCH_NAME = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
@@ -52,40 +53,40 @@ _NOT_ABOVE = (messages.RESPONDER, messages.PROXY_COUNT_EXCEEDED)
 _NO_SUCH_REQUEST = (messages.RESPONDER, messages.REQUEST_UNSUPPORTED)
 
 
-class Asked(NamedTuple):
-    """What a participant asks, and the status codes where it gets no login for that.
+class ReceivedAuthnRequest(NamedTuple):
+    """A checked AuthnRequest, and the status codes if it gets no login.
 
-    ``cause`` is what our log says of those, where it has more to say.
+    ``cause`` is a longer explanation for our log, if there is one.
     """
 
-    question: Question
+    pending: PendingAuthnRequest
     refusal: Sequence[str] = ()
     cause: Refused | None = None
 
 
-def read_question(
+def accept_authn_request(
     inbound: Inbound,
     trust: Trust,
-    names: Names,
+    names: NameIDs,
     offered: Collection[str],
     *,
     asks_above: bool = False,
-) -> Asked:
-    """What an AuthnRequest asks; ``offered`` are the levels that can be proven here.
+) -> ReceivedAuthnRequest:
+    """Check an AuthnRequest; ``offered`` are the levels that this hub can prove.
 
-    ``asks_above`` tells that another hub is asked for whom this one does not know yet.
+    ``asks_above`` says that another hub signs visitors in whom this one does not know.
 
-    Raises :class:`eilogin.errors.Refused` where nothing may be sent: no AuthnRequest,
-    for another address, to an address that the metadata does not have, or of who has
-    none at which it could be answered.
+    Raises :class:`eilogin.errors.Refused` if no Response may be sent. Then it is no
+    AuthnRequest, is for another address, names an address that is not in the metadata,
+    or its issuer accepts no binding of ours.
     """
     if inbound.kind != bindings.REQUEST:
         raise MalformedMessage(
             "found an AuthnRequest as SAMLResponse; expected it as SAMLRequest"
         )
     request = messages.read_authn_request(inbound.element)
-    # In whole milliseconds, as a login says when she gave a proof: a little later it
-    # would seem not to be of after the question.
+    # Whole milliseconds, as in the instants of a session; a later instant would make a
+    # proof look older than the request.
     now = int(clock.now() * 1000) / 1000
     with InNameOf(inbound.issuer):
         denied = _denied(request, trust, inbound.binding, now)
@@ -95,13 +96,13 @@ def read_question(
     if not known.assertion_consumers:
         raise _not_answerable(trust, role, ours, inbound.issuer)
     if trust.own.is_digid:
-        # It passes over all that is not for it.
+        # DigiD ignores all other addresses.
         request, role = _as_digid_reads_it(request), known
     with InNameOf(inbound.issuer):
         consumer, is_as_asked = _consumer(role, known, request, inbound.issuer)
     would_do = requested_levels.sufficient(request, trust.classes)
     levels = requested_levels.at_least(would_do, entity.required_level)
-    question = Question(
+    pending = PendingAuthnRequest(
         request_id=request.id,
         issuer=inbound.issuer,
         acs_url=consumer.location,
@@ -120,20 +121,26 @@ def read_question(
     )
     if denied is not None:
         is_old = isinstance(denied, MessageExpired) and request.issued < now
-        # The visitor may have reloaded an old page: the participant can begin anew.
+        # The visitor may have reloaded an old page; the participant can begin again.
         tells = is_old and not trust.own.is_digid
-        return Asked(question, (*DENIED, *[messages.TOO_LATE] * tells), denied)
+        return ReceivedAuthnRequest(
+            pending, (*DENIED, *[messages.TOO_LATE] * tells), denied
+        )
     if not is_as_asked:
-        return Asked(question, _NO_SUCH_BINDING)
+        return ReceivedAuthnRequest(pending, _NO_SUCH_BINDING)
     if would_do and not levels:
-        return Asked(question, NO_LEVEL, _not_at_those(would_do, entity))
-    if not (question.level or trust.own.is_digid):
-        return Asked(question, NO_LEVEL, _not_by_those(request, levels, offered))
-    return Asked(question, *_refusal(request, names, asks_above=asks_above))
+        return ReceivedAuthnRequest(pending, NO_LEVEL, _not_at_those(would_do, entity))
+    if not (pending.level or trust.own.is_digid):
+        return ReceivedAuthnRequest(
+            pending, NO_LEVEL, _not_by_those(request, levels, offered)
+        )
+    return ReceivedAuthnRequest(
+        pending, *_refusal(request, names, asks_above=asks_above)
+    )
 
 
 def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:
-    """What our log says of who asks for no level that it may be answered at."""
+    """Explain that the operator requires a higher level than the request allows."""
     return NotServed(
         f"{entity.entity_id!r} gets no login: it asks for {' or '.join(would_do)},"
         f" but the federation's metadata requires '{entity.required_level}' of it"
@@ -164,7 +171,7 @@ def _not_by_those(
     )
 
 
-def _not_by_that_name(request: messages.AuthnRequest, names: Names) -> NotServed:
+def _not_by_that_name(request: messages.AuthnRequest, names: NameIDs) -> NotServed:
     """The cause for the log where no NameID here is as the request asks for."""
     gets_none = f"{request.issuer!r} gets no login (InvalidNameIDPolicy): it asks for"
     if request.sp_name_qualifier:
@@ -183,7 +190,7 @@ def _not_by_that_name(request: messages.AuthnRequest, names: Names) -> NotServed
 def _not_answerable(
     trust: Trust, role: ServiceProvider, ours: Sequence[str], issuer: str
 ) -> BindingMissing:
-    """What to raise for who can be answered by none of our bindings."""
+    """Explain that a participant accepts none of our bindings."""
     expected = " or ".join(map(short, ours))
     return BindingMissing(
         f"cannot answer {issuer!r}: its metadata has an AssertionConsumerService by"
@@ -195,11 +202,11 @@ def _not_answerable(
 def _denied(
     request: messages.AuthnRequest, trust: Trust, binding: str, now: float
 ) -> Refused | None:
-    """Why there is never a login for a request that its issuer can be told so.
+    """Return why a request gets no login, though its issuer can get a Response.
 
-    It is not recent, or names the address of its answer in two ways (DIGID.md 1.6); or,
-    with ``profile = digid``, names a class that nobody knows. Raises
-    :class:`eilogin.errors.MessageMisdirected` for one for another address.
+    It is not recent, or names the AssertionConsumerService in two ways (DIGID.md 1.6);
+    or, with ``profile = digid``, it names an unknown class. Raises
+    :class:`eilogin.errors.MessageMisdirected` if it is for another address.
     """
     destination = trust.own.url("sso")
     try:
@@ -235,7 +242,7 @@ def require_recent_as_digid(issued: float, now: float) -> None:
 
 
 def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
-    """Without what DigiD passes over (DIGID.md 1.2): it answers by artifact alone."""
+    """Drop what DigiD ignores (DIGID.md 1.2); it always answers by artifact."""
     return replace(
         request,
         is_passive=False,
@@ -247,7 +254,7 @@ def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
 
 
 def _over(role: ServiceProvider, ours: Collection[str]) -> ServiceProvider:
-    """A role with those of its addresses only that take answers by our bindings."""
+    """Keep only the AssertionConsumerServices of a role with our bindings."""
     taken = (one for one in role.assertion_consumers if one.binding in ours)
     return replace(role, assertion_consumers=tuple(taken))
 
@@ -258,11 +265,11 @@ def _is_named_twice(request: messages.AuthnRequest) -> bool:
 
 
 def _refusal(
-    request: messages.AuthnRequest, names: Names, *, asks_above: bool
+    request: messages.AuthnRequest, names: NameIDs, *, asks_above: bool
 ) -> tuple[Sequence[str], Refused | None]:
-    """The status codes of a sound request that nobody can be logged in for.
+    """Return the status codes of a valid request that nobody can be signed in for.
 
-    With the cause for the log, where somebody could mend it.
+    With the cause for the log, if somebody can correct it.
     """
     if asks_above and request.is_for_one_alone:
         return _NOT_ABOVE, None
@@ -279,11 +286,12 @@ def _consumer(
     request: messages.AuthnRequest,
     issuer: str,
 ) -> tuple[Endpoint, bool]:
-    """Where the answer goes, and whether that is over the binding that is asked for.
+    """Return where the Response goes, and whether by the requested binding.
 
-    SAML profiles 4.1.4.1: an address of the issuer's metadata, never one that the
-    request alone names. A binding that is not ours, or that its address does not have,
-    can be told at another address of it. ``known`` are those that take our answers.
+    SAML profiles 4.1.4.1: an address of the issuer's metadata, never one that only the
+    request names. If the binding is not ours, or its address does not have it, the hub
+    reports that to another address of the metadata. ``known`` has those for our
+    bindings.
     """
     index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
     if index is not None:
@@ -302,7 +310,7 @@ def _consumer(
 def _not_there(
     request: messages.AuthnRequest, known: ServiceProvider, issuer: str
 ) -> MessageMisdirected:
-    """What came, and what the metadata has, as far as a log has room for it."""
+    """Explain which address came, and which the metadata has, within limits."""
     index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
     if index is not None:
         asked = f"index {index}"

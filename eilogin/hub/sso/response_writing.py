@@ -1,7 +1,7 @@
-"""The answer to a question as XML: a login, or why there is none (SAML core 3.3.3).
+"""Write a Response, with an Assertion or with the reason for none (SAML core 3.3.3).
 
-What is signed and what is encrypted is said by options of the hub; a participant that
-wants its assertions signed (metadata 2.4.4) gets them so, whatever they say.
+Options of the hub choose what is signed and encrypted. If the metadata of a participant
+wants signed assertions (metadata 2.4.4), it always gets them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,44 +22,44 @@ from eilogin.hub.participants.response_protection import (
     encrypted_for,
     signed_for,
 )
-from eilogin.hub.pending_requests import Question
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.saml import messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import ServiceProvider
 from eilogin.saml.xml_encryption import EncryptionMethod, encrypt, require_common
 from eilogin.sessions import Login, Participant
 
-#: How long a participant may take to use an answer, in seconds.
-ANSWER_FOR = 120.0
-#: NotBefore is set back by so much: participants' clocks are not ours.
+#: Lifetime of a Response, in seconds.
+RESPONSE_LIFETIME = 120.0
+#: NotBefore is this much earlier, because clocks differ; in seconds.
 _SET_BACK = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
-    """What a participant is told: her login, in answer to its question."""
+class AssertedLogin:
+    """The contents of a Response with a login."""
 
-    question: Question
-    #: Who is told, and whom she is there.
+    pending: PendingAuthnRequest
+    #: The participant, with the subject of the visitor there.
     participant: Participant
     login: Login
     attributes: Mapping[str, Sequence[str]]
-    #: From when on it is true.
+    #: The instant from which it is valid.
     now: float
     #: NameFormats of attributes, by their names, where they were chosen.
     formats: Mapping[str, str] = field(default_factory=dict)
-    #: The address that she comes from, where it is told.
+    #: The client address of the visitor, if the Assertion states it.
     address: str = field(default="", repr=False)
 
 
-class Obstacle(NamedTuple):
-    """Why a participant cannot be told a login: status codes, and more for our log."""
+class EncryptionObstacle(NamedTuple):
+    """Why a participant can get no login: status codes, and the cause for our log."""
 
     codes: Sequence[str]
     cause: Refused
 
 
-class Answers:
-    """Writes answers; ``sign`` and ``encrypt`` say how, by entityID."""
+class ResponseWriter:
+    """Writes Responses; ``sign`` and ``encrypt`` have a setting by entityID."""
 
     def __init__(
         self,
@@ -69,79 +69,85 @@ class Answers:
         self._sign = sign
         self._encrypt = encrypt
 
-    def obstacle(self, role: ServiceProvider, question: Question) -> Obstacle | None:
-        """What is in the way where something has to be encrypted and cannot be."""
+    def obstacle(
+        self, role: ServiceProvider, pending: PendingAuthnRequest
+    ) -> EncryptionObstacle | None:
+        """Return why the hub cannot encrypt what it must encrypt, or None."""
         if role.encryption_keys:
-            return self._obstacle_in_methods(role, question)
-        if encrypted_for(self._encrypt, question.issuer) == "required":
-            cause = _no_key(question, "encrypt = required")
-            return Obstacle((messages.RESPONDER, messages.REQUEST_DENIED), cause)
-        if _wants_encrypted_name(question):
-            cause = _no_key(question, "it asks for an encrypted NameID")
+            return self._obstacle_in_methods(role, pending)
+        if encrypted_for(self._encrypt, pending.issuer) == "required":
+            cause = _no_key(pending, "encrypt = required")
+            return EncryptionObstacle(
+                (messages.RESPONDER, messages.REQUEST_DENIED), cause
+            )
+        if _wants_encrypted_name(pending):
+            cause = _no_key(pending, "it asks for an encrypted NameID")
             codes = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
-            return Obstacle(codes, cause)
+            return EncryptionObstacle(codes, cause)
         return None
 
     def _obstacle_in_methods(
-        self, role: ServiceProvider, question: Question
-    ) -> Obstacle | None:
-        """The same of who has a key, and takes nothing that we could encrypt with."""
-        is_off = encrypted_for(self._encrypt, question.issuer) == "off"
-        if is_off and not _wants_encrypted_name(question):
+        self, role: ServiceProvider, pending: PendingAuthnRequest
+    ) -> EncryptionObstacle | None:
+        """Return the same if the participant accepts none of our algorithms."""
+        is_off = encrypted_for(self._encrypt, pending.issuer) == "off"
+        if is_off and not _wants_encrypted_name(pending):
             return None
         try:
             require_common(role.encryption_methods)
         except AlgorithmMissing as error:
-            cause = AlgorithmMissing(f"{question.issuer} gets no login: {error}")
-            return Obstacle((messages.RESPONDER, messages.REQUEST_DENIED), cause)
+            cause = AlgorithmMissing(f"{pending.issuer} gets no login: {error}")
+            return EncryptionObstacle(
+                (messages.RESPONDER, messages.REQUEST_DENIED), cause
+            )
         return None
 
     def login(
-        self, trust: Trust, role: ServiceProvider, told: Confirmed
+        self, trust: Trust, role: ServiceProvider, told: AssertedLogin
     ) -> etree._Element:
-        """The answer that she is logged in.
+        """Write the Response with an Assertion.
 
-        Where :meth:`obstacle` has found nothing in the way.
+        Call it only if :meth:`obstacle` returned None.
         """
-        question = told.question
+        pending = told.pending
         assertion = messages.write_assertion(assertion_of(trust, told))
-        sign = signed_for(self._sign, question.issuer)
-        is_off = encrypted_for(self._encrypt, question.issuer) == "off"
+        sign = signed_for(self._sign, pending.issuer)
+        is_off = encrypted_for(self._encrypt, pending.issuer) == "off"
         key = next(iter(role.encryption_keys), None)
-        if key is not None and _wants_encrypted_name(question):
+        if key is not None and _wants_encrypted_name(pending):
             _encrypt_name(assertion, key, role.encryption_methods)
         if sign != "response" or role.want_assertions_signed:
-            xml_signatures.sign(assertion, trust.key_for(question.issuer))
+            xml_signatures.sign(assertion, trust.key_for(pending.issuer))
         if key is not None and not is_off:
             assertion = encrypt(
                 assertion, "saml:EncryptedAssertion", key, role.encryption_methods
             )
         response = messages.write_response(
-            response_to(trust, question, messages.Status()), assertion
+            response_to(trust, pending, messages.Status()), assertion
         )
         if sign != "assertion":
-            xml_signatures.sign(response, trust.key_for(question.issuer))
+            xml_signatures.sign(response, trust.key_for(pending.issuer))
         return response
 
     def refusal(
-        self, trust: Trust, question: Question, codes: Sequence[str]
+        self, trust: Trust, pending: PendingAuthnRequest, codes: Sequence[str]
     ) -> etree._Element:
-        """The answer that there is no login, signed (SAML core 3.2.2.2)."""
+        """Write the signed Response without a login (SAML core 3.2.2.2)."""
         status = messages.Status(tuple(codes))
-        response = messages.write_response(response_to(trust, question, status), None)
-        xml_signatures.sign(response, trust.key_for(question.issuer))
+        response = messages.write_response(response_to(trust, pending, status), None)
+        xml_signatures.sign(response, trust.key_for(pending.issuer))
         return response
 
 
-def _no_key(question: Question, why: str) -> EncryptionKeyMissing:
+def _no_key(pending: PendingAuthnRequest, why: str) -> EncryptionKeyMissing:
     return EncryptionKeyMissing(
-        f"{question.issuer} gets no login: {why}, but its metadata has no"
+        f"{pending.issuer} gets no login: {why}, but its metadata has no"
         " encryption key; ask its administrator for a KeyDescriptor for encryption"
     )
 
 
-def _wants_encrypted_name(question: Question) -> bool:
-    return question.name_id_format == messages.ENCRYPTED
+def _wants_encrypted_name(pending: PendingAuthnRequest) -> bool:
+    return pending.name_id_format == messages.ENCRYPTED
 
 
 def _encrypt_name(
@@ -159,40 +165,40 @@ def _encrypt_name(
 
 
 def response_to(
-    trust: Trust, question: Question, status: messages.Status
+    trust: Trust, pending: PendingAuthnRequest, status: messages.Status
 ) -> messages.Response:
-    """The envelope of an answer."""
+    """Make a Response without Assertion."""
     return messages.Response(
         id=messages.new_id(),
         issued=clock.now(),
         issuer=trust.own.entity_id,
         status=status,
-        in_response_to=question.request_id,
-        destination=question.acs_url,
+        in_response_to=pending.request_id,
+        destination=pending.acs_url,
     )
 
 
-def assertion_of(trust: Trust, told: Confirmed) -> messages.Assertion:
-    """What is said of her."""
-    question, login, now = told.question, told.login, told.now
+def assertion_of(trust: Trust, told: AssertedLogin) -> messages.Assertion:
+    """Make the Assertion of a login."""
+    pending, login, now = told.pending, told.login, told.now
     subject = told.participant.subject
-    level = requested_levels.to_confirm(question.levels, login.level)
+    level = requested_levels.to_confirm(pending.levels, login.level)
     return messages.Assertion(
         id=messages.new_id(),
         issued=now,
         issuer=trust.own.entity_id,
         name_id=subject.as_name_id() if subject.has_name_id else None,
-        recipient=question.acs_url,
-        in_response_to=question.request_id,
-        confirmation_ends=now + ANSWER_FOR,
+        recipient=pending.acs_url,
+        in_response_to=pending.request_id,
+        confirmation_ends=now + RESPONSE_LIFETIME,
         not_before=now - _SET_BACK,
-        not_on_or_after=now + ANSWER_FOR,
-        audiences=((question.issuer,),),
+        not_on_or_after=now + RESPONSE_LIFETIME,
+        audiences=((pending.issuer,),),
         authn_instant=login.proven_at(level),
         session_index=told.participant.session_index,
         session_ends=login.ends,
         level_class=requested_levels.class_to_say(
-            level, question.classes, trust.classes
+            level, pending.classes, trust.classes
         ),
         attributes=told.attributes,
         attribute_formats=told.formats,

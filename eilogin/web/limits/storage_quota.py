@@ -6,7 +6,7 @@ somebody else. Counts are per slice of half an hour, so a reservation that nobod
 back ends by itself.
 
 A hub limits long pending logins in the same way, with counts of their own
-(:mod:`eilogin.hub.pending_requests`).
+(:mod:`eilogin.hub.pending_authn_requests`).
 """
 
 from eilogin import clock

@@ -9,7 +9,7 @@ from eilogin.cli.inifiles import ini_hubs
 from eilogin.cli.inifiles.ini_hubs import members_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import ConfigurationError, StoreUnavailable
-from eilogin.hub.hub_worker import AtWork, Ended
+from eilogin.hub.hub_worker import EndedSessions, HubJobs
 from eilogin.sessions import Login, Participant, Subject
 
 HUB = "http://inloggen.localhost:6543/metadata"
@@ -95,8 +95,8 @@ class TestAtTheHub:
         assert "mallory" not in result.output
 
     def test_tells_where_the_hub_above_does_not_know(self, anna, end, monkeypatch):
-        ended = Ended(1, [UWV], [], [], is_above_told=False)
-        monkeypatch.setattr(AtWork, "end", lambda self, who, above: ended)
+        ended = EndedSessions(1, [UWV], [], [], is_above_told=False)
+        monkeypatch.setattr(HubJobs, "end", lambda self, who, above: ended)
         result = end("anna\n")
         assert result.exit_code == 3
         assert "1 session ended; 1 participant confirmed it\n" in result.output
@@ -106,7 +106,7 @@ class TestAtTheHub:
         def down(hub, who, above):
             raise StoreUnavailable("the disk is gone")
 
-        monkeypatch.setattr(AtWork, "end", down)
+        monkeypatch.setattr(HubJobs, "end", down)
         result = end("anna\n")
         assert result.exit_code == 1
         assert "the disk is gone" in result.output

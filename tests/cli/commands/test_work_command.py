@@ -20,7 +20,7 @@ from eilogin.cli.inifiles.ini_hubs import hubs_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import StoreUnavailable
 from eilogin.federation.refresh.refresh_schedule import Watch
-from eilogin.hub.hub_worker import AtWork
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.logout_propagation import (
     Delivery,
     Propagation,
@@ -241,7 +241,7 @@ class TestWork:
         def fail(hub):
             raise StoreUnavailable("the store is away")
 
-        monkeypatch.setattr(AtWork, "work", fail)
+        monkeypatch.setattr(HubJobs, "work", fail)
         result = run("work", waiting.file, "--once")
         assert result.exit_code == 1
         assert result.output == "Error: the store is away\n"

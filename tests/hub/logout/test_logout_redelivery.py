@@ -13,8 +13,9 @@ from webob import Request, Response
 from eilogin import clock as instants
 from eilogin import metrics
 from eilogin.errors import StoreUnavailable
-from eilogin.hub import hub_worker
-from eilogin.hub.hub_worker import AtWork, Worker, end_once, tell_once
+from eilogin.hub import hub_threads, hub_worker
+from eilogin.hub.hub_threads import HubThreads, end_expired_sessions, retry_logouts
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.browser import browser_logout
 from eilogin.hub.logout.departed_participants import DepartedParticipants
 from eilogin.hub.logout.logout_propagation import Recipient
@@ -202,7 +203,7 @@ class TestTellingAgain:
         told()
         assert hub.work() == 2
         assert told() == ["stad.test", "stad.test"]
-        tell_once(hub)
+        retry_logouts(hub)
         assert hub.undelivered.count() == 0
 
     def test_reaches_who_is_well_however_much_waits_for_a_dead_one(
@@ -227,7 +228,7 @@ class TestTellingAgain:
         federation.down.clear()
         for _ in range(12):
             clock.shift(61)
-            tell_once(hub)
+            retry_logouts(hub)
         assert hub.undelivered.count() == 0
 
     def test_does_not_wait_for_a_clock_that_was_ahead(self, left, hub, clock, told):
@@ -408,19 +409,19 @@ class TestTheThread:
         """Have it work at once and often; set when it has."""
         done = threading.Event()
         monkeypatch.setattr(hub_worker, "EVERY", 0.01)
-        monkeypatch.setattr(hub_worker, "tell_once", lambda hub: done.set())
+        monkeypatch.setattr(hub_threads, "retry_logouts", lambda hub: done.set())
         return done
 
     def test_is_one_of_each_kind_for_a_process(self, hub, rounds):
         before = at_work_here()
-        worker = Worker()
+        worker = HubThreads()
         worker.see(hub)
         worker.see(hub)
         assert at_work_here() == before + 3
         assert rounds.wait(PATIENCE)
 
     def test_is_another_one_in_a_child(self, hub, rounds):
-        worker, before = Worker(), at_work_here()
+        worker, before = HubThreads(), at_work_here()
         worker.see(hub)
         # As if this were a child of the process in which they run.
         worker._pid = worker._begun_in = -1
@@ -442,7 +443,7 @@ class TestTheThread:
                 raise fault
             start(thread)
 
-        worker, before = Worker(), at_work_here()
+        worker, before = HubThreads(), at_work_here()
         monkeypatch.setattr(threading.Thread, "start", may_fail)
         worker.see(hub)
         assert (
@@ -461,7 +462,7 @@ class TestTheThread:
     )
     @pytest.mark.parametrize(
         "verb_and_round",
-        [("tell_again", tell_once), ("end_who_is_over", end_once)],
+        [("tell_again", retry_logouts), ("end_who_is_over", end_expired_sessions)],
     )
     def test_outlives_what_goes_wrong(
         self, hub, monkeypatch, caplog, verb_and_round, error_and_level
@@ -471,7 +472,7 @@ class TestTheThread:
         def fail(self):
             raise error
 
-        monkeypatch.setattr(AtWork, verb, fail)
+        monkeypatch.setattr(HubJobs, verb, fail)
         round_of(hub)
         [record] = [one for one in caplog.records if " failed" in one.getMessage()]
         assert record.levelno == level
@@ -480,7 +481,7 @@ class TestTheThread:
         caplog.set_level(logging.INFO)
         left("stad.test")
         clock.shift(SOON)
-        tell_once(hub)
+        retry_logouts(hub)
         assert "logouts delivered from the retry queue: 1" in caplog.text
 
 
@@ -947,6 +948,6 @@ def test_logouts_at_once_forget_nothing(federation, anna, hub, clock, clicks):
     assert STAD in waiting(hub)
     federation.down.clear()
     clock.shift(SOON)
-    tell_once(hub)
+    retry_logouts(hub)
     assert "stad.test" not in anna.is_in
     assert waiting(hub) == []

@@ -12,7 +12,7 @@ from eilogin.hub.logout.logout_propagation import (
     Recipient,
 )
 from eilogin.hub.logout.propagation_threads import ParticipantQueues
-from eilogin.hub.participants.logout_bindings import Ways
+from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.sessions import Subject
 
 DEAD = "https://dead.test/metadata"
@@ -116,7 +116,7 @@ def test_so_it_is_where_those_behind_it_had_no_turn_in_time(monkeypatch):
         return Delivery(told, "peer-unavailable", is_away=True)
 
     monkeypatch.setattr(Propagation, "_said", is_silent)
-    propagation = Propagation(0.1, Ways({}))
+    propagation = Propagation(0.1, LogoutBindings({}))
 
     def log_out(number):
         propagation.tell(

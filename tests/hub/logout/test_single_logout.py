@@ -18,7 +18,7 @@ from eilogin.federation import Federation
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.hub.logout import logout_propagation
 from eilogin.hub.logout.logout_propagation import Propagation, recipients_of
-from eilogin.hub.participants.logout_bindings import Ways
+from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import FederationMetadata
 
@@ -1190,7 +1190,7 @@ class TestTellingTheOthers:
             return b""
 
         federation.apps["stad.test"] = Stubborn(respond)
-        tells = Propagation(2.0, Ways({}))
+        tells = Propagation(2.0, LogoutBindings({}))
         others = [
             threading.Thread(target=tells.tell, args=(trust, recipients_of([stad])))
             for _ in range(70)
@@ -1219,7 +1219,7 @@ class TestTellingTheOthers:
         trust = federation.apps["inloggen.test"].app.trust
         told = sessions.participants(sessions.find(anna.cookie))
         [stad] = recipients_of(one for one in told if "stad" in one.entity_id)
-        tells, over = Propagation(PATIENCE * 2, Ways({})), threading.Event()
+        tells, over = Propagation(PATIENCE * 2, LogoutBindings({})), threading.Event()
         federation.down.add("stad.test")
         assert tells.tell(trust, [stad])
         federation.down.clear()
@@ -1247,7 +1247,7 @@ class TestTellingTheOthers:
 
     def test_has_threads_of_the_very_process(self, monkeypatch):
         """Those of a parent do not run in its child (gunicorn --preload)."""
-        tells = Propagation(1.0, Ways({}))
+        tells = Propagation(1.0, LogoutBindings({}))
         parents = tells._lines_here()  # noqa: SLF001 - a fork in a test ends badly
         assert tells._lines_here() is parents  # noqa: SLF001
         monkeypatch.setattr("os.getpid", lambda: -1)

@@ -8,7 +8,7 @@ import pytest
 
 from eilogin.errors import InvalidOptions
 from eilogin.hub import make_hub
-from eilogin.hub.participants.attribute_release import Outside, Release
+from eilogin.hub.participants.attribute_release import AttributeRelease, ReleasedName
 from eilogin.saml.metadata import AttributeService, EntityDescriptor, ServiceProvider
 
 ANNA = {"bsn": ["900000016"], "name": ["Anna"], "mail": ["anna@burger.test"]}
@@ -68,10 +68,12 @@ class TestWhatIsReleased:
              "two categories", "own line before category"],
     )  # fmt: skip
     def test_is_as_the_lines_say(self, lines, member, names):
-        assert list(Release(lines, usual=("name",)).of(member, ANNA)) == names
+        assert list(AttributeRelease(lines, usual=("name",)).of(member, ANNA)) == names
 
     def test_may_be_asked_for_by_the_name_outside(self):
-        release = Release({"*": ("requested",)}, renamed={"mail": Outside(MAIL)})
+        release = AttributeRelease(
+            {"*": ("requested",)}, renamed={"mail": ReleasedName(MAIL)}
+        )
         assert release.of(entity(MAIL), ANNA) == {"mail": ANNA["mail"]}
 
     @pytest.mark.parametrize(
@@ -84,11 +86,11 @@ class TestWhatIsReleased:
     )
     def test_may_be_what_is_required(self, words, names):
         asked = AttributeService(("bsn", MAIL, "name"), frozenset({MAIL, "bsn"}))
-        release = Release({"*": words}, renamed={"mail": Outside(MAIL)})
+        release = AttributeRelease({"*": words}, renamed={"mail": ReleasedName(MAIL)})
         assert list(release.of(entity_with(asked), ANNA)) == names
 
     def test_is_nothing_by_what_is_required_of_who_requires_nothing(self):
-        release = Release({"*": ("required",)}, usual=("name",))
+        release = AttributeRelease({"*": ("required",)}, usual=("name",))
         assert release.of(entity("bsn"), ANNA) == release.of(entity(), ANNA) == {}
 
     @pytest.mark.parametrize(
@@ -100,11 +102,11 @@ class TestWhatIsReleased:
             AttributeService(("bsn",)),
             AttributeService(("mail",), index=4, is_default=True),
         )
-        release = Release({"*": ("requested",)})
+        release = AttributeRelease({"*": ("requested",)})
         assert list(release.of(entity_with(*lists), ANNA, index)) == names
 
     def test_is_told_by_the_name_outside(self):
-        release = Release({}, renamed={"mail": Outside(MAIL)})
+        release = AttributeRelease({}, renamed={"mail": ReleasedName(MAIL)})
         told = release.outside({"mail": ["a"], "name": ["b"]})
         assert told == {MAIL: ["a"], "name": ["b"]}
 

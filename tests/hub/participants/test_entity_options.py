@@ -4,8 +4,8 @@ import pytest
 
 from eilogin.config import read
 from eilogin.errors import ConfigurationError
-from eilogin.hub.hub_app import HubOptions
-from eilogin.hub.participants.entity_options import said_for
+from eilogin.hub.hub_options import HubOptions
+from eilogin.hub.participants.entity_options import value_for
 
 STAD = "https://stad.test/eilogin/metadata"
 SECRET = {"name_id_key": "0123456789abcdef", "citizens": __file__}
@@ -53,6 +53,6 @@ def test_what_is_no_text_is_what_it_says():
 
 
 def test_of_a_participant_its_own_line_counts_and_else_that_of_everybody():
-    assert said_for({STAD: "a", "*": "b"}, STAD) == "a"
-    assert said_for({"https://uwv.test/": "a", "*": "b"}, STAD) == "b"
-    assert said_for({"https://uwv.test/": "a"}, STAD) is None
+    assert value_for({STAD: "a", "*": "b"}, STAD) == "a"
+    assert value_for({"https://uwv.test/": "a", "*": "b"}, STAD) == "b"
+    assert value_for({"https://uwv.test/": "a"}, STAD) is None

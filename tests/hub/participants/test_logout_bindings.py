@@ -7,7 +7,7 @@ import pytest
 
 from eilogin.config import read
 from eilogin.errors import ConfigurationError
-from eilogin.hub.hub_app import HubOptions, contradictions
+from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.saml import bindings, messages, safe_xml
 
 HUB = "https://inloggen.test"

@@ -7,7 +7,7 @@ import pytest
 
 from eilogin.errors import InvalidOptions
 from eilogin.hub import make_hub
-from eilogin.hub.participants.name_ids import Names, citizen_here
+from eilogin.hub.participants.name_ids import NameIDs, citizen_here
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.metadata import AttributeService
 from eilogin.saml.sector_names import tells_number
@@ -44,7 +44,7 @@ class TestAPersistentName:
 
     def test_can_be_nobodys_number(self):
         # One in two hundred could, of those that are drawn; the key is always this one.
-        names = Names(b"a key of tests", "persistent", {})
+        names = NameIDs(b"a key of tests", "persistent", {})
         here = {number: citizen_here(ENTITY, str(number)) for number in range(2_000)}
         told = [
             names.name(

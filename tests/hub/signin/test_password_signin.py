@@ -10,7 +10,7 @@ import pytest
 from eilogin import clock as instants
 from eilogin.errors import LoginEnded, StoreUnavailable
 from eilogin.hub.signin.citizens import Citizens
-from eilogin.hub.signin.password_signin import SignIn
+from eilogin.hub.signin.password_signin import PasswordSignIn
 from eilogin.web.pages.page_rendering import Pages
 
 HUB = "https://inloggen.test"
@@ -550,7 +550,7 @@ class TestTheCall:
             found = []
 
             def probe(environ, start_response):
-                sign_in = SignIn(
+                sign_in = PasswordSignIn(
                     Citizens([]), Pages("eilogin.hub"), None, None, None, is_demo=False
                 )
                 found.append(sign_in.service(environ, "/").require(*arguments, **more))

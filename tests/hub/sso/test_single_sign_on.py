@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from eilogin.errors import LoginEnded
-from eilogin.hub.signin.password_signin import SignInService
+from eilogin.hub.signin.password_login_service import PasswordLoginService
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.assurance_levels import DIGID, Classes
 from eilogin.saml.metadata import Endpoint
@@ -752,7 +752,7 @@ class TestALogoutMeanwhile:
         def require(self, *arguments, **more):
             self._environ["eilogin.session"] = None
 
-        monkeypatch.setattr(SignInService, "require", require)
+        monkeypatch.setattr(PasswordLoginService, "require", require)
         ask(level="midden")
         refused(signed_in.browser.page, "login-ended")
 

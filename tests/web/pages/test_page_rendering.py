@@ -30,7 +30,7 @@ from eilogin.errors import (
     Refused,
     StoreUnavailable,
 )
-from eilogin.hub.participants.signed_in_services import Service
+from eilogin.hub.participants.signed_in_services import SignedInService
 from eilogin.hub.signin.rehearsal import CHOICES
 from eilogin.portal.portal_app import Tile
 from eilogin.web import environ as env
@@ -84,7 +84,7 @@ LOGIN = SimpleNamespace(
     since=clock.utc(WINTER), until=clock.utc(WINTER + 7200), level="basis"
 )
 HOSTILE = "<script>alert('x')</script>"
-SERVICE = Service(HOSTILE, None, WINTER)
+SERVICE = SignedInService(HOSTILE, None, WINTER)
 VALUES = {
     "accessibility.html": {
         "name": HOSTILE,

@@ -1,13 +1,13 @@
-"""Pending logins: AuthnRequests of participants that the hub has not answered yet.
+"""AuthnRequests of participants that the hub has not answered yet.
 
 The hub verifies an AuthnRequest, and keeps it in a sealed cookie of the browser that
 brought it. The sign-in page has an address of its own, which names that cookie and no
 message. So the visitor can reload the page, the address does not work in another
-browser, and requests without end leave nothing in the store. Only a pending login that
-is too long for a cookie lies there, within limits.
+browser, and requests without end leave nothing in the store. Only a request that is too
+long for a cookie lies there, within limits.
 
-A pending login can be answered for :data:`LIFETIME` seconds. The cookie lasts longer:
-after that time it still tells the hub which participant has to begin the login anew.
+A pending request can be answered for :data:`LIFETIME` seconds. The cookie lasts longer:
+after that time it still names the participant at which the visitor has to begin again.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ KEPT_FOR = 24 * 60 * 60
 #: The same of one that is answered: for a double click and the back button.
 _ANSWERED_FOR = 2 * 60
 
-#: The parameters by which a page of the hub names a question, and who asked it.
+#: Parameters of an address of the hub: the handle of a request, and its issuer.
 PARAMETER, _ISSUER = "request", "of"
 
 #: Pending logins that a browser keeps; the oldest gives way to a new one. More than a
@@ -65,8 +65,8 @@ _LONGEST_ISSUER = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a participant wants to know, and where the answer goes."""
+class PendingAuthnRequest:
+    """A verified AuthnRequest, and where its Response goes."""
 
     #: ID and issuer of its AuthnRequest.
     request_id: str
@@ -75,9 +75,9 @@ class Question:
     acs_url: str
     binding: str
     relay_state: str
-    #: The level that she has to prove; "" where none that we offer would do.
+    #: The level to prove; "" if the hub offers no sufficient one.
     level: str
-    #: Every level that would do, the lowest first, and the classes that were named.
+    #: All sufficient levels, the lowest first, and the classes of the request.
     levels: tuple[str, ...]
     classes: tuple[str, ...]
     #: The Format of its NameIDPolicy, or "".
@@ -86,14 +86,14 @@ class Question:
     passive: bool
     #: When we received it.
     received: float
-    #: When it was written, by the clock of who asks.
+    #: Its IssueInstant, by the clock of the participant.
     issued: float = 0.0
-    #: Which of the lists of attributes in its metadata it means; None for the default.
+    #: Its AttributeConsumingServiceIndex; None for the default.
     service_index: int | None = None
-    #: What a tester has chosen that comes of it (hub.digid.rehearsal); "" in earnest.
+    #: The faulty Response that a tester chose (hub.signin.rehearsal), or "".
     rehearsal: str = ""
-    #: How many seconds of inactivity ended the visitor's session at who asks; 0 where
-    #: that is not why they log in.
+    #: Seconds of inactivity that ended the session at the participant; 0 if that is not
+    #: why the visitor logs in.
     idle_limit: int = 0
 
     @property
@@ -117,19 +117,19 @@ class Question:
 
 
 def remember(
-    environ: "WSGIEnvironment", question: Question
+    environ: "WSGIEnvironment", pending: PendingAuthnRequest
 ) -> Iterator[tuple[str, str]]:
     """The headers by which this browser keeps a pending login.
 
     The oldest ones make room for it. Raises :class:`eilogin.errors.Busy` where it is
     too long for a cookie, and the store has no room for it.
     """
-    octets = zlib.compress(json.dumps(astuple(question)).encode())
-    text = as_text(_sealer(environ).seal(octets, question.handle))
+    octets = zlib.compress(json.dumps(astuple(pending)).encode())
+    text = as_text(_sealer(environ).seal(octets, pending.handle))
     if len(text) > _LONGEST and _has_room(environ, text):
-        until = question.received + LIFETIME
-        env.values(environ).add(_kept(question.handle), text, until, durable=False)
-        text = as_text(_sealer(environ).seal(b"", question.handle))
+        until = pending.received + LIFETIME
+        env.values(environ).add(_kept(pending.handle), text, until, durable=False)
+        text = as_text(_sealer(environ).seal(b"", pending.handle))
     if len(text) > _MOST_ROOM:
         raise Busy(
             "the store has no room for one more pending login with a long RelayState"
@@ -137,7 +137,7 @@ def remember(
     yield from per_tab_cookies.make_room(
         environ, _COOKIES, _MOST_ROOM - len(text), most=_MOST_TABS
     )
-    yield _cookie(question.handle).set(text, max_age=KEPT_FOR)
+    yield _cookie(pending.handle).set(text, max_age=KEPT_FOR)
 
 
 def _has_room(environ: "WSGIEnvironment", text: str) -> bool:
@@ -153,19 +153,19 @@ def _has_room(environ: "WSGIEnvironment", text: str) -> bool:
 
 
 def answered(
-    environ: "WSGIEnvironment", question: Question
+    environ: "WSGIEnvironment", pending: PendingAuthnRequest
 ) -> Iterator[tuple[str, str]]:
     """The headers that let the browser keep an answered one for a short while only."""
-    cookie = _cookie(question.handle)
+    cookie = _cookie(pending.handle)
     text = cookie.read(environ)
     if text is not None:
         yield cookie.set(text, max_age=_ANSWERED_FOR)
 
 
-def find(environ: "WSGIEnvironment", handle: str) -> Question:
+def find(environ: "WSGIEnvironment", handle: str) -> PendingAuthnRequest:
     """The pending login with this handle, which this browser keeps.
 
-    It may be over (:attr:`Question.is_over`). Raises
+    It may be over (:attr:`PendingAuthnRequest.is_over`). Raises
     :class:`eilogin.errors.LoginLost` where this browser keeps none with this handle,
     or :class:`eilogin.errors.CookiesRefused` where it brings no cookie of ours at all.
     """
@@ -191,11 +191,11 @@ def find(environ: "WSGIEnvironment", handle: str) -> Question:
         raise LoginLost(f"the cookie of this login: {error}") from None
 
 
-def _read(octets: bytes) -> Question:
+def _read(octets: bytes) -> PendingAuthnRequest:
     try:
-        question = Question(*json.loads(zlib.decompress(octets)))
+        pending = PendingAuthnRequest(*json.loads(zlib.decompress(octets)))
         return replace(
-            question, levels=tuple(question.levels), classes=tuple(question.classes)
+            pending, levels=tuple(pending.levels), classes=tuple(pending.classes)
         )
     except (*UNREADABLE, zlib.error):
         raise LoginLost("another version of eilogin wrote this pending login") from None
@@ -217,11 +217,11 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 # --- in an address --------------------------------------------------------------------
 
 
-def address_of(environ: "WSGIEnvironment", question: Question) -> str:
+def address_of(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
     """The address of ours at which a pending login goes on."""
-    query = {PARAMETER: question.handle}
-    if len(question.issuer) <= _LONGEST_ISSUER:
-        query[_ISSUER] = question.issuer
+    query = {PARAMETER: pending.handle}
+    if len(pending.issuer) <= _LONGEST_ISSUER:
+        query[_ISSUER] = pending.issuer
     return f"{env.trust(environ).own.url('sso')}?{urlencode(query)}"
 
 
@@ -230,7 +230,7 @@ def handle_in(target: str) -> str | None:
     return _query_of(target).get(PARAMETER)
 
 
-def behind(environ: "WSGIEnvironment", target: str) -> Question | None:
+def behind(environ: "WSGIEnvironment", target: str) -> PendingAuthnRequest | None:
     """The pending login that an address goes on with; None if it names none.
 
     Raises what :func:`named_in` raises.
@@ -239,7 +239,9 @@ def behind(environ: "WSGIEnvironment", target: str) -> Question | None:
     return named_in(environ, query) if PARAMETER in query else None
 
 
-def named_in(environ: "WSGIEnvironment", query: Mapping[str, str]) -> Question:
+def named_in(
+    environ: "WSGIEnvironment", query: Mapping[str, str]
+) -> PendingAuthnRequest:
     """The pending login that the query of an address names.
 
     Raises what :func:`find` raises, in the name of the participant that it names.

@@ -1,0 +1,93 @@
+"""The background threads of a process that runs a hub."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+from eilogin.hub import hub_worker
+from eilogin.hub.hub_worker import HubJobs, noted_failure
+from eilogin.stores import logout_reserve
+
+_log = logging.getLogger("eilogin")
+
+
+class HubThreads:
+    """The background threads of a process with a hub.
+
+    One ends sessions at their limit, one retries logouts, one follows the members. The
+    last notifies members that left, which may take long, so it must not delay the
+    others.
+    """
+
+    def __init__(self) -> None:
+        #: The process in which all threads run, and the one in which some do.
+        self._pid = self._begun_in = 0
+        self._begun: set[Callable[[HubJobs], None]] = set()
+        self._lock = threading.Lock()
+        self._hub: HubJobs | None = None
+
+    def see(self, hub: HubJobs) -> None:
+        """Work for the hub of the latest request; start the threads if needed.
+
+        They start in this very process: the threads of its parent do not run here.
+        """
+        self._hub = hub
+        if self._pid == os.getpid():
+            return
+        with self._lock:
+            if self._begun_in != os.getpid():
+                self._begun_in, self._begun = os.getpid(), set()
+            try:
+                for round_of in {
+                    end_expired_sessions,
+                    retry_logouts,
+                    check_members,
+                } - self._begun:
+                    threading.Thread(
+                        target=self._run,
+                        args=(round_of,),
+                        name="eilogin-at-work",
+                        daemon=True,
+                    ).start()
+                    self._begun.add(round_of)
+            except RuntimeError as error:
+                # The system has no thread left; the next request tries again.
+                _log.error(
+                    "cannot start the background thread of this process; the next"
+                    " request tries again: %s",
+                    error,
+                )
+            else:
+                self._pid = os.getpid()
+
+    def _run(self, round_of: Callable[[HubJobs], None]) -> None:
+        pause = threading.Event()
+        while not pause.wait(hub_worker.EVERY):
+            if self._hub is not None:
+                with logout_reserve.for_logout():
+                    round_of(self._hub)
+
+
+def end_expired_sessions(hub: HubJobs) -> None:
+    """End sessions at their limit; log errors."""
+    with noted_failure("ending sessions at their limit failed"):
+        hub.end_who_is_over()
+
+
+def check_members(hub: HubJobs) -> None:
+    """Notify members that left the federation, and warn of expiring certificates.
+
+    Log errors.
+    """
+    with noted_failure("checking the certificates of participants failed"):
+        hub.certificates.see()
+    with noted_failure("notifying the departed members failed"):
+        hub.end_at_departed()
+
+
+def retry_logouts(hub: HubJobs) -> None:
+    """Retry due logouts until none is delivered; log errors."""
+    with noted_failure("retrying logouts failed"):
+        while told := hub.tell_again():
+            _log.info("logouts delivered from the retry queue: %d", told)

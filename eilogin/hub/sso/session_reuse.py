@@ -1,0 +1,52 @@
+"""Decide whether a session satisfies an AuthnRequest: its level, domain and age."""
+
+import math
+from typing import TYPE_CHECKING
+
+from eilogin.hub.participants import requested_levels, sso_domains
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
+from eilogin.sessions import Login
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def wants_proof(pending: PendingAuthnRequest) -> bool:
+    """Whether only a fresh proof satisfies an AuthnRequest."""
+    return pending.force or pending.level in requested_levels.ALWAYS_FRESH
+
+
+def domain_of(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
+    """Return the SSO domain of the participant."""
+    entity, _ = env.trust(environ).participant(pending.issuer)
+    return entity.sso_domain
+
+
+def satisfying(
+    login: Login | None, pending: PendingAuthnRequest, domain: str, *, is_proven: bool
+) -> Login | None:
+    """Return a session as far as it satisfies an AuthnRequest, or None.
+
+    ``domain`` is the SSO domain of the participant. ``is_proven`` says whether the
+    visitor signed in for this request.
+    """
+    since = pending.received if is_proven else math.inf
+    login = login and sso_domains.proven_for(login, domain, since)
+    if login is None:
+        return None
+    is_fresh = is_proven and login.proven_at(pending.level) >= pending.received
+    if wants_proof(pending) and not is_fresh:
+        return None
+    certain = requested_levels.certain(
+        login, pending.received if is_fresh else math.inf
+    )
+    found = requested_levels.to_confirm(pending.levels, certain.level)
+    return certain if found else None
+
+
+def is_high_enough(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> bool:
+    """Whether all sufficient levels reach the one that the operator requires now."""
+    entity, _ = env.trust(environ).participant(pending.issuer)
+    high = requested_levels.at_least(pending.levels, entity.required_level)
+    return high == pending.levels

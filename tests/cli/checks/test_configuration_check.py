@@ -2156,7 +2156,7 @@ from paste.deploy.loadwsgi import ConfigLoader
 from eilogin import config
 from eilogin.cli.inifiles.ini_sections import IniFile
 
-class Named(settings.Options, name="named"):
+class Named(config.Options, name="named"):
     \"""One option.\"""
 
 def of_paste(path):

@@ -24,6 +24,8 @@ The rooms, from the top down; each imports only from the rooms below it::
       shell_quoting,         commands for a person to copy into a shell;
       interposition,         lxml beside another libxml2;
       subinterpreter         interpreters in which eilogin cannot work
+
+A citation such as "DigiD 2.4" or "Attacks G8" names a section of contrib/sources.rst.
 """
 
 from eilogin import interposition, subinterpreter

@@ -50,6 +50,29 @@ def test_the_map_of_the_house_names_every_room():
         assert room in said, room
 
 
+CITED = [
+    file
+    for folder in ("eilogin", "tests", "contrib", ".ci")
+    for file in sorted((HOUSE.parent / folder).rglob("*"))
+    if file.suffix in {".py", ".rst", ".cfg", ".html"} and file.is_file()
+]
+
+
+def test_cites_only_sources_that_the_project_has():
+    """Facts that stand in no standard are in contrib/sources.rst, by section."""
+    sources = (HOUSE.parent / "contrib/sources.rst").read_text("utf-8")
+    sections = set(re.findall(r"^DigiD \d(?:\.\d)?(?=:)", sources, re.MULTILINE))
+    sections |= {f"Attacks {name}" for name in re.findall(r"\b[GI]\d+\b", sources)}
+    missing = set()
+    for file in CITED:
+        text = " ".join(file.read_text("utf-8").split())
+        cited = re.findall(r"DigiD \d(?:\.\d)?\b(?!\.?\w)|Attacks [GI]\d+", text)
+        missing |= {(str(file), name) for name in cited if name not in sections}
+        pages = re.findall(r"\b[A-Z]{4,}\.md\b", text)
+        missing |= {(str(file), page) for page in pages}
+    assert sorted(missing) == []
+
+
 def test_commands_to_copy_are_written_for_a_shell():
     """A path in them is a word of :func:`eilogin.shell_quoting.typed`."""
     verbs = "|".join(main.commands)

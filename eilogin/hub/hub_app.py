@@ -208,7 +208,7 @@ class Hub:
         address = environ.get(env.ADDRESS)
         event = _EVENTS.get(address or "", "login")
         is_soap = address in ("slo_soap", "artifact", "activity")
-        # DigiD answers nothing to an unknown sender (DIGID.md 1.6).
+        # DigiD answers nothing to an unknown sender (DigiD 1.6).
         is_told = not isinstance(error, NotFound)
         if is_soap and is_told and environ["REQUEST_METHOD"] == "POST":
             return soap_fault(error, note_refusal(error, event, environ))
@@ -458,7 +458,7 @@ def _ways_back(
         return
     language = language_of(environ)
     link = trust.federation.link_of(error.peer, language)
-    # DigiD does not know its sender then (DIGID.md 1.6).
+    # DigiD does not know its sender then (DigiD 1.6).
     if link and not isinstance(error, NotFound):
         yield link, trust.federation.name_of(error.peer, language)
     yield trust.own.url("home"), ""

@@ -279,7 +279,7 @@ class HubJobs:
         if not self.trust.own.is_digid:
             return told
         # Such a LogoutRequest names the visitor and no session, so it would end all of
-        # them (DIGID.md 3.2).
+        # them (DigiD 3.2).
         return [one for one in told if not self.sessions.is_in(one.subject)]
 
     def tell_again(self) -> int:

@@ -6,7 +6,7 @@ the hub, as the hub imports nothing of it. What both need is in ``web``.
 By module:
 
 ``digid_profile``
-    What ``profile = digid`` is at a participant (DIGID.md 1 to 6 and 8).
+    What ``profile = digid`` is at a participant (DigiD 1 to 6 and 8).
 ``guard``
     Who may pass to a page: what its rule needs, and what is answered in its
     place.

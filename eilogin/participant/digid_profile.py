@@ -1,4 +1,4 @@
-"""What ``profile = digid`` is at a participant (DIGID.md 1 to 6 and 8).
+"""What ``profile = digid`` is at a participant (DigiD 1 to 6 and 8).
 
 DigiD names a citizen by her number. So she is known here, to the application and in
 the store, by a pseudonym in its place; the number itself is an attribute of her login,

@@ -1,7 +1,7 @@
 """End the session of a visitor here, though nobody has logged out.
 
 DigiD demands it where it answers that there is no login: also when only a higher level
-was asked for (DIGID.md 8, point 10).
+was asked for (DigiD 8).
 """
 
 from typing import TYPE_CHECKING

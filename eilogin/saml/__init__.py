@@ -27,7 +27,7 @@ By module:
 ``second_opinion``
     The call to python3-saml, which checks each Response a second time.
 ``sector_names``
-    DigiD's names of citizens: a sector code and a number (DIGID.md 1.4).
+    DigiD's names of citizens: a sector code and a number (DigiD 1.4).
 ``signing_keys``
     RSA and EC keys and certificates: read, check and generate them.
 ``weak_algorithms``

@@ -1,6 +1,6 @@
 """Levels of assurance, lowest first, and the AuthnContext classes that say them.
 
-DIGID.md 1.4: the classes are those of DigiD; a level that was delivered may be higher
+DigiD 1.4: the classes are those of DigiD; a level that was delivered may be higher
 than the one that was asked for.
 """
 
@@ -46,7 +46,7 @@ class Classes:
         )
 
 
-#: The classes of DigiD (DIGID.md 1.4).
+#: The classes of DigiD (DigiD 1.4).
 DIGID = Classes(
     {
         "basis": (_CLASSES + "PasswordProtectedTransport",),

@@ -11,8 +11,9 @@ messages first.
 
 It checks a Response or a clear assertion with a signature of its own. It cannot check
 one that only a signed ArtifactResponse covers, nor an encrypted one: it decrypts inside
-the tree, where prefixes change and signatures of good peers break (INTEROP.md). It does
-not know encrypted attributes. :func:`can_judge` says whether it can check a Response.
+the tree, where prefixes change and signatures of good peers break (sources.rst,
+Peers). It does not know encrypted attributes. :func:`can_judge` says whether it can
+check a Response.
 """
 
 import base64

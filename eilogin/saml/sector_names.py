@@ -1,4 +1,4 @@
-"""Names of citizens as DigiD gives them: a sector code and a number (DIGID.md 1.4).
+"""Names of citizens as DigiD gives them: a sector code and a number (DigiD 1.4).
 
 Such a name *is* a citizen's number. No message of an error here repeats what it was
 given, for a number would end up in a log.

@@ -62,7 +62,7 @@ class SigningKey:
 
     private: PrivateKey = field(repr=False)
     certificate: x509.Certificate
-    #: Whether signatures with it are as DigiD has them (DIGID.md 1.3): they say the
+    #: Whether signatures with it are as DigiD has them (DigiD 1.3): they say the
     #: :func:`key_name` too, and name prefixes whose namespaces count.
     is_digid: bool = False
     #: URIs of the algorithms of signature and digest that a peer wants; "" for those
@@ -150,7 +150,7 @@ def encryption_key(certificate_text: str) -> RSAPublicKey:
 
 
 def key_name(certificate_text: str) -> str:
-    """How DigiD names a key: the SHA-1 of its certificate, in hex (DIGID.md 1.3).
+    """How DigiD names a key: the SHA-1 of its certificate, in hex (DigiD 1.3).
 
     It points at a certificate that is trusted already, and proves nothing. Raises
     MalformedMessage where that is no base64.

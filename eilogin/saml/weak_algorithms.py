@@ -10,7 +10,7 @@ CBC = "cbc"
 #: RSA with PKCS #1 v1.5 padding to transport keys: Bleichenbacher, 1998.
 RSA_1_5 = "rsa-1.5"
 #: SHA-1 in the signature of a redirect that answers a logout, as DigiD signs its
-#: LogoutResponse (DIGID.md 3.2); never in that of a request.
+#: LogoutResponse (DigiD 3.2); never in that of a request.
 SHA1_REDIRECT = "sha1-redirect"
 
 #: All of them.

@@ -678,7 +678,7 @@ def _first_of(listed: Sequence[str], ours: Iterable[str], what: str) -> str:
     return found
 
 
-#: The PrefixList of DigiD (DIGID.md 1.3), and what of it our messages declare.
+#: The PrefixList of DigiD (DigiD 1.3), and what of it our messages declare.
 _DIGID_PREFIXES = ("ds", "saml", "samlp", "xs")
 _DIGID_SCOPE = {"saml": SAML, "samlp": SAMLP}
 _PREFIX_LIST = (

@@ -1,6 +1,6 @@
 """Artifacts that nobody made, brought as fast as somebody can: others do not wait.
 
-ATTACKS.md G18. The page of a neighbour is asked for in the same server.
+Attacks G18. The page of a neighbour is asked for in the same server.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """What a message costs before it is refused: never more than 50 ms of CPU, or 20 MB.
 
-ATTACKS.md G3, G7. :mod:`costly` has the dearest requests that we could think of, each
+Attacks G3, G7. :mod:`costly` has the dearest requests that we could think of, each
 at the cap, by every way in. They are measured in a process of their own, where nobody
 else runs: CPU and not the clock, the best of several, and never more strictly than a
 good message of the same size allows, so that a slow machine or a busy one says nothing.

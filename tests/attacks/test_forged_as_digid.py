@@ -1,6 +1,6 @@
 """The same forgeries at a hub and participants with ``profile = digid``.
 
-What DigiD does not answer is a page of nothing, whatever is wrong (DIGID.md 2.4, 3.2).
+What DigiD does not answer is a page of nothing, whatever is wrong (DigiD 2.4, 3.2).
 A logout ends the session of the browser that brings it; so the browser is that of who
 is signed in, with all her cookies. Over HTTP in an :mod:`arena`.
 """

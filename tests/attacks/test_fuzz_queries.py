@@ -1,7 +1,7 @@
 """Parameters of signed messages permuted, repeated, re-encoded, and put among others.
 
 What is accepted says what was signed, to the letter, and has the RelayState that came
-with it (ATTACKS.md G5 and G6). Each spelling of each parameter by itself, and lists of
+with it (Attacks G5 and G6). Each spelling of each parameter by itself, and lists of
 changes that hypothesis makes; ``contrib/fuzz/fuzz_redirects.py`` goes on for longer.
 """
 

@@ -1,6 +1,6 @@
 """Two browsers, a hub and two participants: who is signed in where?
 
-ATTACKS.md G17: a logout that is refused ends no session, one that is accepted exactly
+Attacks G17: a logout that is refused ends no session, one that is accepted exactly
 those that it means, and nobody else is told. All applications are the real ones; after
 every step each of them is asked by each browser, and a model
 (:mod:`federation_model`) has to agree.

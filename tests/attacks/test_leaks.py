@@ -1,6 +1,6 @@
 """Nothing leaks: journeys and attacks, and all that came out searched for secrets.
 
-ATTACKS.md I2: no secret in log or page. What a secret is, is learnt from the traffic
+Attacks I2: no secret in log or page. What a secret is, is learnt from the traffic
 itself (:mod:`leaks`), and each test says which kinds were in play. Exceptions are named
 one by one, with their reasons, in :data:`EXCEPTIONS`.
 """

@@ -1,6 +1,6 @@
 """Who sends us ciphertexts or guesses learns nothing from how they are refused.
 
-ATTACKS.md G15 and point 5 of the issue: whatever fails in decryption or after it gets
+Attacks G15 and point 5 of the issue: whatever fails in decryption or after it gets
 the same status, page (but for its reference number) and headers, and takes as long; the
 log alone may know more. The answers are looked at over HTTP; how long they take by the
 CPU time of the thread that works on one, which others on this machine do not change.

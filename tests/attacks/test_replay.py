@@ -1,6 +1,6 @@
 """One answer of the hub makes one session, however often and wherever it is brought.
 
-ATTACKS.md G8: sixteen threads, two processes that share a store, a restart, a clock
+Attacks G8: sixteen threads, two processes that share a store, a restart, a clock
 that is set back, and a store that fails at any of its verbs. And a LogoutRequest is
 executed once.
 """

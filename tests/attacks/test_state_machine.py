@@ -1,7 +1,7 @@
 # ruff: noqa: PLR0913, PLR0917 - what hypothesis draws are arguments
 """Two browsers, two hubs, and whatever order things come in: who is signed in?
 
-ATTACKS.md G9 and G17. The applications are the real ones, the messages are made with
+Attacks G9 and G17. The applications are the real ones, the messages are made with
 the keys of the hubs; after every step the participant is asked, by each browser, whom
 it sees, and a model of who may be signed in (:mod:`sign_in_model`) has to agree.
 """

@@ -1097,7 +1097,7 @@ class TestTheHubsAnswer:
     def test_signed_with_sha_1_is_believed_by_an_explicit_option(
         self, anna, under_way, hub, federation
     ):
-        """As DigiD signs it (DIGID.md 3.2)."""
+        """As DigiD signs it (DigiD 3.2)."""
         filter_ = federation.apps["stad.test"].app
         weak = frozenset({"sha1-redirect"})
         filter_.trust = replace(filter_.trust, weak=weak)

@@ -1,4 +1,4 @@
-"""The hub with ``profile = digid``: it does what DigiD does (DIGID.md 1 to 3)."""
+"""The hub with ``profile = digid``: it does what DigiD does (DigiD 1 to 3)."""
 
 import re
 from dataclasses import replace
@@ -166,7 +166,7 @@ def recertified(federation, hub_believes):
 
 
 class TestAMessageThatIsNobodys:
-    """DIGID.md 1.6: a plain 404, and the hub sends no answer."""
+    """DigiD 1.6: a plain 404, and the hub sends no answer."""
 
     def test_is_one_that_cannot_be_read(self, citizen, stad, nothing_there):
         citizen.visit(f"{SSO}?SAMLRequest=x&RelayState=y")
@@ -514,7 +514,7 @@ class TestAnArtifact:
     def test_that_is_asked_for_in_another_time_or_place_is_denied(
         self, stad, artifact, call, changes
     ):
-        """DIGID.md 1.6: and the answer does not say to what it is one."""
+        """DigiD 1.6: and the answer does not say to what it is one."""
         request = messages.ArtifactResolve(
             "_1", START, stad.service.entity_id, artifact, f"{HUB}/artifact"
         )
@@ -529,7 +529,7 @@ class TestAnArtifact:
 
 
 class TestWhoIsAskedAgain:
-    """DIGID.md 2.2 and 2.3."""
+    """DigiD 2.2 and 2.3."""
 
     def test_reads_for_how_long_she_is_not(self, citizen, stad):
         stad.ask(citizen)
@@ -687,7 +687,7 @@ class TestWhoIsAskedAgain:
 
 
 class TestTheHighestLevels:
-    """DIGID.md 2.3: they are never given from a session."""
+    """DigiD 2.3: they are never given from a session."""
 
     @pytest.fixture
     def hub_options(self):
@@ -727,7 +727,7 @@ class TestTheHighestLevels:
 
 
 class TestAParticipantThatIsNotActive:
-    """DIGID.md 2.4, 2: before all that could be asked of her."""
+    """DigiD 2.4, 2: before all that could be asked of her."""
 
     @pytest.fixture
     def hub_options(self):
@@ -772,7 +772,7 @@ class TestAParticipantThatIsNotActive:
 
 
 class TestTheNumberOfASector:
-    """DIGID.md 1.4, and 2.4, 4. Anna has two, Bram a BSN and Chaima a SOFI number."""
+    """DigiD 1.4, and 2.4, 4. Anna has two, Bram a BSN and Chaima a SOFI number."""
 
     @pytest.fixture
     def shows(self):
@@ -921,7 +921,7 @@ def test_sectors_say_who_gets_which(tmp_path, sectors):
 
 
 class TestARelayState:
-    """DIGID.md 1.1: it is sticky."""
+    """DigiD 1.1: it is sticky."""
 
     def test_is_given_to_the_next_who_sends_none(self, citizen, stad, uwv):
         stad.ask(citizen, "first")
@@ -1011,7 +1011,7 @@ class TestARelayState:
 
 
 class TestWhoIsLoggedInAlready:
-    """DIGID.md 2.4, 7: the page that names where."""
+    """DigiD 2.4, 7: the page that names where."""
 
     @pytest.fixture
     def hub_options(self):
@@ -1191,7 +1191,7 @@ def is_in(anna):
 
 
 class TestALogout:
-    """DIGID.md 3. The other participants are real ones of ours."""
+    """DigiD 3. The other participants are real ones of ours."""
 
     @pytest.fixture
     def anna(self, federation, citizen, everywhere):
@@ -1521,7 +1521,7 @@ def killed(*args):
 
 
 def test_its_metadata_is_that_of_digid(federation, call):
-    """DIGID.md 1.7."""
+    """DigiD 1.7."""
     element = safe_xml.parse(call("GET", f"{HUB}/metadata").body)
     key = federation.trusts["inloggen.test"].own.key
     xml_signatures.signed(element, [key.public])

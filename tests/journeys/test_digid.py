@@ -95,7 +95,7 @@ def own_of(citizen):
 
 
 class TestTheQuestion:
-    """DIGID.md 1.2 and 1.3."""
+    """DigiD 1.2 and 1.3."""
 
     def test_is_what_digid_takes_and_nothing_else(self, anna):
         anna.begins("/bezwaar")
@@ -167,7 +167,7 @@ class TestTheQuestion:
 
 
 class TestTheAnswer:
-    """DIGID.md 1.4 and 1.5."""
+    """DigiD 1.4 and 1.5."""
 
     def test_by_artifact_logs_her_in(self, anna, site):
         anna.logs_in()
@@ -360,7 +360,7 @@ FORGED = {
 
 
 class TestAFailure:
-    """DIGID.md 1.6 and 8, point 10."""
+    """DigiD 1.6 and 8."""
 
     @pytest.mark.parametrize("query", ["level=hoog", "fresh=yes", "level=hoog&next=/x"])
     def test_cannot_be_brought_about_by_a_link_of_another_site(self, anna, query):
@@ -547,7 +547,7 @@ class TestAFailure:
 
 
 class TestCancelling:
-    """DIGID.md 6."""
+    """DigiD 6."""
 
     def test_at_a_page_that_needs_a_login_is_said_in_its_place(self, anna):
         anna.begins("/mijn?jaar=2026").cancels()
@@ -688,7 +688,7 @@ class TestAHubInside:
 
 
 class TestKeepingAlive:
-    """DIGID.md 2.2."""
+    """DigiD 2.2."""
 
     def test_asks_in_between_ten_and_fifteen_minutes(self, anna, clock):
         anna.logs_in()
@@ -820,7 +820,7 @@ def sha1_signed(url, key):
 
 
 class TestLoggingOut:
-    """DIGID.md 3."""
+    """DigiD 3."""
 
     def test_ends_here_first_and_names_her_alone(self, anna):
         anna.logs_in()

@@ -1,6 +1,6 @@
 """DigiD's back channel: its own key, its own authority, and a proxy, all at once.
 
-The key that signs messages is none of those of TLS (DIGID.md 1.3 and 4).
+The key that signs messages is none of those of TLS (DigiD 1.3 and 4).
 """
 
 import contextlib

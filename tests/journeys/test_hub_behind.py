@@ -1018,7 +1018,7 @@ class TestDigidAbove:
     def test_a_step_up_that_is_cancelled_ends_what_the_filters_have_and_all_below(
         self, everywhere, is_in_at, clock
     ):
-        """DIGID.md 8, point 10; else nobody would know later whom to tell."""
+        """DigiD 8; else nobody would know later whom to tell."""
         clock.shift(5)
         everywhere.visit("https://zorg.test/percelen")
         assert everywhere.is_asked_for_password
@@ -1046,7 +1046,7 @@ class TestDigidAbove:
     def test_another_citizen_ends_all_of_the_first_below(
         self, federation, everywhere, citizen_of, is_in_at, clock
     ):
-        """DigiD tells nobody of another account (DIGID.md 2.3)."""
+        """DigiD tells nobody of another account (DigiD 2.3)."""
         clock.shift(11 * MINUTE)
         federation.above.down.add("gemeente.test")
         browser = everywhere.browser

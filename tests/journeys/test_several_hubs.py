@@ -268,7 +268,7 @@ class TestAHubThatAnswersLate:
         assert user() == "mallory"
 
     def test_ends_her_session_where_it_is_digid(self, anna, by_artifact):
-        """DigiD asks nobody whether she is somebody else (DIGID.md 2.2)."""
+        """DigiD asks nobody whether she is somebody else (DigiD 2.2)."""
         own_changes(anna.federation, "stad.test", profile="digid")
         anna.browser.visit(by_artifact("s00000000:900000016"))
         assert anna.browser.title.startswith("U bent uitgelogd")

@@ -1,7 +1,7 @@
 """Ended means ended: what Beaker's sessions get wrong, at each place that eilogin runs.
 
-DESIGN.md section 3 lists what was measured with Beaker 1.14.1. Each of it is a test
-here, in one process, in several workers of gunicorn, and over two machines.
+contrib/architecture.rst lists what was measured with Beaker 1.14.1. Each of it is a
+test here, in one process, in several workers of gunicorn, and over two machines.
 """
 
 import threading

@@ -336,7 +336,7 @@ class TestTheOtherMessages:
         ("issued", "error", "told"),
         [
             (NOW, LoginFailed, "rejected the artifact (Requester RequestDenied)"),
-            # Our clock is off, so it did not take our question (DIGID.md 1.2).
+            # Our clock is off, so it did not take our question (DigiD 1.2).
             (
                 NOW + 600,
                 MessageExpired,

@@ -653,7 +653,7 @@ class TestNameIDs:
     @pytest.mark.parametrize("text", [None, "", " \n"])
     @pytest.mark.parametrize("format_", [TRANSIENT, ""])
     def test_that_are_empty_say_what_to_ask_for(self, text, format_):
-        """LemonLDAP::NG sends one where it has no value for a format (INTEROP.md)."""
+        """LemonLDAP::NG sends one if it has no value for a format."""
         element = write_assertion(replace(ASSERTION, name_id=NameID("x", format_)))
         next(element.iter(q("saml:NameID"))).text = text
         with pytest.raises(MalformedMessage, match=r"NameID is empty.*Ask the sender"):
@@ -737,7 +737,7 @@ class TestEncryptedLogoutRequests:
 
 
 def test_reads_an_empty_reason_of_a_logout_request_as_absent():
-    """Every client of pysaml2 sends one (INTEROP.md)."""
+    """Every client of pysaml2 sends one (sources.rst, Peers)."""
     element = write_logout_request(LOGOUT_REQUEST)
     element.set("Reason", "")
     validate(element, "protocol")

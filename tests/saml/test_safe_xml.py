@@ -381,7 +381,7 @@ class TestIdentifiers:
         )
 
     def test_may_repeat_on_signatures_if_nothing_refers_to_them(self):
-        """As pysaml2 writes them (INTEROP.md)."""
+        """As pysaml2 writes them (sources.rst, Peers)."""
         assert parse(_signatures('Id="Signature1"', 'Id="Signature1"')).tag == "a"
 
     @pytest.mark.parametrize(

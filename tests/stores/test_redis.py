@@ -1222,7 +1222,7 @@ class TestReplicas:
         self, pair, opened, caplog, monkeypatch
     ) -> None:
         master, replica = pair
-        monkeypatch.setattr("eilogin.stores.redis.nodes.LONGEST_WAIT", 60.0)
+        monkeypatch.setattr("eilogin.stores.redis.redis_nodes.LONGEST_WAIT", 60.0)
         store = opened(master.url(), 120.0)
         made = make(store)
         replica.pause()

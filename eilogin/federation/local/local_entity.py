@@ -129,7 +129,7 @@ class Own:
     #: The kind of participant; for a hub, the kinds of participants that receive
     #: attributes on request.
     entity_categories: frozenset[str] = frozenset()
-    #: ``saml``, or ``digid``: the interface of DigiD (DIGID.md) to the letter.
+    #: ``saml``, or ``digid``: the interface of DigiD 3.x to the letter.
     profile: str = "saml"
     #: Where the hub is, by its prefix, that stands inside of a participant's filters
     #: and signs its citizens in there; None where none does.
@@ -259,7 +259,7 @@ class Own:
         """Our EntityDescriptor, as we publish it.
 
         With profile ``digid`` it has what DigiD wants in it and nothing else
-        (DIGID.md 4): see :meth:`entry`.
+        (DigiD 4): see :meth:`entry`.
         """
         is_hub = self.role == HUB
         own = EntityDescriptor(
@@ -353,7 +353,7 @@ class Own:
             want_authn_requests_signed=True,
         )
         if self.is_digid:
-            # DigiD's own says no more (DIGID.md 1.7), and has one key for everything.
+            # DigiD's own says no more (DigiD 1.7), and has one key for everything.
             return replace(
                 found,
                 encryption_certificates=found.signing_certificates[:1],

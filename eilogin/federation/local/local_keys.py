@@ -100,7 +100,7 @@ def in_turn(keys: Sequence[OwnKey], now: float) -> OwnKey | None:
 def published(keys: Sequence[OwnKey], now: float) -> tuple[OwnKey, ...]:
     """Those of ``keys`` that are not over: the one in its turn, the next, the past.
 
-    DigiD looks at the first alone where a message names no key (DIGID.md 5).
+    DigiD looks at the first alone where a message names no key (DigiD 4).
     """
     first = in_turn(keys, now)
     if first is None:

@@ -64,7 +64,7 @@ def remarks(options: TrustOptions) -> Iterator[Remark]:
 def faults(options: TrustOptions) -> Iterator[Remark]:
     """Those of :func:`remarks` that are more than that.
 
-    DigiD answers who has such a certificate with 404 and not a word (DIGID.md 4).
+    DigiD answers who has such a certificate with 404 and not a word (DigiD 4).
     """
     if options.profile == "digid" and options.role != HUB:
         for remark in remarks(options):

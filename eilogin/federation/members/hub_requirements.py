@@ -252,7 +252,7 @@ def participant_ending(own: Own, entity: EntityDescriptor) -> Expiry | None:
     ask = f"ask {entity.whom_to_ask} for new metadata"
     what = f"a certificate of '{entity.entity_id}'"
     # The first certificate of an entity in the role of DigiD counts, as with DigiD
-    # (DIGID.md 4).
+    # (DigiD 4).
     first = role.signing_certificates[: 1 if own.is_digid else None]
     ends = max(map(certificate_ends, first), default=math.inf)
     return Expiry("federation", "signing", what, ends, entity.entity_id, ask)
@@ -266,7 +266,7 @@ def _last_end(role: Role) -> float:
 def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
     """On certificates that have expired, will soon, or are not valid yet."""
     # The first certificate of an entity in the role of DigiD counts, as with DigiD
-    # (DIGID.md 4).
+    # (DigiD 4).
     refused = role.signing_certificates[:1] if own.role == HUB and own.is_digid else ()
     last = _last_end(role)
     for text in dict.fromkeys(role.signing_certificates):

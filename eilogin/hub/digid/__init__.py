@@ -1,24 +1,24 @@
-"""The hub with ``profile = digid``: it does what DigiD does (DIGID.md 1 to 3).
+"""The hub with ``profile = digid``: it does what DigiD does (DigiD 1 to 3).
 
 Here belong the differences between DigiD and the plain hub: in its Responses, its
 reauthentication and its logout. An organisation can rehearse its connection with them,
 and a tester can choose the Response. Elsewhere belong the bugs of DigiD's own code
-(DIGID.md 9), the common part (``hub``), and DigiD's signatures (``saml``).
+(DigiD 9), the common part (``hub``), and DigiD's signatures (``saml``).
 
 By module:
 
 ``digid_logout``
-    Single logout as DigiD does it (DIGID.md 3): by the session of the browser.
+    Single logout as DigiD does it (DigiD 3): by the session of the browser.
 ``digid_peers``
     Accept messages of connected parties only; answer all others with a 404.
 ``digid_response``
-    Write DigiD's Response and assertion as XML (DIGID.md 1.5).
+    Write DigiD's Response and assertion as XML (DigiD 1.5).
 ``digid_sso``
-    Single sign-on in the order and with the timers of DigiD (DIGID.md 2.4).
+    Single sign-on in the order and with the timers of DigiD (DigiD 2.4).
 ``reauthentication``
-    When DigiD asks a citizen to sign in again (DIGID.md 2.2 and 2.3).
+    When DigiD asks a citizen to sign in again (DigiD 2.2 and 2.3).
 ``relay_state``
-    The sticky RelayState that DigiD keeps in a browser (DIGID.md 1.1).
+    The sticky RelayState that DigiD keeps in a browser (DigiD 1.1).
 ``sector_numbers``
-    The number of a citizen that a participant gets (DIGID.md 1.4).
+    The number of a citizen that a participant gets (DigiD 1.4).
 """

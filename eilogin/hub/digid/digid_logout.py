@@ -1,4 +1,4 @@
-"""Single logout as DigiD does it (DIGID.md 3): by the session of the browser.
+"""Single logout as DigiD does it (DigiD 3): by the session of the browser.
 
 A LogoutRequest ends the session of the browser that brings it, whatever NameID it
 contains. If the visitor is signed in at more than one service, a page lists the

@@ -1,6 +1,6 @@
 """Accept messages of connected parties only, and answer all others with a 404.
 
-DIGID.md 1.6: to a message that no connected party signed, DigiD answers with a plain
+DigiD 1.6: to a message that no connected party signed, DigiD answers with a plain
 404, and sends nothing else. Only the log gives the reason.
 """
 
@@ -32,7 +32,7 @@ def keys_for(trust: Trust) -> KeysOf:
     """Return a function that looks up the keys of a participant.
 
     A participant whose first certificate is expired or not valid yet has no keys: DigiD
-    checks the dates of the first certificate (DIGID.md 4).
+    checks the dates of the first certificate (DigiD 4).
     """
 
     def keys_of(entity_id: str) -> Sequence[PublicKey]:

@@ -1,4 +1,4 @@
-"""Write DigiD's Response and assertion as XML (DIGID.md 1.5).
+"""Write DigiD's Response and assertion as XML (DigiD 1.5).
 
 The ArtifactResponse around the Response is always signed, the Response never. The
 assertion is signed for participants that want that in their metadata.

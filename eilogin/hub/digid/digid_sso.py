@@ -1,4 +1,4 @@
-"""Single sign-on in the order and with the timers of DigiD (DIGID.md 2.4).
+"""Single sign-on in the order and with the timers of DigiD (DigiD 2.4).
 
 A message of an unconnected party gets a 404. Every other AuthnRequest gets an artifact:
 of a login, possibly after a page, or of a Response with the reason for the failure. If
@@ -82,7 +82,7 @@ class DigidSingleSignOn(SingleSignOn):
     options of the hub.
     """
 
-    # DIGID.md 1.6: a citizen without a number for this participant gets the same status
+    # DigiD 1.6: a citizen without a number for this participant gets the same status
     # as one who cancels.
     _nameless = FAILED
     _asks_anew = True
@@ -171,7 +171,7 @@ class DigidSingleSignOn(SingleSignOn):
     ) -> bool:
         """Whether the signed-in citizen has no number for this participant.
 
-        Then the hub asks nobody else to sign in: DIGID.md 2.4 checks this first.
+        Then the hub asks nobody else to sign in: DigiD 2.4 checks this first.
         """
         login = env.session_beyond_idle(environ)
         return (
@@ -355,6 +355,6 @@ def _known(
 
 
 def _forty(index: str) -> str:
-    """Extend a SessionIndex to the form that DigiD uses (DIGID.md 1.5)."""
+    """Extend a SessionIndex to the form that DigiD uses (DigiD 1.5)."""
     digits = index.lstrip("_")
     return f"{digits}{int(digits, 16) % 10**8:08}"

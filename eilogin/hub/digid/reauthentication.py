@@ -1,6 +1,6 @@
 """When DigiD asks a citizen to sign in again, and where they are signed in.
 
-DIGID.md 2.2 and 2.3. Each Response extends the session by fifteen minutes. In the next
+DigiD 2.2 and 2.3. Each Response extends the session by fifteen minutes. In the next
 fifteen minutes, only participants where the citizen is signed in already get a Response
 without a new sign-in. The absolute limit is that of the hub's session. The hub's
 session outlives these timers, so that a logout reaches every participant.

@@ -1,4 +1,4 @@
-"""The sticky RelayState that DigiD keeps in a browser (DIGID.md 1.1).
+"""The sticky RelayState that DigiD keeps in a browser (DigiD 1.1).
 
 The RelayState of any request is sent back with each later Response in that browser
 whose request had none, whatever participant sent it. The LogoutResponse contains it

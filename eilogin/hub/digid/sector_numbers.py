@@ -1,6 +1,6 @@
 """The number of a citizen that a participant gets: that of one of its sectors.
 
-DIGID.md 1.4. Most participants get the BSN; some get the SOFI number, which people
+DigiD 1.4. Most participants get the BSN; some get the SOFI number, which people
 without a BSN have. An option of the hub sets the sectors of each participant. A citizen
 without a number in any of them gets no login there (2.4, point 4).
 """

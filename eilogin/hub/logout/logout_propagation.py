@@ -372,7 +372,7 @@ def _by_participant(recipients: Iterable[Recipient]) -> Mapping[str, _Said]:
 
 
 def _as_digid(request: messages.LogoutRequest) -> messages.LogoutRequest:
-    """Reduce a LogoutRequest to the NameID, as DigiD sends it (DIGID.md 3.2)."""
+    """Reduce a LogoutRequest to the NameID, as DigiD sends it (DigiD 3.2)."""
     return replace(
         request,
         name_id=messages.NameID(request.name_id.value),

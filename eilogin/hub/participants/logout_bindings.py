@@ -34,7 +34,7 @@ class LogoutBindings:
     def all_of(self, own: Own, entity_id: str, name_id: str = "") -> tuple[str, ...]:
         """Return all bindings for a LogoutRequest, the preferred one first.
 
-        ``name_id`` is its NameID, if known. DigiD uses SOAP only (DIGID.md 3.2).
+        ``name_id`` is its NameID, if known. DigiD uses SOAP only (DigiD 3.2).
         """
         if own.is_digid:
             return (bindings.SOAP,)

@@ -11,7 +11,7 @@ from eilogin.saml.assurance_levels import LEVELS, Classes, reaches
 from eilogin.saml.messages import AuthnRequest
 from eilogin.sessions import Login
 
-#: Levels that need a fresh proof for each request (DIGID.md 2.3).
+#: Levels that need a fresh proof for each request (DigiD 2.3).
 ALWAYS_FRESH = LEVELS[LEVELS.index("substantieel") :]
 #: The highest level that participants share.
 _MOST_SHARED = LEVELS[LEVELS.index("substantieel") - 1]
@@ -67,7 +67,7 @@ def certain(login: Login, since: float) -> Login:
 
     That is its level. But if that is one of :data:`ALWAYS_FRESH`, proven before
     ``since``, it is the highest level that participants may share. A participant that
-    needs more asks for it, and the visitor gives a fresh proof (DIGID.md 2.3).
+    needs more asks for it, and the visitor gives a fresh proof (DigiD 2.3).
     """
     levels = (one for one in reversed(ALWAYS_FRESH) if reaches(login.level, one))
     fresh = next((one for one in levels if login.proven_at(one) >= since), None)

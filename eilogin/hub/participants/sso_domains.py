@@ -4,7 +4,7 @@ The metadata says to which domain a participant belongs (``rule_attributes``); w
 an entry it is in the usual one. A visitor has one session for all domains, so a logout
 reaches all of them. But a proof for a participant of one domain counts in no other
 domain. A proof for a participant without single sign-on (``none``) counts for that
-request alone (DIGID.md 2.1).
+request alone (DigiD 2.1).
 """
 
 from collections.abc import Mapping

@@ -173,7 +173,7 @@ def changed_logout(url: str, choice: str, key: SigningKey) -> str:
 
 
 def _signed_with_sha1(url: str, key: SigningKey) -> str:
-    """Sign the message with SHA-1, as DigiD does (DIGID.md 3.2)."""
+    """Sign the message with SHA-1, as DigiD does (DigiD 3.2)."""
     if not isinstance(key.private, RSAPrivateKey):
         raise ConfigurationError(
             "key: expected an RSA key for a rehearsal, because only RSA signs with"

@@ -18,7 +18,7 @@ hub above. Its session becomes a session here, for as long as it lasts there::
     passed_on_to = https://burgerzaken.example.nl/eilogin/metadata
 
 Only the participants in ``passed_on_to`` get a login. DigiD forbids to pass a login on,
-except to the applications of its own connection (DIGID.md 5.3). A session here has no
+except to the applications of its own connection (DigiD 5.3). A session here has no
 higher level than above, and lasts no longer. A logout here ends it and goes up
 (``single_logout``). A logout from above ends all sessions of the visitor here.
 """

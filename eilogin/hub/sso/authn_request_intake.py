@@ -1,6 +1,6 @@
 """Check an AuthnRequest with a valid signature, and find where the Response goes.
 
-The order is that of DIGID.md 2.4. If nobody can tell where a Response would go, the hub
+The order is that of DigiD 2.4. If nobody can tell where a Response would go, the hub
 sends none and shows an error page. It reports every other fault to the participant, at
 an address of its metadata.
 """
@@ -37,8 +37,8 @@ from eilogin.saml.printable_text import short, some
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.outbound_messages import answer_bindings
 
-#: Largest difference of an IssueInstant from the clock of DigiD, in seconds (DIGID.md
-#: 1.2).
+#: Largest difference of an IssueInstant from the clock of DigiD, in seconds
+#: (DigiD 1.2).
 _DIGID_OFFSET = 120.0
 
 #: How many addresses of a participant a log names.
@@ -204,7 +204,7 @@ def _denied(
 ) -> Refused | None:
     """Return why a request gets no login, though its issuer can get a Response.
 
-    It is not recent, or names the AssertionConsumerService in two ways (DIGID.md 1.6);
+    It is not recent, or names the AssertionConsumerService in two ways (DigiD 1.6);
     or, with ``profile = digid``, it names an unknown class. Raises
     :class:`eilogin.errors.MessageMisdirected` if it is for another address.
     """
@@ -233,7 +233,7 @@ def _denied(
 
 
 def require_recent_as_digid(issued: float, now: float) -> None:
-    """Raise MessageExpired for an IssueInstant that DigiD refuses (DIGID.md 1.2)."""
+    """Raise MessageExpired for an IssueInstant that DigiD refuses (DigiD 1.2)."""
     if abs(now - issued) > _DIGID_OFFSET:
         raise MessageExpired(
             f"the IssueInstant is {write_instant(issued)}, and the time here is"
@@ -242,7 +242,7 @@ def require_recent_as_digid(issued: float, now: float) -> None:
 
 
 def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
-    """Drop what DigiD ignores (DIGID.md 1.2); it always answers by artifact."""
+    """Drop what DigiD ignores (DigiD 1.2); it always answers by artifact."""
     return replace(
         request,
         is_passive=False,

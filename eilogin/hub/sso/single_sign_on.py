@@ -1,6 +1,6 @@
 """Single sign-on at the hub: from an AuthnRequest to its Response.
 
-The order is that of DIGID.md 2.4. If a message is not a member's, the hub shows a page
+The order is that of DigiD 2.4. If a message is not a member's, the hub shows a page
 and sends nothing. A member gets a Response at the address of its metadata, with a login
 or with the reason for none.
 """
@@ -579,7 +579,7 @@ class SingleSignOn:
         store = env.sessions(environ).store
         text = store.take(artifact_key(request.artifact, issuer))
         if text is None:
-            # DIGID.md 1.6: a wrong, used or foreign artifact.
+            # DigiD 1.6: a wrong, used or foreign artifact.
             note_unknown_artifact(issuer)
             response = artifact_response(trust, request.id, messages.Status(DENIED))
         else:

@@ -189,7 +189,7 @@ def with_response_address(
 ) -> messages.AuthnRequest:
     """Return the request with the address and binding of the Response.
 
-    DigiD rejects an address beside an index. It may show the ProviderName (DIGID.md
+    DigiD rejects an address beside an index. It may show the ProviderName (DigiD
     1.2).
     """
     if own.is_digid:

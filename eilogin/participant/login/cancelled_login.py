@@ -1,6 +1,6 @@
 """Return a visitor who cancelled to the page where the login began, with a notice.
 
-DigiD demands this page, in the same window (DIGID.md 6), and refuses a separate page
+DigiD demands this page, in the same window (DigiD 6), and refuses a separate page
 with the notice alone. If the page is public, the application shows it, and
 ``html_injection`` adds one paragraph where its content begins. The paragraph needs no
 script and no style, so no Content-Security-Policy blocks it. If the page needs a

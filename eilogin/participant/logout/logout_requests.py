@@ -110,7 +110,7 @@ class LogoutRequestSender:
         """Return the LogoutRequest for an endpoint, not signed yet."""
         login = notice.login
         hub = trust.hub(login.who.issuer)
-        # DigiD uses no SessionIndex: it knows the visitor's browser (DIGID.md 3.1).
+        # DigiD uses no SessionIndex: it knows the visitor's browser (DigiD 3.1).
         index = "" if trust.own.is_digid else login.session_index
         return messages.write_logout_request(
             messages.LogoutRequest(

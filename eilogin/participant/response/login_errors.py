@@ -1,7 +1,7 @@
 """What a visitor reads where a login, or a page that needs one, ends in an error.
 
 A page with a way on that fits: to begin anew, to the first page, or to the same page
-again. Of DigiD's answer she reads DigiD's own words (DIGID.md 6).
+again. Of DigiD's answer she reads DigiD's own words (DigiD 6).
 """
 
 from collections.abc import Mapping, Sequence

@@ -286,7 +286,7 @@ def _clock_time(instant: float) -> str:
 
 
 def _require_same(current: Login | None, new: Login) -> None:
-    """Somebody else than is logged in here is not logged in unasked (DIGID.md 2.2)."""
+    """Somebody else than is logged in here is not logged in unasked (DigiD 2.2)."""
     if current is not None and current.who != new.who:
         hub = new.who.issuer
         raise SubjectChanged(
@@ -318,7 +318,7 @@ def _proven(own: Own, pending: PendingLogin, assertion: messages.Assertion) -> f
     """When she proved who she is, 0 where nobody can tell.
 
     DigiD calls each answer a new proof, also one that it gives without asking her
-    (DIGID.md 1.5). It asks her where that was demanded, and for its higher levels.
+    (DigiD 1.5). It asks her where that was demanded, and for its higher levels.
     """
     is_asked = pending.is_forced or reaches(pending.level, digid_profile.NEVER_SHARED)
     return assertion.authn_instant if is_asked or not own.is_digid else 0.0

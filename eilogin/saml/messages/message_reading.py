@@ -50,7 +50,8 @@ _IDLE_DIGITS = 5
 _MOST_ENCRYPTED = 20
 
 _NO_KEYS = Decrypter(())
-# LemonLDAP::NG can send such a NameID (INTEROP.md): everybody would be the same nobody.
+# LemonLDAP::NG can send such a NameID (sources.rst, Peers): all visitors would be the
+# same one.
 _NOBODY = (
     "; expected a value that names the visitor. Ask the sender for which NameID"
     " format it has a value"

@@ -6,7 +6,7 @@ pages are made, so nothing in the tree is compiled. What a package wants to say
 otherwise it puts in a template of the same name in its own ``templates`` folder, and a
 site in a folder of its own (:mod:`eilogin.web.pages.themes`).
 
-Every page forbids what it does not use (DIGID.md 5.2): no script but our own that it
+Every page forbids what it does not use (DigiD 5.2): no script but our own that it
 names by its hash, no style but its own, no frame (but one of its own site, for the page
 that says there that a login is needed), no cache. ``Referrer-Policy`` is
 ``same-origin``, not ``no-referrer``: the latter makes a browser send ``Origin: null``
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: A year, as DIGID.md 5.2 demands.
+#: A year, as DigiD 5.2 demands.
 _HSTS = "max-age=31536000"
 #: Pages that may stand in frames of their own site, where the browser says that this is
 #: one. A click there does nothing yet.

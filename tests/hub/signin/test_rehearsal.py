@@ -26,7 +26,7 @@ HUB = "https://inloggen.test"
 PAGE = "https://uwv.test/mijn"
 MINUTE = 60
 
-#: What is shown for all that goes wrong with DigiD (DIGID.md 6, CL7 T6).
+#: What is shown for all that goes wrong with DigiD (DigiD 6, CL7 T6).
 WRONG = "Er is een fout opgetreden in de communicatie met DigiD."
 
 #: Why there is no login, in the log of the participant.
@@ -333,7 +333,7 @@ class TestALogout:
         return bindings.read_redirect(urlsplit(url).query)
 
     def test_is_confirmed_in_the_ordinary_way(self, logs_out):
-        """With the RelayState of her login, which DigiD has kept (DIGID.md 1.1)."""
+        """With the RelayState of her login, which DigiD has kept (DigiD 1.1)."""
         browser = logs_out("")
         [question] = [url for url in browser.trail if "SAMLRequest" in url]
         assert "RelayState" not in question

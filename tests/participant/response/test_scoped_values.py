@@ -1,4 +1,4 @@
-"""Whose values a hub may give: those of its own scope (ATTACKS.md G13)."""
+"""Whose values a hub may give: those of its own scope (Attacks G13)."""
 
 import pytest
 from hub_speaker import Chooser, entity_changes, hub_changes

@@ -383,7 +383,7 @@ def test_no_page_is_made_but_by_one_door():
         for path in Path(eilogin.__file__).parent.rglob("*.py")
         if re.search(r'(?i)content.type"?[,=:] *"text/html', path.read_text())
     ]
-    assert made == ["web/pages.py"]
+    assert made == ["web/pages/page_rendering.py"]
 
 
 # --- what a request says ------------------------------------------------------------

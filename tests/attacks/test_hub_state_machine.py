@@ -267,10 +267,13 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(browser=browsers, host=hosts, is_lost=st.sampled_from([True, False, False]))
     def its_cookies_change(self, browser, host, is_lost) -> None:
-        """They are lost, or one was made up."""
-        if is_lost:
-            self.windows[browser].forget(host)
-        else:
+        """They are lost, and the session cookie may be a made-up one.
+
+        What a browser without a session can log out by its hint is in
+        test_logout_hints.py.
+        """
+        self.windows[browser].forget(host)
+        if not is_lost:
             self.windows[browser].set_cookie(host, COOKIE, MADE_UP)
         self.model.cookies.pop((browser, host), None)
 

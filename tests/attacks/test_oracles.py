@@ -503,8 +503,8 @@ PUBLIC = {
     ),
     ("eilogin/hub/logout/refused_logouts.py", "reason == PrincipalUnknown.code"),
     # Handles of kept forms, each of which the store has looked up before.
-    ("eilogin/participant/forms/kept_forms.py", "one.handle == handle"),
-    ("eilogin/participant/forms/kept_forms.py", "one.handle != handle"),
+    ("eilogin/participant/forms/kept_forms.py", "form.handle == handle"),
+    ("eilogin/participant/forms/kept_forms.py", "form.handle != handle"),
     # The language of a page.
     ("eilogin/web/pages/page_languages.py", "code == language"),
     # The name of a cookie, and of a header.
@@ -526,26 +526,26 @@ PUBLIC = {
     ),
     (
         "eilogin/participant/response/session_creation.py",
-        "pending.begun_as != under_way.tag_of(current)",
+        "pending.begun_as != pending_logins.tag_of(current)",
     ),
     (
         "eilogin/participant/response/failed_logins.py",
-        "pending.begun_as != under_way.tag_of(login)",
+        "pending.begun_as != pending_logins.tag_of(login)",
     ),
     # What an application sets now, and what it has set before.
     ("eilogin/participant/application/app_logout_call.py", "cookies == before"),
     # A SourceID is the hash of an entityID; here one is looked for to name it in a log.
     (
         "eilogin/participant/response/response_intake.py",
-        "bindings.source_id(one) == found",
+        "bindings.source_id(hub_id) == source_id",
     ),
     # What stands in the address too that the same browser asks for.
     (
         "eilogin/hub/signin/password_signin.py",
-        "_WAY_MADE.read(environ) == question.handle",
+        "_WAY_MADE.read(environ) == pending.handle",
     ),
     # The hash of an entityID that a browser has chosen.
-    ("eilogin/participant/login/hub_choice.py", "_digest(one) == match[1]"),
+    ("eilogin/participant/login/hub_choice.py", "_digest(hub) == match[1]"),
     # Against a power failure, not against anybody; of what is public.
     ("eilogin/federation/refresh/metadata_refresh.py", "known.digest == state.digest"),
     ("eilogin/federation/refresh/metadata_refresh.py", "old.digest == new.digest"),

@@ -459,9 +459,7 @@ def test_a_filter_of_your_own_asks_for_more(eilogin_federation, witness):
 
 
 def test_a_filter_of_your_own_drops_a_forged_header(at, witness):
-    department = run(code_of("develop/index.rst", "PathRules for a filter"))[
-        "Department"
-    ]
+    department = run(code_of("develop/index.rst", "Rules for a filter"))["Department"]
     known = {}
     browser = at(department(witness, known))
     browser.fetch("https://mijn.test/", X_Department="chief")

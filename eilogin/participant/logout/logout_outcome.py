@@ -32,4 +32,7 @@ class SingleLogoutOutcome(StrEnum):
     @classmethod
     def read(cls, word: str) -> "SingleLogoutOutcome":
         """Return the member for a stored word; UNKNOWN for one of a newer version."""
-        return cls(word) if word in cls else cls.UNKNOWN
+        try:
+            return cls(word)
+        except ValueError:
+            return cls.UNKNOWN

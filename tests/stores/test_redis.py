@@ -1612,7 +1612,7 @@ class TestPatience:
     def store(self, redis_url, opened, monkeypatch) -> Store:
         store = opened(redis_url("redis"))
         store.prepare()
-        for module in ("store", "values"):
+        for module in ("redis_store", "redis_values"):
             monkeypatch.setattr(f"eilogin.stores.redis.{module}.MOST_RETRIES", 0)
         return store
 

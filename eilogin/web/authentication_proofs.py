@@ -1,9 +1,9 @@
-"""Which question a citizen has proven herself for.
+"""Remember the page for which a visitor has just authenticated.
 
-Who asks for a fresh proof (ForceAuthn) wants it given for this very question: with the
-page of one that was left alone, nobody may go on by what she did for another one
-meanwhile, at a machine that she may have left since. So each sign-in notes for which
-page it was made; the note is good for a few minutes, and once.
+A party that sets ForceAuthn wants a fresh proof for this very request. The visitor may
+have left the machine since, so nobody may continue an abandoned request with a proof
+that the visitor gave for another one. Each sign-in notes the page for which it was
+made. A note holds for a few minutes, and for one use.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long a proof is a fresh one, in seconds: time for the way back from the sign-in.
+#: How long a proof is fresh, in seconds: time for the way back from the sign-in.
 FRESH_FOR = 5 * 60.0
 
 
 def note(environ: "WSGIEnvironment", token: str, target: str) -> None:
-    """Note that who has this cookie value now has just proven who she is for a page."""
+    """Note that the owner of this cookie value has just authenticated for a page."""
     values, key = env.values(environ), _key(target)
     login, until = env.sessions(environ).key_of(token), clock.now() + FRESH_FOR
     values.take(key)
@@ -29,9 +29,9 @@ def note(environ: "WSGIEnvironment", token: str, target: str) -> None:
 
 
 def take(environ: "WSGIEnvironment", login: Login | None, target: str) -> bool:
-    """Whether it was her who has done so for this page; after that, not any more.
+    """Whether this session has just authenticated for a page; True only once.
 
-    By this very login: one that was proven in its place is another proof.
+    A session that replaced it does not count, because its proof is another one.
     """
     if login is None:
         return False
@@ -39,5 +39,5 @@ def take(environ: "WSGIEnvironment", login: Login | None, target: str) -> bool:
 
 
 def _key(target: str) -> str:
-    # It may be long, and say something of her.
+    # The target may be long, and may contain personal data.
     return f"proven-for:{hashlib.sha256(target.encode()).hexdigest()}"

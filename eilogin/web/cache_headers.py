@@ -1,8 +1,8 @@
-"""Say what browsers and shared caches may keep of an answer.
+"""Limit what browsers and shared caches may keep of a response.
 
-The browser keeps nothing of the pages of a signed-in visitor, unless the application
-says otherwise: on a shared computer the Back button would show them to the next
-visitor, long after a logout. Shared caches keep nothing of them in any case
+Unless the application sets a cache rule, the browser keeps nothing of the pages of a
+signed-in visitor. On a shared computer, the Back button would show them to the next
+visitor, long after a logout. Shared caches never keep these pages
 (:mod:`eilogin.web.shared_caches`).
 """
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _NOTHING, _PRIVATE = "no-store", "private"
-#: Parts of a page, which say nothing of the visitor (Fetch Metadata, 2.1).
+#: Parts of a page that contain no data of the visitor (Fetch Metadata, 2.1).
 _PARTS = frozenset(("style", "script", "font"))
-#: The Content-Type of such a part. A page has another one, however it is asked for: a
-#: neighbouring site may ask for a page as if it were a script.
+#: The Content-Type of such a part. The request alone proves nothing: a neighbouring
+#: site may request a page as if it were a script.
 _is_part = re.compile(r"text/css|[^;]*(javascript|font)", re.IGNORECASE).match
 
 
 def not_in_advance() -> Response:
-    """For a browser that asks in advance for what is to be had at the click alone.
+    """Return 503 to the prefetch of a page that only a click may request.
 
-    What it has so it shows whatever has happened since, and no cache rule keeps it from
-    that. It throws away what has no good status, and asks again then (Prefetch, 503).
+    A browser shows a prefetched response whatever has happened since, and no cache rule
+    prevents that. The browser drops an error response, and sends the request again at
+    the click (Prefetch, 503).
     """
     return Response(status=503, content_type="text/plain", cache_control="no-store")
 
@@ -39,14 +40,14 @@ def not_in_advance() -> Response:
 def for_visitor(
     environ: "WSGIEnvironment", start_response: "StartResponse", *, no_store: bool
 ) -> "StartResponse":
-    """Return ``start_response`` for an answer of the application, with headers added.
+    """Return ``start_response`` for a response of the application, with headers added.
 
-    If the visitor is signed in, and the application says nothing of caching, the
-    browser keeps none of the answer (``no_store``), with two exceptions. A style,
-    script or font would be loaded anew by every page. "Not modified" (304) says that
-    the answer that was kept is good still.
+    If the visitor is signed in, and the application sets no cache rule, the browser
+    keeps nothing of the response (``no_store``). There are two exceptions. Every page
+    would load a style, script or font again. "Not modified" (304) confirms the response
+    that the browser has kept.
     """
-    # No function of its own for each page, which would be made anew each time.
+    # No closures here: each page would create one.
     if environ[env.SESSION] is None:
         # The answer on an "off" path is the same for everybody.
         is_off = env.OFF in environ
@@ -79,7 +80,7 @@ def _start(
     /,
 ) -> Callable[[bytes], object]:
     if status.startswith("304"):
-        # It would take the place of what was said of the answer that was kept.
+        # A Cache-Control here would replace that of the kept response.
         otherwise = ""
     if otherwise == _NOTHING and not shared_caches.are_about_caches(headers):
         headers = [*headers, ("Cache-Control", _NOTHING)]
@@ -105,7 +106,7 @@ def _pass_on(
     headers: list[tuple[str, str]],
     exc_info: Any,
 ) -> Callable[[bytes], object]:
-    # A server may tell "no exc_info" from None.
+    # For a server, None may differ from "no exc_info".
     if exc_info is None:
         return start_response(status, headers)
     return start_response(status, headers, exc_info)

@@ -1,9 +1,9 @@
-"""Which parts of eilogin stand inside of a filter, and which of them it needs there.
+"""Find the parts of eilogin inside a filter, and report a missing one.
 
-PasteDeploy builds a pipeline from the inside out, so a filter already has what it
-wraps when it is made. :func:`require_inside` looks through that, also through filters
-of others, and stops the start where a part is missing, whatever server loads the file.
-A part of eilogin says its name in the class attribute ``eilogin_part``.
+PasteDeploy builds a pipeline from the inside out, so a filter has the application that
+it wraps from the beginning. :func:`require_inside` searches that application, also
+through filters of others. If a part is missing, the start fails, whatever server loads
+the file. A part of eilogin has its name in the class attribute ``eilogin_part``.
 """
 
 import gc
@@ -35,30 +35,31 @@ WITHOUT: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: The cure where a site is mounted elsewhere than ``public_url`` says.
+#: The cure if a site is mounted elsewhere than ``public_url`` says.
 MOUNT_CURE = (
     "put the filters around the composite, so that they guard the whole host. Or "
     "write the path behind the host in public_url, and send the new metadata to "
     "the operator"
 )
 
-#: Applications of eilogin, which do without ``identity``.
+#: Applications of eilogin that need no ``identity``.
 WITHOUT_IDENTITY = frozenset(("hub", "portal"))
 
-#: Objects that are looked at in all: a filter inside is among the first of them.
+#: Most objects that a search visits. An inner filter is among the first ones.
 _MOST = 5000
-#: Objects that may hold many others, and how many are not many.
+#: Types that may hold many objects, and the size up to which one is searched early.
 _CONTAINERS, _FEW = (dict, list, tuple, set, frozenset, CellType), 100
-#: Objects that hold no application.
+#: Types of objects that hold no application.
 _LEAVES = (str, bytes, int, float, type, ModuleType, CodeType, FrameType, NoneType)
 
 
 def parts_inside(app: object) -> frozenset[str]:
     """Return the names of eilogin's parts that ``app`` consists of or refers to.
 
-    It follows what can be called, and the tables and objects in which a filter keeps
-    that, but not what these objects keep in turn: a logger, say, leads to all others,
-    and so to other sites of this process. No code of ``app`` runs.
+    The search follows callables, and the tables and objects in which a filter keeps
+    them. It does not follow what these objects keep in turn. A logger, for example,
+    leads to all other loggers, and so to other sites of this process. No code of
+    ``app`` runs.
     """
     found: set[str] = set()
     seen: dict[int, object] = {}
@@ -66,7 +67,7 @@ def parts_inside(app: object) -> frozenset[str]:
     while (waiting or tables) and len(seen) < _MOST:
         one, steps = (waiting or tables).popleft()
         kind = type(one)
-        # No isinstance: it asks a lazy object for the class of what it stands for.
+        # No isinstance: it makes a lazy object load its target, to get the class.
         if id(one) in seen or issubclass(kind, _LEAVES):
             continue
         seen[id(one)] = one
@@ -75,7 +76,7 @@ def parts_inside(app: object) -> frozenset[str]:
             steps = 0 if callable(one) else steps + 1
         if steps <= 1:
             held = [(inner, steps) for inner in _held_by(one)]
-            # A table of a filter, such as one of files, comes last.
+            # Large tables of a filter, such as one of files, come last.
             is_table = kind in _CONTAINERS and len(held) > _FEW
             (tables if is_table else waiting).extend(held)
     return frozenset(found - {""})
@@ -83,16 +84,16 @@ def parts_inside(app: object) -> frozenset[str]:
 
 def _held_by(one: object) -> Iterable[object]:
     if type(one) is FunctionType:
-        # Not its globals: those are the rest of its module.
+        # Skip its globals: they are the rest of its module.
         return (one.__closure__, one.__defaults__, one.__kwdefaults__, vars(one))
     if hasattr(type(one), "eilogin_part"):
-        # Nothing else of ours leads further inside.
+        # In a part of eilogin, only ``app`` leads further inside.
         return (getattr(one, "app", None),)
     return gc.get_referents(one)
 
 
 def missing_inside(app: object, *needed: str) -> list[str]:
-    """Return those of ``needed`` that do not stand inside, as far as can be seen."""
+    """Return those of ``needed`` that a search does not find inside ``app``."""
     found = parts_inside(app)
     if found & WITHOUT_IDENTITY:
         found |= {"identity"}
@@ -100,7 +101,7 @@ def missing_inside(app: object, *needed: str) -> list[str]:
 
 
 def lacks(name: str) -> str:
-    """Return what is wrong where the filter ``name`` is missing, and the cure."""
+    """Describe the fault of a missing filter ``name``, and the cure."""
     return (
         f"expected the filter '{name}' between it and the application, because "
         f"without it {WITHOUT[name]}; add a section with 'use = "
@@ -115,7 +116,7 @@ def require_inside(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> None:
-    """Refuse to build a filter around ``app`` where a part of ``needed`` is missing.
+    """Refuse to build a filter around ``app`` if a part of ``needed`` is missing.
 
     Raises :class:`eilogin.errors.InvalidOptions`, which names the section of the filter
     with the options ``declared``.

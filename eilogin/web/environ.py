@@ -1,42 +1,41 @@
-"""The keys of environ by which the filters talk, in one place, with their types.
+"""The environ keys with which the filters communicate, and their types.
 
 ========================= ======================= =================================
 key                       set by                  value
 ========================= ======================= =================================
 ``eilogin.sessions``      ``session``             :class:`eilogin.sessions.Sessions`
 ``eilogin.session``       ``session``             :class:`eilogin.sessions.Login`, or
-                                                  None; ``trust`` makes it None where
-                                                  the login is of another site, and
-                                                  ``login`` on ``off`` paths and where
-                                                  ``bind_address`` is enforced
-``eilogin.cookie``        ``session``             ``Cookie``
-                                                  of the session
-``eilogin.session.fault`` ``session``             the EiloginError for which nobody
-                                                  can tell whether there is a session
+                                                  None; ``trust`` sets None if the
+                                                  login is of another site, ``login``
+                                                  on ``off`` paths and if
+                                                  ``bind_address`` rejects the login
+``eilogin.cookie``        ``session``             ``Cookie`` of the session
+``eilogin.session.fault`` ``session``             EiloginError, if eilogin cannot tell
+                                                  whether there is a session
 ``eilogin.trust``         ``trust``               :class:`eilogin.federation.Trust`
-``eilogin.address``       ``trust``               which of eilogin's own addresses
-                                                  is asked for, or None
-``eilogin.visible``       ``trust``               :class:`Visible`, where PATH_INFO
-                                                  is not what the visitor sees
-``eilogin.parts``         ``login``               True where nobody has looked yet at
+``eilogin.address``       ``trust``               name of the requested address of
+                                                  eilogin, or None
+``eilogin.visible``       ``trust``               :class:`Visible`, if PATH_INFO is not
+                                                  the path that the visitor sees
+``eilogin.parts``         ``login``               True if eilogin has not checked yet
                                                   what a form with files makes Zope call
 ``eilogin.off``           ``login``               True on ``off`` paths
-``eilogin.fresh``         ``login``               True where a limit of the path asks
-                                                  for a fresh proof
-``eilogin.nameless``      ``login``               True at our own addresses where an
-                                                  attribute may say who somebody is,
-                                                  and the hub means her by a NameID
-``eilogin.public_page``   ``login``               at our own addresses: a function of
-                                                  environ that returns a page of this
+``eilogin.fresh``         ``login``               True if a limit of the path asks for
+                                                  a fresh proof
+``eilogin.nameless``      ``login``               True at eilogin's own addresses, if an
+                                                  attribute may identify the visitor;
+                                                  the hub uses the NameID
+``eilogin.public_page``   ``login``               at eilogin's own addresses: a function
+                                                  of environ that returns a page of this
                                                   site that needs no login, or ""
 ``eilogin.login``         ``login``               :class:`LoginService`
-``eilogin.logout``        ``logout``              :class:`LogoutService`, where a hub
-                                                  stands inside
+``eilogin.logout``        ``logout``              :class:`LogoutService`, if there is an
+                                                  inner hub
 ``eilogin.activity``      ``login``               function of the name of a login and
-                                                  an instant, where a hub stands inside:
-                                                  a visitor was active there
+                                                  an instant, by which an inner hub
+                                                  reports that a visitor was active
 ``eilogin.ended``         ``login``, ``logout``   :class:`Ended`, in a request that they
-                                                  make themselves: to the hub inside, or
+                                                  make themselves: to the inner hub, or
                                                   to ``logout`` (:data:`GONE`)
 ``eilogin.ways_out``      ``login``               :class:`WaysOut`, in a request that it
                                                   makes itself, to ``logout``
@@ -44,8 +43,8 @@ key                       set by                  value
                                                   own to a hub or participant
 ========================= ======================= =================================
 
-A filter that misses a key raises :class:`eilogin.errors.PipelineOrder`, which names
-the filter that should stand before it.
+If a filter misses a key, it raises :class:`eilogin.errors.PipelineOrder`, which names
+the filter that must come before it.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -82,21 +81,21 @@ ENDED = "eilogin.ended"
 WAYS_OUT = "eilogin.ways_out"
 OPERATOR = "eilogin.operator"
 
-#: As ``eilogin.address``: no address, but a word to the filter ``logout`` that logins
-#: have ended of which it does not know; nobody can ask for it.
+#: A value of ``eilogin.address`` that nobody can request. It tells the filter
+#: ``logout`` that logins ended without its knowledge.
 GONE = "gone"
 
-#: As ``eilogin.address``: an address of the application's own logout (``app_logout``),
-#: at which somebody is to whom that page is not open.
+#: A value of ``eilogin.address``: the address of the application's own logout
+#: (``app_logout``), requested by a visitor who may not open that page.
 APP_LOGOUT = "app_logout"
 
-#: As ``eilogin.address``: no address, but a word to the filter ``logout`` that a logout
-#: is pending (``pending_logouts``): one that may answer with a page,
-#: and one that must not.
+#: Values of ``eilogin.address`` that nobody can request. They tell the filter
+#: ``logout`` that a logout is pending (``pending_logouts``). To the first it may answer
+#: with a page, to the second it must not.
 PENDING_LOGOUT = "pending_logout"
 PENDING_QUIETLY = "pending_quietly"
 
-#: The order in which the filters of a participant stand, the outermost first.
+#: The order of the filters of a participant, the outermost first.
 ORDER = ("session", "trust", "login", "logout", "identity", "appsession")
 
 _SET_BY = {
@@ -112,71 +111,73 @@ _SET_BY = {
 class Visible(NamedTuple):
     """The path of a request as its visitor sees it (``path_style = zope``)."""
 
-    #: All of it, and what of it is below the path of ``public_url``; as WSGI has them.
+    #: The whole path, and its part below the path of ``public_url``; as WSGI has them.
     path: str
     below: str
 
 
 class LoginService(Protocol):
-    """What ``login`` leaves in environ: "I need her at this level now"."""
+    """The service of ``login`` in environ: require a login of a level now."""
 
     @property
     def login(self) -> Login | None:
-        """The login of this visitor, if there is one; None while nobody can tell."""
+        """The login of this visitor, or None; None too while eilogin cannot tell."""
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """Return None at a login of ``level`` or higher, else the answer to send.
+        """Return None at a login of ``level`` or higher, else the response to send.
 
         ``force`` asks for a fresh proof in any case. ``passive`` never shows a prompt,
-        so None says nothing then: see :attr:`login`. Before a hub (``hub_inside``) the
-        visitor comes back to this page also without such a login, and the parameter
-        :data:`REFUSED` of its query says why.
+        so None does not prove a login then: see :attr:`login`. In front of a hub
+        (``hub_inside``), the visitor returns to this page even without such a login.
+        The parameter :data:`REFUSED` of its query then gives the reason.
         """
 
     @property
     def tells_proof(self) -> bool:
-        """Whether a login says when she last proved who she is.
+        """Whether a login contains the time of the visitor's last proof of identity.
 
-        DigiD says so of a proof that was asked for, and of no other one.
+        DigiD states that time only for a proof that the request asked for.
         """
 
     def take_proof(self) -> bool:
-        """Whether she gave a fresh proof for this very page, a few minutes ago.
+        """Whether the visitor gave a fresh proof for this page, a few minutes ago.
 
-        Once: whoever asks again gets a no. Before a hub (``hub_inside``) alone.
+        True only once: the next call returns False. Only in front of a hub
+        (``hub_inside``).
         """
 
 
-#: See :meth:`LoginService.require`; the last part of a status code of SAML.
+#: See :meth:`LoginService.require`; the value is the last part of a SAML status code.
 REFUSED = "refused"
 
 
 class LogoutService(Protocol):
-    """What ``logout`` leaves in environ for a hub inside: "she is logging out"."""
+    """The service of ``logout`` for an inner hub: log a visitor out."""
 
     def leave(self, target: str, names: Collection[str]) -> Response | None:
-        """End the login of this visitor, and tell the hub of it, maybe through her.
+        """End the login of this visitor, and notify the hub, maybe through the browser.
 
-        What to answer; she is at ``target``, a path of this site, afterwards, and
-        :meth:`outcome` knows what came of it. None where she has no login, or one
-        that is not among ``names`` (:attr:`eilogin.sessions.Login.name`): who brings
-        a message about somebody else stays logged in.
+        Returns the response to send. The visitor is at ``target``, a path of this site,
+        afterwards, and :meth:`outcome` gives the result. Returns None if the visitor
+        has no login, or one that is not among ``names``
+        (:attr:`eilogin.sessions.Login.name`). So a visitor who brings a message about
+        another person stays signed in.
         """
 
     def end(self, names: Collection[str]) -> bool:
-        """End logins without her browser, by their names.
+        """End logins by their names, without the browser of the visitor.
 
-        Whether the hub has said that all of them are logged out everywhere.
+        Returns whether the hub confirmed that all of them are logged out everywhere.
         """
 
     def outcome(self, target: str) -> bool | None:
-        """Whether she is logged out everywhere, after :meth:`leave`; None before."""
+        """Whether :meth:`leave` logged the visitor out everywhere; None before it."""
 
 
 class EndedBefore(NamedTuple):
-    """A login that had ended before: its name, and whose it was."""
+    """A login that had ended before: its name, and its subject."""
 
     name: str
     who: Subject
@@ -184,46 +185,49 @@ class EndedBefore(NamedTuple):
 
 @dataclass
 class Through:
-    """The browser in which a logout came from above; a hub inside may use it too."""
+    """The browser that brought a logout from the hub above; an inner hub may use it."""
 
-    #: The address of who shows in a frame what comes next, and where that leads.
+    #: The address whose site may show the next page in a frame, and the address to
+    #: which that page leads back.
     framed_by: str
     back: str
-    #: The address of the hub inside that tells the others; "" if it has none to tell.
+    #: The address at which the inner hub notifies its participants; "" without any.
     way_on: str = ""
 
 
 @dataclass
 class Ended:
-    """Logins that have ended above; the hub inside says what came of it there."""
+    """Logins that ended above; the inner hub adds the outcome of its own logout."""
 
     logins: Sequence[Login]
-    #: Of these it ends nothing, and says it of them too.
+    #: Logins that had ended before: the inner hub ends nothing, but reports on them
+    #: too.
     before: Sequence[EndedBefore] = ()
-    #: Whether all participants of the hub inside know it.
+    #: Whether all participants of the inner hub know of the logout.
     is_everywhere: bool = False
-    #: The browser that is here at this moment, if one is.
+    #: The browser of this request, if there is one.
     through: Through | None = None
 
 
 @dataclass
 class WaysOut:
-    """What ``logout`` knows, for ``login``: where the application logs out."""
+    """The knowledge of ``logout`` about the application's logout, for ``login``."""
 
-    #: Whether a request is at such an address (``app_logout``).
+    #: Whether a request is at a logout address of the application (``app_logout``).
     has: "Callable[[WSGIEnvironment], bool]" = lambda _: False
 
 
 @dataclass
 class Operator:
-    """Takes what is at the end of a pipeline, for a command of its operator."""
+    """A place for the end of a pipeline to register, for a command of the operator."""
 
-    #: The hub (:class:`eilogin.hub.hub_worker.HubJobs`), which puts itself here.
+    #: The hub (:class:`eilogin.hub.hub_worker.HubJobs`), which registers itself here.
     hub: Any = None
-    #: How a hub above that one is told of a logout, where there is one.
+    #: The service that notifies a hub above that one of a logout, if there is such a
+    #: hub.
     above: LogoutService | None = None
-    #: The participant (``OperatorLogout``), which puts
-    #: itself here where its address for a logout is asked for.
+    #: The participant (``OperatorLogout``), which registers itself here at a request of
+    #: its logout address.
     site: Any = None
 
 
@@ -244,10 +248,10 @@ def sessions(environ: "WSGIEnvironment") -> Sessions:
 
 
 def session(environ: "WSGIEnvironment") -> Login | None:
-    """The login of this visitor, if there is one.
+    """The login of this visitor, or None.
 
-    Raises the :class:`eilogin.errors.EiloginError` for which nobody can tell, such as
-    StoreUnavailable.
+    If eilogin cannot tell, raises the :class:`eilogin.errors.EiloginError` that is the
+    reason, such as StoreUnavailable.
     """
     if SESSION_FAULT in environ:
         fault: EiloginError = environ[SESSION_FAULT]
@@ -260,7 +264,7 @@ def session(environ: "WSGIEnvironment") -> Login | None:
 
 
 def session_or_none(environ: "WSGIEnvironment") -> Login | None:
-    """The same where it does not matter whether somebody can tell."""
+    """The same without an error: None too if eilogin cannot tell."""
     try:
         found: Login | None = environ[SESSION]
     except KeyError:
@@ -271,7 +275,7 @@ def session_or_none(environ: "WSGIEnvironment") -> Login | None:
 def session_checked(environ: "WSGIEnvironment") -> Login | None:
     """Return the same, after ``trust`` has checked that the login is of this site.
 
-    Raises PipelineOrder where it has not: several sites may share a store.
+    Raises PipelineOrder if it has not, because several sites may share a store.
     """
     found = session_or_none(environ)
     address(environ)
@@ -279,19 +283,19 @@ def session_checked(environ: "WSGIEnvironment") -> Login | None:
 
 
 def session_beyond_idle(environ: "WSGIEnvironment") -> Login | None:
-    """The login of this visitor, idle or not.
+    """The login of this visitor, even if it is idle.
 
-    Another read of the store; raises StoreUnavailable.
+    Reads the store again; raises StoreUnavailable.
     """
     token = cookie(environ).read(environ)
     return _ours(environ, sessions(environ).find_beyond_idle(token) if token else None)
 
 
 def session_to_end(environ: "WSGIEnvironment") -> Login | None:
-    """The login that a logout of this visitor has to reach, idle or not.
+    """The login that a logout of this visitor must end, even if it is idle.
 
-    Also where she brings the cookie of before a step-up, which logs nobody in. Raises
-    StoreUnavailable.
+    It also finds a login by its cookie from before a step-up, which signs nobody in.
+    Raises StoreUnavailable.
     """
     login = session_beyond_idle(environ)
     token = cookie(environ).read(environ)
@@ -306,7 +310,7 @@ def _ours(environ: "WSGIEnvironment", login: Login | None) -> Login | None:
 
 
 def values(environ: "WSGIEnvironment") -> Values:
-    """What this party keeps for a short while."""
+    """The short-lived values of this party in the store."""
     return Values(sessions(environ).store, trust(environ).own.entity_id)
 
 
@@ -320,7 +324,7 @@ def cookie(environ: "WSGIEnvironment") -> Cookie:
 
 
 def trust(environ: "WSGIEnvironment") -> Trust:
-    """Who we are in the federation, and who else is in it."""
+    """Our own entity, and the other members of the federation."""
     try:
         found: Trust = environ[TRUST]
     except KeyError:
@@ -329,7 +333,7 @@ def trust(environ: "WSGIEnvironment") -> Trust:
 
 
 def address(environ: "WSGIEnvironment") -> str | None:
-    """Which of eilogin's own addresses is asked for, such as ``acs``, or None."""
+    """The name of the requested address of eilogin, such as ``acs``, or None."""
     try:
         found: str | None = environ[ADDRESS]
     except KeyError:

@@ -1,8 +1,8 @@
-"""Messages that a request carries, verified: the way in for every SAML endpoint.
+"""Read and verify the SAML message of a request, for every SAML endpoint.
 
-Structure, schema and the signature by a key of who sent it; what comes out may be
-read. The one thing read before that is the Issuer, to know whose keys to try: if it
-lies, they do not fit.
+A message passes the checks of its structure, its schema and its signature by a key of
+the sender; then its contents may be read. Only the Issuer is read before, to find the
+keys. If the Issuer is false, its keys do not fit the signature.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,31 +26,31 @@ KeysOf = Callable[[str], Sequence[PublicKey]]
 
 @dataclass(frozen=True)
 class Inbound:
-    """A message that came through the browser, and whose signature holds."""
+    """A message that came through the browser, with a valid signature."""
 
     #: ``SAMLRequest`` or ``SAMLResponse``.
     kind: str
-    #: What was signed, and nothing else.
+    #: The signed element, and nothing else.
     element: etree._Element
     issuer: str
     relay_state: str
-    #: By which it came: :data:`~eilogin.saml.bindings.REDIRECT`, or ``POST``.
+    #: The binding of the message: :data:`~eilogin.saml.bindings.REDIRECT`, or ``POST``.
     binding: str = ""
 
 
 def receive(
     environ: "WSGIEnvironment", keys_of: KeysOf, weak: frozenset[str] = frozenset()
 ) -> Inbound:
-    """The message of a Redirect (GET) or POST request (SAML bindings 3.4, 3.5).
+    """The verified message of a Redirect (GET) or POST (SAML bindings 3.4, 3.5).
 
-    ``weak`` names what is taken though it is weak (``weak_algorithms``).
-    Raises :class:`eilogin.errors.Refused` of the kind that fits.
+    ``weak`` names the weak algorithms that are accepted (``weak_algorithms``). Raises
+    :class:`eilogin.errors.Refused` of the kind that fits.
     """
     return verify(read_message(environ), keys_of, weak)
 
 
 def read_message(environ: "WSGIEnvironment") -> bindings.Received:
-    """The message of a Redirect or POST request, of which nothing is proven yet."""
+    """The message of a Redirect or POST request, not verified yet."""
     allow_only(environ, "GET", "POST")
     query = environ.get("QUERY_STRING", "")
     if environ["REQUEST_METHOD"] == "POST":
@@ -62,7 +62,7 @@ def read_message(environ: "WSGIEnvironment") -> bindings.Received:
 def verify(
     received: bindings.Received, keys_of: KeysOf, weak: frozenset[str] = frozenset()
 ) -> Inbound:
-    """The same message, proven to be of who says that it is of theirs."""
+    """Verify that the message comes from its Issuer, and return it."""
     root = safe_xml.parse(received.octets)
     issuer = _issuer_of(root)
     keys = keys_of(issuer)
@@ -86,16 +86,16 @@ def _inbound(
 def receive_soap(
     environ: "WSGIEnvironment", keys_of: KeysOf
 ) -> tuple[etree._Element, str]:
-    """The message in a SOAP request and its issuer (SAML bindings 3.2).
+    """The verified message in a SOAP request, and its issuer (SAML bindings 3.2).
 
-    Whatever else the request says (headers, cookies) is not looked at.
+    Other parts of the request, such as headers and cookies, do not count.
     """
     allow_only(environ, "POST")
     return open_soap(read_whole_body(environ, bindings.LONGEST_FORM), keys_of)
 
 
 def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:
-    """The message in a SOAP envelope, verified, and its issuer."""
+    """The verified message in a SOAP envelope, and its issuer."""
     inner = bindings.unwrap_soap(octets)
     issuer = _issuer_of(inner)
     keys = keys_of(issuer)
@@ -104,7 +104,7 @@ def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:
 
 
 def _issuer_of(element: etree._Element) -> str:
-    """Who says that this is of theirs: nothing is proven yet."""
+    """The Issuer that the message claims, not verified yet."""
     issuer: str | None = element.findtext(safe_xml.q("saml:Issuer"))
     if not issuer:
         raise MalformedMessage("the message has no Issuer")

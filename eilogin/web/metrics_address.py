@@ -1,7 +1,7 @@
-"""The address at which who watches over a hub or a site reads its numbers.
+"""The URL at which a monitoring system reads the metrics of a hub or site.
 
-Who brings the token reads them (RFC 6750 2.1), and nobody else learns that there is
-anything. What they are is :mod:`eilogin.metrics`'s.
+A request with the token gets the metrics (RFC 6750 2.1). Any other request does not
+learn that they exist. :mod:`eilogin.metrics` defines them.
 """
 
 import hmac
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Numbers:
-    """Those of this process, for who brings ``token``; counted from now on.
+    """The metrics of this process, for requests with ``token``; counted from now on.
 
-    Where that is None, nothing is counted for it, and nobody reads anything.
+    If ``token`` is None, this object starts no counting, and nobody reads anything.
     """
 
     def __init__(self, token: SecretBytes | None) -> None:
@@ -38,11 +38,11 @@ class Numbers:
         endings: Callable[[], Iterable[Expiry]] = tuple,
         undelivered: Callable[[], int] | None = None,
     ) -> Response:
-        """All numbers, with those of the ``trust`` of this request.
+        """Return all metrics, with those of the ``trust`` of this request.
 
-        ``endings`` are beside those that it has, and ``undelivered`` counts the logouts
-        that are still to be delivered. Raises :class:`eilogin.errors.NotFound` where
-        the token is not there, and :class:`eilogin.errors.MethodNotAllowed`.
+        ``endings`` returns further certificate ends, and ``undelivered`` counts the
+        logouts in the retry queue. Raises :class:`eilogin.errors.NotFound` if the
+        request lacks the token, and :class:`eilogin.errors.MethodNotAllowed`.
         """
         if self._meters is None or not self._brings_token(environ):
             raise NotFound("the request has no valid metrics_token")
@@ -59,7 +59,7 @@ class Numbers:
         return answer
 
     def _brings_token(self, environ: "WSGIEnvironment") -> bool:
-        """Whether a request has our token; it takes the same time whatever it has."""
+        """Whether a request has our token, compared in constant time."""
         scheme, _, said = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         return (
             self._token is not None

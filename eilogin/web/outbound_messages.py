@@ -1,4 +1,4 @@
-"""Messages that leave through a browser, or as the answer over SOAP."""
+"""SAML messages that leave through the browser, or in a SOAP response."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -36,13 +36,13 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
     is_response: bool = False,
     framed_by: str = "",
 ) -> Response:
-    """Have the browser bring a message to ``endpoint``, over the binding that it has.
+    """Send a message through the browser to ``endpoint``, over its binding.
 
-    By Redirect in a signed query (SAML bindings 3.4), by POST signed itself, in a page
-    whose form sends it on (3.5). ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a
-    response (``is_response``) goes where the endpoint takes answers. ``message``, not
-    signed yet, names that very address as its Destination. ``framed_by`` are the
-    addresses, with blanks between them, of who may show that page in a frame.
+    Redirect signs the query (SAML bindings 3.4). POST signs the message, in a page
+    whose form sends it (3.5). ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a
+    response (``is_response``) goes to the endpoint's address for responses. ``message``
+    is not signed yet, and names that address as its Destination. ``framed_by`` are the
+    addresses, separated by blanks, whose sites may show that page in a frame.
     """
     location = endpoint.for_answers if is_response else endpoint.location
     if endpoint.binding == bindings.REDIRECT:
@@ -52,8 +52,8 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
         return see_other(url, headers, status=302)
     xml_signatures.sign(message, key)
     fields = bindings.post_fields(kind, serialize(message), relay_state)
-    # Who takes a request may send the browser on to a third party (a hub that has a hub
-    # above it), and form-action would have Chromium stop that.
+    # The receiver of a request may redirect the browser to a third party (a hub with a
+    # hub above it), and form-action would make Chromium stop that.
     return pages.auto_post(
         environ,
         location,
@@ -65,9 +65,9 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
 
 
 def browser_bindings(own: Own, name_id: str = "") -> tuple[str, str]:
-    """The bindings through a browser, the preferred one first, for a NameID of ours.
+    """The browser bindings for a message with our NameID, the preferred one first.
 
-    One that is a BSN stays out of addresses, which end up in logs.
+    A BSN as NameID stays out of URLs, which end up in logs.
     """
     if own.is_digid or tells_number(name_id):
         return (bindings.POST, bindings.REDIRECT)
@@ -75,7 +75,7 @@ def browser_bindings(own: Own, name_id: str = "") -> tuple[str, str]:
 
 
 def answer_bindings(own: Own) -> Sequence[str]:
-    """The bindings by which a hub's answers leave; DigiD's are for artifacts alone."""
+    """The bindings for a hub's Responses; DigiD's profile allows artifacts alone."""
     if own.is_digid:
         return (bindings.ARTIFACT,)
     return (bindings.ARTIFACT, bindings.POST)
@@ -88,10 +88,10 @@ def binding_missing(
     wanted: Sequence[str],
     found: Sequence[Endpoint],
 ) -> BindingMissing:
-    """What to raise where a peer takes a message over none of the ``wanted`` bindings.
+    """The error for a peer that accepts a message by none of the ``wanted`` bindings.
 
     ``what`` names the message, such as ``a LogoutResponse``; ``found`` are the
-    addresses that its metadata has for it.
+    endpoints that its metadata has for it.
     """
     return BindingMissing(
         f"{entity_id!r} accepts {what} by none of "
@@ -101,9 +101,9 @@ def binding_missing(
 
 
 def encryption_key(role: Role, *, wanted: bool) -> RSAPublicKey | None:
-    """With what to encrypt for a peer; None where that is not ``wanted``, or not there.
+    """The key to encrypt for a peer; None if not ``wanted``, or if there is no key.
 
-    A peer without a key for it gets what others may read, as it always did.
+    A peer without such a key gets clear text, as it always did.
     """
     return next(iter(role.encryption_keys), None) if wanted else None
 
@@ -117,7 +117,7 @@ def logout_response(
 ) -> etree._Element:
     """Our LogoutResponse to a LogoutRequest (SAML core 3.7.2), not signed yet.
 
-    ``destination`` is where a browser takes it; over SOAP it goes to no address.
+    ``destination`` is the address to which a browser brings it; over SOAP it is "".
     """
     return messages.write_logout_response(
         messages.LogoutResponse(
@@ -132,15 +132,15 @@ def logout_response(
 
 
 def soap_answer(message: etree._Element, key: SigningKey) -> Response:
-    """A signed message as the answer over SOAP (SAML bindings 3.2.3)."""
+    """A signed message as a SOAP response (SAML bindings 3.2.3)."""
     xml_signatures.sign(message, key)
     return _soap(bindings.wrap_soap(message), 200)
 
 
 def soap_fault(error: Exception, reference: str) -> Response:
-    """What a server is told whose message we do not take (SOAP 1.1, 4.4 and 6.2).
+    """The SOAP fault for a server whose message is rejected (SOAP 1.1, 4.4 and 6.2).
 
-    Not why: that is in the log, under the reference.
+    It does not state the cause: that is in the log, under the reference.
     """
     code = "Client" if isinstance(error, Refused) else "Server"
     return _soap(bindings.soap_fault(code, f"refused, see {reference}"), 500)

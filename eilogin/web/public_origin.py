@@ -1,9 +1,10 @@
-"""Tell the application by which scheme and host its visitors reach it.
+"""Give the application the scheme and host that its visitors use.
 
 If a proxy ends TLS, the server sees plain HTTP, and ``wsgi.url_scheme`` is ``http``. An
-application then writes ``http`` into its redirects, sets cookies without ``Secure``,
-and may refuse every form: Django compares the Origin of a form with the scheme and host
-of the request. ``public_url`` says what the visitor's browser sees.
+application then writes ``http`` into its redirects, and sets cookies without
+``Secure``. It may also reject every form: Django compares the Origin of a form with the
+scheme and host of the request. ``public_url`` contains the origin that the visitor's
+browser sees.
 """
 
 from typing import TYPE_CHECKING
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 class PublicOrigin:
     """The scheme and host of ``public_url``.
 
-    Requests with another ``Host`` header stay as they are: they came by another address
-    of the application. If ``public_url`` is http, which loopback alone may have, all
-    requests do.
+    Requests with another ``Host`` header stay unchanged: they came by another address
+    of the application. If ``public_url`` is http, which only loopback may use, all
+    requests stay unchanged.
     """
 
     def __init__(self, public_url: str) -> None:

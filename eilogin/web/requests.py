@@ -1,8 +1,8 @@
-"""What a request tells about itself: where it came from, what it can be answered with.
+"""Facts of a request: client address, origin, form, query and method.
 
-All of it is read from environ directly, and all of it may be forged by who is no
-browser; a browser forges none of the headers that are judged here, and it is the
-citizen's browser that these judgements protect.
+eilogin reads all of them from environ, and a client that is no browser can forge all of
+them. A browser does not forge the headers that are checked here, and these checks
+protect the citizen's browser.
 """
 
 import ipaddress
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _FORM = "application/x-www-form-urlencoded"
 #: More fields than any form of ours has.
 _MOST_FIELDS = 20
-#: More proxies than stand before any site in earnest.
+#: More proxies than any real site has.
 _MOST_PROXIES = 10
-#: What servers tell of a peer that came by a Unix socket, where its address would be:
-#: waitress, and others such as gunicorn.
+#: The values of REMOTE_ADDR for a peer on a Unix socket: of waitress, and of others
+#: such as gunicorn.
 _BY_UNIX_SOCKET = ("localhost", "")
 
 
@@ -37,17 +37,17 @@ _BY_UNIX_SOCKET = ("localhost", "")
 
 
 def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
-    """Whether a browser made this request because a page of another site asked it to.
+    """Whether a page of another site made the browser send this request.
 
-    ``public_url`` is where this site is; only its origin counts. A request without
-    Sec-Fetch-Site (Fetch Metadata, 2.3) is judged by its Origin (RFC 6454 7), which
-    all browsers send with a cross-site POST; one without both by its Referer (RFC
-    9110 10.1.3), as the links of an old browser are. One without all three comes
-    from no page of another site.
+    ``public_url`` is the address of this site; only its origin counts. Without
+    Sec-Fetch-Site (Fetch Metadata, 2.3), the Origin decides (RFC 6454 7), which all
+    browsers send with a cross-site POST. Without both, the Referer decides (RFC 9110
+    10.1.3), which old browsers send with links. A request without all three comes from
+    no page of another site.
     """
     fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
     if fetch_site is not None:
-        # "none" is a bookmark, or an address that was typed.
+        # "none" is a bookmark, or a typed address.
         return fetch_site not in ("same-origin", "none")
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None:
@@ -57,13 +57,13 @@ def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
 
 
 def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
-    """Whether a person went to this address herself: from this site, or typed.
+    """Whether a person chose this address: on this site, or by typing it.
 
-    False for what a page of another site leads to, and for what a browser fetches by
-    itself: an image, a frame, a page in advance (:func:`is_looked_at`; Fetch Metadata,
-    2.1). False too for an old browser that says nothing of where it comes from: a page
-    of another site can have it say nothing. Who is no browser, such as curl, does what
-    its own user wants, and is believed.
+    False for links of other sites, and for anything that a browser loads by itself: an
+    image, a frame, a prefetched page (:func:`is_looked_at`; Fetch Metadata, 2.1). False
+    too for an old browser that sends none of these headers, because a page of another
+    site can suppress them. A client that is no browser, such as curl, does what its own
+    user wants, so it is trusted.
     """
     return (
         not is_from_other_site(environ, public_url)
@@ -74,7 +74,7 @@ def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
 
 
 def _is_silent_browser(environ: "WSGIEnvironment") -> bool:
-    """Whether a browser tells nothing of which page led here.
+    """Whether a browser sends nothing about the page that led here.
 
     Every browser calls itself Mozilla first (HTML standard, "client identification").
     """
@@ -86,7 +86,7 @@ def _is_silent_browser(environ: "WSGIEnvironment") -> bool:
 def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
     """Raise :class:`eilogin.errors.CrossSite` unless this site's own page sent it.
 
-    Of a page of ours every browser tells at least that (Referrer-Policy).
+    For a page of eilogin, every browser sends at least the origin (Referrer-Policy).
     """
     if is_from_other_site(environ, public_url):
         site = environ.get("HTTP_SEC_FETCH_SITE", "another origin")
@@ -103,7 +103,7 @@ def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
 def origin_of(url: str) -> str:
     """The origin of an http or https URL: lower case, no default port (RFC 6454 6.2).
 
-    ValueError where the URL has none.
+    Raises ValueError if the URL has none.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -126,18 +126,18 @@ def _origin_or_none(url: str) -> str | None:
 
 
 _FOR_PAGES = ("GET", "HEAD", "POST")
-#: What shows a page inside of another one (Fetch Metadata, 2.1).
+#: Values of Sec-Fetch-Dest for a page inside another one (Fetch Metadata, 2.1).
 _FRAMES = ("iframe", "frame", "embed", "object")
 
 
 def is_navigation(environ: "WSGIEnvironment") -> bool:
-    """Whether what is answered here is shown as a page; else a script reads it.
+    """Whether the browser shows the response as a page; otherwise a script reads it.
 
-    Sec-Fetch-Mode says it, and all browsers of today send it (Fetch Metadata, 2.2).
-    Without it, who takes a page gets one: also who takes anything, such as curl (RFC
-    9110 12.5.1). Links and forms know no other methods than these (HTML standard,
-    "form submission attributes"): all others are a script's, or a browser's own
-    question before it (a preflight: Fetch standard, "CORS-preflight fetch").
+    All current browsers send Sec-Fetch-Mode (Fetch Metadata, 2.2). Without it, a client
+    that accepts HTML gets a page, and so does one that accepts anything, such as curl
+    (RFC 9110 12.5.1). Links and forms use no other methods than these (HTML standard,
+    "form submission attributes"). Other methods come from a script, or from the
+    browser's preflight for one (Fetch standard, "CORS-preflight fetch").
     """
     method = environ.get("REQUEST_METHOD", "GET")
     if "HTTP_X_REQUESTED_WITH" in environ or method not in _FOR_PAGES:
@@ -150,13 +150,13 @@ def is_navigation(environ: "WSGIEnvironment") -> bool:
 
 
 def is_looked_at(environ: "WSGIEnvironment") -> bool:
-    """Whether this is a navigation, and a person looks at what comes of it now.
+    """Whether this is a navigation, and a person sees the response now.
 
-    Nobody does where a browser asks in advance, for a page that is shown later or
-    never (Sec-Purpose: Fetch standard; Purpose in older ones), nor, as far as this
-    site goes, where a page of another site shows it inside of itself.
+    False for a prefetch, which the browser shows later or never (Sec-Purpose: Fetch
+    standard; Purpose in older browsers). False too if a page of another site shows the
+    response in a frame.
     """
-    # Every page asks this: no more is called here than has to be.
+    # Each page calls this function, so it calls as little as possible.
     if "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ:
         return False
     if (
@@ -168,26 +168,26 @@ def is_looked_at(environ: "WSGIEnvironment") -> bool:
 
 
 def fills_window(environ: "WSGIEnvironment") -> bool:
-    """Whether what is answered here fills a window or a tab, and no frame in a page.
+    """Whether the response fills a window or a tab, and not a frame in a page.
 
-    Another site's page, such as the hub's, may not show itself in a frame, nor find
-    its cookies there (Fetch Metadata, 2.1; who sends no such header is believed).
+    A page of another site, such as the hub's, may refuse to be framed, and does not get
+    its cookies there (Fetch Metadata, 2.1). Without that header the answer is True.
     """
     return bool(environ.get("HTTP_SEC_FETCH_DEST", "document") == "document")
 
 
 def is_in_advance(environ: "WSGIEnvironment") -> bool:
-    """Whether a browser asks for what it may show later, or never (Sec-Purpose)."""
+    """Whether the browser prefetches a page that it may show later, or never."""
     return "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ
 
 
 def is_in_frame(environ: "WSGIEnvironment") -> bool:
-    """Whether a person looks at this in a frame, in a page of this site."""
+    """Whether a person sees this response in a frame, in a page of this site."""
     return is_looked_at(environ) and not fills_window(environ)
 
 
 def wants_page(environ: "WSGIEnvironment") -> bool:
-    """Whether who looks at this can be sent elsewhere and led back here."""
+    """Whether the visitor can be redirected to another site and back here."""
     return (
         environ["REQUEST_METHOD"] in ("GET", "HEAD")
         and is_looked_at(environ)
@@ -198,7 +198,7 @@ def wants_page(environ: "WSGIEnvironment") -> bool:
 def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
     """Raise :class:`eilogin.errors.MethodNotAllowed` for any other HTTP method.
 
-    ``HEAD`` is not meant by ``GET``: it is named where it is taken.
+    ``GET`` does not include ``HEAD``: name both to allow both.
     """
     method = environ["REQUEST_METHOD"]
     if method not in methods:
@@ -210,16 +210,16 @@ def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
 
 
 def announced_size(environ: "WSGIEnvironment", limit: int) -> int:
-    """How long the body can be; ``limit`` where only its end tells how long it is.
+    """The largest possible size of the body: its length, or ``limit`` if chunked.
 
-    Raises :class:`eilogin.errors.MessageTooLarge` where it is longer than ``limit``, or
-    :class:`eilogin.errors.MalformedMessage` where its length is not a number.
+    Raises :class:`eilogin.errors.MessageTooLarge` if it is longer than ``limit``, or
+    :class:`eilogin.errors.MalformedMessage` if its length is not a number.
     """
     return limit if _ends_by_itself(environ) else _length(environ, limit)
 
 
 def _length(environ: "WSGIEnvironment", limit: int) -> int:
-    """The Content-Length, 0 where there is none; raises as :func:`announced_size`."""
+    """The Content-Length, or 0 without one; raises as :func:`announced_size`."""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not re.fullmatch(r"[0-9]{1,18}", length):
         raise MalformedMessage("the Content-Length is not a number")
@@ -230,7 +230,7 @@ def _length(environ: "WSGIEnvironment", limit: int) -> int:
 
 
 def _ends_by_itself(environ: "WSGIEnvironment") -> bool:
-    """Whether a body came in chunks, which the server ends (wsgi.input_terminated)."""
+    """Whether the body is chunked, and the server ends it (wsgi.input_terminated)."""
     is_terminated = bool(environ.get("wsgi.input_terminated"))
     return is_terminated and not environ.get("CONTENT_LENGTH")
 
@@ -238,9 +238,10 @@ def _ends_by_itself(environ: "WSGIEnvironment") -> bool:
 def body_in_pieces(
     environ: "WSGIEnvironment", limit: int, size: int
 ) -> Iterator[bytes]:
-    """The body in pieces of ``size`` bytes but the last; memory holds one at a time.
+    """The body in pieces of ``size`` bytes, the last maybe shorter; one at a time.
 
-    Raises what :func:`read_whole_body` does, while the pieces are read.
+    Only one piece is in memory. Raises the errors of :func:`read_whole_body`, while the
+    pieces are read.
     """
     if _ends_by_itself(environ):
         return _until_its_end(environ["wsgi.input"], limit, size)
@@ -257,7 +258,7 @@ def _announced(environ: "WSGIEnvironment", length: int, size: int) -> Iterator[b
 
 
 def _until_its_end(source: "InputStream", limit: int, size: int) -> Iterator[bytes]:
-    # One byte more than the limit shows that there is too much.
+    # One byte more than the limit shows that the body is too long.
     room = limit + 1
     while piece := _filled(source, min(size, room)):
         room -= len(piece)
@@ -276,33 +277,32 @@ def _filled(source: "InputStream", size: int) -> bytes:
 
 
 def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
-    """The whole body of a request, which may be ``limit`` bytes long.
+    """The whole body of a request, of at most ``limit`` bytes.
 
-    Raises :class:`eilogin.errors.MessageTooLarge`, having read no more than the
-    limit, or :class:`eilogin.errors.MalformedMessage` where it is shorter than
-    announced.
+    Raises :class:`eilogin.errors.MessageTooLarge`, without reading beyond the limit, or
+    :class:`eilogin.errors.MalformedMessage` if it is shorter than announced.
     """
     length = _length(environ, limit)
     return b"".join(_announced(environ, length, length))
 
 
 def read_whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
-    """The body, announced or in chunks that the server ends (wsgi.input_terminated).
+    """The body, of announced length or in chunks (wsgi.input_terminated).
 
-    Raises what :func:`read_body` does, having read at most one byte more than
-    ``limit``, and nothing of a body whose length says enough.
+    Raises the errors of :func:`read_body`. It reads at most one byte more than
+    ``limit``, and nothing if the announced length is too large.
     """
     return b"".join(body_in_pieces(environ, limit, limit + 1))
 
 
 def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
-    """The parameters of a query of ours; one that was left empty is not there.
+    """The parameters of a query of eilogin, without empty ones.
 
-    Raises :class:`eilogin.errors.MalformedMessage`, also where one occurs twice. SAML
-    messages are read by ``saml.bindings``, which has rules of its own.
+    Raises :class:`eilogin.errors.MalformedMessage`, also if one occurs twice. For SAML
+    messages, ``saml.bindings`` has rules of its own.
     """
     try:
-        # PEP 3333, "Unicode Issues": what was not encoded comes as latin-1.
+        # PEP 3333, "Unicode Issues": characters that are not encoded come as latin-1.
         text = environ.get("QUERY_STRING", "").encode("latin-1").decode()
     except UnicodeError:
         raise MalformedMessage("the query is not UTF-8") from None
@@ -312,9 +312,9 @@ def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
 def read_form_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     """The body of a form that carries a message (application/x-www-form-urlencoded).
 
-    Raises what :func:`read_whole_body` does, and MalformedMessage for a body that says
-    to be anything else, of which nothing is read: another reader would find other
-    fields in it. A charset is not looked at, for all of it is ASCII.
+    Raises the errors of :func:`read_whole_body`, and MalformedMessage for a body of
+    another declared type, without reading it: another reader would find other fields in
+    it. The charset does not count, because the form is ASCII.
     """
     kind = _kind_of_body(environ)
     if kind not in ("", _FORM):
@@ -323,17 +323,17 @@ def read_form_body(environ: "WSGIEnvironment", limit: int) -> bytes:
 
 
 def _kind_of_body(environ: "WSGIEnvironment") -> str:
-    """The media type of the body in lower case; "" where the request says none."""
+    """The media type of the body in lower case; "" without a Content-Type."""
     kind: str = environ.get("CONTENT_TYPE", "")
     return kind.partition(";")[0].strip().lower()
 
 
 def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> dict[str, str]:
-    """The fields of a form of ours; one that was left empty is not there.
+    """The fields of a form of eilogin, without empty ones.
 
     Raises :class:`eilogin.errors.MessageTooLarge`, or
-    :class:`eilogin.errors.MalformedMessage`, also where a field occurs twice. SAML
-    messages are read by ``saml.bindings``, which has rules of its own.
+    :class:`eilogin.errors.MalformedMessage`, also if a field occurs twice. For SAML
+    messages, ``saml.bindings`` has rules of its own.
     """
     if _kind_of_body(environ) != _FORM:
         raise MalformedMessage("not a form")
@@ -345,7 +345,7 @@ def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> dict[str, str]
 
 
 def _fields_of(text: str, kind: str) -> dict[str, str]:
-    """The fields of a form or query, each of them once; empty ones are not there."""
+    """The fields of a form or query, each at most once, without empty ones."""
     try:
         pairs = parse_qsl(text, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
@@ -362,10 +362,10 @@ def _fields_of(text: str, kind: str) -> dict[str, str]:
 
 
 def safe_next(value: str | None, default: str = "/") -> str:
-    """The address to go on to: a path of this site, or ``default``.
+    """The path of this site at which to continue, or ``default``.
 
-    ``value`` is what stood in ``next`` or came with an answer, decoded once. What
-    any browser or proxy could take for another site is ignored, and logged.
+    ``value`` comes from ``next`` or from a response, decoded once. If a browser or
+    proxy could read it as another site, eilogin ignores and logs it.
     """
     if not value:
         return default
@@ -385,11 +385,11 @@ def safe_next(value: str | None, default: str = "/") -> str:
 def client_address(
     environ: "WSGIEnvironment", trusted_proxies: Sequence[IPNetwork]
 ) -> str:
-    """The address of the client: of the socket, or of who spoke to our own proxies.
+    """The address of the client: of the socket, or as the trusted proxies report it.
 
-    Only trusted proxies are believed, from the nearest to the farthest: each names
-    who spoke to it at the end of X-Forwarded-For. Everything before the first one
-    that is not trusted may be forged, and is not looked at.
+    Each trusted proxy, from the nearest to the farthest, adds the address of its own
+    peer at the end of X-Forwarded-For. Entries before the first address that is not
+    trusted may be forged, and do not count.
     """
     believed: str = environ.get("REMOTE_ADDR", "")
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
@@ -409,20 +409,20 @@ def is_by_unix_socket(peer: str) -> bool:
 
 
 def is_among(peer: str, networks: Sequence[IPNetwork]) -> bool:
-    """Whether a peer is in one of these networks; no for a word that is no address.
+    """Whether a peer is in one of these networks; False for a text that is no address.
 
-    Who came by a Unix socket is in :data:`eilogin.config.UNIX`.
+    A peer on a Unix socket is in :data:`eilogin.config.UNIX`.
     """
     at = UNIX.network_address if is_by_unix_socket(peer) else _parsed(peer)
     return at is not None and any(at in network for network in networks)
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address, also as ``[::1]:443`` or ``10.0.0.1:443``; None for another word."""
+    """An address, also as ``[::1]:443`` or ``10.0.0.1:443``; None for another text."""
     match = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+|(.*)", text, re.DOTALL)
     bare = (match[1] or match[2] or match[3]) if match else ""
     try:
-        # Without the zone of an address that holds on one link (RFC 4007 11): a word.
+        # Without the zone of a link-local address (RFC 4007 11), which is free text.
         address = ipaddress.ip_address((bare or "").partition("%")[0])
     except ValueError:
         return None

@@ -1,6 +1,6 @@
-"""What the application says of its cookies: Set-Cookie, as browsers read it.
+"""Read the Set-Cookie headers of the application, as browsers do.
 
-RFC 6265 5.2 is what all browsers do, with whatever an application writes.
+All browsers follow RFC 6265 5.2, whatever an application writes.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,13 @@ from eilogin.web.site_urls import whole_target
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: What a browser leaves out around names and values.
+#: Characters that a browser strips from names and values.
 BLANKS = " \t"
-#: What an application sets in the place of a value that it takes away; Python writes
-#: quotes.
+#: Values that an application sets to remove a value; Python writes quotes.
 NOTHING = ("", '""')
 
 _SET_COOKIE = "set-cookie"
-#: How long the name of that header is; few others are as long.
+#: The length of that header's name; few others are as long.
 LENGTH = len(_SET_COOKIE)
 
 
@@ -30,7 +29,7 @@ class Place(NamedTuple):
     domain: str = ""
 
     def is_sent_to(self, path: str) -> bool:
-        """Whether a browser sends the cookie along to a path (RFC 6265 5.1.4)."""
+        """Whether a browser sends the cookie to a path (RFC 6265 5.1.4)."""
         own = self.path
         return path == own or path.startswith(f"{own.removesuffix('/')}/")
 
@@ -41,13 +40,13 @@ def is_set_cookie(name: str) -> bool:
 
 
 def pair_of(text: str) -> tuple[str, str]:
-    """Name and value, of a cookie or of an attribute."""
+    """The name and value of a cookie or of an attribute."""
     name, _, value = text.partition("=")
     return name.strip(BLANKS), value.strip(BLANKS)
 
 
 def attributes_of(text: str) -> Mapping[str, str]:
-    """The attributes in what stands behind a cookie's value; the last one counts."""
+    """The attributes behind a cookie's value; of equal names, the last one counts."""
     found = {}
     for part in text.split(";"):
         name, value = pair_of(part)
@@ -62,7 +61,7 @@ def path_of(environ: "WSGIEnvironment") -> str:
 
 
 def place_of(environ: "WSGIEnvironment", attributes: Mapping[str, str]) -> Place:
-    """Where a browser keeps what the answer to a request sets (RFC 6265 5.1.4)."""
+    """The place where a browser keeps a cookie of this response (RFC 6265 5.1.4)."""
     path = attributes.get("path", "")
     if not path.startswith("/"):
         path = path_of(environ).rpartition("/")[0] or "/"

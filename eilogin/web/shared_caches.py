@@ -1,21 +1,22 @@
-"""Keep an answer for one visitor out of caches that many visitors share.
+"""Keep a response for one visitor out of caches that many visitors share.
 
-A cache before the application (nginx, Varnish, a CDN) asks nobody who a visitor is. If
-the application allows it to keep an answer, everybody gets that answer. Applications
-allow it for what is public to them, and do not know that a login guards it.
+A cache before the application (nginx, Varnish, a CDN) does not check who a visitor is.
+If the application allows it to keep a response, everybody gets that response.
+Applications allow it for pages that are public to them, and do not know that a login
+guards these.
 
-Only the browser may keep the answer to a signed-in visitor:
+Only the browser may keep the response to a signed-in visitor:
 
 * ``Cache-Control`` loses ``public`` and ``s-maxage`` and gets ``private``. Its other
   directives stay: they are for the browser (RFC 9111 5.2.2).
 * Headers for shared caches alone forbid to keep it: ``CDN-Cache-Control`` and others of
-  that form (RFC 9213), ``Surrogate-Control``, ``X-Accel-Expires`` of nginx. They stand
-  above Cache-Control, so it is not enough to change that one.
+  that form (RFC 9213), ``Surrogate-Control``, ``X-Accel-Expires`` of nginx. They
+  override Cache-Control, so a change of that one is not enough.
 * ``Expires`` in the future becomes ``max-age``, for caches that know Expires alone.
-* ``Vary: Cookie``: the browser asks anew if another visitor signs in there.
+* ``Vary: Cookie``: the browser sends the request again if another visitor signs in.
 
-The answer to an anonymous visitor differs from that to others, so it gets
-``Vary: Cookie`` too.
+The response to an anonymous visitor differs from that to others, so it gets ``Vary:
+Cookie`` too.
 """
 
 import re
@@ -29,36 +30,36 @@ Headers = Sequence[tuple[str, str]]
 
 _CONTROL, _EXPIRES, _PRAGMA, _VARY = "cache-control", "expires", "pragma", "vary"
 _TO_BROWSERS = frozenset((_CONTROL, _EXPIRES, _PRAGMA))
-#: How every name ends that says what a cache may keep. Few others do.
+#: The end of every header name that limits caches. Few others have it.
 _ENDS = frozenset(("control", "expires", "pragma"))
 _END = 7
 #: Their last letters: few other names get as far as the comparison above.
 _LAST = frozenset("lLsSaA")
-#: Headers for shared caches, and the value that forbids to keep the answer.
+#: Headers for shared caches, and the value that forbids to keep the response.
 _TO_SHARED = {
     "surrogate-control": "no-store",
     "edge-control": "no-store",
     "x-accel-expires": "0",
 }
 _TARGETED = f"-{_CONTROL}"
-#: Directives that open an answer to shared caches, or that qualify ``private`` and
+#: Directives that open a response to shared caches, or that qualify ``private`` and
 #: ``no-store`` (RFC 9111 5.2.2.3 and 5.2.2.7).
 _OPENING = frozenset(("public", "s-maxage", "private", "must-understand"))
-#: A directive with its value (RFC 9110 5.6.2). Some applications write blanks in place
+#: A directive with its value (RFC 9110 5.6.2). Some applications write blanks instead
 #: of commas.
 _SIGN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]"
 _DIRECTIVE = re.compile(rf'({_SIGN}+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|{_SIGN}+))?')
 #: A longer Cache-Control is malformed.
 _LONGEST = 1000
-#: The longest max-age in place of an Expires, in seconds.
+#: The longest max-age that replaces an Expires, in seconds.
 _YEAR = 365 * 86_400
-#: How many different ones a process remembers.
+#: Different values of Cache-Control that a process remembers.
 _REMEMBERED = 256
 
 
 def are_about_caches(headers: Headers) -> bool:
-    """Whether headers say what a cache may keep; quick, for every answer asks it."""
-    # No generator: each answer would pay for it.
+    """Whether headers limit caches; fast, because every response needs it."""
+    # No generator: it would slow down each response.
     for name, _ in headers:
         if name[-1:] in _LAST and name[-_END:].lower() in _ENDS:
             return True
@@ -66,9 +67,9 @@ def are_about_caches(headers: Headers) -> bool:
 
 
 def for_one_visitor(headers: Headers, otherwise: str) -> list[tuple[str, str]]:
-    """Return the headers of an answer that only the browser of a visitor may keep.
+    """Return the headers of a response that only the browser of a visitor may keep.
 
-    ``otherwise`` is the Cache-Control of an answer that says nothing of caching, or "".
+    ``otherwise`` is the Cache-Control of a response without cache headers, or "".
     """
     told = [(name.lower(), text) for name, text in headers]
     expires = [text for name, text in told if name == _EXPIRES]
@@ -85,8 +86,8 @@ def for_one_visitor(headers: Headers, otherwise: str) -> list[tuple[str, str]]:
 
 
 def varying(headers: Headers) -> list[tuple[str, str]]:
-    """Return the headers of an answer that depends on the cookies of the request."""
-    # Few names are as long, and most answers have none.
+    """Return the headers of a response that depends on the cookies of the request."""
+    # Few names are as long, and most responses have none of them.
     of_length = [one for one in headers if len(one[0]) == len(_VARY)]
     said = [text for name, text in of_length if name.lower() == _VARY]
     if not said:
@@ -100,7 +101,7 @@ def varying(headers: Headers) -> list[tuple[str, str]]:
 
 
 def without_words(headers: Headers) -> list[tuple[str, str]]:
-    """Return the headers without what they say to browsers and shared caches."""
+    """Return the headers without those for browser caches and shared caches."""
     return [
         (name, text)
         for name, text in headers
@@ -109,12 +110,12 @@ def without_words(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _closing(name: str) -> str | None:
-    """The value with which a header for shared caches forbids to keep the answer."""
+    """The value of a header for shared caches that forbids to keep the response."""
     return "no-store" if name.endswith(_TARGETED) else _TO_SHARED.get(name)
 
 
 def _control_of(told: Headers, fresh: int, otherwise: str) -> str:
-    """The Cache-Control in place of that of the application."""
+    """The Cache-Control that replaces that of the application."""
     said = ",".join(text for name, text in told if name == _CONTROL)
     if not said:
         return _without_control(told, fresh) or otherwise
@@ -123,9 +124,9 @@ def _control_of(told: Headers, fresh: int, otherwise: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def _narrowed(said: str, fresh: int) -> str:
-    """A Cache-Control for the browser alone; an application says few different ones."""
+    """A Cache-Control for the browser alone; an application uses few different ones."""
     if _DIRECTIVE.sub("", said).strip(" \t,"):
-        # Each cache would read it in a way of its own.
+        # Each cache would read it differently.
         return "no-store"
     found = [
         (match[1].lower(), match[0])
@@ -137,12 +138,12 @@ def _narrowed(said: str, fresh: int) -> str:
         return ", ".join(words)
     if fresh and "max-age" not in dict(found):
         words.append(f"max-age={fresh}")
-    # First: some caches look for words, and heed the first that they know.
+    # First: some caches search for words, and follow the first that they know.
     return ", ".join(["private", *words])
 
 
 def _without_control(told: Headers, fresh: int) -> str:
-    """Return Expires and Pragma as Cache-Control, which counts more than both."""
+    """Return Expires and Pragma as Cache-Control, which overrides both."""
     if any(name == _PRAGMA and "no-cache" in text.lower() for name, text in told):
         return "private, no-cache"
     if fresh:
@@ -151,7 +152,7 @@ def _without_control(told: Headers, fresh: int) -> str:
 
 
 def _seconds_until(expires: str) -> int:
-    """How long an answer is fresh by its Expires; 0 if it is over, or no date."""
+    """The seconds until an Expires; 0 if it is in the past, or no date."""
     try:
         ends = parsedate_to_datetime(expires).timestamp()
     except (ValueError, OverflowError):

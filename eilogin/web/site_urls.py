@@ -17,18 +17,18 @@ from eilogin.web.requests import origin_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# RFC 3986 3.3 and 3.4: what may stand in a path and in a query as it is. A query is
-# not decoded by the server: what is encoded in it stays encoded. Brackets are not
-# allowed, but all browsers leave them.
+# RFC 3986 3.3 and 3.4: the characters that need no encoding in a path and in a query.
+# The server does not decode a query, so its encoded characters stay encoded. Brackets
+# are not allowed, but all browsers leave them.
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?%[]"
 
 
 def this_page(environ: "WSGIEnvironment", public_url: str) -> str:
-    """The target of the page that is asked for, in printable ASCII.
+    """The target of the requested page, in printable ASCII.
 
-    One that is longer than :data:`LONGEST_TARGET` loses its query; one whose path is
-    longer is the first page of the site.
+    A target longer than :data:`LONGEST_TARGET` loses its query. If its path alone is
+    longer, the result is the first page of the site.
     """
     whole = whole_target(environ, public_url)
     candidates = (whole, whole.partition("?")[0], root(public_url))
@@ -36,7 +36,7 @@ def this_page(environ: "WSGIEnvironment", public_url: str) -> str:
 
 
 def whole_target(environ: "WSGIEnvironment", public_url: str) -> str:
-    """The same, however long it is."""
+    """The same, of any length."""
     seen = environ.get(VISIBLE)
     below = environ.get("PATH_INFO", "") if seen is None else seen.below
     path = urlsplit(public_url).path + _quoted(below, _PATH_SAFE)
@@ -49,12 +49,12 @@ def _quoted(text: str, safe: str) -> str:
 
 
 def at(public_url: str, target: str) -> str:
-    """The full URL of a target of the site that is at ``public_url``."""
+    """The full URL of a target of the site at ``public_url``."""
     return origin_of(public_url) + target
 
 
 def root(public_url: str) -> str:
-    """The target of the site's first page: ``/``, or ``/app/`` where it is below."""
+    """The target of the site's first page: ``/``, or ``/app/`` if it is below that."""
     return urlsplit(public_url).path.rstrip("/") + "/"
 
 

@@ -1,8 +1,8 @@
 """Warn of X-Forwarded-For from a proxy that ``trusted_proxies`` does not name.
 
-All visitors behind such a proxy count as one network, and nothing else shows it: a few
+All visitors behind such a proxy count as one network, and nothing else shows it. A few
 wrong passwords of one visitor then lock all others out. Anybody can send the header, so
-the log has at most one line an hour, and no address of a visitor.
+eilogin logs at most one line an hour, and no address of a visitor.
 """
 
 import ipaddress
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 _HOUR = 3600.0
-#: More proxies than stand before any site in earnest.
+#: More proxies than any real site has.
 _MOST_PROXIES = 10
-#: Addresses of proxies that are remembered as trusted.
+#: Addresses of trusted proxies that are remembered.
 _MOST = 1000
 
 
@@ -59,7 +59,7 @@ class UntrustedProxies:
 
 
 def _is_applied(environ: "WSGIEnvironment", peer: str) -> bool:
-    """Whether the server has taken the address of the client from the header already.
+    """Whether the server has read the address of the client from the header already.
 
     waitress does so with its own option ``trusted_proxy``.
     """
@@ -68,7 +68,7 @@ def _is_applied(environ: "WSGIEnvironment", peer: str) -> bool:
 
 
 def _words(peer: str) -> tuple[str, str]:
-    """How the log calls a peer, and how ``trusted_proxies`` does."""
+    """The names of a peer: in the log, and in ``trusted_proxies``."""
     if is_by_unix_socket(peer):
         return "a Unix socket", "'unix'"
     try:

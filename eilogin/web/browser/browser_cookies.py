@@ -1,12 +1,12 @@
-"""Cookies: their name, their attributes, and a tolerant look for one of them.
+"""Cookies: their names and attributes, and a tolerant reader of the Cookie header.
 
-Every cookie of ours has the prefix ``__Host-``: a browser takes it only from this
-very host, over https (or ``*.localhost``), for ``Path=/``, so no neighbour under the
-same domain can plant one (RFC 6265bis 4.1.3.2).
+Each cookie of eilogin has the prefix ``__Host-``. A browser accepts it only from this
+host, over https (or ``*.localhost``), for ``Path=/``. So no neighbour under the same
+domain can plant one (RFC 6265bis 4.1.3.2).
 
-The Cookie header is shared with the application and with everything else that ever
-set a cookie here, so much of it is not ours and some of it is odd: JSON, quotes, names
-with brackets, words without ``=``. None of that may lose our own.
+The application and others share the Cookie header. Many of its cookies are not
+eilogin's, and some are malformed: JSON, quotes, names with brackets, words without
+``=``. None of these may hide a cookie of eilogin.
 """
 
 import re
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _PREFIX = "__Host-"
-# RFC 6265 4.1.1, less what would need quoting somewhere on the way.
+# RFC 6265 4.1.1, without the characters that some software would quote.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
-# RFC 6265bis 5.7: prefixes that mean something to a browser, in upper or lower case.
+# RFC 6265bis 5.7: prefixes with a meaning for browsers, in any case.
 _RESERVED = re.compile(r"__(host|secure|http|host-http)-", re.IGNORECASE)
-# What a browser leaves out around a pair, and no more: a neighbour may set a cookie
-# whose name is a hard space and then ``__Host-...``, which its browser does not guard.
+# A browser strips exactly these around a pair. To strip more would be unsafe: a
+# neighbour may set a cookie named with a no-break space before ``__Host-...``, which
+# its browser does not protect.
 _BLANKS = " \t"
 _VALUE = re.compile(r"[A-Za-z0-9!#$%&'()*+./:<=>?@^_`{|}~-]*")
 
@@ -36,7 +37,7 @@ def _cookie_name(value: object) -> object:
     if not _NAME.fullmatch(text):
         raise ValueError("a name of letters, digits, '.', '_' and '-'")
     if _RESERVED.match(text):
-        # A browser reads the prefix in any case, and then wants other attributes.
+        # A browser reads the prefix in any case, and then requires other attributes.
         raise ValueError(
             f"a name without '{text.partition('-')[0]}-': eilogin puts '{_PREFIX}'"
             " before it itself"
@@ -50,17 +51,17 @@ CookieName = Annotated[str, BeforeValidator(_cookie_name)]
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """One cookie of ours, by its name without ``__Host-``.
+    """One cookie of eilogin, by its name without ``__Host-``.
 
-    ``same_site="Lax"`` lets it come along when a link or redirect of another site
-    leads here, and keeps it away from another site's POST. ValueError where the name
-    is not made of letters, digits, ``.``, ``_`` and ``-``.
+    With ``same_site="Lax"``, a browser sends it with a link or redirect from another
+    site, and not with a POST from there. Raises ValueError if the name has other
+    characters than letters, digits, ``.``, ``_`` and ``-``.
     """
 
     name: str
     _: KW_ONLY
     same_site: Literal["Lax", "Strict", "None"] = "Lax"
-    # What stands before the value in a header.
+    # The text before the value in a header, and its length.
     _start: str = field(init=False, repr=False, compare=False)
     _length: int = field(init=False, repr=False, compare=False)
 
@@ -73,13 +74,13 @@ class Cookie:
     def read(self, environ: "WSGIEnvironment") -> str | None:
         """The value that the browser sent, or None.
 
-        None too where it was sent with two different values: no browser does that
-        with a ``__Host-`` cookie, so one of them is forged and nobody can say which.
+        None too for two different values. No browser sends that for a ``__Host-``
+        cookie, so one of them is forged, and eilogin cannot tell which.
         """
         return self.read_in(environ.get("HTTP_COOKIE", ""))
 
     def read_in(self, header: str) -> str | None:
-        """The same of a Cookie header."""
+        """The same for a Cookie header."""
         wanted = self._start
         start = header.find(wanted)
         if start == -1:
@@ -87,7 +88,7 @@ class Cookie:
         behind = start + self._length
         is_plain = start == 0 or header[start - 2 : start] == "; "
         if is_plain and header.find(wanted, behind) == -1:
-            # As every browser writes it: once, and where a pair begins.
+            # The form that every browser writes: once, and at the start of a pair.
             end = header.find(";", behind)
             value = header[behind:] if end == -1 else header[behind:end]
             return value.strip(_BLANKS) or None
@@ -104,26 +105,26 @@ class Cookie:
                 if found is not None and value != found:
                     return None
                 found = value
-            # Whether it was ours or stood inside of another's value: what follows
-            # can begin only behind the next semicolon.
+            # Ours or a part of another value: the next pair begins only after the
+            # semicolon.
             position = end
         return found or None
 
     def left_out_of(self, header: str) -> str:
-        """Return a Cookie header without this cookie, and all else as it came."""
+        """Return a Cookie header without this cookie, and otherwise unchanged."""
         if self._start not in header:
             return header
         pairs = header.split(";")
         kept = [p for p in pairs if not p.lstrip(_BLANKS).startswith(self._start)]
         text = ";".join(kept)
-        # The blank behind a semicolon that is not there any more.
+        # Without the blank that followed a removed semicolon.
         return text if kept[:1] == pairs[:1] else text.lstrip(_BLANKS)
 
     def set(self, value: str, *, max_age: int | None = None) -> tuple[str, str]:
         """The header that sets this cookie.
 
-        ``max_age`` in seconds; without it the cookie goes when the browser closes.
-        ValueError where the value could be read as anything but one value.
+        ``max_age`` is in seconds; without it, the cookie ends with the browser session.
+        Raises ValueError if the value has characters that separate values.
         """
         if not _VALUE.fullmatch(value):
             raise ValueError(f"not a value for the cookie {self.name}")
@@ -137,14 +138,14 @@ class Cookie:
 
 
 def _begins_a_pair(header: str, position: int, start: int) -> bool:
-    """Whether nothing but blanks stands between the last semicolon and ``start``."""
+    """Whether only blanks are between the last semicolon and ``start``."""
     return not header[header.rfind(";", position, start) + 1 : start].strip(_BLANKS)
 
 
 def names(environ: "WSGIEnvironment", prefix: str) -> list[str]:
-    """The names of all our cookies in a request that begin with ``prefix``.
+    """The names of eilogin's cookies in a request that begin with ``prefix``.
 
-    They come without ``__Host-``, as :class:`Cookie` takes them, each once, in the
+    They have no ``__Host-``, as :class:`Cookie` takes them. Each occurs once, in the
     order of the header.
     """
     wanted = _PREFIX + prefix

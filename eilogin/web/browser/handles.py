@@ -1,7 +1,7 @@
-"""Handles: names of what waits for a browser, which nobody guesses.
+"""Handles: random names of records that wait for a browser.
 
-Each begins with the millisecond in which it was made, so that handles sort by age: a
-browser that opens its tabs again asks for all of them in one second.
+Each begins with the millisecond of its creation, so handles sort by age. A browser that
+restores its tabs requests all of them within one second.
 """
 
 import base64
@@ -11,32 +11,32 @@ import secrets
 
 from eilogin import clock
 
-# Digits of the instant: enough until the year 2527.
+# Digits of the time: enough until the year 2527.
 _DIGITS = 11
-#: What a handle looks like: the instant, and 16 random bytes.
+#: The form of a handle: the time, and 16 random bytes.
 HANDLE = rf"[0-9a-f]{{{_DIGITS}}}-[A-Za-z0-9_-]{{22}}"
 HANDLE_LENGTH = _DIGITS + 23
 
-#: What stands behind that of a question that is asked silently: an answer by POST comes
-#: without the cookies that would say so.
+#: The end of the handle of a passive login: a Response by POST comes without the
+#: cookies that would show it.
 _SILENT = "."
 
-#: The same of a login that begins for the second time, because the first one was lost.
+#: The end of the handle of a login that begins again, because the first was lost.
 _SECOND = "_"
 
 _match = re.compile(f"{HANDLE}[{_SILENT}{_SECOND}]?").fullmatch
 
 
 def new_handle(*, is_silent: bool = False, is_second: bool = False) -> str:
-    """A handle that was never there before, made now."""
+    """A new unique handle of this moment."""
     end = _SILENT if is_silent else _SECOND if is_second else ""
     return _handle(clock.now(), secrets.token_bytes(16)) + end
 
 
 def handle_of(text: str, instant: float) -> str:
-    """The one handle of what has this name, and was made at that instant.
+    """The one handle for a record with this name and time of creation.
 
-    Who knows both knows the handle: it is no secret.
+    It is no secret: the name and the time are enough to compute it.
     """
     return _handle(instant, hashlib.sha256(text.encode()).digest()[:16])
 
@@ -52,15 +52,15 @@ def is_handle(text: str) -> bool:
 
 
 def is_silent(text: str) -> bool:
-    """Whether a text can be the handle of a question that was asked silently."""
+    """Whether a text can be the handle of a passive login."""
     return is_handle(text) and text.endswith(_SILENT)
 
 
 def is_second(text: str) -> bool:
-    """Whether a text can be the handle of a login that began for the second time."""
+    """Whether a text can be the handle of a login that began again."""
     return is_handle(text) and text[HANDLE_LENGTH:] == _SECOND
 
 
 def instant_of(text: str) -> float | None:
-    """When a handle was made, in seconds; None for what can be no handle."""
+    """The time of creation of a handle, in seconds; None for another text."""
     return int(text[:_DIGITS], 16) / 1000 if is_handle(text) else None

@@ -1,13 +1,13 @@
-"""Sealing: what only this party can make and read, though others keep it.
+"""Encrypt and authenticate a value that a browser or store keeps, and open it again.
 
-A sealed text is encrypted and cannot be changed unnoticed. It may be *bound to* words,
-which do not stand in it and without which it does not open: a text that was sealed for
-one place is of no use in another. A *tag* stands for a name that it does not tell, as
-in a pseudonym.
+Only this party can make and read a sealed text, and notices any change. A text may be
+*bound to* words that it does not contain. It opens only with the same words, so a text
+for one place is useless in another. A *tag* replaces a name without revealing it, as in
+a pseudonym.
 
-A party may have several secrets, the newest first. The first one seals; all of them
-open, so a secret can be replaced while texts that were sealed with it still live. Each
-text and each tag begins with the name of its secret, which tells nothing of it.
+A party may have several secrets, the newest first. The first one seals, and all of them
+open, so you can replace a secret while older sealed texts are still in use. Each text
+and each tag begins with the name of its secret, which reveals nothing of the secret.
 """
 
 import base64
@@ -30,20 +30,20 @@ _TAG_SIZE = 16
 
 
 class NotSealed(ValueError):
-    """Not sealed here, nor by a secret that is still known, nor for this place."""
+    """A text that no known secret of this party sealed, or not for this place."""
 
 
 class Sealer:
-    """Seals and opens for one ``purpose``; texts of another purpose do not open.
+    """Seals and opens texts for one ``purpose``; no text of another purpose opens.
 
-    ``party_secrets`` are the party's, the newest first; at least one.
+    ``party_secrets`` are the secrets of the party, the newest first; at least one.
     """
 
-    #: By how many octets a sealed text is longer.
+    #: The octets that sealing adds to a text.
     ADDED = _NAME_SIZE + _SALT_SIZE + _TAG_SIZE
 
     def __init__(self, party_secrets: Sequence[bytes], purpose: str) -> None:
-        # The newest one is the last to be put in, and stays where two have one name.
+        # The newest one comes last, so it wins if two secrets have one name.
         self._keys = {
             key[:_NAME_SIZE]: key[_NAME_SIZE:]
             for key in (_purposed(secret, purpose) for secret in party_secrets[::-1])
@@ -51,9 +51,9 @@ class Sealer:
         self._newest = next(reversed(self._keys))
 
     def seal(self, octets: bytes, *bound_to: str, also_by: bytes = b"") -> bytes:
-        """``octets`` sealed (AES-256-GCM); ``also_by`` is a second secret.
+        """Seal ``octets`` (AES-256-GCM); ``also_by`` is a second secret.
 
-        The key is of both secrets and of a salt, so each text has a key of its own.
+        The key comes from both secrets and a salt, so each text has a key of its own.
         """
         salt = secrets.token_bytes(_SALT_SIZE)
         cipher, nonce = self._cipher(self._newest, also_by, salt)
@@ -61,7 +61,7 @@ class Sealer:
         return self._newest + salt + sealed
 
     def open(self, sealed: bytes, *bound_to: str, also_by: bytes = b"") -> bytes:
-        """What :meth:`seal` was given; else :class:`NotSealed`."""
+        """Return the octets of a sealed text; raises :class:`NotSealed`."""
         name, rest = sealed[:_NAME_SIZE], sealed[_NAME_SIZE:]
         if name not in self._keys:
             raise NotSealed("sealed with an unknown secret")
@@ -72,7 +72,7 @@ class Sealer:
             raise NotSealed("changed, or sealed for another purpose") from None
 
     def may_open(self, sealed: bytes) -> bool:
-        """Whether it names a secret that is known here, as whoever wrote it says."""
+        """Whether a text names a known secret; nothing proves that name yet."""
         return sealed[:_NAME_SIZE] in self._keys
 
     def _cipher(self, name: bytes, also_by: bytes, salt: bytes) -> tuple[AESGCM, bytes]:
@@ -81,11 +81,11 @@ class Sealer:
         return AESGCM(octets[:_KEY_SIZE]), octets[_KEY_SIZE:]
 
     def tag(self, text: str) -> str:
-        """What stands for ``text``, and from which nobody else can tell it."""
+        """The tag of ``text``, from which nobody else can learn the text."""
         return self._tag(self._newest, text)
 
     def is_tag_of(self, tag: str, text: str) -> bool:
-        """Whether :meth:`tag` made this of ``text``, with a secret still known."""
+        """Whether :meth:`tag` made this tag of ``text``, with a secret still known."""
         try:
             name = bytes.fromhex(tag[: 2 * _NAME_SIZE])
         except ValueError:
@@ -100,12 +100,12 @@ class Sealer:
 
 
 def as_text(sealed: bytes) -> str:
-    """A sealed text as a cookie's value or a store's: URL-safe base64 (RFC 4648 5)."""
+    """A sealed text as URL-safe base64 (RFC 4648 5), for a cookie or a store."""
     return base64.urlsafe_b64encode(sealed).decode()
 
 
 def from_text(text: str) -> bytes:
-    """What :func:`as_text` was given; else :class:`NotSealed`."""
+    """The sealed text of such base64; raises :class:`NotSealed`."""
     try:
         return base64.b64decode(text, altchars="-_", validate=True)
     except (binascii.Error, ValueError):
@@ -113,17 +113,17 @@ def from_text(text: str) -> bytes:
 
 
 def _purposed(secret: bytes, purpose: str) -> bytes:
-    """The name of a secret for one purpose, and its key."""
+    """The name and the key of a secret for one purpose."""
     info = f"eilogin {purpose}".encode()
     return _derived(secret, b"", info, _NAME_SIZE + _KEY_SIZE)
 
 
 def _derived(material: bytes, salt: bytes, info: bytes, size: int) -> bytes:
-    """RFC 5869, with SHA-256."""
+    """Derive octets with HKDF (RFC 5869) and SHA-256."""
     return HKDF(SHA256(), size, salt, info).derive(material)
 
 
 def _joined(words: Iterable[str]) -> bytes:
-    """The words, so that no other ones give the same: each after its length."""
+    """Join the words, each after its length, so that the result is unambiguous."""
     parts = [word.encode() for word in words]
     return b"".join(len(part).to_bytes(8) + part for part in parts)

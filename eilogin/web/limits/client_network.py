@@ -1,12 +1,13 @@
-"""Whether a login is used from where it was made (``bind_address``).
+"""Check that a session is used from the network of its login (``bind_address``).
 
-Who steals the cookie of a session uses it from another network. What is remembered with
-a login is a keyed hash of the network: an IPv4 address, or the first 64 bits of an IPv6
-address, because the rest is another one every day (RFC 8981); what is IPv4 inside of
-IPv6, as a server on a dual-stack socket tells it, is IPv4. The address itself is in
-no record, cookie or log. ``warn`` tells the log, once for each session and network;
-``enforce`` takes the session out of the request too: it is not ended, for its owner may
-be where she was. A login of which no network is known counts as one from elsewhere.
+A thief uses the cookie of a session from another network. A login stores a keyed hash
+of its network: an IPv4 address, or the first 64 bits of an IPv6 address, whose other
+bits change every day (RFC 8981). An IPv4 address inside IPv6, as a server on a
+dual-stack socket reports it, counts as IPv4. No record, cookie or log contains the
+address itself. ``warn`` logs a mismatch, once for each session and network. ``enforce``
+also removes the session from the request. It does not end the session, because its
+owner may still use it in the first network. A login without a known network counts as
+one from elsewhere.
 """
 
 import hashlib
@@ -30,32 +31,32 @@ BindAddress = Literal["off", "warn", "enforce"]
 #: Bits of an IPv6 address that stay the same for a household.
 _NETWORK = 64
 _WIDER = 48
-#: Networks that a process remembers, and of how many it knows that it has told.
+#: Networks that a process remembers, and mismatches that it remembers as logged.
 _REMEMBERED = 10_000
 
 _log = logging.getLogger("eilogin")
 
 
 class Whereabouts:
-    """Compares where a request comes from with where its login was made."""
+    """Compares the network of a request with the network of its login."""
 
     def __init__(self, mode: BindAddress) -> None:
-        #: Whether anything is compared.
+        #: Whether the option is on.
         self.is_on = mode != "off"
         self._enforces = mode == "enforce"
         self._told: set[str] = set()
         self._marks: dict[str, str] = {}
 
     def mark(self, environ: "WSGIEnvironment") -> str:
-        """What tells this network from others, for a login; "" where it is off."""
+        """The mark of this network, to store with a login; "" if the option is off."""
         return self._mark(environ) if self.is_on else ""
 
     def required(self, environ: "WSGIEnvironment") -> str:
-        """The same for what is good in this network alone; "" but where it enforces."""
+        """The same for a record that only this network may use; "" unless enforced."""
         return self._mark(environ) if self._enforces else ""
 
     def check(self, environ: "WSGIEnvironment") -> None:
-        """Tell of a session that comes from elsewhere; take it out, or leave it."""
+        """Log a session from another network; with ``enforce``, remove it too."""
         login = env.session_or_none(environ)
         if login is None or login.address == self._mark(environ):
             return
@@ -67,10 +68,10 @@ class Whereabouts:
     def of_this_network(
         self, environ: "WSGIEnvironment", login: Login | None
     ) -> Login | None:
-        """The login, or None where :meth:`check` would take it out of the request.
+        """The login, or None if :meth:`check` would remove it from the request.
 
-        For who logs in with somebody else's cookie: that does not end her session, nor
-        does what she proved there count here.
+        A visitor may log in with the cookie of another person. That does not end the
+        session of that person, and a proof in that session does not count here.
         """
         if login is None or not self._enforces:
             return login
@@ -81,7 +82,7 @@ class Whereabouts:
         mark = self._marks.get(network)
         if mark is None:
             if not network:
-                # Told once, because it is remembered.
+                # Logged once, because the mark is remembered.
                 _log.warning(
                     "bind_address: the server passes no client address, so "
                     "eilogin cannot compare it. If it listens on a Unix socket, "
@@ -125,7 +126,7 @@ class Whereabouts:
 
 
 def network_here(environ: "WSGIEnvironment") -> str:
-    """The network that a request comes from, as :func:`network_of` its address."""
+    """The network of a request, as :func:`network_of` its address."""
     trust = env.trust(environ)
     address = client_address(environ, trust.trusted_proxies)
     return network_of(address)
@@ -133,7 +134,7 @@ def network_here(environ: "WSGIEnvironment") -> str:
 
 @lru_cache(_REMEMBERED)
 def wider(network: str) -> str:
-    """Of :func:`network_of` in IPv6 the 48 bits of which a household has all."""
+    """The first 48 bits of an IPv6 network, which a household may own; else as is."""
     if ":" not in network:
         return network
     return str(ipaddress.ip_network(network).supernet(new_prefix=_WIDER))

@@ -1,15 +1,15 @@
-"""Logins that come round: a browser that is logged in, and is asked to log in again.
+"""Detect a browser that logs in again and again.
 
-Where a session cookie does not come back, or is not known where it comes, each login
-succeeds and leads to a page that asks for a login; the hub, which knows her, answers
-without a prompt; and so on, until the browser shows a page of its own that helps
-nobody. Here it stops at the fifth round within a minute, with a page that names the
-likely cause and facts in the log.
+A login loop begins if a session cookie does not come back, or if its session is not
+known. Each login succeeds, and leads to a page that requires a login. The hub knows the
+visitor, and answers without a prompt. In the end, the browser shows an error page of
+its own that helps nobody. eilogin stops at the fifth login within a minute, with a page
+that names the likely cause, and logs the facts.
 
-Rounds are counted by a small cookie: a time, and a hash of the path, for each login
-that led to a page. It is trusted for nothing else: who forges it, or throws it away,
-spoils this page for herself. Logins at different pages do not add up, so a browser that
-opens ten tabs again may log in at each. The hub's silent confirmations do not count.
+A small cookie counts the logins: a time, and a hash of the path, for each login that
+led to a page. It serves no other purpose, so a visitor who forges or deletes it only
+loses this page. Logins at different pages do not add up, so a browser that restores ten
+tabs may log in at each. Passive logins do not count.
 """
 
 import hashlib
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 #: Logins that may lead to one page within :data:`PERIOD` seconds. Browsers give up
-#: after twenty redirects; a round has four where an application sends her to log in.
+#: after twenty redirects; a login has four if the application redirects to it.
 MOST = 4
 PERIOD = 60.0
-#: The same for who is logged in and follows links to the login address. She may well
-#: do so every few seconds; an application that sends her there by itself is quicker.
+#: The same for a signed-in visitor who follows links to the login address. A person may
+#: do so every few seconds; an application that redirects there is quicker.
 QUICK_PERIOD = 10.0
 
-#: How the names of our cookies begin.
+#: The prefix of the names of eilogin's cookies.
 _OURS = "eilogin"
 _ROUNDS = Cookie("eilogin-rounds")
-# Eight digits of a path's hash, and an instant in whole seconds.
+# Eight digits of a path's hash, and a time in whole seconds.
 _ROUND = re.compile(r"([0-9a-f]{8})([0-9a-f]{8,9})")
-#: Rounds that are remembered, whatever their pages.
+#: Logins that the cookie holds, for all pages.
 _REMEMBERED = 10
 #: Most characters of a path in the log.
 _SHOWN = 80
 
-#: The likely causes: the session cookie does not come back; it comes twice, with two
-#: values; no session is known by it; she is logged in, and is asked again.
+#: The likely causes. The session cookie does not come back. It comes with two values.
+#: Its session is not known. The visitor is signed in, and is sent to log in again.
 NOT_KEPT, TWICE, UNKNOWN, ASKED_AGAIN = "not-kept", "twice", "unknown", "asked-again"
 
 _HINTS = {
@@ -71,17 +71,17 @@ def note(environ: "WSGIEnvironment", target: str) -> tuple[str, str]:
 
 
 def forget() -> tuple[str, str]:
-    """The header that begins to count anew."""
+    """The header that resets the count."""
     return _ROUNDS.expire()
 
 
 def require_end(
     environ: "WSGIEnvironment", target: str, *, period: float = PERIOD
 ) -> None:
-    """Raise :class:`eilogin.errors.LoginLoops` where it came round too often."""
+    """Raise :class:`eilogin.errors.LoginLoops` after too many logins for one page."""
     page, now = _page(target), clock.now()
     ages = [now - at for known, at in _rounds(environ) if known == page]
-    # An instant in the future is another server's clock, or somebody's invention.
+    # A time in the future comes from the clock of another server, or is invented.
     count = sum(abs(age) < period for age in ages)
     if count < MOST:
         return
@@ -96,19 +96,19 @@ def require_end(
 
 
 def takes_cookies(environ: "WSGIEnvironment") -> bool:
-    """Whether any cookie of ours came with this request."""
+    """Whether this request contains any cookie of eilogin."""
     return bool(_names(environ))
 
 
 def _rounds(environ: "WSGIEnvironment") -> list[tuple[str, float]]:
-    """Page and instant of each round that the cookie tells of, the latest last."""
+    """The page and time of each login in the cookie, the latest last."""
     text = _ROUNDS.read(environ) or ""
     found = (_ROUND.fullmatch(word) for word in text.split(".", _REMEMBERED))
     return [(match[1], float(int(match[2], 16))) for match in found if match]
 
 
 def _page(target: str) -> str:
-    # Without its query: an application may put a new word there at every round.
+    # Without its query: an application may change it at each redirect.
     return hashlib.sha256(target.partition("?")[0].encode()).hexdigest()[:8]
 
 

@@ -4,9 +4,9 @@ A request that waits for a peer holds a thread of the server. A peer that hangs 
 soon hold all of them. So each kind of work has slots, fewer than a server has threads.
 They count for the whole process, because everything in it shares the same threads.
 
-A request may wait for a slot, but only while slots change hands. Where every slot in
-its way has been held for a second, the peer hangs, and nobody waits for it: so a dead
-peer costs the other threads that second at most.
+A request may wait for a slot, but only while slots change hands. If other requests have
+held every slot in its way for a second, the peer hangs, and no request waits for it. So
+a dead peer costs the other threads one second at most.
 """
 
 import threading
@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-#: Slots at one peer where no option says otherwise: fewer than the four threads that
-#: waitress has by default.
+#: The default number of slots at one peer: fewer than the four threads that waitress
+#: has by default.
 USUAL = 3
-#: How many seconds all slots in the way may have been held while a request waits.
+#: Seconds for which all slots in the way may be held while a request waits.
 _LONGEST_HELD = 1.0
 #: Requests that may wait for a slot of one name at the same time.
 _MOST_WAITING = 100
@@ -28,7 +28,7 @@ class Full(Exception):
     """No slot is free.
 
     ``taken`` is the number of slots in use, ``of_one`` how many of those belong to the
-    one who asks.
+    same client.
     """
 
     def __init__(self, taken: int, of_one: int) -> None:
@@ -38,7 +38,7 @@ class Full(Exception):
 
 
 class _Held(NamedTuple):
-    """One slot in use: who holds it, and since when (monotonic clock)."""
+    """One slot in use: its holder, and since when (monotonic clock)."""
 
     whose: str
     since: float
@@ -64,9 +64,9 @@ class Slots:
     ) -> Iterator[None]:
         """Hold one of ``most`` slots while the block runs; raise :class:`Full` if none.
 
-        With ``whose``, such as a network, this one gets at most half of the slots,
-        rounded up, but ``at_least`` so many. It waits up to ``patience`` seconds for a
-        slot, and not while the slots in its way hang.
+        With ``whose``, such as a network, that client gets at most half of the slots,
+        rounded up, but not fewer than ``at_least``. It waits up to ``patience`` seconds
+        for a slot, and not while the slots in its way hang.
         """
         share = most if whose is None else max((most + 1) // 2, at_least)
         held = self._take(name, min(most, share), most, whose or "", patience)

@@ -1,9 +1,9 @@
-"""Limits on what kept forms take in the store: of one site, and of one client network.
+"""Limits on the storage of kept forms: for one site, and for one client network.
 
-Each limit counts the bytes that were reserved in the last 60 to 90 minutes. A form that
-does not fit is not kept, and forms of others stay: nobody can push out a form of
-somebody else. Counts are per slice of half an hour, so a reservation that nobody gives
-back ends by itself.
+Each limit counts the bytes that were reserved in the last 60 to 90 minutes. A form
+beyond the limit is not kept. Other forms stay, so nobody can push out a form of another
+person. The counts are per half hour, so a reservation expires even if nobody returns
+it.
 
 A hub limits long pending logins in the same way, with counts of their own
 (:mod:`eilogin.hub.pending_authn_requests`).
@@ -13,14 +13,14 @@ from eilogin import clock
 from eilogin.stores import Values
 from eilogin.web.reporting import rate_limited_log
 
-#: The default name of the things that are kept.
+#: The default name of the stored things.
 _FORMS = "kept forms"
 _MEGA = 1024**2
 #: Bytes of the forms of one site, unless its largest forms need more.
 MOST_IN_ALL = 128 * _MEGA
-#: At least this many forms of the largest size fit in all.
+#: Forms of the largest size that fit at least.
 _LARGEST_FORMS = 16
-#: The part of it for the forms from one client network.
+#: The divisor for one client network: it may use a quarter of the bytes.
 _SHARE_OF_NETWORK = 4
 #: Bytes that the smallest form counts for: its row in the store.
 _LEAST = 4096
@@ -38,8 +38,8 @@ def counted(size: int) -> int:
 class Room:
     """Reservations among ``values``, for forms of at most ``limit`` bytes.
 
-    ``what`` is the name of the things that are kept, for the store and the log. Things
-    of one name have ``in_all`` bytes together (0: :data:`MOST_IN_ALL`), or
+    ``what`` is the name of the stored things, for the store and the log. Things of one
+    name have ``in_all`` bytes together (0: :data:`MOST_IN_ALL`), or
     :data:`_LARGEST_FORMS` times ``limit`` if that is more.
     """
 
@@ -56,9 +56,9 @@ class Room:
         self._what = what
 
     def reserve(self, size: int, network: str) -> bool:
-        """Reserve bytes for a form (:func:`counted`); False where a limit is reached.
+        """Reserve bytes for a form (:func:`counted`); False if a limit is reached.
 
-        ``network`` stands for the client network, "" where nobody knows it. Raises
+        ``network`` identifies the client network, "" if it is unknown. Raises
         :class:`eilogin.errors.StoreUnavailable`.
         """
         instant = clock.now()

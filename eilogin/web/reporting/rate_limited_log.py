@@ -1,8 +1,8 @@
-"""Bound the log lines of one kind that anybody can cause, such as by a made-up link.
+"""Limit the log lines of one kind that anybody can cause, for example by a link.
 
-Of each kind, the log has the first few lines of a minute
-(``refusal_log``). The last of them says that further ones are only
-counted. After that minute, the next such event logs how many they were.
+In each minute, eilogin logs the first events of a kind (``refusal_log``). The last of
+these lines states that eilogin only counts further ones. The next such event after that
+minute logs their number.
 """
 
 import logging
@@ -11,7 +11,7 @@ from eilogin.web.reporting.refusal_log import Kind, RefusalLines
 
 _log = logging.getLogger("eilogin")
 
-#: The lines of this process.
+#: The counts of this process.
 LINES = RefusalLines()
 
 _SHARED = (
@@ -20,7 +20,7 @@ _SHARED = (
 
 
 def warn(text: str, *args: object) -> None:
-    """Log a warning, unless there were too many with this ``text`` in this minute."""
+    """Log a warning, unless this minute has too many with the same ``text``."""
     line, totals = LINES.line_of(Kind(text, "warning"))
     for total in totals:
         _log.warning("%d times within a minute: %s", total.times, total.kind.event)
@@ -29,7 +29,7 @@ def warn(text: str, *args: object) -> None:
 
 
 def is_one_too_many(event: str) -> bool:
-    """Count an event; whether this minute has too many of it to log one more."""
+    """Count an event; whether this minute has too many to log one more."""
     line, totals = LINES.line_of(Kind(event, "event"))
     for total in totals:
         _log.warning("%d times within a minute: %s", total.times, total.kind.event)

@@ -1,9 +1,9 @@
-"""Reference numbers: what a visitor reads out to a help desk, such as ``K7F-4MP``."""
+"""Reference numbers, such as ``K7F-4MP``, for the visitor and the help desk."""
 
 import re
 import secrets
 
-# Without 0, O, 1 and I, which nobody can tell apart on the telephone.
+# Without 0, O, 1 and I, which sound or look alike.
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _REFERENCE = re.compile(f"[{ALPHABET}]{{3}}-[{ALPHABET}]{{3}}")
 
@@ -15,5 +15,5 @@ def new_reference() -> str:
 
 
 def read_reference(text: str) -> str:
-    """A reference number that somebody brings; "" for what is none."""
+    """The reference number in a text; "" if it is none."""
     return text if _REFERENCE.fullmatch(text) else ""

@@ -1,9 +1,10 @@
-"""Bound what refusals of one kind write to the logs, however many a bot causes.
+"""Limit the lines that refusals of one kind write to the logs.
 
 Each refusal of a visitor without a session has a *kind*: event, error code, peer. In a
-minute the first :data:`FEW` of a kind have lines of their own. All further ones share
-one reference, whose line says so. After that minute, the next refusal of any kind logs
-how many they were. So every reference on a page leads to a line, and a flood to a few.
+minute, the first :data:`FEW` of a kind have lines of their own. All further ones share
+one reference, and its line states that. The next refusal of any kind after that minute
+logs their number. So every reference on a page leads to a line, and a flood of refusals
+writes few lines.
 """
 
 import threading
@@ -14,11 +15,11 @@ from typing import NamedTuple
 from eilogin import clock
 from eilogin.web.reporting.reference_numbers import new_reference
 
-#: Refusals of one kind that have lines of their own in a minute.
+#: Refusals of one kind with lines of their own in a minute.
 FEW = 20
-#: Seconds after which a kind begins anew.
+#: Seconds after which the counts start again.
 MINUTE = 60.0
-#: Most kinds that are counted by their peer: a message may claim to be of any peer.
+#: Most kinds that are counted by peer, because a message may claim any peer.
 MOST_KINDS = 50
 
 
@@ -31,17 +32,17 @@ class Kind(NamedTuple):
 
 
 class Line(NamedTuple):
-    """How one refusal is written down."""
+    """The place of one refusal in the log."""
 
     reference: str
-    #: Whether it has a line: False where that of another one stands for it.
+    #: Whether it has a line of its own; otherwise an earlier line covers it.
     is_written: bool = True
-    #: Whether further ones share its reference.
+    #: Whether further refusals share its reference.
     is_shared: bool = False
 
 
 class Total(NamedTuple):
-    """How many refusals shared a reference in a minute that is over."""
+    """The number of refusals that shared a reference in a past minute."""
 
     kind: Kind
     reference: str
@@ -55,7 +56,7 @@ class _Count:
 
 
 class RefusalLines:
-    """The refusals of this process, in the minute that runs now."""
+    """The refusals of this process, in the current minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -65,7 +66,7 @@ class RefusalLines:
     def line_of(self, kind: Kind) -> tuple[Line, Sequence[Total]]:
         """Count a refusal.
 
-        Returns how it is written down, and the totals that are to be written first.
+        Returns its place in the log, and the totals to log before it.
         """
         with self._lock:
             totals = self._begun_anew()
@@ -87,7 +88,7 @@ class RefusalLines:
 
     def _begun_anew(self) -> Sequence[Total]:
         now = clock.now()
-        # However far, and which way, the clock was set meanwhile.
+        # The clock may have been set meanwhile, forward or back.
         if 0 <= now - self._began < MINUTE:
             return ()
         before, self._kinds, self._began = self._kinds, {}, now

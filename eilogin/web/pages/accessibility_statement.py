@@ -1,4 +1,4 @@
-"""The accessibility statement of a site, as Dutch law asks it of public bodies."""
+"""The accessibility statement of a site, which Dutch law requires of public bodies."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def page(environ: "WSGIEnvironment", pages: Pages) -> Response:
-    """Return the page; raises NotFound where options say nothing of a statement."""
+    """Return the page; raises NotFound if ``accessibility_status`` is not set."""
     own = env.trust(environ).own
     said = own.accessibility
     if said is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from eilogin.federation.local.local_entity import Own
 
-#: Most characters of a logo that is the icon too, because the page has it twice then.
+#: Most characters of a logo that also serves as the icon: the page then has it twice.
 _LARGEST_ICON = 16 * 1024
 #: The mark of eilogin, in the accents of both themes.
 _MARK = (
@@ -116,9 +116,10 @@ def _accents() -> tuple[str, str]:
 
 
 def is_icon_asked(environ: "WSGIEnvironment") -> bool:
-    """Tell whether a browser asks for ``/favicon.ico``.
+    """Whether a browser requests ``/favicon.ico``.
 
-    A page names its own icon. With other answers, such as metadata, browsers ask here.
+    A page names its own icon. After other responses, such as metadata, browsers request
+    this one.
     """
     is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
     return is_read and environ.get("PATH_INFO") == "/favicon.ico"

@@ -1,11 +1,11 @@
 """Choose the language of a page, and make the switch in its header.
 
-A visitor's choice is in a cookie of the host. Without one, the page has the language
-that the browser asks for (Accept-Language). A browser that asks for none of the
-languages of the site gets English, and one that asks for nothing gets Dutch.
+A cookie of the host holds a visitor's choice. Without one, the page has the language
+that the browser prefers (Accept-Language). If the site has none of the preferred
+languages, the page is in English. Without any preference, it is in Dutch.
 
 The switch is a link to an address of the site (``language``). That address sets the
-cookie, and leads back to a path of the site.
+cookie, and redirects to a path of the site.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
     from eilogin.federation.local.local_entity import Own
 
 _CHOSEN = Cookie("eilogin-language")
-#: How long the choice is remembered, in seconds: a year.
+#: Seconds for which the browser keeps the choice: a year.
 _REMEMBERED = 365 * 24 * 3600
-#: The parameters of the address: the language, and where the visitor is afterwards.
+#: The parameters of the address: the language, and the page after it.
 _TO, _NEXT = "to", "next"
 #: The parameter of a page that belongs to no site, which has no such address.
 _HERE = "language"
-#: The parameter at which the address for a logout asks, also on this site's own page.
+#: The parameter that makes the logout address ask first, even on this site's own page.
 ASK = "ask"
-#: Most characters of an Accept-Language that is looked at.
+#: Most characters of an Accept-Language that eilogin reads.
 _LONGEST_WISH = 200
-#: Addresses that a message makes answer once.
+#: Addresses that accept a SAML message once.
 _ONCE = ("acs", "sso", "slo", "artifact")
-#: Addresses of a participant that log a visitor out who comes from a page of the site.
+#: Addresses of a participant that log out a visitor from a page of the site.
 _LOGOUTS = ("logout", env.APP_LOGOUT)
-#: Values of templates that lead on from an answer that is not made again, the best one
-#: first. The sign-in page of a hub is at the address to which its form goes.
+#: Values of templates that lead on from a response that cannot be loaded again, the
+#: best one first. A hub's sign-in page is at the address to which its form goes.
 _LEADING_ON = ("again", "login_url")
 _LEADING_ON_AT_HUB = ("look_url", "receipt_url", "again")
 
@@ -74,14 +74,14 @@ class Choice(NamedTuple):
 
 
 def language_of(environ: "WSGIEnvironment") -> str:
-    """The language of the page for this visitor: one that the site has."""
+    """The language of the page for this visitor, among those of the site."""
     offered = _offered(environ)
     for chosen in (_asked_here(environ), _CHOSEN.read(environ) or ""):
         if chosen in offered:
             return chosen
     wish = environ.get("HTTP_ACCEPT_LANGUAGE")
-    # One that is longer than any browser's is not kept: it would fill the memory. Also,
-    # WebOb compares every range with every other one.
+    # No browser sends a longer one. It is not cached, so it cannot fill the memory.
+    # Also, WebOb compares every range with every other one.
     is_usual = wish is None or len(wish) <= _LONGEST_WISH
     return _wished(wish if is_usual else None, offered)
 
@@ -95,10 +95,10 @@ def _offered(environ: "WSGIEnvironment") -> Sequence[str]:
 def _wished(wish: str | None, offered: Sequence[str]) -> str:
     """The language of ``offered`` that a browser prefers (RFC 4647 3.4).
 
-    The first one for a browser that takes any.
+    For a browser that accepts any language, the first one.
     """
     header = create_accept_language_header(wish)
-    # The last subtag of an offer is not cut off, that of a wish is: "en-GB" is "en".
+    # The lookup shortens a wish and not an offer: the wish "en-GB" matches "en".
     found = header.lookup(offered, default="")
     if found:
         return str(found)
@@ -114,8 +114,8 @@ def choices(
 ) -> Sequence[Choice]:
     """The languages of the site, for the header of a page in ``language``.
 
-    ``values`` are those of the page's template. None where the page has no address, as
-    the answer of the server to a form that is too large.
+    ``values`` are those of the page's template. Empty for a page without an address,
+    such as the response of the server to a form that is too large.
     """
     if "PATH_INFO" not in environ:
         return ()
@@ -138,8 +138,9 @@ def _address(own: "Own | None", code: str, target: str | None) -> str:
 def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any]) -> str:
     """Return the path of this site to which the switch leads back, for GET.
 
-    The page itself, if it can be loaded again. A message is taken once, and what a form
-    has done is not done again: then the address that leads on from there.
+    This is the page itself, if a GET can repeat it. A SAML message is accepted only
+    once, and a form must not be sent again. In these cases, the path leads on from
+    there.
     """
     address = environ.get(env.ADDRESS)
     is_hub = own.role == HUB
@@ -147,10 +148,10 @@ def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any])
     is_once = address in _ONCE and "SAML" in unquote(environ.get("QUERY_STRING", ""))
     is_read_again = is_read and not is_once
     if address in _LOGOUTS and not is_hub:
-        # From a page of this site it logs out; the page of it may be a question.
+        # From a page of this site it logs out, so the parameter makes it ask first.
         return _path_of(f"{own.url('logout')}?{urlencode({ASK: 'yes'})}")
     if address == "slo" and not is_read_again:
-        # There is what is known of the last logout of this browser.
+        # This page shows the result of the last logout in this browser.
         return _path_of(own.url("logout" if is_hub else "slo"))
     if is_read_again:
         return this_page(environ, own.public_url)
@@ -162,7 +163,7 @@ def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any])
 
 
 def _target_of(own: "Own", url: object) -> str | None:
-    """The path and query of an address, if it is one of this site."""
+    """The path and query of a URL of this site; None for another."""
     if not isinstance(url, str) or not url:
         return None
     if url.startswith("/"):
@@ -180,10 +181,10 @@ def _path_of(url: str) -> str:
 
 
 def choose(environ: "WSGIEnvironment") -> Response:
-    """Remember the language that a visitor has chosen, and lead back.
+    """Store the language that a visitor chose, and redirect back.
 
-    A link on another site changes nothing, and neither does a browser that asks in
-    advance, nor a language that the site does not have. Raises MethodNotAllowed.
+    A link on another site changes nothing. Neither does a prefetch, nor a language that
+    the site does not have. Raises MethodNotAllowed.
     """
     allow_only(environ, "GET", "HEAD")
     own, query = env.trust(environ).own, _query_of(environ)
@@ -196,7 +197,7 @@ def choose(environ: "WSGIEnvironment") -> Response:
 
 
 def chosen_here(environ: "WSGIEnvironment") -> Sequence[tuple[str, str]]:
-    """The headers of a page of no site that was asked for in a language."""
+    """The headers that store a language, for a page that belongs to no site."""
     return _remembered(environ, _asked_here(environ))
 
 
@@ -215,6 +216,6 @@ def _query_of(environ: "WSGIEnvironment") -> Mapping[str, str]:
 
 
 def _remembered(environ: "WSGIEnvironment", code: str) -> list[tuple[str, str]]:
-    """The header that keeps a choice; none for what is no language of the site."""
+    """The header that stores a choice; none if the site does not have that language."""
     is_offered = code in _offered(environ)
     return [_CHOSEN.set(code, max_age=_REMEMBERED)] if is_offered else []

@@ -1,16 +1,20 @@
-"""Pages for a person: templates, languages, headers, and the page of an error.
+"""Render templates, set the headers of pages, and make error pages.
 
-Dutch or English, as the browser asks for. A template names a sentence by its key
-(``translations``). The catalogues are read from their source when the
-pages are made, so nothing in the tree is compiled. What a package wants to say
-otherwise it puts in a template of the same name in its own ``templates`` folder, and a
-site in a folder of its own (:mod:`eilogin.web.pages.themes`).
+A page is in the language that the browser asks for. A template names a sentence by its
+key (``translations``). eilogin reads the catalogues from their source when it makes
+the pages, so nothing in the tree is compiled. A package can replace a template by
+one of the same name in its own ``templates`` folder, and a site by one in a folder of
+its own (:mod:`eilogin.web.pages.themes`).
 
-Every page forbids what it does not use (DigiD 5.2): no script but our own that it
-names by its hash, no style but its own, no frame (but one of its own site, for the page
-that says there that a login is needed), no cache. ``Referrer-Policy`` is
-``same-origin``, not ``no-referrer``: the latter makes a browser send ``Origin: null``
-with the forms on the page, and they would be refused.
+Every page forbids what it does not use (DigiD 5.2):
+
+- no script, unless it is eilogin's, and the policy contains its hash
+- no style but its own
+- no frame, except that its own site may frame the page that requires a login
+- no cache
+
+``Referrer-Policy`` is ``same-origin``, not ``no-referrer``. The latter makes a browser
+send ``Origin: null`` with the forms on the page, and eilogin would reject them.
 """
 
 import base64
@@ -50,13 +54,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: A year, as DigiD 5.2 demands.
+#: A year, as DigiD 5.2 requires.
 _HSTS = "max-age=31536000"
-#: Pages that may stand in frames of their own site, where the browser says that this is
-#: one. A click there does nothing yet.
+#: Pages that frames of their own site may show, if the browser reports such a frame. A
+#: click there has no effect yet.
 _IN_OWN_FRAMES = ("login_needed.html", "logged_out_in_frame.html")
 _NOBODY = "'none'"
-#: Pages on the way through a login: what is behind # in the address stays there.
+#: Pages of a login that keep the fragment (#) of the address.
 _KEEPING_FRAGMENT = (
     "agree_to_login.html",
     "cancelled.html",
@@ -65,21 +69,21 @@ _KEEPING_FRAGMENT = (
     "login_needed.html",
     "sign_in.html",
 )
-#: Scripts that look at pages of their own site.
+#: Scripts that fetch pages of their own site.
 _FETCHING = ("receipt.js",)
-#: The same as frame-ancestors for an older browser, which knows no other sites.
+#: The header like frame-ancestors for older browsers, which cannot name other sites.
 _FRAMING = {
     "": [("X-Frame-Options", "DENY")],
     "'self'": [("X-Frame-Options", "SAMEORIGIN")],
 }
-#: Longest message of an error that goes to the log.
+#: Most characters of an error message in the log.
 _LONGEST_CAUSE = 1000
-#: The end of a log line that stands for further refusals.
+#: The end of a log line that covers further refusals.
 _SHARED = "further refusals of this kind within this minute get the same reference"
-#: After how many seconds to try again what did not answer: longer than a store is left
-#: alone (``circuit_breaker``), and not so long that it feels like for good.
+#: Seconds until the client should retry: longer than an open circuit breaker
+#: (``circuit_breaker``), and short enough not to seem permanent.
 _RETRY_AFTER = "10"
-#: And after how many a page does so by itself.
+#: Seconds until a page reloads itself.
 _COMES_BACK_AFTER = "3"
 #: Errors that have a page of their own, by their code.
 _PAGE_OF = {
@@ -101,7 +105,7 @@ Headers = Iterable[tuple[str, str]]
 class Pages:
     """The templates of ``packages`` before those of ``eilogin.web``, in all languages.
 
-    A package is named by its dotted name, such as ``eilogin.hub``.
+    A package is given by its dotted name, such as ``eilogin.hub``.
     """
 
     def __init__(self, *packages: str) -> None:
@@ -121,14 +125,14 @@ class Pages:
         script: str = "",
         **values: Any,
     ) -> Response:
-        """The page that ``template`` makes of ``values``.
+        """Render ``template`` with ``values`` as a page.
 
-        ``headers`` are added to its own. ``form_action`` are URLs to whose origins a
-        form on the page may lead, by itself or by a redirect; its own site always is.
-        None where the application's answer says where it leads. ``frames`` are URLs to
-        whose origins a frame on the page may lead; ``framed_by`` is that of who may
-        show the page in a frame besides our own site. ``script`` is the name of a file
-        beside our own templates; its text is ``script`` in the template.
+        ``headers`` are added to its own. ``form_action`` are URLs: a form on the page
+        may lead to their origins, directly or by a redirect, and always to its own
+        site. None if the application's response determines the target. ``frames`` are
+        URLs to whose origins a frame on the page may lead. ``framed_by`` is a URL whose
+        site may show the page in a frame, besides our own site. ``script`` is the name
+        of a file beside our templates; its text is ``script`` in the template.
         """
         is_framed = template in _IN_OWN_FRAMES and not fills_window(environ)
         ancestor = "'self'" if is_framed or framed_by else ""
@@ -150,10 +154,10 @@ class Pages:
     def texts(
         self, template: str, folder: Path | None, names: Mapping[str, str]
     ) -> Mapping[str, str]:
-        """What ``template`` says in each language: for what is no page of its own.
+        """Render ``template`` in each language, for a text that is no page.
 
-        ``folder`` is that of the site (``templates``), if it has one. ``names`` are
-        those of the site by language.
+        ``folder`` is that of the site (``templates``), or None. ``names`` are the names
+        of the site by language.
         """
         look = look_of(self._packages, folder)
         return {
@@ -175,12 +179,12 @@ class Pages:
     ) -> Response:
         """A page whose form sends ``fields`` to ``action`` by itself (POST binding).
 
-        SAML bindings 3.5.4. Without JavaScript the citizen presses its button. Who is
-        at ``action`` may redirect the form within that site and ours, and where the
-        form ``leads_on``, to any site. ``framed_by`` are the addresses, with blanks
-        between them, of who may show it in a frame: a click there does nothing else.
+        SAML bindings 3.5.4. Without JavaScript, the citizen presses its button. The
+        receiver at ``action`` may redirect the form within its site and ours; with
+        ``leads_on``, to any site. ``framed_by`` are the URLs, separated by blanks,
+        whose sites may show the page in a frame: a click there has no other effect.
         """
-        # ValueError for what is no address.
+        # Raises ValueError for an invalid URL.
         own = origin_of(action)
         response = self._html(
             environ,
@@ -203,17 +207,18 @@ class Pages:
         template: str | None = None,
         **values: Any,
     ) -> Response:
-        """The calm page of an error; its cause goes to the logs, never to the page.
+        """Return the page of an error; the cause goes to the logs, never to the page.
 
-        ``event`` is the code of the audit event, such as ``login``; ``again`` is a
-        path of this site where the visitor can start anew. ``template`` is another
-        than that of the error's code, and ``values`` are what it needs besides. A
-        background call gets JSON with the error's code as its ``reason``. Page, log and
-        audit event share a new reference; there is no audit event where the store is
-        down and nobody was about to log in.
+        ``event`` is the code of the audit event, such as ``login``. ``again`` is a path
+        of this site where the visitor can start again. ``template`` replaces the
+        template of the error's code, and ``values`` are its other values. A background
+        call gets JSON with the error's code as its ``reason``. Page, log and audit
+        event share a new reference. If the store is down and the visitor was not
+        logging in, there is no audit event.
         """
         if isinstance(error, StoreUnavailable) and _is_nobodys_login(environ, event):
-            # It would be one for every request, and nobody has done anything.
+            # Otherwise every request would cause one, although the visitor has done
+            # nothing.
             reference = _note_in_log(error, "store")
         else:
             reference = note_refusal(error, event, environ)
@@ -256,7 +261,7 @@ class Pages:
         scripts = {
             name: packaged(f"templates/{file}") for name, file in wanted.items() if file
         }
-        # Our own files, whose hashes are in the policy.
+        # eilogin's own files, whose hashes are in the policy.
         marked = {
             name: Markup(code)  # noqa: S704 - ours
             for name, code in scripts.items()
@@ -292,9 +297,10 @@ class Pages:
         template: str,
         values: Mapping[str, Any],
     ) -> tuple[str, str, str]:
-        """The text of a page, the stylesheet in it, and the language that it has.
+        """Return the text of a page, its stylesheet, and its language.
 
-        Ours, where that of the site fails: she came for something else than its looks.
+        If the template of the site fails, eilogin shows its own: the visitor came for
+        something else than the design.
         """
         trust = environ.get(env.TRUST)
         folder = None if trust is None else trust.own.templates
@@ -307,7 +313,7 @@ class Pages:
 
         def dressed(look: Look) -> tuple[str, str, str]:
             style = look.wearing(accent)
-            # Its hash is in the policy.
+            # The hash of the stylesheet is in the policy.
             marked = Markup(style)  # noqa: S704 - ours or the sysadmin's
             dressing = {**values, "stylesheet": marked}
             spoken = look.spoken(language)
@@ -334,7 +340,7 @@ def json_answer(
     status: int = 200,
     headers: Headers = (),
 ) -> Response:
-    """``data`` as JSON for a script, which no cache keeps and no browser guesses at.
+    """``data`` as JSON for a script, with no-store and nosniff.
 
     ``headers`` are added to its own.
     """
@@ -377,7 +383,7 @@ def _policy(  # noqa: PLR0913 - the parts of one policy
         [
             "default-src 'none'",
             f"style-src {style_hash}",
-            # The icon in the tab stands in the page itself.
+            # The page itself contains the icon for the tab.
             "img-src data:",
             *script,
             *fetched,
@@ -391,12 +397,12 @@ def _policy(  # noqa: PLR0913 - the parts of one policy
 
 @cache
 def _hash_of(text: str) -> str:
-    """What a policy calls a style or script of ours."""
+    """The source expression of a style or script of eilogin in a policy."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-#: Headers of all that is made here.
+#: Headers of every response from this module.
 _COMMON = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "same-origin"),
@@ -405,7 +411,7 @@ _COMMON = (
 
 
 def _is_https(environ: "WSGIEnvironment") -> bool:
-    """Whether the browser sees this site over https, also through a TLS proxy."""
+    """Whether the browser reaches this site over https, also through a TLS proxy."""
     trust = environ.get(env.TRUST)
     if trust is None:
         return bool(environ["wsgi.url_scheme"] == "https")
@@ -413,10 +419,10 @@ def _is_https(environ: "WSGIEnvironment") -> bool:
 
 
 def with_hsts(environ: "WSGIEnvironment", answer: Response) -> Response:
-    """An answer that says, over https, that this site is there over https alone.
+    """Add HSTS to a response over https: this site is available over https alone.
 
-    A redirect says it too: of a site that is guarded as a whole a stranger's browser
-    sees nothing else.
+    A redirect has it too. If a login guards a whole site, the browser of an anonymous
+    visitor gets nothing else.
     """
     if _is_https(environ):
         answer.headers["Strict-Transport-Security"] = _HSTS
@@ -426,23 +432,24 @@ def with_hsts(environ: "WSGIEnvironment", answer: Response) -> Response:
 # --- errors ---------------------------------------------------------------------
 
 
-#: Our own addresses at which somebody logs in, here or at the hub.
+#: eilogin's own addresses at which a visitor logs in, here or at the hub.
 _LOGIN_ADDRESSES = ("login", "acs", "sso", "artifact")
 
 
 def _is_nobodys_login(environ: "WSGIEnvironment", event: str) -> bool:
-    """Whether a page was read, or a script asked, and that would be called a login."""
+    """Whether a "login" event is only the request of a page, or of a script."""
     return event == "login" and environ.get(env.ADDRESS) not in _LOGIN_ADDRESSES
 
 
 def note_refusal(
     error: Exception, event: str, environ: "WSGIEnvironment | None" = None
 ) -> str:
-    """Write what was refused, and why, to log and audit log; gives the reference.
+    """Write a refusal and its cause to log and audit log; return the reference.
 
-    Where it was a message of a party that ``environ`` knows, the log says whom to ask.
-    What is there already is not written again. Of many refusals of one kind the later
-    ones share a reference and its lines (:mod:`eilogin.web.reporting.refusal_log`).
+    For a message of a party that ``environ`` knows, the log names the contact of that
+    party. If the logs have the error already, nothing is written again. If there are
+    many refusals of one kind, the later ones share a reference and its lines
+    (:mod:`eilogin.web.reporting.refusal_log`).
     """
     if isinstance(error, EiloginError) and error.reference:
         return error.reference
@@ -469,10 +476,10 @@ _LINES = RefusalLines()
 
 
 def _line_of(error: Exception, event: str, environ: "WSGIEnvironment") -> Line:
-    """Return how a refusal is written down: by itself, or with others of its kind.
+    """Return the place of a refusal in the log: a line of its own, or a shared one.
 
-    Most errors of ours, and what somebody with a session is refused, have lines of
-    their own. Where the mount is wrong, each request of anybody is such an error.
+    Most errors of eilogin itself, and refusals in a session, have lines of their own. A
+    wrong mount is an exception, because each request causes that error.
     """
     is_of_anybody = isinstance(error, Refused | Unavailable | MountMismatch)
     if not is_of_anybody or environ.get(env.SESSION):
@@ -514,7 +521,7 @@ def _peer_of(error: Exception) -> str | None:
 
 
 def _who(environ: "WSGIEnvironment") -> dict[str, str | None]:
-    """Of the audit event: who is logged in, in which session, by whose word."""
+    """For the audit event: the pseudonym, session, issuer and level of the visitor."""
     login = env.session_or_none(environ)
     if login is None:
         return {}
@@ -537,7 +544,7 @@ def _note_in_log(
 
 
 def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
-    """What is known of who sent what is refused, for the log; or ""."""
+    """The known facts about the sender of a rejected message, for the log; or ""."""
     trust = environ.get(env.TRUST)
     if trust is None or not (isinstance(error, EiloginError) and error.peer):
         return ""
@@ -545,20 +552,20 @@ def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
 
 
 def _comes_back(environ: "WSGIEnvironment", error: Exception) -> bool:
-    """Whether the page of an error reloads itself: it is over in a moment.
+    """Whether the page of an error reloads itself, because the cause ends in a moment.
 
-    A logout that waits for its turn does so at an address of its own. A form cannot be
-    sent again like that.
+    A logout that waits for its turn does so at an address of its own. A reload cannot
+    send a form again.
     """
     is_get = environ["REQUEST_METHOD"] == "GET"
     return isinstance(error, PeerBusy) or (isinstance(error, Busy) and is_get)
 
 
 def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
-    """What the answer to an error has to say besides its page.
+    """The headers of a response to an error, besides those of its page.
 
-    RFC 9110 15.5.6 (the methods that are taken) and 15.6.4 (when to try again).
-    ``comes_back`` says that its page reloads itself.
+    RFC 9110 15.5.6 (``Allow``) and 15.6.4 (``Retry-After``). ``comes_back`` tells that
+    its page reloads itself.
     """
     if isinstance(error, MethodNotAllowed):
         return [("Allow", ", ".join(error.allowed))]
@@ -570,13 +577,13 @@ def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
 
 
 def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
-    """The cause under its reference: a warning, or a fault of ours, which is worse.
+    """Log the cause under its reference: a warning, or an error for a fault of ours.
 
-    ``about`` is what is known of who sent it.
+    ``about`` are the known facts about the sender.
     """
     shared = _SHARED if line.is_shared else ""
     cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about, shared)))
-    # What was sent may stand in the message: it must not start a line of its own.
+    # The message may quote the request, and must not begin a new line of the log.
     text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cause)
     is_refused = isinstance(error, Refused)
     _log.log(
@@ -592,6 +599,6 @@ def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
 
 
 def _telephone(environ: "WSGIEnvironment") -> str:
-    """The telephone number of our help desk, where it is known."""
+    """The telephone number of our help desk, or ""."""
     trust = environ.get(env.TRUST)
     return trust.own.telephone if trust is not None else ""

@@ -1,19 +1,19 @@
-"""How pages look: templates, stylesheet and sentences; ours, or a site's own.
+"""Templates, stylesheet and sentences of pages: those of eilogin, or a site's own.
 
 A site has its own in a folder (``templates`` of the filter ``trust``)::
 
-    cancelled.html   in the place of our template of that name
-    _logo.html       a part of its own, for its own templates
-    base.css         in the place of our stylesheet
-    nl.po, en.po     sentences in the place of ours, under the same keys
-    de.po            another language of the pages; its name is the code of that
+    cancelled.html   replaces eilogin's template of that name
+    _logo.html       a part for the site's own templates
+    base.css         replaces eilogin's stylesheet
+    nl.po, en.po     replace sentences of eilogin, under the same keys
+    de.po            adds a language; the name is the code of the language
 
-``{% extends "eilogin/cancelled.html" %}`` is our template, of which a block or two are
-then otherwise; ``{% extends "base.html" %}`` the site's own where it has one.
+``{% extends "eilogin/cancelled.html" %}`` extends eilogin's template, to change a block
+or two of it. ``{% extends "base.html" %}`` extends the site's own, if it has one.
 
-What is wrong in the folder stops the start (:func:`require`). What only shows when a
-page is made, such as a value that is not there, is in the log, and the visitor gets our
-own page: a logout must not end at a slip in a text.
+A fault in the folder stops the start (:func:`require`). Some faults only show when
+eilogin makes a page, such as a missing value. eilogin logs them, and shows its own
+page: a slip in a text must not prevent a logout.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,22 +52,22 @@ from eilogin.web.pages.translations import (
     sentences_for,
 )
 
-#: Rooms with templates, by their dotted names.
+#: Packages with templates, by their dotted names.
 _ROOMS = ("eilogin.hub", "eilogin.portal", "eilogin.web")
-#: Before the name of a template: ours, whatever the site has.
+#: The prefix of a template name that always means eilogin's template.
 _OURS = "eilogin"
 _STYLESHEET = "base.css"
-# A person reads the time of day of where these services are.
+# Pages show the local time of the place of these services.
 _ZONE = get_timezone("Europe/Amsterdam")
 _TIME = {"nl": "H.mm 'uur'", "en": "H:mm"}
-# One and more of them; Babel does not know all of these in Dutch.
+# Singular and plural; Babel does not know all of these in Dutch.
 _MINUTES = {"nl": ("minuut", "minuten"), "en": ("minute", "minutes")}
 _HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
 _NO_LANGUAGE = (
     "is no catalogue of a language; expected a language code as its name, such "
     "as 'de.po' or 'pt-BR.po'"
 )
-#: Characters of what somebody else says of a file, in a fault.
+#: Most characters of another library's message in a fault.
 _LONGEST_SHOWN = 60
 
 
@@ -75,26 +75,26 @@ _LONGEST_SHOWN = 60
 class Look:
     """The templates in all languages."""
 
-    #: The stylesheet that stands in each page.
+    #: The stylesheet that each page contains.
     stylesheet: str
     #: Jinja's environment by language.
     _by_language: Mapping[str, Environment]
 
     def wearing(self, accent: Accent | None) -> str:
-        """The stylesheet with the colour of a site."""
+        """The stylesheet with the accent colour of a site."""
         return self.stylesheet if accent is None else f"{self.stylesheet}{accent.css}"
 
     def spoken(self, language: str) -> str:
-        """A language that these templates have: this one, or English."""
+        """The language, if these templates have it, else English."""
         return language if language in self._by_language else FALLBACK
 
     def render(self, language: str, template: str, values: Mapping[str, Any]) -> str:
-        """What a template makes of values. Raises whatever Jinja does."""
+        """Render a template with values. Raises any error of Jinja."""
         return self._by_language[language].get_template(template).render(values)
 
     @property
     def parser(self) -> Environment:
-        """What reads a template. Raises TemplateSyntaxError for a text that is none."""
+        """The parser of templates. Raises TemplateSyntaxError for an invalid one."""
         return self._by_language[FALLBACK]
 
 
@@ -102,7 +102,8 @@ class Look:
 def look_of(rooms: tuple[str, ...], folder: Path | None) -> Look:
     """The templates of ``rooms`` before those of :mod:`eilogin.web`.
 
-    ``folder`` has those of a site, which come first. Made once, for it takes a while.
+    ``folder`` has those of a site, which come first. Cached, because the work takes a
+    while.
     """
     ours = ChoiceLoader([PackageLoader(room) for room in (*rooms, "eilogin.web")])
     loaders: list[BaseLoader] = [ours, PrefixLoader({_OURS: ours})]
@@ -120,7 +121,7 @@ def look_of(rooms: tuple[str, ...], folder: Path | None) -> Look:
 
 @cache
 def languages_of(folder: Path | None) -> tuple[str, ...]:
-    """The languages of a site: ours, and those of the catalogues in its folder."""
+    """The languages of a site: eilogin's, and those of the catalogues in its folder."""
     found = [] if folder is None else sorted(path.stem for path in folder.glob("*.po"))
     own = [code for code in found if code not in LANGUAGES and locale_of(code)]
     return (*LANGUAGES, *own)
@@ -134,7 +135,7 @@ def own_name(code: str) -> str:
 
 @cache
 def packaged(name: str) -> str:
-    """The text of a file of ours, read once."""
+    """The text of a file of eilogin, read once."""
     return resources.files("eilogin.web").joinpath(name).read_text("utf-8")
 
 
@@ -179,14 +180,14 @@ def _duration(language: str) -> Any:
     locale = locale_of(language)
 
     def duration(hours: float) -> str:
-        """``2 uur`` or ``2 hours``; ``90 minuten`` where the hours are not whole."""
+        """``2 uur`` or ``2 hours``; ``90 minuten`` if the hours are not whole."""
         minutes = max(1, round(hours * 60))
         units, count = (_MINUTES, minutes) if minutes % 60 else (_HOURS, minutes // 60)
         if language not in LANGUAGES:
             unit = "minute" if minutes % 60 else "hour"
             return format_unit(count, unit, locale=locale)
         one, more = units[language]
-        # They stay on one line.
+        # A no-break space keeps them on one line.
         return f"{count}\N{NO-BREAK SPACE}{one if count == 1 else more}"
 
     return duration
@@ -196,18 +197,18 @@ def _duration(language: str) -> Any:
 
 
 def require(folder: Path | None) -> None:
-    """Raise InvalidOptions, with every fault, where a folder cannot be used."""
+    """Raise InvalidOptions, with every fault, if a folder cannot be used."""
     found = [Fault("", "", "templates", *one) for one in faults(folder)]
     if found:
         raise InvalidOptions(found)
 
 
 def faults(folder: Path | None) -> Iterator[tuple[str, str]]:
-    """What is wrong in a folder: what was found, and what was expected."""
+    """The faults in a folder: what eilogin found, and what it expected."""
     known = _names()
     for path in () if folder is None else sorted(folder.iterdir()):
         name = path.name
-        # What editors leave there.
+        # Skip backup files of editors.
         if name.startswith(".") or name.endswith("~"):
             continue
         try:
@@ -247,7 +248,7 @@ def _names() -> Sequence[str]:
 def _faults_of(path: Path) -> Iterator[str]:
     if path.suffix not in {".po", ".css", ".html"}:
         return
-    # All at once: then the error knows the place.
+    # Decode the whole text at once, so that the error knows the place.
     text = path.read_bytes().decode()
     parser = look_of((), None).parser
     if path.suffix == ".po":

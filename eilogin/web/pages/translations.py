@@ -1,12 +1,12 @@
-"""The sentences of the pages, by key and language; ours, and those of a site.
+"""The sentences of the pages, by key and language; those of eilogin and of a site.
 
-A template names a sentence by its key, such as ``receipt.button.delete``. Our
+A template names a sentence by its key, such as ``receipt.button.delete``. eilogin's
 catalogues are ``locale/en`` and ``locale/nl``. A site has catalogues of its own in the
-folder that its option ``templates`` names (``themes``): ``nl.po`` and
-``en.po`` replace sentences of ours, and ``de.po`` adds a language.
+folder that its option ``templates`` names (``themes``): ``nl.po`` and ``en.po`` replace
+sentences of eilogin, and ``de.po`` adds a language.
 
-A sentence that a language lacks is in English. A page never shows a key: if no
-catalogue has it, :class:`Sentences` raises LookupError.
+If a language lacks a sentence, the sentence is in English. A page never shows a key: if
+no catalogue has it, :class:`Sentences` raises LookupError.
 """
 
 import io
@@ -26,30 +26,30 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from eilogin.config import did_you_mean
 
-#: The languages of all sites; the first one where a browser asks for none.
+#: The languages of all sites; the first one is for a browser without a preference.
 LANGUAGES = ("nl", "en")
-#: That of a browser that asks for others, and of sentences without a translation.
+#: The language for a browser that prefers others, and for missing sentences.
 FALLBACK = "en"
 
-#: A code of a language, with a script and a region or not, as browsers ask for it.
+#: The code of a language as browsers send it, maybe with a script and a region.
 _CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 #: The form of a key: the page first.
 _KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
-#: What is put into a sentence, in either way of writing it.
+#: A placeholder in a sentence, in either notation.
 _VALUE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
-#: A percent sign that neither is written twice nor begins such a value.
+#: A percent sign that is neither doubled nor the start of a placeholder.
 _ODD_PERCENT = re.compile(r"(?<!%)(?:%%)*%(?![%(])")
-#: How a template asks for a sentence.
+#: The functions by which a template gets a sentence.
 _CALLS = ("_", "gettext", "ngettext")
-#: Characters of a sentence, or of what somebody else says of it, in a fault.
+#: Most characters of a sentence, or of another library's message, in a fault.
 _LONGEST_SHOWN = 60
 
 
 @cache
 def locale_of(code: str) -> Locale | None:
-    """How a language writes times and numbers, by its code (BCP 47).
+    """The Babel locale of a language code (BCP 47), for times and numbers.
 
-    None for a word that is no such code, or one that Babel does not know.
+    None if the code is invalid, or if Babel does not know it.
     """
     if not _CODE.fullmatch(code):
         return None
@@ -61,12 +61,12 @@ def locale_of(code: str) -> Locale | None:
 
 @cache
 def sentences(language: str) -> Mapping[str, str]:
-    """Our sentences in ``nl`` or ``en``, by key, with values such as ``%(name)s``."""
+    """The sentences in ``nl`` or ``en``, by key, with values such as ``%(name)s``."""
     return {str(one.id): str(one.string) for one in _ours(language) if one.id}
 
 
 class Sentences(Translations):
-    """The sentences of one language, as the templates of Jinja ask for them."""
+    """The sentences of one language, with the methods that Jinja calls."""
 
     def gettext(self, message: str) -> str:
         """Return the sentence of a key; raises LookupError for an unknown one."""
@@ -79,12 +79,12 @@ class Sentences(Translations):
         _refuse_key(msgid1 if n == 1 else msgid2, said)
         return said
 
-    # The names by which Jinja asks first.
+    # The names that Jinja tries first.
     ugettext, ungettext = gettext, ngettext
 
 
 def _refuse_key(key: str, sentence: str) -> None:
-    """A text of a site's own template may be its own translation; a key may not."""
+    """Raise LookupError for a key without a translation; other texts may lack one."""
     if sentence == key and _KEY.fullmatch(key):
         raise LookupError(f"no catalogue has the sentence {key!r}")
 
@@ -92,7 +92,7 @@ def _refuse_key(key: str, sentence: str) -> None:
 def sentences_for(language: str, folder: Path | None) -> Sentences:
     """The sentences of a site in one language.
 
-    ``folder`` has catalogues of the site, or is None.
+    ``folder`` has the catalogues of the site, or is None.
     """
     whole = Catalog(locale=locale_of(language))
     for one in dict.fromkeys((FALLBACK, language)):
@@ -114,7 +114,7 @@ def _add(whole: Catalog, more: "Catalog | tuple[()]") -> None:
 
 @cache
 def _ours(language: str) -> Catalog:
-    """Our catalogue, which nobody changes."""
+    """The catalogue of eilogin, which nobody changes."""
     file = f"locale/{language}/LC_MESSAGES/eilogin.po"
     return _read(
         resources.files("eilogin.web").joinpath(file).read_text("utf-8"), language
@@ -122,7 +122,7 @@ def _ours(language: str) -> Catalog:
 
 
 def _is_said(message: Message) -> bool:
-    """Whether a catalogue has a translation of a sentence, and no doubt about it."""
+    """Whether a catalogue has a translation of a sentence that is not fuzzy."""
     return bool(message.id and message.string and not message.fuzzy)
 
 
@@ -134,9 +134,10 @@ def _read(text: str, language: str) -> Catalog:
 
 
 def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[str]:
-    """What is wrong in a catalogue of a site, with the line.
+    """The faults in a catalogue of a site, with the line.
 
-    ``parser`` reads the templates beside it: their own sentences may be in it too.
+    ``parser`` reads the templates beside it, because the catalogue may have their own
+    sentences too.
     """
     language = path.stem
     try:
@@ -156,10 +157,10 @@ def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[
 
 
 def untranslated(path: Path) -> tuple[int, int]:
-    """How many of our sentences a catalogue of a site lacks, and how many we have.
+    """The number of eilogin's sentences that a catalogue lacks, and of all.
 
-    A page says these in English. A catalogue that cannot be read lacks none: its fault
-    has been told.
+    A page shows these in English. A catalogue that cannot be read counts as complete:
+    eilogin has reported its fault.
     """
     ours = sentences(FALLBACK)
     try:
@@ -171,13 +172,13 @@ def untranslated(path: Path) -> tuple[int, int]:
 
 
 def faults_of_template(path: Path, text: str, parser: Environment) -> Iterator[str]:
-    """The keys that a template of a site asks for, and that no catalogue has."""
+    """The faults of a site's template: keys that no catalogue has."""
     known = _values_of_ours()
     english = path.parent / f"{FALLBACK}.po"
     try:
         own = _read(english.read_text("utf-8"), FALLBACK) if english.is_file() else ()
     except (PoFileError, ValueError):
-        # The fault is that of the catalogue.
+        # eilogin reports the fault of the catalogue.
         return
     said = {_id_of(message) for message in own if _is_said(message)}
     for key, line, _ in _asked_by(text, parser):
@@ -190,13 +191,13 @@ def faults_of_template(path: Path, text: str, parser: Environment) -> Iterator[s
 
 
 def _asked_in(folder: Path, parser: Environment) -> dict[str, set[str]]:
-    """The sentences that the templates of a site ask for, and the values of each."""
+    """The sentences that the templates of a site use, and the values of each."""
     asked: dict[str, set[str]] = {}
     for path in sorted(folder.rglob("*.html")):
         try:
             found = list(_asked_by(path.read_text("utf-8"), parser))
         except (OSError, UnicodeDecodeError, TemplateSyntaxError):
-            # The fault is that of the template.
+            # eilogin reports the fault of the template.
             continue
         for sentence, _, values in found:
             asked.setdefault(sentence, _values(sentence)).update(values)
@@ -204,7 +205,7 @@ def _asked_in(folder: Path, parser: Environment) -> dict[str, set[str]]:
 
 
 def _asked_by(text: str, parser: Environment) -> Iterator[tuple[str, int, set[str]]]:
-    """The sentences that a template asks for: each with its line and its values."""
+    """The sentences that a template uses: each with its line and its values."""
     for call in parser.parse(text).find_all(nodes.Call):
         if not isinstance(call.node, nodes.Name) or call.node.name not in _CALLS:
             continue
@@ -219,7 +220,7 @@ def _values_of_ours() -> Mapping[str, set[str]]:
 
 
 def _faults_of_header(own: Catalog, language: str, text: str) -> Iterator[str]:
-    """What the header says of the language and the encoding, if that is not so.
+    """The faults of a catalogue's header: another language, or another encoding.
 
     A catalogue may lack a header.
     """
@@ -261,7 +262,7 @@ def _fault_of_sentence(message: Message, known: Mapping[str, set[str]]) -> str:
 
 
 def _hint(key: str) -> str:
-    """The key that was meant: of an English sentence of ours, or of the nearest key."""
+    """A hint at the likely key: of an English sentence, or the nearest key."""
     english = sentences(FALLBACK)
     meant = next((one for one, said in english.items() if said == key), "")
     return f"; expected {meant!r}" if meant else did_you_mean(key, english)
@@ -284,7 +285,7 @@ def _values(sentence: str) -> set[str]:
 
 
 def _written(sentence: str) -> set[str]:
-    """The values of a sentence as they are written: ``%(name)s``, or ``{name}``."""
+    """The placeholders of a sentence as written: ``%(name)s``, or ``{name}``."""
     return {match[0] for match in _VALUE.finditer(sentence)}
 
 

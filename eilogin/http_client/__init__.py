@@ -16,8 +16,8 @@ after it made a back channel. The modules, from the top down::
 
     back_channel            POST a SOAP message, GET a document, check reachability
     response_reading        read a response within a limit of bytes
-    soap_faults             the error for a response to a SOAP message
-    connection_failures     words for a failed connection
+    soap_faults             the error for an unsuccessful response to a SOAP message
+    connection_failures     describe a failed connection
     reachability            outcomes of a reachability check
     tls_contexts            check proxy, certificates and keys at the start
     connections             sockets, deadlines and connection pools

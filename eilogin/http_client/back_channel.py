@@ -50,31 +50,31 @@ _HEADERS = {
 }
 
 
-#: Peers whose connections are kept, and connections kept for each: as many as threads
-#: can call the same peer at once. One more would be closed after its call.
+#: Peers whose connections stay open, and open connections for each: as many as the
+#: threads that can call one peer at a time. One more would close after its call.
 _PEERS = 100
 
 
 _CONNECTIONS = 32
 
 
-#: Bytes of the longest answer that is read: a message, or a SOAP fault with its page.
+#: Bytes of the longest response that is read: a message, or a SOAP fault with its page.
 _LONGEST_ANSWER = 1_000_000
 
 
-#: Bytes that are read of an answer of another status, and characters that the log shows
-#: of the words in it: nobody vouches for them.
+#: Bytes that are read of an error response. Nobody vouches for its contents.
 _LONGEST_FAULT = 4096
 
 
-#: For how many seconds a quick look holds, and for how many addresses it is remembered.
+#: Seconds for which the outcome of a reachability check holds, and the number of URLs
+#: whose outcome is cached.
 _LOOK_HOLDS = 5.0
 
 
 _LOOKS = 1000
 
 
-#: How a gateway says that nobody behind it answers (RFC 9110 15.6).
+#: The statuses of a gateway whose server does not answer (RFC 9110 15.6).
 _AWAY = frozenset(
     (
         HTTPStatus.BAD_GATEWAY,
@@ -92,17 +92,20 @@ _DOWN = {
 
 
 class BackChannel:
-    """The way from this server to its peers' SOAP addresses.
+    """The client for the SOAP endpoints of peers.
 
-    ``ca_file`` holds the certificates (PEM) of who may vouch for a peer's TLS, the
-    system's where it is None; ``client_certificate`` is the pair of PEM files,
-    certificate and key, by which we show ourselves; ``proxy`` is the URL of an HTTP
-    proxy, which is never used towards this machine itself; ``timeout`` is how many
-    seconds a call takes at most, from connecting to the last byte. ``said_by`` are the
-    options that say ``ca_file`` and ``proxy``.
+    The options:
+
+    - ``ca_file``: the certificates (PEM) of the authorities that may sign a peer's TLS
+      certificate; None for those of the system.
+    - ``client_certificate``: the PEM files of our certificate and its key.
+    - ``proxy``: the URL of an HTTP proxy, never used for this machine itself.
+    - ``timeout``: the longest time of a call in seconds, from connecting to the last
+      byte.
+    - ``said_by``: the names of the options that set ``ca_file`` and ``proxy``.
 
     Raises :class:`eilogin.errors.ConfigurationError`, naming the option and the file or
-    the proxy, where one cannot be used.
+    proxy, if one cannot be used.
     """
 
     def __init__(
@@ -129,7 +132,7 @@ class BackChannel:
         #: Time and outcome of the last check of each URL.
         self._looks: OrderedDict[str, tuple[float, Reachability]] = OrderedDict()
         self._lock = threading.Lock()
-        #: At which some thread looks now.
+        #: URLs that some thread checks now.
         self._looking: set[str] = set()
 
     def __repr__(self) -> str:
@@ -137,19 +140,23 @@ class BackChannel:
 
     @property
     def timeout(self) -> float:
-        """How many seconds a call takes at most, where it does not say so itself."""
+        """The longest time of a call in seconds, unless the call sets its own."""
         return self._timeout
 
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
-        """Send a SOAP 1.1 envelope; the body of the answer, which has status 200.
+        """Send a SOAP 1.1 envelope; return the body of the response with status 200.
 
         ``timeout`` in seconds replaces the one of this back channel. Raises
-        :class:`eilogin.errors.PeerUnavailable`, naming the peer, for whatever is not
-        a whole answer in time: no connection, a name or certificate that does not
-        fit, another status (SAML bindings 3.2.3.3 sends a SOAP fault with 500, whose
-        words the error repeats), a redirect, too many bytes, too slow; it says whether
-        there was an answer at all. A clock of the peer that is not ours stands in the
-        error, or in the log where there is none.
+        :class:`eilogin.errors.PeerUnavailable`, naming the peer, for each of these:
+
+        - no connection, or a TLS certificate that is untrusted or of another name
+        - another status; the error repeats the words of a SOAP fault, which comes with
+          status 500 (SAML bindings 3.2.3.3)
+        - a redirect
+        - a response that is too long, or too slow
+
+        The error states whether the peer answered at all. If the clock of the peer
+        differs from ours, the error states that; without an error, the log does.
         """
         question = PeerRequest("POST", _HEADERS, _LONGEST_ANSWER, body, _LONGEST_FAULT)
         answer = self._ask(url, question, timeout)
@@ -176,12 +183,11 @@ class BackChannel:
         timeout: float | None = None,
         known: tuple[str, str] = ("", ""),
     ) -> PeerResponse:
-        """Ask for what lies at an address, as a type such as ``text/xml``.
+        """Fetch a document, as a type such as ``text/xml``.
 
-        ``longest`` is how many bytes it may have. ``known`` are the ``etag`` and the
-        ``last_modified`` of what is there already: if that lies there still, the status
-        is 304. It is the caller's to judge a status and to follow a redirect. Raises as
-        :meth:`post` for the rest.
+        ``longest`` is its largest size in bytes. ``known`` are the ``etag`` and the
+        ``last_modified`` of a copy; if that is current, the status is 304. The caller
+        checks the status and follows redirects. Otherwise raises as :meth:`post`.
         """
         names = ("If-None-Match", "If-Modified-Since")
         unless = {name: said for name, said in zip(names, known, strict=True) if said}
@@ -207,10 +213,10 @@ class BackChannel:
             try:
                 return read_response(url, response, question)
             finally:
-                # One that was read whole has given its connection back already; of
-                # another the rest must not become the start of the next answer.
+                # After a complete read, the connection is back in the pool. Otherwise
+                # it closes: the rest must not become the start of the next response.
                 response.close()
-        except NewConnectionError as error:  # to urllib3 it is a time-out too
+        except NewConnectionError as error:  # a timeout too, for urllib3
             raise PeerUnavailable(
                 f"{named(url)} {self._failures.describe(url, error)}"
             ) from error
@@ -226,10 +232,10 @@ class BackChannel:
     def look(self, url: str, *, timeout: float = 2.0) -> Reachability:
         """Check whether a URL is reachable, before the visitor goes there.
 
-        It asks (HEAD), and does not only knock: a gateway takes connections for a peer
-        that is away. The outcome holds for 5 seconds, and is then looked up anew: by
-        one thread, while all others go by the one before it. What nobody knows yet is
-        silent.
+        The check is a HEAD request. A connection alone proves nothing, because a
+        gateway accepts connections for a peer that is away. The outcome holds for 5
+        seconds. Then one thread checks again, while all others use the previous
+        outcome. Before the first outcome it is SILENT.
         """
         found = self._looks.get(url)
         if found is not None and time.monotonic() - found[0] < _LOOK_HOLDS:
@@ -264,16 +270,16 @@ class BackChannel:
         return Reachability.AWAY if status in _AWAY else Reachability.THERE
 
     def seen(self, url: str, *, within: float) -> Reachability | None:
-        """Return the outcome of the last :meth:`look` at an address, and call nobody.
+        """Return the outcome of the last :meth:`look` at a URL, without a request.
 
-        None where nobody looked ``within`` that many seconds.
+        None if the last check is older than ``within`` seconds.
         """
         found = self._looks.get(url)
         is_recent = found is not None and time.monotonic() - found[0] < within
         return found[1] if found is not None and is_recent else None
 
     def close(self) -> None:
-        """Let go of the connections of this process; the next call opens its own."""
+        """Close the connections of this process; the next call opens new ones."""
         pools, self._pools = self._pools, None
         if pools is not None:
             for manager in pools[1:]:
@@ -284,11 +290,11 @@ class BackChannel:
         return None if is_loopback(host) else self._proxy
 
     def _pool_for(self, url: str) -> urllib3.PoolManager:
-        """The connections of this process, and not those of the one that forked it."""
+        """The connections of this process, and not those of its parent process."""
         pools = self._pools
         if pools is None or pools[0] != os.getpid():
-            # Two threads may both come here first: the last one's pools are kept, the
-            # other's are closed when their call is done.
+            # Two threads may come here at once. The pools of the last one stay, and
+            # those of the other close after their call.
             direct = self._new_pools(None)
             outward = self._new_pools(self._proxy) if self._proxy else direct
             pools = self._pools = (os.getpid(), direct, outward)

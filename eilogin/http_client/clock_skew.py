@@ -2,12 +2,12 @@
 
 from eilogin import clock
 
-#: By how many seconds a peer's clock may differ from ours, as in its messages.
+#: Seconds by which the clock of a peer may differ from ours, as in its messages.
 _SKEW = 60.0
 
 
 def clock_difference(dated: float | None) -> list[str]:
-    """Both clocks, where one of them must be wrong: then no message is taken."""
+    """Return both clocks if they differ so much that no message would be accepted."""
     moment = clock.now()
     if dated is None or abs(dated - moment) <= _SKEW:
         return []

@@ -1,4 +1,4 @@
-"""Describe why a connection to a peer failed, and which option may mend it."""
+"""Describe why a connection to a peer failed, and which option may fix it."""
 
 import ssl
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from urllib3.exceptions import (
 
 from eilogin.http_client.peer_urls import named
 
-#: Faults of a peer's certificate that no authority mends (X509_V_ERR_… of OpenSSL): not
-#: valid yet, expired, for another name, for another address.
+#: Faults of a peer's certificate that no authority can fix (X509_V_ERR_… of OpenSSL):
+#: not valid yet, expired, for another name, for another address.
 _OF_THE_CERTIFICATE = frozenset((9, 10, 62, 64))
 
 
-#: By what a peer says that it wants a certificate of ours, or another one.
+#: TLS alerts of a peer that requires a client certificate, or another one.
 _NOT_TAKEN = frozenset(
     (
         "SSLV3_ALERT_BAD_CERTIFICATE",
@@ -34,19 +34,19 @@ _NOT_TAKEN = frozenset(
 )
 
 
-#: By what OpenSSL says that an answer is none of TLS.
+#: Errors of OpenSSL for a response that is not TLS.
 _NO_TLS = frozenset(
     ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 )
 
 
-#: How it shows that a peer closed the connection before it answered.
+#: Errors that occur if a peer closed the connection before it answered.
 HUNG_UP = (
     ConnectionResetError,
     BrokenPipeError,
     ssl.SSLSyscallError,
     ssl.SSLEOFError,
-    # as 3.11 has it, where it is closed before the handshake
+    # Python 3.11, if the peer closed the connection before the handshake
     ssl.SSLZeroReturnError,
 )
 
@@ -65,7 +65,7 @@ class ConnectionFailures:
     proxy: str | None
 
     def describe(self, url: str, error: BaseException) -> str:
-        """Describe a failure, and name the option that may mend it."""
+        """Describe a failure, and name the option that may fix it."""
         if isinstance(error, ProxyError):
             proxy = self.proxy or ""
             told = self.describe(proxy, error.original_error)
@@ -75,8 +75,8 @@ class ConnectionFailures:
             return told
         for cause in causes:
             if isinstance(cause, HUNG_UP):
-                # TLS 1.3 refuses a certificate after the handshake, and what a peer
-                # says about it is lost where it hangs up at once.
+                # TLS 1.3 rejects a certificate after the handshake. If the peer hangs
+                # up at once, its alert is lost.
                 tls = urlsplit(url).scheme == "https"
                 perhaps = (
                     f" Perhaps it {self._client_certificate_rejected()}" if tls else ""
@@ -84,12 +84,12 @@ class ConnectionFailures:
                 return f"closed the connection without an answer: {error}.{perhaps}"
             if isinstance(cause, ConnectionRefusedError):
                 return f"refuses connections: {cause}"
-        if isinstance(error, ConnectTimeoutError):  # its own words name a class of ours
+        if isinstance(error, ConnectTimeoutError):  # its own text names our class
             return f"does not answer: {error.__cause__}"
         return f"does not answer: {error}"
 
     def _describe_tls(self, cause: BaseException) -> str:
-        """The same of what is wrong with certificates; "" where nothing is."""
+        """Describe a fault of certificates or TLS; "" if the cause is another one."""
         if isinstance(cause, ssl.SSLCertVerificationError):
             return self._untrusted_certificate(cause)
         reason = cause.reason if isinstance(cause, ssl.SSLError) else ""
@@ -124,7 +124,7 @@ class ConnectionFailures:
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """An error, and what it comes from, which urllib3 hands over as an argument."""
+    """An error and its causes; urllib3 passes some of them as an argument."""
     found: BaseException | None = error
     while found is not None:
         yield found

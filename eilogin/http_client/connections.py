@@ -31,7 +31,7 @@ def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, Any
 
 
 def _connected(host: str, port: int, timeout: float) -> socket.socket:
-    """A connection to the first address that takes one; ``timeout`` is for them all."""
+    """A connection to the first address that accepts one, within ``timeout`` in all."""
     deadline = time.monotonic() + timeout
     failure: OSError = OSError(f"{host} has no address")
     for family, address in _addresses(host, port):
@@ -46,7 +46,7 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
             sock.connect(address)
         except OSError as error:
             sock.close()
-            # A refusal says more than another address without a route.
+            # A refused connection is more telling than another address without a route.
             if not isinstance(failure, ConnectionRefusedError):
                 failure = error
         else:
@@ -55,7 +55,7 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
 
 
 class _Deadline(io.RawIOBase):
-    """A socket's bytes until an instant, however few of them come at a time.
+    """The bytes of a socket until a deadline, even if only few come at a time.
 
     The timeout of a socket starts again with every byte.
     """
@@ -81,7 +81,7 @@ class _Deadline(io.RawIOBase):
 
 
 class _Response(HTTPResponse):
-    """An answer that is read within the time-out that its socket had at the start."""
+    """A response that is read within the timeout that its socket had at the start."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -90,14 +90,14 @@ class _Response(HTTPResponse):
 
 
 class _Connecting(HTTPConnection):
-    """How both kinds of connection find a peer and read its answer."""
+    """The common part of both kinds of connection: find a peer, read its response."""
 
-    # urllib3 gives the socket what is left of the total time-out, then makes this.
+    # urllib3 sets the socket to the rest of the total timeout, then makes this.
     response_class = _Response
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:
-            # A kept connection still has what was left of the call before this one.
+            # A reused connection still has the rest of the previous call's timeout.
             self.sock.settimeout(self.timeout)
         super().request(*args, **kwargs)
 
@@ -114,7 +114,7 @@ class _Connecting(HTTPConnection):
 
 
 class _Connection(_Connecting):
-    """A connection in the clear, which only loopback addresses have."""
+    """A connection without TLS, which only loopback addresses have."""
 
 
 class _TLSConnection(_Connecting, HTTPSConnection):
@@ -122,7 +122,7 @@ class _TLSConnection(_Connecting, HTTPSConnection):
 
 
 class Pool(HTTPConnectionPool):
-    """Connections in the clear."""
+    """Connections without TLS."""
 
     ConnectionCls = _Connection
 

@@ -6,7 +6,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """Host and port of a URL; ``ValueError`` where it has none."""
+    """The host and port of a URL; raises ``ValueError`` without a host."""
     parts = urlsplit(url)
     if not parts.hostname or parts.scheme not in _PORTS:
         raise ValueError("an http or https address")
@@ -14,7 +14,7 @@ def host_and_port(url: str) -> tuple[str, int]:
 
 
 def named(url: str) -> str:
-    """An address as a log may show it: no user, no query."""
+    """A URL as a log may show it: without user and query."""
     try:
         parts = urlsplit(url)
     except ValueError:

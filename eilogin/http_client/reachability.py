@@ -15,17 +15,17 @@ from eilogin.http_client.connection_failures import HUNG_UP
 class Reachability(Enum):
     """The outcome of a check whether a visitor would get a page of a peer."""
 
-    #: Something answers, whatever that is; or it speaks TLS, which we may not trust.
+    #: Something answers, or it speaks TLS, which we may not trust.
     THERE = "there"
-    #: It is certain that none comes: a gateway answers for it (502, 503 and 504; RFC
-    #: 9110 15.6).
+    #: A gateway answers for the peer (502, 503 and 504; RFC 9110 15.6), so it is
+    #: certain that no page comes.
     AWAY = "away"
-    #: Connections are refused: by its machine, or by a firewall on our side of it.
+    #: The peer's machine, or a firewall on our side of it, refuses connections.
     REFUSED = "refused"
-    #: It takes a connection, and gives no answer in time or hangs up.
+    #: The peer accepts a connection, and does not answer in time or hangs up.
     SILENT = "silent"
-    #: Perhaps it is only this server that does not get there: an unknown name, no
-    #: route, a proxy that does not connect.
+    #: Perhaps only this server cannot reach it: an unknown name, no route, a proxy that
+    #: does not connect.
     CUT_OFF = "cut off"
 
 
@@ -35,12 +35,12 @@ def outcome_of(causes: Sequence[BaseException]) -> Reachability:
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    # A refusal by our own proxy says nothing about the peer.
+    # A proxy error says nothing about the peer.
     if has(ProxyError):
         return Reachability.CUT_OFF
     if has(ConnectionRefusedError):
         return Reachability.REFUSED
-    if has(ConnectTimeoutError):  # to urllib3 whatever makes no connection
+    if has(ConnectTimeoutError):  # urllib3's error for any failed connection
         return Reachability.CUT_OFF
     return (
         Reachability.THERE

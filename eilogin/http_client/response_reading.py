@@ -19,7 +19,7 @@ from eilogin.http_client.peer_urls import named
 
 @dataclass(frozen=True, slots=True)
 class PeerResponse:
-    """The response of a peer; only with status 200 it surely has a ``body``."""
+    """The response of a peer; a ``body`` is certain only with status 200."""
 
     status: int
     #: Its ``Location``, or "".
@@ -27,12 +27,12 @@ class PeerResponse:
     #: Its ``Content-Type``, or "".
     content_type: str
     body: bytes
-    #: When it was made, as it says itself (its ``Date``), or None.
+    #: Its ``Date`` as a time, or None.
     dated: float | None
-    #: By what a later question says which one is there already (RFC 9110 8.8), or "".
+    #: Validators for a later conditional request (RFC 9110 8.8), or "".
     etag: str = ""
     last_modified: str = ""
-    #: For how many seconds it is good (RFC 9111 5.2.2.1), or None.
+    #: Its ``max-age`` in seconds (RFC 9111 5.2.2.1), or None.
     max_age: float | None = None
 
 
@@ -44,20 +44,20 @@ class PeerRequest:
     headers: Mapping[str, str]
     longest: int
     body: bytes | None = None
-    #: How many bytes are read of the answer that something is wrong (400 and more).
+    #: Bytes that are read of an error response (status 400 and above).
     longest_fault: int = 0
 
 
 def read_response(
     url: str, response: urllib3.BaseHTTPResponse, question: PeerRequest
 ) -> PeerResponse:
-    """Read the body, as far as its status asks for one, and the headers that count.
+    """Read the body, as far as the status requires one, and the relevant headers.
 
     Raises :class:`eilogin.errors.PeerUnavailable` if the body is too long.
     """
     body = b""
     if response.status == HTTPStatus.OK:
-        # One byte more than the limit is asked for, and never waited for beyond.
+        # Read one byte more than the limit at most, and never wait for another.
         body = b"".join(_chunks(response, question.longest + 1))
         if len(body) > question.longest:
             error = PeerUnavailable(
@@ -66,7 +66,7 @@ def read_response(
             error.has_answered = True
             raise error
     elif response.status >= HTTPStatus.BAD_REQUEST and question.longest_fault:
-        # The status is what counts, also where the rest does not come.
+        # The status matters, even if the rest does not arrive.
         with suppress(HTTPError, OSError):
             body = b"".join(_chunks(response, question.longest_fault))
     return PeerResponse(
@@ -82,7 +82,7 @@ def read_response(
 
 
 def _validator(response: urllib3.BaseHTTPResponse, name: str) -> str:
-    """A header that is sent back as it came; "" of what could not be."""
+    """A header to send back unchanged; "" if that is impossible."""
     text = response.headers.get(name, "")
     return text if re.fullmatch(r"[ -~]{1,500}", text) else ""
 
@@ -93,7 +93,7 @@ def _max_age(cache_control: str) -> float | None:
 
 
 def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
-    """The body of an answer, or its first ``most`` bytes."""
+    """The body of a response, or its first ``most`` bytes."""
     left = most
     while left and (chunk := response.read(min(65_536, left), decode_content=False)):
         left -= len(chunk)
@@ -101,7 +101,7 @@ def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
 
 
 def _instant(date: str) -> float | None:
-    """When a ``Date`` (RFC 9110 6.6.1) says that it is; None where it is none."""
+    """The time of a ``Date`` (RFC 9110 6.6.1); None if it is invalid."""
     try:
         found = parsedate_to_datetime(date)
         aware = found.replace(tzinfo=found.tzinfo or UTC)

@@ -11,15 +11,15 @@ from eilogin.http_client.peer_urls import named
 _LONGEST_WORDS = 200
 
 
-#: Where a SOAP fault has its words for people (SOAP 1.1, 4.4).
+#: The text for people in a SOAP fault (SOAP 1.1, 4.4).
 _FAULT_WORDS = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
 
 
-#: By what an answer of another status shows that who speaks SOAP there has given it.
+#: The mark of an error response that comes from a SOAP endpoint.
 _FAULT = re.compile(rb"<(?:[\w.-]{1,40}:)?Fault[\s/>]")
 
 
-#: The client error statuses that may pass by themselves: a later try can succeed.
+#: The client error statuses that may be temporary: a later try can succeed.
 _PASSING = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -29,33 +29,33 @@ _PASSING = frozenset(
 )
 
 
-#: The Content-Type of a page begins with one of these.
+#: The Content-Type of an HTML page begins with one of these.
 _HTML = ("text/html", "application/xhtml+xml")
 
 
-#: And where it says whose fault it is, more closely behind a dot or not (4.4.1).
+#: The faultcode, maybe with a more specific part after a dot (4.4.1).
 _FAULT_CODE = re.compile(
     rb"<(?:[\w.-]{1,40}:)?faultcode(?:\s[^<>]*)?>\s*(?:[\w-]{1,40}:)?(Client|Server)[.\s<]"
 )
 
 
-#: By what a question shows that it is about somebody: what is said of it may name her,
-#: in whatever spelling. Only what a hub or participant of ours says is known not to.
+#: The mark of a message about a person. A response to it may name that person, in any
+#: spelling; only one of a hub or participant of eilogin is known not to.
 _NAMES_A_PERSON = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:NameID|BaseID|EncryptedID)[\s/>]")
 
 
 _OURS = re.compile(r"refused, see [2-9A-Z]{3}-[2-9A-Z]{3}")
 
 
-#: What of another question may stand in no log: an artifact that may be good still. And
-#: what a citizen's number looks like.
+#: Parts of other messages that no log may show: an artifact, which may still be valid,
+#: and a text that looks like a BSN.
 _ARTIFACT = re.compile(rb"<(?:[\w.-]{1,40}:)?Artifact(?:\s[^<>]*)?>([^<]+)<")
 
 
 _NUMBER = re.compile(r"(?<!\d)\d(?:[\s.-]*\d){8}(?!\d)")
 
 
-#: Characters of the shortest part of an artifact that is left out.
+#: Characters of the shortest part of an artifact that is removed.
 _SHORTEST_PART = 6
 
 
@@ -68,10 +68,10 @@ def failed(  # noqa: PLR0913 - the parts of an answer
     clocks: Sequence[str] = (),
     content_type: str = "",
 ) -> PeerUnavailable:
-    """The error for an answer of another status than 200 to a SOAP ``question``.
+    """The error for a response to a SOAP ``question`` with another status than 200.
 
-    It repeats what a SOAP fault in its ``body`` says, where that can name nobody, and
-    ``clocks``.
+    It repeats ``clocks``, and the text of a SOAP fault in ``body`` if that cannot name
+    a person.
     """
     told = [f"answered with status {status}"]
     words = _fault_words(body, question)
@@ -83,7 +83,7 @@ def failed(  # noqa: PLR0913 - the parts of an answer
     elif words:
         told.append(f"it says {words!r}")
     error = PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
-    # A page of another status is a gateway's, for all that is known.
+    # An error response without a SOAP fault counts as a gateway's.
     error.has_answered = status == HTTPStatus.OK or bool(_FAULT.search(body))
     is_for_good = HTTPStatus(400) <= status < HTTPStatus(500) and status not in _PASSING
     is_html = content_type.lower().startswith(_HTML)
@@ -96,9 +96,9 @@ def failed(  # noqa: PLR0913 - the parts of an answer
 def _fault_words(body: bytes, question: bytes) -> str:
     """Return the faultstring of a SOAP fault for one line of a log, or "".
 
-    Without the artifact of the ``question``, and without numbers of citizens.
+    It lacks the artifact of the ``question``, and numbers like a BSN.
     """
-    # Read as text: nobody signed it, and nothing but these words is wanted of it.
+    # Read it as text: it is not signed, and eilogin needs only this element.
     found = _FAULT_WORDS.search(body.decode(errors="replace"))
     words = html.unescape(found[1]) if found else ""
     readable = "".join(c if c.isprintable() else " " for c in words)
@@ -108,7 +108,7 @@ def _fault_words(body: bytes, question: bytes) -> str:
 
 
 def _parts_of_artifact(question: bytes) -> Iterator[str]:
-    """The artifact that a question is about, and the parts of it, the longest first."""
+    """The artifact in a message, and its parts; the whole first."""
     for found in _ARTIFACT.findall(question):
         text = html.unescape(found.decode(errors="replace")).strip()
         parts = re.split(r"[^\w-]+", text)

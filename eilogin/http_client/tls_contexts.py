@@ -1,4 +1,4 @@
-"""Check the proxy and the files for TLS, and load these, at the start."""
+"""Check the proxy and the TLS files at the start, and load the files."""
 
 import ssl
 from functools import cache
@@ -12,7 +12,7 @@ from eilogin.http_client.peer_urls import host_and_port, named
 
 @cache
 def _system_context() -> ssl.SSLContext:
-    # Shared by all who add nothing of their own: to read the system's takes 10 ms.
+    # Shared by all back channels without files of their own: loading takes 10 ms.
     return ssl.create_default_context()
 
 
@@ -21,8 +21,11 @@ def tls_context(
     client_certificate: tuple[Path, Path] | None,
     ca_option: str,
 ) -> ssl.SSLContext:
-    """Load the certificates of the authorities, and our own; ConfigurationError."""
-    # Made at once, not at the first call: a wrong file stops the start.
+    """Load the certificates of the authorities, and our own.
+
+    Raises ConfigurationError.
+    """
+    # At the start, not at the first call, so that a wrong file stops the start.
     if ca_file is None and client_certificate is None:
         return _system_context()
     try:
@@ -35,7 +38,7 @@ def tls_context(
     if client_certificate is not None:
         certificate, key = client_certificate
         try:
-            # A key with a pass phrase is refused: nobody is there to type it.
+            # A key with a pass phrase is invalid, because nobody is there to type it.
             context.load_cert_chain(certificate, key, password=_no_pass_phrase)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
@@ -55,7 +58,7 @@ def checked_proxy(url: str, option: str) -> str:
             " such as 'http://proxy.example.nl:3128'"
         ) from None
     if urlsplit(url).username is not None:
-        # urllib3 would leave it out, and each call would fail at the proxy.
+        # urllib3 would ignore the user, and each call would fail at the proxy.
         raise ConfigurationError(
             f"{option}: found '{named(url)}' with a user; expected a proxy "
             "without a password"

@@ -1,15 +1,19 @@
-"""Logos that a page may show: PNG or SVG images inside of a ``data:`` address.
+"""Logos that a page may show: PNG or SVG images in a ``data:`` address.
 
 A logo comes from an option of this site, or from the metadata of a member, which
-somebody else wrote. A browser shows it as an image: no script of it runs, and nothing
-is fetched. All the same eilogin accepts a drawing alone:
+somebody else wrote. A browser shows it as an image, so none of its scripts run, and the
+browser fetches nothing for it. Even so, eilogin accepts only a drawing:
 
 - at most 32 KiB,
-- of a PNG, at most 2048 pixels on a side: a few bytes can stand for gigabytes,
-- of an SVG, elements that draw; no script, event handler, animation, ``foreignObject``,
-  filter, marker or embedded file; references within the same drawing only; no DOCTYPE,
-  thus no entities; and no references that repeat its parts thousands of times. Its
-  styles are plain: no variables, no nested rules, and no odd characters in quotes.
+- of a PNG, at most 2048 pixels on a side: a few bytes can expand to gigabytes,
+- of an SVG, only elements that draw, and references within the drawing.
+
+An SVG must not contain:
+
+- a script, event handler, animation, ``foreignObject``, filter, marker or embedded file
+- a DOCTYPE, and thus entities
+- references that repeat its parts thousands of times
+- variables or nested rules in its styles, or odd characters in their quotes
 """
 
 import base64
@@ -26,7 +30,7 @@ from lxml import etree
 
 #: Bytes of the largest logo.
 MOST = 32 * 1024
-#: Characters of the longest ``data:`` address of one, each byte written as ``%3C``.
+#: Characters of the longest ``data:`` address of a logo, each byte written as ``%3C``.
 LONGEST = 3 * MOST + 200
 
 _DATA = re.compile(
@@ -40,10 +44,10 @@ _PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 _LONGEST_SIDE = 2048
 
 _SVG_SPACE = "http://www.w3.org/2000/svg"
-#: Namespaces of the W3C mean something to browsers (XHTML has scripts). This one holds
-#: what drawing programs say about a file.
+#: Browsers know the namespaces of the W3C, and XHTML has scripts. This one holds what
+#: drawing programs note about a file.
 _W3C, _RDF = "http://www.w3.org/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-#: The elements that draw, or tell how.
+#: The elements that draw, or that control drawing.
 _DRAWING = frozenset(
     (
         *("svg", "g", "defs", "symbol", "use", "switch", "title", "desc", "metadata"),
@@ -52,7 +56,7 @@ _DRAWING = frozenset(
         *("clipPath", "mask", "pattern", "style"),
     )
 )
-#: What an SVG may begin with: browsers obey the encoding that it names.
+#: The permitted start of an SVG: browsers obey the encoding that it names.
 _DECLARATION = re.compile(
     rb"""(?:\xef\xbb\xbf)?\s*(?:<\?xml\s+version\s*=\s*["']1\.0["']"""
     rb"""(?:\s+encoding\s*=\s*["']utf-8["'])?"""
@@ -64,37 +68,38 @@ _URL = re.compile(r"url\([ \t\r\n]*([\"']?)#([\w.:-]+)\1[ \t\r\n]*\)", re.IGNORE
 _XML_SPACE = " \t\r\n"
 _CLASS = re.compile(r"\.([\w-]+)")
 _NUMBER = re.compile(r"\+?(\d{1,9}(?:\.\d{1,9})?)\s*(?:px)?", re.ASCII)
-#: What can lead out of a style sheet, or hide that it does; and filters.
+#: Texts that can refer outside a style sheet, or that can hide that; and filters.
 _LEADING_OUT = (
     *("\\", "//", "javascript:", "expression(", "image-set(", "src("),
     *("var(", "attr(", "element(", "blur(", "drop-shadow("),
 )
-#: Comments, and plain words in quotes: browsers look for no rule in these.
+#: Comments, and plain words in quotes: browsers read no rule in these.
 _OPAQUE = re.compile(
     r"""/\*[^*]*\*/|("[\w .,:#+&=-]*"|'[\w .,:#+&=-]*')""",
 )
 _LEFT_OPEN = re.compile(r"""["']|/\*|\*/""")
-#: A property that draws per corner of a path, or works on each pixel; 'none' is usual.
+#: Properties that draw at each corner of a path, or process each pixel; the value
+#: 'none' is usual.
 _COSTLY = re.compile(
     r"(?<!\w)(marker(?:-start|-mid|-end)?|filter)\s*:(?!\s*none\s*(?:[;}]|$))",
     re.IGNORECASE,
 )
 _COSTLY_ATTRIBUTES = ("marker", "marker-start", "marker-mid", "marker-end", "filter")
 _VARIABLE = re.compile(r"(?<![\w-])--")
-#: A style sheet in which each brace and bracket is where it seems to be.
+#: A style sheet in which a simple reading finds each brace and bracket.
 _RULE = r"[\w\s.#,*>+~:-]*\{(?:[^{}()\[\]]|\([^{}()\[\]]*\))*\}"
 _MEDIA = rf"\s*@media(?:[\w\s,.:-]|\([\w\s,.:-]*\))*\{{(?:{_RULE})*\s*\}}"
 _SHEET = re.compile(rf"(?:{_RULE}|{_MEDIA})*\s*", re.IGNORECASE)
-#: How many elements are drawn, with each as often as something refers to it; and how
-#: many references lead from one to the next.
+#: Most drawn elements, with all repetitions by reference; and the longest chain of
+#: references.
 _MOST_DRAWN, _LONGEST_CHAIN = 20_000, 20
 
-#: The size of a drawing that says none, in pixels.
+#: The size of a drawing that states none, in pixels.
 _USUAL_SIZE = 80, 80
 _WIDEST = 99_999
 
-#: What says how one element is drawn, and nothing of those in it; and what draws
-#: nothing itself.
+#: Properties that affect one element and not its children; and elements that draw
+#: nothing themselves.
 _NOT_INHERITED = ("clip-path", "mask")
 _GRADIENTS = ("linearGradient", "radialGradient")
 
@@ -106,7 +111,7 @@ _DRAWS_TOO_MUCH = f"its references draw more than {_MOST_DRAWN} elements: {_PLAI
 def data_uri_of_file(path: str | Path) -> str:
     """Read a logo from a PNG or SVG file and return it as a ``data:`` address.
 
-    Raises ValueError with the reason where it is no logo that a page may show.
+    Raises ValueError with the reason if no page may show it.
     """
     try:
         with Path(path).open("rb") as file:
@@ -125,9 +130,9 @@ def data_uri_of_file(path: str | Path) -> str:
 
 
 def shown(data_uri: str) -> str:
-    """Return the address by which a page may show a logo, or "" where it may not.
+    """Return the address by which a page may show a logo, or "" if it may not.
 
-    The last few hundred are remembered.
+    The results of the last few hundred logos are cached.
     """
     return _judged(data_uri).uri
 
@@ -143,7 +148,7 @@ def size_of(data_uri: str) -> tuple[int, int]:
 
 
 def is_candidate(data_uri: str) -> bool:
-    """Tell at once whether it may be a logo: by its type and length, unopened."""
+    """Whether a text may be a logo, by its type and length, without decoding it."""
     return len(data_uri) <= LONGEST and bool(_DATA.match(data_uri))
 
 
@@ -153,7 +158,7 @@ class _Judged:
 
     #: The address to show, or "".
     uri: str = ""
-    #: The reason where it is not shown.
+    #: The reason why it is not shown, or "".
     fault: str = ""
     #: Width and height.
     size: tuple[int, int] = (0, 0)
@@ -176,7 +181,10 @@ def _data_uri(kind: str, octets: bytes) -> str:
 
 
 def _opened(data_uri: str) -> tuple[str, bytes]:
-    """Return the kind of image in an address, and its octets; or ValueError."""
+    """Return the kind of image in an address, and its octets.
+
+    Raises ValueError.
+    """
     found = _DATA.match(data_uri)
     if found is None:
         raise ValueError(
@@ -192,12 +200,12 @@ def _opened(data_uri: str) -> tuple[str, bytes]:
         raise ValueError(
             "its base64 is incomplete, or has invalid characters"
         ) from None
-    # Browsers take no white space before an XML declaration.
+    # Browsers accept no white space before an XML declaration.
     return kind, octets.strip() if kind == _SVG else octets
 
 
 def _size_of(kind: str, octets: bytes) -> tuple[int, int]:
-    """Return the width and height of an image; ValueError where it is not usable."""
+    """Return the width and height of an image; raises ValueError if it is unusable."""
     if len(octets) > MOST:
         raise ValueError(_TOO_LARGE)
     try:
@@ -283,7 +291,7 @@ def _require_drawing(element: etree._Element) -> None:
 
 
 def _require_inert(element: etree._Element, name: etree.QName, value: str) -> None:
-    """Refuse an attribute that runs something, or leads out of the drawing."""
+    """Refuse an attribute that runs a script, or refers outside the drawing."""
     local = name.localname.lower()
     if local.startswith("on"):
         raise _refuse(element, f"an event handler ('{local[:40]}')")
@@ -302,7 +310,7 @@ def _require_inert(element: etree._Element, name: etree.QName, value: str) -> No
 
 
 def _require_own_style(element: etree._Element, text: str) -> None:
-    """Refuse a style that refers to anything but parts of the drawing."""
+    """Refuse a style that refers to anything except parts of the drawing."""
     lowered = text.lower()
     for sign in _LEADING_OUT:
         if sign in lowered:
@@ -314,7 +322,7 @@ def _require_own_style(element: etree._Element, text: str) -> None:
 
 
 def _require_plain_style(element: etree._Element, text: str) -> None:
-    """Refuse a style in which anything may hide, or that costs a browser much."""
+    """Refuse a style that may hide something, or that costs a browser much."""
     _require_own_style(element, text)
     if _LEFT_OPEN.search(_OPAQUE.sub(" ", text)):
         raise _refuse(element, "a comment or quote in a style that is not plain")
@@ -333,7 +341,7 @@ def _require_plain_sheet(element: etree._Element) -> None:
 
 
 def _require_few(root: etree._Element, elements: Sequence[etree._Element]) -> None:
-    """Refuse a drawing whose references repeat its parts too often, or for ever."""
+    """Refuse a drawing whose references repeat its parts too often, or endlessly."""
     by_id: dict[str, etree._Element] = {}
     for element in elements:
         by_id.setdefault(element.get("id", ""), element)
@@ -344,20 +352,20 @@ def _require_few(root: etree._Element, elements: Sequence[etree._Element]) -> No
 
 @dataclass
 class _Drawn:
-    """How often things are drawn."""
+    """Counts of drawn elements."""
 
     by_id: Mapping[str, etree._Element]
-    #: The parts that the style sheet refers to for a class.
+    #: The parts to which the style sheet refers, by class.
     by_class: Mapping[str, Sequence[str]]
     counts: dict[str, int] = field(default_factory=dict)
-    #: Elements, and references of these, that were looked at so far.
+    #: Elements, and references of these, that were visited so far.
     looked_at: int = 0
 
     def count(self, element: etree._Element, depth: int) -> int:
-        """How many elements are drawn for one, its references followed.
+        """The number of elements drawn for one element, with its references.
 
-        What is in a painted element may inherit its paint, so that a pattern is drawn
-        again for each of them.
+        Elements inside a painted element may inherit its paint. So a browser draws a
+        pattern again for each of them.
         """
         if depth > _LONGEST_CHAIN:
             raise ValueError(
@@ -365,7 +373,7 @@ class _Drawn:
                 f"longer than {_LONGEST_CHAIN}: {_PLAIN}"
             )
         drawn: dict[etree._Element, int] = {}
-        # Children come before what they are in.
+        # Reversed, so that children come before their parents.
         for one in reversed(list(element.iter(etree.Element))):
             repeated, painted = self._referred(one)
             self.looked_at += 1 + len(repeated) + len(painted)
@@ -378,7 +386,7 @@ class _Drawn:
         return drawn[element]
 
     def _count_of(self, name: str, depth: int) -> int:
-        """How many elements are drawn where a part is referred to."""
+        """The number of elements drawn for a reference to a part."""
         if name not in self.counts:
             target = self.by_id.get(name)
             is_plain = target is None or etree.QName(target).localname in _GRADIENTS
@@ -397,14 +405,14 @@ class _Drawn:
             elif "(" in value:
                 found = repeated if local in _NOT_INHERITED else painted
                 found.extend(name for _, name in _URL.findall(value))
-        # Each class counts once: a browser does not care how often it is named.
+        # Each class counts once, because repetition has no effect in a browser.
         for name in dict.fromkeys(element.get("class", "").split()):
             painted.extend(self.by_class.get(name, ()))
         return repeated, painted
 
 
 def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]:
-    """The parts to which style sheets refer, by the class that it is for."""
+    """The parts to which style sheets refer, by the class of the rule."""
     found: dict[str, list[str]] = defaultdict(list)
     kept = 0
     for element in elements:
@@ -429,12 +437,12 @@ def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]
 
 
 def _without_comments(text: str) -> str:
-    """Put a space for each comment, as browsers do; what is in quotes stays."""
+    """Replace each comment by a space, as browsers do; quoted text stays."""
     return _OPAQUE.sub(r" \1 ", text)
 
 
 def _said_size(root: etree._Element) -> tuple[int, int]:
-    """Return the width and height that a drawing says, or else its proportions."""
+    """Return the stated width and height of a drawing, or else its proportions."""
     box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
     for said in ([root.get("width", ""), root.get("height", "")], box[2:4]):
         sides = [

@@ -1,17 +1,17 @@
-"""How much happens: numbers for who watches over us, as Prometheus reads them.
+"""Metrics for a monitoring system, in the format of Prometheus.
 
-Nothing is counted in a process before something there asks for it, which a hub or a
-site with ``metrics_token`` does; who has none has no cost of it, and need not have the
-library (the extra ``metrics``). What is counted is what the audit log is told
-(:mod:`eilogin.audit`), so an event is one in both, whoever of this process it is of:
-nothing is counted for a page that an application serves.
+A process counts only after a part of it has called :func:`turn_on`, as a hub or a site
+with ``metrics_token`` does. Without that, metrics cost nothing, and the library (the
+extra ``metrics``) is not needed. eilogin counts the events of the audit log
+(:mod:`eilogin.audit`), from any part of the process. It does not count the pages of an
+application.
 
-No citizen is in any number. What tells numbers of one name apart is bounded, whatever
-anybody sends: a member of the federation, a level, or a code of ours.
+No metric contains data of a citizen. The values of each label are limited, whatever
+anybody sends: a member of the federation, a level, or a code of eilogin.
 
-Several processes, such as gunicorn's workers, have one sum where the environment names
-a folder for it, ``PROMETHEUS_MULTIPROC_DIR``, which is how the library has it; without
-it each counts for itself, and who asks is told the numbers of one.
+Several processes, such as gunicorn's workers, share their totals if the environment
+variable ``PROMETHEUS_MULTIPROC_DIR`` of the library names a folder. Without it, each
+process counts for itself, and a request gets the metrics of one process.
 """
 
 import logging
@@ -32,13 +32,13 @@ _log = logging.getLogger("eilogin")
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
-#: From a few members that answer at once to what is told again until the session would
-#: have ended anyway, in seconds.
+#: Seconds: from a few members that answer at once, to a logout that is retried until
+#: the session would have expired.
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 1800, 7200)
 
-#: What is said that is none of our errors: status codes of a login that there is not
-#: (SAML core 3.2.2.2); why somebody does not get in by her password; and why a session
-#: ends though nobody asks a hub for a logout.
+#: Reasons that are no error codes of eilogin. They are status codes of a failed login
+#: (SAML core 3.2.2.2), reasons of a rejected password, and causes of a session end
+#: without a LogoutRequest.
 WORDS = (
     *("AuthnFailed", "InvalidAttrNameOrValue", "InvalidNameIDPolicy", "Idle"),
     *("NoAuthnContext", "NoAvailableIDP", "NoPassive", "NoSupportedIDP"),
@@ -49,7 +49,7 @@ WORDS = (
 )
 
 
-#: What is told of a federation that is refreshed.
+#: The metrics of a federation that is refreshed, with their descriptions.
 FEDERATION = {
     "members": "Members of the federation.",
     "age_seconds": "Seconds since the last refresh in which no source failed.",
@@ -59,7 +59,7 @@ FEDERATION = {
 
 
 def require() -> None:
-    """Raise ConfigurationError, with what is missing, where nothing can be counted."""
+    """Raise ConfigurationError, with the missing part, if nothing can be counted."""
     if not find_spec("prometheus_client"):
         raise ConfigurationError(
             "the package 'prometheus-client': pip install 'eilogin[metrics]'"
@@ -73,10 +73,10 @@ def require() -> None:
 
 
 class Meters:
-    """All numbers of this process, where they can be kept (:func:`require`)."""
+    """All metrics of this process, if they can be kept (:func:`require`)."""
 
     def __init__(self) -> None:
-        # An extra: who does not watch over anything need not have it.
+        # An optional library: a site without metrics need not have it.
         from prometheus_client import (  # noqa: PLC0415
             CollectorRegistry,
             Counter,
@@ -84,7 +84,7 @@ class Meters:
         )
 
         self._folder = os.environ.get(_FOLDER, "")
-        # Not the one that the application's own numbers are in.
+        # Not the default registry, which holds the application's own metrics.
         self._registry = registry = CollectorRegistry()
         self._reasons = frozenset((*WORDS, *_codes(EiloginError)))
         self._is_told = False
@@ -139,9 +139,9 @@ class Meters:
         level: str | None,
         reason: str | None,
     ) -> None:
-        """Count an event of the audit log, if it is one that is counted.
+        """Count an event of the audit log, if it has a metric.
 
-        A peer is counted by name where it has proven who it is.
+        Only a peer that has proven its identity is counted by name.
         """
         peer, level = peer or "", level or ""
         is_well = outcome == "ok"
@@ -161,7 +161,7 @@ class Meters:
                 self._keep(self._refusals, code, self._bounded(reason))
 
     def logout_took(self, seconds: float) -> None:
-        """Note how long it was until the last participant had confirmed a logout."""
+        """Record the time until the last participant confirmed a logout."""
         with self._no_matter():
             self._logout_seconds.observe(seconds)
 
@@ -172,13 +172,13 @@ class Meters:
         ends: Mapping[tuple[str, str], float],
         federation: Mapping[str, float] = MappingProxyType({}),
     ) -> tuple[bytes, str]:
-        """All numbers as a text, and its content type.
+        """Return all metrics as a text, and its content type.
 
-        ``accepted`` is the header Accept of who asks, ``undelivered`` counts the
-        logouts that are still to be delivered, if anybody here delivers some; there is
-        no such number while the store does not answer. ``ends`` says when certificates
-        end, by whose they are ("" for our own) and which; ``federation`` has the
-        numbers of :data:`FEDERATION`, where it is refreshed.
+        ``accepted`` is the Accept header of the request. ``undelivered`` counts the
+        logouts in the retry queue; None if there is no queue. That metric is missing
+        while the store does not answer. ``ends`` holds the times at which certificates
+        expire, by owner ("" for our own) and name. ``federation`` has the values of
+        :data:`FEDERATION`, if the federation is refreshed.
         """
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
@@ -187,19 +187,19 @@ class Meters:
         return generate(shown), content_type
 
     def _collected(self) -> "Iterable[Metric]":
-        """The numbers of this process, or of all that share the folder."""
+        """The metrics of this process, or of all processes that share the folder."""
         if not self._folder:
             return self._registry.collect()
         from prometheus_client.multiprocess import (  # noqa: PLC0415
             MultiProcessCollector,
         )
 
-        # An application in one of the processes may have numbers of its own there.
+        # The application may keep metrics of its own in the same folder.
         found = MultiProcessCollector(None, self._folder).collect()
         return (one for one in found if one.name.startswith("eilogin_"))
 
     def _bounded(self, reason: str | None) -> str:
-        """A reason that there is only so much of: what others say may be anything."""
+        """A reason from a limited set: what others send may be anything."""
         return reason if reason in self._reasons else "other"
 
     def _keep(self, counter: "Counter", *labels: str) -> None:
@@ -208,7 +208,10 @@ class Meters:
 
     @contextmanager
     def _no_matter(self) -> Iterator[None]:
-        """A number that cannot be kept, on a full disk say, stops nobody's logout."""
+        """Ignore a metric that cannot be written, for example on a full disk.
+
+        The failure must not prevent a logout. It is logged once.
+        """
         try:
             yield
         except (OSError, ValueError):
@@ -222,9 +225,9 @@ class Meters:
 
 
 class _Shown:
-    """What is shown to who asks: what was counted, and what is counted at this moment.
+    """The counted metrics, and those that are computed at each request.
 
-    A collector of the library, which takes any object with this one method.
+    A collector for the library, which accepts any object with this one method.
     """
 
     def __init__(
@@ -269,9 +272,9 @@ _meters: Meters | None = None
 
 
 def turn_on() -> Meters:
-    """Count in this process, from now on; once, however many ask for it.
+    """Count in this process from now on; further calls return the same object.
 
-    What has to be there for that, :func:`require` tells.
+    :func:`require` names the conditions.
     """
     global _meters  # noqa: PLW0603 - of a process, as the audit log is
     if _meters is None:
@@ -287,19 +290,19 @@ def event(
     level: str | None,
     reason: str | None,
 ) -> None:
-    """Count an event of the audit log, where anything is counted."""
+    """Count an event of the audit log, if this process counts."""
     if _meters is not None:
         _meters.event(code, outcome, peer, level, reason)
 
 
 def logout_took(seconds: float) -> None:
-    """Note how long a logout took, to the last confirmation, where that is counted."""
+    """Record the time to the last confirmation of a logout, if counting is on."""
     if _meters is not None:
         _meters.logout_took(seconds)
 
 
 def _codes(root: type[EiloginError]) -> Iterator[str]:
-    """The codes of an error, and of all that are of its kind."""
+    """The codes of an error class, and of all its subclasses."""
     yield root.code
     for kind in root.__subclasses__():
         yield from _codes(kind)

@@ -22,27 +22,27 @@ from eilogin.errors import Fault, InvalidOptions
 
 
 def is_name(name: str) -> str:
-    """A name such as ``mysite.wsgi:application``; ValueError for what is none."""
+    """Check a name such as ``mysite.wsgi:application``; raises ValueError."""
     module, _, attribute = name.strip().partition(":")
     if not all(part.isidentifier() for part in f"{module}.{attribute}".split(".")):
         raise ValueError("'module:attribute', such as 'mysite.wsgi:application'")
     return name.strip()
 
 
-#: The type of an option that names something in a module; dots reach further inside.
+#: The type of an option that names an object in a module; dots lead to attributes.
 Name = Annotated[str, AfterValidator(is_name)]
 
 
 class _NotThere(Exception):
-    """Why something cannot be taken, in the words of a fault."""
+    """The reason why an object cannot be loaded, as the text of a fault."""
 
 
 def load(name: str, option: str) -> Any:
     """Import the callable with this name, which ``option`` contains.
 
-    Raises :class:`eilogin.errors.InvalidOptions` where nothing goes by that name
-    (:func:`eilogin.config.placing` adds where it stands); an error inside of the
-    module comes through with its own traceback.
+    Raises :class:`eilogin.errors.InvalidOptions` if there is no such callable
+    (:func:`eilogin.config.placing` adds the section). An error inside the module comes
+    through with its own traceback.
     """
     try:
         return _loaded(name)
@@ -70,12 +70,12 @@ def _imported(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        # Another module that this one fails to import is a fault of its own.
+        # If the module cannot import another one, that error is the module's own.
         missing = error.name or ""
         if module != missing and not module.startswith(f"{missing}."):
             raise
         parent, _, last = missing.rpartition(".")
-        # What holds the missing one was imported on the way to it.
+        # The import has loaded the parent of the missing module.
         beside = getattr(sys.modules[parent], "__path__", ()) if parent else None
         hint = _near(last, beside)
         raise _NotThere(f"{_no_module(missing)}{hint}") from None
@@ -89,7 +89,7 @@ def _no_module(missing: str) -> str:
 
 
 def _near(name: str, folders: Iterable[str] | None) -> str:
-    """A hint at a module of nearly that name in these folders, or in all there are."""
+    """A hint at a module with a similar name, in these folders or in all."""
     return did_you_mean(name, [module.name for module in pkgutil.iter_modules(folders)])
 
 
@@ -116,14 +116,14 @@ def _is_below(folder: str, name: str) -> bool:
 
 
 def fault_of_name(name: str, folders: Sequence[str]) -> str:
-    """Why ``name`` cannot be loaded, as far as that is seen without importing it.
+    """The reason why ``name`` cannot be loaded, found without importing it; or "".
 
-    "" where nothing is known. Modules are found and read, and no code of theirs runs:
-    a name that only comes to be while a module runs is not missed. ``folders`` are
-    looked at before others.
+    "" too if eilogin cannot tell. It finds and reads modules, and runs no code of
+    theirs. So a name that a module makes at runtime causes no fault. ``folders`` are
+    searched before others.
     """
     module, _, attribute = name.partition(":")
-    # Files may have been written since somebody looked.
+    # Files may have been written since the last search.
     importlib.invalidate_caches()
     spec, here = None, [*folders, *sys.path]
     path: list[str] = []
@@ -143,14 +143,14 @@ def fault_of_name(name: str, folders: Sequence[str]) -> str:
 def _spec_of(module: str, folders: Sequence[str], *, is_top: bool) -> ModuleSpec | None:
     found = PathFinder.find_spec(module, folders)
     if found is None and is_top:
-        # Built in, frozen, or brought by an importer of its own.
+        # Built in, frozen, or from an importer of its own.
         with suppress(ValueError, ImportError):
             return importlib.util.find_spec(module)
     return found
 
 
 def _source_of(spec: ModuleSpec) -> str | None:
-    """The source of a module; None where there is none that can be read."""
+    """The source of a module; None if it cannot be read."""
     if spec.origin is None or not spec.origin.endswith(".py"):
         return None if spec.submodule_search_locations is None else ""
     try:
@@ -160,7 +160,7 @@ def _source_of(spec: ModuleSpec) -> str | None:
         return None
 
 
-#: By these a module makes names, or submodules, that do not stand in it.
+#: Means by which a module makes names, or submodules, that its source does not show.
 _ODD = re.compile(
     r"import \*|__getattr__|__path__|sys\.modules"
     r"|\b(globals|locals|vars|exec|setattr|eval)\("
@@ -172,7 +172,7 @@ def _is_odd(source: str) -> bool:
 
 
 def _fault_in(source: str, module: str, attribute: str, beside: Sequence[str]) -> str:
-    """Why a module of this source cannot have an attribute; "" if it can."""
+    """The reason why a module of this source cannot have an attribute; "" if it can."""
     if _is_odd(source):
         return ""
     try:
@@ -192,7 +192,7 @@ def _fault_in(source: str, module: str, attribute: str, beside: Sequence[str]) -
 
 
 def _bound_in(statements: Iterable[ast.AST]) -> Iterator[str]:
-    """Every name that statements of a module bind, in whatever branch."""
+    """Every name that statements of a module bind, in any branch."""
     for one in statements:
         match one:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():

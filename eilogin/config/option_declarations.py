@@ -37,7 +37,7 @@ class Options(BaseModel):
 
     #: The entry point that takes these options, as in ``egg:eilogin#NAME``.
     entry_point: ClassVar[str] = ""
-    #: The ini file, and the values in its section: see :meth:`told_to`.
+    #: The ini file, and the values of its section: see :meth:`told_to`.
     _file: str = PrivateAttr("")
     _said: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
@@ -73,9 +73,9 @@ def option(
 ) -> Any:
     """Declare one option.
 
-    ``meaning`` is its line in the documentation; without a ``default`` the option is
-    required; ``shown`` says in words what the default is, where its value does not. An
-    empty default means "not given", which no type need allow.
+    ``meaning`` is its line in the documentation. Without a ``default``, the option is
+    required. ``shown`` describes the default in words, if its value does not. An empty
+    default means "not given", and is valid for every type.
     """
     return Field(
         default,
@@ -86,7 +86,7 @@ def option(
 
 
 def plain(text: str | None) -> str:
-    """A text of the documentation as a terminal shows it."""
+    """A text of the documentation for a terminal."""
     return (text or "").replace("``", "")
 
 
@@ -95,10 +95,11 @@ class Described:
     """One option as the documentation shows it."""
 
     name: str
-    #: The default as it would stand in an ini file, or words for it, or "required".
+    #: The default in the notation of an ini file, or a description of it, or
+    #: "required".
     default: str
     meaning: str
-    #: Whether ``default`` could be copied into an ini file as it stands.
+    #: Whether ``default`` is valid in an ini file as it is.
     is_literal: bool
 
 

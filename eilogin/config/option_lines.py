@@ -9,7 +9,7 @@ _T = TypeVar("_T")
 
 
 def split(text: str) -> tuple[str, ...]:
-    """The lines of a text that are not blank, each without blanks around it."""
+    """The lines of a text without blank lines, and without blanks around them."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -17,11 +17,11 @@ from eilogin.config.option_lines import read_lines, split
 
 
 def from_ini(text: str, info: ValidationInfo) -> Path:
-    """A path as an ini file means it: from the folder of that file, if not absolute.
+    """The path that a text of an ini file means: relative to the folder of that file.
 
-    For validators, which get ``info`` from pydantic. Without an ini file (options
-    that a test or a program made) a path is meant from the working folder. Raises
-    ``ValueError`` where there is no path.
+    For validators, which get ``info`` from pydantic. Without an ini file (options that
+    a test or a program made), the path is relative to the working folder. Raises
+    ``ValueError`` for a blank text.
     """
     if not text.strip():
         raise ValueError("the path of a file")
@@ -46,7 +46,7 @@ def _readable_file(value: object, info: ValidationInfo) -> object:
 
 
 def readable_file(text: str, info: ValidationInfo) -> Path:
-    """A file that an ini file names; for validators, as :func:`from_ini`."""
+    """The readable file that an ini file means; for validators, as :func:`from_ini`."""
     path = from_ini(text, info)
     if not is_there(path.is_file):
         raise ValueError("an existing file")
@@ -76,7 +76,7 @@ def _new_folder(value: object, info: ValidationInfo) -> object:
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Whether a folder is missing, has a possible name, and may be made by us."""
+    """Whether a folder is missing, has a possible name, and this user may make it."""
     try:
         folder.lstat()
     except FileNotFoundError:
@@ -101,9 +101,9 @@ ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
 Folder = Annotated[Path, BeforeValidator(_folder)]
 
 
-#: A folder that is made at its first use, where it is missing.
+#: A folder that eilogin makes at its first use if it is missing.
 NewFolder = Annotated[Path, BeforeValidator(_new_folder)]
 
 
-#: Several, one a line.
+#: Several files, one for each line.
 ReadableFiles = Annotated[tuple[Path, ...], BeforeValidator(_readable_files)]

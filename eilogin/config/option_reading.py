@@ -23,9 +23,9 @@ def read(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> OptionsT:
-    """The options of one section, or :class:`InvalidOptions` with all its faults.
+    """Read the options of one section; raises :class:`InvalidOptions` with all faults.
 
-    ``global_conf`` and ``local_conf`` are what PasteDeploy gives to a factory.
+    PasteDeploy gives ``global_conf`` and ``local_conf`` to a factory.
     """
     file = global_conf.get("__file__", "")
     options, found = attempt(declared, file, "", local_conf)
@@ -60,7 +60,8 @@ def attempt(
 ) -> tuple[OptionsT | None, list[Fault]]:
     """The options of one section, or None with every fault in its ``values``.
 
-    Nothing is built. ``file`` and ``section`` are the place that the faults name.
+    Builds no filter or app. ``file`` and ``section`` are the place that the faults
+    name.
     """
     try:
         return _validated(declared, file, values), []
@@ -93,7 +94,7 @@ def _faults_of(
     values: Mapping[str, str],
 ) -> list[Fault]:
     found_faults = []
-    # Neither the input nor its repr: either may be a secret.
+    # Without the input and its repr: both may contain a secret.
     for detail in error.errors(include_input=False, include_url=False):
         name = str(detail["loc"][0]) if detail["loc"] else ""
         expected = _expected(declared, name, detail)
@@ -103,7 +104,7 @@ def _faults_of(
         field = declared.model_fields.get(name) if name in values else None
         found = "" if field is None else shown_value(field.annotation, value)
         if is_quoted(value, expected):
-            # The lines that are wrong, and not those that are well.
+            # The text of the fault quotes the faulty lines already.
             found = ""
         found_faults.append(
             Fault(file, section, name, found, expected + no_comments(value))
@@ -112,9 +113,9 @@ def _faults_of(
 
 
 def placed(declared: type[Options], text: str) -> tuple[str, str]:
-    """The option that a text such as ``prefix: expected …`` is about, and the rest.
+    """The option that a text such as ``prefix: expected …`` begins with, and the rest.
 
-    "" and the text itself where it begins with no option.
+    "" and the whole text if it begins with no option.
     """
     name, colon, rest = text.partition(": ")
     return (name, rest) if colon and name in declared.model_fields else ("", text)
@@ -132,7 +133,7 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
         case "value_error" if name:
             return f"expected {detail['ctx']['error']}"
         case "value_error":
-            # From a rule between options: its text names them.
+            # A rule between options: its text names them.
             return str(detail["ctx"]["error"])
         case "literal_error":
             return f"expected {detail['ctx']['expected']}"
@@ -141,15 +142,16 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
 
 
 def _purpose(meaning: str | None) -> str:
-    """The first sentence of a meaning, to stand within another one."""
+    """The first sentence of a meaning, as a part of another sentence."""
     first = plain(meaning).partition(". ")[0].rstrip(".")
     return first[:1].lower() + first[1:]
 
 
 def _other_sections_with(name: str) -> str:
-    """``; it is an option of 'NAME'`` where others have one of this name, else nothing.
+    """``; it is an option of 'NAME'`` if others have an option of this name, else "".
 
-    For an option of ``egg:eilogin``, name the filter that declares it.
+    It names the filters and apps that declare the option. It names ``main``
+    (``egg:eilogin``) only if no other does.
     """
     others = sorted(
         n for n, options in REGISTRY.items() if name in options.model_fields

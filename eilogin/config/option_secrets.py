@@ -17,14 +17,14 @@ from eilogin.errors import ConfigurationError
 
 
 def _secret(value: object, info: ValidationInfo) -> object:
-    """``file:PATH``, ``env:NAME``, ``credential:NAME`` (systemd), or the value."""
+    """Read ``file:PATH``, ``env:NAME``, ``credential:NAME`` (systemd), or the value."""
     if not isinstance(value, str):
         return value
     kind, _, name = value.strip().partition(":")
     match kind:
         case "env":
             if name not in os.environ:
-                # It may be the secret itself, by mistake; no log may show that.
+                # It may be the secret itself, by mistake, and no log may show that.
                 is_name = re.fullmatch(r"[A-Za-z0-9_]{1,64}", name)
                 told = name if is_name else "behind 'env:'"
                 raise ValueError(f"the environment variable {told} to be set")
@@ -43,12 +43,12 @@ def _secret(value: object, info: ValidationInfo) -> object:
     return secret
 
 
-#: Fewer bytes than this could be guessed.
+#: The fewest bytes of a secret that nobody can guess.
 _SHORTEST_SECRET = 16
 
 
 def _secrets(value: object, info: ValidationInfo) -> object:
-    """A secret of a line, each as :func:`_secret` reads it."""
+    """Read one secret for each line, as :func:`_secret` does."""
     if not isinstance(value, str):
         return value
     secrets = tuple(_secret(line, info) for line in value.split("\n") if line.strip())
@@ -67,7 +67,7 @@ def _long_secret(value: object, info: ValidationInfo) -> object:
 
 
 def _metrics_token(value: object, info: ValidationInfo) -> object:
-    """A secret as :func:`_long_secret` reads it, where something can be counted."""
+    """Read a secret as :func:`_long_secret` does, if metrics are possible."""
     try:
         metrics.require()
     except ConfigurationError as error:
@@ -85,13 +85,13 @@ def _content(path: Path) -> bytes:
 Secret = Annotated[SecretBytes, BeforeValidator(_secret)]
 
 
-#: One that others must not find by trying.
+#: A secret that others must not find by trying.
 LongSecret = Annotated[SecretBytes, BeforeValidator(_long_secret)]
 
 
-#: One for who reads the numbers of :mod:`eilogin.metrics`.
+#: The secret of a monitoring system that reads :mod:`eilogin.metrics`.
 MetricsToken = Annotated[SecretBytes, BeforeValidator(_metrics_token)]
 
 
-#: Several, one a line: the newest first.
+#: Several secrets, one for each line, the newest first.
 Secrets = Annotated[tuple[SecretBytes, ...], BeforeValidator(_secrets)]

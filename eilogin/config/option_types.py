@@ -1,7 +1,7 @@
 """Types of options that are numbers, flags, words, lines or networks.
 
-A validator reads the text of an ini file. Its error says what it expected, in the words
-of the person who wrote the file.
+A validator reads the text of an ini file. Its error states the expected value, in the
+words of the administrator.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def seconds_of(value: object) -> object:
-    """The duration that a text says; another value as it is."""
+    """The seconds of a duration; a value that is no text stays unchanged."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*(\d{1,9})\s*([a-z]*)\s*", value)
@@ -30,7 +30,7 @@ def seconds_of(value: object) -> object:
 _SIZES = {"": 1, "k": 1024, "m": 1024**2}
 
 
-#: Bytes of the largest size: memory and store hold such values.
+#: Bytes of the largest size, because memory and store hold such values.
 _LARGEST = 64 * 1024**2
 
 
@@ -47,7 +47,7 @@ def _size(value: object) -> object:
     return size
 
 
-#: The largest number of things at a time that anybody can mean.
+#: The largest plausible number of simultaneous things.
 _MOST = 1000
 
 
@@ -72,15 +72,15 @@ def _flag(value: object) -> object:
 
 
 def lines_of(value: object) -> object:
-    """The lines of a text that are not blank, each without blanks around it.
+    """The lines of a text without blank lines, and without blanks around them.
 
-    For validators; another type stays unchanged.
+    For validators; a value that is no text stays unchanged.
     """
     return split(value) if isinstance(value, str) else value
 
 
 def words_of(value: object) -> object:
-    """The words of a text, once each; for validators, as :func:`lines_of`."""
+    """The words of a text, each once; for validators, as :func:`lines_of`."""
     if not isinstance(value, str):
         return value
     words = tuple(dict.fromkeys(value.split()))
@@ -90,13 +90,13 @@ def words_of(value: object) -> object:
 
 
 def names_of(value: object) -> object:
-    """The same of names that are no addresses."""
+    """The same for names that are no addresses."""
     words = words_of(value)
     return tuple(map(name_of, words)) if isinstance(words, tuple) else words
 
 
 def name_of(text: str) -> str:
-    """A name that stands in a list or table; ValueError for what is a slip."""
+    """A name from a list or table; raises ValueError for an obvious slip."""
     return _require_word(text, (",", "="))
 
 
@@ -109,8 +109,8 @@ def _require_word(text: str, slips: str | tuple[str, ...]) -> str:
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-#: Where who came by a Unix socket is: the IPv6 address that says that there is none,
-#: which no machine has (RFC 4291 2.5.2).
+#: The network of a peer on a Unix socket: the unspecified address of IPv6, which no
+#: machine has (RFC 4291 2.5.2).
 UNIX = ipaddress.IPv6Network("::/128")
 
 
@@ -140,11 +140,11 @@ def shown_size(size: int) -> str:
 Seconds = Annotated[float, BeforeValidator(seconds_of)]
 
 
-#: Bytes; 0 where it is off.
+#: Bytes; 0 for "off".
 Size = Annotated[int, BeforeValidator(_size)]
 
 
-#: How many of something there are, or may be.
+#: A number of things.
 Count = Annotated[int, BeforeValidator(_count)]
 
 

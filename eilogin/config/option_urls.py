@@ -42,7 +42,7 @@ WEB_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name can only be this machine: *.localhost, 127.*, ::1."""
+    """Whether a host name always means this machine: *.localhost, 127.*, ::1."""
     name = host.lower().rstrip(".")
     return (
         name == "localhost"
@@ -63,7 +63,7 @@ def _path_prefix(value: object) -> object:
     return text
 
 
-#: Most characters of a target: longer than any address that a person was sent to.
+#: Most characters of a target: longer than any address that a visitor was sent to.
 LONGEST_TARGET = 2048
 
 
@@ -72,9 +72,9 @@ _IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
 
 
 def site_path(value: str) -> str:
-    """A path of this site, maybe with a query, in ASCII; ValueError for another.
+    """A path of this site, maybe with a query, in ASCII; else raises ValueError.
 
-    A path that a browser or proxy could take for another site is invalid.
+    A path that a browser or proxy could read as another site is invalid.
     """
     if not _is_path_of_this_site(value):
         raise ValueError("a path of this site, such as '/mijn'")
@@ -87,7 +87,7 @@ def _is_path_of_this_site(value: str) -> bool:
     if len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
         return False
     reading = value.partition("?")[0].partition("#")[0]
-    # Encoded once, twice or thrice: whatever still changes after that is a trick.
+    # Encoded up to three times: a value that still changes after that is a trick.
     for _ in range(3):
         if not _is_plain(reading):
             return False
@@ -107,7 +107,7 @@ def _is_plain(path: str) -> bool:
 
 
 def web_address(value: object) -> object:
-    """As :func:`_public_url`, with what stands behind it kept: a slash, a query."""
+    """The same as :func:`_public_url`, but keeps a slash or query at the end."""
     if isinstance(value, str):
         text = value.strip()
         _public_url(text.partition("?")[0])
@@ -127,5 +127,5 @@ PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
 SitePath = Annotated[str, AfterValidator(site_path)]
 
 
-#: An address with whatever query it has.
+#: A URL, maybe with a query.
 WebAddress = Annotated[str, BeforeValidator(web_address)]

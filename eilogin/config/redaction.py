@@ -23,26 +23,27 @@ def shown_value(annotation: Any, value: str) -> str:
     )
 
 
-#: Where a secret is kept, as far as :func:`_secret` says it too where it is not there.
+#: The place of a secret, in a form that :func:`_secret` also shows if it is missing.
 _PLACE_OF_SECRET = re.compile(r"env:[A-Za-z0-9_]{1,64}|file:[A-Za-z0-9_./-]{1,80}")
 
 
-#: With which a key in PEM begins (RFC 7468 2).
+#: The start of a key in PEM (RFC 7468 2).
 _PEM = "-----BEGIN"
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown: without the user where there is a password.
+    """Return a URL without its user, if that has a password; for Redis always.
 
-    For Redis always, because a password without its colon looks like a user name.
-    A password may have any character in it that should have been encoded, so nothing is
-    shown before the last ``@``, nor anything without one that is no host.
+    A Redis password without its colon looks like a user name. A password may contain
+    characters that should be encoded, so everything before the last ``@`` is hidden,
+    but with a blank only in a Redis URL. Without an ``@``, a Redis URL shows only text
+    that is a host.
     """
     shown = re.sub(r"(://(?=[^/?@]*:))\S*@", r"\1***@", url)
     return _REDIS.sub(_redis_without_password, _NO_SCHEME.sub(r"\1***@", shown))
 
 
-#: An address whose scheme was forgotten, or its colon: ``redis//user:password@host``.
+#: A URL without its scheme, or without the colon of it: ``redis//user:password@host``.
 _NO_SCHEME = re.compile(r"(?<!\S)(?!\S*://|mailto:)([\w+.-]*//)?[^\s:]*:\S*@")
 
 
@@ -64,7 +65,7 @@ def _redis_without_password(match: re.Match[str]) -> str:
     return match["scheme"] + (match["rest"] if is_shown else "***")
 
 
-#: How much of a value an error shows.
+#: Most characters of a value in an error.
 _LONGEST_SHOWN = 120
 
 

@@ -9,7 +9,7 @@ from eilogin.config.option_declarations import Options
 def section_of(
     declared: type[Options], file: str, local_conf: Mapping[str, str]
 ) -> str:
-    """The section that these values came from, or "" where that is not clear.
+    """The section that contains these values, or "" if that is ambiguous.
 
     PasteDeploy does not tell a factory its section. The section uses the entry point
     and has these options with these values. A value with a ``%`` is not compared,
@@ -18,7 +18,7 @@ def section_of(
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
-        # In the encoding of the locale, in which PasteDeploy has read it.
+        # In the encoding of the locale, as PasteDeploy reads it.
         parser.read(file)
     except (configparser.Error, UnicodeDecodeError):
         return ""

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 def did_you_mean(
     name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6
 ) -> str:
-    """``; did you mean 'NAME'?`` where known names are close, else nothing.
+    """``; did you mean 'NAME'?`` if known names are close, else "".
 
-    It has ``most`` of them, each as close as ``cutoff`` says at least: 1 is the same.
-    A name that begins with ``name`` comes first, because ``name`` may be cut short.
-    For URLs the hosts must be close too, because their other parts are often equal.
+    It contains at most ``most`` names. ``cutoff`` is the least similarity; 1 means
+    equal. A name that begins with ``name`` comes first, because ``name`` may be cut
+    short. For URLs the hosts must be close too, because their other parts are often
+    equal.
     """
     names = list(known)
     close = difflib.get_close_matches(name, names, max(len(names), 1), cutoff)
@@ -22,7 +23,7 @@ def did_you_mean(
 
 
 def _are_hosts_close(name: str, other: str) -> bool:
-    """Whether two hosts are much the same but for the labels that end both.
+    """Whether two hosts are similar without the labels at the end that they share.
 
     True for names that are no URLs.
     """

@@ -7,7 +7,7 @@ from eilogin.errors.error_root import EiloginError
 
 
 class ConfigurationError(EiloginError):
-    """The configuration cannot work; nothing is served."""
+    """The configuration cannot work; eilogin does not start."""
 
     code = "configuration"
 
@@ -16,17 +16,17 @@ class ConfigurationError(EiloginError):
 class Fault:
     """One fault in an ini file: where it is, what was found, what was expected."""
 
-    #: Path of the ini file, or "" where it is not known.
+    #: Path of the ini file, or "" if it is unknown.
     file: str
     #: Section without brackets, such as ``filter:eilogin``, or "".
     section: str
-    #: Name of the option, or "" where the section as a whole is meant.
+    #: Name of the option, or "" for the whole section.
     option: str
     #: The value in the file, without secrets, or "".
     found: str
     #: The expected value, or the action to take.
     expected: str
-    #: The stable name of its cause.
+    #: The stable name of the cause.
     code: str = "options-invalid"
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class Fault:
 
 
 class InvalidOptions(ConfigurationError):
-    """Options that cannot be used, all of them told at once."""
+    """Invalid options, all in one report."""
 
     code = "options-invalid"
 
@@ -55,7 +55,7 @@ class InvalidOptions(ConfigurationError):
 
 
 class PipelineOrder(ConfigurationError):
-    """A filter stands where its neighbours cannot work with it."""
+    """A filter is at a wrong place in the pipeline."""
 
     code = "pipeline-order"
 
@@ -67,61 +67,61 @@ class MountMismatch(ConfigurationError):
 
 
 class MetadataUnusable(ConfigurationError):
-    """A file that should hold SAML metadata, and holds none that can be read."""
+    """A metadata file contains no SAML metadata that eilogin can read."""
 
     code = "metadata-unusable"
 
 
 class MetadataUnavailable(ConfigurationError):
-    """Metadata that does not come from the address where it should lie."""
+    """The address of the metadata does not return it."""
 
     code = "metadata-unavailable"
 
 
 class MetadataUntrusted(ConfigurationError):
-    """Metadata that its operator did not sign, or that nothing vouches for."""
+    """The operator did not sign the metadata, or nothing proves its origin."""
 
     code = "metadata-untrusted"
 
 
 class MetadataExpired(ConfigurationError):
-    """Metadata whose validUntil is over."""
+    """The validUntil of the metadata is in the past."""
 
     code = "metadata-expired"
 
 
 class MetadataOlder(ConfigurationError):
-    """Metadata that was made before what we have of it, or does not say when."""
+    """The metadata is older than the active copy, or does not state its age."""
 
     code = "metadata-older"
 
 
 class MetadataLifetime(ConfigurationError):
-    """Metadata that lasts longer than is taken, or does not say how long."""
+    """The metadata is valid for longer than allowed, or does not state for how long."""
 
     code = "metadata-lifetime"
 
 
 class HubUnknown(ConfigurationError):
-    """The metadata does not say who our hub is, or does not know whom we call so."""
+    """The metadata does not name our hub, or does not contain the configured hub."""
 
     code = "hub-unknown"
 
 
 class PeerUnusable(ConfigurationError):
-    """The metadata of one party cannot be used; it is left out of the federation."""
+    """The metadata of one party is unusable; the federation does not include it."""
 
     code = "peer-unusable"
-    #: Whether it would be a hub.
+    #: Whether the party would be a hub.
     is_hub = False
-    #: Its registration authority, or "", and its entity categories.
+    #: The registration authority of the party, or "", and its entity categories.
     registrar = ""
     categories: frozenset[str] = frozenset()
-    #: Where one source has several that are called so, the same of each.
+    #: The error of each, if one source has several entities of this entityID.
     alternatives: "tuple[PeerUnusable, ...]" = ()
 
 
 class PeerWithoutKeys(PeerUnusable):
-    """The metadata of one party has no key that its messages could be checked with."""
+    """The metadata of one party has no key to verify its messages."""
 
     code = "peer-without-keys"

@@ -8,11 +8,9 @@ from eilogin.errors.unavailability import Unavailable
 
 
 class InNameOf:
-    """``with InNameOf(peer):`` has what is refused inside say whose message it was.
+    """``with InNameOf(peer):`` adds the peer to a refusal or failure inside the block.
 
-    And what does not answer inside, who that is.
-
-    The log then says whom to ask: see ``note_refusal``.
+    The log then names the party to contact: see ``note_refusal``.
     """
 
     def __init__(self, peer: str) -> None:
@@ -32,11 +30,11 @@ class InNameOf:
 
 
 class Proven:
-    """``with Proven():`` stands around what is done with an answer of the hub's own.
+    """``with Proven():`` surrounds the processing of a verified Response of the hub.
 
-    It has verified as such, and answers what this very browser brought. Whatever is
-    refused inside is then a failure of that login; but not where what it carries
-    answers another question, or was used already.
+    The Response answers a request of this browser. A refusal inside is then a failure
+    of that login, with two exceptions: the message answers another request, or a login
+    that is not pending any more.
     """
 
     def __enter__(self) -> None:

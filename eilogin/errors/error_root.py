@@ -10,8 +10,8 @@ class EiloginError(Exception):
     code: ClassVar[str] = "internal"
     #: HTTP status of the page that the visitor gets.
     status: ClassVar[int] = 500
-    #: entityID of the party in whose name the message came that is refused, or that
-    #: does not answer, or "".
+    #: entityID of the party that sent the rejected message, or that does not answer; or
+    #: "".
     peer: str = ""
-    #: The reference number under which it is in log and audit log already, or "".
+    #: The reference number, if log and audit log already contain the error, or "".
     reference: str = ""

@@ -1,4 +1,4 @@
-"""Logins that fail, or that do not give the application what it needs."""
+"""Logins that fail, or that give the application too little."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,12 +10,14 @@ Help = Literal["", "level", "organisation"]
 
 
 class LoginFailed(Refused):
-    """The hub answered that there is no login; ``status_codes`` say why.
+    """The hub answered that the login failed; ``status_codes`` give the reason.
 
-    ``status_codes`` are the URIs of the StatusCode elements, outermost first (SAML
-    core 3.2.2.2). ``helps`` is the cure: ``"level"``, another way of logging in;
-    ``"organisation"``, the operator of the site, for the visitor can do nothing; or
-    ``""``, to try again.
+    ``status_codes`` are the URIs of the StatusCode elements, outermost first (SAML core
+    3.2.2.2). ``helps`` is the cure:
+
+    - ``"level"``: another way to log in
+    - ``"organisation"``: the operator of the site, because the visitor can do nothing
+    - ``""``: another try
     """
 
     code = "login-failed"
@@ -29,35 +31,35 @@ class LoginFailed(Refused):
 
 
 class LevelTooLow(Refused):
-    """The hub confirmed a lower level than was asked for."""
+    """The hub confirmed a lower level than the request required."""
 
     code = "level-too-low"
     status = 403
 
 
 class ProofTooOld(Refused):
-    """A fresh proof was asked for (ForceAuthn), and the hub gave an older one."""
+    """The request required a fresh proof (ForceAuthn), but the hub's is older."""
 
     code = "proof-too-old"
     status = 403
 
     def __init__(self, message: str, target: str = "") -> None:
         super().__init__(message)
-        #: Path and query of the page that needs it, "" where that is not known.
+        #: Path and query of the page that requires it, or "" if it is unknown.
         self.target = target
 
 
 class IdentityMissing(Refused):
-    """The login says nothing of what the application must know."""
+    """The login lacks data that the application requires."""
 
     code = "identity-missing"
     status = 403
 
 
 class AttributeMissing(Refused):
-    """The hub says nothing of the citizen that is needed here: an attribute is missing.
+    """The hub sent no value for a required attribute.
 
-    At a login by ``require_attributes``, on a path by a line of ``protect``.
+    ``require_attributes`` requires it at a login, a line of ``protect`` on a path.
     """
 
     code = "attribute-missing"
@@ -65,65 +67,65 @@ class AttributeMissing(Refused):
 
     def __init__(self, message: str, names: Sequence[str] = ()) -> None:
         super().__init__(message)
-        #: The names of what is missing.
+        #: The names of the missing attributes.
         self.names = tuple(names)
 
 
 class AttributeRefused(Refused):
-    """The hub says something else of the citizen than a line of ``protect`` needs."""
+    """The hub sent another value of an attribute than a ``protect`` line requires."""
 
     code = "attribute-refused"
     status = 403
 
 
 class SubjectMissing(Refused):
-    """The hub confirmed somebody, and does not say whom in a way that is taken here."""
+    """The hub confirmed a login without an identifier that eilogin accepts."""
 
     code = "subject-missing"
     status = 403
 
 
 class SectorRefused(Refused):
-    """DigiD names somebody by a number that is not taken here, or that is none."""
+    """DigiD sent an identifier of a sector that is not accepted, or no valid number."""
 
     code = "sector-refused"
     status = 403
 
 
 class SubjectChanged(Refused):
-    """DigiD names somebody else than is logged in here: that session is ended."""
+    """DigiD named another person than the session; eilogin has ended that session."""
 
     code = "subject-changed"
     status = 403
 
 
 class LoginEnded(Refused):
-    """The citizen logged out while this answer was on its way."""
+    """The citizen logged out before this Response arrived."""
 
     code = "login-ended"
 
 
 class LoginLost(Refused):
-    """The login that an answer belongs to is not known in this browser any more."""
+    """This browser has no pending login for a Response any more."""
 
     code = "login-lost"
 
     def __init__(self, message: str, handle: str = "") -> None:
         super().__init__(message)
-        #: The RelayState of the lost login, if that may begin again, or "".
+        #: The RelayState of the lost login, if that login may begin again, or "".
         self.handle = handle
 
 
 class CookiesRefused(LoginLost):
-    """A browser that was given cookies at the start of a login, and brings none."""
+    """A browser got cookies at the start of a login, and returned none."""
 
     code = "cookies-refused"
 
 
 class LoginLoops(Refused):
-    """A login that succeeds again and again, and does not lead to its page.
+    """A login succeeds again and again, and does not lead to its page.
 
-    403 says that to repeat the request will not help (RFC 9110 15.5.4). It is no 5xx,
+    403 means that to repeat the request does not help (RFC 9110 15.5.4). It is no 5xx,
     for which a proxy might take this server out of service for everybody.
     """
 

@@ -5,16 +5,16 @@ from eilogin.errors.error_root import EiloginError
 
 
 class Refused(EiloginError):
-    """A message or request that is not taken; nothing was changed by it."""
+    """eilogin rejected a message or request, and changed nothing."""
 
     code = "refused"
     status = 400
-    #: Whether it is what a peer said in answer to a question of this very browser.
+    #: Whether a verified Response to a request of this browser caused it.
     is_proven: bool = False
 
 
 class MalformedMessage(Refused):
-    """Not what the protocol says it should look like."""
+    """The message does not follow the protocol."""
 
     code = "message-malformed"
     #: The message of a parser, which may quote the SAML message. No log or traceback
@@ -23,100 +23,100 @@ class MalformedMessage(Refused):
 
 
 class MessageTooLarge(MalformedMessage):
-    """Larger, deeper or with more parts than we read."""
+    """The message is larger, deeper or has more parts than eilogin reads."""
 
     code = "message-too-large"
     status = 413
 
 
 class UntrustedSignature(Refused):
-    """No signature, or not by a key of the party that should have signed."""
+    """There is no signature, or none by a key of the expected party."""
 
     code = "signature-untrusted"
 
 
 class DecryptionFailed(Refused):
-    """Encrypted, and not for us, not as we take it, or changed since."""
+    """An encrypted part is not for us, not encrypted as required, or was changed."""
 
     code = "decryption-failed"
 
 
 class NotEncrypted(Refused):
-    """A part in clear text that an option requires to be encrypted."""
+    """A part is in clear text, although an option requires encryption."""
 
     code = "not-encrypted"
 
 
 class UnknownPeer(Refused):
-    """Sent by, or naming, a party that is not a member of the federation."""
+    """The message is from, or names, a party that is no member of the federation."""
 
     code = "peer-unknown"
 
 
 class BindingMissing(UnknownPeer, ConfigurationError):
-    """A peer that takes a message over no binding that can be used here.
+    """A peer accepts a message by no binding that eilogin can use here.
 
-    Where we can do nothing without that, it stops the start.
+    It stops the start if eilogin can do nothing without that message.
     """
 
     code = "binding-missing"
 
 
 class AlgorithmMissing(UnknownPeer, ConfigurationError):
-    """A peer whose metadata lists only algorithms that we do not have.
+    """The metadata of a peer lists only algorithms that eilogin does not support.
 
-    Where it is our hub, that stops the start.
+    It stops the start if the peer is our hub.
     """
 
     code = "algorithm-missing"
 
 
 class EncryptionKeyMissing(Refused):
-    """A peer for which something must be encrypted, and that has no key for that."""
+    """Something must be encrypted for a peer that has no encryption key."""
 
     code = "encryption-key-missing"
 
 
 class NotServed(Refused):
-    """A participant that an option of this hub, or its operator, leaves without one."""
+    """A participant gets no login, because of an option of this hub or its operator."""
 
     code = "not-served"
 
 
 class MessageExpired(Refused):
-    """Outside of the time in which the message may be used."""
+    """The message is outside the time in which it is valid."""
 
     code = "message-expired"
 
 
 class MessageMisdirected(Refused):
-    """Made for another audience, recipient or destination."""
+    """The message is for another audience, recipient or destination."""
 
     code = "message-misdirected"
 
 
 class MessageUnexpected(Refused):
-    """An answer to a question that this browser did not ask."""
+    """A response to a request that this browser did not send."""
 
     code = "message-unexpected"
-    #: Whether it is a participant's own answer to a LogoutRequest of ours, with a
+    #: Whether it is a participant's own LogoutResponse to our LogoutRequest, with a
     #: status that does not confirm the logout.
     is_refusal: bool = False
 
 
 class PrincipalUnknown(MessageUnexpected):
-    """A peer answers a LogoutRequest: it knows no such session."""
+    """A peer answered a LogoutRequest that it knows no such session."""
 
     code = "principal-unknown"
 
 
 class MessageReplayed(Refused):
-    """Used before."""
+    """The message was used before."""
 
     code = "message-replayed"
 
 
 class OpinionsDiffer(Refused):
-    """Our checks accept an answer and python3-saml does not: a fault to look into."""
+    """Our checks accept a Response, but python3-saml does not: investigate it."""
 
     code = "opinions-differ"

@@ -4,39 +4,40 @@ from eilogin.errors.error_root import EiloginError
 
 
 class Unavailable(EiloginError):
-    """Something that is needed does not answer now; trying again may help."""
+    """A required part does not answer now; a retry may help."""
 
     code = "unavailable"
     status = 503
 
 
 class StoreUnavailable(Unavailable):
-    """The store does not answer, so nobody is logged in by accident."""
+    """The store does not answer, so nobody is signed in by accident."""
 
     code = "store-unavailable"
 
 
 class Busy(Unavailable):
-    """As much of this is done already as may be at a time, or as the machine can do."""
+    """All slots for this work are in use, or the machine can do no more."""
 
     code = "busy"
 
 
 class PeerBusy(Unavailable):
-    """A peer is asked about as much as may be at a time already."""
+    """All slots for requests to a peer are in use."""
 
     code = "peer-busy"
 
 
 class PeerUnavailable(Unavailable):
-    """A peer does not answer on the back channel, or not with what was asked."""
+    """A peer does not answer on the back channel, or not with a valid response."""
 
     code = "peer-unavailable"
     status = 502
-    #: Whether it did answer, and no gateway before it: what was asked is used up then.
+    #: Whether the peer itself answered, and not a gateway: then it has used up the
+    #: request, such as an artifact.
     has_answered: bool = False
     #: The faultcode of a SOAP fault: ``Client`` or ``Server``; or "".
     fault: str = ""
-    #: Whether it answered a SOAP message with an HTML page, and with a status from 400
-    #: to 499 that does not pass by itself: it accepts no SOAP there (mod_auth_mellon).
+    #: Whether it answered a SOAP message with an HTML page, and a status from 400 to
+    #: 499 that is not temporary: it accepts no SOAP there (mod_auth_mellon).
     is_page: bool = False

@@ -1,14 +1,12 @@
-"""What an artifact stands for, fetched from the hub (SAML bindings 3.6).
+"""Resolve an artifact to a Response at the hub (SAML bindings 3.6).
 
-To invent an artifact costs nobody anything; to ask the hub about it costs us a
-signature, a call, and a thread for as long as it takes. So a login under way gets few
-of them, whoever brings one for it has that login's cookie, and of one hub only so much
-is asked at a time that a hub which hangs does not take all threads along
-(:mod:`eilogin.web.limits.slots`).
+Anybody can invent an artifact, but resolving one costs eilogin a signature, a call, and
+a thread. So eilogin resolves few artifacts for a pending login, only for the browser
+with the cookie of that login, and only so many at once for each hub. A hub that hangs
+then does not occupy all threads (:mod:`eilogin.web.limits.slots`).
 
-A click that comes twice brings the same artifact twice, and the hub knows it once. The
-one that it is refused to waits for the other, while that is at the hub; nobody waits
-for anything else.
+A double click brings the same artifact twice, and the hub answers it once. The request
+that the hub rejects waits while the other one is at the hub. Nothing else waits.
 """
 
 import time
@@ -42,43 +40,43 @@ from eilogin.web.limits.slots import Full, Slots
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Artifacts that the hub is asked about for one login: a double click, and one more.
+#: Artifacts that eilogin resolves for one login: a double click, and one more.
 MOST_ARTIFACTS = 3
-#: Calls for one login besides those, to which no answer of the hub comes: she loads the
-#: page again, and somebody may do so without end.
+#: Further calls for one login that may get no answer from the hub. A visitor can reload
+#: the page without end.
 MOST_UNANSWERED = 7
-#: The artifacts that this process asks about now, and who waits for one of those, by
-#: hub, at whichever of the sites that it serves.
+#: The artifacts that this process resolves now, and the requests that wait for one of
+#: those. Counted for each hub, over all sites of the process.
 _AT_HUBS = Slots()
-#: What a SOAP fault calls a fault of who asks (SOAP 1.1, 4.4.1): of the artifact, or of
-#: the keys that the hub knows us by.
+#: The SOAP fault code for a fault of the sender (SOAP 1.1, 4.4.1): in the artifact, or
+#: in the keys that the hub has of this site.
 _OURS = "Client"
-#: For how many times as long as a call takes one is thought to be at the hub still,
-#: whatever became of who brought it.
+#: An artifact counts as being at the hub for this many call time-outs, whatever became
+#: of its request.
 _CALLS = 2
-#: How often, and how many seconds apart, who waits for it looks.
+#: How often a waiting request checks the other one, and the seconds between checks.
 _LOOKS, _PAUSE = 10, 0.05
 #: How many seconds a request waits for a slot, before a page that tries again.
 _PATIENCE = 0.5
-#: Artifacts of one network of which nothing came lately, and for how many seconds that
-#: is; and how many networks are remembered for it.
+#: Number of failed artifacts after which a client network shares slots, seconds for
+#: which they count, and number of networks that eilogin remembers.
 _FRUITLESS, _LATELY, _REMEMBERED = 3, 60.0, 10_000
-#: Whose places are those of all networks of which nothing came: they share them.
+#: The slot holder that all networks with failed artifacts share.
 _OF_THOSE = "of whom nothing came"
 
 
 class _FailedArtifacts:
-    """The networks that have brought artifacts of which nothing came.
+    """The client networks that have brought failed artifacts.
 
-    Who invents them has as many networks as she likes, and comes again at once; a
-    visitor, who is told that no place is free, does so after some seconds.
+    An attacker who invents artifacts can use many networks and retry at once. A visitor
+    whose page reports that no slot is free retries after some seconds.
     """
 
     def __init__(self) -> None:
         self._by_network: dict[str, tuple[float, ...]] = {}
 
     def note(self, environ: "WSGIEnvironment") -> None:
-        """One more of the network of a request."""
+        """Count a failed artifact for the network of a request."""
         if len(self._by_network) >= _REMEMBERED:
             self._by_network.clear()
         network = wider(network_here(environ))
@@ -86,7 +84,7 @@ class _FailedArtifacts:
         self._by_network[network] = (*before, clock.now())[-_FRUITLESS:]
 
     def holder(self, environ: "WSGIEnvironment") -> str:
-        """Whose a place is that a request takes: its network's, or of all of these."""
+        """Return the slot holder of a request: its network, or the shared one."""
         network = network_here(environ)
         instants = self._by_network.get(wider(network), ())
         is_one = len(instants) == _FRUITLESS and clock.now() - instants[0] < _LATELY
@@ -94,7 +92,7 @@ class _FailedArtifacts:
 
 
 class ArtifactResolver:
-    """Fetches the answers of one participant's hubs; asks one hub ``most`` at once."""
+    """Resolves artifacts of a participant's hubs; at most ``most`` at once for each."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -107,13 +105,12 @@ class ArtifactResolver:
         artifact: str,
         index: int,
     ) -> etree._Element | None:
-        """The Response that an artifact stands for, in the tree that it came in.
+        """Return the Response of an artifact, in the tree that it came in.
 
-        None where another request of the same browser has it by now. Raises
-        :class:`eilogin.errors.LoginLost` where too many were brought for this login,
-        :class:`eilogin.errors.PeerBusy` where the hub is asked about too many, and
-        what ``open_artifact_response`` and the back channel
-        raise.
+        Return None if another request of the same browser has it by now. Raise
+        :class:`eilogin.errors.LoginLost` after too many artifacts for this login,
+        :class:`eilogin.errors.PeerBusy` if the hub resolves too many at once, and the
+        errors of ``open_artifact_response`` and of the back channel.
         """
         slots = _ArtifactSlots(environ, pending)
         try:
@@ -121,15 +118,15 @@ class ArtifactResolver:
             with self._place(environ, pending.hub):
                 return _resolved(artifact, index, env.trust(environ), pending.hub)
         except PeerBusy:
-            # Nobody was asked about it.
+            # eilogin sent no ArtifactResolve.
             slots.undo()
             raise
         except Unavailable as error:
             if isinstance(error, PeerUnavailable) and not error.has_answered:
-                # It may be good still.
+                # The artifact may still be good.
                 slots.be_unanswered()
             else:
-                # Whatever the hub says, it has had it.
+                # The hub got the artifact, whatever it answered.
                 slots.fail()
             raise
         except Refused as error:
@@ -143,9 +140,9 @@ class ArtifactResolver:
     def _is_taken(
         self, environ: "WSGIEnvironment", pending: PendingLogin, slots: "_ArtifactSlots"
     ) -> bool:
-        """Whether another request has the answer, or gets it in a moment.
+        """Return whether another request has the Response, or gets it in a moment.
 
-        Who waits for that holds a thread too, and so needs a place.
+        A waiting request occupies a thread too, so it needs a slot.
         """
         if not slots.is_other_at_hub():
             return bool(pending_logins.again(environ, pending).spent_by)
@@ -154,9 +151,9 @@ class ArtifactResolver:
 
     @contextmanager
     def _place(self, environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
-        """Hold a slot for a question to a hub; raise PeerBusy if none comes free.
+        """Hold a slot for a call to a hub; raise PeerBusy if none becomes free.
 
-        Networks that invent artifacts do not wait: they would hold the threads.
+        Networks with failed artifacts do not wait, or they would occupy the threads.
         """
         holder = self._fruitless.holder(environ)
         patience = 0.0 if holder == _OF_THOSE else _PATIENCE
@@ -173,9 +170,10 @@ class ArtifactResolver:
 
 
 class _ArtifactSlots:
-    """The artifacts that were brought for one login, each in a place in the store.
+    """The artifacts of one login, each in a slot in the store.
 
-    There stands since when it is at the hub, or nothing once it has failed.
+    The value of a slot is the instant when the artifact went to the hub, or "" after it
+    failed.
     """
 
     def __init__(self, environ: "WSGIEnvironment", pending: PendingLogin) -> None:
@@ -190,7 +188,7 @@ class _ArtifactSlots:
         self._since = f"{clock.now()}"
 
     def begin(self) -> None:
-        """Take a place, or raise :class:`eilogin.errors.LoginLost`."""
+        """Take a slot, or raise :class:`eilogin.errors.LoginLost`."""
         for key in self._keys:
             if self._values.add(key, self._since, self._until, durable=False):
                 self._mine = key
@@ -201,12 +199,12 @@ class _ArtifactSlots:
         )
 
     def undo(self) -> None:
-        """Leave the place to another one."""
+        """Free the slot for another artifact."""
         if self._mine:
             self._values.take(self._mine)
 
     def be_unanswered(self) -> None:
-        """Leave the place to another one, as often as a call may go unanswered."""
+        """Free the slot, as often as a call may get no answer; otherwise keep it."""
         until = self._until
         if any(
             self._values.add(key, self._since, until, durable=False)
@@ -217,13 +215,13 @@ class _ArtifactSlots:
             self.fail()
 
     def fail(self) -> None:
-        """Keep the place, for an artifact of which nothing comes any more."""
+        """Keep the slot for an artifact that failed for good."""
         if self._mine:
             until = self._until
             self._values.swap(self._mine, self._since, "", until, durable=False)
 
     def is_other_at_hub(self) -> bool:
-        """Whether another one is at the hub now."""
+        """Return whether another artifact of this login is at the hub now."""
         instants = (self._values.get(key) for key in self._keys if key != self._mine)
         now = clock.now()
         return any(
@@ -234,7 +232,7 @@ class _ArtifactSlots:
 def _wait_for_other(
     environ: "WSGIEnvironment", pending: PendingLogin, slots: _ArtifactSlots
 ) -> bool:
-    """Wait for another request, while it is at the hub; whether it has the answer."""
+    """Wait while another request is at the hub; return whether it has the Response."""
     for _ in range(_LOOKS):
         is_there = slots.is_other_at_hub()
         if pending_logins.again(environ, pending).spent_by:
@@ -270,7 +268,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
         issuer=hub,
         in_response_to=request.id,
         now=clock.now(),
-        # Shibboleth signs none where the channel tells whose it is; DigiD signs all.
+        # Shibboleth signs none if the channel authenticates it; DigiD signs all.
         must_be_signed=(
             trust.own.is_digid or not endpoint.location.startswith("https:")
         ),
@@ -278,7 +276,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
 
 
 def _answer_of_hub(trust: Trust, location: str, question: bytes) -> bytes:
-    """What the hub answers; LoginFailed where it says that it cannot be answered."""
+    """Return the hub's answer; raise LoginFailed for a SOAP fault of the sender."""
     try:
         return trust.back_channel.post(location, question)
     except PeerUnavailable as error:

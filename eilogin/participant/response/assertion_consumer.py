@@ -1,7 +1,7 @@
-"""``/eilogin/acs``: the hub's answer to a login, and what comes of it.
+"""The AssertionConsumerService ``/eilogin/acs``.
 
-Reading it is ``response_intake``; a session comes of it in
-``session_creation``, and none in ``failed_logins``.
+``response_intake`` reads the Response. ``session_creation`` creates a session from it,
+and ``failed_logins`` answers if there is none.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 class AssertionConsumer:
-    """Answers there; ``required`` names attributes without which nobody gets in."""
+    """Answers at ``/eilogin/acs``; every login needs the attributes ``required``."""
 
     def __init__(  # noqa: PLR0913 - the rooms of a visit, each by its name
         self,
@@ -85,10 +85,9 @@ class AssertionConsumer:
         self._inner_hub = inner_hub
 
     def answer(self, environ: "WSGIEnvironment") -> Response:
-        """On to her page, logged in, or what to read in its place.
+        """Redirect the signed-in visitor to their page, or answer with another page.
 
-        Of DigiD any answer that is proven to be its own, and logs nobody in, ends the
-        session that she had.
+        With DigiD, a proven Response that signs nobody in ends the visitor's session.
         """
         try:
             return self._received(environ)
@@ -99,7 +98,7 @@ class AssertionConsumer:
             answer = self._error_pages.answer_of_digid(
                 environ, error, ended=bool(ended)
             )
-            # Brought again, it would end the session that she has by then.
+            # A second delivery would end the session that the visitor has by then.
             handle = _handle_in(environ)
             pending_logins.close(environ, handle)
             answer.headerlist.extend([*ended, pending_logins.drop(handle)])
@@ -113,9 +112,9 @@ class AssertionConsumer:
         return answer if isinstance(answer, Response) else self._handle(environ, answer)
 
     def _lost(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
-        """Begin a lost login anew, or answer with the page of its error."""
+        """Start a lost login again, or answer with the page of its error."""
         if environ["REQUEST_METHOD"] == "POST" and error.handle:
-            # The cookies that tell more come with a GET.
+            # The Lax cookies of the login come only with a GET.
             return redirect_as_lost(env.trust(environ), error.handle)
         login = self._whereabouts.of_this_network(environ, env.session(environ))
         way = login_restart.begin(environ, error, login)
@@ -158,7 +157,7 @@ class AssertionConsumer:
         pending: PendingLogin,
         assertion: messages.Assertion,
     ) -> Response:
-        """Where the hub says who she is: on as who she is, if that is enough."""
+        """Sign the visitor in if the assertion suffices, or answer the failure."""
         if not pending.is_forced and logout_hint.has_left(environ):
             return self._since_logged_out(environ, pending)
         assertion = of_own_scope(env.trust(environ), assertion)
@@ -176,7 +175,7 @@ class AssertionConsumer:
     def _needs_consent(
         self, environ: "WSGIEnvironment", answer: ReceivedResponse
     ) -> bool:
-        """Whether nobody asked for it, or she may not want it any more."""
+        """Return whether it is unsolicited, or the visitor may not want it any more."""
         return not answer.is_agreed and (
             answer.pending.is_unsolicited
             or self._session_creator.would_replace(environ, answer.pending)
@@ -188,23 +187,24 @@ class AssertionConsumer:
         answer: ReceivedResponse,
         assertion: messages.Assertion,
     ) -> Response:
-        """Have her agree to a login that nobody asked for, or that comes late.
+        """Ask the visitor to agree to an unsolicited or late login.
 
-        Another site may have made her browser bring it, to have her work in the name
-        of somebody else. Where she was asked about silently she does not hear of it.
+        Another site may have made the browser bring it, so that the visitor works under
+        the name of somebody else. A passive login goes on to its page without a
+        question.
         """
         if answer.pending.is_passive:
             return redirect_to_target(
                 environ, without_mark(environ, answer.pending.target)
             )
         if not answer.key:
-            # By artifact: at an address that can be loaded again.
+            # The Response came by artifact: keep it at an address that can be reloaded.
             return keep(environ, answer.pending.handle, assertion)
         trust, language = env.trust(environ), language_of(environ)
         return self._pages.page(
             environ,
             "agree_to_login.html",
-            # To her page, and that may lead anywhere: to the hub, for a higher level.
+            # The visitor's page may redirect anywhere: to the hub, for a higher level.
             form_action=None,
             action=trust.own.url("acs"),
             answer=answer.key,
@@ -216,5 +216,5 @@ class AssertionConsumer:
 
 
 def _handle_in(environ: "WSGIEnvironment") -> str:
-    """The RelayState of an artifact that was read already."""
+    """Return the RelayState of an artifact that was read already."""
     return read_artifact_query(environ["QUERY_STRING"])[1]

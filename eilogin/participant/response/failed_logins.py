@@ -1,7 +1,4 @@
-"""The hub says that there is no login: what the visitor sees, and her way back.
-
-Also where it says more, and the login that was asked for is lost.
-"""
+"""Pages and redirects after a login that failed or was lost."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -59,12 +56,13 @@ class _BackLink(NamedTuple):
 
 
 class FailedLogins:
-    """Answers the browser that brings such a word of the hub, or a login that is lost.
+    """Answers the browser after a Response without a login, or after a lost login.
 
-    ``rules`` say which page is open to her; ``silence`` is how many seconds the hub is
-    not asked again silently; ``words`` are what she reads by language, of whom DigiD
-    says that she cancelled; a hub may stand ``inside``; ``is_exact`` says that it is
-    asked for one level and no higher one (``comparison = exact``).
+    ``rules`` decide which page the visitor may see. For ``silence`` seconds eilogin
+    sends the hub no passive AuthnRequest. ``words`` are DigiD's texts by language, for
+    a visitor who cancelled. ``inner_hub`` is the hub in this process, if any.
+    ``is_exact`` means that eilogin requests one level and no higher one (``comparison =
+    exact``).
     """
 
     def __init__(  # noqa: PLR0913 - what she may meet
@@ -87,9 +85,9 @@ class FailedLogins:
     def answer(
         self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
     ) -> Response:
-        """The page of a login that she cancelled, or on to where she was silently.
+        """Answer with the page of a cancelled login, or redirect after a passive login.
 
-        Raises LoginFailed, in words for the log, where it is something else.
+        Raise LoginFailed, with a text for the log, for other failures.
         """
         audit.event(
             "login",
@@ -125,7 +123,7 @@ class FailedLogins:
 
     def _cancelled(self, environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
         target, level, back = pending.target, pending.level, pending.began
-        # At the same hub, where she would have to choose one.
+        # Keep the hub if the visitor would have to choose one.
         is_needed = hub_choice.is_needed(env.trust(environ))
         hub = pending.hub if is_needed else ""
         return self._pages.page(
@@ -140,7 +138,7 @@ class FailedLogins:
         )
 
     def led_back(self, environ: "WSGIEnvironment") -> Response | None:
-        """Where she is led back after she cancelled, and the page cannot say so."""
+        """Return the page of a cancelled login if the page itself cannot report it."""
         if not cancelled_login.take_mark(environ):
             return None
         if not cancelled_login.is_due(environ):
@@ -151,7 +149,7 @@ class FailedLogins:
         return self._cancelled_here(environ, LEVELS[0] if need == OFF else need)
 
     def _cancelled_here(self, environ: "WSGIEnvironment", level: str) -> Response:
-        """In the place of the page where she began, for it needs a login itself."""
+        """Answer with ``cancelled.html`` in place of a page that needs a login."""
         own = env.trust(environ).own
         target = this_page(environ, own.public_url)
         return self._pages.page(
@@ -172,9 +170,9 @@ class FailedLogins:
         pending: PendingLogin,
         error: LevelTooLow | ProofTooOld,
     ) -> Response:
-        """On to a hub that stands inside, which answers who asks it for that much.
+        """Redirect to a hub in this process, which answers its own participant.
 
-        Where none does as :meth:`lacking`.
+        Without such a hub, do as :meth:`lacking`.
         """
         if env.trust(environ).own.hub_inside is None:
             return self.lacking(environ, pending, error)
@@ -185,9 +183,9 @@ class FailedLogins:
     def lacking(
         self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
     ) -> Response:
-        """On to where a stranger was silently, whose login lacks what it must have.
+        """Redirect an anonymous visitor after a passive login that lacks something.
 
-        Raises ``error`` where she wanted to log in, or is logged in.
+        Raise ``error`` if the visitor wanted to log in, or is signed in.
         """
         if env.session(environ) is not None:
             raise error
@@ -196,9 +194,9 @@ class FailedLogins:
     def refused(
         self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
     ) -> Response:
-        """On to where she was silently, though an answer is not taken.
+        """Redirect after a passive login whose Response eilogin rejects.
 
-        Raises ``error`` where she wanted to log in.
+        Raise ``error`` if the visitor wanted to log in.
         """
         if not pending.is_passive:
             raise error
@@ -211,7 +209,10 @@ class FailedLogins:
         pending: PendingLogin,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
-        """On to where she was, as who she is; the hub is not asked again soon."""
+        """Redirect to the page without a new session, and delay the next passive login.
+
+        ``headers`` are sent too.
+        """
         target = without_mark(environ, pending.target)
         return redirect_to_target(
             environ, target, [*headers, remember_passive_login(self._silence)]
@@ -220,11 +221,12 @@ class FailedLogins:
     def _ended_elsewhere(
         self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
     ) -> list[tuple[str, str]]:
-        """End her session here, of which the hub knows no more when it is kept alive.
+        """End the session here if the hub no longer knows it at a keep-alive.
 
-        She has logged out elsewhere, say, and nobody could tell us. Not where she was
-        only away from the hub for a while, as it says; nor where more was asked for
-        than to keep alive what she has; nor if she has logged in since.
+        The visitor may have logged out elsewhere, without a LogoutRequest to this site.
+        Return the headers that end it. Return none if the hub reports that the visitor
+        was only idle, if eilogin requested more than a keep-alive, or if the visitor
+        has logged in since.
         """
         login = env.session(environ)
         if (
@@ -232,7 +234,7 @@ class FailedLogins:
             or messages.NO_PASSIVE not in failure.status_codes
             or messages.IDLE in failure.status_codes
             or (pending.level, pending.is_forced) != (LEVELS[0], False)
-            # Another level than hers it may not confirm, and she is in there.
+            # With ``exact``, the hub may not confirm a session at another level.
             or (self._is_exact and login.level != pending.level)
             or pending.begun_as != pending_logins.tag_of(login)
             or login.confirmed > pending.asked
@@ -241,9 +243,9 @@ class FailedLogins:
         return end_here(environ, short(messages.NO_PASSIVE), self._inner_hub)
 
     def forgotten(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
-        """The page of a login that is lost, for who is logged in by now all the same.
+        """Answer a lost login of a visitor who is signed in by now.
 
-        Many tabs were opened at once, and she logged in at another one.
+        They opened many tabs at once, and logged in at another one.
         """
         own = env.trust(environ).own
         return self._pages.page(
@@ -257,14 +259,14 @@ class FailedLogins:
         )
 
     def _page_that_can_say_it(self, environ: "WSGIEnvironment", target: str) -> str:
-        """The page where she began, or the first: an ``off`` one is left alone."""
+        """Return the page where the login began, or the first page if it is ``off``."""
         rule = self._rule_at(target)
         if rule is None or rule.need == OFF:
             return root(env.trust(environ).own.public_url)
         return target
 
     def says_it_at(self, environ: "WSGIEnvironment") -> bool:
-        """Whether the word may be put into the page that is asked for."""
+        """Return whether the page of this request may report the cancelled login."""
         return (
             cancelled_login.is_due(environ) and self._rules.rule_of(environ).need != OFF
         )
@@ -298,7 +300,7 @@ class FailedLogins:
         return ""
 
     def _first_open(self, environ: "WSGIEnvironment", pages: Sequence[str]) -> str:
-        """The first of these pages that the visitor may see, or ""."""
+        """Return the first of these pages that the visitor may see, or ""."""
         own = env.trust(environ).own
         is_anonymous = env.session(environ) is None
         for page in filter(None, pages):
@@ -310,7 +312,7 @@ class FailedLogins:
         return ""
 
     def _rule_at(self, target: str) -> PathRule | None:
-        """What a page needs; None of one that is refused to everybody."""
+        """Return the rule of a page; None if eilogin rejects its path for everybody."""
         try:
             return self._rules.rule_for(unquote(target.partition("?")[0]))
         except PathRefused:
@@ -323,14 +325,14 @@ class FailedLogins:
     def _ended(
         self, environ: "WSGIEnvironment", error: Refused
     ) -> list[tuple[str, str]]:
-        """End her session where DigiD wants it, though it be at a lower level."""
+        """End the session if DigiD requires that, even one at a lower level."""
         if not env.trust(environ).own.is_digid:
             return []
         return end_here(environ, error.code, self._inner_hub)
 
 
 def _link_of(own: Own) -> str:
-    """The target of this site's page for visitors, which its metadata names, or ""."""
+    """Return the target of this site's page for visitors in its metadata, or ""."""
     origin = origin_of(own.public_url)
     return own.link.removeprefix(origin) if own.link.startswith(f"{origin}/") else ""
 
@@ -341,7 +343,7 @@ def _to_hub_inside(
     code: str,
     headers: Sequence[tuple[str, str]] = (),
 ) -> Response:
-    """On to where a hub inside asked, with the reason (see LoginService.require)."""
+    """Redirect to the hub in this process, with the reason (LoginService.require)."""
     separator = "&" if "?" in pending.target else "?"
     reason = urlencode({env.REFUSED: short(code)})
     return redirect_to_target(environ, f"{pending.target}{separator}{reason}", headers)
@@ -349,7 +351,7 @@ def _to_hub_inside(
 
 # --- what the log says ----------------------------------------------------------------
 
-#: What is likely, by the last part of a status code (SAML core 3.2.2.2).
+#: The likely cause, by the last part of a status code (SAML core 3.2.2.2).
 _LIKELY = {
     "NoAuthnContext": "the hub cannot log visitors in at that level, or the visitor "
     "did not reach it; see comparison and level_classes",
@@ -370,8 +372,8 @@ _LIKELY = {
     "Requester": "the hub says that the fault is in our AuthnRequest",
     "Responder": "the hub says that the fault is on its side",
 }
-#: What may help her, by the same (LoginFailed). Where the hub does not serve this site
-#: as it asks, or does not serve her here, it will not in a few minutes either.
+#: Advice to the visitor, by the same (LoginFailed). If the hub does not serve this
+#: site, or this visitor here, waiting a few minutes does not help.
 _HELPS: Mapping[str, Help] = {
     "NoAuthnContext": "level",
     **dict.fromkeys(
@@ -389,7 +391,7 @@ _HELPS: Mapping[str, Help] = {
         "organisation",
     ),
 }
-#: Most characters of a status code in the log.
+#: Longest status code in the log, in characters.
 _SHOWN = 80
 
 
@@ -399,7 +401,7 @@ def _helps(codes: Sequence[str]) -> Help:
 
 
 def _log_text(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
-    """What was expected, what came, what is likely, and whom to ask."""
+    """Return the expected level, the status, its likely cause, and a contact."""
     words = [short(code)[:_SHOWN] for code in failure.status_codes]
     likely = next((_LIKELY[word] for word in reversed(words) if word in _LIKELY), "")
     reason = f" ({likely})" if likely else ""

@@ -1,7 +1,7 @@
-"""What a visitor reads where a login, or a page that needs one, ends in an error.
+"""Error pages of a login, and of a page that needs one.
 
-A page with a way on that fits: to begin anew, to the first page, or to the same page
-again. Of DigiD's answer she reads DigiD's own words (DigiD 6).
+Each page offers a suitable next step: start the login again, go to the first page, or
+load the same page again. For a Response of DigiD it has DigiD's own texts (DigiD 6).
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,19 +40,19 @@ from eilogin.web.site_urls import root, this_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: What is wrong with an answer that is not proven to be the hub's, or not to us.
+#: The errors of a Response without a proof that the hub sent it, to this site.
 _NOT_TAKEN = (MalformedMessage, MessageUnexpected, UnknownPeer, UntrustedSignature)
 
 
 class LoginErrorPages:
-    """Makes these pages; ``failed`` are DigiD's words by language."""
+    """Makes these pages; ``failed`` are DigiD's texts by language."""
 
     def __init__(self, pages: Pages, failed: Mapping[str, str]) -> None:
         self._pages = pages
         self._failed = failed
 
     def answer(self, environ: "WSGIEnvironment", error: Exception) -> Response:
-        """The page for an error, whatever it is; for a script JSON."""
+        """Return the page of any error; JSON for a script."""
         if isinstance(error, _NOT_TAKEN) and _is_answer_of_digid(environ):
             return self.answer_of_digid(environ, error)
         again = _again(environ, error)
@@ -73,9 +73,9 @@ class LoginErrorPages:
     def answer_of_digid(
         self, environ: "WSGIEnvironment", error: Exception, *, ended: bool = False
     ) -> Response:
-        """What DigiD wants a visitor to read where its answer logs nobody in.
+        """Return the page that DigiD prescribes if its Response signs nobody in.
 
-        ``ended`` says whether the session that she had is over.
+        ``ended`` says whether the visitor's session has ended.
         """
         is_another = isinstance(error, SubjectChanged)
         return self._pages.refuse(
@@ -93,9 +93,9 @@ class LoginErrorPages:
 def ways_back(
     environ: "WSGIEnvironment", again: str | None
 ) -> Sequence[tuple[str, str]]:
-    """The site's first page, where the page of an error has no other way on.
+    """Return a link to the first page if the page of an error has no other link.
 
-    None where nobody can tell what site this is: no ``trust`` stands before.
+    Return no link without a ``trust`` filter: then the site is unknown.
     """
     trust = environ.get(env.TRUST)
     if again is not None or trust is None:
@@ -108,13 +108,13 @@ def _is_answer_of_digid(environ: "WSGIEnvironment") -> bool:
 
 
 def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
-    """Where the visitor can try again what ended in an error."""
+    """Return the address where the visitor can retry after an error, or None."""
     if isinstance(error, ProofTooOld) or _is_in_vain(error):
         return root(env.trust(environ).own.public_url)
     if environ.get(env.ADDRESS) == "acs" and not isinstance(error, SubjectMissing):
-        # Who is logged in at the hub would be the same one again, without a proof.
+        # Without a fresh proof the hub would confirm the same visitor again.
         force = isinstance(error, AttributeMissing | SubjectChanged)
-        # Another hub may tell more of her.
+        # Another hub may send more attributes.
         other = isinstance(error, AttributeMissing)
         choose = other and hub_choice.is_needed(env.trust(environ))
         return first_page_login_address(environ, LEVELS[0], force=force, choose=choose)
@@ -126,16 +126,17 @@ def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
 
 
 def _is_in_vain(error: Exception) -> bool:
-    """Whether the same would come of it once more, whatever she does."""
+    """Return whether a retry would fail again, whatever the visitor does."""
     if isinstance(error, LoginLoops):
         return error.cause not in (login_loops.NOT_KEPT, login_loops.TWICE)
     return isinstance(error, LoginFailed) and error.helps == "organisation"
 
 
 def _way_out(environ: "WSGIEnvironment", error: Exception) -> str:
-    """A logout that leads to the page that needs a proof, for who is logged in.
+    """Return a logout address that leads to the page that needs a proof, or "".
 
-    The hub that gave an older one then has to ask her. "" where that helps nobody.
+    The hub that gave an older proof then has to ask a signed-in visitor. "" if a logout
+    does not help.
     """
     if not isinstance(error, ProofTooOld) or env.session_or_none(environ) is None:
         return ""

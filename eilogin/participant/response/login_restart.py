@@ -1,10 +1,9 @@
-"""A login that is lost begins anew, once, by itself.
+"""Start a lost login again, once, without a page in between.
 
-The visitor took longer than a login may take, or the answer came to another browser
-than the one that began it. The visitor cannot know what to do about that, and the hub
-may still know them. So the login begins anew without a page in between. The handle of
-the new login says that it is the second, also in a browser without cookies: if it is
-lost too, the visitor sees the error.
+A login is lost if the visitor took too long, or if the Response came to another browser
+than the AuthnRequest. The visitor cannot know what to do about that, and the hub may
+still know them. The handle of the new login marks it as the second one, also in a
+browser without cookies. If that is lost too, the visitor sees the error.
 """
 
 from typing import TYPE_CHECKING
@@ -32,9 +31,9 @@ def begin(
 ) -> Response | None:
     """Redirect to a new login in the place of one that is lost.
 
-    If this visitor has a ``login`` by now, redirect to the page that they wanted. None
-    if nobody knows that page, if the login cannot begin anew, or if it has begun anew
-    before.
+    If this visitor has a ``login`` by now, redirect to the page that they wanted.
+    Return None if that page is unknown, or if the login cannot start again or has done
+    so before.
     """
     handle = error.handle
     if not handle or is_silent(handle) or env.trust(environ).own.is_digid:
@@ -46,7 +45,7 @@ def begin(
         return redirect_to_target(
             environ, pending.target, [pending_logins.drop(handle)]
         )
-    # After a logout the address of an old answer logs nobody in again.
+    # After a logout, the address of an old Response signs nobody in again.
     if _was_second(handle, pending) or pending_logins.is_claimed(environ, handle):
         return None
     note_refusal(error, "login", environ)
@@ -54,15 +53,15 @@ def begin(
 
 
 def _was_second(handle: str, pending: PendingLogin | None) -> bool:
-    """Whether a second login is lost, for another reason than that it took too long."""
+    """Return whether a second login is lost, for another reason than a time-out."""
     was_away = pending is not None and pending_logins.is_over(handle)
     return is_second(handle) and not was_away
 
 
 def begin_in_time(environ: "WSGIEnvironment", pending: PendingLogin) -> Response | None:
-    """Redirect to a new login, if the hub says that this one came too late.
+    """Redirect to a new login if the hub reports that this one came too late.
 
-    None if it is a second login already, or with ``profile = digid``.
+    Return None for a second login, or with ``profile = digid``.
     """
     if is_second(pending.handle) or env.trust(environ).own.is_digid:
         return None

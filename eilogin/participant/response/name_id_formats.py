@@ -1,9 +1,9 @@
-"""Whether a hub names visitors in the format that was asked for.
+"""Check whether a NameID has the requested format.
 
-The same value in two formats can mean two people, and one visitor who is named in two
-formats is two users to the application. So a NameID of another format than
-``name_id_format`` asks for logs nobody in, unless ``name_id_mismatch = warn`` accepts
-it. It then never has the REMOTE_USER of a NameID of the right format
+The same value in two formats can mean two people, and a visitor with NameIDs in two
+formats is two users to the application. So a NameID in another format than
+``name_id_format`` signs nobody in, unless ``name_id_mismatch = warn`` accepts it. Its
+REMOTE_USER then differs from that of any NameID in the right format
 (:func:`eilogin.participant.subject_names.for_application`).
 """
 
@@ -40,15 +40,15 @@ class NameIDFormatCheck:
     def __init__(self, mismatch: Mismatch) -> None:
         self._refuses = mismatch == "refuse"
         self._lock = threading.Lock()
-        # By the entityID of a hub: its last format, and when the log last told of it.
+        # By the entityID of a hub: its last format, and when eilogin last logged it.
         self._last_format: dict[str, str] = {}
         self._warned: dict[str, float] = {}
 
     def check(self, trust: Trust, who: Subject) -> None:
-        """Compare the format of a visitor's NameID with the one that was asked for.
+        """Compare the format of a visitor's NameID with the requested one.
 
-        Logs a warning, at most once an hour for each hub, if the hub says no format or
-        another one, and, if any format may come, when it changes. Raises
+        Log a warning, at most once an hour for each hub, if the format is missing or
+        another one, and, if any format is allowed, when it changes. Raise
         :class:`eilogin.errors.SubjectMissing` for another format, unless the option
         accepts it.
         """
@@ -97,7 +97,7 @@ class NameIDFormatCheck:
     def _warn(self, who: Subject, text: str) -> None:
         now = clock.now()
         with self._lock:
-            # An instant that is ahead of now is of before the clock was set back.
+            # A later instant than now dates from before the clock was set back.
             if 0 <= now - self._warned.get(who.issuer, -_QUIET) < _QUIET:
                 return
             self._warned[who.issuer] = now
@@ -105,7 +105,7 @@ class NameIDFormatCheck:
 
 
 def _shown(name_id_format: str) -> str:
-    """The format as the option ``name_id_format`` has it, or the end of its URI."""
+    """Return the format as in the option ``name_id_format``, or the end of its URI."""
     if name_id_format == EMAIL:
         return "email"
     return printable(short(name_id_format)[:_LONGEST])

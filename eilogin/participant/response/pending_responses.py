@@ -1,13 +1,13 @@
-"""Answers of a hub that wait until the browser comes for them, and how it does.
+"""Responses of a hub that wait until the browser fetches them with a GET.
 
-A POST from the hub's site comes without the cookies that say whose login this is (they
-are Lax), so what was verified is kept, and fetched again by the browser with a GET.
-What is kept has been signed by the hub: an answer that there is no login need not be
-signed, so it is not kept, and goes along with the browser, sealed.
+A POST from the hub's site lacks the Lax cookies that identify the login. So eilogin
+keeps the verified assertion, and the browser fetches it with a GET. Everything that
+eilogin keeps has the hub's signature. A Response about a failed login may be unsigned,
+so the browser carries it, sealed.
 
-The name under which one waits is in an address, and so in logs. It is of use to nobody
-else: the answer to a question is for the browser that holds that login, and one for
-which nobody asked gives the browser that brings it a cookie.
+The key of a kept Response is in an address, and so in logs. It is of no use to another
+browser. The Response to an AuthnRequest needs the cookie of that login. An unsolicited
+one needs a cookie that eilogin sets in the browser that brings it.
 """
 
 import hashlib
@@ -36,51 +36,51 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long an answer waits for the GET that fetches it, in seconds.
+#: How long a Response waits for the GET that fetches it, in seconds.
 WAITS = 120.0
-#: The parameter by which the browser fetches it, and the one that tells of a failure.
+#: The query parameter that fetches a Response, and the one for a failed login.
 _ANSWER = "answer"
 _FAILURE = "failure"
-#: The one by which it goes back silently, with the handle of what it was asked for.
+#: The parameter for a passive login without a usable Response. Its value is the handle.
 _UNUSABLE = "unusable"
-#: The one by which it comes back of a login that is lost, with the handle of that.
+#: The parameter for a lost login. Its value is the handle.
 _LOST = "lost"
-# The form by which she agrees to an answer.
+# The form with which the visitor agrees to a Response.
 _AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
-#: Status codes that are told on (SAML core 3.2.2.2 has two, and our hub a third), and
-#: characters of one.
+#: The number of status codes that go to the browser (SAML core 3.2.2.2 has two, and our
+#: hub a third), and the longest one in characters.
 _MOST_CODES = 3
 _LONGEST_CODE = 200
-#: What the cookies begin with for answers for which nobody asked: one for each answer,
-#: by the first digits of its name.
+#: The prefix of the cookies for unsolicited Responses: one cookie for each Response, by
+#: the first digits of its key.
 _COOKIES = "eilogin-answer-"
 _COOKIE_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedResponse:
-    """What the hub answered to a login that this browser started, or to none.
+    """The hub's Response to a pending login, or an unsolicited one.
 
-    One of ``assertion``, ``failure`` and ``is_unusable`` is given; none where the login
-    was spent already: then the browser brings an answer for the second time.
+    One of ``assertion``, ``failure`` and ``is_unusable`` is given. None is given if the
+    login was spent already: then the browser brings a Response for the second time.
     """
 
     pending: PendingLogin
     assertion: messages.Assertion | None = None
     failure: LoginFailed | None = None
-    #: Whether something came to a silent question that is not taken: the log has it.
+    #: Whether eilogin rejected the Response to a passive login. The log has the reason.
     is_unusable: bool = False
-    #: The name under which it waits for the browser, or "" where it does not.
+    #: The key under which it waits for the browser, or "" if it does not wait.
     key: str = ""
-    #: Whether she has agreed to it on our own page.
+    #: Whether the visitor has agreed to it on our own page.
     is_agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _PendingResponse:
-    """An answer that waits, and the login for which it came.
+    """An assertion that waits, and the handle of its login.
 
-    Where nobody asked for it, ``target`` is where it leads.
+    ``target`` is the page to go to after an unsolicited Response.
     """
 
     handle: str
@@ -100,9 +100,9 @@ def keep(
     assertion: messages.Assertion,
     target: str = "",
 ) -> Response:
-    """Keep an answer for a short while, and have the browser fetch it.
+    """Keep an assertion for a short while, and have the browser fetch it.
 
-    ``target`` is where it leads if nobody asked for it.
+    ``target`` is the page to go to after an unsolicited Response.
     """
     key = hashlib.sha256(f"{handle}\0{assertion.id}".encode()).hexdigest()
     text = json.dumps(asdict(_PendingResponse(handle, assertion, target)))
@@ -111,7 +111,7 @@ def keep(
     trust = env.trust(environ)
     response = _come(trust, _ANSWER, key)
     if target:
-        # However often it is brought, the cookie is the same.
+        # A second delivery sets the same cookie.
         proof = _brought_here(key).set(_proofs(trust).tag(key), max_age=int(WAITS))
         response.headerlist.append(proof)
     return response
@@ -120,8 +120,8 @@ def keep(
 def redirect_with_failure(
     trust: Trust, hub: str, handle: str, failure: LoginFailed
 ) -> Response:
-    """Have the browser bring the hub's word that there is no login, for a while."""
-    # Perhaps not signed: no longer than what the hub says in earnest.
+    """Have the browser carry the status codes of a failed login, for a while."""
+    # Perhaps unsigned: keep it no longer than a Response of the hub needs.
     codes = [code[:_LONGEST_CODE] for code in failure.status_codes[:_MOST_CODES]]
     fields = [hub, handle, codes, clock.now() + WAITS]
     text = as_text(_sealer(trust).seal(json.dumps(fields).encode()))
@@ -129,17 +129,17 @@ def redirect_with_failure(
 
 
 def redirect_without_answer(trust: Trust, handle: str) -> Response:
-    """Have the browser go on without what came to a silent question."""
+    """Have the browser go on without the Response to a passive login."""
     return _come(trust, _UNUSABLE, handle)
 
 
 def redirect_as_lost(trust: Trust, handle: str) -> Response:
-    """Have the browser bring what it keeps of a login that is lost."""
+    """Have the browser bring its cookies of a lost login."""
     return _come(trust, _LOST, handle)
 
 
 def _come(trust: Trust, parameter: str, value: str) -> Response:
-    """Have the browser come again, with its cookies."""
+    """Redirect the browser to the ACS, so that it sends its cookies."""
     return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
 
 
@@ -147,9 +147,9 @@ def _come(trust: Trust, parameter: str, value: str) -> Response:
 
 
 def fetched(environ: "WSGIEnvironment") -> ReceivedResponse | None:
-    """What a GET comes for; None where it comes for nothing that waits.
+    """Return the Response that a GET fetches; None if it fetches none.
 
-    Raises :class:`eilogin.errors.Refused` of the kind that fits.
+    Raise the kind of :class:`eilogin.errors.Refused` that fits.
     """
     query = environ.get("QUERY_STRING", "")
     for parameter, read in _READERS.items():
@@ -159,12 +159,12 @@ def fetched(environ: "WSGIEnvironment") -> ReceivedResponse | None:
 
 
 def is_consent(body: bytes) -> bool:
-    """Whether a POST is the form by which she agrees to an answer."""
+    """Return whether a POST is the form with which the visitor agrees to a Response."""
     return body.startswith(f"{_ANSWER}=".encode())
 
 
 def agreed(environ: "WSGIEnvironment", body: bytes) -> ReceivedResponse:
-    """An answer that the visitor has agreed to, by a form of our own page."""
+    """Return the Response that the visitor agreed to, in a form of our own page."""
     require_own_form(environ, env.trust(environ).own.public_url)
     match = _AGREED(body.decode("latin-1"))
     if match is None:
@@ -188,7 +188,7 @@ def _answer(environ: "WSGIEnvironment", key: str) -> ReceivedResponse:
 
 
 def _require_brought_here(environ: "WSGIEnvironment", key: str) -> None:
-    """Refuse an answer that another browser has brought: no question tells whose."""
+    """Refuse an unsolicited Response that another browser brought."""
     proof = _brought_here(key).read(environ) or ""
     if not _proofs(env.trust(environ)).is_tag_of(proof, key):
         raise LoginLost("another browser brought this Response")
@@ -205,7 +205,7 @@ def _waiting(environ: "WSGIEnvironment", key: str) -> _PendingResponse:
     try:
         return _record.validate_json(text, strict=True)
     except ValidationError as error:
-        # Not what was found there: it may say who she is.
+        # Without the input: the stored text may name the visitor.
         detail = error.errors(include_input=False, include_url=False)[0]
         raise LoginLost(f"the kept Response cannot be read: {detail['msg']}") from None
 
@@ -239,7 +239,7 @@ def _unusable(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
 
 
 def _lost(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
-    # Raises LoginLost, unless somebody has made the address up.
+    # Raises LoginLost, or another error if somebody made up the address.
     pending_logins.request_id_of(handle)
     raise LoginLost("this login got no Response")
 
@@ -253,7 +253,7 @@ _READERS = {
 
 
 def _require_asked(pending: PendingLogin, hub: str) -> None:
-    """Refuse the answer of another hub of ours than the one that was asked."""
+    """Refuse a Response of another trusted hub than the AuthnRequest went to."""
     if hub != pending.hub:
         raise UnknownPeer(
             f"{hub!r} answered an AuthnRequest to {pending.hub!r}: expected the "

@@ -1,4 +1,4 @@
-"""The option ``require_encryption``: what a hub must not tell in clear text."""
+"""The option ``require_encryption``: parts that a hub must not send in clear text."""
 
 from typing import Annotated
 

@@ -1,11 +1,11 @@
-"""The hub's answer to a login, from the request that carries it to what was signed.
+"""Receive the Response to a login, and verify it.
 
-It comes as an artifact, which is fetched over the back channel
-(``artifact_resolution``), or by POST. Then it is verified, and waits for the
-browser to come again (:mod:`eilogin.participant.response.pending_responses`).
+A Response comes by POST, or as an artifact that eilogin resolves over the back channel
+(``artifact_resolution``). A verified POST waits until the browser fetches it
+(:mod:`eilogin.participant.response.pending_responses`).
 
-Our own checks (``response_checks``) and python3-saml's must both accept; a
-disagreement is a fault to look into, and refused.
+Our own checks (``response_checks``) and python3-saml must both accept it. If they
+disagree, eilogin refuses the Response; a developer has to find the cause.
 """
 
 import hmac
@@ -51,17 +51,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Characters that the log repeats of the name of a hub.
+#: Longest entityID of a hub in the log, in characters.
 _LONGEST_NAME = 200
 
 
 class ResponseReader:
-    """Reads answers for one participant.
+    """Reads Responses for one participant.
 
-    ``second_opinion`` says whether python3-saml is asked too, ``unsolicited`` whether
-    an answer is taken for which nobody asked, and ``response_signed`` whether none is
-    of which only the assertion is signed; ``encrypted`` are the parts that must not
-    come in clear text, and ``artifacts_at_once`` are resolved at a hub.
+    - ``second_opinion``: whether python3-saml verifies them too.
+    - ``unsolicited``: whether to accept a Response without an AuthnRequest.
+    - ``response_signed``: whether to refuse one if only its assertion is signed.
+    - ``encrypted``: the parts that must not come in clear text.
+    - ``artifacts_at_once``: the artifacts that a hub resolves at the same time.
     """
 
     def __init__(
@@ -81,10 +82,10 @@ class ResponseReader:
         self._second: dict[str, toolkit.SecondOpinion] = {}
 
     def receive(self, environ: "WSGIEnvironment") -> ReceivedResponse | Response:
-        """The answer in a request, or the redirect by which the browser fetches it.
+        """Return the Response in a request, or a redirect with which to fetch it.
 
-        Raises :class:`eilogin.errors.EiloginError` of the kind that fits; nothing is
-        changed then but that an artifact may be used up.
+        Raise the kind of :class:`eilogin.errors.EiloginError` that fits. An error
+        changes nothing, except that it may use up an artifact.
         """
         allow_only(environ, "GET", "POST")
         if environ["REQUEST_METHOD"] == "POST":
@@ -190,7 +191,7 @@ class ResponseReader:
         self._ask_again(trust, response, expected, received.octets)
         return pending_responses.keep(environ, handle, assertion)
 
-    # --- for which nobody asked (SAML profiles 4.1.5) -------------------------------
+    # --- unsolicited Responses (SAML profiles 4.1.5) --------------------------------
 
     def _keep_unsolicited(
         self,
@@ -198,9 +199,9 @@ class ResponseReader:
         response: etree._Element,
         received: bindings.Received,
     ) -> Response:
-        """Keep it until the visitor has agreed.
+        """Keep an unsolicited Response until the visitor has agreed.
 
-        Its RelayState is a path of this site, or nothing that is looked at.
+        Its RelayState is a path of this site; eilogin ignores any other value.
         """
         trust, hub = env.trust(environ), _issuer_of(response)
         if not self._takes_unsolicited:
@@ -216,12 +217,12 @@ class ResponseReader:
         public_url = trust.own.public_url
         path = received.relay_state.removeprefix(origin_of(public_url))
         target = page_to_go_to(trust.own, path)
-        # However often it is sent, it waits once, and is claimed once.
+        # The handle is the same for each delivery, so it waits and is claimed once.
         handle = handle_of(name, assertion.issued)
         return pending_responses.keep(environ, handle, assertion, target)
 
     def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> ReceivedResponse:
-        """An answer that the visitor has agreed to, by a form of our own page."""
+        """Return a Response that the visitor agreed to, in a form of our own page."""
         answer = pending_responses.agreed(environ, body)
         if answer.pending.is_unsolicited and not self._takes_unsolicited:
             raise MessageUnexpected(
@@ -231,7 +232,7 @@ class ResponseReader:
         return answer
 
     def _expected(self, trust: Trust, hub: str, request_id: str) -> Expected:
-        """What is known of an answer to this question, or to none."""
+        """Return what a Response must match; ``request_id`` is "" if unsolicited."""
         return Expected(
             request_id=request_id,
             acs_url=trust.own.url("acs"),
@@ -255,10 +256,10 @@ class ResponseReader:
         expected: Expected,
         octets: bytes = b"",
     ) -> None:
-        """Have python3-saml judge an answer too, where it can.
+        """Have python3-saml verify a Response too, if it can.
 
-        ``octets`` are the answer as it came; cut out of an ArtifactResponse it is
-        written anew.
+        ``octets`` are the Response as it came. Without them, write the one out of an
+        ArtifactResponse as a document of its own.
         """
         if not self._is_asked_twice:
             return
@@ -273,7 +274,7 @@ class ResponseReader:
         second.confirm(octets, expected.request_id)
 
     def _second_opinion(self, trust: Trust, hub: str) -> toolkit.SecondOpinion:
-        """Who judges the answers of a hub; another one when its keys are others."""
+        """Return the verifier of a hub, a new one after its certificates change."""
         certificates = trust.hub(hub).signing_certificates
         opinion = self._second.get(hub)
         if opinion is None or opinion.hub_certificates != certificates:
@@ -281,7 +282,7 @@ class ResponseReader:
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
                 hub_entity_id=hub,
-                # It only wants one to be there.
+                # python3-saml only requires a value here.
                 hub_sso_url=trust.hub(hub).single_sign_ons[0].location,
                 hub_certificates=certificates,
             )
@@ -292,10 +293,10 @@ class ResponseReader:
 
 
 def use_once(environ: "WSGIEnvironment", assertion: messages.Assertion) -> None:
-    """Raise :class:`eilogin.errors.MessageReplayed` for one that was used before.
+    """Raise :class:`eilogin.errors.MessageReplayed` if an assertion was used before.
 
-    It is remembered until it is too late for it, and until one that waits for a browser
-    would have waited in vain: by a clock, too, that is set back meanwhile.
+    Remember it until it has expired, and for as long as a kept Response waits for the
+    browser, even if the clock is set back meanwhile.
     """
     until = (
         max(assertion.confirmation_ends, clock.now() + pending_responses.WAITS)
@@ -305,7 +306,7 @@ def use_once(environ: "WSGIEnvironment", assertion: messages.Assertion) -> None:
 
 
 def name_of(assertion: messages.Assertion) -> str:
-    """What no other assertion is called."""
+    """Return the unique name of an assertion."""
     return f"assertion:{assertion.issuer}\0{assertion.id}"
 
 
@@ -313,9 +314,9 @@ def name_of(assertion: messages.Assertion) -> str:
 
 
 def _to_query(environ: "WSGIEnvironment", artifact: str, handle: str) -> Response:
-    """Have the browser bring an artifact again, with its cookies: they are Lax.
+    """Have the browser bring an artifact again with a GET, which sends its Lax cookies.
 
-    Whatever it is: only then we know whether the question was a silent one.
+    This is so for every artifact: only the cookies tell whether the login was passive.
     """
     request_id_of(handle)
     acs = env.trust(environ).own.url("acs")
@@ -340,7 +341,7 @@ def _at_lasting_address(
 
 
 def _require_source(trust: Trust, hub: str, source_id: bytes) -> None:
-    """Refuse the artifact of another hub; nothing is fetched of it."""
+    """Refuse the artifact of another hub, without resolving it."""
     if hmac.compare_digest(source_id, bindings.source_id(hub)):
         return
     candidates = (
@@ -358,7 +359,7 @@ def _require_source(trust: Trust, hub: str, source_id: bytes) -> None:
 
 
 def _issuer_of(response: etree._Element) -> str:
-    """Who says that the answer is of theirs: nothing is proven yet."""
+    """Return the Issuer that a Response claims, without a proof."""
     paths = ("saml:Issuer", "saml:Assertion/saml:Issuer")
     texts = (
         response.findtext("/".join(map(safe_xml.q, path.split("/")))) for path in paths

@@ -1,14 +1,13 @@
-"""Values with a scope, such as ``anna@stad.nl``, which only the hub of it may give.
+"""Drop attribute values whose scope belongs to another hub (``anna@stad.nl``).
 
-Where several hubs log citizens in, each could say of hers that she is of another. The
-metadata tells which scopes are whose (``shibmd:Scope``, Shibboleth metadata extension
-1.0); a value of a scope that its hub does not have is left out, as if it had not been
-told. A hub whose metadata lists none may use any that is not another hub's. Where no
-hub lists any, nothing is looked at.
+With several hubs, each could claim a visitor of another one. The metadata lists the
+scopes of a hub (``shibmd:Scope``, Shibboleth metadata extension 1.0). eilogin drops a
+value whose scope its hub does not list. A hub without scopes in its metadata may use
+any that no other hub lists. If no hub lists a scope, eilogin checks nothing.
 
-Scopes are names of domains, and compared as such: without regard to case, and in ASCII
-(``xn--``), so that no other spelling of one passes for another. A regular expression is
-none of ours, and whoever lists only such has none.
+Scopes are domain names, so eilogin compares them without regard to case and in ASCII
+(``xn--``): no other spelling passes for the same scope. It ignores regular expressions:
+a hub that lists only those has no scope.
 """
 
 import logging
@@ -21,8 +20,8 @@ from eilogin.saml.printable_text import some
 
 _log = logging.getLogger("eilogin")
 
-#: Attributes whose values have a scope, by the names that they go under (eduPerson,
-#: SAML subject identifier attributes 1.0).
+#: Names of attributes whose values have a scope (eduPerson, SAML subject identifier
+#: attributes 1.0).
 SCOPED = frozenset(
     (
         "urn:oid:1.3.6.1.4.1.5923.1.1.1.6",
@@ -38,16 +37,16 @@ SCOPED = frozenset(
         "urn:oasis:names:tc:SAML:attribute:pairwise-id",
     )
 )
-#: A value of a domain, and of one only.
+#: A value with exactly one domain as its scope.
 _VALUE = re.compile(
     r"[^@]+@([a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*+)", re.IGNORECASE | re.ASCII
 )
-#: How many scopes a log names.
+#: Number of scopes that a log line names.
 _MOST_NAMED = 5
 
 
 def of_own_scope(trust: Trust, assertion: Assertion) -> Assertion:
-    """The assertion without the values that its issuer may not give."""
+    """Return the assertion without the values that its issuer may not send."""
     scoped = {
         name: values for name, values in assertion.attributes.items() if name in SCOPED
     }
@@ -86,7 +85,7 @@ def _expected(own: frozenset[str] | None) -> str:
 
 
 def _scopes(trust: Trust, issuer: str) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """The scopes of a hub, None where none are listed, and those of all the others."""
+    """Return the scopes of a hub (None if it lists none) and those of all others."""
     scopes_of = trust.federation.scopes_of
     foreign = (scopes_of(hub) or () for hub in trust.hub_ids if hub != issuer)
     return scopes_of(issuer), frozenset().union(*foreign)

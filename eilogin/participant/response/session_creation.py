@@ -1,6 +1,6 @@
-"""From what the hub signed to a session of this visitor, and on to her page.
+"""Create the session of a visitor from an assertion, and redirect to their page.
 
-What comes before, from the request to the assertion, is ``response_intake``.
+``response_intake`` does the steps before, from the request to the assertion.
 """
 
 from collections.abc import Sequence
@@ -41,12 +41,13 @@ if TYPE_CHECKING:
 
 
 class SessionCreator:
-    """Logs visitors in at one participant.
+    """Signs visitors in at one participant.
 
-    ``subject`` says by what the hub names them (:data:`SubjectSources`),
-    ``mismatch`` what becomes of a NameID in another format than was asked for,
-    ``sectors`` by which numbers DigiD may name them; ``quiet`` is for how many seconds
-    a hub that confirmed a stranger silently is not asked again in that way.
+    ``subject`` lists the sources of the visitor's name (:data:`SubjectSources`).
+    ``mismatch`` is the option for a NameID in another format than the requested one.
+    ``sectors`` are the numbers by which DigiD may identify visitors. After a passive
+    login of an anonymous visitor, eilogin sends the hub no other one for ``quiet``
+    seconds.
     """
 
     def __init__(  # noqa: PLR0913 - options, each by its name
@@ -67,18 +68,18 @@ class SessionCreator:
         self._quiet = quiet
 
     def would_replace(self, environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
-        """Whether an answer ends a login that she has got by another hub meanwhile.
+        """Return whether a Response ends a login that another hub confirmed meanwhile.
 
-        What she had when she went to this one, she means to leave. But a hub can keep
-        its answer back for as long as a login may be under way: she would be somebody
-        else when it pleases.
+        The visitor means to replace the login that they had when they went to this hub.
+        But a hub can delay its Response for as long as a login may be pending, and so
+        choose when the visitor becomes somebody else.
         """
         current = self._whereabouts.of_this_network(environ, env.session(environ))
         return (
             current is not None
             and current.who.issuer != pending.hub
             and pending.begun_as != pending_logins.tag_of(current)
-            # It ends the session of who is somebody else.
+            # With DigiD, the Response of another visitor ends the session.
             and not env.trust(environ).own.is_digid
         )
 
@@ -88,14 +89,14 @@ class SessionCreator:
         pending: PendingLogin,
         assertion: messages.Assertion,
     ) -> Response:
-        """Make the login that an assertion speaks of, and go on to the page.
+        """Create the session of an assertion, and redirect to the page.
 
         ``assertion`` was verified and answers ``pending``, which is this browser's.
-        Raises :class:`eilogin.errors.LevelTooLow`, :class:`eilogin.errors.ProofTooOld`,
+        Raise :class:`eilogin.errors.LevelTooLow`, :class:`eilogin.errors.ProofTooOld`,
         :class:`eilogin.errors.SubjectMissing`, :class:`eilogin.errors.MessageReplayed`,
         :class:`eilogin.errors.LoginEnded` or :class:`eilogin.errors.StoreUnavailable`,
-        and of DigiD :class:`eilogin.errors.SectorRefused` or
-        :class:`eilogin.errors.SubjectChanged`; nobody is logged in then.
+        and with DigiD :class:`eilogin.errors.SectorRefused` or
+        :class:`eilogin.errors.SubjectChanged`. An error signs nobody in.
         """
         sessions, own = env.sessions(environ), env.trust(environ).own
         new = self._new_login(environ, pending, assertion)
@@ -104,7 +105,7 @@ class SessionCreator:
         new = replace(
             new,
             left=_left_behind(current, new),
-            # First sight of her was that, for a hub that tells no end.
+            # An idle session keeps its start, because a hub may send no end.
             started=new.started if idle is None else idle.started,
         )
         if own.is_digid:
@@ -146,7 +147,7 @@ class SessionCreator:
         )
 
     def _idle_of(self, environ: "WSGIEnvironment", new: Login) -> Login | None:
-        """The login of the same citizen in this browser that is only idle."""
+        """Return the idle session of the same visitor in this browser, or None."""
         idle = self._whereabouts.of_this_network(
             environ, env.session_beyond_idle(environ)
         )
@@ -158,7 +159,7 @@ class SessionCreator:
         pending: PendingLogin,
         assertion: messages.Assertion,
     ) -> Login:
-        """The login that an assertion speaks of, used from where she is now."""
+        """Return the login of an assertion, with the client network of this request."""
         trust = env.trust(environ)
         level = _level_reached(trust, pending, assertion)
         new = _login_of(assertion, level, self._identified(trust, assertion))
@@ -176,7 +177,7 @@ class SessionCreator:
         current: Login | None,
         who: Subject,
     ) -> Sequence[tuple[str, str]]:
-        """The headers by which her browser knows what came of what it asked."""
+        """Return the headers that record the result of the login in the browser."""
         headers = [
             self._passive_login_note(pending, current),
             *pending_logins.spent_cookie(environ, pending),
@@ -200,10 +201,11 @@ class SessionCreator:
     def _passive_login_note(
         self, pending: PendingLogin, current: Login | None
     ) -> tuple[str, str]:
-        """Whether the hub may be asked silently again.
+        """Return the cookie that allows or delays the next passive login.
 
-        Not at once where a stranger was let in silently: if her session cookie does not
-        come back, she is a stranger to the page that asked, and it would ask for ever.
+        Delay it after a passive login of an anonymous visitor. If their session cookie
+        does not come back, they stay anonymous to the page that asked, and it would ask
+        for ever.
         """
         if pending.is_passive and current is None:
             return remember_passive_login(self._quiet)
@@ -211,18 +213,18 @@ class SessionCreator:
 
 
 def _going_on(idle: Login | None, new: Login) -> Login | None:
-    """A login that goes on because it was only idle.
+    """Return the idle session that goes on as the new one, or None.
 
-    It is of the same citizen, so what the application has kept for her, by a cookie
-    that is good in that login alone, is hers again: the token in a form that was kept
-    meanwhile, say. Nothing that was proven in it counts any more; so what it may have
-    shown her at a higher level is not hers at a lower one.
+    Both are of the same visitor. So they get back what the application has kept under a
+    cookie that is valid in that session alone, such as the token in a kept form. Proofs
+    of the idle session no longer count. So a session at a higher level does not go on:
+    what the application showed there is not for a lower level.
     """
     return idle if idle is not None and reaches(new.level, idle.level) else None
 
 
 def _left_behind(current: Login | None, new: Login) -> tuple[str, ...]:
-    """The hubs that do not hear that their login here has ended."""
+    """Return the hubs that get no LogoutRequest for their replaced login here."""
     if current is None:
         return ()
     hubs = (*current.left, current.who.issuer)
@@ -232,11 +234,11 @@ def _left_behind(current: Login | None, new: Login) -> tuple[str, ...]:
 def answer_repeated_response(
     environ: "WSGIEnvironment", pending: PendingLogin
 ) -> Response:
-    """On to the page, for who brings the answer to a login for the second time.
+    """Redirect to the page if a browser brings a Response for the second time.
 
-    Her session may be on its way to this browser, or its cookie was lost because she
-    clicked twice: then the page asks the hub, which knows her. After a logout there is
-    no page to go on to by itself.
+    The session may be on its way to this browser, or a double click lost its cookie:
+    then the page asks the hub, which knows the visitor. After a logout there is no page
+    to redirect to.
     """
     if env.session(environ) is not None:
         return redirect_to_target(environ, pending.target)
@@ -252,9 +254,9 @@ def answer_repeated_response(
 def _level_reached(
     trust: Trust, pending: PendingLogin, assertion: messages.Assertion
 ) -> str:
-    """The level that was confirmed, if that is what was asked for.
+    """Return the confirmed level if it reaches the requested one.
 
-    Raises LevelTooLow, and ProofTooOld where she was to prove who she is.
+    Raise LevelTooLow, or ProofTooOld if a requested fresh proof is missing.
     """
     level, hub = trust.classes.level_of(assertion.level_class), assertion.issuer
     if level is None:
@@ -286,7 +288,7 @@ def _clock_time(instant: float) -> str:
 
 
 def _require_same(current: Login | None, new: Login) -> None:
-    """Somebody else than is logged in here is not logged in unasked (DigiD 2.2)."""
+    """Refuse a Response for another visitor than the signed-in one (DigiD 2.2)."""
     if current is not None and current.who != new.who:
         hub = new.who.issuer
         raise SubjectChanged(
@@ -303,8 +305,8 @@ def _login_of(
     return Login(
         who=identified.who,
         level=level,
-        # First sight of her here: a hub may tell no end, and may have confirmed her
-        # long ago.
+        # The first request with this login: a hub may send no end, and may have
+        # confirmed it long ago.
         started=now,
         ends=assertion.session_ends or float("inf"),
         confirmed=now,
@@ -315,10 +317,10 @@ def _login_of(
 
 
 def _proven(own: Own, pending: PendingLogin, assertion: messages.Assertion) -> float:
-    """When she proved who she is, 0 where nobody can tell.
+    """Return when the visitor proved who they are, 0 if unknown.
 
-    DigiD calls each answer a new proof, also one that it gives without asking her
-    (DigiD 1.5). It asks her where that was demanded, and for its higher levels.
+    DigiD calls each Response a new proof, also one without a question to the visitor
+    (DigiD 1.5). It does ask if that was required, and for its higher levels.
     """
     is_asked = pending.is_forced or reaches(pending.level, digid_profile.NEVER_SHARED)
     return assertion.authn_instant if is_asked or not own.is_digid else 0.0
@@ -330,9 +332,9 @@ def _merged(
     new: Login,
     current: Login | None,
 ) -> Login:
-    """What the hub said, with what was confirmed of the same citizen before.
+    """Return the new login, with the earlier proofs of the same visitor.
 
-    ``instant`` is when she proved who she is, as far as is known.
+    ``instant`` is when the visitor proved who they are, 0 if unknown.
     """
     before = current if current is not None and current.who == new.who else None
     proven = path_limits.proven_at(

@@ -1,10 +1,10 @@
-"""The names of the cookies that the application sets, as far as they matter.
+"""The names of the cookies that the application sets.
 
-A cookie in a request does not say whether it was set HttpOnly, nor on which path. So a
-process notes the names that it sees the application set, *guarded* ones and ones of
-``off`` paths, and has them from the store that other processes noted, or an earlier one
-of which this is the successor. These are words of the application's code: few, the same
-for all visitors, and of nobody.
+A request does not tell whether a cookie was set HttpOnly, nor on which path. So a
+process notes the names that it sees the application set: *guarded* names, and those of
+``off`` paths. It shares them over the store with other processes and later ones. The
+names come from the code of the application: they are few, the same for all visitors,
+and identify nobody.
 """
 
 import json
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: The most names of a kind that are noted of answers to who is not logged in, and in
-#: all, so that strangers do not take the room of others; and the most characters of
-#: one. An application that makes up names as it goes would fill the store with them.
+#: Most names of a kind from answers to anonymous visitors, most in all, and longest
+#: name in characters. Anonymous visitors cannot use up all names, and an application
+#: that invents names does not fill the store.
 MOST_OF_STRANGERS, MOST, LONGEST = 100, 200, 128
-#: How often a process looks what others have noted, in seconds.
+#: Seconds after which a process reads the names of others again.
 LOOKS_EVERY = 10.0
-#: How long the store keeps them, in seconds: no browser keeps a cookie for longer
-#: (RFC 6265bis 5.5).
+#: Seconds for which the store keeps them: no browser keeps a cookie for longer (RFC
+#: 6265bis 5.5).
 _KEPT = 400 * 24 * 3600.0
 
-#: How many characters of a name the log shows.
+#: Characters of a name in the log.
 _SHOWN = 8
 
 _PLACE = "app-cookie-names"
@@ -43,35 +43,36 @@ _NONE = "[[], []]"
 
 
 class AppCookieNames:
-    """What is known of them in this process.
+    """The names that this process knows.
 
-    ``on_news`` is called after each new one, and when those of others are first had.
+    It calls ``on_news`` after each new name, and after the first read from the store.
     """
 
     def __init__(self, on_news: Callable[[], object]) -> None:
-        #: Set HttpOnly on paths that are not ``off``,
+        #: Names that are set HttpOnly on paths other than ``off`` ones.
         self.guarded: set[str] = set()
-        #: and guarded ones that are set on ``off`` paths.
+        #: Guarded names that are set on ``off`` paths.
         self.off: set[str] = set()
-        #: Whether those of others were ever had.
+        #: Whether this process has ever read the names of others.
         self.are_known = False
         self._on_news = on_news
-        #: When, by a clock that is never set, it is time to look again: always, while
-        #: those of others were never had.
+        #: When to read them again, by the monotonic clock. At once until the first
+        #: read.
         self.looks_at = 0.0
-        #: The same for who does not need to know, where the store may be away.
+        #: When to try again for a request that does not depend on them, while the store
+        #: may fail.
         self.tries_at = 0.0
-        #: One at a time has them first, and the others wait for that.
+        #: One thread does the first read, and the others wait for it.
         self._first = threading.Lock()
         self._failed_at = 0.0
         self._has_warned = False
 
     def are_guarded(self, name: str) -> bool:
-        """Whether cookies of a name are, be they set on ``off`` paths alone."""
+        """Return whether cookies of a name are guarded, even on ``off`` paths alone."""
         return name in self.guarded or name in self.off
 
     def note(self, environ: "WSGIEnvironment", kind: set[str], name: str) -> None:
-        """Note a name as one of :attr:`guarded`, or of :attr:`off`."""
+        """Add a name to :attr:`guarded` or :attr:`off`."""
         if name in kind or len(name) > LONGEST:
             return
         is_stranger = env.session_or_none(environ) is None
@@ -86,7 +87,7 @@ class AppCookieNames:
         if self._has_warned:
             return
         self._has_warned = True
-        # What makes it another name each time may be a secret, and stands at its end.
+        # The end of an invented name may be a secret.
         _log.warning(
             "the application sets cookies of too many names, such as %r...: "
             "eilogin cannot tell a forged cookie of these names from a real one. "
@@ -96,9 +97,10 @@ class AppCookieNames:
         )
 
     def share(self, environ: "WSGIEnvironment") -> bool:
-        """Take over what is in the store, and put there what is not.
+        """Read the names from the store, and add those that it lacks.
 
-        False while it does not answer: what is known here has to do then.
+        Return False if the store does not answer; the names of this process then
+        suffice.
         """
         began = time.monotonic()
         self.tries_at = began + LOOKS_EVERY
@@ -106,7 +108,8 @@ class AppCookieNames:
             self.looks_at = self.tries_at
         with nullcontext() if self.are_known else self._first:
             if self._failed_at > began:
-                # While this one waited: a store that hangs holds up all at once.
+                # It failed while this thread waited. Otherwise a hanging store delays
+                # each thread in turn.
                 return False
             try:
                 self._share(environ)
@@ -124,7 +127,7 @@ class AppCookieNames:
         env.values(environ).change(_PLACE, self._beside, until)
 
     def _beside(self, stored: str | None) -> str | None:
-        """All that are known, after those that are there were taken over."""
+        """Add the names from the store; return all for it, or None if it has them."""
         self._take_over(stored)
         here = json.dumps([sorted(self.guarded), sorted(self.off)])
         return None if here == (stored or _NONE) else here
@@ -135,7 +138,7 @@ class AppCookieNames:
                 set(map(str, names)) for names in json.loads(stored or _NONE)
             )
         except UNREADABLE:
-            # Of another version; it is replaced.
+            # From another version: replace it.
             return
         if not (guarded <= self.guarded and off <= self.off):
             self.guarded |= guarded

@@ -1,32 +1,34 @@
-"""The application's own cookies are worth what the login is in which they were set.
+"""Bind the application's own cookies to the login in which it set them.
 
-Most applications keep a session of their own by a cookie, and that outlives a logout at
-the hub. So what the application sets is *sealed* on its way to the browser, with a
-secret of the login (its family, which no browser ever gets), and opened on its way
-back. The application sees its values as it set them; out of the browser nobody reads
-them. Once the login is over nothing opens them any more, the next day, in another
-process, and for who has copied them: the application does not get them, and the browser
-is told to forget them. All of that comes from the cookie and from the login that was
-read; nothing is kept of a visitor.
+Most applications keep a session of their own in a cookie, which outlives a logout at
+the hub. So eilogin *seals* the application's cookies on the way to the browser, and
+opens them on the way back. The key is a secret of the login (its family, which no
+browser gets). The application gets the values that it set, and nobody can read them in
+the browser. After the login has ended nothing opens them, neither later, nor in another
+process, nor for a thief. eilogin then withholds them from the application, and expires
+them in the browser. It needs only the cookie and the login for that, and stores nothing
+about a visitor.
 
-What a request without a login sets is sealed too, by a secret of the site: as
-*anonymous*. A login does not take it over, or an attacker could have prepared it; so a
-session that was begun before a login is not there after it.
+A cookie that is set without a login is sealed too, as *anonymous*, with a secret of the
+site. It does not pass into a login, because an attacker could have prepared it. So a
+session of the application from before a login is not available after it.
 
-On ``off`` paths nothing is changed: what the application sets there is *bare*. It gets
-what is bare and what is anonymous, and nothing of a login, for nobody is logged in
-there. Who edits the site at an ``off`` path by the application's own login is let be;
-her session is seen by public pages too while she is not logged in as a citizen, and
-neither takes the other's place, for what is set in a login has another name in the
-browser. Within a login the application gets no bare cookie of a name that it sets
-itself (see ``app_cookie_names``), and without a login only if it sets
-that on ``off`` paths: who plants one there gains nothing.
+On ``off`` paths eilogin changes nothing: a cookie that the application sets there is
+*bare*. There the application gets bare and anonymous cookies and none of a login,
+because nobody is signed in. So an editor can use the application's own login at an
+``off`` path. Public pages also see that session while the editor is not signed in at
+the hub. The two sessions do not replace each other, because cookies of a login have
+another name in the browser.
 
-Left alone is what holds nothing, what is exempt, eilogin's own, and what a hub inside
-sets. Nothing is forgotten while she is only idle, for she may go on with it. What
-cannot be told apart from a stranger's because the store does not answer is not given to
-the application, and stays in the browser; in a login that is all that is bare and not
-exempt, until a process has once heard from the store which names there are.
+Within a login the application gets no bare cookie with a name that it sets itself (see
+``app_cookie_names``). Without a login it gets one only if it sets that name on ``off``
+paths. So a planted cookie gains nothing.
+
+eilogin does not seal empty and exempt cookies, its own, and those of a hub inside. It
+expires none while the session is only idle, because the visitor may resume it. If the
+store does not answer, some cookies may belong to an anonymous visitor: the application
+does not get them, and they stay in the browser. Within a login those are all bare
+cookies that are not exempt, until the process has once read the names from the store.
 """
 
 import logging
@@ -69,32 +71,33 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: The most sealed cookies of a request that are opened: no browser keeps as many of one
+#: Most sealed cookies that eilogin opens in a request. No browser keeps as many for one
 #: site, and each takes a while.
 MOST = 200
-#: How often the log says so, in seconds: each request of anybody could be such a one.
+#: Seconds between log lines about that, because anybody can send such requests.
 _WARNS_EVERY = 60.0
-#: Of how many cookies in all the application gets any; no browser brings a tenth.
+#: Above this number of cookies the application gets none. No browser sends a tenth of
+#: it.
 MOST_PAIRS = 5000
-#: How many Cookie headers a process remembers opened, and how long one is at most.
+#: How many parsed Cookie headers a process keeps, and the longest of them.
 _REMEMBERED, _LONGEST_HEADER = 512, 8192
 
-#: Our own, which end by themselves.
+#: eilogin's own cookies, which end by themselves.
 _OURS = "__Host-eilogin"
-#: A name that an option can have (RFC 9110 5.6.2), maybe with an asterisk behind it.
+#: A name that an option can have (RFC 9110 5.6.2), perhaps with an asterisk behind it.
 _is_word = re.compile(
     r"-?[A-Za-z0-9!#$%&'+.^_`|~][A-Za-z0-9!#$%&'+.^_`|~-]*\*?"
 ).fullmatch
-#: All that some reader of a Cookie header could take for the name of a cookie. Python's
-#: own begins a new one at a blank, and lets a name have more signs than it should;
-#: WebOb's begins one at whatever should not be in a name; and Django takes any blank of
-#: Unicode away from a name, which comes here as octets of UTF-8.
-#: Each sign begins one at most once, or a long header would hold up everybody.
+#: Everything that some parser of a Cookie header could take for a cookie name. Python's
+#: parser starts a new name at a blank, and accepts more characters than it should.
+#: WebOb starts one at any character that should not be in a name. Django strips any
+#: Unicode blank from a name, which comes here as octets of UTF-8. Each character starts
+#: a name at most once, or a long header would delay everybody.
 _SIGN = r"A-Za-z0-9!#$%&'*+.^_`|~-"
 _tokens_in = re.compile(rf"(?<![={_SIGN}])([{_SIGN}]+)[^!-~]*=").findall
 _words_in = re.compile(r"(?<![!-~])([!-:<>-~]+)[^!-~]*=").findall
-#: What says that an answer may be given to others, that it may not, and by which a
-#: cache may think so where nothing is said.
+#: The Cache-Control directives that make a response public, or private, and the headers
+#: from which a cache may conclude so without a directive.
 _says_for_all = re.compile(r"\b(public|s-maxage)\b", re.IGNORECASE).search
 _says_for_her = re.compile(r"\b(private|no-store)\b", re.IGNORECASE).search
 _asks_first = re.compile(r"\b(no-cache|must-revalidate)\b", re.IGNORECASE).search
@@ -102,53 +105,53 @@ _USED_AGAIN = ("expires", "last-modified", "etag")
 
 
 class CookieNamePatterns(NamedTuple):
-    """Names of cookies: whole ones, and what others begin with."""
+    """Names of cookies: whole names and prefixes."""
 
     whole: frozenset[str] = frozenset()
     starts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, words: Iterable[str]) -> "CookieNamePatterns":
-        """Of words as they stand in the option, ``name`` or ``name*``."""
+        """Parse words as in the option, ``name`` or ``name*``."""
         all_words = set(words)
         starts = {word for word in all_words if word.endswith("*")}
         cut = tuple(sorted(word[:-1] for word in starts))
         return cls(frozenset(all_words - starts), cut)
 
     def has(self, name: str) -> bool:
-        """Whether it is one of these."""
+        """Return whether a name is one of these."""
         return name in self.whole or name.startswith(self.starts)
 
 
 class AppCookieChoice(NamedTuple):
-    """Which cookies of the application are guarded."""
+    """The cookies of the application that eilogin guards."""
 
-    #: Whether all are that it sets HttpOnly.
+    #: Whether to guard all cookies that the application sets HttpOnly.
     is_auto: bool = False
     also: CookieNamePatterns = CookieNamePatterns()
     exempt: CookieNamePatterns = CookieNamePatterns()
 
     def guards(self, name: str, *, is_http_only: bool) -> bool:
-        """Whether a cookie is, that the application sets."""
+        """Return whether eilogin guards a cookie that the application sets."""
         if name.startswith(_OURS) or self.exempt.has(name):
             return False
         return (self.is_auto and is_http_only) or self.also.has(name)
 
     def without(self, name: str) -> "AppCookieChoice":
-        """The same, with one more that is exempt."""
+        """Return the same choice with one more exempt name."""
         return self._replace(
             exempt=self.exempt._replace(whole=self.exempt.whole | {name})
         )
 
     def may_guard(self, name: str) -> bool:
-        """Whether a cookie is guarded, should the application set it HttpOnly."""
+        """Return whether eilogin guards a cookie once it is set HttpOnly."""
         return self.guards(name, is_http_only=True)
 
 
 def read_app_cookies(value: object) -> object:
-    """``auto``, names, ``-`` before those that are exempt; None for ``off``.
+    """Parse ``auto``, names, and exempt names with a ``-``; None for ``off``.
 
-    For validators; what is not a text stays as it is.
+    For validators: a value that is no string stays as it is.
     """
     if not isinstance(value, str):
         return value
@@ -166,22 +169,22 @@ def read_app_cookies(value: object) -> object:
 
 
 class _Seen(NamedTuple):
-    """What came of a Cookie header."""
+    """The result of parsing a Cookie header."""
 
-    #: What the application gets, "" for none at all; None where that is what came.
+    #: The header for the application, "" for none; None if it stays as it came.
     header: str | None
-    #: What is over, and the browser may forget.
+    #: Cookies of an ended login, which the browser may forget.
     gone: Sequence[SealedCookie]
-    #: Whether there is a name in it that may be known elsewhere, and is not here.
+    #: Whether it has a name that this process does not know, but others may.
     has_strangers: bool
 
 
-#: Of which login, whether on an ``off`` path, and the Cookie header.
+#: The family of the login, whether the path is ``off``, and the Cookie header.
 _Key = tuple[str | None, bool, str]
 
 
 class _Reading:
-    """A Cookie header while it is read."""
+    """Parses one Cookie header."""
 
     def __init__(
         self, which: AppCookieChoice, names: AppCookieNames, sealer: CookieSealer
@@ -189,21 +192,22 @@ class _Reading:
         self._which = which
         self._names = names
         self._sealer = sealer
-        #: Of the header what the application gets,
+        #: The parts of the header for the application.
         self._kept: list[str] = []
-        #: and the names in it. Beside such a one a neighbour may have made one up, so
-        #: that the good one be forgotten.
+        #: The names in them. If a neighbouring host plants a cookie of such a name, the
+        #: browser must not forget the good one.
         self._good: set[str] = set()
-        #: What is over, each once.
+        #: Cookies of an ended login, each once.
         self._over: dict[SealedCookie, None] = {}
         self._has_strangers = False
-        #: How many were sealed, as they say.
+        #: The number of cookies with the mark of a sealed one.
         self._sealed = 0
-        #: What the store said, which is asked once: a header has room for many.
+        #: Whether the store answered. Asked once, because a header can hold many
+        #: cookies.
         self._is_sure: bool | None = None
 
     def read(self, environ: "WSGIEnvironment", family: str | None) -> _Seen:
-        """What comes of the header of a request, of who has the login ``family``."""
+        """Parse the Cookie header of a request within the login ``family``, if any."""
         header, is_off = environ["HTTP_COOKIE"], env.OFF in environ
         pairs = header.split(";")
         if len(pairs) > MOST_PAIRS:
@@ -214,7 +218,7 @@ class _Reading:
                 cookie = sealed_cookies.read(name, value)
                 self._take_sealed(environ, pair, cookie, family)
             elif name.endswith(LOGIN_SUFFIX):
-                # Nobody but us gives such a name, and that to what is sealed.
+                # Only eilogin gives such a name, and only to sealed values.
                 continue
             elif not value:
                 self._kept.append(pair)
@@ -225,7 +229,7 @@ class _Reading:
         if self._kept[:1] != pairs[:1]:
             text = text.lstrip(BLANKS)
         gone = [cookie for cookie in self._over if cookie.name not in self._good]
-        # In a flood good ones may be among those that were not looked at.
+        # In a flood, good cookies may be among the unopened ones.
         return _Seen(
             None if text == header else text,
             () if is_off or self.is_flood else gone,
@@ -234,7 +238,7 @@ class _Reading:
 
     @property
     def is_flood(self) -> bool:
-        """Whether there were more sealed ones than were opened."""
+        """Return whether there were more sealed cookies than eilogin opens."""
         return self._sealed > MOST
 
     def _take_sealed(
@@ -254,7 +258,7 @@ class _Reading:
             blank = pair[: len(pair) - len(pair.lstrip(BLANKS))]
             self._kept.append(f"{blank}{cookie.own_name}={plain}")
             self._good.add(cookie.name)
-            # What takes it away may not say HttpOnly.
+            # The application may expire it without HttpOnly.
             self._names.note(environ, self._names.guarded, cookie.own_name)
         elif self._sealer.is_ours(cookie) and self._which.may_guard(cookie.own_name):
             self._over[cookie] = None
@@ -262,7 +266,7 @@ class _Reading:
     def _passes(
         self, environ: "WSGIEnvironment", pair: str, family: str | None
     ) -> bool:
-        """Whether the application gets what is bare outside of ``off`` paths."""
+        """Return whether the application gets a bare cookie on a path not ``off``."""
         names = dict.fromkeys((pair_of(pair)[0], *_tokens_in(pair), *_words_in(pair)))
         return all(self._passes_name(environ, name, family) for name in names)
 
@@ -274,7 +278,7 @@ class _Reading:
             if not self._which.may_guard(name):
                 return True
             self._has_strangers = True
-            # In a login nothing passes by chance, because the names are not here yet.
+            # Within a login, no cookie passes because the names are not read yet.
             return family is None or names.are_known
         is_sure = name in names.off or self._knows(environ, family)
         if is_sure and name not in names.off and is_name(name):
@@ -282,22 +286,22 @@ class _Reading:
         return family is None and name in names.off
 
     def _knows(self, environ: "WSGIEnvironment", family: str | None) -> bool:
-        """Whether what others have noted is known; it may be afterwards."""
+        """Return whether the names of others are known; read them if that is needed."""
         if family is not None:
             return True
         if self._is_sure is None:
-            # Who edits the site may have come to another process a moment ago.
+            # An editor may have used another process a moment ago.
             self._is_sure = self._names.share(environ)
         return self._is_sure
 
 
 class AppCookies:
-    """The application, whose cookies are sealed in the browser as ``which`` says."""
+    """The application, whose cookies eilogin seals in the browser as ``which`` says."""
 
     def __init__(self, app: "WSGIApplication", which: AppCookieChoice) -> None:
         self._app = app
         self._which = which
-        #: What came of headers that were read lately: most come with every request.
+        #: Results for recent headers: most come with every request.
         self.remembered: dict[_Key, _Seen] = {}
         self._names = AppCookieNames(self._forget)
         self._sealer: CookieSealer | None = None
@@ -306,7 +310,7 @@ class AppCookies:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Pass on with what this visitor may bring, and seal what is set."""
+        """Call the application with this login's cookies; seal those that it sets."""
         login = environ.get(env.SESSION)
         family = None if login is None else login.family
         gone: Sequence[tuple[str, str]] = ()
@@ -317,7 +321,7 @@ class AppCookies:
             if seen.has_strangers and monotonic() >= self._names.looks_at:
                 seen = self._look_again(environ, key, seen)
             if seen.header is not None:
-                # Who stands outside, and may log it, keeps what came.
+                # An outer component, which may log the header, keeps what came.
                 environ = environ.copy()
                 environ["HTTP_COOKIE"] = seen.header
                 if seen.gone or not seen.header:
@@ -328,7 +332,7 @@ class AppCookies:
 
     def _sealer_of(self, environ: "WSGIEnvironment") -> CookieSealer:
         if self._sealer is None:
-            # By which she is logged in, whatever its name is.
+            # The session cookie, whatever its name is.
             self._which = self._which.without(f"__Host-{env.cookie(environ).name}")
             self._sealer = CookieSealer(env.trust(environ).own)
         return self._sealer
@@ -336,13 +340,13 @@ class AppCookies:
     # --- on the way in ---
 
     def _forget(self) -> None:
-        """Forget what was read by fewer names, and what others are reading by them."""
+        """Drop results from before a new name, also in threads that parse now."""
         self.remembered = {}
 
     def _look(self, environ: "WSGIEnvironment", key: _Key) -> _Seen:
-        """What comes of a Cookie header, which is remembered."""
+        """Parse a Cookie header, and keep the result."""
         family, _, header = key
-        # Before it is read: there may be news meanwhile.
+        # Read this first, because names may be added meanwhile.
         remembered = self.remembered
         sealer = self._sealer_of(environ)
         reading = _Reading(self._which, self._names, sealer)
@@ -361,11 +365,11 @@ class AppCookies:
         return seen
 
     def _look_again(self, environ: "WSGIEnvironment", key: _Key, seen: _Seen) -> _Seen:
-        """The same with the names that others may have noted since."""
+        """Parse the header again with the names that others may have added since."""
         names = self._names
         if key[0] is None and (names.are_known or monotonic() < names.tries_at):
-            # For strangers the store is asked only where it matters. Of others it has
-            # just said that they are logged in.
+            # For anonymous visitors, read the store only if it matters. For others it
+            # has just confirmed their session.
             return seen
         names.share(environ)
         return self.remembered.get(key) or self._look(environ, key)
@@ -382,14 +386,14 @@ class AppCookies:
         /,
     ) -> Callable[[bytes], object]:
         for name, _ in headers:
-            # Before a call: this is done at every answer.
+            # Checked before a call, because this runs for every response.
             if len(name) == LENGTH and is_set_cookie(name):
                 headers = self._sealed(environ, family, headers)
                 break
         if gone and not _is_for_all(headers):
-            # Before the application's own, which may be of the same name.
+            # Before the application's own cookies, which may have the same name.
             headers = [*gone, *headers]
-        # A server may tell "no exc_info" from None.
+        # A server may distinguish "no exc_info" from None.
         if exc_info is None:
             return start_response(status, headers)
         return start_response(status, headers, exc_info)
@@ -400,7 +404,7 @@ class AppCookies:
         family: str | None,
         headers: list[tuple[str, str]],
     ) -> list[tuple[str, str]]:
-        """The headers of an answer of the application as the browser gets them."""
+        """Return the headers of the application's response as the browser gets them."""
         return [
             (name, self._on_its_way(environ, family, text))
             if is_set_cookie(name)
@@ -411,21 +415,21 @@ class AppCookies:
     def _on_its_way(
         self, environ: "WSGIEnvironment", family: str | None, text: str
     ) -> str:
-        """The same of one that sets a cookie."""
+        """Return a Set-Cookie value as the browser gets it."""
         pair, semicolon, behind = text.partition(";")
         name, value = pair_of(pair)
         attributes = attributes_of(behind)
-        # Once it was, it is: else what is set now would be withheld as planted.
+        # A name once guarded stays so, or its new value would be withheld as planted.
         is_http_only = "httponly" in attributes or self._names.are_guarded(name)
         if not self._which.guards(name, is_http_only=is_http_only):
             return text
-        # Sealed with the login here they would end with it, and the hub has to know
-        # whom it had when the next one logs in.
+        # Sealed with the login here, they would end with it. But the hub has to
+        # recognise its previous user at the next login.
         if is_at_inner_hub(environ):
             return text
         browser_name = name_of(name, family)
         if value in NOTHING:
-            # A browser keeps what has no name at all under none.
+            # A browser keeps a pair without "=" as a value without a name.
             return text.replace(name, browser_name, 1) if "=" in pair else text
         if env.OFF in environ:
             self._names.note(environ, self._names.off, name)
@@ -452,22 +456,22 @@ class AppCookies:
 
 
 def _gone(environ: "WSGIEnvironment", seen: _Seen) -> Sequence[tuple[str, str]]:
-    """What the browser is to forget of who may bring less than she brought."""
+    """Return the headers that expire cookies of an ended login."""
     if not seen.header:
         del environ["HTTP_COOKIE"]
     if not seen.gone or env.SESSION_FAULT in environ or _is_only_idle(environ):
         return ()
     if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
-        # A good one may not have come along (SameSite), and one that was made up has.
+        # A good cookie may be missing (SameSite), and a forged one present.
         return ()
-    # From another place nothing has come, and a good one that lies there would have to
-    # go at the word of one that was made up.
+    # A request has only the cookies of its path. A forged cookie must not expire a good
+    # one of another path.
     path = path_of(environ)
     return [cookie.forgotten() for cookie in seen.gone if cookie.place.is_sent_to(path)]
 
 
 def _is_only_idle(environ: "WSGIEnvironment") -> bool:
-    """Whether she may go on with what she had, when she logs in again."""
+    """Return whether the visitor can resume an idle session by logging in again."""
     try:
         return (
             env.session(environ) is None
@@ -478,13 +482,13 @@ def _is_only_idle(environ: "WSGIEnvironment") -> bool:
 
 
 def _is_for_all(headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether a cache may give an answer to others too, cookies and all (RFC 9111)."""
+    """Return whether a cache may give others a response and its cookies (RFC 9111)."""
     fields = [(name.lower(), text) for name, text in headers]
     directives = ",".join(text for name, text in fields if name == "cache-control")
     if _says_for_all(directives) or _says_for_her(directives):
         return _says_for_all(directives) is not None
     if _asks_first(directives):
-        # What was over before it came is of no use to a cache (5.3). Trac says so.
+        # An Expires in the past allows a cache nothing (5.3). Trac sends that.
         fields = [
             field for field in fields if field[0] != "expires" or _is_to_come(field[1])
         ]
@@ -494,7 +498,7 @@ def _is_for_all(headers: Iterable[tuple[str, str]]) -> bool:
 
 
 def _is_to_come(expires: str) -> bool:
-    """Whether Expires says an instant that is not over; what is none of them is."""
+    """Return whether Expires is in the future; False for an invalid value."""
     try:
         return parsedate_to_datetime(expires).timestamp() > clock.now()
     except ValueError:

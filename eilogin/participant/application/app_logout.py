@@ -1,15 +1,15 @@
-"""The application's own logout begins ours.
+"""Start a single logout behind the application's own logout.
 
-Its link or button says "log out", and she means everywhere. So the application does
-first what it does at that address, with whatever method, and with whatever it asks of
-a form of its own; and if it has not refused, who is logged in is logged out here, and
-the hub is told. What it has set and expired of its own cookies goes along; of its page
-the address counts, if it leads on to one.
+A visitor who clicks the application's "log out" means everywhere. So the application
+first handles its logout address, with any method and any check of its own form. Unless
+it refuses, eilogin ends the session here and sends the hub a LogoutRequest. Its answer
+carries the cookies that the application has set and expired. It uses only a redirect of
+the application's page.
 
-A link or form of another site must not log anybody out everywhere: who comes from there
-is asked, when the application has done its part. A script that logs out gets the
-application's own answer, for it could not follow her to the hub; the hub is told over
-SOAP then, if it takes that.
+A link or form of another site must not log anybody out everywhere. So eilogin asks such
+a visitor for confirmation, after the application has done its part. A script that logs
+out gets the application's own answer, because it cannot follow a redirect to the hub.
+The hub gets a LogoutRequest over SOAP then, if it supports that.
 """
 
 import logging
@@ -43,34 +43,34 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Headers of the application that hold without its page: for cookies, and for all that
-#: a browser keeps of the site.
+#: Response headers of the application that stay without its page: cookies, and the
+#: order to clear what a browser keeps of the site.
 _KEPT = ("set-cookie", "clear-site-data")
-#: The first status by which the application says that it has done nothing.
+#: The first status with which the application reports that it has done nothing.
 REFUSED = 400
-#: How much of its page is read, in bytes; it may do some of its work while it is read.
+#: Most bytes of its page that eilogin reads: an application may work while it streams.
 _MOST_READ = 1024 * 1024
-#: Methods by which nobody logs out.
+#: Methods that log nobody out.
 _CHANGES_NOTHING = ("HEAD", "OPTIONS", "TRACE")
 
 
-#: What ``app_logout`` is made of.
+#: The expected value of ``app_logout``, for its error.
 _PATHS = "paths of this site such as '/logout' or 'POST /logout'"
-#: Below this the application is not asked, unless ``prefix`` says otherwise.
+#: The application gets no request below this path, unless ``prefix`` changes it.
 _OURS = "/eilogin/"
 
 
 class LogoutAddress(NamedTuple):
-    """Where the application logs out: a path of the site; a method, or "" for any."""
+    """A logout address of the application: a path, and a method or "" for any."""
 
     path: str
     method: str = ""
 
 
 def read_addresses(value: object) -> object:
-    """Paths with blanks between them, each with a method before it or without.
+    """Parse paths with blanks between them, each with or without a method before it.
 
-    For validators; what is not a text stays as it is.
+    For validators: a value that is no string stays as it is.
     """
     if not isinstance(value, str):
         return value
@@ -87,10 +87,10 @@ def read_addresses(value: object) -> object:
 
 
 def path_of(word: str, expected: str) -> str:
-    """The path that a word of an option is, as a browser has it.
+    """Return the path in a word of an option, as a browser writes it.
 
-    Raises ValueError for what is none (``expected`` says what is), and for one at which
-    the application is never asked.
+    Raise ValueError with ``expected`` for a word that is no path, and for a path that
+    the application never gets.
     """
     if word.endswith((",", ";")):
         raise ValueError("paths with blanks between them, without commas")
@@ -108,10 +108,10 @@ def path_of(word: str, expected: str) -> str:
 
 
 class AppLogout:
-    """The application, which logs out at some ``addresses``, with ours behind that.
+    """The application with its logout ``addresses``, and a single logout behind them.
 
-    ``ask_first`` and ``refuse`` make the pages for who comes from another site, and
-    for what fails; ``usual`` is where a visitor is afterwards, or "".
+    ``ask_first`` makes the page for a visitor from another site, and ``refuse`` the
+    page of an error. ``usual`` is the page after a logout, or "".
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it leads on to
@@ -126,7 +126,7 @@ class AppLogout:
         self._app = app
         self._methods: dict[str, set[str]] = {}
         for address in addresses:
-            # As WSGI has it: the octets, seen as latin-1.
+            # As in WSGI: the octets, decoded as latin-1.
             path = unquote(address.path, encoding="latin-1")
             self._methods.setdefault(path, set()).add(address.method)
         self._logout = logout
@@ -137,16 +137,17 @@ class AppLogout:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """The application's answer; ours behind it where it has logged out."""
+        """Return the application's answer, or that of eilogin after a logout."""
         if not self.is_at_one(environ):
             return self._app(environ, start_response)
         if is_in_advance(environ):
-            # It would show the answer at the click, and ask nobody to log out.
+            # A prefetching browser would show this answer at the click, and log nobody
+            # out.
             return not_in_advance()(environ, start_response)
-        # What the application changes in environ is its own.
+        # The application may change its own copy of environ.
         request = Request(environ.copy())
-        # An application may have caught its error, and make a page of that; nothing of
-        # another one has gone out.
+        # An application may catch its error and answer with a page: no other answer of
+        # it has gone out.
         answered = request.call_application(self._app, catch_exc_info=True)
         status, headers, body = answered[:3]
         has_logged_out = int(status[:3]) < REFUSED
@@ -156,12 +157,12 @@ class AppLogout:
             return body
         try:
             read_some(body)
-        except Exception:  # noqa: BLE001 - it has said that all is well
+        except Exception:  # noqa: BLE001 - it has reported success
             _log.exception("app_logout: the application failed in its own logout")
         return answer(environ, start_response)
 
     def is_at_one(self, environ: "WSGIEnvironment") -> bool:
-        """Whether a request is at an address at which the application logs out."""
+        """Return whether a request is at a logout address of the application."""
         seen = environ.get(env.VISIBLE)
         script, below = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
         methods = self._methods.get(script + below if seen is None else seen.path)
@@ -175,10 +176,10 @@ class AppLogout:
     def _answer(
         self, environ: "WSGIEnvironment", headers: list[tuple[str, str]]
     ) -> Response | None:
-        """Ours, with what the application wants a browser to forget.
+        """Return eilogin's answer, with the cookies that the application expires.
 
-        None, and a header more in the application's, where that is to be answered; as
-        it is for who was not logged in.
+        Return None if the application's answer is to go out, for example without a
+        session. ``headers`` of that may get one more.
         """
         try:
             with logout_reserve.for_logout():
@@ -200,7 +201,7 @@ class AppLogout:
         if is_page and is_own_navigation(environ, public_url):
             target = self._target(environ, headers)
             if login is None:
-                # Of a double click the browser takes the second answer.
+                # After a double click, a browser shows the second answer.
                 return self._logout.leave_without_session(environ, target)
             return self._logout.leave(environ, login, target, cause=APPLICATION)
         if login is None:
@@ -214,7 +215,7 @@ class AppLogout:
     def _target(
         self, environ: "WSGIEnvironment", headers: Iterable[tuple[str, str]]
     ) -> str:
-        """The page of this site to which the application leads on, or the usual one."""
+        """Return the page of this site that the application redirects to, or usual."""
         location = next(
             (text for name, text in headers if name.lower() == "location"), ""
         )
@@ -225,7 +226,7 @@ class AppLogout:
         try:
             url = urljoin(here, location)
         except ValueError:
-            # It is no address at all, and she has logged out all the same.
+            # The Location is invalid, but the visitor has logged out all the same.
             return self._usual
         site = f"{origin_of(own.public_url)}/"
         path = "/" + url.partition("#")[0].removeprefix(site)
@@ -235,7 +236,7 @@ class AppLogout:
 
 
 def read_some(body: Iterable[bytes]) -> None:
-    """Have the application do what it does while it is read, and close it."""
+    """Read the body, so that the application finishes its work, and close it."""
     with ExitStack() as stack:
         if hasattr(body, "close"):
             stack.callback(body.close)

@@ -1,17 +1,18 @@
-"""The application's own logout is called when a login has ended, wherever she did that.
+"""Call the application's own logout after a login has ended, anywhere.
 
-She logged out elsewhere, and her browser is not here: the application keeps a session
-on the server, and would keep it until that is over. So what it sets of cookies within a
-login is kept in the store until the login ends, and then its own logout is called with
-them, inside of this process, as her browser would have done: by the application's own
-code, for whom the filters inside say she is (REMOTE_USER), and for nobody's eyes.
+After a logout elsewhere the visitor's browser is not here, and the application would
+keep its session on the server until that expires. So eilogin keeps the cookies that the
+application sets within a login, in the store, until the login ends. Then it calls the
+application's logout with them, in this process, as the browser would have done. The
+application's own code runs, for the visitor whom the inner filters name (REMOTE_USER),
+and nobody sees its answer.
 
-What is kept lies in the store sealed with a secret of the site and one of the login:
-who reads the store can use none of it, and once the login is over nor can who has the
-secret of the site. It is there only where ``app_logout_call`` asks for it.
+The kept cookies are sealed with a secret of the site and one of the login. So nobody
+can use them from the store alone; after the end of the login not even with the secret
+of the site. eilogin keeps them only with the option ``app_logout_call``.
 
-The call is a hook among the others (``logout_hooks``): a thread of its own,
-one after another while none of them hangs, and a logout that waits for it only so long.
+The call is one of the hooks (``logout_hooks``). It runs in a thread of its own, one
+call after another while none hangs, and a logout waits for it only so long.
 """
 
 import json
@@ -53,14 +54,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: What the log calls it, as one of the hooks.
+#: The name of this hook in the log.
 NAME = "app_logout_call"
-#: The most cookies of a login that are kept, and characters of all of them.
+#: Most cookies that eilogin keeps for a login, and most characters of them all.
 MOST, LARGEST = 20, 16_384
-#: The most calls at a time, where the application hangs in the others.
+#: Most simultaneous calls, while the application hangs in the others.
 MOST_AT_ONCE = 8
 _METHODS = ("GET", "POST")
-#: What the option begins with.
+#: The expected start of the option, for its error.
 _PATH = "one path of this site, such as '/logout' or 'POST /logout' (only GET and POST)"
 #: Keys of environ that do not come from a visitor.
 _OURS = (env.SESSIONS, env.COOKIE, env.TRUST)
@@ -68,18 +69,18 @@ _is_word = re.compile(r"[A-Za-z0-9_.-]+=[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
 
 
 class AppLogoutRequest(NamedTuple):
-    """How the application logs out."""
+    """A call of the application's logout."""
 
     path: str
     method: str = "GET"
-    #: Fields of its form, each with the cookie whose value it has.
+    #: Fields of its form, each with the name of the cookie that has its value.
     fields: Sequence[tuple[str, str]] = ()
 
 
 def read_app_logout_call(value: object) -> object:
-    """``/logout``, ``POST /logout`` or ``POST /logout FIELD=COOKIE``.
+    """Parse ``/logout``, ``POST /logout`` or ``POST /logout FIELD=COOKIE``.
 
-    For validators; what is not a text stays as it is.
+    For validators: a value that is no string stays as it is.
     """
     if not isinstance(value, str):
         return value
@@ -97,7 +98,7 @@ def read_app_logout_call(value: object) -> object:
 
 
 class _Cookie(NamedTuple):
-    """One that the application has set."""
+    """A cookie that the application has set."""
 
     name: str
     path: str
@@ -107,8 +108,8 @@ class _Cookie(NamedTuple):
 class AppLogoutCall:
     """The application, whose cookies are kept to call its logout with them.
 
-    It stands as near to the application as it can: what it sees set is what the
-    application sets.
+    It wraps the application as closely as it can, so that it sees the cookies of the
+    application itself.
     """
 
     def __init__(self, app: "WSGIApplication", how: AppLogoutRequest) -> None:
@@ -120,7 +121,7 @@ class AppLogoutCall:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Pass on, and keep what is set within a login."""
+        """Call the application, and keep the cookies that it sets within a login."""
         login = environ.get(env.SESSION)
         if login is not None:
             start_response = partial(self._start, start_response, environ, login)
@@ -146,7 +147,7 @@ class AppLogoutCall:
                     "its logout: %s",
                     error,
                 )
-        # A server may tell "no exc_info" from None.
+        # A server may distinguish "no exc_info" from None.
         if exc_info is None:
             return start_response(status, headers)
         return start_response(status, headers, exc_info)
@@ -156,11 +157,10 @@ class AppLogoutCall:
     def prepare(
         self, environ: "WSGIEnvironment", logins: Sequence[Login], done: Login | None
     ) -> Mapping[str, Hook]:
-        """What calls the application's logout for each of these, which have ended.
+        """Return the calls of the application's logout for ended logins, by login name.
 
-        By the names of the logins; for a thread that may wait. None is there where
-        nothing was kept, and of the one that is ``done``: the application's own logout
-        has ended it.
+        They are for a thread that may wait. There is none for a login without kept
+        cookies, and none for ``done``, which the application's own logout has ended.
         """
         calls: dict[str, Hook] = {}
         try:
@@ -179,7 +179,7 @@ class AppLogoutCall:
 
     def _call(self, environ: "WSGIEnvironment", _: LogoutEvent) -> None:
         request = Request(environ)
-        # An application may have caught its error, and make a page of that.
+        # An application may catch its error and answer with a page.
         answer = request.call_application(self._app, catch_exc_info=True)
         app_logout.read_some(answer[2])
         code = int(answer[0][:3])
@@ -202,8 +202,8 @@ class HooksWithAppLogout(LogoutHooks):
         self, hooks: Mapping[str, Hook], timeout: float, called: AppLogoutCall
     ) -> None:
         super().__init__(hooks, timeout)
-        # Who keeps a request open, and with it her session locked, holds up her own
-        # logout and not that of others.
+        # A visitor who keeps a request open may lock their session in the application.
+        # That delays their own logout, and not that of others.
         self._threads = {NAME: MOST_AT_ONCE}
         self._called = called
 
@@ -216,16 +216,16 @@ class HooksWithAppLogout(LogoutHooks):
     ) -> None:
         """See :meth:`eilogin.participant.logout.logout_hooks.Hooks.tell`."""
         done = own if cause == APPLICATION else None
-        # What is not told, because too many wait, is forgotten with its cookies.
+        # If too many calls wait, further ones are dropped together with their cookies.
         calls = self._called.prepare(environ, logins, done)
         self._tell(environ, logins, cause, {NAME: calls})
 
 
 class EndedLoginService:
-    """``environ['eilogin.login']`` in the call: she has ended her login a moment ago.
+    """``environ['eilogin.login']`` in the call, for a login that has just ended.
 
-    See :class:`eilogin.web.environ.LoginService`. Nobody is there who could be asked
-    for more, and whoever has made the request in which that was heard is another one.
+    See :class:`eilogin.web.environ.LoginService`. There is no visitor to prompt: the
+    request that ended the login may be another one's.
     """
 
     tells_proof = False
@@ -241,14 +241,14 @@ class EndedLoginService:
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """None where she was logged in at ``level`` or higher; else a refusal."""
+        """Return None if the login was at ``level`` or higher; else status 403."""
         login = self.login
         is_enough = login is not None and reaches(login.level, level) and not force
         return None if is_enough or passive else Response(status=403)
 
     @staticmethod
     def take_proof() -> bool:
-        """She gives no proof any more."""
+        """Return False: the visitor gives no proof any more."""
         return False
 
 
@@ -256,8 +256,8 @@ class EndedLoginService:
 
 
 def _key(login: Login) -> str:
-    # Its name and not its key: it stays the same at a step-up. Not owned by the login,
-    # with which it would go: it is needed when that has ended.
+    # By the name of the login, which a step-up keeps, and not by its key. The login
+    # does not own it, or it would go with the login, and the call needs it after that.
     return f"app-logout-call:{login.name}"
 
 
@@ -269,7 +269,7 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 def _read(
     environ: "WSGIEnvironment", login: Login, kept: str | None
 ) -> Sequence[_Cookie]:
-    """What was kept; none where nobody can read it (any more)."""
+    """Return the kept cookies; none if they cannot be opened (any more)."""
     if kept is None:
         return ()
     secret = login.family.encode()
@@ -281,7 +281,7 @@ def _read(
 
 
 def _keep(environ: "WSGIEnvironment", login: Login, set_cookies: Sequence[str]) -> None:
-    """Keep what an answer sets, beside what others have set."""
+    """Keep the cookies of a response, beside earlier ones."""
 
     def beside(stored: str | None) -> str | None:
         before = _read(environ, login, stored)
@@ -291,7 +291,7 @@ def _keep(environ: "WSGIEnvironment", login: Login, set_cookies: Sequence[str]) 
         octets = json.dumps(cookies).encode()
         return as_text(_sealer(environ).seal(octets, also_by=login.family.encode()))
 
-    # No login lasts longer than this; when it ends may be put off.
+    # No login lasts longer than this; its end may be extended.
     until = clock.now() + env.sessions(environ).max_session
     env.values(environ).change(_key(login), beside, until)
 
@@ -299,7 +299,7 @@ def _keep(environ: "WSGIEnvironment", login: Login, set_cookies: Sequence[str]) 
 def _set(
     environ: "WSGIEnvironment", before: Sequence[_Cookie], set_cookies: Sequence[str]
 ) -> Sequence[_Cookie]:
-    """The cookies after an answer has set some, as a browser has them."""
+    """Return the cookies after a response, as a browser would have them."""
     cookies = {(cookie.name, cookie.path): cookie for cookie in before}
     for text in set_cookies:
         pair, _, behind = text.partition(";")
@@ -317,7 +317,7 @@ def _is_over(max_age: str) -> bool:
 
 
 def _bounded(cookies: Sequence[_Cookie]) -> Sequence[_Cookie]:
-    """The newest ones, of which there is room for all."""
+    """Return the newest cookies within the limits."""
     kept = [*cookies[-MOST:]]
     while sum(map(len, map("".join, kept))) > LARGEST:
         del kept[0]
@@ -333,10 +333,10 @@ def _request(
     login: Login,
     cookies: Sequence[_Cookie],
 ) -> "WSGIEnvironment":
-    """What the application is asked, as her browser would ask it."""
+    """Return the environ of the call, as the browser would request it."""
     public_url = env.trust(environ).own.public_url
     sent = [cookie for cookie in cookies if Place(cookie.path).is_sent_to(how.path)]
-    # RFC 6265 5.4: those of longer paths first.
+    # RFC 6265 5.4: cookies with longer paths first.
     sent.sort(key=lambda cookie: -len(cookie.path))
     values = {cookie.name: cookie.value for cookie in reversed(sent)}
     fields = {field: values.get(name, "") for field, name in how.fields}

@@ -1,18 +1,18 @@
-"""Where the session lies that an application has of its own, while a login lives.
+"""Store the application's own sessions (``appsession``) for as long as a login lives.
 
-In the store, beside the login; or in one of Beaker's backends. There it is sealed with
-a key of its own that lies in the store, beside the login. The key goes in the same
-transaction as the login does: from that instant on, and in every process, nobody reads
-what lies in the backend, whoever ended the login, and whether the backend answers or
-not. What is left there is taken away:
+A session is in the store beside the login, or in one of Beaker's backends. There it is
+sealed with a key of its own, which is in the store beside the login. The key is deleted
+in the same transaction as the login. From then on nobody can read the session in any
+process, whoever ended the login, and whether or not the backend answers. The unreadable
+rest is deleted:
 
-* by the process in which the login ends;
-* by a slow request that has written it afterwards: who has written looks whether the
-  key is still there;
-* else when its time is over, which no login outlives.
+- by the process in which the login ends;
+- by a slow request that writes afterwards: it checks after each write whether the key
+  still exists;
+- otherwise when it expires, which is no later than any login.
 
-Who can read a backend learns nothing from it; who can write to it can delete a session,
-or bring back what that very session was before, and make up none.
+Somebody who can read a backend learns nothing. Somebody who can write to it can delete
+a session or restore an earlier state of it, but cannot forge one.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from eilogin.sessions import Login, Sessions
 from eilogin.stores.beaker import Backend
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
-#: What stands for something that was not sealed here, or for another place.
+#: Stands for a value that was not sealed here, or for another session.
 UNOPENED = "unopened"
 
 _KEY_SIZE = 32
@@ -36,56 +36,56 @@ _log = logging.getLogger("eilogin.appsession")
 
 
 class AppSessionPlace(Protocol):
-    """Where one request looks for sessions of an application."""
+    """The sessions of an application, for one request."""
 
     @property
     def id(self) -> str | None:
-        """The id of the visitor's session; None where she has none."""
+        """The ID of the visitor's session; None without one."""
 
     def read(self, name: str) -> str | None:
-        """The text of the session with this id."""
+        """Return the text of the session with this ID."""
 
     def put(self, name: str, old: str | None, new: str) -> bool:
-        """Put ``new`` in the place of ``old``; False where ``old`` is not there.
+        """Replace ``old`` by ``new``; return False if ``old`` is not there.
 
-        ``old`` is what was read here, or put here, last.
+        ``old`` is the text that this object read or put last.
         """
 
     def remove(self, name: str) -> None:
-        """Delete what lies there."""
+        """Delete the session."""
 
 
 class NoAppSession:
-    """For visitors who are not logged in."""
+    """For visitors who are not signed in."""
 
     id = None
 
     def read(self, name: str) -> None:
-        """There is nothing."""
+        """Return None: there is no session."""
 
     def put(self, name: str, old: str | None, new: str) -> bool:
-        """It is forgotten."""
+        """Drop the session."""
         return True
 
     def remove(self, name: str) -> None:
-        """There is nothing."""
+        """Do nothing."""
 
 
 def sealed_size(size: int) -> int:
-    """How many characters a text of this size has in a backend."""
+    """Return the number of characters that a text of this size has in a backend."""
     return len(as_text(bytes(size + Sealer.ADDED)))
 
 
 def id_of(login: Login) -> str:
-    """The id of a login's session: nobody can choose one, or tell another's."""
+    """Return the ID of a login's session. Nobody can choose or guess one."""
     secret = login.family.encode()
     return hmac.new(secret, b"eilogin.appsession", hashlib.sha256).hexdigest()
 
 
 class SessionStoreEntry:
-    """A value in the store that belongs to a login, and goes with it.
+    """A session in the store, which is deleted with its login.
 
-    That of another login, by its id, can be changed and removed, and not made.
+    The session of another login can be changed and deleted by its ID, but not created.
     """
 
     def __init__(self, sessions: Sessions, login: Login) -> None:
@@ -94,16 +94,16 @@ class SessionStoreEntry:
 
     @property
     def id(self) -> str:
-        """See :attr:`Place.id`."""
+        """See :attr:`AppSessionPlace.id`."""
         return id_of(self._login)
 
     def read(self, name: str) -> str | None:
-        """See :meth:`Place.read`."""
+        """See :meth:`AppSessionPlace.read`."""
         return self._sessions.store.get(_value(name))
 
     def put(self, name: str, old: str | None, new: str) -> bool:
-        """See :meth:`Place.put`."""
-        # No login lasts longer than this, and none outlives its own.
+        """See :meth:`AppSessionPlace.put`."""
+        # No login lasts longer than this, and no session outlives its login.
         until = clock.now() + self._sessions.max_session
         if old is not None:
             store = self._sessions.store
@@ -113,7 +113,7 @@ class SessionStoreEntry:
         )
 
     def remove(self, name: str) -> None:
-        """See :meth:`Place.remove`."""
+        """See :meth:`AppSessionPlace.remove`."""
         self._sessions.store.take(_value(name))
 
 
@@ -122,25 +122,25 @@ def _value(name: str) -> str:
 
 
 class BackendEntry:
-    """A text in one of Beaker's backends, sealed with a key that is in the store.
+    """A session in one of Beaker's backends, sealed with a key that is in the store.
 
-    That of another login, by its id, can be changed and removed, and not made.
+    The session of another login can be changed and deleted by its ID, but not created.
     """
 
     def __init__(self, backend: Backend, sessions: Sessions, login: Login) -> None:
         self._backend = backend
         self._sessions = sessions
         self._login = login
-        #: What lay there, sealed, when it was read or put last.
+        #: The sealed texts that were read or put last.
         self._last_sealed: dict[str, str | None] = {}
 
     @property
     def id(self) -> str:
-        """See :attr:`Place.id`."""
+        """See :attr:`AppSessionPlace.id`."""
         return id_of(self._login)
 
     def read(self, name: str) -> str | None:
-        """See :meth:`Place.read`; :data:`UNOPENED` for what cannot be opened."""
+        """See :meth:`AppSessionPlace.read`; :data:`UNOPENED` if it cannot be opened."""
         key = self._key(name)
         sealed = None if key is None else self._backend.get(_hidden(name))
         self._last_sealed[name] = sealed
@@ -149,16 +149,16 @@ class BackendEntry:
         try:
             return _sealer(key).open(from_text(sealed), name).decode()
         except NotSealed:
-            # Never as it lies there: whoever may write there could make a session up.
+            # Never the text itself: anybody who can write there could forge a session.
             return UNOPENED
 
     def put(self, name: str, old: str | None, new: str) -> bool:
-        """See :meth:`Place.put`."""
+        """See :meth:`AppSessionPlace.put`."""
         # As in the store.
         until = clock.now() + self._sessions.max_session
         key = self._key(name) or self._new_key(name, until)
         if key is None:
-            # The login is over, and nobody may have been there to tidy up.
+            # The login has ended, and perhaps no process has deleted the session.
             self.remove(name)
             return False
         sealed = as_text(_sealer(key).seal(new.encode(), name))
@@ -168,12 +168,12 @@ class BackendEntry:
         self._last_sealed[name] = sealed
         if self._key(name) == key:
             return True
-        # The login ended meanwhile; whoever ended it may have been here before us.
+        # The login ended meanwhile, perhaps with its cleanup before this write.
         self.remove(name)
         return False
 
     def remove(self, name: str) -> None:
-        """See :meth:`Place.remove`."""
+        """See :meth:`AppSessionPlace.remove`."""
         self._backend.delete(_hidden(name))
         self._last_sealed[name] = None
 
@@ -186,12 +186,12 @@ class BackendEntry:
         key = secrets.token_urlsafe(_KEY_SIZE)
         if self._sessions.keep_with(self._login, _key_value(name), key, until):
             return key
-        # The login is over, or another request was quicker.
+        # The login has ended, or another request was faster.
         return self._key(name)
 
 
 class BackendCleanup:
-    """Takes what lies in a backend away when a login ends.
+    """Deletes the session in a backend when its login ends.
 
     A :class:`eilogin.sessions.session_keepers.Keeper`.
     """
@@ -200,7 +200,7 @@ class BackendCleanup:
         self._backend = backend
 
     def forget(self, login: Login) -> None:
-        """This login has ended."""
+        """Delete the session of an ended login."""
         try:
             self._backend.delete(_hidden(id_of(login)))
         except StoreUnavailable as error:
@@ -216,7 +216,7 @@ def _key_value(name: str) -> str:
 
 
 def _hidden(name: str) -> str:
-    # Who may look into the backend does not learn an id, which an application may take.
+    # A reader of the backend must not learn an ID, which an application may accept.
     return hashlib.sha256(name.encode()).hexdigest()
 
 

@@ -1,13 +1,13 @@
-"""A cookie of the application as a browser keeps it: its value is sealed.
+"""The format of a sealed cookie of the application.
 
-A value is then :data:`MARK`, the sealed octets, and behind a full stop the place, where
-that is not the usual one: a browser does not tell with which Path and Domain a cookie
-was set, and forgets it by these alone. The place anybody can write; the octets cannot
-be read or made by who has not the secrets.
+The value is :data:`MARK` and the sealed octets. If the place is not the usual one, a
+full stop and the place follow. A browser does not send the Path and Domain of a cookie,
+and needs both to forget it. Anybody can write the place. Only the holder of the secrets
+can read or make the octets.
 
-What is set in a login has another name there, which ends with :data:`HERS`: else what
-the application sets under the same name where nobody is logged in, on an ``off`` path,
-would take its place, and the other way round.
+A cookie that is set within a login has another name in the browser, with the ending
+:data:`LOGIN_SUFFIX`. Otherwise a cookie of the same name from an ``off`` path, without
+a login, would replace it, and vice versa.
 """
 
 import re
@@ -18,19 +18,19 @@ from eilogin.federation.local.local_entity import Own
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.set_cookie_headers import Place
 
-#: What a value begins with that was sealed here.
+#: The start of a sealed value.
 MARK = "eil~"
-#: What the name of a cookie ends with in the browser that was set in a login. Behind
-#: it, for a browser looks at how a name begins (RFC 6265bis 4.1.3).
+#: The end of the browser's name of a cookie that is set within a login. It is at the
+#: end, because browsers interpret the start of a name (RFC 6265bis 4.1.3).
 LOGIN_SUFFIX = "~eil"
 #: Octets of name and value beyond which browsers drop a cookie (RFC 6265bis 5.6).
 LONGEST = 4096
 
 _BEHIND = "."
-#: How the octets of a value were sealed.
+#: The encoding of a value before it was sealed.
 _AS_IT_IS, _DEFLATED = b"\0", b"\1"
-#: Of a name: whether a header can have it. That is more than a name should have (RFC
-#: 6265 4.1.1), and what Python lets an application set.
+#: Match a name that a header can have. That is more than a name should have (RFC 6265
+#: 4.1.1), and what Python lets an application set.
 is_name = re.compile(r"[!-:<>-~]+").fullmatch
 _is_path = re.compile(r"/[ -:<-~]*").fullmatch
 _is_domain = re.compile(r"[A-Za-z0-9.-]*").fullmatch
@@ -40,21 +40,21 @@ _USUAL = Place()
 
 
 def name_of(name: str, family: str | None) -> str:
-    """The name in the browser of what is set in a login, or in none (``family``)."""
+    """Return the name in the browser, within the login ``family`` or without one."""
     return name if family is None else name + LOGIN_SUFFIX
 
 
 class SealedCookie(NamedTuple):
-    """A cookie with a sealed value, as whoever wrote it says."""
+    """A cookie with a sealed value, as received and not yet opened."""
 
-    #: In the browser.
+    #: Its name in the browser.
     name: str
     octets: bytes
     place: Place
 
     @property
     def is_of_login(self) -> bool:
-        """Whether it was set in a login."""
+        """Whether it was set within a login."""
         return self.name.endswith(LOGIN_SUFFIX)
 
     @property
@@ -63,21 +63,21 @@ class SealedCookie(NamedTuple):
         return self.name.removesuffix(LOGIN_SUFFIX)
 
     def forgotten(self) -> tuple[str, str]:
-        """The header by which the browser forgets it."""
+        """Return the header that makes the browser forget it."""
         path, domain = self.place
         parts = [f"{self.name}=", "Max-Age=0", f"Path={path}"]
         if domain:
             parts.append(f"Domain={domain}")
         if self.name.lower().startswith(("__secure-", "__host-")):
-            # Or a browser does not hear of it (RFC 6265bis 4.1.3).
+            # Without it, a browser ignores the header (RFC 6265bis 4.1.3).
             parts.append("Secure")
         return ("Set-Cookie", "; ".join(parts))
 
 
 def read(name: str, value: str) -> SealedCookie | None:
-    """A cookie whose value begins with :data:`MARK`; None where it is not as we write.
+    """Parse a cookie whose value begins with :data:`MARK`; None if it is malformed.
 
-    What is read has no character that a header could not have.
+    The result has no character that a header cannot have.
     """
     text, _, behind = value.removeprefix(MARK).partition(_BEHIND)
     try:
@@ -91,15 +91,15 @@ def read(name: str, value: str) -> SealedCookie | None:
 
 
 def _is_place(place: Place) -> bool:
-    """Whether a header by which a cookie is forgotten can name it."""
+    """Return whether a header that expires a cookie can name its place."""
     return bool(_is_path(place.path) and _is_domain(place.domain))
 
 
 class CookieSealer:
     """Seals and opens the values of one participant's application.
 
-    A value is bound to the name of its cookie, and to the login that has the secret
-    name ``family``; None is for who has none, and the value is *anonymous*.
+    A value is bound to the name of its cookie, and to the login with the secret name
+    ``family``. None means no login; the value is *anonymous*.
     """
 
     def __init__(self, own: Own) -> None:
@@ -107,10 +107,10 @@ class CookieSealer:
         self._sealer = Sealer(own.sealing_secrets, f"app cookie at {own.entity_id}")
 
     def seal(self, name: str, value: str, place: Place, family: str | None) -> str:
-        """The value for the browser, where it has the name of :func:`name_of`.
+        """Return the value for the browser, under the name of :func:`name_of`.
 
-        As a rule a third longer than it was. One that would be too long for a browser
-        is deflated first, which makes up for it: the usual ones have few different
+        It is usually a third longer. A value that would be too long for a browser is
+        deflated first, which makes up for that: usual values have few different
         characters.
         """
         octets, name = value.encode("latin-1"), name_of(name, family)
@@ -126,7 +126,7 @@ class CookieSealer:
         return MARK + as_text(self._sealer.seal(plain, *words, also_by=secret))
 
     def open(self, cookie: SealedCookie, family: str | None) -> str | None:
-        """The application's value; None where it is not of this login."""
+        """Return the application's value; None if it is not of this login."""
         if cookie.is_of_login is (family is None):
             return None
         words, secret = _bound_to(cookie.name, family)
@@ -135,12 +135,12 @@ class CookieSealer:
         except NotSealed:
             return None
         how, octets = plain[:1], plain[1:]
-        # Nobody but us has made it, of a header.
+        # Authentic, so it decompresses to no more than a header held.
         octets = zlib.decompress(octets, -15) if how == _DEFLATED else octets
         return octets.decode("latin-1")
 
     def is_ours(self, cookie: SealedCookie) -> bool:
-        """Whether it names a secret of ours, be it of another login or none."""
+        """Return whether it names a secret of ours, for any login or none."""
         return self._sealer.may_open(cookie.octets)
 
 
@@ -149,16 +149,16 @@ def _place_as_text(place: Place) -> str:
 
 
 def _bound_to(name: str, family: str | None) -> tuple[tuple[str, str], bytes]:
-    """What a value is bound to, and the secret of its login."""
+    """Return the binding of a value, and the secret of its login."""
     if family is None:
         return (name, "anonymous"), b""
     return (name, "login"), family.encode()
 
 
 def _deflated(octets: bytes) -> bytes:
-    """Characters of which there are few kinds take fewer bits each (RFC 1951).
+    """Encode frequent characters in fewer bits (RFC 1951).
 
-    Repetitions are not looked for: the length must not tell what is in a value.
+    Repetitions are not compressed, because the length must not reveal the value.
     """
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
     return packer.compress(octets) + packer.flush()

@@ -1,9 +1,9 @@
-"""What ``profile = digid`` is at a participant (DigiD 1 to 6 and 8).
+"""The rules of ``profile = digid`` at a participant (DigiD 1 to 6 and 8).
 
-DigiD names a citizen by her number. So she is known here, to the application and in
-the store, by a pseudonym in its place; the number itself is an attribute of her login,
-which the application gets where an option asks for it, and which goes to DigiD again
-when she logs out.
+The NameID of DigiD is the number of a citizen. So a pseudonym names the citizen to the
+application and in the store. The number itself is an attribute of the login. The
+application gets it only if an option asks for it, and a LogoutRequest to DigiD contains
+it again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,10 +30,10 @@ from eilogin.sessions import Login, Subject
 
 
 def is_failure(error: Refused | Unavailable) -> bool:
-    """Whether nobody is logged in here after that (8, point 10).
+    """Return whether an error of a login ends the session here (8, point 10).
 
-    By an answer that is proven, that the artifact is refused or not known any more, or
-    by silence. What is not proven ends nothing, or anybody could.
+    Errors that do so: a proven Response, a rejected or unknown artifact, or no answer.
+    An unproven message ends nothing, or anybody could end a session.
     """
     by_itself = (LoginFailed, MessageExpired, PeerUnavailable)
     return isinstance(error, by_itself) or (
@@ -41,7 +41,7 @@ def is_failure(error: Refused | Unavailable) -> bool:
     )
 
 
-# --- who she is -------------------------------------------------------------------
+# --- who the citizen is -----------------------------------------------------------
 
 
 def _sectors(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ ONLY_BSN = (BSN,)
 
 
 class Identified(NamedTuple):
-    """Whom an assertion means, and what is known of her."""
+    """The citizen of an assertion, and their attributes."""
 
     who: Subject
     attributes: Mapping[str, Sequence[str]]
@@ -65,9 +65,9 @@ class Identified(NamedTuple):
 def identified(
     trust: Trust, assertion: Assertion, sectors: Sequence[str]
 ) -> Identified:
-    """Whom an assertion of DigiD means, by a number of one of these ``sectors``.
+    """Return the citizen of an assertion of DigiD, by a number of these ``sectors``.
 
-    Raises :class:`eilogin.errors.SectorRefused`, without the number.
+    Raise :class:`eilogin.errors.SectorRefused`, without the number.
     """
     name_id = assertion.name_id or NameID("")
     try:
@@ -91,15 +91,15 @@ def _refused(
 
 
 def _subject(own: Own, name: SectorName, issuer: str) -> Subject:
-    """The same citizen at every login; nothing in it is her number."""
+    """Return the pseudonym of a citizen: the same at each login, without the number."""
     named = NameID(own.subject(str(name)))
     return Subject.named(named, issuer=issuer, audience=own.entity_id)
 
 
 def named(own: Own, name_id: NameID, issuer: str) -> Subject | None:
-    """Whom a LogoutRequest means; None where that can be nobody who is known here.
+    """Return the visitor of a LogoutRequest; None if nobody known here can match.
 
-    In DigiD's way sector code and number are compared exactly, and nothing else is.
+    As DigiD demands, compare exactly the sector code and the number, and nothing else.
     """
     if not own.is_digid:
         return Subject.named(name_id, issuer=issuer, audience=own.entity_id)
@@ -110,7 +110,7 @@ def named(own: Own, name_id: NameID, issuer: str) -> Subject | None:
 
 
 def name_id_of(own: Own, login: Login) -> NameID:
-    """By what the hub knows whose login this is."""
+    """Return the NameID by which the hub knows the session of a login."""
     if not own.is_digid:
         return (login.named or login.who).as_name_id()
     names = (
@@ -119,25 +119,26 @@ def name_id_of(own: Own, login: Login) -> NameID:
         if (values := login.attributes.get(name))
     )
     name = next(names, "")
-    # A login from before the profile was chosen has its NameID as it came.
+    # A login from before the profile was chosen keeps its NameID as it came.
     return NameID(name) if name else login.who.as_name_id()
 
 
-#: From this level on DigiD asks for a login every time (2.3).
+#: From this level on, DigiD requires a login every time (2.3).
 NEVER_SHARED = "substantieel"
 
-# --- what an operator may not ask for ---------------------------------------------
+# --- options that contradict the profile ------------------------------------------
 
-#: The shortest and the longest time after which a login is confirmed again, and the
-#: longest in which nothing is seen (2.2), in seconds.
+#: The shortest and the longest time between confirmations of a login, and the longest
+#: inactivity (2.2), in seconds.
 _EARLIEST, _LATEST = 600.0, 900.0
 
 
 def is_time_to_renew(age: float, after: float) -> bool:
-    """Whether DigiD may be asked to keep a session alive (2.2).
+    """Return whether eilogin may ask DigiD to keep a session alive (2.2).
 
-    ``age`` is how long ago it last confirmed the login, and ``after`` from when on it
-    is asked. Later than that its own session is over, and she would see a prompt.
+    ``age`` is the time since DigiD last confirmed the login, and ``after`` the earliest
+    age for a keep-alive, in seconds. Later than the latest, DigiD's own session is
+    over, and the visitor would see a prompt.
     """
     return after <= age <= _LATEST
 
@@ -151,7 +152,7 @@ def login_faults(  # noqa: PLR0913 - options, each by its name
     unsolicited: bool,
     require_attributes: Sequence[str],
 ) -> Iterator[tuple[str, str]]:
-    """Options of ``login`` that contradict the profile, and what is expected."""
+    """Yield options of ``login`` that contradict the profile, with expected values."""
     if not _EARLIEST <= keep_alive <= _LATEST:
         yield "keep_alive", "expected '10m' to '15m': DigiD allows no other duration"
     if comparison != "minimum":
@@ -170,14 +171,14 @@ def login_faults(  # noqa: PLR0913 - options, each by its name
 
 
 def session_faults(idle: float) -> Iterator[tuple[str, str]]:
-    """The same of ``session``."""
+    """Yield options of ``session`` that contradict the profile, likewise."""
     if idle > _LATEST:
         yield "idle", "expected at most '15m': DigiD allows no longer session"
 
 
-# --- what she reads ---------------------------------------------------------------
+# --- texts for the visitor --------------------------------------------------------
 
-#: Literal texts of Logius's checklists (6), and what they mean in English.
+#: Literal texts of Logius's checklists (6), and an English translation.
 _ERRORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "cl7": {
@@ -200,20 +201,20 @@ _ERRORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
-#: The words of ``error_text`` that stand for these.
+#: The values of ``error_text`` that stand for these.
 TEXTS = tuple(_ERRORS)
 _CANCELLED = {
     "nl": "U heeft het inloggen met DigiD geannuleerd.",
     "en": "You cancelled logging in with DigiD.",
 }
-#: What follows on that where she was logged in until then.
+#: The text that follows if a cancelled login ended a session.
 ENDED: Mapping[str, str] = MappingProxyType(
     {"nl": "U bent uitgelogd.", "en": "You have been logged out."}
 )
 
 
 def error_texts(text: str, text_en: str) -> Mapping[str, str]:
-    """What a failed login says in each language, as ``error_text`` has it."""
+    """Return the text of a failed login in each language, from ``error_text``."""
     preset = _ERRORS.get(text or "cl7")
     texts = preset or {"nl": text, "en": text}
     return {**texts, "en": text_en} if text_en else texts
@@ -225,6 +226,6 @@ def said_in(texts: Mapping[str, str], language: str) -> str:
 
 
 def cancel_texts(text: str, text_en: str) -> Mapping[str, str]:
-    """What a cancelled login says in each language, as ``cancel_text`` has it."""
+    """Return the text of a cancelled login in each language, from ``cancel_text``."""
     texts = {"nl": text, "en": text} if text else _CANCELLED
     return {**texts, "en": text_en} if text_en else texts

@@ -1,7 +1,7 @@
-"""Who may pass to a page: what its rule needs, and what is answered in its place.
+"""Decide whether a visitor may pass to a page, by its rule, and answer otherwise.
 
-The application asks the same by ``environ['eilogin.login']``: "I need her at this level
-now".
+The application can ask the same by ``environ['eilogin.login']``, for a level that it
+needs now.
 """
 
 from collections.abc import Callable
@@ -61,10 +61,10 @@ class Guard:
         self._refuses_when_down = refuses_when_down
 
     def stop(self, environ: "WSGIEnvironment") -> Response | None:
-        """What stands between this visitor and the page, or None.
+        """Return the answer instead of a page, or None if the visitor may pass.
 
-        It is no page, but an address of ours, where somebody comes to the application's
-        own logout to whom that is not open (:data:`eilogin.web.environ.APP_LOGOUT`).
+        At the application's own logout, a visitor who may not pass gets None too. The
+        address is then :data:`eilogin.web.environ.APP_LOGOUT`.
         """
         rule = self._rules.rule_of(environ)
         login = env.session_or_none(environ)
@@ -74,7 +74,7 @@ class Guard:
             and environ["REQUEST_METHOD"] == "GET"
             and env.SESSION_FAULT not in environ
         ):
-            # What nearly every page comes to, and the rest would find the long way.
+            # Most requests end here; the longer way has the same result.
             return self._keep_alive.seen(environ, login)
         return self._stop_by(rule, environ, login)
 
@@ -101,10 +101,10 @@ class Guard:
     def _has_to_leave(
         self, environ: "WSGIEnvironment", login: Login | None, rule: PathRule
     ) -> bool:
-        """Whether somebody is at the application's own logout and may not pass to it.
+        """Return whether a visitor at the application's own logout may not pass to it.
 
-        Nobody logs in, or proves anything, in order to log out. Where the store does
-        not answer, and she may be logged in, nobody is sent away.
+        Nobody has to log in, or prove anything, in order to log out. If the store does
+        not answer, the visitor may be signed in, so return False.
         """
         return (
             env.SESSION_FAULT not in environ
@@ -113,9 +113,9 @@ class Guard:
         )
 
     def _greet(self, environ: "WSGIEnvironment") -> Response | None:
-        """On a public page: the silent question, of a stranger or to keep alive."""
+        """Start a passive login or a keep-alive on an ``optional`` page."""
         if self._refuses_when_down:
-            # Who brings a session that nobody can look up is no stranger.
+            # A browser whose session cannot be read may not be anonymous.
             env.session(environ)
         answer = (
             self._passive_login.begin(environ) if self._passive_login.is_on else None
@@ -124,7 +124,7 @@ class Guard:
         return answer if login is None else self._keep_alive.seen(environ, login)
 
     def _limit(self, environ: "WSGIEnvironment", rule: PathRule) -> Response | None:
-        """What a path needs beside its level: a fresh proof, and attributes."""
+        """Apply the limits of a path beside its level: a fresh proof, attributes."""
         login = env.session(environ)
         if path_limits.needs_proof(environ, login, rule) or (
             login is None and path_limits.wants_proof_at_login(environ, rule)
@@ -134,19 +134,19 @@ class Guard:
         unmet = attribute_access.unmet(login, rule)
         if login is None or not unmet:
             return None
-        # The hub may tell more of her by now.
+        # The hub may send more attributes by now.
         again = self._keep_alive.seen(environ, login)
         return again or attribute_access.refuse(environ, self._pages, login, unmet)
 
     def _guard_form(self, environ: "WSGIEnvironment", level: str) -> Response | None:
-        """The same for a form, which is not lost where a login is needed first."""
+        """Guard a form, and keep it if a login is needed first."""
         again = handle_in(environ)
         answer = self.require(environ, level)
         if answer is not None:
             return self._forms.keep(environ, level, again, answer)
         if again is None:
             return None
-        # What stands in its place now may need more than its handle did.
+        # The stored form may need more than its handle did.
         return self._forms.send(environ, again) or self.stop(environ)
 
     def require(
@@ -157,10 +157,10 @@ class Guard:
         force: bool = False,
         passive: bool = False,
     ) -> Response | None:
-        """None where she is logged in at ``level`` or higher; else what to answer.
+        """Return None if the login reaches ``level``; otherwise the answer.
 
-        See :class:`eilogin.web.environ.LoginService`. Raises the
-        :class:`eilogin.errors.EiloginError` for which nobody can tell.
+        See :class:`eilogin.web.environ.LoginService`. Raise a
+        :class:`eilogin.errors.EiloginError` if the session cannot be read.
         """
         login = env.session(environ)
         force = force or env.FRESH in environ
@@ -185,16 +185,16 @@ class ParticipantLoginService:
 
     @property
     def login(self) -> Login | None:
-        """The login of this visitor; None too while nobody can tell."""
+        """The login of this visitor; None also while it cannot be read."""
         return env.session_or_none(self._environ)
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """None where she is logged in at ``level`` or higher; else what to answer.
+        """Return None if the login reaches ``level``; otherwise the answer.
 
-        Where that fails, the answer is the page on which the guard would say so.
-        ValueError for what is no level.
+        After an error the answer is the page that the guard would show. Raise
+        ValueError for an unknown level.
         """
         if level not in LEVELS:
             hint = did_you_mean(str(level).lower(), LEVELS)
@@ -208,10 +208,10 @@ class ParticipantLoginService:
 
     @property
     def tells_proof(self) -> bool:
-        """Whether a login says when she last proved who she is."""
+        """Whether a login says when the visitor last proved who they are."""
         return not env.trust(self._environ).own.is_digid
 
     def take_proof(self) -> bool:
-        """Whether she gave a fresh proof for this very page, a few minutes ago."""
+        """Return whether the visitor gave this page a fresh proof, minutes ago."""
         page = this_page(self._environ, env.trust(self._environ).own.public_url)
         return authentication_proofs.take(self._environ, self.login, page)

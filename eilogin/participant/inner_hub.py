@@ -1,7 +1,7 @@
-"""A hub that stands inside of our filters, and has its citizens signed in by them.
+"""Pass logouts to a hub that stands inside the filters, and has them sign citizens in.
 
-It is told of each login that ends here, and ends what it has of it at its own
-participants; and it says in turn that she logs out, by ``environ['eilogin.logout']``.
+The hub learns each login that ends here, and ends its sessions at its own participants.
+It reports a logout of its own by ``environ['eilogin.logout']``.
 """
 
 import logging
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: What a hub answers that has ended what it was told of.
+#: The status of a hub that has handled an ended login.
 _KNOWS = 204
 #: Keys of environ that do not come from a visitor.
 _OURS = ("eilogin.", "wsgi.multi")
-#: How long it is remembered what came of a logout, in seconds.
+#: Seconds for which the outcome of a logout is remembered.
 _REMEMBERED = 60 * 60.0
 
 
 def is_at_inner_hub(environ: "WSGIEnvironment") -> bool:
-    """Whether a hub that stands inside answers at this path."""
+    """Return whether a hub inside the filters answers at this path."""
     own = env.trust(environ).own
     return own.hub_inside is not None and path_of(environ).startswith(
         f"{own.mount}{own.hub_inside}/"
@@ -41,19 +41,19 @@ def is_at_inner_hub(environ: "WSGIEnvironment") -> bool:
 
 
 class InnerHub:
-    """What stands inside of the filters: ``app``, which need not be a hub."""
+    """The application inside the filters: ``app``, which need not be a hub."""
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
-        # What stands inside does not change; the first who asks finds out.
+        # The inner application does not change; the first request sets this.
         self._ways_out: env.WaysOut | None = None
 
     def note(
         self, environ: "WSGIEnvironment", who: Subject | None
     ) -> NotedLogout | None:
-        """Note that not all may know of a logout of hers, before anything ends.
+        """Note a logout, before anything ends, that not all participants may learn of.
 
-        None where there is no hub to tell, or nobody whom it is about.
+        Return None without a hub inside, or without a visitor.
         """
         if who is None or env.trust(environ).own.hub_inside is None:
             return None
@@ -66,10 +66,11 @@ class InnerHub:
         logins: Sequence[Login],
         through: env.Through | None = None,
     ) -> bool:
-        """Have a hub end what it has of these, which a logout that was noted has ended.
+        """Have the hub end the sessions of ``logins``, which a noted logout has ended.
 
-        Whether all know it, and of those that were noted before. Where there is no hub,
-        all do. It may tell its participants ``through`` her browser.
+        Return whether all participants know of it, and of the logouts noted before.
+        Without a hub, return True. The hub may send messages ``through`` the visitor's
+        browser.
         """
         if noted is None:
             return True
@@ -88,9 +89,9 @@ class InnerHub:
         before: inner_hub_logouts.Logouts,
         through: env.Through | None,
     ) -> bool:
-        """Whether all know what has ended, now and ``before``, as the hub says."""
+        """Return whether all know of these logouts and of those ``before``."""
         if not logins and not all(before.values()):
-            # One is at work still, or its process has died.
+            # An earlier one is still at work, or its process has died.
             return False
         gone = [logout for ended in before.values() for logout in ended]
         ended = env.Ended(logins, gone, through=through)
@@ -112,15 +113,15 @@ class InnerHub:
         return ended.is_everywhere
 
     def note_gone(self, environ: "WSGIEnvironment", login: Login) -> None:
-        """Have the filter ``logout`` tell its hooks of a login that is gone here."""
+        """Have the filter ``logout`` call its hooks for a login that has ended here."""
         keys = {env.ENDED: env.Ended([login]), env.ADDRESS: env.GONE}
         self._ask(environ, _logout_path(environ), keys)
 
     def is_way_out(self, environ: "WSGIEnvironment") -> bool:
-        """Whether a person is at the application's own logout (``app_logout``).
+        """Return whether a person is at the application's own logout (``app_logout``).
 
-        There nobody is asked anything, who she is or whether she is known elsewhere:
-        she wants to go, and would come back from the hub as from another site.
+        There eilogin sends nobody to the hub, for a login or a passive one: the visitor
+        wants to leave, and would come back from the hub as from another site.
         """
         if not (is_looked_at(environ) and fills_window(environ)):
             return False
@@ -129,7 +130,7 @@ class InnerHub:
         return self._ways_out.has(environ)
 
     def _find_ways_out(self, environ: "WSGIEnvironment") -> env.WaysOut:
-        """Where the application logs out, as the filter ``logout`` knows it."""
+        """Return the application's logout addresses, from the filter ``logout``."""
         ways_out = env.WaysOut()
         keys = {env.WAYS_OUT: ways_out, env.ADDRESS: env.APP_LOGOUT}
         self._ask(environ, _logout_path(environ), keys)
@@ -138,7 +139,7 @@ class InnerHub:
     def _ask(
         self, environ: "WSGIEnvironment", path: str, keys: Mapping[str, object]
     ) -> Response:
-        """Make a request of our own, in which nothing of the visitor's is."""
+        """Send a request of our own to the application, without data of the visitor."""
         request = Request.blank(path, base_url=env.trust(environ).own.public_url)
         ours = {k: v for k, v in environ.items() if k.startswith(_OURS)}
         request.environ.update(ours)
@@ -154,17 +155,17 @@ def _logout_path(environ: "WSGIEnvironment") -> str:
 def remember_logout_outcome(
     environ: "WSGIEnvironment", target: str, outcome: str
 ) -> None:
-    """Remember what came of a logout for the page to which it leads.
+    """Remember the outcome of a logout for the page to which it leads.
 
-    The hub inside tells her, when it has put both halves together. ``others`` is what
-    :class:`eilogin.participant.logout.logout_pages.LogoutPages` says of them.
+    The hub inside shows it, when it has combined both parts. ``outcome`` is a value of
+    :class:`eilogin.participant.logout.logout_pages.LogoutPages`.
     """
     until = clock.now() + _REMEMBERED
     env.values(environ).add(_key(target), outcome, until, durable=False)
 
 
 def outcome(environ: "WSGIEnvironment", target: str) -> bool | None:
-    """Whether she is logged out everywhere; None where that is not known yet."""
+    """Return whether the visitor is logged out everywhere; None if not known yet."""
     stored = env.values(environ).get(_key(target))
     return None if stored is None else stored == "everywhere"
 

@@ -1,8 +1,9 @@
-"""Logouts of somebody of which not all at a hub inside may know.
+"""Note logouts that a hub inside has not delivered to all its participants.
 
-Each is noted by itself, before anything ends, and for as long as not all do: a hub
-above asks anew that did not wait for our answer, or to which she had not gone on, and
-then nothing is left here to end. Of two at once none takes away what the other noted.
+Each logout has its own note, from before anything ends until all participants know of
+it. A hub above may repeat its LogoutRequest, if it did not wait for our answer, or if
+the visitor had not gone on to it. Then no session is left here to end. Two simultaneous
+logouts do not remove each other's notes.
 """
 
 import json
@@ -18,23 +19,23 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: So many of one citizen are kept, the latest ones; what a hub says is of all of hers.
+#: Most notes for one visitor, the latest ones. The hub reports on all of them at once.
 _MOST = 20
-#: The name of one that is written in another way, by another version.
+#: The name of a note that another version wrote in another format.
 _OTHER = "other"
 
-#: The logins that logouts have ended, by the name of each; none while it is at work,
-#: or where its process died.
+#: The logins that logouts have ended, by the name of each logout. Empty while it is at
+#: work, or if its process died.
 Logouts = Mapping[str, Sequence[env.EndedBefore]]
 
 
 class NotedLogout(NamedTuple):
     """A logout that was noted."""
 
-    #: Whose it is, and by what name.
+    #: The visitor, and the name of the logout.
     who: Subject
     name: str
-    #: The names of those that were noted before it.
+    #: The names of the logouts noted before it.
     before: Sequence[str]
 
 
@@ -52,7 +53,7 @@ def note(environ: "WSGIEnvironment", who: Subject) -> NotedLogout:
 
 
 def left_before(environ: "WSGIEnvironment", noted: NotedLogout) -> Logouts:
-    """Those before it of which not all may know still."""
+    """Return the earlier logouts that not all participants may know of."""
     logouts = _read(env.values(environ).get(_key(noted.who)))
     return {name: logouts[name] for name in noted.before if name in logouts}
 
@@ -60,13 +61,13 @@ def left_before(environ: "WSGIEnvironment", noted: NotedLogout) -> Logouts:
 def keep(
     environ: "WSGIEnvironment", noted: NotedLogout, logins: Iterable[Login]
 ) -> None:
-    """Not all know of one, which has ended these."""
+    """Note that not all participants know of a logout, which has ended these logins."""
     ended = [env.EndedBefore(login.name, login.who) for login in logins]
     _change(environ, noted.who, lambda logouts: {**logouts, noted.name: ended})
 
 
 def forget(environ: "WSGIEnvironment", noted: NotedLogout, completed: Logouts) -> None:
-    """All know of one, and of these others, where nothing has come of them since."""
+    """Remove a logout that all know of, and ``completed`` ones without a change."""
 
     def without(logouts: Logouts) -> Logouts:
         done = {noted.name: logouts.get(noted.name), **completed}
@@ -75,7 +76,7 @@ def forget(environ: "WSGIEnvironment", noted: NotedLogout, completed: Logouts) -
         }
 
     _change(environ, noted.who, without)
-    # Where none is left the value is over now, and not when it would be.
+    # Expire an empty value now, and not at its usual end.
     key, now = _key(noted.who), clock.now()
     env.values(environ).swap(key, _NONE, _NONE, now, durable=False)
 
@@ -89,7 +90,7 @@ def _change(
         new = _written(change(_read(text)))
         return None if new == (text or _NONE) else new
 
-    # Whoever was not reached has no session for longer than that.
+    # A participant without the message keeps no session for longer than that.
     until = clock.now() + env.sessions(environ).max_session
     return values.change(key, changed, until)
 

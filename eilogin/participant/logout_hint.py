@@ -2,17 +2,17 @@
 
 The session of a participant can be gone while that of the hub lives: a ``memory:``
 store was restarted, or the session cookie was lost. The hint names that session as a
-LogoutRequest does (hub, NameID, SessionIndex), so that a click on "log out" still
-reaches the hub, which knows whether there is anything to end.
+LogoutRequest does (hub, NameID, SessionIndex). So a click on "log out" still reaches
+the hub, which knows whether there is anything to end.
 
-A login sets the cookie, and the hub's answer to a logout takes it away. Nobody but this
-participant can make, read or change it. It signs nobody in. It can end the session that
-it names, once, until the instant at which that ends anyway: a logout here spends it,
-with all its copies.
+A login sets the cookie, and the hub's LogoutResponse removes it. Only this participant
+can make, read or change it. It signs nobody in. It can end the session that it names,
+once, until that expires. A logout here spends it, with all its copies.
 
 From a logout until the hub has confirmed it, the same cookie marks a browser that has
-logged out. Such a browser is never signed in silently: the next login asks the hub for
-a fresh proof (ForceAuthn). The mark needs no entry in the store, which may be lost.
+logged out. The hub's session alone never signs such a browser in: the next login asks
+the hub for a fresh proof (ForceAuthn). The mark needs no entry in the store, which may
+be lost.
 """
 
 import hashlib
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _COOKIE = Cookie("eilogin-logout-hint")
-#: A longer value is not set: some browsers drop cookies of more than 4096 characters.
+#: Longest value: some browsers drop cookies of more than 4096 characters.
 _LONGEST = 3000
 
 
 def keep(environ: "WSGIEnvironment", token: str) -> list[tuple[str, str]]:
-    """The headers that give this browser the hint of a new session, by its cookie.
+    """Return the headers that give this browser the hint of a new session.
 
-    Without a NameID no LogoutRequest is possible, so an older hint is taken away.
+    Without a NameID no LogoutRequest is possible, so they expire an older hint.
     """
     login = env.sessions(environ).find(token)
     if login is None or login.named is None:
@@ -49,18 +49,18 @@ def keep(environ: "WSGIEnvironment", token: str) -> list[tuple[str, str]]:
 
 
 def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str, str]]:
-    """The headers that mark this browser as one that has logged out of a session.
+    """Return the headers that mark this browser as logged out of a session.
 
-    ``kept`` names the logout, for :func:`unmark`; "" where no server can confirm it.
+    ``kept`` names the logout, for :func:`unmark`; "" if no server can confirm it.
     """
     return _header(environ, login, kept, has_left=True)
 
 
 def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """The headers that mark this browser as one that has logged out, by its hint.
+    """Return the headers that mark this browser as logged out, by its hint.
 
-    For a logout of which nobody knows whether the hub has heard. No headers if the
-    browser holds no hint of the session whose cookie it brings.
+    They are for a logout that the hub may not have received. Return none if the browser
+    has no hint of the session whose cookie it sends.
     """
     login = _of_session(environ)
     return [] if login is None else mark(environ, login, "")
@@ -76,17 +76,17 @@ class HintedLogout(NamedTuple):
 
 
 def left(environ: "WSGIEnvironment") -> HintedLogout | None:
-    """The last logout of this browser, if the hub has not confirmed it; or None.
+    """Return the last logout of this browser, if the hub has not confirmed it; or None.
 
-    Raises :class:`eilogin.errors.StoreUnavailable`.
+    Raise :class:`eilogin.errors.StoreUnavailable`.
     """
     opened = _opened(environ)
     if opened is None or not _may_live(environ, opened.login):
         return None
     values, kept = env.values(environ), opened.kept
     if not opened.has_left:
-        # The answer to a login may come after that to the logout in another tab, and
-        # takes the mark away. The store knows of that logout.
+        # A Response to a login may come after the logout in another tab, and remove the
+        # mark. The store has that logout.
         kept = values.get(_spent_key(opened.login)) or ""
         if not kept:
             return None
@@ -96,7 +96,7 @@ def left(environ: "WSGIEnvironment") -> HintedLogout | None:
 
 
 def has_left(environ: "WSGIEnvironment") -> bool:
-    """Whether this browser must not be signed in silently; True if the store fails."""
+    """Return whether a login here needs a fresh proof; True if the store fails."""
     if not held(environ):
         return False
     try:
@@ -108,7 +108,7 @@ def has_left(environ: "WSGIEnvironment") -> bool:
 def unmark(environ: "WSGIEnvironment", kept: str, until: float) -> None:
     """Note that the hub has confirmed a logout, in a request without its browser.
 
-    ``kept`` is what :func:`mark` was given; the note lasts ``until`` that instant.
+    ``kept`` is the name that :func:`mark` got; the note lasts ``until`` that instant.
     """
     env.values(environ).add(_confirmed_key(kept), "", until, durable=False)
 
@@ -130,7 +130,7 @@ def _header(
 
 
 def read(environ: "WSGIEnvironment") -> Login | None:
-    """The login that the hint of this browser names, while it is good; or None."""
+    """Return the login that this browser's hint names, while it is valid, or None."""
     opened = _opened(environ)
     if opened is None or opened.has_left or not _may_live(environ, opened.login):
         return None
@@ -139,7 +139,7 @@ def read(environ: "WSGIEnvironment") -> Login | None:
 
 
 def read_of_session(environ: "WSGIEnvironment") -> Login | None:
-    """The same, if it is the hint of the session whose cookie a request brings."""
+    """Return the same, if the hint belongs to the session cookie of the request."""
     return None if _of_session(environ) is None else read(environ)
 
 
@@ -152,7 +152,7 @@ def _of_session(environ: "WSGIEnvironment") -> Login | None:
 
 
 def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
-    """Make all hints of a login worthless, because a logout here ends it.
+    """Invalidate all hints of a login, because a logout here ends it.
 
     ``kept`` names the logout of this browser, as in :func:`mark`, or is "".
     """
@@ -165,7 +165,7 @@ class _Opened(NamedTuple):
 
     login: Login
     has_left: bool
-    #: The name of the logout, or what stands for the session's cookie.
+    #: The name of the logout, or the tag of the session's cookie.
     kept: str
 
 
@@ -178,31 +178,31 @@ def _opened(environ: "WSGIEnvironment") -> _Opened | None:
         login_text, has_left, kept, *_ = json.loads(zlib.decompress(octets))
         return _Opened(Login.from_json(login_text, key="", seen=0.0), has_left, kept)
     except (*UNREADABLE, zlib.error):
-        # Forged, sealed with a key that is not ours any more, or of another version.
+        # Forged, sealed with a former key, or from another version.
         return None
 
 
 def held(environ: "WSGIEnvironment") -> str:
-    """The value of the cookie, not checked; "" without one."""
+    """Return the value of the cookie, not checked; "" without one."""
     return _COOKIE.read(environ) or ""
 
 
 def drop() -> tuple[str, str]:
-    """The header that takes the hint away.
+    """Return the header that expires the hint.
 
-    Also where a request brings none: the browser keeps it back from the POST of another
-    site, such as that of the hub's answer.
+    Send it also if a request has none: a browser withholds the cookie from the POST of
+    another site, such as a LogoutResponse of the hub.
     """
     return _COOKIE.expire()
 
 
 def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """The same where this browser has one."""
+    """Return the same header if this browser has a hint."""
     return [drop()] if held(environ) else []
 
 
 def _end_of(environ: "WSGIEnvironment", login: Login) -> float:
-    """When a session ends, as the store has it; a hub may say no end."""
+    """Return when a session ends, as in the store; a hub may send no end."""
     return min(login.ends, login.started + env.sessions(environ).max_session)
 
 

@@ -1,7 +1,7 @@
-"""End the session of a visitor here, though nobody has logged out.
+"""End the session of a visitor here without a logout.
 
-DigiD demands it where it answers that there is no login: also when only a higher level
-was asked for (DigiD 8).
+DigiD demands that after a Response that signs nobody in, also for a higher level only
+(DigiD 8).
 """
 
 from typing import TYPE_CHECKING
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def end_here(
     environ: "WSGIEnvironment", reason: str, inner_hub: InnerHub
 ) -> list[tuple[str, str]]:
-    """End the session of this visitor, if she has one; the header that says so.
+    """End the session of this visitor; return the header that expires its cookie.
 
-    Under whatever key it goes on, and that one only. No mark is left: an answer that is
-    on its way is one that she asked for. A hub that stands ``inside`` ends what it has
-    of it: afterwards no logout would find who has to be told. Hooks of ``logout`` hear
-    of it. ``reason`` is for the audit log. Raises
+    End it under its current key, and no other session. The browser gets no mark of a
+    logout, because the visitor asked for a Response that is on its way. A hub inside
+    the filters ends its part: afterwards no logout would find its participants. The
+    hooks of ``logout`` run. ``reason`` is for the audit log. Raise
     :class:`eilogin.errors.StoreUnavailable`.
     """
     login = env.session_to_end(environ)
@@ -30,7 +30,7 @@ def end_here(
     if login is None:
         return []
     noted = inner_hub.note(environ, login.named)
-    # Where another one was faster, that has said so.
+    # If another request was faster, it has done this.
     if env.sessions(environ).drop(login) is not None:
         inner_hub.note_gone(environ, login)
         audit.event(
@@ -39,6 +39,6 @@ def end_here(
             peer=login.who.issuer,
             reason=reason,
         )
-    # Nobody asks now; who logs her out later has to hear whom it missed.
+    # Nobody waits for the result now; a later logout reports whom this one missed.
     inner_hub.tell(environ, noted, [login])
     return [env.cookie(environ).expire()]

@@ -1,15 +1,16 @@
-"""Decisions on changes of the federation, which all nodes of a site share.
+"""Share decisions on changes of the federation among all nodes of a site.
 
-Nodes that have ``federation_folder`` together have its quarantine together too. Nodes
-with a folder each have the store of the session filter together: what a person has
-approved or rejected at one node is written there, and the others take it over if the
-same change waits there.
+Nodes with a common ``federation_folder`` have a common quarantine. Nodes with a folder
+each have the store of the session filter in common. The node where a person approves or
+rejects a change writes the decision there. The others apply it if the same change is
+pending in their folder.
 
-A decision is sealed by the keys of the site, for this site and for the ID of the
-change, which is a hash of the record before and after it. So whoever can write to the
-store can neither make one nor have it count for another change: they can remove it, and
-then somebody has to decide at each node. Each node takes a decision once, and none that
-is older than three days: a change that was approved once and comes back waits again.
+A decision is sealed with the keys of the site, for this site and for the ID of the
+change. The ID is a hash of the record before and after the change. So somebody who can
+write to the store can neither forge a decision nor apply it to another change. They can
+only remove it, and then somebody has to decide at each node. A node applies a decision
+once, and none that is older than three days: an approved change that comes back is
+pending again.
 """
 
 import hashlib
@@ -37,16 +38,16 @@ from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
 _log = logging.getLogger("eilogin")
 
-#: How many seconds between two looks at the store.
+#: Seconds between two reads of the store.
 EVERY = 5.0
-#: For how many seconds other nodes can take a decision over.
+#: Seconds for which other nodes can apply a decision.
 KEPT_FOR = 3 * 86_400.0
-#: How many decisions on one change are read, and how many changes at one look.
+#: Most decisions on one change, and most changes, that one read covers.
 _MOST, _AT_ONCE = 20, 500
 
 
 class SharedDecisions:
-    """Those of one site, by the folder of this node and the store of all nodes."""
+    """The decisions of one site: this node's folder, and the store of all nodes."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class SharedDecisions:
         self._failed: set[Decision] = set()
 
     def share(self) -> None:
-        """Write what was decided here, and take over what others have decided."""
+        """Write the decisions of this node, and apply those of others."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EVERY
@@ -71,7 +72,7 @@ class SharedDecisions:
             self._write()
             self._take()
         except EiloginError as error:
-            # The next look may be well; what waits does so meanwhile.
+            # The next read may succeed; pending changes stay pending meanwhile.
             _log.debug(
                 "%s: cannot share decisions with other nodes: %s", self._party, error
             )
@@ -100,8 +101,8 @@ class SharedDecisions:
         self._written = recent
 
     def label(self, change_id: str) -> str:
-        """The label of what was decided on a change, in the store."""
-        # No shard: a colon would end the name of one.
+        """Return the label of the decisions on a change in the store."""
+        # Without a colon, which would end the name of a shard.
         text = json.dumps([self._party, change_id])
         return f"decided-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
@@ -136,7 +137,7 @@ class SharedDecisions:
             self._take_over(decisions)
 
     def _next_ones(self, ids: Sequence[str]) -> Sequence[str]:
-        """Those that are looked at now: of very many some at each look."""
+        """Return the changes for this read: if there are very many, some at each."""
         if self._looked >= len(ids):
             self._looked = 0
         first = self._looked
@@ -161,7 +162,7 @@ class SharedDecisions:
     def _take_over(self, decisions: Sequence[Decision]) -> None:
         number = self._folder.lock()
         if number is None:
-            return  # Somebody is at it: the next look.
+            return  # Another process has the lock: retry at the next read.
         try:
             self._decide(decisions)
         except ConfigurationError as error:
@@ -172,7 +173,7 @@ class SharedDecisions:
             os.close(number)
 
     def _decide(self, decisions: Sequence[Decision]) -> None:
-        """Have decisions count here, all of one person and one kind."""
+        """Apply decisions here, all of one person and one kind."""
         first, ids = decisions[0], {decision.id for decision in decisions}
         waiting, who = self._folder.waiting, first.who
         pending = [] if waiting is None else [x for x in waiting.open if x.id in ids]

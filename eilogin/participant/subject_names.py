@@ -1,12 +1,12 @@
-"""Who somebody is here: her NameID, or an attribute that serves in its place.
+"""Identify a visitor by the NameID, or by an attribute instead.
 
-Where an attribute serves, she is known by its name and value at this hub: the same
-citizen at each login, though the hub may give her another NameID each time, or none.
-No message of the hub can name her by it; by the NameID that came along it can. Where
-none did, single logout cannot reach her session from there, nor start here.
+With an attribute, its name and value at this hub identify the visitor: the same one at
+each login, even if the hub sends another NameID each time, or none. Messages of the hub
+cannot contain the attribute, so they use the NameID of the same assertion. Without a
+NameID, single logout can neither reach the session from the hub nor start here.
 
-The application knows her by the value alone where nothing else can have the same: one
-hub, and one way in which it names her. Else it gets the way and the hub too
+The application gets the value alone if no other visitor can have it: with one hub, and
+one source of the name. Otherwise it also gets the source and the hub
 (:func:`for_application`).
 """
 
@@ -48,23 +48,25 @@ def _sources(words: tuple[str, ...]) -> tuple[str, ...]:
 SubjectSources = Annotated[Words, AfterValidator(_sources)]
 
 
-#: The formats of a NameID that have a word of their own.
+#: The NameID formats with a short name.
 _WORDS = {
     format_: short(format_) for format_ in (UNSPECIFIED, PERSISTENT, TRANSIENT, EMAIL)
 }
-#: What may stand in a format or an entityID as it is; not what parts them.
+#: Characters that stay unquoted in a format or an entityID. The separator is not one.
 _PLAIN = ":/?#[]@$&'()*+,;="
 
 
 def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
-    """Who somebody is to the application; no two are the same.
+    """Return the name of a visitor for the application; no two visitors share one.
 
-    The value alone, where no other one can be the same. ``VALUE!FORMAT!HUB`` if another
-    hub of ours, or another of ``sources``, could have the same value, and if the NameID
-    is of another format than was asked for. ``VALUE!FORMAT!HUB!DOMAIN`` if the hub says
-    that the name is of another domain than its own (NameQualifier), and, with no
-    domain, for a value that could be mistaken for one of these. It depends on nothing
-    but these and the options, so it is the same at every login.
+    - ``VALUE``, if no other visitor can have the same value.
+    - ``VALUE!FORMAT!HUB``, if another trusted hub, or another of ``sources``, could
+      have the same value, or if the NameID has another format than the requested one.
+    - ``VALUE!FORMAT!HUB!DOMAIN``, if the hub names another domain than its own
+      (NameQualifier). With an empty domain it is for a value that looks like one of
+      these.
+
+    The result depends only on these and the options, so it is the same at every login.
     """
     hub = quote(who.issuer, _PLAIN)
     domain = "" if who.name_qualifier == who.issuer else who.name_qualifier
@@ -74,48 +76,48 @@ def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
     if is_only_way and not is_other and not domain and not looks_composed:
         return who.name_id
     parts = [who.name_id, _kind(who.format), hub]
-    # A value that looks like one of these is not taken for it.
+    # Keep a value that looks composed distinct from a composed one.
     if domain or (is_only_way and not is_other):
         parts.append(quote(domain, _PLAIN))
     return "!".join(parts)
 
 
 def asked_format(trust: Trust) -> str:
-    """The format of NameID that our questions ask for; "" where any may come."""
+    """Return the NameID format of our AuthnRequests; "" if any is allowed."""
     wanted = trust.own.name_id_format
     return "" if wanted == UNSPECIFIED else wanted
 
 
 def is_unspecified(who: Subject) -> bool:
-    """Whether the hub does not say how a NameID is meant (SAML core 8.3.1)."""
+    """Return whether the hub leaves the format of a NameID open (SAML core 8.3.1)."""
     return who.format == UNSPECIFIED
 
 
 def is_of_other_format(trust: Trust, who: Subject) -> bool:
-    """Whether a NameID says that it is of another format than was asked for."""
+    """Return whether a NameID declares another format than the requested one."""
     if not who.has_name_id or is_unspecified(who):
         return False
     return asked_format(trust) not in ("", who.format)
 
 
 def _kind(format_: str) -> str:
-    """How a name is meant, in a word where it has one; never the same for two."""
+    """Return the format or source of a name, in a word if it has one; unique."""
     prefix = "" if format_.startswith(BY_ATTRIBUTE) else ":"
     return _WORDS.get(format_) or f"{prefix}{quote(format_, _PLAIN)}"
 
 
 def also_of(assertion: Assertion, who: Subject) -> Subject | None:
-    """By what the hub names her too, where an attribute says who she is here."""
+    """Return the NameID of a visitor whom an attribute identifies, or None."""
     if who.has_name_id or assertion.name_id is None:
         return None
     return _named(assertion.name_id, assertion.issuer, who.audience)
 
 
 def subject_of(trust: Trust, assertion: Assertion, sources: Sequence[str]) -> Subject:
-    """Whom an assertion means: by the first of ``sources`` that it has.
+    """Return the visitor of an assertion, by the first of ``sources`` that it contains.
 
-    An attribute names her by its one value, which is in one line. Raises
-    :class:`eilogin.errors.SubjectMissing` where it has none of them.
+    An attribute must have exactly one value, in one line. Raise
+    :class:`eilogin.errors.SubjectMissing` if the assertion contains none of them.
     """
     for source in sources:
         who = _by(source, assertion, trust.own.entity_id)

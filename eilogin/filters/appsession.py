@@ -1,16 +1,16 @@
 """Give the application a session of its own, which ends when the login ends.
 
-Many an application knows Beaker and keeps in ``environ['beaker.session']`` what it
-wants to remember of a visitor: a form half filled in, a basket. With Beaker's own
-middleware that outlives a logout. Here it is the same object with the same verbs, and
-it belongs to the login: it is there while she is logged in, and goes in the same
-transaction in which the login ends, wherever that is::
+Many applications know Beaker, and keep data of a visitor in
+``environ['beaker.session']``: a partly filled form, a basket. With Beaker's own
+middleware that outlives a logout. This filter offers the same object and methods, but
+the session belongs to the login. It exists while the visitor is signed in, and is
+deleted in the same transaction as the login, wherever that ends::
 
     [filter:appsession]
     use = egg:eilogin#appsession
 
-It lies in the store of ``session``, or where ``type`` says, in one of Beaker's
-backends, sealed with a key that lies in that store (``app_session_stores``)::
+The session is in the store of ``session``. With ``type`` it is in one of Beaker's
+backends, sealed with a key that is in that store (``app_session_stores``)::
 
     type = ext:redis
     url = redis://localhost:6379/1
@@ -19,41 +19,40 @@ backends, sealed with a key that lies in that store (``app_session_stores``)::
 ``eilogin.session``. *Writes* ``beaker.session`` and ``beaker.get_session``. *Changes in
 the answer*: nothing; there is no cookie.
 
-Why the store and no backend, where nothing else is asked for: one place less, which
-every process and machine has. A backend is for sessions that would be much for the
-store, or that are wanted in memory alone. What Beaker's write there is not what is
-written here (:mod:`eilogin.stores.beaker`): they keep pickles whatever
-``data_serializer`` says, so that who can write to them can run code, and a session is
-written back as a whole, over what another request has put into it meanwhile.
+The store is the default because every process and machine has it already. A backend is
+for sessions that are too large for the store, or wanted in memory only. eilogin does
+not use Beaker's own write methods there (:mod:`eilogin.stores.beaker`). These keep
+pickles whatever ``data_serializer`` says, so somebody who can write to a backend could
+run code. They also write a session as a whole, over changes of another request.
 
-What differs from Beaker's middleware:
+Differences from Beaker's middleware:
 
-* No update is lost. Of two requests of one visitor that overlap, each keeps the keys
-  that it has set, changed or deleted; where both did so with the same key, the one that
-  is stored last wins. A value is one thing, a list or dictionary too.
-* A slow request that was overtaken by a logout leaves nothing behind. Its answer goes
-  out. After a step-up it is the same session, after a new login it is another.
-* The session's id is derived (HMAC) from the secret name of the login, which no browser
-  ever gets. Nobody can choose one, so ``regenerate_id()`` has nothing to do.
-* Without a login the session is empty, and what is put into it is forgotten with the
-  answer: there is nobody whose it would be. So it is while the store or the backend is
-  down, and where the session cannot be read. Where it cannot be stored, the log is
-  told, and the answer goes out.
-* A session is at most as large as ``max_size`` says: the store is asked for logins at
-  every request, and holds a session for each. One that has grown larger is not stored:
-  the log says how large it is, and the next request has it as it was.
-* ``delete()`` and ``invalidate()`` delete what was stored; Beaker's leave it.
-* To save what was not changed writes nothing. ``last_accessed`` is when something was
-  written: with ``timeout`` whenever the session was looked at, else when it changed.
-* Its ``repr`` shows nothing, and does not load it: an error report that prints environ
-  gives nothing away.
-* Values are JSON: who can write to the store can change a session, but run nothing;
-  who can write to a backend can delete one, or bring back what it was a while ago.
+- No update is lost. If two requests of a visitor overlap, each keeps the keys that it
+  has set, changed or deleted. If both changed the same key, the one that is stored last
+  wins. A value counts as a whole, also a list or dictionary.
+- A slow request that a logout has overtaken stores nothing. Its answer goes out. A
+  step-up keeps the session; a new login gets another.
+- The session's ID is derived (HMAC) from the secret name of the login, which no browser
+  gets. Nobody can choose one, so ``regenerate_id()`` does nothing.
+- Without a login the session is empty, and its content is dropped after the answer: it
+  would belong to nobody. The same holds while the store or the backend is down, and if
+  the session cannot be read. If it cannot be stored, eilogin logs that, and the answer
+  goes out.
+- ``max_size`` limits a session: the store answers each request, and holds a session for
+  each login. eilogin does not store a larger one, but logs its size. The next request
+  gets the former content.
+- ``delete()`` and ``invalidate()`` delete the stored session; Beaker's keep it.
+- Saving without a change writes nothing. ``last_accessed`` is the last write: with
+  ``timeout`` at each access, otherwise at each change.
+- Its ``repr`` shows nothing and does not load it, so an error report with environ
+  reveals nothing.
+- Values are JSON. Somebody who can write to the store can change a session, but run no
+  code. Somebody who can write to a backend can delete one, or restore an earlier state.
 
-A request that looks at its session asks the store for it once (with a backend for its
-key, and the backend for the rest), and one that does not asks nothing. As with Beaker a
-session is stored when the application calls ``start_response``, so a streaming answer
-stays streaming. What the application changes later is not stored.
+A request that uses its session reads the store once; with a backend it reads the key in
+the store, and the session in the backend. Other requests read nothing. As with Beaker,
+a session is stored when the application calls ``start_response``, so a streaming answer
+keeps streaming. Later changes are not stored.
 """
 
 import json
@@ -87,8 +86,8 @@ from eilogin.web.pages.page_rendering import Pages
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: How often a request tries to store its session. Each time that it fails, another
-#: request of the same visitor has succeeded.
+#: How often a request tries to store its session. After each failure, another request
+#: of the same visitor has succeeded.
 TRIES = 100
 
 _log = logging.getLogger("eilogin.appsession")
@@ -102,10 +101,10 @@ def _some(size: int) -> int:
     return size
 
 
-#: The most that memcached takes, sealed and as text, with its usual limit.
+#: The longest sealed text that memcached accepts with its usual limit.
 _MOST_IN_MEMCACHED = 700 * 1024
 
-#: Which option says where each kind of backend is; "" where none has to.
+#: The option with the place of each kind of backend; "" without one.
 _WHERE: Mapping[str, str] = MappingProxyType(
     {
         "store": "",
@@ -119,7 +118,7 @@ _WHERE: Mapping[str, str] = MappingProxyType(
 
 
 class AppSessionOptions(Options, name="appsession"):
-    """What ``[filter:…] use = egg:eilogin#appsession`` understands."""
+    """The options of ``[filter:…] use = egg:eilogin#appsession``."""
 
     type: Literal[
         "store", "memory", "file", "ext:database", "ext:redis", "ext:memcached"
@@ -164,7 +163,7 @@ class AppSessionOptions(Options, name="appsession"):
 
     @property
     def where(self) -> str:
-        """The folder or address of a backend; "" where it needs none."""
+        """The folder or address of a backend; "" if it needs none."""
         name = _WHERE[self.type]
         return str(getattr(self, name)) if name else ""
 
@@ -182,13 +181,13 @@ class AppSessionOptions(Options, name="appsession"):
             try:
                 open_backend(self.type, self.where)
             except ValueError as error:
-                # What was found may stand elsewhere, as a secret.
+                # Without the value: the option may refer to a secret elsewhere.
                 raise ValueError(f"{wanted}: expected {error}") from None
         return self
 
 
 class AppSessionFilter:
-    """The filter; ``options`` say how long and how large a session may be."""
+    """The filter; ``options`` limit the duration and size of a session."""
 
     eilogin_part = "appsession"
 
@@ -201,15 +200,16 @@ class AppSessionFilter:
             self._backend = open_backend(
                 options.type, options.where, largest=sealed_size(options.max_size)
             )
-            # Held here: it is told of ends for as long as this filter is there.
+            # This reference keeps it subscribed to ended logins for as long as the
+            # filter exists.
             self._leftovers = BackendCleanup(self._backend)
             keep_informed(self._leftovers)
         self._settings: dict[str, Any] = {
             "use_cookies": False,
             "timeout": options.timeout,
-            # A time-out alone is a reason to write what was only read.
+            # Only a time-out requires a write after a read.
             "save_accessed_time": options.timeout is not None,
-            # Not used here, and no pickle is to be anywhere near.
+            # Not used here, but it keeps pickle out in any case.
             "data_serializer": "json",
             "session_class": _TiedSession,
             "auto": options.auto,
@@ -219,7 +219,7 @@ class AppSessionFilter:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Put the application's session in environ; keep it before the answer goes."""
+        """Put the application's session in environ; store it before the answer."""
         try:
             sessions, login = env.sessions(environ), env.session_checked(environ)
             self._require_place(environ)
@@ -257,36 +257,36 @@ class AppSessionFilter:
 def make_appsession(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
 ) -> AppSessionFilter:
-    """PasteDeploy's factory for ``egg:eilogin#appsession``."""
+    """Make the filter ``egg:eilogin#appsession`` for PasteDeploy."""
     options = read(AppSessionOptions, global_conf, local_conf)
     return AppSessionFilter(app, options)
 
 
-#: What an id looks like. Others need not be looked up, whoever made them.
+#: Match the form of an ID. Others are not looked up, whoever made them.
 _is_id = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
-# --- what lies there ------------------------------------------------------------
+# --- the stored session ---------------------------------------------------------
 
-#: The text of a session without a key, which is the same as none.
+#: The text of a session without keys, which equals no session.
 EMPTY = "{}"
 
-#: What Beaker's sessions have among the keys of the application.
+#: Keys that Beaker adds to those of the application.
 _BEAKERS = frozenset(("_creation_time", "_accessed_time", "_domain", "_path"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A session as it lies in the store, in JSON."""
+    """A session as stored, in JSON."""
 
     created: float
     accessed: float
-    #: What the application has put into it.
+    #: The data of the application.
     keys: dict[str, Any]
 
     @classmethod
     def read(cls, text: str | None) -> "_Kept | None":
-        """None for none, for an empty one, and for a text that cannot be read."""
+        """Parse a stored text; None for none, an empty one, and an unreadable one."""
         if text is None or text == EMPTY:
             return None
         try:
@@ -311,14 +311,14 @@ def _keys_in(text: str | None) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What a request has done to the keys of a session."""
+    """The changes of a request to the keys of a session."""
 
     put: dict[str, Any]
     gone: frozenset[str]
 
     @classmethod
     def between(cls, before: dict[str, Any], after: dict[str, Any]) -> "_Changes":
-        """What was done; a value is another where its JSON is."""
+        """Compare keys before and after; values differ if their JSON differs."""
         put = {
             name: value
             for name, value in after.items()
@@ -330,7 +330,7 @@ class _Changes:
         return bool(self.put or self.gone)
 
     def done_to(self, keys: dict[str, Any]) -> dict[str, Any]:
-        """The same done to a session that has these keys by now."""
+        """Apply the changes to the current keys of a session."""
         kept = {name: keys[name] for name in keys if name not in self.gone}
         return {**kept, **self.put}
 
@@ -339,9 +339,9 @@ class _Changes:
 
 
 class _TiedSession(Session):  # type: ignore[misc]
-    """Beaker's session, in a place and under an id that are not its own to choose.
+    """Beaker's session, with a place and an ID that it cannot choose.
 
-    ``max_size`` is of its text, in bytes.
+    ``max_size`` limits its text, in bytes.
     """
 
     last_accessed: float | None
@@ -359,11 +359,12 @@ class _TiedSession(Session):  # type: ignore[misc]
         self._max_size = max_size
         #: The text in the store, as far as we know,
         self._stored: str | None = None
-        #: and the one that the application began from: what differs is its doing.
+        #: and the text that the application began with: the difference is its own
+        #: change.
         self._begun: str | None = None
-        #: When it was.
+        #: When it was read.
         self._now = clock.now()
-        # Here and not before: most requests never look at their session.
+        # Created late, because most requests never use their session.
         super().__init__(request, id=id or place.id, **settings)
 
     def load(self) -> None:
@@ -440,11 +441,11 @@ class _TiedSession(Session):  # type: ignore[misc]
         return {name: self[name] for name in self if name not in _BEAKERS}
 
     def _store(self, changes: _Changes) -> bool:
-        """Do the changes to what is stored by now; False where that was given up."""
+        """Apply the changes to the stored session; return False after giving up."""
         for _ in range(TRIES):
             new = self._text_with(changes)
             if new == (self._stored or EMPTY):
-                # So it is as far as we know; another request may know better.
+                # Equal as far as we know; another request may have changed it.
                 before, self._stored = self._stored, self._place.read(self.id)
                 if self._stored == before:
                     return True
@@ -462,7 +463,7 @@ class _TiedSession(Session):  # type: ignore[misc]
                 return True
             was, self._stored = self._stored, self._place.read(self.id)
             if was is None and self._stored is None:
-                # The login is over, or somebody deleted the session after us.
+                # The login has ended, or another request deleted the session after us.
                 return False
         _log.warning(
             "an application's session was not stored: in %d tries, another "
@@ -488,19 +489,19 @@ class _TiedSession(Session):  # type: ignore[misc]
         self.accessed_dict = self.copy()
 
     def _give_up(self, verb: str, error: StoreUnavailable) -> None:
-        """Who could not see what is there must neither change nor delete it."""
+        """After a failed read or delete, neither change nor delete the session."""
         _log.warning("an application's session cannot be %s: %s", verb, error)
         self._place = NoAppSession()
 
 
 class _LazySession(SessionObject):  # type: ignore[misc]
-    """What the application sees: a session that is not loaded until it is used."""
+    """The session as the application sees it: not loaded until it is used."""
 
     def __repr__(self) -> str:
         return "<the application's session>"
 
     def has_news(self) -> bool:
-        """Whether ``persist`` may have something to write."""
+        """Return whether ``persist`` may have something to write."""
         settings = self.__dict__["_params"]
         return self.accessed() and (
             self.dirty()
@@ -509,7 +510,7 @@ class _LazySession(SessionObject):  # type: ignore[misc]
         )
 
     def get_by_id(self, id: str) -> Session | None:  # noqa: A002 - Beaker's name
-        """The stored session with this id, or None."""
+        """Return the stored session with this ID, or None."""
         if not _is_id(id):
             return None
         session = _TiedSession({}, **{**self.__dict__["_params"], "id": id})

@@ -1,10 +1,10 @@
-r"""Tell the application who its visitor is, and remove what a client forged.
+r"""Tell the application who its visitor is, and remove forged identities.
 
 *Needs* ``session`` and ``trust`` before it. *Reads* ``eilogin.session``. *Writes*
-REMOTE_USER, AUTH_TYPE, the attributes and the request headers that are asked for, with
-``allow_attributes`` another ``eilogin.session`` and ``eilogin.login``, all in a copy of
-environ, so that an access log outside never sees them. *Changes in the answer*:
-nothing::
+REMOTE_USER, AUTH_TYPE, and the requested attributes and request headers. With
+``allow_attributes`` it also writes another ``eilogin.session`` and ``eilogin.login``.
+All of them are in a copy of environ, so an access log outside never sees them. *Changes
+in the answer*: nothing::
 
     [filter:identity]
     use = egg:eilogin#identity
@@ -17,14 +17,13 @@ nothing::
         X-Name    attribute:name
         X-Level   level
 
-The application finds the whole login in ``environ['eilogin.session']``: subject,
-level, since, until, and attributes as a mapping of lists of strings, of which
-``allow_attributes`` names those that it may see. A key of ``attributes`` holds all
-values, in their order, with ``;`` between them; in a value ``\;`` is one, as Shibboleth
-writes it, and ``\\`` a backslash. In it and in a header the ends of lines, and other
-characters that control something, are blanks. All of them are as WSGI has strings
-(UTF-8 seen as latin-1, PEP 3333), but in Zope (``path_style = zope``), which decodes
-none of them, they are plain text.
+The whole login is in ``environ['eilogin.session']``: subject, level, since, until, and
+attributes as a mapping of lists of strings. ``allow_attributes`` limits these
+attributes. A key of ``attributes`` holds all values in order, separated by ``;``. In a
+value ``\;`` is a semicolon, as Shibboleth writes it, and ``\\`` a backslash. In keys
+and headers, blanks replace line ends and other control characters. All of them are WSGI
+strings (UTF-8 decoded as latin-1, PEP 3333). Zope decodes none of them, so with
+``path_style = zope`` they are plain text.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-#: Environ keys by which a client or an outer server could say who somebody is. All
+#: Environ keys in which a client or an outer server could claim an identity. All
 #: spellings of a header (``Remote-User``, ``X_Remote_User``) end in these.
 _FORGEABLE = (
     "REMOTE_USER",
@@ -68,7 +67,7 @@ _FORGEABLE = (
 
 
 class IdentityFilter:
-    """The filter; ``options`` say what the application gets."""
+    """The filter; ``options`` define what the application gets."""
 
     eilogin_part = "identity"
 
@@ -85,11 +84,11 @@ class IdentityFilter:
         ]
         self._variables = options.attributes
         self._allowed = options.allow_attributes
-        # The first visitor who is logged in finds out the one; at most sites nobody
-        # looks inside of a login after that, for it takes a while.
+        # The first signed-in visitor sets these. Most sites then never read a login's
+        # attributes, which takes a while.
         self._is_digid = self._has_hub = False
         self._looks_inside: bool | None = None
-        # Filters further inside may look for a cookie of the same name: a hub, say.
+        # Filters further inside, such as a hub, may read a cookie of the same name.
         is_read_inside = "session" in parts_inside(app)
         self._passes_cookie = options.pass_session_cookie or is_read_inside
         self._removed = (
@@ -105,7 +104,7 @@ class IdentityFilter:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Pass on with the visitor's identity, or with none."""
+        """Call the application with the visitor's identity, or without one."""
         try:
             inner = self._identified(environ)
         except (IdentityMissing, PipelineOrder) as error:
@@ -114,7 +113,7 @@ class IdentityFilter:
         return self.app(inner, start_response)
 
     def _refuse(self, environ: "WSGIEnvironment", error: Exception) -> Response:
-        """The page for whom the application could not be told who she is."""
+        """Return the error page if there is no identity for the application."""
         if not isinstance(error, IdentityMissing):
             return self.pages.refuse(environ, error, event="identity")
         trust, ways = environ.get(env.TRUST), {}
@@ -135,7 +134,7 @@ class IdentityFilter:
         )
 
     def _identified(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
-        """A copy of environ that says who the visitor is, and nothing forged."""
+        """Return a copy of environ with the visitor's identity, and no forged one."""
         login = env.session_checked(environ)
         inner = self._without_forged(environ)
         if login is not None:
@@ -166,7 +165,7 @@ class IdentityFilter:
         return inner
 
     def _has_to_look(self, environ: "WSGIEnvironment") -> bool:
-        """Whether anything depends on the attributes of a login."""
+        """Return whether an option depends on the attributes of a login."""
         trust = environ.get(env.TRUST)
         self._is_digid = trust is not None and trust.own.is_digid
         self._has_hub = trust is not None and trust.own.hub_inside is not None
@@ -175,7 +174,7 @@ class IdentityFilter:
     def _attributes_of(
         self, login: Login, written: Callable[[str], str]
     ) -> "WSGIEnvironment":
-        """The keys that the login has something for."""
+        """Return the keys for which the login has attributes."""
         attributes = login.attributes
         keys: dict[str, Any] = {}
         for variable in self._variables:
@@ -185,10 +184,10 @@ class IdentityFilter:
         return keys
 
     def _keep_from_application(self, inner: "WSGIEnvironment", login: Login) -> None:
-        """Take out of it what the application may not see of a login.
+        """Remove the parts of a login that the application may not see.
 
-        A number by which DigiD names her it sees only where an option names that. A hub
-        inside may tell it its own participants, where no option says otherwise.
+        It sees a DigiD number only if an option names that. A hub inside may show it to
+        its own participants, unless an option forbids that.
         """
         if self._allowed is None and not self._is_digid:
             return
@@ -199,7 +198,7 @@ class IdentityFilter:
             inner[env.LOGIN] = shown
 
     def _seen(self, login: Login) -> Login:
-        """A login as the application may see it."""
+        """Return a login as the application may see it."""
         attributes, allowed = login.attributes, self._allowed
         if allowed is None:
             seen = {n: v for n, v in attributes.items() if n not in NUMBER_ATTRIBUTES}
@@ -208,7 +207,7 @@ class IdentityFilter:
         return replace(login, attributes=seen)
 
     def _user_of(self, login: Login) -> str:
-        """REMOTE_USER, without its prefix."""
+        """Return REMOTE_USER without its prefix."""
         for source in self._user:
             user = source(login)
             if user:
@@ -222,7 +221,7 @@ class IdentityFilter:
 
 
 def _leave_out_session(inner: "WSGIEnvironment") -> None:
-    """Take our session cookie out: whoever reads it can be the visitor."""
+    """Remove our session cookie: whoever has it can act as the visitor."""
     brought = inner["HTTP_COOKIE"]
     remaining = inner["HTTP_COOKIE"] = env.cookie(inner).left_out_of(brought)
     if brought and not remaining:
@@ -230,9 +229,9 @@ def _leave_out_session(inner: "WSGIEnvironment") -> None:
 
 
 def _of_pattern(environ: "WSGIEnvironment", starts: tuple[str, ...]) -> Iterable[str]:
-    """The keys of the headers that begin so, but for those that are the browser's own.
+    """Yield the keys of headers with these prefixes, except the browser's own headers.
 
-    However a server writes them: names of headers have no case, and CGI no dashes.
+    Servers may write a key in any way: header names ignore case, and CGI has no dashes.
     """
     for key in environ:
         plain = key.upper().replace("-", "_")
@@ -270,29 +269,29 @@ class _ForApplication:
 
 
 def _joined(values: Sequence[str]) -> str:
-    # Or ``x\`` and ``admin`` would be what ``x;admin`` is.
+    # Otherwise ``x\`` and ``admin`` would equal ``x;admin``.
     plain = [value.replace("\\", "\\\\") for value in values]
     return ";".join([value.replace(";", "\\;") for value in plain])
 
 
 def _for_environ(text: str) -> str:
-    """Text as WSGI hands it over: UTF-8, seen as latin-1 (PEP 3333).
+    """Return text as WSGI passes it: UTF-8 decoded as latin-1 (PEP 3333).
 
-    In one line, whatever the hub told: the ends of lines in an address become blanks.
+    It is one line, whatever the hub sent: line ends in an address become blanks.
     """
     text = _for_zope(text)
     return text if text.isascii() else text.encode().decode("latin-1")
 
 
 def _for_zope(text: str) -> str:
-    """Text in one line, as it is: Zope and its plugins decode nothing of environ."""
-    # A printable text holds no control character, and that test is the faster one.
+    """Return text in one line, not encoded: Zope and its plugins decode no environ."""
+    # A printable text has no control characters, and that test is faster.
     return text if text.isprintable() else CONTROL.sub(" ", text)
 
 
 def make_identity(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
 ) -> IdentityFilter:
-    """PasteDeploy's factory for ``egg:eilogin#identity``."""
+    """Make the filter ``egg:eilogin#identity`` for PasteDeploy."""
     options = read(IdentityOptions, global_conf, local_conf)
     return IdentityFilter(app, options)

@@ -20,16 +20,16 @@ from eilogin.saml.printable_text import CONTROL
 from eilogin.saml.sector_names import NUMBERS
 from eilogin.sessions import Login
 
-#: What an identity is taken from: a login, to text, or None where it has none.
+#: A source of an identity: returns the text from a login, or None.
 Source = Callable[[Login], str | None]
 
 
-#: Attributes that are a citizen's number in DigiD.
+#: The attributes that hold a citizen's number in DigiD.
 NUMBER_ATTRIBUTES = frozenset(NUMBERS.values())
 
 
-#: Request headers by which a server, or eilogin, knows what it is asked: what the
-#: browser said in them would not reach the application.
+#: Request headers that a server or eilogin reads itself. An option that removed or set
+#: them would hide the browser's value from the application.
 READ_BY_OTHERS = re.compile(
     r"HTTP_(HOST|COOKIE|ORIGIN|REFERER|DESTINATION|RANGE|ACCEPT(_.*)?|SEC_.*|PURPOSE"
     r"|CONTENT_.*|CONNECTION|TRANSFER_ENCODING|UPGRADE|EXPECT|FORWARDED"
@@ -38,8 +38,8 @@ READ_BY_OTHERS = re.compile(
 ).fullmatch
 
 
-#: Variables by which a server says what was asked and by whom (RFC 3875 4.1, mod_ssl),
-#: or by which another program is steered.
+#: Variables with which a server describes the request and the client (RFC 3875 4.1,
+#: mod_ssl), or which control another program.
 _OF_SERVERS = re.compile(
     r"HTTPS?(_.*)?|REMOTE_.*|SERVER_.*|AUTH_TYPE|GATEWAY_INTERFACE|CONTENT_.*|SSL_.*"
     r"|REQUEST_(METHOD|URI|SCHEME)|SCRIPT_(NAME|FILENAME|URI|URL)|PATH(_.*)?|RAW_URI"
@@ -55,9 +55,9 @@ _NAME_OF_HEADER = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9][A-Za-z0-9-]*").fullmatch
 
 
 def _source(word: str) -> Source | None:
-    """What ``subject``, ``level``, ``bsn`` or ``attribute:NAME`` stands for, if any."""
+    """Return the source of ``subject``, ``level``, ``bsn`` or ``attribute:NAME``."""
     if word in ("subject", "level"):
-        # No function of ours: it is called at every request.
+        # Not a Python function: it runs at every request.
         return attrgetter(word)
     if word == "bsn":
         return _attribute("bsn")
@@ -66,9 +66,9 @@ def _source(word: str) -> Source | None:
 
 
 def _of_one_line(source: Source) -> Source:
-    """The same, but nothing where a character in it controls something.
+    """Return a source that ignores values with control characters.
 
-    Two names must not become one because of what cannot be passed on.
+    Two names must not become one because eilogin cannot pass a character on.
     """
 
     def value(login: Login) -> str | None:
@@ -90,11 +90,11 @@ def _attribute(name: str) -> Source:
 class Header:
     """A request header that only eilogin may set."""
 
-    #: Its key in environ; for a pattern what the keys begin with.
+    #: Its key in environ; for a pattern the prefix of the keys.
     key: str
-    #: Its value; None where there never is one.
+    #: Its value; None if it never has one.
     source: Source | None = None
-    #: Whether all headers are meant whose names begin so.
+    #: Whether it covers all headers with that prefix.
     is_pattern: bool = False
 
 
@@ -121,7 +121,7 @@ def _header(line: str) -> Header:
 
 
 def _constant(value: str) -> Source | None:
-    """What a text in double quotes stands for, if it is one: always itself."""
+    """Return a source of a constant text in double quotes; None for other values."""
     text = value[1:-1]
     if value != f'"{text}"' or not text.isprintable() or '"' in text or not text:
         return None
@@ -137,10 +137,10 @@ class Variable:
 
     @property
     def as_header(self) -> str:
-        """The key of a header of that name, by which a client could say the same.
+        """The key of a header of that name, with which a client could claim the same.
 
-        Some applications look there too, because other software hands identity over in
-        headers. The key itself where that is a header of the browser's own.
+        Some applications read that too, because other software passes identities in
+        headers. If the header is the browser's own, return the key itself.
         """
         header = "HTTP_" + self.key.upper().replace("-", "_")
         return self.key if READ_BY_OTHERS(header) else header
@@ -186,16 +186,16 @@ def _headers(value: object) -> object:
     headers = read_lines(split(value), _header)
     keys = [header.key + "*" * header.is_pattern for header in headers]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
-        # Else who is told by one of them could be told by the other one's value.
+        # Otherwise the value of one could go to a reader of the other.
         name = twice.removeprefix("HTTP_").replace("_", "-")
         raise ValueError(f"each header once: {name} occurs twice")
     return headers
 
 
 class Name(NamedTuple):
-    """What REMOTE_USER may be."""
+    """A possible source of REMOTE_USER."""
 
-    #: What the source is called, on a page too.
+    #: The name of the source, also on a page.
     of: str
     source: Source
 
@@ -204,7 +204,7 @@ def _user(value: str | Sequence[str]) -> tuple[Name, ...]:
     words = value.split() if isinstance(value, str) else value
     sources = [None if word == "level" else _source(word) for word in words]
     names = tuple(
-        # A subject has been looked at when she logged in.
+        # A subject has been checked at login.
         Name(
             word.removeprefix("attribute:"),
             source if word == "subject" else _of_one_line(source),
@@ -226,7 +226,7 @@ def _prefix(value: str) -> str:
 
 
 class IdentityOptions(Options, name="identity"):
-    """What ``[filter:…] use = egg:eilogin#identity`` understands."""
+    """The options of ``[filter:…] use = egg:eilogin#identity``."""
 
     user: Annotated[tuple[Name, ...], BeforeValidator(_user)] = option(
         "Chooses the value of REMOTE_USER: ``subject``, ``bsn`` or "

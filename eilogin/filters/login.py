@@ -1,19 +1,30 @@
-"""Send strangers to the hub, receive its answer, and ask for a level per path.
+"""Send anonymous visitors to the hub, receive its Response, and require levels.
 
-*Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes*
-``eilogin.login`` (the call ``require``), ``eilogin.fresh`` where a limit of the path
-asks for a fresh proof, ``eilogin.off`` and None as ``eilogin.session`` on ``off``
-paths, that None too (``bind_address = enforce``) from another network, new sessions,
-when a visitor was last seen, and ``eilogin.activity`` where a hub stands inside
-(``hub_inside``), which passes reports of activity on.
-*Changes in the answer*: answers ``/eilogin/login``, ``/eilogin/discovery``,
-``/eilogin/acs``, ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js``
-itself, and unless ``warn`` is off puts a script into pages of who is logged in
-(``expiry_warning``); says what browsers and shared caches may keep of an
-answer (``no_store``, :mod:`eilogin.web.cache_headers`);
-and in the place of a page that needs a login: a redirect for a navigation, a page with
-a link in a frame and where a form was sent (which is kept, ``post_replay``),
-401 with JSON for a background call and for what a browser fetches in advance::
+*Needs* ``session`` and ``trust`` before it. *Reads* their keys.
+
+*Writes*:
+
+- ``eilogin.login`` (the call ``require``);
+- ``eilogin.fresh``, if a limit of the path needs a fresh proof;
+- on ``off`` paths ``eilogin.off``, and None as ``eilogin.session``;
+- that None also for a session of another client network (``bind_address = enforce``);
+- new sessions, and when a visitor was last seen;
+- with a hub inside (``hub_inside``) ``eilogin.activity``, which passes on reports of
+  activity.
+
+*Changes in the answer*:
+
+- answers ``/eilogin/login``, ``/eilogin/discovery``, ``/eilogin/acs``,
+  ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js`` itself;
+- unless ``warn`` is off, adds a script to pages of signed-in visitors
+  (``expiry_warning``);
+- tells browsers and shared caches whether to store an answer (``no_store``,
+  :mod:`eilogin.web.cache_headers`);
+- replaces a page that needs a login. A navigation gets a redirect. A frame or a sent
+  form gets a page with a link, and ``post_replay`` keeps the form. A background call or
+  a prefetch gets 401 with JSON.
+
+Example::
 
     [filter:login]
     use = egg:eilogin#login
@@ -22,7 +33,7 @@ a link in a frame and where a form was sent (which is kept, ``post_replay``),
         /static         off
         /mijn/bezwaar   midden
 
-What no line of ``protect`` names needs ``basis``.
+A path without a line of ``protect`` needs ``basis``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -74,15 +85,15 @@ from eilogin.web.requests import allow_only
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Addresses of ours that need the session they are called with, whoever has it: an
-#: answer ends it, a logout does, and the hub comes without any.
+#: Addresses that need the session of the request from any client network: a login or a
+#: logout ends it, and the hub sends none.
 _FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap"))
-#: Those at which a browser's session ends.
+#: The addresses at which a browser's session ends.
 _LOGOUTS = frozenset(("logout", "slo", env.APP_LOGOUT))
 
 
 class LoginFilter:
-    """The filter; ``options`` say which paths need a login."""
+    """The filter; ``options`` define which paths need a login."""
 
     eilogin_part = "login"
 
@@ -146,14 +157,14 @@ class LoginFilter:
         self._inner: WSGIApplication = (
             partial(self._end_warning.answer, app) if self._warns else app
         )
-        # What the profile asks for, the first page finds out; others cost nothing.
+        # The first page sets these by the profile; later ones cost nothing.
         self._stand_before: Callable[[WSGIEnvironment], Response | None]
         self._stand_before, self._pass_on = self._at_first, self._inner
 
     def _routes(
         self, options: LoginOptions
     ) -> "Mapping[str, Callable[[WSGIEnvironment], Response]]":
-        """What answers at each of our own addresses."""
+        """Return the handler of each of our own addresses."""
         login_address = LoginAddress(
             self._pages,
             self._rules,
@@ -197,7 +208,7 @@ class LoginFilter:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer our own addresses; ask for a login where a path needs one."""
+        """Answer our own addresses; require a login if a path needs one."""
         if pending_logouts.is_there(environ):
             return self._pending.respond(environ, start_response, self._respond)
         return self._respond(environ, start_response)
@@ -215,7 +226,7 @@ class LoginFilter:
                 answer = self._stand_before(environ)
                 address = environ[env.ADDRESS]
                 if env.UNSEEN_PARTS in environ and answer is None:
-                    # Now that the application gets the form, and not before.
+                    # Only now that the application gets the form.
                     zope_paths.require_no_call_in_parts(environ)
             else:
                 respond = self._own_addresses.get(address)
@@ -235,7 +246,7 @@ class LoginFilter:
     def _pass_address(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """One of our own addresses, at which another filter answers."""
+        """Pass on a request for an address of ours that another filter answers."""
         environ[env.PUBLIC_PAGE] = self._failed_logins.public_page
         if self._has_nameless:
             environ[env.NAMELESS] = True
@@ -244,7 +255,7 @@ class LoginFilter:
         return self.app(environ, start_response)
 
     def _at_first(self, environ: "WSGIEnvironment") -> Response | None:
-        """Before the first page: whether we follow DigiD, and what follows from it."""
+        """Set the handlers at the first page, by the profile and a hub inside."""
         own = env.trust(environ).own
         if own.is_digid:
             says_it_at = self._failed_logins.says_it_at
@@ -261,8 +272,8 @@ class LoginFilter:
     def _pass_on_to_hub(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        # Not functools.partial: its repr shows environ, and so cookies, to whatever
-        # middleware logs environ.
+        # No functools.partial: its repr shows environ, and so cookies, to any
+        # middleware that logs environ.
         environ[env.ACTIVITY] = lambda name, instant: self.activity.note_inside(
             environ, name, instant
         )
@@ -277,7 +288,7 @@ class LoginFilter:
     # --- our own addresses, beside those of a login -----------------------------------
 
     def _tell_session(self, environ: "WSGIEnvironment") -> Response:
-        """``/eilogin/session``: how long still; or, by POST, that she is still here."""
+        """Answer ``/eilogin/session`` with the time left; a POST reports activity."""
         if environ["REQUEST_METHOD"] != "POST":
             return tell_session(environ)
         path_limits.note_visitor_pause(environ, self._rules)
@@ -287,13 +298,13 @@ class LoginFilter:
         return answer
 
     def _warning_script(self, environ: "WSGIEnvironment") -> Response:
-        """``/eilogin/warning.js``: what ``warn`` puts into pages, where that is on."""
+        """Answer ``/eilogin/warning.js``, the script that ``warn`` adds to pages."""
         if not self._warns:
             raise NotFound("warn is off, so no page of this site asks for the script")
         return self._end_warning.script(environ)
 
     def _send_again(self, environ: "WSGIEnvironment") -> Response:
-        """``/eilogin/again``: a form that was kept, and a button that sends it."""
+        """Answer ``/eilogin/again`` with a kept form, and a button that sends it."""
         allow_only(environ, "GET", "HEAD")
         answer = self._guard.require(environ, LEVELS[0])
         return answer or self._forms.show(environ)
@@ -302,7 +313,7 @@ class LoginFilter:
 def make_login(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
 ) -> LoginFilter:
-    """PasteDeploy's factory for ``egg:eilogin#login``."""
+    """Make the filter ``egg:eilogin#login`` for PasteDeploy."""
     options = read(LoginOptions, global_conf, local_conf)
     needed = ("logout", "identity")
     require_inside(app, needed, LoginOptions, global_conf, local_conf)

@@ -37,7 +37,7 @@ def _none_where_off(value: object) -> object:
 
 
 class LoginOptions(Options, name="login"):
-    """What ``[filter:…] use = egg:eilogin#login`` understands."""
+    """The options of ``[filter:…] use = egg:eilogin#login``."""
 
     protect: ProtectLines = option(
         "Says which paths need a login. Each line has a path and a level "
@@ -190,7 +190,7 @@ class LoginOptions(Options, name="login"):
 
 
 def digid_faults(options: LoginOptions) -> Sequence[tuple[str, str]]:
-    """The options that contradict ``profile = digid``, and what is expected."""
+    """Return options that contradict ``profile = digid``, with expected values."""
     return tuple(
         login_faults(
             keep_alive=options.keep_alive,

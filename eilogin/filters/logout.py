@@ -1,22 +1,24 @@
-"""Start a logout, receive one, and end what it names.
+"""Start a logout, receive one, and end the sessions that it names.
 
 *Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes*
-``eilogin.logout`` where a hub stands inside (``hub_inside``), which is told too of what
-ends here; ends sessions. *Changes in the answer*: answers ``/eilogin/logout``,
-``/eilogin/slo`` and ``/eilogin/slo/soap`` itself, and seals the application's cookies
+``eilogin.logout`` for a hub inside (``hub_inside``), which also learns of sessions that
+end here; ends sessions.
+
+*Changes in the answer*: answers ``/eilogin/logout``, ``/eilogin/slo`` and
+``/eilogin/slo/soap`` itself, and seals the application's cookies
 (:mod:`eilogin.participant.application.app_cookies`)::
 
     [filter:logout]
     use = egg:eilogin#logout
     next = /
 
-The visitor's session here ends first, before anything is sent, so that whatever
-happens afterwards she is logged out here. Then the hub is told, and tells all others:
-in her browser, or over SOAP, and then she stays here. Where not all are known to have
-logged her out, a page says so before she goes on. A LogoutRequest of the hub is
-executed by the NameID and SessionIndex that it names and needs no cookie. Functions of
-``on_logout`` hear of each login that has ended (:class:`LogoutEvent`), and the
-application's own logout is called (``app_logout_call``).
+eilogin ends the visitor's session here before it sends anything, so they are logged out
+here whatever happens then. Then it sends the hub a LogoutRequest, and the hub logs the
+visitor out everywhere. That goes through the browser, or over SOAP while the visitor
+stays here. If a participant may not have logged the visitor out, a page says so before
+they go on. A LogoutRequest of the hub ends the sessions of its NameID and SessionIndex,
+and needs no cookie. For each ended login eilogin calls the functions of ``on_logout``
+(:class:`LogoutEvent`) and the application's own logout (``app_logout_call``).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -91,9 +93,9 @@ if TYPE_CHECKING:
 
 
 class LogoutFilter:
-    """The filter; ``options`` say how to log out, and where a visitor is then.
+    """The filter; ``options`` define how to log out, and the page after that.
 
-    Raises :class:`eilogin.errors.InvalidOptions` for a hook that cannot be called.
+    Raise :class:`eilogin.errors.InvalidOptions` for a hook that cannot be called.
     """
 
     eilogin_part = "logout"
@@ -149,7 +151,7 @@ class LogoutFilter:
             env.PENDING_LOGOUT: self._carry_out,
             env.PENDING_QUIETLY: self._carry_out_quietly,
         }
-        # Whether a hub stands inside the first page finds out; no other one asks.
+        # The first page sets this, by whether there is a hub inside.
         self._pass_on: WSGIApplication = self._at_first
 
     def __call__(
@@ -205,7 +207,7 @@ class LogoutFilter:
         answer.headerlist.extend(kept)
         return answer
 
-    # --- /eilogin/logout: the visitor wants to go -----------------------------------
+    # --- /eilogin/logout: the visitor logs out --------------------------------------
 
     def _start(self, environ: "WSGIEnvironment") -> Response:
         if env.OPERATOR in environ:
@@ -226,16 +228,16 @@ class LogoutFilter:
         return self._log_out(environ, safe_next(wanted, self._next))
 
     def _not_let_in(self, environ: "WSGIEnvironment") -> Response:
-        """Who comes to the application's own logout, and may not pass to it.
+        """Log out a visitor who may not pass to the application's own logout.
 
-        Also a word to ``login``, of which addresses that are.
+        Also report the logout addresses of the application to ``login``.
         """
         if env.WAYS_OUT in environ:
             environ[env.WAYS_OUT].has = self._ways_out.has
             return Response(status=204)
         public_url = env.trust(environ).own.public_url
         if environ["REQUEST_METHOD"] == "POST":
-            # No cookie comes along with another site's: nobody knows who she is.
+            # A POST of another site has no cookies, so the visitor is unknown.
             require_own_form(environ, public_url)
         if not is_own_navigation(environ, public_url):
             return self._ask_first(environ)
@@ -247,7 +249,7 @@ class LogoutFilter:
         return answer
 
     def _answer_to_logout(self, environ: "WSGIEnvironment", target: str) -> Response:
-        # An idle session is over here and lives at the hub, and so at others.
+        # An idle session has ended here, but lives at the hub and so at others.
         login = env.session_to_end(environ)
         if login is None:
             expired = [env.cookie(environ).expire()]
@@ -316,10 +318,10 @@ class LogoutFilter:
         )
 
     def _ask_first(self, environ: "WSGIEnvironment") -> Response:
-        """The page with a button, for who comes from elsewhere and is logged in."""
+        """Return a page with a logout button, for a visitor from another site."""
         if not self._logout.is_known(environ):
-            # Who wants to log out is to read that here nothing was done. Another
-            # site's link takes no cookie of hers away either.
+            # The visitor has to read that nothing was done here. A link of another site
+            # expires no cookie either.
             return self._nobody_here(environ, "")
         trust = env.trust(environ)
         own = trust.own
@@ -334,10 +336,10 @@ class LogoutFilter:
             form_action=list(_logout_addresses(trust)),
         )
 
-    # --- logins that have ended by what the hub says ----------------------------------
+    # --- logins that ended after a Response of the hub --------------------------------
 
     def _gone(self, environ: "WSGIEnvironment") -> Response:
-        """Tell the hooks of what ``login`` has ended; a request of its own."""
+        """Call the hooks for logins that ``login`` has ended, in its own request."""
         ended: env.Ended = environ[env.ENDED]
         self._hooks.tell(environ, ended.logins, GONE)
         return Response(status=204)
@@ -345,9 +347,9 @@ class LogoutFilter:
     # --- /eilogin/slo: messages through the browser ---------------------------------
 
     def _front_channel(self, environ: "WSGIEnvironment") -> Response:
-        """The hub's answer to a logout of ours, or its word of one elsewhere.
+        """Receive a LogoutResponse or a LogoutRequest of the hub.
 
-        Without a message it is the page of what the hub has answered.
+        Without a message, show the result of the hub's LogoutResponse.
         """
         if environ["REQUEST_METHOD"] == "GET" and not environ.get("QUERY_STRING"):
             return self._what_came(environ)
@@ -366,18 +368,18 @@ class LogoutFilter:
         if env.session(environ) is None:
             answered = self._responses.result_page(environ)
             return answered or self._nobody_here(environ, "")
-        # Logged in again since.
+        # The visitor has logged in again since.
         public_url = env.trust(environ).own.public_url
         return see_other(at(public_url, root(public_url)))
 
 
 def _is_asking(environ: "WSGIEnvironment") -> bool:
-    """Whether the page of this address is to ask first, wherever the link stands."""
+    """Return whether the page of this address has to ask first, from any link."""
     return read_query(environ).get(ASK) == "yes"
 
 
 def _logout_addresses(trust: Trust) -> Iterator[str]:
-    """Where our hubs take a LogoutRequest, of those whose metadata has not expired."""
+    """Yield the SingleLogoutService addresses of our hubs, without expired metadata."""
     for hub in trust.hub_ids:
         with suppress(UnknownPeer):
             yield from (endpoint.location for endpoint in trust.hub(hub).single_logouts)
@@ -386,7 +388,7 @@ def _logout_addresses(trust: Trust) -> Iterator[str]:
 def make_logout(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
 ) -> LogoutFilter:
-    """PasteDeploy's factory for ``egg:eilogin#logout``."""
+    """Make the filter ``egg:eilogin#logout`` for PasteDeploy."""
     options = read(LogoutOptions, global_conf, local_conf)
     with placing(LogoutOptions, global_conf, local_conf):
         return LogoutFilter(app, options)

@@ -33,19 +33,19 @@ from eilogin.participant.logout.logout_requests import (
 )
 from eilogin.web.limits.slots import USUAL
 
-#: Words by which ``app_cookies`` is meant to be on or off: hardly names of cookies.
+#: Words that mean to switch ``app_cookies`` on or off, and hardly name a cookie.
 _FLAGS = ("yes", "no", "true", "false", "on", "none")
 
 
 def _no_flag(value: object) -> object:
-    """Refuse a word that would switch ``auto`` off, for it is taken as a name."""
+    """Reject a word that would be read as a name, and so switch ``auto`` off."""
     if isinstance(value, str) and value.strip().lower() in _FLAGS:
         raise ValueError("'auto', 'off', or names such as 'sessionid remember_*'")
     return value
 
 
 class LogoutOptions(Options, name="logout"):
-    """What ``[filter:…] use = egg:eilogin#logout`` understands."""
+    """The options of ``[filter:…] use = egg:eilogin#logout``."""
 
     next: SitePath = option(
         "Leads the visitor to this path of the site after the logout.",

@@ -1,8 +1,8 @@
 """All filters of a participant in the right order, from one section.
 
-*Needs* nothing before it. *Reads*, *writes* and *changes in the answer* what its five
-filters do, which stand in this order: ``session``, ``trust``, ``login``, ``logout``,
-``identity``. It takes all their options::
+*Needs* nothing before it. *Reads*, *writes* and *changes in the answer* the same as its
+five filters, in this order: ``session``, ``trust``, ``login``, ``logout``,
+``identity``. It has all their options::
 
     [pipeline:main]
     pipeline = eilogin myapp
@@ -16,7 +16,7 @@ filters do, which stand in this order: ``session``, ``trust``, ``login``, ``logo
     federation = %(here)s/federation.xml
     federation_certificate = %(here)s/operator.crt
 
-This is the one filter that knows the others.
+Only this filter knows the others.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ class ParticipantOptions(
     SessionOptions,
     name="main",
 ):
-    """What ``[filter:…] use = egg:eilogin`` understands."""
+    """The options of ``[filter:…] use = egg:eilogin``."""
 
     @model_validator(mode="after")
     def _levels_can_be_said(self) -> "ParticipantOptions":
@@ -76,7 +76,7 @@ class ParticipantOptions(
 def participant(
     app: "WSGIApplication", options: ParticipantOptions, trust: Trust
 ) -> SessionFilter:
-    """``app`` behind all five filters."""
+    """Return ``app`` behind all five filters."""
     app = LoginFilter(LogoutFilter(IdentityFilter(app, options), options), options)
     trusting = TrustFilter(app, trust, options.metrics_token)
     return SessionFilter(trusting, options)
@@ -85,7 +85,7 @@ def participant(
 def make_participant(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
 ) -> SessionFilter:
-    """PasteDeploy's factory for ``egg:eilogin``."""
+    """Make the filter ``egg:eilogin`` for PasteDeploy."""
     options = read(ParticipantOptions, global_conf, local_conf)
     trust = trust_of(options)
     with (

@@ -1,22 +1,23 @@
 """Find the visitor's session, apply its limits, and put it in environ.
 
-*Needs* nothing: this is the outermost filter of a pipeline.
-*Reads* the cookie. *Writes* ``eilogin.sessions``, ``eilogin.session``,
-``eilogin.cookie``, and ``eilogin.session.fault`` where nobody can tell whether there is
-a session. *Changes in the answer*: nothing.
+*Needs* nothing: this is the outermost filter of a pipeline. *Reads* the cookie.
 
-One read of the store for each request that carries a cookie; nothing is remembered
-between requests, so a logout anywhere is seen by the next request everywhere::
+*Writes* ``eilogin.sessions``, ``eilogin.session`` and ``eilogin.cookie``, and
+``eilogin.session.fault`` if it cannot tell whether there is a session. *Changes in the
+answer*: nothing.
+
+It reads the store once for each request with a cookie, and remembers nothing between
+requests. So the next request everywhere sees a logout anywhere::
 
     [filter:session]
     use = egg:eilogin#session
     store = sqlite:///%(here)s/var/eilogin.db
 
-While the store is down nobody is logged in. Who brings a session cookie gets a page
-that says so (status 503), and so does who goes to log in; strangers on paths that need
-no login, and paths that are ``off``, go on (``store_down`` of ``login`` says more). A
-store that does not answer when the server starts is no reason not to start: it is
-asked again with the next request.
+While the store is down nobody is signed in. A visitor with a session cookie, or one who
+wants to log in, gets an error page (status 503). Anonymous visitors on paths that need
+no login, and all visitors on ``off`` paths, go on (see ``store_down`` of ``login``).
+The server starts even if the store does not answer then; the next request tries it
+again.
 """
 
 import logging
@@ -47,10 +48,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 
-#: How many Cookie headers a process remembers, and how long one is at most.
+#: Cookie headers that a process remembers, and the longest of them.
 _REMEMBERED, _LONGEST_HEADER = 512, 4096
 
-#: Seconds that a request may wait for the store at most.
+#: Longest time that a request may wait for the store, in seconds.
 _LONGEST_TIMEOUT = 30.0
 
 
@@ -63,7 +64,7 @@ def _no_longer(seconds: float) -> float:
 
 
 class SessionOptions(Options, name="session"):
-    """What ``[filter:…] use = egg:eilogin#session`` understands."""
+    """The options of ``[filter:…] use = egg:eilogin#session``."""
 
     store: StoreURL = option(
         "Keeps sessions in this store. ``memory:`` is for one process, and "
@@ -99,7 +100,7 @@ class SessionOptions(Options, name="session"):
 
 
 class SessionFilter:
-    """The filter; ``options`` say where sessions live and how long."""
+    """The filter; ``options`` define where sessions are kept, and how long."""
 
     eilogin_part = "session"
 
@@ -129,7 +130,7 @@ class SessionFilter:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Put the visitor's session in environ and pass on."""
+        """Put the visitor's session in environ, and call the application."""
         if environ.get(env.COOKIE) is not None:
             environ = self._inside(environ)
         environ[env.SESSIONS] = self.sessions
@@ -138,7 +139,7 @@ class SessionFilter:
         header = environ.get("HTTP_COOKIE", "")
         is_short = len(header) <= _LONGEST_HEADER
         token = (self._token_in if is_short else self.cookie.read_in)(header)
-        # Strangers need no store, and do not wait for one.
+        # Anonymous visitors need no store, and do not wait for one.
         if token is not None:
             try:
                 if not self._is_ready:
@@ -148,7 +149,7 @@ class SessionFilter:
                 environ[env.SESSION_FAULT] = error
         environ[env.SESSION] = login
         if self._is_alone and environ.get("wsgi.multiprocess"):
-            # Another process would not see a login, and not a logout either.
+            # Another process would see neither a login nor a logout.
             environ[env.SESSION] = None
             environ[env.SESSION_FAULT] = ConfigurationError(
                 "store = memory: works in one process only, and this server runs "
@@ -158,9 +159,9 @@ class SessionFilter:
         return self.app(environ, start_response)
 
     def _inside(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
-        """An environ of its own, inside of another site's filters: these keep theirs.
+        """Return a copy of environ for a filter inside of another site's filters.
 
-        A hub stands there that takes its sign-in from them.
+        That is a hub whose citizens the outer filters sign in. They keep their environ.
         """
         inner = environ.copy()
         for key in (env.SESSION_FAULT, env.OFF, env.TRUST, env.ADDRESS):
@@ -174,9 +175,9 @@ class SessionFilter:
         return inner
 
     def _prepare(self) -> None:
-        """Have the store look whether it can work, until it has answered once.
+        """Have the store check whether it can work, until it has answered once.
 
-        It did not when the server started; what is wrong with it is found out now.
+        It did not answer when the server started, so its errors appear now.
         """
         with self._preparing.call():
             self.sessions.store.prepare()
@@ -186,7 +187,7 @@ class SessionFilter:
 def make_session(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
 ) -> SessionFilter:
-    """PasteDeploy's factory for ``egg:eilogin#session``."""
+    """Make the filter ``egg:eilogin#session`` for PasteDeploy."""
     options = read(SessionOptions, global_conf, local_conf)
     with naming_section(SessionOptions, global_conf, local_conf):
         return SessionFilter(app, options)
@@ -198,11 +199,11 @@ def naming_section(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> Iterator[None]:
-    """A store that cannot be used is told with the file and the section of it."""
+    """Name the file and the section in the error of a store that cannot be used."""
     try:
         yield
     except InvalidOptions:
-        # It says itself which option it is about.
+        # The error already names its option.
         raise
     except ConfigurationError as error:
         file = global_conf.get("__file__", "")

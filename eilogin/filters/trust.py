@@ -1,13 +1,23 @@
 """Hold the federation, and publish this participant's own metadata.
 
-*Needs* ``session`` before it. *Reads* ``eilogin.session``. *Writes* ``eilogin.trust``,
-``eilogin.address`` and, before Zope, ``eilogin.visible``; behind a proxy that ends TLS
-also ``wsgi.url_scheme`` and ``HTTP_HOST``, as ``public_url`` says
-(:mod:`eilogin.web.public_origin`); a session that was made for
-another participant, or by a hub that is none of ours any more, is taken out of environ.
-*Changes in the answer*: answers ``/eilogin/metadata`` and ``/eilogin/language`` itself,
-``/eilogin/accessibility`` if there is a statement, ``/eilogin/metrics`` for who brings
-``metrics_token``, and 404 for addresses below the prefix where nothing is::
+*Needs* ``session`` before it. *Reads* ``eilogin.session``.
+
+*Writes*:
+
+- ``eilogin.trust``, ``eilogin.address`` and, before Zope, ``eilogin.visible``;
+- behind a proxy that ends TLS, ``wsgi.url_scheme`` and ``HTTP_HOST``, by ``public_url``
+  (:mod:`eilogin.web.public_origin`);
+- None as ``eilogin.session``, for a session of another participant, or of a hub that is
+  not ours any more.
+
+*Changes in the answer*:
+
+- answers ``/eilogin/metadata`` and ``/eilogin/language`` itself;
+- answers ``/eilogin/accessibility`` if there is a statement, and ``/eilogin/metrics``
+  for a client with ``metrics_token``;
+- answers 404 for unknown addresses below the prefix.
+
+Example::
 
     [filter:trust]
     use = egg:eilogin#trust
@@ -19,16 +29,16 @@ another participant, or by a hub that is none of ours any more, is taken out of 
     federation_certificate = %(here)s/operator.crt
     hub = https://inloggen.example.nl/metadata
 
-Its options are in :mod:`eilogin.federation.local.local_options` and
-``trust_options``, for more than this filter reads them. It stands
-before the hub too, with ``role = hub``. A hub of another kind, whose metadata
-nobody signs, is trusted for where its file lies::
+Its options are in :mod:`eilogin.federation.local.local_options` and ``trust_options``,
+because other code reads them too. The filter also stands before the hub, with ``role =
+hub``. If nobody signs the metadata of a hub of another kind, eilogin trusts the local
+file::
 
     federation = %(here)s/keycloak.xml
     federation_unsigned = true
 
-No URL is ever built from a Host
-header: ``public_url`` says where this site is.
+eilogin never builds a URL from a Host header: ``public_url`` is the address of this
+site.
 """
 
 import logging
@@ -77,10 +87,11 @@ _log = logging.getLogger("eilogin")
 
 
 class TrustFilter:
-    """The filter; ``trust`` is who we are and whom we trust, by what is active now.
+    """The filter; ``trust`` holds our own entity and the trusted ones.
 
-    It is another value when that is another state, and each request has one of them.
-    Who brings ``metrics_token`` reads the numbers of a participant, if there is one.
+    A new state of the federation replaces it by another value, and each request has one
+    of them. A client with ``metrics_token`` reads the numbers of a participant, if
+    there is one.
     """
 
     eilogin_part = "trust"
@@ -97,7 +108,7 @@ class TrustFilter:
         self._watch: Watch | _Still = trust.watch or _Still()
         self._watch.subscribe(self._swap)
         self._alarms = Alarms(trust.own.entity_id, lambda: self.trust.endings)
-        # At a site that nobody visits too.
+        # Also at a site without visitors.
         self._watch.in_each_round(self._alarms.see)
         self._decisions: SharedDecisions | None = None
         self._watch.in_each_round(self._share_decisions)
@@ -117,7 +128,7 @@ class TrustFilter:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Put the federation in environ, and pass on."""
+        """Put the federation in environ, and call the application."""
         if not self._watch.is_awake:
             self._wake(environ)
         trust = environ[env.TRUST] = self.trust
@@ -130,8 +141,8 @@ class TrustFilter:
                 login.audience != self._entity_id
                 or login.who.issuer not in trust.hub_ids
             ):
-                # Of another site that keeps its sessions in the same store, or of a hub
-                # that is none of ours any more.
+                # From another site with the same store, or from a hub that is not ours
+                # any more.
                 environ[env.SESSION] = None
         except (PathRefused, MountMismatch, PipelineOrder) as error:
             refusal = self._refused(environ, error, "path")
@@ -141,7 +152,7 @@ class TrustFilter:
             if path.startswith(self._below_prefix):
                 return self._icon_or_nothing(environ)(environ, start_response)
             return self.app(environ, start_response)
-        # Other requests have no time to lose.
+        # Only here, because other requests must not wait.
         self._alarms.see()
         answer = self._answer(environ, address)
         return (self.app if answer is None else answer)(environ, start_response)
@@ -170,13 +181,13 @@ class TrustFilter:
             )
 
     def _wake(self, environ: "WSGIEnvironment") -> None:
-        # A command of the operator asks, and goes.
+        # A command of the operator makes one request and exits.
         if env.OPERATOR not in environ:
             self._share(environ)
             self._watch.wake()
 
     def _share(self, environ: "WSGIEnvironment") -> None:
-        """Share decisions on the federation with the other nodes, by the store."""
+        """Share decisions on the federation with the other nodes, over the store."""
         if env.SESSIONS in environ and isinstance(self._watch, Watch):
             self._decisions = SharedDecisions(
                 self._watch.options,
@@ -194,7 +205,7 @@ class TrustFilter:
         self._alarms.look_again()
 
     def _path(self, environ: "WSGIEnvironment") -> str:
-        """The path below ``public_url``, as WSGI has it; PathRefused, MountMismatch."""
+        """Return the path below ``public_url``; raise PathRefused or MountMismatch."""
         if environ.get("SCRIPT_NAME", "") not in self._script_names:
             raise self._misplaced(environ)
         if not self._is_in_zope:
@@ -218,7 +229,7 @@ class TrustFilter:
         return with_hsts(environ, answer)
 
     def _statement(self, environ: "WSGIEnvironment") -> Response:
-        """The accessibility statement, if options say what stands in it."""
+        """Return the accessibility statement, if options define it."""
         try:
             return accessibility_statement.page(environ, self.pages)
         except (NotFound, MethodNotAllowed) as error:
@@ -237,20 +248,20 @@ class TrustFilter:
             return self._refused(environ, error, "address")
 
     def _metadata(self) -> bytes:
-        """Our metadata as it is now: it changes when a key has its turn, or is over."""
+        """Return our current metadata, which changes when a key starts or stops."""
         own = self.trust.own
         if self._written[0] != (own.published_keys, own.encryption_keys):
             self._written = self._write_metadata()
         return self._written[1]
 
     def _write_metadata(self) -> tuple[object, bytes]:
-        """It, behind the keys that it was written for."""
+        """Return the keys in our metadata, and the metadata."""
         own = self.trust.own
         keys = own.published_keys, own.encryption_keys
         return keys, write_entity(own.descriptor(), own.key)
 
     def _misplaced(self, environ: "WSGIEnvironment") -> MountMismatch:
-        """The error where another application would get the answers of the hub."""
+        """Return the error: another application would get the hub's Responses."""
         own, script = self.trust.own, environ["SCRIPT_NAME"]
         return MountMismatch(
             f"found SCRIPT_NAME {script!r}, where the server or a composite (urlmap)"
@@ -260,7 +271,7 @@ class TrustFilter:
         )
 
     def _icon_or_nothing(self, environ: "WSGIEnvironment") -> Response:
-        """The icon of a site that is all ours, as a hub is; or that nothing is here."""
+        """Return the icon of a site that is all ours, such as a hub; otherwise 404."""
         if is_icon_asked(environ):
             return with_hsts(environ, icon_answer(environ))
         return self._nothing_here(environ)
@@ -277,24 +288,24 @@ class TrustFilter:
 
 
 class _Still:
-    """In place of a :class:`Watch`, where nothing is refreshed."""
+    """Stands in for a :class:`Watch` if nothing is refreshed."""
 
     is_awake = True
 
     def subscribe(self, callback: object) -> None:
-        """Nobody is told of anything."""
+        """Ignore the callback."""
 
     def in_each_round(self, do: object) -> None:
-        """Nothing is done between requests."""
+        """Ignore the function: nothing runs between requests."""
 
     def wake(self) -> None:
-        """It is awake."""
+        """Do nothing: it is always awake."""
 
 
 def make_trust(
     app: "WSGIApplication", global_conf: Mapping[str, str], **local_conf: str
 ) -> TrustFilter:
-    """PasteDeploy's factory for ``egg:eilogin#trust``."""
+    """Make the filter ``egg:eilogin#trust`` for PasteDeploy."""
     options = read(TrustOptions, global_conf, local_conf)
     if options.role == PARTICIPANT:
         require_inside(app, ("identity",), TrustOptions, global_conf, local_conf)

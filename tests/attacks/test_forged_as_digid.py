@@ -1,8 +1,8 @@
 """The same forgeries at a hub and participants with ``profile = digid``.
 
-What DigiD does not answer is a page of nothing, whatever is wrong (DigiD 2.4, 3.2).
-A logout ends the session of the browser that brings it; so the browser is that of who
-is signed in, with all her cookies. Over HTTP in an :mod:`arena`.
+DigiD answers each message that it rejects with the same empty page (DigiD 2.4, 3.2).
+A logout ends the session of the browser that sends it; so the attacker's message comes
+in the browser of a signed-in visitor. Over HTTP in an :mod:`arena`.
 """
 
 from contextlib import contextmanager

@@ -1,8 +1,8 @@
 """Mutants of signed messages: refused, or they say what was signed, to the letter.
 
 Each operation of ``mutants`` on each element of each message, and lists of them that
-hypothesis makes and shrinks (Attacks I1). What is behind each door is the code
-that is behind the address; ``contrib/fuzz`` goes on with the same mutants for longer.
+hypothesis makes and shrinks (Attacks I1). Each door runs the code of its address;
+``contrib/fuzz`` goes on with the same mutants for longer.
 """
 
 from collections import Counter

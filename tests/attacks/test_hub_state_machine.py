@@ -125,7 +125,8 @@ class HubMachine(RuleBasedStateMachine):
         was_asked = any(is_on_the_way(url) for url in window.trail)
         if here is not None and was_asked:
             assert model.now - here.confirmed >= KEEP_ALIVE
-        if was_asked and model.hub_serves(browser) is not None:
+        is_forced = here is None and (browser, host) in model.marked
+        if was_asked and model.hub_serves(browser) is not None and not is_forced:
             model.hub_tells(browser, host)
         elif here is None:
             assert was_asked
@@ -206,8 +207,7 @@ class HubMachine(RuleBasedStateMachine):
         if fault:
             self.was_refused(answer)
             return
-        is_known = session.of in self.model.at_hub.values()
-        is_known = is_known and session.of.ends > self.model.now
+        is_known = self.model.knows_at_hub(session)
         told = self.model.asked_to_end(host, session)
         self.has_told(told)
         missed = self.model.hears(told)
@@ -267,13 +267,12 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(browser=browsers, host=hosts, is_lost=st.sampled_from([True, False, False]))
     def its_cookies_change(self, browser, host, is_lost) -> None:
-        """They are lost, and the session cookie may be a made-up one.
-
-        What a browser without a session can log out by its hint is in
-        test_logout_hints.py.
-        """
-        self.windows[browser].forget(host)
-        if not is_lost:
+        """They are lost, or the session cookie is a made-up one and the hint stays."""
+        if is_lost:
+            self.windows[browser].forget(host)
+            self.model.hints.pop((browser, host), None)
+            self.model.marked.discard((browser, host))
+        else:
             self.windows[browser].set_cookie(host, COOKIE, MADE_UP)
         self.model.cookies.pop((browser, host), None)
 

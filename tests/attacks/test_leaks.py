@@ -1,7 +1,7 @@
 """Nothing leaks: journeys and attacks, and all that came out searched for secrets.
 
-Attacks I2: no secret in log or page. What a secret is, is learnt from the traffic
-itself (:mod:`leaks`), and each test says which kinds were in play. Exceptions are named
+Attacks I2: no secret in log or page. :mod:`leaks` learns the secrets from the traffic
+itself, and each test says which kinds were in play. Exceptions are named
 one by one, with their reasons, in :data:`EXCEPTIONS`.
 """
 

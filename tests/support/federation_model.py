@@ -46,6 +46,11 @@ class FederationModel:
     at_hub: dict[str, HubSession] = field(default_factory=dict)
     #: By browser and host, the session whose cookie it brings.
     cookies: dict[tuple[str, str], Session] = field(default_factory=dict)
+    #: By browser and host, the session that its logout hint names: enough to log out.
+    hints: dict[tuple[str, str], Session] = field(default_factory=dict)
+    #: Browsers and hosts whose last logout the hub did not confirm, for it knew no such
+    #: session: the next login there needs a fresh proof.
+    marked: set[tuple[str, str]] = field(default_factory=set)
     #: All that live at participants, whether a browser has their cookie or not.
     sessions: list[Session] = field(default_factory=list)
 
@@ -100,7 +105,8 @@ class FederationModel:
         ends = min(known.ends, started + LONGEST)
         made = Session(host, known.citizen, known, started, ends, self.now, self.now)
         self.sessions.append(made)
-        self.cookies[browser, host] = made
+        self.cookies[browser, host] = self.hints[browser, host] = made
+        self.marked.discard((browser, host))
 
     # --- logging out ----------------------------------------------------------------
 
@@ -123,16 +129,25 @@ class FederationModel:
 
     def leaves(self, browser: str, host: str) -> set[tuple[str, HubSession]]:
         """She logs out at a participant; whom the hub has to tell then."""
-        session = self.to_end(browser, host)
+        hinted = self.hints.pop((browser, host), None)
+        session = self.to_end(browser, host) or hinted
         self.cookies.pop((browser, host), None)
         if session is None:
             return set()
         self.ends({(host, session.of)})
+        if self.knows_at_hub(session):
+            self.marked.discard((browser, host))
+        else:
+            self.marked.add((browser, host))
         return self.asked_to_end(host, session)
+
+    def knows_at_hub(self, session: Session) -> bool:
+        """Whether the hub still has the session of which a participant was told."""
+        return session.of in self.at_hub.values() and session.of.ends > self.now
 
     def asked_to_end(self, host: str, session: Session) -> set[tuple[str, HubSession]]:
         """A participant asks the hub for a logout; whom that has to tell."""
-        if session.of not in self.at_hub.values() or session.of.ends <= self.now:
+        if not self.knows_at_hub(session):
             return set()
         told = self.ends_at_hub(session.citizen)
         return told - {(host, session.of)}

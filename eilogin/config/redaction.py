@@ -3,9 +3,7 @@
 import re
 from typing import Any, get_args
 
-from pydantic import (
-    SecretBytes,
-)
+from pydantic import SecretBytes
 
 
 def shown_value(annotation: Any, value: str) -> str:

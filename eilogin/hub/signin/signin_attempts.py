@@ -112,7 +112,7 @@ class SignInAttempts:
     def forget(self, citizen_id: str, *, with_code: bool) -> None:
         """Reset the counts after a sign-in.
 
-        Those of codes go on, unless it was ``with_code``.
+        The count of codes is reset only after a sign-in ``with_code``.
         """
         for what, until in self._taken:
             self._give_back(what, until)

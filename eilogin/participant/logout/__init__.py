@@ -19,7 +19,7 @@
 ``logout_start``
     Starts a logout: ends the session, and notifies the hub.
 ``logout_state``
-    What this site remembers of a logout while the hub answers.
+    The record of a logout that waits for the hub's answer.
 ``operator_logout``
     Logouts by a command of the operator.
 ``pending_logouts``

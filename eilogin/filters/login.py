@@ -79,7 +79,8 @@ from eilogin.web import environ as env
 from eilogin.web.cache_headers import for_visitor
 from eilogin.web.composition import require_inside
 from eilogin.web.limits.client_network import Whereabouts
-from eilogin.web.pages.page_rendering import Pages, with_hsts
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.requests import allow_only
 
 if TYPE_CHECKING:

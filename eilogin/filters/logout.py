@@ -75,7 +75,9 @@ from eilogin.web.inbound_messages import read_message, verify
 from eilogin.web.outbound_messages import soap_fault
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import ASK, language_of
-from eilogin.web.pages.page_rendering import Pages, note_refusal, with_hsts
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.requests import (
     allow_only,
     is_in_advance,

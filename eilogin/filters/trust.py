@@ -74,7 +74,8 @@ from eilogin.web.metrics_address import Numbers
 from eilogin.web.pages import accessibility_statement, themes
 from eilogin.web.pages.page_frame import icon_answer, is_icon_asked
 from eilogin.web.pages.page_languages import choose
-from eilogin.web.pages.page_rendering import Pages, with_hsts
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.public_origin import PublicOrigin
 from eilogin.web.requests import allow_only
 from eilogin.web.site_urls import root

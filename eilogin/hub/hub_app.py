@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING
 
 from webob import Response
 
-from eilogin.config import (
-    read,
-)
+from eilogin.config import read
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.hub.digid.digid_logout import DigidSingleLogout
 from eilogin.hub.digid.digid_sso import DigidSingleSignOn
@@ -55,7 +53,9 @@ from eilogin.web import environ as env
 from eilogin.web.metrics_address import Numbers
 from eilogin.web.outbound_messages import soap_fault
 from eilogin.web.pages.page_languages import language_of
-from eilogin.web.pages.page_rendering import Pages, note_refusal, with_hsts
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.requests import allow_only, read_form, require_own_form, wants_page
 from eilogin.web.site_urls import root, see_other, this_page
 

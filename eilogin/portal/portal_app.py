@@ -44,7 +44,8 @@ from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.pages.page_frame import icon_answer, name_of
 from eilogin.web.pages.page_languages import language_of
-from eilogin.web.pages.page_rendering import Pages, allow_own_images, with_hsts
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.security_headers import allow_own_images, with_hsts
 from eilogin.web.requests import allow_only, is_own_navigation, origin_of
 from eilogin.web.site_urls import root, see_other
 

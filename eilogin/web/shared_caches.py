@@ -20,7 +20,7 @@ Cookie`` too.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
@@ -88,16 +88,23 @@ def for_one_visitor(headers: Headers, otherwise: str) -> list[tuple[str, str]]:
 def varying(headers: Headers) -> list[tuple[str, str]]:
     """Return the headers of a response that depends on the cookies of the request."""
     # Few names are as long, and most responses have none of them.
-    of_length = [one for one in headers if len(one[0]) == len(_VARY)]
-    said = [text for name, text in of_length if name.lower() == _VARY]
-    if not said:
+    candidates = [header for header in headers if len(header[0]) == len(_VARY)]
+    values = [value for name, value in candidates if name.lower() == _VARY]
+    if not values:
         return [*headers, ("Vary", "Cookie")]
-    names = [name.strip() for text in said for name in text.split(",") if name.strip()]
-    if "*" in names or "cookie" in map(str.lower, names):
+    fields = _fields_of(values)
+    if "*" in fields or "cookie" in map(str.lower, fields):
         return [*headers]
     # One line: a cache may read only one.
-    others = [one for one in headers if one[0].lower() != _VARY]
-    return [*others, ("Vary", ", ".join([*names, "Cookie"]))]
+    without_vary = [header for header in headers if header[0].lower() != _VARY]
+    return [*without_vary, ("Vary", ", ".join([*fields, "Cookie"]))]
+
+
+def _fields_of(values: Iterable[str]) -> Sequence[str]:
+    """The names of request headers in all values of ``Vary`` (RFC 9110 12.5.5)."""
+    return [
+        field.strip() for value in values for field in value.split(",") if field.strip()
+    ]
 
 
 def without_words(headers: Headers) -> list[tuple[str, str]]:

@@ -377,7 +377,7 @@ def test_no_page_is_left_out(served, monkeypatch, hub_of, anna):
 
 
 def test_no_page_is_made_but_by_one_door():
-    """All headers of pages come from ``page_rendering``, those left out too."""
+    """Only ``page_rendering`` makes a page, so each has all the headers."""
     made = [
         path.relative_to(Path(eilogin.__file__).parent).as_posix()
         for path in Path(eilogin.__file__).parent.rglob("*.py")

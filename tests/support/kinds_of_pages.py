@@ -24,7 +24,8 @@ from eilogin.hub.signin.rehearsal import CHOICES
 from eilogin.participant.expiry.expiry_warning import ExpiryWarning
 from eilogin.portal.portal_app import Tile
 from eilogin.web import environ as env
-from eilogin.web.pages.page_rendering import Pages, allow_own_images
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.security_headers import allow_own_images
 from tests.web.pages.test_page_rendering import HOSTILE, TEMPLATES, VALUES, WINTER
 
 if TYPE_CHECKING:

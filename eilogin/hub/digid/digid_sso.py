@@ -55,7 +55,8 @@ from eilogin.sessions import Login, Participant, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive, receive_soap
 from eilogin.web.outbound_messages import soap_answer
-from eilogin.web.pages.page_rendering import Pages, note_refusal
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.refusal_notes import note_refusal
 from eilogin.web.requests import client_address
 
 if TYPE_CHECKING:

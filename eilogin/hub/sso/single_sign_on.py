@@ -80,13 +80,9 @@ from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.inbound_messages import receive, receive_soap
 from eilogin.web.outbound_messages import soap_answer
 from eilogin.web.pages.page_languages import language_of
-from eilogin.web.pages.page_rendering import Pages, note_refusal
-from eilogin.web.requests import (
-    allow_only,
-    read_form,
-    read_query,
-    require_own_form,
-)
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.requests import allow_only, read_form, read_query, require_own_form
 from eilogin.web.site_urls import at, see_other, this_page
 
 if TYPE_CHECKING:

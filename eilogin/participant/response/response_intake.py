@@ -42,7 +42,7 @@ from eilogin.saml.response_checks import Expected, accept
 from eilogin.web import environ as env
 from eilogin.web.browser.handles import handle_of, is_handle, is_silent
 from eilogin.web.limits.slots import USUAL
-from eilogin.web.pages.page_rendering import note_refusal
+from eilogin.web.pages.refusal_notes import note_refusal
 from eilogin.web.requests import allow_only, origin_of, read_form_body
 from eilogin.web.site_urls import see_other
 

@@ -153,13 +153,20 @@ def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any])
     if address == "slo" and not is_read_again:
         # This page shows the result of the last logout in this browser.
         return _path_of(own.url("logout" if is_hub else "slo"))
-    if is_read_again:
-        return this_page(environ, own.public_url)
-    for name in _LEADING_ON_AT_HUB if is_hub else _LEADING_ON:
-        if (leads_on := _target_of(own, values.get(name))) is not None:
-            return leads_on
     page = this_page(environ, own.public_url)
+    if is_read_again:
+        return page
+    leading_on = _leading_on(own, values)
+    if leading_on is not None:
+        return leading_on
     return page.partition("?")[0] if is_once else page
+
+
+def _leading_on(own: "Own", values: Mapping[str, Any]) -> str | None:
+    """Return the path in the values of a template that leads on, if there is one."""
+    names = _LEADING_ON_AT_HUB if own.role == HUB else _LEADING_ON
+    targets = (_target_of(own, values.get(name)) for name in names)
+    return next((target for target in targets if target is not None), None)
 
 
 def _target_of(own: "Own", url: object) -> str | None:

@@ -1,43 +1,27 @@
-"""Render templates, set the headers of pages, and make error pages.
+"""Render templates as pages, and make error pages and JSON answers.
 
 A page is in the language that the browser asks for. A template names a sentence by its
 key (``translations``). eilogin reads the catalogues from their source when it makes
 the pages, so nothing in the tree is compiled. A package can replace a template by
 one of the same name in its own ``templates`` folder, and a site by one in a folder of
 its own (:mod:`eilogin.web.pages.themes`).
-
-Every page forbids what it does not use (DigiD 5.2):
-
-- no script, unless it is eilogin's, and the policy contains its hash
-- no style but its own
-- no frame, except that its own site may frame the page that requires a login
-- no cache
-
-``Referrer-Policy`` is ``same-origin``, not ``no-referrer``. The latter makes a browser
-send ``Origin: null`` with the forms on the page, and eilogin would reject them.
 """
 
-import base64
-import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from webob import Response
 
-from eilogin import audit, metrics
 from eilogin.errors import (
     Busy,
     EiloginError,
     LoginLoops,
     MethodNotAllowed,
-    MountMismatch,
     PeerBusy,
-    Refused,
     StoreUnavailable,
     Unavailable,
 )
@@ -45,21 +29,23 @@ from eilogin.web import environ as env
 from eilogin.web.pages.page_frame import frame_of, name_among
 from eilogin.web.pages.page_languages import choices, chosen_here, language_of
 from eilogin.web.pages.themes import Look, languages_of, look_of, packaged
-from eilogin.web.reporting.reference_numbers import new_reference
-from eilogin.web.reporting.refusal_log import Kind, Line, RefusalLines
 from eilogin.web.requests import fills_window, is_navigation, origin_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.pages.refusal_notes import code_of, note_in_log, note_refusal
+from eilogin.web.pages.security_headers import (
+    COMMON_HEADERS,
+    FRAME_OPTIONS,
+    content_security_policy,
+    source_expression,
+    with_hsts,
+)
 
 _log = logging.getLogger("eilogin")
-
-#: A year, as DigiD 5.2 requires.
-_HSTS = "max-age=31536000"
 #: Pages that frames of their own site may show, if the browser reports such a frame. A
 #: click there has no effect yet.
 _IN_OWN_FRAMES = ("login_needed.html", "logged_out_in_frame.html")
-_NOBODY = "'none'"
 #: Pages of a login that keep the fragment (#) of the address.
 _KEEPING_FRAGMENT = (
     "agree_to_login.html",
@@ -71,15 +57,8 @@ _KEEPING_FRAGMENT = (
 )
 #: Scripts that fetch pages of their own site.
 _FETCHING = ("receipt.js",)
-#: The header like frame-ancestors for older browsers, which cannot name other sites.
-_FRAMING = {
-    "": [("X-Frame-Options", "DENY")],
-    "'self'": [("X-Frame-Options", "SAMEORIGIN")],
-}
 #: Most characters of an error message in the log.
 _LONGEST_CAUSE = 1000
-#: The end of a log line that covers further refusals.
-_SHARED = "further refusals of this kind within this minute get the same reference"
 #: Seconds until the client should retry: longer than an open circuit breaker
 #: (``circuit_breaker``), and short enough not to seem permanent.
 _RETRY_AFTER = "10"
@@ -98,7 +77,6 @@ _PAGE_OF = {
     "form-sent": "form_not_sent.html",
     "form-refused": "form_not_sent.html",
 }
-
 Headers = Iterable[tuple[str, str]]
 
 
@@ -219,10 +197,10 @@ class Pages:
         if isinstance(error, StoreUnavailable) and _is_nobodys_login(environ, event):
             # Otherwise every request would cause one, although the visitor has done
             # nothing.
-            reference = _note_in_log(error, "store")
+            reference = note_in_log(error, "store")
         else:
             reference = note_refusal(error, event, environ)
-        code = _code_of(error)
+        code = code_of(error)
         status = error.status if isinstance(error, EiloginError) else 500
         comes_back = _comes_back(environ, error)
         headers = _headers_of(error, comes_back=comes_back)
@@ -269,10 +247,10 @@ class Pages:
         values = {**values, **marked}
         language = language_of(environ)
         text, stylesheet, language = self._rendered(environ, language, template, values)
-        policy = _policy(
-            _hash_of(stylesheet),
+        policy = content_security_policy(
+            source_expression(stylesheet),
             form_action,
-            [_hash_of(code) for code in scripts.values()],
+            [source_expression(code) for code in scripts.values()],
             ancestor=ancestor,
             frames=frames,
             fetches=script in _FETCHING,
@@ -283,8 +261,8 @@ class Pages:
                 ("Content-Type", "text/html; charset=UTF-8"),
                 ("Content-Language", language),
                 ("Content-Security-Policy", policy),
-                *_FRAMING.get(ancestor, ()),
-                *_COMMON,
+                *FRAME_OPTIONS.get(ancestor, ()),
+                *COMMON_HEADERS,
                 *chosen_here(environ),
             ],
         )
@@ -347,89 +325,9 @@ def json_answer(
     answer = Response(
         body=json.dumps(data).encode(),
         status=status,
-        headerlist=[("Content-Type", "application/json"), *_COMMON, *headers],
+        headerlist=[("Content-Type", "application/json"), *COMMON_HEADERS, *headers],
     )
     return with_hsts(environ, answer)
-
-
-# --- headers --------------------------------------------------------------------
-
-
-def allow_own_images(page: Response) -> None:
-    """Let the Content-Security-Policy of a page allow images of its own site."""
-    policy = page.headers["Content-Security-Policy"]
-    page.headers["Content-Security-Policy"] = policy.replace(
-        "img-src data:", "img-src 'self' data:"
-    )
-
-
-def _policy(  # noqa: PLR0913 - the parts of one policy
-    style_hash: str,
-    form_action: Sequence[str] | None,
-    script_hashes: Sequence[str] = (),
-    *,
-    ancestor: str = "",
-    frames: Sequence[str] = (),
-    fetches: bool = False,
-) -> str:
-    """The Content-Security-Policy of one page."""
-    origins = dict.fromkeys(["'self'", *map(origin_of, form_action or ())])
-    form = [] if form_action is None else [f"form-action {' '.join(origins)}"]
-    script = [f"script-src {' '.join(script_hashes)}"] if script_hashes else []
-    fetched = ["connect-src 'self'"] if fetches else []
-    framed = dict.fromkeys(["'self'", *map(origin_of, frames)])
-    frame = [f"frame-src {' '.join(framed)}"] if frames else []
-    return "; ".join(
-        [
-            "default-src 'none'",
-            f"style-src {style_hash}",
-            # The page itself contains the icon for the tab.
-            "img-src data:",
-            *script,
-            *fetched,
-            *form,
-            *frame,
-            f"frame-ancestors {ancestor or _NOBODY}",
-            "base-uri 'none'",
-        ]
-    )
-
-
-@cache
-def _hash_of(text: str) -> str:
-    """The source expression of a style or script of eilogin in a policy."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-#: Headers of every response from this module.
-_COMMON = (
-    ("Cache-Control", "no-store"),
-    ("Referrer-Policy", "same-origin"),
-    ("X-Content-Type-Options", "nosniff"),
-)
-
-
-def _is_https(environ: "WSGIEnvironment") -> bool:
-    """Whether the browser reaches this site over https, also through a TLS proxy."""
-    trust = environ.get(env.TRUST)
-    if trust is None:
-        return bool(environ["wsgi.url_scheme"] == "https")
-    return bool(trust.own.public_url.startswith("https:"))
-
-
-def with_hsts(environ: "WSGIEnvironment", answer: Response) -> Response:
-    """Add HSTS to a response over https: this site is available over https alone.
-
-    A redirect has it too. If a login guards a whole site, the browser of an anonymous
-    visitor gets nothing else.
-    """
-    if _is_https(environ):
-        answer.headers["Strict-Transport-Security"] = _HSTS
-    return answer
-
-
-# --- errors ---------------------------------------------------------------------
 
 
 #: eilogin's own addresses at which a visitor logs in, here or at the hub.
@@ -439,116 +337,6 @@ _LOGIN_ADDRESSES = ("login", "acs", "sso", "artifact")
 def _is_nobodys_login(environ: "WSGIEnvironment", event: str) -> bool:
     """Whether a "login" event is only the request of a page, or of a script."""
     return event == "login" and environ.get(env.ADDRESS) not in _LOGIN_ADDRESSES
-
-
-def note_refusal(
-    error: Exception, event: str, environ: "WSGIEnvironment | None" = None
-) -> str:
-    """Write a refusal and its cause to log and audit log; return the reference.
-
-    For a message of a party that ``environ`` knows, the log names the contact of that
-    party. If the logs have the error already, nothing is written again. If there are
-    many refusals of one kind, the later ones share a reference and its lines
-    (:mod:`eilogin.web.reporting.refusal_log`).
-    """
-    if isinstance(error, EiloginError) and error.reference:
-        return error.reference
-    line = _line_of(error, event, environ or {})
-    reference = line.reference
-    code = _code_of(error)
-    if not line.is_written:
-        _count(event, error)
-        return reference
-    _tell_log(error, line, event, _about_peer(error, environ or {}))
-    who = _who(environ or {}) if event == "access" else {}
-    audit.event(
-        event,
-        _outcome_of(error),
-        reference=reference,
-        reason=code,
-        **{"peer": _peer_of(error), **who},
-    )
-    return reference
-
-
-#: The refusals of this process.
-_LINES = RefusalLines()
-
-
-def _line_of(error: Exception, event: str, environ: "WSGIEnvironment") -> Line:
-    """Return the place of a refusal in the log: a line of its own, or a shared one.
-
-    Most errors of eilogin itself, and refusals in a session, have lines of their own. A
-    wrong mount is an exception, because each request causes that error.
-    """
-    is_of_anybody = isinstance(error, Refused | Unavailable | MountMismatch)
-    if not is_of_anybody or environ.get(env.SESSION):
-        return Line(new_reference())
-    kind = Kind(event, _code_of(error), _peer_of(error) or "")
-    line, totals = _LINES.line_of(kind)
-    for total in totals:
-        _log.warning(
-            "%s %s (%s): %d refusals within a minute have this reference",
-            total.reference,
-            total.kind.event,
-            total.kind.code,
-            total.times,
-        )
-    return line
-
-
-def _count(event: str, error: Exception) -> None:
-    """Count a refusal that has no line of its own in the audit log."""
-    metrics.event(
-        event,
-        _outcome_of(error),
-        peer=_peer_of(error),
-        level=None,
-        reason=_code_of(error),
-    )
-
-
-def _code_of(error: Exception) -> str:
-    return error.code if isinstance(error, EiloginError) else EiloginError.code
-
-
-def _outcome_of(error: Exception) -> str:
-    return "refused" if isinstance(error, Refused) else "failed"
-
-
-def _peer_of(error: Exception) -> str | None:
-    return (error.peer if isinstance(error, EiloginError) else "") or None
-
-
-def _who(environ: "WSGIEnvironment") -> dict[str, str | None]:
-    """For the audit event: the pseudonym, session, issuer and level of the visitor."""
-    login = env.session_or_none(environ)
-    if login is None:
-        return {}
-    own = env.trust(environ).own
-    return {
-        "pseudonym": own.pseudonym(login.who.name_id),
-        "session": own.pseudonym(env.cookie(environ).read(environ) or ""),
-        "peer": login.who.issuer,
-        "level": login.level,
-    }
-
-
-def _note_in_log(
-    error: Exception, event: str, environ: "WSGIEnvironment | None" = None
-) -> str:
-    line = _line_of(error, event, environ or {})
-    if line.is_written:
-        _tell_log(error, line, event, _about_peer(error, environ or {}))
-    return line.reference
-
-
-def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
-    """The known facts about the sender of a rejected message, for the log; or ""."""
-    trust = environ.get(env.TRUST)
-    if trust is None or not (isinstance(error, EiloginError) and error.peer):
-        return ""
-    return str(trust.about(error))
 
 
 def _comes_back(environ: "WSGIEnvironment", error: Exception) -> bool:
@@ -574,28 +362,6 @@ def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
     if isinstance(error, Unavailable) and error.status == 503:  # noqa: PLR2004
         return [("Retry-After", _RETRY_AFTER)]
     return []
-
-
-def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
-    """Log the cause under its reference: a warning, or an error for a fault of ours.
-
-    ``about`` are the known facts about the sender.
-    """
-    shared = _SHARED if line.is_shared else ""
-    cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about, shared)))
-    # The message may quote the request, and must not begin a new line of the log.
-    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cause)
-    is_refused = isinstance(error, Refused)
-    _log.log(
-        logging.WARNING if is_refused else logging.ERROR,
-        "%s %s %s (%s): %s",
-        line.reference,
-        event,
-        _outcome_of(error),
-        _code_of(error),
-        text,
-        exc_info=None if isinstance(error, EiloginError) else error,
-    )
 
 
 def _telephone(environ: "WSGIEnvironment") -> str:

@@ -1,0 +1,159 @@
+"""Write each refusal and its cause to the log and to the audit log, by a reference."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from eilogin import audit, metrics
+from eilogin.errors import (
+    EiloginError,
+    MountMismatch,
+    Refused,
+    Unavailable,
+)
+from eilogin.web import environ as env
+from eilogin.web.reporting.reference_numbers import new_reference
+from eilogin.web.reporting.refusal_log import Kind, Line, RefusalLines
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+#: Most characters of an error message in the log.
+_LONGEST_CAUSE = 1000
+#: The end of a log line that covers further refusals.
+_SHARED = "further refusals of this kind within this minute get the same reference"
+
+
+def note_refusal(
+    error: Exception, event: str, environ: "WSGIEnvironment | None" = None
+) -> str:
+    """Write a refusal and its cause to log and audit log; return the reference.
+
+    For a message of a party that ``environ`` knows, the log names the contact of that
+    party. If the logs have the error already, nothing is written again. If there are
+    many refusals of one kind, the later ones share a reference and its lines
+    (:mod:`eilogin.web.reporting.refusal_log`).
+    """
+    if isinstance(error, EiloginError) and error.reference:
+        return error.reference
+    line = _line_of(error, event, environ or {})
+    reference = line.reference
+    code = code_of(error)
+    if not line.is_written:
+        _count(event, error)
+        return reference
+    _tell_log(error, line, event, _about_peer(error, environ or {}))
+    who = _who(environ or {}) if event == "access" else {}
+    audit.event(
+        event,
+        _outcome_of(error),
+        reference=reference,
+        reason=code,
+        **{"peer": _peer_of(error), **who},
+    )
+    return reference
+
+
+#: The refusals of this process.
+_LINES = RefusalLines()
+
+
+def _line_of(error: Exception, event: str, environ: "WSGIEnvironment") -> Line:
+    """Return the place of a refusal in the log: a line of its own, or a shared one.
+
+    Most errors of eilogin itself, and refusals in a session, have lines of their own. A
+    wrong mount is an exception, because each request causes that error.
+    """
+    is_of_anybody = isinstance(error, Refused | Unavailable | MountMismatch)
+    if not is_of_anybody or environ.get(env.SESSION):
+        return Line(new_reference())
+    kind = Kind(event, code_of(error), _peer_of(error) or "")
+    line, totals = _LINES.line_of(kind)
+    for total in totals:
+        _log.warning(
+            "%s %s (%s): %d refusals within a minute have this reference",
+            total.reference,
+            total.kind.event,
+            total.kind.code,
+            total.times,
+        )
+    return line
+
+
+def _count(event: str, error: Exception) -> None:
+    """Count a refusal that has no line of its own in the audit log."""
+    metrics.event(
+        event,
+        _outcome_of(error),
+        peer=_peer_of(error),
+        level=None,
+        reason=code_of(error),
+    )
+
+
+def code_of(error: Exception) -> str:
+    """The code of an error, or that of an unexpected one."""
+    return error.code if isinstance(error, EiloginError) else EiloginError.code
+
+
+def _outcome_of(error: Exception) -> str:
+    return "refused" if isinstance(error, Refused) else "failed"
+
+
+def _peer_of(error: Exception) -> str | None:
+    return (error.peer if isinstance(error, EiloginError) else "") or None
+
+
+def _who(environ: "WSGIEnvironment") -> dict[str, str | None]:
+    """For the audit event: the pseudonym, session, issuer and level of the visitor."""
+    login = env.session_or_none(environ)
+    if login is None:
+        return {}
+    own = env.trust(environ).own
+    return {
+        "pseudonym": own.pseudonym(login.who.name_id),
+        "session": own.pseudonym(env.cookie(environ).read(environ) or ""),
+        "peer": login.who.issuer,
+        "level": login.level,
+    }
+
+
+def note_in_log(
+    error: Exception, event: str, environ: "WSGIEnvironment | None" = None
+) -> str:
+    """Write an error to the log alone; return the reference."""
+    line = _line_of(error, event, environ or {})
+    if line.is_written:
+        _tell_log(error, line, event, _about_peer(error, environ or {}))
+    return line.reference
+
+
+def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
+    """The known facts about the sender of a rejected message, for the log; or ""."""
+    trust = environ.get(env.TRUST)
+    if trust is None or not (isinstance(error, EiloginError) and error.peer):
+        return ""
+    return str(trust.about(error))
+
+
+def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
+    """Log the cause under its reference: a warning, or an error for a fault of ours.
+
+    ``about`` are the known facts about the sender.
+    """
+    shared = _SHARED if line.is_shared else ""
+    cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about, shared)))
+    # The message may quote the request, and must not begin a new line of the log.
+    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cause)
+    is_refused = isinstance(error, Refused)
+    _log.log(
+        logging.WARNING if is_refused else logging.ERROR,
+        "%s %s %s (%s): %s",
+        line.reference,
+        event,
+        _outcome_of(error),
+        code_of(error),
+        text,
+        exc_info=None if isinstance(error, EiloginError) else error,
+    )

@@ -1,9 +1,5 @@
-"""Pages: their languages, their headers, and the page of an error."""
+"""Pages: their templates and languages, and the page of an error."""
 
-import base64
-import hashlib
-import json
-import logging
 import re
 import sys
 from importlib import resources
@@ -13,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 from owns import PLAIN
-from webob import Request
+from rendered_pages import environ, hash_of, policy, refusal
 
 from eilogin import clock
 from eilogin.errors import (
@@ -40,7 +36,6 @@ from eilogin.web.pages.page_rendering import Pages, json_answer
 # 10:31 in the Netherlands, in winter and in summer.
 WINTER = 1767951060.0
 SUMMER = 1783585860.0
-
 PACKAGES = ("eilogin.web", "eilogin.hub", "eilogin.portal")
 TEMPLATES = [
     (package, file.name)
@@ -50,7 +45,6 @@ TEMPLATES = [
     )
     if file.name.endswith((".html", ".json"))
 ]
-
 SCRIPTED = (
     "logging_out.html",
     "logging_out_from_above.html",
@@ -69,17 +63,8 @@ KEEPING_FRAGMENT = (
     "login_needed.html",
     "sign_in.html",
 )
-
-
 #: The telephone number of the help desk in a sentence.
 CALLED = '<a href="tel:140123">14 0123</a>'
-
-
-def hash_of(script):
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
-
-
 LOGIN = SimpleNamespace(
     since=clock.utc(WINTER), until=clock.utc(WINTER + 7200), level="basis"
 )
@@ -380,25 +365,6 @@ VALUES = {
 }
 
 
-@pytest.fixture(scope="module")
-def pages():
-    return Pages("eilogin.hub", "eilogin.portal")
-
-
-def environ(language="nl", url="http://uwv.localhost/", **headers):
-    return Request.blank(
-        url, headers={"Accept-Language": language, "Accept": "text/html", **headers}
-    ).environ
-
-
-def policy(response):
-    pairs = response.headers["Content-Security-Policy"].split("; ")
-    return {name: rest for name, _, rest in (pair.partition(" ") for pair in pairs)}
-
-
-# --- templates ------------------------------------------------------------------
-
-
 def test_every_template_is_rendered_below():
     names = {name for _, name in TEMPLATES}
     parts = {"help_desk.html", "login_beside.html", "rehearsal.html", "where_in.html"}
@@ -597,9 +563,6 @@ def test_a_value_that_a_template_misses_is_an_error(pages):
         pages.page(environ(), "login_needed.html", name="x")
 
 
-# --- languages ------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("header", "language"),
     [
@@ -662,159 +625,15 @@ def test_times_are_those_of_the_netherlands(pages, language, at, time):
     assert time in pages.page(environ(language), "logged_out.html", **values).text
 
 
-# --- headers --------------------------------------------------------------------
-
-
-def test_every_page_forbids_what_it_does_not_use(pages):
-    page = pages.page(environ(), "unknown_host.html", status=421)
-    [style] = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert policy(page) == {
-        "default-src": "'none'",
-        "style-src": f"'sha256-{digest}'",
-        "img-src": "data:",
-        "form-action": "'self'",
-        "frame-ancestors": "'none'",
-        "base-uri": "'none'",
-    }
-    assert page.status_code == 421
-    assert page.headers["X-Frame-Options"] == "DENY"
-    assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert page.headers["Referrer-Policy"] == "same-origin"
-    assert page.headers["Cache-Control"] == "no-store"
-    assert "Strict-Transport-Security" not in page.headers
-
-
-def test_over_https_a_browser_is_told_to_stay_there(pages):
-    page = pages.page(environ(url="https://uwv.example/"), "unknown_host.html")
-    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
-
-
-@pytest.mark.parametrize(
-    ("public_url", "seen", "is_told"),
-    [
-        pytest.param("https://uwv.example", "http", True, id="behind a TLS proxy"),
-        pytest.param("http://uwv.localhost", "https", False, id="our own word counts"),
-    ],
-)
-def test_whether_it_is_https_the_configuration_says(pages, public_url, seen, is_told):
-    trust = SimpleNamespace(own=SimpleNamespace(public_url=public_url, **PLAIN))
-    known = {**environ(url=f"{seen}://uwv.example/"), "eilogin.trust": trust}
-    for answer in (pages.page(known, "unknown_host.html"), json_answer(known, {})):
-        assert ("Strict-Transport-Security" in answer.headers) is is_told
-
-
-def test_a_form_may_lead_to_the_origins_that_are_given(pages):
-    page = pages.page(
-        environ(),
-        "unknown_host.html",
-        form_action=["https://a.example/acs?x;y", "https://a.example/b"],
-        headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")],
-    )
-    assert policy(page)["form-action"] == "'self' https://a.example"
-    assert page.headers.getall("Set-Cookie") == ["a=1", "b=2"]
-
-
-def test_an_address_without_origin_is_no_place_for_a_form(pages):
-    with pytest.raises(ValueError, match="not an http"):
-        pages.auto_post(environ(), "javascript:alert(1)", {})
-
-
-def test_a_form_sends_itself_by_the_one_script_that_is_allowed(pages):
-    fields = {"SAMLResponse": "PHg+", "RelayState": '"><b>'}
-    page = pages.auto_post(
-        environ(), "https://uwv.example/acs", fields, headers=[("Set-Cookie", "a=1")]
-    )
-    [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policy(page)["script-src"] == f"'sha256-{digest}'"
-    assert policy(page)["form-action"] == "'self' https://uwv.example"
-    assert page.headers["Set-Cookie"] == "a=1"
-    assert 'name="SAMLResponse" value="PHg+"' in page.text
-    assert 'name="RelayState" value="&#34;&gt;&lt;b&gt;"' in page.text
-    assert "Ga verder</button>" in page.text
-
-
-def test_a_form_that_leads_on_may_go_to_any_site(pages):
-    """A hub with a hub above it redirects there, which form-action would stop."""
-    page = pages.auto_post(environ(), "https://hub.example/sso", {}, leads_on=True)
-    assert "form-action" not in policy(page)
-    with pytest.raises(ValueError, match="not an http"):
-        pages.auto_post(environ(), "javascript:alert(1)", {}, leads_on=True)
-
-
-def test_a_form_may_stand_in_a_frame_of_the_one_who_is_named(pages):
-    page = pages.auto_post(
-        environ(),
-        "https://hub.example/slo",
-        {},
-        framed_by="https://hub.example/slo",
-    )
-    assert policy(page)["frame-ancestors"] == "https://hub.example"
-    assert "X-Frame-Options" not in page.headers
-
-
-def test_frames_lead_to_the_sites_that_are_named_and_their_script_alone_runs(pages):
-    values = {"services": [("Kadaster", ["/t"])], "look_url": "/k"}
-    slo = "https://kadaster.example/slo?x;y"
-    page = pages.page(
-        environ(), "logging_out.html", frames=[slo], script="frames.js", **values
-    )
-    assert policy(page)["frame-src"] == "'self' https://kadaster.example"
-    [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policy(page)["script-src"] == f"'sha256-{digest}'"
-    assert page.headers["X-Frame-Options"] == "DENY"
-
-
-def test_the_script_is_there_where_no_frame_is_left(pages):
-    values = VALUES["logging_out.html"]
-    page = pages.page(environ(), "logging_out.html", frames=[], **values)
-    assert "go-on" in page.text[page.text.index("<script>") :]
-    assert "script-src" in policy(page)
-    assert "frame-src" not in policy(page)
-
-
-def test_a_page_says_who_else_may_frame_it(pages):
-    """A hub above, of which only the site counts."""
-    values = VALUES["logging_out_from_above.html"]
-    above = "https://above.example/slo"
-    page = pages.page(
-        environ(), "logging_out_from_above.html", framed_by=above, **values
-    )
-    assert policy(page)["frame-ancestors"] == "'self' https://above.example"
-    assert "X-Frame-Options" not in page.headers
-
-
 def test_a_page_for_a_script_is_not_made_without_one(pages):
     values = {**VALUES["logging_out.html"], "script": ""}
     with pytest.raises(UndefinedError, match="'script' is undefined"):
         pages.page(environ(), "logging_out.html", **values)
 
 
-def test_a_page_may_have_scripts_of_ours_and_no_other(pages):
-    values = VALUES["known_already.html"]
-    page = pages.page(environ(), "known_already.html", **values)
-    scripts = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
-    assert "setInterval" in scripts[0]
-    assert "location.hash" in scripts[1]
-    assert policy(page)["script-src"] == " ".join(map(hash_of, scripts))
-
-
 def test_each_hub_to_choose_keeps_what_is_behind_the_address(pages):
     page = pages.page(environ(), "choose_hub.html", **VALUES["choose_hub.html"])
     assert page.text.count(" data-login>") == 2
-
-
-@pytest.mark.parametrize(("dest", "framing"), [("iframe", "SAMEORIGIN"),
-                                               ("document", "DENY")])  # fmt: skip
-def test_what_is_done_in_a_frame_may_stand_in_one_of_its_own_site(pages, dest, framing):
-    page = pages.page(
-        environ(**{"Sec-Fetch-Dest": dest}), "logged_out_in_frame.html", confirmed=True
-    )
-    assert page.headers["X-Frame-Options"] == framing
-    allowed = "'self'" if dest == "iframe" else "'none'"
-    assert policy(page)["frame-ancestors"] == allowed
 
 
 @pytest.mark.parametrize(
@@ -1288,74 +1107,6 @@ def test_whom_nobody_knows_is_not_told_to_try_again(pages, telephone):
         environ(), "subject_missing.html", **{**values, "again": None}
     ).text
     assert "Naar de website" not in text
-
-
-# --- errors ---------------------------------------------------------------------
-
-
-NAVIGATION = environ()
-
-
-def refusal(pages, caplog, error, event="login", environ=NAVIGATION, **more):
-    """The page of an error, what the log says, and the audit event, if there is one."""
-    with caplog.at_level(logging.INFO):
-        page = pages.refuse(environ, error, event=event, **more)
-    log = [r for r in caplog.records if r.name == "eilogin"]
-    events = [r for r in caplog.records if r.name == "eilogin.audit"]
-    # Nobody has done anything where the store is down and a page was read.
-    is_told = not isinstance(error, StoreUnavailable) or event != "login"
-    assert (len(log), len(events)) == (1, int(is_told))
-    return page, log[0], json.loads(events[0].getMessage()) if is_told else None
-
-
-def test_page_log_and_audit_share_a_reference(pages, caplog):
-    error = MalformedMessage("found <evil>\nand\x07 more")
-    page, log, event = refusal(pages, caplog, error)
-    reference = event["reference"]
-    assert page.status_code == 400
-    assert reference in page.text
-    assert "evil" not in page.text
-    assert log.levelname == "WARNING"
-    assert log.getMessage() == (
-        f"{reference} login refused (message-malformed): found <evil>\\x0aand\\x07 more"
-    )
-    assert log.exc_info is None
-    assert {k: event[k] for k in event if k not in ("time", "reference")} == {
-        "code": "login",
-        "outcome": "refused",
-        "pseudonym": None,
-        "session": None,
-        "peer": None,
-        "level": None,
-        "reason": "message-malformed",
-        "by": None,
-        "changes": None,
-    }
-
-
-def test_what_does_not_answer_has_failed_and_is_an_error_in_the_log(pages, caplog):
-    page, log, event = refusal(pages, caplog, PeerUnavailable("down"))
-    assert page.status_code == 502
-    assert log.levelname == "ERROR"
-    assert "login failed (peer-unavailable): down" in log.getMessage()
-    assert event["outcome"] == "failed"
-
-
-def test_an_unexpected_error_leaves_its_traceback_in_the_log_alone(pages, caplog):
-    try:
-        {}["secret"]
-    except KeyError as error:
-        page, log, event = refusal(pages, caplog, error)
-    assert page.status_code == 500
-    assert "secret" not in page.text
-    assert "Traceback" not in page.text
-    assert log.exc_info[0] is KeyError
-    assert event["reason"] == "internal"
-
-
-def test_a_long_cause_is_cut(pages, caplog):
-    _, log, _ = refusal(pages, caplog, MalformedMessage("x" * 100_000))
-    assert len(log.getMessage()) < 1100
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,14 @@ from fuzz_parts import HUB, NOW, PARTICIPANT
 from eilogin.errors import MalformedMessage, PathRefused
 from eilogin.filters.identity import make_identity
 from eilogin.participant.policy import zope_paths
-from eilogin.participant.policy.path_rules import NEEDS, PathRule, PathRules
+from eilogin.participant.policy.path_rules import PathRules
 from eilogin.participant.policy.path_variants import (
     Segment,
     canonical,
     is_plain,
     segments_of,
 )
+from eilogin.participant.policy.strictest_rule import NEEDS, PathRule
 from eilogin.saml.printable_text import CONTROL
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env

@@ -20,7 +20,8 @@ from eilogin.compose import factory, hosts, wsgi
 from eilogin.config import REGISTRY, attempt, describe, is_loopback, is_secret
 from eilogin.errors import PathRefused
 from eilogin.filters import appsession, participant
-from eilogin.participant.policy.path_rules import NEEDS, PathRules
+from eilogin.participant.policy.path_rules import PathRules
+from eilogin.participant.policy.strictest_rule import NEEDS
 
 #: Loading them declares their options.
 _LOADED = (hub, portal, factory, hosts, wsgi, appsession, participant)

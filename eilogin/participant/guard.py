@@ -17,7 +17,8 @@ from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login.login_required import LoginRequired, can_be_passive
 from eilogin.participant.login.passive_login import PassiveLogin
 from eilogin.participant.policy import attribute_access, path_limits
-from eilogin.participant.policy.path_rules import OFF, OPTIONAL, PathRule, PathRules
+from eilogin.participant.policy.path_rules import PathRules
+from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL, PathRule
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.sessions import Login
 from eilogin.web import authentication_proofs

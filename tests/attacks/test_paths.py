@@ -25,7 +25,8 @@ from werkzeug.wrappers import Request
 
 from eilogin.errors import PathRefused
 from eilogin.participant.policy import zope_paths
-from eilogin.participant.policy.path_rules import NEEDS, PathRules
+from eilogin.participant.policy.path_rules import PathRules
+from eilogin.participant.policy.strictest_rule import NEEDS
 from eilogin.web import environ as env
 
 NAMES = ("mijn", "bezwaar", "nieuws", "static", "café", "app")

@@ -21,7 +21,7 @@ from eilogin.filters.login_options import LoginOptions, digid_faults
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.participant.digid_profile import session_faults
-from eilogin.participant.policy.path_rules import OFF, OPTIONAL
+from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL
 from eilogin.web.composition import MOUNT_CURE, WITHOUT, WITHOUT_IDENTITY, lacks
 from eilogin.web.environ import ORDER
 

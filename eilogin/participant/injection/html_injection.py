@@ -162,14 +162,17 @@ class HeadPlace:
             if beginning.startswith(_BOM):
                 self._position = len(_BOM)
         while step := _STEP.match(beginning, self._position):
-            if step["element"] and step["element"].lower() == b"head":
+            if (step["element"] or b"").lower() == b"head":
                 is_gone = self._is_xml and step["empty"]
                 return -1 if is_gone else step.end()
             self._position = step.end()
             self._is_document |= bool(step["doctype"] or step["element"])
-        rest = beginning[self._position :]
+        return self._place_before(beginning[self._position :], len(beginning))
+
+    def _place_before(self, rest: bytes, length: int) -> int | None:
+        """Return the place before ``rest``, which begins with no whole token."""
         if not rest or _BOM.startswith(rest) or _BEGUN.match(rest):
-            return -1 if len(beginning) > LONGEST_BEGINNING else None
+            return -1 if length > LONGEST_BEGINNING else None
         return self._position if self._is_one_without_head(rest) else -1
 
     def _is_one_without_head(self, rest: bytes) -> bool:

@@ -11,9 +11,13 @@ The answer to a request that lacks this login is the job of ``login``. By module
 ``path_limits``
     The limits ``idle=`` and ``max_age=`` of a line of ``protect``.
 ``path_rules``
-    Parse the lines of ``protect``, and find the rule of a path.
+    Find the rule of a request among the lines of ``protect``.
 ``path_variants``
     List all readings of a path that an application may use.
+``rule_lines``
+    Parse one line of ``protect``.
+``strictest_rule``
+    The rule of a path, and the strictest of several rules.
 ``zope_paths``
     Paths and forms of an application in Zope (``path_style = zope``).
 """

@@ -19,7 +19,7 @@ from eilogin.participant.policy.attribute_conditions import (
     Condition,
     has_value,
 )
-from eilogin.participant.policy.path_rules import OFF, OPTIONAL, PathRule
+from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL, PathRule
 from eilogin.saml.assurance_levels import reaches
 from eilogin.saml.messages import Assertion
 from eilogin.sessions import Login

@@ -16,7 +16,8 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from eilogin import clock
-from eilogin.participant.policy.path_rules import PathRule, PathRules
+from eilogin.participant.policy.path_rules import PathRules
+from eilogin.participant.policy.strictest_rule import PathRule
 from eilogin.sessions import Login
 from eilogin.web import environ as env
 

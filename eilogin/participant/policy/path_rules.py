@@ -33,25 +33,20 @@ stricter, never less strict:
 (:mod:`eilogin.participant.policy.attribute_conditions`).
 """
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Annotated
-from unicodedata import normalize
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator
 
-from eilogin.config import Seconds, did_you_mean, lines_of, read_lines
+from eilogin.config import lines_of, read_lines
 from eilogin.errors import PathRefused
 from eilogin.participant.policy import zope_paths
-from eilogin.participant.policy.attribute_conditions import PREFIX, Condition
 from eilogin.participant.policy.path_variants import (
     Segment,
     canonical,
-    fault_in,
     is_plain,
     namespace_of,
     other_paths,
@@ -59,22 +54,20 @@ from eilogin.participant.policy.path_variants import (
     segments_of,
     without_view_prefix,
 )
+from eilogin.participant.policy.rule_lines import read_line
+from eilogin.participant.policy.strictest_rule import (
+    DEFAULT,
+    OFF,
+    MethodRules,
+    PathRule,
+    merged,
+    strictest,
+)
 from eilogin.saml.assurance_levels import LEVELS, Classes
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-#: No identity, no redirect, no cookie touched.
-OFF = "off"
-#: Identity where there is one; it never asks anybody to log in.
-OPTIONAL = "optional"
-#: All that may be needed, the least strict first.
-NEEDS = (OFF, OPTIONAL, *LEVELS)
-
-#: Shorter limits could not be kept: when somebody was seen is written once a minute,
-#: and two clocks may differ by one.
-_SHORTEST = {"idle": 120.0, "max_age": 60.0}
 
 #: Paths whose rules are remembered, and how long such a path may be.
 _KEPT = 1024
@@ -91,71 +84,7 @@ _METHOD_IN_QUERY = "_method"
 _MOST_FIELDS = 1000
 
 
-# --- rules ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PathRule:
-    """The login that a request needs."""
-
-    #: ``off``, ``optional``, or a level.
-    need: str
-    #: Longest inactivity in seconds, or None.
-    idle: float | None = None
-    #: Greatest age of the last proof in seconds, or None.
-    max_age: float | None = None
-    #: Conditions on attributes, all of which must hold.
-    conditions: frozenset[Condition] = frozenset()
-    #: Whether there is anything beside the level.
-    has_limits: bool = field(init=False, repr=False, compare=False)
-    #: The levels at which a login is all that is needed; none where there are limits.
-    enough: frozenset[str] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        has_limits = (
-            self.idle is not None or self.max_age is not None or bool(self.conditions)
-        )
-        is_enough = self.need in LEVELS and not has_limits
-        enough = LEVELS[LEVELS.index(self.need) :] if is_enough else ()
-        object.__setattr__(self, "has_limits", has_limits)
-        object.__setattr__(self, "enough", frozenset(enough))
-
-
-def strictest(rules: Collection[PathRule]) -> PathRule:
-    """Return a rule that is at least as strict as each of these in every respect."""
-    return PathRule(
-        max((rule.need for rule in rules), key=NEEDS.index),
-        min((rule.idle for rule in rules if rule.idle is not None), default=None),
-        min((rule.max_age for rule in rules if rule.max_age is not None), default=None),
-        frozenset(chain.from_iterable(rule.conditions for rule in rules)),
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MethodRules:
-    """The rules of a path: one rule, and others for some methods."""
-
-    rule: PathRule
-    by_method: Mapping[str, PathRule] = field(default_factory=dict)
-
-    def under(self, methods: Iterable[str]) -> PathRule:
-        """Return the strictest rule of these methods."""
-        return strictest([self.by_method.get(name, self.rule) for name in methods])
-
-
-#: The rule of a path without a line.
-DEFAULT = MethodRules(PathRule(LEVELS[0]))
-
-
-def _merged(found: Collection[MethodRules]) -> MethodRules:
-    """Return the strictest of all, for each method."""
-    if len(found) == 1:
-        return next(iter(found))
-    names = set(chain.from_iterable(held.by_method for held in found))
-    return MethodRules(
-        strictest([held.rule for held in found]),
-        {name: strictest([held.under((name,)) for held in found]) for name in names},
-    )
+# --- the tree of lines ---------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -270,7 +199,7 @@ class PathRules:
         )
 
     def _add(self, line: str) -> None:
-        path, rule, methods = _read(line)
+        path, rule, methods = read_line(line)
         node = self._root
         for name in segments_of(path.removeprefix("=")):
             # ``@@zaken`` is ``zaken``, and the line holds for both.
@@ -309,7 +238,7 @@ class PathRules:
             or (script and script != env.trust(environ).own.mount)
         ):
             below = environ.get("PATH_INFO", "")
-            held = _merged({held, *map(self._held, _others(environ, script, below))})
+            held = merged({held, *map(self._held, _others(environ, script, below))})
         return held.under(_methods_of(environ)) if held.by_method else held.rule
 
     def rule_for(self, path: str, method: str = "GET") -> PathRule:
@@ -328,7 +257,7 @@ class PathRules:
         if is_plain(path):
             return self._longest(segments_of(path))
         segments = segments_of(canonical(path))
-        return _merged(self._found([Segment.of(name) for name in segments]))
+        return merged(self._rules_of_readings([Segment.of(name) for name in segments]))
 
     def _longest(self, names: Iterable[str]) -> MethodRules:
         """Return the rules of a path with only one reading."""
@@ -340,25 +269,20 @@ class PathRules:
             node = below
         return node.exact
 
-    def _found(self, segments: Iterable[Segment]) -> set[MethodRules]:
+    def _rules_of_readings(self, segments: Iterable[Segment]) -> set[MethodRules]:
         """Return the rules of each reading of a path."""
-        nodes = {self._root}
-        found = set()
+        nodes, rules = {self._root}, set[MethodRules]()
         for segment in segments:
-            reached = {
-                (node, node.at(name)) for node in nodes for name in segment.readings
-            }
             # If no line continues, the last one holds for all paths below.
-            ends = {node for node, below in reached if below is None}
-            found |= {node.prefix for node in ends}
-            # A line for such a name opens no more than what is behind it needs anyway.
-            stays = nodes if not segment.is_resource else ends
-            nodes = {below for _, below in reached if below is not None}
+            ends, below = _step(nodes, segment)
+            rules |= {node.prefix for node in ends}
             if segment.may_lead_nowhere:
-                nodes |= stays
+                # A line for such a name opens no more than the path behind it needs.
+                below |= ends if segment.is_resource else nodes
+            nodes = below
             if segment.may_be_last:
-                found |= {node.exact for node in nodes}
-        return found | {node.exact for node in nodes}
+                rules |= {node.exact for node in nodes}
+        return rules | {node.exact for node in nodes}
 
     # --- in Zope ---
 
@@ -369,7 +293,7 @@ class PathRules:
         called = {
             f"{path.rstrip('/')}/{name}" for path in paths for name in form.methods
         }
-        held = _merged({self._held_in_zope(path) for path in paths | called})
+        held = merged({self._held_in_zope(path) for path in paths | called})
         rule = held.under(_methods_of(environ)) if held.by_method else held.rule
         if rule == self._strictest:
             return rule
@@ -387,7 +311,7 @@ class PathRules:
         """
         held = self._held(path)
         segments = [Segment.of(name) for name in segments_of(canonical(path))]
-        return _merged({held, *self._acquired(segments)})
+        return merged({held, *self._acquired(segments)})
 
     def _acquired(self, segments: Sequence[Segment]) -> set[MethodRules]:
         nodes, reached = {self._root}, {self._root}
@@ -407,6 +331,15 @@ class PathRules:
             if position == len(segments) or segment.may_be_last:
                 found |= {node.exact for node in reached if node.exact_lines}
         return found
+
+
+def _step(nodes: set[_Node], segment: Segment) -> tuple[set[_Node], set[_Node]]:
+    """Return the nodes without a line for the next segment, and the nodes below."""
+    reached = {(node, node.at(name)) for node in nodes for name in segment.readings}
+    return (
+        {node for node, below in reached if below is None},
+        {below for _, below in reached if below is not None},
+    )
 
 
 def _rules_of(held: MethodRules) -> Iterable[PathRule]:
@@ -441,119 +374,7 @@ def _fields_of(query: str) -> Sequence[tuple[str, str]]:
         raise PathRefused(f"the query has more than {_MOST_FIELDS} fields") from None
 
 
-# --- reading a line -------------------------------------------------------------
-
-_EXAMPLE = "a path and a rule, such as '/mijn/bezwaar midden'"
-_SETTINGS = ("methods", "idle", "max_age")
-
-
-def _read(line: str) -> tuple[str, PathRule, Sequence[str]]:
-    """Return the decoded path of a line with its ``=``, the rule, and the methods."""
-    match line.split():
-        case [written, need, *more]:
-            pass
-        case _:
-            raise ValueError(_EXAMPLE)
-    settings, conditions = _behind(more)
-    path = _path_of(written)
-    if need not in NEEDS:
-        hint = did_you_mean(need, NEEDS)
-        raise ValueError(f"one of {', '.join(NEEDS)}, found {need!r}{hint}")
-    limits = {name: _limit(name, settings) for name in _SHORTEST if name in settings}
-    beside = [*limits, *sorted(condition.name for condition in conditions)]
-    if beside and need not in LEVELS:
-        raise ValueError(
-            f"a level on a line with {' and '.join(beside)}, found {need!r}"
-        )
-    placed = frozenset(replace(condition, path=written) for condition in conditions)
-    rule = PathRule(need, **limits, conditions=placed)
-    return path, rule, _methods_in(settings.get("methods"))
-
-
-def _behind(words: Sequence[str]) -> tuple[dict[str, str], set[Condition]]:
-    """Return the settings and conditions after the path and need of a line."""
-    settings: dict[str, str] = {}
-    conditions = set()
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise ValueError(
-                f"{_EXAMPLE}, followed only by methods=, idle=, max_age= or "
-                f"attributes as in role=admin; found {word!r}"
-            )
-        if name in settings:
-            raise ValueError(f"{name}= once on a line, found {word!r} too")
-        if name in _SETTINGS:
-            settings[name] = value
-        else:
-            _require_no_typo(name, word)
-            conditions.add(Condition.parse(word))
-    return settings, conditions
-
-
-def _require_no_typo(name: str, word: str) -> None:
-    """Raise ValueError for a misspelled setting: it would set no limit."""
-    hint = did_you_mean(name.lower(), _SETTINGS)
-    if hint and not word.startswith(PREFIX):
-        raise ValueError(
-            f"methods=, idle= or max_age=, found {word!r}{hint} (for an attribute "
-            f"of that name write '{PREFIX}{word}')"
-        )
-
-
-def _path_of(written: str) -> str:
-    if re.search(r"[*?#]", written):
-        raise ValueError(
-            "a path without '*', '?' and '#' (it covers all paths below it), found "
-            f"{written!r}"
-        )
-    try:
-        path = normalize("NFC", unquote(written, errors="strict"))
-    except UnicodeError:
-        raise ValueError(f"a path in UTF-8, found {written!r}") from None
-    if not path.startswith(("/", "=/")):
-        raise ValueError(f"a path that begins with '/' or '=/', found {written!r}")
-    bare = path.removeprefix("=")
-    fault = fault_in(bare)
-    if fault:
-        raise ValueError(f"a path that a request can have, found one that {fault}")
-    names = map(without_view_prefix, segments_of(bare))
-    if not all(name and _reads_in_one_way(name) for name in names):
-        raise ValueError(f"a path with only one possible reading, found {written!r}")
-    return path
-
-
-def _reads_in_one_way(name: str) -> bool:
-    try:
-        return len(Segment.of(name).readings) == 1
-    except PathRefused:
-        return False
-
-
-_seconds = TypeAdapter(Seconds).validate_python
-
-
-def _limit(name: str, settings: Mapping[str, str]) -> float:
-    text, shortest = settings[name], _SHORTEST[name]
-    try:
-        seconds = _seconds(text)
-    except ValidationError:
-        seconds = 0.0
-    if seconds < shortest:
-        least = f"{shortest / 60:.0f}m"
-        raise ValueError(
-            f"{name}= with a duration such as '10m', at least {least}, found {text!r}"
-        )
-    return seconds
-
-
-def _methods_in(text: str | None) -> Sequence[str]:
-    if text is None:
-        return ()
-    names = text.split(",")
-    if not all(re.fullmatch(r"[A-Z]+(?:-[A-Z]+)*", name) for name in names):
-        raise ValueError(f"methods= with names such as 'GET,POST', found {text!r}")
-    return names
+# --- the option ----------------------------------------------------------------
 
 
 def _protect_lines(value: object) -> object:

@@ -17,7 +17,7 @@ without its first part; other such names, ``++lang++nl``, as if they were absent
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import normalize
@@ -50,6 +50,12 @@ _FAULTS = (
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 # A segment in ASCII with a second reading.
 _TWO_WAYS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
+# A path without any of these has no fault but in its letters, and one reading. Searches
+# for strings cost less than one for a pattern.
+_NOT_PLAIN = (
+    *("//", "/.", "./", "%", ";", " ", "\\", "?", "#"),
+    *("/@@", "/++", "/VirtualHost"),
+)
 # A prefix that only says how to look up a name.
 _PLAINLY = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
 # A name that may lead nowhere: to the default view, a language or a skin.
@@ -59,6 +65,8 @@ _RESOURCE = re.compile(r"\+\+(?:resource|plone|theme)\+\+")
 _NAMESPACE = re.compile(r"\+\+\w+\+\+")
 # Behind one of these, decoded, an application may see no path any more.
 _ENDS = ";?#"
+# The path may end at such a name. Pyramid leaves the rest of the path to a view.
+_MAY_END = re.compile(rf"[{_ENDS}]|^@@")
 #: More readings of one segment than any honest one has.
 _MOST_READINGS = 24
 #: Octets of a path; servers take lines of about as much (RFC 9110 4.1).
@@ -112,24 +120,32 @@ def other_paths(
     """
     for name in (*_TAKEN_OFF, _PUT_BEFORE):
         canonical(environ.get(name, ""))
-    instead = [environ[name].partition("?")[0] for name in _INSTEAD if name in environ]
-    whole = {_path_in(address) for address in instead}
-    found = {below, *whole}
-    prefixes = _prefixes_in(environ)
-    found |= {_without(prefix, path) for prefix in prefixes for path in found}
-    before = environ.get(_PUT_BEFORE, "").rstrip("/")
-    found |= {before + path for path in found}
+    whole = {_path_in(address) for address in _addresses_in(environ)}
+    parts = _with_prefixes(environ, {below, *whole})
     if _DESTINATION in environ:
         whole.add(_path_in(environ[_DESTINATION]))
-    cuts = (_below, _without)
-    found |= {
-        cut(one, path) for cut in cuts for one in (script, mount) for path in whole
-    }
+    for cut in (_below, _without):
+        for prefix in (script, mount):
+            parts |= {cut(prefix, path) for path in whole}
     mounts = {script, mount} if script else {""}
-    paths = whole | {one + path for one in mounts for path in found}
+    paths = whole | {prefix + path for prefix in mounts for path in parts}
     if sum(map(len, paths)) > _MOST_ELSEWHERE:
         raise PathRefused("the request may mean too many paths, or too long ones")
     return paths
+
+
+def _addresses_in(environ: "WSGIEnvironment") -> Iterator[str]:
+    for name in _INSTEAD:
+        if name in environ:
+            yield environ[name].partition("?")[0]
+
+
+def _with_prefixes(environ: "WSGIEnvironment", paths: set[str]) -> set[str]:
+    """Add the paths without a prefix of a header, and behind another one."""
+    prefixes = _prefixes_in(environ)
+    paths = paths | {_without(prefix, path) for prefix in prefixes for path in paths}
+    before = environ.get(_PUT_BEFORE, "").rstrip("/")
+    return paths | {before + path for path in paths}
 
 
 def _path_in(address: str) -> str:
@@ -164,28 +180,14 @@ def _below(mount: str, path: str) -> str:
 
 
 def is_plain(path: str) -> bool:
-    """Return whether a path has no fault and only one reading; most have.
-
-    A few searches for strings, each of which costs less than one for a pattern.
-    """
+    """Return whether a path has no fault and only one reading; most have."""
     return (
         path.startswith("/")
         and len(path) <= LONGEST_PATH
         and path.isascii()
         and path.isprintable()
-        and "//" not in path
-        and "/." not in path
-        and "./" not in path
         and path[-1] != "."
-        and "%" not in path
-        and ";" not in path
-        and " " not in path
-        and "\\" not in path
-        and "?" not in path
-        and "#" not in path
-        and "/@@" not in path
-        and "/++" not in path
-        and "/VirtualHost" not in path
+        and not any(part in path for part in _NOT_PLAIN)
     )
 
 
@@ -248,22 +250,25 @@ class Segment:
         """Return the readings of a name; PathRefused if one leads elsewhere."""
         if name.isascii() and not _TWO_WAYS.search(name):
             return cls((name,))
-        found = [name]
-        # The list grows while it is walked: a reading has readings too.
-        for one in found:
-            for reading in (read(one) for read in _READERS):
-                if reading not in found:
-                    found.append(_plain(reading))
-            if len(found) > _MOST_READINGS:
-                raise PathRefused("the path has too many possible readings")
+        readings = _readings_of(name)
         return cls(
-            tuple(found),
-            any(mark in one for one in found for mark in _ENDS)
-            # Pyramid leaves the rest of the path to a view.
-            or any(one.startswith("@@") for one in found),
-            any(_NOWHERE.match(one) for one in found),
+            readings,
+            any(_MAY_END.search(reading) for reading in readings),
+            any(_NOWHERE.match(reading) for reading in readings),
             _RESOURCE.match(name) is not None,
         )
+
+
+def _readings_of(name: str) -> tuple[str, ...]:
+    readings = [name]
+    # The list grows while the loop runs: a reading has readings too.
+    for reading in readings:
+        for other in (read(reading) for read in _READERS):
+            if other not in readings:
+                readings.append(_plain(other))
+        if len(readings) > _MOST_READINGS:
+            raise PathRefused("the path has too many possible readings")
+    return tuple(readings)
 
 
 def without_view_prefix(name: str) -> str:

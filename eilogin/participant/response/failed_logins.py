@@ -27,7 +27,8 @@ from eilogin.participant.login.passive_login import without_mark
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.participant.login.return_targets import is_own_address, redirect_to_target
 from eilogin.participant.policy import attribute_access
-from eilogin.participant.policy.path_rules import OFF, OPTIONAL, PathRule, PathRules
+from eilogin.participant.policy.path_rules import PathRules
+from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL, PathRule
 from eilogin.participant.response import login_restart
 from eilogin.participant.session_end import end_here
 from eilogin.saml import messages

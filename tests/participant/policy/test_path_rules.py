@@ -10,13 +10,8 @@ from hypothesis import strategies as st
 from eilogin.config import Options, option, read
 from eilogin.errors import InvalidOptions, PathRefused
 from eilogin.participant.policy.attribute_conditions import Condition
-from eilogin.participant.policy.path_rules import (
-    NEEDS,
-    PathRule,
-    PathRules,
-    ProtectLines,
-    strictest,
-)
+from eilogin.participant.policy.path_rules import PathRules, ProtectLines
+from eilogin.participant.policy.strictest_rule import NEEDS, PathRule, strictest
 from eilogin.web import environ as env
 
 EXAMPLE = PathRules.parse(

@@ -1,0 +1,83 @@
+"""The rule of a path, and the strictest of several rules.
+
+Doubt about a path makes its rule stricter, never less strict
+(:mod:`eilogin.participant.policy.path_rules`).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+
+from eilogin.participant.policy.attribute_conditions import Condition
+from eilogin.saml.assurance_levels import LEVELS
+
+#: No identity, no redirect, no cookie touched.
+OFF = "off"
+#: Identity where there is one; it never asks anybody to log in.
+OPTIONAL = "optional"
+#: All that may be needed, the least strict first.
+NEEDS = (OFF, OPTIONAL, *LEVELS)
+
+
+@dataclass(frozen=True, slots=True)
+class PathRule:
+    """The login that a request needs."""
+
+    #: ``off``, ``optional``, or a level.
+    need: str
+    #: Longest inactivity in seconds, or None.
+    idle: float | None = None
+    #: Greatest age of the last proof in seconds, or None.
+    max_age: float | None = None
+    #: Conditions on attributes, all of which must hold.
+    conditions: frozenset[Condition] = frozenset()
+    #: Whether there is anything beside the level.
+    has_limits: bool = field(init=False, repr=False, compare=False)
+    #: The levels at which a login is all that is needed; none where there are limits.
+    enough: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        has_limits = (
+            self.idle is not None or self.max_age is not None or bool(self.conditions)
+        )
+        is_enough = self.need in LEVELS and not has_limits
+        enough = LEVELS[LEVELS.index(self.need) :] if is_enough else ()
+        object.__setattr__(self, "has_limits", has_limits)
+        object.__setattr__(self, "enough", frozenset(enough))
+
+
+def strictest(rules: Collection[PathRule]) -> PathRule:
+    """Return a rule that is at least as strict as each of these in every respect."""
+    return PathRule(
+        max((rule.need for rule in rules), key=NEEDS.index),
+        min((rule.idle for rule in rules if rule.idle is not None), default=None),
+        min((rule.max_age for rule in rules if rule.max_age is not None), default=None),
+        frozenset(chain.from_iterable(rule.conditions for rule in rules)),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodRules:
+    """The rules of a path: one rule, and others for some methods."""
+
+    rule: PathRule
+    by_method: Mapping[str, PathRule] = field(default_factory=dict)
+
+    def under(self, methods: Iterable[str]) -> PathRule:
+        """Return the strictest rule of these methods."""
+        return strictest([self.by_method.get(name, self.rule) for name in methods])
+
+
+#: The rule of a path without a line.
+DEFAULT = MethodRules(PathRule(LEVELS[0]))
+
+
+def merged(found: Collection[MethodRules]) -> MethodRules:
+    """Return the strictest of all, for each method."""
+    if len(found) == 1:
+        return next(iter(found))
+    names = set(chain.from_iterable(held.by_method for held in found))
+    return MethodRules(
+        strictest([held.rule for held in found]),
+        {name: strictest([held.under((name,)) for held in found]) for name in names},
+    )

@@ -36,10 +36,10 @@ By module:
     Encrypt elements for a peer, and decrypt elements with our keys.
 ``xml_limits``
     Limits of XML from outside, for the octets and for the tree.
-``xml_signatures``
-    Enveloped XML signatures: return only signed content.
 ``messages``
     The messages of SAML core as frozen values; write and read them as XML.
 ``metadata``
     SAML metadata: the members of a federation, their keys and addresses.
+``xml_signatures``
+    Enveloped XML signatures, and signatures of octets for the redirect binding.
 """

@@ -27,10 +27,11 @@ from webob import Request
 
 import eilogin
 from eilogin import clock as now
-from eilogin.saml import bindings, messages, safe_xml, xml_signatures
+from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.safe_xml import XENC, XENC11, q
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.saml.xml_encryption import encrypt
+from eilogin.saml.xml_signatures import signature_verification
 
 WRAPPER = "saml:EncryptedAssertion"
 _REFERENCE = re.compile(r"\b[2-9A-Z]{3}-[2-9A-Z]{3}\b")
@@ -312,13 +313,13 @@ def test_a_signature_is_verified_whatever_came_of_decryption(
 ):
     """What takes the time: counted, because a clock cannot be sure."""
     verified = []
-    real = xml_signatures.verify_octets
+    real = signature_verification.verify_octets
 
     def counted(*arguments):
         verified.append(arguments)
         return real(*arguments)
 
-    monkeypatch.setattr(xml_signatures, "verify_octets", counted)
+    monkeypatch.setattr(signature_verification, "verify_octets", counted)
     for name in _TIMED:
         verified.clear()
         posted(in_process.response(FAILURES[name](in_process)))
@@ -490,7 +491,7 @@ def test_the_good_twin_is_opened(arena, stranger, way, to, by):
 #: What is compared here is public, or was not brought by anybody.
 PUBLIC = {
     # The URI of an algorithm, what an error is called, and a level.
-    ("eilogin/saml/xml_signatures.py", "digest == key.digest"),
+    ("eilogin/saml/xml_signatures/signature_algorithms.py", "digest == key.digest"),
     ("eilogin/saml/second_opinion.py", "c == code"),
     (
         "eilogin/federation/members/certificate_expiry.py",
@@ -516,7 +517,7 @@ PUBLIC = {
         "self.old.digests[name] == self.new.digests[name]",
     ),
     # How long something is.
-    ("eilogin/saml/xml_signatures.py", "len(signature) != 2 * half"),
+    ("eilogin/saml/xml_signatures/octet_signatures.py", "len(signature) != 2 * half"),
     ("eilogin/sessions/session_service.py", "len(token) == _TOKEN_LENGTH"),
     # Both of our own making: what the hub above said, and what is in a sealed cookie.
     ("eilogin/hub/signin/upstream_signin.py", "_said(current) == _said(proof)"),

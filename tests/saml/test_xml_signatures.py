@@ -25,6 +25,8 @@ from eilogin.saml.xml_signatures import (
     is_signed,
     sign,
     sign_octets,
+    signature_structure,
+    signature_verification,
     signed,
     suited,
     verify_octets,
@@ -481,9 +483,7 @@ class TestTheUsualShape:
             root = parse(octets)
             whole = check_structure(root)[0]
             with monkeypatch.context() as patched:
-                patched.setattr(
-                    "eilogin.saml.xml_signatures._read_usual", lambda _: None
-                )
+                patched.setattr(signature_structure, "_read_usual", lambda _: None)
                 return whole, check_structure(root)[0]
 
         return read_both_ways
@@ -565,7 +565,7 @@ class TestTheUsualShape:
 
     def test_is_not_asked_where_there_are_several(self, key, monkeypatch):
         """Each would cost a canonical form of all that is inside."""
-        monkeypatch.setattr("eilogin.saml.xml_signatures._read_usual", None)
+        monkeypatch.setattr(signature_structure, "_read_usual", None)
         assert len(check_structure(parse(signed_response(key)))) == 2
 
 
@@ -773,6 +773,10 @@ WEAK = {
 }
 
 
+#: Whatever computes a digest, a signature or a tree to read.
+COMPUTING = ("_covered", "verify_octets", "DIGEST_FUNCTIONS", "parse_canonical")
+
+
 class TestShapes:
     @pytest.mark.parametrize("shape", SHAPES)
     def test_of_other_kinds_are_refused_before_anything_is_computed(
@@ -781,8 +785,8 @@ class TestShapes:
         root = parse(signed_response(key, response=False))
         check_structure(root)
         SHAPES[shape](signature_of(assertion_of(root)))
-        for computing in ("_covered", "verify_octets", "hashlib", "parse_canonical"):
-            monkeypatch.setattr(f"eilogin.saml.xml_signatures.{computing}", None)
+        for computing in COMPUTING:
+            monkeypatch.setattr(signature_verification, computing, None)
         with pytest.raises(MalformedMessage):
             check_structure(root)
         with pytest.raises(MalformedMessage):
@@ -795,8 +799,8 @@ class TestShapes:
         root = parse(signed_response(key, response=False))
         node = signature_of(assertion_of(root))
         WEAK[shape](node)
-        for computing in ("_covered", "verify_octets", "hashlib", "parse_canonical"):
-            monkeypatch.setattr(f"eilogin.saml.xml_signatures.{computing}", None)
+        for computing in COMPUTING:
+            monkeypatch.setattr(signature_verification, computing, None)
         methods = [within(node, f"ds:{name}Method") for name in ("Signature", "Digest")]
         strong = [RSA_SHA256, SHA256]
         [(found, expected)] = [

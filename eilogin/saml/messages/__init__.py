@@ -8,40 +8,53 @@ take an element that the caller has verified, or reads only to reject. They rais
 
 By module:
 
+``activity_report_reading``
+    Read an activity report, which a participant sends in an AuthnQuery.
+``artifact_message_reading``
+    Read an ArtifactResolve and an ArtifactResponse (SAML core 3.5).
+``assertion_reading``
+    Read an Assertion: Subject, Conditions, AuthnStatement, attributes (core 2.3.3).
+``authn_request_reading``
+    Read an AuthnRequest: what a participant asks of the hub (SAML core 3.4.1).
+``element_reading``
+    Read elements, texts and attributes of a message within limits.
 ``instants``
     Instants in SAML's format: UTC, ending in ``Z`` (SAML core 1.3.3).
-``message_reading``
-    Read messages from XML, and reject missing, repeated, long and unreadable parts.
+``logout_message_reading``
+    Read a LogoutRequest and a LogoutResponse (SAML core 3.7).
+``message_parts``
+    Read the parts that messages share: ID, IssueInstant, Issuer, NameID and Status.
 ``message_values``
     The messages of SAML core as frozen values, and the URIs of SAML.
 ``message_writing``
     Write messages as XML, in the order of the SAML schemas, without signatures.
+``saml_response_reading``
+    Read a Response, its assertions aside (SAML core 3.3.3).
 """
 
+from eilogin.saml.messages.activity_report_reading import (
+    read_activity_report as read_activity_report,
+)
+from eilogin.saml.messages.artifact_message_reading import (
+    read_artifact_resolve as read_artifact_resolve,
+)
+from eilogin.saml.messages.artifact_message_reading import (
+    read_artifact_response as read_artifact_response,
+)
+from eilogin.saml.messages.assertion_reading import read_assertion as read_assertion
+from eilogin.saml.messages.assertion_reading import read_assertions as read_assertions
+from eilogin.saml.messages.authn_request_reading import (
+    read_authn_request as read_authn_request,
+)
 from eilogin.saml.messages.instants import read_duration as read_duration
 from eilogin.saml.messages.instants import read_instant as read_instant
 from eilogin.saml.messages.instants import write_instant as write_instant
-from eilogin.saml.messages.message_reading import (
-    read_activity_report as read_activity_report,
-)
-from eilogin.saml.messages.message_reading import (
-    read_artifact_resolve as read_artifact_resolve,
-)
-from eilogin.saml.messages.message_reading import (
-    read_artifact_response as read_artifact_response,
-)
-from eilogin.saml.messages.message_reading import read_assertion as read_assertion
-from eilogin.saml.messages.message_reading import read_assertions as read_assertions
-from eilogin.saml.messages.message_reading import (
-    read_authn_request as read_authn_request,
-)
-from eilogin.saml.messages.message_reading import (
+from eilogin.saml.messages.logout_message_reading import (
     read_logout_request as read_logout_request,
 )
-from eilogin.saml.messages.message_reading import (
+from eilogin.saml.messages.logout_message_reading import (
     read_logout_response as read_logout_response,
 )
-from eilogin.saml.messages.message_reading import read_response as read_response
 from eilogin.saml.messages.message_values import AUTHN_FAILED as AUTHN_FAILED
 from eilogin.saml.messages.message_values import BEARER as BEARER
 from eilogin.saml.messages.message_values import EMAIL as EMAIL
@@ -104,3 +117,4 @@ from eilogin.saml.messages.message_writing import (
     write_logout_response as write_logout_response,
 )
 from eilogin.saml.messages.message_writing import write_response as write_response
+from eilogin.saml.messages.saml_response_reading import read_response as read_response

@@ -10,10 +10,10 @@ eilogin's own entity attributes.
 
 By module:
 
+``descriptors``
+    EntityDescriptor and all that is in it: roles, keys, endpoints, UIInfo, Extensions.
 ``metadata_addresses``
     Check the addresses in metadata: where eilogin may send visitors and keys.
-``metadata_reading``
-    Read trusted metadata: each member, and the federation's own values.
 ``metadata_texts``
     Read texts of metadata, by any author, so that pages and logs can show them.
 ``metadata_values``
@@ -24,6 +24,8 @@ By module:
     Members in memory and in files: an outline, and bytes for the rest.
 ``parallel_parsing``
     A second process that does a part of the work if the machine has a free core.
+``reading_progress``
+    Show how many members have been read.
 ``rule_attributes``
     The operator's rules for a member, in entity attributes of eilogin's own.
 ``schema_validation``
@@ -34,7 +36,6 @@ By module:
     Remove parts of metadata that eilogin does not read, before schema validation.
 """
 
-from eilogin.saml.metadata.metadata_reading import showing as showing
 from eilogin.saml.metadata.metadata_values import ENTITY_CATEGORY as ENTITY_CATEGORY
 from eilogin.saml.metadata.metadata_values import IDPDISC as IDPDISC
 from eilogin.saml.metadata.metadata_values import LONGEST_KEYWORD as LONGEST_KEYWORD
@@ -59,6 +60,7 @@ from eilogin.saml.metadata.metadata_writing import sign_entity as sign_entity
 from eilogin.saml.metadata.metadata_writing import sign_federation as sign_federation
 from eilogin.saml.metadata.metadata_writing import write_entity as write_entity
 from eilogin.saml.metadata.metadata_writing import write_federation as write_federation
+from eilogin.saml.metadata.reading_progress import showing as showing
 from eilogin.saml.metadata.rule_attributes import OURS as OURS
 from eilogin.saml.metadata.rule_attributes import (
     RELEASED_ATTRIBUTES as RELEASED_ATTRIBUTES,

@@ -20,15 +20,14 @@ from multiprocessing.connection import Connection
 from lxml import etree
 
 from eilogin.errors import EiloginError, MalformedMessage
-from eilogin.saml.metadata.metadata_reading import (
+from eilogin.saml.metadata.descriptors.entity_descriptor_reading import (
     created_in,
-    gone_through,
     read_tree,
-    showing,
 )
 from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO, FederationMetadata
 from eilogin.saml.metadata.packed_members import Members, Packed, Share
 from eilogin.saml.metadata.parallel_parsing import second_process
+from eilogin.saml.metadata.reading_progress import gone_through, showing
 from eilogin.saml.metadata.schema_validation import (
     Verdict,
     earliest,

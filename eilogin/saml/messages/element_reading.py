@@ -1,0 +1,189 @@
+"""Read elements, texts and attributes of a message within limits.
+
+A reader rejects a part that is missing, repeated, too long or unreadable. It does not
+rely on the schema: an element may come from before schema validation.
+"""
+
+import re
+from collections.abc import Sequence
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml.messages.instants import read_instant
+from eilogin.saml.printable_text import CONTROL, collapsed
+from eilogin.saml.safe_xml import q
+
+#: Characters of a NameID (SAML core 8.3.7 says 256 of a persistent one) and of an ID.
+LONGEST_NAME = 256
+#: Characters of any other text or attribute (SAML core 8.3.6 says 1024 of an entityID).
+_LONGEST_TEXT = 1024
+#: How many attributes, SessionIndexes, audiences or classes we read.
+MOST_PARTS = 100
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+#: The children of an element by their names.
+Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other name for it
+
+
+def parts_of(element: etree._Element) -> Parts:
+    """The children of an element by their names, each name in document order."""
+    parts: Parts = {}
+    for child in element:
+        tag = child.tag
+        if tag in parts:
+            parts[tag].append(child)
+        elif tag.__class__ is str:  # not a comment
+            parts[tag] = [child]
+    return parts
+
+
+def all_parts(parts: Parts, name: str) -> Sequence[etree._Element]:
+    """The children of one name; not too many of them."""
+    found = parts.get(q(name), ())
+    if len(found) > MOST_PARTS:
+        raise MalformedMessage(f"there are more than {MOST_PARTS} {name}")
+    return found
+
+
+def optional_part(parts: Parts, name: str) -> etree._Element | None:
+    """The one child of a name; None if there is none."""
+    return required_part(parts, name) if q(name) in parts else None
+
+
+def required_part(parts: Parts, name: str) -> etree._Element:
+    """The one child of a name."""
+    found = parts.get(q(name))
+    if found is None:
+        raise MalformedMessage(f"{name} is missing")
+    if len(found) > 1:
+        raise MalformedMessage(f"there is more than one {name}")
+    return found[0]
+
+
+def whole_text(element: etree._Element) -> str | None:
+    """The text of an element, on both sides of comments; None where it has elements."""
+    if len(element) == 0:
+        return element.text or ""
+    if next(element.iterchildren("*"), None) is not None:
+        return None
+    return "".join(element.itertext())
+
+
+def bounded(text: str, longest: int) -> str:
+    """The text, if it is not too long."""
+    if len(text) > longest:
+        raise MalformedMessage(f"a text is longer than {longest} characters")
+    return text
+
+
+def capped(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """The text, if it is not too long and contains no control characters."""
+    # Printable text holds no control character, and that check is faster.
+    if len(text) > longest or not text.isprintable():
+        bounded(text, longest)
+        if CONTROL.search(text):
+            raise MalformedMessage("a text contains control characters")
+    return text
+
+
+def text_of(
+    element: etree._Element, longest: int = _LONGEST_TEXT, if_empty: str = ""
+) -> str:
+    """The whole text of an element that holds nothing else; not empty."""
+    text = whole_text(element)
+    if text is None:
+        raise MalformedMessage(f"{_name_of(element)} contains more than text")
+    if not text.strip():
+        raise MalformedMessage(f"{_name_of(element)} is empty{if_empty}")
+    return capped(text, longest)
+
+
+def uri_of(element: etree._Element) -> str:
+    """The URI in an element; white space around it is no part of the value."""
+    text = whole_text(element)
+    if text is None:
+        raise MalformedMessage(f"{_name_of(element)} contains more than text")
+    found = collapsed(text)
+    if not found:
+        raise MalformedMessage(f"{_name_of(element)} is empty")
+    bounded(text, _LONGEST_TEXT)
+    return capped(found)
+
+
+def _name_of(element: etree._Element) -> str:
+    name: str = etree.QName(element).localname
+    return name
+
+
+def texts_of(parts: Parts, name: str) -> tuple[str, ...]:
+    """The texts of all children of one name."""
+    return tuple(text_of(element) for element in all_parts(parts, name))
+
+
+def uris_of(parts: Parts, name: str) -> tuple[str, ...]:
+    """The URIs in all children of one name."""
+    return tuple(uri_of(element) for element in all_parts(parts, name))
+
+
+def log_line(element: etree._Element) -> str:
+    """Text that only the log sees, so on one line and no longer than it may be."""
+    words = CONTROL.sub(" ", "".join(element.itertext())).split()
+    return " ".join(words)[:_LONGEST_TEXT]
+
+
+def optional_attribute(element: etree._Element, name: str) -> str:
+    """An attribute, or "" where there is none; one that is empty says nothing."""
+    return "" if element.get(name) is None else required_attribute(element, name)
+
+
+def text_attribute(element: etree._Element, name: str) -> str:
+    """Return an optional attribute that holds text alone; "" if it is absent or empty.
+
+    SAML core 1.3.1 forbids empty text, and pysaml2 sends ``Reason=""``. An attribute
+    that decides where a message goes or which request it answers stays strict: see
+    :func:`optional_attribute`.
+    """
+    return capped(element.get(name, ""))
+
+
+def required_attribute(
+    element: etree._Element, name: str, longest: int = _LONGEST_TEXT
+) -> str:
+    """The value of an attribute, which may not be empty."""
+    text: str | None = element.get(name)
+    if not text:
+        raise MalformedMessage(f"{name} is missing or empty")
+    return capped(text, longest)
+
+
+def instant_attribute(element: etree._Element, name: str) -> float | None:
+    """The instant in an attribute; None if it is absent."""
+    return None if element.get(name) is None else required_instant(element, name)
+
+
+def required_instant(element: etree._Element, name: str) -> float:
+    """The instant in an attribute."""
+    text = required_attribute(element, name)
+    try:
+        return read_instant(text)
+    except MalformedMessage as error:
+        local = etree.QName(element).localname
+        raise MalformedMessage(f"{name} of {local}: {error}") from error
+
+
+def boolean_attribute(element: etree._Element, name: str) -> bool:
+    """The xs:boolean in an attribute; False if it is absent."""
+    text = element.get(name, "false")
+    if text not in _BOOLEANS:
+        raise MalformedMessage(f"{name} is not 'true' or 'false'")
+    return _BOOLEANS[text]
+
+
+def index_attribute(element: etree._Element, name: str) -> int | None:
+    """The number in an attribute; None if it is absent."""
+    text = element.get(name)
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,5}", text):
+        raise MalformedMessage(f"{name} is not a number")
+    return int(text)

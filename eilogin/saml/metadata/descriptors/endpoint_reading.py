@@ -1,0 +1,78 @@
+"""Read the endpoints of a role; keep those whose address can be used."""
+
+from collections.abc import Sequence
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage
+from eilogin.saml import bindings
+from eilogin.saml.metadata.descriptors.descriptor_parts import (
+    DescriptorParts,
+    MemberReading,
+    flag_of,
+    index_of,
+)
+from eilogin.saml.metadata.metadata_addresses import require_address
+from eilogin.saml.metadata.metadata_texts import (
+    plain,
+)
+from eilogin.saml.metadata.metadata_values import (
+    Endpoint,
+)
+from eilogin.saml.printable_text import short
+
+#: The bindings that we speak. An address for another one may be anything.
+_SPOKEN = (bindings.REDIRECT, bindings.POST, bindings.ARTIFACT, bindings.SOAP)
+
+
+def read_endpoints(
+    role: DescriptorParts, name: str, member: MemberReading
+) -> tuple[Endpoint, ...]:
+    """The endpoints of one service of a role."""
+    return read_addresses(role.all(name), member)
+
+
+def read_addresses(
+    elements: Sequence[etree._Element], member: MemberReading
+) -> tuple[Endpoint, ...]:
+    """The endpoints of one service whose address can be used.
+
+    Raises :class:`~eilogin.errors.MalformedMessage` where there is one of a binding
+    that we speak, and no such one can be used.
+    """
+    found, faults = [], []
+    for element in elements:
+        try:
+            found.append(_read_endpoint(element, on_loopback=member.on_loopback))
+        except MalformedMessage as error:
+            name = etree.QName(element).localname
+            binding = element.get("Binding", "")
+            if binding in _SPOKEN:
+                faults.append(f"its {name} by {short(binding)}: {error}")
+            else:
+                article = "an" if name.startswith("A") else "a"
+                member.tell(f"eilogin skips {article} {name}: {error}")
+    if faults and not any(one.binding in _SPOKEN for one in found):
+        raise MalformedMessage(
+            f"{faults[0]}; ask its administrator for metadata with another address"
+        )
+    for fault in faults:
+        member.tell(f"eilogin skips an address and uses others: {fault}")
+    return tuple(found)
+
+
+def _read_endpoint(element: etree._Element, *, on_loopback: bool) -> Endpoint:
+    # All at once: there are many of these.
+    said = dict(element.items())
+    location = said.get("Location", "")
+    response_location = said.get("ResponseLocation", "")
+    require_address(location, on_loopback=on_loopback)
+    if response_location:
+        require_address(response_location, on_loopback=on_loopback)
+    return Endpoint(
+        plain(said.get("Binding", "")),
+        location,
+        response_location,
+        index_of(said.get("index")),
+        flag_of(said.get("isDefault")),
+    )

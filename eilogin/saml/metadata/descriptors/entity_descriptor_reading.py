@@ -1,0 +1,257 @@
+"""Read each EntityDescriptor of trusted metadata, and the federation's own values.
+
+Products write metadata in many ways, and one member must not shut out all others. This
+package skips parts that eilogin does not use, with a remark if somebody may wonder. It
+leaves out a member that cannot be used, and records that.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, PeerUnusable, PeerWithoutKeys
+from eilogin.saml.messages import read_duration
+from eilogin.saml.metadata.descriptors.descriptor_parts import (
+    DescriptorParts,
+    MemberReading,
+    by_tag,
+)
+from eilogin.saml.metadata.descriptors.extension_reading import (
+    attributes_in,
+    read_algorithms,
+    read_entity_attributes,
+    read_registrar,
+)
+from eilogin.saml.metadata.descriptors.role_descriptor_reading import (
+    read_identity_provider,
+    read_service_provider,
+    role_of,
+)
+from eilogin.saml.metadata.descriptors.ui_info_reading import (
+    read_links,
+    read_logos,
+    read_texts,
+)
+from eilogin.saml.metadata.metadata_texts import (
+    clean,
+    line,
+    shown,
+    told_of,
+)
+from eilogin.saml.metadata.metadata_values import (
+    CONTACT_KINDS,
+    ENTITY_CATEGORY,
+    ENTITY_CATEGORY_SUPPORT,
+    PUBLICATION_INFO,
+    Contact,
+    EntityDescriptor,
+    FederationMetadata,
+    ServiceProvider,
+)
+from eilogin.saml.metadata.reading_progress import gone_through
+from eilogin.saml.metadata.rule_attributes import read_ruled
+from eilogin.saml.metadata.schema_validation import (
+    SOUND,
+    Verdict,
+    earliest,
+    end_of,
+    entities_in,
+    instant_of,
+)
+from eilogin.saml.safe_xml import q
+
+_OF_CONTACT = tuple(map(q, ("md:Company", "md:EmailAddress", "md:TelephoneNumber")))
+_URI = re.compile("[!-~]{1,1024}")
+
+
+def read_tree(
+    root: etree._Element, verdicts: Mapping[int, Verdict], *, on_loopback: bool
+) -> FederationMetadata:
+    """Read a document that is trusted; ``verdicts`` are those of :func:`verdicts_on`.
+
+    Where two members have one entityID, both are left out: nobody could tell which of
+    them is meant. Raises the error of the first member where none can be used.
+    """
+    entities: dict[str, EntityDescriptor] = {}
+    left_out: dict[str, PeerUnusable] = {}
+    remarks: list[str] = []
+    found = list(entities_in(root, None))
+    names: dict[str, list[etree._Element]] = {}
+    for element, _ in found:
+        names.setdefault(element.get("entityID", ""), []).append(element)
+    taken = set(names)
+    for number, (element, valid_until) in enumerate(gone_through()(found)):
+        said = element.get("entityID", "")
+        try:
+            entity_id = _entity_id(said, taken)
+        except PeerUnusable as error:
+            left_out[said] = _of_member(error, element)
+            continue
+        if len(names[said]) > 1:
+            if element is names[said][0]:
+                left_out[entity_id] = _repeated(entity_id, names[said])
+            continue
+        taken.add(entity_id)
+        verdict = verdicts.get(number, SOUND)
+        member = MemberReading(entity_id, on_loopback, verdict, remarks)
+        try:
+            entities[entity_id] = _read_entity(element, member, valid_until)
+        except PeerUnusable as error:
+            left_out[entity_id] = _of_member(error, element)
+    if not entities and left_out:
+        raise next(iter(left_out.values()))
+    return FederationMetadata(
+        entities=tuple(entities.values()),
+        valid_until=end_of(root),
+        name=clean(root.get("Name", "")),
+        created=created_in(root),
+        id=clean(root.get("ID", "")),
+        cache_duration=earliest(*map(_cache_duration, _levels_of(root))),
+        is_aggregate=root.tag == q("md:EntitiesDescriptor"),
+        left_out=left_out,
+        remarks=tuple(remarks),
+    )
+
+
+def created_in(root: etree._Element) -> float | None:
+    """When the operator says that it was made, or None."""
+    extensions = root.find(q("md:Extensions"))
+    publication = None if extensions is None else extensions.find(PUBLICATION_INFO)
+    return None if publication is None else instant_of(publication, "creationInstant")
+
+
+def _levels_of(root: etree._Element) -> Iterator[etree._Element]:
+    """The root, and each group that is nested in it."""
+    yield root
+    for group in root.iterchildren(q("md:EntitiesDescriptor")):
+        yield from _levels_of(group)
+
+
+def _cache_duration(element: etree._Element) -> float | None:
+    return read_duration(element.get("cacheDuration", ""))
+
+
+def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
+    """The error, with what is known of a member that cannot be read in whole."""
+    error.is_hub = element.find(q("md:IDPSSODescriptor")) is not None
+    error.registrar = read_registrar(element)
+    said = read_entity_attributes(element)
+    error.categories = frozenset(said.get(ENTITY_CATEGORY, ()))
+    return error
+
+
+def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusable:
+    """Return the error of several members of one entityID."""
+    told = (
+        f"entity '{entity_id}' occurs {len(elements)} times, so eilogin skips all"
+        " of them; ask the operator which one is right"
+    )
+    error = _of_member(PeerUnusable(told), elements[-1])
+    error.alternatives = tuple(
+        _of_member(PeerUnusable(told), element) for element in elements
+    )
+    error.is_hub = any(one.is_hub for one in error.alternatives)
+    return error
+
+
+def _entity_id(said: str, taken: Collection[str]) -> str:
+    """The entityID that an attribute says, which is an xs:anyURI.
+
+    White space around it is not part of it; but then it may not be one of those that
+    are ``taken``, so that nobody shuts out another.
+    """
+    entity_id = said.strip(" \t\r\n")
+    if not _URI.fullmatch(entity_id):
+        raise PeerUnusable(
+            f"entity {shown(said)}: its entityID is empty, too long or not a URI;"
+            " ask its administrator for metadata with a valid one"
+        )
+    if entity_id != said and entity_id in taken:
+        raise PeerUnusable(
+            f"entity {shown(said)}: another entity has the same entityID without"
+            " the white space; ask the operator which one is right"
+        )
+    return entity_id
+
+
+def _read_entity(
+    element: etree._Element, member: MemberReading, inherited: float | None
+) -> EntityDescriptor:
+    fault = member.verdict.fault
+    if fault is not None:
+        raise PeerUnusable(
+            f"entity '{member.entity_id}': {told_of(fault)}; ask its administrator"
+            " for valid metadata"
+        ) from fault
+    for text in member.verdict.remarks:
+        member.tell(text)
+    try:
+        return _read_roles(element, inherited, member)
+    except PeerWithoutKeys as error:
+        raise PeerWithoutKeys(f"entity '{member.entity_id}': {error}") from error
+    except MalformedMessage as error:
+        raise PeerUnusable(f"entity '{member.entity_id}': {error}") from error
+
+
+def _read_roles(
+    element: etree._Element, inherited: float | None, member: MemberReading
+) -> EntityDescriptor:
+    entity = DescriptorParts.of(element)
+    of_hub = role_of(entity, "md:IDPSSODescriptor", member)
+    hub = None if of_hub is None else read_identity_provider(of_hub, entity, member)
+    # A role that cannot be used costs itself alone. But without its role as a hub the
+    # whole member is left out: else another one could become the hub in its place.
+    of_participant, participant = _participant_of(entity, member, is_hub=bool(hub))
+    roles = [role for role in (of_participant, of_hub) if role is not None]
+    about = [by_tag(role.extensions.get(q("mdui:UIInfo"), ())) for role in roles]
+    said = attributes_in(entity.extensions)
+    contacts = (_read_contact(one) for one in entity.all("md:ContactPerson"))
+    return EntityDescriptor(
+        entity_id=member.entity_id,
+        service_provider=participant,
+        identity_provider=hub,
+        names=read_texts(about, "mdui:DisplayName"),
+        descriptions=read_texts(about, "mdui:Description"),
+        information_urls=read_links(about, "mdui:InformationURL", member.tell),
+        keywords=read_texts(about, "mdui:Keywords"),
+        logos=read_logos(about, member.tell),
+        contacts=tuple(one for one in contacts if one.kind in CONTACT_KINDS),
+        entity_categories=frozenset(said.get(ENTITY_CATEGORY, ())),
+        supported_categories=frozenset(said.get(ENTITY_CATEGORY_SUPPORT, ())),
+        digest_methods=read_algorithms(entity, "alg:DigestMethod"),
+        signing_methods=read_algorithms(entity, "alg:SigningMethod"),
+        registrar=read_registrar(element),
+        **read_ruled(said),
+        valid_until=earliest(
+            inherited, end_of(element), *(end_of(role.element) for role in roles)
+        ),
+    )
+
+
+def _participant_of(
+    entity: DescriptorParts, member: MemberReading, *, is_hub: bool
+) -> tuple[DescriptorParts | None, ServiceProvider | None]:
+    """Return the role as a participant, or none where it is unusable and ``is_hub``."""
+    try:
+        role = role_of(entity, "md:SPSSODescriptor", member)
+        if role is None:
+            return None, None
+        end_of(role.element)
+        return role, read_service_provider(role, member)
+    except (MalformedMessage, PeerWithoutKeys) as error:
+        if not is_hub:
+            raise
+        member.tell(f"eilogin skips its SPSSODescriptor: {error}")
+        return None, None
+
+
+def _read_contact(element: etree._Element) -> Contact:
+    said = dict.fromkeys(_OF_CONTACT, "")
+    for child in element:
+        # The first of two values counts.
+        if said.get(child.tag) == "":
+            said[child.tag] = line(child)
+    company, email, telephone = said.values()
+    email = email.removeprefix("mailto:").strip()
+    return Contact(element.get("contactType", ""), company, email, telephone)

@@ -1,0 +1,81 @@
+"""Read Extensions: entity attributes, registrar, algorithms and scopes."""
+
+from lxml import etree
+
+from eilogin.saml.metadata.descriptors.descriptor_parts import (
+    EXTENSIONS,
+    ByTag,
+    DescriptorParts,
+    by_tag,
+)
+from eilogin.saml.metadata.metadata_texts import (
+    attribute_of,
+    clean,
+    line,
+)
+from eilogin.saml.metadata.metadata_values import (
+    REGISTRATION_INFO,
+)
+from eilogin.saml.safe_xml import q
+
+_MEMBERS = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
+
+
+def read_registrar(element: etree._Element | None) -> str:
+    """Return the registrar of a member, or of its group (mdrpi 2.1), or ""."""
+    while element is not None:
+        for extensions in element.iterchildren(EXTENSIONS, *_MEMBERS):
+            if extensions.tag in _MEMBERS:
+                # Those of a group come before its members, of which there may be many.
+                break
+            for found in extensions.iterchildren(REGISTRATION_INFO):
+                return clean(found.get("registrationAuthority", "")).strip()
+        element = element.getparent()
+    return ""
+
+
+def read_entity_attributes(entity: etree._Element) -> dict[str, list[str]]:
+    """The values of each, by its name."""
+    return attributes_in(DescriptorParts.of(entity).extensions)
+
+
+def attributes_in(extensions: ByTag) -> dict[str, list[str]]:
+    """The values of each entity attribute, by its Name."""
+    groups = by_tag(extensions.get(q("mdattr:EntityAttributes"), ()))
+    found: dict[str, list[str]] = {}
+    for attribute in groups.get(q("saml:Attribute"), ()):
+        values = attribute.iterchildren(q("saml:AttributeValue"))
+        found.setdefault(attribute.get("Name", ""), []).extend(map(line, values))
+    return found
+
+
+def read_algorithms(part: DescriptorParts, name: str) -> tuple[str, ...]:
+    """Return the algorithms that an entity or role accepts (algorithm support 2.4)."""
+    found = part.extensions.get(q(name), ())
+    return tuple(attribute_of(method, "Algorithm") for method in found)
+
+
+def read_scopes(
+    role: DescriptorParts, entity: DescriptorParts
+) -> frozenset[str] | None:
+    """The scopes of a hub, which may stand at its role or around it.
+
+    In ASCII, as names of domains travel. One that is a regular expression is none:
+    whoever wrote it would decide what it covers, and how long that takes to tell.
+    """
+    name = q("shibmd:Scope")
+    found = [*role.extensions.get(name, ()), *entity.extensions.get(name, ())]
+    if not found:
+        return None
+    plain = (
+        one for one in found if one.get("regexp", "").strip() in ("", "false", "0")
+    )
+    return frozenset(_as_domain(line(one)) for one in plain)
+
+
+def _as_domain(text: str) -> str:
+    """Encode a domain name for the wire; an invalid one stays, and matches none."""
+    try:
+        return text.encode("idna").decode().lower()
+    except UnicodeError:
+        return text

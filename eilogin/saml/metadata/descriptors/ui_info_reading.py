@@ -1,0 +1,76 @@
+"""Read names, links and logos in mdui:UIInfo (mdui 2.1)."""
+
+import re
+from collections.abc import Sequence
+
+from lxml import etree
+
+from eilogin import logos
+from eilogin.saml.metadata.descriptors.descriptor_parts import ByTag, Tell
+from eilogin.saml.metadata.metadata_addresses import web_host
+from eilogin.saml.metadata.metadata_texts import (
+    clean,
+    line,
+)
+from eilogin.saml.metadata.metadata_values import (
+    Logo,
+)
+from eilogin.saml.printable_text import collapsed
+from eilogin.saml.safe_xml import q
+
+_LANGUAGE = q("xml:lang")
+_SIDE = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
+#: How many logos of one member are kept.
+_MOST_LOGOS = 8
+
+
+def read_texts(about: Sequence[ByTag], name: str) -> dict[str, str]:
+    """By language, from the first role that has any."""
+    for texts in about:
+        if found := texts.get(q(name)):
+            return {element.get(_LANGUAGE, ""): line(element) for element in found}
+    return {}
+
+
+def read_links(about: Sequence[ByTag], name: str, tell: Tell) -> dict[str, str]:
+    """By language: what can stand behind a link on a page, and be nothing but that."""
+    links = read_texts(about, name)
+    usable = {language: link for language, link in links.items() if web_host(link)}
+    if usable != links:
+        tell("eilogin skips an InformationURL that is not a web address")
+    return usable
+
+
+def read_logos(about: Sequence[ByTag], tell: Tell) -> tuple[Logo, ...]:
+    """Return the logos of the first role that has any, without opening an image."""
+    for texts in about:
+        if elements := texts.get(q("mdui:Logo")):
+            found = [*map(_read_logo, elements)]
+            usable = [one for one in found if _may_be_shown(one) or web_host(one.url)]
+            if usable != found:
+                kilobytes = logos.MOST // 1024
+                tell(
+                    "eilogin skips a Logo; expected a web address, or a data:"
+                    f" address of a PNG or SVG image of at most {kilobytes} KiB"
+                )
+            # Those of the web are never shown.
+            return tuple(sorted(usable, key=_is_of_web)[:_MOST_LOGOS])
+    return ()
+
+
+def _read_logo(element: etree._Element) -> Logo:
+    width, height = (_SIDE.fullmatch(element.get(n, "")) for n in ("width", "height"))
+    return Logo(
+        collapsed(element.text or ""),
+        int(width[1]) if width else 0,
+        int(height[1]) if height else 0,
+        clean(element.get(_LANGUAGE, "")),
+    )
+
+
+def _may_be_shown(logo: Logo) -> bool:
+    return logos.is_candidate(logo.url)
+
+
+def _is_of_web(logo: Logo) -> bool:
+    return not _may_be_shown(logo)

@@ -1,0 +1,134 @@
+"""Verify enveloped signatures: return only signed content.
+
+The function :func:`signed` verifies one signature and returns the covered element,
+parsed again from the very octets that were hashed. There is no other way to a value.
+
+Keys are arguments. The data of a message about its key (KeyName, X509Data, KeyValue) is
+accepted, because real hubs send it. A log may repeat it; no other code reads it.
+"""
+
+import hmac
+from collections.abc import Sequence
+from itertools import islice
+
+from lxml import etree
+
+from eilogin.errors import MalformedMessage, UntrustedSignature
+from eilogin.saml.safe_xml import (
+    canonical,
+    parse_canonical,
+    q,
+)
+from eilogin.saml.signing_keys import PublicKey, fingerprints
+from eilogin.saml.xml_signatures.octet_signatures import verify_octets
+from eilogin.saml.xml_signatures.signature_algorithms import (
+    DIGEST_FUNCTIONS,
+    LONGEST_NAME,
+)
+from eilogin.saml.xml_signatures.signature_structure import Signature, read_signature
+
+#: How many names of its key one quotes of a signature.
+_MOST_SAID = 3
+#: A mark in canonical octets.
+_CUT = b"<?cut?>"
+
+
+def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
+    """Verify the signature of ``element``; return the signed copy, to read instead.
+
+    ``element`` stands in the tree in which it was parsed, at the root or deeper. It
+    stays unchanged, so signatures around and inside it can be verified too, in any
+    order. ``keys`` are all the keys of the expected signer; any of them will do.
+    Returns the same as :func:`content`.
+
+    Raises UntrustedSignature without a signature by one of these keys, and
+    MalformedMessage for a shape that :func:`check_structure` rejects.
+    """
+    return parse_canonical(signed_octets(element, keys))
+
+
+def signed_octets(element: etree._Element, keys: Sequence[PublicKey]) -> bytes:
+    """The canonical octets from which :func:`signed` parses what it gives.
+
+    For who takes them apart first, as of a large document; values are read only from
+    what was parsed from them. Raises as :func:`signed`.
+    """
+    nodes = element.findall(q("ds:Signature"))
+    if not nodes:
+        raise UntrustedSignature("not signed")
+    if len(nodes) > 1:
+        raise MalformedMessage("an element has more than one signature")
+    return _verified(read_signature(nodes[0]), keys)
+
+
+def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
+    """Verify a signature that was read already; return the element that it covers.
+
+    Returns the root of a new tree, parsed from the canonical octets whose hash was
+    signed, without the signature itself. Raises UntrustedSignature if the signature is
+    not by one of ``keys``, or is invalid. Source: XML signature 3.2, SAML core 5.4.
+    """
+    return parse_canonical(_verified(signature, keys))
+
+
+def _verified(signature: Signature, keys: Sequence[PublicKey]) -> bytes:
+    info, covered = signature.found or (
+        canonical(signature.signed_info, signature.info_prefixes),
+        _covered(signature),
+    )
+    try:
+        verify_octets(keys, info, signature.value, signature.algorithm)
+    except UntrustedSignature as error:
+        raise UntrustedSignature(f"{error}{_key_said(signature)}") from None
+    digest = DIGEST_FUNCTIONS[signature.digest_algorithm](covered).digest()
+    if not hmac.compare_digest(digest, signature.digest):
+        raise UntrustedSignature("the content was changed after it was signed")
+    return covered
+
+
+def _key_said(signature: Signature) -> str:
+    """Describe the KeyInfo of a signature for a log: it proves nothing."""
+    names = [
+        repr(name[:LONGEST_NAME])
+        for node in signature.node.iter(q("ds:KeyName"))
+        if (name := (node.text or "").strip())
+    ]
+    for node in islice(signature.node.iter(q("ds:X509Certificate")), 1):
+        try:
+            names.append(fingerprints(node.text or ""))
+        except MalformedMessage:
+            names.append("a certificate that eilogin cannot read")
+    return (
+        f"; the signature names the key {', '.join(names[:_MOST_SAID])}"
+        if names
+        else ""
+    )
+
+
+def _covered(signature: Signature) -> bytes:
+    """Return the canonical octets of the signed element, without its signature.
+
+    The signature is cut out of the octets, between two marks, and not out of the tree.
+    When an element is put back, lxml rewrites prefixes, and signatures around it would
+    become invalid. The marks are processing instructions. No message may hold one, and
+    elsewhere in a canonical form every "<" in text is written as "&lt;".
+    """
+    element, node = signature.element, signature.node
+    tail = node.tail
+    before, after = etree.PI("cut"), etree.PI("cut")
+    node.tail = None
+    node.addprevious(before)
+    node.addnext(after)
+    after.tail = tail
+    try:
+        octets = canonical(element, signature.prefixes)
+    finally:
+        after.tail = None
+        element.remove(before)
+        element.remove(after)
+        node.tail = tail
+    if octets.count(_CUT) != 2:  # noqa: PLR2004 (before the signature and after it)
+        raise MalformedMessage("the message contains a processing instruction")
+    # No copies in between: they may be tens of megabytes.
+    whole, after = memoryview(octets), octets.rfind(_CUT) + len(_CUT)
+    return b"".join((whole[: octets.find(_CUT)], whole[after:]))

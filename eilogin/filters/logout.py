@@ -68,8 +68,10 @@ from eilogin.participant.logout.logout_start import (
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.participant.response.login_errors import ways_back
 from eilogin.saml import bindings
+from eilogin.sessions import Sessions
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.cache_headers import not_in_advance
 from eilogin.web.inbound_messages import read_message, verify
 from eilogin.web.outbound_messages import soap_fault
@@ -78,6 +80,7 @@ from eilogin.web.pages.page_languages import ASK, language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_notes import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
+from eilogin.web.pipeline_objects import PipelineObjects
 from eilogin.web.requests import (
     allow_only,
     is_in_advance,
@@ -168,6 +171,13 @@ class LogoutFilter:
             return self._pass_on(environ, start_response)
         return with_hsts(environ, answer)(environ, start_response)
 
+    def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
+        """Return the logout without a visitor, which needs the filters before it."""
+        sessions, cookie = outer.get(Sessions), outer.get(Cookie)
+        trust = outer.get(Trust)
+        if sessions is not None and cookie is not None and trust is not None:
+            yield OperatorLogout(sessions, cookie, trust, self._logout)
+
     def _own_answer(self, environ: "WSGIEnvironment") -> Response | None:
         """Answer at one of our own addresses; None at any other."""
         respond = self._own_addresses.get(env.address(environ))
@@ -212,9 +222,6 @@ class LogoutFilter:
     # --- /eilogin/logout: the visitor logs out --------------------------------------
 
     def _start(self, environ: "WSGIEnvironment") -> Response:
-        if env.OPERATOR in environ:
-            environ[env.OPERATOR].site = OperatorLogout(environ, self._logout)
-            return Response(status=204)
         allow_only(environ, "GET", "POST")
         if is_in_advance(environ):
             return not_in_advance()

@@ -41,6 +41,7 @@ from eilogin.stores import START_TIMEOUT, TIMEOUT, StoreURL, open_store
 from eilogin.stores.circuit_breaker import Breaker
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, CookieName
+from eilogin.web.pipeline_objects import PipelineObjects
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -157,6 +158,10 @@ class SessionFilter:
                 "sqlite:///sessions.db"
             )
         return self.app(environ, start_response)
+
+    def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
+        """Return the sessions and their cookie."""
+        return self.sessions, self.cookie
 
     def _inside(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
         """Return a copy of environ for a filter inside of another site's filters.

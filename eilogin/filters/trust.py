@@ -76,6 +76,7 @@ from eilogin.web.pages.page_frame import icon_answer, is_icon_asked
 from eilogin.web.pages.page_languages import choose
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import with_hsts
+from eilogin.web.pipeline_objects import PipelineObjects
 from eilogin.web.public_origin import PublicOrigin
 from eilogin.web.requests import allow_only
 from eilogin.web.site_urls import root
@@ -158,6 +159,10 @@ class TrustFilter:
         answer = self._answer(environ, address)
         return (self.app if answer is None else answer)(environ, start_response)
 
+    def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
+        """Return our own entity, and the other members of the federation."""
+        return (self.trust,)
+
     def _answer(self, environ: "WSGIEnvironment", address: str) -> Response | None:
         """Return the answer of this filter itself, or None."""
         if address == "metadata":
@@ -182,8 +187,8 @@ class TrustFilter:
             )
 
     def _wake(self, environ: "WSGIEnvironment") -> None:
-        # A command of the operator makes one request and exits.
-        if env.OPERATOR not in environ:
+        # A filter before a hub may make this request, also for a command that exits.
+        if env.ENDED not in environ:
             self._share(environ)
             self._watch.wake()
 

@@ -19,6 +19,7 @@ from webob import Response
 
 from eilogin.config import read
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
+from eilogin.federation import Trust
 from eilogin.hub.digid.digid_logout import DigidSingleLogout
 from eilogin.hub.digid.digid_sso import DigidSingleSignOn
 from eilogin.hub.digid.reauthentication import DigidPresence
@@ -47,7 +48,7 @@ from eilogin.hub.sso.single_sign_on import SingleSignOn
 from eilogin.participant.login.pending_logins import require_store
 from eilogin.participant.logout import pending_logouts
 from eilogin.participant.logout.pending_logouts import PendingLogouts
-from eilogin.sessions import Login, Participant
+from eilogin.sessions import Login, Participant, Sessions
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.metrics_address import Numbers
@@ -56,6 +57,7 @@ from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_notes import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
+from eilogin.web.pipeline_objects import PipelineObjects
 from eilogin.web.requests import allow_only, read_form, require_own_form, wants_page
 from eilogin.web.site_urls import root, see_other, this_page
 
@@ -227,16 +229,11 @@ class Hub:
     def _respond(self, environ: "WSGIEnvironment") -> Response:
         if env.ENDED in environ:
             return self._ended_above(environ)
-        if env.OPERATOR in environ:
-            operator: env.Operator = environ[env.OPERATOR]
-            operator.hub = self._at_work(environ)
-            operator.above = environ.get(env.LOGOUT)
-            return Response(status=204)
         address = env.address(environ) or ""
         if address not in self._addresses:
             raise NotFound("no address of the hub")
         # Each process sees who has left, whichever process does the work.
-        hub = self._at_work(environ)
+        hub = self._jobs(env.trust(environ), env.sessions(environ))
         if self._worker is not None:
             self._worker.see(hub)
         own = env.trust(environ).own
@@ -308,12 +305,17 @@ class Hub:
         )
         return Response(status=204)
 
-    def _at_work(self, environ: "WSGIEnvironment") -> HubJobs:
+    def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
+        """Return the background work, which needs the filters before the hub."""
+        trust, sessions = outer.get(Trust), outer.get(Sessions)
+        return [self._jobs(trust, sessions)] if trust and sessions else ()
+
+    def _jobs(self, trust: Trust, sessions: Sessions) -> HubJobs:
         """Return the background work of this hub, with the present members."""
-        trust = env.trust(environ)
         if self._known is None:
             self._known = HubJobs(
-                environ,
+                trust,
+                sessions,
                 self._logout.endings,
                 self._propagation,
                 self._names,
@@ -332,7 +334,7 @@ class Hub:
 
     def _measured(self, environ: "WSGIEnvironment") -> Response:
         """Answer with the metrics, if the request has the token."""
-        hub = self._at_work(environ)
+        hub = self._jobs(env.trust(environ), env.sessions(environ))
         return self._numbers.respond(
             environ, env.trust(environ), hub.certificates.soon, hub.undelivered.count
         )

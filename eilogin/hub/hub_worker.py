@@ -2,9 +2,8 @@
 
 A thread of each process of the hub does it, from its first request on, and the command
 ``eilogin work``. The first one that claims a logout delivers it
-(``logout_redelivery``). Commands of an operator reach the hub of an ini file by a
-request of their own, and ``environ['eilogin.operator']`` gets this object
-(:class:`eilogin.web.environ.Operator`).
+(``logout_redelivery``). The hub hands this object on to commands of an operator
+(:mod:`eilogin.web.pipeline_objects`).
 """
 
 import logging
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from eilogin import audit, clock, metrics
 from eilogin.errors import EiloginError
@@ -42,9 +41,6 @@ from eilogin.saml.metadata import EntityDescriptor
 from eilogin.sessions import Participant, Sessions, Subject
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _log = logging.getLogger("eilogin")
 
@@ -86,9 +82,10 @@ class HubJobs:
     at its own sign-in, or "".
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one hub
         self,
-        environ: "WSGIEnvironment",
+        trust: Trust,
+        sessions: Sessions,
         endings: SessionEndings,
         propagation: Propagation,
         names: NameIDs,
@@ -96,8 +93,8 @@ class HubJobs:
     ) -> None:
         self._names = names
         self._id_of = id_of
-        self.trust: Trust = env.trust(environ)
-        self.sessions: Sessions = env.sessions(environ)
+        self.trust = trust
+        self.sessions = sessions
         self.endings = endings
         self._propagation = propagation
         #: Former members that are not recorded yet, and their lock.

@@ -25,11 +25,13 @@ from eilogin.filters.trust import TrustFilter
 from eilogin.http_client import BackChannel, PeerResponse, Reachability, failed
 from eilogin.hub.hub_app import Hub
 from eilogin.hub.hub_options import HubOptions
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, demo_citizens, to_json
+from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.testing.strict_browser import Browser
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -105,12 +107,7 @@ class Federation:
 
         Return how many of those due have reached their participant now.
         """
-        operator = env.Operator()
-        request = Request.blank("/", base_url=f"https://{self._hub_host}")
-        request.environ[env.OPERATOR] = operator
-        request.get_response(self)
-        told: int = operator.hub.work()
-        return told
+        return object_in(self.apps[self._hub_host], HubJobs).work()
 
     def report_activity(self) -> int:
         """Have all participants send the activity reports that are due.
@@ -131,12 +128,7 @@ class Federation:
 
         Return how many of those due the hub has received now.
         """
-        operator = env.Operator()
-        request = Request.blank("/eilogin/logout", base_url=f"https://{host}")
-        request.environ[env.OPERATOR] = operator
-        request.get_response(self)
-        told: int = operator.site.deliver()
-        return told
+        return object_in(self.apps[host], OperatorLogout).deliver()
 
     # --- its members ----------------------------------------------------------------
 

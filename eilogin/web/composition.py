@@ -8,7 +8,7 @@ the file. A part of eilogin has its name in the class attribute ``eilogin_part``
 
 import gc
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import (
     CellType,
     CodeType,
@@ -18,6 +18,7 @@ from types import (
     ModuleType,
     NoneType,
 )
+from typing import NamedTuple
 
 from eilogin.config import Options, section_of
 from eilogin.errors import Fault, InvalidOptions
@@ -53,43 +54,75 @@ _CONTAINERS, _FEW = (dict, list, tuple, set, frozenset, CellType), 100
 _LEAVES = (str, bytes, int, float, type, ModuleType, CodeType, FrameType, NoneType)
 
 
+class Placed(NamedTuple):
+    """A part of eilogin, and the parts around it, the outermost first."""
+
+    part: object
+    around: tuple[object, ...]
+
+
 def parts_inside(app: object) -> frozenset[str]:
-    """Return the names of eilogin's parts that ``app`` consists of or refers to.
+    """Return the names of eilogin's parts that ``app`` consists of or refers to."""
+    return frozenset(type(it.part).eilogin_part for it in placed_inside(app))  # type: ignore[attr-defined]
+
+
+def placed_inside(app: object) -> Iterator[Placed]:
+    """Yield eilogin's parts that ``app`` consists of or refers to.
 
     The search follows callables, and the tables and objects in which a filter keeps
     them. It does not follow what these objects keep in turn. A logger, for example,
     leads to all other loggers, and so to other sites of this process. No code of
     ``app`` runs.
     """
-    found: set[str] = set()
     seen: dict[int, object] = {}
-    waiting, tables = deque([(app, 0)]), deque[tuple[object, int]]()
+    waiting, tables = deque([_Reached(app)]), deque[_Reached]()
     while (waiting or tables) and len(seen) < _MOST:
-        one, steps = (waiting or tables).popleft()
-        kind = type(one)
+        reached = (waiting or tables).popleft()
+        held = reached.held
         # No isinstance: it makes a lazy object load its target, to get the class.
-        if id(one) in seen or issubclass(kind, _LEAVES):
+        if id(held) in seen or issubclass(type(held), _LEAVES):
             continue
-        seen[id(one)] = one
-        found.add(getattr(kind, "eilogin_part", ""))
-        if kind not in _CONTAINERS:
-            steps = 0 if callable(one) else steps + 1
-        if steps <= 1:
-            held = [(inner, steps) for inner in _held_by(one)]
-            # Large tables of a filter, such as one of files, come last.
-            is_table = kind in _CONTAINERS and len(held) > _FEW
-            (tables if is_table else waiting).extend(held)
-    return frozenset(found - {""})
+        seen[id(held)] = held
+        if _is_part(held):
+            yield Placed(held, reached.around)
+        further = reached.further()
+        # Large tables of a filter, such as one of files, come last.
+        is_table = type(held) in _CONTAINERS and len(further) > _FEW
+        (tables if is_table else waiting).extend(further)
 
 
-def _held_by(one: object) -> Iterable[object]:
-    if type(one) is FunctionType:
+class _Reached(NamedTuple):
+    """An object that the search has reached."""
+
+    held: object
+    #: The number of objects since the last callable.
+    steps: int = 0
+    around: tuple[object, ...] = ()
+
+    def further(self) -> list["_Reached"]:
+        """Return the objects that this one holds, if the search follows them."""
+        steps, around = self.steps, self.around
+        if type(self.held) not in _CONTAINERS:
+            steps = 0 if callable(self.held) else steps + 1
+        if steps > 1:
+            return []
+        if _is_part(self.held):
+            around = (*around, self.held)
+        return [_Reached(inner, steps, around) for inner in _held_by(self.held)]
+
+
+def _is_part(held: object) -> bool:
+    return hasattr(type(held), "eilogin_part")
+
+
+def _held_by(held: object) -> Iterable[object]:
+    if type(held) is FunctionType:
         # Skip its globals: they are the rest of its module.
-        return (one.__closure__, one.__defaults__, one.__kwdefaults__, vars(one))
-    if hasattr(type(one), "eilogin_part"):
+        return (held.__closure__, held.__defaults__, held.__kwdefaults__, vars(held))
+    if _is_part(held):
         # In a part of eilogin, only ``app`` leads further inside.
-        return (getattr(one, "app", None),)
-    return gc.get_referents(one)
+        return (getattr(held, "app", None),)
+    return gc.get_referents(held)
 
 
 def missing_inside(app: object, *needed: str) -> list[str]:

@@ -39,8 +39,6 @@ key                       set by                  value
                                                   to ``logout`` (:data:`GONE`)
 ``eilogin.ways_out``      ``login``               :class:`WaysOut`, in a request that it
                                                   makes itself, to ``logout``
-``eilogin.operator``      a command               :class:`Operator`, in a request of its
-                                                  own to a hub or participant
 ========================= ======================= =================================
 
 If a filter misses a key, it raises :class:`eilogin.errors.PipelineOrder`, which names
@@ -49,7 +47,7 @@ the filter that must come before it.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from webob import Response
 
@@ -79,7 +77,6 @@ LOGOUT = "eilogin.logout"
 ACTIVITY = "eilogin.activity"
 ENDED = "eilogin.ended"
 WAYS_OUT = "eilogin.ways_out"
-OPERATOR = "eilogin.operator"
 
 #: A value of ``eilogin.address`` that nobody can request. It tells the filter
 #: ``logout`` that logins ended without its knowledge.
@@ -215,20 +212,6 @@ class WaysOut:
 
     #: Whether a request is at a logout address of the application (``app_logout``).
     has: "Callable[[WSGIEnvironment], bool]" = lambda _: False
-
-
-@dataclass
-class Operator:
-    """A place for the end of a pipeline to register, for a command of the operator."""
-
-    #: The hub (:class:`eilogin.hub.hub_worker.HubJobs`), which registers itself here.
-    hub: Any = None
-    #: The service that notifies a hub above that one of a logout, if there is such a
-    #: hub.
-    above: LogoutService | None = None
-    #: The participant (``OperatorLogout``), which registers itself here at a request of
-    #: its logout address.
-    site: Any = None
 
 
 def _missing(key: str) -> PipelineOrder:

@@ -1,10 +1,9 @@
 """A citizen with as many sessions as one may have: one more ends the oldest."""
 
 import pytest
-from webob import Request
 
 from eilogin.hub.hub_worker import HubJobs
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 #: Seconds after which a participant is told by the logout retry queue.
 SOON = 10
@@ -28,10 +27,7 @@ def federation(clock, witness, eilogin_federation):
 
 @pytest.fixture
 def hub(federation) -> HubJobs:
-    request = Request.blank("/health", base_url="https://inloggen.test")
-    operator = request.environ[env.OPERATOR] = env.Operator()
-    request.get_response(federation)
-    return operator.hub
+    return object_in(federation.apps["inloggen.test"], HubJobs)
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """What a hub does without a visitor: what its operator asks of it."""
 
 import pytest
-from webob import Request
 
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout import logout_propagation
 from eilogin.saml.messages import EMAIL
 from eilogin.sessions import Participant, Subject
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 UWV = "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"
@@ -17,12 +17,7 @@ MINUTE = 60
 @pytest.fixture
 def hub(federation):
     """The hub as a command has it."""
-    operator = env.Operator()
-    request = Request.blank("/health", base_url="https://inloggen.test")
-    request.environ[env.OPERATOR] = operator
-    assert request.get_response(federation).status_code == 204
-    assert operator.above is None
-    return operator.hub
+    return object_in(federation.apps["inloggen.test"], HubJobs)
 
 
 @pytest.fixture

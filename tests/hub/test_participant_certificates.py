@@ -7,15 +7,15 @@ from functools import cache
 from types import SimpleNamespace
 
 import pytest
-from webob import Request
 
 from eilogin import clock as instants
 from eilogin import metrics
 from eilogin.hub.hub_threads import check_members
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.participant_certificates import ParticipantCertificates
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 DAY = 86_400
 UWV, STAD = (f"https://{host}.test/eilogin/metadata" for host in ("uwv", "stad"))
@@ -38,12 +38,9 @@ def hub(federation):
     """The hub at work: a round of it, as its thread does them."""
 
     def work():
-        operator = env.Operator()
-        request = Request.blank("/health", base_url="https://inloggen.test")
-        request.environ[env.OPERATOR] = operator
-        request.get_response(federation)
-        check_members(operator.hub)
-        return operator.hub
+        hub = object_in(federation.apps["inloggen.test"], HubJobs)
+        check_members(hub)
+        return hub
 
     return work
 

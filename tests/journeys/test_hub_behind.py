@@ -13,13 +13,15 @@ from webob import Request
 
 from eilogin import clock as instants
 from eilogin.errors import PeerUnavailable, StoreUnavailable
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.session_endings import SessionEndings
 from eilogin.participant.logout.logout_hooks import LogoutHooks
+from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.messages import PARTIAL_LOGOUT
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 from tests.journeys.conftest import go_on
 
 HUB = "https://gemeente.test"
@@ -1126,12 +1128,10 @@ class TestAnOperatorOfTheHubBelow:
         """End all sessions of who is called so at an application."""
 
         def end(name):
-            operator = env.Operator()
-            request = Request.blank("/health", base_url=HUB)
-            request.environ[env.OPERATOR] = operator
-            assert request.get_response(federation).status_code == 204
-            [who] = operator.hub.called(name)
-            return operator.hub.end(who, operator.above)
+            app = federation.apps[urlsplit(HUB).hostname]
+            hub, site = object_in(app, HubJobs), object_in(app, OperatorLogout)
+            [who] = hub.called(name)
+            return hub.end(who, site.for_inner_hub())
 
         return end
 

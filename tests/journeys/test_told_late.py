@@ -7,8 +7,9 @@ import pytest
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.logout_propagation import Propagation
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"
@@ -160,11 +161,7 @@ class TestAHubThatDies:
 
 def hub_at_work(federation):
     """The hub, as an operator's command has it."""
-    operator = env.Operator()
-    request = Request.blank("https://inloggen.test/")
-    request.environ[env.OPERATOR] = operator
-    request.get_response(federation)
-    return operator.hub
+    return object_in(federation.apps["inloggen.test"], HubJobs)
 
 
 def _die(*args, **kwargs):

@@ -10,9 +10,10 @@ from webob import Request
 from eilogin.config import read
 from eilogin.errors import InvalidOptions
 from eilogin.filters.login_options import LoginOptions
+from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.safe_xml import q
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 STAD = "https://stad.test/mijn"
 SOAP = "https://stad.test/eilogin/slo/soap"
@@ -130,13 +131,10 @@ def test_the_operator_finds_somebody_of_another_domain(citizen, witness):
     visitor = citizen("name-id", name_id_format="email")
     name_id = messages.NameID("anna", messages.EMAIL, name_qualifier="CORP!x")
     brings(visitor, with_name_id, name_id=name_id)
-    operator = env.Operator()
-    request = Request.blank("/eilogin/logout", base_url="https://stad.test")
-    request.environ[env.OPERATOR] = operator
-    request.get_response(visitor.federation)
-    (found,) = operator.site.called(witness.environ["REMOTE_USER"], ("name-id",))
+    site = object_in(visitor.federation.apps["stad.test"], OperatorLogout)
+    (found,) = site.called(witness.environ["REMOTE_USER"], ("name-id",))
     assert found.who.name_id == "anna"
-    assert not operator.site.called(f"anna!emailAddress!{HUB}!CORP", ("name-id",))
+    assert not site.called(f"anna!emailAddress!{HUB}!CORP", ("name-id",))
 
 
 # --- the format that was asked for ----------------------------------------------------

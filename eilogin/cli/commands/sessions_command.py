@@ -19,9 +19,7 @@ from eilogin.cli.inifiles.ini_hubs import Member, members_of, require_store
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import telling_errors
 from eilogin.filters.login_options import LoginOptions
-from eilogin.hub.hub_worker import EndedSessions, HubJobs
-from eilogin.participant.logout.operator_logout import OperatorLogout
-from eilogin.web import environ as env
+from eilogin.hub.hub_worker import EndedSessions
 
 #: Exit codes besides 0: a peer has not confirmed; nobody of some name is signed in. 1
 #: and 2 are those of any command: it failed, or its arguments are wrong.
@@ -113,15 +111,12 @@ def end_command(  # noqa: PLR0913 - one for each option
     with telling_errors():
         if "loggers" in ini.sections:
             set_up_logging(ini)
-        operator = member.operator()
-        found: HubJobs | OperatorLogout = operator.hub or operator.site
-        require_store(member.own.entity_id, found.sessions)
+        hub_or_site = member.hub() if member.is_hub else member.site()
+        require_store(member.own.entity_id, hub_or_site.sessions)
         if participant is None:
-            came = [
-                _end(member, operator, name, line) for line, name in _names(sys.stdin)
-            ]
+            came = [_end(member, name, line) for line, name in _names(sys.stdin)]
         else:
-            came = [_end_at(operator, participant, is_sure=yes)]
+            came = [_end_at(member, participant, is_sure=yes)]
     if not came:
         raise click.ClickException("no name was given; nothing was done")
     raise SystemExit(max(came))
@@ -167,23 +162,22 @@ def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
             return
 
 
-def _end(member: Member, operator: env.Operator, name: str, line: str) -> int:
+def _end(member: Member, name: str, line: str) -> int:
     """End the sessions of one person, print the outcome, and return the exit code."""
-    if member.is_hub:
-        return _end_at_hub(operator, name, line)
-    return _end_at_site(member, operator.site, name, line)
+    end = _end_at_hub if member.is_hub else _end_at_site
+    return end(member, name, line)
 
 
-def _end_at(operator: env.Operator, entity_id: str, *, is_sure: bool) -> int:
+def _end_at(member: Member, entity_id: str, *, is_sure: bool) -> int:
     """End all sessions at a participant, and return the exit code."""
-    if operator.hub is None:
+    if not member.is_hub:
         raise click.UsageError("--participant works only with the file of a hub")
-    return 0 if end_at(operator.hub, entity_id, is_sure=is_sure) else NOT_ALL
+    return 0 if end_at(member.hub(), entity_id, is_sure=is_sure) else NOT_ALL
 
 
-def _end_at_hub(operator: env.Operator, name: str, line: str) -> int:
-    hub: HubJobs = operator.hub
-    ended = [hub.end(who, operator.above) for who in hub.called(name)]
+def _end_at_hub(member: Member, name: str, line: str) -> int:
+    hub, above = member.hub(), member.hub_above()
+    ended = [hub.end(who, above) for who in hub.called(name)]
     if not any(one.sessions for one in ended):
         return _nobody(line)
     for one in ended:
@@ -207,7 +201,8 @@ def _tell(ended: EndedSessions, line: str) -> None:
         click.echo("  the hub above has not confirmed the logout (see the log)")
 
 
-def _end_at_site(member: Member, site: OperatorLogout, name: str, line: str) -> int:
+def _end_at_site(member: Member, name: str, line: str) -> int:
+    site = member.site()
     logins = site.called(name, _sources(member))
     if not logins:
         return _nobody(line)

@@ -85,7 +85,7 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
     with telling_errors():
         set_up_logging(ini)
     if once:
-        _work_once({hub.own.entity_id: hub.operator().hub for hub in hubs}, watches)
+        _work_once({hub.own.entity_id: hub.hub() for hub in hubs}, watches)
         _deliver_once(sites)
         return
     with signals() as stop:
@@ -113,7 +113,7 @@ def _sites(members: Sequence[Member]) -> Iterator[OperatorLogout]:
         if member.is_hub:
             continue
         try:
-            site: OperatorLogout = member.operator().site
+            site = member.site()
         except click.ClickException as error:
             _log.warning("work: %s retries no logouts here: %s", member.title, error)
             continue
@@ -132,10 +132,10 @@ def _deliver_once(sites: Sequence[OperatorLogout]) -> None:
 
 def _at_work(hub: Member) -> None:
     """Start the work of a hub, for its present and later members."""
-    worker, at_work = HubThreads(), hub.operator().hub
+    worker, at_work = HubThreads(), hub.hub()
     worker.see(at_work)
     if (watch := at_work.trust.watch) is not None:
-        watch.subscribe(lambda *_: worker.see(hub.operator().hub))
+        watch.subscribe(lambda *_: worker.see(hub.hub()))
         watch.wake()
 
 

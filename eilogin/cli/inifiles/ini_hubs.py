@@ -1,8 +1,7 @@
 """The hubs and participants of an ini file, for commands of their operator.
 
-A command builds each pipeline from the same sections as a server. It sends a request
-through the filters before a hub, and the hub adds its own interface to that request
-(:class:`eilogin.web.environ.Operator`).
+A command builds each pipeline from the same sections as a server, and the parts of the
+pipeline hand on what the command needs (:mod:`eilogin.web.pipeline_objects`).
 """
 
 import logging
@@ -24,17 +23,16 @@ from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import tell, telling_errors
 from eilogin.federation import Own
 from eilogin.hub.hub_worker import HubJobs
+from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.sessions import Sessions
 from eilogin.stores.memory_store import MemoryStore
-from eilogin.web import environ as env
+from eilogin.web.environ import LogoutService
+from eilogin.web.pipeline_objects import pipelines_with
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _log = logging.getLogger("eilogin")
-
-#: The HTTP status of a hub that has received such a request.
-_CAME = 204
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +59,55 @@ class Member:
 
     def visit(self) -> Request:
         """A request to it, as any browser may send it."""
-        return self._request("health" if self.is_hub else "metadata")
-
-    def _request(self, address: str) -> Request:
-        url = urlsplit(self.own.url(address))
+        url = urlsplit(self.own.url("health" if self.is_hub else "metadata"))
         request = Request.blank(url.path, base_url=f"{url.scheme}://{url.netloc}")
         # Every server sets it, and a filter of another project may need it.
         request.remote_addr = "127.0.0.1"
         return request
 
-    def operator(self) -> env.Operator:
-        """Reach the hub or site through its filters, and return its interface.
+    def hub(self) -> HubJobs:
+        """The background work of this hub.
 
-        Raises :class:`click.ClickException` if a filter stops the request.
+        Raises :class:`click.ClickException` if the loaded pipeline has no such hub.
         """
-        address = "health" if self.is_hub else "logout"
-        request, operator = self._request(address), env.Operator()
-        request.environ[env.OPERATOR] = operator
-        answer = request.get_response(self.app)
-        found = operator.hub if self.is_hub else operator.site
-        if answer.status_code != _CAME or found is None:
-            kind = "hub" if self.is_hub else "site"
-            raise click.ClickException(
-                f"cannot reach the {kind} {self.own.entity_id!r} through the "
-                f"filters before it (status {answer.status_code} at "
-                f"{request.path!r}); expected that 'protect' opens this path to "
-                "everybody"
-            )
-        return operator
+        for objects in pipelines_with(self.app, HubJobs):
+            hub = objects.get(HubJobs)
+            if hub is not None and hub.trust.own.entity_id == self.own.entity_id:
+                return hub
+        raise self._not_found("hub")
+
+    def hub_above(self) -> LogoutService | None:
+        """The service that notifies the hub above this hub of a logout, if any."""
+        for objects in pipelines_with(self.app, HubJobs):
+            hub, site = objects.get(HubJobs), objects.get(OperatorLogout)
+            if site is not None and hub is self.hub():
+                return site.for_inner_hub()
+        return None
+
+    def site(self) -> OperatorLogout:
+        """The logout of this participant.
+
+        Raises :class:`click.ClickException` if the loaded pipeline has no such site.
+        """
+        for objects in pipelines_with(self.app, OperatorLogout):
+            site = objects.get(OperatorLogout)
+            if site is not None and site.own.entity_id == self.own.entity_id:
+                site.mounted_at = self._mount
+                return site
+        raise self._not_found("site")
+
+    @property
+    def _mount(self) -> str:
+        """The path that composites and filters of others remove before this site."""
+        titles = [part.title for part in self.parts]
+        outer = self.parts[: titles.index(self.title)]
+        return "".join(part.mount or _prefix_of(part) for part in outer)
+
+    def _not_found(self, kind: str) -> click.ClickException:
+        return click.ClickException(
+            f"cannot reach the {kind} {self.own.entity_id!r} through the filters "
+            "before it"
+        )
 
 
 def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
@@ -126,18 +145,18 @@ def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, HubJobs]:
         raise click.ClickException(
             f"{ini.path}: no hub; expected a pipeline that ends in 'egg:eilogin#hub'"
         )
-    return {hub.own.entity_id: hub.operator().hub for hub in hubs}
+    return {hub.own.entity_id: hub.hub() for hub in hubs}
 
 
 def hub_members(members: Sequence[Member]) -> list[Member]:
     """The hubs among these members.
 
-    Raises the errors of :meth:`Member.operator`, and :class:`click.ClickException` if a
+    Raises the errors of :meth:`Member.hub`, and :class:`click.ClickException` if a
     hub has a store in the memory of its own process.
     """
     hubs = [member for member in members if member.is_hub]
     for hub in hubs:
-        require_store(hub.own.entity_id, hub.operator().hub.sessions)
+        require_store(hub.own.entity_id, hub.hub().sessions)
     return hubs
 
 
@@ -166,7 +185,7 @@ def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
         if not member.is_hub:
             # If this fails, its first page starts the work.
             with suppress(Exception):
-                member.operator().site.wake()
+                member.site().wake()
         if not member.has_work:
             continue
         try:
@@ -179,6 +198,11 @@ def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
                 member.own.entity_id,
                 exc_info=True,
             )
+
+
+def _prefix_of(part: Part) -> str:
+    is_prefix = part.distribution == "PasteDeploy" and part.use.endswith("#prefix")
+    return part.options.get("prefix", "").rstrip("/") if is_prefix else ""
 
 
 def _is_hub(parts: Sequence[Part]) -> bool:

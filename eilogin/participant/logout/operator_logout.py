@@ -1,24 +1,25 @@
 """Logouts by a command of the operator, without a visitor.
 
-A command reaches a participant by a request of its own, in which
-``environ['eilogin.operator']`` receives it (:class:`eilogin.web.environ.Operator`).
+The filter ``logout`` hands this object on (:mod:`eilogin.web.pipeline_objects`).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import unquote
 
+from eilogin.federation import Trust
 from eilogin.participant import digid_profile
 from eilogin.participant.logout import logout_hooks
-from eilogin.participant.logout.logout_start import ParticipantLogout
+from eilogin.participant.logout.logout_start import (
+    ParticipantLogout,
+    ParticipantLogoutService,
+)
 from eilogin.participant.subject_names import NAME_ID, for_application
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED, NameID
 from eilogin.saml.sector_names import NUMBERS
-from eilogin.sessions import Login, Subject
+from eilogin.sessions import Login, Sessions, Subject
 from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.browser.browser_cookies import Cookie
 
 #: How many "!" a user of a domain has at least.
 _MARKS_WITH_DOMAIN = 3
@@ -26,13 +27,35 @@ _FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
 
 
 class OperatorLogout:
-    """Ends sessions at one participant; ``environ`` is the command's own request."""
+    """Ends sessions at one participant."""
 
-    def __init__(self, environ: "WSGIEnvironment", logout: ParticipantLogout) -> None:
-        self.sessions = env.sessions(environ)
-        self.own = env.trust(environ).own
-        self._environ = environ
+    def __init__(
+        self,
+        sessions: Sessions,
+        cookie: Cookie,
+        trust: Trust,
+        logout: ParticipantLogout,
+    ) -> None:
+        self.sessions = sessions
+        self.own = trust.own
+        self._environ: dict[str, Any] = {
+            env.SESSIONS: sessions,
+            env.SESSION: None,
+            env.COOKIE: cookie,
+            env.TRUST: trust,
+            "SCRIPT_NAME": "",
+        }
         self._logout = logout
+
+    @property
+    def mounted_at(self) -> str:
+        """The path at which a composite or a filter of others mounts this site."""
+        path: str = self._environ["SCRIPT_NAME"]
+        return path
+
+    @mounted_at.setter
+    def mounted_at(self, path: str) -> None:
+        self._environ["SCRIPT_NAME"] = path
 
     def called(self, name: str, sources: Sequence[str]) -> list[Login]:
         """Return the sessions of a visitor with this name.
@@ -51,6 +74,12 @@ class OperatorLogout:
     def end(self, logins: Sequence[Login]) -> bool:
         """End these sessions, and notify the hub; whether all ended everywhere."""
         return self._logout.end_all(self._environ, logins, logout_hooks.OPERATOR)
+
+    def for_inner_hub(self) -> ParticipantLogoutService | None:
+        """Return the service for an inner hub, or None if there is no such hub."""
+        if self.own.hub_inside is None:
+            return None
+        return ParticipantLogoutService(self._logout, self._environ)
 
     def deliver(self) -> int:
         """Deliver the queued logouts that are due; return how many the hub confirmed.

@@ -19,10 +19,24 @@ THERE = Subject(HUB, UWV, "a name that only UWV knows")
 
 #: A filter that lets nobody in.
 CLOSED = """
-def close(global_conf):
-    return lambda app: closed
+class Closed:
+    def __init__(self, app):
+        self.app = app
 
-def closed(environ, start_response):
+    def __call__(self, environ, start_response):
+        start_response("403 Forbidden", [])
+        return [b""]
+
+def close(global_conf):
+    return Closed
+"""
+
+#: A filter that forgets the application inside it.
+HIDES = """
+def hide(global_conf):
+    return lambda app: hidden
+
+def hidden(environ, start_response):
     start_response("403 Forbidden", [])
     return [b""]
 """
@@ -32,9 +46,9 @@ pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 @pytest.fixture
 def operators(site):
-    """What a command is taken to, by the section of each member."""
+    """The hub or the logout that a command gets, by the section of each member."""
     members = members_of(IniFile.read(site.file), {})
-    return {member.title: member.operator() for member in members}
+    return {it.title: it.hub() if it.is_hub else it.site() for it in members}
 
 
 @pytest.fixture
@@ -46,12 +60,12 @@ def anna(operators):
         login = Login(who, "basis", now, now + 7200, now, session_index=index)
         return sessions.find(sessions.create_login(login, issued=now))
 
-    hub = operators["filter:hub-trust"].hub
+    hub = operators["filter:hub-trust"]
     [who] = hub.called("anna")
     login = log_in(hub.sessions, who)
     told = Participant(UWV, THERE, "_session", now)
     assert hub.sessions.add_participant(login, told)
-    log_in(operators["filter:uwv-eilogin"].site.sessions, THERE, "_session")
+    log_in(operators["filter:uwv-eilogin"].sessions, THERE, "_session")
 
 
 @pytest.fixture
@@ -71,7 +85,7 @@ class TestAtTheHub:
         assert result.exit_code == 3
         assert "line 1: 1 session ended; 0 participants confirmed it\n" in result.output
         assert f"  no confirmation yet, will retry: {UWV}\n" in result.output
-        assert operators["filter:hub-trust"].hub.undelivered.count() == 1
+        assert operators["filter:hub-trust"].undelivered.count() == 1
 
     def test_tells_who_cannot_be_told(self, site, anna, end):
         site.set("app:hub", logout_binding=f"{UWV} browser")
@@ -154,7 +168,7 @@ class TestAtAParticipant:
     @pytest.fixture
     def is_in(self, operators):
         """Whether anna is at UWV, as far as the hub knows."""
-        return lambda: operators["filter:hub-trust"].hub.sessions.is_in(THERE)
+        return lambda: operators["filter:hub-trust"].sessions.is_in(THERE)
 
     def test_tells_how_many_will_be_told_again(self, anna, operators, end_at):
         result = end_at(UWV, "--yes")
@@ -163,7 +177,7 @@ class TestAtAParticipant:
             f"1 session ended at {UWV}; it confirmed 0\n"
             "  no confirmation yet, will retry: 1\n"
         )
-        hub = operators["filter:hub-trust"].hub
+        hub = operators["filter:hub-trust"]
         assert hub.undelivered.count() == 1
         [who] = hub.called("anna")
         assert len(hub.sessions.find_all_of(who)) == 1, "her login at the hub goes on"
@@ -241,7 +255,7 @@ class TestAtASite:
         assert result.exit_code == 3
         said = "1 session ended; the hub has not confirmed that all participants"
         assert said in result.output
-        sessions = operators["filter:uwv-eilogin"].site.sessions
+        sessions = operators["filter:uwv-eilogin"].sessions
         assert sessions.find_all_of(THERE) == []
 
     def test_knows_nobody_by_the_name_of_the_hub(self, anna, end):
@@ -257,9 +271,30 @@ class TestAtASite:
         site.set("filter:uwv-eilogin", subject="attribute:mail")
         now = instants.now()
         who = Subject(HUB, UWV, "anna@burger.test", "attribute:mail")
-        sessions = operators["filter:uwv-eilogin"].site.sessions
+        sessions = operators["filter:uwv-eilogin"].sessions
         sessions.create_login(Login(who, "basis", now, now + 60, now), issued=now)
         assert "1 session ended" in end("anna@burger.test\n", *self.SECTION).output
+
+    def test_is_reached_behind_a_filter_that_rejects_requests(
+        self, site, anna, end, monkeypatch
+    ):
+        (site.folder / "closed_to_all.py").write_text(CLOSED)
+        monkeypatch.syspath_prepend(site.folder)
+        site.change("pipeline = uwv-eilogin", "pipeline = closed uwv-eilogin")
+        text = f"{site.file.read_text()}\n[filter:closed]\n"
+        site.file.write_text(f"{text}use = call:closed_to_all:close\n")
+        result = end(f"{THERE.name_id}\n", *self.SECTION)
+        assert "1 session ended" in result.output
+
+    def test_is_not_there_if_a_filter_hides_it(self, site, end, monkeypatch):
+        (site.folder / "hides_all.py").write_text(HIDES)
+        monkeypatch.syspath_prepend(site.folder)
+        site.change("pipeline = uwv-eilogin", "pipeline = hiding uwv-eilogin")
+        text = f"{site.file.read_text()}\n[filter:hiding]\n"
+        site.file.write_text(f"{text}use = call:hides_all:hide\n")
+        result = end("anna\n", *self.SECTION)
+        assert result.exit_code == 1
+        assert f"cannot reach the site '{UWV}' through the filters" in result.output
 
 
 class TestAMistake:
@@ -315,13 +350,3 @@ class TestAMistake:
         result = end("anna\n")
         assert result.exit_code == 1
         assert "eilogin.db" in result.output
-
-    def test_of_what_stands_before_a_site_is_told(self, site, end, monkeypatch):
-        (site.folder / "closed_to_all.py").write_text(CLOSED)
-        monkeypatch.syspath_prepend(site.folder)
-        site.change("pipeline = uwv-eilogin", "pipeline = closed uwv-eilogin")
-        text = f"{site.file.read_text()}\n[filter:closed]\n"
-        site.file.write_text(f"{text}use = call:closed_to_all:close\n")
-        result = end("anna\n", "--section", "filter:uwv-eilogin")
-        assert result.exit_code == 1
-        assert "through the filters before it" in result.output

@@ -408,20 +408,15 @@ class TestAParticipant:
     def test_is_left_out_where_its_store_is_in_another_process(self):
         sites = [self.Site("a store"), self.Site(MemoryStore())]
         members = [
-            SimpleNamespace(is_hub=False, operator=lambda site=site: _operator(site))
-            for site in sites
+            SimpleNamespace(is_hub=False, site=lambda site=site: site) for site in sites
         ]
         members.append(SimpleNamespace(is_hub=True))
         assert list(work_command._sites(members)) == sites[:1]
 
     def test_is_left_out_where_other_filters_keep_us_away(self, caplog):
-        def operator():
+        def site():
             raise click.ClickException("cannot be reached")
 
-        member = SimpleNamespace(is_hub=False, operator=operator, title="filter:uwv")
+        member = SimpleNamespace(is_hub=False, site=site, title="filter:uwv")
         assert list(work_command._sites([member])) == []
         assert "filter:uwv retries no logouts here" in caplog.text
-
-
-def _operator(site):
-    return SimpleNamespace(site=site)

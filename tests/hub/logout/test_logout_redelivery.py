@@ -23,7 +23,7 @@ from eilogin.hub.logout.logout_redelivery import RetryQueue, heard_at
 from eilogin.saml import bindings, messages
 from eilogin.sessions import Login, Subject
 from eilogin.stores import StoredSession, Values
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 HUB = "https://inloggen.test/metadata"
 STAD = "https://stad.test/eilogin/metadata"
@@ -38,10 +38,7 @@ PATIENCE = 60
 
 def at_work_for(federation):
     """The hub as it is without a visitor."""
-    request = Request.blank("/health", base_url="https://inloggen.test")
-    operator = request.environ[env.OPERATOR] = env.Operator()
-    request.get_response(federation)
-    return operator.hub
+    return object_in(federation.apps["inloggen.test"], HubJobs)
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from collections import Counter
 
 import pytest
-from webob import Request
 
 from eilogin.errors import UnknownPeer
+from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout import participant_removal
 from eilogin.saml import bindings, messages
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 HUB = "https://inloggen.test/metadata"
 STAD = "https://stad.test/eilogin/metadata"
@@ -21,11 +21,7 @@ NO_MORE = ALL - {"stad.test"}
 @pytest.fixture
 def hub(federation):
     """The hub as a command has it."""
-    operator = env.Operator()
-    request = Request.blank("/health", base_url="https://inloggen.test")
-    request.environ[env.OPERATOR] = operator
-    request.get_response(federation)
-    return operator.hub
+    return object_in(federation.apps["inloggen.test"], HubJobs)
 
 
 @pytest.fixture

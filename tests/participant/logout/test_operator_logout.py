@@ -1,10 +1,10 @@
 """What the operator of a participant has it do, with no visitor there."""
 
 import pytest
-from webob import Request
 
+from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.participant.subject_names import NAME_ID
-from eilogin.web import environ as env
+from eilogin.web.pipeline_objects import object_in
 
 MIJN = "https://uwv.test/mijn"
 ELSEWHERE = "https://stad.test/mijn"
@@ -58,11 +58,7 @@ def anna(log_in):
 @pytest.fixture
 def site(federation):
     """The participant as a command has it."""
-    operator = env.Operator()
-    request = Request.blank("/eilogin/logout", base_url="https://uwv.test")
-    request.environ[env.OPERATOR] = operator
-    assert request.get_response(federation).status_code == 204
-    return operator.site
+    return object_in(federation.apps["uwv.test"], OperatorLogout)
 
 
 def is_in(browser, url=MIJN):

@@ -33,11 +33,12 @@ def without_password(url: str) -> str:
     """Return a URL without its user, if that has a password; for Redis always.
 
     A Redis password without its colon looks like a user name. A password may contain
-    characters that should be encoded, so everything before the last ``@`` is hidden,
-    but with a blank only in a Redis URL. Without an ``@``, a Redis URL shows only text
-    that is a host.
+    characters that should be encoded, also blanks, so everything before the last ``@``
+    is hidden. If a blank follows a whole address, it separates the next value. Without
+    an ``@``, a Redis URL shows only text that is a host.
     """
-    shown = re.sub(r"(://(?=[^/?@]*:))\S*@", r"\1***@", url)
+    shown = _WITH_BLANKS.sub(r"\1***@", url)
+    shown = re.sub(r"(://(?=[^/?]*:\S*@))\S*@", r"\1***@", shown)
     return _REDIS.sub(_redis_without_password, _NO_SCHEME.sub(r"\1***@", shown))
 
 
@@ -54,6 +55,12 @@ _HOST = r"(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d+)?"
 
 
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*(?:[/?].*)?", re.IGNORECASE | re.DOTALL)
+
+
+#: The user of a URL, unless the text begins with a whole address: a host and a path.
+_WITH_BLANKS = re.compile(
+    rf"((?<!/)//(?=[^/?]*:.*@)(?!{_HOST}[/?])).*@", re.IGNORECASE | re.DOTALL
+)
 
 
 def _redis_without_password(match: re.Match[str]) -> str:

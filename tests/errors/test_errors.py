@@ -60,24 +60,3 @@ def test_the_list_has_the_status_of_the_page(kinds):
 @pytest.mark.parametrize("word", ["*Expected:*", "*Cure:*", "*Ask:*"])
 def test_the_list_says_of_each_what_was_expected_its_cure_and_whom_to_ask(word):
     assert [code for code, (_, text) in told().items() if word not in text] == []
-
-
-@pytest.mark.parametrize(
-    ("error", "is_proven"),
-    [
-        (errors.MalformedMessage("two assertions"), True),
-        (errors.UnknownPeer("another issuer"), True),
-        (errors.MessageUnexpected("to another question"), False),
-        (errors.LoginLost("used already"), False),
-    ],
-)
-def test_what_is_refused_of_a_proven_answer_says_so(error, is_proven):
-    with pytest.raises(errors.Refused), errors.Proven():
-        raise error
-    assert error.is_proven is is_proven
-
-
-def test_a_store_that_is_down_proves_nothing_of_an_answer():
-    with pytest.raises(errors.StoreUnavailable) as caught, errors.Proven():
-        raise errors.StoreUnavailable("down")
-    assert not hasattr(caught.value, "is_proven")

@@ -1,0 +1,44 @@
+"""Names that a misspelt name may stand for."""
+
+import pytest
+
+from eilogin import config
+
+
+class TestNamesThatAreClose:
+    def test_are_one_where_no_more_are_wanted(self):
+        told = config.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"])
+        assert told in ("; did you mean 'hub-1'?", "; did you mean 'hub-2'?")
+
+    def test_are_as_many_as_are_wanted(self):
+        told = config.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"], most=3)
+        assert sorted(told[15:-1].split(" or ")) == ["'hub-1'", "'hub-2'"]
+
+    def test_are_as_close_as_is_wanted(self):
+        assert config.did_you_mean("hub-x", ["hub-1"], cutoff=0.8).endswith("-1'?")
+        assert config.did_you_mean("hub-x", ["hub-1"], cutoff=0.81) == ""
+
+    def test_are_first_those_that_begin_so(self):
+        names = ["federation_folder", "federation", "federation_certificate"]
+        told = config.did_you_mean("federation_cert", names)
+        assert told == "; did you mean 'federation_certificate'?"
+
+    def test_are_none_of_none(self):
+        assert config.did_you_mean("hub", []) == ""
+
+    @pytest.mark.parametrize(
+        ("name", "is_close"),
+        [
+            ("http://uwv.example.nl/eilogin/metadata", True),
+            ("https://uwv.example.nl", True),
+            ("https://www.uwv.example.nl/eilogin/metadata", True),
+            ("https://uwvv.example.nl/eilogin/metadata", True),
+            ("https://uwv.example.com/eilogin/metadata", True),
+            ("https://svb.example.nl/eilogin/metadata", False),
+            ("https://duo.test/eilogin/metadata", False),
+        ],
+    )
+    def test_of_addresses_have_hosts_that_are_close(self, name, is_close):
+        known = "https://uwv.example.nl/eilogin/metadata"
+        told = f"; did you mean '{known}'?" if is_close else ""
+        assert config.did_you_mean(name, [known]) == told

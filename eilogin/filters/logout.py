@@ -27,20 +27,13 @@ from typing import TYPE_CHECKING
 
 from webob import Response
 
-from eilogin.config import (
-    placing,
-    read,
-)
+from eilogin.config import placing, read
 from eilogin.errors import StoreUnavailable, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.filters.logout_options import LogoutOptions
 from eilogin.participant import logout_hint
-from eilogin.participant.application.app_cookies import (
-    AppCookies,
-)
-from eilogin.participant.application.app_logout import (
-    AppLogout,
-)
+from eilogin.participant.application.app_cookies import AppCookies
+from eilogin.participant.application.app_logout import AppLogout
 from eilogin.participant.application.app_logout_call import (
     AppLogoutCall,
     HooksWithAppLogout,
@@ -48,18 +41,12 @@ from eilogin.participant.application.app_logout_call import (
 from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.logout import logout_state, pending_logouts
 from eilogin.participant.logout.logout_delivery import LogoutDelivery
-from eilogin.participant.logout.logout_hooks import (
-    GONE,
-    LogoutHooks,
-    load_hooks,
-)
+from eilogin.participant.logout.logout_hooks import GONE, LogoutHooks, load_hooks
 from eilogin.participant.logout.logout_hooks import LogoutEvent as LogoutEvent
 from eilogin.participant.logout.logout_intake import AFTER, LogoutRequestIntake
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
 from eilogin.participant.logout.logout_pages import AfterLogout, LogoutPages
-from eilogin.participant.logout.logout_requests import (
-    LogoutRequestSender,
-)
+from eilogin.participant.logout.logout_requests import LogoutRequestSender
 from eilogin.participant.logout.logout_responses import LogoutResponses
 from eilogin.participant.logout.logout_start import (
     ParticipantLogout,

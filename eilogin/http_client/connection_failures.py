@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    ProxyError,
-)
+from urllib3.exceptions import ConnectTimeoutError, ProxyError
 
 from eilogin.http_client.peer_urls import named
 

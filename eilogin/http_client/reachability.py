@@ -4,10 +4,7 @@ import ssl
 from collections.abc import Sequence
 from enum import Enum
 
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    ProxyError,
-)
+from urllib3.exceptions import ConnectTimeoutError, ProxyError
 
 from eilogin.http_client.connection_failures import HUNG_UP
 

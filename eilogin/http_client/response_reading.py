@@ -9,9 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import urllib3
-from urllib3.exceptions import (
-    HTTPError,
-)
+from urllib3.exceptions import HTTPError
 
 from eilogin.errors import PeerUnavailable
 from eilogin.http_client.peer_urls import named

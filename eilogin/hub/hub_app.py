@@ -28,9 +28,7 @@ from eilogin.hub.hub_threads import HubThreads
 from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.single_logout import SingleLogout
-from eilogin.hub.participants.attribute_release import (
-    AttributeRelease,
-)
+from eilogin.hub.participants.attribute_release import AttributeRelease
 from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.hub.participants.name_ids import FORMATS, NameIDs
 from eilogin.hub.participants.signed_in_services import (

@@ -2,10 +2,7 @@
 
 import pytest
 
-from eilogin.config import (
-    option_declarations,
-    option_reading,
-)
+from eilogin.config import option_declarations, option_reading
 
 
 @pytest.fixture

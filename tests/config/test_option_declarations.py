@@ -3,13 +3,7 @@
 import pytest
 from sample_options import Sample
 
-from eilogin.config import (
-    Flag,
-    Options,
-    Seconds,
-    describe,
-    option,
-)
+from eilogin.config import Flag, Options, Seconds, describe, option
 
 
 class TestADeclaration:

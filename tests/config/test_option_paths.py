@@ -5,9 +5,7 @@ import os
 import pytest
 from sample_options import Places, fault_of, sample
 
-from eilogin.config import (
-    read,
-)
+from eilogin.config import read
 from eilogin.errors import InvalidOptions
 
 

@@ -4,10 +4,7 @@ import pytest
 from sample_options import Sample, fault_of, faults, sample
 
 from eilogin import config
-from eilogin.config import (
-    Options,
-    option,
-)
+from eilogin.config import Options, option
 
 
 class TestASection:

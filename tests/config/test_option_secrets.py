@@ -3,9 +3,7 @@
 import pytest
 from sample_options import Sample, fault_of, sample
 
-from eilogin.config import (
-    read,
-)
+from eilogin.config import read
 from eilogin.errors import InvalidOptions
 
 

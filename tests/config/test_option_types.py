@@ -11,14 +11,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from sample_options import Sample, fault_of, faults, sample
 
 from eilogin import config
-from eilogin.config import (
-    UNIX,
-    Lines,
-    Networks,
-    Options,
-    option,
-    read,
-)
+from eilogin.config import UNIX, Lines, Networks, Options, option, read
 from eilogin.errors import InvalidOptions
 
 

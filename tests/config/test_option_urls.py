@@ -3,10 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from eilogin.config import (
-    SitePath,
-    is_loopback,
-)
+from eilogin.config import SitePath, is_loopback
 
 
 @pytest.mark.parametrize(

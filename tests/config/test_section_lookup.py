@@ -2,12 +2,7 @@
 
 import pytest
 
-from eilogin.config import (
-    Options,
-    Seconds,
-    option,
-    read,
-)
+from eilogin.config import Options, Seconds, option, read
 from eilogin.errors import Fault, InvalidOptions
 
 

@@ -4,10 +4,7 @@ import xmlsec
 from lxml import etree
 
 from eilogin.saml.safe_xml import q, serialize
-from eilogin.saml.xml_signatures import (
-    EXCLUSIVE_C14N,
-    sign,
-)
+from eilogin.saml.xml_signatures import EXCLUSIVE_C14N, sign
 
 NAMESPACES = (
     'xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'

@@ -17,9 +17,7 @@ from eilogin.saml.messages.message_parts import (
     read_issuer,
     read_name_id,
 )
-from eilogin.saml.messages.message_values import (
-    ActivityReport,
-)
+from eilogin.saml.messages.message_values import ActivityReport
 
 
 def read_activity_report(element: etree._Element) -> ActivityReport:

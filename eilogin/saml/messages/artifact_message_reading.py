@@ -17,10 +17,7 @@ from eilogin.saml.messages.message_parts import (
     read_issuer,
     read_status,
 )
-from eilogin.saml.messages.message_values import (
-    ArtifactResolve,
-    ArtifactResponse,
-)
+from eilogin.saml.messages.message_values import ArtifactResolve, ArtifactResponse
 
 
 def read_artifact_resolve(element: etree._Element) -> ArtifactResolve:

@@ -30,10 +30,7 @@ from eilogin.saml.messages.message_parts import (
     read_name_id,
     refuse_unknown,
 )
-from eilogin.saml.messages.message_values import (
-    BEARER,
-    Assertion,
-)
+from eilogin.saml.messages.message_values import BEARER, Assertion
 from eilogin.saml.safe_xml import q
 from eilogin.saml.xml_encryption import Decrypter
 

@@ -21,10 +21,7 @@ from eilogin.saml.messages.message_parts import (
     read_issued,
     read_issuer,
 )
-from eilogin.saml.messages.message_values import (
-    TRANSIENT,
-    AuthnRequest,
-)
+from eilogin.saml.messages.message_values import TRANSIENT, AuthnRequest
 from eilogin.saml.safe_xml import q
 
 #: Digits of an idle limit in seconds.

@@ -19,10 +19,7 @@ from eilogin.saml.messages.message_parts import (
     read_name_id,
     read_status,
 )
-from eilogin.saml.messages.message_values import (
-    LogoutRequest,
-    LogoutResponse,
-)
+from eilogin.saml.messages.message_values import LogoutRequest, LogoutResponse
 from eilogin.saml.safe_xml import q
 from eilogin.saml.xml_encryption import Decrypter
 

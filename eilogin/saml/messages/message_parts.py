@@ -18,11 +18,7 @@ from eilogin.saml.messages.element_reading import (
     required_part,
     text_of,
 )
-from eilogin.saml.messages.message_values import (
-    ENTITY,
-    NameID,
-    Status,
-)
+from eilogin.saml.messages.message_values import ENTITY, NameID, Status
 from eilogin.saml.safe_xml import q
 from eilogin.saml.xml_encryption import Decrypter
 

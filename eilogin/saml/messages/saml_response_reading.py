@@ -11,9 +11,7 @@ from eilogin.saml.messages.message_parts import (
     read_issuer,
     read_status,
 )
-from eilogin.saml.messages.message_values import (
-    Response,
-)
+from eilogin.saml.messages.message_values import Response
 from eilogin.saml.safe_xml import q
 
 

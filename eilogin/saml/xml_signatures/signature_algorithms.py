@@ -5,14 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    EllipticCurvePrivateKey,
-)
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from eilogin.errors import AlgorithmMissing, UntrustedSignature
-from eilogin.saml.safe_xml import (
-    DS,
-)
+from eilogin.saml.safe_xml import DS
 from eilogin.saml.signing_keys import SigningKey
 
 ENVELOPED = DS + "enveloped-signature"

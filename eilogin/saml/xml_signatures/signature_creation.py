@@ -3,13 +3,7 @@
 from lxml import etree
 
 from eilogin.saml.printable_text import to_base64
-from eilogin.saml.safe_xml import (
-    DS,
-    SAML,
-    SAMLP,
-    canonical,
-    serialize,
-)
+from eilogin.saml.safe_xml import DS, SAML, SAMLP, canonical, serialize
 from eilogin.saml.signing_keys import SigningKey, key_name
 from eilogin.saml.xml_signatures.octet_signatures import sign_octets
 from eilogin.saml.xml_signatures.signature_algorithms import (

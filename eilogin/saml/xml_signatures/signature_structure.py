@@ -15,12 +15,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from eilogin.errors import MalformedMessage
-from eilogin.saml.safe_xml import (
-    DS,
-    canonical,
-    q,
-    repeated_ids,
-)
+from eilogin.saml.safe_xml import DS, canonical, q, repeated_ids
 from eilogin.saml.xml_signatures.signature_algorithms import (
     DIGEST_FUNCTIONS,
     ENVELOPED,

@@ -14,11 +14,7 @@ from itertools import islice
 from lxml import etree
 
 from eilogin.errors import MalformedMessage, UntrustedSignature
-from eilogin.saml.safe_xml import (
-    canonical,
-    parse_canonical,
-    q,
-)
+from eilogin.saml.safe_xml import canonical, parse_canonical, q
 from eilogin.saml.signing_keys import PublicKey, fingerprints
 from eilogin.saml.xml_signatures.octet_signatures import verify_octets
 from eilogin.saml.xml_signatures.signature_algorithms import (

@@ -4,12 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from eilogin import audit, metrics
-from eilogin.errors import (
-    EiloginError,
-    MountMismatch,
-    Refused,
-    Unavailable,
-)
+from eilogin.errors import EiloginError, MountMismatch, Refused, Unavailable
 from eilogin.web import environ as env
 from eilogin.web.reporting.reference_numbers import new_reference
 from eilogin.web.reporting.refusal_log import Kind, Line, RefusalLines

@@ -9,11 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eilogin.errors import MalformedMessage
-from eilogin.saml.messages import (
-    read_duration,
-    read_instant,
-    write_instant,
-)
+from eilogin.saml.messages import read_duration, read_instant, write_instant
 
 
 class TestInstants:

@@ -6,10 +6,7 @@ import pytest
 from example_messages import LOGOUT_REQUEST, extensions
 
 from eilogin.errors import DecryptionFailed, MalformedMessage
-from eilogin.saml.messages import (
-    read_logout_request,
-    write_logout_request,
-)
+from eilogin.saml.messages import read_logout_request, write_logout_request
 from eilogin.saml.safe_xml import parse, q, serialize, validate
 from eilogin.saml.xml_encryption import Decrypter, encrypt
 

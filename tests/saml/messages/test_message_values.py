@@ -2,9 +2,7 @@
 
 import re
 
-from eilogin.saml.messages import (
-    new_id,
-)
+from eilogin.saml.messages import new_id
 
 
 def test_a_new_id_is_an_xml_name_with_160_random_bits():

@@ -2,10 +2,7 @@
 
 from example_messages import RESPONSE
 
-from eilogin.saml.messages import (
-    read_response,
-    write_response,
-)
+from eilogin.saml.messages import read_response, write_response
 from eilogin.saml.safe_xml import q
 
 

@@ -7,12 +7,7 @@ from signed_responses import DS, MORE, signed_response, verified_by_xmlsec
 
 from eilogin.errors import AlgorithmMissing
 from eilogin.saml.safe_xml import parse
-from eilogin.saml.xml_signatures import (
-    RSA_SHA256,
-    SHA256,
-    signed,
-    suited,
-)
+from eilogin.saml.xml_signatures import RSA_SHA256, SHA256, signed, suited
 
 
 class TestAPeerThatListsAlgorithms:

@@ -5,10 +5,7 @@ from lxml import etree
 from signed_responses import RESPONSE, assertion_of, signed_response, verified_by_xmlsec
 
 from eilogin.saml.safe_xml import parse, q, serialize
-from eilogin.saml.xml_signatures import (
-    sign,
-    signed,
-)
+from eilogin.saml.xml_signatures import sign, signed
 
 
 class TestSigning:

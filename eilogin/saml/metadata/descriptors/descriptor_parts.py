@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from eilogin.saml.metadata.schema_validation import (
-    Verdict,
-)
+from eilogin.saml.metadata.schema_validation import Verdict
 from eilogin.saml.safe_xml import q
 
 EXTENSIONS = q("md:Extensions")

@@ -13,12 +13,8 @@ from eilogin.saml.metadata.descriptors.descriptor_parts import (
     index_of,
 )
 from eilogin.saml.metadata.metadata_addresses import require_address
-from eilogin.saml.metadata.metadata_texts import (
-    plain,
-)
-from eilogin.saml.metadata.metadata_values import (
-    Endpoint,
-)
+from eilogin.saml.metadata.metadata_texts import plain
+from eilogin.saml.metadata.metadata_values import Endpoint
 from eilogin.saml.printable_text import short
 
 #: The bindings that we speak. An address for another one may be anything.

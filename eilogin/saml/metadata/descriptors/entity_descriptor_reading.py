@@ -33,12 +33,7 @@ from eilogin.saml.metadata.descriptors.ui_info_reading import (
     read_logos,
     read_texts,
 )
-from eilogin.saml.metadata.metadata_texts import (
-    clean,
-    line,
-    shown,
-    told_of,
-)
+from eilogin.saml.metadata.metadata_texts import clean, line, shown, told_of
 from eilogin.saml.metadata.metadata_values import (
     CONTACT_KINDS,
     ENTITY_CATEGORY,

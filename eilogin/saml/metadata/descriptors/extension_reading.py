@@ -8,14 +8,8 @@ from eilogin.saml.metadata.descriptors.descriptor_parts import (
     DescriptorParts,
     by_tag,
 )
-from eilogin.saml.metadata.metadata_texts import (
-    attribute_of,
-    clean,
-    line,
-)
-from eilogin.saml.metadata.metadata_values import (
-    REGISTRATION_INFO,
-)
+from eilogin.saml.metadata.metadata_texts import attribute_of, clean, line
+from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO
 from eilogin.saml.safe_xml import q
 
 _MEMBERS = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))

@@ -14,13 +14,8 @@ from eilogin.saml.metadata.descriptors.descriptor_parts import (
     by_tag,
 )
 from eilogin.saml.metadata.descriptors.extension_reading import read_algorithms
-from eilogin.saml.metadata.metadata_texts import (
-    attribute_of,
-    line,
-)
-from eilogin.saml.metadata.metadata_values import (
-    Role,
-)
+from eilogin.saml.metadata.metadata_texts import attribute_of, line
+from eilogin.saml.metadata.metadata_values import Role
 from eilogin.saml.safe_xml import q
 from eilogin.saml.signing_keys import encryption_key, key_name, public_key
 from eilogin.saml.xml_encryption import EncryptionMethod

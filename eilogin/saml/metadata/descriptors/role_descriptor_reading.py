@@ -18,10 +18,7 @@ from eilogin.saml.metadata.descriptors.key_descriptor_reading import (
     read_keys,
     with_usable_keys,
 )
-from eilogin.saml.metadata.metadata_texts import (
-    attribute_of,
-    line,
-)
+from eilogin.saml.metadata.metadata_texts import attribute_of, line
 from eilogin.saml.metadata.metadata_values import (
     DISCOVERY_RESPONSE,
     AttributeService,

@@ -8,13 +8,8 @@ from lxml import etree
 from eilogin import logos
 from eilogin.saml.metadata.descriptors.descriptor_parts import ByTag, Tell
 from eilogin.saml.metadata.metadata_addresses import web_host
-from eilogin.saml.metadata.metadata_texts import (
-    clean,
-    line,
-)
-from eilogin.saml.metadata.metadata_values import (
-    Logo,
-)
+from eilogin.saml.metadata.metadata_texts import clean, line
+from eilogin.saml.metadata.metadata_values import Logo
 from eilogin.saml.printable_text import collapsed
 from eilogin.saml.safe_xml import q
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from lxml import etree
 from measuring import Bench, Row, Size, Variant
 
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.members.member_index import write_index
 from eilogin.saml.metadata import read_federation
 from eilogin.saml.safe_xml import canonical, q
@@ -31,7 +31,7 @@ _COLD, _WARM, _START = 60e-6, 2e-6, 0.1
 _GROWTH = """
 import gc, sys
 from pathlib import Path
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 
 def size():
     gc.collect()
@@ -39,7 +39,7 @@ def size():
     return next(int(one.split()[1]) for one in lines if one.startswith("Pss:")) * 1024
 
 before = size()
-federation = Federation.from_index(Path(sys.argv[1]))
+federation = Membership.from_index(Path(sys.argv[1]))
 for name in sys.argv[2:]:
     member = federation.entity(name)
     role = member.service_provider or member.identity_provider
@@ -99,8 +99,8 @@ def _look_ups(
     folder: Path, few: bytes, many: bytes, count: int, key: SigningKey
 ) -> dict[str, Variant]:
     """The keys of a member looked up; of ``count`` and of few, each in an index."""
-    of_few = Federation.from_index(_read(folder, few, key))
-    of_many = Federation.from_index(_read(folder, many, key))
+    of_few = Membership.from_index(_read(folder, few, key))
+    of_many = Membership.from_index(_read(folder, many, key))
     return {
         "cold": _each_in_turn(of_many, range(count)),
         "few": _each_in_turn(of_few, [1]),
@@ -110,7 +110,7 @@ def _look_ups(
     }
 
 
-def _each_in_turn(federation: Federation, numbers: range | list[int]) -> Variant:
+def _each_in_turn(federation: Membership, numbers: range | list[int]) -> Variant:
     """Members one after another; of more than are kept each is read anew."""
     names = itertools.cycle([entity_id(number) for number in numbers])
 
@@ -133,7 +133,7 @@ def _large(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
         **look_ups,
         "read": Variant(lambda: _read(folder, octets, key)),
         "floor": Variant(_verified_at_least(octets, key)),
-        "open": Variant(lambda: Federation.from_index(path)),
+        "open": Variant(lambda: Membership.from_index(path)),
         "0.1 s": Variant(lambda: _START, says_seconds=True),
         "kept": Variant(
             lambda: _growth(path, looked_up) * _MEGABYTE, says_seconds=True

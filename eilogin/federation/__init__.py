@@ -1,6 +1,6 @@
 """The members of the federation, the keys to trust, and the local entity.
 
-This package reads the members from signed metadata (:class:`Federation`), knows the
+This package reads the members from signed metadata (:class:`Membership`), knows the
 local entity with its addresses (:class:`Own`), and joins both (:class:`Trust`). The XML
 of metadata is in ``saml``; ``filters.trust`` serves it over HTTP. Modules and packages,
 from high to low:
@@ -27,6 +27,6 @@ from high to low:
 
 from eilogin.federation.federation_trust import Trust as Trust
 from eilogin.federation.local.local_entity import Own as Own
-from eilogin.federation.members.membership import Federation as Federation
+from eilogin.federation.members.membership import Membership as Membership
 from eilogin.federation.sources.metadata_sources import MetadataFile as MetadataFile
 from eilogin.federation.sources.metadata_sources import MetadataSource as MetadataSource

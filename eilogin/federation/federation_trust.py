@@ -18,7 +18,7 @@ from eilogin.errors import (
 from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.members.certificate_expiry import key_endings
 from eilogin.federation.members.expiry_alarms import Expiry
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.http_client import BackChannel
 from eilogin.saml.assurance_levels import DIGID, Classes
@@ -42,7 +42,7 @@ class Trust:
     """This party and its federation."""
 
     own: Own
-    federation: Federation
+    federation: Membership
     back_channel: BackChannel
     #: entityIDs of the hubs that a participant may send its visitors to, the usual one
     #: first; of a hub its own.

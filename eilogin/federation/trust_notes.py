@@ -23,7 +23,7 @@ from eilogin.errors import (
 from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.members import certificate_expiry, hub_requirements
 from eilogin.federation.members.hub_requirements import Remark
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions, unsigned_lines
 from eilogin.federation.refresh.metadata_refresh import folder_of
 from eilogin.federation.sources.source_lines import FederationAddress
@@ -57,7 +57,7 @@ _RISKS = {
 
 
 def remarks_on(
-    options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
+    options: TrustOptions, own: Own, federation: Membership, hubs: Sequence[str]
 ) -> Iterator[Remark]:
     """Yield all notes; ``hubs`` are the usable hubs."""
     for option, lines in unsigned_lines(options).items():
@@ -84,7 +84,7 @@ def remarks_on(
     yield from hub_requirements.remarks(own, federation, hubs)
 
 
-def _on_lifetime(options: TrustOptions, federation: Federation) -> Iterator[Remark]:
+def _on_lifetime(options: TrustOptions, federation: Membership) -> Iterator[Remark]:
     """Yield a note on an operator's metadata that is valid very long, or for ever.
 
     Metadata that is trusted for its place has no old copies that an attacker could
@@ -110,7 +110,7 @@ def _on_lifetime(options: TrustOptions, federation: Federation) -> Iterator[Rema
     yield Remark("federation", METADATA_LONG_LIVED, text)
 
 
-def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Remark]:
+def _on_refreshing(options: TrustOptions, federation: Membership) -> Iterator[Remark]:
     """Yield the notes on a federation that is refreshed while we run."""
     folder = folder_of(options)
     fetched = [x for x in options.federation if isinstance(x, FederationAddress)]
@@ -125,7 +125,16 @@ def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Re
     active = None if folder is None else folder.active
     if folder is None or active is None:
         return
-    noted = [one.why for one in active.state.sources if one.failures]
+    yield from _on_failures(active, federation)
+    waiting = folder.waiting
+    yield from _on_end(active, waiting)
+    if waiting is not None:
+        yield _on_quarantine(waiting)
+
+
+def _on_failures(active: Active, federation: Membership) -> Iterator[Remark]:
+    """Yield a note on each source, or else on the refresh, that has failed."""
+    noted = [source.why for source in active.state.sources if source.failures]
     failing = federation.copies or noted
     for why in failing:
         text = f"eilogin uses the previous copy while it is valid: {why}"
@@ -138,17 +147,17 @@ def _on_refreshing(options: TrustOptions, federation: Federation) -> Iterator[Re
             f"the metadata of {since} stays active; a refresh has failed {times} since"
         )
         yield Remark("federation", METADATA_NOT_REFRESHED, f"{text}: {tries.why}")
-    waiting = folder.waiting
-    yield from _on_end(active, waiting)
-    if waiting is not None:
-        text = (
-            f"a change is pending since {write_instant(waiting.since)}, and eilogin"
-            " keeps the old records of its members: 'eilogin trust diff FILE', then"
-            f" 'eilogin trust approve FILE {waiting.id}':"
-            f" {'; '.join(first_of(waiting.reasons, _MOST_REASONS))}"
-        )
-        is_whole = waiting.state is not None
-        yield Remark("federation", METADATA_WAITS, text, is_fault=is_whole)
+
+
+def _on_quarantine(waiting: Waiting) -> Remark:
+    text = (
+        f"a change is pending since {write_instant(waiting.since)}, and eilogin"
+        " keeps the old records of its members: 'eilogin trust diff FILE', then"
+        f" 'eilogin trust approve FILE {waiting.id}':"
+        f" {'; '.join(first_of(waiting.reasons, _MOST_REASONS))}"
+    )
+    is_whole = waiting.state is not None
+    return Remark("federation", METADATA_WAITS, text, is_fault=is_whole)
 
 
 def _on_end(active: Active, waiting: Waiting | None) -> Iterator[Remark]:

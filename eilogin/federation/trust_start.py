@@ -8,7 +8,7 @@ from eilogin.federation.federation_trust import Trust
 from eilogin.federation.local.local_entity import Own
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.members.certificate_expiry import endings_of
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import (
     TrustOptions,
     back_channel_of,
@@ -62,7 +62,7 @@ def trust_of(options: TrustOptions) -> Trust:
     return trust
 
 
-def looked_at(options: TrustOptions, own: Own) -> Federation:
+def looked_at(options: TrustOptions, own: Own) -> Membership:
     """The federation as a start would have it, of which nothing is kept.
 
     Raises as :func:`trust_of`.
@@ -80,7 +80,7 @@ def looked_at(options: TrustOptions, own: Own) -> Federation:
 
 def _watched(
     options: TrustOptions, own: Own, folder: SiteFolder
-) -> tuple[Watch, Federation]:
+) -> tuple[Watch, Membership]:
     """The federation as the folder has it, refreshed first where that has to be."""
     folder.prepare()
     stamp, active = folder.stamp, folder.active
@@ -130,7 +130,7 @@ def _is_by(active: Active | None, options: TrustOptions) -> TypeGuard[Active]:
 
 def _usable(
     options: TrustOptions, own: Own, folder: SiteFolder, active: Active | None
-) -> Federation | None:
+) -> Membership | None:
     """The active state, if a start may use it unchanged."""
     sources = sources_of(options)
     if (

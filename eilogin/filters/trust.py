@@ -59,7 +59,7 @@ from eilogin.errors import (
     PathRefused,
     PipelineOrder,
 )
-from eilogin.federation import Federation, Trust
+from eilogin.federation import Membership, Trust
 from eilogin.federation.local.local_entity import PARTICIPANT, script_names
 from eilogin.federation.members.expiry_alarms import Alarms
 from eilogin.federation.members.trust_options import TrustOptions
@@ -206,7 +206,7 @@ class TrustFilter:
         if self._decisions is not None:
             self._decisions.share()
 
-    def _swap(self, _: Federation, now: Newer) -> None:
+    def _swap(self, _: Membership, now: Newer) -> None:
         self.trust = replace(self.trust, **now._asdict())
         self._alarms.look_again()
 

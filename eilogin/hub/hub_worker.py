@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from eilogin import audit, clock, metrics
 from eilogin.errors import EiloginError
-from eilogin.federation import Federation, Trust
+from eilogin.federation import Membership, Trust
 from eilogin.federation.refresh.refresh_schedule import Newer
 from eilogin.hub.logout.departed_participants import (
     DepartedParticipants,
@@ -99,7 +99,7 @@ class HubJobs:
         self._propagation = propagation
         #: Former members that are not recorded yet, and their lock.
         self._gone: list[EntityDescriptor] = []
-        self._older: Federation | None = None
+        self._older: Membership | None = None
         self._lock = threading.Lock()
         if self.trust.watch is not None:
             self.trust.watch.subscribe(self._swap)
@@ -133,7 +133,7 @@ class HubJobs:
         with noted_failure("recording the departed members failed"):
             self._note_gone()
 
-    def _swap(self, _: Federation, now: Newer) -> None:
+    def _swap(self, _: Membership, now: Newer) -> None:
         self.follow(replace(self.trust, **now._asdict()))
 
     def _note_gone(self) -> None:

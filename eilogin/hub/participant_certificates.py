@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from eilogin import clock
-from eilogin.federation import Federation, Trust
+from eilogin.federation import Membership, Trust
 from eilogin.federation.members.expiry_alarms import Alarms, Expiry
 from eilogin.federation.members.hub_requirements import participant_ending
 
@@ -27,7 +27,7 @@ class ParticipantCertificates:
     def __init__(self, trust: Callable[[], Trust]) -> None:
         self._trust = trust
         self._found: tuple[Expiry, ...] = ()
-        self._federation: Federation | None = None
+        self._federation: Membership | None = None
         self._due = 0.0
         self._alarms: Alarms | None = None
         self._lock = threading.Lock()

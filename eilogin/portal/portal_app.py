@@ -205,51 +205,60 @@ class Portal:
         asked: "_Asked",
     ) -> dict[str, Any]:
         """Return the services for the template: all, or those that match."""
-        is_search = bool(asked.search or asked.category)
-        found: Sequence[PortalService] = services.all
         last: Sequence[PortalService] = ()
-        if is_search:
-            found = services.found(asked.search, asked.category)
+        matching: Sequence[PortalService] = services.all
+        if asked.is_search:
+            matching = services.found(asked.search, asked.category)
         elif login is not None:
             last = visited(environ, trust.own, login, services.by_id)
-            names = {one.id for one in last}
-            found = [one for one in found if one.id not in names] if last else found
-        pages = max(1, -(-len(found) // _ON_A_PAGE))
+            ids = {service.id for service in last}
+            matching = [service for service in matching if service.id not in ids]
+        pages = max(1, -(-len(matching) // _ON_A_PAGE))
         number = min(asked.page, pages)
-        shown = found[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
-        away, first = self._not_reachable.entity_ids, root(trust.own.public_url)
-
-        def tile(one: PortalService) -> Tile:
-            version = services.logo_version_of(one)
-            return Tile(
-                one.name,
-                one.description,
-                f"{first}go?to={one.id}" if one.address else "",
-                f"{first}logo?of={one.id}&v={version}" if version else "",
-                one.initial,
-                one.is_valid and one.entity_id not in away,
-                one.description_language,
-            )
-
+        shown = matching[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
+        first = root(trust.own.public_url)
         return {
             "first_page": first,
             "search": asked.search,
             "category": services.label_of(asked.category),
-            "is_search": is_search,
+            "is_search": asked.is_search,
             "are_many": services.are_many,
             "categories": [
-                (one.label, one.count, asked.at(first, category=one.label), is_this)
-                for one in services.categories
-                for is_this in (one.key == fold(asked.category),)
+                (
+                    category.label,
+                    category.count,
+                    asked.at(first, category=category.label),
+                    category.key == fold(asked.category),
+                )
+                for category in services.categories
             ],
-            "count": len(found) if is_search else len(services.all),
-            "last": [tile(one) for one in last] if number == 1 else [],
-            "tiles": [tile(one) for one in shown],
+            "count": len(matching if asked.is_search else services.all),
+            "last": self._tiles_of(last, services, first) if number == 1 else [],
+            "tiles": self._tiles_of(shown, services, first),
             "page_number": number,
             "pages": pages,
             "page_before": asked.at(first, page=number - 1) if number > 1 else "",
             "page_after": asked.at(first, page=number + 1) if number < pages else "",
         }
+
+    def _tiles_of(
+        self, shown: Sequence[PortalService], services: PortalServices, first: str
+    ) -> list[Tile]:
+        """Return the tiles of services; ``first`` is the address of the first page."""
+        away = self._not_reachable.entity_ids
+        return [
+            Tile(
+                service.name,
+                service.description,
+                f"{first}go?to={service.id}" if service.address else "",
+                f"{first}logo?of={service.id}&v={version}" if version else "",
+                service.initial,
+                service.is_valid and service.entity_id not in away,
+                service.description_language,
+            )
+            for service in shown
+            for version in (services.logo_version_of(service),)
+        ]
 
     def _name_of(self, login: Login | None) -> str:
         values = login.attributes.get(self.options.name_attribute) if login else None
@@ -323,6 +332,11 @@ class _Asked:
         is_number = number.isascii() and number.isdecimal()
         page = int(number) if is_number and len(number) <= _MOST_DIGITS else 1
         return cls(search, category, max(1, page))
+
+    @property
+    def is_search(self) -> bool:
+        """Whether the page shows the services that match, and not all."""
+        return bool(self.search or self.category)
 
     def at(self, first: str, *, category: str = "", page: int = 1) -> str:
         """The address of another category, or of another page of the same."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from eilogin import clock
-from eilogin.federation import Federation, Trust
+from eilogin.federation import Membership, Trust
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.metadata import EntityDescriptor
 from eilogin.saml.metadata.metadata_addresses import web_host
@@ -212,7 +212,7 @@ def _turns(listed: Iterable[tuple[EntityDescriptor, bool]]) -> Iterator[float]:
 
 
 def _service(
-    federation: Federation,
+    federation: Membership,
     entity: EntityDescriptor,
     language: str,
     categories: frozenset[str],
@@ -249,7 +249,7 @@ def _tag(found_in: str, language: str) -> str:
 
 
 def _texts(
-    federation: Federation, entity: EntityDescriptor, name: str
+    federation: Membership, entity: EntityDescriptor, name: str
 ) -> Iterator[str]:
     """Return the text for a search: names, descriptions, keywords, all languages."""
     yield name
@@ -265,7 +265,7 @@ def _texts(
 
 
 def _keywords_of(
-    federation: Federation, entity_id: str, language: str
+    federation: Membership, entity_id: str, language: str
 ) -> Iterator[tuple[str, str]]:
     """The keywords of a service, folded and as they are written."""
     for keyword in federation.keywords_of(entity_id, language)[:_MOST_KEYWORDS]:

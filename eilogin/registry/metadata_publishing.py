@@ -53,35 +53,41 @@ def publish(
         )
     metadata, elements = last
     ends = metadata.valid_until or 0.0
-    if ends <= clock.now():
-        raise MetadataExpired(
-            f"{folder.signed}: expired at {write_instant(ends)}; sign it again"
-        )
-    octets = folder.signed.read_bytes()
-    if fault := fault_of(parse(octets, METADATA)):
-        # It was signed by a version that did not look.
-        raise MetadataUnusable(
-            f"{folder.signed}: other products would reject it, because it is not"
-            f" valid: {fault}. Sign it again:"
-            f" '{typed('eilogin federation sign', folder.path)}'"
-        )
+    octets = _valid_octets(folder, ends)
     names: set[str] = set()
     if key is not None:
         for entity_id in progress(list(elements)):
-            answer = sign_entity(
+            response = sign_entity(
                 deepcopy(elements[entity_id]),
                 publisher=folder.options.publisher or folder.options.name,
                 valid_until=ends,
                 key=key,
             )
             own = names_of(entity_id)
-            write_under([target / ENTITIES / n for n in own], answer, mode=PUBLIC)
+            write_under([target / ENTITIES / n for n in own], response, mode=PUBLIC)
             names.update(own)
     write(target / SIGNED, octets, mode=PUBLIC)
     for path in (target / ENTITIES).glob("*"):
         if path.name not in names and _OURS.fullmatch(path.name):
             path.unlink()
     return len(elements) if key else 0
+
+
+def _valid_octets(folder: Folder, ends: float) -> bytes:
+    """Read the signed metadata; raise if it has expired or breaks the schemas."""
+    if ends <= clock.now():
+        raise MetadataExpired(
+            f"{folder.signed}: expired at {write_instant(ends)}; sign it again"
+        )
+    octets = folder.signed.read_bytes()
+    if fault := fault_of(parse(octets, METADATA)):
+        # An older version signed it without this check.
+        raise MetadataUnusable(
+            f"{folder.signed}: other products would reject it, because it is not"
+            f" valid: {fault}. Sign it again:"
+            f" '{typed('eilogin federation sign', folder.path)}'"
+        )
+    return octets
 
 
 def names_of(entity_id: str) -> list[str]:

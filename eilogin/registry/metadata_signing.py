@@ -17,7 +17,7 @@ from eilogin.errors import (
     UntrustedSignature,
 )
 from eilogin.federation.changes.federation_changes import compare
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.registry.member_rules import MemberRule
 from eilogin.registry.metadata_repair import fault_of
 from eilogin.registry.operator_keys import operator_public_key
@@ -208,14 +208,14 @@ def difference(before: Elements, after: Elements) -> Iterator[str]:
     yield from full
 
 
-def _federation(elements: Elements, wanted: Collection[str]) -> Federation:
+def _federation(elements: Elements, wanted: Collection[str]) -> Membership:
     # Members accepted with addresses on other machines were judged at that time.
     found = (
         read_unsigned(serialize(element), on_loopback=True)
         for entity_id, element in elements.items()
         if entity_id in wanted
     )
-    return Federation(*found)
+    return Membership(*found)
 
 
 def _lines(element: etree._Element | None) -> list[str]:

@@ -24,7 +24,7 @@ _log = logging.getLogger("eilogin.sessions")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ParsedSession:
     """A text that was taken apart, and what it said."""
 
     stored: StoredSession
@@ -42,9 +42,9 @@ class Reader:
     def __init__(self) -> None:
         #: The texts of recent requests, by cookie value. A live session is found here
         #: at nearly every request, without computing its key again.
-        self.recent: dict[str, Known] = {}
+        self.recent: dict[str, ParsedSession] = {}
         #: The texts of the requests before those.
-        self._older: dict[str, Known] = {}
+        self._older: dict[str, ParsedSession] = {}
         #: When what was not asked for of late has to be forgotten.
         self.forgets_at = 0.0
         self._unreadable: set[str] = set()
@@ -58,14 +58,14 @@ class Reader:
         is_due = not 0.0 < self.forgets_at - now <= REMEMBERED_FOR
         if is_due or len(self.recent) >= MOST_REMEMBERED:
             self.forget_older(now)
-        known = self._older.get(token)
-        if known is None or not known.is_of(stored):
+        parsed = self._older.get(token)
+        if parsed is None or not parsed.is_of(stored):
             login = self.login(stored)
             if login is None:
                 return None
-            known = Known(stored, login)
-        self.recent[token] = known
-        return known.login
+            parsed = ParsedSession(stored, login)
+        self.recent[token] = parsed
+        return parsed.login
 
     def forget_older(self, now: float) -> None:
         """Forget what was not asked for of late."""

@@ -352,15 +352,20 @@ def _values_of(field: html.HtmlElement) -> Iterator[str]:
     if field.tag == "textarea":
         yield field.text or ""
     elif field.tag == "select":
-        options = [one for one in field.iter("option") if one.get("disabled") is None]
-        chosen = [one for one in options if one.get("selected") is not None]
-        if field.get("multiple") is None:
-            # The last chosen option, or else the first of all.
-            chosen = chosen[-1:] or options[:1]
-        yield from (one.get("value", _text(one)) for one in chosen)
+        yield from (option.get("value", _text(option)) for option in _selected(field))
     elif _is_sent(field):
         is_choice = field.get("type") in _CHOICES
         yield field.get("value", "on" if is_choice else "")
+
+
+def _selected(field: html.HtmlElement) -> list[html.HtmlElement]:
+    """The options of a select that the browser sends."""
+    options = [each for each in field.iter("option") if each.get("disabled") is None]
+    selected = [option for option in options if option.get("selected") is not None]
+    if field.get("multiple") is None:
+        # The last selected option, or else the first of all.
+        return selected[-1:] or options[:1]
+    return selected
 
 
 def _buttons_of(form: html.HtmlElement) -> list[html.HtmlElement]:

@@ -11,7 +11,7 @@ from eilogin.errors import (
     UnknownPeer,
     UntrustedSignature,
 )
-from eilogin.federation import Federation, Trust
+from eilogin.federation import Membership, Trust
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.http_client import BackChannel
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata, IdentityProvider
@@ -25,7 +25,7 @@ def make_trust(make_own):
     def make(hub_id=HUB, *more):
         hub = make_own("hub", entity_id=HUB, public_url="https://hub.test")
         members = (hub.descriptor(), make_own().descriptor(), *more)
-        federation = Federation(FederationMetadata(members, None, "", None))
+        federation = Membership(FederationMetadata(members, None, "", None))
         return Trust(make_own(), federation, BackChannel(), (hub_id,))
 
     return make

@@ -19,7 +19,7 @@ from webtest import TestApp as Client
 from eilogin.clock import now
 from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.filters.login import LoginFilter
 from eilogin.filters.login_options import LoginOptions
@@ -1054,7 +1054,7 @@ class TestTheHubsAnswer:
             known.entity(HUB),
             replace(known.entity(uwv.entity_id), identity_provider=uwv_role),
         ]
-        both = Federation(FederationMetadata(tuple(entities), None, "Test", None))
+        both = Membership(FederationMetadata(tuple(entities), None, "Test", None))
         filter_.trust = replace(
             filter_.trust, federation=both, hub_ids=(HUB, uwv.entity_id)
         )
@@ -1425,7 +1425,7 @@ class TestALogoutThroughTheBrowser:
         metadata = FederationMetadata(
             (replace(entity, identity_provider=role),), None, "Test", None
         )
-        filter_.trust = replace(filter_.trust, federation=Federation(metadata))
+        filter_.trust = replace(filter_.trust, federation=Membership(metadata))
         request = request_for("anna", destination=SLO)
         answer = call("GET", hub.by_redirect(SLO, "SAMLRequest", request))
         if kind == bindings.REDIRECT:

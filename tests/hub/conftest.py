@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from eilogin import clock as instants
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import FederationMetadata
@@ -294,7 +294,7 @@ def hub_believes(federation):
         members[entity_id] = changed(members[entity_id])
         entities = tuple(entity for entity in members.values() if entity)
         metadata = FederationMetadata(entities, None, "Test", None)
-        outermost.trust = replace(trust, federation=Federation(metadata))
+        outermost.trust = replace(trust, federation=Membership(metadata))
 
     return change
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.saml.metadata import FederationMetadata
 
 UWV = "https://uwv.test/mijn"
@@ -187,7 +187,7 @@ class TestAParticipantThatHasLeftTheFederation:
             members = trust.federation.entities
             left = tuple(one for one in members if f"//{host}/" not in one.entity_id)
             metadata = FederationMetadata(left, None, "Test", None)
-            outermost.trust = replace(trust, federation=Federation(metadata))
+            outermost.trust = replace(trust, federation=Membership(metadata))
 
         return leave
 

@@ -11,7 +11,7 @@ from portals import services as many
 from webtest import TestApp as Browser
 
 from eilogin.errors import InvalidOptions
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.portal import make_portal
 from eilogin.saml.metadata import FederationMetadata, Logo
 
@@ -336,7 +336,7 @@ def test_metadata_says_the_logo_and_the_keywords():
         for one in trust.federation.members.values()
         if one.service_provider
     ]
-    trust.federation = Federation(FederationMetadata(with_ui, None, "", None))
+    trust.federation = Membership(FederationMetadata(with_ui, None, "", None))
     page = browser(trust, LOGIN).get("/")
     shown = [" ".join(a.text.split()) for a in page.html.select(".categories a")]
     assert shown == ["werk en inkomen (12)", "zorg (12)"]

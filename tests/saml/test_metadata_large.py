@@ -15,7 +15,7 @@ from lxml import etree
 from real_parts import ended_at_last
 
 from eilogin.errors import MalformedMessage, PeerUnusable, UntrustedSignature
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.members.member_index import write_index
 from eilogin.saml.bindings import POST
 from eilogin.saml.metadata import (
@@ -205,8 +205,8 @@ def test_it_is_kept_and_looked_up_as_the_whole_is(
     for path, one in ((tmp_path / "whole", whole), (tmp_path / "pieces", pieces)):
         write_index(path, [one])
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "pieces").read_bytes()
-    assert Federation(pieces).digest == Federation(whole).digest
-    known = Federation(pieces)
+    assert Membership(pieces).digest == Membership(whole).digest
+    known = Membership(pieces)
     assert known.entity(name_of(0)) is known.entity(name_of(0))
     assert list(known.members) == [one.entity_id for one in whole.entities]
     assert list(pieces.entities[1:3]) == list(whole.entities[1:3])

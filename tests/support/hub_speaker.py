@@ -4,7 +4,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from eilogin import clock
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.metadata import (
     Contact,
@@ -155,7 +155,7 @@ def add_hub(federation, host, name, key, entity_id):
 
 
 def _federation(entities):
-    return Federation(
+    return Membership(
         FederationMetadata(
             entities=tuple(entities), valid_until=None, name="", created=clock.now()
         )

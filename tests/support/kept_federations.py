@@ -2,7 +2,7 @@
 
 from real_sources import Sources
 
-from eilogin.federation import Federation, Own
+from eilogin.federation import Membership, Own
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
 from eilogin.federation.trust_start import trust_of
@@ -34,7 +34,7 @@ class Party:
 
     @property
     def federation(self):
-        return Federation.from_index(self.folder.index(self.folder.active.state))
+        return Membership.from_index(self.folder.index(self.folder.active.state))
 
     @property
     def names(self):

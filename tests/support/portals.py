@@ -7,7 +7,7 @@ from owns import PLAIN
 from webtest import TestApp as Browser
 
 from eilogin.errors import UnknownPeer
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.http_client import BackChannel
 from eilogin.portal import make_portal
 from eilogin.saml import bindings
@@ -41,7 +41,7 @@ def member(host, names, *, links=True, role=PARTICIPANT, **more):
     )
 
 
-class OurFederation(Federation):
+class OurFederation(Membership):
     """Has logos and keywords by host, and counts how often its members are read."""
 
     times = 0

@@ -9,7 +9,7 @@ from lxml import html
 from webob import Request
 
 from eilogin.errors import BindingMissing, UnknownPeer
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import Contact, Endpoint, FederationMetadata
 from eilogin.web.outbound_messages import (
@@ -129,7 +129,7 @@ def test_a_peer_without_the_binding_is_named_with_what_it_has_and_whom_to_ask(
     trust, contacts, whom
 ):
     hub = replace(trust.federation.entity(HUB), contacts=contacts)
-    members = Federation(FederationMetadata((hub,), None, "Test", None))
+    members = Membership(FederationMetadata((hub,), None, "Test", None))
     found = [Endpoint(bindings.SOAP, SLO), Endpoint(bindings.SOAP, ANSWERS)]
     error = binding_missing(
         replace(trust, federation=members),

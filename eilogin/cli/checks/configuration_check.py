@@ -37,7 +37,7 @@ from eilogin.errors import (
     Fault,
     StoreUnavailable,
 )
-from eilogin.federation import Federation, Own
+from eilogin.federation import Membership, Own
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_keys import load_pair
 from eilogin.federation.local.local_options import OwnOptions, own_of
@@ -493,7 +493,7 @@ def _with_code(error: EiloginError) -> str:
 
 
 def _check_membership(
-    file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
+    file: IniFile, title: str, options: TrustOptions, own: Own, federation: Membership
 ) -> list[Note]:
     members = {entity.entity_id: entity for entity in federation.entities}
     entity = members.get(own.entity_id)
@@ -531,7 +531,7 @@ def _check_membership(
 
 
 def _check_hub(
-    file: IniFile, title: str, options: TrustOptions, own: Own, federation: Federation
+    file: IniFile, title: str, options: TrustOptions, own: Own, federation: Membership
 ) -> Sequence[str]:
     """Check each of our hubs, and return those that we can use."""
     if own.role == HUB:

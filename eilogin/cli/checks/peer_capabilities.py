@@ -16,7 +16,7 @@ from eilogin.errors import (
     BindingMissing,
     EncryptionKeyMissing,
 )
-from eilogin.federation import Federation, Own
+from eilogin.federation import Membership, Own
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.hub_requirements import Remark
@@ -52,7 +52,7 @@ class Known:
     """The entities of a section of ``trust``: us, all members, and our usable hubs."""
 
     own: Own
-    federation: Federation
+    federation: Membership
     hubs: Sequence[str]
 
 

@@ -185,7 +185,7 @@ def _in_short(steps: Sequence[Step]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class DemoSite:
     """A site of the demo for the guide; texts are keyed by language."""
 
     url: str
@@ -307,11 +307,11 @@ class Demo:
             "Ctrl-C stops it; 'eilogin demo' starts it again with the same files.",
         ]
 
-    def sites(self) -> list[Site]:
+    def sites(self) -> list[DemoSite]:
         """All sites, in the order of the file."""
         owns = [own_of_part(self._ini, part) for part in self._members]
         return [
-            Site(f"{own.public_url}/", own.names, own.descriptions, own.logo)
+            DemoSite(f"{own.public_url}/", own.names, own.descriptions, own.logo)
             for own in owns
         ]
 
@@ -475,7 +475,7 @@ class _Around:
         self,
         app: "WSGIApplication",
         down: Sequence[str],
-        sites: Sequence[Site],
+        sites: Sequence[DemoSite],
         *,
         is_short: bool,
     ) -> None:
@@ -542,7 +542,7 @@ class _Around:
             self._down.discard(hosts[form["on"]])
 
 
-def _guide_of(sites: Sequence[Site]) -> str:
+def _guide_of(sites: Sequence[DemoSite]) -> str:
     """The address of the guide: this machine, at the port of the first site."""
     _, colon, port = urlsplit(sites[0].url).netloc.partition(":")
     return f"http://localhost{colon}{port}/"

@@ -26,7 +26,7 @@ from eilogin.cli.terminal.command_files import KINDS, new_private
 from eilogin.cli.terminal.icalendar import Event, as_ical
 from eilogin.cli.terminal.reports import telling_errors
 from eilogin.errors import EiloginError
-from eilogin.federation import Federation, Own, Trust
+from eilogin.federation import Membership, Own, Trust
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_keys import (
     CALENDAR,
@@ -453,7 +453,7 @@ def _of_federation(folder: Folder) -> tuple[str, str, Iterator[Event]]:
 def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Expiry]:
     """The dates on which certificates end, ours in any case."""
     yield from key_endings(own.keys)
-    options, federation = None, Federation()
+    options, federation = None, Membership()
     hubs: Sequence[str] = ()
     try:
         options = options_of_part(TrustOptions, ini, part)

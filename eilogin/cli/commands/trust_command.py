@@ -31,7 +31,7 @@ from eilogin.errors import (
     InvalidOptions,
     MetadataUnusable,
 )
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.changes.approval_decisions import (
     approve,
     looked_ahead,
@@ -143,15 +143,15 @@ class Site:
         old = None if state is None else opened(self.folder, state)
         signed = waiting.state or state
         try:
-            new = Federation()
+            new = Membership()
             if signed is not None:
-                new = Federation.from_index(signed_index(self.folder, signed))
+                new = Membership.from_index(signed_index(self.folder, signed))
         except MetadataUnusable as error:
             # As after an update. The state keeps its name and its approvals.
             raise type(error)(f"{error} by '{self.typed('refresh')}'") from error
         known = {n: one.known for n, one in held_of(self.folder, state).items()}
         found = changes_for(
-            self.options, old or Federation(), new, departed_of(self.folder), known
+            self.options, old or Membership(), new, departed_of(self.folder), known
         )
         names = {one.entity_id for one in pending}
         return found if "" in names else found.of(names)

@@ -19,7 +19,7 @@ from eilogin.federation.changes.quarantine import (
 )
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.members import hub_requirements
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_records import (
     Active,
@@ -47,7 +47,7 @@ def approve(
     change_id: str | Collection[str],
     who: Approval,
     needed: int = 1,
-    require: Callable[[Federation], object] = lambda _: None,
+    require: Callable[[Membership], object] = lambda _: None,
 ) -> tuple[Pending, ...]:
     """Record the approval of changes and activate them; the caller holds the lock.
 
@@ -58,24 +58,20 @@ def approve(
     """
     waiting, named = _named(folder, change_id)
     require_judged(folder, waiting)
-    ids = {one.id for one in named}
-    pending = [_approved(one, who) if one.id in ids else one for one in waiting.pending]
-    done = [one for one in pending if one.id in ids and not one.lacks(needed)]
-    left = tuple(one for one in pending if one not in done)
+    approved = [_approved(change, who) for change in waiting.pending if change in named]
+    complete = tuple(change for change in approved if not change.lacks(needed))
     active = folder.active
-    if done and active is not None:
-        if waiting.state is not None:
-            folder.activate(waiting.state, replace(active.tries, rejected=""))
-        else:
-            _release(folder, active, {one.entity_id for one in done}, require)
+    if complete and active is not None:
+        _activate(folder, active, waiting, complete, require)
         active = folder.active
+    remaining = _remaining(waiting, approved, complete)
     than = waiting.than if active is None else active.state.digest
-    state = waiting.state if left else None
-    folder.put_waiting(replace(waiting, pending=left, than=than, state=state))
+    state = waiting.state if remaining else None
+    folder.put_waiting(replace(waiting, pending=remaining, than=than, state=state))
     folder.note_decisions(
-        [Decision(one.id, is_approved=True, who=who) for one in named]
+        [Decision(change.id, is_approved=True, who=who) for change in named]
     )
-    return tuple(done)
+    return complete
 
 
 def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) -> None:
@@ -103,26 +99,26 @@ def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
         )
 
 
-def require_hubs(options: TrustedHubOptions, federation: Federation) -> None:
+def require_hubs(options: TrustedHubOptions, federation: Membership) -> None:
     """Raise ConfigurationError where a hub of a site would be none any more."""
     if options.role != HUB:
         for name in hub_requirements.wanted(options.hub, federation):
             hub_requirements.hub(federation, name)
 
 
-def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Federation:
+def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Membership:
     """The members as they would be, if these changes were approved by now.
 
     Raises ConfigurationError, and MetadataUnusable where an index cannot be read.
     """
     waiting, active = folder.quarantine, folder.active
     if active is None or waiting is None:
-        return Federation()
+        return Membership()
     if waiting.state is not None:
-        return Federation.from_index(folder.index(waiting.state))
+        return Membership.from_index(folder.index(waiting.state))
     names = {one.entity_id for one in pending}
     state = composed(folder, active.state, _but_for(folder, active, names))
-    return Federation.from_index(folder.index(state))
+    return Membership.from_index(folder.index(state))
 
 
 def _but_for(
@@ -150,21 +146,35 @@ def _named(
     return waiting, named
 
 
-def _approved(one: Pending, who: Approval) -> Pending:
-    others = [x for x in one.approvals if not x.is_by_who(who)]
-    return replace(one, approvals=(*others, who))
+def _approved(change: Pending, who: Approval) -> Pending:
+    earlier = [approval for approval in change.approvals if not approval.is_by_who(who)]
+    return replace(change, approvals=(*earlier, who))
 
 
-def _release(
+def _remaining(
+    waiting: Waiting, approved: Collection[Pending], complete: Collection[Pending]
+) -> tuple[Pending, ...]:
+    """Return the changes that stay pending, with their new approvals."""
+    latest = {change.id: change for change in approved}
+    pending = (latest.get(change.id, change) for change in waiting.pending)
+    return tuple(change for change in pending if change not in complete)
+
+
+def _activate(
     folder: SiteFolder,
     active: Active,
-    names: Collection[str],
-    require: Callable[[Federation], object],
+    waiting: Waiting,
+    changes: Collection[Pending],
+    require: Callable[[Membership], object],
 ) -> None:
-    """Give members their records as they are signed now."""
+    """Activate the whole pending state, or the signed records of some members."""
+    if waiting.state is not None:
+        folder.activate(waiting.state, replace(active.tries, rejected=""))
+        return
+    names = {change.entity_id for change in changes}
     held = held_of(folder, active.state)
     state = composed(folder, active.state, _but_for(folder, active, names))
-    old, new = (Federation.from_index(folder.index(x)) for x in (active.state, state))
+    old, new = (Membership.from_index(folder.index(x)) for x in (active.state, state))
     require(new)
     note_departed(folder, old, new, known_of(held))
     folder.activate(state, replace(active.tries, rejected=""))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from eilogin import clock
 from eilogin.federation.changes.federation_changes import ApprovalRules, Changes
 from eilogin.federation.changes.quarantine import QuarantinedMember
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.state.state_records import Pending, Source, Waiting
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.metadata import EntityDescriptor
@@ -62,8 +62,8 @@ class Judge:
 
     def judge(
         self,
-        old: Federation,
-        new: Federation,
+        old: Membership,
+        new: Membership,
         changes: Changes,
         moved: Mapping[str, str],
     ) -> Judged:
@@ -105,7 +105,7 @@ class Judge:
         pending = () if self.before is None else self.before.pending
         return {one.entity_id: one for one in pending}
 
-    def _mass(self, new: Federation, changes: Changes) -> dict[str, str]:
+    def _mass(self, new: Membership, changes: Changes) -> dict[str, str]:
         """Why members wait of which very many change at once.
 
         A member that has waited for that does so until somebody decides: else new
@@ -119,7 +119,7 @@ class Judge:
         return found
 
     def _known(
-        self, name: str, old: Federation, new: Federation, *, is_moved: bool
+        self, name: str, old: Membership, new: Membership, *, is_moved: bool
     ) -> EntityDescriptor | None:
         """Return the record of a member as somebody last knew it.
 
@@ -133,7 +133,7 @@ class Judge:
         return old.members.get(name)
 
     @staticmethod
-    def _is_over(known: EntityDescriptor | None, new: Federation) -> bool:
+    def _is_over(known: EntityDescriptor | None, new: Membership) -> bool:
         """Whether a member is gone, and was valid until now at most."""
         if known is None or known.entity_id in new.members:
             return False
@@ -173,7 +173,7 @@ class Judge:
 
 
 def _id_of(
-    name: str, known: EntityDescriptor | None, new: Federation, moved: str
+    name: str, known: EntityDescriptor | None, new: Membership, moved: str
 ) -> str:
     """Return the ID of a change of a member, which no other change has.
 
@@ -187,7 +187,7 @@ def _id_of(
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:_ID]
 
 
-def _differs(held: QuarantinedMember, new: Federation) -> bool:
+def _differs(held: QuarantinedMember, new: Membership) -> bool:
     """Whether a member differs from its known record, or is gone."""
     if held.known is None:
         return False

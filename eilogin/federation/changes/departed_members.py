@@ -19,7 +19,7 @@ from types import MappingProxyType
 from pydantic import TypeAdapter, ValidationError
 
 from eilogin.errors import ConfigurationError
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.saml.metadata import EntityDescriptor
 
@@ -75,8 +75,8 @@ def departed_of(folder: SiteFolder) -> Departed:
 
 def note_departed(
     folder: SiteFolder,
-    old: Federation,
-    new: Federation,
+    old: Membership,
+    new: Membership,
     known: Mapping[str, EntityDescriptor] = MappingProxyType({}),
 ) -> None:
     """Keep those who go with ``new``, before that is active: under the lock.

@@ -37,7 +37,7 @@ from eilogin.federation.changes.member_differences import (
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_options import entity_id_of
 from eilogin.federation.members import hub_requirements
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import EntityDescriptor
@@ -201,8 +201,8 @@ class Changes:
 
 def changes_for(
     options: TrustOptions,
-    old: Federation,
-    new: Federation,
+    old: Membership,
+    new: Membership,
     departed: Mapping[str, EntityDescriptor],
     held: Mapping[str, EntityDescriptor | None] = MappingProxyType({}),
 ) -> Changes:
@@ -213,7 +213,7 @@ def changes_for(
     return compare(old, new, hubs, departed, concerned=concerned, held=held)
 
 
-def id_of(federation: Federation, parts: Sequence[object] = ()) -> str:
+def id_of(federation: Membership, parts: Sequence[object] = ()) -> str:
     """By what a person names a state: the same when all of it is signed once more.
 
     ``parts`` say where its members come from, if that is several places.
@@ -230,8 +230,8 @@ def id_of(federation: Federation, parts: Sequence[object] = ()) -> str:
 
 
 def compare(  # noqa: PLR0913 - each of them is one thing that is known
-    old: Federation,
-    new: Federation,
+    old: Membership,
+    new: Membership,
     hubs: Collection[str] = (),
     departed: Mapping[str, EntityDescriptor] | None = None,
     *,
@@ -267,8 +267,8 @@ class _Comparison:
 
     def __init__(  # noqa: PLR0913 - each of them is one thing that is known
         self,
-        old: Federation,
-        new: Federation,
+        old: Membership,
+        new: Membership,
         hubs: frozenset[str],
         departed: Mapping[str, EntityDescriptor],
         *,
@@ -380,7 +380,7 @@ class _Comparison:
             yield Change(OTHER, "", f"{told}; before: '{words(self.old.name)}'")
 
 
-def _hubs_before(options: TrustOptions, old: Federation) -> Sequence[str]:
+def _hubs_before(options: TrustOptions, old: Membership) -> Sequence[str]:
     """The hubs that options mean, whether their metadata is over or not."""
     if options.role == HUB:
         return ()

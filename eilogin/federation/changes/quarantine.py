@@ -33,7 +33,7 @@ from eilogin.errors import ConfigurationError
 from eilogin.federation.changes.federation_changes import id_of
 from eilogin.federation.changes.member_differences import shared, stricter
 from eilogin.federation.members.member_index import write_with
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_records import State
 from eilogin.saml.metadata import EntityDescriptor, Role
@@ -124,7 +124,7 @@ def composed(
     if not held:
         index = signed.name
     else:
-        new = Federation.from_index(signed)
+        new = Membership.from_index(signed)
         instead = {n: one.record(new.members.get(n)) for n, one in held.items()}
         generation = max(folder.next_generation(), generation + 1)
         index = index or f"index-{generation}"
@@ -135,7 +135,7 @@ def composed(
             raise ConfigurationError(
                 f"federation_folder: {folder.path / index}: {error.strerror}"
             ) from error
-    federation = Federation.from_index(folder.path / index)
+    federation = Membership.from_index(folder.path / index)
     return replace(
         state,
         generation=generation,

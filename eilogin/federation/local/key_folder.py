@@ -107,18 +107,16 @@ class KeyFolder(Sequence[OwnKey]):
 
 
 def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:
-    """Describe the changes in words: added and removed keys, or another order."""
-    olds, news = ({_told(key): key for key in keys} for keys in (before, now))
-    for told in [one for one in news if one not in olds]:
-        yield f"{told} was added"
-    for told in [one for one in olds if one not in news]:
-        yield f"{told} was removed"
-    for told in [one for one in news if one in olds]:
-        if _turn(news[told]) != _turn(olds[told]):
-            yield f"{told} has other dates or another use"
+    """Describe in words each key that was added, removed or given other dates."""
+    old, new = ({_label(key): key for key in keys} for keys in (before, now))
+    yield from (f"{label} was added" for label in new if label not in old)
+    yield from (f"{label} was removed" for label in old if label not in new)
+    for label, key in new.items():
+        if label in old and _turn(key) != _turn(old[label]):
+            yield f"{label} has other dates or another use"
 
 
-def _told(key: OwnKey) -> str:
+def _label(key: OwnKey) -> str:
     return f"{key.name} ({fingerprints(key.pair.certificate_text)})"
 
 

@@ -16,7 +16,7 @@ signs, and is named for encryption; all keys decrypt.
 
 import configparser
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -142,21 +142,21 @@ def read_keys(folder: Path) -> tuple[OwnKey, ...]:
     section, what was found, and what was expected.
     """
     faults: list[str] = []
-    said = _read_calendar(folder / CALENDAR, faults)
-    names = _names(folder, said, faults)
-    found = [
+    calendar = _read_calendar(folder / CALENDAR, faults)
+    names = _names(folder, calendar, faults)
+    keys = [
         key
         for name in names
-        if (key := _read(folder, name, said.get(name, {}), faults))
+        if (key := _read(folder, name, calendar.get(name, {}), faults))
     ]
-    if not faults and not any(key.signs for key in found):
+    if not faults and not any(key.signs for key in keys):
         faults.append(
-            f"{folder}: found no signing key among {len(found)};"
+            f"{folder}: found no signing key among {len(keys)};"
             " expected NAME.key with NAME.crt"
         )
     if faults:
         raise ConfigurationError("; ".join(faults))
-    return tuple(sorted(found, key=attrgetter("begins", "ends", "name")))
+    return tuple(sorted(keys, key=attrgetter("begins", "ends", "name")))
 
 
 def as_digid(keys: Sequence[OwnKey]) -> tuple[OwnKey, ...]:
@@ -217,10 +217,8 @@ def _read_calendar(path: Path, faults: list[str]) -> Mapping[str, Mapping[str, s
     return {section: dict(parser[section]) for section in parser.sections()}
 
 
-def _names(
-    folder: Path, said: Mapping[str, object], faults: list[str]
-) -> Sequence[str]:
-    """The names of the pairs, in which nothing is missing."""
+def _names(folder: Path, calendar: Iterable[str], faults: list[str]) -> Sequence[str]:
+    """Return the names of the complete pairs."""
     try:
         files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
@@ -228,32 +226,40 @@ def _names(
         return ()
     keys = {path.stem for path in files if path.suffix == ".key"}
     certificates = {path.stem for path in files if path.suffix == ".crt"}
-    for name in sorted(keys ^ certificates):
-        there, gone = (".key", ".crt") if name in keys else (".crt", ".key")
-        faults.append(
-            f"{folder / (name + there)}: found no {name}{gone} beside it; expected"
-            " both files"
-        )
-    faults += [
-        (
-            f"{folder / CALENDAR}: [{name}]: found no such key; expected the files"
-            f" {name}.key and {name}.crt in the folder"
-        )
-        for name in sorted(said.keys() - keys - certificates)
-    ]
-    found = sorted(keys & certificates)
+    faults += _missing_files(folder, keys, certificates, calendar)
+    pairs = sorted(keys & certificates)
     faults += [
         (
             f"{folder}: found the name {name!r}; expected letters, digits, '.', '_' and"
             " '-'"
         )
-        for name in found
+        for name in pairs
         if not NAME.fullmatch(name)
     ]
-    if len(found) > _MOST:
-        faults.append(f"{folder}: found {len(found)} keys; expected at most {_MOST}")
+    if len(pairs) > _MOST:
+        faults.append(f"{folder}: found {len(pairs)} keys; expected at most {_MOST}")
         return ()
-    return found
+    return pairs
+
+
+def _missing_files(
+    folder: Path,
+    keys: Collection[str],
+    certificates: Collection[str],
+    calendar: Iterable[str],
+) -> Iterator[str]:
+    """Yield a fault for each pair that lacks a file, or both."""
+    for name in sorted({*keys} ^ {*certificates}):
+        present, missing = (".key", ".crt") if name in keys else (".crt", ".key")
+        yield (
+            f"{folder / (name + present)}: found no {name}{missing} beside it; expected"
+            " both files"
+        )
+    for name in sorted({*calendar} - {*keys} - {*certificates}):
+        yield (
+            f"{folder / CALENDAR}: [{name}]: found no such key; expected the files"
+            f" {name}.key and {name}.crt in the folder"
+        )
 
 
 def _read(

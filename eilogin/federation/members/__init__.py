@@ -13,7 +13,7 @@ Fetching and verifying metadata does not belong here. Modules:
 ``member_index``
     The index file of all members.
 ``membership``
-    :class:`Federation`: the trusted members, by entityID.
+    :class:`Membership`: the trusted members, by entityID.
 ``trust_options``
     The options that say which metadata to trust.
 """

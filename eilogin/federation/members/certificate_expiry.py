@@ -17,7 +17,7 @@ from eilogin.federation.local.local_keys import OwnKey, last_in_line
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.federation.members.hub_requirements import Remark
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.saml.signing_keys import UNREADABLE
 
@@ -31,7 +31,7 @@ _MOST_NAMED = 3
 
 
 def endings_of(
-    options: TrustOptions, own: Own, federation: Federation, hubs: Sequence[str]
+    options: TrustOptions, own: Own, federation: Membership, hubs: Sequence[str]
 ) -> tuple[Expiry, ...]:
     """Yield what expires beside our keys and makes logins fail.
 

@@ -24,7 +24,7 @@ from eilogin.errors import (
 )
 from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.members.expiry_alarms import SOON, Expiry, ends_in_words
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.sources.member_filters import PASSED_OVER
 from eilogin.saml import bindings
 from eilogin.saml.messages import write_instant
@@ -73,7 +73,7 @@ class Remark:
         return f"{self.text} ({self.code})"
 
 
-def our_hubs(own: Own, said: Sequence[str], federation: Federation) -> tuple[str, ...]:
+def our_hubs(own: Own, said: Sequence[str], federation: Membership) -> tuple[str, ...]:
     """The entityIDs of our hubs, each one that we can use.
 
     ``said`` is what the option ``hub`` says, or nothing. Raises the errors of
@@ -85,7 +85,7 @@ def our_hubs(own: Own, said: Sequence[str], federation: Federation) -> tuple[str
     return hubs
 
 
-def wanted(said: Sequence[str], federation: Federation) -> tuple[str, ...]:
+def wanted(said: Sequence[str], federation: Membership) -> tuple[str, ...]:
     """Return the entityIDs that the option ``hub`` selects, known or not.
 
     Raises :class:`eilogin.errors.HubUnknown` if the option is empty and the metadata
@@ -103,7 +103,7 @@ def wanted(said: Sequence[str], federation: Federation) -> tuple[str, ...]:
 
 
 def hub(
-    federation: Federation, entity_id: str
+    federation: Membership, entity_id: str
 ) -> tuple[EntityDescriptor, IdentityProvider]:
     """A member and its role as a hub.
 
@@ -126,7 +126,7 @@ def hub(
     return entity, entity.identity_provider
 
 
-def _instead_of(entity_id: str, federation: Federation) -> str:
+def _instead_of(entity_id: str, federation: Membership) -> str:
     """Which hubs there are, of which one may have been meant."""
     hubs = federation.hubs
     named = some(hubs, _NAMED) or "none"
@@ -134,7 +134,7 @@ def _instead_of(entity_id: str, federation: Federation) -> str:
     return told + _passed_over(federation)
 
 
-def _unclear(federation: Federation) -> ConfigurationError:
+def _unclear(federation: Membership) -> ConfigurationError:
     """Why it is not clear which hub is meant by none, or by all."""
     hubs, lost = federation.hubs, [*map(shown, federation.lost_hubs)]
     if hubs:
@@ -156,7 +156,7 @@ def _unclear(federation: Federation) -> ConfigurationError:
     )
 
 
-def _passed_over(federation: Federation) -> str:
+def _passed_over(federation: Membership) -> str:
     """The addition to a message if our own options may exclude the entity."""
     told = [text for text in federation.remarks if text.endswith(PASSED_OVER)]
     return f"; {some(told, _NAMED)}" if told else ""
@@ -171,7 +171,7 @@ def _over(entity: EntityDescriptor, ended: float) -> MetadataExpired:
     )
 
 
-def require(own: Own, federation: Federation, entity_id: str) -> None:
+def require(own: Own, federation: Membership, entity_id: str) -> None:
     """Look whether a hub has what we cannot log anybody in without.
 
     Raises the errors of :func:`hub`, or :class:`eilogin.errors.BindingMissing` or
@@ -199,7 +199,7 @@ def require(own: Own, federation: Federation, entity_id: str) -> None:
         raise AlgorithmMissing(f"the hub '{entity_id}': {error}") from error
 
 
-def remarks(own: Own, federation: Federation, hubs: Sequence[str]) -> Iterator[Remark]:
+def remarks(own: Own, federation: Membership, hubs: Sequence[str]) -> Iterator[Remark]:
     """On the metadata of everybody, and on that of those whom we have to do with."""
     yield from _on_members(federation)
     if own.role == HUB:
@@ -213,7 +213,7 @@ def remarks(own: Own, federation: Federation, hubs: Sequence[str]) -> Iterator[R
         yield from _out_of_time(own, entity, role)
 
 
-def _on_members(federation: Federation) -> Iterator[Remark]:
+def _on_members(federation: Membership) -> Iterator[Remark]:
     texts = [
         *(f"left out ({e.code}): {e}" for e in federation.left_out.values()),
         *federation.remarks,
@@ -235,7 +235,7 @@ def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Rem
         yield Remark("hub", LOGOUT_IMPOSSIBLE, text)
 
 
-def endings(federation: Federation, hubs: Sequence[str]) -> Iterator[Expiry]:
+def endings(federation: Membership, hubs: Sequence[str]) -> Iterator[Expiry]:
     """When the last certificate of each of our hubs ends."""
     for name in hubs:
         entity, role = hub(federation, name)

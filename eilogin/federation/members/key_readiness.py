@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eilogin.errors import UnknownPeer
 from eilogin.federation.local.local_entity import HUB, Own
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.saml.signing_keys import SigningKey
 
 
@@ -20,7 +20,7 @@ class Finding:
     text: str
 
 
-def in_metadata(own: Own, federation: Federation, key: SigningKey) -> Finding:
+def in_metadata(own: Own, federation: Membership, key: SigningKey) -> Finding:
     """Whether the federation's metadata names a key for us."""
     if federation.copies:
         why = "; ".join(federation.copies)
@@ -39,7 +39,7 @@ def in_metadata(own: Own, federation: Federation, key: SigningKey) -> Finding:
     )
 
 
-def _not_a_member(own: Own, federation: Federation) -> Finding:
+def _not_a_member(own: Own, federation: Membership) -> Finding:
     if own.is_digid:
         return Finding(
             None,

@@ -24,7 +24,7 @@ _log = logging.getLogger("eilogin")
 _LONGEST_COMPARED, _MOST_COMPARED = 120, 50
 
 
-class Federation:
+class Membership:
     """The members by entityID, without expired ones: each use checks the validity.
 
     ``sources`` are pieces of metadata. A member that several of them have is usable in
@@ -35,7 +35,7 @@ class Federation:
         self._know(MemberIndex.of(sources))
 
     @classmethod
-    def from_index(cls, path: Path) -> "Federation":
+    def from_index(cls, path: Path) -> "Membership":
         """Open what ``write_index`` wrote, without reading all of it.
 
         A member is read at its first use. Raises MetadataUnusable if the index is
@@ -62,7 +62,7 @@ class Federation:
     @classmethod
     def from_files(
         cls, files: Sequence[MetadataSource], longest: float | None = None
-    ) -> "Federation":
+    ) -> "Membership":
         """Read metadata; ``longest`` is how many seconds each may last from now on.
 
         Where ``longest`` is None it may last for ever. Raises as

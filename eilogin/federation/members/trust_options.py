@@ -37,7 +37,7 @@ from eilogin.federation.local.option_values import (
     WeakAlgorithms,
 )
 from eilogin.federation.members import hub_requirements
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.sources.metadata_downloads import MetadataClient, MetadataURL
 from eilogin.federation.sources.metadata_sources import (
     LONGEST,
@@ -266,13 +266,13 @@ class TrustOptions(OwnOptions, name="trust"):
         return self
 
 
-def federation_of(options: TrustOptions) -> Federation:
+def federation_of(options: TrustOptions) -> Membership:
     """The federation, as the files and addresses that the options name have it now.
 
     Raises a :class:`eilogin.errors.ConfigurationError` that names the file or the
     address.
     """
-    return Federation.from_files(sources_of(options), options.federation_validity)
+    return Membership.from_files(sources_of(options), options.federation_validity)
 
 
 def sources_of(options: TrustOptions) -> list[MetadataSource]:

@@ -49,7 +49,7 @@ from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.member_index import write_index
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions, said_in, sources_of
 from eilogin.federation.sources.local_files import look_at
 from eilogin.federation.sources.metadata_sources import (
@@ -136,10 +136,10 @@ def refresh(options: TrustOptions, folder: SiteFolder) -> RefreshResult:
         folder.clean()
 
 
-def fetched(options: TrustOptions, folder: SiteFolder) -> Federation:
+def fetched(options: TrustOptions, folder: SiteFolder) -> Membership:
     """Return the result of a refresh without storing it; raises as a refresh does."""
     found = _Refresh(options, folder, folder.active, "").fetch()
-    return Federation(*(one.metadata for _, one in found))
+    return Membership(*(one.metadata for _, one in found))
 
 
 def note_failure(
@@ -207,7 +207,7 @@ class _Refresh:
         if old is not None:
             judged = self._judge(signed, found, old, new, changes)
         state = composed(self._folder, signed, judged.held)
-        effective = Federation.from_index(self._folder.index(state))
+        effective = Membership.from_index(self._folder.index(state))
         # Raises where it is of no use to us.
         hubs_of(self._options, self._own, effective)
         is_newer = not self._is_active(state)
@@ -222,7 +222,7 @@ class _Refresh:
         return self._told(judged, changes, state, failures, is_newer=is_newer)
 
     def _applied(
-        self, old: Federation | None, effective: Federation, changes: Changes
+        self, old: Membership | None, effective: Membership, changes: Changes
     ) -> Changes:
         """Return the changes that are active from now on, of all changes."""
         if old is None or not changes:
@@ -253,8 +253,8 @@ class _Refresh:
         self,
         signed: State,
         found: Found,
-        old: Federation,
-        new: Federation,
+        old: Membership,
+        new: Membership,
         changes: Changes,
     ) -> Judged:
         """Which members stay as they were, and why."""
@@ -335,7 +335,7 @@ class _Refresh:
             signed, _ = self._state(self._as_before(known, found))
             held = self._held_by(signed.sources)
             state = composed(self._folder, signed, held)
-            new = Federation.from_index(self._folder.index(state))
+            new = Membership.from_index(self._folder.index(state))
             hubs_of(self._options, self._own, new)
         except ConfigurationError:
             # This cannot happen: all sources are compared together.
@@ -473,7 +473,7 @@ class _Refresh:
             return None
         return AcceptedCopy(**_taken(known), copy=copy)
 
-    def _state(self, found: Found) -> tuple[State, Federation]:
+    def _state(self, found: Found) -> tuple[State, Membership]:
         """All that was found, written to the folder; nobody uses it yet."""
         generation = self._folder.next_generation()
         name = f"index-{generation}"
@@ -487,7 +487,7 @@ class _Refresh:
             raise ConfigurationError(
                 f"federation_folder: {path}: {error.strerror}"
             ) from error
-        new = Federation.from_index(path)
+        new = Membership.from_index(path)
         members = sum(len(one.entities) for one in metadata)
         sources = tuple(self._kept(*one) for one in found)
         parts = parts_of(sources)
@@ -567,7 +567,7 @@ class _Refresh:
         failures = tuple(one.failure for _, one in found if one.failure)
         return RefreshResult(what, active.state.members, failures, reasons)
 
-    def _old(self, found: Found) -> tuple[Federation | None, tuple[str, ...]]:
+    def _old(self, found: Found) -> tuple[Membership | None, tuple[str, ...]]:
         """Return the active state, None without one; and what is lost of it.
 
         If another version wrote its index, or the index is broken, it is made again
@@ -582,7 +582,7 @@ class _Refresh:
             return old, ()
         return self._from_copies(known, {key_of(source): one for source, one in found})
 
-    def _changes(self, old: Federation | None, new: Federation) -> Changes:
+    def _changes(self, old: Membership | None, new: Membership) -> Changes:
         """Compare the new state with the old one; no changes without an old one."""
         if old is None:
             return Changes()
@@ -592,7 +592,7 @@ class _Refresh:
 
     def _from_copies(
         self, known: State, found: Mapping[str, Fetched]
-    ) -> tuple[Federation, tuple[str, ...]]:
+    ) -> tuple[Membership, tuple[str, ...]]:
         """Read the active state from its copies; return the sources without one too."""
         sources = {key_of(one): one for one in self._sources}
         copies, lost = [], []
@@ -610,7 +610,7 @@ class _Refresh:
                     " (its copy, and the index), so the changes are unknown"
                 )
         if lost:
-            return Federation(*copies), tuple(lost)
+            return Membership(*copies), tuple(lost)
         signed = signed_index(self._folder, known)
         try:
             write_index(signed, copies)
@@ -621,7 +621,7 @@ class _Refresh:
             ) from error
         unheld = replace(known, index=signed.name, signed="")
         state = composed(self._folder, unheld, self._held, known.index)
-        return Federation.from_index(self._folder.index(state)), ()
+        return Membership.from_index(self._folder.index(state)), ()
 
     def _tried(self, found: Found, failures: tuple[str, ...]) -> Tries:
         if failures:
@@ -677,23 +677,23 @@ def _taken(known: AcceptedMetadata) -> dict[str, Any]:
     return {one.name: getattr(known, one.name) for one in fields(AcceptedMetadata)}
 
 
-def opened(folder: SiteFolder, state: State) -> Federation | None:
+def opened(folder: SiteFolder, state: State) -> Membership | None:
     """The members of a state; None where its index is of another version, or broken."""
     try:
-        return Federation.from_index(folder.index(state))
+        return Membership.from_index(folder.index(state))
     except ConfigurationError:
         return None
 
 
-def opened_signed(folder: SiteFolder, state: State) -> Federation | None:
+def opened_signed(folder: SiteFolder, state: State) -> Membership | None:
     """All members as they were signed, those in quarantine too; None as `opened`."""
     try:
-        return Federation.from_index(signed_index(folder, state))
+        return Membership.from_index(signed_index(folder, state))
     except ConfigurationError:
         return None
 
 
-def hubs_of(options: TrustOptions, own: Own, federation: Federation) -> tuple[str, ...]:
+def hubs_of(options: TrustOptions, own: Own, federation: Membership) -> tuple[str, ...]:
     """The entityIDs of our hubs, each one that we can use; of a hub its own.
 
     Raises :class:`eilogin.errors.ConfigurationError` where the metadata does not say

@@ -22,7 +22,7 @@ from eilogin.errors import ConfigurationError
 from eilogin.federation.local.local_entity import Own
 from eilogin.federation.members.certificate_expiry import endings_of
 from eilogin.federation.members.expiry_alarms import Expiry
-from eilogin.federation.members.membership import Federation
+from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.metadata_refresh import (
     SHORTEST,
@@ -47,13 +47,13 @@ MOST_LOOKING = 0.02
 class Newer(NamedTuple):
     """The parts of a newer state: fields of :class:`eilogin.federation.Trust`."""
 
-    federation: Federation
+    federation: Membership
     hub_ids: tuple[str, ...]
     other_endings: tuple[Expiry, ...]
 
 
 #: A subscriber gets the members before and after the change.
-Told = Callable[[Federation, Newer], object]
+Told = Callable[[Membership, Newer], object]
 
 
 class Opened(NamedTuple):
@@ -62,7 +62,7 @@ class Opened(NamedTuple):
     #: The last stamp of the folder.
     stamp: Stamp
     active: Active
-    federation: Federation
+    federation: Membership
 
 
 class Watch:
@@ -161,7 +161,7 @@ class Watch:
             return
         if active.state.index != self._index:
             # One that is gone already was followed by another: see the next time.
-            federation = Federation.from_index(self.folder.index(active.state))
+            federation = Membership.from_index(self.folder.index(active.state))
             hubs = hubs_of(self._options, self._own, federation)
             before, self._federation = self._federation, federation
             self._index = active.state.index

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from eilogin import clock
 from eilogin.errors import EiloginError
-from eilogin.federation import Federation, Trust
+from eilogin.federation import Membership, Trust
 from eilogin.saml.metadata import EntityDescriptor, read_unsigned, write_entity
 from eilogin.sessions import UNREADABLE, Sessions
 from eilogin.stores import StoredSession
@@ -105,7 +105,7 @@ class DepartedParticipants:
             return None
 
 
-def left(before: Federation, now: Federation) -> Iterator[EntityDescriptor]:
+def left(before: Membership, now: Membership) -> Iterator[EntityDescriptor]:
     """Yield the participants of one federation that are missing in a later one."""
     for entity_id, _ in before.digests.items() - now.digests.items():
         entity = before.members[entity_id]
@@ -113,7 +113,7 @@ def left(before: Federation, now: Federation) -> Iterator[EntityDescriptor]:
             yield entity
 
 
-def is_participant(federation: Federation, entity_id: str) -> bool:
+def is_participant(federation: Membership, entity_id: str) -> bool:
     """Whether an entity is a member with a service provider, expired or not."""
     entity = federation.members.get(entity_id)
     return entity is not None and entity.service_provider is not None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from eilogin import clock
 from eilogin.errors import EiloginError, InNameOf, UnknownPeer
-from eilogin.federation import Federation, Trust
+from eilogin.federation import Membership, Trust
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import require_answer, require_issuer, require_recent
 from eilogin.saml.metadata import Endpoint
@@ -70,7 +70,7 @@ class ActivityReports:
         #: The process in which the thread runs, or 0.
         self._pid = 0
         #: The federation in which no hub of ours takes reports.
-        self._nobody_in: Federation | None = None
+        self._nobody_in: Membership | None = None
         self._environ: dict[str, Any] = {}
         self._logged = 0.0
 

@@ -19,7 +19,7 @@ _BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ServerFigures:
     """The counts of all servers, taken one after another while they are in use."""
 
     #: Each server as it calls itself.
@@ -65,7 +65,7 @@ def _wipe(client: Client, hints: Hints) -> int:
     return count
 
 
-def figures(client: Client, patterns: Sequence[str]) -> Figures:
+def figures(client: Client, patterns: Sequence[str]) -> ServerFigures:
     """How much there is, with what is over until the servers take it away.
 
     That may be a minute later. It looks at every name that the servers have. In the
@@ -80,7 +80,7 @@ def figures(client: Client, patterns: Sequence[str]) -> Figures:
             counts[pattern] += len(fnmatch.filter(keys, pattern))
     values = sum(map(len, client.scanned(f"{client.url.prefix}:v:*".encode())))
     fitting = tuple(counts[pattern] for pattern in patterns)
-    return Figures(servers, counts["*"], values, fitting)
+    return ServerFigures(servers, counts["*"], values, fitting)
 
 
 def _server_at(node: Node) -> str:

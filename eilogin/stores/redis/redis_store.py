@@ -22,7 +22,7 @@ from eilogin.stores.redis import lua_scripts, redis_housekeeping
 from eilogin.stores.redis.cluster_hints import Hint, Hints, flat_pairs, pairs_in
 from eilogin.stores.redis.redis_checks import check, warn
 from eilogin.stores.redis.redis_client import MOST_RETRIES, Client, text_of
-from eilogin.stores.redis.redis_housekeeping import Figures
+from eilogin.stores.redis.redis_housekeeping import ServerFigures
 from eilogin.stores.redis.redis_nodes import Misfit
 from eilogin.stores.redis.redis_urls import RedisURL
 from eilogin.stores.redis.redis_values import RedisValues
@@ -272,7 +272,7 @@ class RedisStore(RedisValues):
         with logout_reserve.for_logout():
             return redis_housekeeping.end_all(self._client, self._hints)
 
-    def figures(self, *patterns: str) -> Figures:
+    def figures(self, *patterns: str) -> ServerFigures:
         """See :func:`eilogin.stores.redis.redis_housekeeping.figures`."""
         return redis_housekeeping.figures(self._client, patterns)
 

@@ -10,7 +10,7 @@ import pytest
 
 from eilogin import clock
 from eilogin.cli.commands import trust_command
-from eilogin.federation import Federation, MetadataFile
+from eilogin.federation import Membership, MetadataFile
 from eilogin.federation.changes import federation_changes
 from eilogin.federation.changes.quarantine import signed_index
 from eilogin.federation.state.state_folder import SiteFolder
@@ -41,7 +41,7 @@ def operator(kept):
     pair = [(kept.var / f"federation.{end}").read_bytes() for end in ("key", "crt")]
     key = SigningKey.load(*pair)
     source = MetadataFile(path, [key.public], on_loopback=True)
-    first = Federation.from_files([source]).entities
+    first = Membership.from_files([source]).entities
 
     def sign(change=lambda member: member, *, days=30):
         members = [one for one in map(change, first) if one is not None]
@@ -104,7 +104,7 @@ def waiting(eilogin, operator):
 
 
 def key_of_hub(folder):
-    federation = Federation.from_index(folder.index(folder.active.state))
+    federation = Membership.from_index(folder.index(folder.active.state))
     return federation.entity(HUB).identity_provider.signing_certificates[0]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from eilogin import atomic_files
 from eilogin.errors import ConfigurationError
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.changes import departed_members
 from eilogin.federation.changes.departed_members import departed_of, note_departed
 from eilogin.federation.state.state_folder import SiteFolder
@@ -16,7 +16,7 @@ def of(*names, text=""):
         EntityDescriptor(entity_id=name, names={"nl": text} if text else {})
         for name in names
     ]
-    return Federation(FederationMetadata(tuple(members), None, "", None))
+    return Membership(FederationMetadata(tuple(members), None, "", None))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eilogin import clock
 from eilogin.errors import PeerWithoutKeys
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.changes import federation_changes as changing
 from eilogin.federation.changes.federation_changes import (
     ApprovalRules,
@@ -62,7 +62,7 @@ A_HUB = EntityDescriptor(entity_id=HUB, identity_provider=HUB_ROLE)
 
 
 def of(*members, name="Proef", **more):
-    return Federation(FederationMetadata(members, None, name, None, **more))
+    return Membership(FederationMetadata(members, None, name, None, **more))
 
 
 def many(count, **changes):

@@ -8,7 +8,7 @@ import time_machine
 from kept_federations import ALL, BURG, DORP, HUB, KAMP, STAD, UWV, Party
 
 from eilogin.errors import ConfigurationError, MetadataExpired, UnknownPeer
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.changes.approval_decisions import approve, reject
 from eilogin.federation.changes.departed_members import departed_of
 from eilogin.federation.changes.federation_changes import id_of
@@ -407,7 +407,7 @@ class TestAnApproval:
         first = hub.folder.active
         hub.sources.publish(*ALL, moved=[STAD])
         hub.refresh()
-        signed = Federation.from_index(hub.folder.path / hub.folder.active.state.signed)
+        signed = Membership.from_index(hub.folder.path / hub.folder.active.state.signed)
         tries = replace(first.tries, rejected=id_of(signed))
         hub.folder.drop_waiting()
         hub.folder.note(replace(hub.folder.active, tries=tries))

@@ -14,7 +14,7 @@ from eilogin.errors import (
     MetadataExpired,
     PeerWithoutKeys,
 )
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.members import hub_requirements
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Contact, Endpoint, FederationMetadata
@@ -39,7 +39,7 @@ def make_hub(make_own):
 
 
 def federation_of(*members, **facts):
-    return Federation(FederationMetadata(members, None, "", None, **facts))
+    return Membership(FederationMetadata(members, None, "", None, **facts))
 
 
 class TestOurHubs:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eilogin import __version__, clock
 from eilogin.errors import MetadataUnusable, PeerUnusable, PeerWithoutKeys, UnknownPeer
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.members.member_index import write_index
 from eilogin.saml.metadata import (
     AttributeService,
@@ -77,18 +77,18 @@ def facts(federation):
 
 
 def test_it_says_what_was_read(path, metadata):
-    assert facts(Federation.from_index(path)) == facts(Federation(metadata))
+    assert facts(Membership.from_index(path)) == facts(Membership(metadata))
 
 
 def test_it_counts_the_participants_of_each_domain(path, metadata):
-    assert Federation(metadata).sso_domains == {"": 1}, "a hub is none"
+    assert Membership(metadata).sso_domains == {"": 1}, "a hub is none"
     ours = replace(metadata.entities[1], sso_domain="zorg")
     write_index(path, [replace(metadata, entities=(metadata.entities[0], ours))])
-    assert Federation.from_index(path).sso_domains == {"zorg": 1}
+    assert Membership.from_index(path).sso_domains == {"zorg": 1}
 
 
 def test_a_member_is_looked_up_and_a_stranger_is_none(path):
-    federation = Federation.from_index(path)
+    federation = Membership.from_index(path)
     assert federation.entity(UWV) is federation.entity(UWV)
     assert federation.entity(UWV).service_provider.keys
     with pytest.raises(UnknownPeer, match="not a member"):
@@ -106,7 +106,7 @@ def test_what_is_cut_off_anywhere_is_refused(path):
     for length in (0, 10, 100, len(octets) // 2, len(octets) - 33, len(octets) - 1):
         path.write_bytes(octets[:length])
         with pytest.raises(MetadataUnusable, match="expected an index of a federation"):
-            Federation.from_index(path)
+            Membership.from_index(path)
 
 
 def test_what_was_changed_anywhere_is_refused(path):
@@ -116,7 +116,7 @@ def test_what_was_changed_anywhere_is_refused(path):
         changed[place] ^= 1
         path.write_bytes(changed)
         with pytest.raises(MetadataUnusable, match=str(path)):
-            Federation.from_index(path)
+            Membership.from_index(path)
 
 
 def test_one_that_another_version_wrote_is_refused(path):
@@ -124,11 +124,11 @@ def test_one_that_another_version_wrote_is_refused(path):
     octets = path.read_bytes()[:-32].replace(__version__.encode(), b"0.0.1", 1)
     path.write_bytes(octets + hashlib.sha256(octets).digest())
     with pytest.raises(MetadataUnusable, match="found another"):
-        Federation.from_index(path)
+        Membership.from_index(path)
 
 
 def test_one_that_is_changed_while_it_is_used_is_not_believed(path):
-    federation = Federation.from_index(path)
+    federation = Membership.from_index(path)
     octets = path.read_bytes()
     path.write_bytes(octets.replace(b"uwv.test", b"uwv.tesT"))
     with pytest.raises(MetadataUnusable, match="found one that was changed"):
@@ -136,15 +136,15 @@ def test_one_that_is_changed_while_it_is_used_is_not_believed(path):
 
 
 def test_one_that_is_replaced_while_it_is_used_stays_as_it_was(path, metadata):
-    federation = Federation.from_index(path)
+    federation = Membership.from_index(path)
     write_index(path, [])
     assert federation.entities == list(metadata.entities)
-    assert Federation.from_index(path).entities == []
+    assert Membership.from_index(path).entities == []
 
 
 def test_one_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(MetadataUnusable, match="index-7: found No such file"):
-        Federation.from_index(tmp_path / "index-7")
+        Membership.from_index(tmp_path / "index-7")
 
 
 def test_a_member_has_the_same_hash_in_whatever_order_its_sets_are():
@@ -159,7 +159,7 @@ def test_a_member_has_the_same_hash_in_whatever_order_its_sets_are():
             supported_categories=frozenset(texts),
             released=frozenset(texts),
         )
-        return Federation(FederationMetadata((entity,), None, "", None)).digest
+        return Membership(FederationMetadata((entity,), None, "", None)).digest
 
     texts = [f"urn:{number}" for number in range(1000)]
     # Who came first is before whom it shares a place with.
@@ -207,5 +207,5 @@ def test_whatever_was_read_is_what_it_says(members, left_out, remarks, name, who
     with TemporaryDirectory() as folder:
         path = Path(folder) / "index"
         write_index(path, [metadata])
-        federation = Federation.from_index(path)
-        assert facts(federation) == facts(Federation(metadata))
+        federation = Membership.from_index(path)
+        assert facts(federation) == facts(Membership(metadata))

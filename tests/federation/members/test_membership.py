@@ -14,7 +14,7 @@ from eilogin.errors import (
     PeerWithoutKeys,
     UnknownPeer,
 )
-from eilogin.federation import Federation, MetadataFile
+from eilogin.federation import Membership, MetadataFile
 from eilogin.saml import bindings
 from eilogin.saml.metadata import (
     Endpoint,
@@ -41,7 +41,7 @@ def logo(title, inside=""):
 
 def read(keys, *paths, **options):
     """The federation of some files, which may all be signed by the same keys."""
-    return Federation.from_files([MetadataFile(p, keys) for p in paths], **options)
+    return Membership.from_files([MetadataFile(p, keys) for p in paths], **options)
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ class TestWhoseAStrangersNameCouldBe:
     @staticmethod
     def of(*names):
         members = tuple(EntityDescriptor(entity_id=name) for name in names)
-        return Federation(FederationMetadata(members, None, "", None))
+        return Membership(FederationMetadata(members, None, "", None))
 
     def test_is_told_with_whom_to_ask(self, federation):
         assert federation.hint_for(f"{UWV}x") == (
@@ -138,7 +138,7 @@ class TestTheNameOnAPage:
         def read(entity_id, **said):
             entity = EntityDescriptor(entity_id=entity_id, **said)
             members = FederationMetadata((entity,), None, "", None)
-            return Federation(members).name_of(entity_id, "nl")
+            return Membership(members).name_of(entity_id, "nl")
 
         return read
 
@@ -177,7 +177,7 @@ class TestTheNameOnAPage:
 def federation_of(**said):
     """A federation whose one member says this of itself."""
     entity = EntityDescriptor(entity_id=UWV, **said)
-    return Federation(FederationMetadata((entity,), None, "", None))
+    return Membership(FederationMetadata((entity,), None, "", None))
 
 
 class TestLogo:
@@ -386,10 +386,10 @@ class TestSeveralFiles:
         hub = make_own("hub", entity_id="https://two.test/").descriptor()
         one.write_bytes(write_entity(hub, key))
         files = MetadataFile(file, [operator.public]), MetadataFile(one, [key.public])
-        assert Federation.from_files(files).hubs == [HUB, hub.entity_id]
+        assert Membership.from_files(files).hubs == [HUB, hub.entity_id]
         swapped = MetadataFile(file, [key.public]), MetadataFile(one, [key.public])
         with pytest.raises(MetadataUntrusted, match=r"federation\.xml"):
-            Federation.from_files(swapped)
+            Membership.from_files(swapped)
 
     def test_may_not_both_tell_of_a_party(self, file, file_of, make_own):
         again = file_of("again.xml", make_own())

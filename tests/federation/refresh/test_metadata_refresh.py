@@ -19,7 +19,7 @@ from eilogin.errors import (
     MetadataUnusable,
     UnknownPeer,
 )
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.changes.approval_decisions import approve, reject
 from eilogin.federation.changes.departed_members import departed_of
 from eilogin.federation.changes.quarantine import signed_index
@@ -50,13 +50,13 @@ def sources(clock, sources):
 
 
 def members(folder):
-    federation = Federation.from_index(folder.index(folder.active.state))
+    federation = Membership.from_index(folder.index(folder.active.state))
     return [entity.entity_id for entity in federation.entities]
 
 
 def is_moved(folder):
     """Whether the new address of anybody is used."""
-    federation = Federation.from_index(folder.index(folder.active.state))
+    federation = Membership.from_index(folder.index(folder.active.state))
     return "moved.test" in repr([*federation.members.values()])
 
 
@@ -767,7 +767,7 @@ class TestWhoIsInTwoSources:
         return folder_of(site)
 
     def host_of(self, folder, name):
-        federation = Federation.from_index(folder.index(folder.active.state))
+        federation = Membership.from_index(folder.index(folder.active.state))
         [first, *_] = federation.entity(name).service_provider.assertion_consumers
         return first.location.split("/")[2]
 
@@ -883,7 +883,7 @@ class TestWhoIsInTwoSources:
         partner(STAD, HUB, moved=[HUB])
         refresh(site, folder)
         assert set(members(folder)) == {HUB, STAD}
-        federation = Federation.from_index(folder.index(folder.active.state))
+        federation = Membership.from_index(folder.index(folder.active.state))
         [where, *_] = federation.entity(HUB).identity_provider.single_sign_ons
         assert where.location.startswith("https://hub.test/")
         assert f"eilogin uses that one: '{HUB}'" in caplog.text
@@ -997,7 +997,7 @@ def test_whatever_is_killed_when_leaves_the_old_or_the_new(sources, verb):
             (folder.path / name).write_bytes(octets)
         status = _killed_at(number, verb, site, folder)
         active = folder.active.state
-        federation = Federation.from_index(folder.index(active))
+        federation = Membership.from_index(folder.index(active))
         assert len(federation.entities) == active.members
         assert active == before or active.members == 3
         assert all(folder.copy(one).exists() for one in active.sources)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.refresh import refresh_process
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
@@ -31,7 +31,7 @@ class TestAChild:
         sources.publish(HUB, UWV, STAD)
         done = self.run(site)
         assert done.returncode == 0, done.stderr
-        federation = Federation.from_index(folder.index(folder.active.state))
+        federation = Membership.from_index(folder.index(folder.active.state))
         assert [*federation.members] == [HUB, UWV, STAD]
         told = [json.loads(line) for line in done.stderr.splitlines()]
         assert ["eilogin", logging.INFO] in [line[:2] for line in told]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eilogin.errors import MetadataUnusable, PeerUnusable
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.sources.member_filters import ANYBODY, MemberFilters
 from eilogin.saml.metadata import (
     EntityDescriptor,
@@ -56,7 +56,7 @@ def metadata():
 
 @pytest.fixture
 def federation(metadata):
-    return lambda **said: Federation(
+    return lambda **said: Membership(
         MemberFilters(**said).read().of("all.xml", metadata)
     )
 

@@ -38,7 +38,7 @@ from eilogin.errors import (
     PeerWithoutKeys,
     UnknownPeer,
 )
-from eilogin.federation import Federation, MetadataFile
+from eilogin.federation import Membership, MetadataFile
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.sources.member_filters import MemberFilters
 from eilogin.federation.sources.metadata_downloads import MetadataClient, MetadataURL
@@ -213,7 +213,7 @@ def names(source, longest=None):
 
 class TestWhatIsFetched:
     def test_is_what_the_operator_signed(self, source, server):
-        federation = Federation.from_files([source()])
+        federation = Membership.from_files([source()])
         assert [e.entity_id for e in federation.entities] == [HUB, UWV]
         assert federation.copies == ()
         assert server.asked == [("/federation.xml", "application/samlmetadata+xml")]
@@ -223,10 +223,10 @@ class TestWhatIsFetched:
         file = tmp_path / "uwv.xml"
         file.write_bytes(write_entity(members[1], operator))
         local = MetadataFile(file, [operator.public])
-        found = Federation.from_files([local, source("/hub.xml")])
+        found = Membership.from_files([local, source("/hub.xml")])
         assert [e.entity_id for e in found.entities] == [UWV, HUB]
         with pytest.raises(MetadataUnusable, match=r"federation\.xml: .*another file"):
-            Federation.from_files([local, source()])
+            Membership.from_files([local, source()])
 
     def test_of_another_key_is_refused(self, source, key):
         told = r"http://localhost:\d+/federation\.xml: .*Ask the operator"
@@ -682,7 +682,7 @@ class TestACopy:
     def test_stands_in_for_a_source_that_is_down(self, kept, server):
         kept().load(None)
         server.close()
-        federation = Federation.from_files([kept()])
+        federation = Membership.from_files([kept()])
         assert [e.entity_id for e in federation.entities] == [HUB, UWV]
         (told,) = federation.copies
         assert "refuses connections" in told
@@ -909,12 +909,12 @@ class TestAResponder:
             valid_until=clock.now() + HOUR,
             key=operator,
         )
-        found = Federation.from_files([source(), ask(HUB)])
+        found = Membership.from_files([source(), ask(HUB)])
         assert found.entity(HUB).identity_provider
         assert found.left_out == {}
 
     def test_is_not_asked_for_whom_another_source_has(self, ask, source, server):
-        found = Federation.from_files([source(), ask()])
+        found = Membership.from_files([source(), ask()])
         assert found.entity(HUB)
         assert [path for path, _ in server.asked] == ["/federation.xml"]
 

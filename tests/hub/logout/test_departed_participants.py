@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eilogin.errors import StoreUnavailable
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.changes.quarantine import remaining
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import FederationMetadata
@@ -45,7 +45,7 @@ def come_back(federation):
         hub = federation.apps["inloggen.test"].app
         members = federation.trusts["inloggen.test"].federation.entities
         metadata = FederationMetadata(tuple(members), None, "Test", None)
-        hub.trust = replace(hub.trust, federation=Federation(metadata))
+        hub.trust = replace(hub.trust, federation=Membership(metadata))
         federation.work()
 
     return come_back

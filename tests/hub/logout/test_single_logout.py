@@ -14,7 +14,7 @@ import pytest
 from lxml import etree
 
 from eilogin.errors import StoreUnavailable
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.hub.logout import logout_propagation
 from eilogin.hub.logout.logout_propagation import Propagation, recipients_of
@@ -560,7 +560,7 @@ def _without_key(trust, entity_id):
         if entity.entity_id == entity_id:
             role = replace(role, encryption_certificates=())
         members.append(replace(entity, service_provider=role))
-    return Federation(FederationMetadata(tuple(members), None, "Test", None))
+    return Membership(FederationMetadata(tuple(members), None, "Test", None))
 
 
 def test_who_lists_algorithms_is_told_by_those(anna, party, logout_of, hub_believes):

@@ -9,7 +9,7 @@ import pytest
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.participant.expiry import activity_reports
 from eilogin.participant.expiry.activity_reports import ActivityReports
 from eilogin.saml import bindings, messages
@@ -50,7 +50,7 @@ def without_address(trust):
         for one in trust.federation.entities
     ]
     found = FederationMetadata(members, valid_until=None, name="", created=None)
-    return replace(trust, federation=Federation(found))
+    return replace(trust, federation=Membership(found))
 
 
 class TestTheMessage:

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from eilogin.errors import PeerUnavailable
-from eilogin.federation import Federation
+from eilogin.federation import Membership
 from eilogin.http_client import PeerResponse
 from eilogin.participant.login.hub_key_probe import HubKeyProbe
 from eilogin.saml.metadata import FederationMetadata
@@ -129,7 +129,7 @@ class TestAnotherHub:
         role = replace(entity.identity_provider, **changes.pop("role", {}))
         entity = replace(entity, identity_provider=role, **changes)
         metadata = FederationMetadata((entity,), None, "", None)
-        return replace(trust, federation=Federation(metadata))
+        return replace(trust, federation=Membership(metadata))
 
     def test_without_an_address_for_it_cannot_be_asked(self, trust):
         without = self.other(trust, role={"single_sign_ons": ()})

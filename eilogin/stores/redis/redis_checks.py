@@ -16,7 +16,7 @@ from redis.exceptions import (
 )
 
 from eilogin.errors import StoreUnavailable
-from eilogin.stores.redis.lua_scripts import Script, packed
+from eilogin.stores.redis.lua_scripts import SCHEMA, packed
 from eilogin.stores.redis.redis_nodes import (
     IsReplica,
     Misfit,
@@ -33,16 +33,6 @@ OLDEST_SERVER = (6, 2)
 #: it. One that reads of a later version goes on if it is not older than that.
 SCHEMA_VERSION = 1
 OLDEST_SCHEMA = 1
-
-#: The version of what is there, and the oldest that may still be at work on it. Where
-#: an older version is noted ours take its place.
-_SCHEMA = Script("""
-local version = tonumber(redis.call('HGET', KEYS[1], 'schema'))
-if not version or version < tonumber(ARGV[1]) then
-  redis.call('HSET', KEYS[1], 'schema', ARGV[1], 'oldest', ARGV[2])
-end
-return redis.call('HMGET', KEYS[1], 'schema', 'oldest')
-""")
 
 _WAIT_FOR_NONE = packed("WAIT", 0, 0)
 #: How much of an answer that was not expected is shown.
@@ -150,7 +140,7 @@ def _check_schema(servers: Servers) -> None:
     versions = (str(SCHEMA_VERSION), str(OLDEST_SCHEMA))
     # Written by text, so that a server that has no scripts, or does not let this user
     # write, is found out now.
-    answer = servers.ask(name, _SCHEMA.by_text(name, versions), is_question=False)
+    answer = servers.ask(name, SCHEMA.by_text(name, versions), is_question=False)
     schema, oldest = (int(number) for number in answer)
     if oldest > SCHEMA_VERSION:
         raise Misfit(

@@ -15,70 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from eilogin import clock
-from eilogin.stores.redis.lua_scripts import (
-    ARGUMENTS,
-    LINEAGE,
-    Argument,
-    Script,
-    packed,
-    verb,
-)
+from eilogin.stores.redis import lua_scripts
+from eilogin.stores.redis.lua_scripts import Argument, Script, packed
 from eilogin.stores.redis.redis_client import MOST_RETRIES, Client, text_of
-
-_VALUES = (
-    ARGUMENTS
-    + """
-local value = KEYS[1]
-local found = on('HMGET', value, 't', 'u', 'n')
-local text, till, lineage = found[1], tonumber(found[2]), found[3]
-local is_there = text and till and till > now
-"""
-)
-
-
-def _on_values(text: str) -> Script:
-    return verb(_VALUES, text)
-
-
-#: Arguments: now, text, until, lineage, a lineage that is over. Returns 1 if the value
-#: was added, 0 if another is there. If that one has a lineage, returns the lineage: the
-#: other value exists only while its lineage does, which the caller has to find out.
-_ADD = _on_values("""
-local new, till, of, over = arg(), arg(), arg(), arg()
-if is_there and not lineage then return 0 end
-if is_there and lineage ~= over then return lineage end
--- Not where there is nothing: a full server would accept all that follows.
-if redis.call('EXISTS', value) == 1 then redis.call('DEL', value) end
-local owner = of ~= '' and {'n', of} or {}
--- In one: a log that breaks off in between must not leave a value that nobody owns.
-redis.call('HSET', value, 't', new, 'u', till, unpack(owner))
-redis.call('PEXPIRE', value, life(till))
-return 1
-""")
-
-#: now. The value, which is gone then.
-_TAKE = _on_values("""
-redis.call('DEL', value)
-return found
-""")
-
-#: now, old, new, until, lineage. 1 where it was swapped, 0 where ``old`` is not there;
-#: or its lineage, where it has another than this.
-_SWAP = _on_values("""
-local old, new, till, of = arg(), arg(), arg(), arg()
-if not is_there or text ~= old then return 0 end
-if (lineage or '') ~= of then return lineage or '' end
-redis.call('HSET', value, 't', new, 'u', till)
-redis.call('PEXPIRE', value, life(till))
-return 1
-""")
-
-#: now, until, lineage: a value that was found to be over, unless it is another.
-_DISCARD = _on_values("""
-local its_until, of = arg(), arg()
-if found[2] == its_until and (lineage or '') == of then redis.call('DEL', value) end
-return 0
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +53,9 @@ class RedisValues:
             lineage = found
         over = b""
         for _ in range(MOST_RETRIES):
-            added = self._run(_ADD, key, value, until, lineage, over, durable=durable)
+            added = self._run(
+                lua_scripts.ADD, key, value, until, lineage, over, durable=durable
+            )
             if isinstance(added, int):
                 return bool(added)
             over = added
@@ -130,12 +71,12 @@ class RedisValues:
             return None
         if self._is_there(value):
             return value.text
-        self._run(_DISCARD, key, value.until, value.lineage)
+        self._run(lua_scripts.DISCARD, key, value.until, value.lineage)
         return None
 
     def take(self, key: str) -> str | None:
         """See :meth:`eilogin.stores.Store.take`."""
-        value = _value(self._run(_TAKE, key))
+        value = _value(self._run(lua_scripts.TAKE, key))
         return value.text if value is not None and self._is_there(value) else None
 
     def swap(
@@ -144,7 +85,9 @@ class RedisValues:
         """See :meth:`eilogin.stores.Store.swap`."""
         lineage = b""
         for _ in range(MOST_RETRIES):
-            swapped = self._run(_SWAP, key, old, new, until, lineage, durable=durable)
+            swapped = self._run(
+                lua_scripts.SWAP, key, old, new, until, lineage, durable=durable
+            )
             if isinstance(swapped, int):
                 return bool(swapped)
             lineage = swapped
@@ -161,7 +104,7 @@ class RedisValues:
     def _lineage_of(self, owner: str) -> bytes | None:
         """The key of a session's lineage; None where the session is not live."""
         place = self._client.place_of(owner)
-        name = self._client.run(LINEAGE, place, owner, secrets.token_hex(8))
+        name = self._client.run(lua_scripts.LINEAGE, place, owner, secrets.token_hex(8))
         return None if name is None else b"%b:n:%b" % (place, name)
 
     def _until_of(self, lineage: bytes) -> float:

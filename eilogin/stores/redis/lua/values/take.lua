@@ -1,0 +1,4 @@
+-- Delete the value and return it.
+-- Arguments: now.
+redis.call('DEL', value)
+return found

@@ -73,7 +73,8 @@ def remarks_on(
     for name in sorted(options.accept_weak):
         text = f"eilogin accepts {name}: {_RISKS[name]}"
         yield Remark("accept_weak", WEAK_ALGORITHM, text)
-    is_named = own.name_id_formats or own.asks_for_any_name or own.is_digid
+    by_hub = own.asks_for_any_name or own.profile.hub_chooses_name_id
+    is_named = own.name_id_formats or by_hub
     if own.role != HUB and not is_named:
         text = (
             "without a NameID, only attributes identify the visitor, and single"

@@ -86,7 +86,7 @@ class IdentityFilter:
         self._allowed = options.allow_attributes
         # The first signed-in visitor sets these. Most sites then never read a login's
         # attributes, which takes a while.
-        self._is_digid = self._has_hub = False
+        self._has_numbers = self._has_hub = False
         self._looks_inside: bool | None = None
         # Filters further inside, such as a hub, may read a cookie of the same name.
         is_read_inside = "session" in parts_inside(app)
@@ -167,9 +167,9 @@ class IdentityFilter:
     def _has_to_look(self, environ: "WSGIEnvironment") -> bool:
         """Return whether an option depends on the attributes of a login."""
         trust = environ.get(env.TRUST)
-        self._is_digid = trust is not None and trust.own.is_digid
+        self._has_numbers = trust is not None and trust.own.profile.has_sector_numbers
         self._has_hub = trust is not None and trust.own.hub_inside is not None
-        return bool(self._variables) or self._allowed is not None or self._is_digid
+        return bool(self._variables) or self._allowed is not None or self._has_numbers
 
     def _attributes_of(
         self, login: Login, written: Callable[[str], str]
@@ -189,7 +189,7 @@ class IdentityFilter:
         It sees a DigiD number only if an option names that. A hub inside may show it to
         its own participants, unless an option forbids that.
         """
-        if self._allowed is None and not self._is_digid:
+        if self._allowed is None and not self._has_numbers:
             return
         inner[env.SESSION] = self._seen(login)
         service = inner.get(env.LOGIN)

@@ -258,7 +258,7 @@ class LoginFilter:
     def _at_first(self, environ: "WSGIEnvironment") -> Response | None:
         """Set the handlers at the first page, by the profile and a hub inside."""
         own = env.trust(environ).own
-        if own.is_digid:
+        if own.profile.returns_after_cancel:
             says_it_at = self._failed_logins.says_it_at
             self._pass_on = cancelled_login.CancelledLoginNotice(
                 self._inner, self._cancelled, says_it_at

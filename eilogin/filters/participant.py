@@ -26,6 +26,7 @@ from pydantic import model_validator
 
 from eilogin.config import placing, read
 from eilogin.federation import Trust
+from eilogin.federation.local.profiles import PROFILES
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.trust_start import trust_of
 from eilogin.filters.identity import IdentityFilter
@@ -64,7 +65,7 @@ class ParticipantOptions(
 
     @model_validator(mode="after")
     def _all_filters_keep_to_the_profile(self) -> "ParticipantOptions":
-        if self.profile != "digid":
+        if not PROFILES[self.profile].restricts_filters:
             return self
         faults = [*session_faults(self.idle), *digid_faults(self)]
         if faults:

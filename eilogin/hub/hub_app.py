@@ -139,7 +139,8 @@ class Hub:
             "slo_soap": logout.respond_soap,
             "activity": ActivityReportIntake().respond,
         }
-        self._as_digid = {**self._addresses, **self._addresses_of_digid(sign_in)}
+        digid = {**self._addresses, **self._addresses_of_digid(sign_in)}
+        self._by_rules = {"saml": self._addresses, "digid": digid}
 
     def _addresses_of_digid(
         self, sign_in: PasswordSignIn | UpstreamSignIn
@@ -236,7 +237,7 @@ class Hub:
             self._worker.see(hub)
         own = env.trust(environ).own
         for name, expected in contradictions(
-            self._options, own.public_url, is_digid=own.is_digid
+            self._options, own.public_url, own.profile
         ):
             raise ConfigurationError(f"{name}: {expected}")
         first = self._in_place_of_other(environ, address)
@@ -245,8 +246,7 @@ class Hub:
         return self._answer_at(environ, address)
 
     def _answer_at(self, environ: "WSGIEnvironment", address: str) -> Response:
-        is_digid = env.trust(environ).own.is_digid
-        addresses = self._as_digid if is_digid else self._addresses
+        addresses = self._by_rules[env.trust(environ).own.profile.hub_rules]
         if address not in _LOGOUTS:
             return addresses[address](environ)
         with logout_reserve.for_logout():
@@ -425,7 +425,7 @@ def _told_of(
 
     The first are those that the hub would answer now without a question to the visitor.
     """
-    if env.trust(environ).own.is_digid:
+    if env.trust(environ).own.profile.hub_rules == "digid":
         presence = DigidPresence(environ, login)
         # A participant that got a Response without login ended its session.
         told = presence.services(env.sessions(environ).participants(login))

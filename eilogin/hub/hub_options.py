@@ -19,6 +19,7 @@ from eilogin.config import (
     is_loopback,
     option,
 )
+from eilogin.federation.local.profiles import Profile
 from eilogin.hub.digid.sector_numbers import SectorLines
 from eilogin.hub.participants.attribute_release import (
     AttributeNames,
@@ -30,10 +31,9 @@ from eilogin.hub.participants.response_protection import EncryptLines, SignLines
 from eilogin.saml.sector_names import BSN
 from eilogin.web.limits.slots import USUAL
 
-#: Options that work only without (True) or only with (False) ``profile = digid``, and
-#: what was expected instead.
-_OUT_OF_PLACE: Mapping[bool, Mapping[str, str]] = {
-    True: {
+#: Options that do not fit the rules of a profile, and what was expected instead.
+_OUT_OF_PLACE: Mapping[str, Mapping[str, str]] = {
+    "digid": {
         name: f"expected none with 'profile = digid': DigiD {does}"
         for name, does in {
             "logout_scope": (
@@ -45,7 +45,7 @@ _OUT_OF_PLACE: Mapping[bool, Mapping[str, str]] = {
             "logout_in_browser": "sends every LogoutRequest over SOAP",
         }.items()
     },
-    False: dict.fromkeys(
+    "saml": dict.fromkeys(
         ("sectors", "inactive", "rehearsal"),
         "expected 'profile = digid' in the filter 'trust'",
     ),
@@ -248,13 +248,13 @@ class HubOptions(Options, name="hub"):
 
 
 def contradictions(
-    options: HubOptions, public_url: str, *, is_digid: bool
+    options: HubOptions, public_url: str, profile: Profile
 ) -> Iterator[tuple[str, str]]:
     """Yield options that do not fit the hub, with what was expected."""
     for name in ("demo", "rehearsal"):
         if getattr(options, name) and not is_for_trying(public_url):
             yield name, f"expected a loopback address or one in .test, not {public_url}"
-    for name, expected in _OUT_OF_PLACE[is_digid].items():
+    for name, expected in _OUT_OF_PLACE[profile.hub_rules].items():
         if getattr(options, name) != HubOptions.model_fields[name].default:
             yield name, expected
     if options.show_session and options.sign_in == "above":
@@ -262,7 +262,7 @@ def contradictions(
             "show_session",
             "expected none with 'sign_in = above', where the hub above has the name",
         )
-    if is_digid and options.sign_in == "above":
+    if profile.hub_rules == "digid" and options.sign_in == "above":
         yield (
             "sign_in",
             "expected 'own' with 'profile = digid': DigiD signs citizens in itself",

@@ -273,7 +273,7 @@ class HubJobs:
     def _by_session(self, participants: Iterable[Participant]) -> list[Recipient]:
         """Return the recipients whose LogoutRequest names only sessions that end."""
         told = recipients_of(participants)
-        if not self.trust.own.is_digid:
+        if self.trust.own.profile.has_session_index:
             return told
         # Such a LogoutRequest names the visitor and no session, so it would end all of
         # them (DigiD 3.2).
@@ -371,11 +371,11 @@ class HubJobs:
         # The process that should remove an empty entry may have died.
         if over or not entry.left:
             entry = queue.done(entry, over)
-        is_digid = self.trust.own.is_digid
+        has_index = self.trust.own.profile.has_session_index
         held = {
             n: one
             for n, one in entry.left.items()
-            if queue.may_end_more(entry, n, is_digid=is_digid)
+            if queue.may_end_more(entry, n, has_index=has_index)
         }
         return queue.hold(entry, held) if held else entry
 

@@ -101,7 +101,7 @@ def named(own: Own, name_id: NameID, issuer: str) -> Subject | None:
 
     As DigiD demands, compare exactly the sector code and the number, and nothing else.
     """
-    if not own.is_digid:
+    if not own.profile.has_sector_numbers:
         return Subject.named(name_id, issuer=issuer, audience=own.entity_id)
     try:
         return _subject(own, SectorName.read(name_id.value), issuer)
@@ -111,7 +111,7 @@ def named(own: Own, name_id: NameID, issuer: str) -> Subject | None:
 
 def name_id_of(own: Own, login: Login) -> NameID:
     """Return the NameID by which the hub knows the session of a login."""
-    if not own.is_digid:
+    if not own.profile.has_sector_numbers:
         return (login.named or login.who).as_name_id()
     names = (
         str(SectorName(sector, values[0]))

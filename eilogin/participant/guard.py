@@ -210,7 +210,7 @@ class ParticipantLoginService:
     @property
     def tells_proof(self) -> bool:
         """Whether a login says when the visitor last proved who they are."""
-        return not env.trust(self._environ).own.is_digid
+        return env.trust(self._environ).own.profile.tells_proof_age
 
     def take_proof(self) -> bool:
         """Return whether the visitor gave this page a fresh proof, minutes ago."""

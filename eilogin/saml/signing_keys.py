@@ -62,9 +62,9 @@ class SigningKey:
 
     private: PrivateKey = field(repr=False)
     certificate: x509.Certificate
-    #: Whether signatures with it are as DigiD has them (DigiD 1.3): they say the
-    #: :func:`key_name` too, and name prefixes whose namespaces count.
-    is_digid: bool = False
+    #: Whether signatures contain the :func:`key_name`, and cover a list of namespace
+    #: prefixes (DigiD 1.3).
+    names_key: bool = False
     #: URIs of the algorithms of signature and digest that a peer wants; "" for those
     #: that all know: see :func:`eilogin.saml.xml_signatures.suited`.
     method: str = ""

@@ -69,16 +69,14 @@ def browser_bindings(own: Own, name_id: str = "") -> tuple[str, str]:
 
     A BSN as NameID stays out of URLs, which end up in logs.
     """
-    if own.is_digid or tells_number(name_id):
+    if tells_number(name_id):
         return (bindings.POST, bindings.REDIRECT)
-    return (bindings.REDIRECT, bindings.POST)
+    return own.profile.browser_bindings
 
 
 def answer_bindings(own: Own) -> Sequence[str]:
     """The bindings for a hub's Responses; DigiD's profile allows artifacts alone."""
-    if own.is_digid:
-        return (bindings.ARTIFACT,)
-    return (bindings.ARTIFACT, bindings.POST)
+    return own.profile.response_bindings
 
 
 def binding_missing(

@@ -12,6 +12,7 @@ from eilogin.cli.inifiles.ini_members import own_of_part, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.federation import Own
 from eilogin.federation.local.local_keys import OwnKey
+from eilogin.federation.local.profiles import DIGID_PROFILE
 from eilogin.hub.signin.citizens import Citizen, Citizens, demo_citizens, to_json
 from eilogin.saml.metadata import write_entity, write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
@@ -109,10 +110,10 @@ def test_behind_digid_it_is_as_digid_wants_it(site, own):
     folder = path.parent
     (folder / "pseudonym.key").write_text("a secret of this very test")
     (folder / "pkioverheid-private-root.pem").write_bytes(new_key_pair("root")[1])
-    hub = replace(own("digid", "hub"), profile="digid")
+    hub = replace(own("digid", "hub"), profile=DIGID_PROFILE)
     (folder / "digid.xml").write_bytes(write_entity(hub.descriptor()))
     assert faults_of(path) == []
-    assert ours(path, "filter:eilogin").is_digid
+    assert ours(path, "filter:eilogin").profile is DIGID_PROFILE
 
 
 def test_a_site_joins_a_hub_of_another_make_by_the_file(site, own):
@@ -148,8 +149,8 @@ def test_a_hub_behind_another_is_two_parties(site, own, signed):
 def test_a_rehearsal_of_digid_takes_the_metadata_of_the_site(site, own):
     path = site(REHEARSAL)
     key, certificate = new_key_pair("saml")
-    signing = replace(SigningKey.load(key, certificate), is_digid=True)
-    mijn = replace(own("mijn"), keys=(OwnKey.of(signing),), profile="digid")
+    signing = replace(SigningKey.load(key, certificate), names_key=True)
+    mijn = replace(own("mijn"), keys=(OwnKey.of(signing),), profile=DIGID_PROFILE)
     xml = write_entity(mijn.descriptor(), signing)
     (path.parent / "mijn.xml").write_bytes(xml)
     (path.parent / "saml.crt").write_bytes(certificate)

@@ -10,6 +10,7 @@ from manual_blocks import blocks
 
 import eilogin
 from eilogin.federation import Own
+from eilogin.federation.local.profiles import PROFILES
 from eilogin.participant.digid_profile import named
 from eilogin.saml.messages import NameID
 
@@ -114,7 +115,7 @@ class TestPseudonyms:
                 entity_id="https://uwv.test/eilogin/metadata",
                 back_channel_url="https://uwv.test",
                 pseudonym_key=self.KEY.encode(),
-                profile=profile,
+                profile=PROFILES[profile],
             )
 
         return made

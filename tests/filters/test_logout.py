@@ -21,6 +21,7 @@ from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.federation import Membership
 from eilogin.federation.local.local_keys import OwnKey
+from eilogin.federation.local.profiles import DIGID_PROFILE
 from eilogin.filters.login import LoginFilter
 from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.logout import LogoutFilter, make_logout
@@ -480,7 +481,7 @@ class TestHowTheHubIsTold:
 
     def test_keeps_a_name_that_is_a_bsn_out_of_addresses(self, sent, federation):
         filter_ = federation.apps["stad.test"].app
-        own = replace(filter_.trust.own, profile="digid")
+        own = replace(filter_.trust.own, profile=DIGID_PROFILE)
         filter_.trust = replace(filter_.trust, own=own)
         kind, _, _ = sent()
         assert kind == "post"

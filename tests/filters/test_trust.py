@@ -24,6 +24,7 @@ from eilogin.errors import (
     MetadataUntrusted,
 )
 from eilogin.federation.local.local_options import own_of
+from eilogin.federation.local.profiles import DIGID_PROFILE
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.identity import make_identity
 from eilogin.filters.trust import make_trust
@@ -542,14 +543,17 @@ class TestProfileDigid:
     def test_asks_for_no_name_and_publishes_nothing_else(self, site):
         uwv = site(profile="digid", name="Het UWV", description="Uitkeringen")
         own = uwv.filter.trust.own
-        assert own.is_digid
+        assert own.profile is DIGID_PROFILE
         assert own.name_id_formats == ()
         body = uwv.get("/eilogin/metadata").text
         assert "Het UWV" not in body
         assert "encryption" not in body
 
     def test_may_say_that_it_asks_for_no_name(self, site):
-        assert site(profile="digid", name_id_format="none").filter.trust.own.is_digid
+        assert (
+            site(profile="digid", name_id_format="none").filter.trust.own.profile
+            is DIGID_PROFILE
+        )
 
     @pytest.mark.parametrize(
         ("option", "text"),

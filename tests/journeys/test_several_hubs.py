@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from hub_speaker import SECOND_HUB, Chooser, changes, entity_changes, own_changes
 
+from eilogin.federation.local.profiles import DIGID_PROFILE
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Endpoint
 
@@ -269,7 +270,7 @@ class TestAHubThatAnswersLate:
 
     def test_ends_her_session_where_it_is_digid(self, anna, by_artifact):
         """DigiD asks nobody whether she is somebody else (DigiD 2.2)."""
-        own_changes(anna.federation, "stad.test", profile="digid")
+        own_changes(anna.federation, "stad.test", profile=DIGID_PROFILE)
         anna.browser.visit(by_artifact("s00000000:900000016"))
         assert anna.browser.title.startswith("U bent uitgelogd")
 

@@ -11,6 +11,7 @@ from eilogin.errors import InvalidOptions, PeerBusy
 from eilogin.federation import Own
 from eilogin.federation.local.local_entity import PARTICIPANT
 from eilogin.federation.local.local_keys import OwnKey
+from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE
 from eilogin.filters.participant import ParticipantOptions
 from eilogin.participant.digid_profile import (
     cancel_texts,
@@ -96,7 +97,7 @@ def test_filters_of_their_own_log_nobody_in(witness, eilogin_federation, caplog,
         {"uwv.test": witness}, options={"uwv.test": pair(line)}
     )
     trusting = federation.apps["uwv.test"].app
-    own = replace(trusting.trust.own, profile="digid")
+    own = replace(trusting.trust.own, profile=DIGID_PROFILE)
     trusting.trust = replace(trusting.trust, own=own)
     for path in ("/mijn", "/eilogin/login?next=/mijn"):
         answer = Request.blank(f"https://uwv.test{path}").get_response(federation)
@@ -140,7 +141,7 @@ def own():
         keys=(OwnKey.of(SigningKey.load(*new_key_pair("uwv.test"))),),
         entity_id="https://uwv.test/eilogin/metadata",
         back_channel_url="https://uwv.test",
-        profile="digid",
+        profile=DIGID_PROFILE,
     )
 
 
@@ -159,7 +160,7 @@ def test_a_logout_request_finds_whom_a_login_made(own):
     assert who != named(own, NameID(ANNA.replace("0:", "1:", 1)), HUB)
     assert named(own, NameID("S00000000:900000016"), HUB) is None
     assert named(own, NameID("q7"), HUB) is None
-    saml = replace(own, profile="saml")
+    saml = replace(own, profile=SAML_PROFILE)
     assert named(saml, NameID("q7"), HUB).name_id == "q7"
 
 
@@ -173,7 +174,7 @@ def test_we_name_her_to_digid_as_it_named_her(own):
 def test_a_login_from_before_is_named_as_it_came(own):
     who = Subject.named(NameID(ANNA), issuer=HUB, audience=own.entity_id)
     assert name_id_of(own, login_of(who)).value == ANNA
-    saml = replace(own, profile="saml")
+    saml = replace(own, profile=SAML_PROFILE)
     assert name_id_of(saml, login_of(who, bsn=["1"])) == who.as_name_id()
 
 

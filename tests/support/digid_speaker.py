@@ -23,7 +23,7 @@ class Digid(ArtifactParty):
     """Answers for its host; ``carried`` is what the next artifact stands for."""
 
     def __init__(self, trust):
-        super().__init__(trust, replace(trust.own.key, is_digid=True))
+        super().__init__(trust, replace(trust.own.key, names_key=True))
         #: Messages that came, as they came.
         self.questions = []
         self.resolves = []

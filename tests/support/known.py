@@ -69,6 +69,8 @@ def at_hub(arena: Arena, username: str, *hosts: str) -> Known:
     # The last one is the first: whose application saw her last.
     login = arena.witness.seen[-1][env.SESSION]
     assert login is not None
-    is_digid = arena.federation.trusts[HUB].own.is_digid
-    name_id = NUMBERED[username] if is_digid else login.who.as_name_id()
+    profile = arena.federation.trusts[HUB].own.profile
+    name_id = (
+        NUMBERED[username] if profile.has_sector_numbers else login.who.as_name_id()
+    )
     return Known(arena, visitor, hosts, name_id, login.session_index or "")

@@ -10,6 +10,7 @@ from webob import Request
 
 from eilogin.errors import BindingMissing, UnknownPeer
 from eilogin.federation import Membership
+from eilogin.federation.local.profiles import DIGID_PROFILE
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import Contact, Endpoint, FederationMetadata
 from eilogin.web.outbound_messages import (
@@ -106,7 +107,7 @@ class TestSending:
 def test_a_name_that_is_a_bsn_stays_out_of_addresses(trust):
     usual = (bindings.REDIRECT, bindings.POST)
     assert browser_bindings(trust.own) == usual
-    assert browser_bindings(replace(trust.own, profile="digid")) == usual[::-1]
+    assert browser_bindings(replace(trust.own, profile=DIGID_PROFILE)) == usual[::-1]
     assert browser_bindings(trust.own, "an opaque one") == usual
     assert browser_bindings(trust.own, "900000016") == usual[::-1]
 

@@ -194,12 +194,12 @@ def _reasons(
         "logout_binding",
     )
     place = _place(part, option)
-    if own.is_digid:
+    if own.profile.logout_request_bindings:
         # DigiD does not read that option.
         place, option = trusting, "federation"
     yield place, option, BindingMissing.code, lacking
     # DigiD encrypts nothing.
-    if own.is_digid:
+    if not own.profile.encrypts:
         return
     encrypt, place = options.encrypt, _place(part, "encrypt")
     lacking = _if_encrypted(encrypt, _no_key, "required")

@@ -16,6 +16,7 @@ from eilogin.federation.local.local_entity import (
     script_names,
 )
 from eilogin.federation.local.local_options import OwnOptions, prefix_of
+from eilogin.federation.local.profiles import PROFILES
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.login_options import LoginOptions, digid_faults
 from eilogin.filters.session import SessionOptions
@@ -72,7 +73,7 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
             _check_role(file, title, own, HUB if hubs else PARTICIPANT)
         for hub in hubs:
             _check_hub(file, hub, read.get(hub.title), own)
-    if any(own.profile == "digid" for _, own in trusts) and not hubs:
+    if any(PROFILES[own.profile].restricts_filters for _, own in trusts) and not hubs:
         for part in stack.parts:
             _check_profile(file, part, read.get(part.title))
     _check_levels(file, stack, read)
@@ -343,8 +344,8 @@ def _check_hub(
     """Check the options of the hub against the filters before it."""
     if not isinstance(options, HubOptions):
         return
-    is_digid = own.profile == "digid"
-    for name, expected in contradictions(options, own.public_url, is_digid=is_digid):
+    profile = PROFILES[own.profile]
+    for name, expected in contradictions(options, own.public_url, profile):
         found = hub.options.get(name, getattr(options, name))
         file.note(hub.title, name, repr(found), expected)
 

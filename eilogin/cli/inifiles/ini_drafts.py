@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from eilogin.cli.serving import server_limits
 from eilogin.config import is_loopback
+from eilogin.federation.local.profiles import PROFILES
 from eilogin.object_references import folder_of
 from eilogin.shell_quoting import typed
 
@@ -69,12 +70,8 @@ class Draft:
     @property
     def pseudonym_key(self) -> Path | None:
         """The secret that derives lasting pseudonyms of DigiD's citizens."""
-        return self.folder / f"{self.host}-pseudonym.key" if self.is_digid else None
-
-    @property
-    def is_digid(self) -> bool:
-        """Whether it uses DigiD."""
-        return self.profile == "digid"
+        has_numbers = PROFILES[self.profile].has_sector_numbers
+        return self.folder / f"{self.host}-pseudonym.key" if has_numbers else None
 
     def filter_lines(self, name: str, outer: str = "") -> list[str]:
         """The section ``[filter:…]``; ``outer`` is the filter that stays around it."""
@@ -167,7 +164,7 @@ class Draft:
         yield "# The help desk, for the operator and others."
         yield "# email = ADDRESS"
         yield "# The secret key with which the site signs, and its public certificate."
-        if self.is_digid:
+        if self.profile == "digid":
             yield "# For DigiD: a certificate of PKIoverheid for that key."
             yield "profile = digid"
         if self.is_zope:
@@ -180,7 +177,8 @@ class Draft:
         """The options for the federation and its hub."""
         yield "# The members of the federation, signed by its operator."
         yield f"federation = {self._source()}"
-        if not self.is_digid or self.operator_certificate.exists():
+        by_form = PROFILES[self.profile].registers_by_form
+        if not by_form or self.operator_certificate.exists():
             certificate = self.path(self.operator_certificate)
             yield f"federation_certificate = {certificate}"
         else:

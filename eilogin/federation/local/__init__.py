@@ -16,6 +16,8 @@ Nothing about other members belongs here. Modules:
     Our own keys, and which of them signs at a given date.
 ``local_options``
     The options of the local entity.
+``profiles``
+    The interfaces that an entity can follow, SAML or DigiD: what differs in each.
 ``option_values``
     Convert the lines of federation options into values.
 """

@@ -18,7 +18,8 @@ from typing import overload
 
 from eilogin import audit
 from eilogin.errors import ConfigurationError
-from eilogin.federation.local.local_keys import OwnKey, as_digid, read_keys
+from eilogin.federation.local.local_keys import OwnKey, read_keys, signing_as
+from eilogin.federation.local.profiles import SAML_PROFILE, Profile
 from eilogin.saml.signing_keys import fingerprints
 
 _log = logging.getLogger("eilogin")
@@ -37,8 +38,10 @@ class KeyFolder(Sequence[OwnKey]):
     is made.
     """
 
-    def __init__(self, folder: Path, *, site: str = "", is_digid: bool = False) -> None:
-        self._folder, self._site, self._is_digid = folder, site, is_digid
+    def __init__(
+        self, folder: Path, *, site: str = "", profile: Profile = SAML_PROFILE
+    ) -> None:
+        self._folder, self._site, self._profile = folder, site, profile
         self._stamp = _stamp(folder)
         self._keys = self._read()
         self._next = time.monotonic() + EVERY
@@ -96,14 +99,14 @@ class KeyFolder(Sequence[OwnKey]):
 
     def _read(self) -> tuple[OwnKey, ...]:
         found = read_keys(self._folder)
-        if not self._is_digid:
-            return found
+        if not self._profile.requires_rsa:
+            return signing_as(found, self._profile)
         if others := [key.name for key in found if not key.is_rsa]:
             raise ConfigurationError(
                 f"{self._folder}: found keys that are not RSA: {', '.join(others)};"
                 " expected RSA, because DigiD accepts nothing else"
             )
-        return as_digid(found)
+        return signing_as(found, self._profile)
 
 
 def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:

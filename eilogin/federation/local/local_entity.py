@@ -24,6 +24,7 @@ from eilogin import clock, logos
 from eilogin.federation.local.accent_colours import Accent
 from eilogin.federation.local.accessibility import Accessibility
 from eilogin.federation.local.local_keys import OwnKey, in_turn, published
+from eilogin.federation.local.profiles import SAML_PROFILE, Profile
 from eilogin.saml import bindings
 from eilogin.saml.messages import PERSISTENT, TRANSIENT
 from eilogin.saml.metadata import (
@@ -129,8 +130,8 @@ class Own:
     #: The kind of participant; for a hub, the kinds of participants that receive
     #: attributes on request.
     entity_categories: frozenset[str] = frozenset()
-    #: ``saml``, or ``digid``: the interface of DigiD 3.x to the letter.
-    profile: str = "saml"
+    #: The interface that we follow.
+    profile: Profile = SAML_PROFILE
     #: Where the hub is, by its prefix, that stands inside of a participant's filters
     #: and signs its citizens in there; None where none does.
     hub_inside: str | None = None
@@ -148,11 +149,6 @@ class Own:
     def name_id_format(self) -> str:
         """The format of NameID that a participant asks for, or "" for none."""
         return next(iter(self.name_id_formats), "")
-
-    @cached_property
-    def is_digid(self) -> bool:
-        """Whether we follow the interface of DigiD."""
-        return self.profile == "digid"
 
     def url(self, address: str) -> str:
         """The full URL of one of our addresses, such as ``acs``."""
@@ -267,7 +263,7 @@ class Own:
             service_provider=None if is_hub else self._service_provider(),
             identity_provider=self._identity_provider() if is_hub else None,
         )
-        if self.is_digid:
+        if self.profile.has_minimal_metadata:
             return own
         return replace(
             own,
@@ -303,14 +299,14 @@ class Own:
             authn_requests_signed=True,
             want_assertions_signed=True,
         )
-        if self.is_digid:
+        if self.profile.has_minimal_metadata:
             return replace(
                 found,
                 names_keys=True,
                 assertion_consumers=(
                     Endpoint(bindings.ARTIFACT, self.url("acs"), index=0),
                 ),
-                single_logouts=self._single_logouts(bindings.REDIRECT, bindings.SOAP),
+                single_logouts=self._single_logouts(),
             )
         return replace(
             found,
@@ -352,13 +348,12 @@ class Own:
             ),
             want_authn_requests_signed=True,
         )
-        if self.is_digid:
+        if self.profile.has_minimal_metadata:
             # DigiD's own says no more (DigiD 1.7), and has one key for everything.
             return replace(
                 found,
                 encryption_certificates=found.signing_certificates[:1],
                 names_keys=True,
-                single_logouts=self._single_logouts(bindings.REDIRECT),
             )
         return replace(
             found,
@@ -375,14 +370,19 @@ class Own:
             "encryption_methods": ENCRYPTION_METHODS if named else (),
         }
 
-    def _single_logouts(self, *wanted: str) -> tuple[Endpoint, ...]:
-        """All addresses for a logout, or those over the bindings ``wanted``."""
+    def _single_logouts(self) -> tuple[Endpoint, ...]:
+        """The addresses for a logout, over the bindings of the profile."""
+        wanted = (
+            self.profile.hub_logout_services
+            if self.role == HUB
+            else self.profile.participant_logout_services
+        )
         addresses = {
             bindings.REDIRECT: self.url("slo"),
             bindings.POST: self.url("slo"),
             bindings.SOAP: self.url("slo_soap"),
         }
-        return tuple(Endpoint(b, addresses[b]) for b in wanted or addresses)
+        return tuple(Endpoint(b, addresses[b]) for b in wanted)
 
     def _logos(self) -> tuple[Logo, ...]:
         if not self.logo:

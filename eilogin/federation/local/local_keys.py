@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError
+from eilogin.federation.local.profiles import Profile
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import SigningKey
 
@@ -159,9 +160,10 @@ def read_keys(folder: Path) -> tuple[OwnKey, ...]:
     return tuple(sorted(keys, key=attrgetter("begins", "ends", "name")))
 
 
-def as_digid(keys: Sequence[OwnKey]) -> tuple[OwnKey, ...]:
-    """The same keys, whose signatures are as DigiD has them."""
-    return tuple(replace(k, pair=replace(k.pair, is_digid=True)) for k in keys)
+def signing_as(keys: Sequence[OwnKey], profile: Profile) -> tuple[OwnKey, ...]:
+    """The same keys, with the signatures of a profile."""
+    names_key = profile.signatures_name_key
+    return tuple(replace(k, pair=replace(k.pair, names_key=names_key)) for k in keys)
 
 
 def write_turn(name: str, begins: float, ends: float, use: str = _BOTH) -> str:

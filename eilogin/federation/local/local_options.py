@@ -37,8 +37,10 @@ from eilogin.federation.local.accessibility import (
 from eilogin.federation.local.appearance import AccentColour, FooterLinks, Logo
 from eilogin.federation.local.key_folder import KeyFolder
 from eilogin.federation.local.local_entity import ADDRESSES, HUB, PARTICIPANT, Own
-from eilogin.federation.local.local_keys import OwnKey, as_digid, load_pair
+from eilogin.federation.local.local_keys import OwnKey, load_pair, signing_as
 from eilogin.federation.local.option_values import Keywords, RequestedAttributes, URIs
+from eilogin.federation.local.profiles import PROFILES
+from eilogin.saml import bindings
 from eilogin.saml.messages import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
 
 _FORMATS = {
@@ -55,9 +57,6 @@ _FILES = {
     "key": "a PEM file with our private key",
     "certificate": "a PEM file with the certificate of our key",
 }
-
-#: Options whose subject is not there in DigiD's interface.
-_NOT_OF_DIGID = ("requested_attributes", "entity_categories", "level_classes")
 
 
 class OwnOptions(Options):
@@ -333,27 +332,27 @@ class OwnOptions(Options):
 
     @model_validator(mode="after")
     def _profile_is_kept_to_the_letter(self) -> "OwnOptions":
-        if self.profile != "digid":
-            return self
-        if self.acs != "artifact":
+        said, profile = self.model_fields_set, PROFILES[self.profile]
+        if self.acs == "post" and bindings.POST not in profile.response_bindings:
             raise ValueError(
                 "acs: expected 'artifact', because DigiD answers only by artifact"
                 " (profile = digid)"
             )
-        if self.name_id_format != "none" and "name_id_format" in self.model_fields_set:
+        has_format = "name_id_format" in said and self.name_id_format != "none"
+        if has_format and profile.hub_chooses_name_id:
             raise ValueError(
                 "name_id_format: expected 'none', because DigiD chooses the format"
                 " (profile = digid)"
             )
         # A folder is checked whenever it is read.
-        if self.keys is None and not all(key.is_rsa for key in self.own_keys):
+        has_other_keys = self.keys is None and not all(k.is_rsa for k in self.own_keys)
+        if has_other_keys and profile.requires_rsa:
             raise ValueError("key: expected an RSA key, because DigiD accepts RSA only")
-        for name in _NOT_OF_DIGID:
-            if name in self.model_fields_set:
-                raise ValueError(
-                    f"{name}: is not allowed with 'profile = digid', because DigiD has"
-                    " no such thing"
-                )
+        for name in filter(said.__contains__, profile.refused_options):
+            raise ValueError(
+                f"{name}: is not allowed with 'profile = digid', because DigiD has"
+                " no such thing"
+            )
         return self
 
     @cached_property
@@ -362,14 +361,13 @@ class OwnOptions(Options):
 
         ConfigurationError where one cannot be used now.
         """
-        is_digid = self.profile == "digid"
+        profile = PROFILES[self.profile]
         if self.keys is not None:
-            return KeyFolder(self.keys, site=entity_id_of(self), is_digid=is_digid)
+            return KeyFolder(self.keys, site=entity_id_of(self), profile=profile)
         if not (self.key and self.certificate):
             return ()
         pair = load_pair(self.key, self.certificate)
-        found = (OwnKey.of(pair, path=self.certificate),)
-        return as_digid(found) if is_digid else found
+        return signing_as([OwnKey.of(pair, path=self.certificate)], profile)
 
 
 def own_of(options: OwnOptions) -> Own:
@@ -400,7 +398,7 @@ def own_of(options: OwnOptions) -> Own:
         hub_inside=options.hub_inside,
         secrets=tuple(secret.get_secret_value() for secret in options.secret),
         pseudonym_key=_secret_of(options.pseudonym_key),
-        profile=options.profile,
+        profile=PROFILES[options.profile],
         name_id_formats=_formats_of(options),
         asks_for_any_name=options.name_id_format == "any",
         requested_attributes=tuple(a.name for a in options.requested_attributes),
@@ -450,7 +448,7 @@ def _secret_of(secret: SecretBytes | None) -> bytes:
 
 
 def _formats_of(options: OwnOptions) -> tuple[str, ...]:
-    if options.role == HUB or options.profile == "digid":
+    if options.role == HUB or PROFILES[options.profile].hub_chooses_name_id:
         return ()
     return _FORMATS[options.name_id_format]
 

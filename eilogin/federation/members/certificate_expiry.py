@@ -14,6 +14,7 @@ from cryptography import x509
 from eilogin.errors import CERTIFICATE_EXPIRED
 from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.local.local_keys import OwnKey, last_in_line
+from eilogin.federation.local.profiles import PROFILES
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.federation.members.hub_requirements import Remark
@@ -66,7 +67,7 @@ def faults(options: TrustOptions) -> Iterator[Remark]:
 
     DigiD answers who has such a certificate with 404 and not a word (DigiD 4).
     """
-    if options.profile == "digid" and options.role != HUB:
+    if PROFILES[options.profile].uses_first_certificate and options.role != HUB:
         for remark in remarks(options):
             if remark.code == CERTIFICATE_EXPIRED and remark.option in _SEEN_BY_DIGID:
                 yield remark

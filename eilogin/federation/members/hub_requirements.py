@@ -187,7 +187,8 @@ def require(own: Own, federation: Membership, entity_id: str) -> None:
     resolvers = role.artifact_resolutions
     if own.acs == "artifact" and bindings.SOAP not in {e.binding for e in resolvers}:
         # DigiD knows no other way.
-        instead = "" if own.is_digid else "write 'acs = post', or "
+        by_post = bindings.POST in own.profile.response_bindings
+        instead = "write 'acs = post', or " if by_post else ""
         raise BindingMissing(
             f"the hub '{entity_id}' resolves no artifacts over SOAP"
             f" (ArtifactResolutionService: {bindings_of(resolvers)}), but 'acs' is"
@@ -253,7 +254,9 @@ def participant_ending(own: Own, entity: EntityDescriptor) -> Expiry | None:
     what = f"a certificate of '{entity.entity_id}'"
     # The first certificate of an entity in the role of DigiD counts, as with DigiD
     # (DigiD 4).
-    first = role.signing_certificates[: 1 if own.is_digid else None]
+    first = role.signing_certificates[
+        : 1 if own.profile.uses_first_certificate else None
+    ]
     ends = max(map(certificate_ends, first), default=math.inf)
     return Expiry("federation", "signing", what, ends, entity.entity_id, ask)
 
@@ -267,7 +270,8 @@ def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Rem
     """On certificates that have expired, will soon, or are not valid yet."""
     # The first certificate of an entity in the role of DigiD counts, as with DigiD
     # (DigiD 4).
-    refused = role.signing_certificates[:1] if own.role == HUB and own.is_digid else ()
+    is_refused = own.role == HUB and own.profile.uses_first_certificate
+    refused = role.signing_certificates[:1] if is_refused else ()
     last = _last_end(role)
     for text in dict.fromkeys(role.signing_certificates):
         begins, ends = certificate_begins(text), certificate_ends(text)

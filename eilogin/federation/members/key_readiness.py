@@ -40,7 +40,7 @@ def in_metadata(own: Own, federation: Membership, key: SigningKey) -> Finding:
 
 
 def _not_a_member(own: Own, federation: Membership) -> Finding:
-    if own.is_digid:
+    if own.profile.registers_by_form:
         return Finding(
             None,
             "eilogin cannot see which of our keys DigiD knows. Logius accepts our"

@@ -36,6 +36,7 @@ from eilogin.federation.local.option_values import (
     Percent,
     WeakAlgorithms,
 )
+from eilogin.federation.local.profiles import PROFILES
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.membership import Membership
 from eilogin.federation.sources.metadata_downloads import MetadataClient, MetadataURL
@@ -221,7 +222,7 @@ class TrustOptions(OwnOptions, name="trust"):
 
     @model_validator(mode="after")
     def _digid_takes_what_is_signed(self) -> "TrustOptions":
-        if self.role != HUB or self.profile != "digid":
+        if self.role != HUB or not PROFILES[self.profile].requires_signed_metadata:
             return self
         told = (
             "on a hub with 'profile = digid', because DigiD accepts only signed"

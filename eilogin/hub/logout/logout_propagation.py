@@ -202,7 +202,7 @@ class Propagation:
     ) -> etree._Element:
         """Write the LogoutRequest for a participant, without a signature."""
         _, role = trust.participant(recipient.entity_id)
-        is_digid = trust.own.is_digid
+        profile = trust.own.profile
         request = messages.LogoutRequest(
             id=request_id,
             issued=clock.now(),
@@ -212,8 +212,8 @@ class Propagation:
             session_indexes=recipient.session_indexes,
         )
         return messages.write_logout_request(
-            _as_digid(request) if is_digid else request,
-            encryption_key(role, wanted=self._encrypts and not is_digid),
+            request if profile.has_session_index else _name_id_only(request),
+            encryption_key(role, wanted=self._encrypts and profile.encrypts),
             role.encryption_methods,
         )
 
@@ -371,7 +371,7 @@ def _by_participant(recipients: Iterable[Recipient]) -> Mapping[str, _Said]:
     return said
 
 
-def _as_digid(request: messages.LogoutRequest) -> messages.LogoutRequest:
+def _name_id_only(request: messages.LogoutRequest) -> messages.LogoutRequest:
     """Reduce a LogoutRequest to the NameID, as DigiD sends it (DigiD 3.2)."""
     return replace(
         request,

@@ -188,14 +188,17 @@ class RetryQueue:
         self._hold(entry, [*told.values()], [entry.reasons.get(n, "") for n in told])
         return self.done(entry, [*told])
 
-    def may_end_more(self, entry: QueuedLogout, number: int, *, is_digid: bool) -> bool:
+    def may_end_more(
+        self, entry: QueuedLogout, number: int, *, has_index: bool
+    ) -> bool:
         """Whether a retry might end a session that the visitor has begun there since.
 
-        Our message names the sessions that have ended. With DigiD it names the visitor
-        alone; and a participant may have answered that it knows none of the sessions.
+        Our message names the sessions that have ended. Without SessionIndex, as with
+        DigiD, it names the visitor alone; and a participant may have answered that it
+        knows none of the sessions.
         """
         told = entry.left[number]
-        if is_digid:
+        if not has_index:
             return self._sessions.is_in(told.subject)
         knows_none = entry.reasons.get(number) == PrincipalUnknown.code
         # The participant does not mistake another session of that time for these.

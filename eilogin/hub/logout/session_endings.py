@@ -438,7 +438,7 @@ def _left_before(
     values, sessions = env.values(environ), env.sessions(environ)
     found = queue.left_before(handle, subjects)
     older = [queue.without_final(values, entry) for entry in found]
-    is_digid = env.trust(environ).own.is_digid
+    has_index = env.trust(environ).own.profile.has_session_index
 
     def is_ours(entry: QueuedLogout) -> bool:
         # If its sessions are alive, its process still works or has died; another
@@ -447,7 +447,7 @@ def _left_before(
             bool(entry.left)
             and not any(map(sessions.named, entry.logins))
             and not any(
-                queue.may_end_more(entry, number, is_digid=is_digid)
+                queue.may_end_more(entry, number, has_index=has_index)
                 for number in entry.left
             )
         )

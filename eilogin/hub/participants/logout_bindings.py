@@ -36,8 +36,8 @@ class LogoutBindings:
 
         ``name_id`` is its NameID, if known. DigiD uses SOAP only (DigiD 3.2).
         """
-        if own.is_digid:
-            return (bindings.SOAP,)
+        if own.profile.logout_request_bindings:
+            return own.profile.logout_request_bindings
         way = value_for(self._said, entity_id)
         if way == "soap":
             return (bindings.SOAP,)

@@ -35,7 +35,9 @@ def known_citizen(
     AuthnRequest, if there is one.
     """
     login = env.session_or_none(environ)
-    if login is None or level != _WITH_CODE or env.trust(environ).own.is_digid:
+    if login is None or level != _WITH_CODE:
+        return None
+    if not env.trust(environ).own.profile.asks_for_code_alone:
         return None
     if pending is not None and _wants_whole_proof(pending):
         return None

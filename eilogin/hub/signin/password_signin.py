@@ -369,7 +369,7 @@ class PasswordSignIn:
             proven={level: now},
             domains=of_proof(domain, {level: now}),
             attributes=citizen.attributes,
-            address=network(environ) if own.is_digid else "",
+            address=network(environ) if own.profile.records_network else "",
         )
         issued = now if session is None else session.confirmed
         made = self._log_in(environ, proof, issued)
@@ -473,7 +473,7 @@ class PasswordSignIn:
             session_hours=sessions.max_session / 3600,
             idle_hours=sessions.idle / 3600,
             ended_by_idle=0 if pending is None else pending.idle_limit / 3600,
-            is_digid=trust.own.is_digid,
+            is_digid=trust.own.profile.hub_rules == "digid",
             wants_code=wants_code,
             shown_codes=codes,
             demo_citizens=citizens,
@@ -564,7 +564,7 @@ def _shared_with(trust: Trust, pending: PendingAuthnRequest | None, domain: str)
     if pending is None:
         # The sign-in is for no participant yet.
         return "some" if domains.keys() - {USUAL_DOMAIN} else "all"
-    if trust.own.is_digid and domain != NO_SSO:
+    if trust.own.profile.hub_rules == "digid" and domain != NO_SSO:
         # DigiD's own words are the same for all.
         return "all"
     return shared_with(domain, domains)

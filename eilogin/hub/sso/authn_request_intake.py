@@ -95,7 +95,7 @@ def accept_authn_request(
     known = _over(role, ours)
     if not known.assertion_consumers:
         raise _not_answerable(trust, role, ours, inbound.issuer)
-    if trust.own.is_digid:
+    if trust.own.profile.hub_rules == "digid":
         # DigiD ignores all other addresses.
         request, role = _as_digid_reads_it(request), known
     with InNameOf(inbound.issuer):
@@ -122,7 +122,7 @@ def accept_authn_request(
     if denied is not None:
         is_old = isinstance(denied, MessageExpired) and request.issued < now
         # The visitor may have reloaded an old page; the participant can begin again.
-        tells = is_old and not trust.own.is_digid
+        tells = is_old and trust.own.profile.restarts_late_logins
         return ReceivedAuthnRequest(
             pending, (*DENIED, *[messages.TOO_LATE] * tells), denied
         )
@@ -130,7 +130,7 @@ def accept_authn_request(
         return ReceivedAuthnRequest(pending, _NO_SUCH_BINDING)
     if would_do and not levels:
         return ReceivedAuthnRequest(pending, NO_LEVEL, _not_at_those(would_do, entity))
-    if not (pending.level or trust.own.is_digid):
+    if not pending.level and trust.own.profile.hub_rules == "saml":
         return ReceivedAuthnRequest(
             pending, NO_LEVEL, _not_by_those(request, levels, offered)
         )
@@ -210,7 +210,7 @@ def _denied(
     """
     destination = trust.own.url("sso")
     try:
-        if trust.own.is_digid:
+        if trust.own.profile.hub_rules == "digid":
             require_destination(
                 request.destination, destination, required=binding == bindings.POST
             )

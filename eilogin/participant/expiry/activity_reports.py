@@ -241,8 +241,9 @@ class ActivityReports:
 
 
 def _address(trust: Trust, hub: str) -> Endpoint | None:
-    """Return where a hub accepts reports; None if it does not, and with DigiD."""
-    if trust.own.is_digid or not trust.has_single_sign_on:
+    """Return where a hub accepts reports; None if it accepts none."""
+    accepts = trust.own.profile.has_activity_reports
+    if not (accepts and trust.has_single_sign_on):
         return None
     try:
         return trust.hub(hub).activity_service

@@ -81,7 +81,8 @@ class KeepAlive:
 
     def _renew(self, environ: "WSGIEnvironment", age: float) -> Response | None:
         own = env.trust(environ).own
-        if own.is_digid and not is_time_to_renew(age, self._after):
+        passive = own.profile.has_passive_login
+        if not passive and not is_time_to_renew(age, self._after):
             return None
         if not env.trust(environ).has_single_sign_on:
             return None
@@ -89,7 +90,6 @@ class KeepAlive:
         # A longer target would lose its query, which is a SAML message at an inner hub.
         if len(page) > LONGEST_TARGET or not self._can_renew(environ, hub):
             return None
-        passive = not own.is_digid
         return self._authn_requests.ask(environ, hub, page, LEVELS[0], passive=passive)
 
     def _can_renew(self, environ: "WSGIEnvironment", hub: str) -> bool:

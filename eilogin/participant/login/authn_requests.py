@@ -192,7 +192,7 @@ def with_response_address(
     DigiD rejects an address beside an index. It may show the ProviderName (DigiD
     1.2).
     """
-    if own.is_digid:
+    if own.profile.names_acs_by_index:
         return replace(
             request, acs_index=0, provider_name=own.names.get(LANGUAGES[0], "")
         )

@@ -111,7 +111,7 @@ class LoginAddress:
             return self._login_required.explain(environ, wanted.level, address)
         login_loops.require_end(environ, wanted.target)
         force = env.FRESH in environ
-        if env.trust(environ).own.is_digid and not force:
+        if not (force or env.trust(environ).own.profile.tells_proof_age):
             path = unquote(wanted.target.partition("?")[0])
             rule = self._rules.rule_for(path)
             force = path_limits.wants_proof_at_login(environ, rule)
@@ -182,7 +182,7 @@ def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
     """Return whether another site sends a visitor with a session to DigiD."""
     own = env.trust(environ).own
     return (
-        own.is_digid
+        own.profile.confirms_foreign_links
         and env.session(environ) is not None
         and not is_own_navigation(environ, own.public_url)
     )

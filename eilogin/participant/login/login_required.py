@@ -38,7 +38,7 @@ def can_be_passive(environ: "WSGIEnvironment") -> bool:
     return (
         not was_tried_passively(environ)
         and not is_in_frame(environ)
-        and not env.trust(environ).own.is_digid
+        and env.trust(environ).own.profile.has_passive_login
         and known_hub(environ) != ""
         and not logout_hint.has_left(environ)
     )
@@ -123,7 +123,7 @@ class LoginRequired:
     ) -> Response:
         """Send the visitor to a hub (:meth:`AuthnRequestSender.ask`)."""
         own = env.trust(environ).own
-        if own.is_digid:
+        if own.profile.restricts_filters:
             self._require_profile(environ)
         return self._authn_requests.ask(
             environ,

@@ -111,7 +111,8 @@ class LogoutRequestSender:
         login = notice.login
         hub = trust.hub(login.who.issuer)
         # DigiD uses no SessionIndex: it knows the visitor's browser (DigiD 3.1).
-        index = "" if trust.own.is_digid else login.session_index
+        has_index = trust.own.profile.has_session_index
+        index = login.session_index if has_index else ""
         return messages.write_logout_request(
             messages.LogoutRequest(
                 id=notice.request_id,

@@ -315,8 +315,10 @@ class LogoutQueueThread:
 
 def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:
     """Whether our message might end a newer session, because it names no session."""
-    has_index = login.session_index and not env.trust(environ).own.is_digid
-    return not has_index and bool(env.sessions(environ).find_all_of(login.who))
+    has_index = env.trust(environ).own.profile.has_session_index
+    return not (login.session_index and has_index) and bool(
+        env.sessions(environ).find_all_of(login.who)
+    )
 
 
 def _sealed(environ: "WSGIEnvironment", key: str, notice: UnconfirmedLogout) -> str:

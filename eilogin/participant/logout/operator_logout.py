@@ -103,7 +103,7 @@ class OperatorLogout:
                     who = Subject(hub, self.own.entity_id, value, kind, domain)
                     if for_application(trust, who, sources) == name:
                         yield who
-            if self.own.is_digid:
+            if self.own.profile.has_sector_numbers:
                 yield from self._numbered(name, hub)
 
     def _numbered(self, number: str, hub: str) -> Iterator[Subject]:

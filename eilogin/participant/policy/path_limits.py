@@ -47,7 +47,7 @@ def wants_proof_at_login(environ: "WSGIEnvironment", rule: PathRule) -> bool:
     would be rejected afterwards.
     """
     has_age = rule.idle is not None or rule.max_age is not None
-    return has_age and env.trust(environ).own.is_digid
+    return has_age and not env.trust(environ).own.profile.tells_proof_age
 
 
 def _had_pause(

@@ -270,7 +270,8 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
         now=clock.now(),
         # Shibboleth signs none if the channel authenticates it; DigiD signs all.
         must_be_signed=(
-            trust.own.is_digid or not endpoint.location.startswith("https:")
+            trust.own.profile.signs_artifact_responses
+            or not endpoint.location.startswith("https:")
         ),
     )
 

@@ -92,7 +92,8 @@ class AssertionConsumer:
         try:
             return self._received(environ)
         except (Refused, Unavailable) as error:
-            if not env.trust(environ).own.is_digid or not is_failure(error):
+            profile = env.trust(environ).own.profile
+            if not profile.failed_login_ends_session or not is_failure(error):
                 raise
             ended = end_here(environ, error.code, self._inner_hub)
             answer = self._error_pages.answer_of_digid(

@@ -113,7 +113,7 @@ class FailedLogins:
         if is_late or messages.AUTHN_FAILED not in failure.status_codes:
             codes = failure.status_codes
             raise LoginFailed(_log_text(trust, pending, failure), codes, _helps(codes))
-        if trust.own.is_digid:
+        if trust.own.profile.returns_after_cancel:
             ended = self._ended(environ, failure)
             return cancelled_login.redirect_back(
                 environ,
@@ -328,7 +328,7 @@ class FailedLogins:
         self, environ: "WSGIEnvironment", error: Refused
     ) -> list[tuple[str, str]]:
         """End the session if DigiD requires that, even one at a lower level."""
-        if not env.trust(environ).own.is_digid:
+        if not env.trust(environ).own.profile.failed_login_ends_session:
             return []
         return end_here(environ, error.code, self._inner_hub)
 

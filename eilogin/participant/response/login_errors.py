@@ -104,7 +104,8 @@ def ways_back(
 
 
 def _is_answer_of_digid(environ: "WSGIEnvironment") -> bool:
-    return environ.get(env.ADDRESS) == "acs" and env.trust(environ).own.is_digid
+    profile = env.trust(environ).own.profile
+    return environ.get(env.ADDRESS) == "acs" and profile.failed_login_ends_session
 
 
 def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:

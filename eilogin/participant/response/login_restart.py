@@ -36,7 +36,8 @@ def begin(
     so before.
     """
     handle = error.handle
-    if not handle or is_silent(handle) or env.trust(environ).own.is_digid:
+    restarts = env.trust(environ).own.profile.restarts_late_logins
+    if not (handle and restarts) or is_silent(handle):
         return None
     pending = pending_logins.lost(environ, handle)
     if login is not None:
@@ -63,7 +64,8 @@ def begin_in_time(environ: "WSGIEnvironment", pending: PendingLogin) -> Response
 
     Return None for a second login, or with ``profile = digid``.
     """
-    if is_second(pending.handle) or env.trust(environ).own.is_digid:
+    restarts = env.trust(environ).own.profile.restarts_late_logins
+    if is_second(pending.handle) or not restarts:
         return None
     return _way(environ, pending.handle, pending)
 

@@ -89,7 +89,8 @@ class ResponseReader:
         """
         allow_only(environ, "GET", "POST")
         if environ["REQUEST_METHOD"] == "POST":
-            if env.trust(environ).own.is_digid:
+            accepted = env.trust(environ).own.profile.response_bindings
+            if bindings.POST not in accepted:
                 raise MessageUnexpected(
                     "the Response came by POST; expected an artifact, because "
                     "DigiD answers in no other way. Somebody may have forged it"
@@ -333,7 +334,9 @@ def _at_lasting_address(
     has a page of its own for each failure.
     """
     pending, failure = answer.pending, answer.failure
-    if failure is None or pending.is_passive or trust.own.is_digid:
+    if trust.own.profile.failed_login_ends_session:
+        return answer
+    if failure is None or pending.is_passive:
         return answer
     return pending_responses.redirect_with_failure(
         trust, pending.hub, pending.handle, failure

@@ -80,7 +80,7 @@ class SessionCreator:
             and current.who.issuer != pending.hub
             and pending.begun_as != pending_logins.tag_of(current)
             # With DigiD, the Response of another visitor ends the session.
-            and not env.trust(environ).own.is_digid
+            and not env.trust(environ).own.profile.failed_login_ends_session
         )
 
     def log_in(
@@ -108,7 +108,7 @@ class SessionCreator:
             # An idle session keeps its start, because a hub may send no end.
             started=new.started if idle is None else idle.started,
         )
-        if own.is_digid:
+        if own.profile.failed_login_ends_session:
             _require_same(current, new)
         if not pending_logins.claim(environ, pending):
             return answer_repeated_response(
@@ -192,7 +192,7 @@ class SessionCreator:
     def _identified(
         self, trust: Trust, assertion: messages.Assertion
     ) -> digid_profile.Identified:
-        if trust.own.is_digid:
+        if trust.own.profile.has_sector_numbers:
             return digid_profile.identified(trust, assertion, self._sectors)
         who = subject_of(trust, assertion, self._subject)
         self._formats.check(trust, who)
@@ -323,7 +323,7 @@ def _proven(own: Own, pending: PendingLogin, assertion: messages.Assertion) -> f
     (DigiD 1.5). It does ask if that was required, and for its higher levels.
     """
     is_asked = pending.is_forced or reaches(pending.level, digid_profile.NEVER_SHARED)
-    return assertion.authn_instant if is_asked or not own.is_digid else 0.0
+    return assertion.authn_instant if is_asked or own.profile.tells_proof_age else 0.0
 
 
 def _merged(

@@ -29,7 +29,7 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     if not identifier or is_signed(element):
         raise ValueError("only an element with an ID and no signature can be signed")
     prefixes: tuple[str, ...] = ()
-    if key.is_digid:
+    if key.names_key:
         prefixes = _DIGID_PREFIXES
         # These prefixes count if they are in scope, used or not. The signed element
         # declares them itself, so that putting it into another message changes nothing.
@@ -63,7 +63,7 @@ _PREFIX_LIST = (
 def _template(key: SigningKey) -> str:
     """A Signature by this key, but for its ``{digest}``, URI and value."""
     scope, name = "", ""
-    if key.is_digid:
+    if key.names_key:
         scope = _PREFIX_LIST
         name = f"<ds:KeyName>{key_name(key.certificate_text)}</ds:KeyName>"
     return (

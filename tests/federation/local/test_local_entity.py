@@ -13,6 +13,7 @@ from sloppy import PIXEL
 from eilogin.errors import UntrustedSignature
 from eilogin.federation.local.local_entity import script_names
 from eilogin.federation.local.local_keys import OwnKey
+from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE
 from eilogin.saml import bindings, safe_xml, xml_signatures
 from eilogin.saml.messages import PERSISTENT, TRANSIENT
 from eilogin.saml.metadata import read_federation, read_unsigned, write_entity
@@ -103,7 +104,9 @@ def test_a_citizen_keeps_her_pseudonym_when_a_secret_changes(make_own):
 
 
 ROLES = pytest.mark.parametrize("role", ["participant", "hub"])
-PROFILES = pytest.mark.parametrize("profile", ["saml", "digid"])
+PROFILES = pytest.mark.parametrize(
+    "profile", [SAML_PROFILE, DIGID_PROFILE], ids=["saml", "digid"]
+)
 HASHES = (256, 384, 512)
 LOGO = f"data:image/png;base64,{PIXEL}"
 WEAK = ("sha1", "md5", "-cbc", "tripledes", "rsa-1_5", "dsa")
@@ -286,7 +289,7 @@ def test_the_format_that_we_ask_for_is_the_first_or_none(make_own):
 class TestWhatDigidWants:
     @pytest.fixture
     def document(self, rich):
-        own = rich(profile="digid", acs="artifact", name_id_formats=())
+        own = rich(profile=DIGID_PROFILE, acs="artifact", name_id_formats=())
         root = safe_xml.parse(write_entity(own.descriptor(), own.key))
         xml_signatures.check_structure(root)
         return xml_signatures.signed(root, [own.key.public])
@@ -334,13 +337,13 @@ class TestWhatDigidWants:
         }
 
     def test_and_the_name_that_it_has_from_a_form(self, rich):
-        own = rich(profile="digid")
+        own = rich(profile=DIGID_PROFILE)
         assert own.descriptor().names == {}
         assert own.entry().name("nl") == "UWV"
         assert own.entry().service_provider == own.descriptor().service_provider
 
     def test_is_what_our_own_digid_publishes(self, rich, key):
-        own = rich("hub", profile="digid")
+        own = rich("hub", profile=DIGID_PROFILE)
         (entity,) = read_unsigned(write_entity(own.descriptor())).entities
         role = entity.identity_provider
         assert [e.binding for e in role.single_sign_ons] == [

@@ -18,6 +18,7 @@ from eilogin.federation.local.local_keys import (
     read_keys,
     write_turn,
 )
+from eilogin.federation.local.profiles import DIGID_PROFILE
 from eilogin.saml.signing_keys import fingerprints, new_key_pair
 
 DAY = 86400.0
@@ -370,11 +371,11 @@ class TestAFolderWhileWeRun:
 
     def test_has_nothing_that_digid_does_not_know(self, folder, monkeypatch, caplog):
         monkeypatch.setattr(key_folder, "EVERY", 0.0)
-        keys = KeyFolder(folder("old"), is_digid=True)
+        keys = KeyFolder(folder("old"), profile=DIGID_PROFILE)
         folder("ec")
         assert self.names(keys) == self.names(keys) == ["old"]
         assert "found keys that are not RSA: ec" in caplog.text
-        assert keys[0].pair.is_digid
+        assert keys[0].pair.names_key
 
 
 def test_an_instant_is_in_utc_whatever_the_zone_is_here(monkeypatch):

@@ -15,6 +15,7 @@ from eilogin.errors import (
     PeerWithoutKeys,
 )
 from eilogin.federation import Membership
+from eilogin.federation.local.profiles import DIGID_PROFILE
 from eilogin.federation.members import hub_requirements
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Contact, Endpoint, FederationMetadata
@@ -155,7 +156,7 @@ class TestAHubThatLacksABinding:
         with pytest.raises(
             BindingMissing, match="'acs' is 'artifact'; ask the administrator of"
         ):
-            hub_requirements.our_hubs(make_own(profile="digid"), (), federation)
+            hub_requirements.our_hubs(make_own(profile=DIGID_PROFILE), (), federation)
 
 
 class TestAHubThatTakesOtherAlgorithms:
@@ -245,7 +246,7 @@ class TestRemarks:
     def test_tell_who_plays_digid_whom_it_refuses_for_that(
         self, make_own, make_hub, key
     ):
-        own = make_own("hub", profile="digid")
+        own = make_own("hub", profile=DIGID_PROFILE)
         after = key.certificate.not_valid_after_utc.timestamp() + 1
         with time_machine.travel(after, tick=False):
             (remark,) = self.of(own, make_hub(), make_own().descriptor())

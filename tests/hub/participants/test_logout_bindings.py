@@ -7,6 +7,7 @@ import pytest
 
 from eilogin.config import read
 from eilogin.errors import ConfigurationError
+from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.saml import bindings, messages, safe_xml
 
@@ -49,8 +50,8 @@ class TestTheLines:
 def test_who_plays_digid_has_no_choice(name, value):
     """``check`` says so, where half of the hub would not keep to it."""
     said = read(HubOptions, {}, {**SECRET, name: value})
-    assert [found for found, _ in contradictions(said, HUB, is_digid=True)] == [name]
-    assert list(contradictions(said, HUB, is_digid=False)) == []
+    assert [found for found, _ in contradictions(said, HUB, DIGID_PROFILE)] == [name]
+    assert list(contradictions(said, HUB, SAML_PROFILE)) == []
 
 
 class TestALogout:

@@ -10,6 +10,7 @@ from webob import Request
 
 from eilogin.errors import StoreUnavailable
 from eilogin.federation import Membership
+from eilogin.federation.local.profiles import DIGID_PROFILE
 from eilogin.participant.expiry import activity_reports
 from eilogin.participant.expiry.activity_reports import ActivityReports
 from eilogin.saml import bindings, messages
@@ -99,7 +100,7 @@ class TestNothingIsSent:
     def test_by_who_follows_digid(self, signed_in, clock):
         environ, login = signed_in
         trust = env.trust(environ)
-        own = replace(trust.own, profile="digid")
+        own = replace(trust.own, profile=DIGID_PROFILE)
         made = ActivityReports()
         clock.shift(7 * MINUTE)
         made.note({**environ, env.TRUST: replace(trust, own=own)}, login)

@@ -56,7 +56,7 @@ def pair():
 
 @pytest.fixture(scope="module")
 def key(pair):
-    return replace(SigningKey.load(*pair), is_digid=True)
+    return replace(SigningKey.load(*pair), names_key=True)
 
 
 @pytest.fixture

@@ -20,20 +20,27 @@ from eilogin import audit, clock, metrics
 from eilogin.errors import EiloginError
 from eilogin.federation import Membership, Trust
 from eilogin.federation.refresh.refresh_schedule import Newer
-from eilogin.hub.logout.departed_participants import (
-    DepartedParticipants,
-    is_participant,
-    left,
-    with_departed,
-)
 from eilogin.hub.logout.logout_propagation import (
     Delivery,
     Propagation,
     Recipient,
     recipients_of,
 )
-from eilogin.hub.logout.logout_redelivery import QueuedLogout, RetryQueue, queue_of
-from eilogin.hub.logout.participant_removal import ParticipantRemoval, RemovalCounts
+from eilogin.hub.logout.retry_queue.departed_participants import (
+    DepartedParticipants,
+    is_participant,
+    left,
+    with_departed,
+)
+from eilogin.hub.logout.retry_queue.logout_redelivery import (
+    QueuedLogout,
+    RetryQueue,
+    queue_of,
+)
+from eilogin.hub.logout.retry_queue.participant_removal import (
+    ParticipantRemoval,
+    RemovalCounts,
+)
 from eilogin.hub.logout.session_endings import SessionEndings
 from eilogin.hub.participant_certificates import ParticipantCertificates
 from eilogin.hub.participants.name_ids import NameIDs, citizen_here
@@ -165,7 +172,7 @@ class HubJobs:
             is_out = not is_participant(self.trust.federation, entity_id)
             if is_out and one.is_due and departures.take_up(one):
                 its = ParticipantRemoval(
-                    self._environ, self.endings, self._propagation, entity_id, "removed"
+                    self._environ, self._propagation, entity_id, "removed"
                 )
                 counts = Counter[str]()
                 for removed in its.end(its.find()):
@@ -228,9 +235,7 @@ class HubJobs:
 
         Raises :class:`eilogin.errors.UnknownPeer` if there is none with that entityID.
         """
-        return ParticipantRemoval(
-            self._environ, self.endings, self._propagation, entity_id
-        )
+        return ParticipantRemoval(self._environ, self._propagation, entity_id)
 
     # --- what there is to do ------------------------------------------------------
 

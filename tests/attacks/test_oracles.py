@@ -499,10 +499,13 @@ PUBLIC = {
     ),
     ("eilogin/hub/signin/password_signin.py", "level != PASSWORD"),
     (
-        "eilogin/hub/logout/logout_redelivery.py",
+        "eilogin/hub/logout/retry_queue/logout_redelivery.py",
         "entry.reasons.get(number) == PrincipalUnknown.code",
     ),
-    ("eilogin/hub/logout/refused_logouts.py", "reason == PrincipalUnknown.code"),
+    (
+        "eilogin/hub/logout/retry_queue/refused_logouts.py",
+        "reason == PrincipalUnknown.code",
+    ),
     # Handles of kept forms, each of which the store has looked up before.
     ("eilogin/participant/forms/kept_forms.py", "form.handle == handle"),
     ("eilogin/participant/forms/kept_forms.py", "form.handle != handle"),

@@ -13,7 +13,7 @@ from eilogin.cli.terminal.prompts import require_yes
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
 from eilogin.hub.hub_worker import HubJobs
-from eilogin.hub.logout.participant_removal import ParticipantRemoval
+from eilogin.hub.logout.retry_queue.participant_removal import ParticipantRemoval
 from eilogin.saml.printable_text import some
 from eilogin.shell_quoting import as_word
 

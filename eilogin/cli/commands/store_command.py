@@ -24,7 +24,7 @@ from eilogin.cli.terminal.reports import telling_errors
 from eilogin.config import without_password
 from eilogin.errors import InvalidOptions
 from eilogin.filters.session import SessionOptions
-from eilogin.hub.logout import logout_redelivery
+from eilogin.hub.logout.retry_queue import logout_redelivery
 from eilogin.stores import Store, open_store
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.stores.sqlite import SQLiteStore

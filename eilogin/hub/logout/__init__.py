@@ -5,26 +5,16 @@ retries (``hub_worker``), and single logout as DigiD does it (``digid``).
 
 By module:
 
-``departed_participants``
-    Participants that have left the federation, and still need LogoutRequests.
-``incomplete_logouts``
-    Logouts that some participants missed, for a later logout from above.
 ``logout_confirmation``
     LogoutRequests that the hub stores until the visitor answers a page.
 ``logout_outcomes``
     The outcome of a logout, its stored form, and its status.
 ``logout_propagation``
     Send LogoutRequests to all participants at once, from server to server.
-``logout_redelivery``
-    The logout retry queue: logouts that some participants have not confirmed.
 ``logout_slots``
     Execute each logout once, and a limited number of logouts at a time.
-``participant_removal``
-    The end of all sessions at one participant.
 ``propagation_threads``
     Threads that send messages to participants, with a fair share for each.
-``refused_logouts``
-    How often a participant answered a LogoutRequest without confirming it.
 ``requested_logouts``
     The content of a LogoutRequest, and the sessions that its requester ended.
 ``result_pages``
@@ -35,6 +25,8 @@ By module:
     The logout endpoints of the hub, and the pages that the visitor sees.
 ``stored_pages``
     Read the stored state of a logout's pages, of another version too.
+``retry_queue``
+    Logouts that some participants have not confirmed yet.
 ``receipts``
     The receipts of logouts, and their latest state.
 ``browser``

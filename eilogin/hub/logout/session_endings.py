@@ -7,17 +7,12 @@ with which :mod:`eilogin.hub.logout.single_logout` continues.
 """
 
 import json
-import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eilogin import audit, clock, metrics
 from eilogin.errors import Unavailable
-from eilogin.federation import Trust
-from eilogin.hub.logout import incomplete_logouts
-from eilogin.hub.logout.departed_participants import with_departed
 from eilogin.hub.logout.logout_outcomes import EndingResult, LogoutOutcome
 from eilogin.hub.logout.logout_propagation import (
     Delivery,
@@ -26,13 +21,21 @@ from eilogin.hub.logout.logout_propagation import (
     merged,
     recipients_of,
 )
-from eilogin.hub.logout.logout_redelivery import QueuedLogout, RetryQueue, queue_of
 from eilogin.hub.logout.logout_slots import LogoutSlots
 from eilogin.hub.logout.requested_logouts import (
     RequestedLogout,
     not_ended_by_requester,
     note_received,
 )
+from eilogin.hub.logout.retry_queue import incomplete_logouts
+from eilogin.hub.logout.retry_queue.departed_participants import with_departed
+from eilogin.hub.logout.retry_queue.logout_redelivery import (
+    QueuedLogout,
+    RetryQueue,
+    new_handle,
+    queue_of,
+)
+from eilogin.hub.logout.retry_queue.missed_recipients import store_missed
 from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.participants.name_id_matching import MatchedSessions, match
 from eilogin.saml.message_checks import KNOWN_FOR
@@ -131,7 +134,7 @@ class SessionEndings:
         queue = queue_of(environ, self._propagation)
         # Otherwise they get one more message, which does no harm.
         with suppress(Unavailable):
-            self.settle(environ, handle, own, came)
+            store_missed(environ, self._propagation, handle, own, came)
             for entry in older:
                 queue.confirmed_by_later_logout(values, entry, list(came))
                 queue.refused(values, entry, came.values())
@@ -153,45 +156,13 @@ class SessionEndings:
         told = recipients_of(sessions.drop(login) or ())
         if is_kept:
             # If another process was faster, that one notifies them.
-            self.settle(environ, handle, told, {one: Delivery(one) for one in told})
+            missed = {one: Delivery(one) for one in told}
+            store_missed(environ, self._propagation, handle, told, missed)
         else:
             # No later logout would reach them, and it would report "everywhere".
             self._propagation.tell(with_departed(env.trust(environ), sessions), told)
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
-
-    def settle(
-        self,
-        environ: "WSGIEnvironment",
-        handle: str,
-        own: Sequence[Recipient],
-        missed: Mapping[Recipient, Delivery],
-    ) -> None:
-        """Store the recipients of a logout that were missed, and why.
-
-        ``own`` are the recipients of this logout alone, ``missed`` those of all.
-        """
-        trust = with_departed(env.trust(environ), env.sessions(environ))
-        answered = {one.whom: one for one in missed}
-        reasons = {one.whom: came.reason for one, came in missed.items()}
-        left = [one for one in own if one.whom in answered]
-        again = {
-            one: reasons[one.whom]
-            for one in left
-            if self._can_retry(trust, one, answered[one.whom])
-        }
-        # Recipients that cannot be retried are held for the visitor's next logout.
-        held = [_marked_as(answered[one.whom], one) for one in left if one not in again]
-        queue, values = queue_of(environ, self._propagation), env.values(environ)
-        queue.settle(values, handle, own, again, held)
-        for came in missed.values():
-            if came.is_refusal and came.left is not None:
-                queue.note_refusal(values, handle, came.left, came.reason)
-
-    def _can_retry(self, trust: Trust, one: Recipient, answered: Recipient) -> bool:
-        """Whether the queue can retry a recipient, by the marks of its delivery."""
-        is_held = answered.is_partial or answered.by_browser
-        return not is_held and self._propagation.can_be_told(trust, one)
 
     def _ending(
         self, sessions: Sessions, whom: Collection[Login | Subject]
@@ -395,11 +366,6 @@ class SessionEndings:
         )
 
 
-def new_handle() -> str:
-    """Make the name of a logout for the addresses of its pages."""
-    return secrets.token_urlsafe(16)
-
-
 def _begin(
     values: Values, begun: str, kept: str | None, keys: list[str], whose: str
 ) -> tuple[str, list[str], str]:
@@ -416,11 +382,6 @@ def _begin(
         with readable_record():
             handle, keys, whose, *_ = json.loads(kept)
     return handle, keys, whose
-
-
-def _marked_as(answered: Recipient, one: Recipient) -> Recipient:
-    """Return a recipient with the marks of its last delivery."""
-    return replace(one, is_partial=answered.is_partial, by_browser=answered.by_browser)
 
 
 def _left_before(

@@ -3,7 +3,7 @@
 The browser in which the visitor logged out can read it for an hour
 (:mod:`eilogin.hub.browser_proof`); no other browser can. Each time it shows the latest
 state: the participants that confirmed over SOAP, in the browser, or late, to the retry
-queue (:mod:`eilogin.hub.logout.logout_redelivery`).
+queue (:mod:`eilogin.hub.logout.retry_queue.logout_redelivery`).
 """
 
 import hmac
@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from eilogin import clock, metrics
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.browser_proof import KEPT_FOR, brings_proof, proof_brought
-from eilogin.hub.logout import refused_logouts
-from eilogin.hub.logout.departed_participants import with_departed
 from eilogin.hub.logout.logout_propagation import Propagation
-from eilogin.hub.logout.logout_redelivery import (
+from eilogin.hub.logout.receipts.receipt_records import Receipt
+from eilogin.hub.logout.retry_queue import refused_logouts
+from eilogin.hub.logout.retry_queue.departed_participants import with_departed
+from eilogin.hub.logout.retry_queue.logout_redelivery import (
     QueuedLogout,
     heard_at,
     is_partly,
     queue_of,
 )
-from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.sessions import Login
 from eilogin.stores import Values
 from eilogin.web import environ as env

@@ -17,9 +17,9 @@ from eilogin.hub import hub_threads, hub_worker
 from eilogin.hub.hub_threads import HubThreads, end_expired_sessions, retry_logouts
 from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.browser import browser_logout
-from eilogin.hub.logout.departed_participants import DepartedParticipants
 from eilogin.hub.logout.logout_propagation import Recipient
-from eilogin.hub.logout.logout_redelivery import RetryQueue, heard_at
+from eilogin.hub.logout.retry_queue.departed_participants import DepartedParticipants
+from eilogin.hub.logout.retry_queue.logout_redelivery import RetryQueue, heard_at
 from eilogin.saml import bindings, messages
 from eilogin.sessions import Login, Subject
 from eilogin.stores import StoredSession, Values

@@ -3,7 +3,7 @@
 Each visitor is logged out at that participant only: their session at the hub and at all
 other participants goes on. The participant gets a LogoutRequest over SOAP for each
 session; failed messages go into the logout retry queue
-(:mod:`eilogin.hub.logout.logout_redelivery`).
+(:mod:`eilogin.hub.logout.retry_queue.logout_redelivery`).
 """
 
 from collections import Counter
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eilogin import audit
 from eilogin.errors import PeerUnavailable
-from eilogin.hub.logout.departed_participants import with_departed
 from eilogin.hub.logout.logout_propagation import (
     Delivery,
     Propagation,
     Recipient,
     recipients_of,
 )
-from eilogin.hub.logout.logout_redelivery import queue_of
-from eilogin.hub.logout.session_endings import SessionEndings, new_handle
+from eilogin.hub.logout.retry_queue.departed_participants import with_departed
+from eilogin.hub.logout.retry_queue.logout_redelivery import new_handle, queue_of
+from eilogin.hub.logout.retry_queue.missed_recipients import store_missed
 from eilogin.sessions import Participant
 from eilogin.web import environ as env
 
@@ -54,7 +54,6 @@ class ParticipantRemoval:
     def __init__(
         self,
         environ: "WSGIEnvironment",
-        endings: SessionEndings,
         propagation: Propagation,
         entity_id: str,
         reason: str = "operator",
@@ -64,7 +63,6 @@ class ParticipantRemoval:
         self._trust.participant(entity_id)
         self._queue = queue_of(environ, propagation)
         self._environ = environ
-        self._endings = endings
         self._propagation = propagation
         self._entity_id = entity_id
         self._reason = reason
@@ -127,7 +125,7 @@ class ParticipantRemoval:
         # Without a result, the message was not sent.
         found = [came.get(one, Delivery(one, PeerUnavailable.code)) for one in own]
         missed = {one.left: one for one in found if one.left is not None}
-        self._endings.settle(self._environ, handle, own, missed)
+        store_missed(self._environ, self._propagation, handle, own, missed)
         self._propagation.note_no_browser(self._trust, missed)
         yield from ["reached"] * (len(own) - len(missed))
         for one in missed:

@@ -23,14 +23,15 @@ in by it: its key is the hash of no cookie.
 import hashlib
 import json
 import logging
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from eilogin import clock
 from eilogin.errors import PrincipalUnknown
-from eilogin.hub.logout import refused_logouts
 from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
+from eilogin.hub.logout.retry_queue import refused_logouts
 from eilogin.sessions import UNREADABLE, Login, Sessions, Subject, retry_schedule
 from eilogin.stores import StoredSession, Values
 from eilogin.web import environ as env
@@ -478,6 +479,11 @@ def _unconfirmed(name: str) -> str:
 
 def _partly(handle: str, entity_id: str) -> str:
     return f"partly-told:{handle}\0{entity_id}"
+
+
+def new_handle() -> str:
+    """Make the name of a logout, for its record and the addresses of its pages."""
+    return secrets.token_urlsafe(16)
 
 
 def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> RetryQueue:

@@ -6,7 +6,7 @@ import pytest
 
 from eilogin.errors import UnknownPeer
 from eilogin.hub.hub_worker import HubJobs
-from eilogin.hub.logout import participant_removal
+from eilogin.hub.logout.retry_queue import participant_removal
 from eilogin.saml import bindings, messages
 from eilogin.web.pipeline_objects import object_in
 

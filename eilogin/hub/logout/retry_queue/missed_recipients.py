@@ -1,0 +1,56 @@
+"""Store the recipients that a logout missed: to retry, or for the next logout."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from eilogin.federation import Trust
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
+from eilogin.hub.logout.retry_queue.departed_participants import with_departed
+from eilogin.hub.logout.retry_queue.logout_redelivery import queue_of
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def store_missed(
+    environ: "WSGIEnvironment",
+    propagation: Propagation,
+    handle: str,
+    own: Sequence[Recipient],
+    missed: Mapping[Recipient, Delivery],
+) -> None:
+    """Store the recipients of a logout that were missed, and why.
+
+    ``own`` are the recipients of this logout alone, ``missed`` those of all.
+    """
+    trust = with_departed(env.trust(environ), env.sessions(environ))
+    answered = {one.whom: one for one in missed}
+    reasons = {one.whom: came.reason for one, came in missed.items()}
+    left = [one for one in own if one.whom in answered]
+    again = {
+        one: reasons[one.whom]
+        for one in left
+        if _can_retry(trust, propagation, one, answered[one.whom])
+    }
+    # Recipients that cannot be retried are held for the visitor's next logout.
+    held = [_marked_as(answered[one.whom], one) for one in left if one not in again]
+    queue, values = queue_of(environ, propagation), env.values(environ)
+    queue.settle(values, handle, own, again, held)
+    for came in missed.values():
+        if came.is_refusal and came.left is not None:
+            queue.note_refusal(values, handle, came.left, came.reason)
+
+
+def _can_retry(
+    trust: Trust, propagation: Propagation, one: Recipient, answered: Recipient
+) -> bool:
+    """Whether the queue can retry a recipient, by the marks of its delivery."""
+    is_held = answered.is_partial or answered.by_browser
+    return not is_held and propagation.can_be_told(trust, one)
+
+
+def _marked_as(answered: Recipient, one: Recipient) -> Recipient:
+    """Return a recipient with the marks of its last delivery."""
+    return replace(one, is_partial=answered.is_partial, by_browser=answered.by_browser)

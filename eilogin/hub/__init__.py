@@ -7,7 +7,9 @@ modules:
 ``browser_proof``
     The cookie of a browser in which a visitor has logged out.
 ``hub_app``
-    The WSGI app: its addresses and its home page.
+    The WSGI app: its addresses, and the parts that answer there.
+``hub_home``
+    The home page: where the visitor is signed in, and the logout button.
 ``hub_options``
     The options of the hub.
 ``hub_threads``

@@ -1,4 +1,4 @@
-"""The hub as a WSGI app: its addresses and its home page.
+"""The hub as a WSGI app: its addresses, and the parts that answer there.
 
 It stands behind ``session`` and ``trust``, which provide the session and the members::
 
@@ -11,7 +11,7 @@ It stands behind ``session`` and ``trust``, which provide the session and the me
     name_id_key = file:%(here)s/var/name-id.key
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.federation import Trust
 from eilogin.hub.digid.digid_logout import DigidSingleLogout
 from eilogin.hub.digid.digid_sso import DigidSingleSignOn
-from eilogin.hub.digid.reauthentication import DigidPresence
+from eilogin.hub.hub_home import HubHome
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.hub.hub_threads import HubThreads
 from eilogin.hub.hub_worker import HubJobs
@@ -31,12 +31,6 @@ from eilogin.hub.logout.single_logout import SingleLogout
 from eilogin.hub.participants.attribute_release import AttributeRelease
 from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.hub.participants.name_ids import FORMATS, NameIDs
-from eilogin.hub.participants.signed_in_services import (
-    is_answered,
-    services_of,
-    where_in,
-)
-from eilogin.hub.signin import rehearsal
 from eilogin.hub.signin.citizens import Citizens
 from eilogin.hub.signin.password_signin import PasswordSignIn
 from eilogin.hub.signin.upstream_signin import UpstreamSignIn, subject_here
@@ -46,7 +40,7 @@ from eilogin.hub.sso.single_sign_on import SingleSignOn
 from eilogin.participant.login.pending_logins import require_store
 from eilogin.participant.logout import pending_logouts
 from eilogin.participant.logout.pending_logouts import PendingLogouts
-from eilogin.sessions import Login, Participant, Sessions
+from eilogin.sessions import Sessions
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.metrics_address import Numbers
@@ -56,15 +50,12 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_notes import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.pipeline_objects import PipelineObjects
-from eilogin.web.requests import allow_only, read_form, require_own_form, wants_page
-from eilogin.web.site_urls import root, see_other, this_page
+from eilogin.web.requests import allow_only, wants_page
+from eilogin.web.site_urls import root, this_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-
-#: Choices of a tester for the next message.
-_OF_NEXT = rehearsal.CHOICES + rehearsal.OF_LOGOUT
 
 #: Addresses at which another page may come first.
 _PAGES = ("home", "login", "sso")
@@ -113,7 +104,6 @@ class Hub:
         self._worker = HubThreads() if options.work else None
         self._known: HubJobs | None = None
         self._pending = PendingLogouts(self._carry_out, _end_that_one)
-        self._rehearses = options.rehearsal
         sign_in = self._sign_in(options)
         self._id_of = sign_in.id_of
         sso = SingleSignOn(
@@ -124,17 +114,19 @@ class Hub:
                 options.release, options.default_attributes, options.attribute_names
             ),
             ResponseWriter(options.sign, options.encrypt),
-            logout.make_way if options.show_session else None,
+            logout.button.make_way if options.show_session else None,
             options.passed_on_to if options.sign_in == "above" else None,
         )
         self._addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
-            "home": self._home,
+            "home": HubHome(
+                self.pages, logout.completion, rehearses=options.rehearsal
+            ).respond,
             "health": self._health,
             "metrics": self._measured,
             "login": sign_in.respond,
             "sso": _looked_at(sso.respond),
             "artifact": sso.resolve,
-            "logout": logout.everywhere,
+            "logout": logout.button.everywhere,
             "slo": _looked_at(logout.respond),
             "slo_soap": logout.respond_soap,
             "activity": ActivityReportIntake().respond,
@@ -151,14 +143,14 @@ class Hub:
         logout = DigidSingleLogout(
             self.pages,
             self._propagation,
-            rehearses=self._rehearses,
+            rehearses=self._options.rehearsal,
             at_once=self._options.logouts_at_once,
         )
         sso = DigidSingleSignOn(
             sign_in,
             self.pages,
             self._names,
-            logout.make_way,
+            logout.button.make_way,
             sectors=self._options.sectors,
             inactive=self._options.inactive,
             shows_session=self._options.show_session,
@@ -176,12 +168,12 @@ class Hub:
         logout = self._logout
         if options.sign_in == "above" or options.citizens is None:
             end_unseen = logout.endings.end_unseen
-            return UpstreamSignIn(self._names, logout.make_way, end_unseen)
+            return UpstreamSignIn(self._names, logout.button.make_way, end_unseen)
         citizens = Citizens.load(options.citizens)
         return PasswordSignIn(
             citizens,
             self.pages,
-            logout.make_way_in_room,
+            logout.button.make_way_in_room,
             logout.endings.slots.slot,
             logout.endings.end_unseen,
             is_demo=options.demo,
@@ -259,7 +251,7 @@ class Hub:
         """Carry out the pending logout of this browser; return its page, if any."""
         try:
             with logout_reserve.for_logout():
-                answer = self._logout.carry_out(environ)
+                answer = self._logout.button.carry_out(environ)
         except Unavailable:
             return Response(status=pending_logouts.NOT_YET)
         is_page = env.address(environ) in _SHOWN and wants_page(environ)
@@ -280,7 +272,7 @@ class Hub:
         own = env.trust(environ).own
         is_page = address in _PAGES and environ["REQUEST_METHOD"] == "GET"
         page = this_page(environ, own.public_url) if is_page else root(own.public_url)
-        first = self._logout.mind(environ, login, page)
+        first = self._logout.completion.mind(environ, login, page)
         return first if is_page else None
 
     def _ended_above(self, environ: "WSGIEnvironment") -> Response:
@@ -337,55 +329,6 @@ class Hub:
             environ, env.trust(environ), hub.certificates.soon, hub.undelivered.count
         )
 
-    def _home(self, environ: "WSGIEnvironment") -> Response:
-        """Show where the visitor is signed in, with the button to log out."""
-        allow_only(environ, "GET", "HEAD", "POST")
-        trust = env.trust(environ)
-        if environ["REQUEST_METHOD"] == "POST":
-            return self._choose(environ)
-        if environ.get("QUERY_STRING"):
-            # A cancelled sign-in leads here too.
-            return see_other(trust.own.url("home"))
-        login = env.session_beyond_idle(environ)
-        unseen = self._logout.unseen(environ, login)
-        if unseen is not None:
-            return unseen
-        if login is None:
-            out = self._logout.is_out_everywhere(environ)
-            return self.pages.page(
-                environ,
-                "signed_out.html",
-                login_url=trust.own.url("login"),
-                receipt_url=None if out is None else trust.own.url("logout"),
-                is_everywhere=out,
-            )
-        sessions, language = env.sessions(environ), language_of(environ)
-        known, unsure = _told_of(environ, login)
-        return self.pages.page(
-            environ,
-            "home.html",
-            login=login,
-            services=services_of(trust, known, language),
-            unsure=services_of(trust, unsure, language),
-            idle=sessions.idle / 3600 if sessions.is_idle(login) else 0.0,
-            idle_hours=sessions.idle / 3600,
-            login_url=trust.own.url("login"),
-            logout_action=trust.own.url("logout"),
-            home_action=trust.own.url("home"),
-            choices=_OF_NEXT if self._rehearses else (),
-            chosen=rehearsal.kept(env.values(environ), login, _OF_NEXT),
-        )
-
-    def _choose(self, environ: "WSGIEnvironment") -> Response:
-        """Store what a tester chose for the next message."""
-        own = env.trust(environ).own
-        require_own_form(environ, own.public_url)
-        login = env.session_beyond_idle(environ)
-        if login is not None and self._rehearses:
-            choice = rehearsal.chosen(read_form(environ), _OF_NEXT)
-            rehearsal.keep(env.values(environ), login, choice)
-        return see_other(own.url("home"))
-
 
 def _end_that_one(environ: "WSGIEnvironment") -> None:
     """End the session of a request, and no other one."""
@@ -416,24 +359,6 @@ def _looked_at(
 def _not_as_digid(_: "WSGIEnvironment") -> Response:
     """Answer 404 to activity reports: DigiD has no such message."""
     raise NotFound("no address of the hub with profile = digid")
-
-
-def _told_of(
-    environ: "WSGIEnvironment", login: Login
-) -> tuple[Sequence[Participant], Sequence[Participant]]:
-    """Return the participants where the visitor is signed in, and where they may be.
-
-    The first are those that the hub would answer now without a question to the visitor.
-    """
-    if env.trust(environ).own.profile.hub_rules == "digid":
-        presence = DigidPresence(environ, login)
-        # A participant that got a Response without login ended its session.
-        told = presence.services(env.sessions(environ).participants(login))
-        known = [one for one in told if not presence.must_prove(one.entity_id)]
-    else:
-        told = where_in(environ, login)
-        known = [one for one in told if is_answered(environ, login, one.entity_id)]
-    return known, [one for one in told if one not in known]
 
 
 def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:

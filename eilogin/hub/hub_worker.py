@@ -356,18 +356,7 @@ class HubJobs:
         there again: the next logout does that. Until then no logout is reported as
         delivered to it.
         """
-        # The process that began the logout may have died before it ended the sessions.
-        found = (self.sessions.named(name) for name in entry.logins)
-        alive = set[tuple[str, str]]()
-        for login in [login for login in found if login is not None]:
-            if login.proven_since(entry.begun):
-                # The visitor has signed in since, so this session goes on.
-                told = self.sessions.participants(login)
-                alive |= {(one.entity_id, one.session_index) for one in told}
-                continue
-            entry = queue.with_more(
-                entry, recipients_of(self.sessions.drop(login) or ())
-            )
+        entry, alive = self._with_ended(queue, entry)
         over = [
             n
             for n, one in entry.left.items()
@@ -384,6 +373,27 @@ class HubJobs:
         }
         return queue.hold(entry, held) if held else entry
 
+    def _with_ended(
+        self, queue: RetryQueue, entry: QueuedLogout
+    ) -> tuple[QueuedLogout, set[tuple[str, str]]]:
+        """End the sessions of a logout that are left, and add their recipients to it.
+
+        Also return the participants and SessionIndexes of the sessions that go on.
+        """
+        # The process that began the logout may have died before it ended the sessions.
+        found = (self.sessions.named(name) for name in entry.logins)
+        alive = set[tuple[str, str]]()
+        for login in [login for login in found if login is not None]:
+            if login.proven_since(entry.begun):
+                # The visitor has signed in since, so this session goes on.
+                told = self.sessions.participants(login)
+                alive |= {(one.entity_id, one.session_index) for one in told}
+                continue
+            entry = queue.with_more(
+                entry, recipients_of(self.sessions.drop(login) or ())
+            )
+        return entry, alive
+
     def _note(
         self, queue: RetryQueue, entry: QueuedLogout, came: Mapping[Recipient, Delivery]
     ) -> None:
@@ -398,6 +408,12 @@ class HubJobs:
             entry = queue.heard(values, entry, heard)
             if not queue.found(entry.handle):
                 metrics.logout_took(clock.now() - entry.begun)
+        self._note_failures(queue, entry, tried)
+
+    def _note_failures(
+        self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
+    ) -> None:
+        """Record the recipients that were missed again, and why."""
         failed = {n: one.reason for n, one in tried.items() if not _is_told(one)}
         if failed:
             queue.failed(entry, failed)

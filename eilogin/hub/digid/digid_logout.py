@@ -36,6 +36,7 @@ from eilogin.hub.logout.logout_confirmation import (
     other_browser,
 )
 from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.logout_response_sending import LogoutResponseSender
 from eilogin.hub.logout.receipts.receipt_records import ReplyTo
 from eilogin.hub.logout.single_logout import SingleLogout
 from eilogin.hub.logout.stored_pages import readable_record
@@ -64,13 +65,34 @@ _DONE = messages.Status()
 _PARTLY = messages.Status((messages.RESPONDER, messages.PARTIAL_LOGOUT))
 
 
+class DigidLogoutResponseSender(LogoutResponseSender):
+    """Sends the LogoutResponse by Redirect, with the stored RelayState."""
+
+    def endpoint(self, role: ServiceProvider) -> Endpoint | None:
+        """Return the SingleLogoutService of a participant, or None."""
+        # DigiD ignores the ResponseLocation of the metadata.
+        endpoint = role.single_logout(bindings.REDIRECT)
+        return endpoint and replace(endpoint, response_location="")
+
+    def send(
+        self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
+    ) -> Response:
+        """Send the visitor back to the requester, and forget the RelayState."""
+        state = back.relay_state or relay_state.kept(environ)
+        answer = super().send(environ, back._replace(relay_state=state), status)
+        answer.headerlist.append(relay_state.forget())
+        return answer
+
+
 class DigidSingleLogout(SingleLogout):
     """Single logout as DigiD does it; ``rehearses`` is an option of the hub."""
 
     def __init__(
         self, pages: Pages, propagation: Propagation, *, rehearses: bool, at_once: int
     ) -> None:
-        super().__init__(pages, propagation, at_once=at_once)
+        super().__init__(
+            pages, propagation, at_once=at_once, sender=DigidLogoutResponseSender
+        )
         self._rehearses = rehearses
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
@@ -103,11 +125,6 @@ class DigidSingleLogout(SingleLogout):
             "DigiD accepts no LogoutRequest over SOAP; expected one by Redirect or"
             " POST, in the citizen's browser"
         )
-
-    def _answered_at(self, role: ServiceProvider) -> Endpoint | None:
-        # DigiD ignores the ResponseLocation of the metadata.
-        endpoint = role.single_logout(bindings.REDIRECT)
-        return endpoint and replace(endpoint, response_location="")
 
     def _leave(
         self,
@@ -174,7 +191,7 @@ class DigidSingleLogout(SingleLogout):
         codes = json.loads(
             self.endings.slots.once(environ, _done(back), until, execute)
         )
-        answer = self._back(environ, back, messages.Status(tuple(codes)))
+        answer = self._responses.send(environ, back, messages.Status(tuple(codes)))
         if choice and answer.location:
             key = env.trust(environ).key_for(back.entity_id)
             answer.location = rehearsal.changed_logout(answer.location, choice, key)
@@ -192,14 +209,6 @@ class DigidSingleLogout(SingleLogout):
         if form is not None:
             return rehearsal.chosen(form, rehearsal.OF_LOGOUT)
         return rehearsal.take(env.values(environ), login, rehearsal.OF_LOGOUT)
-
-    def _back(
-        self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
-    ) -> Response:
-        state = back.relay_state or relay_state.kept(environ)
-        answer = super()._back(environ, back._replace(relay_state=state), status)
-        answer.headerlist.append(relay_state.forget())
-        return answer
 
     def _ended(self, environ: "WSGIEnvironment", back: ReplyTo, login: Login) -> bool:
         """End all sessions of the visitor; return whether all participants know it.
@@ -228,7 +237,7 @@ class DigidSingleLogout(SingleLogout):
     ) -> Response:
         trust, language = env.trust(environ), language_of(environ)
         _, role = trust.participant(back.entity_id)
-        endpoint = self._answered_at(role)
+        endpoint = self._responses.endpoint(role)
         website = trust.federation.link_of(back.entity_id, language)
         action, of_browser = _keep(environ, back)
         return self._pages.page(

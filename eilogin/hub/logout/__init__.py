@@ -5,12 +5,18 @@ retries (``hub_worker``), and single logout as DigiD does it (``digid``).
 
 By module:
 
+``hub_logout``
+    Log out from the hub itself: its button, or another person in the browser.
+``logout_completion``
+    Complete a logout: browser, hub above, receipt, LogoutResponse.
 ``logout_confirmation``
     LogoutRequests that the hub stores until the visitor answers a page.
 ``logout_outcomes``
     The outcome of a logout, its stored form, and its status.
 ``logout_propagation``
     Send LogoutRequests to all participants at once, from server to server.
+``logout_response_sending``
+    Send the LogoutResponse to the requester, through the browser.
 ``logout_slots``
     Execute each logout once, and a limited number of logouts at a time.
 ``propagation_threads``

@@ -41,12 +41,10 @@ def match(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> MatchedSe
     found = _told(sessions, who, indexes)
     if found or who.format != UNSPECIFIED or not _has_our_qualifiers(who):
         return MatchedSessions([who], found)
-    by_name = {one: _told(sessions, one, indexes) for one in _in_any_format(who)}
-    logins = {login.key: login for found in by_name.values() for login in found}
-    if not indexes and len({login.who for login in logins.values()}) > 1:
+    found, names = _told_in_any_format(sessions, who, indexes)
+    if not indexes and len({login.who for login in found}) > 1:
         return MatchedSessions([who], [])
-    names = [one for one, found in by_name.items() if found]
-    return MatchedSessions(names or [who], list(logins.values()))
+    return MatchedSessions(names or [who], found)
 
 
 def note_miss(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> None:
@@ -85,6 +83,15 @@ def _told(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> list[Logi
         for login in sessions.find_told(who, index)
     }
     return list(found.values())
+
+
+def _told_in_any_format(
+    sessions: Sessions, who: Subject, indexes: Sequence[str]
+) -> tuple[list[Login], list[Subject]]:
+    """Find the sessions with the same value in another Format, and those names."""
+    by_name = {one: _told(sessions, one, indexes) for one in _in_any_format(who)}
+    logins = {login.key: login for found in by_name.values() for login in found}
+    return list(logins.values()), [one for one, found in by_name.items() if found]
 
 
 def _in_any_format(who: Subject) -> Iterator[Subject]:

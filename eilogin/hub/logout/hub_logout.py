@@ -1,0 +1,128 @@
+"""Log out from the hub itself: by its button, or when another person signs in.
+
+No participant requests these logouts, so all participants are notified.
+"""
+
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import Busy
+from eilogin.hub.logout.browser.browser_logout import redirect_to_receipt
+from eilogin.hub.logout.logout_completion import LogoutCompletion, key_brought
+from eilogin.hub.logout.logout_confirmation import keep_text, kept_text, tag
+from eilogin.hub.logout.logout_outcomes import UNKNOWN
+from eilogin.hub.logout.result_pages import ResultPages
+from eilogin.hub.logout.session_endings import SessionEndings
+from eilogin.sessions import Login
+from eilogin.web import environ as env
+from eilogin.web.requests import allow_only, read_form, require_own_form
+from eilogin.web.site_urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The parameter of ``/slo`` with a logout of our button that waits for a free slot.
+LEAVE = "leave"
+#: The form field that deletes the receipt.
+_FORGET = "forget"
+
+
+class HubLogout:
+    """Logs the visitor of a browser out everywhere; ``completion`` continues."""
+
+    def __init__(
+        self,
+        endings: SessionEndings,
+        completion: LogoutCompletion,
+        result: ResultPages,
+        *,
+        is_below: bool,
+    ) -> None:
+        self._endings = endings
+        self._completion = completion
+        self._result = result
+        self._is_below = is_below
+
+    def everywhere(self, environ: "WSGIEnvironment") -> Response:
+        """End all sessions for the visitor's click here, and show the result."""
+        allow_only(environ, "GET", "HEAD", "POST")
+        if environ["REQUEST_METHOD"] != "POST":
+            return self._completion.show_last(environ)
+        require_own_form(environ, env.trust(environ).own.public_url)
+        if _FORGET in read_form(environ):
+            return self._completion.forget(environ)
+        login = env.session_to_end(environ)
+        if login is None:
+            # A second click: the receipt of the first lists the participants.
+            receipt = self._completion.last_receipt(environ)
+            if receipt is None:
+                return self._result.logged_out(environ, UNKNOWN)
+            return see_other(env.trust(environ).own.url("logout"))
+        try:
+            return self._end_here(environ, login)
+        except Busy:
+            # The page of Busy reloads itself, which a form cannot. Each session waits
+            # once.
+            handle = tag(environ, LEAVE, login.name)
+            return see_other(keep_text(environ, LEAVE, handle, login.name))
+
+    def carry_out(self, environ: "WSGIEnvironment") -> Response | None:
+        """Carry out the pending logout of this browser, and answer what came of it.
+
+        See ``pending_logouts``. None if its session has ended already.
+        """
+        login = env.session_to_end(environ)
+        return None if login is None else self._end_here(environ, login)
+
+    def leave_in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """Execute a logout of our button that waited for a slot; Busy if none is free.
+
+        Only in the browser of that session, whoever knows the address.
+        """
+        name, login = kept_text(environ, LEAVE, handle), env.session_to_end(environ)
+        if login is None or login.name != name:
+            return redirect_to_receipt(environ)
+        return self._end_here(environ, login)
+
+    def _end_here(self, environ: "WSGIEnvironment", login: Login) -> Response:
+        """End everything of the visitor who is signed in in this browser."""
+        with self._endings.slots.slot(environ):
+            ending = self._endings.end_everywhere(environ, login, "here")
+        outcome = ending.outcome()._replace(
+            # The visitor was signed in when they clicked, even if another logout was
+            # faster.
+            is_known=True,
+            above=[login.session_index or ""],
+            ended=[key_brought(environ)],
+            whose=login.who.label(),
+        )
+        if self._is_below:
+            return self._completion.go_up(environ, outcome, None)
+        if ending.is_overtaken:
+            return self._result.logged_out(environ, UNKNOWN)
+        return self._completion.finish(environ, outcome, None)
+
+    def make_way(
+        self, environ: "WSGIEnvironment", login: Login, target: str
+    ) -> Response | None:
+        """End everything of the previous person in this browser.
+
+        None if all participants know of it. Otherwise return the page that notifies the
+        others, which could mistake the new person for the previous one; it leads on to
+        ``target``. Busy, and nothing ends, if no slot is free.
+        """
+        with self._endings.slots.slot(environ):
+            return self.make_way_in_room(environ, login, target)
+
+    def make_way_in_room(
+        self, environ: "WSGIEnvironment", login: Login, target: str
+    ) -> Response | None:
+        """Do the same with a slot (``LogoutSlots.slot``) of the caller."""
+        ending = self._endings.end_everywhere(environ, login, "another-citizen")
+        if not ending.missed:
+            # A faster logout has the list of missed participants, and shows it.
+            return None
+        return self._completion.go_through_browser(
+            environ, ending.outcome(), None, target
+        )

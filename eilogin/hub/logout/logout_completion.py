@@ -1,0 +1,307 @@
+"""Complete a logout after SOAP: browser, hub above, receipt, LogoutResponse.
+
+The browser with the cookie of an ended session notifies the missed participants and
+sees the receipt. Any other browser returns to the requester without a page.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.hub.browser_proof import brings_proof, proof_cookie
+from eilogin.hub.logout.browser.browser_logout import (
+    CONTINUE,
+    LOOK,
+    BrowserNotifier,
+    address,
+    redirect_to_receipt,
+)
+from eilogin.hub.logout.logout_confirmation import ASKED_FOR, keep_text, kept_text
+from eilogin.hub.logout.logout_outcomes import DONE, PARTLY, LogoutOutcome
+from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.logout_response_sending import LogoutResponseSender
+from eilogin.hub.logout.receipts.logout_receipts import Receipts
+from eilogin.hub.logout.receipts.receipt_records import Receipt, ReplyTo
+from eilogin.hub.logout.result_pages import ResultPages, expired_cookie
+from eilogin.hub.logout.stored_pages import readable_record
+from eilogin.hub.signin.upstream_signin import go_on, logout_above
+from eilogin.saml import messages
+from eilogin.sessions import Login
+from eilogin.web import environ as env
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.site_urls import at, see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The parameter of ``/slo`` that leads to the hub above and back.
+_ABOVE = "above"
+#: The one that returns with the browser's cookies, after a form of another site.
+HERE = "here"
+
+
+class LogoutCompletion:
+    """Continues with the outcome of a logout, in the browser and at the hub above."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - its parts
+        self,
+        pages: Pages,
+        propagation: Propagation,
+        receipts: Receipts,
+        in_browser: BrowserNotifier,
+        result: ResultPages,
+        responses: LogoutResponseSender,
+    ) -> None:
+        self._pages = pages
+        self._propagation = propagation
+        self._receipts = receipts
+        self._in_browser = in_browser
+        self._result = result
+        self._responses = responses
+        #: The method for each page of ours, by the one parameter of its query.
+        self.shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
+            LOOK: self._look,
+            CONTINUE: self._go_on,
+            _ABOVE: self._above,
+            HERE: self._continue,
+        }
+
+    def _continue(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        return self.finish(environ, *_kept(environ, HERE, handle))
+
+    def finish(
+        self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
+    ) -> Response:
+        """Finish a logout, after SOAP notified all participants that it could."""
+        if outcome.is_known and is_of_browser(environ, outcome):
+            return self.go_through_browser(environ, outcome, back)
+        self.note_no_browser(environ, outcome)
+        if back is None:
+            return self._result.logged_out(environ, outcome.status)
+        status = outcome.status
+        if not outcome.is_known:
+            status = self._status_before(environ, back.entity_id) or status
+        return self._responses.send(environ, back, status)
+
+    def _status_before(
+        self, environ: "WSGIEnvironment", entity_id: str
+    ) -> messages.Status | None:
+        """The status of the last logout in this browser, for one of its participants.
+
+        For a second logout in the same browser, of a session that the first has ended.
+        None if no logout is known, or if it did not concern this participant.
+        """
+        receipt = self.last_receipt(environ)
+        if receipt is None or not receipt.is_of(entity_id):
+            return None
+        return DONE if receipt.is_everywhere else PARTLY
+
+    def last_receipt(self, environ: "WSGIEnvironment") -> Receipt | None:
+        """Return the receipt of the last logout in this browser, if it is complete.
+
+        None if a later session of this browser ended without it (then its cookie is
+        left), or if another logout of the same citizen has not reached all.
+        """
+        if env.cookie(environ).read(environ) is not None:
+            return None
+        receipt = self._receipts.here(environ)
+        return (
+            receipt if receipt and self._receipts.says_all(environ, receipt) else None
+        )
+
+    def note_no_browser(
+        self, environ: "WSGIEnvironment", outcome: LogoutOutcome
+    ) -> None:
+        """Log the recipients that only a browser could reach, once for each logout."""
+        if not outcome.missed:
+            return
+        key, until = f"no-browser:{outcome.handle}", clock.now() + ASKED_FOR
+        if env.values(environ).add(key, "", until, durable=False):
+            self._propagation.note_no_browser(env.trust(environ), outcome.missed)
+
+    def go_up(
+        self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
+    ) -> Response:
+        """Lead to the hub above, from an address to which the browser can return.
+
+        There the browser sends its cookies, which identify the login above.
+        """
+        url = keep_outcome(environ, _ABOVE, outcome, back)
+        headers = expired_cookie(environ)
+        if is_of_browser(environ, outcome):
+            headers.append(proof_cookie(outcome.proof))
+        return go_on(environ, self._pages, url, headers)
+
+    def _above(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """Lead the browser to the hub above, and continue with its answer."""
+        outcome, back = _kept(environ, _ABOVE, handle)
+        service = logout_above(environ)
+        url = urlsplit(address(env.trust(environ), _ABOVE, handle))
+        target = f"{url.path}?{url.query}"
+        is_everywhere = service.outcome(target)
+        if is_everywhere is None:
+            answer = service.leave(target, outcome.above)
+            if answer is not None:
+                # It is the visitor's browser, by the cookie of their login above.
+                answer.headerlist.append(proof_cookie(outcome.proof))
+                return answer
+            # Another browser brought the message than that of the session.
+            is_everywhere = service.end(outcome.above)
+        if not is_everywhere:
+            outcome = outcome._replace(is_overtaken=True)
+        return self.finish(environ, outcome, back)
+
+    def go_through_browser(
+        self,
+        environ: "WSGIEnvironment",
+        outcome: LogoutOutcome,
+        back: ReplyTo | None,
+        target: str = "",
+    ) -> Response:
+        """Let the browser notify the missed participants that it can reach.
+
+        Then the visitor gets the receipt, and continues to ``back`` or ``target``.
+        """
+        now = clock.now()
+        out = [*outcome.reached, *([back.entity_id] if back else [])]
+        begun = Receipt(
+            outcome.handle,
+            back=back,
+            is_overtaken=outcome.is_overtaken,
+            target=target,
+            proof=outcome.proof,
+            whose=outcome.whose,
+            begun=now,
+            older=outcome.older,
+            reached={
+                one: now
+                for one in out
+                if one not in {told.entity_id for told in outcome.missed}
+            },
+        )
+        receipt = self._in_browser.begin(environ, begun, outcome.missed)
+        if receipt is None:
+            return redirect_to_receipt(environ)
+        # A person who signs in after another one gets a new session cookie.
+        headers = [] if target else expired_cookie(environ)
+        headers.append(proof_cookie(outcome.proof))
+        if receipt.asked:
+            return self._in_browser.page(environ, receipt, headers)
+        if receipt.missed or not (back or target):
+            return self._result.receipt(environ, receipt, headers)
+        answer = self._on(environ, receipt)
+        answer.headerlist.append(proof_cookie(outcome.proof))
+        return answer
+
+    def _look(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        """Show the receipt; if all have confirmed, continue."""
+        receipt = self._receipts.find(environ, handle)
+        if receipt is None:
+            return redirect_to_receipt(environ)
+        if receipt.missed or not (receipt.back or receipt.target):
+            headers = expired_cookie(environ)
+            return self._result.receipt(environ, receipt, headers)
+        return self._on(environ, receipt)
+
+    def unseen(
+        self, environ: "WSGIEnvironment", login: Login | None
+    ) -> Response | None:
+        """Redirect to a logout of this browser that the visitor left early.
+
+        With a ``login``, only to a logout of the previous person in the browser.
+        """
+        handle = self._receipts.unseen(environ, of_another=login is not None)
+        if handle is None:
+            return None
+        return see_other(address(env.trust(environ), LOOK, handle))
+
+    def mind(
+        self, environ: "WSGIEnvironment", login: Login, target: str
+    ) -> Response | None:
+        """Protect the receipt of the previous person in this browser from the next one.
+
+        If the browser still has to notify participants that could mistake one person
+        for the other, return the page that does so; it leads on to ``target``.
+        Otherwise delete the receipt.
+        """
+        receipt = self._receipts.of_other(environ, login)
+        if receipt is None:
+            return None
+        if self._in_browser.way_on(environ, receipt) is None:
+            self._receipts.forget(environ)
+            return None
+        receipt = self._receipts.hand_over(environ, receipt, target)
+        return self._in_browser.page(environ, receipt, ())
+
+    def is_out_everywhere(self, environ: "WSGIEnvironment") -> bool | None:
+        """Whether the last logout in this browser reached all participants.
+
+        None if no logout is known.
+        """
+        receipt = self._receipts.here(environ)
+        return None if receipt is None else receipt.is_everywhere
+
+    def _go_on(self, environ: "WSGIEnvironment", handle: str) -> Response:
+        receipt = self._receipts.find(environ, handle)
+        if receipt is None:
+            return redirect_to_receipt(environ)
+        if not (receipt.back or receipt.target):
+            return self._result.receipt(environ, receipt)
+        return self._on(environ, receipt)
+
+    def _on(self, environ: "WSGIEnvironment", receipt: Receipt) -> Response:
+        """Continue to the next address after a logout, with the latest state."""
+        if receipt.back is None:
+            return see_other(at(env.trust(environ).own.public_url, receipt.target))
+        if env.session_beyond_idle(environ) is not None:
+            # The visitor has signed in again, and the requester would report them as
+            # logged out.
+            return see_other(env.trust(environ).own.url("home"))
+        status = DONE if receipt.is_everywhere else PARTLY
+        return self._responses.send(environ, receipt.back, status)
+
+    def show_last(self, environ: "WSGIEnvironment") -> Response:
+        """Show the receipt of this browser's last logout; else go to the first page."""
+        receipt = self._receipts.here(environ)
+        if receipt is None:
+            return see_other(env.trust(environ).own.url("home"))
+        return self._result.receipt(environ, receipt, leads_on=False)
+
+    def forget(self, environ: "WSGIEnvironment") -> Response:
+        """Delete the receipt of this browser's last logout."""
+        self._receipts.forget(environ)
+        return see_other(env.trust(environ).own.url("home"))
+
+
+def keep_outcome(
+    environ: "WSGIEnvironment", what: str, outcome: LogoutOutcome, back: ReplyTo | None
+) -> str:
+    """Store the outcome of a logout; return our address that continues with it."""
+    pending = json.dumps([outcome.to_json(), back])
+    return keep_text(environ, what, outcome.handle, pending)
+
+
+def _kept(
+    environ: "WSGIEnvironment", what: str, handle: str
+) -> tuple[LogoutOutcome, ReplyTo | None]:
+    stored = kept_text(environ, what, handle)
+    with readable_record():
+        text, back, *_ = json.loads(stored)
+        return LogoutOutcome.from_json(text), back and ReplyTo.from_parts(back)
+
+
+def is_of_browser(environ: "WSGIEnvironment", outcome: LogoutOutcome) -> bool:
+    """Whether the request comes from a browser in which the logout ended a session."""
+    return brings_proof(environ, outcome.proof) or (
+        key_brought(environ) in outcome.ended
+    )
+
+
+def key_brought(environ: "WSGIEnvironment") -> str:
+    """Return the key of the session cookie in a request, ended or not; or ""."""
+    token = env.cookie(environ).read(environ)
+    return env.sessions(environ).key_of(token) if token else ""

@@ -1,0 +1,73 @@
+"""Send the LogoutResponse to the requester of a logout, through the browser."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin.errors import UnknownPeer
+from eilogin.hub.logout.receipts.receipt_records import ReplyTo
+from eilogin.hub.logout.result_pages import ResultPages, expired_cookie
+from eilogin.saml import bindings, messages
+from eilogin.saml.metadata import Endpoint, ServiceProvider
+from eilogin.web import environ as env
+from eilogin.web.outbound_messages import (
+    binding_missing,
+    logout_response,
+    send_through_browser,
+)
+from eilogin.web.pages.page_rendering import Pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("eilogin")
+
+
+class LogoutResponseSender:
+    """Sends LogoutResponses; ``result`` shows the page if none can be sent."""
+
+    def __init__(self, pages: Pages, result: ResultPages) -> None:
+        self._pages = pages
+        self._result = result
+
+    def send(
+        self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
+    ) -> Response:
+        """Send the visitor back to the requester, with the LogoutResponse."""
+        trust = env.trust(environ)
+        try:
+            _, role = trust.participant(back.entity_id)
+        except UnknownPeer:
+            # It has left the federation since; the visitor is logged out all the same.
+            return self._result.logged_out(environ, status)
+        endpoint = self.endpoint(role)
+        if endpoint is None:
+            _log.warning(
+                "cannot answer a LogoutRequest: %s",
+                binding_missing(
+                    trust,
+                    back.entity_id,
+                    "a LogoutResponse",
+                    (bindings.REDIRECT, bindings.POST),
+                    role.single_logouts,
+                ),
+            )
+            return self._result.logged_out(environ, status, back.entity_id)
+        return send_through_browser(
+            environ,
+            self._pages,
+            endpoint,
+            bindings.RESPONSE,
+            logout_response(
+                trust, back.request_id, status=status, destination=endpoint.for_answers
+            ),
+            key=trust.key_for(back.entity_id),
+            relay_state=back.relay_state,
+            headers=expired_cookie(environ),
+            is_response=True,
+        )
+
+    def endpoint(self, role: ServiceProvider) -> Endpoint | None:
+        """Return the endpoint of a participant for LogoutResponses, or None."""
+        return role.single_logout(bindings.REDIRECT, bindings.POST)

@@ -498,6 +498,8 @@ PUBLIC = {
         "remark.code == CERTIFICATE_EXPIRED",
     ),
     ("eilogin/hub/signin/password_signin.py", "level != PASSWORD"),
+    ("eilogin/hub/signin/credential_check.py", "level != PASSWORD"),
+    ("eilogin/hub/signin/signin_page.py", "level != PASSWORD"),
     (
         "eilogin/hub/logout/retry_queue/logout_redelivery.py",
         "entry.reasons.get(number) == PrincipalUnknown.code",
@@ -545,7 +547,7 @@ PUBLIC = {
     ),
     # What stands in the address too that the same browser asks for.
     (
-        "eilogin/hub/signin/password_signin.py",
+        "eilogin/hub/signin/signin_page.py",
         "_WAY_MADE.read(environ) == pending.handle",
     ),
     # The hash of an entityID that a browser has chosen.

@@ -6,16 +6,20 @@ The Response that a participant gets after that is in ``sso``. The modules:
     The citizens of the hub, read from a JSON file.
 ``code_step_up``
     A step-up by the code alone, after an earlier sign-in with the password.
+``credential_check``
+    Check a username, a password and a code, within the limits for attempts.
 ``known_browsers``
     The cookie of a browser in which a citizen has signed in before.
 ``password_login_service``
     The hub as the LoginService of a request.
 ``password_signin``
-    The sign-in page: a username, a password and a code.
+    The address of the sign-in page: read its form, and make the session.
 ``rehearsal``
     Faulty Responses that a tester chooses.
 ``signin_attempts``
     Limits of the attempts at passwords and codes.
+``signin_page``
+    Show the sign-in page.
 ``upstream_signin``
     Sign-in at another hub, as its participant.
 """

@@ -55,7 +55,7 @@ class PasswordLoginService:
             return None
         if passive:
             return None
-        return self._sign_in.page(
+        return self._sign_in.page.show(
             self._environ, self._target, level, username=self._username(login)
         )
 

@@ -38,8 +38,8 @@ from eilogin.hub.participants.sso_domains import ByDomain, of_proof
 from eilogin.hub.signin.password_signin import (
     EndUnseen,
     LogOutOther,
-    pending_request_behind,
 )
+from eilogin.hub.signin.signin_page import pending_request_behind
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import environ as env

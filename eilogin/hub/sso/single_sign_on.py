@@ -41,8 +41,8 @@ from eilogin.hub.signin.password_login_service import PasswordLoginService
 from eilogin.hub.signin.password_signin import (
     LogOutOther,
     PasswordSignIn,
-    way_made_for,
 )
+from eilogin.hub.signin.signin_page import way_made_for
 from eilogin.hub.signin.upstream_signin import (
     UpstreamLoginService,
     UpstreamSignIn,

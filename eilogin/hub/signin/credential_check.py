@@ -1,0 +1,114 @@
+"""Check a username, a password and a code, within the limits for attempts."""
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from eilogin import clock
+from eilogin.hub.signin.citizens import Citizen, Citizens
+from eilogin.hub.signin.signin_attempts import SignInAttempts
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.web import environ as env
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The levels that a password, and a password with a code, prove.
+PASSWORD, WITH_CODE = LEVELS[0], LEVELS[1]
+#: The levels that this sign-in offers.
+OFFERED = (PASSWORD, WITH_CODE)
+
+#: Passwords that are hashed at once: each needs memory and a processor.
+_AT_ONCE = 4
+#: A code is accepted for 90 s: in its period, the one before and the one after. It
+#: stays used for longer, in case the clock is set back.
+_CODE_FOR = 180.0
+
+
+class CheckedCredentials(NamedTuple):
+    """The result of a sign-in form."""
+
+    citizen: Citizen | None = None
+    #: ``wrong``, ``too-often`` or ``blocked`` without a citizen: for the audit log.
+    problem: str = ""
+    #: The same for the page, which reveals only what was tried from here.
+    said: str = ""
+    #: Whether the username has few attempts left, existing or not.
+    few_left: bool = False
+
+
+class CredentialCheck:
+    """Checks the fields of a sign-in form against the citizens."""
+
+    def __init__(self, citizens: Citizens) -> None:
+        self._citizens = citizens
+        self._hashing = threading.BoundedSemaphore(_AT_ONCE)
+
+    def check(
+        self,
+        environ: "WSGIEnvironment",
+        form: Mapping[str, str],
+        level: str,
+        known: Citizen | None,
+    ) -> CheckedCredentials:
+        """The citizen that this form proves at a level, or the problem.
+
+        The password of a ``known`` citizen was proven before. Their code counts as a
+        try at both all the same.
+        """
+        username = form.get("username", "")
+        attempts = SignInAttempts(environ, username, self._citizens.called(username))
+        if not attempts.may_try_here():
+            return CheckedCredentials(problem="blocked", said="blocked")
+        may_try = attempts.may_try_password()
+        if not may_try and attempts.is_in_her_own_browser:
+            # This browser learns only of its own attempts.
+            return CheckedCredentials(problem="too-often", said="too-often")
+        found = known or self._verified(username, form.get("password", ""))
+        citizen = found if may_try else None
+        if level != PASSWORD and not self._takes_code(environ, attempts, citizen, form):
+            citizen = None
+        if citizen is None:
+            # The same of a username that nobody has.
+            problem = "wrong" if may_try else "too-often"
+            return CheckedCredentials(
+                problem=problem,
+                said="too-often" if attempts.has_none_left else problem,
+                few_left=attempts.has_few_left,
+            )
+        attempts.forget(citizen.id, with_code=level != PASSWORD)
+        return CheckedCredentials(citizen)
+
+    def _verified(self, username: str, password: str) -> Citizen | None:
+        """Return the citizen with this password, or None.
+
+        An unknown username, a wrong password and a name without attempts left look
+        alike, and take as long.
+        """
+        with self._hashing:
+            return self._citizens.verify(username, password)
+
+    def _takes_code(
+        self,
+        environ: "WSGIEnvironment",
+        attempts: SignInAttempts,
+        citizen: Citizen | None,
+        form: Mapping[str, str],
+    ) -> bool:
+        """Whether the code is right, and used for the first time (RFC 6238 5.2).
+
+        Without a citizen it never is, but takes the same steps: the time does not
+        reveal whether the password was right.
+        """
+        code = form.get("code", "")
+        may_try = attempts.may_try_code(citizen.id if citizen else "")
+        is_right = self._citizens.verify_code(citizen, code)
+        if citizen is None or not may_try or not is_right:
+            return False
+        used = used_code(citizen, "".join(code.split()))
+        return env.values(environ).add(used, "", clock.now() + _CODE_FOR)
+
+
+def used_code(citizen: Citizen, code: str) -> str:
+    """Return the store's key for a used code."""
+    return f"code:{citizen.id}:{code}"

@@ -1,0 +1,207 @@
+"""Show the sign-in page: what the citizen reads, and what it fills in."""
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from webob import Response
+
+from eilogin.federation import Trust
+from eilogin.hub.participants.sso_domains import is_apart, shared_with
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest, behind
+from eilogin.hub.signin import rehearsal
+from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, Citizens
+from eilogin.hub.signin.code_step_up import known_citizen
+from eilogin.hub.signin.credential_check import PASSWORD, used_code
+from eilogin.saml.assurance_levels import reaches
+from eilogin.saml.metadata import NO_SSO
+from eilogin.sessions import USUAL_DOMAIN
+from eilogin.web import environ as env
+from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: The parameter that shows the whole form, for another person.
+OTHER = "other"
+#: Set with the page: a browser that does not bring it with the form keeps no session.
+_SHOWN = Cookie("eilogin-sign-in")
+#: The request for which another person was logged out: see way_made_for.
+_WAY_MADE = Cookie("eilogin-way-made")
+
+
+class SignInPage:
+    """Makes the page; ``is_demo`` shows codes and passwords on it.
+
+    With ``rehearses``, a tester chooses the Response there.
+    """
+
+    def __init__(
+        self, pages: Pages, citizens: Citizens, *, is_demo: bool, rehearses: bool
+    ) -> None:
+        self._pages = pages
+        self._citizens = citizens
+        self._is_demo = is_demo
+        self._rehearses = rehearses
+
+    def show(  # noqa: PLR0913 - the parts of one page
+        self,
+        environ: "WSGIEnvironment",
+        target: str,
+        level: str,
+        *,
+        username: str = "",
+        problem: str | None = None,
+        few_left: bool = False,
+        chosen: str | None = None,
+        is_other: bool = False,
+        is_filled: bool = False,
+    ) -> Response:
+        """Make the sign-in page; after it the citizen goes to ``target``.
+
+        ``is_other`` asks for the whole proof, whoever is signed in here. ``chosen`` is
+        the choice of a tester; None for the stored one. ``is_filled`` fills in the
+        password and code of a demo citizen.
+        """
+        trust = env.trust(environ)
+        pending, domain = pending_request_behind(environ, target)
+        query = urlencode({"next": target, "level": level})
+        action = f"{trust.own.url('login')}?{query}"
+        known = (
+            None if is_other else known_behind(environ, self._citizens, target, level)
+        )
+        wants_code = level != PASSWORD
+        codes = self._shown_codes(environ) if wants_code else {}
+        about = _about_request(environ, pending, domain, level)
+        return self._pages.page(
+            environ,
+            "sign_in.html",
+            headers=[_SHOWN.set("yes")],
+            script="show_password.js" if known is None else "",
+            action=action,
+            known_as="" if known is None else known.username,
+            other_url=f"{action}&{OTHER}=yes",
+            username=username,
+            problem=problem,
+            few_left=few_left,
+            is_digid=trust.own.profile.hub_rules == "digid",
+            wants_code=wants_code,
+            shown_codes=codes,
+            demo_citizens=self._demo_citizens(known),
+            filled_password=DEMO_PASSWORDS.get(username, "") if is_filled else "",
+            filled_code=codes.get(username, "") if is_filled else "",
+            is_rehearsal=self._rehearses,
+            choices=rehearsal.CHOICES if self._rehearses and pending else (),
+            chosen=self._stored_choice(environ) if chosen is None else chosen,
+            **about,
+        )
+
+    def _demo_citizens(self, known: Citizen | None) -> list[tuple[str, str, str]]:
+        """Return username, password and name of the demo citizens, or of ``known``."""
+        if not self._is_demo:
+            return []
+        return [
+            (citizen.username, DEMO_PASSWORDS[citizen.username], citizen.name)
+            for citizen in ([known] if known else self._citizens)
+            if citizen.username in DEMO_PASSWORDS
+        ]
+
+    def _shown_codes(self, environ: "WSGIEnvironment") -> dict[str, str]:
+        if not self._is_demo:
+            return {}
+        return {c.username: self._unused_code(environ, c) for c in self._citizens}
+
+    def _unused_code(self, environ: "WSGIEnvironment", citizen: Citizen) -> str:
+        """Return the present code, or the next one if that is used already."""
+        code = self._citizens.current_code(citizen)
+        if env.values(environ).get(used_code(citizen, code)) is None:
+            return code
+        return self._citizens.current_code(citizen, ahead=1)
+
+    def _stored_choice(self, environ: "WSGIEnvironment") -> str:
+        """Return the stored choice of a signed-in tester, or ""."""
+        login = env.session_beyond_idle(environ) if self._rehearses else None
+        return rehearsal.kept(env.values(environ), login) if login else ""
+
+
+def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:
+    """Return the header that notes: this browser's former visitor is logged out.
+
+    The next sign-in page for this request, in this browser, says so. A link to the
+    address does not.
+    """
+    return _WAY_MADE.set(pending.handle)
+
+
+def pending_request_behind(
+    environ: "WSGIEnvironment", target: str
+) -> tuple[PendingAuthnRequest | None, str]:
+    """Return the AuthnRequest that an address goes on with, and its SSO domain.
+
+    Raises :class:`eilogin.errors.UnknownPeer` if its issuer is no member any more.
+    """
+    pending = behind(environ, target)
+    if pending is None:
+        return None, USUAL_DOMAIN
+    entity, _ = env.trust(environ).participant(pending.issuer)
+    return pending, entity.sso_domain
+
+
+def known_behind(
+    environ: "WSGIEnvironment", citizens: Citizens, target: str, level: str
+) -> Citizen | None:
+    """Find the citizen to ask for the code alone, for the request behind an address."""
+    pending, domain = pending_request_behind(environ, target)
+    return known_citizen(environ, citizens, pending, domain, level)
+
+
+def _about_request(
+    environ: "WSGIEnvironment",
+    pending: PendingAuthnRequest | None,
+    domain: str,
+    level: str,
+) -> dict[str, Any]:
+    """Return the variables about the participant, and how long the sign-in lasts."""
+    trust, sessions = env.trust(environ), env.sessions(environ)
+    said = {
+        "shared_with": _shared_with(trust, pending, domain),
+        "session_hours": sessions.max_session / 3600,
+        "idle_hours": sessions.idle / 3600,
+    }
+    if pending is None:
+        none = {"name": None, "service_logo": "", "why": "", "ended_by_idle": 0}
+        return said | none | {"form_action": []}
+    language = language_of(environ)
+    return said | {
+        # The form's redirects lead on to the participant.
+        "form_action": [pending.acs_url],
+        "name": trust.federation.name_of(pending.issuer, language),
+        "service_logo": trust.federation.logo_of(pending.issuer, language) or "",
+        "why": _why(environ, pending, domain, level),
+        "ended_by_idle": pending.idle_limit / 3600,
+    }
+
+
+def _why(
+    environ: "WSGIEnvironment", pending: PendingAuthnRequest, domain: str, level: str
+) -> str:
+    """Return why the visitor signs in, as a word for the page; "" if anonymous."""
+    login = env.session_or_none(environ)
+    if login is None:
+        return "instead" if _WAY_MADE.read(environ) == pending.handle else ""
+    if is_apart(login, domain, level):
+        return "apart"
+    return "again" if reaches(login.level, level) else "more"
+
+
+def _shared_with(trust: Trust, pending: PendingAuthnRequest | None, domain: str) -> str:
+    """Return at which other services the visitor then is signed in too."""
+    domains = trust.federation.sso_domains
+    if pending is None:
+        # The sign-in is for no participant yet.
+        return "some" if domains.keys() - {USUAL_DOMAIN} else "all"
+    if trust.own.profile.hub_rules == "digid" and domain != NO_SSO:
+        # DigiD's own words are the same for all.
+        return "all"
+    return shared_with(domain, domains)

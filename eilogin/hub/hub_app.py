@@ -20,8 +20,9 @@ from webob import Response
 from eilogin.config import read
 from eilogin.errors import ConfigurationError, NotFound, Refused, Unavailable
 from eilogin.federation import Trust
+from eilogin.hub.digid.digid_artifacts import resolve_digid_artifact
 from eilogin.hub.digid.digid_logout import DigidSingleLogout
-from eilogin.hub.digid.digid_sso import DigidSingleSignOn
+from eilogin.hub.digid.digid_sso import digid_single_sign_on
 from eilogin.hub.hub_home import HubHome
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.hub.hub_threads import HubThreads
@@ -35,8 +36,15 @@ from eilogin.hub.signin.citizens import Citizens
 from eilogin.hub.signin.password_signin import PasswordSignIn
 from eilogin.hub.signin.upstream_signin import UpstreamSignIn, subject_here
 from eilogin.hub.sso.activity_intake import ActivityReportIntake
+from eilogin.hub.sso.artifact_resolving import resolve_artifact
+from eilogin.hub.sso.existing_session_page import (
+    ExistingSessionPage,
+    SamlExistingSessions,
+)
+from eilogin.hub.sso.response_delivery import ResponseDelivery
 from eilogin.hub.sso.response_writing import ResponseWriter
 from eilogin.hub.sso.single_sign_on import SingleSignOn
+from eilogin.hub.sso.sso_steps import SamlSsoSteps
 from eilogin.participant.login.pending_logins import require_store
 from eilogin.participant.logout import pending_logouts
 from eilogin.participant.logout.pending_logouts import PendingLogouts
@@ -106,17 +114,7 @@ class Hub:
         self._pending = PendingLogouts(self._carry_out, _end_that_one)
         sign_in = self._sign_in(options)
         self._id_of = sign_in.id_of
-        sso = SingleSignOn(
-            sign_in,
-            self.pages,
-            self._names,
-            AttributeRelease(
-                options.release, options.default_attributes, options.attribute_names
-            ),
-            ResponseWriter(options.sign, options.encrypt),
-            logout.button.make_way if options.show_session else None,
-            options.passed_on_to if options.sign_in == "above" else None,
-        )
+        sso = self._single_sign_on(sign_in)
         self._addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
             "home": HubHome(
                 self.pages, logout.completion, rehearses=options.rehearsal
@@ -125,7 +123,7 @@ class Hub:
             "metrics": self._measured,
             "login": sign_in.respond,
             "sso": _looked_at(sso.respond),
-            "artifact": sso.resolve,
+            "artifact": resolve_artifact,
             "logout": logout.button.everywhere,
             "slo": _looked_at(logout.respond),
             "slo_soap": logout.respond_soap,
@@ -146,7 +144,7 @@ class Hub:
             rehearses=self._options.rehearsal,
             at_once=self._options.logouts_at_once,
         )
-        sso = DigidSingleSignOn(
+        sso = digid_single_sign_on(
             sign_in,
             self.pages,
             self._names,
@@ -158,11 +156,31 @@ class Hub:
         )
         return {
             "sso": _looked_at(sso.respond),
-            "artifact": sso.resolve,
+            "artifact": resolve_digid_artifact,
             "slo": _looked_at(logout.respond),
             "slo_soap": logout.respond_soap,
             "activity": _not_as_digid,
         }
+
+    def _single_sign_on(self, sign_in: PasswordSignIn | UpstreamSignIn) -> SingleSignOn:
+        options = self._options
+        steps = SamlSsoSteps(
+            self._names,
+            AttributeRelease(
+                options.release, options.default_attributes, options.attribute_names
+            ),
+            sign_in.offered,
+            asks_above=sign_in.leads_away,
+            served=options.passed_on_to if options.sign_in == "above" else None,
+        )
+        return SingleSignOn(
+            sign_in,
+            steps,
+            ResponseWriter(options.sign, options.encrypt),
+            ResponseDelivery(self.pages, leads_away=sign_in.leads_away),
+            ExistingSessionPage(self.pages, SamlExistingSessions(sign_in.username_of)),
+            self._logout.button.make_way if options.show_session else None,
+        )
 
     def _sign_in(self, options: HubOptions) -> PasswordSignIn | UpstreamSignIn:
         logout = self._logout

@@ -7,6 +7,8 @@ and a tester can choose the Response. Elsewhere belong the bugs of DigiD's own c
 
 By module:
 
+``digid_artifacts``
+    Store and resolve artifacts as DigiD does.
 ``digid_logout``
     Single logout as DigiD does it (DigiD 3): by the session of the browser.
 ``digid_peers``

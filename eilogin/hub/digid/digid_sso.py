@@ -6,66 +6,43 @@ of a login, possibly after a page, or of a Response with the reason for the fail
 services where they are signed in.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lxml import etree
-from webob import Response
-
-from eilogin import clock
 from eilogin.errors import LoginLost, NotServed, Refused
 from eilogin.hub.digid import relay_state
+from eilogin.hub.digid.digid_artifacts import digid_record
 from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
 from eilogin.hub.digid.digid_response import DigidResponseWriter
 from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.digid.sector_numbers import name_for
-from eilogin.hub.participants.attribute_release import AttributeRelease
 from eilogin.hub.participants.name_ids import NameIDs
 from eilogin.hub.participants.sso_domains import proven_for
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin import rehearsal
-from eilogin.hub.signin.password_login_service import PasswordLoginService
 from eilogin.hub.signin.password_signin import LogOutOther, PasswordSignIn
-from eilogin.hub.signin.upstream_signin import UpstreamLoginService
-from eilogin.hub.sso.artifact_endpoint import (
-    artifact_key,
-    artifact_response,
-    note_unknown_artifact,
-)
 from eilogin.hub.sso.authn_request_intake import (
     DENIED,
     NO_LEVEL,
     ReceivedAuthnRequest,
     accept_authn_request,
-    require_recent_as_digid,
 )
-from eilogin.hub.sso.response_writing import RESPONSE_LIFETIME, AssertedLogin
+from eilogin.hub.sso.existing_session_page import ExistingSession, ExistingSessionPage
+from eilogin.hub.sso.response_delivery import ResponseDelivery
+from eilogin.hub.sso.response_writing import AssertedLogin
 from eilogin.hub.sso.session_reuse import domain_of, satisfying
-from eilogin.hub.sso.single_sign_on import (
-    FAILED,
-    ExistingSession,
-    SingleSignOn,
-)
-from eilogin.saml import messages, safe_xml
-from eilogin.saml.message_checks import require_destination
+from eilogin.hub.sso.single_sign_on import SingleSignOn
+from eilogin.hub.sso.sso_steps import FAILED, LoginRefusal
 from eilogin.saml.sector_names import SectorName
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.web import environ as env
-from eilogin.web.inbound_messages import receive, receive_soap
-from eilogin.web.outbound_messages import soap_answer
+from eilogin.web.inbound_messages import receive
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.pages.refusal_notes import note_refusal
 from eilogin.web.requests import client_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-#: How long the hub remembers an artifact after its Response expired, in seconds.
-_KNOWN_FOR = 15 * 60.0
-
-_DENIED = messages.Status(DENIED)
 
 #: The failures that a tester can choose instead of a login.
 _INSTEAD = {
@@ -75,97 +52,135 @@ _INSTEAD = {
 }
 
 
-class DigidSingleSignOn(SingleSignOn):
-    """ResponseWriter participants as DigiD does.
+def digid_single_sign_on(  # noqa: PLR0913 - its parts
+    sign_in: PasswordSignIn,
+    pages: Pages,
+    names: NameIDs,
+    make_way: LogOutOther,
+    *,
+    sectors: Mapping[str, Sequence[str]],
+    inactive: Collection[str],
+    shows_session: bool,
+    rehearses: bool,
+) -> SingleSignOn:
+    """Make single sign-on with the steps of DigiD.
 
     ``make_way`` ends the session of a visitor if another person says that they use the
     browser now. ``sectors``, ``inactive``, ``shows_session`` and ``rehearses`` are
     options of the hub.
     """
+    steps = DigidSsoSteps(
+        names, sign_in.offered, sectors=sectors, inactive=inactive, rehearses=rehearses
+    )
+    return SingleSignOn(
+        sign_in,
+        steps,
+        DigidResponseWriter(),
+        ResponseDelivery(pages, record=digid_record, state_of=_relay_state),
+        ExistingSessionPage(pages, DigidExistingSessions(rehearses=rehearses)),
+        make_way if shows_session else None,
+    )
 
-    # DigiD 1.6: a citizen without a number for this participant gets the same status
-    # as one who cancels.
-    _nameless = FAILED
-    _asks_anew = True
 
-    def __init__(  # noqa: PLR0913 - its parts
+class DigidExistingSessions:
+    """The session of a citizen at DigiD, for the page before the Response."""
+
+    def __init__(self, *, rehearses: bool) -> None:
+        self._rehearses = rehearses
+
+    def is_new(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> bool:
+        """Whether the citizen is not signed in at the participant yet."""
+        return not DigidPresence(environ, login).has(pending.issuer)
+
+    def find(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
+        """Return the services with a login, and when the session ends."""
+        presence = DigidPresence(environ, login)
+        participants = env.sessions(environ).participants(login)
+        return ExistingSession(presence.services(participants), presence.lasts_until)
+
+    def username(self, login: Login) -> str:
+        """Return no username: DigiD shows none."""
+        return ""
+
+    def choices(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> Mapping[str, Any]:
+        """Return the Responses that a tester can choose."""
+        return {
+            "choices": rehearsal.CHOICES if self._rehearses else (),
+            "chosen": pending.rehearsal or rehearsal.kept(env.values(environ), login),
+        }
+
+
+class DigidSsoSteps:
+    """The steps of single sign-on as DigiD takes them.
+
+    ``offered`` are the levels of the sign-in.
+    """
+
+    asks_anew = True
+
+    def __init__(
         self,
-        sign_in: PasswordSignIn,
-        pages: Pages,
         names: NameIDs,
-        make_way: LogOutOther,
+        offered: Collection[str],
         *,
         sectors: Mapping[str, Sequence[str]],
         inactive: Collection[str],
-        shows_session: bool,
         rehearses: bool,
     ) -> None:
-        super().__init__(
-            sign_in,
-            pages,
-            names,
-            AttributeRelease({}),
-            DigidResponseWriter(),
-            make_way if shows_session else None,
-        )
+        self._names = names
+        self._offered = offered
         self._sectors = sectors
         self._inactive = inactive
         self._rehearses = rehearses
 
-    # --- /sso -----------------------------------------------------------------------
-
-    def _asked(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
+    def receive(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
+        """Read an AuthnRequest; raise NotFound if no connected party signed it."""
         trust = env.trust(environ)
         with refusals_as_not_found():
             inbound = receive(environ, keys_for(trust), trust.weak)
             relay_state.require_short(inbound.relay_state)
-            return accept_authn_request(
-                inbound, trust, self._names, self._sign_in.offered
-            )
+            return accept_authn_request(inbound, trust, self._names, self._offered)
 
-    def _begin(
-        self, environ: "WSGIEnvironment", asked: ReceivedAuthnRequest
-    ) -> Response:
-        answer = super()._begin(environ, asked)
+    def headers(
+        self, environ: "WSGIEnvironment", received: ReceivedAuthnRequest
+    ) -> Sequence[tuple[str, str]]:
+        """Keep the RelayState of a signed request."""
         # A RelayState by POST is not signed (SAML bindings 3.5.4.1).
         is_signed = environ["REQUEST_METHOD"] == "GET"
-        if is_signed and asked.cause is None:
-            answer.headerlist.extend(relay_state.keep(asked.pending.relay_state))
-        return answer
+        if not is_signed or received.cause is not None:
+            return ()
+        return relay_state.keep(received.pending.relay_state)
 
-    def _not_served(self, pending: PendingAuthnRequest) -> Refused | None:
+    def not_served(self, pending: PendingAuthnRequest) -> Refused | None:
+        """Refuse the participants of the option ``inactive``."""
         if pending.issuer not in self._inactive:
             return None
         return NotServed(
             f"{pending.issuer} gets no login, because the option 'inactive' names it"
         )
 
-    def _question(
-        self, environ: "WSGIEnvironment", query: Mapping[str, str]
+    def with_choice(
+        self, pending: PendingAuthnRequest, fields: Mapping[str, str]
     ) -> PendingAuthnRequest:
-        pending = super()._question(environ, query)
-        return replace(pending, rehearsal=self._choice(query))
+        """Return the request with the choice of a tester in a form or query."""
+        choice = rehearsal.chosen(fields) if self._rehearses else ""
+        return replace(pending, rehearsal=choice)
 
-    def _refuse_late(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
-    ) -> Response:
-        # DigiD shows an error page of its own.
+    def late(self, pending: PendingAuthnRequest) -> Sequence[str]:
+        """Raise LoginLost: DigiD shows an error page of its own."""
         raise LoginLost(f"{pending.issuer} asked for this login too long ago")
 
-    def _choice(self, fields: Mapping[str, str]) -> str:
-        return rehearsal.chosen(fields) if self._rehearses else ""
-
-    def _answer(
-        self,
-        environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
-        service: PasswordLoginService | UpstreamLoginService,
-    ) -> Response:
+    def refusal(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+    ) -> Sequence[str]:
+        """Refuse by the choice of a tester, or a citizen without a number."""
         if pending.rehearsal in rehearsal.WITHOUT_LOGIN:
-            return self._refuse(environ, pending, _INSTEAD[pending.rehearsal])
-        if self._has_no_number(environ, pending):
-            return self._refuse(environ, pending, FAILED)
-        return super()._answer(environ, pending, service)
+            return _INSTEAD[pending.rehearsal]
+        return FAILED if self._has_no_number(environ, pending) else ()
 
     def _has_no_number(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
@@ -188,59 +203,54 @@ class DigidSingleSignOn(SingleSignOn):
         entity, _ = env.trust(environ).participant(pending.issuer)
         return name_for(self._sectors, entity, login.attributes)
 
-    def _certain(
+    def session_for(
         self,
         environ: "WSGIEnvironment",
         pending: PendingAuthnRequest,
-        service: PasswordLoginService | UpstreamLoginService,
+        login: Login | None,
         *,
         is_proven: bool,
     ) -> Login | None:
-        return _known(environ, pending, is_proven=is_proven)
+        """Return the session that can answer, an idle one too, or None."""
+        login = env.session_beyond_idle(environ)
+        domain = domain_of(environ, pending)
+        certain = satisfying(login, pending, domain, is_proven=is_proven)
+        if certain is None or DigidPresence(environ, certain).must_prove(
+            pending.issuer
+        ):
+            return None
+        return certain
 
-    def _is_new(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
-    ) -> bool:
-        return not DigidPresence(environ, login).has(pending.issuer)
+    def confirmed(
+        self, environ: "WSGIEnvironment", login: Login, fields: Mapping[str, str]
+    ) -> None:
+        """Drop the stored choice of a tester, if the form has one."""
+        if self._rehearses and rehearsal.FIELD in fields:
+            # The choice in this form replaces the stored one.
+            rehearsal.take(env.values(environ), login)
 
-    def _decide(
+    def before_answer(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
-    ) -> Response:
-        """Answer with a login, or with the failure that a tester chose."""
+    ) -> tuple[PendingAuthnRequest, Sequence[str]]:
+        """Apply the choice of a tester."""
         if self._rehearses and not pending.rehearsal:
             choice = rehearsal.take(env.values(environ), login)
             pending = replace(pending, rehearsal=choice)
-        codes = _INSTEAD.get(pending.rehearsal)
-        if codes is not None:
-            return self._refuse(environ, pending, codes)
-        answer = self._confirm(environ, pending, login)
-        DigidPresence(environ, login).enter(pending.issuer)
-        return answer
+        return pending, _INSTEAD.get(pending.rehearsal, ())
 
-    def _refuse(
-        self,
-        environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
-        codes: Sequence[str],
-        cause: Refused | None = None,
-    ) -> Response:
-        login = env.session_beyond_idle(environ)
-        # A ``cause`` is a fault of the request, which anybody may have replayed.
-        if login is not None and cause is None:
-            DigidPresence(environ, login).leave(pending.issuer)
-        return super()._refuse(environ, pending, codes, cause)
-
-    def _told(
+    def asserted(
         self,
         environ: "WSGIEnvironment",
         pending: PendingAuthnRequest,
         login: Login,
         now: float,
-    ) -> AssertedLogin | None:
+    ) -> AssertedLogin | LoginRefusal:
+        """Collect the contents of the Response: the sector number of the citizen."""
         trust = env.trust(environ)
         name = self._name_for(environ, pending, login)
         if name is None:
-            return None
+            # DigiD 1.6: the same status as for a citizen who cancels.
+            return LoginRefusal(FAILED)
         subject = Subject(trust.own.entity_id, pending.issuer, str(name))
         index = _forty(self._names.session_index(login, pending.issuer))
         return AssertedLogin(
@@ -252,107 +262,21 @@ class DigidSingleSignOn(SingleSignOn):
             address=client_address(environ, trust.trusted_proxies),
         )
 
-    def _deliver(
-        self,
-        environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
-        response: etree._Element,
-        login: Login | None,
-    ) -> Response:
-        state = pending.relay_state or relay_state.kept(environ)
-        pending = replace(pending, relay_state=state)
-        return super()._deliver(environ, pending, response, login)
-
-    def _kept(self, pending: PendingAuthnRequest, text: str) -> tuple[str, float]:
-        until = clock.now() + RESPONSE_LIFETIME
-        return json.dumps([until, text, pending.rehearsal]), until + _KNOWN_FOR
-
-    # --- where she is logged in already ---------------------------------------------
-
-    def _known(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
-        presence = DigidPresence(environ, login)
-        participants = env.sessions(environ).participants(login)
-        return ExistingSession(presence.services(participants), presence.lasts_until)
-
-    def _username(self, login: Login) -> str:
-        return ""
-
-    def _choices(
+    def answered(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
-    ) -> Mapping[str, Any]:
-        return {
-            "choices": rehearsal.CHOICES if self._rehearses else (),
-            "chosen": pending.rehearsal or rehearsal.kept(env.values(environ), login),
-        }
+    ) -> None:
+        """Note that the citizen is signed in at the participant."""
+        DigidPresence(environ, login).enter(pending.issuer)
 
-    def _still_certain(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
-    ) -> Login | None:
-        return _known(environ, pending, is_proven=False)
-
-    def _go_on_as(
-        self,
-        environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
-        login: Login,
-        fields: Mapping[str, str],
-    ) -> Response:
-        if self._rehearses and rehearsal.FIELD in fields:
-            # The choice in this form replaces the stored one.
-            rehearsal.take(env.values(environ), login)
-        return self._decide(environ, pending, login)
-
-    # --- /artifact ------------------------------------------------------------------
-
-    def resolve(self, environ: "WSGIEnvironment") -> Response:
-        """Answer an ArtifactResolve with the stored Response, once.
-
-        An expired or unknown artifact gets a status without a Response.
-        """
-        trust = env.trust(environ)
-        with refusals_as_not_found():
-            element, issuer = receive_soap(environ, keys_for(trust))
-            request = messages.read_artifact_resolve(element)
-        key = trust.key_for(issuer)
-        try:
-            require_recent_as_digid(request.issued, clock.now())
-            require_destination(
-                request.destination, trust.own.url("artifact"), required=False
-            )
-        except Refused as error:
-            note_refusal(error, "login", environ)
-            return soap_answer(artifact_response(trust, "", _DENIED), key)
-        store = env.sessions(environ).store
-        kept = store.take(artifact_key(request.artifact, issuer))
-        if kept is None:
-            note_unknown_artifact(issuer)
-            return soap_answer(artifact_response(trust, request.id, _DENIED), key)
-        until, text, choice = json.loads(kept)
-        rehearsal.hold_back(choice)
-        if choice == rehearsal.UNKNOWN:
-            return soap_answer(artifact_response(trust, request.id, _DENIED), key)
-        is_over = clock.now() >= until or choice == rehearsal.EXPIRED
-        carried = None if is_over else safe_xml.parse(text.encode())
-        answer = soap_answer(
-            artifact_response(trust, request.id, messages.Status(), carried), key
-        )
-        return rehearsal.broken(answer) if choice == rehearsal.BROKEN else answer
+    def refused(self, environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> None:
+        """Note that the citizen is not signed in at the participant."""
+        login = env.session_beyond_idle(environ)
+        if login is not None:
+            DigidPresence(environ, login).leave(pending.issuer)
 
 
-def _known(
-    environ: "WSGIEnvironment", pending: PendingAuthnRequest, *, is_proven: bool
-) -> Login | None:
-    """Return the session that can answer an AuthnRequest.
-
-    None if the visitor has to sign in first. ``is_proven`` says whether the visitor has
-    signed in for this AuthnRequest.
-    """
-    login = env.session_beyond_idle(environ)
-    domain = domain_of(environ, pending)
-    certain = satisfying(login, pending, domain, is_proven=is_proven)
-    if certain is None or DigidPresence(environ, certain).must_prove(pending.issuer):
-        return None
-    return certain
+def _relay_state(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
+    return pending.relay_state or relay_state.kept(environ)
 
 
 def _forty(index: str) -> str:

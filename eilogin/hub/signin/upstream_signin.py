@@ -125,6 +125,10 @@ class UpstreamSignIn:
         """Return "": no citizen has a username here."""
         return ""
 
+    def username_of(self, citizen_id: str) -> str:
+        """Return "": the citizen signs in elsewhere."""
+        return ""
+
     def respond(self, environ: "WSGIEnvironment") -> Response:
         """Answer ``/login``: a sign-in that no participant asked for."""
         allow_only(environ, "GET", "HEAD")

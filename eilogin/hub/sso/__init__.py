@@ -6,12 +6,20 @@ How a visitor proves who they are is in ``signin``. The modules:
     The address for activity reports of participants.
 ``artifact_endpoint``
     Artifacts, and the ArtifactResponse for each.
+``artifact_resolving``
+    The address ``/artifact``: give a Response to its participant, once.
 ``authn_request_intake``
     Check an AuthnRequest, and find where the Response goes.
+``existing_session_page``
+    The page before the Response: where the visitor is signed in.
+``response_delivery``
+    Send a Response by POST, or by an artifact for it.
 ``response_writing``
     Write, sign and encrypt the Response and its Assertion.
 ``session_reuse``
     Decide whether a session satisfies an AuthnRequest.
 ``single_sign_on``
-    The addresses ``/sso`` and ``/artifact``.
+    The address ``/sso``: from an AuthnRequest to its Response.
+``sso_steps``
+    The steps of single sign-on that differ between profiles.
 """

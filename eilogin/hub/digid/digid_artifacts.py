@@ -1,0 +1,74 @@
+"""Store and resolve artifacts as DigiD does, also for a while after their end."""
+
+import json
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import Refused
+from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
+from eilogin.hub.signin import rehearsal
+from eilogin.hub.sso.artifact_endpoint import (
+    artifact_key,
+    artifact_response,
+    note_unknown_artifact,
+)
+from eilogin.hub.sso.authn_request_intake import DENIED, require_recent_as_digid
+from eilogin.hub.sso.response_writing import RESPONSE_LIFETIME
+from eilogin.saml import messages, safe_xml
+from eilogin.saml.message_checks import require_destination
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import receive_soap
+from eilogin.web.outbound_messages import soap_answer
+from eilogin.web.pages.refusal_notes import note_refusal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How long the hub remembers an artifact after its Response expired, in seconds.
+_KNOWN_FOR = 15 * 60.0
+
+_DENIED = messages.Status(DENIED)
+
+
+def digid_record(pending: PendingAuthnRequest, text: str) -> tuple[str, float]:
+    """Store a Response with its end and the choice of a tester, beyond its end."""
+    until = clock.now() + RESPONSE_LIFETIME
+    return json.dumps([until, text, pending.rehearsal]), until + _KNOWN_FOR
+
+
+def resolve_digid_artifact(environ: "WSGIEnvironment") -> Response:
+    """Answer an ArtifactResolve with the stored Response, once.
+
+    An expired or unknown artifact gets a status without a Response.
+    """
+    trust = env.trust(environ)
+    with refusals_as_not_found():
+        element, issuer = receive_soap(environ, keys_for(trust))
+        request = messages.read_artifact_resolve(element)
+    key = trust.key_for(issuer)
+    try:
+        require_recent_as_digid(request.issued, clock.now())
+        require_destination(
+            request.destination, trust.own.url("artifact"), required=False
+        )
+    except Refused as error:
+        note_refusal(error, "login", environ)
+        return soap_answer(artifact_response(trust, "", _DENIED), key)
+    store = env.sessions(environ).store
+    kept = store.take(artifact_key(request.artifact, issuer))
+    if kept is None:
+        note_unknown_artifact(issuer)
+        return soap_answer(artifact_response(trust, request.id, _DENIED), key)
+    until, text, choice = json.loads(kept)
+    rehearsal.hold_back(choice)
+    if choice == rehearsal.UNKNOWN:
+        return soap_answer(artifact_response(trust, request.id, _DENIED), key)
+    is_over = clock.now() >= until or choice == rehearsal.EXPIRED
+    carried = None if is_over else safe_xml.parse(text.encode())
+    answer = soap_answer(
+        artifact_response(trust, request.id, messages.Status(), carried), key
+    )
+    return rehearsal.broken(answer) if choice == rehearsal.BROKEN else answer

@@ -1,0 +1,44 @@
+"""The address ``/artifact``: give a Response to its participant, once."""
+
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.hub.sso.artifact_endpoint import (
+    artifact_key,
+    artifact_response,
+    note_unknown_artifact,
+)
+from eilogin.hub.sso.authn_request_intake import DENIED
+from eilogin.saml import messages, safe_xml
+from eilogin.saml.message_checks import check_artifact_resolve
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import receive_soap
+from eilogin.web.outbound_messages import soap_answer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def resolve_artifact(environ: "WSGIEnvironment") -> Response:
+    """Give a Response to its participant, once (SAML bindings 3.6.6)."""
+    trust = env.trust(environ)
+    element, issuer = receive_soap(environ, trust.participant_keys)
+    request = messages.read_artifact_resolve(element)
+    check_artifact_resolve(
+        request,
+        issuer=issuer,
+        destination=trust.own.url("artifact"),
+        now=clock.now(),
+    )
+    store = env.sessions(environ).store
+    text = store.take(artifact_key(request.artifact, issuer))
+    if text is None:
+        # DigiD 1.6: a wrong, used or foreign artifact.
+        note_unknown_artifact(issuer)
+        response = artifact_response(trust, request.id, messages.Status(DENIED))
+    else:
+        carried = safe_xml.parse(text.encode())
+        response = artifact_response(trust, request.id, messages.Status(), carried)
+    return soap_answer(response, trust.key_for(issuer))

@@ -1,0 +1,117 @@
+"""The page before the Response: where the visitor is signed in by their session."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from webob import Response
+
+from eilogin import clock
+from eilogin.hub.participants.signed_in_services import services_of, where_in
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest, address_of
+from eilogin.sessions import Login, Participant
+from eilogin.web import environ as env
+from eilogin.web.pages.page_languages import language_of
+from eilogin.web.pages.page_rendering import Pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class ExistingSession(NamedTuple):
+    """Where the visitor is signed in by a session, and until when it can be used."""
+
+    participants: Sequence[Participant]
+    until: float
+
+
+class ExistingSessions(Protocol):
+    """The facts of a session for the page, by the rules of the hub."""
+
+    def is_new(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> bool:
+        """Whether the visitor is not signed in at the participant yet."""
+
+    def find(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
+        """Return the participants of a session, and its end."""
+
+    def username(self, login: Login) -> str:
+        """Return the username to show, or ""."""
+
+    def choices(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> Mapping[str, Any]:
+        """Return more variables of the page."""
+
+
+class SamlExistingSessions:
+    """The sessions of the plain hub; ``username_of`` knows citizens by their id."""
+
+    def __init__(self, username_of: Callable[[str], str]) -> None:
+        self._username_of = username_of
+
+    def is_new(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> bool:
+        """Whether the session has no login at the participant."""
+        told = where_in(environ, login)
+        return pending.issuer not in {one.entity_id for one in told}
+
+    def find(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
+        """Return where the visitor is signed in, and when the session ends."""
+        sessions = env.sessions(environ)
+        until = min(login.ends, login.seen + sessions.idle)
+        return ExistingSession(where_in(environ, login), until)
+
+    def username(self, login: Login) -> str:
+        """Return the username of the citizen; "" if they sign in elsewhere."""
+        return self._username_of(login.subject)
+
+    def choices(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> Mapping[str, Any]:
+        """Return no more variables."""
+        return {}
+
+
+class ExistingSessionPage:
+    """Shows the session of the visitor before the login goes on to another service."""
+
+    def __init__(self, pages: Pages, existing: ExistingSessions) -> None:
+        self._pages = pages
+        self._existing = existing
+
+    def is_new(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> bool:
+        """Whether the visitor is not signed in at the participant yet."""
+        return self._existing.is_new(environ, pending, login)
+
+    def show(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> Response:
+        """Show the services of the session, and ask whether to go on."""
+        trust, language = env.trust(environ), language_of(environ)
+        known = self._existing.find(environ, login)
+        action = address_of(environ, pending)
+        left = max(1, math.ceil(known.until - clock.now()))
+        return self._pages.page(
+            environ,
+            "known_already.html",
+            # After that the session is over, and the page must not show its services.
+            headers=[("Refresh", f"{left}; url={action}")],
+            script="count_down.js",
+            # Its redirects lead on to the participant.
+            form_action=[pending.acs_url],
+            action=action,
+            cancel_url=f"{action}&cancel=1",
+            known_as=self._existing.username(login),
+            name=trust.federation.name_of(pending.issuer, language),
+            service_logo=trust.federation.logo_of(pending.issuer, language),
+            services=services_of(trust, known.participants, language),
+            since=login.since,
+            until=known.until,
+            seconds_left=left,
+            **self._existing.choices(environ, pending, login),
+        )

@@ -1,0 +1,124 @@
+"""Send a Response to its participant: by POST, or by an artifact for it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lxml import etree
+from webob import Response
+
+from eilogin import clock
+from eilogin.errors import LoginEnded
+from eilogin.hub import pending_authn_requests
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
+from eilogin.hub.signin.upstream_signin import go_on
+from eilogin.hub.sso.artifact_endpoint import artifact_key
+from eilogin.hub.sso.response_writing import RESPONSE_LIFETIME
+from eilogin.saml import bindings, safe_xml
+from eilogin.sessions import Login
+from eilogin.web import environ as env
+from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.site_urls import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+TOO_LATE = "the visitor logged out while the hub made the Response"
+#: Seconds for which a repeated request gets the same artifact of a refusal.
+_SAME_REFUSAL = 60.0
+
+#: Makes the record of an artifact from a Response, and says until when to store it.
+ArtifactRecord = Callable[[PendingAuthnRequest, str], tuple[str, float]]
+#: Returns the RelayState of a request.
+StateOf = Callable[["WSGIEnvironment", PendingAuthnRequest], str]
+
+
+def response_record(_: PendingAuthnRequest, text: str) -> tuple[str, float]:
+    """Store the Response itself, as long as it is valid."""
+    return text, clock.now() + RESPONSE_LIFETIME
+
+
+def state_of_request(_: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
+    """Return the RelayState that came with the AuthnRequest."""
+    return pending.relay_state
+
+
+class ResponseDelivery:
+    """Sends Responses; ``leads_away`` says that the next page may be at another hub."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        leads_away: bool = False,
+        record: ArtifactRecord = response_record,
+        state_of: StateOf = state_of_request,
+    ) -> None:
+        self._pages = pages
+        self._leads_away = leads_away
+        self._record = record
+        self._state_of = state_of
+
+    def send(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingAuthnRequest,
+        response: etree._Element,
+        login: Login | None,
+    ) -> Response:
+        """Send a Response; one about a session only while that is live."""
+        state = self._state_of(environ, pending)
+        pending = replace(pending, relay_state=state)
+        answered = pending_authn_requests.answered(environ, pending)
+        octets = safe_xml.serialize(response)
+        if pending.binding == bindings.POST:
+            if login is not None and not env.sessions(environ).is_live(login):
+                raise LoginEnded(TOO_LATE)
+            fields = bindings.post_fields("SAMLResponse", octets, state)
+            # The next page may lead to the hub above.
+            return self._pages.auto_post(
+                environ,
+                pending.acs_url,
+                fields,
+                headers=answered,
+                leads_on=self._leads_away,
+            )
+        if login is None:
+            artifact = self._refused_by(environ, pending, response, octets.decode())
+        else:
+            artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
+            key = artifact_key(artifact, pending.issuer)
+            kept, until = self._record(pending, octets.decode())
+            if not env.sessions(environ).keep_with(login, key, kept, until):
+                raise LoginEnded(TOO_LATE)
+        url = bindings.artifact_url(pending.acs_url, artifact, state)
+        if self._leads_away:
+            return go_on(environ, self._pages, url, answered)
+        return see_other(url, answered)
+
+    def _refused_by(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingAuthnRequest,
+        response: etree._Element,
+        text: str,
+    ) -> str:
+        """Return the artifact of a refusal; one request gets one each minute.
+
+        Requests for more of them, which nobody fetches, would cost an attacker nothing.
+        """
+        codes = [
+            one.get("Value", "")
+            for one in response.iter(safe_xml.q("samlp:StatusCode"))
+        ]
+        name = f"refused:{pending.name}:{' '.join(codes)}"
+        values, store = env.values(environ), env.sessions(environ).store
+        before = values.get(name)
+        if before and store.get(artifact_key(before, pending.issuer)) is not None:
+            return before
+        artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
+        kept, until = self._record(pending, text)
+        store.add(artifact_key(artifact, pending.issuer), kept, until, durable=False)
+        values.take(name)
+        values.add(name, artifact, clock.now() + _SAME_REFUSAL, durable=False)
+        return artifact

@@ -1,0 +1,262 @@
+"""The steps of single sign-on that differ between profiles.
+
+:class:`SsoSteps` says what each step does, and :class:`SamlSsoSteps` is the plain hub.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from eilogin.errors import NotServed, Refused
+from eilogin.hub.participants.attribute_release import AttributeRelease
+from eilogin.hub.participants.name_ids import NameIDs
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
+from eilogin.hub.sso.authn_request_intake import (
+    ReceivedAuthnRequest,
+    accept_authn_request,
+)
+from eilogin.hub.sso.response_writing import AssertedLogin
+from eilogin.hub.sso.session_reuse import domain_of, satisfying
+from eilogin.saml import messages
+from eilogin.sessions import Login, Participant
+from eilogin.web import environ as env
+from eilogin.web.inbound_messages import receive
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+# Status codes without a login (SAML core 3.2.2.2).
+FAILED = (messages.RESPONDER, messages.AUTHN_FAILED)
+_OVER = (messages.RESPONDER, messages.AUTHN_FAILED, messages.TOO_LATE)
+_NAMELESS = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
+
+
+class LoginRefusal(NamedTuple):
+    """Why a participant gets no login: status codes, and the cause for our log."""
+
+    codes: Sequence[str]
+    cause: Refused | None = None
+
+
+class SsoSteps(Protocol):
+    """The steps of single sign-on, by the rules of the hub."""
+
+    #: Whether a visitor without a sufficient session must prove everything again.
+    asks_anew: bool
+
+    def receive(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
+        """Read the AuthnRequest of a request."""
+
+    def headers(
+        self, environ: "WSGIEnvironment", received: ReceivedAuthnRequest
+    ) -> Sequence[tuple[str, str]]:
+        """Return the headers of the first answer to an AuthnRequest."""
+
+    def not_served(self, pending: PendingAuthnRequest) -> Refused | None:
+        """Explain why an option of ours denies all logins to a participant."""
+
+    def with_choice(
+        self, pending: PendingAuthnRequest, fields: Mapping[str, str]
+    ) -> PendingAuthnRequest:
+        """Return the request with the choice of a tester in a form or query."""
+
+    def late(self, pending: PendingAuthnRequest) -> Sequence[str]:
+        """Return the status codes after the visitor took too long, or raise."""
+
+    def refusal(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+    ) -> Sequence[str]:
+        """Return the status codes if no sign-in can help; else empty."""
+
+    def session_for(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingAuthnRequest,
+        login: Login | None,
+        *,
+        is_proven: bool,
+    ) -> Login | None:
+        """Return the session that satisfies a request, or None.
+
+        ``is_proven`` says whether the visitor signed in for this request.
+        """
+
+    def confirmed(
+        self, environ: "WSGIEnvironment", login: Login, fields: Mapping[str, str]
+    ) -> None:
+        """Note that the visitor confirmed by a form who they are."""
+
+    def before_answer(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> tuple[PendingAuthnRequest, Sequence[str]]:
+        """Return the request to answer, and the status codes if it gets no login."""
+
+    def asserted(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingAuthnRequest,
+        login: Login,
+        now: float,
+    ) -> AssertedLogin | LoginRefusal:
+        """Collect the contents of the Response, or say why there is no NameID."""
+
+    def answered(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> None:
+        """Note that the hub answered with a session."""
+
+    def refused(self, environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> None:
+        """Note that a valid request got no login."""
+
+
+class SamlSsoSteps:
+    """The steps of the plain hub; ``release`` chooses attributes, ``names`` NameIDs.
+
+    ``offered`` are the levels of the sign-in. ``asks_above`` says that another hub
+    signs visitors in. ``served`` are the entityIDs that get a login; None means all.
+    """
+
+    asks_anew = False
+
+    def __init__(
+        self,
+        names: NameIDs,
+        release: AttributeRelease,
+        offered: Collection[str],
+        *,
+        asks_above: bool = False,
+        served: Collection[str] | None = None,
+    ) -> None:
+        self._names = names
+        self._release = release
+        self._offered = offered
+        self._asks_above = asks_above
+        self._served = served
+
+    def receive(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
+        """Read the AuthnRequest of a request."""
+        trust = env.trust(environ)
+        inbound = receive(environ, trust.participant_keys)
+        return accept_authn_request(
+            inbound,
+            trust,
+            self._names,
+            self._offered,
+            asks_above=self._asks_above,
+        )
+
+    def headers(
+        self, environ: "WSGIEnvironment", received: ReceivedAuthnRequest
+    ) -> Sequence[tuple[str, str]]:
+        """Return no headers."""
+        return ()
+
+    def not_served(self, pending: PendingAuthnRequest) -> Refused | None:
+        """Explain why an option of ours denies all logins to a participant."""
+        if self._served is None or pending.issuer in self._served:
+            return None
+        return NotServed(
+            f"{pending.issuer} gets no login: passed_on_to does not name it, and"
+            " only those participants get a login from the hub above"
+        )
+
+    def with_choice(
+        self, pending: PendingAuthnRequest, fields: Mapping[str, str]
+    ) -> PendingAuthnRequest:
+        """Return the request as it is."""
+        return pending
+
+    def late(self, pending: PendingAuthnRequest) -> Sequence[str]:
+        """Tell the participant that the visitor took too long, so that it can retry."""
+        return _OVER
+
+    def refusal(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+    ) -> Sequence[str]:
+        """Refuse nothing before the sign-in."""
+        return ()
+
+    def session_for(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingAuthnRequest,
+        login: Login | None,
+        *,
+        is_proven: bool,
+    ) -> Login | None:
+        """Return the session as far as it satisfies the request, or None."""
+        domain = domain_of(environ, pending)
+        return satisfying(login, pending, domain, is_proven=is_proven)
+
+    def confirmed(
+        self, environ: "WSGIEnvironment", login: Login, fields: Mapping[str, str]
+    ) -> None:
+        """Note nothing."""
+
+    def before_answer(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> tuple[PendingAuthnRequest, Sequence[str]]:
+        """Answer the request as it is."""
+        return pending, ()
+
+    def asserted(
+        self,
+        environ: "WSGIEnvironment",
+        pending: PendingAuthnRequest,
+        login: Login,
+        now: float,
+    ) -> AssertedLogin | LoginRefusal:
+        """Collect the contents of the Response, with released attributes."""
+        entity, role = env.trust(environ).participant(pending.issuer)
+        released = self._release.of(entity, login.attributes, pending.service_index)
+        subject = self._names.name(
+            login,
+            pending.issuer,
+            pending.name_id_format,
+            preferred=role.name_id_formats,
+            released=released,
+        )
+        if subject is None:
+            cause = _without_name(environ, pending, self._names, self._release)
+            return LoginRefusal(_NAMELESS, cause)
+        index = self._names.session_index(login, pending.issuer)
+        return AssertedLogin(
+            pending,
+            Participant(pending.issuer, subject, index, now),
+            login,
+            self._release.outside(released),
+            now,
+            self._release.formats,
+        )
+
+    def answered(
+        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+    ) -> None:
+        """Note nothing."""
+
+    def refused(self, environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> None:
+        """Note nothing."""
+
+
+def _without_name(
+    environ: "WSGIEnvironment",
+    pending: PendingAuthnRequest,
+    names: NameIDs,
+    release: AttributeRelease,
+) -> Refused | None:
+    """Explain for the log that the attribute of the NameID is missing."""
+    wanted = pending.name_id_format
+    attribute = names.attribute_of(wanted)
+    if not attribute:
+        return None
+    entity, _ = env.trust(environ).participant(pending.issuer)
+    probe = {attribute: ("",)}
+    cause = f"this visitor has no attribute '{attribute}'"
+    if not release.of(entity, probe, pending.service_index):
+        cause = (
+            f"the participant may not get the attribute '{attribute}': add that"
+            " to its line in release, or have it ask for another format"
+        )
+    return NotServed(
+        f"{pending.issuer!r} gets no login (InvalidNameIDPolicy): it asks for"
+        f" a NameID in the format {wanted}, but {cause}"
+    )

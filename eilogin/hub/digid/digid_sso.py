@@ -29,9 +29,10 @@ from eilogin.hub.sso.authn_request_intake import (
     accept_authn_request,
 )
 from eilogin.hub.sso.existing_session_page import ExistingSession, ExistingSessionPage
+from eilogin.hub.sso.participant_request import ParticipantRequest
 from eilogin.hub.sso.response_delivery import ResponseDelivery
 from eilogin.hub.sso.response_writing import AssertedLogin
-from eilogin.hub.sso.session_reuse import domain_of, satisfying
+from eilogin.hub.sso.session_reuse import satisfying
 from eilogin.hub.sso.single_sign_on import SingleSignOn
 from eilogin.hub.sso.sso_steps import FAILED, LoginRefusal
 from eilogin.saml.sector_names import SectorName
@@ -153,7 +154,7 @@ class DigidSsoSteps:
         is_signed = environ["REQUEST_METHOD"] == "GET"
         if not is_signed or received.cause is not None:
             return ()
-        return relay_state.keep(received.pending.relay_state)
+        return relay_state.keep(received.request.pending.relay_state)
 
     def not_served(self, pending: PendingAuthnRequest) -> Refused | None:
         """Refuse the participants of the option ``inactive``."""
@@ -175,15 +176,16 @@ class DigidSsoSteps:
         raise LoginLost(f"{pending.issuer} asked for this login too long ago")
 
     def refusal(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+        self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> Sequence[str]:
         """Refuse by the choice of a tester, or a citizen without a number."""
+        pending = request.pending
         if pending.rehearsal in rehearsal.WITHOUT_LOGIN:
             return _INSTEAD[pending.rehearsal]
-        return FAILED if self._has_no_number(environ, pending) else ()
+        return FAILED if self._has_no_number(environ, request) else ()
 
     def _has_no_number(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+        self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> bool:
         """Whether the signed-in citizen has no number for this participant.
 
@@ -192,29 +194,26 @@ class DigidSsoSteps:
         login = env.session_beyond_idle(environ)
         return (
             login is not None
-            and proven_for(login, domain_of(environ, pending)) is not None
-            and self._name_for(environ, pending, login) is None
-            and not DigidPresence(environ, login).must_prove(pending.issuer)
+            and proven_for(login, request.domain) is not None
+            and self._name_for(request, login) is None
+            and not DigidPresence(environ, login).must_prove(request.pending.issuer)
         )
 
-    def _name_for(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
-    ) -> SectorName | None:
-        entity, _ = env.trust(environ).participant(pending.issuer)
-        return name_for(self._sectors, entity, login.attributes)
+    def _name_for(self, request: ParticipantRequest, login: Login) -> SectorName | None:
+        return name_for(self._sectors, request.entity, login.attributes)
 
     def session_for(
         self,
         environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         login: Login | None,
         *,
         is_proven: bool,
     ) -> Login | None:
         """Return the session that can answer, an idle one too, or None."""
         login = env.session_beyond_idle(environ)
-        domain = domain_of(environ, pending)
-        certain = satisfying(login, pending, domain, is_proven=is_proven)
+        pending = request.pending
+        certain = satisfying(login, pending, request.domain, is_proven=is_proven)
         if certain is None or DigidPresence(environ, certain).must_prove(
             pending.issuer
         ):
@@ -241,13 +240,13 @@ class DigidSsoSteps:
     def asserted(
         self,
         environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         login: Login,
         now: float,
     ) -> AssertedLogin | LoginRefusal:
         """Collect the contents of the Response: the sector number of the citizen."""
-        trust = env.trust(environ)
-        name = self._name_for(environ, pending, login)
+        pending, trust = request.pending, env.trust(environ)
+        name = self._name_for(request, login)
         if name is None:
             # DigiD 1.6: the same status as for a citizen who cancels.
             return LoginRefusal(FAILED)

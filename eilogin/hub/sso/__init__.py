@@ -12,6 +12,8 @@ How a visitor proves who they are is in ``signin``. The modules:
     Check an AuthnRequest, and find where the Response goes.
 ``existing_session_page``
     The page before the Response: where the visitor is signed in.
+``participant_request``
+    An AuthnRequest together with its participant, which the hub looks up once.
 ``response_delivery``
     Send a Response by POST, or by an artifact for it.
 ``response_writing``

@@ -23,6 +23,7 @@ from eilogin.federation import Trust
 from eilogin.hub.participants import requested_levels
 from eilogin.hub.participants.name_ids import NameIDs
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
+from eilogin.hub.sso.participant_request import ParticipantRequest
 from eilogin.saml import bindings, messages
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.message_checks import check_authn_request, require_destination, shown
@@ -59,7 +60,7 @@ class ReceivedAuthnRequest(NamedTuple):
     ``cause`` is a longer explanation for our log, if there is one.
     """
 
-    pending: PendingAuthnRequest
+    request: ParticipantRequest
     refusal: Sequence[str] = ()
     cause: Refused | None = None
 
@@ -92,7 +93,7 @@ def accept_authn_request(
         denied = _denied(request, trust, inbound.binding, now)
     entity, role = trust.participant(inbound.issuer)
     ours = answer_bindings(trust.own)
-    known = _over(role, ours)
+    service_provider, known = role, _over(role, ours)
     if not known.assertion_consumers:
         raise _not_answerable(trust, role, ours, inbound.issuer)
     if trust.own.profile.hub_rules == "digid":
@@ -119,24 +120,23 @@ def accept_authn_request(
         service_index=request.consumer_service_index,
         idle_limit=request.idle_limit,
     )
+    asked = ParticipantRequest(pending, entity, service_provider)
     if denied is not None:
         is_old = isinstance(denied, MessageExpired) and request.issued < now
         # The visitor may have reloaded an old page; the participant can begin again.
         tells = is_old and trust.own.profile.restarts_late_logins
         return ReceivedAuthnRequest(
-            pending, (*DENIED, *[messages.TOO_LATE] * tells), denied
+            asked, (*DENIED, *[messages.TOO_LATE] * tells), denied
         )
     if not is_as_asked:
-        return ReceivedAuthnRequest(pending, _NO_SUCH_BINDING)
+        return ReceivedAuthnRequest(asked, _NO_SUCH_BINDING)
     if would_do and not levels:
-        return ReceivedAuthnRequest(pending, NO_LEVEL, _not_at_those(would_do, entity))
+        return ReceivedAuthnRequest(asked, NO_LEVEL, _not_at_those(would_do, entity))
     if not pending.level and trust.own.profile.hub_rules == "saml":
         return ReceivedAuthnRequest(
-            pending, NO_LEVEL, _not_by_those(request, levels, offered)
+            asked, NO_LEVEL, _not_by_those(request, levels, offered)
         )
-    return ReceivedAuthnRequest(
-        pending, *_refusal(request, names, asks_above=asks_above)
-    )
+    return ReceivedAuthnRequest(asked, *_refusal(request, names, asks_above=asks_above))
 
 
 def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:

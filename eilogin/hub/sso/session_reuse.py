@@ -1,26 +1,15 @@
 """Decide whether a session satisfies an AuthnRequest: its level, domain and age."""
 
 import math
-from typing import TYPE_CHECKING
 
 from eilogin.hub.participants import requested_levels, sso_domains
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.sessions import Login
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 
 def wants_proof(pending: PendingAuthnRequest) -> bool:
     """Whether only a fresh proof satisfies an AuthnRequest."""
     return pending.force or pending.level in requested_levels.ALWAYS_FRESH
-
-
-def domain_of(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
-    """Return the SSO domain of the participant."""
-    entity, _ = env.trust(environ).participant(pending.issuer)
-    return entity.sso_domain
 
 
 def satisfying(
@@ -43,10 +32,3 @@ def satisfying(
     )
     found = requested_levels.to_confirm(pending.levels, certain.level)
     return certain if found else None
-
-
-def is_high_enough(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> bool:
-    """Whether all sufficient levels reach the one that the operator requires now."""
-    entity, _ = env.trust(environ).participant(pending.issuer)
-    high = requested_levels.at_least(pending.levels, entity.required_level)
-    return high == pending.levels

@@ -46,15 +46,12 @@ from eilogin.hub.sso.authn_request_intake import (
     ReceivedAuthnRequest,
 )
 from eilogin.hub.sso.existing_session_page import ExistingSessionPage
+from eilogin.hub.sso.participant_request import ParticipantRequest
 from eilogin.hub.sso.response_delivery import TOO_LATE, ResponseDelivery
 from eilogin.hub.sso.response_writing import (
     ResponseWriter,
 )
-from eilogin.hub.sso.session_reuse import (
-    domain_of,
-    is_high_enough,
-    wants_proof,
-)
+from eilogin.hub.sso.session_reuse import wants_proof
 from eilogin.hub.sso.sso_steps import FAILED, LoginRefusal, SsoSteps
 from eilogin.participant.login.pending_logins import require_store
 from eilogin.saml import messages
@@ -127,36 +124,38 @@ class SingleSignOn:
         self, environ: "WSGIEnvironment", asked: ReceivedAuthnRequest
     ) -> Response:
         """Answer a new request, or redirect to the page before the Response."""
+        pending = asked.request.pending
         if asked.refusal:
-            return self._refuse(environ, asked.pending, asked.refusal, asked.cause)
-        cause = self._steps.not_served(asked.pending)
+            return self._refuse(environ, pending, asked.refusal, asked.cause)
+        cause = self._steps.not_served(pending)
         if cause is not None:
-            return self._refuse(environ, asked.pending, DENIED, cause)
+            return self._refuse(environ, pending, DENIED, cause)
         if environ["REQUEST_METHOD"] == "POST" or self._sign_in.leads_away:
-            return _to_own_address(environ, asked.pending)
-        return self._proceed(environ, asked.pending)
+            return _to_own_address(environ, pending)
+        return self._proceed(environ, asked.request)
 
     def _go_on(self, environ: "WSGIEnvironment", query: Mapping[str, str]) -> Response:
         """Answer a pending request, with what has happened since."""
         try:
-            pending = self._question(environ, query)
+            request = self._question(environ, query)
         except CookiesRefused:
             if _PROBED not in query:
                 return _probe_cookies(environ)
             raise
+        pending = request.pending
         if "cancel" in query or env.REFUSED in query:
             codes = _ABOVE.get(query.get(env.REFUSED, ""), FAILED)
             return self._refuse(environ, pending, codes)
         if pending.is_over:
             return self._refuse(environ, pending, self._steps.late(pending))
-        return self._proceed(environ, pending)
+        return self._proceed(environ, request)
 
     def _question(
         self, environ: "WSGIEnvironment", query: Mapping[str, str]
-    ) -> PendingAuthnRequest:
+    ) -> ParticipantRequest:
         """Return the pending request of an address, if it can still be answered."""
         pending = pending_authn_requests.named_in(environ, query)
-        _, role = env.trust(environ).participant(pending.issuer)
+        entity, role = env.trust(environ).participant(pending.issuer)
         # A participant may have removed the address from its metadata.
         if role.consumer(url=pending.acs_url, binding=pending.binding) is None:
             with InNameOf(pending.issuer):
@@ -164,92 +163,94 @@ class SingleSignOn:
                     f"the AssertionConsumerService {pending.acs_url} is not in the"
                     f" metadata of {pending.issuer!r} any more"
                 )
-        return self._steps.with_choice(pending, query)
+        pending = self._steps.with_choice(pending, query)
+        return ParticipantRequest(pending, entity, role)
 
     def _proceed(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+        self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> Response:
         """Return the Response, or the page that has to come before it."""
-        trust = env.trust(environ)
-        _, role = trust.participant(pending.issuer)
-        if not pending.level or not is_high_enough(environ, pending):
+        pending = request.pending
+        if not pending.level or not request.is_high_enough:
             return self._refuse(environ, pending, NO_LEVEL)
         # Ask the visitor nothing if no Response could be signed.
-        trust.key_for(pending.issuer)
-        obstacle = self._answers.obstacle(role, pending)
+        env.trust(environ).key_for(pending.issuer)
+        obstacle = self._answers.obstacle(request.role, pending)
         if obstacle is not None:
             return self._refuse(environ, pending, *obstacle)
         here = urlsplit(address_of(environ, pending))
         service = self._sign_in.service(environ, f"{here.path}?{here.query}")
-        answer = service.first or self._answer(environ, pending, service)
+        answer = service.first or self._answer(environ, request, service)
         answer.headerlist.extend(service.headers)
         return answer
 
     def _answer(
         self,
         environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         service: PasswordLoginService | UpstreamLoginService,
     ) -> Response:
-        codes = self._steps.refusal(environ, pending)
+        pending = request.pending
+        codes = self._steps.refusal(environ, request)
         if codes:
             return self._refuse(environ, pending, codes)
         is_proven = service.take_proof()
         login = self._steps.session_for(
-            environ, pending, service.login, is_proven=is_proven
+            environ, request, service.login, is_proven=is_proven
         )
         if login is None:
-            force = self._needs_proof(environ, pending, service)
+            force = self._needs_proof(request, service)
             if not pending.passive and not _is_pending(environ):
                 return _to_own_address(environ, pending)
             page = service.require(pending.level, force=force, passive=pending.passive)
             if page is not None:
                 return page
             login = self._steps.session_for(
-                environ, pending, service.login, is_proven=is_proven
+                environ, request, service.login, is_proven=is_proven
             )
         if login is not None:
-            return self._pass_on(environ, pending, login, is_proven=is_proven)
+            return self._pass_on(environ, request, login, is_proven=is_proven)
         if pending.passive:
             return self._refuse(environ, pending, _not_silently(environ, pending))
         raise LoginEnded(TOO_LATE)
 
     def _needs_proof(
         self,
-        environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         service: PasswordLoginService | UpstreamLoginService,
     ) -> bool:
         """Whether the visitor has to sign in although the level is sufficient."""
-        if self._steps.asks_anew or wants_proof(pending):
+        if self._steps.asks_anew or wants_proof(request.pending):
             return True
-        domain = domain_of(environ, pending)
+        domain = request.domain
         if service.login is None:
             # The hub above, if there is one, knows of no domain.
             return domain != USUAL_DOMAIN
-        return sso_domains.is_apart(service.login, domain, pending.level)
+        return sso_domains.is_apart(service.login, domain, request.pending.level)
 
     def _pass_on(
         self,
         environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         login: Login,
         *,
         is_proven: bool,
     ) -> Response:
         """Answer with a sufficient session, or show the page before that."""
+        pending = request.pending
         is_shown = self._make_way is not None and not (is_proven or pending.passive)
         if is_shown and self._page.is_new(environ, pending, login):
             if not _is_pending(environ):
                 return _to_own_address(environ, pending)
             return self._page.show(environ, pending, login)
-        return self._confirm(environ, pending, login)
+        return self._confirm(environ, request, login)
 
     def _by_form(self, environ: "WSGIEnvironment", make_way: LogOutOther) -> Response:
         """Read the answer of the visitor: go on, or "that is another person"."""
         require_own_form(environ, env.trust(environ).own.public_url)
         fields = read_form(environ)
-        pending = self._question(environ, {**fields, **read_query(environ)})
+        request = self._question(environ, {**fields, **read_query(environ)})
+        pending = request.pending
         login = env.session_beyond_idle(environ)
         if login is not None and _NOT_ME in fields:
             way = urlsplit(address_of(environ, pending))
@@ -259,36 +260,37 @@ class SingleSignOn:
             answer.headerlist.append(env.cookie(environ).expire())
             return answer
         certain = self._steps.session_for(
-            environ, pending, env.session(environ), is_proven=False
+            environ, request, env.session(environ), is_proven=False
         )
-        is_late = pending.is_over or not is_high_enough(environ, pending)
+        is_late = pending.is_over or not request.is_high_enough
         if certain is None or is_late:
             # The visitor took too long, or the operator changed the required level.
             return see_other(address_of(environ, pending))
         self._steps.confirmed(environ, certain, fields)
-        return self._confirm(environ, pending, certain)
+        return self._confirm(environ, request, certain)
 
     # --- the answer -----------------------------------------------------------------
 
     def _confirm(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, environ: "WSGIEnvironment", request: ParticipantRequest, login: Login
     ) -> Response:
         """Answer with a session, without further questions."""
-        pending, codes = self._steps.before_answer(environ, pending, login)
+        pending, codes = self._steps.before_answer(environ, request.pending, login)
         if codes:
             return self._refuse(environ, pending, codes)
-        answer = self._assert(environ, pending, login)
+        answer = self._assert(environ, replace(request, pending=pending), login)
         self._steps.answered(environ, pending, login)
         return answer
 
     def _assert(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, environ: "WSGIEnvironment", request: ParticipantRequest, login: Login
     ) -> Response:
         """Record the participant in the session, and send it the Response."""
+        pending = request.pending
         trust, sessions = env.trust(environ), env.sessions(environ)
         # Issued before the participant is recorded: a logout from now on leaves a mark
         # at or after this instant, and that mark rejects the Response.
-        told = self._steps.asserted(environ, pending, login, clock.now())
+        told = self._steps.asserted(environ, request, login, clock.now())
         if isinstance(told, LoginRefusal):
             return self._refuse(environ, pending, told.codes, told.cause)
         participant = sessions.add_participant(login, told.participant)
@@ -296,9 +298,8 @@ class SingleSignOn:
             raise LoginEnded(TOO_LATE)
         note_answered(environ, login, participant, pending.issued)
         sessions.rearm(login)
-        _, role = trust.participant(pending.issuer)
         response = self._answers.login(
-            trust, role, replace(told, participant=participant)
+            trust, request.role, replace(told, participant=participant)
         )
         audit.event(
             "login",

@@ -14,8 +14,9 @@ from eilogin.hub.sso.authn_request_intake import (
     ReceivedAuthnRequest,
     accept_authn_request,
 )
+from eilogin.hub.sso.participant_request import ParticipantRequest
 from eilogin.hub.sso.response_writing import AssertedLogin
-from eilogin.hub.sso.session_reuse import domain_of, satisfying
+from eilogin.hub.sso.session_reuse import satisfying
 from eilogin.saml import messages
 from eilogin.sessions import Login, Participant
 from eilogin.web import environ as env
@@ -63,14 +64,14 @@ class SsoSteps(Protocol):
         """Return the status codes after the visitor took too long, or raise."""
 
     def refusal(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+        self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> Sequence[str]:
         """Return the status codes if no sign-in can help; else empty."""
 
     def session_for(
         self,
         environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         login: Login | None,
         *,
         is_proven: bool,
@@ -93,7 +94,7 @@ class SsoSteps(Protocol):
     def asserted(
         self,
         environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         login: Login,
         now: float,
     ) -> AssertedLogin | LoginRefusal:
@@ -170,7 +171,7 @@ class SamlSsoSteps:
         return _OVER
 
     def refusal(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest
+        self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> Sequence[str]:
         """Refuse nothing before the sign-in."""
         return ()
@@ -178,14 +179,13 @@ class SamlSsoSteps:
     def session_for(
         self,
         environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         login: Login | None,
         *,
         is_proven: bool,
     ) -> Login | None:
         """Return the session as far as it satisfies the request, or None."""
-        domain = domain_of(environ, pending)
-        return satisfying(login, pending, domain, is_proven=is_proven)
+        return satisfying(login, request.pending, request.domain, is_proven=is_proven)
 
     def confirmed(
         self, environ: "WSGIEnvironment", login: Login, fields: Mapping[str, str]
@@ -201,12 +201,12 @@ class SamlSsoSteps:
     def asserted(
         self,
         environ: "WSGIEnvironment",
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         login: Login,
         now: float,
     ) -> AssertedLogin | LoginRefusal:
         """Collect the contents of the Response, with released attributes."""
-        entity, role = env.trust(environ).participant(pending.issuer)
+        pending, entity, role = request.pending, request.entity, request.role
         released = self._release.of(entity, login.attributes, pending.service_index)
         subject = self._names.name(
             login,
@@ -216,7 +216,7 @@ class SamlSsoSteps:
             released=released,
         )
         if subject is None:
-            cause = _without_name(environ, pending, self._names, self._release)
+            cause = _without_name(request, self._names, self._release)
             return LoginRefusal(_NAMELESS, cause)
         index = self._names.session_index(login, pending.issuer)
         return AssertedLogin(
@@ -238,20 +238,19 @@ class SamlSsoSteps:
 
 
 def _without_name(
-    environ: "WSGIEnvironment",
-    pending: PendingAuthnRequest,
+    request: ParticipantRequest,
     names: NameIDs,
     release: AttributeRelease,
 ) -> Refused | None:
     """Explain for the log that the attribute of the NameID is missing."""
+    pending = request.pending
     wanted = pending.name_id_format
     attribute = names.attribute_of(wanted)
     if not attribute:
         return None
-    entity, _ = env.trust(environ).participant(pending.issuer)
     probe = {attribute: ("",)}
     cause = f"this visitor has no attribute '{attribute}'"
-    if not release.of(entity, probe, pending.service_index):
+    if not release.of(request.entity, probe, pending.service_index):
         cause = (
             f"the participant may not get the attribute '{attribute}': add that"
             " to its line in release, or have it ask for another format"

@@ -1,0 +1,27 @@
+"""An AuthnRequest together with its participant, which the hub looks up once."""
+
+from dataclasses import dataclass
+
+from eilogin.hub.participants import requested_levels
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
+from eilogin.saml.metadata import EntityDescriptor, ServiceProvider
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRequest:
+    """A pending AuthnRequest, and the metadata of its issuer."""
+
+    pending: PendingAuthnRequest
+    entity: EntityDescriptor
+    role: ServiceProvider
+
+    @property
+    def domain(self) -> str:
+        """The SSO domain of the participant."""
+        return self.entity.sso_domain
+
+    @property
+    def is_high_enough(self) -> bool:
+        """Whether all sufficient levels reach the one that the operator requires."""
+        levels, required = self.pending.levels, self.entity.required_level
+        return requested_levels.at_least(levels, required) == levels

@@ -60,7 +60,7 @@ _WITHOUT_COOKIES = (
 )
 
 #: Ends the sessions of a citizen everywhere; returns the page that comes before the
-#: address where the next one goes on, if any (hub.logout.SingleLogout.make_way).
+#: address where the next one goes on, if any (hub.logout.HubLogout.make_way).
 LogOutOther = Callable[["WSGIEnvironment", Login, str], Response | None]
 #: Reserves a slot for that during the block, or raises Busy (LogoutSlots.slot).
 LogoutRoom = Callable[["WSGIEnvironment"], AbstractContextManager[None]]

@@ -25,7 +25,7 @@ from eilogin.federation.members import certificate_expiry, hub_requirements
 from eilogin.federation.members.hub_requirements import Remark
 from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions, unsigned_lines
-from eilogin.federation.refresh.metadata_refresh import folder_of
+from eilogin.federation.refresh.usable_hubs import folder_of
 from eilogin.federation.sources.source_lines import FederationAddress
 from eilogin.federation.state.state_origin import end_of
 from eilogin.federation.state.state_records import Active, Waiting

@@ -15,15 +15,11 @@ from eilogin.federation.members.trust_options import (
     federation_of,
     sources_of,
 )
-from eilogin.federation.refresh.metadata_refresh import (
-    LONGEST,
-    fetched,
-    folder_of,
-    hubs_of,
-    opened,
-    refresh,
-)
+from eilogin.federation.refresh.active_metadata import opened
+from eilogin.federation.refresh.metadata_refresh import fetched, refresh
 from eilogin.federation.refresh.refresh_schedule import Opened, Watch
+from eilogin.federation.refresh.refresh_tries import LONGEST
+from eilogin.federation.refresh.usable_hubs import folder_of, hubs_of
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import configuration_of, is_changed, is_over
 from eilogin.federation.state.state_records import Active

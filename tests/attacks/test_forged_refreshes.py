@@ -32,7 +32,8 @@ from eilogin import clock
 from eilogin.config import read
 from eilogin.errors import ConfigurationError, UnknownPeer
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
+from eilogin.federation.refresh.metadata_refresh import refresh
+from eilogin.federation.refresh.usable_hubs import folder_of
 from eilogin.federation.trust_start import trust_of
 from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.trust import TrustFilter

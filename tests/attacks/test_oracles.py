@@ -554,7 +554,8 @@ PUBLIC = {
     ("eilogin/participant/login/hub_choice.py", "_digest(hub) == match[1]"),
     # Against a power failure, not against anybody; of what is public.
     ("eilogin/federation/refresh/metadata_refresh.py", "known.digest == state.digest"),
-    ("eilogin/federation/refresh/metadata_refresh.py", "old.digest == new.digest"),
+    ("eilogin/federation/refresh/active_metadata.py", "known.digest == state.digest"),
+    ("eilogin/federation/refresh/active_metadata.py", "old.digest == new.digest"),
     (
         "eilogin/federation/changes/change_approval.py",
         "_digest(held.known) != new.digests.get(held.entity_id)",

@@ -6,7 +6,7 @@ from kept_federations import BURG, DORP, HUB, KAMP, STAD, UWV, Party
 
 from eilogin import clock as instants
 from eilogin.federation.changes.approval_decisions import approve
-from eilogin.federation.refresh.metadata_refresh import hubs_of
+from eilogin.federation.refresh.usable_hubs import hubs_of
 from eilogin.federation.state.state_records import Approval
 
 DAY = 86_400.0

@@ -4,7 +4,8 @@ from real_sources import Sources
 
 from eilogin.federation import Membership, Own
 from eilogin.federation.local.local_keys import OwnKey
-from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
+from eilogin.federation.refresh.metadata_refresh import refresh
+from eilogin.federation.refresh.usable_hubs import folder_of
 from eilogin.federation.trust_start import trust_of
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 

@@ -51,7 +51,8 @@ from eilogin.federation.changes.member_differences import words
 from eilogin.federation.changes.quarantine import held_of, signed_index
 from eilogin.federation.local.local_options import entity_id_of
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.refresh.metadata_refresh import RefreshResult, opened, refresh
+from eilogin.federation.refresh.active_metadata import opened
+from eilogin.federation.refresh.metadata_refresh import RefreshResult, refresh
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import is_over
 from eilogin.federation.state.state_records import (
@@ -150,11 +151,10 @@ class Site:
             # As after an update. The state keeps its name and its approvals.
             raise type(error)(f"{error} by '{self.typed('refresh')}'") from error
         known = {n: one.known for n, one in held_of(self.folder, state).items()}
-        found = changes_for(
-            self.options, old or Membership(), new, departed_of(self.folder), known
-        )
+        departed = departed_of(self.folder)
+        changes = changes_for(self.options, old or Membership(), new, departed, known)
         names = {one.entity_id for one in pending}
-        return found if "" in names else found.of(names)
+        return changes if "" in names else changes.of(names)
 
 
 @trust_command.command("show", short_help="Show the active metadata and its sources.")

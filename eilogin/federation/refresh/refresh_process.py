@@ -21,7 +21,9 @@ import eilogin
 from eilogin.config import read
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.refresh.metadata_refresh import LONGEST, folder_of, refresh
+from eilogin.federation.refresh.metadata_refresh import refresh
+from eilogin.federation.refresh.refresh_tries import LONGEST
+from eilogin.federation.refresh.usable_hubs import folder_of
 
 _log = logging.getLogger("eilogin")
 

@@ -24,13 +24,10 @@ from eilogin.federation.members.certificate_expiry import endings_of
 from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.refresh.metadata_refresh import (
-    SHORTEST,
-    hubs_of,
-    note_failure,
-    refresh,
-)
+from eilogin.federation.refresh.metadata_refresh import refresh
 from eilogin.federation.refresh.refresh_process import Child, question, relay
+from eilogin.federation.refresh.refresh_tries import SHORTEST, note_failure
+from eilogin.federation.refresh.usable_hubs import hubs_of
 from eilogin.federation.sources.local_files import look_at
 from eilogin.federation.state.state_folder import SiteFolder, Stamp
 from eilogin.federation.state.state_origin import configuration_of

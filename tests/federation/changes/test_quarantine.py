@@ -14,7 +14,7 @@ from eilogin.federation.changes.departed_members import departed_of
 from eilogin.federation.changes.federation_changes import id_of
 from eilogin.federation.changes.quarantine import QuarantinedMember, held_of, remaining
 from eilogin.federation.local.local_options import own_of
-from eilogin.federation.refresh.metadata_refresh import hubs_of
+from eilogin.federation.refresh.usable_hubs import hubs_of
 from eilogin.federation.state.state_records import Approval
 from eilogin.federation.trust_start import trust_of
 from eilogin.saml import bindings

@@ -25,7 +25,8 @@ from eilogin.federation.changes.departed_members import departed_of
 from eilogin.federation.changes.quarantine import signed_index
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.refresh import metadata_refresh
-from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
+from eilogin.federation.refresh.metadata_refresh import refresh
+from eilogin.federation.refresh.usable_hubs import folder_of
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import configuration_of
 from eilogin.federation.state.state_records import Approval

@@ -17,7 +17,8 @@ from eilogin import clock as instants
 from eilogin.federation import Trust
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.federation.refresh import refresh_process, refresh_schedule
-from eilogin.federation.refresh.metadata_refresh import folder_of, refresh
+from eilogin.federation.refresh.metadata_refresh import refresh
+from eilogin.federation.refresh.usable_hubs import folder_of
 from eilogin.federation.state.state_folder import SiteFolder, turns
 from eilogin.federation.trust_start import trust_of
 from eilogin.filters.trust import TrustFilter

@@ -1,0 +1,87 @@
+"""Activate the earlier metadata under new options, before a refresh compares it.
+
+The author of the options has decided on the sources, their signers and the wanted
+members: that is active at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from eilogin.errors import MetadataUnusable
+from eilogin.federation.changes.quarantine import QuarantinedMember
+from eilogin.federation.refresh.active_metadata import ActiveMetadata
+from eilogin.federation.sources.metadata_sources import (
+    Fetched,
+    MetadataSource,
+    sha256_of,
+)
+from eilogin.federation.sources.source_merging import Found, each_once
+from eilogin.federation.state.state_origin import key_of, line_of
+from eilogin.federation.state.state_records import Source, State
+
+
+def held_by(
+    held: Mapping[str, QuarantinedMember], sources: Sequence[Source]
+) -> dict[str, QuarantinedMember]:
+    """The members in quarantine whose source other options still name."""
+    still = {}
+    for name, member in held.items():
+        source = next((source for source in sources if source.key == member.key), None)
+        if member.known is None:
+            # No option lets in a new member that waits.
+            still[name] = member
+        elif source is not None:
+            still[name] = replace(member, line=source.line, signers=source.signers)
+    return still
+
+
+def as_before(
+    metadata: ActiveMetadata, state: State, found: Found, longest: float | None
+) -> Found:
+    """The content of the sources of these options when ``state`` became active.
+
+    ``longest`` is ``federation_validity``. Raises ConfigurationError if the content is
+    unknown by now, or may not be used.
+    """
+    lines = {line_of(source) for source in metadata.sources}
+    keys = {key_of(source) for source in metadata.sources}
+    if any(one.key not in keys and one.line in lines for one in state.sources):
+        raise MetadataUnusable("the folder no longer contains one of its files")
+    earlier = [
+        (source, _as_it_was(metadata, state, source, fetched, longest))
+        for source, fetched in found
+    ]
+    known = [(source, fetched) for source, fetched in earlier if fetched is not None]
+    return each_once(known, metadata.belonging.whose)
+
+
+def _as_it_was(
+    metadata: ActiveMetadata,
+    state: State,
+    source: MetadataSource,
+    fetched: Fetched,
+    longest: float | None,
+) -> Fetched | None:
+    """The earlier content of a source; for a replaced source, its present content.
+
+    None for a file that was added to a folder meanwhile: that is a change of its own.
+    """
+    record = state.source(key_of(source))
+    if record is None:
+        is_more = line_of(source) in {one.line for one in state.sources}
+        return None if is_more else fetched
+    if record.sha256 == fetched.sha256:
+        return fetched
+    copy = metadata.folder.path / record.copy
+    if not _is_whole(copy, record.sha256):
+        raise MetadataUnusable(f"{copy}: was changed")
+    before = metadata.copy(source)
+    return fetched if before is None else source.copied(before, longest)
+
+
+def _is_whole(copy: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(copy.read_bytes()) == sha256
+    except OSError:
+        return False

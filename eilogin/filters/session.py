@@ -39,6 +39,7 @@ from eilogin.errors import (
 from eilogin.sessions import Sessions
 from eilogin.stores import START_TIMEOUT, TIMEOUT, StoreURL, open_store
 from eilogin.stores.circuit_breaker import Breaker
+from eilogin.stores.store_locations import is_in_process
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, CookieName
 from eilogin.web.pipeline_objects import PipelineObjects
@@ -110,7 +111,7 @@ class SessionFilter:
         self.cookie = Cookie(options.cookie)
         # A browser sends the same header with each request.
         self._token_in = lru_cache(_REMEMBERED)(self.cookie.read_in)
-        self._is_alone = options.store == "memory:"
+        self._is_alone = is_in_process(options.store)
         self.sessions = Sessions(
             open_store(options.store, timeout=options.store_timeout),
             idle=options.idle,

@@ -19,6 +19,8 @@ By module:
     The short-lived values of one party, apart from those of all others.
 ``store_interface``
     The promises that every store keeps; ``tests/stores`` tests them.
+``store_locations``
+    The properties of a store that its URL alone tells.
 ``store_opening``
     Open the store that the ``store`` option of an ini file names.
 ``unreadable_records``

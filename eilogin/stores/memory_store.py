@@ -16,6 +16,7 @@ from eilogin.stores.store_interface import (
     EVERYBODY,
     SWEEP,
     EndedSession,
+    Residence,
     StoredSession,
     mark_on_everybody,
 )
@@ -48,6 +49,8 @@ class _Belongings:
 
 class MemoryStore:
     """A :class:`eilogin.stores.Store` in dictionaries, guarded by one lock."""
+
+    residence = Residence.PROCESS
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

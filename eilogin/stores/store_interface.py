@@ -36,7 +36,9 @@ cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, TypeGuard
 
 #: Seconds that a store has to answer, where nobody says otherwise: longer than any
 #: takes that is well, and short enough for a visitor.
@@ -87,6 +89,33 @@ class EndedSession:
     items: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """The counts and the size of a store."""
+
+    #: Each server or file format, with its version.
+    kinds: tuple[str, ...]
+    sessions: int
+    values: int
+    #: For each pattern of the caller, the number of sessions whose keys match it.
+    fitting: tuple[int, ...]
+    #: Marks that still count; None if the store does not count them.
+    marks: int | None = None
+    #: Bytes on the disk; None for a store on servers.
+    size: int | None = None
+
+
+class Residence(Enum):
+    """The place of the data of a store, which decides what a command can do with it."""
+
+    #: In the process that opened it; no command sees it, and it ends with the process.
+    PROCESS = "process"
+    #: In a file of this machine (:class:`FileStore`).
+    FILE = "file"
+    #: On servers, which have their own tools to save and restore data.
+    SERVER = "server"
+
+
 def shard_of(name: str) -> str:
     """The shard that a session's key, or a label, names; "" where it names none."""
     return name.partition(":")[0] if ":" in name else ""
@@ -100,6 +129,10 @@ def mark_on_everybody(now: float) -> tuple[float, float]:
 
 class Store(Protocol):
     """Sessions and values, with atomic verbs."""
+
+    @property
+    def residence(self) -> Residence:
+        """The place of the data."""
 
     def prepare(self, *, patience: float | None = None) -> None:
         """Make or check what the store needs, and leave nothing open behind.
@@ -226,3 +259,36 @@ class Store(Protocol):
 
         For who makes a store and is done with it; a server need not call it.
         """
+
+
+class DurableStore(Store, Protocol):
+    """A store that outlives the process, so that a command can open it too."""
+
+    def exists(self) -> bool:
+        """Whether the store exists already, without making it."""
+
+    def figures(self, *patterns: str) -> StoreFigures:
+        """Count the records, and the sessions with keys that match ``patterns``.
+
+        In those ``*`` matches any text.
+        """
+
+
+class FileStore(DurableStore, Protocol):
+    """A store in a file, which eilogin backs up and restores."""
+
+    def backup(self, to: Path) -> None:
+        """Write a backup to a file, while others use the store."""
+
+    def restore(self, source: Path) -> int:
+        """End every session and restore a backup; return how many were live."""
+
+
+def is_durable(store: Store) -> TypeGuard[DurableStore]:
+    """Whether the store outlives the process."""
+    return store.residence is not Residence.PROCESS
+
+
+def is_file(store: Store) -> TypeGuard[FileStore]:
+    """Whether the store is a file of this machine."""
+    return store.residence is Residence.FILE

@@ -12,13 +12,18 @@ from eilogin.stores.memory_store import MemoryStore
 from eilogin.stores.redis.redis_urls import RedisURL, with_files
 from eilogin.stores.sqlite import SQLiteStore
 from eilogin.stores.store_interface import TIMEOUT, Store
+from eilogin.stores.store_locations import (
+    MEMORY,
+    SQLITE,
+    file_of,
+    is_in_process,
+    is_on_servers,
+)
 
-_MEMORY = "memory:"
-_SQLITE = "sqlite:///"
 #: Other programs' names for it; here SQLite would make a file of that name.
 _NOT_MEMORY = ("sqlite://", "sqlite:///:memory:", "sqlite://:memory:")
 _EXPECTED = (
-    f"'{_MEMORY}', a file such as 'sqlite:////var/lib/eilogin/eilogin.db' or a server"
+    f"'{MEMORY}', a file such as 'sqlite:////var/lib/eilogin/eilogin.db' or a server"
     " such as 'redis://localhost:6379'"
 )
 
@@ -51,12 +56,12 @@ def _opened(url: str, timeout: float) -> Store:
     """The same; ``ValueError``, which says what was expected, where there is none."""
     _check_comment(url)
     if url in _NOT_MEMORY:
-        raise ValueError(f"'{_MEMORY}' for a store in the memory of this process")
-    if url == _MEMORY:
+        raise ValueError(f"'{MEMORY}' for a store in the memory of this process")
+    if is_in_process(url):
         return MemoryStore()
-    if _is_redis(url):
+    if is_on_servers(url):
         return _redis_store(RedisURL.parse(url), timeout)
-    path = url.removeprefix(_SQLITE)
+    path = url.removeprefix(SQLITE)
     if path == url or not path.strip("/") or "\0" in path:
         raise ValueError(_EXPECTED)
     if "?" in path:
@@ -105,14 +110,14 @@ def _store_url(value: object, info: Info) -> object:
         return value
     url = referenced(value.strip(), info)
     _check_comment(url)
-    if _is_redis(url):
+    if is_on_servers(url):
         files = RedisURL.parse(url).files
         if files:
             here = {name: from_ini(str(path), info) for name, path in files.items()}
             url = with_files(url, here)
-    store = _opened(url, TIMEOUT)
-    if isinstance(store, SQLiteStore):
-        url = f"{_SQLITE}{from_ini(str(store.path), info)}"
+    _opened(url, TIMEOUT)
+    if (path := file_of(url)) is not None:
+        url = f"{SQLITE}{from_ini(str(path), info)}"
     return StoreAddress(url)
 
 

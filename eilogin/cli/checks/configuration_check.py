@@ -57,7 +57,7 @@ from eilogin.hub.hub_options import HubOptions
 from eilogin.hub.signin.citizens import Citizens
 from eilogin.object_references import fault_of_name
 from eilogin.saml.signing_keys import fingerprints
-from eilogin.stores import open_store
+from eilogin.stores import open_store, store_locations
 from eilogin.stores.sqlite import mounts, sqlite_schema
 from eilogin.stores.sqlite.reserve_file import shortage_at
 from eilogin.web.pages import themes
@@ -69,7 +69,6 @@ _PROCESSES = ("workers", "processes")
 _MAIN = "main"
 
 _HIGHEST_PORT = 65_535
-_SQLITE = "sqlite:///"
 
 #: The type of object that PasteDeploy builds from each kind of section.
 _TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
@@ -196,8 +195,8 @@ def _check_place(file: IniFile, part: Part) -> None:
     """Check the place of a file of SQLite, if other faults hid the question."""
     values = {"store": part.options.get("store", "")}
     store, _ = config.attempt(SessionOptions, str(file.path), part.title, values)
-    if store is not None and store.store.startswith(_SQLITE):
-        _check_store_file(file, part.title, store.store)
+    if store is not None and (path := store_locations.file_of(store.store)) is not None:
+        _check_store_file(file, part.title, path)
 
 
 def _check_server(file: IniFile, part: Part) -> None:
@@ -347,8 +346,8 @@ def _attempt(
 
 def _check_store(file: IniFile, title: str, options: SessionOptions) -> list[Fault]:
     """Check that a store is usable and answers, without making its file."""
-    if options.store.startswith(_SQLITE):
-        return _check_store_file(file, title, options.store)
+    if (path := store_locations.file_of(options.store)) is not None:
+        return _check_store_file(file, title, path)
     try:
         open_store(options.store, timeout=options.store_timeout).prepare()
     except StoreUnavailable as error:
@@ -383,15 +382,14 @@ class _Warnings(logging.Handler):
         self.texts.append(record.getMessage())
 
 
-def _check_store_file(file: IniFile, title: str, url: str) -> list[Fault]:
-    path = Path(url.removeprefix(_SQLITE))
+def _check_store_file(file: IniFile, title: str, path: Path) -> list[Fault]:
     if said := shortage_at(path):
         told = f"the store {path}: {said}, so nobody can log in"
         code = StoreUnavailable.code
         return [Fault(str(file.path), title, "store", "", told, code)]
     section = file.sections.get(title)
     written = "" if section is None else section.values.get("store", "")
-    is_absolute = written.startswith(f"{_SQLITE}/")
+    is_absolute = store_locations.is_absolute_file(written)
     here = None if is_absolute else file.path.absolute().parent
     fault = _fault_of_place(path, here)
     if fault:
@@ -438,7 +436,7 @@ def _slash_too_few(path: Path, here: Path | None) -> str:
     if meant.parent == Path("/") or not meant.parent.is_dir():
         return ""
     told = "a path with three slashes is relative to the folder of this file"
-    return f"; did you mean '{_SQLITE}{meant}'? ({told})"
+    return f"; did you mean '{store_locations.SQLITE}{meant}'? ({told})"
 
 
 def _owner_and_user(path: Path) -> str:
@@ -596,7 +594,8 @@ def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
     in_memory = [
         (title, "store", "'memory:'")
         for title, options in read.items()
-        if isinstance(options, SessionOptions) and options.store == "memory:"
+        if isinstance(options, SessionOptions)
+        and store_locations.is_in_process(options.store)
     ] + [
         (title, "type", "'memory'")
         for title, options in read.items()

@@ -32,6 +32,7 @@ from eilogin.participant.digid_profile import TEXTS
 from eilogin.participant.subject_names import NAME_ID
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.stores.sqlite import mounts
+from eilogin.stores.store_locations import file_of, is_in_process
 from eilogin.web.pages.themes import languages_of
 from eilogin.web.pages.translations import LANGUAGES, untranslated
 
@@ -335,14 +336,13 @@ def _without_logout(part: Part, options: Options) -> Iterator[Note]:
 
 
 def _is_in_memory(store: str) -> bool:
-    if not store.startswith("sqlite:///"):
-        return False
     try:
         table = mounts.MOUNTS.read_text(errors="surrogateescape")
     except OSError:
         return False
-    path = Path(store.removeprefix("sqlite:///")).resolve()
-    return mounts.file_system_of(path, table) in _IN_MEMORY
+    file = file_of(store)
+    kind = None if file is None else mounts.file_system_of(file.resolve(), table)
+    return kind in _IN_MEMORY
 
 
 def _odd_methods(part: Part) -> Iterator[Note]:
@@ -400,8 +400,8 @@ def _files(file: IniFile, part: Part, options: Options) -> Iterator[tuple[str, P
             if line.startswith("file:"):
                 name = line.removeprefix("file:").strip()
                 yield option, file.path.absolute().parent / name
-    if isinstance(options, SessionOptions) and options.store.startswith("sqlite:///"):
-        yield "store", Path(options.store.removeprefix("sqlite:///"))
+    if isinstance(options, SessionOptions) and (place := file_of(options.store)):
+        yield "store", place
 
 
 def _keys_at(path: Path) -> Sequence[Path]:
@@ -420,7 +420,7 @@ def _stores_apart(
         way: tuple[str, ...] = (stack.title,)
         for part in stack.parts:
             options = read.get(part.title)
-            if isinstance(options, SessionOptions) and options.store == "memory:":
+            if isinstance(options, SessionOptions) and is_in_process(options.store):
                 parts[part.title] = part
                 made.setdefault(part.title, set()).add(way)
             way = (*way, part.title, part.branch)

@@ -10,7 +10,7 @@ from eilogin.config import Options, is_loopback
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.session import SessionOptions
-from eilogin.stores.redis.redis_urls import RedisURL
+from eilogin.stores.store_locations import server_access
 
 
 def exposures(part: Part, options: Options, servers: Sequence[Part]) -> Iterator[Note]:
@@ -40,18 +40,16 @@ def without_server(file: IniFile) -> Iterator[Note]:
 
 def _open_store(part: Part, url: str) -> Iterator[Note]:
     """Note that others on the network can read or end all sessions."""
-    if not url.startswith("redis"):
+    access = server_access(url)
+    if access is None or access.is_local:
         return
-    store = RedisURL.parse(url)
-    if all(is_loopback(host) for host, _ in store.hosts):
-        return
-    if store.password is None and store.cert is None:
+    if not access.has_credentials:
         text = (
             "has no password, so anybody on that network can end all sessions; "
             "expected rediss://:PASSWORD@HOST, in a file that 'file:PATH' names"
         )
         yield Note.at(part, "store", text, "store-without-password")
-    if not store.is_encrypted:
+    if not access.is_encrypted:
         text = (
             "goes to another host without TLS, so anybody on the network path "
             "can read the password and the sessions; expected 'rediss:'"

@@ -47,6 +47,7 @@ from eilogin.registry import (
     sign_all,
 )
 from eilogin.saml.metadata import EntityDescriptor, write_entity
+from eilogin.stores.store_locations import FILE_SUFFIXES, file_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.requests import allow_only, read_form, require_own_form
@@ -61,9 +62,6 @@ _RENEWED_BEFORE = 30 * 86_400.0
 
 #: The operator's note on our own members.
 _NOTE = "made by eilogin demo"
-
-#: The suffixes of the files that SQLite makes.
-_SQLITE_FILES = ("", "-wal", "-shm", "-epoch", "-reserve")
 
 #: Host names of the machine itself, which are not those of a site.
 _THIS_MACHINE = ("localhost", "127.0.0.1")
@@ -384,12 +382,12 @@ class Demo:
         return list(dict.fromkeys(found))
 
     def _stores(self) -> list[Path]:
-        found = [
-            self._inside(Path(url.removeprefix("sqlite:///")), part, "store")
+        files = [
+            self._inside(path, part, "store")
             for part in self._parts
-            if (url := part.options.get("store", "").strip()).startswith("sqlite:///")
+            if (path := file_of(part.options.get("store", "").strip()))
         ]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(files))
 
     def _folders(self) -> list[Path]:
         folders = [store.parent for store in self._stores()]
@@ -405,7 +403,7 @@ class Demo:
             yield _operators(federation) / OPTIONS
             yield from _members_of_ours(_operators(federation))
         for store in self._stores():
-            yield from (store.with_name(store.name + end) for end in _SQLITE_FILES)
+            yield from (store.with_name(store.name + end) for end in FILE_SUFFIXES)
         yield from self._of_option("citizens")
         yield from self._secrets()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -26,11 +26,14 @@ from eilogin.errors import InvalidOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.logout.retry_queue import logout_redelivery
 from eilogin.stores import Store, open_store
-from eilogin.stores.memory_store import MemoryStore
-from eilogin.stores.sqlite import SQLiteStore
-
-if TYPE_CHECKING:
-    from eilogin.stores.redis.redis_store import RedisStore
+from eilogin.stores.store_interface import (
+    DurableStore,
+    FileStore,
+    Residence,
+    is_durable,
+    is_file,
+)
+from eilogin.stores.store_locations import is_in_process
 
 _Answer = TypeVar("_Answer")
 
@@ -123,7 +126,7 @@ def backup_command(file: Path, to: Path, section: str | None) -> None:
     kept = _one(file, section)
     if not _opened(kept, _is_made):
         raise click.ClickException(f"{kept.name}: {_NOT_MADE}")
-    _opened(kept, lambda store: _sqlite(store, kept).backup(to))
+    _opened(kept, lambda store: _file(store, kept).backup(to))
     click.echo(f"{to}: the backup of {kept.name}")
 
 
@@ -148,7 +151,7 @@ def restore_command(file: Path, source: Path, section: str | None) -> None:
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     kept = _one(file, section)
     _set_up_logging(file)
-    ended = _opened(kept, lambda store: _restored(_sqlite(store, kept), source))
+    ended = _opened(kept, lambda store: _restored(_file(store, kept), source))
     _note("store.restore", f"{kept.name}: {source} was restored; {ended}")
 
 
@@ -175,7 +178,7 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     found = _stores(file, section)
     for kept in found:
-        if kept.url == "memory:":
+        if is_in_process(kept.url):
             raise click.ClickException(f"{_IN_MEMORY}; stop that process")
     made = [kept for kept in found if _opened(kept, _is_made)]
     for kept in found:
@@ -255,13 +258,13 @@ def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
 
 def _is_made(store: Store) -> bool:
     """Whether the store exists, without making it."""
-    return not isinstance(store, SQLiteStore) or store.path.exists()
+    return not is_durable(store) or store.exists()
 
 
-def _sqlite(store: Store, kept: _Kept) -> SQLiteStore:
-    if isinstance(store, SQLiteStore):
+def _file(store: Store, kept: _Kept) -> FileStore:
+    if is_file(store):
         return store
-    if isinstance(store, MemoryStore):
+    if not is_durable(store):
         raise click.ClickException(_IN_MEMORY)
     raise click.ClickException(f"{kept.name} {_ON_A_SERVER}")
 
@@ -288,43 +291,34 @@ def _note(event: str, what: str) -> None:
 
 def _figures(store: Store) -> Sequence[str]:
     """Describe a store, in lines."""
-    if isinstance(store, MemoryStore):
+    if not is_durable(store):
         return [_IN_MEMORY]
-    if not isinstance(store, SQLiteStore):
-        return _figures_of_servers(store)
-    if not _is_made(store):
+    if not store.exists():
         return [_NOT_MADE]
-    found = store.figures(*_LOGOUTS)
-    sessions, logouts = _counted(found.sessions, found.fitting)
-    each = f", {found.size // sessions:,} for each session" if sessions else ""
-    return [
-        f"kind      SQLite, tables of version {found.schema}",
-        f"sessions  {sessions:,} live",
+    return _figures_of(store)
+
+
+def _figures_of(store: DurableStore) -> Sequence[str]:
+    figures = store.figures(*_LOGOUTS)
+    sessions, logouts = _counted(figures.sessions, figures.fitting)
+    # Servers count expired records too, until they delete them.
+    live = " live" if store.residence is Residence.FILE else ""
+    lines = [
+        *(f"kind      {kind}" for kind in figures.kinds),
+        f"sessions  {sessions:,}{live}",
         f"logouts   {logouts}",
-        f"values    {found.values:,} (used messages, kept forms, what apps keep)",
-        f"marks     {found.marks:,} (logouts that older Responses must not undo)",
-        f"size      {found.size:,} bytes on the disk{each}",
+        f"values    {figures.values:,} (used messages, kept forms, what apps keep)",
     ]
-
-
-def _figures_of_servers(store: Store) -> Sequence[str]:
-    found = _on_servers(store).figures(*_LOGOUTS)
-    sessions, logouts = _counted(found.sessions, found.fitting)
-    return [
-        *(f"kind      {server}" for server in found.servers),
-        f"sessions  {sessions:,}",
-        f"logouts   {logouts}",
-        f"values    {found.values:,} (used messages, kept forms, what apps keep)",
-        f"it {_ON_A_SERVER}",
-    ]
-
-
-def _on_servers(store: Store) -> "RedisStore":
-    # Import late: it needs an extra, which is there once such a store is open.
-    from eilogin.stores.redis.redis_store import RedisStore  # noqa: PLC0415
-
-    assert isinstance(store, RedisStore)  # noqa: S101 - there is no other kind
-    return store
+    if figures.marks is not None:
+        lines.append(
+            f"marks     {figures.marks:,} (logouts that older Responses must not undo)"
+        )
+    if figures.size is not None:
+        each = f", {figures.size // sessions:,} for each session" if sessions else ""
+        lines.append(f"size      {figures.size:,} bytes on the disk{each}")
+    if store.residence is Residence.SERVER:
+        lines.append(f"it {_ON_A_SERVER}")
+    return lines
 
 
 def _counted(rows: int, of_logouts: Sequence[int]) -> tuple[int, str]:
@@ -338,7 +332,7 @@ def _counted(rows: int, of_logouts: Sequence[int]) -> tuple[int, str]:
 # --- telling what has ended -----------------------------------------------------
 
 
-def _restored(store: SQLiteStore, source: Path) -> str:
+def _restored(store: FileStore, source: Path) -> str:
     return _ended(lambda: store.restore(source), _logouts(store))
 
 
@@ -348,11 +342,9 @@ def _emptied(store: Store) -> str:
 
 def _logouts(store: Store) -> int:
     """Count the rows of a store that are pending logouts and no sessions."""
-    if not _is_made(store):
+    if not is_durable(store) or not store.exists():
         return 0
-    if isinstance(store, SQLiteStore):
-        return store.figures(*_LOGOUTS).fitting[0]
-    return _on_servers(store).figures(*_LOGOUTS).fitting[0]
+    return store.figures(*_LOGOUTS).fitting[0]
 
 
 def _ended(verb: Callable[[], int], logouts: int) -> str:

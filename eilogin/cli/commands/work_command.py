@@ -31,7 +31,7 @@ from eilogin.hub.hub_threads import HubThreads
 from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.retry_queue.logout_redelivery import AGAIN, BROWSER, NOW, PARTLY
 from eilogin.participant.logout.operator_logout import OperatorLogout
-from eilogin.stores.memory_store import MemoryStore
+from eilogin.stores.store_interface import is_durable
 
 _log = logging.getLogger("eilogin")
 
@@ -117,7 +117,7 @@ def _sites(members: Sequence[Member]) -> Iterator[OperatorLogout]:
         except click.ClickException as error:
             _log.warning("work: %s retries no logouts here: %s", member.title, error)
             continue
-        if not isinstance(site.sessions.store, MemoryStore):
+        if is_durable(site.sessions.store):
             yield site
 
 

@@ -25,7 +25,7 @@ from eilogin.federation import Own
 from eilogin.hub.hub_worker import HubJobs
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.sessions import Sessions
-from eilogin.stores.memory_store import MemoryStore
+from eilogin.stores.store_interface import is_durable
 from eilogin.web.environ import LogoutService
 from eilogin.web.pipeline_objects import pipelines_with
 
@@ -165,7 +165,7 @@ def require_store(entity_id: str, sessions: Sessions) -> None:
 
     The command would not see the sessions of the serving processes.
     """
-    if isinstance(sessions.store, MemoryStore):
+    if not is_durable(sessions.store):
         raise click.ClickException(
             f"{entity_id}: store = memory: exists only in the process that "
             "serves, so no command can see or end its sessions"

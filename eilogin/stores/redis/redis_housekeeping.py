@@ -3,7 +3,6 @@
 import fnmatch
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from eilogin import clock
 from eilogin.stores.redis import lua_scripts
@@ -12,22 +11,15 @@ from eilogin.stores.redis.lua_scripts import packed
 from eilogin.stores.redis.redis_client import Client
 from eilogin.stores.redis.redis_nodes import Node, facts_of
 from eilogin.stores.redis.redis_urls import shown
-from eilogin.stores.store_interface import EVERYBODY, SHARDS, mark_on_everybody
+from eilogin.stores.store_interface import (
+    EVERYBODY,
+    SHARDS,
+    StoreFigures,
+    mark_on_everybody,
+)
 
 #: How many sessions one script takes away at most: nothing else is served meanwhile.
 _BATCH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFigures:
-    """The counts of all servers, taken one after another while they are in use."""
-
-    #: Each server as it calls itself.
-    servers: tuple[str, ...]
-    sessions: int
-    values: int
-    #: For each pattern of the caller, the number of sessions whose keys match it.
-    fitting: tuple[int, ...]
 
 
 def end_all(client: Client, hints: Hints) -> int:
@@ -65,7 +57,7 @@ def _wipe(client: Client, hints: Hints) -> int:
     return count
 
 
-def figures(client: Client, patterns: Sequence[str]) -> ServerFigures:
+def figures(client: Client, patterns: Sequence[str]) -> StoreFigures:
     """How much there is, with what is over until the servers take it away.
 
     That may be a minute later. It looks at every name that the servers have. In the
@@ -80,7 +72,7 @@ def figures(client: Client, patterns: Sequence[str]) -> ServerFigures:
             counts[pattern] += len(fnmatch.filter(keys, pattern))
     values = sum(map(len, client.scanned(f"{client.url.prefix}:v:*".encode())))
     fitting = tuple(counts[pattern] for pattern in patterns)
-    return ServerFigures(servers, counts["*"], values, fitting)
+    return StoreFigures(servers, counts["*"], values, fitting)
 
 
 def _server_at(node: Node) -> str:

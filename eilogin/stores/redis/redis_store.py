@@ -22,11 +22,17 @@ from eilogin.stores.redis import lua_scripts, redis_housekeeping
 from eilogin.stores.redis.cluster_hints import Hint, Hints, flat_pairs, pairs_in
 from eilogin.stores.redis.redis_checks import check, warn
 from eilogin.stores.redis.redis_client import MOST_RETRIES, Client, text_of
-from eilogin.stores.redis.redis_housekeeping import ServerFigures
 from eilogin.stores.redis.redis_nodes import Misfit
 from eilogin.stores.redis.redis_urls import RedisURL
 from eilogin.stores.redis.redis_values import RedisValues
-from eilogin.stores.store_interface import SHARDS, EndedSession, StoredSession, shard_of
+from eilogin.stores.store_interface import (
+    SHARDS,
+    EndedSession,
+    Residence,
+    StoredSession,
+    StoreFigures,
+    shard_of,
+)
 
 
 class RedisStore(RedisValues):
@@ -35,6 +41,8 @@ class RedisStore(RedisValues):
     The verbs on values are those of :class:`RedisValues`. ``timeout`` is how many
     seconds a server has to answer.
     """
+
+    residence = Residence.SERVER
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
         super().__init__(Client(url, timeout))
@@ -272,7 +280,11 @@ class RedisStore(RedisValues):
         with logout_reserve.for_logout():
             return redis_housekeeping.end_all(self._client, self._hints)
 
-    def figures(self, *patterns: str) -> ServerFigures:
+    def exists(self) -> bool:
+        """Return True: an empty server is a store too."""
+        return True
+
+    def figures(self, *patterns: str) -> StoreFigures:
         """See :func:`eilogin.stores.redis.redis_housekeeping.figures`."""
         return redis_housekeeping.figures(self._client, patterns)
 

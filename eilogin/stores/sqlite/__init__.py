@@ -24,6 +24,8 @@ By module:
     Back up the parts of a store worth keeping to another file, and restore them.
 ``sqlite_connections``
     The connections of a process to one file: any number of readers, one writer.
+``sqlite_file``
+    The file of a store: its connections, its transactions and its disk space.
 ``sqlite_rows``
     Parts of operations, inside a transaction of the caller.
 ``sqlite_schema``

@@ -25,6 +25,7 @@ from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipie
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.stores import Values
 from eilogin.stores.memory_store import MemoryStore
+from eilogin.stores.sqlite import SQLiteStore
 
 HUB = "http://inloggen.localhost:6543/metadata"
 UWV = "http://uwv.localhost:6543/eilogin/metadata"
@@ -402,7 +403,7 @@ class TestAParticipant:
         assert capsys.readouterr().out == told
 
     def test_is_left_out_where_its_store_is_in_another_process(self):
-        sites = [self.Site("a store"), self.Site(MemoryStore())]
+        sites = [self.Site(SQLiteStore(Path("sessions.db"))), self.Site(MemoryStore())]
         members = [
             SimpleNamespace(is_hub=False, site=lambda site=site: site) for site in sites
         ]

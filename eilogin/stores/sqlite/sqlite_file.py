@@ -1,0 +1,273 @@
+"""The file of an SQLite store: its connections, its transactions and its disk space."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError, StoreUnavailable
+from eilogin.stores import logout_reserve
+from eilogin.stores.sqlite import disk_space, sqlite_rows
+from eilogin.stores.sqlite.mounts import network_file_system
+from eilogin.stores.sqlite.reserve_file import ReserveFile, is_full, shortage_at
+from eilogin.stores.sqlite.sqlite_connections import (
+    Connections,
+    FileIsGone,
+    Outage,
+    Presence,
+    text_or_none,
+    unavailable,
+)
+from eilogin.stores.sqlite.sqlite_schema import damage
+from eilogin.stores.store_interface import (
+    TIMEOUT,
+)
+from eilogin.stores.unreadable_records import Garbage
+
+_Row = tuple[Any, ...]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_File = TypeVar("_File", bound="SQLiteFile")
+
+
+def needs_room(
+    verb: Callable[Concatenate[_File, _P], _T],
+) -> Callable[Concatenate[_File, _P], _T]:
+    """Give a verb that writes the reserve in a logout, and keep the reserve otherwise.
+
+    Raises StoreUnavailable, besides what the verb raises, if the disk has no more room
+    than a logout may need.
+    """
+
+    @wraps(verb)
+    def with_room(store: _File, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if not logout_reserve.may_be_used():
+            store.keep_reserve()
+            return verb(store, *args, **kwargs)
+        for make_room in (store.reuse_log, store.release_reserve):
+            try:
+                return verb(store, *args, **kwargs)
+            except StoreUnavailable as error:
+                if not is_full(error.__cause__):
+                    raise
+                make_room()
+        return verb(store, *args, **kwargs)
+
+    return with_room
+
+
+class SQLiteFile:
+    """The file at ``path``, which operations read and write."""
+
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+        self.path = path
+        self._timeout = timeout
+        self._presence = Presence(path)
+        self._connections = Connections(path, timeout, self._presence)
+        self._garbage = Garbage(f"the store {path}")
+        #: That nobody can write.
+        self._outage = Outage(path)
+        self._reserve = ReserveFile(path)
+        #: That the disk has no more room than the reserve.
+        self._shortage = Outage(path)
+
+    def prepare(self, *, patience: float | None = None) -> None:
+        """See :meth:`eilogin.stores.Store.prepare`."""
+        kind = network_file_system(self.path)
+        if kind is not None:
+            raise ConfigurationError(
+                f"the store {self.path} is on a network file system (found "
+                f"{kind!r}), where two machines do not see each other's logouts; "
+                "expected a local disk, or redis:// for several machines"
+            )
+        # Another process may be bringing the tables up to date.
+        own = Connections(
+            self.path,
+            self._timeout if patience is None else patience,
+            self._presence,
+        )
+        try:
+            with own.writer.transaction(durable=True) as connection:
+                sqlite_rows.sweep(connection, clock.now())
+            with closing(own.file.open()) as connection:
+                disk_space.rewrite(connection, self.path)
+            self.keep_reserve()
+        except _FAILURES as error:
+            self._refuse(error)
+        finally:
+            own.close()
+            self._renewed()
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        """Raise the error for the sysadmin: a fault, or only a busy file."""
+        if isinstance(error, ConfigurationError):
+            raise error
+        if self._may_pass(error):
+            raise unavailable(self.path, error) from error
+        if _code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise ConfigurationError(damage(self.path, error)) from error
+        raise ConfigurationError(
+            f"cannot use the store {self.path}: {error}; expected an SQLite file "
+            "that this user may write to, in an existing folder that this user "
+            "may write to"
+        ) from error
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Return whether nothing is wrong with the configuration: the disk is."""
+        return (
+            _is_busy(error)
+            or is_full(error)
+            or isinstance(error, FileIsGone)
+            or shortage_at(self.path) != ""
+        )
+
+    def close(self) -> None:
+        """See :meth:`eilogin.stores.Store.close`."""
+        self._presence = Presence(self.path)
+        self._renewed()
+
+    # --- room on the disk ---
+
+    def keep_reserve(self) -> None:
+        """Make the reserve, if it is missing; StoreUnavailable if the disk is full."""
+        try:
+            self._reserve.keep()
+        except StoreUnavailable as error:
+            self._shortage.note(error)
+            raise
+        self._shortage.end()
+
+    def reuse_log(self) -> None:
+        """Make room in the log of SQLite, which it writes from its beginning then."""
+        with (
+            suppress(StoreUnavailable, ConfigurationError),
+            self._apart() as connection,
+        ):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def release_reserve(self) -> None:
+        """Give the disk space of the reserve to SQLite, until the disk has more."""
+        self._reserve.release()
+        # The pages that wait in the log come first: the log is free after that.
+        self.reuse_log()
+
+    # --- connections ---
+
+    def _current(self) -> Connections:
+        found = self._connections
+        return found if found.file.is_current() else self._renewed()
+
+    def _renewed(self) -> Connections:
+        old, self._connections = (
+            self._connections,
+            Connections(self.path, self._timeout, self._presence),
+        )
+        old.close()
+        return self._connections
+
+    def _ask(self, question: str, values: _Row) -> list[_Row]:
+        """The rows of one SELECT, outside of any transaction."""
+        connections = self._current()
+        try:
+            cursor = connections.take()
+            try:
+                found = _rows_of(cursor, question, values)
+            except BaseException:
+                cursor.connection.close()
+                raise
+        except _FAILURES as error:
+            raise unavailable(self.path, error) from error
+        connections.give(cursor)
+        return found
+
+    @contextmanager
+    def _writing(
+        self, *, durable: bool = True
+    ) -> Iterator[tuple[sqlite3.Connection, float]]:
+        """A transaction, and the instant it began; takes a little away of what is over.
+
+        With ``durable`` it is on the disk when it is over itself.
+        """
+        writer = self._current().writer
+        try:
+            with writer.transaction(durable=durable) as connection:
+                self._outage.end()
+                now = clock.now()
+                sqlite_rows.sweep(connection, now)
+                yield connection, now
+        except _FAILURES as error:
+            said = unavailable(self.path, error)
+            # The log already has the report of a missing file.
+            if writer.is_held and not isinstance(error, FileIsGone):
+                self._outage.note(said)
+            raise said from error
+
+    @contextmanager
+    def _apart(self) -> Iterator[sqlite3.Connection]:
+        """A connection that is used once; whoever asks for it begins what it does."""
+        connections = self._current()
+        try:
+            connection = connections.file.open()
+            try:
+                yield connection
+            finally:
+                connection.close()
+        except ConfigurationError:
+            raise
+        except _FAILURES as error:
+            raise unavailable(self.path, error) from error
+
+    def _forget(
+        self, delete: Callable[[sqlite3.Connection, str, float], None], key: str
+    ) -> None:
+        """Write down that something is over, so that it stays over."""
+        with logout_reserve.for_logout():
+            self._deleted(delete, key)
+
+    @needs_room
+    def _deleted(
+        self, delete: Callable[[sqlite3.Connection, str, float], None], key: str
+    ) -> None:
+        with self._writing() as (write, now):
+            delete(write, key, now)
+
+    def _texts(self, what: str, found: Sequence[_Row]) -> list[str]:
+        texts = [text for (text,) in found if isinstance(text, str)]
+        if len(texts) < len(found):
+            self._garbage.note(what)
+        return texts
+
+
+#: Exceptions for a damaged, locked, replaced or missing file. UnicodeError: SQLite's
+#: message about a damaged file may quote its bytes.
+_FAILURES = (sqlite3.Error, OSError, UnicodeError, ConfigurationError)
+
+
+def _rows_of(cursor: sqlite3.Cursor, question: str, values: _Row) -> list[_Row]:
+    """The rows of a SELECT, with None in the place of a text that is not UTF-8."""
+    try:
+        return cursor.execute(question, values).fetchall()
+    except sqlite3.OperationalError as error:
+        # Python's own, which SQLite knows nothing of.
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+    connection = cursor.connection
+    connection.text_factory = text_or_none
+    try:
+        return cursor.execute(question, values).fetchall()
+    finally:
+        connection.text_factory = str
+
+
+def _is_busy(error: BaseException) -> bool:
+    return _code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _code_of(error: BaseException) -> int:
+    """Return SQLite's primary error code; 0 for another exception."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

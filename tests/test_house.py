@@ -11,6 +11,7 @@ import eilogin
 from eilogin.cli import main
 from eilogin.cli.commands.options_command import as_rst
 from eilogin.cli.inifiles import entry_points
+from eilogin.web.pipeline_parts import provided
 
 HOUSE = Path(eilogin.__file__).parent
 OPTIONS = HOUSE.parent / "contrib/manual/reference/options.rst"
@@ -90,8 +91,8 @@ def test_what_an_ini_file_can_name_is_there_to_be_used():
 
 def test_a_participant_takes_the_options_of_its_filters_and_no_others():
     declared = entry_points.declared()
-    five = ("session", "trust", "login", "logout", "identity")
-    fields = [declared[name].model_fields.keys() for name in five]
+    parts = provided("main")
+    fields = [declared[part.eilogin_part].model_fields.keys() for part in parts]
     assert declared["main"].model_fields.keys() == set().union(*fields)
     assert sum(map(len, fields)) == len(set().union(*fields)), "one name, two meanings"
 

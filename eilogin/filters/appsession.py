@@ -82,6 +82,7 @@ from eilogin.sessions.session_keepers import keep_informed
 from eilogin.stores.beaker import Backend, BackendURL, open_backend
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pipeline_parts import PipelinePart
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -186,10 +187,12 @@ class AppSessionOptions(Options, name="appsession"):
         return self
 
 
-class AppSessionFilter:
+class AppSessionFilter(PipelinePart):
     """The filter; ``options`` limit the duration and size of a session."""
 
     eilogin_part = "appsession"
+    NEEDS, AFTER = (env.SESSIONS, env.SESSION, env.ADDRESS), ("identity",)
+    WRITES = ("beaker.session", "beaker.get_session")
 
     def __init__(self, app: "WSGIApplication", options: AppSessionOptions) -> None:
         self.app = app

@@ -37,6 +37,7 @@ from eilogin.config import (
     read,
 )
 from eilogin.errors import IdentityMissing, PipelineOrder
+from eilogin.federation.local.local_entity import PARTICIPANT
 from eilogin.filters.identity_options import (
     NUMBER_ATTRIBUTES,
     READ_BY_OTHERS,
@@ -48,6 +49,7 @@ from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.composition import parts_inside
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.pipeline_parts import PipelinePart
 from eilogin.web.site_urls import root, this_page
 
 if TYPE_CHECKING:
@@ -66,10 +68,18 @@ _FORGEABLE = (
 )
 
 
-class IdentityFilter:
+class IdentityFilter(PipelinePart):
     """The filter; ``options`` define what the application gets."""
 
     eilogin_part = "identity"
+    NEEDS = (env.SESSION, env.TRUST, env.ADDRESS)
+    WRITES = ("REMOTE_USER", "AUTH_TYPE")
+    AFTER = ("login", "logout")
+    ROLE = PARTICIPANT
+    WITHOUT = (
+        "the application does not learn who the visitor is, and a client can forge "
+        "Remote-User"
+    )
 
     def __init__(self, app: "WSGIApplication", options: IdentityOptions) -> None:
         self.app = app

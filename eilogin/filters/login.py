@@ -46,6 +46,7 @@ from eilogin.config import (
     read,
 )
 from eilogin.errors import NotFound
+from eilogin.federation.local.local_entity import PARTICIPANT
 from eilogin.filters.login_options import LoginOptions, digid_faults
 from eilogin.participant.digid_profile import (
     cancel_texts,
@@ -81,6 +82,7 @@ from eilogin.web.composition import require_inside
 from eilogin.web.limits.client_network import Whereabouts
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import with_hsts
+from eilogin.web.pipeline_parts import PipelinePart
 from eilogin.web.requests import allow_only
 
 if TYPE_CHECKING:
@@ -93,10 +95,18 @@ _FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap"))
 _LOGOUTS = frozenset(("logout", "slo", env.APP_LOGOUT))
 
 
-class LoginFilter:
+class LoginFilter(PipelinePart):
     """The filter; ``options`` define which paths need a login."""
 
     eilogin_part = "login"
+    NEEDS = (env.SESSIONS, env.SESSION, env.COOKIE, env.TRUST, env.ADDRESS)
+    WRITES = (
+        *(env.LOGIN, env.OFF, env.FRESH, env.UNSEEN_PARTS, env.NAMELESS),
+        *(env.PUBLIC_PAGE, env.WAYS_OUT, env.ACTIVITY, env.ENDED),
+    )
+    NEEDS_INSIDE = ("logout", "identity")
+    ROLE = PARTICIPANT
+    WITHOUT = "nobody has to log in"
 
     def __init__(self, app: "WSGIApplication", options: LoginOptions) -> None:
         pages = Pages()
@@ -316,6 +326,6 @@ def make_login(
 ) -> LoginFilter:
     """Make the filter ``egg:eilogin#login`` for PasteDeploy."""
     options = read(LoginOptions, global_conf, local_conf)
-    needed = ("logout", "identity")
+    needed = LoginFilter.NEEDS_INSIDE
     require_inside(app, needed, LoginOptions, global_conf, local_conf)
     return LoginFilter(app, options)

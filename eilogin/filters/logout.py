@@ -30,6 +30,7 @@ from webob import Response
 from eilogin.config import placing, read
 from eilogin.errors import StoreUnavailable, UnknownPeer
 from eilogin.federation import Trust
+from eilogin.federation.local.local_entity import PARTICIPANT
 from eilogin.filters.logout_options import LogoutOptions
 from eilogin.participant import logout_hint
 from eilogin.participant.application.app_cookies import AppCookies
@@ -68,6 +69,7 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_notes import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.pipeline_objects import PipelineObjects
+from eilogin.web.pipeline_parts import PipelinePart
 from eilogin.web.requests import (
     allow_only,
     is_in_advance,
@@ -84,13 +86,18 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-class LogoutFilter:
+class LogoutFilter(PipelinePart):
     """The filter; ``options`` define how to log out, and the page after that.
 
     Raise :class:`eilogin.errors.InvalidOptions` for a hook that cannot be called.
     """
 
     eilogin_part = "logout"
+    NEEDS = (env.SESSIONS, env.SESSION, env.COOKIE, env.TRUST, env.ADDRESS)
+    WRITES = (env.LOGOUT, env.ENDED)
+    AFTER = ("login",)
+    ROLE = PARTICIPANT
+    WITHOUT = "a logout elsewhere does not end the session here"
 
     def __init__(self, app: "WSGIApplication", options: LogoutOptions) -> None:
         self._next = options.next

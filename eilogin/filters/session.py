@@ -43,6 +43,7 @@ from eilogin.stores.store_locations import is_in_process
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, CookieName
 from eilogin.web.pipeline_objects import PipelineObjects
+from eilogin.web.pipeline_parts import PipelinePart
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -101,10 +102,12 @@ class SessionOptions(Options, name="session"):
     )
 
 
-class SessionFilter:
+class SessionFilter(PipelinePart):
     """The filter; ``options`` define where sessions are kept, and how long."""
 
     eilogin_part = "session"
+    WRITES = (env.SESSIONS, env.SESSION, env.SESSION_FAULT, env.COOKIE)
+    WITHOUT = "nobody can have a session"
 
     def __init__(self, app: "WSGIApplication", options: SessionOptions) -> None:
         self.app = app

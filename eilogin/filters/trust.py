@@ -77,6 +77,7 @@ from eilogin.web.pages.page_languages import choose
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.pipeline_objects import PipelineObjects
+from eilogin.web.pipeline_parts import PipelinePart
 from eilogin.web.public_origin import PublicOrigin
 from eilogin.web.requests import allow_only
 from eilogin.web.site_urls import root
@@ -88,7 +89,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 
-class TrustFilter:
+class TrustFilter(PipelinePart):
     """The filter; ``trust`` holds our own entity and the trusted ones.
 
     A new state of the federation replaces it by another value, and each request has one
@@ -97,6 +98,11 @@ class TrustFilter:
     """
 
     eilogin_part = "trust"
+    NEEDS = (env.SESSION,)
+    WRITES = (env.TRUST, env.ADDRESS, env.VISIBLE)
+    #: Not with ``role = hub``.
+    NEEDS_INSIDE = ("identity",)
+    WITHOUT = "nobody is trusted"
 
     def __init__(
         self,
@@ -314,7 +320,8 @@ def make_trust(
     """Make the filter ``egg:eilogin#trust`` for PasteDeploy."""
     options = read(TrustOptions, global_conf, local_conf)
     if options.role == PARTICIPANT:
-        require_inside(app, ("identity",), TrustOptions, global_conf, local_conf)
+        needed = TrustFilter.NEEDS_INSIDE
+        require_inside(app, needed, TrustOptions, global_conf, local_conf)
     trust = trust_of(options)
     with placing(TrustOptions, global_conf, local_conf):
         return TrustFilter(app, trust, options.metrics_token)

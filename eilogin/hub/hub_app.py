@@ -58,11 +58,12 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_notes import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.pipeline_objects import PipelineObjects
+from eilogin.web.pipeline_parts import PipelinePart
 from eilogin.web.requests import allow_only, wants_page
 from eilogin.web.site_urls import root, this_page
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 #: Addresses at which another page may come first.
@@ -85,10 +86,11 @@ _EVENTS = {
 }
 
 
-class Hub:
+class Hub(PipelinePart):
     """The WSGI app."""
 
-    eilogin_part = "hub"
+    eilogin_part = ROLE = "hub"
+    NEEDS, SPARES = (env.SESSION, env.TRUST), ("identity",)
 
     def __init__(self, options: HubOptions) -> None:
         self.pages = Pages("eilogin.hub")
@@ -416,7 +418,7 @@ def _names(options: HubOptions) -> NameIDs:
     )
 
 
-def make_hub(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":
+def make_hub(global_conf: Mapping[str, str], **local_conf: str) -> Hub:
     """PasteDeploy's factory for ``egg:eilogin#hub``."""
     options = read(HubOptions, global_conf, local_conf)
     return Hub(options)

@@ -31,6 +31,7 @@ from eilogin import clock
 from eilogin.config import Options, SitePath, option, read, site_path
 from eilogin.errors import EiloginError, NotFound
 from eilogin.federation import Trust
+from eilogin.federation.local.local_entity import PARTICIPANT
 from eilogin.portal.portal_services import (
     LONGEST_SEARCH,
     PortalService,
@@ -46,6 +47,7 @@ from eilogin.web.pages.page_frame import icon_answer, name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import allow_own_images, with_hsts
+from eilogin.web.pipeline_parts import PipelinePart
 from eilogin.web.requests import allow_only, is_own_navigation, origin_of
 from eilogin.web.site_urls import root, see_other
 
@@ -124,10 +126,11 @@ class Tile:
     description_language: str = ""
 
 
-class Portal:
+class Portal(PipelinePart):
     """The app; it has one page, and two addresses that serve that page."""
 
-    eilogin_part = "portal"
+    eilogin_part, ROLE = "portal", PARTICIPANT
+    NEEDS, SPARES = (env.SESSION, env.TRUST), ("identity",)
 
     def __init__(self, options: PortalOptions) -> None:
         self.options = options

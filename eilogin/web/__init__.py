@@ -24,6 +24,8 @@ By module, from the top down:
     Read the Set-Cookie headers of the application, as browsers do.
 ``authentication_proofs``
     Remember the AuthnRequest for which a visitor authenticated.
+``pipeline_parts``
+    The filters and applications of eilogin, and their order in a pipeline.
 ``pipeline_objects``
     The typed objects that a loaded pipeline hands on to a command.
 ``composition``

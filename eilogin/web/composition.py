@@ -3,7 +3,7 @@
 PasteDeploy builds a pipeline from the inside out, so a filter has the application that
 it wraps from the beginning. :func:`require_inside` searches that application, also
 through filters of others. If a part is missing, the start fails, whatever server loads
-the file. A part of eilogin has its name in the class attribute ``eilogin_part``.
+the file. Each part of eilogin is a :class:`PipelinePart`.
 """
 
 import gc
@@ -14,27 +14,14 @@ from types import (
     CodeType,
     FrameType,
     FunctionType,
-    MappingProxyType,
     ModuleType,
     NoneType,
 )
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from eilogin.config import Options, section_of
 from eilogin.errors import Fault, InvalidOptions
-from eilogin.web.environ import ORDER
-
-#: The consequence of a filter that is missing from the pipeline of a participant.
-WITHOUT: Mapping[str, str] = MappingProxyType(
-    {
-        "session": "nobody can have a session",
-        "trust": "nobody is trusted",
-        "login": "nobody has to log in",
-        "logout": "a logout elsewhere does not end the session here",
-        "identity": "the application does not learn who the visitor is, and a client "
-        "can forge Remote-User",
-    }
-)
+from eilogin.web.pipeline_parts import PipelinePart, filters, order
 
 #: The cure if a site is mounted elsewhere than ``public_url`` says.
 MOUNT_CURE = (
@@ -42,9 +29,6 @@ MOUNT_CURE = (
     "write the path behind the host in public_url, and send the new metadata to "
     "the operator"
 )
-
-#: Applications of eilogin that need no ``identity``.
-WITHOUT_IDENTITY = frozenset(("hub", "portal"))
 
 #: Most objects that a search visits. An inner filter is among the first ones.
 _MOST = 5000
@@ -57,13 +41,13 @@ _LEAVES = (str, bytes, int, float, type, ModuleType, CodeType, FrameType, NoneTy
 class Placed(NamedTuple):
     """A part of eilogin, and the parts around it, the outermost first."""
 
-    part: object
+    part: PipelinePart
     around: tuple[object, ...]
 
 
 def parts_inside(app: object) -> frozenset[str]:
     """Return the names of eilogin's parts that ``app`` consists of or refers to."""
-    return frozenset(type(it.part).eilogin_part for it in placed_inside(app))  # type: ignore[attr-defined]
+    return frozenset(it.part.eilogin_part for it in placed_inside(app))
 
 
 def placed_inside(app: object) -> Iterator[Placed]:
@@ -111,8 +95,8 @@ class _Reached(NamedTuple):
         return [_Reached(inner, steps, around) for inner in _held_by(self.held)]
 
 
-def _is_part(held: object) -> bool:
-    return hasattr(type(held), "eilogin_part")
+def _is_part(held: object) -> TypeGuard[PipelinePart]:
+    return issubclass(type(held), PipelinePart)
 
 
 def _held_by(held: object) -> Iterable[object]:
@@ -127,9 +111,11 @@ def _held_by(held: object) -> Iterable[object]:
 
 def missing_inside(app: object, *needed: str) -> list[str]:
     """Return those of ``needed`` that a search does not find inside ``app``."""
-    found = parts_inside(app)
-    if found & WITHOUT_IDENTITY:
-        found |= {"identity"}
+    found = {
+        name
+        for it in placed_inside(app)
+        for name in (it.part.eilogin_part, *it.part.SPARES)
+    }
     return [name for name in needed if name not in found]
 
 
@@ -137,8 +123,8 @@ def lacks(name: str) -> str:
     """Describe the fault of a missing filter ``name``, and the cure."""
     return (
         f"expected the filter '{name}' between it and the application, because "
-        f"without it {WITHOUT[name]}; add a section with 'use = "
-        f"egg:eilogin#{name}'; the order is: {' '.join(ORDER)} app"
+        f"without it {filters()[name].WITHOUT}; add a section with 'use = "
+        f"egg:eilogin#{name}'; the order is: {order()}"
     )
 
 

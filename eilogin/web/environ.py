@@ -1,48 +1,39 @@
 """The environ keys with which the filters communicate, and their types.
 
-========================= ======================= =================================
-key                       set by                  value
-========================= ======================= =================================
-``eilogin.sessions``      ``session``             :class:`eilogin.sessions.Sessions`
-``eilogin.session``       ``session``             :class:`eilogin.sessions.Login`, or
-                                                  None; ``trust`` sets None if the
-                                                  login is of another site, ``login``
-                                                  on ``off`` paths and if
-                                                  ``bind_address`` rejects the login
-``eilogin.cookie``        ``session``             ``Cookie`` of the session
-``eilogin.session.fault`` ``session``             EiloginError, if eilogin cannot tell
-                                                  whether there is a session
-``eilogin.trust``         ``trust``               :class:`eilogin.federation.Trust`
-``eilogin.address``       ``trust``               name of the requested address of
-                                                  eilogin, or None
-``eilogin.visible``       ``trust``               :class:`Visible`, if PATH_INFO is not
-                                                  the path that the visitor sees
-``eilogin.parts``         ``login``               True if eilogin has not checked yet
-                                                  what a form with files makes Zope call
-``eilogin.off``           ``login``               True on ``off`` paths
-``eilogin.fresh``         ``login``               True if a limit of the path asks for
-                                                  a fresh proof
-``eilogin.nameless``      ``login``               True at eilogin's own addresses, if an
-                                                  attribute may identify the visitor;
-                                                  the hub uses the NameID
-``eilogin.public_page``   ``login``               at eilogin's own addresses: a function
-                                                  of environ that returns a page of this
-                                                  site that needs no login, or ""
-``eilogin.login``         ``login``               :class:`LoginService`
-``eilogin.logout``        ``logout``              :class:`LogoutService`, if there is an
-                                                  inner hub
-``eilogin.activity``      ``login``               function of the name of a login and
-                                                  an instant, by which an inner hub
-                                                  reports that a visitor was active
-``eilogin.ended``         ``login``, ``logout``   :class:`Ended`, in a request that they
-                                                  make themselves: to the inner hub, or
-                                                  to ``logout`` (:data:`GONE`)
-``eilogin.ways_out``      ``login``               :class:`WaysOut`, in a request that it
-                                                  makes itself, to ``logout``
-========================= ======================= =================================
+========================= ========================================================
+key                       value
+========================= ========================================================
+``eilogin.sessions``      :class:`eilogin.sessions.Sessions`
+``eilogin.session``       :class:`eilogin.sessions.Login`, or None; ``trust`` sets
+                          None if the login is of another site, ``login`` on
+                          ``off`` paths and if ``bind_address`` rejects the login
+``eilogin.cookie``        ``Cookie`` of the session
+``eilogin.session.fault`` EiloginError, if eilogin cannot tell whether there is a
+                          session
+``eilogin.trust``         :class:`eilogin.federation.Trust`
+``eilogin.address``       name of the requested address of eilogin, or None
+``eilogin.visible``       :class:`Visible`, if PATH_INFO is not the path that the
+                          visitor sees
+``eilogin.parts``         True if eilogin has not checked yet what a form with
+                          files makes Zope call
+``eilogin.off``           True on ``off`` paths
+``eilogin.fresh``         True if a limit of the path asks for a fresh proof
+``eilogin.nameless``      True at eilogin's own addresses, if an attribute may
+                          identify the visitor; the hub uses the NameID
+``eilogin.public_page``   at eilogin's own addresses: a function of environ that
+                          returns a page of this site that needs no login, or ""
+``eilogin.login``         :class:`LoginService`
+``eilogin.logout``        :class:`LogoutService`, if there is an inner hub
+``eilogin.activity``      function of the name of a login and an instant, by which
+                          an inner hub reports that a visitor was active
+``eilogin.ended``         :class:`Ended`, in a request that ``login`` or ``logout``
+                          makes: to the inner hub, or to ``logout`` (:data:`GONE`)
+``eilogin.ways_out``      :class:`WaysOut`, in a request of ``login`` to ``logout``
+========================= ========================================================
 
-If a filter misses a key, it raises :class:`eilogin.errors.PipelineOrder`, which names
-the filter that must come before it.
+A filter declares in ``WRITES`` which of them it sets. If a filter misses a key, it
+raises :class:`eilogin.errors.PipelineOrder`, which names the filter that must come
+before it.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -56,6 +47,7 @@ from eilogin.federation import Trust
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Values
 from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.pipeline_parts import order, setter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -91,18 +83,6 @@ APP_LOGOUT = "app_logout"
 #: with a page, to the second it must not.
 PENDING_LOGOUT = "pending_logout"
 PENDING_QUIETLY = "pending_quietly"
-
-#: The order of the filters of a participant, the outermost first.
-ORDER = ("session", "trust", "login", "logout", "identity", "appsession")
-
-_SET_BY = {
-    SESSIONS: "session",
-    SESSION: "session",
-    COOKIE: "session",
-    TRUST: "trust",
-    ADDRESS: "trust",
-    LOGIN: "login",
-}
 
 
 class Visible(NamedTuple):
@@ -216,8 +196,8 @@ class WaysOut:
 
 def _missing(key: str) -> PipelineOrder:
     return PipelineOrder(
-        f"the filter '{_SET_BY[key]}' is missing, or comes after the filter that "
-        f"needs it; expected this order: {' '.join(ORDER)} app"
+        f"the filter '{setter(key)}' is missing, or comes after the filter that "
+        f"needs it; expected this order: {order()}"
     )
 
 

@@ -14,8 +14,9 @@ from eilogin import clock
 from eilogin.errors import InvalidOptions
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import open_store
+from eilogin.web.pipeline_parts import provided
 
-ORDER = ("session", "trust", "login", "logout", "identity")
+ORDER = [part.eilogin_part for part in provided("main")]
 UWV = "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"
 
@@ -163,8 +164,7 @@ def test_filters_of_another_site_outside_check_nothing_for_this_one(
 ):
     text = SITE.replace("[app:app]", "[filter:inner]\nuse = session\ncookie = inner\n"
                         "\n[filter:whose]\nuse = identity\n\n[app:app]")  # fmt: skip
-    outer = ("session", "trust", "login", "logout", "identity")
-    app = load(*outer, "inner", "whose", text=text)
+    app = load(*ORDER, "inner", "whose", text=text)
     inner = cookie(STAD).replace("eilogin", "inner")
     answer = ask(app, inner)
     assert answer.status_int == 500

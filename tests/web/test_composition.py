@@ -14,10 +14,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from eilogin.config import read
 from eilogin.filters.identity import IdentityFilter
 from eilogin.filters.identity_options import IdentityOptions
+from eilogin.hub.hub_app import Hub
+from eilogin.portal.portal_app import Portal
 from eilogin.web.composition import missing_inside, parts_inside
+from eilogin.web.pipeline_parts import PipelinePart
 
 
-class Part:
+class Part(PipelinePart):
     """A part of eilogin, as far as its name goes."""
 
     eilogin_part = "identity"
@@ -131,10 +134,11 @@ def test_what_another_site_of_the_process_has_is_not_inside():
         logger.removeHandler(handler)
 
 
-@pytest.mark.parametrize("name", ["hub", "portal"])
-def test_an_application_of_ours_needs_no_identity(name):
-    app = type("App", (), {"eilogin_part": name})()
-    assert missing_inside(closure(app), "logout", "identity") == ["logout"]
+@pytest.mark.parametrize("part", [Hub, Portal])
+def test_an_application_of_ours_needs_no_identity(part):
+    assert missing_inside(closure(object.__new__(part)), "logout", "identity") == [
+        "logout"
+    ]
 
 
 def test_a_part_is_found_behind_a_filter_with_a_large_table():

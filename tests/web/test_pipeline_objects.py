@@ -3,6 +3,7 @@
 import pytest
 
 from eilogin.web.pipeline_objects import object_in, pipelines_with
+from eilogin.web.pipeline_parts import PipelinePart
 
 
 class Store:
@@ -15,7 +16,7 @@ class Worker:
         self.store = store
 
 
-class Part:
+class Part(PipelinePart):
     """A part of eilogin that no request reaches."""
 
     app = None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from eilogin.cli.checks.check_notes import Note
@@ -23,27 +22,15 @@ from eilogin.filters.session import SessionOptions
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.participant.digid_profile import session_faults
 from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL
-from eilogin.web.composition import MOUNT_CURE, WITHOUT, WITHOUT_IDENTITY, lacks
-from eilogin.web.environ import ORDER
-
-#: The filters that must come before each filter or app of eilogin.
-_NEEDS: Mapping[str, Sequence[str]] = MappingProxyType(
-    {
-        "trust": ("session",),
-        "login": ("session", "trust"),
-        "logout": ("session", "trust"),
-        "identity": ("session", "trust"),
-        "appsession": ("session", "trust"),
-        "hub": ("session", "trust"),
-        "portal": ("session", "trust"),
-    }
+from eilogin.web.composition import MOUNT_CURE, lacks
+from eilogin.web.pipeline_parts import (
+    MAIN,
+    PipelinePart,
+    filters,
+    needed_before,
+    order,
+    provided,
 )
-
-#: The filters that ``egg:eilogin`` contains.
-_MAIN = ("session", "trust", "login", "logout", "identity")
-
-#: Parts of a participant, which a hub does not have.
-_OF_A_PARTICIPANT = ("main", "login", "logout", "identity", "portal")
 
 #: The hub's addresses that need no visitor who is signed in.
 _OF_SERVERS = ("metadata", "artifact", "slo_soap", "health", "metrics")
@@ -61,21 +48,9 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
     _check_order(file, stack)
     _check_as_when_loaded(file, stack, read)
     _check_use(file, stack)
-    trusts = [
-        (part.title, options)
-        for part in stack.parts
-        if isinstance(options := read.get(part.title), OwnOptions)
-    ]
-    hubs = [part for part in stack.parts if part.entry_point == "hub"]
-    theirs = [part for part in stack.parts if part.entry_point in _OF_A_PARTICIPANT]
-    for title, own in trusts:
-        if bool(hubs) != bool(theirs):
-            _check_role(file, title, own, HUB if hubs else PARTICIPANT)
-        for hub in hubs:
-            _check_hub(file, hub, read.get(hub.title), own)
-    if any(PROFILES[own.profile].restricts_filters for _, own in trusts) and not hubs:
-        for part in stack.parts:
-            _check_profile(file, part, read.get(part.title))
+    hubs = [part for part in stack.parts if _has_role(part, HUB)]
+    theirs = [part for part in stack.parts if _has_role(part, PARTICIPANT)]
+    _check_own(file, stack, read, hubs, theirs)
     _check_levels(file, stack, read)
     _check_path_style(file, stack, read)
     # A hub could only be there if they signed visitors in for it, and they do not.
@@ -84,6 +59,29 @@ def check_stack(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> Non
             f"is a filter for participants, so it cannot be before [{hubs[0].title}]"
         )
         file.note(part.title, "", "", expected)
+
+
+def _check_own(
+    file: IniFile,
+    stack: Stack,
+    read: Mapping[str, Options],
+    hubs: Sequence[Part],
+    theirs: Sequence[Part],
+) -> None:
+    """Check that the other parts fit the role and the profile of our own entity."""
+    owns = [
+        (part.title, options)
+        for part in stack.parts
+        if isinstance(options := read.get(part.title), OwnOptions)
+    ]
+    for title, own in owns:
+        if bool(hubs) != bool(theirs):
+            _check_role(file, title, own, HUB if hubs else PARTICIPANT)
+        for hub in hubs:
+            _check_hub(file, hub, read.get(hub.title), own)
+    if not hubs and any(PROFILES[own.profile].restricts_filters for _, own in owns):
+        for part in stack.parts:
+            _check_profile(file, part, read.get(part.title))
 
 
 def _check_as_when_loaded(
@@ -123,7 +121,7 @@ def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) 
     is_open = [stack.parts[-1].title for stack in stacks if _is_unguarded(stack)]
     for part in parts:
         name = part.title.partition(":")[2]
-        is_guard = part.kind == "filter" and part.entry_point in ("main", "login")
+        is_guard = part.kind == "filter" and part.entry_point in (MAIN, "login")
         if is_open and is_guard and part.title not in reached and name not in used:
             expected = (
                 "is in no pipeline, and no filter of eilogin is before "
@@ -134,8 +132,7 @@ def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) 
 
 
 def _is_unguarded(stack: Stack) -> bool:
-    here = {part.entry_point for part in stack.parts}
-    return bool(stack.parts) and not here.intersection((*_NEEDS, "main", "session"))
+    return bool(stack.parts) and not any(map(_provided, stack.parts))
 
 
 def _check_levels(file: IniFile, stack: Stack, read: Mapping[str, Options]) -> None:
@@ -191,7 +188,7 @@ def _check_before_hub(
 ) -> None:
     """Check that the part before a hub that signs in above is a whole participant."""
     _check_order(file, Stack("", outer))
-    here = {name for part in outer for name in _provided(part)}
+    here = {one.eilogin_part for part in outer for one in _provided(part)}
     missing = [name for name in ("login", "logout") if name not in here]
     if missing:
         needed = f"needs {_quoted(missing)} of a participant before its own filters"
@@ -270,9 +267,12 @@ def _check_lets_in(
             return
 
 
-def _provided(part: Part) -> Sequence[str]:
-    name = part.entry_point or ""
-    return _MAIN if name == "main" else (name,)
+def _provided(part: Part) -> Sequence[type[PipelinePart]]:
+    return provided(part.entry_point)
+
+
+def _has_role(part: Part, role: str) -> bool:
+    return any(role == one.ROLE for one in _provided(part))
 
 
 def remarks(stack: Stack) -> list[Note]:
@@ -285,18 +285,18 @@ def remarks(stack: Stack) -> list[Note]:
     if _is_unguarded(stack):
         text = "no filter of eilogin is in front of it"
         return [Note(app, "", text, "unguarded")]
-    if here.intersection(("main", "hub")):
+    if here.intersection((MAIN, HUB)):
         return []
     told = (*here, *_lacking(stack))
     return [
         Note(
             app,
             "",
-            f"no filter '{name}' is in front of it, so {WITHOUT[name]}",
+            f"no filter '{name}' is in front of it, so {part.WITHOUT}",
             "half-guarded",
         )
-        for name in _MAIN
-        if name not in told
+        for name, part in filters().items()
+        if part.WITHOUT and name not in told
     ]
 
 
@@ -306,13 +306,19 @@ def _lacking(stack: Stack) -> Mapping[str, Part]:
     That part refuses to start without them (:mod:`eilogin.web.composition`).
     """
     here = {part.entry_point: part for part in stack.parts}
-    if here.keys() & {"main", *WITHOUT_IDENTITY}:
-        return {}
-    login, trust = here.get("login"), here.get("trust")
-    if trust is not None and trust.options.get("role", "").strip() == HUB:
-        trust = None
-    needed = {"logout": login, "identity": login or trust}
-    return {name: part for name, part in needed.items() if part and name not in here}
+    unneeded = {
+        name
+        for part in stack.parts
+        for one in _provided(part)
+        for name in (one.eilogin_part, *one.SPARES)
+    }
+    lacking: dict[str, Part] = {}
+    # The innermost filter that needs it names it.
+    for needing in reversed(list(filters().values())):
+        part = here.get(needing.eilogin_part)
+        if part is not None and part.options.get("role", "").strip() != HUB:
+            lacking = dict.fromkeys(needing.NEEDS_INSIDE, part) | lacking
+    return {name: part for name, part in lacking.items() if name not in unneeded}
 
 
 def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:
@@ -354,28 +360,28 @@ def _check_order(file: IniFile, stack: Stack) -> None:
     """Check that each of our filters has the filters that it needs, in order."""
     here: list[str] = []
     for part in stack.parts:
-        name = part.entry_point or ""
-        missing = [need for need in _NEEDS.get(name, ()) if need not in here]
-        if missing:
-            _out_of_order(file, part, f"needs {_quoted(missing)} before it")
-        for provided in _provided(part):
-            _check_place(file, part, provided, here)
-            here.append(provided)
+        for one in _provided(part):
+            missing = [name for name in needed_before(one) if name not in here]
+            if missing:
+                _out_of_order(file, part, f"needs {_quoted(missing)} before it")
+            _check_place(file, part, one.eilogin_part, here)
+            here.append(one.eilogin_part)
 
 
 def _check_place(file: IniFile, part: Part, name: str, here: Sequence[str]) -> None:
-    if name not in ORDER:
+    if name not in filters():
         return
     if name in here:
         _out_of_order(file, part, f"is the second '{name}' around one application")
         return
-    later = [other for other in ORDER[ORDER.index(name) + 1 :] if other in here]
+    inner = [*filters()]
+    later = [other for other in inner[inner.index(name) + 1 :] if other in here]
     if later:
         _out_of_order(file, part, f"should come before {_quoted(later)}")
 
 
 def _out_of_order(file: IniFile, part: Part, what: str) -> None:
-    file.note(part.title, "", "", f"{what}; the order is: {' '.join(ORDER)} app")
+    file.note(part.title, "", "", f"{what}; the order is: {order()}")
 
 
 def _quoted(names: Sequence[str]) -> str:

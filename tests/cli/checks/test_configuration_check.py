@@ -30,6 +30,7 @@ from eilogin.saml.safe_xml import parse, serialize
 from eilogin.saml.signing_keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.xml_signatures import sign
 from eilogin.stores.sqlite import SQLiteStore, sqlite_schema
+from eilogin.web.pipeline_parts import provided
 
 
 def contents(folder):
@@ -646,8 +647,11 @@ WRONG = {
     "wsgi": {"path": "/no/such", "app": "nothing"},
     "factory": {"path": "/no/such", "factory": "nothing"},
 }
-FIVE = ("session", "trust", "login", "logout", "identity")
-WRONG["main"] = {o: value for name in FIVE for o, value in WRONG[name].items()}
+WRONG["main"] = {
+    option: value
+    for part in provided("main")
+    for option, value in WRONG[part.eilogin_part].items()
+}
 
 #: Where the file has a section of each; for the others one is written.
 PLACES = {
@@ -1169,9 +1173,9 @@ class TestKeysAndTheFederation:
         )
 
     def test_say_no_more_than_five(self, site, monkeypatch):
-        hubs = configuration_check.Federation.hubs.fget
+        hubs = configuration_check.Membership.hubs.fget
         monkeypatch.setattr(
-            configuration_check.Federation, "hubs", property(lambda f: hubs(f)[:1] * 6)
+            configuration_check.Membership, "hubs", property(lambda f: hubs(f)[:1] * 6)
         )
         site.set("filter:uwv-eilogin", hub="urn:hub")
         told = next(str(f) for f in site.faults() if "urn:hub" in f.expected)
@@ -1179,9 +1183,9 @@ class TestKeysAndTheFederation:
         assert ", …)" in told
 
     def test_need_a_hub_that_is_named_where_there_are_more(self, site, monkeypatch):
-        hubs = configuration_check.Federation.hubs.fget
+        hubs = configuration_check.Membership.hubs.fget
         monkeypatch.setattr(
-            configuration_check.Federation, "hubs", property(lambda f: hubs(f) * 2)
+            configuration_check.Membership, "hubs", property(lambda f: hubs(f) * 2)
         )
         found = [str(fault) for fault in site.faults()]
         assert len(found) == 2

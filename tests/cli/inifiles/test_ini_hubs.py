@@ -7,12 +7,13 @@ import pytest
 from eilogin.cli.inifiles.ini_hubs import Member
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.participant.logout.operator_logout import OperatorLogout
+from eilogin.web.pipeline_parts import PipelinePart
 
 UWV = SimpleNamespace(entity_id="https://uwv.test/app/eilogin/metadata")
 SITE = Part("filter:uwv", "filter", "egg:eilogin")
 
 
-class HandsOnLogout:
+class HandsOnLogout(PipelinePart):
     """In place of the filters of a participant."""
 
     eilogin_part = "logout"

@@ -1,0 +1,109 @@
+"""The filters and applications of eilogin, and what follows from their declarations.
+
+Each is a :class:`PipelinePart`. A filter declares the environ keys that it needs and
+those that it writes. The order of the filters and the texts of errors follow from that.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import ClassVar
+
+FILTERS = "paste.filter_app_factory"
+APPS = "paste.app_factory"
+
+#: The filter that consists of all filters with a text in ``WITHOUT``.
+MAIN = "main"
+
+
+class PipelinePart:
+    """A filter or application of eilogin; its class declares its place in a pipeline.
+
+    Names of filters are those of ``egg:eilogin#NAME``.
+    """
+
+    #: Its own name.
+    eilogin_part: ClassVar[str]
+    #: The environ keys that filters before it set.
+    NEEDS: ClassVar[Sequence[str]] = ()
+    #: The environ keys that it sets; it may also change keys of filters before it.
+    WRITES: ClassVar[Sequence[str]] = ()
+    #: More filters that come before it, if they are in the pipeline.
+    AFTER: ClassVar[Sequence[str]] = ()
+    #: The filters that must be between it and the application.
+    NEEDS_INSIDE: ClassVar[Sequence[str]] = ()
+    #: The filters that are unnecessary inside of it or before it.
+    SPARES: ClassVar[Sequence[str]] = ()
+    #: The only role of an entity whose pipeline can have it; "" for any role.
+    ROLE: ClassVar[str] = ""
+    #: The consequence if a participant lacks it; "" for a part that it can do without.
+    WITHOUT: ClassVar[str] = ""
+
+
+@cache
+def factories(group: str) -> Mapping[str, Callable[..., object]]:
+    """Return eilogin's entry points of a group by name.
+
+    Loads them all, which also declares their options.
+    """
+    return MappingProxyType(
+        {
+            point.name: point.load()
+            for point in entry_points(group=group)
+            if point.dist is not None and point.dist.name == "eilogin"
+        }
+    )
+
+
+def _declared(group: str) -> Mapping[str, type[PipelinePart]]:
+    """Return the parts by name; the return type of a factory is the part."""
+    made = [factory.__annotations__["return"] for factory in factories(group).values()]
+    parts = [
+        one for one in made if isinstance(one, type) and issubclass(one, PipelinePart)
+    ]
+    return {part.eilogin_part: part for part in parts}
+
+
+@cache
+def filters() -> Mapping[str, type[PipelinePart]]:
+    """Return the filters by name, in the order of a pipeline, the outermost first."""
+    found = _declared(FILTERS)
+    before = {
+        name: {
+            other
+            for other in found
+            if other in part.AFTER or _serves(found[other], part)
+        }
+        for name, part in found.items()
+    }
+    order = TopologicalSorter(before).static_order()
+    return MappingProxyType({name: found[name] for name in order})
+
+
+def _serves(part: type[PipelinePart], other: type[PipelinePart]) -> bool:
+    return not set(part.WRITES).isdisjoint(other.NEEDS)
+
+
+def provided(name: str | None) -> Sequence[type[PipelinePart]]:
+    """Return the parts of ``egg:eilogin#NAME``, the outermost first."""
+    if name == MAIN:
+        return [part for part in filters().values() if part.WITHOUT]
+    part = filters().get(name or "") or _declared(APPS).get(name or "")
+    return [] if part is None else [part]
+
+
+def needed_before(part: type[PipelinePart]) -> Sequence[str]:
+    """Return the names of the filters that set the keys that ``part`` needs."""
+    return [name for name, other in filters().items() if _serves(other, part)]
+
+
+def setter(key: str) -> str:
+    """Return the name of the filter that sets an environ key."""
+    return next(name for name, part in filters().items() if key in part.WRITES)
+
+
+def order() -> str:
+    """Return the order of a pipeline, as errors name it."""
+    return " ".join((*filters(), "app"))

@@ -20,4 +20,6 @@ Nothing about other members belongs here. Modules:
     The interfaces that an entity can follow, SAML or DigiD: what differs in each.
 ``option_values``
     Convert the lines of federation options into values.
+``site_options``
+    The options that say how a site presents itself.
 """

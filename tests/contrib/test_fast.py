@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -215,7 +216,25 @@ def test_the_gate_runs_the_same_linters():
     assert ".ci/fast --lint" in (ROOT / ".ci/run").read_text("utf-8")
 
 
-def test_the_test_command_shares_the_tests_among_processes():
-    """``.ci/run`` makes the command for Python 3.11 of it, without coverage."""
-    for file in ("README.rst", ".ci/run"):
-        assert "coverage run -m pytest -n auto" in (ROOT / file).read_text("utf-8")
+@pytest.mark.parametrize(
+    ("command", "end"),
+    [
+        ("test_command", "python -m pytest -n auto"),
+        ("measured_test_command", "coverage combine -q && .venv/bin/coverage report"),
+        ("short_test_command", 'python -m pytest -n auto -m "not any_python"'),
+    ],
+)
+def test_gate_makes_its_test_commands_of_the_line_in_the_readme(command, end):
+    gate = (ROOT / ".ci/run").read_text("utf-8")
+    functions = re.findall(
+        r"^\w*test_command\(\) \{\n.*?^\}\n", gate, re.MULTILINE | re.DOTALL
+    )
+    script = "set -euo pipefail\n" + "".join(functions) + command
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    line = done.stdout.strip()
+    assert line.startswith("python3 -m venv .venv && ")
+    assert line.endswith(f" && .venv/bin/{end}")
+    assert ("coverage run -m pytest -n auto && " in line) == command.startswith("m")
+    assert "\n" not in line

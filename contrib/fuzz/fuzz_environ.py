@@ -103,7 +103,7 @@ def _judge(path: str, rule: PathRule) -> None:
     assert not {"", ".", ".."} & set(segments_of(plain))
     if is_plain(path):
         segments = [Segment.of(name) for name in segments_of(plain)]
-        found = {held.under(("GET",)) for held in _RULES._found(segments)}  # noqa: SLF001 - both ways
+        found = {held.under(("GET",)) for held in _RULES._rules_of_readings(segments)}  # noqa: SLF001 - both ways
         assert found == {rule}, "the quick way judges otherwise"
     for read in _READERS:
         names = [name for name in read(plain).split("/") if name]

@@ -13,6 +13,8 @@ By module:
 
 ``idle_limit``
     The idle limit: a session without activity for so long is over.
+``login_storing``
+    The steps of storing a new login, and the error if the store rejects it.
 ``retry_schedule``
     The schedule of a retry queue in the store: when to try again, and who may.
 ``session_keepers``

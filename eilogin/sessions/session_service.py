@@ -12,22 +12,24 @@ House rules:
 """
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf, nextafter
-from typing import NoReturn
 
 from eilogin import clock
 from eilogin.errors import LoginEnded, MessageReplayed
 from eilogin.sessions.idle_limit import IdleLimit
+from eilogin.sessions.login_storing import (
+    add_other_labels,
+    filled_in,
+    key_of,
+    reject_login,
+)
 from eilogin.sessions.session_keepers import somebody_keeps, tell_ended
 from eilogin.sessions.session_reading import REMEMBERED_FOR, Reader
 from eilogin.sessions.session_records import Login, Participant, Subject
 from eilogin.stores import EndedSession, Store, StoredSession
-
-_log = logging.getLogger("eilogin.sessions")
 
 #: Most logins of one subject at a time. Nobody has as many browsers, and a logout that
 #: has to end them all must not take long. One more ends the one unseen for longest.
@@ -38,8 +40,6 @@ _MINUTE, _DAY = 60.0, 86_400.0
 # A cookie's value is a shard, and 32 random bytes as secrets.token_urlsafe writes them.
 _TOKEN_LENGTH = 45
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
-
-_sha256 = hashlib.sha256
 
 
 class Sessions(IdleLimit):
@@ -80,7 +80,7 @@ class Sessions(IdleLimit):
         if known is not None:
             key = known.stored.key
         elif len(token) == _TOKEN_LENGTH and token[:2] in _SHARDS:
-            key = _key_of(token)
+            key = key_of(token)
         else:
             return None
         stored = self.store.read(key)
@@ -98,7 +98,7 @@ class Sessions(IdleLimit):
         Only for a logout, which may carry the cookie of before a step-up: of one that
         was pending in another tab, or whose response the browser never received.
         """
-        family = self.store.get(_renewed_name(_key_of(token)))
+        family = self.store.get(_renewed_name(key_of(token)))
         return None if family is None else next(iter(self._carrying(family)), None)
 
     def _carrying(self, label: str) -> list[Login]:
@@ -129,7 +129,7 @@ class Sessions(IdleLimit):
     @staticmethod
     def key_of(token: str) -> str:
         """The store's key of the login with this cookie value."""
-        return _key_of(token)
+        return key_of(token)
 
     def is_live(self, login: Login) -> bool:
         """Whether this login has not been ended, on a fresh read.
@@ -190,7 +190,7 @@ class Sessions(IdleLimit):
         token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
         same = replaces if is_same else None
-        made = self._filled_in(login, token, same)
+        made = filled_in(login, token, same, self.max_session)
         if same is not None:
             self._leave_word(same, made)
         is_made = made.ends > made.seen and self.store.create(
@@ -206,13 +206,12 @@ class Sessions(IdleLimit):
             inherit=is_same,
         )
         if not is_made:
-            _reject_login(self.store, made, self.idle)
+            reject_login(self.store, made, self.idle)
         if replaces is not None:
             self._forget(replaces.key)
             if not is_same:
                 tell_ended([replaces])
-        if made.also is not None:
-            self._be_found_by_other_labels(made, issued)
+        self._be_found_by_other_labels(made, issued)
         if not is_same:
             self._end_beyond(made, end_unseen or self.drop)
         return token
@@ -231,31 +230,13 @@ class Sessions(IdleLimit):
             end(login)
 
     def _be_found_by_other_labels(self, made: Login, issued: float) -> None:
-        """Add the labels of the hub's other NameID to a login.
-
-        Raises LoginEnded, with the login ended, if a logout by that NameID was received
-        since ``issued``.
-        """
-        labels = made.other_labels()
-        # The participant as the hub knows it: it moves to the heir with the labels.
-        index = made.session_index or ""
-        told = Participant(made.audience, made.also or made.who, index, since=0.0)
-        item = told.to_json()
-        if item in self.store.items(made.key):
+        if made.also is None:
             return
-        # First the labels, and then the marks: a logout comes before the one, or finds
-        # the other. Marks are where their labels are, which may be another shard, so a
-        # session that nobody can use is made there to meet them.
-        is_labelled = self.store.append(made.key, item, labels)
-        shard = labels[0].partition(":")[0]
-        key = _key_of(shard + secrets.token_urlsafe(32))
-        probe = StoredSession(key, "", made.seen, made.ends, labels)
-        is_free = self.store.create(probe, issued=issued)
-        self.store.end(keys=(key,))
-        if not (is_labelled and is_free):
-            self.store.end(keys=(made.key,), labels=(made.name,))
+        try:
+            add_other_labels(self.store, made, issued)
+        except LoginEnded:
             self._forget(made.key)
-            raise LoginEnded("the login was logged out before its Response came")
+            raise
 
     def _leave_word(self, renewed: Login, heir: Login) -> None:
         """See :meth:`find_renewed`; an heir that nobody uses is idle after that.
@@ -266,17 +247,6 @@ class Sessions(IdleLimit):
         name, family = _renewed_name(renewed.key), heir.name
         until = clock.now() + self.idle
         self.store.add(name, family, until, owner=renewed.key, durable=False)
-
-    def _filled_in(self, login: Login, token: str, same: Login | None) -> Login:
-        started = login.started if same is None else min(login.started, same.started)
-        return replace(
-            login,
-            started=started,
-            ends=min(login.ends, started + self.max_session),
-            family=secrets.token_urlsafe(32) if same is None else same.family,
-            key=_key_of(token),
-            seen=clock.now(),
-        )
 
     # --- who was told ---
 
@@ -513,36 +483,6 @@ class Sessions(IdleLimit):
         """
         if self.store.get(_used_name(key)) is not None:
             raise MessageReplayed("this message was used before")
-
-
-def _reject_login(store: Store, login: Login, idle: float) -> NoReturn:
-    """Raise LoginEnded for a login that the store rejected."""
-    if _rejects_everybody(store, login.who.shard, idle):
-        _log.error(
-            "login: the store rejects every new session, because all "
-            "sessions were ended at a time in the future of this clock. "
-            "If the clock is wrong, set it (NTP); else wait until that "
-            "time"
-        )
-    raise LoginEnded("the login had ended, or was logged out, before its Response came")
-
-
-def _rejects_everybody(store: Store, shard: str, idle: float) -> bool:
-    """Whether the store rejects even a session without a subject.
-
-    Then the mark on everybody (:meth:`eilogin.stores.Store.end_all`) is in the future.
-    """
-    now = clock.now()
-    key = _key_of(shard + secrets.token_urlsafe(32))
-    probe = StoredSession(key, "", now, now + idle)
-    if not store.create(probe, issued=now):
-        return True
-    store.end(keys=(key,))
-    return False
-
-
-def _key_of(token: str) -> str:
-    return f"{token[:2]}:{_sha256(token.encode()).hexdigest()}"
 
 
 def _ending_label(party: str, ends: float) -> str:

@@ -1,0 +1,87 @@
+"""The steps of storing a new login, and the error if the store rejects it."""
+
+import hashlib
+import logging
+import secrets
+from dataclasses import replace
+from typing import NoReturn
+
+from eilogin import clock
+from eilogin.errors import LoginEnded
+from eilogin.sessions.session_records import Login, Participant
+from eilogin.stores import Store, StoredSession
+
+_log = logging.getLogger("eilogin.sessions")
+
+
+def key_of(token: str) -> str:
+    """Return the key under which the store has the login of a cookie value."""
+    return f"{token[:2]}:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+def filled_in(
+    login: Login, token: str, same: Login | None, max_session: float
+) -> Login:
+    """Fill in the limit, the family, the key and the present instant of a login."""
+    started = login.started if same is None else min(login.started, same.started)
+    return replace(
+        login,
+        started=started,
+        ends=min(login.ends, started + max_session),
+        family=secrets.token_urlsafe(32) if same is None else same.family,
+        key=key_of(token),
+        seen=clock.now(),
+    )
+
+
+def add_other_labels(store: Store, made: Login, issued: float) -> None:
+    """Add the labels of the hub's other NameID to a login.
+
+    Raises LoginEnded, with the login ended, if a logout by that NameID was received
+    since ``issued``.
+    """
+    labels = made.other_labels()
+    # The participant as the hub knows it: it moves to the heir with the labels.
+    index = made.session_index or ""
+    told = Participant(made.audience, made.also or made.who, index, since=0.0)
+    item = told.to_json()
+    if item in store.items(made.key):
+        return
+    # First the labels, and then the marks: a logout comes before the one, or finds
+    # the other. Marks are where their labels are, which may be another shard, so a
+    # session that nobody can use is made there to meet them.
+    is_labelled = store.append(made.key, item, labels)
+    shard = labels[0].partition(":")[0]
+    key = key_of(shard + secrets.token_urlsafe(32))
+    probe = StoredSession(key, "", made.seen, made.ends, labels)
+    is_free = store.create(probe, issued=issued)
+    store.end(keys=(key,))
+    if not (is_labelled and is_free):
+        store.end(keys=(made.key,), labels=(made.name,))
+        raise LoginEnded("the login was logged out before its Response came")
+
+
+def reject_login(store: Store, login: Login, idle: float) -> NoReturn:
+    """Raise LoginEnded for a login that the store rejected."""
+    if _rejects_everybody(store, login.who.shard, idle):
+        _log.error(
+            "login: the store rejects every new session, because all "
+            "sessions were ended at a time in the future of this clock. "
+            "If the clock is wrong, set it (NTP); else wait until that "
+            "time"
+        )
+    raise LoginEnded("the login had ended, or was logged out, before its Response came")
+
+
+def _rejects_everybody(store: Store, shard: str, idle: float) -> bool:
+    """Whether the store rejects even a session without a subject.
+
+    Then the mark on everybody (:meth:`eilogin.stores.Store.end_all`) is in the future.
+    """
+    now = clock.now()
+    key = key_of(shard + secrets.token_urlsafe(32))
+    probe = StoredSession(key, "", now, now + idle)
+    if not store.create(probe, issued=now):
+        return True
+    store.end(keys=(key,))
+    return False

@@ -47,24 +47,24 @@ _HEADERS = {
 }
 
 
-#: Peers whose connections stay open, and open connections for each: as many as the
-#: threads that can call one peer at a time. One more would close after its call.
+#: Peers whose connections stay open, and open connections of each: the threads that can
+#: call one peer at a time. One more would close after its call.
 _PEERS = 100
 
 
 _CONNECTIONS = 32
 
 
-#: Bytes of the longest response that is read: a message, or a SOAP fault with its page.
+#: Most bytes of a response: a message, or a SOAP fault with its page.
 _LONGEST_ANSWER = 1_000_000
 
 
-#: Bytes that are read of an error response. Nobody vouches for its contents.
+#: Most bytes of an error response, whose content nobody has signed.
 _LONGEST_FAULT = 4096
 
 
-#: Seconds for which the outcome of a reachability check holds, and the number of URLs
-#: whose outcome is cached.
+#: Seconds for which the outcome of a reachability check holds, and most URLs in its
+#: cache.
 _LOOK_HOLDS = 5.0
 
 
@@ -93,12 +93,10 @@ class BackChannel:
 
     The options:
 
-    - ``ca_file``: the certificates (PEM) of the authorities that may sign a peer's TLS
-      certificate; None for those of the system.
+    - ``ca_file``: PEM certificates of the authorities for TLS; None for the system's.
     - ``client_certificate``: the PEM files of our certificate and its key.
     - ``proxy``: the URL of an HTTP proxy, never used for this machine itself.
-    - ``timeout``: the longest time of a call in seconds, from connecting to the last
-      byte.
+    - ``timeout``: most seconds of a call, from connecting to the last byte.
     - ``said_by``: the names of the options that set ``ca_file`` and ``proxy``.
 
     Raises :class:`eilogin.errors.ConfigurationError`, naming the option and the file or
@@ -137,23 +135,23 @@ class BackChannel:
 
     @property
     def timeout(self) -> float:
-        """The longest time of a call in seconds, unless the call sets its own."""
+        """Most seconds of a call, unless the call sets its own."""
         return self._timeout
 
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
         """Send a SOAP 1.1 envelope; return the body of the response with status 200.
 
-        ``timeout`` in seconds replaces the one of this back channel. Raises
+        ``timeout`` in seconds replaces that of this back channel. Raises
         :class:`eilogin.errors.PeerUnavailable`, naming the peer, for each of these:
 
         - no connection, or a TLS certificate that is untrusted or of another name
-        - another status; the error repeats the words of a SOAP fault, which comes with
-          status 500 (SAML bindings 3.2.3.3)
+        - another status; the error quotes a SOAP fault (status 500, SAML bindings
+          3.2.3.3)
         - a redirect
         - a response that is too long, or too slow
 
-        The error states whether the peer answered at all. If the clock of the peer
-        differs from ours, the error states that; without an error, the log does.
+        The error states whether the peer answered at all, and whether its clock differs
+        from ours. Without an error, the log states the latter.
         """
         question = PeerRequest("POST", _HEADERS, _LONGEST_ANSWER, body, _LONGEST_FAULT)
         answer = self._ask(url, question, timeout)
@@ -180,9 +178,9 @@ class BackChannel:
         timeout: float | None = None,
         known: tuple[str, str] = ("", ""),
     ) -> PeerResponse:
-        """Fetch a document, as a type such as ``text/xml``.
+        """Fetch a document of a type such as ``text/xml``.
 
-        ``longest`` is its largest size in bytes. ``known`` are the ``etag`` and the
+        ``longest`` is its largest size in bytes. ``known`` are the ``etag`` and
         ``last_modified`` of a copy; if that is current, the status is 304. The caller
         checks the status and follows redirects. Otherwise raises as :meth:`post`.
         """
@@ -229,10 +227,9 @@ class BackChannel:
     def look(self, url: str, *, timeout: float = 2.0) -> Reachability:
         """Check whether a URL is reachable, before the visitor goes there.
 
-        The check is a HEAD request. A connection alone proves nothing, because a
-        gateway accepts connections for a peer that is away. The outcome holds for 5
-        seconds. Then one thread checks again, while all others use the previous
-        outcome. Before the first outcome it is SILENT.
+        The check is a HEAD request: a gateway accepts connections for a peer that is
+        away. The outcome holds for 5 seconds. Then one thread checks again, while all
+        others use the previous outcome, SILENT at first.
         """
         found = self._looks.get(url)
         if found is not None and time.monotonic() - found[0] < _LOOK_HOLDS:
@@ -267,7 +264,7 @@ class BackChannel:
         return Reachability.AWAY if status in _AWAY else Reachability.THERE
 
     def seen(self, url: str, *, within: float) -> Reachability | None:
-        """Return the outcome of the last :meth:`look` at a URL, without a request.
+        """The outcome of the last :meth:`look` at a URL, without a request.
 
         None if the last check is older than ``within`` seconds.
         """
@@ -287,7 +284,7 @@ class BackChannel:
         return None if is_loopback(host) else self._proxy
 
     def _pool_for(self, url: str) -> urllib3.PoolManager:
-        """The connections of this process, and not those of its parent process."""
+        """The connections of this process, not those of its parent."""
         pools = self._pools
         if pools is None or pools[0] != os.getpid():
             # Two threads may come here at once. The pools of the last one stay, and

@@ -1,9 +1,9 @@
 """SAML 2.0 messages and metadata, without HTTP and without stores.
 
 This package holds XML within limits, signatures, encryption, bindings, messages and
-metadata as frozen values, the checks of them, and the call to python3-saml (whose
-schemas ``xml`` reads). Keys are arguments. The effect of a message on a session belongs
-to the caller.
+metadata as frozen values, the checks of them, and the call to python3-saml, whose
+schemas ``safe_xml`` reads. Keys are arguments. The effect of a message on a session
+belongs to the caller.
 
 By module:
 

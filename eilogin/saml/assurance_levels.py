@@ -1,7 +1,7 @@
-"""Levels of assurance, lowest first, and the AuthnContext classes that say them.
+"""Levels of assurance, lowest first, and their AuthnContext classes.
 
-DigiD 1.4: the classes are those of DigiD; a level that was delivered may be higher
-than the one that was asked for.
+The classes are those of DigiD (DigiD 1.4). The level of a Response may be higher than
+the requested one.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 #: Lowest first: password; password and code; and two by stronger means.
 LEVELS = ("basis", "midden", "substantieel", "hoog")
 
-# At every request: how high each is.
+# For each request: the height of each.
 _height = {level: height for height, level in enumerate(LEVELS)}.__getitem__
 
 _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
@@ -27,18 +27,18 @@ class Classes:
     by_level: Mapping[str, tuple[str, ...]]
 
     def class_of(self, level: str) -> str:
-        """The class that says ``level``, or "" where none does."""
+        """The class of ``level``, or ""."""
         return next(iter(self.by_level.get(level, ())), "")
 
     def level_of(self, level_class: str) -> str | None:
-        """The level that a class says; None for a class that says none."""
+        """The level of a class, or None."""
         return next(
             (level for level, uris in self.by_level.items() if level_class in uris),
             None,
         )
 
     def reaching(self, level: str) -> tuple[str, ...]:
-        """Every class that says ``level`` or a higher one, the lowest level first."""
+        """The classes of ``level`` and of higher ones, the lowest level first."""
         return tuple(
             uri
             for one in LEVELS[LEVELS.index(level) :]
@@ -58,5 +58,5 @@ DIGID = Classes(
 
 
 def reaches(level: str, wanted: str) -> bool:
-    """Whether a login at ``level`` is enough where ``wanted`` is asked for."""
+    """Whether a login at ``level`` is enough if ``wanted`` is requested."""
     return _height(level) >= _height(wanted)

@@ -1,9 +1,8 @@
-"""How messages travel: Redirect, POST, Artifact and SOAP, without HTTP objects.
+"""The bindings Redirect, POST, Artifact and SOAP, without HTTP objects.
 
-A query or a form is read once, raw. The octets that a signature covers are the octets
-that the message is decoded from, so what is verified and what is read cannot differ. A
-parameter of SAML that is there twice, in another spelling, or with part of its name
-percent-encoded is refused, because another reader might take another one of them.
+A query or form is read once, raw. The message is decoded from the very octets that a
+signature covers. A SAML parameter that occurs twice, in another spelling, or with a
+percent-encoded name is rejected, because another reader might choose another one.
 """
 
 import base64
@@ -33,34 +32,34 @@ POST = _BINDINGS + "HTTP-POST"
 ARTIFACT = _BINDINGS + "HTTP-Artifact"
 SOAP = _BINDINGS + "SOAP"
 
-#: The names under which a message travels.
+#: The parameters that carry a message.
 REQUEST = "SAMLRequest"
 RESPONSE = "SAMLResponse"
 _ARTIFACT = "SAMLart"
 
 _DEFLATE = _BINDINGS + "URL-Encoding:DEFLATE"
 
-#: The algorithm that SHA1_REDIRECT allows: its URI, and its hash.
+#: The algorithm that SHA1_REDIRECT allows: its URI and its hash.
 _SHA1 = {DS + "rsa-sha1": hashes.SHA1()}  # noqa: S303 - by an explicit option
 
-#: Bytes of the longest query that is read.
+#: Most bytes of a query.
 LONGEST_QUERY = 16 * 1024
-#: Bytes of the longest body, a form or a SOAP envelope, that is read: the longest
-#: message fits, in base64 that is percent-encoded.
+#: Most bytes of a form or SOAP envelope: the longest message fits, as percent-encoded
+#: base64.
 LONGEST_FORM = 400_000
-#: Parameters of a query or form, with those that are not of SAML.
+#: Most parameters of a query or form, with those that are not of SAML.
 MOST_PARAMETERS = 50
-#: Percent-escapes of a query or form: the longest message has half of that, in base64
-#: with line breaks. Each of them takes a while, and two hundred bytes, to undo.
+#: Most percent-escapes of a query or form: the longest message has half of that, in
+#: base64 with line breaks. Each takes time and two hundred bytes to decode.
 MOST_ESCAPES = 40_000
-#: Bytes of a RelayState (SAML bindings 3.4.3, 3.5.3) of ours, which answers bring back.
+#: Most bytes of our own RelayState (SAML bindings 3.4.3, 3.5.3), which comes back.
 LONGEST_RELAY_STATE = 80
-#: And of one that a peer's request has: some put a whole address in it, as
-#: mod_auth_mellon does, and would lose a login or a logout.
+#: Most bytes of a peer's RelayState: mod_auth_mellon puts a whole address in it, and
+#: would lose a login or logout.
 LONGEST_FOREIGN_RELAY_STATE = 2048
 _LONGEST_OF = {REQUEST: LONGEST_FOREIGN_RELAY_STATE, RESPONSE: LONGEST_RELAY_STATE}
 
-#: The parameters of SAML by their names in lower case.
+#: The parameters of SAML, by their names in lower case.
 _PARAMETERS = {
     name.lower(): name
     for name in (
@@ -78,19 +77,19 @@ _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message as it came through the browser; nothing is proven yet."""
+    """A message as it came through the browser; nothing is verified yet."""
 
     #: ``SAMLRequest`` or ``SAMLResponse``.
     kind: str
     #: The XML.
     octets: bytes = field(repr=False)
-    #: At most 80 bytes in UTF-8, no control characters; "" where there is none.
+    #: At most 80 bytes of UTF-8 without control characters; "" if absent.
     relay_state: str = field(repr=False)
     #: :data:`REDIRECT` or :data:`POST`.
     binding: str
-    #: By Redirect: what the signature covers, as it was received.
+    #: By Redirect: the octets that the signature covers, as received.
     signed_octets: bytes = field(default=b"", repr=False)
-    #: By Redirect: the signature, and the URI of its algorithm; empty when unsigned.
+    #: By Redirect: the signature, and the URI of its algorithm; empty if unsigned.
     signature: bytes = field(default=b"", repr=False)
     algorithm: str = ""
 
@@ -103,10 +102,10 @@ def redirect_url(
 ) -> str:
     """Return the signed URL that carries a message (SAML bindings 3.4.4.1).
 
-    ``location`` is the endpoint's, and may have a query; ``kind`` is ``SAMLRequest`` or
-    ``SAMLResponse``; ``message`` is XML without a signature of its own. An empty
-    ``relay_state`` is left out. A space becomes %20: some peers encode the query again
-    before they verify.
+    ``location`` is the address of the endpoint, which may have a query; ``kind`` is
+    ``SAMLRequest`` or ``SAMLResponse``; ``message`` is XML without a signature. An
+    empty ``relay_state`` is left out. A space becomes %20: some peers encode the query
+    again before they verify.
     """
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = deflate.compress(message) + deflate.flush()
@@ -120,7 +119,7 @@ def redirect_url(
 
 
 def read_redirect(query: str) -> Received:
-    """The message in a query string, raw as the server received it.
+    """Read the message in a raw query string.
 
     Raises MalformedMessage and MessageTooLarge.
     """
@@ -147,16 +146,16 @@ def read_redirect(query: str) -> Received:
 def verify_redirect(
     received: Received, keys: Sequence[PublicKey], weak: frozenset[str] = frozenset()
 ) -> None:
-    """Check the signature of a message that came by Redirect.
+    """Verify the signature of a message that came by Redirect.
 
-    ``keys`` are all those of the party that should have signed. ``weak`` names what is
-    taken though it is weak (:mod:`eilogin.saml.weak_algorithms`). Raises
-    UntrustedSignature, also where there is no signature.
+    ``keys`` are all keys of the expected signer. ``weak`` names accepted weak
+    algorithms (:mod:`eilogin.saml.weak_algorithms`). Raises UntrustedSignature, also if
+    there is no signature.
     """
     if not received.signature:
         raise UntrustedSignature("the address is not signed")
-    # DigiD signs an answer so, to a logout: none to a login comes by Redirect. A
-    # request ends sessions, and is none that a forged signature may be under.
+    # DigiD signs a LogoutResponse so; no Response to a login comes by Redirect. A
+    # request ends sessions, so a forgeable signature must not do.
     is_answer = received.kind == RESPONSE
     taken = _SHA1 if SHA1_REDIRECT in weak and is_answer else {}
     if received.algorithm in _SHA1 and not taken:
@@ -172,7 +171,7 @@ def verify_redirect(
 
 
 def _inflated(packed: bytes) -> bytes:
-    """Raw deflate (RFC 1951) undone, to at most the size of a message."""
+    """Inflate raw deflate (RFC 1951), up to the size of a message."""
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         octets = inflate.decompress(packed, MESSAGE.octets + 1)
@@ -193,7 +192,7 @@ def _inflated(packed: bytes) -> bytes:
 
 
 def post_fields(kind: str, message: bytes, relay_state: str) -> dict[str, str]:
-    """The fields of the form that carries a message, signed inside, to its peer."""
+    """The fields of the form that carries a signed message."""
     fields = {kind: to_base64(message)}
     if relay_state:
         fields["RelayState"] = relay_state
@@ -201,12 +200,11 @@ def post_fields(kind: str, message: bytes, relay_state: str) -> dict[str, str]:
 
 
 def read_post(body: bytes) -> Received:
-    """The message in a form (application/x-www-form-urlencoded).
+    """Read the message in a form (application/x-www-form-urlencoded).
 
     Raises MalformedMessage and MessageTooLarge.
     """
-    # A form in another encoding than ASCII is no form; latin-1 keeps every byte, and
-    # what is not ASCII is refused below.
+    # A form is ASCII. latin-1 keeps every byte, and the others are rejected below.
     raw = _parameters(body.decode("latin-1"), LONGEST_FORM)
     kind = _kind(raw)
     octets = _from_base64(_decoded(raw[kind]))
@@ -221,9 +219,9 @@ def read_post(body: bytes) -> Received:
 
 
 def require_form_alone(query: str) -> None:
-    """Raise MalformedMessage where the address of a form carries parameters of SAML.
+    """Raise MalformedMessage if the address of a form has SAML parameters.
 
-    Which of the two a message is taken from, two readers may see differently.
+    Two readers might take the message from different places.
     """
     if _parameters(query, LONGEST_QUERY):
         raise MalformedMessage(
@@ -242,11 +240,11 @@ _ARTIFACT_OCTETS = 44
 class Artifact:
     """An artifact of type 0x0004 (SAML bindings 3.6.4.2)."""
 
-    #: SHA-1 of the entityID of who issued it, 20 octets.
+    #: SHA-1 of the issuer's entityID, 20 octets.
     source_id: bytes
     #: Index of the ArtifactResolutionService in its metadata.
     index: int
-    #: 20 octets that nobody can guess.
+    #: 20 random octets.
     handle: bytes = field(repr=False)
 
 
@@ -256,7 +254,7 @@ def source_id(entity_id: str) -> bytes:
 
 
 def new_artifact(entity_id: str, index: int = 0) -> str:
-    """A new artifact of ``entity_id``, to be resolved at its service ``index``."""
+    """Make an artifact of ``entity_id`` for its resolution service ``index``."""
     octets = (
         _ARTIFACT_TYPE
         + index.to_bytes(2, "big")
@@ -267,10 +265,10 @@ def new_artifact(entity_id: str, index: int = 0) -> str:
 
 
 def read_artifact(text: str) -> Artifact:
-    """The parts of an artifact, or MalformedMessage.
+    """Read the parts of an artifact.
 
-    It has one spelling, without line breaks: the peer that made it is asked about the
-    very text, and would not know it in another one.
+    Only one spelling is accepted, without line breaks: its issuer would not know it in
+    another one. Raises MalformedMessage.
     """
     octets = _from_base64(text)
     if to_base64(octets) != text:
@@ -285,13 +283,13 @@ def read_artifact(text: str) -> Artifact:
 
 
 def artifact_url(location: str, artifact: str, relay_state: str) -> str:
-    """The address that carries an artifact; ``relay_state`` may be ""."""
+    """The URL that carries an artifact; ``relay_state`` may be ""."""
     query = _query((_ARTIFACT, artifact), ("RelayState", relay_state))
     return _with_query(location, query)
 
 
 def read_artifact_query(query: str) -> tuple[str, str]:
-    """The text of the artifact and the RelayState ("" where there is none) in a query.
+    """Read the artifact and the RelayState ("" if absent) in a query.
 
     Raises MalformedMessage and MessageTooLarge.
     """
@@ -304,7 +302,7 @@ def read_artifact_query(query: str) -> tuple[str, str]:
 
 
 def read_artifact_form(body: bytes) -> tuple[str, str] | None:
-    """The same of a form (bindings 3.6.3 has both); None of one without an artifact."""
+    """Read them in a form (bindings 3.6.3); None for a form without an artifact."""
     text = body.decode("latin-1")
     if _ARTIFACT not in _parameters(text, LONGEST_FORM):
         return None
@@ -321,15 +319,15 @@ _FAULT_CODE = re.compile(r"(?:[A-Za-z][\w-]{0,30}:)?[A-Za-z][\w.-]{0,60}", re.AS
 
 
 def wrap_soap(element: etree._Element) -> bytes:
-    """A SOAP 1.1 envelope around an element, whose octets stay as they are."""
+    """Write a SOAP 1.1 envelope around an element, whose octets stay the same."""
     return _ENVELOPE_BEGIN + serialize(element) + _ENVELOPE_END
 
 
 def unwrap_soap(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
-    """The one element in the body of a SOAP 1.1 envelope, in its place in the tree.
+    """The one element in the body of a SOAP 1.1 envelope, still in its tree.
 
-    Raises MalformedMessage where it is no envelope with one element, where a header
-    demands to be understood (SOAP 1.1, 4.2.3), and with its faultcode for a Fault.
+    Raises MalformedMessage if there is not exactly one element, if a header has
+    mustUnderstand (SOAP 1.1, 4.2.3), and, with its faultcode, for a Fault.
     """
     envelope = parse(octets, limits)
     parts = [part.tag for part in envelope]
@@ -354,7 +352,7 @@ def unwrap_soap(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
 
 
 def soap_fault(code: str, text: str) -> bytes:
-    """A SOAP 1.1 Fault (4.4): ``code`` is Client or Server, ``text`` is for people."""
+    """Write a SOAP 1.1 Fault (4.4); ``code`` is Client or Server."""
     fault = etree.Element(q("soap:Fault"), nsmap={"soap-env": SOAP_NAMESPACE})
     etree.SubElement(fault, "faultcode").text = f"soap-env:{code}"
     etree.SubElement(fault, "faultstring").text = text
@@ -370,9 +368,9 @@ def _code(fault: etree._Element) -> str:
 
 
 def _parameters(text: str, longest: int) -> dict[str, str]:
-    """The parameters of SAML in a query or form, by name, as raw as they came.
+    """The raw SAML parameters in a query or form, by name.
 
-    Others are left alone: a site's own (``lang=nl``) do no harm.
+    Other parameters (``lang=nl``) are ignored.
     """
     raw: dict[str, str] = {}
     for part in _parts(text, longest):
@@ -410,7 +408,7 @@ def _parts(text: str, longest: int) -> list[str]:
 
 
 def _folded(written: str) -> str:
-    """The name of a parameter as the most lenient reader would take it."""
+    """The name of a parameter as the most lenient reader would decode it."""
     return "".join(unquote_plus(written).split()).replace("\0", "").lower()
 
 
@@ -425,7 +423,7 @@ def _kind(raw: dict[str, str]) -> str:
 
 
 def _decoded(value: str) -> str:
-    """The text of a raw value, which must be strictly percent-encoded UTF-8."""
+    """Decode a raw value, which must be strictly percent-encoded UTF-8."""
     if _BROKEN_ESCAPE.search(value):
         raise MalformedMessage("a percent-escape is broken")
     try:
@@ -452,10 +450,9 @@ def _with_query(location: str, query: str) -> str:
 
 
 def _from_base64(text: str) -> bytes:
-    """Base64 undone; line breaks may stand in it (RFC 2045), and nothing else.
+    """Decode base64, which may contain line breaks (RFC 2045).
 
-    It has one spelling: what else a decoder would take (more padding than there should
-    be, bits that belong to no octet) is refused.
+    Only one spelling is accepted: no surplus padding, no surplus bits.
     """
     written = text.replace("\r", "").replace("\n", "")
     try:

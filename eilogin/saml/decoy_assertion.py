@@ -1,7 +1,7 @@
 """A decoy to verify if an assertion cannot be decrypted, so that time tells nothing.
 
-The time of our answer must not show a sender of forged ciphertexts whether one could be
-decrypted, or what it contained (``xml_encryption``). So if decryption gives no signed
+The time of our response must not show a sender of forged ciphertexts whether one could
+be decrypted, or its content (``xml_encryption``). So if decryption gives no signed
 assertion, eilogin verifies an unsigned one all the same.
 """
 
@@ -21,7 +21,7 @@ from eilogin.saml.xml_signatures import (
     SHA256,
 )
 
-#: Bytes of an RSA signature and of an ECDSA one where nobody's key says how many.
+#: Bytes of an RSA signature, and of an ECDSA one if no key decides.
 _USUAL = 256
 
 _TEXT = f"""\
@@ -49,10 +49,7 @@ AuthnInstant="2026-01-01T00:00:00Z" SessionIndex="_2"><saml:AuthnContext>\
 
 
 def decoy(keys: Sequence[PublicKey]) -> etree._Element:
-    """An assertion whose signature has to be verified to see that it does not hold.
-
-    ``keys`` are those that it is verified with.
-    """
+    """An assertion with an invalid signature, to be verified with ``keys``."""
     key = next(iter(keys), None)
     method, size = RSA_SHA256, _USUAL
     if isinstance(key, EllipticCurvePublicKey):

@@ -1,12 +1,11 @@
 """Check the issuer, destination and age of a message.
 
-The signature comes first (:func:`verified`, or with Redirect that of the query); then
-the ``check_`` functions check the content. Checks that need a memory (replay, the
-session that a logout names) belong to the caller: each message has an ``id`` to
-remember, for :data:`KNOWN_FOR`.
+The signature comes first: :func:`verified`, or that of the query with Redirect. Then
+the ``check_`` functions check the content. The caller checks replay, and the session
+that a logout names: each message has an ``id``, to be remembered for :data:`KNOWN_FOR`.
 
-Addresses are compared exactly with the configured ones, never with a Host header, never
-by prefix. One skew applies to all instants.
+Addresses must equal the configured ones. A Host header and a prefix do not count. One
+skew applies to all instants.
 """
 
 import hmac
@@ -36,24 +35,23 @@ from eilogin.saml.safe_xml import validate
 from eilogin.saml.signing_keys import PublicKey
 from eilogin.saml.xml_signatures import check_structure, signed
 
-#: Seconds of difference between clocks that we put up with.
+#: Accepted difference between clocks, in seconds.
 SKEW = 60.0
-#: Seconds in which a message has to arrive after it was issued.
+#: Seconds in which a message must arrive after it was issued.
 LIFETIME = 120.0
-#: Seconds for which it has to be remembered since it arrived: its sender's clock may be
-#: ahead, it may be late, and our own clock may be set back afterwards.
+#: Seconds for which to remember a message after its arrival: the sender's clock may be
+#: ahead, the message late, and our clock set back afterwards.
 KNOWN_FOR = LIFETIME + 3 * SKEW
-#: Characters that a log repeats of an address or a name in a message, and of a status
-#: code.
+#: Most characters in the log of an address or name, and of a status code.
 _LONGEST_SHOWN, _LONGEST_NAME = 200, 40
 
 
 def verified(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
-    """Verify the signature of a message by POST or SOAP, and return its signed content.
+    """Verify the signature of a message by POST or SOAP; return its signed content.
 
     ``element`` is the message in the tree in which it was parsed. Structure, schema and
-    signature are checked. The returned element is parsed again from the octets that one
-    of ``keys`` signed. Raises :class:`~eilogin.errors.MalformedMessage` or
+    signature are checked. The result is parsed again from the octets that one of
+    ``keys`` signed. Raises :class:`~eilogin.errors.MalformedMessage` or
     :class:`~eilogin.errors.UntrustedSignature`.
     """
     check_structure(element.getroottree().getroot())
@@ -71,12 +69,13 @@ def check_artifact_response(
     in_response_to: str,
     now: float,
 ) -> None:
-    """Refuse an ArtifactResponse that is not the answer to our ArtifactResolve.
+    """Reject an ArtifactResponse that does not answer our ArtifactResolve.
 
     Raises :class:`~eilogin.errors.UnknownPeer`,
     :class:`~eilogin.errors.MessageUnexpected`, :class:`~eilogin.errors.MessageExpired`,
-    and :class:`~eilogin.errors.LoginFailed` where its status is no success: that may
-    name no request, for who refuses one may not have read it (core 3.2.2).
+    and :class:`~eilogin.errors.LoginFailed` for a status other than Success. Such a
+    response may lack InResponseTo, because its sender may not have read the request
+    (core 3.2.2).
     """
     with InNameOf(issuer):
         require_issuer(response.issuer, issuer)
@@ -96,10 +95,10 @@ def check_activity_report(
     destination: str,
     now: float,
 ) -> None:
-    """Refuse a report of another party, for another address, too old, or of the future.
+    """Reject an activity report: wrong Issuer, Destination or IssueInstant.
 
-    ``issuer`` is the participant whose key signed it. Which session it names is the
-    caller's to look up. Raises :class:`~eilogin.errors.UnknownPeer`,
+    ``issuer`` is the participant whose key signed it. The caller finds the session.
+    Raises :class:`~eilogin.errors.UnknownPeer`,
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired`.
     """
@@ -120,9 +119,9 @@ def check_artifact_resolve(
     destination: str,
     now: float,
 ) -> None:
-    """Refuse an ArtifactResolve of another party, for another address, or too old.
+    """Reject an ArtifactResolve: wrong Issuer, Destination or IssueInstant.
 
-    ``issuer`` is the participant whose key signed it; over SOAP a Destination may be
+    ``issuer`` is the participant whose key signed it. Over SOAP a Destination may be
     absent. Raises :class:`~eilogin.errors.UnknownPeer`,
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired`.
@@ -139,9 +138,9 @@ def check_authn_request(
     destination: str,
     now: float,
 ) -> None:
-    """Refuse an AuthnRequest for another address, or too old.
+    """Reject an AuthnRequest: wrong Destination or IssueInstant.
 
-    Where the answer may go is looked up in metadata by the caller. Raises
+    The caller finds the address of the Response in metadata. Raises
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired` (SAML bindings 3.4.5.2 and 3.5.5.2).
     """
@@ -158,12 +157,11 @@ def check_logout_request(
     destination_required: bool,
     now: float,
 ) -> None:
-    """Refuse a LogoutRequest of another party, for another address, or too old.
+    """Reject a LogoutRequest: wrong Issuer, Destination or time.
 
     ``issuer`` is the party whose key signed it; ``destination_required`` is False over
-    SOAP. Which sessions it names, and whether it was seen before, is the caller's to
-    look up. Raises :class:`~eilogin.errors.UnknownPeer`,
-    :class:`~eilogin.errors.MessageMisdirected` or
+    SOAP. The caller finds its sessions, and checks replay. Raises
+    :class:`~eilogin.errors.UnknownPeer`, :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.1, core 3.7.1).
     """
     ends = request.not_on_or_after
@@ -188,9 +186,9 @@ def check_logout_response(  # noqa: PLR0913 - facts, each by its name
     destination_required: bool,
     now: float,
 ) -> None:
-    """Refuse a LogoutResponse that is not the answer to our LogoutRequest.
+    """Reject a LogoutResponse that does not answer our LogoutRequest.
 
-    Its status is the caller's to read: a partial logout is an answer too. Raises
+    The caller reads its status: a partial logout is a response too. Raises
     :class:`~eilogin.errors.UnknownPeer`, :class:`~eilogin.errors.MessageUnexpected`,
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.2).
@@ -208,21 +206,21 @@ def check_logout_response(  # noqa: PLR0913 - facts, each by its name
 
 
 def require_issuer(found: str, expected: str) -> None:
-    """Refuse an Issuer that is another than ``expected``: UnknownPeer."""
+    """Reject an Issuer other than ``expected``: UnknownPeer."""
     if found != expected:
         raise UnknownPeer(f"Issuer: found {shown(found)}; expected {expected!r}")
 
 
 def require_answer(found: str, request_id: str) -> None:
-    """Refuse an InResponseTo that is not ``request_id``: MessageUnexpected."""
+    """Reject an InResponseTo other than ``request_id``: MessageUnexpected."""
     if not found:
         raise MessageUnexpected(
             "the message has no InResponseTo, and this site did not ask for it"
         )
-    # The ID of a request is known to one browser: compared so that time tells nothing.
+    # Only one browser knows the ID of a request: time must not reveal it.
     if not hmac.compare_digest(found.encode(), request_id.encode()):
-        # In a log it does no harm: it names a question that is over, and the peer's
-        # signature is what an answer takes.
+        # A log may contain it: that request is over, and a response needs the peer's
+        # signature.
         raise MessageUnexpected(
             f"InResponseTo: found {shown(found)}; expected {request_id!r}, the ID of"
             " our request. The message answers another request, perhaps of another"
@@ -231,9 +229,9 @@ def require_answer(found: str, request_id: str) -> None:
 
 
 def require_destination(found: str, address: str, *, required: bool) -> None:
-    """Refuse a Destination that is another than ``address``: MessageMisdirected.
+    """Reject a Destination other than ``address``: MessageMisdirected.
 
-    It may be absent, that is "", unless it is ``required``.
+    It may be absent ("") unless it is ``required``.
     """
     if found != address and (found or required):
         raise MessageMisdirected(
@@ -244,12 +242,12 @@ def require_destination(found: str, address: str, *, required: bool) -> None:
 
 
 def shown(found: str) -> str:
-    """Quote a value of a message for the log: short, or a note that it is absent."""
+    """Quote a value of a message for the log, or note that it is absent."""
     return repr(found[:_LONGEST_SHOWN]) if found else "none"
 
 
 def require_recent(issued: float, now: float) -> None:
-    """Refuse an IssueInstant that is not within LIFETIME before now: MessageExpired."""
+    """Reject an IssueInstant outside LIFETIME before now: MessageExpired."""
     if not issued - SKEW <= now < issued + LIFETIME + SKEW:
         raise MessageExpired(
             off("the IssueInstant", issued, now)
@@ -258,7 +256,7 @@ def require_recent(issued: float, now: float) -> None:
 
 
 def off(name: str, instant: float, now: float) -> str:
-    """Describe an instant that does not fit, for the log: with both clocks, in UTC."""
+    """Describe a rejected instant and our clock for the log, in UTC."""
     return (
         f"{name} is {write_instant(instant)}, and the time here is"
         f" {write_instant(now)}; expected a difference of at most {SKEW:.0f} s"

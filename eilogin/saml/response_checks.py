@@ -1,11 +1,8 @@
 """Check a Response: issuer, audience, recipient, time, and the signatures.
 
-These checks keep no state: :func:`accept` checks a Response at the participant, and
-:mod:`eilogin.saml.artifact_responses` takes it out of an ArtifactResponse. Checks that
-need a memory (replay, the pending login of this browser) belong to the caller. An
-accepted assertion has an ``id`` to remember, and the instant until which it must be
-remembered. The module :mod:`eilogin.saml.message_checks` checks the other messages, by
-the same rules.
+These checks keep no state. The caller checks replay and the pending login of this
+browser. It must remember the ``id`` of an accepted assertion until the instant of
+expiry. The same rules apply to other messages (:mod:`eilogin.saml.message_checks`).
 """
 
 from collections.abc import Collection, Sequence
@@ -55,13 +52,13 @@ from eilogin.saml.signing_keys import PublicKey
 from eilogin.saml.xml_encryption import NOT_OPENED, Decrypter
 from eilogin.saml.xml_signatures import Signature, check_structure, content, is_signed
 
-#: The longest validity of an assertion in seconds, which limits how long replay
-#: protection must remember it. Real hubs use two minutes (DigiD) to some hours.
+#: The longest validity of an assertion in seconds, which limits replay protection. Real
+#: hubs use two minutes (DigiD) to some hours.
 LONGEST_WINDOW = 86400.0
-#: The parts of an answer that can be required to be encrypted. An encrypted assertion
+#: Parts of a Response that can be required to be encrypted; an encrypted assertion
 #: covers the others.
 ENCRYPTABLE = ("assertion", "attributes", "name-id")
-#: How many audiences a log names.
+#: Most audiences in a log line.
 _MOST_SHOWN = 5
 _UNSIGNED = (
     "neither the assertion nor the message around it is signed; expected a"
@@ -73,32 +70,31 @@ _UNSIGNED = (
 class Expected:
     """The participant's expectations of a Response."""
 
-    #: ID of its AuthnRequest; "" for an unsolicited Response. It is no secret: the
-    #: caller checks that the Response belongs to this browser.
+    #: ID of its AuthnRequest; "" for an unsolicited Response. The caller checks that
+    #: the Response belongs to this browser.
     request_id: str
-    #: The address, as in its metadata, at which the answer came in.
+    #: The address in its metadata at which the Response arrived.
     acs_url: str
     #: Its own entityID.
     audience: str
-    #: entityID of the hub that was asked.
+    #: entityID of the hub to which the AuthnRequest went.
     issuer: str
     #: The signing keys of that hub.
     keys: Sequence[PublicKey]
-    #: The present instant, in seconds since 1970-01-01T00:00:00Z.
+    #: The present instant, in seconds since 1970.
     now: float
-    #: True where the answer came by POST; by artifact a Destination may be absent
-    #: (DigiD sends none), but is exact if it is there (bindings 3.5.5.2).
+    #: True for a Response by POST. By artifact, a Destination may be absent (DigiD
+    #: sends none), but must be exact (bindings 3.5.5.2).
     destination_required: bool
-    #: Decrypts encrypted assertions, NameIDs and attributes.
+    #: Decrypts assertions, NameIDs and attributes.
     decrypter: Decrypter | None = None
-    #: True where an answer is taken that nobody asked for: one that names no request,
-    #: and no other. ``request_id`` is "" then.
+    #: True if only an unsolicited Response is accepted; ``request_id`` is then "".
     unsolicited: bool = False
-    #: True where a signature must cover the Response, and not its assertion alone.
+    #: True if a signature must cover the Response, and not its assertion alone.
     response_signed: bool = False
-    #: The parts that must not come in clear text: :data:`ENCRYPTABLE`.
+    #: The parts that must be encrypted: :data:`ENCRYPTABLE`.
     encrypted: Collection[str] = ()
-    #: True where a hub of ours stands on what is answered, and answers others.
+    #: True if a hub of ours uses the assertion to answer others.
     passed_on: bool = False
 
 
@@ -108,14 +104,12 @@ class Expected:
 def accept(response: etree._Element, expected: Expected) -> Assertion:
     """Check a Response, and return its one assertion if every check passes.
 
-    ``response`` is a ``samlp:Response`` in the tree in which it was parsed: its root,
-    or inside an ArtifactResponse, as
-    :func:`~eilogin.saml.artifact_responses.open_artifact_response` returns it. A
-    signature must cover the assertion: its own, or that of the Response or
-    ArtifactResponse around it. Every signature in the tree must be by one of
-    ``expected.keys``, and values are read only from octets that a signature covers. An
-    encrypted assertion is decrypted after the signatures around it were verified, and
-    is then verified standing alone.
+    ``response`` is a ``samlp:Response`` in the tree in which it was parsed: the root,
+    or inside an ArtifactResponse (:mod:`eilogin.saml.artifact_responses`). A signature
+    must cover the assertion: its own, or that of the Response or ArtifactResponse
+    around it. Every signature in the tree must be by one of ``expected.keys``, and
+    values are read only from octets that a signature covers. An encrypted assertion is
+    decrypted after the signatures around it are verified, and is then verified alone.
 
     Raises :class:`~eilogin.errors.LoginFailed` if the hub says that there is no login.
     For a rejected Response it raises one of these:
@@ -123,8 +117,7 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
     * :class:`~eilogin.errors.MalformedMessage`
     * :class:`~eilogin.errors.UntrustedSignature`
     * :class:`~eilogin.errors.DecryptionFailed`
-    * :class:`~eilogin.errors.NotEncrypted` (clear text that ``expected.encrypted``
-      forbids)
+    * :class:`~eilogin.errors.NotEncrypted` (``expected.encrypted``)
     * :class:`~eilogin.errors.UnknownPeer` (another Issuer)
     * :class:`~eilogin.errors.MessageUnexpected` (another InResponseTo, or none)
     * :class:`~eilogin.errors.MessageMisdirected`
@@ -158,8 +151,8 @@ def _accepted(response: etree._Element, expected: Expected) -> Assertion:
 def _judged(element: etree._Element, expected: Expected) -> Assertion:
     """The assertion in a signed element, if it is for us and valid now.
 
-    Each of its SubjectConfirmations is judged whole, with all the rest, and the first
-    one that holds is enough (core 2.4.1). If none holds, the first error is raised.
+    The first SubjectConfirmation for which all checks pass is enough (core 2.4.1). If
+    there is none, the first error is raised.
     """
     faults: list[Refused] = []
     for assertion in read_assertions(element, expected.decrypter):
@@ -181,11 +174,11 @@ def _held(assertion: Assertion, expected: Expected) -> Assertion:
 def _judged_when_opened(
     wrapper: etree._Element, expected: Expected, *, is_covered: bool
 ) -> Assertion:
-    """Check an EncryptedAssertion, and return its assertion.
+    """Decrypt and check an EncryptedAssertion; return its assertion.
 
-    ``is_covered`` says that a signature of the hub covers the wrapper. Without one,
-    anybody may have made it. Then only our log may tell a fault inside from a failed
-    decryption: see :mod:`eilogin.saml.xml_encryption`.
+    ``is_covered``: a signature of the hub covers the wrapper. Without one, anybody may
+    have made it, so only our log may distinguish a fault inside from a failed
+    decryption (:mod:`eilogin.saml.xml_encryption`).
     """
     element = _opened(wrapper, expected, is_covered=is_covered)
     try:
@@ -199,12 +192,12 @@ def _judged_when_opened(
 
 
 def _require_encrypted(assertion: etree._Element, expected: Expected) -> None:
-    """Refuse clear text in an assertion that is in clear itself, if it must not be."""
+    """Reject clear text in a clear assertion if ``encrypted`` forbids it."""
     if "assertion" in expected.encrypted:
         raise _in_clear("the assertion", expected)
     if "attributes" in expected.encrypted and _holds(assertion, "saml:Attribute"):
         raise _in_clear("an attribute", expected)
-    # In Advice there may be another Subject.
+    # Advice may contain another Subject.
     subjects = assertion.iter(q("saml:Subject"))
     names = ("saml:NameID", "saml:BaseID")
     if "name-id" in expected.encrypted and any(_holds(s, *names) for s in subjects):
@@ -224,10 +217,10 @@ def _in_clear(what: str, expected: Expected) -> NotEncrypted:
 
 
 def _refuse_failure(response: Response, expected: Expected) -> None:
-    """Raise LoginFailed where there is no login, and the answer is one to our question.
+    """Raise LoginFailed for a Response to our request without a login.
 
-    Nobody needs to have signed that: it may be read because it only refuses. A Success
-    with a second code beside it is none that we know (core 3.2.2.2).
+    It needs no signature, because eilogin reads it only to reject. A Success with a
+    second status code is unknown (core 3.2.2.2).
     """
     if response.status.codes == (SUCCESS,):
         return
@@ -238,7 +231,7 @@ def _refuse_failure(response: Response, expected: Expected) -> None:
 
 
 def _require_asked(in_response_to: str, expected: Expected) -> None:
-    """Refuse what answers another request than ours, or none where we asked."""
+    """Reject a Response to another request, or to none if we sent one."""
     if not expected.unsolicited:
         require_answer(in_response_to, expected.request_id)
     elif in_response_to:
@@ -249,13 +242,12 @@ def _require_asked(in_response_to: str, expected: Expected) -> None:
 
 
 def _only_assertion(response: etree._Element) -> etree._Element:
-    """Return the assertion of a Response, clear or encrypted, if it is the only one.
+    """The assertion of a Response, clear or encrypted, if it is the only one.
 
-    Wrapping attacks need two: the signed one, moved elsewhere, and the one that is
-    read. The place of the signature, or the schema, already rejects all known attacks
-    with one elsewhere. The place of the assertion is checked all the same. Only the
-    Advice of the assertion may hold others (core 2.6.1), and eilogin reads none of
-    them.
+    A wrapping attack needs two: the signed one, moved elsewhere, and the one to be
+    read. The place of the signature, or the schema, already rejects all known attacks;
+    this check is an addition. Only Advice may contain other assertions (core 2.6.1),
+    and eilogin reads none of these.
     """
     root = response.getroottree().getroot()
     found = _assertions_beside_advice(root)
@@ -265,16 +257,16 @@ def _only_assertion(response: etree._Element) -> etree._Element:
 
 
 def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
-    """All assertions in a tree, but for those in the Advice of another one.
+    """All assertions in a tree, except those in the Advice of another one.
 
-    Whatever stands in Advice must not be signed: the caller refuses a signature there.
+    The caller rejects a signature inside Advice.
     """
     found = root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion"))
     return [each for each in found if not _is_advice(each)]
 
 
 def _is_advice(element: etree._Element) -> bool:
-    """Whether an element stands in the Advice of an assertion."""
+    """Whether an element is in the Advice of an assertion."""
     around = element.iterancestors(q("saml:Advice"))
     return any(_is_part_of_assertion(advice) for advice in around)
 
@@ -285,9 +277,9 @@ def _is_part_of_assertion(advice: etree._Element) -> bool:
 
 
 def _may_lack_issuer(response: etree._Element, signatures: Sequence[Signature]) -> bool:
-    """Whether a Response need not say its Issuer (profiles 4.1.4.2, errata E17).
+    """Whether a Response may lack an Issuer (profiles 4.1.4.2, errata E17).
 
-    That is so where it is not signed itself, and holds an assertion in clear that is.
+    It may if it is unsigned and contains a signed clear assertion.
     """
     signed = [signature.element for signature in signatures]
     return response not in signed and response.find(q("saml:Assertion")) in signed
@@ -298,12 +290,12 @@ def _read_signed(
     signatures: Sequence[Signature],
     expected: Expected,
 ) -> tuple[Response | None, etree._Element]:
-    """Return the envelope, if a signature covers it, and the signed assertion.
+    """Verify all signatures; return the envelope, if signed, and the assertion.
 
-    A signature must cover the assertion. ``signatures`` are all those of the tree, the
-    outermost first. Each is verified; values come from the octets of the innermost one
-    that covers the assertion. An EncryptedAssertion is returned as it is: its content
-    may have a signature of its own.
+    A signature must cover the assertion. ``signatures`` are those of the tree,
+    outermost first. Values come from the octets of the innermost one that covers the
+    assertion. An EncryptedAssertion is returned as it is, because its content may have
+    a signature.
     """
     keys = expected.keys
     path = [_only_assertion(response), response, *response.iterancestors()]
@@ -330,7 +322,7 @@ def _read_signed(
 def _without_own_signature(
     assertion: etree._Element, envelope: etree._Element | None
 ) -> etree._Element:
-    """Return an assertion that the signature of the envelope covers, or encrypted."""
+    """The assertion that only the signature of the envelope covers, or encrypted."""
     if envelope is not None:
         return _only_assertion(envelope)
     if assertion.tag != q("saml:EncryptedAssertion"):
@@ -341,7 +333,7 @@ def _without_own_signature(
 def _opened(
     wrapper: etree._Element, expected: Expected, *, is_covered: bool
 ) -> etree._Element:
-    """The assertion in an EncryptedAssertion, verified standing alone."""
+    """Decrypt an EncryptedAssertion, and verify it alone."""
     decrypter = expected.decrypter or Decrypter(())
     if is_covered:
         assertion = decrypter.open(wrapper, is_covered=True)
@@ -360,7 +352,7 @@ def _opened(
 
 
 def _take_as_long(keys: Sequence[PublicKey]) -> None:
-    """Verify and read an assertion in the place of one: else the time told of it."""
+    """Verify and read a decoy, so that a failure takes as long as a success."""
     instead = decoy(keys)
     with suppress(UntrustedSignature):
         _verified_alone(instead, keys, is_covered=False)
@@ -370,10 +362,9 @@ def _take_as_long(keys: Sequence[PublicKey]) -> None:
 def _verified_alone(
     root: etree._Element, keys: Sequence[PublicKey], *, is_covered: bool
 ) -> etree._Element:
-    """An assertion that was decrypted, from its own signature's octets if it has one.
+    """The decrypted assertion, from the octets of its own signature if it has one.
 
-    The pattern is that of a clear one: one assertion, nothing else that is signed (what
-    else might be is no assertion, and not taken for one either).
+    It may contain no other assertion, and nothing else that is signed.
     """
     signatures = check_structure(root)
     validate(root, "assertion")
@@ -389,7 +380,7 @@ def _verified_alone(
 
 
 def _response_of(cover: etree._Element) -> etree._Element:
-    """The Response in what was signed: itself, or what the ArtifactResponse carries."""
+    """The Response in a signed envelope: itself, or inside the ArtifactResponse."""
     if cover.tag == q("samlp:Response"):
         return cover
     _, carried = read_artifact_response(cover)
@@ -410,7 +401,7 @@ def _check_envelope(
 
 
 def _check_party(assertion: Assertion, expected: Expected) -> None:
-    """From whom, for whom, and in answer to what (profiles 4.1.4.3, core 2.5.1.4)."""
+    """Check Issuer, Audience, Recipient, InResponseTo (profiles 4.1.4.3)."""
     require_issuer(assertion.issuer, expected.issuer)
     _require_asked(assertion.in_response_to, expected)
     if assertion.recipient != expected.acs_url:
@@ -431,9 +422,9 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
 
 
 def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
-    """A hub passes nothing on that it may not (core 2.5.1.6).
+    """Reject an assertion that a hub may not pass on (core 2.5.1.6).
 
-    How often, and to whom, is not counted: no restriction is taken.
+    Count and Audience of a ProxyRestriction do not matter: eilogin accepts none.
     """
     if expected.passed_on and assertion.is_for_us_alone:
         raise MessageMisdirected(
@@ -444,10 +435,10 @@ def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
 
 
 def _check_name_id(assertion: Assertion, expected: Expected) -> None:
-    """A NameID in the name of somebody else is not one that we understand.
+    """Reject a NameID in the name of another party.
 
-    The NameQualifier of a persistent or transient one is the hub (core 8.3.7, 8.3.8);
-    of another one it may be any domain (core 2.2.2).
+    The NameQualifier of a persistent or transient NameID is the hub (core 8.3.7,
+    8.3.8); that of another one may be any domain (core 2.2.2).
     """
     name_id = assertion.name_id
     if name_id is None:
@@ -466,10 +457,10 @@ def _check_name_id(assertion: Assertion, expected: Expected) -> None:
 
 
 def require_in_time(assertion: Assertion, now: float) -> None:
-    """Raise MessageExpired where ``now`` is no time at which it may be used.
+    """Raise MessageExpired if ``now`` is outside the validity of an assertion.
 
-    For one that was accepted and has waited since. MalformedMessage for times that are
-    none.
+    The caller repeats this for an accepted assertion that had to wait. Raises
+    MalformedMessage for invalid times.
     """
     require_recent(assertion.issued, now)
     _require_within("SubjectConfirmationData", None, assertion.confirmation_ends, now)
@@ -478,7 +469,7 @@ def require_in_time(assertion: Assertion, now: float) -> None:
     _require_within("Conditions", assertion.not_before, assertion.not_on_or_after, now)
     if assertion.authn_instant > now + SKEW:
         raise MessageExpired(off("the AuthnInstant", assertion.authn_instant, now))
-    # A session that is over is not begun: no skew can lengthen what the hub grants.
+    # A session that has ended is not created: no skew extends what the hub grants.
     if assertion.session_ends is not None and assertion.session_ends <= now:
         ends = write_instant(assertion.session_ends)
         raise MessageExpired(

@@ -1,9 +1,9 @@
 """Parse XML from outside within limits; the namespaces of SAML.
 
-Before a parser sees the octets, this module rejects everything but UTF-8, a DOCTYPE,
-and a processing instruction. Without a DOCTYPE there are no entities, and nothing is
-ever fetched. The parser drops comments, so that no text is split by one. Exclusive
-canonicalisation leaves them out too, so signatures stay valid.
+Before the parser sees the octets, everything but UTF-8, a DOCTYPE, and a processing
+instruction are rejected. Without a DOCTYPE there are no entities, and nothing is
+fetched. The parser drops comments, so no comment splits a text. Exclusive
+canonicalisation omits them too, so signatures stay valid.
 """
 
 import re
@@ -33,7 +33,7 @@ DS11 = "http://www.w3.org/2009/xmldsig11#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 ASLO = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"
-#: Ours: a participant reports to a hub when a visitor was last active.
+#: eilogin's own: a participant reports to a hub when a visitor was last active.
 ACTIVITY = "urn:x-eilogin:activity"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
@@ -45,7 +45,7 @@ XS = "http://www.w3.org/2001/XMLSchema"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 XML = "http://www.w3.org/XML/1998/namespace"
 
-#: The namespaces by the prefixes that :func:`q` understands.
+#: Namespaces by the prefixes that :func:`q` knows.
 NAMESPACES = {
     "saml": SAML,
     "samlp": SAMLP,
@@ -69,7 +69,7 @@ NAMESPACES = {
 
 @cache
 def q(name: str) -> str:
-    """The name as lxml knows it: of ``samlp:Response``, ``{urn:…}Response``."""
+    """The name in lxml's form: ``samlp:Response`` becomes ``{urn:…}Response``."""
     prefix, _, local = name.partition(":")
     return f"{{{NAMESPACES[prefix]}}}{local}"
 
@@ -77,36 +77,36 @@ def q(name: str) -> str:
 def add(
     parent: etree._Element, name: str, text: str | None = None, **attributes: str
 ) -> etree._Element:
-    """A new last child of ``parent``; ``name`` is one that :func:`q` understands."""
+    """Append a child to ``parent``; ``name`` is one that :func:`q` knows."""
     element = etree.SubElement(parent, q(name), attributes)
     element.text = text
     return element
 
 
-#: Bytes of what one thread looks at though it has names that are new to it.
+#: Most bytes of XML with new names that one thread reads.
 _MOST_STRANGE = 1024 * 1024
-#: How many this one knows.
+#: The number of names that this thread knows.
 _names_known: Callable[[], int] = etree.memory_debugger.dict_size
-#: Characters of a parser's own words, and how these write a namespace.
+#: Most characters of an error of the parser, and its form of a namespace.
 _LONGEST_WORDS = 300
 _NAMESPACE = re.compile(r"\{([^{}]{1,256})\}")
 _PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 
-#: A reference by number to another character than those that end a line.
+#: A character reference, except those to characters that end a line.
 _REFERENCE = re.compile(rb"&#(?!(?:x0*[AaDd]|0*1[03]);)")
-# Regular expressions in XPath are an extension, which costs something in each call.
+# Regular expressions in XPath are an extension, which is slow in each call.
 _COUNT_INSIDE = etree.XPath("count(.//*) + count(.//@*)", regexp=False)
-#: ID as SAML writes it, Id as XML signature and encryption do, and their like. One
-#: after another: to unite what many attributes give takes the square of their number.
+#: ID of SAML, Id of XML signature and encryption, and others. One by one: a union of
+#: many attributes takes the square of their number.
 _IDENTIFIERS = tuple(
     etree.XPath(f"//*/@{name}", regexp=False, smart_strings=False)
     for name in ("ID", "Id", "id", "xml:id")
 )
 
 
-#: Repeated values that are checked one by one, and characters that an error quotes.
+#: Most repeated values that are checked one by one, and characters in an error.
 _MOST_REPEATED, _LONGEST_ID = 4, 60
-#: Whether a value is the Id of ds:Signature alone, and no URI of the document has it.
+#: Whether a value is the Id of a ds:Signature alone, and no URI refers to it.
 _NAMES_SIGNATURES = etree.XPath(
     "not(//*[@ID=$value or @id=$value or @xml:id=$value])"
     " and not(//*[@Id=$value][not(self::ds:Signature)])"
@@ -126,7 +126,7 @@ def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
 
     * The document is not well-formed, or not UTF-8.
     * It has a DOCTYPE or a processing instruction.
-    * It has the same ID twice, and the limits forbid that (SAML core 1.3.4, 5.4.2).
+    * An ID occurs twice, and the limits forbid that (SAML core 1.3.4, 5.4.2).
 
     The errors quote nothing of the document but such an ID.
     """
@@ -140,15 +140,15 @@ def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
 
 
 def parse_unmeasured(octets: bytes) -> etree._Element:
-    """As :func:`parse`, where somebody else sees to the limits of the same document."""
+    """As :func:`parse`, if the caller enforces the limits."""
     check_octets(octets)
     return parse_canonical(octets)
 
 
 def parse_canonical(octets: bytes) -> etree._Element:
-    """The root element of octets that were written from a document of :func:`parse`.
+    """Parse octets that were written from a document of :func:`parse`.
 
-    Raises MalformedMessage where they are not well-formed.
+    Raises MalformedMessage if they are not well-formed.
     """
     try:
         if len(octets) > MESSAGE.octets:
@@ -163,22 +163,22 @@ def parse_canonical(octets: bytes) -> etree._Element:
 
 
 def in_full(error: MalformedMessage) -> str:
-    """The error with the parser's own words, which may quote the document.
+    """The error in the parser's words, which may quote the document.
 
-    For metadata, in which nothing is secret; never for a message.
+    For metadata, which holds no secrets; never for a message.
     """
     words = _NAMESPACE.sub(_prefix_of, error.parser_said)
     return f"{error} ({words[:_LONGEST_WORDS]})" if words else f"{error}"
 
 
 def _prefix_of(found: re.Match[str]) -> str:
-    """``xml:`` and its like for a namespace in braces, where we know it."""
+    """The prefix of a namespace in braces, as ``xml:``, if it is known."""
     prefix = _PREFIXES.get(found[1])
     return found[0] if prefix is None else f"{prefix}:"
 
 
 def _malformed(told: str, parser_said: str) -> MalformedMessage:
-    """An error whose traceback does not have the parser's words: they quote values."""
+    """An error without the parser's words in its traceback: they quote values."""
     error = MalformedMessage(told)
     error.parser_said = parser_said
     return error
@@ -198,11 +198,11 @@ def _parser(*, huge: bool, schema: etree.XMLSchema | None = None) -> etree.XMLPa
 
 
 class _Own(threading.local):
-    """Objects that each thread makes once, so that threads need not wait in turn."""
+    """Objects that each thread makes once, so that no thread waits for another."""
 
     def __init__(self) -> None:
         self.parser = _parser(huge=False)
-        #: Bytes of what has brought names which it did not know.
+        #: Bytes of XML with names that were new to this thread.
         self.strange = 0
 
 
@@ -212,13 +212,11 @@ _own = _Own()
 def sparingly(work: Callable[[], _T], octets: int) -> _T:
     """Run ``work`` on XML with names that anybody may have chosen.
 
-    A thread keeps every name that libxml2 has ever met in it, for as long as it lives.
-    These are the names in a parsed document, and in an element of which lxml makes a
-    document to validate it or to write its canonical form. Invented names fill the
-    memory, by some hundred kilobytes a message; there are few real ones. So if there
-    were many others, ``work`` runs in a short-lived thread, which is a little slower,
-    and its names go with it. ``octets`` is the size of the XML. Raises Busy if the
-    machine has no thread for that.
+    A thread keeps every name that libxml2 met in it, in a parsed document, or in an
+    element that lxml validates or canonicalises. Invented names would fill the memory,
+    by some hundred kilobytes a message. So after many new names, ``work`` runs in a
+    short-lived thread, which is a little slower. ``octets`` is the size of the XML.
+    Raises Busy if the machine has no thread for that.
     """
     if _own.strange > _MOST_STRANGE:
         with ThreadPoolExecutor(1) as passing:
@@ -239,7 +237,7 @@ def sparingly(work: Callable[[], _T], octets: int) -> _T:
 
 
 def repeated_ids(root: etree._Element) -> set[str]:
-    """The values that more than one ID, Id, id or xml:id of the document has."""
+    """The values of ID, Id, id and xml:id that occur more than once."""
     values: list[str] = [value for path in _IDENTIFIERS for value in path(root)]
     if len(set(values)) == len(values):
         return set()
@@ -247,10 +245,10 @@ def repeated_ids(root: etree._Element) -> set[str]:
 
 
 def _require_unique_ids(root: etree._Element) -> None:
-    """Refuse a message in which an ID occurs twice; the error names that ID.
+    """Reject a message in which an ID occurs twice; the error names that ID.
 
     The ``Id`` of a ds:Signature is exempt if nothing refers to it: pysaml2 gives both
-    signatures of an answer the Id ``Signature1``.
+    signatures of a Response the Id ``Signature1``.
     """
     repeated = repeated_ids(root)
     if len(repeated) <= _MOST_REPEATED:
@@ -265,11 +263,11 @@ def _require_unique_ids(root: etree._Element) -> None:
 
 
 def has_once(octets: bytes, identifier: str) -> bool:
-    """Whether exactly one attribute of a document is clearly this identifier.
+    """Whether exactly one attribute of a document has this identifier.
 
-    The octets alone decide for most identifiers. Their characters are written in one
-    way only: references by number are used for others. A parser strips white space at
-    an xml:id; here there must be none.
+    For most identifiers, the octets alone decide: character references are used only
+    for other characters. A parser strips white space in an xml:id; here it must have
+    none.
     """
     if not re.fullmatch(r"[\w.-]+", identifier, re.ASCII):
         return False
@@ -280,10 +278,10 @@ def has_once(octets: bytes, identifier: str) -> bool:
 
 
 def serialize(element: etree._Element) -> bytes:
-    """Return the element as a UTF-8 document of its own, without an XML declaration.
+    """Write the element as a UTF-8 document of its own, without an XML declaration.
 
-    Text after the element is left out. The element declares the namespaces that are
-    declared around it, so signatures inside stay valid.
+    Text after the element is omitted. The element declares the namespaces in scope, so
+    signatures inside stay valid.
     """
     octets: bytes = etree.tostring(element, encoding="UTF-8", with_tail=False)
     return octets
@@ -292,14 +290,13 @@ def serialize(element: etree._Element) -> bytes:
 def canonical(
     element: etree._Element, prefixes: Sequence[str] = (), *, is_ours: bool = False
 ) -> bytes:
-    """Return the element in exclusive canonical form, without comments, in its place.
+    """Return the exclusive canonical form of an element in its place, without comments.
 
-    ``prefixes`` are those of InclusiveNamespaces PrefixList (exclusive XML
-    canonicalisation 1.0, section 3). An element with ``is_ours`` has no names but those
-    that we use ourselves: see :func:`sparingly`. lxml does not know "#default" in the
-    list. If a default namespace is declared around the element and not used by it, the
-    octets lack it, and a signature that includes it is invalid. Raises MalformedMessage
-    if there is no canonical form: a namespace that is no absolute URI.
+    ``prefixes`` are the InclusiveNamespaces PrefixList (exclusive XML canonicalisation
+    1.0, section 3). ``is_ours``: it has only names that eilogin uses itself
+    (:func:`sparingly`). lxml does not know "#default" in the list: a signature that
+    includes an unused default namespace is invalid here. Raises MalformedMessage for a
+    namespace that is no absolute URI.
     """
 
     def write() -> bytes:
@@ -320,27 +317,27 @@ def canonical(
 
 
 def _alone(work: Callable[[], _T], element: etree._Element) -> _T:
-    """Do what has lxml make a document of an element, if it is within another."""
+    """Run ``work``, for which lxml copies an inner element into a document."""
     if element.getparent() is None:
         return work()
     return sparingly(work, len(element.tag) + sum(map(len, element.attrib)))
 
 
 def validate(element: etree._Element, schema: str) -> None:
-    """Check an element, in its place in its tree, against a schema of OASIS.
+    """Validate an element, in its tree, by a schema of OASIS.
 
     ``schema`` is ``protocol``, ``assertion``, ``metadata``, or ``publication``:
-    metadata with its extensions. Raises MalformedMessage with the names of what is
-    wrong and no values.
+    metadata with its extensions. Raises MalformedMessage with names of faulty parts,
+    without values.
     """
     _schema(schema).check(element)
 
 
 def has_early_fault(element: etree._Element, schema: str) -> bool:
-    """Whether an element, as a document of its own, is not valid by a schema.
+    """Whether an element, as a document of its own, is invalid by a schema.
 
-    It is judged piece by piece, up to the first fault. :func:`validate` finds all of
-    them, and where each is, which takes the square of their number.
+    Stops at the first fault. :func:`validate` finds all faults and their lines, which
+    takes the square of their number.
     """
     try:
         _schema(schema).refuse_many_faults(serialize(element))
@@ -357,7 +354,7 @@ _SCHEMAS = {
     "protocol": {"saml-schema-protocol-2.0.xsd": SAMLP},
     "assertion": {"saml-schema-assertion-2.0.xsd": SAML},
     "metadata": _OF_METADATA,
-    # Extensions are judged too, as products do that have a schema for each.
+    # Extensions are validated too, as products with a schema for each do.
     "publication": {
         **_OF_METADATA,
         "sstc-saml-metadata-ui-v1.0.xsd": MDUI,
@@ -367,8 +364,8 @@ _SCHEMAS = {
 }
 _IMPORT = '<xs:import namespace="{namespace}" schemaLocation="{file}"/>'
 
-# XML encryption wants a declaration of what it lets others add; of version 1.1 the one
-# addition is meant that RSA-OAEP needs.
+# XML encryption requires a declaration of its open content. From version 1.1, RSA-OAEP
+# needs one addition.
 _SCHEMA = (
     f'<xs:schema xmlns:xs="{XS}" targetNamespace="{XENC11}">'
     "{imports}"
@@ -378,20 +375,19 @@ _SCHEMA = (
 )
 
 
-#: Elements and attributes that are validated without more ado: most messages have
-#: fewer.
+#: Most elements and attributes that are validated at once: most messages have fewer.
 _MOST_AT_ONCE = 200
-#: Bytes of which a piece is.
+#: Bytes of one piece.
 _PIECE = 4096
 
 
 class _Schema:
-    """One compiled schema, used by one thread at a time: its error log is its own."""
+    """One compiled schema for one thread at a time, because it holds an error log."""
 
     def __init__(self, name: str) -> None:
         self._is_of_metadata = MD in _SCHEMAS[name].values()
-        # The schemas of OASIS and W3C as python3-saml brings them, with all that
-        # they import beside them: nothing is fetched.
+        # The schemas of OASIS and W3C as python3-saml ships them, with all that they
+        # import: nothing is fetched.
         with as_file(files("onelogin.saml2") / "schemas") as folder:
             imports = (
                 _IMPORT.format(namespace=namespace, file=file)
@@ -428,9 +424,9 @@ class _Schema:
     def refuse_many_faults(self, octets: bytes) -> None:
         """Reject a document at the first piece that has a fault.
 
-        libxml2 goes on after a fault, and keeps the place and text of each. For a
-        message full of them that takes a quarter of a second, and tens of megabytes.
-        After this check, few faults are left.
+        libxml2 goes on after a fault, and keeps the place and text of each. A message
+        full of faults would take a quarter of a second, and tens of megabytes. After
+        this check, few faults are left.
         """
         parser = _parser(huge=False, schema=self._schema)
         try:
@@ -443,7 +439,7 @@ class _Schema:
                         f" {fault.type_name.lower()} in the first {end} bytes"
                     )
         finally:
-            # Else lxml keeps what it has of the document for good.
+            # Otherwise lxml keeps its parts of the document for good.
             with suppress(etree.XMLSyntaxError):
                 parser.close()
 
@@ -454,10 +450,10 @@ def _repeats_signature_ids(element: etree._Element) -> bool:
 
 
 def _unnamed_signatures(octets: bytes) -> etree._Element:
-    """Parse an element again, with no ``Id`` on its signatures.
+    """Parse an element again, without ``Id`` on its signatures.
 
-    The schema makes that attribute an ID, and libxml2 would reject the second one that
-    :func:`parse` has accepted.
+    The schema makes that attribute an ID, and libxml2 would reject a second one that
+    :func:`parse` accepts.
     """
     root = parse_canonical(octets)
     for signature in root.iter(q("ds:Signature")):

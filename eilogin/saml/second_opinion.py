@@ -1,19 +1,17 @@
 """The call to python3-saml, which checks each Response a second time.
 
 Our own checks come first, and are complete. Then python3-saml checks the same octets
-with other code (its own rules, xmlsec for the signatures). So a fault in one of them is
-not enough to let somebody in.
+with other code and xmlsec. So a fault in one of them is not enough to let somebody in.
 
-The other library alone does not suffice. It does not limit its input, and xmlsec runs
-the transforms of a signature before it verifies it. One message with an XSLT could hold
-a thread for hours. :func:`eilogin.saml.xml_signatures.check_structure` rejects such
+python3-saml alone does not suffice. It does not limit its input, and xmlsec runs the
+transforms of a signature before it verifies it. One message with an XSLT could hold a
+thread for hours. :func:`eilogin.saml.xml_signatures.check_structure` rejects such
 messages first.
 
 It checks a Response or a clear assertion with a signature of its own. It cannot check
 one that only a signed ArtifactResponse covers, nor an encrypted one: it decrypts inside
-the tree, where prefixes change and signatures of good peers break (sources.rst,
-Peers). It does not know encrypted attributes. :func:`can_judge` says whether it can
-check a Response.
+the tree, where prefixes change and valid signatures break (sources.rst, Peers). It does
+not know encrypted attributes. :func:`can_judge` tells whether it can check a Response.
 """
 
 import base64
@@ -50,31 +48,31 @@ except Exception as error:  # noqa: BLE001 - xmlsec's own, which cannot be impor
 
 @dataclass(frozen=True)
 class SecondOpinion:
-    """python3-saml's settings for the two parties; made once and kept."""
+    """The settings of python3-saml for the two parties, made once."""
 
     #: entityID of the participant.
     entity_id: str
-    #: Its AssertionConsumerService, at which the answers arrive.
+    #: Its AssertionConsumerService, at which Responses arrive.
     acs_url: str
     hub_entity_id: str
     #: The hub's SingleSignOnService.
     hub_sso_url: str
-    #: The hub's signing certificates: base64 of DER, as in its metadata.
+    #: The hub's signing certificates: base64 of DER.
     hub_certificates: Sequence[str] = field(repr=False)
 
     def confirm(self, octets: bytes, request_id: str) -> None:
-        """Have python3-saml judge an answer that our own checks have accepted.
+        """Have python3-saml check a Response that our own checks have accepted.
 
-        ``octets`` are a samlp:Response document, untouched: as it came by POST, or
-        cut out of an ArtifactResponse by :func:`standalone`.
-        ``request_id`` is the ID of the AuthnRequest. Raises OpinionsDiffer, with
-        python3-saml's name for the reason, where it refuses.
+        ``octets`` are an unchanged samlp:Response document: as it came by POST, or cut
+        out of an ArtifactResponse by :func:`standalone`. ``request_id`` is the ID of
+        the AuthnRequest. Raises OpinionsDiffer, with python3-saml's reason, if it
+        rejects the Response.
         """
         try:
             sparingly(lambda: self._judge(octets, request_id), len(octets))
         except (Busy, Warning):
-            # It judged nothing. A Warning is an exception where the process wants that
-            # (PYTHONWARNINGS=error), and then a fault of this process.
+            # No result. With PYTHONWARNINGS=error, a Warning is an exception, a fault
+            # of this process.
             raise
         except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
             # Its own words may quote values.
@@ -88,7 +86,7 @@ class SecondOpinion:
 
     @cached_property
     def _request(self) -> dict[str, str]:
-        """The request as python3-saml wants it: from our own address, never a Host."""
+        """The request for python3-saml: with our own address, never a Host."""
         url = urlsplit(self.acs_url)
         return {
             "https": "on" if url.scheme == "https" else "off",
@@ -113,9 +111,8 @@ class SecondOpinion:
                 "security": {
                     "allowSingleLabelDomains": True,
                     "rejectDeprecatedAlgorithm": True,
-                    # A login answer without attributes is a login answer. Which of
-                    # Response and assertion is signed is the hub's choice; an answer
-                    # in which neither is, is refused.
+                    # A Response needs no attributes. The hub chooses whether Response
+                    # or assertion is signed; if neither is, the Response is rejected.
                     "wantAttributeStatement": False,
                     "requestedAuthnContext": False,
                 },
@@ -124,11 +121,11 @@ class SecondOpinion:
 
 
 def can_judge(response: etree._Element) -> bool:
-    """Whether a samlp:Response is one that python3-saml can be asked about.
+    """Whether python3-saml can check a samlp:Response.
 
-    It, or the assertion in it, must be signed itself: where only the ArtifactResponse
-    around it is, python3-saml has nothing to verify. And nothing in it is encrypted but
-    what stands in Advice, which nobody opens.
+    The Response or its assertion must be signed itself. If only the ArtifactResponse
+    around it is, python3-saml has nothing to verify. Nothing may be encrypted, except
+    in Advice, which nobody decrypts.
     """
     if _encrypted(response):
         return False
@@ -136,7 +133,7 @@ def can_judge(response: etree._Element) -> bool:
     return any(is_signed(element) for element in (response, *assertions))
 
 
-#: Nothing in the Advice of the assertion of an answer is read.
+#: Nothing in the Advice of the assertion is read.
 _OUTSIDE_ADVICE = (
     "[not(ancestor::saml:Advice[parent::saml:Assertion/parent::samlp:Response])]"
 )
@@ -157,9 +154,9 @@ _assertions = etree.XPath(
 
 
 def standalone(response: etree._Element) -> bytes:
-    """A Response in an ArtifactResponse as a document of its own, to be judged.
+    """The Response in an ArtifactResponse as a document of its own.
 
-    The signatures inside hold as they did: it keeps every namespace that was in scope.
+    Signatures inside stay valid: it keeps every namespace in scope.
     """
     return serialize(response)
 
@@ -168,11 +165,11 @@ def standalone(response: etree._Element) -> bytes:
 
 
 class _KeptXML(onelogin.OneLogin_Saml2_XML):  # type: ignore[misc]
-    """python3-saml's XML, with schemas and XPaths that are compiled already."""
+    """python3-saml's XML, with schemas and XPaths compiled once."""
 
     @staticmethod
     def validate_xml(xml: Any, schema: str, debug: bool = False) -> Any:  # noqa: FBT001, FBT002
-        """Keep its contract: give the element, or a word where it is not valid."""
+        """Return the element, or a word if it is invalid, as the original does."""
         name = schema.removeprefix("saml-schema-").removesuffix("-2.0.xsd")
         try:
             validate(xml, name)
@@ -182,7 +179,7 @@ class _KeptXML(onelogin.OneLogin_Saml2_XML):  # type: ignore[misc]
 
     @staticmethod
     def query(dom: Any, query: str, context: Any = None, tagid: Any = None) -> Any:
-        """The nodes that ``query`` finds, ``tagid`` being a variable in it."""
+        """The nodes that ``query`` finds; ``tagid`` is a variable in it."""
         source = dom if context is None else context
         path = _path(query)
         return path(source) if tagid is None else path(source, tagid=tagid)
@@ -194,10 +191,9 @@ def _path(query: str) -> etree.XPath:
 
 
 class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
-    """python3-saml's utilities, with a clock that gives an end of validity our skew.
+    """python3-saml's utilities, with our skew for the end of validity.
 
-    It has a skew of 300 seconds itself for Conditions, and none for
-    SubjectConfirmationData.
+    Its own skew is 300 seconds for Conditions, and 0 for SubjectConfirmationData.
     """
 
     @staticmethod
@@ -208,15 +204,14 @@ class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
 
     @staticmethod
     def parse_SAML_to_time(timestr: str) -> int:  # noqa: N802 - its name
-        """An instant without its fraction; strptime takes eight times as long."""
+        """Parse an instant without its fraction; strptime takes eight times as long."""
         return math.floor(read_instant(timestr))
 
 
 # ``OneLogin_Saml2_Response`` with two of its names bound to ours. For each message it
-# compiles the schema again, which is half its time, and each XPath at each use; it
-# offers no way to pass them in. This runs its code with other globals rather than
-# changing it in place, so an application in this process that uses python3-saml notices
-# nothing.
+# compiles the schema again, which is half its time, and each XPath at each use; it has
+# no parameter for them. This runs its code with other globals and changes nothing in
+# place, so an application in this process that uses python3-saml notices nothing.
 _SCOPE = {
     **vars(onelogin),
     "OneLogin_Saml2_XML": _KeptXML,
@@ -252,19 +247,19 @@ _Unread = type(
 
 
 class _Response(_Unread):  # type: ignore[misc, valid-type]
-    """python3-saml's Response, which reads values as the standards have them.
+    """python3-saml's Response, with values as the standards define them.
 
-    By itself it takes the assertions in Advice (SAML core 2.6.1) for assertions of the
-    answer, and white space around an ``xs:anyURI`` for a part of its value.
+    By itself it counts the assertions in Advice (SAML core 2.6.1), and white space
+    around an ``xs:anyURI``.
     """
 
     def _query_assertion(self, xpath_expr: str) -> list[etree._Element]:
-        """Return the nodes that a path finds in the assertion, outside its Advice."""
+        """The nodes of a path in the assertion, outside its Advice."""
         found = super()._query_assertion(xpath_expr)
         return [node for node in found if not _is_advice(node)]
 
     def validate_num_assertions(self) -> bool:
-        """Whether there is one assertion, beside those in its Advice."""
+        """Whether there is one assertion, outside Advice."""
         return len(_assertions(self.document)) == 1
 
     def get_audiences(self) -> list[str]:
@@ -277,7 +272,7 @@ class _Response(_Unread):  # type: ignore[misc, valid-type]
 
 
 def _reason(error: Exception) -> str:
-    """python3-saml's name for what is wrong, such as ``WRONG_AUDIENCE``."""
+    """python3-saml's name for the fault, such as ``WRONG_AUDIENCE``."""
     code = getattr(error, "code", None)
     names = vars(type(error)).items()
     return next(

@@ -1,19 +1,19 @@
-"""Names of citizens as DigiD gives them: a sector code and a number (DigiD 1.4).
+"""DigiD's names of citizens: a sector code and a number (DigiD 1.4).
 
-Such a name *is* a citizen's number. No message of an error here repeats what it was
-given, for a number would end up in a log.
+Such a name *is* a citizen's number, so no error here repeats it: it would end up in a
+log.
 """
 
 import re
 from dataclasses import dataclass, field
 
-#: The sector codes, and how applications call their numbers.
+#: The sector codes, and the applications' names of these numbers.
 BSN = "s00000000"
 SOFI = "s00000001"
 NUMBERS = {BSN: "bsn", SOFI: "sofi"}
 
-#: Nine digits in a name, whatever stands around them, and with blanks or dots between
-#: them as people write. A match is empty, so that another one may begin inside of it.
+#: Nine digits in a name, perhaps with blanks or dots between them. A match is empty, so
+#: that another one may begin inside of it.
 _NUMBER = re.compile(r"(?<![0-9])(?=([0-9](?:[\s.]*[0-9]){8})(?![0-9]))")
 _BETWEEN = re.compile(r"[\s.]+")
 
@@ -36,7 +36,7 @@ class SectorName:
 
     @classmethod
     def read(cls, text: str) -> "SectorName":
-        """The parts of a NameID; ValueError, which ends "the NameID …"."""
+        """The parts of a NameID; a ValueError ends the sentence "the NameID …"."""
         match = _NAME.fullmatch(text)
         if match is None:
             raise ValueError("is not a sector code, a colon and nine digits")
@@ -51,15 +51,15 @@ class SectorName:
 def tells_number(name: str) -> bool:
     """Whether a name can be a citizen's number, whichever hub issued it.
 
-    It is also True for a few opaque names, by chance: for one in two hundred of 32
-    hexadecimal digits, and for almost none in base64.
+    By chance this includes a few opaque names: one in two hundred of 32 hexadecimal
+    digits, and almost none in base64.
     """
     found = (_BETWEEN.sub("", number) for number in _NUMBER.findall(name))
     return any(map(passes_eleven_test, found))
 
 
 def passes_eleven_test(number: str) -> bool:
-    """Whether nine digits can be a BSN (or SOFI number): a typing error cannot."""
+    """Whether nine digits can be a BSN (or SOFI number); typing errors fail."""
     digits = [int(digit) for digit in number]
     total = sum(a * b for a, b in zip(_WEIGHTS, digits, strict=True))
     return any(digits) and total % _ELEVEN == 0

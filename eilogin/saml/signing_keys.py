@@ -1,8 +1,8 @@
 """RSA and EC keys and certificates: read, check and generate them.
 
 A certificate is only an envelope for a key here. Trust comes from metadata that the
-federation's operator signed, so neither its issuer nor its validity counts (SAML
-metadata interoperability profile 2.6.1). Other products do the same.
+operator signed, so neither issuer nor validity counts (SAML metadata interoperability
+profile 2.6.1).
 """
 
 import base64
@@ -29,12 +29,12 @@ from eilogin import clock
 from eilogin.errors import ConfigurationError, MalformedMessage
 from eilogin.saml.printable_text import to_base64
 
-#: Bits of the smallest RSA key that is taken, and of those that we make.
+#: Bits of the smallest accepted RSA key, and of those that we make.
 SMALLEST_KEY = 2048
-#: Bits of the largest key and of its exponent: OpenSSL uses no larger ones.
+#: Bits of the largest RSA key and its exponent: OpenSSL uses no larger ones.
 LARGEST_KEY, _LONGEST_EXPONENT = 16384, 64
 
-#: The elliptic curves that are taken: those of NIST that XML signature names.
+#: The accepted elliptic curves: those of NIST that XML signature names.
 CURVES = (SECP256R1, SECP384R1, SECP521R1)
 _TAKEN = (
     f"an RSA key of {SMALLEST_KEY} bits or more, or one of the elliptic curves P-256, "
@@ -45,28 +45,28 @@ _TAKEN = (
 _CERTIFICATE_MARK = b" CERTIFICATE--"
 _KEY_MARK = b" PRIVATE KEY--"
 
-#: Keys that sign, and those with which others verify. RSA encrypts as well.
+#: Keys that sign, and those that verify. RSA encrypts as well.
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 #: Exceptions of cryptography for an unreadable certificate.
 UNREADABLE = (ValueError, x509.InvalidVersion)
-#: Characters of the longest certificate that is read from a message: those of real
-#: authorities stay under 4,000.
+#: Most characters of a certificate in a message: those of real authorities have less
+#: than 4,000.
 _LONGEST_CERTIFICATE = 20_000
 
 
 @dataclass(frozen=True, eq=False)
 class SigningKey:
-    """A private key and the certificate by which others know it."""
+    """A private key and its certificate."""
 
     private: PrivateKey = field(repr=False)
     certificate: x509.Certificate
     #: Whether signatures contain the :func:`key_name`, and cover a list of namespace
     #: prefixes (DigiD 1.3).
     names_key: bool = False
-    #: URIs of the algorithms of signature and digest that a peer wants; "" for those
-    #: that all know: see :func:`eilogin.saml.xml_signatures.suited`.
+    #: URIs of the algorithms that a peer wants; "" for those that all know: see
+    #: :func:`eilogin.saml.xml_signatures.suited`.
     method: str = ""
     digest: str = ""
 
@@ -74,8 +74,8 @@ class SigningKey:
     def load(cls, key_pem: bytes, certificate_pem: bytes) -> "SigningKey":
         """Read a key (PEM, without a password) and its certificate (PEM).
 
-        Raises ConfigurationError, in a sentence for the sysadmin, where either cannot
-        be read, is of a kind that is not taken, or belongs to another.
+        Raises ConfigurationError if either is unreadable, of an unaccepted kind, or
+        belongs to another.
         """
         if _CERTIFICATE_MARK in key_pem and _KEY_MARK in certificate_pem:
             raise ConfigurationError(
@@ -93,18 +93,18 @@ class SigningKey:
 
     @property
     def public(self) -> PublicKey:
-        """The key with which others verify."""
+        """The public key."""
         return self.private.public_key()
 
     @cached_property
     def certificate_text(self) -> str:
-        """The certificate as ds:X509Certificate has it: base64 of DER, in one line."""
+        """The certificate for a ds:X509Certificate: base64 of DER, in one line."""
         der = self.certificate.public_bytes(serialization.Encoding.DER)
         return to_base64(der)
 
 
 def load_certificate(pem: bytes) -> x509.Certificate:
-    """Read a certificate (PEM; of several the first), or ConfigurationError."""
+    """Read a certificate (PEM; of several the first). Raises ConfigurationError."""
     try:
         return x509.load_pem_x509_certificate(pem)
     except UNREADABLE as error:
@@ -117,7 +117,7 @@ def load_certificate(pem: bytes) -> x509.Certificate:
 def certificate_key(certificate: x509.Certificate) -> PublicKey:
     """The key of a certificate of our own or our operator's.
 
-    Raises ConfigurationError where it is too weak, or of another kind than is taken.
+    Raises ConfigurationError if it is too weak, or of an unaccepted kind.
     """
     try:
         return _strong(certificate)
@@ -128,9 +128,9 @@ def certificate_key(certificate: x509.Certificate) -> PublicKey:
 def public_key(certificate_text: str) -> PublicKey:
     """The key in the text of a ds:X509Certificate (XML signature 4.5.4.1).
 
-    ``certificate_text`` is base64 of DER; white space in it is tolerated. Raises
-    MalformedMessage where it is no certificate, or its key is too weak, or of another
-    kind than is taken.
+    ``certificate_text`` is base64 of DER, which may contain white space. Raises
+    MalformedMessage if it is no certificate, or its key is too weak or of an unaccepted
+    kind.
     """
     certificate = _read_certificate(certificate_text)
     try:
@@ -140,7 +140,7 @@ def public_key(certificate_text: str) -> PublicKey:
 
 
 def encryption_key(certificate_text: str) -> RSAPublicKey:
-    """The same for a key to encrypt with, which is RSA: or MalformedMessage."""
+    """The key with which to encrypt, an RSA key. Raises MalformedMessage."""
     key = public_key(certificate_text)
     if not isinstance(key, RSAPublicKey):
         raise MalformedMessage(
@@ -150,39 +150,39 @@ def encryption_key(certificate_text: str) -> RSAPublicKey:
 
 
 def key_name(certificate_text: str) -> str:
-    """How DigiD names a key: the SHA-1 of its certificate, in hex (DigiD 1.3).
+    """DigiD's name of a key: the SHA-1 of its certificate, in hex (DigiD 1.3).
 
-    It points at a certificate that is trusted already, and proves nothing. Raises
-    MalformedMessage where that is no base64.
+    It refers to a certificate that is trusted already, and proves nothing. Raises
+    MalformedMessage if that is no base64.
     """
     return hashlib.sha1(_der(certificate_text), usedforsecurity=False).hexdigest()
 
 
 def fingerprints(certificate_text: str) -> str:
-    """Both hashes of a certificate by which people tell one from another, for a log.
+    """Both fingerprints of a certificate, for a log.
 
-    Raises MalformedMessage where it is no certificate.
+    Raises MalformedMessage if it is no certificate.
     """
     return fingerprints_of(_read_certificate(certificate_text))
 
 
 def fingerprints_of(certificate: x509.Certificate) -> str:
-    """The same of a certificate that was read already."""
+    """Both fingerprints of a certificate that was read already."""
     sha1 = certificate.fingerprint(hashes.SHA1())  # noqa: S303 - nothing rests on it
     sha256 = certificate.fingerprint(hashes.SHA256())
     return f"SHA-1 {sha1.hex()}, SHA-256 {sha256.hex()}"
 
 
 def certificate_ends(certificate_text: str) -> float:
-    """When the certificate in the text of a ds:X509Certificate is over.
+    """The end of validity of the certificate in a ds:X509Certificate.
 
-    Raises MalformedMessage where it is no certificate.
+    Raises MalformedMessage if it is no certificate.
     """
     return _read_certificate(certificate_text).not_valid_after_utc.timestamp()
 
 
 def certificate_begins(certificate_text: str) -> float:
-    """From when on the same certificate is valid."""
+    """The beginning of its validity."""
     return _read_certificate(certificate_text).not_valid_before_utc.timestamp()
 
 
@@ -212,13 +212,11 @@ def new_key_pair(
     *,
     begins: float | None = None,
 ) -> tuple[bytes, bytes]:
-    """Make a self-signed certificate for an RSA key that is made too.
+    """Make a self-signed certificate for the ``private`` key, or for a new RSA key.
 
-    Or for the ``private`` key that is given.
-
-    ``common_name`` (at most 64 characters, RFC 5280 appendix A) is what people read in
-    the certificate; it is valid for ``days`` days from now, or from ``begins``. Gives
-    the key (PEM, PKCS #8, without a password) and the certificate (PEM).
+    ``common_name`` has at most 64 characters (RFC 5280 appendix A). The certificate is
+    valid for ``days`` days from now, or from ``begins``. Returns the key (PEM, PKCS #8,
+    without a password) and the certificate (PEM).
     """
     if private is None:
         private = rsa.generate_private_key(public_exponent=65537, key_size=SMALLEST_KEY)
@@ -245,8 +243,8 @@ def new_key_pair(
     )
 
 
-# Checking the numbers of a key takes 40 ms, and a start reads the same key several
-# times: for `check`, for the metadata and for the filter.
+# The check of a key takes 40 ms, and a start reads the same key several times: for
+# `check`, for the metadata and for the filter.
 @lru_cache(maxsize=32)
 def _load_private(key_pem: bytes) -> PrivateKey:
     try:
@@ -266,7 +264,7 @@ def _load_private(key_pem: bytes) -> PrivateKey:
 
 
 def _strong(certificate: x509.Certificate) -> PublicKey:
-    """The key of a certificate; ValueError ends the sentence "the certificate …"."""
+    """The key of a certificate; a ValueError ends the sentence "the certificate …"."""
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -2,14 +2,13 @@
 
 SAML encrypts an assertion, a NameID and an attribute in one way (core 2.2.4, 2.3.4,
 2.7.3.2, 6). A wrapper holds the encrypted data. Beside or inside the data is its key,
-encrypted with the public key of each reader. We write and read AES-GCM and RSA-OAEP.
-The weaker CBC and RSA 1.5 we only read, if an option allows it
-(:mod:`eilogin.saml.weak_algorithms`).
+encrypted for each reader. We write and read AES-GCM and RSA-OAEP. We read the weaker
+CBC and RSA 1.5 only if an option allows it (:mod:`eilogin.saml.weak_algorithms`).
 
-This uses ``cryptography`` and not xmlsec, which would follow references and choose keys
-by data in the message. It would put the decrypted element back into the message's tree,
-where its prefixes differ from the signed ones. Here nothing is followed, the shape is
-checked before anything is computed, and the decrypted element stands alone.
+This module uses ``cryptography`` and not xmlsec. The latter follows references, and
+chooses keys by data in the message. It puts the decrypted element back into the tree,
+where its prefixes differ from the signed ones. Here nothing is followed, the structure
+is checked before anything is computed, and the decrypted element stands alone.
 
 **No oracle.** A sender of forged ciphertexts must not learn what became of them. So
 every failure after the first use of a private key has the same text, and every key is
@@ -74,7 +73,7 @@ NOT_OPENED = (
     "cannot be decrypted with any of our keys, or was changed after it was encrypted"
 )
 
-#: The bytes of a key, by the algorithm that uses it.
+#: Bytes of a key, by algorithm.
 _GCM = {XENC11 + "aes128-gcm": 16, XENC11 + "aes192-gcm": 24, AES_256_GCM: 32}
 _AES_CBC = {XENC + "aes128-cbc": 16, XENC + "aes192-cbc": 24, XENC + "aes256-cbc": 32}
 _TRIPLE_DES = {XENC + "tripledes-cbc": 24}
@@ -102,9 +101,9 @@ _MASKS: dict[str, HashAlgorithm] = {
 
 @dataclass(frozen=True, slots=True)
 class EncryptionMethod:
-    """One that a party takes (metadata 2.4.1.1, XML encryption 3.2).
+    """A method that a party accepts (metadata 2.4.1.1, XML encryption 3.2).
 
-    ``digest`` and ``mask`` are those of RSA-OAEP, "" where they are not said.
+    ``digest`` and ``mask`` are those of RSA-OAEP, "" if absent.
     """
 
     algorithm: str
@@ -112,8 +111,8 @@ class EncryptionMethod:
     mask: str = ""
 
 
-#: All that we take by default and write, as metadata lists them, the preferred one
-#: first. An XML encryption 1.1 key transport is last, for not all stacks know it.
+#: All that we accept by default and write, for metadata, the preferred one first. The
+#: key transport of XML encryption 1.1 is last, because some products do not know it.
 ENCRYPTION_METHODS = (
     *map(EncryptionMethod, sorted(_GCM, key=_GCM.__getitem__, reverse=True)),
     EncryptionMethod(RSA_OAEP),
@@ -121,11 +120,13 @@ ENCRYPTION_METHODS = (
 )
 
 _NONCE, _TAG = 12, 16
-#: Locked keys in one wrapper: each costs a private operation for each key of ours.
+#: Most encrypted keys in one wrapper: each costs a private operation for each of our
+#: keys.
 _MOST_KEYS = 3
-#: Private operations for one message: enough for twenty attributes and two of our keys.
+#: Most private operations for one message: enough for twenty attributes and two of our
+#: keys.
 _MOST_OPERATIONS = 50
-#: Characters of an algorithm's name that an error repeats.
+#: Most characters of an algorithm's name in an error.
 _LONGEST_NAME = 60
 
 
@@ -138,17 +139,16 @@ def encrypt(
     key: RSAPublicKey,
     methods: Sequence[EncryptionMethod] = (),
 ) -> etree._Element:
-    """An element that only the holder of ``key`` can read.
+    """Encrypt an element that only the holder of ``key`` can read.
 
     ``wrapper`` is ``saml:EncryptedAssertion``, ``saml:EncryptedID`` or
-    ``saml:EncryptedAttribute``. ``element`` is complete, signed if it is to be: what is
-    encrypted stands alone, with every namespace that is declared around it. ``methods``
-    are those that the peer's metadata lists: the first that we have is taken. Where it
-    lists none it is AES-256-GCM and RSA-OAEP with SHA-1, which is the one OAEP that all
-    peers of INTEROP know. Gives the wrapper, for the caller to put where the element
-    would have been.
+    ``saml:EncryptedAttribute``. ``element`` is complete and, if needed, signed; it is
+    encrypted with all namespaces in scope. The first of ``methods``, from the peer's
+    metadata, that we have is used; without any, AES-256-GCM and RSA-OAEP with SHA-1,
+    the one OAEP that all tested peers know. Returns the wrapper, for the caller to put
+    in the place of the element.
 
-    Raises :class:`~eilogin.errors.AlgorithmMissing` where we have none of those.
+    Raises :class:`~eilogin.errors.AlgorithmMissing` if we have none of the methods.
     """
     cipher, transport = _chosen(methods)
     session_key = secrets.token_bytes(_GCM[cipher])
@@ -176,12 +176,12 @@ def encrypt(
 
 
 def require_common(methods: Sequence[EncryptionMethod]) -> None:
-    """Raise AlgorithmMissing where :func:`encrypt` has none of these methods."""
+    """Raise AlgorithmMissing if :func:`encrypt` has none of these methods."""
     _chosen(methods)
 
 
 def _chosen(methods: Sequence[EncryptionMethod]) -> tuple[str, EncryptionMethod]:
-    """The cipher, and the transport of its key, for who takes these methods."""
+    """The cipher and the key transport for a peer with these methods."""
     ciphers = [m for m in methods if m.algorithm in _KEY_SIZES]
     transports = [m for m in methods if m.algorithm in _TRANSPORTS]
     return (
@@ -193,7 +193,7 @@ def _chosen(methods: Sequence[EncryptionMethod]) -> tuple[str, EncryptionMethod]
 def _first_of_ours(
     methods: Sequence[EncryptionMethod], otherwise: str
 ) -> EncryptionMethod:
-    """Return the first method that we write; ``otherwise`` if none is listed."""
+    """The first method that we write; ``otherwise`` if none is listed."""
     if not methods:
         return EncryptionMethod(otherwise)
     found = next(filter(_is_written, methods), None)
@@ -208,7 +208,7 @@ def _first_of_ours(
 
 
 def _is_written(method: EncryptionMethod) -> bool:
-    # The older name of OAEP has one mask, and metadata may say that too.
+    # The older OAEP has one mask, and metadata may name it too.
     masks = _MASKS if method.algorithm == _RSA_OAEP_11 else (_MGF1_SHA1,)
     return (
         method.algorithm in (*_GCM, RSA_OAEP, _RSA_OAEP_11)
@@ -227,11 +227,10 @@ def _add_cipher(parent: etree._Element, octets: bytes) -> None:
 
 @dataclass(eq=False, slots=True)
 class Decrypter:
-    """Opens what one message has encrypted for us.
+    """Decrypts the encrypted elements of one message.
 
-    ``keys`` are our decryption keys, the newest first; ``weak`` has those of
-    ``CBC`` and ``RSA_1_5``
-    that are taken all the same.
+    ``keys`` are our decryption keys, the newest first; ``weak`` holds the accepted ones
+    of ``CBC`` and ``RSA_1_5``.
     """
 
     keys: Sequence[RSAPrivateKey] = field(repr=False)
@@ -241,15 +240,15 @@ class Decrypter:
     def open(
         self, wrapper: etree._Element, *, is_covered: bool = False
     ) -> etree._Element:
-        """The element that a saml:EncryptedAssertion, EncryptedID … holds.
+        """Decrypt the element in an EncryptedAssertion, EncryptedID or other wrapper.
 
-        ``wrapper`` stands in the tree in which it was parsed; ``is_covered`` tells that
-        a signature of the sender, which has held, covers it. Gives the root of a tree
-        of its own, parsed from the decrypted octets; the namespaces that are declared
-        around the wrapper are in scope there (XML encryption 4.5). It is as much to be
-        believed as the wrapper: not at all, until a signature of either has held.
+        ``wrapper`` is in the tree in which it was parsed. ``is_covered``: a verified
+        signature of the sender covers it. Returns the root of a new tree, parsed from
+        the decrypted octets with the namespaces in scope at the wrapper (XML encryption
+        4.5). It deserves no more trust than the wrapper: none, until a signature of
+        either is verified.
 
-        Raises :class:`~eilogin.errors.DecryptionFailed` for whatever fails.
+        Raises :class:`~eilogin.errors.DecryptionFailed` for any failure.
         """
         sealed = _read(wrapper)
         self._require_taken(sealed, is_covered=is_covered)
@@ -257,7 +256,7 @@ class Decrypter:
         for locked in sealed.keys:
             if not self._is_taken(locked.algorithm):
                 continue
-            # All of them, whatever came of those before: see the head of this file.
+            # All of them, whatever the results before: see the module's docstring.
             for key in self.keys:
                 unlocked = self._unlocked(locked, key, sealed.key_size)
                 opened.append(_decrypted(sealed, unlocked))
@@ -267,7 +266,7 @@ class Decrypter:
         return root
 
     def _unlocked(self, locked: "_Locked", key: RSAPrivateKey, size: int) -> bytes:
-        """The key of what is encrypted, within what one message may cost."""
+        """Decrypt the key of the data, within the limit of one message."""
         self._operations += 1
         if self._operations > _MOST_OPERATIONS:
             raise DecryptionFailed(
@@ -285,7 +284,7 @@ class Decrypter:
         return algorithm in _KEY_SIZES and CBC in self.weak
 
     def _require_taken(self, sealed: "_Sealed", *, is_covered: bool) -> None:
-        """Refuse by what everybody can see: nothing is computed yet."""
+        """Reject by public facts alone: nothing is computed yet."""
         if not self.keys:
             raise DecryptionFailed(
                 "the message has an encrypted part, and this site has no key to"
@@ -309,7 +308,7 @@ class Decrypter:
 
 
 def _named(algorithm: str) -> str:
-    """An algorithm as a log may tell of it: what is not ours is quoted, and short."""
+    """The name of an algorithm for a log: an unknown one is quoted and short."""
     if algorithm in _KEY_SIZES or algorithm in _TRANSPORTS:
         return algorithm.partition("#")[2]
     return repr(algorithm[:_LONGEST_NAME])
@@ -320,7 +319,7 @@ def _named(algorithm: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Locked:
-    """The key of what is encrypted, locked with somebody's public key."""
+    """The encrypted key of the data, for one reader."""
 
     algorithm: str
     padding: AsymmetricPadding
@@ -341,7 +340,7 @@ class _Sealed:
 
 
 def _read(wrapper: etree._Element) -> _Sealed:
-    """Read a wrapper, and check its shape; computes nothing."""
+    """Read a wrapper and check its structure; computes nothing."""
     data, *beside = list(wrapper) or [None]
     if data is None or data.tag != q("xenc:EncryptedData"):
         raise DecryptionFailed("an encrypted part has no EncryptedData")
@@ -382,7 +381,7 @@ def _read_key(element: etree._Element) -> _Locked:
 def _oaep(method: etree._Element, algorithm: str) -> OAEP:
     """The parameters of RSA-OAEP (XML encryption 5.5.2); absent ones mean SHA-1."""
     digest = _parameter(method, "ds:DigestMethod", _SHA1)
-    # The older name of the two has one mask.
+    # The older name has one mask.
     has_mask = algorithm == _RSA_OAEP_11
     mask = _parameter(method, "xenc11:MGF", _MGF1_SHA1) if has_mask else _MGF1_SHA1
     if digest not in _DIGESTS or mask not in _MASKS:
@@ -415,7 +414,7 @@ def _cipher(element: etree._Element) -> bytes:
 
 
 def _only(element: etree._Element, name: str) -> etree._Element:
-    """The one child of that name."""
+    """The one child of a name."""
     found = element.findall(q(name))
     if len(found) != 1:
         raise DecryptionFailed(f"an encrypted part does not have exactly one {name}")
@@ -435,9 +434,9 @@ def _octets(element: etree._Element) -> bytes:
 
 
 def _unlocked(locked: _Locked, key: RSAPrivateKey, size: int) -> bytes:
-    """The key of what is encrypted; one that fits nothing where ours is the wrong one.
+    """Decrypt the key of the data; if ours is wrong, a random one that fits nothing.
 
-    With RSA 1.5, to stop where the padding is wrong would be Bleichenbacher's oracle.
+    With RSA 1.5, an error for wrong padding would be Bleichenbacher's oracle.
     """
     instead = secrets.token_bytes(size)
     try:
@@ -448,7 +447,7 @@ def _unlocked(locked: _Locked, key: RSAPrivateKey, size: int) -> bytes:
 
 
 def _decrypted(sealed: _Sealed, key: bytes) -> bytes:
-    """The octets that were encrypted; none where the key does not fit."""
+    """The decrypted octets; empty if the key does not fit."""
     if sealed.algorithm in _GCM:
         return _by_gcm(sealed.octets, key)
     cipher = TripleDES(key) if sealed.algorithm in _TRIPLE_DES else AES(key)
@@ -465,7 +464,7 @@ def _by_gcm(octets: bytes, key: bytes) -> bytes:
 
 
 def _by_cbc(octets: bytes, cipher: AES | TripleDES) -> bytes:
-    """CBC with the padding of XML encryption 5.2: only its last byte says something."""
+    """Decrypt CBC with the padding of XML encryption 5.2: only its last byte counts."""
     size = cipher.block_size // 8
     if len(octets) < 2 * size or len(octets) % size:
         return b""
@@ -491,7 +490,7 @@ def _first_parsed(
 
 
 def _parsed(octets: bytes, wrapper: etree._Element) -> etree._Element | None:
-    """The element that the octets are, in a tree of its own, or None."""
+    """Parse octets as an element in a new tree; None if they are none."""
     around = _declarations(wrapper.nsmap)
     try:
         root = parse(b"<opened%b>%b</opened>" % (around.encode(), octets))

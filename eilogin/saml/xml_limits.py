@@ -11,7 +11,7 @@ from eilogin.errors import MalformedMessage, MessageTooLarge
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is read of one document."""
+    """The limits of one document."""
 
     #: Bytes of the whole.
     octets: int
@@ -21,17 +21,17 @@ class Limits:
     elements: int
     #: Attributes of one element.
     attributes: int
-    #: Elements and attributes of the whole; None where the attributes are not counted.
+    #: Elements and attributes of the whole; None if attributes are not counted.
     names: int | None
     #: Namespace declarations of the whole.
     namespaces: int
     #: Most characters of its namespaces in canonical form, if every element and
-    #: attribute repeated the longest one; None if that is not counted.
+    #: attribute repeated the longest one; None if not counted.
     repeated: int | None
     #: Characters of one text or attribute value.
     text: int
-    #: Whether every ID of the document must be unique. In an aggregate of metadata only
-    #: those that a signature refers to must (``signatures.check_structure``).
+    #: Whether every ID must be unique. In an aggregate of metadata only those that a
+    #: signature refers to must (``xml_signatures.check_structure``).
     unique_ids: bool
 
 
@@ -62,7 +62,7 @@ METADATA = Limits(
     unique_ids=False,
 )
 
-#: The only XML declaration that is taken, after an optional byte order mark.
+#: The only accepted XML declaration, after an optional byte order mark.
 _DECLARATION = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')"""
     rb"""(?:\s+encoding\s*=\s*(?i:"utf-8"|'utf-8'))?"""
@@ -77,23 +77,22 @@ _SHORTEST_ATTRIBUTE = 5
 _SHORTEST_PIECE = 4096
 
 #: A namespace declaration that may be longer, or has a longer name, or an ampersand:
-#: then the tree decides. The match reads only a short way after each beginning in a
-#: text.
+#: then the tree decides. The match reads only a few octets after each beginning.
 _ODD_NAMESPACE = re.compile(
     rb"""xmlns[^="'<>]{0,64}+"""
     rb"""(?:[^="'<>]|=\s*+(?:"[^"<&]{0,%d}+[^"]|'[^'<&]{0,%d}+[^']))"""
     % (_LONGEST_NAMESPACE, _LONGEST_NAMESPACE)
 )
-# Regular expressions in XPath are an extension, which costs something in each call.
+# Regular expressions in XPath are an extension, which is slow in each call.
 _COUNT_ELEMENTS = etree.XPath("count(//*)", regexp=False)
 _COUNT_NAMES = etree.XPath("count(//*) + count(//@*)", regexp=False)
 
 
 def check_octets(octets: bytes) -> None:
-    """Refuse by what the octets hold, whatever a parser would make of it.
+    """Reject octets for their content, whatever a parser would make of it.
 
-    Without NUL, and valid as UTF-8, they cannot be UTF-16, UTF-32 or EBCDIC; so ``<?``
-    and ``<!DOCTYPE`` in them are what they look like, and all that can look so.
+    Without NUL, and valid as UTF-8, they cannot be UTF-16, UTF-32 or EBCDIC. So ``<?``
+    and ``<!DOCTYPE`` have no other spelling.
     """
     try:
         octets.decode("utf-8")
@@ -112,10 +111,10 @@ def check_octets(octets: bytes) -> None:
 
 
 def check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
-    """Refuse a document, which was parsed from ``octets``, for its parts.
+    """Reject a document, parsed from ``octets``, for its parts.
 
-    The tree is asked only where the octets do not tell: no element takes less than four
-    of them, and none holds another without an end tag.
+    The tree is searched only if the octets do not decide: no element takes less than
+    four of them, and none holds another without an end tag.
     """
     _check_namespaces(root, limits, octets)
     _check_counts(root, limits, octets)
@@ -143,10 +142,11 @@ def _check_counts(root: etree._Element, limits: Limits, octets: bytes) -> None:
 
 
 def _may_be_wider(octets: bytes, attributes: int) -> bool:
-    """Whether an element may have more attributes: of what is small the tree tells.
+    """Whether an element may have more attributes.
 
-    All of them stand in a stretch without a "<", with a "=" each, and none takes less
-    than five octets. So such a stretch has a whole piece in it, wherever it begins.
+    They are in a stretch without a "<", with a "=" each, and none takes less than five
+    octets. So such a stretch has a whole piece in it, wherever it begins. In a small
+    document the tree decides.
     """
     if len(octets) <= MESSAGE.octets:
         return True
@@ -165,8 +165,8 @@ def _may_be_wider(octets: bytes, attributes: int) -> bool:
 def _may_be_longer(octets: bytes, characters: int) -> bool:
     """Whether a text or an attribute may have more characters.
 
-    It is a stretch without a "<", or several, where comments between them were dropped.
-    One that is long has a whole piece in it, wherever it begins.
+    It is a stretch without a "<", or several, if comments between them were dropped. A
+    long one has a whole piece in it, wherever it begins.
     """
     if len(octets) <= characters:
         return False
@@ -181,9 +181,9 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
     """Reject many or long namespaces: a canonical form can repeat each many times.
 
     Also reject those with an ampersand, which libxml2 does not escape in a canonical
-    form: a reader would see another namespace there than was checked before signing.
-    Here too the octets tell most: every declaration has a literal ``xmlns``, none is
-    longer in the tree, and no name takes less than four octets.
+    form: a reader would see another namespace than was checked before signing. Most
+    octets decide alone: every declaration has a literal ``xmlns``, none is longer in
+    the tree, and no name takes less than four octets.
     """
     is_odd = _ODD_NAMESPACE.search(octets) is not None
     may_be_many = octets.count(b"xmlns") > limits.namespaces
@@ -211,7 +211,7 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
 
 @cache
 def _shape_paths(limits: Limits) -> tuple[etree.XPath, etree.XPath, etree.XPath]:
-    """Expressions that find an element too deep, one too wide, and a text too long."""
+    """Expressions for an element too deep, one too wide, and a text too long."""
     return (
         etree.XPath("boolean(" + "/*" * (limits.depth + 1) + ")", regexp=False),
         etree.XPath(f"boolean(//@*[{limits.attributes + 1}])", regexp=False),

@@ -24,7 +24,7 @@ def read_activity_report(element: etree._Element) -> ActivityReport:
     """Read an :class:`ActivityReport` from a ``samlp:AuthnQuery``.
 
     NameID, SessionIndex and one ``act:LastActivity`` with an Instant are required. An
-    EncryptedID is refused. Raises MalformedMessage.
+    EncryptedID is rejected. Raises MalformedMessage.
     """
     parts = open_message(element, "samlp:AuthnQuery")
     extensions = parts_of(required_part(parts, "samlp:Extensions"))

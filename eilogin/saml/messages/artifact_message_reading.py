@@ -21,7 +21,7 @@ from eilogin.saml.messages.message_values import ArtifactResolve, ArtifactRespon
 
 
 def read_artifact_resolve(element: etree._Element) -> ArtifactResolve:
-    """The value of a ``samlp:ArtifactResolve`` (SAML core 3.5.1)."""
+    """Read a ``samlp:ArtifactResolve`` (SAML core 3.5.1)."""
     parts = open_message(element, "samlp:ArtifactResolve")
     return ArtifactResolve(
         id=read_id(element),
@@ -38,8 +38,7 @@ def read_artifact_response(
     """Read a ``samlp:ArtifactResponse`` (SAML core 3.5.2); return it and its message.
 
     The message is the one element after Status, still in its tree, or None: the
-    response for an expired artifact is a Success without a message. White space around
-    an Issuer is stripped.
+    response for an expired artifact is a Success without a message.
     """
     parts = open_message(element, "samlp:ArtifactResponse")
     carried = list(required_part(parts, "samlp:Status").itersiblings("*"))

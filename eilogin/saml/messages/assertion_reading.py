@@ -34,16 +34,16 @@ from eilogin.saml.messages.message_values import BEARER, Assertion
 from eilogin.saml.safe_xml import q
 from eilogin.saml.xml_encryption import Decrypter
 
-#: Characters of the value of an attribute: a small photograph, or a list in one text.
+#: Most characters of an attribute value: a small photograph, or a list in one text.
 _LONGEST_VALUE = 32 * 1024
-#: Values of one attribute: somebody may be in many groups.
+#: Most values of one attribute: somebody may be in many groups.
 _MOST_VALUES = 2_000
-#: SubjectConfirmations of one assertion: each of them is judged.
+#: Most SubjectConfirmations of one assertion: each is checked.
 _MOST_CONFIRMATIONS = 5
-#: Each of them costs several private operations.
+#: Most encrypted attributes: each costs several private operations.
 _MOST_ENCRYPTED = 20
-# The parts of an assertion that eilogin can check, or may ignore (core 2.6.1): Advice.
-# A decision or a statement of another kind may contradict the login.
+# The parts of an assertion that eilogin can check, or may ignore: Advice (core 2.6.1).
+# A decision or another statement may contradict the login.
 _ASSERTION_PARTS = frozenset(
     q(f"saml:{name}")
     for name in (
@@ -56,7 +56,7 @@ _ASSERTION_PARTS = frozenset(
     )
 ) | {q("ds:Signature")}
 _ATTRIBUTES = frozenset(map(q, ("saml:Attribute", "saml:EncryptedAttribute")))
-# SAML core 2.5.1.1: a condition that is not understood makes an assertion unusable.
+# SAML core 2.5.1.1: an unknown condition makes an assertion unusable.
 _CONDITIONS = frozenset(
     q(f"saml:{name}")
     for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction")
@@ -67,7 +67,7 @@ _PROXY_RESTRICTION = q("saml:ProxyRestriction")
 def read_assertion(
     element: etree._Element, decrypter: Decrypter | None = None
 ) -> Assertion:
-    """The first of the values that :func:`read_assertions` gives."""
+    """Read an Assertion; of the values of :func:`read_assertions`, the first."""
     return read_assertions(element, decrypter)[0]
 
 
@@ -79,15 +79,15 @@ def read_assertions(
     There is one value for each SubjectConfirmation that a login by browser can use.
     They differ in that alone, and one valid confirmation is enough (core 2.4.1). It is
     of method bearer, and has a NotOnOrAfter and no NotBefore (profiles 4.1.4.2). The
-    assertion needs at least one of these and has at most five confirmations in all. It
-    also needs one AuthnStatement with a class.
+    assertion has at least one of these, at most five confirmations in all, and one
+    AuthnStatement with a class.
 
     An absent Recipient or InResponseTo is "", absent audiences are (): the caller
-    rejects them as not meant for us. A NameID may be absent, but not empty. Attributes
-    of one Name are merged, whatever their NameFormat. If a value is a NameID, its text
-    counts (eduPersonTargetedID). A value that is nil, or other XML, is left out. White
-    space around Issuer, Audience and AuthnContextClassRef is stripped. ``decrypter``
-    decrypts an EncryptedID and EncryptedAttributes.
+    rejects them. A NameID may be absent, but not empty. Attributes of one Name are
+    merged, whatever their NameFormat. If a value is a NameID, its text counts
+    (eduPersonTargetedID); nil and other XML are left out. White space around Issuer,
+    Audience and AuthnContextClassRef is stripped. ``decrypter`` decrypts an EncryptedID
+    and EncryptedAttributes.
     """
     parts = open_message(element, "saml:Assertion")
     refuse_unknown(parts, _ASSERTION_PARTS)
@@ -126,7 +126,7 @@ class _Confirmation:
     ends: float
 
     def put_in(self, assertion: Assertion) -> Assertion:
-        """The same assertion, confirmed by this one and nothing of another."""
+        """The same assertion with the values of this confirmation alone."""
         return replace(
             assertion,
             recipient=self.recipient,
@@ -178,7 +178,7 @@ def _read_audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
 
 
 def _read_attributes(parts: Parts, decrypter: Decrypter | None) -> dict[str, list[str]]:
-    """The values of each Name, in their order; bounded in number and length."""
+    """The values of each Name, in order, within limits of number and length."""
     attributes = _attributes_of(parts, decrypter)
     if len(attributes) > MOST_PARTS:
         raise MalformedMessage(f"there are more than {MOST_PARTS} attributes")
@@ -195,7 +195,7 @@ def _read_attributes(parts: Parts, decrypter: Decrypter | None) -> dict[str, lis
 
 
 def _attributes_of(parts: Parts, decrypter: Decrypter | None) -> list[etree._Element]:
-    """The attributes of all statements, the encrypted ones opened."""
+    """The attributes of all statements, decrypted."""
     children = [
         child
         for statement in all_parts(parts, "saml:AttributeStatement")
@@ -217,7 +217,7 @@ def _attributes_of(parts: Parts, decrypter: Decrypter | None) -> list[etree._Ele
 
 
 def _value_text(value: etree._Element) -> str | None:
-    """The text of an AttributeValue; None where it says nothing that is text."""
+    """The text of an AttributeValue; None if it is no text."""
     if value.get(q("xsi:nil"), "").strip(" \t\r\n") in ("true", "1"):
         return None
     text = whole_text(value)

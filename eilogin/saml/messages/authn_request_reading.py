@@ -24,7 +24,7 @@ from eilogin.saml.messages.message_parts import (
 from eilogin.saml.messages.message_values import TRANSIENT, AuthnRequest
 from eilogin.saml.safe_xml import q
 
-#: Digits of an idle limit in seconds.
+#: Most digits of an idle limit in seconds.
 _IDLE_DIGITS = 5
 _COMPARISONS = ("exact", "minimum", "maximum", "better")
 
@@ -75,7 +75,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
 
 
 def _idle_limit(parts: Parts) -> int:
-    """Read the seconds of inactivity that ended a session; 0 if absent.
+    """The seconds of inactivity that ended a session; 0 if absent.
 
     A visitor sees them, so eilogin accepts only a plain number.
     """
@@ -87,7 +87,7 @@ def _idle_limit(parts: Parts) -> int:
 
 
 def _read_allow_create(parts: Parts) -> bool:
-    """Whether a new identifier may be made; where nothing is asked for, it may."""
+    """Whether the hub may create an identifier; the default is True."""
     policy = optional_part(parts, "samlp:NameIDPolicy")
     if policy is None or policy.get("Format") == TRANSIENT:
         return True
@@ -95,7 +95,7 @@ def _read_allow_create(parts: Parts) -> bool:
 
 
 def _read_name_id_policy(parts: Parts) -> tuple[str, str]:
-    """Its Format and its SPNameQualifier, each "" where it is not there."""
+    """Format and SPNameQualifier of the NameIDPolicy, "" if absent."""
     policy = optional_part(parts, "samlp:NameIDPolicy")
     if policy is None:
         return "", ""
@@ -105,14 +105,14 @@ def _read_name_id_policy(parts: Parts) -> tuple[str, str]:
 def _is_for_one_alone(parts: Parts) -> bool:
     scoping = optional_part(parts, "samlp:Scoping")
     count = "" if scoping is None else scoping.get("ProxyCount", "").strip()
-    # By its schema a number of any length, which may have a sign.
+    # A number of any length by the schema, perhaps with a sign.
     return bool(count) and not count.strip("+-0")
 
 
 def _read_requested_context(
     parts: Parts,
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Comparison, classes, declarations; any class is right where none is asked for."""
+    """Comparison, classes, declarations; without any, every class will do."""
     asked = optional_part(parts, "samlp:RequestedAuthnContext")
     if asked is None:
         return "minimum", (), ()

@@ -1,7 +1,7 @@
 """Read elements, texts and attributes of a message within limits.
 
-A reader rejects a part that is missing, repeated, too long or unreadable. It does not
-rely on the schema: an element may come from before schema validation.
+Reject a part that is missing, repeated, too long or unreadable, without reliance on the
+schema: an element may come from before schema validation.
 """
 
 import re
@@ -14,11 +14,11 @@ from eilogin.saml.messages.instants import read_instant
 from eilogin.saml.printable_text import CONTROL, collapsed
 from eilogin.saml.safe_xml import q
 
-#: Characters of a NameID (SAML core 8.3.7 says 256 of a persistent one) and of an ID.
+#: Most characters of an ID, and of a NameID (SAML core 8.3.7: 256 of a persistent one).
 LONGEST_NAME = 256
-#: Characters of any other text or attribute (SAML core 8.3.6 says 1024 of an entityID).
+#: Most characters of any other text (SAML core 8.3.6: 1024 of an entityID).
 _LONGEST_TEXT = 1024
-#: How many attributes, SessionIndexes, audiences or classes we read.
+#: Most attributes, SessionIndexes, audiences or classes.
 MOST_PARTS = 100
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 #: The children of an element by their names.
@@ -26,7 +26,7 @@ Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other name
 
 
 def parts_of(element: etree._Element) -> Parts:
-    """The children of an element by their names, each name in document order."""
+    """The children of an element by name, each name in document order."""
     parts: Parts = {}
     for child in element:
         tag = child.tag
@@ -61,7 +61,7 @@ def required_part(parts: Parts, name: str) -> etree._Element:
 
 
 def whole_text(element: etree._Element) -> str | None:
-    """The text of an element, on both sides of comments; None where it has elements."""
+    """The text of an element, on both sides of comments; None if it has elements."""
     if len(element) == 0:
         return element.text or ""
     if next(element.iterchildren("*"), None) is not None:
@@ -89,7 +89,7 @@ def capped(text: str, longest: int = _LONGEST_TEXT) -> str:
 def text_of(
     element: etree._Element, longest: int = _LONGEST_TEXT, if_empty: str = ""
 ) -> str:
-    """The whole text of an element that holds nothing else; not empty."""
+    """The text of an element that holds nothing else; not empty."""
     text = whole_text(element)
     if text is None:
         raise MalformedMessage(f"{_name_of(element)} contains more than text")
@@ -99,7 +99,7 @@ def text_of(
 
 
 def uri_of(element: etree._Element) -> str:
-    """The URI in an element; white space around it is no part of the value."""
+    """The URI in an element, without white space around it."""
     text = whole_text(element)
     if text is None:
         raise MalformedMessage(f"{_name_of(element)} contains more than text")
@@ -126,18 +126,18 @@ def uris_of(parts: Parts, name: str) -> tuple[str, ...]:
 
 
 def log_line(element: etree._Element) -> str:
-    """Text that only the log sees, so on one line and no longer than it may be."""
+    """The text for the log: one line of limited length."""
     words = CONTROL.sub(" ", "".join(element.itertext())).split()
     return " ".join(words)[:_LONGEST_TEXT]
 
 
 def optional_attribute(element: etree._Element, name: str) -> str:
-    """An attribute, or "" where there is none; one that is empty says nothing."""
+    """The value of an attribute, "" if absent; it may not be empty."""
     return "" if element.get(name) is None else required_attribute(element, name)
 
 
 def text_attribute(element: etree._Element, name: str) -> str:
-    """Return an optional attribute that holds text alone; "" if it is absent or empty.
+    """The value of an attribute for information, "" if it is absent or empty.
 
     SAML core 1.3.1 forbids empty text, and pysaml2 sends ``Reason=""``. An attribute
     that decides where a message goes or which request it answers stays strict: see

@@ -6,14 +6,14 @@ from functools import lru_cache
 
 from eilogin.errors import MalformedMessage
 
-# xs:dateTime also knows time zones, 24:00:00 and years beyond 9999: each of them a
-# second way to say an instant, which somebody else may read differently.
+# xs:dateTime also knows time zones, 24:00:00 and years beyond 9999: second ways to
+# write an instant, which somebody else may read differently.
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?Z"
 )
 
-#: Milliseconds until the end of the year 9999. A float of the last microseconds before
-#: it is rounded up to it.
+#: Milliseconds until the end of the year 9999. A float of the last microseconds rounds
+#: up to it.
 _LAST = 253_402_300_799_999
 
 
@@ -21,14 +21,14 @@ def write_instant(instant: float) -> str:
     """Write seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
 
     Milliseconds appear only if they are not zero (``…:00.250Z``). Finer parts are
-    rounded to them, but never into the year 10000, which no message can express.
+    rounded, but never into the year 10000, which no message can express.
     """
     seconds, milliseconds = divmod(min(round(instant * 1000), _LAST), 1000)
     text = _write_second(seconds)
     return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
 
 
-# One message names the same second in several places, and the next one does again.
+# One message names the same second in several places, and so does the next one.
 @lru_cache(maxsize=64)
 def _write_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
@@ -59,7 +59,7 @@ _LENGTHS = (365 * _DAY, 30 * _DAY, _DAY, 3600.0, 60.0, 1.0)
 
 
 def read_duration(text: str) -> float | None:
-    """About how many seconds an xs:duration is; None where it is none, or negative."""
+    """The approximate seconds of an xs:duration; None for others and negative ones."""
     found = _DURATION.fullmatch(text.strip())
     if found is None:
         return None

@@ -29,8 +29,8 @@ def read_logout_request(
 ) -> LogoutRequest:
     """Read a ``samlp:LogoutRequest`` (SAML core 3.7.1).
 
-    The only known extension is that of asynchronous logout, which Shibboleth sends;
-    others are ignored. ``decrypter`` decrypts an EncryptedID.
+    Extensions other than that of asynchronous logout, which Shibboleth sends, are
+    ignored. ``decrypter`` decrypts an EncryptedID.
     """
     parts = open_message(element, "samlp:LogoutRequest")
     name_id = read_name_id(parts, decrypter)
@@ -52,7 +52,7 @@ def read_logout_request(
 
 
 def read_logout_response(element: etree._Element) -> LogoutResponse:
-    """The value of a ``samlp:LogoutResponse`` (SAML core 3.7.2)."""
+    """Read a ``samlp:LogoutResponse`` (SAML core 3.7.2)."""
     parts = open_message(element, "samlp:LogoutResponse")
     return LogoutResponse(
         id=read_id(element),

@@ -33,7 +33,7 @@ _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
 
 
 def open_message(element: etree._Element, name: str) -> Parts:
-    """The children of a message or assertion, which must be a ``name`` of SAML 2.0."""
+    """The parts of a message or assertion, which must be a ``name`` of SAML 2.0."""
     if element.tag != q(name):
         raise MalformedMessage(f"expected a {name}, found another element")
     if element.get("Version") != "2.0":
@@ -68,7 +68,7 @@ def read_issued(element: etree._Element) -> float:
 
 
 def read_destination(element: etree._Element) -> str:
-    """Where the message was sent; over SOAP pysaml2 writes an empty one for none."""
+    """The Destination, "" if absent; over SOAP pysaml2 writes an empty one."""
     return capped(element.get("Destination", ""))
 
 
@@ -77,7 +77,7 @@ def read_issuer(
 ) -> str:
     """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6).
 
-    ``read`` gives the text of the element; by default it is the text to the letter.
+    ``read`` returns the text of the element, by default without any change.
     """
     issuer = required_part(parts, "saml:Issuer")
     if issuer.keys() and issuer.items() != [("Format", ENTITY)]:
@@ -129,7 +129,7 @@ def read_status(parts: Parts) -> Status:
 def decrypted_element(
     wrapper: etree._Element, name: str, decrypter: Decrypter | None
 ) -> etree._Element:
-    """Decrypt an element, and require that it contains a ``name`` and no other element.
+    """Decrypt an element, which must contain a ``name`` and no other element.
 
     A signature covers the encrypted element.
     """

@@ -1,7 +1,7 @@
-"""The messages of SAML core as frozen values, and the names that SAML gives to things.
+"""The messages of SAML core as frozen values, and the URIs of SAML.
 
 Every instant is a float: seconds since 1970-01-01T00:00:00Z. An absent optional
-attribute is "" or None, as each value says.
+attribute is "" or None.
 """
 
 import secrets
@@ -17,7 +17,7 @@ ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 #: The format of an Issuer (SAML core 8.3.6); its Format may be this or absent.
 ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 
-#: Method of the one SubjectConfirmation that a login by browser uses (profiles 3.3).
+#: The Method of the SubjectConfirmation for a login by browser (profiles 3.3).
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
@@ -27,12 +27,11 @@ AUTHN_FAILED = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
 INVALID_NAME_ID_POLICY = "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
 NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
-#: A second-level code of eilogin hubs (SAML core 3.2.2.2 allows such codes). The
-#: visitor is signed in at the hub; they type their password before the hub sends this
-#: again.
+#: A second-level code of eilogin hubs (SAML core 3.2.2.2 allows these). The visitor is
+#: signed in at the hub, and must type a password before it sends this again.
 IDLE = "urn:x-eilogin:status:Idle"
-#: Below AuthnFailed or RequestDenied, of such hubs: the AuthnRequest is too old to be
-#: answered. An eilogin participant starts the login again, once.
+#: A code of eilogin hubs below AuthnFailed or RequestDenied: the AuthnRequest is too
+#: old. An eilogin participant starts the login again, once.
 TOO_LATE = "urn:x-eilogin:status:TooLate"
 PROXY_COUNT_EXCEEDED = "urn:oasis:names:tc:SAML:2.0:status:ProxyCountExceeded"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
@@ -45,7 +44,7 @@ UNSUPPORTED_BINDING = "urn:oasis:names:tc:SAML:2.0:status:UnsupportedBinding"
 def new_id() -> str:
     """A new ID for a message or assertion: an NCName with 160 random bits.
 
-    SAML core 1.3.4 asks for at least 128.
+    SAML core 1.3.4 requires at least 128.
     """
     return f"_{secrets.token_hex(20)}"
 
@@ -81,17 +80,16 @@ class Status:
 class AuthnRequest:
     """An AuthnRequest (SAML core 3.4.1).
 
-    ``level_classes`` are AuthnContextClassRefs. ``level_declarations`` are
-    AuthnContextDeclRefs, which replace them. ``sp_name_qualifier`` of the NameIDPolicy
-    is "" if it is the issuer. ``names_subject`` says that there is a Subject, which
-    eilogin does not read. ``allow_create`` says whether the hub may create a new
-    identifier; it is not written for a transient one, which is always new (errata E14).
-    ``asks_for_any_name`` says that there is a NameIDPolicy without a
-    ``name_id_format``. ``consumer_service_index`` is that of an
-    AttributeConsumingService in the issuer's metadata. ``is_for_one_alone`` says that
-    ProxyCount is 0: the recipient may ask no other hub (core 3.4.1.2). ``idle_limit``
-    is the number of seconds of inactivity that ended the visitor's session, and 0 for
-    another reason; it is the Limit of an ``act:Ended`` in the Extensions.
+    ``level_classes`` are AuthnContextClassRefs; ``level_declarations``,
+    AuthnContextDeclRefs, replace them. ``sp_name_qualifier`` of the NameIDPolicy is ""
+    if it is the issuer. ``names_subject``: there is a Subject, which eilogin does not
+    read. ``allow_create``: the hub may create an identifier; not written for a
+    transient one, which is always new (errata E14). ``asks_for_any_name``: there is a
+    NameIDPolicy without a ``name_id_format``. ``consumer_service_index`` is that of an
+    AttributeConsumingService in the issuer's metadata. ``is_for_one_alone``: ProxyCount
+    is 0, so the recipient may ask no other hub (core 3.4.1.2). ``idle_limit`` is the
+    number of seconds of inactivity that ended the visitor's session, 0 for another
+    reason: the Limit of an ``act:Ended`` in the Extensions.
     """
 
     id: str
@@ -119,16 +117,15 @@ class AuthnRequest:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """SAML core 2.3.3, the parts of a login that we write or judge.
+    """The parts of an Assertion that eilogin writes or checks (SAML core 2.3.3).
 
     ``recipient``, ``in_response_to``, ``confirmation_ends`` are of one bearer
-    SubjectConfirmationData; ``audiences`` has one entry for each
-    AudienceRestriction (all of them must hold, SAML core 2.5.1.4). Without a
-    ``name_id`` it names nobody who could be logged out; an attribute may say who it is.
-    ``attribute_formats`` are the NameFormats by the Names of attributes, for those
-    whose Name does not say it, and ``address`` is where the login came from (core
-    2.7.2.1); nobody reads them. ``is_for_us_alone`` tells of a ProxyRestriction (core
-    2.5.1.6): whom else it may be passed on to is limited.
+    SubjectConfirmationData. ``audiences`` has one entry for each AudienceRestriction
+    (all must hold, SAML core 2.5.1.4). Without a ``name_id`` nobody can be logged out
+    by name; an attribute may identify the subject. ``attribute_formats`` are
+    NameFormats by the Names of attributes, and ``address`` is the origin of the login
+    (core 2.7.2.1); both are only written. ``is_for_us_alone``: there is a
+    ProxyRestriction (core 2.5.1.6).
     """
 
     id: str
@@ -153,7 +150,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """SAML core 3.3.3: the envelope of a login answer, without its assertions."""
+    """A Response (SAML core 3.3.3), without its assertions."""
 
     id: str
     issued: float
@@ -165,9 +162,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
-    """SAML core 3.7.1.
+    """A LogoutRequest (SAML core 3.7.1).
 
-    ``is_asynchronous``: who sent it wants no answer (the protocol extension for
+    ``is_asynchronous``: its sender wants no response (the protocol extension for
     asynchronous single logout, 2.1).
     """
 
@@ -184,7 +181,7 @@ class LogoutRequest:
 
 @dataclass(frozen=True, slots=True)
 class LogoutResponse:
-    """SAML core 3.7.2."""
+    """A LogoutResponse (SAML core 3.7.2)."""
 
     id: str
     issued: float
@@ -214,7 +211,7 @@ class ActivityReport:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactResolve:
-    """SAML core 3.5.1."""
+    """An ArtifactResolve (SAML core 3.5.1)."""
 
     id: str
     issued: float
@@ -225,7 +222,7 @@ class ArtifactResolve:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactResponse:
-    """SAML core 3.5.2, without the message that it carries."""
+    """An ArtifactResponse (SAML core 3.5.2), without its message."""
 
     id: str
     issued: float

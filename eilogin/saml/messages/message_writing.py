@@ -1,8 +1,8 @@
 """Write messages as XML, in the order of the SAML schemas, without signatures.
 
-The elements declare ``saml`` and ``samlp`` and no other prefix. They have no
-``xsi:type``: its value names a prefix that exclusive canonicalisation does not see, so
-a signed ``xsi:type="xs:string"`` cannot be parsed again.
+The elements declare no prefix but ``saml`` and ``samlp``. They have no ``xsi:type``:
+its value names a prefix that exclusive canonicalisation does not see, so a signed
+``xsi:type="xs:string"`` cannot be parsed again.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from eilogin.saml.xml_encryption import EncryptionMethod, encrypt
 
 _NAMESPACES = {"samlp": SAMLP, "saml": SAML}
 
-# SAML core 8.2.1: how the Name of an attribute is to be read; ours are plain words.
+# SAML core 8.2.1: the format of an attribute's Name; ours are plain words.
 _UNSPECIFIED_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
 _URI_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 
@@ -83,7 +83,7 @@ def write_authn_request(value: AuthnRequest) -> etree._Element:
 
 
 def write_response(value: Response, assertion: etree._Element | None) -> etree._Element:
-    """``samlp:Response`` (SAML core 3.3.3), with ``assertion`` moved into it."""
+    """Write a ``samlp:Response`` (SAML core 3.3.3), and move ``assertion`` into it."""
     element = _message("samlp:Response", value, value.destination, value.in_response_to)
     _add_status(element, value.status)
     if assertion is not None:
@@ -92,7 +92,7 @@ def write_response(value: Response, assertion: etree._Element | None) -> etree._
 
 
 def write_assertion(value: Assertion) -> etree._Element:
-    """``saml:Assertion`` (SAML core 2.3.3) of a login by browser (profiles 4.1.4.2)."""
+    """Write a ``saml:Assertion`` (SAML core 2.3.3) of a login by browser."""
     element = etree.Element(q("saml:Assertion"), nsmap={"saml": SAML})
     element.set("ID", value.id)
     element.set("Version", "2.0")
@@ -111,10 +111,10 @@ def write_logout_request(
     encrypt_for: RSAPublicKey | None = None,
     methods: Sequence[EncryptionMethod] = (),
 ) -> etree._Element:
-    """``samlp:LogoutRequest`` (SAML core 3.7.1).
+    """Write a ``samlp:LogoutRequest`` (SAML core 3.7.1).
 
-    Where ``encrypt_for`` is given, only the holder of that key can read whom it names;
-    ``methods`` are those that this party takes.
+    With ``encrypt_for``, only the holder of that key can read its NameID; ``methods``
+    are those of that party.
     """
     element = _message("samlp:LogoutRequest", value, value.destination)
     _set(element, Reason=value.reason, NotOnOrAfter=_instant(value.not_on_or_after))
@@ -130,7 +130,7 @@ def write_logout_request(
 
 
 def write_logout_response(value: LogoutResponse) -> etree._Element:
-    """``samlp:LogoutResponse`` (SAML core 3.7.2)."""
+    """Write a ``samlp:LogoutResponse`` (SAML core 3.7.2)."""
     element = _message(
         "samlp:LogoutResponse", value, value.destination, value.in_response_to
     )
@@ -151,7 +151,7 @@ def write_activity_report(value: ActivityReport) -> etree._Element:
 
 
 def write_artifact_resolve(value: ArtifactResolve) -> etree._Element:
-    """``samlp:ArtifactResolve`` (SAML core 3.5.1)."""
+    """Write a ``samlp:ArtifactResolve`` (SAML core 3.5.1)."""
     element = _message("samlp:ArtifactResolve", value, value.destination)
     add(element, "samlp:Artifact", value.artifact)
     return element
@@ -160,7 +160,7 @@ def write_artifact_resolve(value: ArtifactResolve) -> etree._Element:
 def write_artifact_response(
     value: ArtifactResponse, message: etree._Element | None
 ) -> etree._Element:
-    """``samlp:ArtifactResponse`` (SAML core 3.5.2), with ``message`` moved into it."""
+    """Write a ``samlp:ArtifactResponse`` (core 3.5.2); move ``message`` into it."""
     element = _message(
         "samlp:ArtifactResponse", value, in_response_to=value.in_response_to
     )
@@ -184,7 +184,7 @@ def _message(
 
 
 def _set(element: etree._Element, **attributes: str) -> None:
-    """Set the attributes that say something; the others are absent."""
+    """Set the attributes that are not empty."""
     for name, text in attributes.items():
         if text:
             element.set(name, text)

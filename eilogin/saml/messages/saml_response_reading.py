@@ -16,10 +16,9 @@ from eilogin.saml.safe_xml import q
 
 
 def read_response(element: etree._Element) -> Response:
-    """The value of a ``samlp:Response`` (SAML core 3.3.3), its assertions aside.
+    """Read a ``samlp:Response`` (SAML core 3.3.3), its assertions aside.
 
-    An absent Issuer is "", as the schema allows. White space around an Issuer is no
-    part of it.
+    An absent Issuer is "", as the schema allows; white space around it is stripped.
     """
     parts = open_message(element, "samlp:Response")
     return Response(

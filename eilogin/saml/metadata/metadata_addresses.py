@@ -1,4 +1,4 @@
-"""The addresses that metadata has: where citizens and keys may be sent, or nobody."""
+"""Check the addresses in metadata: where eilogin may send visitors and keys."""
 
 import re
 from functools import lru_cache
@@ -23,13 +23,12 @@ _OUR_NAMES = frozenset(
 )
 
 
-#: An URL without a fragment, and what of it says where it is. Its characters are those
-#: of a URL, and no backslash.
+#: A URL without a fragment and without backslashes, with its host.
 _WEB = re.compile(r"(https?://[!\"$-.0->@-\[\]-~]+)([/?][!\"$-\[\]-~]*)?")
-#: The origin of a site in the domain name system, as nearly all are: no address, no
-#: port, and no name of this machine. It is as sound as the rest of this room finds it.
+#: The origin of a usual site: no IP address, no port, and no name of this machine. The
+#: slower checks below accept it too.
 _SITE = re.compile(r"https://([a-z0-9.-]*\.(?!local)[a-z]{2,24})")
-#: How many origins are remembered: a party has many addresses at one.
+#: Most origins in the cache: a party has many addresses at one.
 _ORIGINS = 256
 
 
@@ -56,20 +55,20 @@ def require_address(text: str, *, on_loopback: bool) -> None:
 
 
 def web_host(text: str) -> str:
-    """The host of an absolute http or https URL that is nothing else besides, or ""."""
+    """The host of an absolute http or https URL, or "" for other text."""
     return _host(_origin(text))
 
 
 def _origin(text: str) -> str:
-    """An absolute http or https URL up to its path, or ""."""
-    # A backslash is a slash to a browser, and a user name looks like a host to people.
+    """The origin of an absolute http or https URL, or ""."""
+    # A browser reads a backslash as a slash, and people read a user name as a host.
     found = _WEB.fullmatch(text)
     return found[1] if found else ""
 
 
 @lru_cache(_ORIGINS)
 def _place(origin: str) -> tuple[bool, bool]:
-    """Whether citizens and keys may be sent to one, and whether it is this machine."""
+    """Whether an origin is fit for visitors and keys, and whether it is this machine."""
     if _SITE.fullmatch(origin):
         return True, False
     host = _host(origin)
@@ -92,10 +91,10 @@ def _host(origin: str) -> str:
 
 
 def _is_here(host: str) -> bool:
-    """Whether what connects to a host comes out at this machine.
+    """Whether a connection to a host arrives at this machine.
 
-    Wider than what http may be spoken with: more spellings, and the address of none,
-    which systems take for this one.
+    This covers more than the hosts for which http is accepted: more spellings, and the
+    unspecified address, which systems take for this machine.
     """
     found = _number(host)
     if found is None:
@@ -106,7 +105,7 @@ def _is_here(host: str) -> bool:
 
 
 def _number(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the IP address of a host, or None for a name; ValueError for neither.
+    """The IP address of a host, or None for a name; ValueError for neither.
 
     Systems and browsers read a host with a number as its last part, decimal or not, as
     an IPv4 address. They also accept fewer or octal parts ("0177.1"). eilogin then

@@ -8,11 +8,11 @@ from eilogin.errors import MalformedMessage
 from eilogin.saml.printable_text import CONTROL
 from eilogin.saml.safe_xml import in_full
 
-#: Characters of an address, or of an odd entityID, that an error shows.
+#: Most characters in an error of an address, or of an odd entityID.
 _MOST_SHOWN = 120
-#: Characters of a text for people, or of a link.
+#: Most characters of a text for people, or of a link.
 _LONGEST_TEXT = 2048
-#: Faults that many have, as an error tells them; and their cures.
+#: Frequent faults in the words of an error, and their cures.
 _CURES = (
     (
         re.compile(r"Organization(?:Name|DisplayName|URL)'.*lang' is required"),
@@ -38,18 +38,18 @@ _CURES = (
 
 
 def shown(text: str) -> str:
-    """A text of whoever, as it may stand in a log."""
+    """Quote a text by any author for a log."""
     return ascii(text)[:_MOST_SHOWN]
 
 
 def line(element: etree._Element) -> str:
-    """Text for people, on one line whatever way the metadata was indented."""
+    """The text of an element on one line, however the metadata is indented."""
     text = "".join(element.itertext()) if len(element) else element.text or ""
     return clean(text)
 
 
 def clean(text: str) -> str:
-    """A text on one line, without control characters, and not endless."""
+    """A text on one line of limited length, without control characters."""
     # Printable text holds no control character, and no white space but blanks.
     if not text.isprintable():
         text = CONTROL.sub(" ", text)
@@ -59,7 +59,7 @@ def clean(text: str) -> str:
 
 
 def attribute_of(element: etree._Element, name: str) -> str:
-    """An attribute that an error may show, or ""."""
+    """The value of an attribute for an error, or ""."""
     return plain(element.get(name, ""))
 
 
@@ -69,7 +69,7 @@ def plain(text: str) -> str:
 
 
 def told_of(error: MalformedMessage) -> str:
-    """Return an error in full, on one line, with a cure where one is known."""
+    """An error in full, on one line, with a cure if one is known."""
     cures = (
         cure
         for pattern, cure in _CURES

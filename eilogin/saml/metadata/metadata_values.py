@@ -1,4 +1,4 @@
-"""The members of a federation as frozen values, and how to look things up in them."""
+"""The members of a federation as frozen values, with lookups."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +14,7 @@ from eilogin.saml.printable_text import short
 from eilogin.saml.signing_keys import PublicKey, encryption_key, public_key
 from eilogin.saml.xml_encryption import EncryptionMethod
 
-#: Registration and publication information: who took a member in, and when metadata
-#: was made (mdrpi 2.1 and 2.2).
+#: Registration and publication information (mdrpi 2.1 and 2.2).
 MDRPI = "urn:oasis:names:tc:SAML:metadata:rpi"
 PUBLICATION_INFO = f"{{{MDRPI}}}PublicationInfo"
 REGISTRATION_INFO = f"{{{MDRPI}}}RegistrationInfo"
@@ -24,21 +23,21 @@ REGISTRATION_INFO = f"{{{MDRPI}}}RegistrationInfo"
 IDPDISC = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
 DISCOVERY_RESPONSE = f"{{{IDPDISC}}}DiscoveryResponse"
 
-#: RFC 8409 3 and 4: what an entity is, and which of those it supports.
+#: The categories of an entity, and those that it supports (RFC 8409 3 and 4).
 ENTITY_CATEGORY = "http://macedir.org/entity-category"
 ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
 
-#: The kinds of contacts, whom to ask first before whom to ask last (metadata 2.3.2.2).
+#: The kinds of contacts, best first (metadata 2.3.2.2).
 CONTACT_KINDS = ("technical", "support", "administrative", "other", "billing")
 
-#: How many keywords of a member count, and characters of each.
+#: Most keywords of a member, and characters of one.
 MOST_KEYWORDS, LONGEST_KEYWORD = 20, 40
 
-#: The SSO domain of a member that shares a session with nobody.
+#: The SSO domain of a member that shares no session.
 NO_SSO = "none"
 
 
-#: Texts in no order; where they are written, it is the same each time.
+#: Texts without an order, always written in the same order.
 Texts = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 
 
@@ -46,9 +45,8 @@ Texts = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])
 class Endpoint:
     """An address of a role (metadata 2.2.2 and 2.2.3).
 
-    ``binding`` is a URI of :mod:`eilogin.saml.bindings`. ``response_location`` is ""
-    where answers go to ``location`` too; ``index`` and ``is_default`` are None where
-    they are not said.
+    ``binding`` is a URI of :mod:`eilogin.saml.bindings`. ``response_location`` is "" if
+    responses go to ``location`` too; ``index`` and ``is_default`` are None if absent.
     """
 
     binding: str
@@ -59,12 +57,12 @@ class Endpoint:
 
     @property
     def for_answers(self) -> str:
-        """Where answers go (metadata 2.2.2)."""
+        """The address for responses (metadata 2.2.2)."""
         return self.response_location or self.location
 
 
 def bindings_of(endpoints: Iterable[Endpoint]) -> str:
-    """By what a message may come to these, as an error tells it; ``none`` for none."""
+    """The bindings of endpoints in words for an error, or ``none``."""
     names = dict.fromkeys(short(one.binding) for one in endpoints)
     return ", ".join(names) or "none"
 
@@ -82,17 +80,17 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Logo:
-    """An image of a member (mdui 2.1.5), which nobody has looked at yet.
+    """An image of a member (mdui 2.1.5), not verified yet.
 
-    ``url`` is a ``data:`` address, or one of the web, which eilogin never shows: each
-    browser would report to that site. ``width`` and ``height`` are as its metadata says
-    them, in pixels, or 0.
+    ``url`` is a ``data:`` address, or one of the web. eilogin never shows the latter:
+    each browser would report to that site. ``width`` and ``height`` are the pixels in
+    the metadata, or 0.
     """
 
     url: str
     width: int = 0
     height: int = 0
-    #: Such as ``nl``, or "" for all languages.
+    #: A language such as ``nl``, or "" for all languages.
     language: str = ""
 
 
@@ -100,47 +98,43 @@ class Logo:
 class Role:
     """The common parts of both roles (metadata 2.4.1 and 2.4.2).
 
-    Certificates are base64 DER without white space, as in metadata. They carry a key;
-    their dates and issuers do not count (metadata interoperability profile 2.6.1).
+    Certificates are base64 DER without white space. Only their keys count, not their
+    dates and issuers (metadata interoperability profile 2.6.1).
     """
 
     signing_certificates: tuple[str, ...] = ()
     encryption_certificates: tuple[str, ...] = ()
-    #: With what it takes what is encrypted for it, the preferred one first; empty where
-    #: it says nothing of that.
+    #: How to encrypt for this role, the preferred method first; empty if absent.
     encryption_methods: tuple[EncryptionMethod, ...] = ()
-    #: The algorithms that this role takes, where it says so itself and not by its
-    #: entity (algorithm support 2.4): see :meth:`EntityDescriptor.algorithms`.
+    #: The algorithms that this role accepts, if the role itself lists them (algorithm
+    #: support 2.4): see :meth:`EntityDescriptor.algorithms`.
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
-    #: Whether each key is named by the SHA-1 of its certificate, as DigiD has it.
+    #: Whether the name of each key is the SHA-1 of its certificate, as at DigiD.
     names_keys: bool = False
     single_logouts: tuple[Endpoint, ...] = ()
     name_id_formats: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> tuple[PublicKey, ...]:
-        """The public keys of the signing certificates, in their order."""
+        """The public keys of the signing certificates, in order."""
         return tuple(public_key(text) for text in self.signing_certificates)
 
     @cached_property
     def encryption_keys(self) -> tuple[RSAPublicKey, ...]:
-        """The public keys with which to encrypt for this role, in their order."""
+        """The public keys with which to encrypt for this role, in order."""
         return tuple(map(encryption_key, self.encryption_certificates))
 
     def single_logout(self, *bindings: str) -> Endpoint | None:
-        """Where this role takes a logout, or None.
-
-        Over the first of ``bindings`` that it has.
-        """
+        """The SingleLogoutService of the first binding that this role has, or None."""
         return _over(bindings, self.single_logouts)
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeService:
-    """A list of attributes that are asked for by their Names (metadata 2.4.4.1).
+    """Attributes that a participant requests, by Name (metadata 2.4.4.1).
 
-    ``required`` are those of them without which there is no service.
+    It cannot do without those in ``required``.
     """
 
     requested: tuple[str, ...]
@@ -153,8 +147,8 @@ class AttributeService:
 class ServiceProvider(Role):
     """A participant (metadata 2.4.4).
 
-    ``discovery_responses`` are where a discovery service sends the visitor's choice
-    (identity provider discovery 2.5).
+    A discovery service sends the visitor's choice to ``discovery_responses`` (identity
+    provider discovery 2.5).
     """
 
     assertion_consumers: tuple[Endpoint, ...] = ()
@@ -166,10 +160,10 @@ class ServiceProvider(Role):
     def consumer(
         self, *, index: int | None = None, url: str = "", binding: str = ""
     ) -> Endpoint | None:
-        """Where a login answer goes: by index, by exact URL, or else the default one.
+        """The address for a Response: by index, by exact URL, or the default one.
 
-        ``binding``, where given, must be that of the address. None where there is no
-        such address: then nothing may be sent anywhere.
+        If ``binding`` is given, the address must have it. None if there is no such
+        address: then nothing may be sent anywhere.
         """
         wanted = [
             endpoint
@@ -181,7 +175,7 @@ class ServiceProvider(Role):
         return _default_of(wanted)
 
     def attribute_service(self, index: int | None = None) -> AttributeService | None:
-        """Return the attribute service of an index, or else the default one, or None.
+        """The attribute service of an index, or the default one, or None.
 
         An index that the metadata does not have counts as none (SAML core 3.4.1).
         """
@@ -195,31 +189,27 @@ class IdentityProvider(Role):
 
     single_sign_ons: tuple[Endpoint, ...] = ()
     artifact_resolutions: tuple[Endpoint, ...] = ()
-    #: Addresses for reports that a visitor was active (``act:ActivityService``, an
-    #: extension of ours).
+    #: Addresses for activity reports (``act:ActivityService``, eilogin's extension).
     activity_services: tuple[Endpoint, ...] = ()
     want_authn_requests_signed: bool = False
-    #: The scopes that its attributes may have, in lower case; None where none are
-    #: listed (Shibboleth metadata extension 1.0).
+    #: The scopes that its attributes may have, in lower case; None if it lists none
+    #: (Shibboleth metadata extension 1.0).
     scopes: Texts | None = None
 
     def single_sign_on(self, *bindings: str) -> Endpoint | None:
-        """Where this hub takes an AuthnRequest, or None.
-
-        Over the first of ``bindings`` that it has.
-        """
+        """The SingleSignOnService of the first binding that this hub has, or None."""
         return _over(bindings, self.single_sign_ons)
 
     @property
     def activity_service(self) -> Endpoint | None:
-        """Where this hub takes reports of activity over SOAP, or None."""
+        """The address for activity reports over SOAP, or None."""
         return _over((SOAP,), self.activity_services)
 
     def artifact_resolution(self, index: int) -> Endpoint | None:
-        """Where artifacts with this EndpointIndex are resolved, over SOAP, or None.
+        """The ArtifactResolutionService of an EndpointIndex over SOAP, or None.
 
-        An index that the metadata does not have stands for the default one: pysaml2
-        writes the digits of its index, which are another number.
+        An unknown index stands for the default one: pysaml2 writes the digits of its
+        index, which are another number.
         """
         over_soap = [e for e in self.artifact_resolutions if e.binding == SOAP]
         named = [e for e in over_soap if e.index == index]
@@ -231,13 +221,14 @@ class EntityDescriptor:
     """A member of a federation (metadata 2.3.2).
 
     ``names``, ``descriptions``, ``keywords`` and ``information_urls`` (mdui 2.1) are by
-    language, such as ``nl``; keywords as metadata writes them. ``entity_categories``
-    are what it is, ``supported_categories`` to whom it gives what they ask for (RFC
-    8409). ``digest_methods`` and ``signing_methods`` are the algorithms that it takes,
-    the preferred one first (algorithm support 2). ``registrar`` is the URI of who took
-    it in (mdrpi 2.1). ``sso_domain``, ``required_level`` and ``released`` are what the
-    operator rules of it (:mod:`.ruled`). ``valid_until`` is the earliest of all
-    validUntil from the root of the metadata down to its roles, or None.
+    language, such as ``nl``; keywords as in the metadata. The member belongs to
+    ``entity_categories``, and releases attributes to ``supported_categories`` (RFC
+    8409). ``digest_methods`` and ``signing_methods`` are the algorithms that it
+    accepts, the preferred one first (algorithm support 2). ``registrar`` is the URI of
+    its registrar (mdrpi 2.1). ``sso_domain``, ``required_level`` and ``released`` are
+    rules of the operator (:mod:`~eilogin.saml.metadata.rule_attributes`).
+    ``valid_until`` is the earliest validUntil from the root of the metadata down to its
+    roles, or None.
     """
 
     entity_id: str
@@ -254,22 +245,22 @@ class EntityDescriptor:
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
     registrar: str = ""
-    #: Among whom it shares a session: the name of an SSO domain, or "" for the usual
-    #: one; :data:`NO_SSO` where it shares none.
+    #: The name of its SSO domain, whose members share a session; "" for the usual one,
+    #: :data:`NO_SSO` for none.
     sso_domain: str = ""
-    #: Below which level it is not served, or "".
+    #: The lowest level at which it serves a visitor, or "".
     required_level: str = ""
     #: The names of all attributes that it may receive; None without a limit.
     released: Texts | None = None
     valid_until: float | None = None
 
     def name(self, language: str) -> str:
-        """Return its display name, in ``language`` or else another; or its entityID."""
+        """The display name, in ``language`` or else another; or the entityID."""
         return _in(language, self.names) or self.entity_id
 
     @property
     def whom_to_ask(self) -> str:
-        """Return a contact for an administrator, for the log: an address, or a name."""
+        """A contact for an administrator, for the log: an address, or a name."""
         known = [c for c in self.contacts if c.email or c.telephone]
         found = min(known, key=_turn_of, default=None)
         if found is None:
@@ -277,7 +268,7 @@ class EntityDescriptor:
         return " ".join(filter(None, (found.company, found.email or found.telephone)))
 
     def algorithms(self, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the algorithms for a role: those of signatures, and of their digests.
+        """The algorithms for a role: those of signatures, and of their digests.
 
         Each is empty if the metadata does not list it. The role's list replaces that of
         its entity (algorithm support 2.4).
@@ -288,21 +279,21 @@ class EntityDescriptor:
         )
 
     def description(self, language: str) -> str:
-        """Return its purpose, in ``language`` or else another, or ""."""
+        """The purpose, in ``language`` or else another, or ""."""
         return _in(language, self.descriptions)
 
     def description_language(self, language: str) -> str:
-        """The language of the description that a page in ``language`` has, or ""."""
+        """The language of the description on a page in ``language``, or ""."""
         return _found_in(language, self.descriptions)
 
     def information_url(self, language: str) -> str:
-        """Its page for visitors, in ``language`` or else another, or ""."""
+        """The page for visitors, in ``language`` or else another, or ""."""
         return _in(language, self.information_urls)
 
     def keywords_in(self, language: str) -> tuple[str, ...]:
-        """Words by which people look for it, in ``language`` or else another.
+        """Keywords for a search, in ``language`` or else another.
 
-        A blank is between two of them, and a "+" within one (mdui 2.1.4).
+        A blank separates two of them; a "+" is a blank within one (mdui 2.1.4).
         """
         said = _in(language, self.keywords).split()
         words = (" ".join(one.replace("+", " ").split()) for one in said)
@@ -310,7 +301,7 @@ class EntityDescriptor:
         return tuple(found)[:MOST_KEYWORDS]
 
     def logos_in(self, language: str) -> list[Logo]:
-        """Its logos, those in ``language`` first, the larger ones before the others."""
+        """The logos, those in ``language`` first, the larger ones before the others."""
         turns = {"": 1, "en": 2, language: 0}
         return sorted(
             self.logos,
@@ -331,12 +322,12 @@ class FederationMetadata:
     created: float | None
     #: ID of the root, or "".
     id: str = ""
-    #: After how many seconds newer metadata may be there: the shortest cacheDuration of
-    #: the root and the groups in it, or None.
+    #: Seconds until newer metadata may exist: the shortest cacheDuration of the root
+    #: and the groups in it, or None.
     cache_duration: float | None = None
-    #: Whether it is an EntitiesDescriptor: several parties that belong together.
+    #: Whether it is an EntitiesDescriptor, a group of members.
     is_aggregate: bool = True
-    #: Why a member is left out, by its entityID: its metadata cannot be used.
+    #: Members that eilogin skips, by entityID, with the reason.
     left_out: Mapping[str, PeerUnusable] = field(default_factory=dict)
     #: Sentences for the log about skipped parts of members.
     remarks: tuple[str, ...] = ()
@@ -352,9 +343,9 @@ _IndexedT = TypeVar("_IndexedT", Endpoint, AttributeService)
 
 
 def _default_of(indexed: Sequence[_IndexedT]) -> _IndexedT | None:
-    """The first that says it is the default, else that does not say it is none.
+    """The default one (metadata 2.2.3).
 
-    Else the first (metadata 2.2.3).
+    The first with isDefault true, else the first without isDefault, else the first.
     """
     return next(
         (

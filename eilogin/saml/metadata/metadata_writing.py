@@ -1,4 +1,4 @@
-"""Metadata to XML, in the order of its schema; signed by who answers for it."""
+"""Write metadata as XML, in the order of its schema, and sign it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -55,7 +55,7 @@ _URI_NAME = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 
 
 def write_entity(descriptor: EntityDescriptor, key: SigningKey | None = None) -> bytes:
-    """An ``md:EntityDescriptor`` document in UTF-8; signed where a key is given."""
+    """Write an ``md:EntityDescriptor`` document in UTF-8, signed if a key is given."""
     element = _entity_element(descriptor)
     if key is not None:
         element.set("ID", new_id())
@@ -70,7 +70,7 @@ def write_federation(
     valid_until: float,
     key: SigningKey,
 ) -> bytes:
-    """A signed ``md:EntitiesDescriptor`` document in UTF-8, made now.
+    """Write a signed ``md:EntitiesDescriptor`` document in UTF-8, created now.
 
     ``name`` is the federation's, ``valid_until`` an instant in seconds since
     1970-01-01T00:00:00Z, ``key`` the operator's.
@@ -89,17 +89,17 @@ def sign_federation(
     valid_until: float,
     key: SigningKey,
 ) -> bytes:
-    """The same of ``md:EntityDescriptor`` elements, which are put into it.
+    """Put ``md:EntityDescriptor`` elements into a signed document.
 
-    ``publisher`` is who answers for it (mdrpi 2.2).
+    ``publisher`` is responsible for it (mdrpi 2.2).
     """
     return _published(group_of(members, name), publisher, valid_until, key)
 
 
 def group_of(members: Iterable[etree._Element], name: str = "") -> etree._Element:
-    """An ``md:EntitiesDescriptor`` with members, which are put into it.
+    """Put members into an ``md:EntitiesDescriptor``.
 
-    A namespace that it declares gets its prefix from it, in the members too.
+    Its prefixes for namespaces also apply in the members.
     """
     root = etree.Element(
         q("md:EntitiesDescriptor"),
@@ -136,7 +136,7 @@ def _published(
 
 
 def add_ruled(element: etree._Element, ruled: Ruled) -> None:
-    """Put what the operator rules of a member into its ``md:EntityDescriptor``."""
+    """Put the operator's rules for a member into its ``md:EntityDescriptor``."""
     for told in _entity_attributes(EntityDescriptor(entity_id="", **ruled)):
         extensions = _extensions_of(element)
         own = extensions.find(q("mdattr:EntityAttributes"))
@@ -147,14 +147,14 @@ def add_ruled(element: etree._Element, ruled: Ruled) -> None:
 
 
 def add_registrar(element: etree._Element, registrar: str) -> None:
-    """Say in an ``md:EntityDescriptor`` who has taken the member in (mdrpi 2.1)."""
+    """Put the registrar into an ``md:EntityDescriptor`` (mdrpi 2.1)."""
     found = etree.Element(REGISTRATION_INFO, nsmap={"mdrpi": MDRPI})
     found.set("registrationAuthority", registrar)
     _extensions_of(element).insert(0, found)
 
 
 def _extensions_of(element: etree._Element) -> etree._Element:
-    """The ``md:Extensions`` of what is not signed, of which they are the first."""
+    """The ``md:Extensions`` of an unsigned element, its first child."""
     found = element.find(q("md:Extensions"))
     if found is None:
         found = etree.Element(q("md:Extensions"))
@@ -212,7 +212,7 @@ def _entity_attributes(descriptor: EntityDescriptor) -> Iterator[etree._Element]
 def _entity_attributes_of(
     descriptor: EntityDescriptor,
 ) -> Iterator[tuple[str, Collection[str]]]:
-    """The values of each that there is, by its name."""
+    """The entity attributes that have values, by name."""
     if descriptor.entity_categories:
         yield ENTITY_CATEGORY, descriptor.entity_categories
     if descriptor.supported_categories:
@@ -222,7 +222,7 @@ def _entity_attributes_of(
     if descriptor.required_level:
         yield REQUIRED_LEVEL, [descriptor.required_level]
     if descriptor.released is not None:
-        # Without any value it says that nothing may be released.
+        # No value means that no attribute may be released.
         yield RELEASED_ATTRIBUTES, descriptor.released
 
 
@@ -272,7 +272,7 @@ def _add_requested(parent: etree._Element, name: str, *, is_required: bool) -> N
 def _add_role(
     parent: etree._Element, name: str, descriptor: EntityDescriptor, role: Role
 ) -> etree._Element:
-    """The role with what is first in both: Extensions and keys."""
+    """Add a role with its Extensions and keys."""
     element = add(parent, name, protocolSupportEnumeration=SAMLP)
     extensions = etree.Element(q("md:Extensions"))
     _add_about(extensions, descriptor)
@@ -293,7 +293,7 @@ def _add_role(
 
 
 def _add_about(parent: etree._Element, descriptor: EntityDescriptor) -> None:
-    """Add what people want to know, if there is anything."""
+    """Add mdui:UIInfo, if it is not empty."""
     about = etree.Element(q("mdui:UIInfo"))
     _add_texts(about, "mdui:DisplayName", descriptor.names)
     _add_texts(about, "mdui:Description", descriptor.descriptions)

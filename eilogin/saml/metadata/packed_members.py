@@ -1,8 +1,8 @@
 """Members in memory and in files: an outline, and bytes for the rest.
 
 A process needs few of thousands of members. As bytes they take a third of the memory,
-and go into a file as they are. Each is decoded when it is needed. The format is JSON,
-which builds nothing but the values of this version.
+and go into a file as they are. Each is decoded on use. The format is JSON, which builds
+nothing but the values of this version.
 """
 
 import json
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from eilogin.errors import PeerUnusable, PeerWithoutKeys
 from eilogin.saml.metadata.metadata_values import EntityDescriptor
 
-#: Bytes that say how long the head of a share is.
+#: Bytes of the length of a share's head.
 _LENGTH = 8
 
 _ERRORS = {error.code: error for error in (PeerUnusable, PeerWithoutKeys)}
@@ -41,7 +41,7 @@ class Outline(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """A member whose rest is bytes."""
+    """A member: its outline, and bytes for the rest."""
 
     entity_id: str
     outline: Outline
@@ -49,17 +49,17 @@ class Packed(NamedTuple):
 
     @classmethod
     def of(cls, entity: EntityDescriptor) -> Self:
-        """A member, packed."""
+        """Pack a member."""
         return cls(entity.entity_id, Outline.of(entity), encoded(entity))
 
     @property
     def entity(self) -> EntityDescriptor:
-        """The member as a value."""
+        """Decode the member."""
         return decoded(self.body, self.outline.valid_until)
 
 
 class Members(Sequence[EntityDescriptor]):
-    """Members that are packed, each decoded whenever it is asked for."""
+    """Packed members, each decoded on each use."""
 
     def __init__(self, packed: Sequence[Packed]) -> None:
         self.packed = packed
@@ -78,9 +78,9 @@ class Members(Sequence[EntityDescriptor]):
 
 
 class Gathered(Mapping[str, EntityDescriptor]):
-    """Members of several sources by entityID, each decoded when it is first asked for.
+    """Members of several sources by entityID, each decoded on first use.
 
-    Where two sources have one, it is that of the later.
+    If two sources have the same one, the later counts.
     """
 
     def __init__(self, sources: Iterable[Iterable[EntityDescriptor]]) -> None:
@@ -102,12 +102,12 @@ class Gathered(Mapping[str, EntityDescriptor]):
         return entity_id in self._kept
 
     def packed(self) -> Iterator[Packed]:
-        """All of them, packed."""
+        """All members, packed."""
         for one in self._kept.values():
             yield one if isinstance(one, Packed) else Packed.of(one)
 
     def outlines(self) -> dict[str, Outline]:
-        """Return the outline of each member, without decoding it."""
+        """The outline of each member, without decoding it."""
         return {
             name: one.outline if isinstance(one, Packed) else Outline.of(one)
             for name, one in self._kept.items()
@@ -117,21 +117,21 @@ class Gathered(Mapping[str, EntityDescriptor]):
 def as_kept(
     members: Iterable[EntityDescriptor],
 ) -> Iterable[EntityDescriptor | Packed]:
-    """Return the members packed or decoded, as they are; both have the entityID."""
+    """The members packed or decoded, as they are; both have the entityID."""
     return members.packed if isinstance(members, Members) else members
 
 
 def but_for(
     members: Sequence[EntityDescriptor], names: Collection[str]
 ) -> Sequence[EntityDescriptor]:
-    """Members without some of them, as they are there."""
+    """The members except some, as they are."""
     if isinstance(members, Members):
         return Members([one for one in members.packed if one.entity_id not in names])
     return tuple(one for one in members if one.entity_id not in names)
 
 
 class LeftOut(NamedTuple):
-    """Why a member is left out."""
+    """The reason why a member is left out."""
 
     code: str
     told: str
@@ -141,7 +141,7 @@ class LeftOut(NamedTuple):
 
     @classmethod
     def of(cls, error: PeerUnusable) -> Self:
-        """An error, as it can be written."""
+        """Encode an error."""
         return cls(
             error.code,
             str(error),
@@ -151,7 +151,7 @@ class LeftOut(NamedTuple):
         )
 
     def error(self) -> PeerUnusable:
-        """The error."""
+        """Decode the error."""
         error = _ERRORS[self.code](self.told)
         error.is_hub = self.is_hub
         error.registrar = self.registrar
@@ -163,14 +163,14 @@ class Share(NamedTuple):
     """The result of reading a part of the members."""
 
     members: list[Packed]
-    #: Why others are left out, by entityID.
+    #: Members left out, by entityID, with the reason.
     left_out: dict[str, PeerUnusable]
     remarks: list[str]
     #: The shortest cacheDuration of a group of them, or None.
     cache_duration: float | None
 
     def to_bytes(self) -> bytes:
-        """All of it, for another process of ours."""
+        """Encode the result for another process."""
         lines = [(one.entity_id, *one.outline, len(one.body)) for one in self.members]
         left_out = {name: LeftOut.of(error) for name, error in self.left_out.items()}
         facts = (lines, left_out, self.remarks, self.cache_duration)
@@ -180,7 +180,7 @@ class Share(NamedTuple):
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Self:
-        """Decode the result of another process of ours."""
+        """Decode the result of another process."""
         start = _LENGTH + int.from_bytes(octets[:_LENGTH])
         lines, left_out, remarks, cache_duration = json.loads(octets[_LENGTH:start])
         members = []
@@ -193,20 +193,20 @@ class Share(NamedTuple):
 
 
 def encoded(entity: EntityDescriptor) -> bytes:
-    """All of a member but its end, which its outline has."""
+    """Encode a member without its end, which its outline has."""
     without = {"valid_until"}
     return entity_type().dump_json(entity, exclude=without, exclude_defaults=True)
 
 
 def decoded(body: bytes, valid_until: float | None) -> EntityDescriptor:
-    """A member from what :func:`encoded` gave, and its end."""
-    # To put it into what was decoded takes longer.
+    """Decode a member that :func:`encoded` wrote, with its end."""
+    # To put it into the decoded value takes longer.
     end = b',"valid_until":%b}' % json.dumps(valid_until).encode()
     return entity_type().validate_json(body[:-1] + end)
 
 
-# It takes a moment to make it: only who has to do with many members needs it.
+# It takes a moment to make, and few processes need it.
 @cache
 def entity_type() -> TypeAdapter[EntityDescriptor]:
-    """How pydantic knows a member."""
+    """The pydantic type of a member."""
     return TypeAdapter(EntityDescriptor)

@@ -1,8 +1,8 @@
 """A second process that does a part of the work if the machine has a free core.
 
-It is forked, so it knows everything and has to read nothing first. eilogin forks only
-if no other thread runs, because the fork would never finish another thread's work. A
-process with a nice value leaves one more core to others.
+It is forked, so it knows everything already. eilogin forks only if no other thread
+runs, because the fork would never finish another thread's work. A process with a nice
+value leaves one more core to others.
 """
 
 import gc
@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import NoReturn
 
-#: Has the threads of this process, by their numbers.
+#: The threads of this process, by number.
 _THREADS = Path("/proc/self/task")
 
 
@@ -23,9 +23,9 @@ _THREADS = Path("/proc/self/task")
 def second_process(work: Callable[[Connection], object]) -> Iterator[Connection | None]:
     """Run ``work`` in a second process; yield the connection to it, or None.
 
-    The process ends when the block does, in any state, and when we are killed. The
-    caller has to do the rest of its work: reading from the connection then raises
-    EOFError or OSError.
+    The process ends with the block, in any state, and when we are killed. The caller
+    then has to do the rest of its work: a read from the connection raises EOFError or
+    OSError.
     """
     if not (_has_core() and _is_alone()):
         yield None
@@ -52,7 +52,7 @@ def _has_core() -> bool:
 
 
 def _is_alone() -> bool:
-    """Whether there is one thread in this process, also of those that Python lacks."""
+    """Whether this process has one thread, also of those unknown to Python."""
     try:
         return len(list(_THREADS.iterdir())) == 1
     except OSError:
@@ -70,7 +70,7 @@ def _fork() -> int | None:
 def _end(number: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(number, signal.SIGKILL)
-    # A server may wait for whatever child there is.
+    # A server may wait for any child.
     with suppress(ChildProcessError):
         os.waitpid(number, 0)
 
@@ -78,7 +78,7 @@ def _end(number: int) -> None:
 def _be_second(
     work: Callable[[Connection], object], line: Connection, alive: int
 ) -> NoReturn:
-    """Do the work in the fork, and end without what is to be done at our own end."""
+    """Do the work in the fork, and end without our own exit handlers."""
     try:
         # A signal must end this process without calling our handlers.
         for number in signal.valid_signals():

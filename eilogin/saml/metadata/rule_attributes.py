@@ -1,8 +1,8 @@
 """The operator's rules for a member, in entity attributes of eilogin's own.
 
-They say with whom the member shares a session, from which level on it is served, and
-which attributes it may receive. They limit a hub, so an unreadable rule is not skipped:
-eilogin leaves the member out.
+They are the members with whom it shares a session, its lowest level, and the attributes
+that it may receive. They limit a hub, so an unreadable rule is not skipped: eilogin
+leaves the member out.
 """
 
 import re
@@ -13,13 +13,13 @@ from eilogin.errors import MalformedMessage
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata.metadata_texts import shown
 
-#: Before the names of what an operator alone says of a member.
+#: The prefix of the names of these rules.
 OURS = "urn:eilogin:"
-#: Among whom a login of one serves the others: the name of an SSO domain, one value.
+#: The name of the SSO domain, whose members share a login: one value.
 SSO_DOMAIN = f"{OURS}sso-domain"
-#: Below which level there is no login: one of LEVELS, one value.
+#: The lowest level of a login: one of LEVELS, one value.
 REQUIRED_LEVEL = f"{OURS}required-level"
-#: The names of all attributes that may be released; no value at all: none of them.
+#: The names of all attributes that may be released; no value means none.
 RELEASED_ATTRIBUTES = f"{OURS}released-attributes"
 
 _KNOWN = (SSO_DOMAIN, REQUIRED_LEVEL, RELEASED_ATTRIBUTES)
@@ -27,7 +27,7 @@ _DOMAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
 
 class Ruled(TypedDict):
-    """The fields of :class:`~eilogin.saml.metadata.EntityDescriptor` that say so."""
+    """The rules as fields of :class:`~eilogin.saml.metadata.EntityDescriptor`."""
 
     sso_domain: str
     required_level: str
@@ -55,12 +55,12 @@ def read_ruled(attributes: Mapping[str, Sequence[str]]) -> Ruled:
 
 
 def is_domain(name: str) -> bool:
-    """Whether an SSO domain can be called so."""
+    """Whether a text is a valid name of an SSO domain."""
     return bool(_DOMAIN.fullmatch(name))
 
 
 def _one_of(attributes: Mapping[str, Sequence[str]], name: str) -> str:
-    """Return the value, or "" if there is none."""
+    """The one value, or "" if there is none."""
     values = attributes.get(name)
     if values is None:
         return ""

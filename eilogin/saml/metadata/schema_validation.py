@@ -1,7 +1,7 @@
-"""Whether metadata is valid by the schema: the whole, each member, and each role.
+"""Validate metadata by the schema: the whole, each member, and each role.
 
-A member that is not valid must not shut out all others, nor a role or a text that is
-not valid the rest of its member.
+An invalid member must not shut out all others, nor an invalid role or text the rest of
+its member.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,14 +32,14 @@ from eilogin.saml.safe_xml import (
 )
 from eilogin.saml.xml_signatures import check_structure
 
-#: A member that is valid by the schema, and nothing else.
+#: A valid member that holds nothing else.
 _ANYBODY = (
     f'<EntityDescriptor xmlns="{MD}" entityID="x">'
     '<AffiliationDescriptor affiliationOwnerID="x">'
     "<AffiliateMember>x</AffiliateMember></AffiliationDescriptor></EntityDescriptor>"
 )
 
-#: The parts of a member in the order of the schema, and of a role.
+#: The parts of a member, and of a role, in the order of the schema.
 _OF_MEMBER = tuple(
     map(
         q,
@@ -75,13 +75,13 @@ _OF_ROLE = tuple(
         ),
     )
 )
-#: The parts that may be at fault without the rest. No key, and not Extensions, in which
-#: the operator rules what a member may do.
+#: Parts that may be faulty without the rest. Not keys, and not Extensions, which hold
+#: the operator's rules.
 _SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[2:]))
-#: Most faulty parts of one member that are named, and most parts that are validated one
-#: by one, which takes some 50 µs each.
+#: Most faulty parts of one member in the log, and most parts that are validated one by
+#: one, at some 50 µs each.
 _MOST_TOLD, _MOST_PARTS = 5, 1000
-#: Elements of a member of which the schema is asked for all faults at once.
+#: Most elements of a member for which the schema lists all faults at once.
 _MOST_ELEMENTS = 5000
 _COUNT_INSIDE = etree.XPath("count(.//*)", regexp=False)
 
@@ -90,20 +90,20 @@ _COUNT_INSIDE = etree.XPath("count(.//*)", regexp=False)
 class Verdict:
     """The faults of a member by the schema."""
 
-    #: Why it cannot be used at all, or None.
+    #: Why it is unusable, or None.
     fault: MalformedMessage | None = None
-    #: Which of its roles cannot be used and why, by the name of the element.
+    #: Unusable roles and the reason, by the name of the element.
     roles: Mapping[str, str] = field(default_factory=dict)
     #: The faults of the rest, in sentences for the log.
     remarks: tuple[str, ...] = ()
 
 
-#: Nothing is wrong.
+#: No fault.
 SOUND = Verdict()
 
 
 def parsed(octets: bytes) -> etree._Element:
-    """Return the root of a metadata document; checks no signature in it.
+    """Return the root of a metadata document; checks no signature.
 
     Raises :class:`~eilogin.errors.MalformedMessage`.
     """
@@ -114,11 +114,11 @@ def parsed(octets: bytes) -> etree._Element:
 
 
 def to_be_verified(octets: bytes, *, id_is_unique: bool = False) -> etree._Element:
-    """Return the same where the signature of the root has the right shape, if any.
+    """Return the root, after a check of the structure of its signature, if any.
 
-    It is not verified, but the ID that it refers to is unique, or somebody else sees to
-    that (``id_is_unique``). The signatures of members are not looked at: the one of the
-    root covers them. Raises :class:`~eilogin.errors.MalformedMessage`, and
+    The signature is not verified, but its ID is unique, or the caller checks that
+    (``id_is_unique``). The signatures of members are ignored: that of the root covers
+    them. Raises :class:`~eilogin.errors.MalformedMessage`, and
     :class:`~eilogin.errors.UntrustedSignature` for a weak algorithm.
     """
     document = parsed(octets)
@@ -130,27 +130,27 @@ def to_be_verified(octets: bytes, *, id_is_unique: bool = False) -> etree._Eleme
 
 
 def require_unique_id(octets: bytes, document: etree._Element) -> None:
-    """Refuse a document in which the ID that its signature refers to is not unique."""
+    """Reject a document if the ID that its signature refers to is not unique."""
     is_unique = has_once(octets, document.get("ID", ""))
     check_structure(document, only_its_own=True, ids_are_unique=is_unique)
 
 
 def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
-    """Judge the members of a document, as it came, by the schema.
+    """Validate the members of an original document by the schema.
 
-    They are numbered as :func:`entities_in` finds them, also in the canonical form,
-    which cannot be asked any more: it lacks the namespaces that only a value uses
-    (xsi:type). Only of what is trusted: how long it takes grows with the square of the
-    number of faults. The parts that nobody reads are removed from the document. Raises
-    :class:`~eilogin.errors.MalformedMessage` where what is around the members is not
-    valid, or the one member of a document that is no aggregate.
+    They are numbered as in :func:`entities_in`, also of the canonical form, which
+    cannot be validated: it lacks the namespaces that only a value uses (xsi:type). Only
+    for trusted documents: the time grows with the square of the number of faults.
+    Unread parts are removed from the document. Raises
+    :class:`~eilogin.errors.MalformedMessage` if the parts around the members are
+    invalid, or the one member of a document that is no aggregate.
     """
     if is_sound(document):
         return {}
     if document.tag == q("md:EntitiesDescriptor"):
         _require_sound_around(document)
-    # Each is validated as a document of its own. Otherwise an ID that two members share
-    # would count against the last one, though it is nobody's fault.
+    # Each as a document of its own. Otherwise an ID that two members share would count
+    # against the last one.
     found = (_verdict_on(element) for element, _ in entities_in(document, None))
     verdicts = {number: one for number, one in enumerate(found) if one is not SOUND}
     alone = verdicts.get(0, SOUND).fault
@@ -160,7 +160,7 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
 
 
 def is_sound(document: etree._Element) -> bool:
-    """Tell whether a document is valid by the schema, without what nobody reads."""
+    """Whether a document is valid by the schema, without unread parts."""
     drop_unread(document)
     if any(_is_large_and_faulty(element) for element, _ in entities_in(document, None)):
         return False
@@ -178,18 +178,18 @@ def _is_large_and_faulty(member: etree._Element) -> bool:
 
 
 def _require_sound_around(document: etree._Element) -> None:
-    """Refuse what would not be valid either with other members in their places."""
+    """Reject a document that would be invalid with any members."""
     copy = deepcopy(document)
     for element in [element for element, _ in entities_in(copy, None)]:
         other = etree.fromstring(_ANYBODY)
         other.tail = element.tail
         element.getparent().replace(element, other)
-    # Validating marks IDs in a document, those of who was there before too.
+    # Validation marks IDs in a document, also those of earlier elements.
     validate(parse_canonical(serialize(copy)), "metadata")
 
 
 def _verdict_on(element: etree._Element) -> Verdict:
-    """Judge one member, and find the parts that it can be used without."""
+    """Validate one member, and find the parts that it can be used without."""
     if _is_large_and_faulty(element):
         told = (
             f"the XML is not valid by its schema, and has more than {_MOST_ELEMENTS}"
@@ -201,7 +201,7 @@ def _verdict_on(element: etree._Element) -> Verdict:
         return SOUND
     if sum(map(len, (element, *element.iterchildren(*READ_ROLES)))) > _MOST_PARTS:
         return Verdict(fault)
-    # In its line still, which is where an error says that something is.
+    # At its own line, which an error names.
     copy = _alone(element, element.sourceline or 1)
     remarks = tuple(first_of([*_without_faulty_parts(copy)], _MOST_TOLD))
     fault = _fault_of(copy)
@@ -221,7 +221,7 @@ def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
     for parent, order in ((member, _OF_MEMBER), *((one, _OF_ROLE) for one in roles)):
         for child in list(parent):
             if child.tag in _SPARE and not _is_valid(child):
-                # To tell of the line takes longer, the further down it is.
+                # To find a line takes longer, the further down it is.
                 fault = _fault_of(child) if told < _MOST_TOLD else None
                 told += 1
                 parent.remove(child)
@@ -244,10 +244,10 @@ def _told_of_part(part: etree._Element, fault: MalformedMessage | None) -> str:
 
 
 def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
-    """Sort the children of an element by their names; whether that changes anything."""
+    """Sort the children of an element by name; return whether that changes anything."""
     children = list(parent)
     places = {name: place for place, name in enumerate(order)}
-    # The schema has its roles in any order.
+    # The schema allows roles in any order.
     places |= dict.fromkeys(READ_ROLES, places.get(READ_ROLES[0], 0))
     if not places.keys() >= {child.tag for child in children}:
         return False
@@ -260,7 +260,7 @@ def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
 
 
 def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
-    """Remove the roles of a member that are at fault by themselves; tell why."""
+    """Remove the roles of a member that are faulty by themselves; yield the reasons."""
     for role in list(member.iterchildren(*READ_ROLES)):
         fault = _fault_of(role)
         if fault is not None:
@@ -272,7 +272,7 @@ def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
 
 
 def _fault_of(element: etree._Element) -> MalformedMessage | None:
-    """Return the fault of an element alone, with its line, or None."""
+    """The fault of an element alone, with its line, or None."""
     if _is_valid(element):
         return None
     try:
@@ -291,14 +291,14 @@ def _is_valid(element: etree._Element) -> bool:
 
 
 def _alone(element: etree._Element, line: int) -> etree._Element:
-    """Parse an element as a document of its own that begins in a line."""
+    """Parse an element as a document of its own that begins at a line."""
     return parse_canonical(b"\n" * (line - 1) + serialize(element))
 
 
 def entities_in(
     element: etree._Element, inherited: float | None
 ) -> Iterator[tuple[etree._Element, float | None]]:
-    """Each EntityDescriptor, with the earliest validUntil on the way to it."""
+    """Each EntityDescriptor, with the earliest validUntil above it."""
     if element.tag == q("md:EntityDescriptor"):
         yield element, inherited
         return
@@ -309,12 +309,12 @@ def entities_in(
 
 
 def end_of(element: etree._Element) -> float | None:
-    """The validUntil of an element itself; None where it says none."""
+    """The validUntil of an element itself; None if absent."""
     return instant_of(element, "validUntil")
 
 
 def instant_of(element: etree._Element, name: str) -> float | None:
-    """The instant in an attribute of an element; None where it says none.
+    """The instant in an attribute of an element; None if absent.
 
     Raises :class:`~eilogin.errors.MalformedMessage`, which names the attribute.
     """
@@ -331,5 +331,5 @@ def instant_of(element: etree._Element, name: str) -> float | None:
 
 
 def earliest(*instants: float | None) -> float | None:
-    """The first of those that there are, or None."""
+    """The earliest of the instants that are not None, or None."""
     return min((i for i in instants if i is not None), default=None)

@@ -1,11 +1,11 @@
 """Read metadata that the operator signed, or that a trusted file holds.
 
-With thousands of members, reading each takes most of the time. So the signed octets are
-cut into pieces, between members. Each piece is parsed by itself, in memory that the one
-before it has warmed, and a second process reads half of them. The second process first
-validates the schema, while this one verifies the signature. A piece is well-formed only
-if it was cut between children of the root. If one is not, or a member is odd,
-everything is read again as a whole, and only that result counts.
+With thousands of members, to read each takes most of the time. So the signed octets are
+cut into pieces, between members. Each piece is parsed by itself, in memory that the
+previous piece has warmed, and a second process reads half of them. The second process
+first validates the schema, while this one verifies the signature. A piece is
+well-formed only if it was cut between children of the root. If one is not, or a member
+is odd, everything is read again as a whole, and only that result counts.
 """
 
 import re
@@ -42,16 +42,16 @@ from eilogin.saml.safe_xml import parse_canonical, parse_unmeasured, q
 from eilogin.saml.signing_keys import PublicKey
 from eilogin.saml.xml_signatures import signed, signed_octets
 
-#: Bytes from which on it takes less time to ask another process for a part of the work.
+#: Bytes from which another process saves time.
 _LARGE = 1024 * 1024
 #: Bytes of a piece.
 _PIECE = 1024 * 1024
-#: How many members of a progress bar one stands for.
+#: Members for which one piece stands in a progress bar.
 _STEPS = 200
-#: Which part of the pieces the other process reads: we have a document to clear away.
+#: The other process' part of the pieces: this one has a document to free.
 _OTHERS = 0.6
 
-#: The start of a group of members in canonical form; and its prefix.
+#: The start of a group of members in canonical form, and its prefix.
 _START = re.compile(
     rb"""<((?:[\w.-]+:)?)EntitiesDescriptor(?: [^\s="<]++="[^"<]*+")*+>"""
 )
@@ -64,9 +64,8 @@ def read_federation(
     """Read metadata that the operator signed with one of the pinned ``keys``.
 
     The root is an ``md:EntitiesDescriptor``, nested or not, or one
-    ``md:EntityDescriptor``. One of ``keys`` must have signed it, and that is verified
-    before anything is read. Roles and extensions that eilogin does not read may be
-    anything.
+    ``md:EntityDescriptor``. Its signature by one of ``keys`` is verified before
+    anything is read. Roles and extensions that eilogin does not read may be anything.
 
     An address that is not https is skipped if the same service has another one. A part
     of a member that the schema does not know is skipped if the rest can be used without
@@ -76,8 +75,8 @@ def read_federation(
     * its entityID is no URI
     * another member has the same entityID
 
-    With ``on_loopback`` an address may also be http on loopback. Without it an address
-    on loopback cannot be used, not even by https. The caller checks ``valid_until``.
+    With ``on_loopback`` an address may also be http on loopback. Without it, no address
+    on loopback can be used, not even by https. The caller checks ``valid_until``.
 
     Raises :class:`~eilogin.errors.UntrustedSignature`;
     :class:`~eilogin.errors.MalformedMessage` for other documents; and if no member can
@@ -86,7 +85,7 @@ def read_federation(
     if len(octets) < _LARGE:
         document = to_be_verified(octets)
         trusted = signed(document, keys)
-        # Only of what is trusted: to find what is wrong takes long.
+        # Only for trusted documents: to find faults takes long.
         return read_tree(trusted, verdicts_on(document), on_loopback=on_loopback)
     work = partial(_be_of_help, octets, on_loopback=on_loopback)
     with second_process(work) as other:
@@ -103,7 +102,7 @@ def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMeta
 
 
 def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
-    """Return when the operator created metadata that was read before, or None.
+    """The instant at which the operator created known metadata, or None.
 
     Verifies its signature again; raises as :func:`read_federation`.
     """
@@ -123,11 +122,12 @@ def _read_large(
     if not _says_sound(other):
         require_unique_id(octets, document)
         verdicts = verdicts_on(document)
-    # Whatever it was, it is met once more, or it was the other process alone.
+    # An error in the document occurs again below; others concern the other process
+    # alone.
     with suppress(_Odd, EiloginError, EOFError, OSError):
         if not verdicts:
             ours = _divided(trusted, other)
-            # It takes a third of a second: not before the other is at work.
+            # This takes a third of a second: not before the other process is at work.
             del document
             return _read_in_pieces(ours, other, on_loopback=on_loopback)
     return read_tree(parse_canonical(trusted), verdicts, on_loopback=on_loopback)
@@ -138,7 +138,7 @@ class _Odd(Exception):
 
 
 def _divided(octets: bytes, other: Connection | None) -> list[bytes]:
-    """The pieces that are ours, at least one; the other process has got the rest."""
+    """Our pieces, at least one; the other process has got the rest."""
     pieces = list(_cut(octets))
     if other is None:
         return pieces
@@ -177,7 +177,7 @@ def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
     """Validate the document in the second process, and read its share of the pieces."""
     document = parse_unmeasured(octets)
     line.send_bytes(_SOUND if _is_sound(octets, document) else b"")
-    # All at once, that nobody waits; and the document is never cleared away.
+    # All at once, so that nobody waits; and the document is never freed.
     pieces = list(iter(line.recv_bytes, b""))
     roots = map(parse_canonical, pieces)
     read = [_share_of(_read_piece(one, on_loopback=on_loopback)) for one in roots]
@@ -235,7 +235,7 @@ def _share_of(read: FederationMetadata) -> Share:
 
 
 def _joined(shares: Sequence[Share]) -> Share:
-    """Join the results of several pieces, in their order."""
+    """Join the results of several pieces, in order."""
     members = [one for share in shares for one in share.members]
     names = [one.entity_id for one in members]
     names += [name for share in shares for name in share.left_out]
@@ -250,7 +250,7 @@ def _joined(shares: Sequence[Share]) -> Share:
 
 
 def _shown(pieces: Sequence[bytes]) -> Iterator[bytes]:
-    """Go through pieces as if each were many members."""
+    """Iterate over pieces as if each were many members."""
     steps = iter(gone_through()([None] * (len(pieces) * _STEPS)))
     for piece in pieces:
         yield piece

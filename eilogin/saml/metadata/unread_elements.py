@@ -60,8 +60,8 @@ _READ_OF_ROLE = frozenset(
 def drop_unread(element: etree._Element) -> None:
     """Remove from a group or a member the parts that eilogin does not read.
 
-    The signature of the document has been verified before, over all of it, or nobody
-    verifies it. Reading gives the same of what is left.
+    The signature over the whole document has been verified before, or nobody verifies
+    it. The removal does not change the result of reading.
     """
     _drop_around(element, _READ_OF_MEMBER if element.tag == _MEMBER else _READ_OF_GROUP)
     if element.tag == _MEMBER:
@@ -77,7 +77,7 @@ def speaks_saml2(role: etree._Element) -> bool:
 
 
 def add_placeholder(member: etree._Element, index: int) -> None:
-    """Give a member without a role what the schema takes instead."""
+    """Give a member without a role the substitute that the schema accepts."""
     other = add(member, "md:AffiliationDescriptor", affiliationOwnerID="x")
     add(other, "md:AffiliateMember", "x")
     member.insert(index, other)
@@ -100,16 +100,16 @@ def _unread_roles(member: etree._Element) -> Iterator[etree._Element]:
             yield child
         elif child.tag in READ_ROLES:
             _drop_around(child, _READ_OF_ROLE)
-            # A role that names no protocol at all is at fault, not of another one.
+            # A role that names no protocol at all is faulty, not of another protocol.
             if not speaks_saml2(child) and child.get("protocolSupportEnumeration"):
                 yield child
 
 
 def _drop_around(element: etree._Element, read: frozenset[str]) -> None:
-    """Remove the signatures of an element, and the extensions but for ``read``."""
+    """Remove the signatures of an element, and its extensions except ``read``."""
     for signature in list(element.iterchildren(_SIGNATURE)):
         element.remove(signature)
-    # The schema refuses two of these, so neither is removed.
+    # The schema rejects two of these, so neither is removed.
     found = list(element.iterchildren(_EXTENSIONS))
     for extensions in found:
         for extension in list(extensions):

@@ -26,7 +26,7 @@ from eilogin.saml.xml_signatures.signature_algorithms import (
     too_weak,
 )
 
-#: How RSA signs (RFC 8017, 8.2).
+#: The padding of RSA signatures (RFC 8017, 8.2).
 _PADDING = PKCS1v15()
 
 
@@ -37,11 +37,11 @@ def verify_octets(
     algorithm: str,
     weak: Mapping[str, hashes.HashAlgorithm] = MappingProxyType({}),
 ) -> None:
-    """Check a signature over ``octets`` by any of ``keys``.
+    """Verify a signature over ``octets`` by any of ``keys``.
 
     ``algorithm`` is the URI that came with it (SigAlg, SAML bindings 3.4.4.1); there is
-    no default. ``weak`` are algorithms that are taken here besides ours, and with what
-    they hash. Raises UntrustedSignature.
+    no default. ``weak`` are further accepted algorithms, with their hashes. Raises
+    UntrustedSignature.
     """
     hashed_with = HASH_OF_METHOD.get(algorithm) or weak.get(algorithm)
     if hashed_with is None:
@@ -61,10 +61,10 @@ def verify_octets(
 
 
 def _as_der(signature: bytes, key: EllipticCurvePublicKey) -> bytes:
-    """An ECDSA signature as ``cryptography`` takes it (RFC 3279 2.2.3).
+    """Convert an ECDSA signature for ``cryptography`` (RFC 3279 2.2.3).
 
-    XML signature 6.4.3 has its two numbers one behind the other. In the query of a
-    redirect some stacks write what their library gives, which is the other form.
+    XML signature 6.4.3 concatenates its two numbers. In the query of a redirect, some
+    products write the other form.
     """
     half = _half(key)
     if len(signature) != 2 * half:
@@ -81,9 +81,9 @@ def _half(key: EllipticCurvePublicKey) -> int:
 
 
 def sign_octets(key: SigningKey, octets: bytes) -> bytes:
-    """The signature of ``octets`` by :func:`method_of` a key.
+    """Sign ``octets`` by :func:`method_of` a key.
 
-    By RSA it is that of PKCS #1 v1.5, by a curve that of XML signature 6.4.3.
+    RSA gives a signature of PKCS #1 v1.5, a curve one of XML signature 6.4.3.
     """
     hashed_with = HASH_OF_METHOD[method_of(key)]
     private = key.private

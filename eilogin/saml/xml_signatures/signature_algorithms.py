@@ -14,13 +14,13 @@ from eilogin.saml.signing_keys import SigningKey
 ENVELOPED = DS + "enveloped-signature"
 EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 #: The same, with comments (SAML core 5.4.3). A reference by ID selects no comments (XML
-#: signature 4.4.3.3), and the parser drops those in SignedInfo: a signature over them
-#: does not hold.
+#: signature 4.4.3.3), and the parser drops those in SignedInfo, so a signature over
+#: comments is invalid.
 EXCLUSIVE_C14N_WITH_COMMENTS = EXCLUSIVE_C14N + "WithComments"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
-#: The signature algorithms that are taken, by the kind of key, and with what they hash.
+#: The accepted signature algorithms by the kind of key, with their hashes.
 RSA_METHODS: dict[str, hashes.HashAlgorithm] = {
     RSA_SHA256: hashes.SHA256(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": hashes.SHA384(),
@@ -32,16 +32,16 @@ ECDSA_METHODS: dict[str, hashes.HashAlgorithm] = {
     "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512": hashes.SHA512(),
 }
 HASH_OF_METHOD = {**RSA_METHODS, **ECDSA_METHODS}
-#: The digest algorithms that are taken, and how each is computed.
+#: The accepted digest algorithms, with their functions.
 DIGEST_FUNCTIONS = {
     SHA256: hashlib.sha256,
     "http://www.w3.org/2001/04/xmldsig-more#sha384": hashlib.sha384,
     "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,
 }
-#: The same, as metadata lists them: that with which we sign is first.
+#: The same for metadata, our own first.
 SIGNATURE_METHODS = tuple(HASH_OF_METHOD)
 DIGEST_METHODS = tuple(DIGEST_FUNCTIONS)
-#: How many algorithms of a peer an error names, and characters of one.
+#: Most algorithms of a peer in an error, and characters of one.
 _MOST_NAMED, LONGEST_NAME = 10, 80
 
 
@@ -59,7 +59,7 @@ def method_of(key: SigningKey) -> str:
 
 
 def _methods_of(key: SigningKey) -> Mapping[str, hashes.HashAlgorithm]:
-    """Those that this kind of key can be used with."""
+    """The algorithms for this kind of key."""
     is_curve = isinstance(key.private, EllipticCurvePrivateKey)
     return ECDSA_METHODS if is_curve else RSA_METHODS
 
@@ -67,10 +67,10 @@ def _methods_of(key: SigningKey) -> Mapping[str, hashes.HashAlgorithm]:
 def suited(
     key: SigningKey, methods: Sequence[str], digests: Sequence[str]
 ) -> SigningKey:
-    """A key of ours for a peer that takes these algorithms, the preferred one first.
+    """Our key for a peer that accepts these algorithms, the preferred one first.
 
-    Where its metadata lists none it is taken to know what all know. Raises
-    :class:`~eilogin.errors.AlgorithmMissing` where none of them is ours.
+    If its metadata lists none, the default applies. Raises
+    :class:`~eilogin.errors.AlgorithmMissing` if we have none of them.
     """
     method = _first_of(methods, _methods_of(key), "signature")
     digest = _first_of(digests, DIGEST_FUNCTIONS, "digest")

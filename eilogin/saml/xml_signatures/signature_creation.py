@@ -19,11 +19,10 @@ from eilogin.saml.xml_signatures.signature_structure import is_signed
 def sign(element: etree._Element, key: SigningKey) -> None:
     """Add a signature to an element that has an ID and no signature yet.
 
-    It covers the exclusive canonical form, with the algorithms of the key: see
-    :func:`suited`. It stands at the place that the schemas require: after saml:Issuer
-    in messages and assertions, first in metadata. The content must be complete,
-    signatures included; nothing may change afterwards. A ``key`` of DigiD's profile
-    signs as DigiD does.
+    It covers the exclusive canonical form, with the algorithms of the key
+    (:func:`suited`). The schemas require its place: after saml:Issuer in messages and
+    assertions, first in metadata. The content must be complete, signatures included;
+    nothing may change afterwards. A ``key`` of DigiD's profile signs as DigiD does.
     """
     identifier = element.get("ID")
     if not identifier or is_signed(element):
@@ -32,11 +31,11 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     if key.names_key:
         prefixes = _DIGID_PREFIXES
         # These prefixes count if they are in scope, used or not. The signed element
-        # declares them itself, so that putting it into another message changes nothing.
+        # declares them itself, so that it can be put into another message.
         etree.cleanup_namespaces(
             element, top_nsmap=_DIGID_SCOPE, keep_ns_prefixes=prefixes
         )
-    # lxml overlooks a prefix of the list that was not read here in any document yet.
+    # lxml ignores a prefix of the list that it has not read in any document yet.
     covered = etree.fromstring(serialize(element)) if prefixes else element
     octets = canonical(covered, prefixes, is_ours=True)
     digest = DIGEST_FUNCTIONS[key.digest or SHA256](octets).digest()
@@ -46,12 +45,12 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     first = element[0] if len(element) else None
     has_issuer = first is not None and first.tag == f"{{{SAML}}}Issuer"
     element.insert(1 if has_issuer else 0, signature)
-    # Canonical in its place: the namespaces around it count.
+    # Canonical in its place: the namespaces in scope count.
     info = canonical(signed_info, is_ours=True)
     value.text = to_base64(sign_octets(key, info))
 
 
-#: The PrefixList of DigiD (DigiD 1.3), and what of it our messages declare.
+#: The PrefixList of DigiD (DigiD 1.3), and the part of it that our messages declare.
 _DIGID_PREFIXES = ("ds", "saml", "samlp", "xs")
 _DIGID_SCOPE = {"saml": SAML, "samlp": SAMLP}
 _PREFIX_LIST = (
@@ -61,7 +60,7 @@ _PREFIX_LIST = (
 
 
 def _template(key: SigningKey) -> str:
-    """A Signature by this key, but for its ``{digest}``, URI and value."""
+    """A ds:Signature by this key, without its ``{digest}``, URI and value."""
     scope, name = "", ""
     if key.names_key:
         scope = _PREFIX_LIST

@@ -1,10 +1,9 @@
 """Check the structure of each ds:Signature before anything is computed.
 
 SAML uses a small part of XML signature (SAML core 5.4): one reference, to the element
-around the signature; two transforms; RSA or ECDSA. This module knows that part and no
-more. :func:`check_structure` rejects everything else before anything is computed, in
-every signature of a message. So other libraries only get signatures that cannot mislead
-them or keep them busy.
+around the signature; two transforms; RSA or ECDSA. Everything else is rejected, in
+every signature of a message (:func:`check_structure`). So other libraries only get
+signatures that cannot mislead them or keep them busy.
 """
 
 import binascii
@@ -26,7 +25,7 @@ from eilogin.saml.xml_signatures.signature_algorithms import (
 )
 
 _EXCLUSIVES = (EXCLUSIVE_C14N, EXCLUSIVE_C14N_WITH_COMMENTS)
-#: The elements that SAML signs: messages, assertions (core 5), metadata and its roles
+#: The elements that SAML signs: messages, assertions (core 5), metadata and roles
 #: (metadata 3).
 _SIGNABLE = frozenset(
     map(
@@ -59,8 +58,8 @@ _SIGNABLE = frozenset(
         ),
     )
 )
-#: The allowed parts of KeyInfo: a name, certificates, a bare key. References to
-#: elsewhere (RetrievalMethod) and content of the sender's own are not allowed.
+#: The accepted parts of KeyInfo: a name, certificates, a bare key. No references
+#: (RetrievalMethod), and nothing of the sender's own.
 _KEY_INFO = frozenset(
     map(
         q,
@@ -85,13 +84,13 @@ _KEY_INFO = frozenset(
     )
 )
 _INCLUSIVE_NAMESPACES = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
-#: Prefixes in one PrefixList, each of which a canonical form may repeat; DigiD sends
-#: four.
+#: Most prefixes in one PrefixList, each of which a canonical form may repeat; DigiD
+#: sends four.
 _MOST_PREFIXES = 8
 _DS = DS.encode()
 _C14N = re.escape(EXCLUSIVE_C14N)
-#: A Signature in canonical form, as most are: with a prefix, without a PrefixList, and
-#: with one certificate or none. Between its lines there may be white space.
+#: The usual Signature in canonical form: with a prefix, without a PrefixList, with at
+#: most one certificate. White space may separate its lines.
 _USUAL = re.compile(
     rf"""
 <(?P<p>\w+):Signature xmlns:(?P=p)="{re.escape(DS)}">
@@ -123,15 +122,15 @@ _USUAL = re.compile(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Signature:
-    """A ds:Signature whose shape is right; whether it is valid is not known yet."""
+    """A ds:Signature of accepted structure, not verified yet."""
 
     #: The signed element, around the signature.
     element: etree._Element
     node: etree._Element
     signed_info: etree._Element
-    #: PrefixList with which SignedInfo is canonicalised.
+    #: The PrefixList for the canonical form of SignedInfo.
     info_prefixes: tuple[str, ...]
-    #: PrefixList with which the element around the signature is canonicalised.
+    #: The PrefixList for the canonical form of the signed element.
     prefixes: tuple[str, ...]
     #: URI of the signature algorithm; one of HASH_OF_METHOD.
     algorithm: str
@@ -139,7 +138,7 @@ class Signature:
     digest_algorithm: str
     digest: bytes
     value: bytes
-    #: SignedInfo and what is signed, both canonical, where they were found already.
+    #: The canonical SignedInfo and signed content, if known already.
     found: tuple[bytes, bytes] | None = None
 
 
@@ -149,21 +148,21 @@ def check_structure(
     ids_are_unique: bool = False,
     only_its_own: bool = False,
 ) -> list[Signature]:
-    """Reject a message with a signature of a shape that SAML does not need.
+    """Reject a message with a signature of a structure that SAML does not need.
 
     ``root`` is the root of a document of :func:`eilogin.saml.safe_xml.parse`. These
     rules hold for every ds:Signature in it:
 
-    * It stands in an element that SAML signs, and refers to exactly that element by a
+    * It is in an element that SAML signs, and refers to exactly that element by a
       unique ID.
-    * It uses the enveloped-signature and exclusive-c14n transforms, and allowed
+    * It uses the enveloped-signature and exclusive-c14n transforms, and accepted
       algorithms.
     * It holds no ds:Object, and in its KeyInfo only names, certificates and keys.
 
     Computes no digest or signature. Returns the signatures, the outermost first:
-    :func:`content` verifies one. ``ids_are_unique`` says that ``parse`` has checked
-    that, with limits that say so. ``only_its_own`` checks only the signatures of
-    ``root`` itself, if no code will read any other.
+    :func:`content` verifies one. ``ids_are_unique``: ``parse`` has checked that, by its
+    limits. ``only_its_own`` checks only the signatures of ``root`` itself, if no code
+    will read any other.
 
     Raises MalformedMessage, and UntrustedSignature for a weak or unknown algorithm.
     Source: SAML core 5.4, XML signature 4.
@@ -185,7 +184,7 @@ def check_structure(
 
 
 def is_signed(element: etree._Element) -> bool:
-    """Whether the element has a ds:Signature of its own; not whether it is valid."""
+    """Whether the element has a ds:Signature of its own, valid or not."""
     return next(element.iterchildren(q("ds:Signature")), None) is not None
 
 
@@ -202,10 +201,10 @@ def _read_all(root: etree._Element) -> list[Signature]:
 def _read_usual(node: etree._Element) -> Signature | None:
     """Read a signature of the usual form as :func:`read_signature` does; else None.
 
-    This takes a fifth of the time. Most signatures look the same but for the prefix. If
-    a signature is the only one in its message, its canonical octets are matched as a
-    whole: they have no second way to write a thing. SignedInfo standing alone differs
-    by the namespace that it inherits.
+    This takes a fifth of the time. Most signatures differ by their prefix alone. If a
+    signature is the only one in its message, its canonical octets are matched as a
+    whole: canonical form has one spelling. SignedInfo alone differs by the namespace
+    that it inherits.
     """
     parent = _signable(node)
     try:
@@ -309,9 +308,9 @@ def _algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
 
 
 def _strong(element: etree._Element, allowed: Iterable[str]) -> str:
-    """The same of a method by which something is signed or hashed.
+    """The Algorithm of a signature or digest method, which must be one of ``allowed``.
 
-    With another one it is as good as not signed: UntrustedSignature.
+    Any other is as good as unsigned: UntrustedSignature.
     """
     uri: str = element.get("Algorithm", "")
     if uri not in allowed:
@@ -320,7 +319,7 @@ def _strong(element: etree._Element, allowed: Iterable[str]) -> str:
 
 
 def _exclusive_prefixes(element: etree._Element) -> tuple[str, ...]:
-    """The PrefixList of an exclusive c14n method or transform; often it has none."""
+    """The PrefixList of an exclusive c14n method or transform, usually empty."""
     _algorithm(element, _EXCLUSIVES)
     children = list(element)
     if not children:
@@ -341,7 +340,7 @@ def _check_key_info(key_info: etree._Element) -> None:
 
 
 def _octets(element: etree._Element) -> bytes:
-    """The value of an element with base64 in it, and nothing else in it."""
+    """Decode an element that contains base64 and nothing else."""
     _children(element)
     return _decoded((element.text or "").encode())
 

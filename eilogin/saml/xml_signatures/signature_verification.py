@@ -1,10 +1,10 @@
 """Verify enveloped signatures: return only signed content.
 
-The function :func:`signed` verifies one signature and returns the covered element,
-parsed again from the very octets that were hashed. There is no other way to a value.
+:func:`signed` verifies one signature and returns the covered element, parsed again from
+the very octets that were hashed. There is no other way to a value.
 
-Keys are arguments. The data of a message about its key (KeyName, X509Data, KeyValue) is
-accepted, because real hubs send it. A log may repeat it; no other code reads it.
+Keys are arguments. Data of a message about its key (KeyName, X509Data, KeyValue) is
+accepted, because real hubs send it. Only a log may repeat it.
 """
 
 import hmac
@@ -23,7 +23,7 @@ from eilogin.saml.xml_signatures.signature_algorithms import (
 )
 from eilogin.saml.xml_signatures.signature_structure import Signature, read_signature
 
-#: How many names of its key one quotes of a signature.
+#: Most names of a key in an error.
 _MOST_SAID = 3
 #: A mark in canonical octets.
 _CUT = b"<?cut?>"
@@ -32,22 +32,21 @@ _CUT = b"<?cut?>"
 def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
     """Verify the signature of ``element``; return the signed copy, to read instead.
 
-    ``element`` stands in the tree in which it was parsed, at the root or deeper. It
-    stays unchanged, so signatures around and inside it can be verified too, in any
-    order. ``keys`` are all the keys of the expected signer; any of them will do.
-    Returns the same as :func:`content`.
+    ``element`` is in the tree in which it was parsed, at the root or deeper. It stays
+    unchanged, so signatures around and inside it can be verified too, in any order.
+    ``keys`` are all keys of the expected signer, of which one suffices.
 
     Raises UntrustedSignature without a signature by one of these keys, and
-    MalformedMessage for a shape that :func:`check_structure` rejects.
+    MalformedMessage for a structure that :func:`check_structure` rejects.
     """
     return parse_canonical(signed_octets(element, keys))
 
 
 def signed_octets(element: etree._Element, keys: Sequence[PublicKey]) -> bytes:
-    """The canonical octets from which :func:`signed` parses what it gives.
+    """The canonical octets from which :func:`signed` parses its result.
 
-    For who takes them apart first, as of a large document; values are read only from
-    what was parsed from them. Raises as :func:`signed`.
+    For a caller that divides them first, such as a large document. Values are read only
+    from elements parsed from them. Raises as :func:`signed`.
     """
     nodes = element.findall(q("ds:Signature"))
     if not nodes:
@@ -62,7 +61,7 @@ def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
 
     Returns the root of a new tree, parsed from the canonical octets whose hash was
     signed, without the signature itself. Raises UntrustedSignature if the signature is
-    not by one of ``keys``, or is invalid. Source: XML signature 3.2, SAML core 5.4.
+    invalid, or not by one of ``keys``. Source: XML signature 3.2, SAML core 5.4.
     """
     return parse_canonical(_verified(signature, keys))
 
@@ -102,12 +101,12 @@ def _key_said(signature: Signature) -> str:
 
 
 def _covered(signature: Signature) -> bytes:
-    """Return the canonical octets of the signed element, without its signature.
+    """The canonical octets of the signed element, without its signature.
 
     The signature is cut out of the octets, between two marks, and not out of the tree.
     When an element is put back, lxml rewrites prefixes, and signatures around it would
-    become invalid. The marks are processing instructions. No message may hold one, and
-    elsewhere in a canonical form every "<" in text is written as "&lt;".
+    become invalid. The marks are processing instructions, which no message may hold;
+    canonical text writes "<" as "&lt;".
     """
     element, node = signature.element, signature.node
     tail = node.tail

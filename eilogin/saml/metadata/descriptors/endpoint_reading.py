@@ -17,7 +17,7 @@ from eilogin.saml.metadata.metadata_texts import plain
 from eilogin.saml.metadata.metadata_values import Endpoint
 from eilogin.saml.printable_text import short
 
-#: The bindings that we speak. An address for another one may be anything.
+#: The bindings of eilogin. An address for another one may be anything.
 _SPOKEN = (bindings.REDIRECT, bindings.POST, bindings.ARTIFACT, bindings.SOAP)
 
 
@@ -33,8 +33,8 @@ def read_addresses(
 ) -> tuple[Endpoint, ...]:
     """The endpoints of one service whose address can be used.
 
-    Raises :class:`~eilogin.errors.MalformedMessage` where there is one of a binding
-    that we speak, and no such one can be used.
+    Raises :class:`~eilogin.errors.MalformedMessage` if there are some of a binding that
+    eilogin knows, but none that can be used.
     """
     found, faults = [], []
     for element in elements:

@@ -63,10 +63,10 @@ _URI = re.compile("[!-~]{1,1024}")
 def read_tree(
     root: etree._Element, verdicts: Mapping[int, Verdict], *, on_loopback: bool
 ) -> FederationMetadata:
-    """Read a document that is trusted; ``verdicts`` are those of :func:`verdicts_on`.
+    """Read a trusted document; ``verdicts`` are those of :func:`verdicts_on`.
 
-    Where two members have one entityID, both are left out: nobody could tell which of
-    them is meant. Raises the error of the first member where none can be used.
+    If two members have one entityID, both are left out. Raises the error of the first
+    member if none can be used.
     """
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
@@ -110,7 +110,7 @@ def read_tree(
 
 
 def created_in(root: etree._Element) -> float | None:
-    """When the operator says that it was made, or None."""
+    """The instant at which the operator created it, or None."""
     extensions = root.find(q("md:Extensions"))
     publication = None if extensions is None else extensions.find(PUBLICATION_INFO)
     return None if publication is None else instant_of(publication, "creationInstant")
@@ -128,7 +128,7 @@ def _cache_duration(element: etree._Element) -> float | None:
 
 
 def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
-    """The error, with what is known of a member that cannot be read in whole."""
+    """The error, with the known facts about an unreadable member."""
     error.is_hub = element.find(q("md:IDPSSODescriptor")) is not None
     error.registrar = read_registrar(element)
     said = read_entity_attributes(element)
@@ -137,7 +137,7 @@ def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
 
 
 def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusable:
-    """Return the error of several members of one entityID."""
+    """The error of several members of one entityID."""
     told = (
         f"entity '{entity_id}' occurs {len(elements)} times, so eilogin skips all"
         " of them; ask the operator which one is right"
@@ -151,10 +151,10 @@ def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusabl
 
 
 def _entity_id(said: str, taken: Collection[str]) -> str:
-    """The entityID that an attribute says, which is an xs:anyURI.
+    """The entityID in an attribute, an xs:anyURI.
 
-    White space around it is not part of it; but then it may not be one of those that
-    are ``taken``, so that nobody shuts out another.
+    White space around it does not count. But then it may not be one of those that are
+    ``taken``, so that nobody shuts out another.
     """
     entity_id = said.strip(" \t\r\n")
     if not _URI.fullmatch(entity_id):
@@ -195,8 +195,8 @@ def _read_roles(
     entity = DescriptorParts.of(element)
     of_hub = role_of(entity, "md:IDPSSODescriptor", member)
     hub = None if of_hub is None else read_identity_provider(of_hub, entity, member)
-    # A role that cannot be used costs itself alone. But without its role as a hub the
-    # whole member is left out: else another one could become the hub in its place.
+    # An unusable role costs itself alone. But without its role as a hub the whole
+    # member is left out: else another one could become the hub in its place.
     of_participant, participant = _participant_of(entity, member, is_hub=bool(hub))
     roles = [role for role in (of_participant, of_hub) if role is not None]
     about = [by_tag(role.extensions.get(q("mdui:UIInfo"), ())) for role in roles]
@@ -227,7 +227,7 @@ def _read_roles(
 def _participant_of(
     entity: DescriptorParts, member: MemberReading, *, is_hub: bool
 ) -> tuple[DescriptorParts | None, ServiceProvider | None]:
-    """Return the role as a participant, or none where it is unusable and ``is_hub``."""
+    """The role as a participant, or none if it is unusable and ``is_hub``."""
     try:
         role = role_of(entity, "md:SPSSODescriptor", member)
         if role is None:

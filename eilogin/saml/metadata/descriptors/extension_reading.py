@@ -16,7 +16,7 @@ _MEMBERS = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
 
 
 def read_registrar(element: etree._Element | None) -> str:
-    """Return the registrar of a member, or of its group (mdrpi 2.1), or ""."""
+    """The registrar of a member, or of its group (mdrpi 2.1), or ""."""
     while element is not None:
         for extensions in element.iterchildren(EXTENSIONS, *_MEMBERS):
             if extensions.tag in _MEMBERS:
@@ -29,7 +29,7 @@ def read_registrar(element: etree._Element | None) -> str:
 
 
 def read_entity_attributes(entity: etree._Element) -> dict[str, list[str]]:
-    """The values of each, by its name."""
+    """The values of each entity attribute of an EntityDescriptor, by its Name."""
     return attributes_in(DescriptorParts.of(entity).extensions)
 
 
@@ -44,7 +44,7 @@ def attributes_in(extensions: ByTag) -> dict[str, list[str]]:
 
 
 def read_algorithms(part: DescriptorParts, name: str) -> tuple[str, ...]:
-    """Return the algorithms that an entity or role accepts (algorithm support 2.4)."""
+    """The algorithms that an entity or role accepts (algorithm support 2.4)."""
     found = part.extensions.get(q(name), ())
     return tuple(attribute_of(method, "Algorithm") for method in found)
 
@@ -52,10 +52,10 @@ def read_algorithms(part: DescriptorParts, name: str) -> tuple[str, ...]:
 def read_scopes(
     role: DescriptorParts, entity: DescriptorParts
 ) -> frozenset[str] | None:
-    """The scopes of a hub, which may stand at its role or around it.
+    """The scopes of a hub, at its role or around it.
 
-    In ASCII, as names of domains travel. One that is a regular expression is none:
-    whoever wrote it would decide what it covers, and how long that takes to tell.
+    In ASCII, as on the wire. Regular expressions are ignored: their author would decide
+    what they cover, and how long a match takes.
     """
     name = q("shibmd:Scope")
     found = [*role.extensions.get(name, ()), *entity.extensions.get(name, ())]

@@ -36,9 +36,9 @@ class _Keys(TypedDict):
 
 
 class _Key(NamedTuple):
-    """A KeyDescriptor; of its certificates the first, or None.
+    """A KeyDescriptor with the first of its certificates, or None.
 
-    Those of a chain behind that are not the party's.
+    Others of a chain are not the party's.
     """
 
     element: etree._Element
@@ -53,7 +53,7 @@ class _Key(NamedTuple):
 
     @property
     def is_named(self) -> bool:
-        """Whether it is named as DigiD names it."""
+        """Whether its name is that of DigiD."""
         name = next(self.element.iter(q("ds:KeyName")), None)
         if name is None or self.certificate is None:
             return False
@@ -108,13 +108,13 @@ def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
 
 
 def with_usable_keys(role: _RoleT, tell: Tell) -> _RoleT:
-    """The role without the certificates that cannot be used.
+    """The role without its unusable certificates.
 
-    No message could be verified of a role that had none left to sign with.
+    Raises PeerWithoutKeys if no signing certificate is left.
     """
     faults: list[str] = []
     try:
-        # Nearly always all of them can, and most parties have one key for both uses.
+        # Nearly always all can be used, and most parties have one key for both uses.
         known = dict(zip(role.signing_certificates, role.keys, strict=True))
         for text in role.encryption_certificates:
             if not isinstance(known.get(text), RSAPublicKey):

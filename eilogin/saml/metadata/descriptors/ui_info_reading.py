@@ -15,12 +15,12 @@ from eilogin.saml.safe_xml import q
 
 _LANGUAGE = q("xml:lang")
 _SIDE = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
-#: How many logos of one member are kept.
+#: Most logos of one member.
 _MOST_LOGOS = 8
 
 
 def read_texts(about: Sequence[ByTag], name: str) -> dict[str, str]:
-    """By language, from the first role that has any."""
+    """Texts by language, from the first role that has any."""
     for texts in about:
         if found := texts.get(q(name)):
             return {element.get(_LANGUAGE, ""): line(element) for element in found}
@@ -28,7 +28,7 @@ def read_texts(about: Sequence[ByTag], name: str) -> dict[str, str]:
 
 
 def read_links(about: Sequence[ByTag], name: str, tell: Tell) -> dict[str, str]:
-    """By language: what can stand behind a link on a page, and be nothing but that."""
+    """Links by language that are web addresses and nothing else."""
     links = read_texts(about, name)
     usable = {language: link for language, link in links.items() if web_host(link)}
     if usable != links:
@@ -37,7 +37,7 @@ def read_links(about: Sequence[ByTag], name: str, tell: Tell) -> dict[str, str]:
 
 
 def read_logos(about: Sequence[ByTag], tell: Tell) -> tuple[Logo, ...]:
-    """Return the logos of the first role that has any, without opening an image."""
+    """The logos of the first role that has any; opens no image."""
     for texts in about:
         if elements := texts.get(q("mdui:Logo")):
             found = [*map(_read_logo, elements)]

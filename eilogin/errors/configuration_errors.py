@@ -37,8 +37,8 @@ class Fault:
     @property
     def told(self) -> str:
         """The found and the expected value, without the place."""
-        found = f"found {self.found}; " if self.found else ""
-        return f"{found}{self.expected}"
+        value_found = f"found {self.found}; " if self.found else ""
+        return f"{value_found}{self.expected}"
 
 
 class InvalidOptions(ConfigurationError):

@@ -185,7 +185,11 @@ class BackChannel:
         checks the status and follows redirects. Otherwise raises as :meth:`post`.
         """
         names = ("If-None-Match", "If-Modified-Since")
-        unless = {name: said for name, said in zip(names, known, strict=True) if said}
+        unless = {
+            name: validator
+            for name, validator in zip(names, known, strict=True)
+            if validator
+        }
         question = PeerRequest("GET", {"Accept": accept, **_COMMON, **unless}, longest)
         return self._ask(url, question, timeout)
 
@@ -231,16 +235,18 @@ class BackChannel:
         away. The outcome holds for 5 seconds. Then one thread checks again, while all
         others use the previous outcome, SILENT at first.
         """
-        found = self._looks.get(url)
-        if found is not None and time.monotonic() - found[0] < _LOOK_HOLDS:
-            return found[1]
+        last_check = self._looks.get(url)
+        if last_check is not None and time.monotonic() - last_check[0] < _LOOK_HOLDS:
+            return last_check[1]
         with self._lock:
             if url in self._looking:
-                return Reachability.SILENT if found is None else found[1]
+                return Reachability.SILENT if last_check is None else last_check[1]
             self._looking.add(url)
         try:
             outcome = self._look(url, timeout)
-            if outcome in _DOWN and (found is None or found[1] is not outcome):
+            if outcome in _DOWN and (
+                last_check is None or last_check[1] is not outcome
+            ):
                 _log.warning(
                     "the peer at %s is down: %s (logged once, until that changes)",
                     named(url),
@@ -268,9 +274,9 @@ class BackChannel:
 
         None if the last check is older than ``within`` seconds.
         """
-        found = self._looks.get(url)
-        is_recent = found is not None and time.monotonic() - found[0] < within
-        return found[1] if found is not None and is_recent else None
+        last_check = self._looks.get(url)
+        is_recent = last_check is not None and time.monotonic() - last_check[0] < within
+        return last_check[1] if last_check is not None and is_recent else None
 
     def close(self) -> None:
         """Close the connections of this process; the next call opens new ones."""

@@ -65,11 +65,13 @@ class ConnectionFailures:
         """Describe a failure, and name the option that may fix it."""
         if isinstance(error, ProxyError):
             proxy = self.proxy or ""
-            told = self.describe(proxy, error.original_error)
-            return f"is behind {self.proxy_option} ({named(proxy)}), which {told}"
+            description = self.describe(proxy, error.original_error)
+            return (
+                f"is behind {self.proxy_option} ({named(proxy)}), which {description}"
+            )
         causes = list(causes_of(error))
-        if told := next(filter(None, map(self._describe_tls, causes)), ""):
-            return told
+        if description := next(filter(None, map(self._describe_tls, causes)), ""):
+            return description
         for cause in causes:
             if isinstance(cause, HUNG_UP):
                 # TLS 1.3 rejects a certificate after the handshake. If the peer hangs
@@ -114,16 +116,18 @@ class ConnectionFailures:
 
     def _client_certificate_rejected(self) -> str:
         if self.certificate is None:
-            told = "asks for a client certificate: set tls_client_certificate"
+            cure = "asks for a client certificate: set tls_client_certificate"
         else:
-            told = f"rejects our tls_client_certificate ({self.certificate})"
-        return f"{told}; ask its administrator which certificates it accepts"
+            cure = f"rejects our tls_client_certificate ({self.certificate})"
+        return f"{cure}; ask its administrator which certificates it accepts"
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
     """An error and its causes; urllib3 passes some of them as an argument."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        inner = (one for one in found.args if isinstance(one, BaseException))
-        found = found.__cause__ or found.__context__ or next(inner, None)
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        inner = (
+            argument for argument in cause.args if isinstance(argument, BaseException)
+        )
+        cause = cause.__cause__ or cause.__context__ or next(inner, None)

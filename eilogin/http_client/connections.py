@@ -69,10 +69,10 @@ class _Deadline(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._end - time.monotonic()
-        if left <= 0:
+        seconds_left = self._end - time.monotonic()
+        if seconds_left <= 0:
             raise TimeoutError("timed out")
-        self._sock.settimeout(left)
+        self._sock.settimeout(seconds_left)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -85,8 +85,8 @@ class _Response(HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        left = sock.gettimeout() or 0.0
-        self.fp = io.BufferedReader(_Deadline(sock, self.fp.detach(), left))
+        seconds_left = sock.gettimeout() or 0.0
+        self.fp = io.BufferedReader(_Deadline(sock, self.fp.detach(), seconds_left))
 
 
 class _Connecting(HTTPConnection):

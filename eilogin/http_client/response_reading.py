@@ -86,23 +86,25 @@ def _validator(response: urllib3.BaseHTTPResponse, name: str) -> str:
 
 
 def _max_age(cache_control: str) -> float | None:
-    found = re.search(r"(?:^|[,\s])max-age=\"?(\d{1,9})(?!\d)", cache_control.lower())
-    return float(found[1]) if found else None
+    match = re.search(r"(?:^|[,\s])max-age=\"?(\d{1,9})(?!\d)", cache_control.lower())
+    return float(match[1]) if match else None
 
 
 def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
     """The body of a response, or its first ``most`` bytes."""
-    left = most
-    while left and (chunk := response.read(min(65_536, left), decode_content=False)):
-        left -= len(chunk)
+    bytes_left = most
+    while bytes_left and (
+        chunk := response.read(min(65_536, bytes_left), decode_content=False)
+    ):
+        bytes_left -= len(chunk)
         yield chunk
 
 
 def _instant(date: str) -> float | None:
     """The time of a ``Date`` (RFC 9110 6.6.1); None if it is invalid."""
     try:
-        found = parsedate_to_datetime(date)
-        aware = found.replace(tzinfo=found.tzinfo or UTC)
+        parsed = parsedate_to_datetime(date)
+        aware = parsed.replace(tzinfo=parsed.tzinfo or UTC)
         return aware.astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
         return None

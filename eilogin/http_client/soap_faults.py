@@ -73,23 +73,23 @@ def failed(  # noqa: PLR0913 - the parts of an answer
     It repeats ``clocks``, and the text of a SOAP fault in ``body`` if that cannot name
     a person.
     """
-    told = [f"answered with status {status}"]
+    facts = [f"answered with status {status}"]
     words = _fault_words(body, question)
     if words and _NAMES_A_PERSON.search(question) and not _OURS.fullmatch(words):
-        told.append(
+        facts.append(
             "eilogin does not repeat its message, which may name a person: "
             "see the log of the peer"
         )
     elif words:
-        told.append(f"it says {words!r}")
-    error = PeerUnavailable(f"{named(url)} {'; '.join([*told, *clocks])}")
+        facts.append(f"it says {words!r}")
+    error = PeerUnavailable(f"{named(url)} {'; '.join([*facts, *clocks])}")
     # An error response without a SOAP fault counts as a gateway's.
     error.has_answered = status == HTTPStatus.OK or bool(_FAULT.search(body))
     is_for_good = HTTPStatus(400) <= status < HTTPStatus(500) and status not in _PASSING
     is_html = content_type.lower().startswith(_HTML)
     error.is_page = is_for_good and is_html and not error.has_answered
-    found = _FAULT_CODE.search(body)
-    error.fault = found[1].decode() if found else ""
+    code_match = _FAULT_CODE.search(body)
+    error.fault = code_match[1].decode() if code_match else ""
     return error
 
 
@@ -99,8 +99,8 @@ def _fault_words(body: bytes, question: bytes) -> str:
     It lacks the artifact of the ``question``, and numbers like a BSN.
     """
     # Read it as text: it is not signed, and eilogin needs only this element.
-    found = _FAULT_WORDS.search(body.decode(errors="replace"))
-    words = html.unescape(found[1]) if found else ""
+    match = _FAULT_WORDS.search(body.decode(errors="replace"))
+    words = html.unescape(match[1]) if match else ""
     readable = "".join(c if c.isprintable() else " " for c in words)
     for text in _parts_of_artifact(question):
         readable = re.sub(re.escape(text), "…", readable, flags=re.IGNORECASE)
@@ -109,7 +109,7 @@ def _fault_words(body: bytes, question: bytes) -> str:
 
 def _parts_of_artifact(question: bytes) -> Iterator[str]:
     """The artifact in a message, and its parts; the whole first."""
-    for found in _ARTIFACT.findall(question):
-        text = html.unescape(found.decode(errors="replace")).strip()
+    for artifact in _ARTIFACT.findall(question):
+        text = html.unescape(artifact.decode(errors="replace")).strip()
         parts = re.split(r"[^\w-]+", text)
-        yield from (one for one in (text, *parts) if len(one) >= _SHORTEST_PART)
+        yield from (part for part in (text, *parts) if len(part) >= _SHORTEST_PART)

@@ -41,8 +41,8 @@ class Classes:
         """The classes of ``level`` and of higher ones, the lowest level first."""
         return tuple(
             uri
-            for one in LEVELS[LEVELS.index(level) :]
-            for uri in self.by_level.get(one, ())
+            for level_reached in LEVELS[LEVELS.index(level) :]
+            for uri in self.by_level.get(level_reached, ())
         )
 
 

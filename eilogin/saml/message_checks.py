@@ -205,45 +205,45 @@ def check_logout_response(  # noqa: PLR0913 - facts, each by its name
 # --- what they have in common -------------------------------------------------------
 
 
-def require_issuer(found: str, expected: str) -> None:
+def require_issuer(issuer: str, expected: str) -> None:
     """Reject an Issuer other than ``expected``: UnknownPeer."""
-    if found != expected:
-        raise UnknownPeer(f"Issuer: found {shown(found)}; expected {expected!r}")
+    if issuer != expected:
+        raise UnknownPeer(f"Issuer: found {shown(issuer)}; expected {expected!r}")
 
 
-def require_answer(found: str, request_id: str) -> None:
+def require_answer(in_response_to: str, request_id: str) -> None:
     """Reject an InResponseTo other than ``request_id``: MessageUnexpected."""
-    if not found:
+    if not in_response_to:
         raise MessageUnexpected(
             "the message has no InResponseTo, and this site did not ask for it"
         )
     # Only one browser knows the ID of a request: time must not reveal it.
-    if not hmac.compare_digest(found.encode(), request_id.encode()):
+    if not hmac.compare_digest(in_response_to.encode(), request_id.encode()):
         # A log may contain it: that request is over, and a response needs the peer's
         # signature.
         raise MessageUnexpected(
-            f"InResponseTo: found {shown(found)}; expected {request_id!r}, the ID of"
-            " our request. The message answers another request, perhaps of another"
-            " tab"
+            f"InResponseTo: found {shown(in_response_to)}; expected {request_id!r}, the"
+            " ID of our request. The message answers another request, perhaps of"
+            " another tab"
         )
 
 
-def require_destination(found: str, address: str, *, required: bool) -> None:
+def require_destination(destination: str, address: str, *, required: bool) -> None:
     """Reject a Destination other than ``address``: MessageMisdirected.
 
     It may be absent ("") unless it is ``required``.
     """
-    if found != address and (found or required):
+    if destination != address and (destination or required):
         raise MessageMisdirected(
-            f"Destination: found {shown(found)}; expected {address!r}. Check that"
+            f"Destination: found {shown(destination)}; expected {address!r}. Check that"
             " 'public_url' is the address that visitors type, and that the sender"
             " has our newest metadata"
         )
 
 
-def shown(found: str) -> str:
+def shown(value: str) -> str:
     """Quote a value of a message for the log, or note that it is absent."""
-    return repr(found[:_LONGEST_SHOWN]) if found else "none"
+    return repr(value[:_LONGEST_SHOWN]) if value else "none"
 
 
 def require_recent(issued: float, now: float) -> None:

@@ -20,8 +20,10 @@ def to_base64(octets: bytes) -> str:
 def printable(text: str) -> str:
     """A text with all unprintable characters escaped."""
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode()
-        for one in text
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 

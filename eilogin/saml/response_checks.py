@@ -250,10 +250,10 @@ def _only_assertion(response: etree._Element) -> etree._Element:
     and eilogin reads none of these.
     """
     root = response.getroottree().getroot()
-    found = _assertions_beside_advice(root)
-    if len(found) != 1 or found[0].getparent() is not response:
+    assertions = _assertions_beside_advice(root)
+    if len(assertions) != 1 or assertions[0].getparent() is not response:
         raise MalformedMessage("a Response does not contain exactly one assertion")
-    return found[0]
+    return assertions[0]
 
 
 def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
@@ -261,8 +261,8 @@ def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
 
     The caller rejects a signature inside Advice.
     """
-    found = root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion"))
-    return [each for each in found if not _is_advice(each)]
+    assertions = root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion"))
+    return [each for each in assertions if not _is_advice(each)]
 
 
 def _is_advice(element: etree._Element) -> bool:
@@ -338,15 +338,15 @@ def _opened(
     if is_covered:
         assertion = decrypter.open(wrapper, is_covered=True)
         return _verified_alone(assertion, expected.keys, is_covered=True)
-    found, failed = None, DecryptionFailed(f"the encrypted part {NOT_OPENED}")
+    decrypted, failed = None, DecryptionFailed(f"the encrypted part {NOT_OPENED}")
     try:
-        found = decrypter.open(wrapper)
-        return _verified_alone(found, expected.keys, is_covered=False)
+        decrypted = decrypter.open(wrapper)
+        return _verified_alone(decrypted, expected.keys, is_covered=False)
     except DecryptionFailed as error:
         failed = error
     except Refused:
         pass  # in the same words as what could not be opened
-    if found is None or not is_signed(found):
+    if decrypted is None or not is_signed(decrypted):
         _take_as_long(expected.keys)
     raise failed
 
@@ -414,10 +414,10 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
         expected.audience in audiences for audiences in assertion.audiences
     )
     if not is_for_us:
-        said = [name for names in assertion.audiences for name in names]
-        found = ", ".join(map(shown, said[:_MOST_SHOWN])) or "none"
+        entity_ids = [name for names in assertion.audiences for name in names]
+        listed = ", ".join(map(shown, entity_ids[:_MOST_SHOWN])) or "none"
         raise MessageMisdirected(
-            f"Audience: found {found}; expected {expected.audience!r}, our entityID"
+            f"Audience: found {listed}; expected {expected.audience!r}, our entityID"
         )
 
 

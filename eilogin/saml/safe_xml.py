@@ -158,8 +158,8 @@ def parse_canonical(octets: bytes) -> etree._Element:
     except etree.XMLSyntaxError as error:
         line, column = error.position
         place = f"line {line}, column {column}"
-        said = str(error.msg).removesuffix(f", {place}")
-        raise _malformed(f"the XML is not well-formed ({place})", said) from None
+        parser_said = str(error.msg).removesuffix(f", {place}")
+        raise _malformed(f"the XML is not well-formed ({place})", parser_said) from None
 
 
 def in_full(error: MalformedMessage) -> str:
@@ -171,15 +171,15 @@ def in_full(error: MalformedMessage) -> str:
     return f"{error} ({words[:_LONGEST_WORDS]})" if words else f"{error}"
 
 
-def _prefix_of(found: re.Match[str]) -> str:
+def _prefix_of(match: re.Match[str]) -> str:
     """The prefix of a namespace in braces, as ``xml:``, if it is known."""
-    prefix = _PREFIXES.get(found[1])
-    return found[0] if prefix is None else f"{prefix}:"
+    prefix = _PREFIXES.get(match[1])
+    return match[0] if prefix is None else f"{prefix}:"
 
 
-def _malformed(told: str, parser_said: str) -> MalformedMessage:
+def _malformed(text: str, parser_said: str) -> MalformedMessage:
     """An error without the parser's words in its traceback: they quote values."""
-    error = MalformedMessage(told)
+    error = MalformedMessage(text)
     error.parser_said = parser_said
     return error
 
@@ -228,11 +228,11 @@ def sparingly(work: Callable[[], _T], octets: int) -> _T:
                     " Check the server's limits of tasks and memory"
                 ) from None
             return outcome.result()
-    known = _names_known()
+    names_before = _names_known()
     try:
         return work()
     finally:
-        if _names_known() > known:
+        if _names_known() > names_before:
             _own.strange += octets
 
 
@@ -273,8 +273,10 @@ def has_once(octets: bytes, identifier: str) -> bool:
         return False
     if b"xml:id" in octets or (b"&#" in octets and _REFERENCE.search(octets)):
         return False
-    said = identifier.encode()
-    return octets.count(b'"%b"' % said) + octets.count(b"'%b'" % said) == 1
+    octets_of_id = identifier.encode()
+    return (
+        octets.count(b'"%b"' % octets_of_id) + octets.count(b"'%b'" % octets_of_id) == 1
+    )
 
 
 def serialize(element: etree._Element) -> bytes:
@@ -445,8 +447,8 @@ class _Schema:
 
 
 def _repeats_signature_ids(element: etree._Element) -> bool:
-    found = _SIGNATURE_IDS(element)
-    return len(set(found)) < len(found)
+    identifiers = _SIGNATURE_IDS(element)
+    return len(set(identifiers)) < len(identifiers)
 
 
 def _unnamed_signatures(octets: bytes) -> etree._Element:

@@ -255,8 +255,8 @@ class _Response(_Unread):  # type: ignore[misc, valid-type]
 
     def _query_assertion(self, xpath_expr: str) -> list[etree._Element]:
         """The nodes of a path in the assertion, outside its Advice."""
-        found = super()._query_assertion(xpath_expr)
-        return [node for node in found if not _is_advice(node)]
+        nodes = super()._query_assertion(xpath_expr)
+        return [node for node in nodes if not _is_advice(node)]
 
     def validate_num_assertions(self) -> bool:
         """Whether there is one assertion, outside Advice."""

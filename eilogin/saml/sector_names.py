@@ -54,8 +54,8 @@ def tells_number(name: str) -> bool:
     By chance this includes a few opaque names: one in two hundred of 32 hexadecimal
     digits, and almost none in base64.
     """
-    found = (_BETWEEN.sub("", number) for number in _NUMBER.findall(name))
-    return any(map(passes_eleven_test, found))
+    numbers = (_BETWEEN.sub("", number) for number in _NUMBER.findall(name))
+    return any(map(passes_eleven_test, numbers))
 
 
 def passes_eleven_test(number: str) -> bool:

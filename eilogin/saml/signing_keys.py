@@ -108,9 +108,9 @@ def load_certificate(pem: bytes) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem)
     except UNREADABLE as error:
-        said = "a private key, and " if _KEY_MARK in pem else ""
+        also = "a private key, and " if _KEY_MARK in pem else ""
         raise ConfigurationError(
-            f"{said}not a certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+            f"{also}not a certificate in PEM form (-----BEGIN CERTIFICATE-----)"
         ) from error
 
 
@@ -254,9 +254,9 @@ def _load_private(key_pem: bytes) -> PrivateKey:
             "the key is locked with a password; expected a key without one"
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        said = "a certificate, and " if _CERTIFICATE_MARK in key_pem else ""
+        also = "a certificate, and " if _CERTIFICATE_MARK in key_pem else ""
         raise ConfigurationError(
-            f"{said}not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
+            f"{also}not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
         ) from error
     if not isinstance(private, PrivateKey):
         raise ConfigurationError(f"the key is of another kind; expected {_TAKEN}")

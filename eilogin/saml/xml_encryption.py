@@ -196,15 +196,15 @@ def _first_of_ours(
     """The first method that we write; ``otherwise`` if none is listed."""
     if not methods:
         return EncryptionMethod(otherwise)
-    found = next(filter(_is_written, methods), None)
-    if found is None:
+    method = next(filter(_is_written, methods), None)
+    if method is None:
         took = ", ".join(dict.fromkeys(_named(m.algorithm) for m in methods))
         ours = ", ".join(_named(m.algorithm) for m in ENCRYPTION_METHODS)
         raise AlgorithmMissing(
             f"the metadata of the peer lists the encryption algorithms {took};"
             f" expected one of {ours}. Ask its administrator for metadata with one"
         )
-    return found
+    return method
 
 
 def _is_written(method: EncryptionMethod) -> bool:
@@ -397,8 +397,8 @@ def _oaep(method: etree._Element, algorithm: str) -> OAEP:
 
 
 def _parameter(method: etree._Element, name: str, default: str) -> str:
-    found = method.find(q(name))
-    return default if found is None else found.get("Algorithm", "")
+    parameter = method.find(q(name))
+    return default if parameter is None else parameter.get("Algorithm", "")
 
 
 def _method(element: etree._Element) -> etree._Element:
@@ -415,10 +415,10 @@ def _cipher(element: etree._Element) -> bytes:
 
 def _only(element: etree._Element, name: str) -> etree._Element:
     """The one child of a name."""
-    found = element.findall(q(name))
-    if len(found) != 1:
+    children = element.findall(q(name))
+    if len(children) != 1:
         raise DecryptionFailed(f"an encrypted part does not have exactly one {name}")
-    return found[0]
+    return children[0]
 
 
 def _octets(element: etree._Element) -> bytes:
@@ -440,10 +440,10 @@ def _unlocked(locked: _Locked, key: RSAPrivateKey, size: int) -> bytes:
     """
     instead = secrets.token_bytes(size)
     try:
-        found = key.decrypt(locked.octets, locked.padding)
+        opened = key.decrypt(locked.octets, locked.padding)
     except ValueError:
         return instead
-    return found if len(found) == size else instead
+    return opened if len(opened) == size else instead
 
 
 def _decrypted(sealed: _Sealed, key: bytes) -> bytes:

@@ -92,7 +92,7 @@ def read_assertions(
     parts = open_message(element, "saml:Assertion")
     refuse_unknown(parts, _ASSERTION_PARTS)
     subject = parts_of(required_part(parts, "saml:Subject"))
-    first, *others = _read_confirmations(subject)
+    first, *further = _read_confirmations(subject)
     conditions = required_part(parts, "saml:Conditions")
     statement = required_part(parts, "saml:AuthnStatement")
     context = parts_of(required_part(parts_of(statement), "saml:AuthnContext"))
@@ -114,7 +114,7 @@ def read_assertions(
         level_class=uri_of(required_part(context, "saml:AuthnContextClassRef")),
         attributes=_read_attributes(parts, decrypter),
     )
-    return [assertion, *(each.put_in(assertion) for each in others)]
+    return [assertion, *(each.put_in(assertion) for each in further)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +137,14 @@ class _Confirmation:
 
 def _read_confirmations(subject: Parts) -> list[_Confirmation]:
     """The SubjectConfirmations that a login by browser can use; at least one."""
-    found = subject.get(q("saml:SubjectConfirmation"), ())
-    if not 0 < len(found) <= _MOST_CONFIRMATIONS:
+    elements = subject.get(q("saml:SubjectConfirmation"), ())
+    if not 0 < len(elements) <= _MOST_CONFIRMATIONS:
         raise MalformedMessage(
-            f"the Subject has {len(found)} SubjectConfirmations; expected 1 to"
+            f"the Subject has {len(elements)} SubjectConfirmations; expected 1 to"
             f" {_MOST_CONFIRMATIONS}"
         )
     read, faults = [], []
-    for each in found:
+    for each in elements:
         try:
             read.append(_read_confirmation(each))
         except MalformedMessage as fault:
@@ -182,16 +182,16 @@ def _read_attributes(parts: Parts, decrypter: Decrypter | None) -> dict[str, lis
     attributes = _attributes_of(parts, decrypter)
     if len(attributes) > MOST_PARTS:
         raise MalformedMessage(f"there are more than {MOST_PARTS} attributes")
-    found: dict[str, list[str]] = {}
+    values_by_name: dict[str, list[str]] = {}
     for attribute in attributes:
-        values = found.setdefault(required_attribute(attribute, "Name"), [])
+        values = values_by_name.setdefault(required_attribute(attribute, "Name"), [])
         for value in parts_of(attribute).get(q("saml:AttributeValue"), ()):
             text = _value_text(value)
             if text is not None:
                 values.append(bounded(text, _LONGEST_VALUE))
         if len(values) > _MOST_VALUES:
             raise MalformedMessage(f"an attribute has more than {_MOST_VALUES} values")
-    return found
+    return values_by_name
 
 
 def _attributes_of(parts: Parts, decrypter: Decrypter | None) -> list[etree._Element]:

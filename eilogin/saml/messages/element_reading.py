@@ -39,10 +39,10 @@ def parts_of(element: etree._Element) -> Parts:
 
 def all_parts(parts: Parts, name: str) -> Sequence[etree._Element]:
     """The children of one name; not too many of them."""
-    found = parts.get(q(name), ())
-    if len(found) > MOST_PARTS:
+    children = parts.get(q(name), ())
+    if len(children) > MOST_PARTS:
         raise MalformedMessage(f"there are more than {MOST_PARTS} {name}")
-    return found
+    return children
 
 
 def optional_part(parts: Parts, name: str) -> etree._Element | None:
@@ -52,12 +52,12 @@ def optional_part(parts: Parts, name: str) -> etree._Element | None:
 
 def required_part(parts: Parts, name: str) -> etree._Element:
     """The one child of a name."""
-    found = parts.get(q(name))
-    if found is None:
+    children = parts.get(q(name))
+    if children is None:
         raise MalformedMessage(f"{name} is missing")
-    if len(found) > 1:
+    if len(children) > 1:
         raise MalformedMessage(f"there is more than one {name}")
-    return found[0]
+    return children[0]
 
 
 def whole_text(element: etree._Element) -> str | None:
@@ -103,11 +103,11 @@ def uri_of(element: etree._Element) -> str:
     text = whole_text(element)
     if text is None:
         raise MalformedMessage(f"{_name_of(element)} contains more than text")
-    found = collapsed(text)
-    if not found:
+    uri = collapsed(text)
+    if not uri:
         raise MalformedMessage(f"{_name_of(element)} is empty")
     bounded(text, _LONGEST_TEXT)
-    return capped(found)
+    return capped(uri)
 
 
 def _name_of(element: etree._Element) -> str:

@@ -60,10 +60,10 @@ _LENGTHS = (365 * _DAY, 30 * _DAY, _DAY, 3600.0, 60.0, 1.0)
 
 def read_duration(text: str) -> float | None:
     """The approximate seconds of an xs:duration; None for others and negative ones."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
         return None
     return sum(
         int(number) * length
-        for number, length in zip(found.groups("0"), _LENGTHS, strict=True)
+        for number, length in zip(match.groups("0"), _LENGTHS, strict=True)
     )

@@ -41,10 +41,10 @@ def open_message(element: etree._Element, name: str) -> Parts:
     return parts_of(element)
 
 
-def refuse_unknown(tags: Collection[str], known: frozenset[str]) -> None:
+def refuse_unknown(tags: Collection[str], supported: frozenset[str]) -> None:
     """Reject an element that eilogin does not support."""
-    if not known.issuperset(tags):
-        unknown = next(tag for tag in tags if tag not in known)
+    if not supported.issuperset(tags):
+        unknown = next(tag for tag in tags if tag not in supported)
         raise MalformedMessage(
             f"eilogin does not support {etree.QName(unknown).localname}"
         )
@@ -133,7 +133,7 @@ def decrypted_element(
 
     A signature covers the encrypted element.
     """
-    found = (decrypter or _NO_KEYS).open(wrapper, is_covered=True)
-    if found.tag != q(name):
+    element = (decrypter or _NO_KEYS).open(wrapper, is_covered=True)
+    if element.tag != q(name):
         raise MalformedMessage(f"the encrypted part does not contain a {name}")
-    return found
+    return element

@@ -64,8 +64,10 @@ def write_authn_request(value: AuthnRequest) -> etree._Element:
     )
     if value.idle_limit:
         extensions = add(element, "samlp:Extensions")
-        said = {"Limit": f"{value.idle_limit}"}
-        etree.SubElement(extensions, q("act:Ended"), said, nsmap={"act": ACTIVITY})
+        attributes = {"Limit": f"{value.idle_limit}"}
+        etree.SubElement(
+            extensions, q("act:Ended"), attributes, nsmap={"act": ACTIVITY}
+        )
     has_policy = value.name_id_format or value.asks_for_any_name
     if has_policy or not value.allow_create:
         may_create = value.allow_create and value.name_id_format != TRANSIENT
@@ -143,9 +145,9 @@ def write_activity_report(value: ActivityReport) -> etree._Element:
     element = _message("samlp:AuthnQuery", value, value.destination)
     element.set("SessionIndex", value.session_index)
     extensions = add(element, "samlp:Extensions")
-    said = {"Instant": write_instant(value.active_at)}
+    attributes = {"Instant": write_instant(value.active_at)}
     name = q("act:LastActivity")
-    etree.SubElement(extensions, name, said, nsmap={"act": ACTIVITY})
+    etree.SubElement(extensions, name, attributes, nsmap={"act": ACTIVITY})
     _add_name_id(add(element, "saml:Subject"), value.name_id)
     return element
 

@@ -62,13 +62,13 @@ def web_host(text: str) -> str:
 def _origin(text: str) -> str:
     """The origin of an absolute http or https URL, or ""."""
     # A browser reads a backslash as a slash, and people read a user name as a host.
-    found = _WEB.fullmatch(text)
-    return found[1] if found else ""
+    match = _WEB.fullmatch(text)
+    return match[1] if match else ""
 
 
 @lru_cache(_ORIGINS)
 def _place(origin: str) -> tuple[bool, bool]:
-    """Whether an origin is fit for visitors and keys, and whether it is this machine."""
+    """Whether visitors and keys may go to an origin, and whether it is this machine."""
     if _SITE.fullmatch(origin):
         return True, False
     host = _host(origin)
@@ -96,12 +96,12 @@ def _is_here(host: str) -> bool:
     This covers more than the hosts for which http is accepted: more spellings, and the
     unspecified address, which systems take for this machine.
     """
-    found = _number(host)
-    if found is None:
+    address = _number(host)
+    if address is None:
         return is_loopback(host) or host.rstrip(".") in _OUR_NAMES
-    if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or found
-    return found.is_loopback or found.is_unspecified
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return address.is_loopback or address.is_unspecified
 
 
 def _number(host: str) -> IPv4Address | IPv6Address | None:

@@ -63,7 +63,7 @@ class Endpoint:
 
 def bindings_of(endpoints: Iterable[Endpoint]) -> str:
     """The bindings of endpoints in words for an error, or ``none``."""
-    names = dict.fromkeys(short(one.binding) for one in endpoints)
+    names = dict.fromkeys(short(endpoint.binding) for endpoint in endpoints)
     return ", ".join(names) or "none"
 
 
@@ -179,7 +179,9 @@ class ServiceProvider(Role):
 
         An index that the metadata does not have counts as none (SAML core 3.4.1).
         """
-        named = [one for one in self.attribute_services if one.index == index]
+        named = [
+            service for service in self.attribute_services if service.index == index
+        ]
         return _default_of(named or self.attribute_services)
 
 
@@ -261,11 +263,13 @@ class EntityDescriptor:
     @property
     def whom_to_ask(self) -> str:
         """A contact for an administrator, for the log: an address, or a name."""
-        known = [c for c in self.contacts if c.email or c.telephone]
-        found = min(known, key=_turn_of, default=None)
-        if found is None:
+        contacts = [c for c in self.contacts if c.email or c.telephone]
+        contact = min(contacts, key=_turn_of, default=None)
+        if contact is None:
             return f"the administrator of '{self.entity_id}'"
-        return " ".join(filter(None, (found.company, found.email or found.telephone)))
+        return " ".join(
+            filter(None, (contact.company, contact.email or contact.telephone))
+        )
 
     def algorithms(self, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The algorithms for a role: those of signatures, and of their digests.
@@ -295,17 +299,19 @@ class EntityDescriptor:
 
         A blank separates two of them; a "+" is a blank within one (mdui 2.1.4).
         """
-        said = _in(language, self.keywords).split()
-        words = (" ".join(one.replace("+", " ").split()) for one in said)
-        found = dict.fromkeys(one[:LONGEST_KEYWORD].strip() for one in words if one)
-        return tuple(found)[:MOST_KEYWORDS]
+        written = _in(language, self.keywords).split()
+        words = (" ".join(word.replace("+", " ").split()) for word in written)
+        keywords = dict.fromkeys(
+            word[:LONGEST_KEYWORD].strip() for word in words if word
+        )
+        return tuple(keywords)[:MOST_KEYWORDS]
 
     def logos_in(self, language: str) -> list[Logo]:
         """The logos, those in ``language`` first, the larger ones before the others."""
         turns = {"": 1, "en": 2, language: 0}
         return sorted(
             self.logos,
-            key=lambda one: (turns.get(one.language, 3), -one.width * one.height),
+            key=lambda logo: (turns.get(logo.language, 3), -logo.width * logo.height),
         )
 
 
@@ -349,18 +355,20 @@ def _default_of(indexed: Sequence[_IndexedT]) -> _IndexedT | None:
     """
     return next(
         (
-            one
-            for said in (True, None, False)
-            for one in indexed
-            if one.is_default is said
+            candidate
+            for is_default in (True, None, False)
+            for candidate in indexed
+            if candidate.is_default is is_default
         ),
         None,
     )
 
 
 def _over(bindings: Sequence[str], endpoints: Sequence[Endpoint]) -> Endpoint | None:
-    found = (e for wanted in bindings for e in endpoints if e.binding == wanted)
-    return next(found, None)
+    endpoints_found = (
+        e for wanted in bindings for e in endpoints if e.binding == wanted
+    )
+    return next(endpoints_found, None)
 
 
 def _in(language: str, texts: Mapping[str, str]) -> str:
@@ -370,4 +378,7 @@ def _in(language: str, texts: Mapping[str, str]) -> str:
 
 def _found_in(language: str, texts: Mapping[str, str]) -> str:
     """The language of the text that :func:`_in` finds, or ""."""
-    return next((one for one in (language, "en", *texts) if texts.get(one)), "")
+    return next(
+        (candidate for candidate in (language, "en", *texts) if texts.get(candidate)),
+        "",
+    )

@@ -117,8 +117,8 @@ def sign_entity(
 
     An earlier validUntil of its own stays.
     """
-    said = member.get("validUntil")
-    ends = valid_until if said is None else min(valid_until, read_instant(said))
+    own_end = member.get("validUntil")
+    ends = valid_until if own_end is None else min(valid_until, read_instant(own_end))
     return _published(member, publisher, ends, key)
 
 
@@ -137,29 +137,29 @@ def _published(
 
 def add_ruled(element: etree._Element, ruled: Ruled) -> None:
     """Put the operator's rules for a member into its ``md:EntityDescriptor``."""
-    for told in _entity_attributes(EntityDescriptor(entity_id="", **ruled)):
+    for attributes in _entity_attributes(EntityDescriptor(entity_id="", **ruled)):
         extensions = _extensions_of(element)
         own = extensions.find(q("mdattr:EntityAttributes"))
         if own is None:
-            extensions.append(told)
+            extensions.append(attributes)
         else:
-            own.extend(told)
+            own.extend(attributes)
 
 
 def add_registrar(element: etree._Element, registrar: str) -> None:
     """Put the registrar into an ``md:EntityDescriptor`` (mdrpi 2.1)."""
-    found = etree.Element(REGISTRATION_INFO, nsmap={"mdrpi": MDRPI})
-    found.set("registrationAuthority", registrar)
-    _extensions_of(element).insert(0, found)
+    registration = etree.Element(REGISTRATION_INFO, nsmap={"mdrpi": MDRPI})
+    registration.set("registrationAuthority", registrar)
+    _extensions_of(element).insert(0, registration)
 
 
 def _extensions_of(element: etree._Element) -> etree._Element:
     """The ``md:Extensions`` of an unsigned element, its first child."""
-    found = element.find(q("md:Extensions"))
-    if found is None:
-        found = etree.Element(q("md:Extensions"))
-        element.insert(0, found)
-    return found
+    extensions = element.find(q("md:Extensions"))
+    if extensions is None:
+        extensions = etree.Element(q("md:Extensions"))
+        element.insert(0, extensions)
+    return extensions
 
 
 def _entity_element(descriptor: EntityDescriptor) -> etree._Element:
@@ -181,9 +181,9 @@ def _entity_element(descriptor: EntityDescriptor) -> etree._Element:
 
 
 def _add_extensions(parent: etree._Element, descriptor: EntityDescriptor) -> None:
-    found = [*_algorithms(descriptor), *_entity_attributes(descriptor)]
-    if found:
-        add(parent, "md:Extensions").extend(found)
+    extensions = [*_algorithms(descriptor), *_entity_attributes(descriptor)]
+    if extensions:
+        add(parent, "md:Extensions").extend(extensions)
 
 
 def _algorithms(taker: EntityDescriptor | Role) -> Iterator[etree._Element]:
@@ -193,16 +193,16 @@ def _algorithms(taker: EntityDescriptor | Role) -> Iterator[etree._Element]:
     }
     for name, algorithms in methods.items():
         for algorithm in algorithms:
-            found = {"Algorithm": algorithm}
-            yield etree.Element(q(name), found, nsmap={"alg": ALG})
+            attributes = {"Algorithm": algorithm}
+            yield etree.Element(q(name), attributes, nsmap={"alg": ALG})
 
 
 def _entity_attributes(descriptor: EntityDescriptor) -> Iterator[etree._Element]:
-    told = dict(_entity_attributes_of(descriptor))
-    if told:
+    values_by_name = dict(_entity_attributes_of(descriptor))
+    if values_by_name:
         namespaces = {"mdattr": MDATTR, "saml": SAML}
         element = etree.Element(q("mdattr:EntityAttributes"), nsmap=namespaces)
-        for name, values in told.items():
+        for name, values in values_by_name.items():
             attribute = add(element, "saml:Attribute", Name=name, NameFormat=_URI_NAME)
             for value in sorted(values):
                 add(attribute, "saml:AttributeValue", value)

@@ -84,13 +84,15 @@ class Gathered(Mapping[str, EntityDescriptor]):
     """
 
     def __init__(self, sources: Iterable[Iterable[EntityDescriptor]]) -> None:
-        self._kept = {one.entity_id: one for some in sources for one in as_kept(some)}
+        self._kept = {
+            member.entity_id: member for some in sources for member in as_kept(some)
+        }
 
     def __getitem__(self, entity_id: str) -> EntityDescriptor:
-        one = self._kept[entity_id]
-        if isinstance(one, Packed):
-            one = self._kept[entity_id] = one.entity
-        return one
+        member = self._kept[entity_id]
+        if isinstance(member, Packed):
+            member = self._kept[entity_id] = member.entity
+        return member
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kept)
@@ -103,14 +105,14 @@ class Gathered(Mapping[str, EntityDescriptor]):
 
     def packed(self) -> Iterator[Packed]:
         """All members, packed."""
-        for one in self._kept.values():
-            yield one if isinstance(one, Packed) else Packed.of(one)
+        for member in self._kept.values():
+            yield member if isinstance(member, Packed) else Packed.of(member)
 
     def outlines(self) -> dict[str, Outline]:
         """The outline of each member, without decoding it."""
         return {
-            name: one.outline if isinstance(one, Packed) else Outline.of(one)
-            for name, one in self._kept.items()
+            name: member.outline if isinstance(member, Packed) else Outline.of(member)
+            for name, member in self._kept.items()
         }
 
 
@@ -126,8 +128,10 @@ def but_for(
 ) -> Sequence[EntityDescriptor]:
     """The members except some, as they are."""
     if isinstance(members, Members):
-        return Members([one for one in members.packed if one.entity_id not in names])
-    return tuple(one for one in members if one.entity_id not in names)
+        return Members(
+            [member for member in members.packed if member.entity_id not in names]
+        )
+    return tuple(member for member in members if member.entity_id not in names)
 
 
 class LeftOut(NamedTuple):
@@ -171,11 +175,14 @@ class Share(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """Encode the result for another process."""
-        lines = [(one.entity_id, *one.outline, len(one.body)) for one in self.members]
+        lines = [
+            (member.entity_id, *member.outline, len(member.body))
+            for member in self.members
+        ]
         left_out = {name: LeftOut.of(error) for name, error in self.left_out.items()}
         facts = (lines, left_out, self.remarks, self.cache_duration)
         head = json.dumps(facts).encode()
-        bodies = (one.body for one in self.members)
+        bodies = (member.body for member in self.members)
         return b"".join((len(head).to_bytes(_LENGTH), head, *bodies))
 
     @classmethod
@@ -188,7 +195,7 @@ class Share(NamedTuple):
             body = octets[start : start + length]
             members.append(Packed(entity_id, Outline(*outline), body))
             start += length
-        errors = {name: LeftOut(*said).error() for name, said in left_out.items()}
+        errors = {name: LeftOut(*fields).error() for name, fields in left_out.items()}
         return cls(members, errors, remarks, cache_duration)
 
 

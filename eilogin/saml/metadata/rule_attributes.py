@@ -66,9 +66,9 @@ def _one_of(attributes: Mapping[str, Sequence[str]], name: str) -> str:
         return ""
     if len(values) == 1 and _FITS[name](values[0]):
         return values[0]
-    found = ", ".join(map(shown, values[:3])) or "none"
+    listed = ", ".join(map(shown, values[:3])) or "none"
     raise MalformedMessage(
-        f"the entity attribute {name}: found {found}; expected {_EXPECTED[name]}. Ask"
+        f"the entity attribute {name}: found {listed}; expected {_EXPECTED[name]}. Ask"
         " the operator of the federation"
     )
 

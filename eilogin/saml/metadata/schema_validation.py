@@ -151,8 +151,14 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
         _require_sound_around(document)
     # Each as a document of its own. Otherwise an ID that two members share would count
     # against the last one.
-    found = (_verdict_on(element) for element, _ in entities_in(document, None))
-    verdicts = {number: one for number, one in enumerate(found) if one is not SOUND}
+    verdicts_in_order = (
+        _verdict_on(element) for element, _ in entities_in(document, None)
+    )
+    verdicts = {
+        number: verdict
+        for number, verdict in enumerate(verdicts_in_order)
+        if verdict is not SOUND
+    }
     alone = verdicts.get(0, SOUND).fault
     if document.tag == q("md:EntityDescriptor") and alone is not None:
         raise alone
@@ -191,11 +197,11 @@ def _require_sound_around(document: etree._Element) -> None:
 def _verdict_on(element: etree._Element) -> Verdict:
     """Validate one member, and find the parts that it can be used without."""
     if _is_large_and_faulty(element):
-        told = (
+        texts = (
             f"the XML is not valid by its schema, and has more than {_MOST_ELEMENTS}"
             " elements"
         )
-        return Verdict(MalformedMessage(told))
+        return Verdict(MalformedMessage(texts))
     fault = _fault_of(element)
     if fault is None:
         return SOUND
@@ -217,13 +223,13 @@ def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
     The rest is put in the order of the schema: no reader depends on the order.
     """
     roles = list(member.iterchildren(*READ_ROLES))
-    told = 0
-    for parent, order in ((member, _OF_MEMBER), *((one, _OF_ROLE) for one in roles)):
+    times = 0
+    for parent, order in ((member, _OF_MEMBER), *((role, _OF_ROLE) for role in roles)):
         for child in list(parent):
             if child.tag in _SPARE and not _is_valid(child):
                 # To find a line takes longer, the further down it is.
-                fault = _fault_of(child) if told < _MOST_TOLD else None
-                told += 1
+                fault = _fault_of(child) if times < _MOST_TOLD else None
+                times += 1
                 parent.remove(child)
                 yield _told_of_part(child, fault)
         if _put_in_order(parent, order):
@@ -251,7 +257,7 @@ def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
     places |= dict.fromkeys(READ_ROLES, places.get(READ_ROLES[0], 0))
     if not places.keys() >= {child.tag for child in children}:
         return False
-    there = sorted(children, key=lambda one: places[one.tag])
+    there = sorted(children, key=lambda part: places[part.tag])
     if there == children:
         return False
     for child in there:

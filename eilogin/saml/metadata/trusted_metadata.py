@@ -180,7 +180,7 @@ def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
     # All at once, so that nobody waits; and the document is never freed.
     pieces = list(iter(line.recv_bytes, b""))
     roots = map(parse_canonical, pieces)
-    read = [_share_of(_read_piece(one, on_loopback=on_loopback)) for one in roots]
+    read = [_share_of(_read_piece(root, on_loopback=on_loopback)) for root in roots]
     line.send_bytes(_joined(read).to_bytes())
 
 
@@ -214,16 +214,16 @@ def _cut(octets: bytes) -> Iterator[bytes]:
     )
     here, last = start.end(), len(octets) - len(end)
     while here < last:
-        found = octets.find(end_of_member, here + _PIECE)
-        there = last if found < 0 else found + len(end_of_member)
+        index = octets.find(end_of_member, here + _PIECE)
+        there = last if index < 0 else index + len(end_of_member)
         yield b"".join((start[0], octets[here:there], end))
         here = there
 
 
 def _read_piece(root: etree._Element, *, on_loopback: bool) -> FederationMetadata:
     names = (element.get("entityID", "") for element, _ in entities_in(root, None))
-    said = list(names)
-    if any(name != name.strip() for name in said) or len(set(said)) < len(said):
+    ids = list(names)
+    if any(name != name.strip() for name in ids) or len(set(ids)) < len(ids):
         raise _Odd  # another may be called so, here or elsewhere
     with showing(iter):
         return read_tree(root, {}, on_loopback=on_loopback)
@@ -236,14 +236,14 @@ def _share_of(read: FederationMetadata) -> Share:
 
 def _joined(shares: Sequence[Share]) -> Share:
     """Join the results of several pieces, in order."""
-    members = [one for share in shares for one in share.members]
-    names = [one.entity_id for one in members]
+    members = [member for share in shares for member in share.members]
+    names = [member.entity_id for member in members]
     names += [name for share in shares for name in share.left_out]
     if len(set(names)) < len(names):
         raise _Odd  # which of them is a member
     return Share(
         members,
-        {name: error for one in shares for name, error in one.left_out.items()},
+        {name: error for share in shares for name, error in share.left_out.items()},
         [text for share in shares for text in share.remarks],
         earliest(*(share.cache_duration for share in shares)),
     )

@@ -110,10 +110,10 @@ def _drop_around(element: etree._Element, read: frozenset[str]) -> None:
     for signature in list(element.iterchildren(_SIGNATURE)):
         element.remove(signature)
     # The schema rejects two of these, so neither is removed.
-    found = list(element.iterchildren(_EXTENSIONS))
-    for extensions in found:
+    all_extensions = list(element.iterchildren(_EXTENSIONS))
+    for extensions in all_extensions:
         for extension in list(extensions):
             if extension.tag not in read:
                 extensions.remove(extension)
-        if not len(extensions) and len(found) == 1:
+        if not len(extensions) and len(all_extensions) == 1:
             element.remove(extensions)

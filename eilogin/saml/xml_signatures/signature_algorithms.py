@@ -82,13 +82,13 @@ def suited(
 def _first_of(listed: Sequence[str], ours: Iterable[str], what: str) -> str:
     if not listed:
         return ""
-    known = list(ours)
-    found = next((one for one in listed if one in known), None)
-    if found is None:
+    supported = list(ours)
+    chosen = next((candidate for candidate in listed if candidate in supported), None)
+    if chosen is None:
         took = ", ".join(uri[:LONGEST_NAME] for uri in listed[:_MOST_NAMED])
         raise AlgorithmMissing(
             f"the metadata of the peer lists the {what} algorithms {took}; expected"
-            f" one of {', '.join(known)}. Ask its administrator for metadata with"
+            f" one of {', '.join(supported)}. Ask its administrator for metadata with"
             " one"
         )
-    return found
+    return chosen

@@ -139,7 +139,7 @@ class Signature:
     digest: bytes
     value: bytes
     #: The canonical SignedInfo and signed content, if known already.
-    found: tuple[bytes, bytes] | None = None
+    canonical_parts: tuple[bytes, bytes] | None = None
 
 
 def check_structure(
@@ -212,10 +212,10 @@ def _read_usual(node: etree._Element) -> Signature | None:
     except MalformedMessage:
         return None
     start = octets.rfind(b"<", 0, octets.find(b":Signature xmlns:"))
-    found = _USUAL.match(octets, start) if start >= 0 else None
-    if found is None:
+    match = _USUAL.match(octets, start) if start >= 0 else None
+    if match is None:
         return None
-    prefix, info, *texts, digest, value = found.groups()
+    prefix, info, *texts, digest, value = match.groups()
     method, identifier, digest_method = [text.decode() for text in texts]
     if (
         identifier != parent.get("ID")
@@ -234,7 +234,7 @@ def _read_usual(node: etree._Element) -> Signature | None:
         digest_algorithm=digest_method,
         digest=_decoded(digest),
         value=_decoded(value),
-        found=(declared + info, octets[:start] + octets[found.end() :]),
+        canonical_parts=(declared + info, octets[:start] + octets[match.end() :]),
     )
 
 

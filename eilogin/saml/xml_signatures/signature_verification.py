@@ -67,7 +67,7 @@ def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
 
 
 def _verified(signature: Signature, keys: Sequence[PublicKey]) -> bytes:
-    info, covered = signature.found or (
+    info, covered = signature.canonical_parts or (
         canonical(signature.signed_info, signature.info_prefixes),
         _covered(signature),
     )

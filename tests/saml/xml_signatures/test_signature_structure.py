@@ -56,8 +56,8 @@ class TestTheUsualShape:
     def test_holds_as_it_does_part_by_part(self, key, read_both_ways, part):
         only = {"assertion": False, "response": False, part: True}
         whole, by_parts = read_both_ways(signed_response(key, **only))
-        assert whole.found is not None
-        assert by_parts.found is None
+        assert whole.canonical_parts is not None
+        assert by_parts.canonical_parts is None
         assert canonical(content(whole, [key.public])) == canonical(
             content(by_parts, [key.public])
         )
@@ -79,7 +79,7 @@ class TestTheUsualShape:
     def test_has_any_prefix_and_white_space(self, key, read_both_ways, change):
         text = signed_response(key, response=False).decode()
         whole, by_parts = read_both_ways(change(text).encode())
-        assert whole.found[0] == canonical(by_parts.signed_info)
+        assert whole.canonical_parts[0] == canonical(by_parts.signed_info)
         assert all(getattr(whole, f) == getattr(by_parts, f) for f in self.FIELDS)
 
     @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ class TestTheUsualShape:
         text = signed_response(key, response=False).decode()
         assert change(text) != text
         whole, by_parts = read_both_ways(change(text).encode())
-        assert whole.found is None
+        assert whole.canonical_parts is None
         assert all(getattr(whole, f) == getattr(by_parts, f) for f in self.FIELDS)
 
     def test_is_not_asked_where_there_are_several(self, key, monkeypatch):

@@ -38,11 +38,11 @@ ByTag = Mapping[str, Sequence[etree._Element]]  # noqa: SLF001 - it has no other
 
 def by_tag(parents: Sequence[etree._Element]) -> ByTag:
     """The children of several elements, by their names."""
-    found: dict[str, list[etree._Element]] = {}
+    children: dict[str, list[etree._Element]] = {}
     for parent in parents:
         for child in parent:
-            found.setdefault(child.tag, []).append(child)
-    return found
+            children.setdefault(child.tag, []).append(child)
+    return children
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ def read_addresses(
     Raises :class:`~eilogin.errors.MalformedMessage` if there are some of a binding that
     eilogin knows, but none that can be used.
     """
-    found, faults = [], []
+    endpoints, faults = [], []
     for element in elements:
         try:
-            found.append(_read_endpoint(element, on_loopback=member.on_loopback))
+            endpoints.append(_read_endpoint(element, on_loopback=member.on_loopback))
         except MalformedMessage as error:
             name = etree.QName(element).localname
             binding = element.get("Binding", "")
@@ -48,27 +48,27 @@ def read_addresses(
             else:
                 article = "an" if name.startswith("A") else "a"
                 member.tell(f"eilogin skips {article} {name}: {error}")
-    if faults and not any(one.binding in _SPOKEN for one in found):
+    if faults and not any(endpoint.binding in _SPOKEN for endpoint in endpoints):
         raise MalformedMessage(
             f"{faults[0]}; ask its administrator for metadata with another address"
         )
     for fault in faults:
         member.tell(f"eilogin skips an address and uses others: {fault}")
-    return tuple(found)
+    return tuple(endpoints)
 
 
 def _read_endpoint(element: etree._Element, *, on_loopback: bool) -> Endpoint:
     # All at once: there are many of these.
-    said = dict(element.items())
-    location = said.get("Location", "")
-    response_location = said.get("ResponseLocation", "")
+    attributes = dict(element.items())
+    location = attributes.get("Location", "")
+    response_location = attributes.get("ResponseLocation", "")
     require_address(location, on_loopback=on_loopback)
     if response_location:
         require_address(response_location, on_loopback=on_loopback)
     return Endpoint(
-        plain(said.get("Binding", "")),
+        plain(attributes.get("Binding", "")),
         location,
         response_location,
-        index_of(said.get("index")),
-        flag_of(said.get("isDefault")),
+        index_of(attributes.get("index")),
+        flag_of(attributes.get("isDefault")),
     )

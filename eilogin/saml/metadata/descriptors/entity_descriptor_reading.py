@@ -71,21 +71,21 @@ def read_tree(
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
     remarks: list[str] = []
-    found = list(entities_in(root, None))
+    members = list(entities_in(root, None))
     names: dict[str, list[etree._Element]] = {}
-    for element, _ in found:
+    for element, _ in members:
         names.setdefault(element.get("entityID", ""), []).append(element)
     taken = set(names)
-    for number, (element, valid_until) in enumerate(gone_through()(found)):
-        said = element.get("entityID", "")
+    for number, (element, valid_until) in enumerate(gone_through()(members)):
+        written_id = element.get("entityID", "")
         try:
-            entity_id = _entity_id(said, taken)
+            entity_id = _entity_id(written_id, taken)
         except PeerUnusable as error:
-            left_out[said] = _of_member(error, element)
+            left_out[written_id] = _of_member(error, element)
             continue
-        if len(names[said]) > 1:
-            if element is names[said][0]:
-                left_out[entity_id] = _repeated(entity_id, names[said])
+        if len(names[written_id]) > 1:
+            if element is names[written_id][0]:
+                left_out[entity_id] = _repeated(entity_id, names[written_id])
             continue
         taken.add(entity_id)
         verdict = verdicts.get(number, SOUND)
@@ -131,40 +131,40 @@ def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
     """The error, with the known facts about an unreadable member."""
     error.is_hub = element.find(q("md:IDPSSODescriptor")) is not None
     error.registrar = read_registrar(element)
-    said = read_entity_attributes(element)
-    error.categories = frozenset(said.get(ENTITY_CATEGORY, ()))
+    attributes = read_entity_attributes(element)
+    error.categories = frozenset(attributes.get(ENTITY_CATEGORY, ()))
     return error
 
 
 def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusable:
     """The error of several members of one entityID."""
-    told = (
+    text = (
         f"entity '{entity_id}' occurs {len(elements)} times, so eilogin skips all"
         " of them; ask the operator which one is right"
     )
-    error = _of_member(PeerUnusable(told), elements[-1])
+    error = _of_member(PeerUnusable(text), elements[-1])
     error.alternatives = tuple(
-        _of_member(PeerUnusable(told), element) for element in elements
+        _of_member(PeerUnusable(text), element) for element in elements
     )
-    error.is_hub = any(one.is_hub for one in error.alternatives)
+    error.is_hub = any(alternative.is_hub for alternative in error.alternatives)
     return error
 
 
-def _entity_id(said: str, taken: Collection[str]) -> str:
+def _entity_id(written: str, taken: Collection[str]) -> str:
     """The entityID in an attribute, an xs:anyURI.
 
     White space around it does not count. But then it may not be one of those that are
     ``taken``, so that nobody shuts out another.
     """
-    entity_id = said.strip(" \t\r\n")
+    entity_id = written.strip(" \t\r\n")
     if not _URI.fullmatch(entity_id):
         raise PeerUnusable(
-            f"entity {shown(said)}: its entityID is empty, too long or not a URI;"
+            f"entity {shown(written)}: its entityID is empty, too long or not a URI;"
             " ask its administrator for metadata with a valid one"
         )
-    if entity_id != said and entity_id in taken:
+    if entity_id != written and entity_id in taken:
         raise PeerUnusable(
-            f"entity {shown(said)}: another entity has the same entityID without"
+            f"entity {shown(written)}: another entity has the same entityID without"
             " the white space; ask the operator which one is right"
         )
     return entity_id
@@ -200,8 +200,8 @@ def _read_roles(
     of_participant, participant = _participant_of(entity, member, is_hub=bool(hub))
     roles = [role for role in (of_participant, of_hub) if role is not None]
     about = [by_tag(role.extensions.get(q("mdui:UIInfo"), ())) for role in roles]
-    said = attributes_in(entity.extensions)
-    contacts = (_read_contact(one) for one in entity.all("md:ContactPerson"))
+    attributes = attributes_in(entity.extensions)
+    contacts = (_read_contact(contact) for contact in entity.all("md:ContactPerson"))
     return EntityDescriptor(
         entity_id=member.entity_id,
         service_provider=participant,
@@ -211,13 +211,15 @@ def _read_roles(
         information_urls=read_links(about, "mdui:InformationURL", member.tell),
         keywords=read_texts(about, "mdui:Keywords"),
         logos=read_logos(about, member.tell),
-        contacts=tuple(one for one in contacts if one.kind in CONTACT_KINDS),
-        entity_categories=frozenset(said.get(ENTITY_CATEGORY, ())),
-        supported_categories=frozenset(said.get(ENTITY_CATEGORY_SUPPORT, ())),
+        contacts=tuple(
+            contact for contact in contacts if contact.kind in CONTACT_KINDS
+        ),
+        entity_categories=frozenset(attributes.get(ENTITY_CATEGORY, ())),
+        supported_categories=frozenset(attributes.get(ENTITY_CATEGORY_SUPPORT, ())),
         digest_methods=read_algorithms(entity, "alg:DigestMethod"),
         signing_methods=read_algorithms(entity, "alg:SigningMethod"),
         registrar=read_registrar(element),
-        **read_ruled(said),
+        **read_ruled(attributes),
         valid_until=earliest(
             inherited, end_of(element), *(end_of(role.element) for role in roles)
         ),
@@ -242,11 +244,11 @@ def _participant_of(
 
 
 def _read_contact(element: etree._Element) -> Contact:
-    said = dict.fromkeys(_OF_CONTACT, "")
+    texts = dict.fromkeys(_OF_CONTACT, "")
     for child in element:
         # The first of two values counts.
-        if said.get(child.tag) == "":
-            said[child.tag] = line(child)
-    company, email, telephone = said.values()
+        if texts.get(child.tag) == "":
+            texts[child.tag] = line(child)
+    company, email, telephone = texts.values()
     email = email.removeprefix("mailto:").strip()
     return Contact(element.get("contactType", ""), company, email, telephone)

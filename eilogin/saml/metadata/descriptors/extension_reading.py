@@ -22,8 +22,8 @@ def read_registrar(element: etree._Element | None) -> str:
             if extensions.tag in _MEMBERS:
                 # Those of a group come before its members, of which there may be many.
                 break
-            for found in extensions.iterchildren(REGISTRATION_INFO):
-                return clean(found.get("registrationAuthority", "")).strip()
+            for registration in extensions.iterchildren(REGISTRATION_INFO):
+                return clean(registration.get("registrationAuthority", "")).strip()
         element = element.getparent()
     return ""
 
@@ -36,17 +36,19 @@ def read_entity_attributes(entity: etree._Element) -> dict[str, list[str]]:
 def attributes_in(extensions: ByTag) -> dict[str, list[str]]:
     """The values of each entity attribute, by its Name."""
     groups = by_tag(extensions.get(q("mdattr:EntityAttributes"), ()))
-    found: dict[str, list[str]] = {}
+    values_by_name: dict[str, list[str]] = {}
     for attribute in groups.get(q("saml:Attribute"), ()):
         values = attribute.iterchildren(q("saml:AttributeValue"))
-        found.setdefault(attribute.get("Name", ""), []).extend(map(line, values))
-    return found
+        values_by_name.setdefault(attribute.get("Name", ""), []).extend(
+            map(line, values)
+        )
+    return values_by_name
 
 
 def read_algorithms(part: DescriptorParts, name: str) -> tuple[str, ...]:
     """The algorithms that an entity or role accepts (algorithm support 2.4)."""
-    found = part.extensions.get(q(name), ())
-    return tuple(attribute_of(method, "Algorithm") for method in found)
+    methods = part.extensions.get(q(name), ())
+    return tuple(attribute_of(method, "Algorithm") for method in methods)
 
 
 def read_scopes(
@@ -58,13 +60,15 @@ def read_scopes(
     what they cover, and how long a match takes.
     """
     name = q("shibmd:Scope")
-    found = [*role.extensions.get(name, ()), *entity.extensions.get(name, ())]
-    if not found:
+    scopes = [*role.extensions.get(name, ()), *entity.extensions.get(name, ())]
+    if not scopes:
         return None
     plain = (
-        one for one in found if one.get("regexp", "").strip() in ("", "false", "0")
+        scope
+        for scope in scopes
+        if scope.get("regexp", "").strip() in ("", "false", "0")
     )
-    return frozenset(_as_domain(line(one)) for one in plain)
+    return frozenset(_as_domain(line(scope)) for scope in plain)
 
 
 def _as_domain(text: str) -> str:

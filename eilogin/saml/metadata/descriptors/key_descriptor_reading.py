@@ -47,8 +47,10 @@ class _Key(NamedTuple):
 
     @classmethod
     def of(cls, element: etree._Element) -> "_Key":
-        found = next(element.iter(q("ds:X509Certificate")), None)
-        text = None if found is None else "".join((found.text or "").split())
+        certificate = next(element.iter(q("ds:X509Certificate")), None)
+        text = (
+            None if certificate is None else "".join((certificate.text or "").split())
+        )
         return cls(element, element.get("use"), text)
 
     @property
@@ -99,8 +101,8 @@ def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
     children = by_tag([element])
 
     def parameter(name: str) -> str:
-        found = children.get(q(name))
-        return attribute_of(found[0], "Algorithm") if found else ""
+        parameters = children.get(q(name))
+        return attribute_of(parameters[0], "Algorithm") if parameters else ""
 
     return EncryptionMethod(
         algorithm, digest=parameter("ds:DigestMethod"), mask=parameter("xenc11:MGF")
@@ -115,9 +117,9 @@ def with_usable_keys(role: _RoleT, tell: Tell) -> _RoleT:
     faults: list[str] = []
     try:
         # Nearly always all can be used, and most parties have one key for both uses.
-        known = dict(zip(role.signing_certificates, role.keys, strict=True))
+        keys_by_text = dict(zip(role.signing_certificates, role.keys, strict=True))
         for text in role.encryption_certificates:
-            if not isinstance(known.get(text), RSAPublicKey):
+            if not isinstance(keys_by_text.get(text), RSAPublicKey):
                 encryption_key(text)
     except MalformedMessage:
         signing = _usable(
@@ -132,9 +134,11 @@ def with_usable_keys(role: _RoleT, tell: Tell) -> _RoleT:
             role, signing_certificates=signing, encryption_certificates=encryption
         )
     if not role.keys:
-        found = "; ".join(fault.partition(": ")[2] for fault in faults) or "found none"
+        reasons = (
+            "; ".join(fault.partition(": ")[2] for fault in faults) or "found none"
+        )
         raise PeerWithoutKeys(
-            f"a role has no usable signing certificate: {found}. Expected a"
+            f"a role has no usable signing certificate: {reasons}. Expected a"
             " KeyDescriptor with an X509Certificate for an RSA key of 2048 bits or"
             " more, or for an elliptic key. Ask its administrator for metadata with"
             " one"

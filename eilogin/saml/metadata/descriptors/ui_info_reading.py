@@ -22,8 +22,8 @@ _MOST_LOGOS = 8
 def read_texts(about: Sequence[ByTag], name: str) -> dict[str, str]:
     """Texts by language, from the first role that has any."""
     for texts in about:
-        if found := texts.get(q(name)):
-            return {element.get(_LANGUAGE, ""): line(element) for element in found}
+        if elements := texts.get(q(name)):
+            return {element.get(_LANGUAGE, ""): line(element) for element in elements}
     return {}
 
 
@@ -40,9 +40,11 @@ def read_logos(about: Sequence[ByTag], tell: Tell) -> tuple[Logo, ...]:
     """The logos of the first role that has any; opens no image."""
     for texts in about:
         if elements := texts.get(q("mdui:Logo")):
-            found = [*map(_read_logo, elements)]
-            usable = [one for one in found if _may_be_shown(one) or web_host(one.url)]
-            if usable != found:
+            logos_read = [*map(_read_logo, elements)]
+            usable = [
+                logo for logo in logos_read if _may_be_shown(logo) or web_host(logo.url)
+            ]
+            if usable != logos_read:
                 kilobytes = logos.MOST // 1024
                 tell(
                     "eilogin skips a Logo; expected a web address, or a data:"

@@ -1,7 +1,9 @@
 """What tests that need a real part (browser, server) have in common."""
 
 import contextlib
+import itertools
 import os
+import secrets
 import socket
 import subprocess
 import time
@@ -13,6 +15,9 @@ import pytest
 
 #: Seconds for a server to listen.
 PATIENCE = 60.0
+
+#: Ports for servers of tests: Linux gives none of them to a client that connects.
+_PORTS = range(10_240, 32_768)
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -37,13 +42,29 @@ def ended_at_last(
             process.kill()
 
 
+def _ports_of_this_process() -> Iterator[int]:
+    """Yield ports that no other process of pytest-xdist takes, again and again."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = (_PORTS.stop - _PORTS.start) // max(workers, worker + 1)
+    ports = _PORTS[worker * share : (worker + 1) * share]
+    # Another run of the tests begins elsewhere.
+    begin = secrets.randbelow(share)
+    return itertools.cycle([*ports[begin:], *ports[:begin]])
+
+
+_ports = _ports_of_this_process()
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of loopback at which nobody listens now, no two of them alike."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in sockets]
+    free: list[int] = []
+    while len(free) < count:
+        port = next(_ports)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            free.append(port)
+    return free
 
 
 def wait_until_it_listens(

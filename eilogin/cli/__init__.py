@@ -22,17 +22,17 @@ import click
 from eilogin import __version__
 from eilogin.cli.commands.check_command import check_command
 from eilogin.cli.commands.citizen_command import citizen_command
-from eilogin.cli.commands.demo_command import demo_command
-from eilogin.cli.commands.join_command import join_command
-from eilogin.cli.commands.join_hub_command import join_hub_command
-from eilogin.cli.commands.keys_command import keys_command
+from eilogin.cli.commands.demo.demo_command import demo_command
+from eilogin.cli.commands.joining.join_command import join_command
+from eilogin.cli.commands.joining.join_hub_command import join_hub_command
+from eilogin.cli.commands.keys.keys_command import keys_command
 from eilogin.cli.commands.metadata_command import metadata_command
 from eilogin.cli.commands.options_command import options_command
-from eilogin.cli.commands.serve_command import serve_command
-from eilogin.cli.commands.sessions_command import sessions_command
+from eilogin.cli.commands.running.serve_command import serve_command
+from eilogin.cli.commands.running.sessions_command import sessions_command
+from eilogin.cli.commands.running.work_command import logouts_command, work_command
 from eilogin.cli.commands.store_command import store_command
-from eilogin.cli.commands.trust_command import trust_command
-from eilogin.cli.commands.work_command import logouts_command, work_command
+from eilogin.cli.commands.trust.trust_command import trust_command
 from eilogin.cli.federation.federation_command import federation_command
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.saml.metadata import showing

@@ -335,7 +335,7 @@ ELSEWHERE = {
     "choose_hub.html": "tests/participant/login/test_hub_choice.py",
     "digid_failed.html": "tests/participant/test_digid_profile.py",
     "going_on.html": "tests/hub/signin/test_upstream_signin.py",
-    "guide.html": "tests/cli/commands/test_demo_command.py",
+    "guide.html": "tests/cli/commands/demo/test_demo_command.py",
     "known_already.html": "tests/hub/digid",
     "log_out_of_services.html": "tests/hub/digid",
     "logging_out_from_above.html": "tests/attacks/test_framed_logouts.py",

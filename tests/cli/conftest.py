@@ -20,7 +20,7 @@ from real_parts import free_ports
 
 from eilogin.cli import main
 from eilogin.cli.checks.configuration_check import check
-from eilogin.cli.commands.demo_command import Demo
+from eilogin.cli.commands.demo.demo_preparation import Demo
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.stores.sqlite import mounts
 

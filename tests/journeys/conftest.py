@@ -10,7 +10,7 @@ from eilogin_sites import Ours
 from published import Published
 from webob import Request
 
-from eilogin.cli.commands.demo_command import Demo
+from eilogin.cli.commands.demo.demo_preparation import Demo
 
 START = "2026-11-24T09:00:00Z"
 FRAMEWORKS = Path(__file__).parent / "frameworks"

@@ -29,7 +29,7 @@ from promise.judging import (
 from promise.sites import HUB, Sites
 from promise.witness import Event
 
-from eilogin.cli.inifiles.ini_hubs import hubs_of
+from eilogin.cli.commands.running.loaded_members import hubs_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.testing import Browser
 

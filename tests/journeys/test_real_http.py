@@ -12,7 +12,7 @@ from peer_servers import over_http
 from real_parts import free_ports, wait_until_it_listens
 from unmeasured import unmeasured
 
-from eilogin.cli.commands.demo_command import Demo
+from eilogin.cli.commands.demo.demo_preparation import Demo
 from eilogin.testing import Browser
 from tests.journeys.conftest import go_on
 

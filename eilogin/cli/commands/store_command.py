@@ -16,7 +16,7 @@ from typing import TypeVar
 import click
 
 from eilogin import audit, config
-from eilogin.cli.commands.serve_command import set_up_logging
+from eilogin.cli.commands.command_setup import set_up_logging
 from eilogin.cli.inifiles.ini_members import parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.prompts import require_yes

@@ -1,13 +1,19 @@
 """``eilogin federation``: the commands of a federation's operator.
 
-Commands of a site do not belong here.
-
 ``federation_command``
-    Make a federation; add, list and remove members; set rules; sign.
+    The group of these commands.
+``init_command``
+    ``init``: make the folder of a new federation.
+``member_commands``
+    ``add``, ``remove``, ``list`` and ``show``: the members.
+``rules_command``
+    ``rules``: show or set the rules of a member.
+``signing_commands``
+    ``sign``, ``publish`` and ``diff``: sign and publish the metadata.
+``rollover_command``
+    ``rollover``: replace the operator's key by the next one.
+``verify_command``
+    ``verify``: check the signed metadata, and what expires.
 ``federation_lookup``
     Find the folder of a federation, and the member that a command means.
-``rollover_command``
-    ``eilogin federation rollover``: replace the operator's key by the next one.
-``verify_command``
-    ``eilogin federation verify``: check the signed metadata, and what expires.
 """

@@ -99,56 +99,58 @@ def rollover_command(  # noqa: PLR0913 - one for each option
         )
     if (key is None) != (certificate is None) or (key and not start):
         raise click.UsageError("--key, --certificate: expected both, and --start")
-    known = Folder(folder, bar("reading"))
+    registry = Folder(folder, bar("reading"))
     if start:
-        _start(known, key, certificate)
+        _start(registry, key, certificate)
     elif ready:
-        _note_ready(known, ready)
+        _note_ready(registry, ready)
     elif do_switch:
-        _switch(known, anyway=anyway)
+        _switch(registry, anyway=anyway)
     elif do_finish:
-        _finish(known, anyway=anyway)
+        _finish(registry, anyway=anyway)
         return
-    for line in _told(Folder(folder)):
+    for line in _step_lines(Folder(folder)):
         click.echo(printable(line))
 
 
-def _start(known: Folder, key: str | None, certificate: str | None) -> None:
-    if read_rollover(known) is not None:
+def _start(registry: Folder, key: str | None, certificate: str | None) -> None:
+    if read_rollover(registry) is not None:
         raise ConfigurationError(
-            f"{known.path}: a rollover has begun already; "
-            f"'{typed(_COMMAND, known.path)}' shows the current step"
+            f"{registry.path}: a rollover has begun already; "
+            f"'{typed(_COMMAND, registry.path)}' shows the current step"
         )
     if key is None or certificate is None:
         name = f"operator-{write_instant(clock.now())[:10]}"
         key, certificate = f"{name}.key", f"{name}.crt"
-        for path in (known.path / key, known.path / certificate):
+        for path in (registry.path / key, registry.path / certificate):
             if path.exists():
                 raise ConfigurationError(
                     f"{path}: exists already; eilogin does not overwrite it"
                 )
-        write_key_pair(known.path / key, known.path / certificate, known.options.name)
+        write_key_pair(
+            registry.path / key, registry.path / certificate, registry.options.name
+        )
     else:
-        key, certificate = (seen_from(known.path, one) for one in (key, certificate))
-    begun(known, key, certificate)
+        key, certificate = (seen_from(registry.path, it) for it in (key, certificate))
+    begun(registry, key, certificate)
 
 
-def _under_way(known: Folder) -> Rollover:
-    rollover = read_rollover(known)
+def _present_rollover(registry: Folder) -> Rollover:
+    rollover = read_rollover(registry)
     if rollover is None:
         raise ConfigurationError(
-            f"{known.path}: no rollover has begun; start one with "
-            f"'{typed(_COMMAND, known.path, '--start')}'"
+            f"{registry.path}: no rollover has begun; start one with "
+            f"'{typed(_COMMAND, registry.path, '--start')}'"
         )
     return rollover
 
 
-def _note_ready(known: Folder, said: Sequence[str]) -> None:
-    rollover = _under_way(known)
-    names = [chosen_member(known, one).entity_id for one in said]
-    told = printable(f"{write_instant(int(clock.now()))} by {_who()}")
-    ready = {**rollover.ready, **dict.fromkeys(names, told)}
-    write_rollover(known, replace(rollover, ready=ready))
+def _note_ready(registry: Folder, parts: Sequence[str]) -> None:
+    rollover = _present_rollover(registry)
+    names = [chosen_member(registry, part).entity_id for part in parts]
+    note = printable(f"{write_instant(int(clock.now()))} by {_who()}")
+    ready = {**rollover.ready, **dict.fromkeys(names, note)}
+    write_rollover(registry, replace(rollover, ready=ready))
 
 
 def _who() -> str:
@@ -158,42 +160,42 @@ def _who() -> str:
         return "an unknown user"
 
 
-def _switch(known: Folder, *, anyway: bool) -> None:
-    rollover = _under_way(known)
-    if rollover.has_switched(known):
-        raise ConfigurationError(f"{known.path}: the next key signs already")
-    waiting = waited_for(known, rollover)
+def _switch(registry: Folder, *, anyway: bool) -> None:
+    rollover = _present_rollover(registry)
+    if rollover.has_switched(registry):
+        raise ConfigurationError(f"{registry.path}: the next key signs already")
+    waiting = waited_for(registry, rollover)
     if waiting and not anyway:
-        names = "\n".join(f"  {one}" for one in first_of(_words(waiting), _MOST))
+        names = "\n".join(f"  {name}" for name in first_of(_words(waiting), _MOST))
         raise ConfigurationError(
-            f"{known.path}: {len(waiting)} of {len(known.members)} members are "
+            f"{registry.path}: {len(waiting)} of {len(registry.members)} members are "
             "not known to be ready. A member without the next certificate "
             "rejects all new metadata. When its current metadata expires, nobody "
             "can log in there. Ask these members, and note each with --ready. To "
             f"switch without them, use --anyway:\n{names}"
         )
-    switch(known, rollover)
+    switch(registry, rollover)
 
 
-def _finish(known: Folder, *, anyway: bool) -> None:
-    rollover = _under_way(known)
-    if not rollover.has_switched(known):
+def _finish(registry: Folder, *, anyway: bool) -> None:
+    rollover = _present_rollover(registry)
+    if not rollover.has_switched(registry):
         raise ConfigurationError(
-            f"{known.path}: the old key still signs; do this first: "
-            f"'{typed(_COMMAND, known.path, '--switch')}'"
+            f"{registry.path}: the old key still signs; do this first: "
+            f"'{typed(_COMMAND, registry.path, '--switch')}'"
         )
     if rollover.until > clock.now() and not anyway:
         raise ConfigurationError(
-            f"{known.path}: the last metadata that the old key signed is valid "
+            f"{registry.path}: the last metadata that the old key signed is valid "
             f"until {write_instant(rollover.until)}, and members may still use "
             "it. Wait until then. If the old key was stolen, use --anyway"
         )
-    finish(known)
-    old = known.path / rollover.old
+    finish(registry)
+    old = registry.path / rollover.old
     click.echo(
         f"the rollover is complete. Tell all members to remove {old.name} from "
         "their ini files, and destroy its private key.\n  "
-        f"{_prints(known, rollover.old)}"
+        f"{_fingerprints(registry, rollover.old)}"
     )
 
 
@@ -201,26 +203,25 @@ def _words(names: Sequence[str]) -> list[str]:
     return [*map(as_word, names)]
 
 
-def _prints(known: Folder, certificate: str) -> str:
-    return fingerprints_of(certificate_in(known.path / certificate))
+def _fingerprints(registry: Folder, certificate: str) -> str:
+    return fingerprints_of(certificate_in(registry.path / certificate))
 
 
-def _told(known: Folder) -> Iterator[str]:
-    """The present step, and the next action."""
-    rollover = read_rollover(known)
+def _step_lines(registry: Folder) -> Iterator[str]:
+    """Yield the present step, and the next action."""
+    rollover = read_rollover(registry)
     if rollover is None:
-        ends = ends_in_words(operator_certificate_ends(known))
-        yield f"no rollover has begun; {known.options.certificate} {ends}"
-        yield (
-            f"next, step 1 makes the next key: {typed(_COMMAND, known.path, '--start')}"
-        )
+        ends = ends_in_words(operator_certificate_ends(registry))
+        yield f"no rollover has begun; {registry.options.certificate} {ends}"
+        start = typed(_COMMAND, registry.path, "--start")
+        yield f"next, step 1 makes the next key: {start}"
         return
-    if rollover.has_switched(known):
-        yield from _told_switched(known, rollover)
+    if rollover.has_switched(registry):
+        yield from _switched_lines(registry, rollover)
         return
     yield "step 2 of 4: each member adds the next certificate to the old one"
-    yield from _certificates(known, rollover)
-    yield from _readiness(known, rollover)
+    yield from _certificates(registry, rollover)
+    yield from _readiness(registry, rollover)
     yield (
         "ask each member to write both into its ini file, and tell the fingerprint "
         "by telephone:"
@@ -232,35 +233,36 @@ def _told(known: Folder) -> Iterator[str]:
         "'eilogin federation publish' also publishes the next certificate, as "
         f"{NEXT_CERTIFICATE}; members must check its fingerprint"
     )
-    if waited_for(known, rollover):
-        ready = typed(_COMMAND, known.path, "--ready")
+    if waited_for(registry, rollover):
+        ready = typed(_COMMAND, registry.path, "--ready")
         yield f"when a member tells you that it has both, type: {ready} ENTITYID"
     else:
-        yield f"all members are ready. Next: {typed(_COMMAND, known.path, '--switch')}"
+        switch_it = typed(_COMMAND, registry.path, "--switch")
+        yield f"all members are ready. Next: {switch_it}"
 
 
-def _told_switched(known: Folder, rollover: Rollover) -> Iterator[str]:
+def _switched_lines(registry: Folder, rollover: Rollover) -> Iterator[str]:
     yield "step 3 of 4: the next key signs; members still have both certificates"
-    yield from _certificates(known, rollover)
-    yield from _readiness(known, rollover)
-    sign = typed("eilogin federation sign", known.path)
+    yield from _certificates(registry, rollover)
+    yield from _readiness(registry, rollover)
+    sign = typed("eilogin federation sign", registry.path)
     yield f"sign and publish now, unless you have done that since: {sign}"
-    finish_it = typed(_COMMAND, known.path, "--finish")
+    finish_it = typed(_COMMAND, registry.path, "--finish")
     yield f"after {write_instant(rollover.until)}: {finish_it}"
 
 
-def _certificates(known: Folder, rollover: Rollover) -> Iterator[str]:
+def _certificates(registry: Folder, rollover: Rollover) -> Iterator[str]:
     yield f"old   {rollover.old}"
-    yield f"      {_prints(known, rollover.old)}"
+    yield f"      {_fingerprints(registry, rollover.old)}"
     yield f"next  {rollover.certificate}, made {write_instant(rollover.begun)[:10]}"
-    yield f"      {_prints(known, rollover.certificate)}"
+    yield f"      {_fingerprints(registry, rollover.certificate)}"
 
 
-def _readiness(known: Folder, rollover: Rollover) -> Iterator[str]:
-    waiting = waited_for(known, rollover)
-    count = len(known.members)
+def _readiness(registry: Folder, rollover: Rollover) -> Iterator[str]:
+    waiting = waited_for(registry, rollover)
+    count = len(registry.members)
     yield f"ready {count - len(waiting)} of {count} members:"
-    for name in known.members:
-        told = rollover.ready.get(name)
-        state = f"ready, {told}" if told else "NOT KNOWN TO BE READY"
+    for name in registry.members:
+        note = rollover.ready.get(name)
+        state = f"ready, {note}" if note else "NOT KNOWN TO BE READY"
         yield f"  {as_word(name)}  {state}"

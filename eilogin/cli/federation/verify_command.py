@@ -29,13 +29,13 @@ from eilogin.saml.printable_text import first_of, printable
 from eilogin.shell_quoting import typed
 
 _DAY = 86_400.0
-#: Seconds before the end of a signature from which to note it: operators sign daily.
+#: Seconds before the end of a signature from which to note it.
 _SOON = 3 * _DAY
-#: Days before the end of a certificate from which to note it: a new one takes weeks.
+#: Days before the end of a certificate from which to note it.
 _EARLY = 60
-#: The longest validity without a note, in days: a removed member stays one so long.
+#: The longest validity without a note, in days: a removed member stays for so long.
 _LONG = 90
-#: The most notes of one kind that the command prints.
+#: Most notes of one kind.
 _MOST = 20
 
 #: The exit code with ``--strict`` if there are notes.
@@ -66,17 +66,18 @@ def verify_command(folder: Path, *, strict: bool, days: int) -> None:
     The exit code is 1 if something is wrong. With --strict it is 3 if there is only a
     note. Else it is 0.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    known = Folder(folder, bar("reading"))
-    last, faults = _last_signed(known)
+    registry = Folder(folder, bar("reading"))
+    last, faults = _last_signed(registry)
     for fault in faults:
         click.echo(harmless(fault), err=True)
     if last is None or faults:
         raise SystemExit(1)
+    members = many(len(registry.members), "member")
     click.echo(
-        f"{folder}: everything in order: {many(len(known.members), 'member')}, signed"
-        f" until {write_instant(last[0].valid_until or 0.0)}"
+        f"{folder}: everything in order: {members}, signed until "
+        f"{write_instant(last[0].valid_until or 0.0)}"
     )
-    notes = [*_notes(known, *last, days)]
+    notes = [*_notes(registry, *last, days)]
     for note in notes:
         click.echo(f"note: {printable(note)}")
     if notes and strict:
@@ -84,83 +85,87 @@ def verify_command(folder: Path, *, strict: bool, days: int) -> None:
 
 
 def _last_signed(
-    known: Folder,
+    registry: Folder,
 ) -> tuple[tuple[FederationMetadata, Elements] | None, list[str]]:
     """Return the metadata that was signed last, and all faults."""
-    faults = faults_of(known)
+    faults = faults_of(registry)
     try:
-        last = last_signed(known)
+        last = last_signed(registry)
     except ConfigurationError as error:
         return None, [*faults, str(error)]
     ends = (last[0].valid_until or 0.0) if last else 0.0
     if ends <= clock.now():
-        told = f"expired at {write_instant(ends)}" if last else "missing"
-        cure = typed("eilogin federation sign", known.path)
-        faults.append(f"{known.signed}: {told}: '{cure}'")
+        fault = f"expired at {write_instant(ends)}" if last else "missing"
+        cure = typed("eilogin federation sign", registry.path)
+        faults.append(f"{registry.signed}: {fault}: '{cure}'")
     return last, faults
 
 
 def _notes(
-    known: Folder, metadata: FederationMetadata, elements: Elements, days: int
+    registry: Folder, metadata: FederationMetadata, elements: Elements, days: int
 ) -> Iterator[str]:
     ends = metadata.valid_until or 0.0
     if ends - clock.now() < _SOON:
         yield "the signature expires soon: sign and publish again"
-    validity = known.options.validity / _DAY
+    validity = registry.options.validity / _DAY
     if validity > _LONG:
         yield (
             f"validity = {validity:.0f}d: for so long, a site with an old copy "
             "still accepts a removed member, and sites may reject such metadata "
             f"(federation_validity); expected at most {_LONG}d"
         )
-    found = [one for one in endings_of(known) if one.option != "signed"]
+    limit = clock.now() + days * _DAY
     soon = sorted(
-        (one for one in found if one.ends < clock.now() + days * _DAY),
-        key=lambda one: (one.ends, one.what),
+        (
+            it
+            for it in endings_of(registry)
+            if it.option != "signed" and it.ends < limit
+        ),
+        key=lambda ending: (ending.ends, ending.what),
     )
     yield from first_of([*map(_on_ending, soon)], _MOST)
     mended = [
-        f"the signed metadata differs from {known.files[entity_id]}: {text}"
-        for entity_id, member in known.members.items()
+        f"the signed metadata differs from {registry.files[entity_id]}: {text}"
+        for entity_id, member in registry.members.items()
         for text in member.mended
     ]
     yield from first_of(mended, _MOST)
-    yield from _on_unsigned(known, elements)
+    yield from _on_unsigned(registry, elements)
 
 
 def _on_ending(ending: Expiry) -> str:
-    told = f"{ending.what} {ends_in_words(ending.ends)}"
+    note = f"{ending.what} {ends_in_words(ending.ends)}"
     if ending.name != "metadata":
-        told += (
+        note += (
             ": eilogin uses only the key, but other products may reject the certificate"
         )
-    return f"{told}; {ending.cure}"
+    return f"{note}; {ending.cure}"
 
 
-def note_what_is_unsigned(known: Folder, elements: Elements) -> None:
+def note_what_is_unsigned(registry: Folder, elements: Elements) -> None:
     """Print a note if the folder has other members than the last signature."""
-    for note in _on_unsigned(known, elements):
+    for note in _on_unsigned(registry, elements):
         click.echo(f"note: {note}")
 
 
-def _on_unsigned(known: Folder, elements: Elements) -> Iterator[str]:
+def _on_unsigned(registry: Folder, elements: Elements) -> Iterator[str]:
     try:
-        if not known.members:
-            yield f"some changes are not signed: {nobody(known)}"
+        if not registry.members:
+            yield f"some changes are not signed: {nobody(registry)}"
             return
-        is_signed = not any(difference(elements, about_to_sign(known)))
+        is_signed = not any(difference(elements, about_to_sign(registry)))
     except ConfigurationError:
         # The published file is still valid; "verify" reports the fault.
         is_signed = False
     if not is_signed:
-        told = typed("eilogin federation diff", known.path)
-        yield f"some changes are not signed: see '{told}'"
+        diff = typed("eilogin federation diff", registry.path)
+        yield f"some changes are not signed: see '{diff}'"
 
 
 def until(member: RegistryMember) -> Iterator[str]:
-    """The first end of a member's certificate or metadata, in a few words."""
-    first = min(member_endings(member), key=lambda one: one.ends, default=None)
+    """Yield the first end of a member's certificate or metadata."""
+    first = min(member_endings(member), key=lambda ending: ending.ends, default=None)
     if first is not None:
         kind = "metadata" if first.name == "metadata" else "certificate"
-        told = f"{kind} until {write_instant(first.ends)[:10]}"
-        yield f"{told} ({ends_in_words(first.ends)})" if first.is_soon else told
+        text = f"{kind} until {write_instant(first.ends)[:10]}"
+        yield f"{text} ({ends_in_words(first.ends)})" if first.is_soon else text

@@ -6,8 +6,6 @@ Rules on what a file should contain belong into ``checks``.
     The entry points that eilogin offers to an ini file, and their options.
 ``ini_drafts``
     Write the ini lines of a site that joins a federation.
-``ini_hubs``
-    The hubs and participants of an ini file, for commands of their operator.
 ``ini_members``
     The sections of an ini file that are members of a federation.
 ``ini_pipelines``

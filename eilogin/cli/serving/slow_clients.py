@@ -1,8 +1,7 @@
 """Close connections of ``eilogin serve`` whose request does not arrive in time.
 
-waitress holds a connection for as long as it sends a byte now and then, and takes a
-limited number. So many clients that send slowly would exclude all others. A proxy that
-buffers requests is the better answer; this is for a server without one.
+waitress holds a connection while it sends a byte now and then, and accepts a limited
+number. So slow clients can exclude all others, unless a proxy buffers requests.
 """
 
 import logging
@@ -14,15 +13,13 @@ from typing import Any, NamedTuple
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 
-#: Seconds that a client has for its first byte, and then for the head of a request.
+#: Seconds for the first byte of a client, and then for the head of a request.
 IN_TIME = 20.0
-#: The same at the limit of connections, while others wait. A connection that is open
-#: between two requests has no longer then either.
+#: The same at the limit of connections, also between two requests.
 WHILE_FULL = 2.0
-#: Bytes of a body that have to arrive each second, besides that time.
+#: Bytes of a body that must arrive each second, besides that time.
 RATE = 500
-#: The same at the limit of connections. Then no client may pause for longer because it
-#: has sent faster before.
+#: The same at the limit of connections. A client gains no longer pause by speed.
 RATE_WHILE_FULL = 10_000
 #: Seconds between two checks, and between two lines in the log.
 EVERY, TOLD_EVERY = 1.0, 60.0
@@ -58,26 +55,10 @@ class SlowClients:
         if now < self._looks_at:
             return
         self._looks_at = now + EVERY
-        found = [*self._sockets.values()]
-        is_full = any(
-            one.in_connection_overflow
-            for one in found
-            if isinstance(one, BaseWSGIServer)
-        )
-        waiting = [one for one in found if _is_waiting(one)]
-        before = self._sending
-        self._sending = {
-            one: _as_of_now(one, before.get(one), now, is_full=is_full)
-            for one in waiting
-        }
-        slow = [
-            one
-            for one, sending in self._sending.items()
-            if (sending.left < 0 if is_full else now - sending.since > _time_for(one))
-        ]
-        for one in slow:
+        slow = self._slow(now)
+        for channel in slow:
             # The loop of waitress closes it in this round.
-            one.will_close = True
+            channel.will_close = True
         if slow and now >= self._told_at + TOLD_EVERY:
             self._told_at = now
             _log.warning(
@@ -87,14 +68,37 @@ class SlowClients:
                 len(slow),
             )
 
+    def _slow(self, now: float) -> list[HTTPChannel]:
+        """Return the connections whose time is over, and note the progress of all."""
+        sockets, before = [*self._sockets.values()], self._sending
+        servers = [socket for socket in sockets if isinstance(socket, BaseWSGIServer)]
+        is_full = any(server.in_connection_overflow for server in servers)
+        self._sending = {
+            channel: _as_of_now(channel, before.get(channel), now, is_full=is_full)
+            for channel in sockets
+            if _is_waiting(channel)
+        }
+        return [
+            channel
+            for channel, sending in self._sending.items()
+            if _is_over(channel, sending, now, is_full=is_full)
+        ]
 
-def _is_waiting(one: Any) -> bool:
-    """Whether a socket is a connection that waits for its client to send something."""
+
+def _is_over(
+    channel: HTTPChannel, sending: _Sending, now: float, *, is_full: bool
+) -> bool:
+    """Return whether a client has used all its time."""
+    return sending.left < 0 if is_full else now - sending.since > _time_for(channel)
+
+
+def _is_waiting(socket: Any) -> bool:
+    """Return whether a socket is a connection that waits for its client."""
     return (
-        isinstance(one, HTTPChannel)
-        and not one.requests
-        and not one.total_outbufs_len
-        and not one.will_close
+        isinstance(socket, HTTPChannel)
+        and not socket.requests
+        and not socket.total_outbufs_len
+        and not socket.will_close
     )
 
 

@@ -1393,7 +1393,7 @@ def test_who_has_seen_enough_is_told_nothing(three, run, monkeypatch):
     def closed(*_):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    monkeypatch.setattr("eilogin.cli.federation.federation_command.difference", closed)
+    monkeypatch.setattr("eilogin.cli.federation.signing_commands.difference", closed)
     assert run("diff", code=1) == ""
 
 

@@ -5,8 +5,6 @@ threads. So visitors cannot take all threads of the back channel.
 """
 
 import contextlib
-import logging
-import logging.config
 import sys
 import threading
 import time
@@ -23,7 +21,8 @@ from waitress.server import BaseWSGIServer, create_server
 
 from eilogin.cli.checks.configuration_check import check
 from eilogin.cli.commands.check_command import tell_steps
-from eilogin.cli.inifiles.ini_hubs import wake_members
+from eilogin.cli.commands.command_setup import set_up_logging, variables_of
+from eilogin.cli.commands.running.loaded_members import wake_members
 from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines
 from eilogin.cli.inifiles.ini_sections import NO_CHANGES, Changes, IniFile, loader_of
 from eilogin.cli.serving.accept_pause import Accepting
@@ -64,14 +63,6 @@ def serve_command(file: Path, variables: Sequence[str]) -> None:
     serve(file, variables_of(variables))
 
 
-def variables_of(words: Sequence[str]) -> dict[str, str]:
-    """Read ``NAME=VALUE`` words; raise UsageError for any other word."""
-    for word in words:
-        if "=" not in word.lstrip("="):
-            raise click.UsageError(f"expected NAME=VALUE, found '{word}'")
-    return dict(word.split("=", 1) for word in words)
-
-
 def serve(
     file: Path,
     variables: Mapping[str, str],
@@ -106,22 +97,6 @@ def serve(
             sys.stdout.flush()
             wake_members(ini, app)
             _run(servers, stop)
-
-
-def set_up_logging(ini: IniFile) -> None:
-    """Set up logging by the file's own sections, or else to stderr."""
-    if "loggers" not in ini.sections:
-        logging.basicConfig(
-            level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-        )
-        return
-    try:
-        logging.config.fileConfig(
-            ini.path, defaults=dict(ini.defaults), disable_existing_loggers=False
-        )
-    except (RuntimeError, ValueError, KeyError, OSError, ImportError) as error:
-        # A KeyError contains only the name of the missing part.
-        raise ConfigurationError(f"{ini.path}: [loggers]: {error!r}") from error
 
 
 def _servers(ini: IniFile) -> list[Part]:

@@ -9,8 +9,9 @@ from webob import Request, Response
 
 import eilogin
 from eilogin.cli.checks.configuration_check import check
-from eilogin.cli.commands import demo_command
-from eilogin.cli.commands.serve_command import _application
+from eilogin.cli.commands.demo import demo_command
+from eilogin.cli.commands.demo.demo_preparation import Demo
+from eilogin.cli.commands.running.serve_command import _application
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizens
@@ -362,10 +363,7 @@ class TestShortLimits:
 
     def test_leave_digid_the_interval_at_which_a_site_asks_it(self, site):
         site.set("filter:uwv-eilogin", profile="digid")
-        assert (
-            "keep_alive"
-            not in demo_command.Demo(site.file).short_limits()["filter:uwv-eilogin"]
-        )
+        assert "keep_alive" not in Demo(site.file).short_limits()["filter:uwv-eilogin"]
 
     def test_are_named_in_the_guide(self, run, served):
         run("demo", "--short", "--down", "uwv")

@@ -5,8 +5,8 @@ from click.testing import CliRunner
 
 from eilogin import clock as instants
 from eilogin.cli import main
-from eilogin.cli.inifiles import ini_hubs
-from eilogin.cli.inifiles.ini_hubs import members_of
+from eilogin.cli.commands.running import loaded_members
+from eilogin.cli.commands.running.loaded_members import members_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.hub.hub_worker import EndedSessions, HubJobs
@@ -326,7 +326,7 @@ class TestAMistake:
         def fail(*args, **kwargs):
             raise ConfigurationError("no such luck")
 
-        monkeypatch.setattr(ini_hubs, "loadapp", fail)
+        monkeypatch.setattr(loaded_members, "loadapp", fail)
         result = end("anna\n")
         assert result.exit_code == 1
         assert "no such luck" in result.output

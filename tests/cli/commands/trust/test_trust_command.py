@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from eilogin import clock
-from eilogin.cli.commands import trust_command
+from eilogin.cli.commands.trust import trust_decisions
 from eilogin.federation import Membership, MetadataFile
 from eilogin.federation.changes import federation_changes
 from eilogin.federation.changes.quarantine import signed_index
@@ -723,7 +723,7 @@ class TestWhoDecides:
         assert folder.waiting is not None
 
     def test_waits_for_who_refreshes(self, waiting, eilogin, folder, monkeypatch):
-        monkeypatch.setattr(trust_command, "_PATIENCE", 0.0)
+        monkeypatch.setattr(trust_decisions, "LOCK_PATIENCE", 0.0)
         number = folder.lock()
         try:
             told = eilogin("approve", waiting, status=1)

@@ -15,8 +15,8 @@ import click
 import pytest
 
 from eilogin import clock as instants
-from eilogin.cli.commands import serve_command, work_command
-from eilogin.cli.inifiles.ini_hubs import hubs_of
+from eilogin.cli.commands.running import serve_command, work_command
+from eilogin.cli.commands.running.loaded_members import hubs_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import StoreUnavailable
 from eilogin.federation.refresh.refresh_schedule import Watch

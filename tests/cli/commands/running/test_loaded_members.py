@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from eilogin.cli.inifiles.ini_hubs import Member
+from eilogin.cli.commands.running.loaded_members import Member
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.web.pipeline_parts import PipelinePart

@@ -13,9 +13,13 @@ from typing import TextIO
 import click
 
 from eilogin import config
-from eilogin.cli.commands.participant_end import end_at
-from eilogin.cli.commands.serve_command import set_up_logging, variables_of
-from eilogin.cli.inifiles.ini_hubs import Member, members_of, require_store
+from eilogin.cli.commands.command_setup import set_up_logging, variables_of
+from eilogin.cli.commands.running.loaded_members import (
+    Member,
+    members_of,
+    require_store,
+)
+from eilogin.cli.commands.running.participant_end import end_at
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import telling_errors
 from eilogin.filters.login_options import LoginOptions

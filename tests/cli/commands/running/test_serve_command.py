@@ -19,7 +19,7 @@ import small_disks
 from real_parts import ended_at_last
 from redis_servers import wait_until
 
-from eilogin.cli.commands import serve_command as room
+from eilogin.cli.commands.running import serve_command as room
 from eilogin.stores.sqlite import SQLiteStore
 
 APP = """

@@ -1,10 +1,8 @@
 """``eilogin work FILE`` and ``eilogin logouts FILE``: background work of a site.
 
-In its own processes, a hub retries logouts and ends sessions at their limit, and a
-participant delivers the logouts that its hub has not received. If those processes end
-earlier or start no threads (uWSGI without ``enable-threads``), ``eilogin work`` does
-that work as a service of its own. It also refreshes the federation of all sites.
-``eilogin logouts`` shows the pending work of a hub.
+The processes of a hub or participant do this work themselves. If they end earlier or
+start no threads (uWSGI without ``enable-threads``), ``eilogin work`` does it as a
+service. ``eilogin logouts`` shows the pending work of a hub.
 """
 
 import json
@@ -12,14 +10,19 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from eilogin import clock, config
-from eilogin.cli.commands.serve_command import set_up_logging, variables_of
+from eilogin.cli.commands.command_setup import set_up_logging, variables_of
+from eilogin.cli.commands.running.loaded_members import (
+    Member,
+    hub_members,
+    hubs_of,
+    members_of,
+)
 from eilogin.cli.inifiles import entry_points
-from eilogin.cli.inifiles.ini_hubs import Member, hub_members, hubs_of, members_of
 from eilogin.cli.inifiles.ini_members import is_member, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.serving.stop_signals import signals
@@ -39,7 +42,7 @@ _log = logging.getLogger("eilogin")
 _LOOK = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 #: The words for each state on a line.
-_SAID = {
+_STATES = {
     NOW: "being sent now",
     AGAIN: "retry at ",
     BROWSER: "only the visitor's browser can deliver it, at their next logout",
@@ -74,9 +77,8 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     ini = IniFile.read(file, variables_of(variables))
     members = members_of(ini, variables_of(variables))
-    hubs, watches = hub_members(members), _watches(ini)
-    sites = list(_sites(members))
-    if not (hubs or watches or sites):
+    work = _Work(hub_members(members), _watches(ini), list(_sites(members)))
+    if not work.entity_ids:
         raise click.ClickException(
             f"{ini.path}: nothing to do; expected a pipeline that ends in "
             "'egg:eilogin#hub', or a site with a 'federation_folder' or a "
@@ -85,30 +87,49 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
     with telling_errors():
         set_up_logging(ini)
     if once:
-        _work_once({hub.own.entity_id: hub.hub() for hub in hubs}, watches)
-        _deliver_once(sites)
-        return
+        _work_once({hub.own.entity_id: hub.hub() for hub in work.hubs}, work.watches)
+        _deliver_once(work.sites)
+    else:
+        _work_until_signal(work)
+
+
+class _Work(NamedTuple):
+    """The hubs, refreshed federations and delivering participants of an ini file."""
+
+    hubs: Sequence[Member]
+    watches: Sequence[Watch]
+    sites: Sequence[OperatorLogout]
+
+    @property
+    def entity_ids(self) -> list[str]:
+        """Their entityIDs, each once."""
+        return list(
+            dict.fromkeys(
+                [
+                    *(hub.own.entity_id for hub in self.hubs),
+                    *(watch.entity_id for watch in self.watches),
+                    *(site.own.entity_id for site in self.sites),
+                ]
+            )
+        )
+
+
+def _work_until_signal(work: _Work) -> None:
     with signals() as stop:
-        for entity_id in dict.fromkeys(
-            [
-                *(hub.own.entity_id for hub in hubs),
-                *(one.entity_id for one in watches),
-                *(site.own.entity_id for site in sites),
-            ]
-        ):
+        for entity_id in work.entity_ids:
             click.echo(f"at work for {entity_id}")
-        for hub in hubs:
-            _at_work(hub)
-        for watch in watches:
+        for hub in work.hubs:
+            _start_hub(hub)
+        for watch in work.watches:
             watch.wake()
         while not stop.is_set:
-            for site in sites:
+            for site in work.sites:
                 site.wake()
             stop.wait(_LOOK)
 
 
 def _sites(members: Sequence[Member]) -> Iterator[OperatorLogout]:
-    """The participants whose stores with logouts this command can read too."""
+    """Yield the participants whose store this process can read."""
     for member in members:
         if member.is_hub:
             continue
@@ -126,22 +147,22 @@ def _deliver_once(sites: Sequence[OperatorLogout]) -> None:
         for site in sites:
             count = site.deliver()
             if count:
-                said = f"{count} logout{'' if count == 1 else 's'} delivered"
-                click.echo(f"{site.own.entity_id}: {said}")
+                logouts = f"{count} logout{'' if count == 1 else 's'}"
+                click.echo(f"{site.own.entity_id}: {logouts} delivered")
 
 
-def _at_work(hub: Member) -> None:
+def _start_hub(hub: Member) -> None:
     """Start the work of a hub, for its present and later members."""
-    worker, at_work = HubThreads(), hub.hub()
-    worker.see(at_work)
-    if (watch := at_work.trust.watch) is not None:
+    worker, jobs = HubThreads(), hub.hub()
+    worker.see(jobs)
+    if (watch := jobs.trust.watch) is not None:
         watch.subscribe(lambda *_: worker.see(hub.hub()))
         watch.wake()
 
 
 def _watches(ini: IniFile) -> list[Watch]:
-    """The watches that refresh the federation of each site that has a refresh."""
-    found = []
+    """Return the watches that refresh the federation of each site."""
+    watches = []
     for part in filter(is_member, parts_of(ini)):
         options, _ = config.attempt(
             entry_points.declared()[part.entry_point or ""],
@@ -151,14 +172,14 @@ def _watches(ini: IniFile) -> list[Watch]:
         )
         # The check of the file has found no faults.
         if isinstance(options, TrustOptions) and (watch := trust_of(options).watch):
-            found.append(watch)
-    return found
+            watches.append(watch)
+    return watches
 
 
 def _work_once(hubs: Mapping[str, HubJobs], watches: Sequence[Watch]) -> None:
     with telling_errors():
         for entity_id, hub in hubs.items():
-            click.echo(f"{entity_id}: {_told(hub.work())}")
+            click.echo(f"{entity_id}: {_delivered(hub.work())}")
         for watch in watches:
             if watch.refresh_if_due():
                 click.echo(f"{watch.entity_id}: federation refreshed")
@@ -191,25 +212,25 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
     ini = IniFile.read(file, variables_of(variables))
     hubs = hubs_of(ini, variables_of(variables))
     with telling_errors():
-        found = [line for hub in hubs.values() for line in _waiting(hub)]
-    for line in found:
-        click.echo(json.dumps(line) if as_json else _shown(line))
-    if not found and not as_json:
+        logouts = [logout for hub in hubs.values() for logout in _pending(hub)]
+    for logout in logouts:
+        click.echo(json.dumps(logout) if as_json else _shown(logout))
+    if not logouts and not as_json:
         click.echo("no logout is pending")
 
 
-def _told(count: int) -> str:
+def _delivered(count: int) -> str:
     return f"{count} pending logout{'' if count == 1 else 's'} delivered"
 
 
-def _waiting(hub: HubJobs) -> Iterator[Mapping[str, Any]]:
+def _pending(hub: HubJobs) -> Iterator[Mapping[str, Any]]:
     queue = hub.undelivered
     for entry in sorted([*queue.all(), *queue.held()], key=attrgetter("begun")):
-        for number, told in entry.left.items():
+        for number, recipient in entry.left.items():
             state = queue.state(entry, number)
             next_at = _instant(queue.due_at(entry)) if state == AGAIN else ""
             yield {
-                "participant": told.entity_id,
+                "participant": recipient.entity_id,
                 "state": state,
                 "since": _instant(entry.begun),
                 "tries": entry.tries,
@@ -223,10 +244,10 @@ def _instant(seconds: float) -> str:
     return clock.utc(seconds).isoformat(timespec="seconds")
 
 
-def _shown(line: Mapping[str, Any]) -> str:
-    said = f"{_SAID[line['state']]}{line['next']}; since {line['since']}"
-    if line["tries"]:
-        often = "once" if line["tries"] == 1 else f"{line['tries']} times"
-        said += f", retried {often}"
-    why = f" ({line['reason']})" if line["reason"] else ""
-    return f"{line['participant']}: {said}{why}, until {line['until']}"
+def _shown(logout: Mapping[str, Any]) -> str:
+    state = f"{_STATES[logout['state']]}{logout['next']}; since {logout['since']}"
+    if logout["tries"]:
+        often = "once" if logout["tries"] == 1 else f"{logout['tries']} times"
+        state += f", retried {often}"
+    why = f" ({logout['reason']})" if logout["reason"] else ""
+    return f"{logout['participant']}: {state}{why}, until {logout['until']}"

@@ -1,7 +1,7 @@
 """``eilogin join-hub``: prepare a hub to become a member of a federation.
 
-Make its ini file, keys, secret, list of citizens and metadata. The command overwrites
-only the metadata; a second run makes the missing files.
+The command makes its ini file, keys, secret, list of citizens and metadata. It
+overwrites only the metadata; a second run makes what is missing.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,8 @@ from urllib.parse import urlsplit
 import click
 
 from eilogin.atomic_files import SECRET, write
-from eilogin.cli.commands.join_command import (
-    made,
-    public_url_of,
-    source_of,
-    tell_what_is_left,
-)
+from eilogin.cli.commands.joining.join_values import public_url_of, source_of
+from eilogin.cli.commands.joining.joined_files import make_files, tell_what_is_left
 from eilogin.cli.inifiles.ini_drafts import Draft, is_address, value_of
 from eilogin.cli.inifiles.pipeline_wrapping import Host, encoded
 from eilogin.cli.terminal.command_files import KINDS, new_secret, write_new
@@ -33,7 +29,7 @@ _PORT = 8081
 
 @dataclass(frozen=True, slots=True)
 class HubDraft(Draft):
-    """The answers of a person, from which the ini file of a hub is made."""
+    """The values from which the ini file of a hub is made."""
 
     back_channel_url: str = ""
 
@@ -208,12 +204,12 @@ def _join_hub(draft: HubDraft, kind: str, *, dry_run: bool, yes: bool) -> None:
     if dry_run:
         click.echo("\nNothing was written (--dry-run).")
         return
-    for line in (*_made_secrets(draft), *made(Host.read(draft.ini), kind)):
+    for line in (*_make_secrets(draft), *make_files(Host.read(draft.ini), kind)):
         click.echo(line)
     tell_what_is_left(draft.ini)
 
 
-def _made_secrets(draft: HubDraft) -> Iterator[str]:
+def _make_secrets(draft: HubDraft) -> Iterator[str]:
     """Make the missing secrets that only a hub has."""
     secrets = {draft.name_id_key: new_secret(), draft.citizens: to_json([])}
     for path, octets in secrets.items():
@@ -225,9 +221,9 @@ def _made_secrets(draft: HubDraft) -> Iterator[str]:
 def _require_same(draft: HubDraft) -> None:
     """Refuse the ini file of another hub, or of none."""
     host = Host.read(draft.ini)
-    found = [guard.options.get("public_url", "").strip() for guard in host.guards]
+    urls = [guard.options.get("public_url", "").strip() for guard in host.guards]
     roles = {guard.options.get("role", "").strip() for guard in host.guards}
-    if roles != {"hub"} or found != [draft.public_url]:
+    if roles != {"hub"} or urls != [draft.public_url]:
         raise ConfigurationError(
             f"{draft.ini}: exists already, for another hub than "
             f"{draft.public_url}; expected another folder (--folder)"

@@ -1,0 +1,34 @@
+"""Variables and logging for commands that read a whole ini file."""
+
+import logging
+import logging.config
+from collections.abc import Sequence
+
+import click
+
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.errors import ConfigurationError
+
+
+def variables_of(words: Sequence[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE`` words; raise UsageError for any other word."""
+    for word in words:
+        if "=" not in word.lstrip("="):
+            raise click.UsageError(f"expected NAME=VALUE, found '{word}'")
+    return dict(word.split("=", 1) for word in words)
+
+
+def set_up_logging(ini: IniFile) -> None:
+    """Set up logging by the file's own sections, or else to stderr."""
+    if "loggers" not in ini.sections:
+        logging.basicConfig(
+            level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        return
+    try:
+        logging.config.fileConfig(
+            ini.path, defaults=dict(ini.defaults), disable_existing_loggers=False
+        )
+    except (RuntimeError, ValueError, KeyError, OSError, ImportError) as error:
+        # A KeyError contains only the name of the missing part.
+        raise ConfigurationError(f"{ini.path}: [loggers]: {error!r}") from error

@@ -1,0 +1,106 @@
+"""``eilogin demo``: a whole federation on a laptop, from a clone of the project.
+
+The demo makes the missing files of ``paste.ini`` under ``var/``.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+import eilogin
+from eilogin.cli.commands.demo.demo_guide import GuidedSites
+from eilogin.cli.commands.demo.demo_preparation import (
+    Demo,
+    Step,
+)
+from eilogin.cli.commands.running.serve_command import serve
+from eilogin.cli.inifiles.ini_sections import NO_CHANGES
+from eilogin.cli.terminal.reports import telling_errors
+
+_ELSEWHERE = (
+    "cannot find the project's paste.ini; 'eilogin demo' needs a clone of the "
+    "project. Run it in the clone; for a file of your own, use 'eilogin serve "
+    "FILE'."
+)
+
+
+@click.command("demo", short_help="Run a whole federation, from a clone.")
+@click.option(
+    "--reset",
+    is_flag=True,
+    help="Remove the files that the demo made, and make new ones.",
+)
+@click.option("--prepare-only", is_flag=True, help="Make the missing files, and stop.")
+@click.option(
+    "--down",
+    multiple=True,
+    metavar="SITE",
+    help="Do not let this site answer, such as uwv. May be repeated.",
+)
+@click.option(
+    "--short",
+    is_flag=True,
+    help="End sessions after 2 minutes of inactivity, and after 5 minutes in any case.",
+)
+def demo_command(
+    *, reset: bool, prepare_only: bool, down: Sequence[str], short: bool
+) -> None:
+    """Run a hub, a portal, participants and a rehearsal of DigiD on this machine.
+
+    The command makes keys, certificates, signed metadata and citizens in var/, unless
+    they exist. Then it serves the project's paste.ini, and prints the address of a
+    guide: a page with things to try. Use its files only for trying out: everybody
+    knows the passwords of its citizens.
+
+    \b
+        eilogin demo               until Ctrl-C
+        eilogin demo --short       with short sessions, to see the warning
+        eilogin demo --down uwv    with a participant that does not answer
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    file = find_paste_ini()
+    if file is None:
+        raise click.ClickException(_ELSEWHERE)
+    with telling_errors():
+        demo = Demo(file)
+        hosts = demo.hosts(down)
+        if reset:
+            demo.reset()
+        steps = list(demo.prepare())
+    if prepare_only:
+        for line in _step_lines(steps, file.parent):
+            click.echo(line)
+        return
+    # Standard output begins with the address of the guide.
+    click.echo(_steps_in_short(steps), err=True)
+    sites = demo.sites()
+    serve(
+        file,
+        {},
+        demo.greeting(hosts, is_short=short),
+        lambda app: GuidedSites(app, hosts, sites, is_short=short),
+        demo.short_limits() if short else NO_CHANGES,
+    )
+
+
+def find_paste_ini() -> Path | None:
+    """Return ``paste.ini`` of the clone around the working folder or eilogin."""
+    working = Path.cwd()
+    package = Path(eilogin.__file__).parent
+    for folder in (working, *working.parents, package.parent):
+        parts = ("paste.ini", "setup.cfg", "eilogin/__init__.py")
+        if all((folder / part).is_file() for part in parts):
+            return folder / "paste.ini"
+    return None
+
+
+def _step_lines(steps: Sequence[Step], folder: Path) -> list[str]:
+    """Return a line for each step that made something, and one for the rest."""
+    lines = [step.line(folder) for step in steps if step.made]
+    existing = len(steps) - len(lines)
+    return [*lines, f"{existing} existed already"] if existing else lines
+
+
+def _steps_in_short(steps: Sequence[Step]) -> str:
+    made = sum(step.made for step in steps)
+    return f"made {made} under var/; {len(steps) - made} existed already"

@@ -1,0 +1,67 @@
+"""The signed metadata of the demo, in the folder of its operator."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from eilogin import clock
+from eilogin.errors import ConfigurationError
+from eilogin.registry import (
+    MEMBERS,
+    Folder,
+    about_to_sign,
+    difference,
+    last_signed,
+    read_member,
+)
+from eilogin.saml.metadata import EntityDescriptor, write_entity
+
+#: Validity of a signature, and how many seconds before its end to sign again.
+VALIDITY = "90d"
+_RENEWED_BEFORE = 30 * 86_400.0
+#: The operator's note on our own members.
+_NOTE = "made by eilogin demo"
+
+
+def operator_folder_of(federation: Path) -> Path:
+    """Return the folder of the operator who signs this file."""
+    return federation.with_suffix("")
+
+
+def update_members(folder: Folder, entries: Iterable[EntityDescriptor]) -> bool:
+    """Make our own members in the folder the same as these entries.
+
+    Return whether an existing one has changed. Members of other files stay.
+    """
+    has_changed = False
+    gone = {name for name, it in folder.members.items() if it.note == _NOTE}
+    for entry in entries:
+        member = read_member("paste.ini", write_entity(entry), on_loopback=True)
+        gone.discard(member.entity_id)
+        before = folder.members.get(member.entity_id)
+        if before is None or before.descriptor != member.descriptor:
+            folder.put(member, _NOTE)
+            has_changed = has_changed or before is not None
+    for entity_id in gone:
+        folder.remove(entity_id)
+    return has_changed
+
+
+def member_files_in(folder: Path) -> list[Path]:
+    """Return the files of our own members in the folder of an operator."""
+    mark = f"<!-- {_NOTE} -->".encode()
+    paths = (folder / MEMBERS).glob("*.xml")
+    return [path for path in paths if path.read_bytes().startswith(mark)]
+
+
+def is_signed(folder: Folder) -> bool:
+    """Return whether the metadata is signed as it is, for some time to come."""
+    try:
+        last = last_signed(folder)
+    except ConfigurationError:
+        return False
+    if last is None:
+        return False
+    metadata, elements = last
+    ends = metadata.valid_until or 0.0
+    is_same = not any(difference(elements, about_to_sign(folder)))
+    return is_same and ends - clock.now() > _RENEWED_BEFORE

@@ -1,0 +1,230 @@
+"""Make the missing files of the demo, and describe its sites.
+
+The members of the federation are those of the ini file; there is no second list.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from eilogin import config
+from eilogin.atomic_files import SECRET, write
+from eilogin.cli.commands.demo.demo_files import DemoFiles
+from eilogin.cli.commands.demo.demo_guide import (
+    DemoSite,
+    guide_url_of,
+    host_of_url,
+)
+from eilogin.cli.commands.demo.demo_metadata import (
+    VALIDITY,
+    is_signed,
+    operator_folder_of,
+    update_members,
+)
+from eilogin.cli.inifiles.ini_members import own_of_part
+from eilogin.cli.inifiles.ini_sections import Changes
+from eilogin.cli.terminal.command_files import new_secret, write_key_pair
+from eilogin.federation.state.state_folder import forget_all
+from eilogin.hub.signin.citizens import (
+    DEMO_PASSWORDS,
+    demo_citizens,
+    to_json,
+)
+from eilogin.registry import (
+    OPTIONS,
+    Folder,
+    make_folder,
+    operator_key,
+    sign_all,
+)
+from eilogin.saml.metadata import EntityDescriptor
+
+#: The options of ``--short``, each with a filter that takes it (``egg:eilogin`` too).
+#: With a short ``keep_alive``, the limit of the hub does not come first. DigiD allows
+#: its own ``keep_alive`` only.
+_SHORT = {
+    "idle": ("2m", "session"),
+    "max_session": ("5m", "session"),
+    "keep_alive": ("1m", "login"),
+    "warn": ("30s", "login"),
+}
+_SHORT_TOLD = "Limits: 2 minutes without activity, 5 minutes in all (--short)."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that the demo needs, and whether this run has made it."""
+
+    path: Path
+    what: str
+    made: bool
+
+    def line(self, folder: Path) -> str:
+        """Return the step for a person, with a path relative to ``folder``."""
+        done = "made" if self.made else "existed already"
+        return f"{self.path.relative_to(folder)!s:<28} {self.what}: {done}"
+
+
+class Demo:
+    """The demo of a ``paste.ini``; raises the errors of :class:`DemoFiles`."""
+
+    def __init__(self, file: Path) -> None:
+        self._files = DemoFiles(file)
+
+    def prepare(self) -> Iterator[Step]:
+        """Make what is missing, a step at a time."""
+        self._files.var.mkdir(exist_ok=True)
+        # First, because the key of a member may depend on one of them.
+        for path in self._files.secrets():
+            yield self._made(path, "secret", _write_secret)
+        for part in self._files.members:
+            yield self._key_pair(
+                self._files.path(part, "key"),
+                self._files.path(part, "certificate"),
+                part.options.get("public_url", "").partition("//")[2],
+            )
+        federations = self._files.federations()
+        for certificate in dict.fromkeys(certificate for _, certificate in federations):
+            key = certificate.with_suffix(".key")
+            yield self._key_pair(key, certificate, "operator of the federation")
+        for federation, certificate in federations:
+            yield self._metadata(
+                federation, certificate, certificate.with_suffix(".key")
+            )
+        for path in self._files.of_option("citizens"):
+            yield self._made(path, "citizens to log in with", _write_citizens)
+        for path in self._files.folders():
+            yield self._made(path, "folder", _make_folder)
+
+    def reset(self) -> None:
+        """Remove the files of the demo and its store, and nothing else."""
+        for path in self._files.belongings():
+            path.unlink(missing_ok=True)
+        self._forget()
+        for folder in self._files.of_option("federation_folder"):
+            # It stays if it contains other files.
+            with suppress(OSError):
+                folder.rmdir()
+
+    def hosts(self, sites: Sequence[str]) -> Sequence[str]:
+        """Return the hosts of sites, by the first part of their names.
+
+        Raises :class:`click.BadParameter` for an unknown site.
+        """
+        urls = [part.options.get("public_url", "") for part in self._files.members]
+        hosts = {
+            host.partition(".")[0]: host for url in urls if (host := host_of_url(url))
+        }
+        for site in sites:
+            if site not in hosts:
+                hint = config.did_you_mean(site, hosts)
+                raise click.BadParameter(
+                    f"found '{site}'; expected one of: {', '.join(hosts)}{hint}",
+                    param_hint="--down",
+                )
+        return [hosts[site] for site in sites]
+
+    def short_limits(self) -> Changes:
+        """Return the options of ``--short``, by section."""
+        return {
+            part.title: {
+                option: value
+                for option, (value, entry_point) in _SHORT.items()
+                if part.entry_point in ("main", entry_point)
+                and (option != "keep_alive" or part.options.get("profile") != "digid")
+            }
+            for part in self._files.parts
+        }
+
+    def greeting(
+        self, down: Sequence[str] = (), *, is_short: bool = False
+    ) -> list[str]:
+        """Return lines with the address of the guide, all sites and all logins."""
+        sites = self.sites()
+        lines = [f"Start here: {guide_url_of(sites)}", ""]
+        if is_short:
+            lines += [_SHORT_TOLD, ""]
+        lines.append("Sites:")
+        for site in sites:
+            is_down = site.host in down
+            name = f"{site.names['nl']}{' (down)' if is_down else ''}"
+            lines.append(f"  {site.url:<42} {name}")
+        lines += ["", "Citizens (password):"]
+        lines += [f"  {name} ({password})" for name, password in DEMO_PASSWORDS.items()]
+        return [
+            *lines,
+            "",
+            "Ctrl-C stops it; 'eilogin demo' starts it again with the same files.",
+        ]
+
+    def sites(self) -> list[DemoSite]:
+        """Return all sites, in the order of the file."""
+        owns = [own_of_part(self._files.ini, part) for part in self._files.members]
+        return [
+            DemoSite(f"{own.public_url}/", own.names, own.descriptions, own.logo)
+            for own in owns
+        ]
+
+    def _forget(self) -> None:
+        """Delete each site's copy of the metadata."""
+        for folder in self._files.of_option("federation_folder"):
+            forget_all(folder)
+
+    def _made(self, path: Path, what: str, make: Callable[[Path], None]) -> Step:
+        if path.exists():
+            return Step(path, what, made=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make(path)
+        return Step(path, what, made=True)
+
+    def _key_pair(self, key: Path, certificate: Path, name: str) -> Step:
+        made = not (key.exists() and certificate.exists())
+        if made:
+            write_key_pair(key, certificate, name)
+        return Step(key, f"key and certificate of {name}", made=made)
+
+    def _metadata(self, federation: Path, certificate: Path, key: Path) -> Step:
+        """Sign the metadata again if members changed, or if it expires soon."""
+        what = "signed metadata of the federation"
+        folder = operator_folder_of(federation)
+        if not (folder / OPTIONS).exists():
+            make_folder(
+                folder,
+                name="eilogin demo",
+                validity=VALIDITY,
+                key=os.path.relpath(key, folder),
+                certificate=os.path.relpath(certificate, folder),
+                signed=os.path.relpath(federation, folder),
+                loopback="true",
+            )
+        if update_members(Folder(folder), self._entries(federation)):
+            # The sysadmin has changed the file, and need not approve that at each site.
+            self._forget()
+        registry = Folder(folder)
+        if is_signed(registry):
+            return Step(federation, what, made=False)
+        with operator_key(registry) as operator:
+            sign_all(registry, operator, registry.options.validity)
+        return Step(federation, what, made=True)
+
+    def _entries(self, federation: Path) -> Iterator[EntityDescriptor]:
+        """Yield the entries of the members with this file of metadata."""
+        for part in self._files.members:
+            if self._files.federation_of(part) == federation:
+                yield own_of_part(self._files.ini, part).entry()
+
+
+def _write_citizens(path: Path) -> None:
+    write(path, to_json(demo_citizens()), mode=SECRET)
+
+
+def _write_secret(path: Path) -> None:
+    write(path, new_secret(), mode=SECRET)
+
+
+def _make_folder(path: Path) -> None:
+    path.mkdir(mode=0o700)

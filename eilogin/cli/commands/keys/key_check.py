@@ -1,0 +1,98 @@
+"""``eilogin keys ready FILE``: check whether peers know the keys of a site."""
+
+from collections.abc import Sequence
+
+import click
+
+from eilogin.cli.commands.keys.key_list import key_state
+from eilogin.cli.commands.keys.site_arguments import of_a_site
+from eilogin.cli.inifiles.ini_members import options_of_part
+from eilogin.cli.inifiles.ini_pipelines import Part
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.federation import Trust
+from eilogin.federation.local.local_entity import HUB
+from eilogin.federation.local.local_options import own_of
+from eilogin.federation.members import hub_requirements
+from eilogin.federation.members.key_readiness import Finding, in_metadata
+from eilogin.federation.members.trust_options import (
+    TrustOptions,
+    back_channel_of,
+    federation_of,
+)
+from eilogin.participant.login.hub_key_probe import HubKeyProbe
+
+#: Most hubs to ask, one after another.
+_MOST_ASKED = 20
+
+
+def trust_at_sources(options: TrustOptions) -> Trust:
+    """Return the trusted entities by the metadata at its sources now, not by a copy."""
+    own, federation = own_of(options), federation_of(options)
+    is_hub = own.role == HUB
+    hubs = () if is_hub else hub_requirements.our_hubs(own, options.hub, federation)
+    return Trust(own, federation, back_channel_of(options), hubs)
+
+
+@click.command("ready", short_help="Check whether peers know our keys.")
+@of_a_site
+@click.option(
+    "--metadata-only", is_flag=True, help="Check only the metadata; ask no hub."
+)
+@click.option("--hub", "hubs", multiple=True, help="Ask only this hub (its entityID).")
+def ready_command(
+    ini: IniFile, part: Part, *, metadata_only: bool, hubs: tuple[str, ...]
+) -> None:
+    """Check whether peers know the keys of a site of FILE, the next key too.
+
+    \b
+        eilogin keys ready app.ini
+        eilogin keys ready app.ini --metadata-only    without questions to hubs
+
+    The command fetches the federation's metadata, which must contain each of our
+    keys. Then it asks each of our hubs whether it has read that metadata: by a
+    passive AuthnRequest that the key signs. That request signs nobody in, and no
+    person sees it. One more request has a signature by an unknown key, to see whether
+    the hub verifies signatures; the hub may log a refusal.
+
+    The exit code is 0 if all peers know all keys. It is 1 if one key is not known, or
+    if the command cannot find out.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    trust = trust_at_sources(options_of_part(TrustOptions, ini, part))
+    is_hub = trust.own.role == HUB
+    asked = () if is_hub or metadata_only else hubs or trust.hub_ids
+    if len(asked) > _MOST_ASKED:
+        raise click.ClickException(
+            f"there are {len(asked)} hubs, and eilogin asks at most "
+            f"{_MOST_ASKED}; name some with --hub, or use --metadata-only"
+        )
+    if not _tell_ready(trust, [HubKeyProbe(trust, name) for name in asked]):
+        raise SystemExit(1)
+
+
+def _tell_ready(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
+    """Print which peers know each signing key; return whether all peers know all."""
+    are_ready = True
+    for key in trust.own.keys:
+        if not key.signs or key.pair not in trust.own.published_keys:
+            continue
+        of_metadata = in_metadata(trust.own, trust.federation, key.pair)
+        is_named = of_metadata.is_known is not False
+        of_hubs = [hub.knows(key.pair) for hub in hubs] if is_named else []
+        is_known = _together(of_metadata, of_hubs)
+        are_ready = are_ready and is_known is True
+        state = key_state(trust.own.keys, key)
+        click.echo(f"{key.name or 'key'} ({state}): {_VERDICTS[is_known]}")
+        for finding in (of_metadata, *of_hubs):
+            click.echo(f"  {finding.text}")
+    return are_ready
+
+
+def _together(of_metadata: Finding, of_hubs: Sequence[Finding]) -> bool | None:
+    """Return whether all know a key; the answers of hubs decide, if there are any."""
+    answers = {finding.is_known for finding in of_hubs or (of_metadata,)}
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+_VERDICTS = {True: "ready", False: "NOT READY", None: "cannot find out"}

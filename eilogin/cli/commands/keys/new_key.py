@@ -1,0 +1,164 @@
+"""``eilogin keys new FILE``: make the next key of a site."""
+
+from pathlib import Path
+
+import click
+
+from eilogin import clock
+from eilogin.cli.commands.keys.key_list import day_of
+from eilogin.cli.commands.keys.new_key_files import (
+    PlannedKey,
+    folder_for_keys,
+    lines_to_write,
+    make_key_folder,
+    present_key_name,
+    write_planned_key,
+)
+from eilogin.cli.commands.keys.site_arguments import of_a_site
+from eilogin.cli.inifiles.ini_members import options_of_part, own_of_part
+from eilogin.cli.inifiles.ini_pipelines import Part
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.cli.terminal.command_files import KINDS
+from eilogin.federation.local.local_keys import (
+    NAME,
+    last_in_line,
+    read_instant,
+)
+from eilogin.federation.local.local_options import OwnOptions
+from eilogin.shell_quoting import typed
+
+_DAY = 86400.0
+#: Time from publication to the first signature: peers read metadata once a day, and
+#: their administrators may be on holiday.
+_AHEAD = 30 * _DAY
+#: The shortest such time, also if the last key has ended already.
+_AT_LEAST = 2 * _DAY
+#: With less time, some peers do not know the key when it signs.
+_SHORT = 7 * _DAY
+#: How long a key is valid.
+_YEARS = 3 * 365 * _DAY
+
+
+def _instant(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
+    try:
+        return None if value is None else read_instant(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
+
+
+@click.command("new", short_help="Make the next key of a site.")
+@of_a_site
+@click.option(
+    "--from",
+    "begins",
+    callback=_instant,
+    help="Start: the key signs from then on (UTC).",
+)
+@click.option(
+    "--until",
+    "ends",
+    callback=_instant,
+    help="End: the key is published until then (UTC).",
+)
+@click.option("--name", help="Name of its files. [default: the day on which it starts]")
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="rsa",
+    help="Kind of the key. Every peer accepts RSA (3072 bits); not "
+    "every peer accepts a curve.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="For a site with a single key: new folder for that key and the next.",
+)
+def new_command(  # noqa: PLR0913 - what can be said of a key
+    ini: IniFile,
+    part: Part,
+    *,
+    begins: float | None,
+    ends: float | None,
+    name: str | None,
+    kind: str,
+    folder: Path | None,
+) -> None:
+    """Make the next key of a site of FILE, and its certificate.
+
+    \b
+        eilogin keys new app.ini
+        eilogin keys new app.ini --folder keys    if the site has a single key
+
+    A running site publishes the new key in its metadata within seconds. It signs with
+    that key from --from on: 30 days from now, or a day before the last key expires.
+    If --folder makes the first folder of a site, restart the site. The command
+    overwrites no file.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    options = options_of_part(OwnOptions, ini, part)
+    own = own_of_part(ini, part)
+    place = folder_for_keys(part, options, folder)
+    key = _planned(options, begins, ends, name)
+    is_of_old = options.keys is None and key.name == present_key_name(options)
+    if is_of_old or (place / f"{key.name}.key").exists():
+        of = "the current key" if is_of_old else "an existing file"
+        raise click.ClickException(
+            f"{place / key.name}.key is {of}; expected another name (--name)"
+        )
+    if options.keys is None:
+        make_key_folder(place, options, own)
+    write_planned_key(place, key, own, kind)
+    click.echo(
+        f"{place / key.name}.key and .crt: signs from {day_of(key.begins)} until"
+        f" {day_of(key.ends)} (UTC)"
+    )
+    if options.keys is None:
+        click.echo(lines_to_write(ini, part, place, options))
+    if key.begins - clock.now() < _SHORT:
+        click.echo(_SOON, err=True)
+    first = _RUNS_ON if options.keys else _START_AGAIN
+    metadata = typed("eilogin metadata", ini.path)
+    ready = typed("eilogin keys ready", ini.path)
+    day = day_of(key.begins)
+    click.echo(_STEPS.format(first=first, metadata=metadata, day=day, ready=ready))
+
+
+_SOON = (
+    "That is less than a week. A peer that has not read our metadata by then rejects "
+    "what we sign.\nYou can set a later 'from' in keys.ini, if the key before it is "
+    "valid for longer.\n"
+)
+_START_AGAIN = "restart the site: its metadata"
+_RUNS_ON = "within seconds, without a restart, the metadata of the site"
+_STEPS = (
+    "Then:\n1. {first} contains the new key; the old one still signs\n2. give the "
+    "metadata to the operator of the federation: {metadata}\n3. before {day}, check "
+    "whether all peers know the key: {ready}"
+)
+
+
+def _planned(
+    options: OwnOptions, begins: float | None, ends: float | None, name: str | None
+) -> PlannedKey:
+    now = clock.now()
+    if begins is None:
+        last = last_in_line([key for key in options.own_keys if key.signs])
+        latest = max(now + _AT_LEAST, last.ends - _DAY)
+        begins = min(_midnight(now + _AHEAD), _midnight(latest))
+    ends = begins + _YEARS if ends is None else ends
+    if not max(begins, now) < ends:
+        raise click.ClickException(
+            f"--until: expected a future day, after {day_of(begins)}, found "
+            f"{day_of(ends)}"
+        )
+    name = f"{clock.utc(begins):%Y-%m-%d}" if name is None else name
+    if not NAME.fullmatch(name):
+        raise click.ClickException(
+            f"--name: expected letters, digits, '.', '_' and '-', found {name!r}"
+        )
+    return PlannedKey(name, begins, ends)
+
+
+def _midnight(instant: float) -> float:
+    return instant - instant % _DAY

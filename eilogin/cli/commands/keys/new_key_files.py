@@ -1,0 +1,144 @@
+"""Write a key, its certificate, and the folder that holds the keys of a site."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from eilogin import clock
+from eilogin.atomic_files import PUBLIC, SECRET, create, write
+from eilogin.cli.inifiles.ini_pipelines import Part
+from eilogin.cli.inifiles.ini_sections import IniFile
+from eilogin.cli.terminal.command_files import new_private
+from eilogin.federation import Own
+from eilogin.federation.local.local_keys import (
+    CALENDAR,
+    write_turn,
+)
+from eilogin.federation.local.local_options import OwnOptions
+from eilogin.saml.signing_keys import new_key_pair
+
+_DAY = 86400.0
+#: RFC 5280 appendix A: the longest common name.
+_COMMON_NAME = 64
+
+
+def folder_for_keys(part: Part, options: OwnOptions, folder: Path | None) -> Path:
+    """Return the folder with the keys of a site, present or new."""
+    if options.keys is not None and folder is not None:
+        raise click.ClickException(
+            f"[{part.title}] has its keys in '{options.keys}' already; expected "
+            "no --folder"
+        )
+    place = options.keys or folder
+    if place is None:
+        raise click.ClickException(
+            f"[{part.title}] has one key ('key'), and several need a folder; "
+            "expected --folder FOLDER, which makes it with this key and the next "
+            "one"
+        )
+    return place
+
+
+@dataclass(frozen=True)
+class PlannedKey:
+    """A key to make: the name of its files, and the time in which it signs."""
+
+    name: str
+    begins: float
+    ends: float
+
+
+def make_key_folder(place: Path, options: OwnOptions, own: Own) -> None:
+    """Make a folder with the present key and the secrets derived from it."""
+    try:
+        place.mkdir(mode=0o700)
+    except OSError as error:
+        raise click.ClickException(
+            f"--folder: expected a new folder, found '{place}' ({error.strerror})"
+        ) from error
+    if options.key is not None:
+        _belongs_to_owner_of(options.key, place)
+    name = present_key_name(options)
+    files = ((options.key, "key", SECRET), (options.certificate, "crt", PUBLIC))
+    for path, ending, mode in files:
+        if path is not None:
+            _create(place / f"{name}.{ending}", path.read_bytes(), mode)
+    for option, secret in _made_of_key(options, own).items():
+        _create(place / option, secret + b"\n", SECRET)
+
+
+def present_key_name(options: OwnOptions) -> str:
+    """Name the present key in the new folder by the day on which it begins."""
+    (only,) = options.own_keys
+    return f"{clock.utc(only.begins):%Y-%m-%d}"
+
+
+def _made_of_key(options: OwnOptions, own: Own) -> dict[str, bytes]:
+    """Return the secrets without an option, which must not change with the key."""
+    secrets = {}
+    if not options.secret:
+        secrets["secret"] = own.sealing_secrets[0]
+    if options.pseudonym_key is None:
+        secrets["pseudonym_key"] = own.made_pseudonym_key
+    return secrets
+
+
+def write_planned_key(place: Path, key: PlannedKey, own: Own, kind: str) -> None:
+    """Write key, calendar entry and certificate.
+
+    The certificate comes last: the next start refuses the key of an interrupted
+    command, which never signs too early.
+    """
+    begins = min(clock.now(), key.begins)
+    days = int((key.ends - begins) // _DAY) + 1
+    host = urlsplit(own.public_url).hostname or ""
+    private_pem, certificate_pem = new_key_pair(
+        host[:_COMMON_NAME], days, new_private(kind), begins=begins
+    )
+    _create(place / f"{key.name}.key", private_pem, SECRET)
+    calendar = place / CALENDAR
+    before = calendar.read_text("utf-8") if calendar.exists() else ""
+    text = f"{before.rstrip()}\n\n" if before.strip() else ""
+    text += write_turn(key.name, key.begins, key.ends)
+    write(calendar, text.encode(), mode=PUBLIC)
+    _belongs_to_owner_of(place, calendar)
+    _create(place / f"{key.name}.crt", certificate_pem, PUBLIC)
+
+
+def _create(path: Path, octets: bytes, mode: int) -> None:
+    try:
+        create(path, octets, mode=mode)
+    except FileExistsError as error:
+        raise click.ClickException(
+            f"{path} exists already; eilogin does not overwrite it"
+        ) from error
+    _belongs_to_owner_of(path.parent, path)
+
+
+def _belongs_to_owner_of(other: Path, path: Path) -> None:
+    """Give a file of root to the owner of ``other``, the user of the server."""
+    if os.geteuid() == 0:
+        owner = other.stat()
+        # The owner of the folder could put a link there meanwhile.
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def lines_to_write(ini: IniFile, part: Part, place: Path, options: OwnOptions) -> str:
+    """Return the lines for the ini file that replace its single key."""
+    try:
+        here = f"%(here)s/{place.absolute().relative_to(ini.path.absolute().parent)}"
+    except ValueError:
+        here = str(place.absolute())
+    lines = [f"keys = {here}"]
+    if not options.secret:
+        lines.append(f"secret = file:{here}/secret")
+    if options.pseudonym_key is None:
+        lines.append(f"pseudonym_key = file:{here}/pseudonym_key")
+    shown = "\n".join(f"    {line}" for line in lines)
+    return (
+        f"In [{part.title}] of {ini.path}, replace 'key' and 'certificate' "
+        f"with:\n\n{shown}\n"
+    )

@@ -1,0 +1,178 @@
+"""The active metadata and the pending changes of a site, in words."""
+
+from collections.abc import Iterator
+
+from eilogin.cli.commands.trust.trust_sites import TrustSite
+from eilogin.federation.changes.federation_changes import (
+    MOST_TOLD,
+    ApprovalRules,
+    Changes,
+)
+from eilogin.federation.changes.member_differences import words
+from eilogin.federation.state.state_origin import is_over
+from eilogin.federation.state.state_records import (
+    Approval,
+    Pending,
+    Source,
+    Waiting,
+)
+from eilogin.saml.messages import write_instant
+from eilogin.saml.printable_text import first_of, printable
+
+#: The most IDs or members on one line.
+MOST_NAMED = 5
+
+
+def active_lines(site: TrustSite) -> Iterator[str]:
+    """Yield lines about the active metadata, its sources, and the pending changes."""
+    active, waiting = site.folder.active, site.folder.waiting
+    if active is None:
+        yield (
+            "no metadata is active yet; the first start makes it active without an "
+            "approval"
+        )
+        return
+    state, tries = active.state, active.tries
+    over = ", but expired: nobody can log in" if is_over(state) else ""
+    members = members_in_words(state.members)
+    yield f"active since {write_instant(active.since)}: {members}{over}"
+    if over:
+        yield f"ask the sources for newer metadata: {site.typed('refresh')}"
+    if tries.failures:
+        yield f"refresh: {_failed(tries.failures, tries.tried, tries.why)}"
+    yield f"last refreshed {_at(tries.worked)}, next {_at(tries.due)}"
+    for source in state.sources:
+        yield f"source {words(source.name)}: {_source(source)}"
+    if waiting is not None:
+        yield from _waiting_lines(site, waiting)
+    yield from _rejected(site)
+
+
+def _waiting_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
+    count = len(waiting.reasons)
+    reasons = "1 reason" if count == 1 else f"{count} reasons"
+    since = write_instant(waiting.since)
+    yield f"pending since {since}, for {reasons}: {waiting.id}"
+    for line in first_of([*map(_in_quarantine, waiting.open)], MOST_TOLD):
+        yield f"  {line}"
+    yield from _approvals(site, waiting)
+    yield from _not_judged(site, waiting)
+    yield f"look at the changes: {site.typed('diff')}"
+    yield f"then approve them: {site.typed('approve', waiting.id)}"
+
+
+def _in_quarantine(change: Pending) -> str:
+    if not change.entity_id:
+        return f"the whole metadata: {change.id}"
+    return f"{words(change.entity_id)} keeps its old record: {change.id}"
+
+
+def _rejected(site: TrustSite) -> Iterator[str]:
+    quarantine = site.folder.quarantine
+    for change in () if quarantine is None else quarantine.pending:
+        if change.is_rejected:
+            member = words(change.entity_id) or "the whole metadata"
+            yield f"rejected: {member} keeps its old record until it changes again"
+
+
+def _source(source: Source) -> str:
+    line = f"last success {_at(source.worked)}"
+    if source.failures:
+        line += f"; {_failed(source.failures, source.tried, source.why)}"
+    if source.passed:
+        members = members_in_words(len(source.passed))
+        line += f"; {members} skipped: they come from another source"
+    return line
+
+
+def _failed(times: int, at: float, why: str) -> str:
+    often = "once" if times == 1 else f"{times} times in a row"
+    return f"failed {often}, last {_at(at)}: {words(why)}"
+
+
+def pending_lines(site: TrustSite, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
+    """Yield lines about pending changes, and the commands that decide on them."""
+    yield f"{site.part.title} ({site.entity_id})"
+    since, count = write_instant(waiting.since), len(waiting.open)
+    what = (
+        "the whole metadata" if waiting.state is not None else members_in_words(count)
+    )
+    yield f"pending since {since}: {what}, {waiting.id}"
+    yield from _approvals(site, waiting)
+    yield from _not_judged(site, waiting)
+    changes = site.changes(waiting, waiting.open)
+    yield "\nWhy it needs approval:"
+    # Another user than the one who looks may be able to write the folder.
+    reasons = waiting.reasons if is_all else first_of(waiting.reasons, MOST_TOLD)
+    yield from (f"  {printable(reason)}" for reason in reasons)
+    yield "\nAll changes:"
+    lines = changes.all_lines if is_all else changes.lines
+    yield from (f"  {line}" for line in lines)
+    if changes.hidden and not is_all:
+        yield f"\n{changes.hidden} of the changes are not in this list. This shows all:"
+        yield f"  {site.typed('diff', '--all')}"
+    yield from _ways_to_decide(site, waiting, has_hidden=bool(changes.hidden))
+    if count > 1:
+        yield "\nOr decide on one member, with its own ID:"
+        ids = [f"{change.id}  {words(change.entity_id)}" for change in waiting.open]
+        yield from (
+            f"  {line}" for line in (ids if is_all else first_of(ids, MOST_TOLD))
+        )
+
+
+def _ways_to_decide(
+    site: TrustSite, waiting: Waiting, *, has_hidden: bool
+) -> Iterator[str]:
+    yield (
+        "\nIf the changes are right (check keys and addresses with the operator by "
+        "another"
+    )
+    yield "way, such as the telephone):"
+    seen = ["--all"] if has_hidden else []
+    yield f"  {site.typed('approve', waiting.id, *seen)}"
+    yield "If they are not:"
+    yield f"  {site.typed('reject', waiting.id)}"
+
+
+def _approvals(site: TrustSite, waiting: Waiting) -> Iterator[str]:
+    people = ApprovalRules.of(site.options).people
+    groups = dict.fromkeys(change.approvals for change in waiting.open)
+    for approvals in groups:
+        which = ""
+        if len(groups) > 1:
+            ids = [it.id for it in waiting.open if it.approvals == approvals]
+            which = f" ({', '.join(first_of(ids, MOST_NAMED))})"
+        for approval in approvals:
+            approver = approver_in_words(approval)
+            yield f"approved {_at(approval.at)} by {approver}{which}"
+        more = people - len(approvals)
+        if more > 1:
+            yield f"needs the approval of {more} people (four_eyes){which}"
+        elif approvals:
+            yield f"needs 1 more approval (four_eyes){which}"
+
+
+def _not_judged(site: TrustSite, waiting: Waiting) -> Iterator[str]:
+    if not waiting.is_judged_by(site.folder.active):
+        yield "needs a refresh with the current options before you can approve it:"
+        yield f"  {site.typed('refresh')}"
+
+
+def _at(instant: float) -> str:
+    return f"at {write_instant(instant)}" if instant else "never"
+
+
+def members_in_words(count: int) -> str:
+    """Write a number of members."""
+    return f"{count} member{'' if count == 1 else 's'}"
+
+
+def changes_in_words(changes: Changes) -> str:
+    """Write the number of changes, and how many of them wait."""
+    count = f"{changes.count} change{'' if changes.count == 1 else 's'}"
+    return f"{count} ({sum(change.waits for change in changes.changes)} with '!')"
+
+
+def approver_in_words(approval: Approval) -> str:
+    """Write the user of an approval, with the number of the user."""
+    return f"{words(approval.name)} (uid {approval.uid})"

@@ -1,0 +1,248 @@
+"""``eilogin federation add | remove | list | show``: the members."""
+
+import getpass
+from pathlib import Path
+
+import click
+
+from eilogin import clock, config
+from eilogin.cli.federation.federation_lookup import DIR, chosen_member, sign_hint
+from eilogin.cli.federation.rules_command import (
+    rule_in_words,
+)
+from eilogin.cli.federation.verify_command import (
+    until,
+)
+from eilogin.cli.terminal.progress_bar import bar
+from eilogin.cli.terminal.prompts import require_yes
+from eilogin.cli.terminal.reports import many
+from eilogin.errors import (
+    MetadataExpired,
+    MetadataUnusable,
+)
+from eilogin.federation.sources.metadata_downloads import MetadataClient
+from eilogin.registry import (
+    LONGEST,
+    VALID,
+    Folder,
+    MemberRule,
+    RegistryMember,
+    asked_by,
+    difference,
+    nobody,
+    octets_of,
+    prove,
+    read_member,
+)
+from eilogin.saml.messages import write_instant
+from eilogin.saml.printable_text import printable
+from eilogin.shell_quoting import as_word
+
+#: An AuthnRequest is smaller.
+_LONGEST_PROOF = 256 * 1024
+_YES = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+
+
+@click.command("add", short_help="Add a member, or update one.")
+@DIR
+@click.argument("source", metavar="FILE|URL")
+@click.option(
+    "--proof",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with a signed login request of the member: XML, or an "
+    "address with SAMLRequest= and Signature=.",
+)
+@click.option(
+    "--challenge",
+    default="",
+    help="Word that the request must contain (ProviderName).",
+)
+@click.option(
+    "--without-proof",
+    metavar="REASON",
+    default="",
+    help="Accept it without a proof of the key. The reason is recorded.",
+)
+@_YES
+def add_command(  # noqa: PLR0913 - one for each option
+    folder: Path,
+    source: str,
+    proof: Path | None,
+    challenge: str,
+    without_proof: str,
+    *,
+    yes: bool,
+) -> None:
+    """Add the member whose metadata is at FILE or URL, or update it.
+
+    \b
+        eilogin federation add DIR site.xml
+        eilogin federation add DIR https://uwv.example.nl/eilogin/metadata
+
+    The command shows what the member asks for. If you say yes, it writes the metadata
+    to DIR/members; it does not sign anything yet. It removes what only an operator
+    may say of a member: see "rules".
+
+    The metadata must prove that the member has its key. Its signature proves that
+    ("eilogin metadata" signs), or a signed login request (--proof). For a proof that
+    is made for you, agree on a word with the member:
+
+    \b
+        eilogin metadata site.ini --proof WORD > proof.xml     the member
+        eilogin federation add DIR site.xml --proof proof.xml --challenge WORD
+
+    If it is a member already, one of its keys in DIR must have signed. The command
+    then shows the difference.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    _require_one_proof(proof, challenge, without_proof)
+    registry = Folder(folder, bar("reading"))
+    octets = _octets_at(source)
+    member = read_member(source, octets, on_loopback=registry.options.loopback)
+    _require_in_time(source, member)
+    if member.fault:
+        raise MetadataUnusable(f"{source}: {member.fault}{VALID}")
+    before = registry.members.get(member.entity_id)
+    proof_text = f"without proof: {printable(without_proof)}"
+    if not without_proof:
+        request = proof.read_bytes()[:_LONGEST_PROOF] if proof else b""
+        proof_text = prove(octets, member, before, request, challenge)
+    for line in asked_by(member, registry.members.values()):
+        click.echo(line)
+    click.echo(f"proof         {proof_text}")
+    if before is not None and not _shows_difference(before, member):
+        click.echo(
+            "it is a member already, with the same metadata; nothing was changed"
+        )
+        return
+    if not yes:
+        require_yes(f"{'Add' if before is None else 'Update'} this member?")
+    now = write_instant(int(clock.now()))
+    path = registry.put(member, f"added {now} by {_who()}; {proof_text}")
+    click.echo(f"{path}: kept; {sign_hint(folder)}")
+
+
+def _require_one_proof(proof: Path | None, challenge: str, reason: str) -> None:
+    """Refuse options for a proof that exclude each other."""
+    if challenge and not proof:
+        raise click.UsageError(
+            "--challenge: expected --proof too, because the word is in that request"
+        )
+    if reason and proof:
+        raise click.UsageError("--proof, --without-proof: expected only one of them")
+
+
+def _shows_difference(before: RegistryMember, member: RegistryMember) -> bool:
+    lines = list(
+        difference(
+            {before.entity_id: before.element}, {member.entity_id: member.element}
+        )
+    )
+    for line in lines:
+        click.echo(line)
+    return bool(lines)
+
+
+def _octets_at(source: str) -> bytes:
+    if "://" not in source:
+        return octets_of(Path(source))
+    try:
+        config.web_address(source)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"found '{source}'; expected a file, or {error}", param_hint="FILE|URL"
+        ) from error
+    return MetadataClient(longest=LONGEST).fetch(source).body
+
+
+def _require_in_time(source: str, member: RegistryMember) -> None:
+    ends = member.descriptor.valid_until
+    if ends is not None and ends <= clock.now():
+        raise MetadataExpired(
+            f"{source}: this metadata expired at {write_instant(ends)}; ask its "
+            "administrator for newer metadata"
+        )
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "an unknown user"
+
+
+@click.command("remove", short_help="Remove a member.")
+@DIR
+@click.argument("entity_id", metavar="ENTITYID")
+@_YES
+def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
+    """Remove the member ENTITYID, and its rules.
+
+    \b
+        eilogin federation remove DIR https://uwv.example.nl/eilogin/metadata
+
+    A part of the entityID is enough if no other member has it. The removal counts
+    when you have signed and published the metadata, and others have fetched it. A hub
+    of eilogin then tells the former member to end its sessions, and rejects its
+    requests.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    registry = Folder(folder, bar("reading"))
+    member = chosen_member(registry, entity_id)
+    click.echo(f"{member.entity_id}: {_name(member)}")
+    if not yes:
+        require_yes("Remove this member and its rules?")
+    registry.remove(member.entity_id)
+    if len(registry.members) > 1:
+        click.echo(f"removed; {sign_hint(folder)}")
+    else:
+        click.echo(f"removed; this was the last member: {nobody(registry)}")
+
+
+def _name(member: RegistryMember) -> str:
+    return printable(member.descriptor.name("nl"))
+
+
+@click.command("list", short_help="List the members.")
+@DIR
+def list_command(folder: Path) -> None:
+    """List the members: role, name, file in DIR, and first certificate to expire.
+
+    \b
+        eilogin federation list DIR
+
+    A certificate with a later one for the same use is not listed.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    registry = Folder(folder, bar("reading"))
+    for entity_id, member in registry.members.items():
+        entity = member.descriptor
+        roles = {
+            "hub": entity.identity_provider,
+            "participant": entity.service_provider,
+        }
+        kind = " and ".join(name for name, role in roles.items() if role)
+        place = registry.files[entity_id].relative_to(folder)
+        # Users copy the entityID from here, and a member chooses its own.
+        line = f"{as_word(entity_id)}  {kind}  {_name(member)}  {place}"
+        click.echo("  ".join([line, *until(member)]))
+    click.echo(f"{many(len(registry.members), 'member')}")
+
+
+@click.command("show", short_help="Show one member: keys, addresses, rules.")
+@DIR
+@click.argument("entity_id", metavar="ENTITYID")
+def show_command(folder: Path, entity_id: str) -> None:
+    """Show the member ENTITYID as "add" showed it, and its rules.
+
+    \b
+        eilogin federation show DIR uwv
+
+    A part of the entityID is enough if no other member has it.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    registry = Folder(folder, bar("reading"))
+    member = chosen_member(registry, entity_id)
+    for line in asked_by(member, registry.members.values()):
+        click.echo(line)
+    rule = registry.rules.get(member.entity_id, MemberRule())
+    click.echo(printable(f"rules         {rule_in_words(rule)}"))
+    click.echo(printable(f"file          {registry.files[member.entity_id]}"))
+    if member.note:
+        click.echo(printable(f"              {member.note}"))

@@ -1,0 +1,148 @@
+"""``eilogin federation rules``: show or set the rules of a member."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from eilogin import config
+from eilogin.cli.federation.federation_lookup import DIR, chosen_member, sign_hint
+from eilogin.cli.terminal.progress_bar import bar
+from eilogin.errors import (
+    InvalidOptions,
+)
+from eilogin.registry import (
+    Folder,
+    MemberRule,
+)
+from eilogin.saml.assurance_levels import LEVELS
+from eilogin.saml.metadata import NO_SSO, ServiceProvider
+from eilogin.saml.printable_text import printable
+
+#: The names of attributes that a hub of eilogin sends, if none is renamed.
+_SENT = ("name", "mail", "bsn", "sofi")
+_UNUSUAL = (
+    "note: no member asks for an attribute '{}'. A wrong name releases nothing;"
+    " expected the name by which the hub sends it, such as name, mail or bsn"
+)
+
+
+@click.command("rules", short_help="Show or set the rules of a member.")
+@DIR
+@click.argument("entity_id", metavar="[ENTITYID]", required=False)
+@click.option(
+    "--sso-domain",
+    metavar="NAME",
+    help="SSO domain: members of one domain share a session. 'none': "
+    "no shared session.",
+)
+@click.option(
+    "--level",
+    type=click.Choice(LEVELS),
+    help="Lowest level of a login for it.",
+)
+@click.option(
+    "--release",
+    multiple=True,
+    metavar="ATTRIBUTE",
+    help="Attribute that it may get; all others are withheld. 'none': "
+    "no attribute. May be repeated.",
+)
+@click.option("--clear", is_flag=True, help="Remove all rules of this member.")
+def rules_command(  # noqa: PLR0913 - one for each option
+    folder: Path,
+    entity_id: str | None,
+    sso_domain: str | None,
+    level: str | None,
+    release: Sequence[str],
+    *,
+    clear: bool,
+) -> None:
+    """Show all rules, or set the rules of the member ENTITYID.
+
+    \b
+        eilogin federation rules DIR
+        eilogin federation rules DIR https://a.example/ --sso-domain gemeenten
+        eilogin federation rules DIR https://b.example/ --sso-domain none --level midden
+        eilogin federation rules DIR https://b.example/ --release name --release mail
+        eilogin federation rules DIR https://b.example/ --clear
+
+    A part of the entityID is enough if no other member has it. Members of one SSO
+    domain share a session: a login at one counts at the others. A member without a
+    rule is in the default domain. "sign" writes the rules into the metadata, and a
+    hub of eilogin follows them. You can also edit DIR/rules.ini.
+
+    --release takes the name by which a hub sends an attribute. A hub of eilogin sends
+    "name", "mail" and "bsn" if its option "attribute_names" does not rename them. A
+    wrong name releases nothing.
+    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    registry = Folder(folder, bar("reading"))
+    options = {
+        "sso_domain": sso_domain,
+        "required_level": level,
+        # An empty value gets an error with the expected form: its variable may be
+        # unset.
+        "released_attributes": "\n".join(release) if release else None,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if entity_id is None:
+        if given or clear:
+            raise click.UsageError("which member? Expected ENTITYID")
+        _tell_rules(registry, list(registry.members))
+        return
+    entity_id = chosen_member(registry, entity_id).entity_id
+    if given or clear:
+        _change_rule(registry, entity_id, given, clear=clear)
+    else:
+        _tell_rules(registry, [entity_id])
+
+
+def _change_rule(
+    registry: Folder, entity_id: str, given: Mapping[str, str], *, clear: bool
+) -> None:
+    """Set the given values in the rule of a member, or in a rule that has none."""
+    rule, faults = config.attempt(MemberRule, "", entity_id, given)
+    if rule is None:
+        raise InvalidOptions(faults)
+    before = MemberRule() if clear else registry.rules.get(entity_id, MemberRule())
+    changes = {name: getattr(rule, name) for name in rule.model_fields_set}
+    registry.put_rule(entity_id, before.model_copy(update=changes))
+    _tell_rules(Folder(registry.path), [entity_id])
+    for name in _unusual(registry, rule.released_attributes or ()):
+        click.echo(printable(_UNUSUAL.format(name)))
+    click.echo(sign_hint(registry.path))
+
+
+def _unusual(registry: Folder, released: Iterable[str]) -> list[str]:
+    """Return the names of attributes that neither a member nor eilogin uses."""
+    requested = {
+        name
+        for member in registry.members.values()
+        for role in member.roles
+        if isinstance(role, ServiceProvider)
+        for service in role.attribute_services
+        for name in service.requested
+    }
+    return sorted({*released} - requested - {*_SENT})
+
+
+def _tell_rules(registry: Folder, entity_ids: Sequence[str]) -> None:
+    if not entity_ids:
+        click.echo("there are no members yet")
+    for entity_id in entity_ids:
+        rule = registry.rules.get(entity_id, MemberRule())
+        click.echo(printable(f"{entity_id}: {rule_in_words(rule)}"))
+
+
+def rule_in_words(rule: MemberRule) -> str:
+    """Describe the rule of a member."""
+    domain, released = rule.sso_domain, rule.released_attributes
+    words = ["is in the default SSO domain"]
+    if domain:
+        shared = f"is in the SSO domain '{domain}'"
+        words = ["shares no session" if domain == NO_SSO else shared]
+    if rule.required_level:
+        words.append(f"level {rule.required_level} or higher")
+    if released is not None:
+        words.append(f"may get {', '.join(sorted(released)) or 'no attribute'}")
+    return "; ".join(words)

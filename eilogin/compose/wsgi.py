@@ -13,7 +13,7 @@ console script has neither the working folder nor that of the ini file on it.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ from pydantic import AfterValidator
 
 from eilogin import object_references
 from eilogin.config import Lines, Options, is_there, option, placing, read
+from eilogin.errors import Fault
 from eilogin.object_references import Name
 
 if TYPE_CHECKING:
@@ -41,6 +42,15 @@ class CodeOptions(Options):
         "Lists folders to import from, one on each line, such as ``%(here)s``.",
         default=(),
     )
+
+    def code_faults(self, folders: Sequence[str]) -> Iterator[Fault]:
+        """See the base class; the section's own ``path`` counts."""
+        yield from super().code_faults(folders)
+        for option_name in ("app", "factory"):
+            name = getattr(self, option_name, None)
+            fault = name and object_references.fault_of_name(name, self.path)
+            if fault:
+                yield Fault("", "", option_name, repr(name), fault)
 
 
 class WsgiOptions(CodeOptions, name="wsgi"):

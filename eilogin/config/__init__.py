@@ -18,8 +18,9 @@ belong beside that filter, not here. The modules, from the top down::
     option_paths          types: files and folders
     option_types          types: numbers, flags, words, lines, networks
     option_urls           types: URLs, and paths of this site
-    option_lines          values of several lines; comments in a value
     option_declarations   declare options, and describe them for the documentation
+    option_lines          values of several lines; comments in a value
+    option_findings       notes that options make on themselves
     redaction             show a value without its secrets
     suggestions           names that a misspelt name may stand for
 """
@@ -33,6 +34,7 @@ from eilogin.config.option_declarations import (
     option,
     plain,
 )
+from eilogin.config.option_findings import OptionNote, Topic, open_files
 from eilogin.config.option_lines import comment_in, no_comments, read_lines, split
 from eilogin.config.option_paths import (
     Folder,
@@ -94,6 +96,7 @@ __all__ = (
     "Names",
     "Networks",
     "NewFolder",
+    "OptionNote",
     "Options",
     "OptionsT",
     "PathPrefix",
@@ -105,6 +108,7 @@ __all__ = (
     "Secrets",
     "SitePath",
     "Size",
+    "Topic",
     "WebAddress",
     "Words",
     "attempt",
@@ -119,6 +123,7 @@ __all__ = (
     "name_of",
     "names_of",
     "no_comments",
+    "open_files",
     "option",
     "placed",
     "placing",

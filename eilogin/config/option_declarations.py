@@ -5,7 +5,7 @@ A filter or app declares its options as a subclass of :class:`Options`, each opt
 contrib/manual/reference/options.rst all use that one declaration.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -18,7 +18,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticUndefined
 
+from eilogin.config.option_findings import OptionNote
+from eilogin.config.option_lines import split
 from eilogin.config.redaction import is_secret
+from eilogin.errors import Fault
 
 #: The declared options by the name of their filter or app, as in ``egg:eilogin#NAME``.
 REGISTRY: "dict[str, type[Options]]" = {}
@@ -57,6 +60,61 @@ class Options(BaseModel):
             for name, value in self._said.items()
             if name in fields and not is_secret(fields[name].annotation)
         }
+
+    @property
+    def ini_file(self) -> str:
+        """The absolute path of the ini file, or ""."""
+        return self._file
+
+    def written(self, name: str) -> str:
+        """Return the value of an option as it stands in the section, or ""."""
+        return self._said.get(name, "").strip()
+
+    def named_files(self, name: str) -> Iterator[Path]:
+        """Yield the files that the lines ``file:PATH`` of an option name."""
+        for line in split(self.written(name)):
+            if line.startswith("file:"):
+                yield Path(self._file).parent / line.removeprefix("file:").strip()
+
+    # --- what 'eilogin check' asks; a subclass adds to what its bases state ---
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield the valid values that do not work here; their faults have no place."""
+        yield from ()
+
+    def code_faults(self, folders: Sequence[str]) -> Iterator[Fault]:
+        """Yield the names of objects that cannot be imported.
+
+        ``folders`` are those from which any section imports.
+        """
+        _ = folders
+        yield from ()
+
+    def store_faults(self) -> Iterator[Fault]:
+        """Yield the reasons why a store is unusable, or does not answer."""
+        yield from ()
+
+    def profile_faults(self) -> Iterator[Fault]:
+        """Yield the options that contradict ``profile = digid``."""
+        yield from ()
+
+    @classmethod
+    def hidden_faults(cls, file: str, values: Mapping[str, str]) -> Iterator[Fault]:
+        """Yield faults that stay hidden while other options are invalid."""
+        _ = file, values
+        yield from ()
+
+    def notes(self) -> Iterator[OptionNote]:
+        """Yield notes on settings that are no faults, but hardly intended."""
+        yield from ()
+
+    def in_one_process(self) -> Iterator[str]:
+        """Yield the options that keep data in the memory of one process."""
+        yield from ()
+
+    def thread_limits(self) -> Iterator[str]:
+        """Yield the options that limit how many threads wait for a peer."""
+        yield from ()
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

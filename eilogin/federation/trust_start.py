@@ -8,13 +8,9 @@ from eilogin.federation.federation_trust import Trust
 from eilogin.federation.local.local_entity import Own
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.members.certificate_expiry import endings_of
+from eilogin.federation.members.configured_sources import federation_of, sources_of
 from eilogin.federation.members.membership import Membership
-from eilogin.federation.members.trust_options import (
-    TrustOptions,
-    back_channel_of,
-    federation_of,
-    sources_of,
-)
+from eilogin.federation.members.trust_options import TrustOptions, back_channel_of
 from eilogin.federation.refresh.active_metadata import opened
 from eilogin.federation.refresh.metadata_refresh import fetched, refresh
 from eilogin.federation.refresh.refresh_schedule import Opened, Watch

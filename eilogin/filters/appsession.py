@@ -58,8 +58,7 @@ keeps streaming. Later changes are not stored.
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -69,6 +68,12 @@ from pydantic import AfterValidator, model_validator
 from eilogin import clock
 from eilogin.config import Flag, Folder, Options, Seconds, Size, option, read
 from eilogin.errors import ConfigurationError, PipelineOrder, StoreUnavailable
+from eilogin.participant.application.app_session_records import (
+    EMPTY,
+    KeyChanges,
+    StoredAppSession,
+    keys_in,
+)
 from eilogin.participant.application.app_session_stores import (
     AppSessionPlace,
     BackendCleanup,
@@ -77,7 +82,7 @@ from eilogin.participant.application.app_session_stores import (
     SessionStoreEntry,
     sealed_size,
 )
-from eilogin.sessions import UNREADABLE, Login, Sessions
+from eilogin.sessions import Login, Sessions
 from eilogin.sessions.session_keepers import keep_informed
 from eilogin.stores.beaker import Backend, BackendURL, open_backend
 from eilogin.web import environ as env
@@ -167,6 +172,12 @@ class AppSessionOptions(Options, name="appsession"):
         """The folder or address of a backend; "" if it needs none."""
         name = _WHERE[self.type]
         return str(getattr(self, name)) if name else ""
+
+    def in_one_process(self) -> Iterator[str]:
+        """See the base class."""
+        yield from super().in_one_process()
+        if self.type == "memory":
+            yield "type"
 
     @model_validator(mode="after")
     def _lies_where_it_can(self) -> "AppSessionOptions":
@@ -269,73 +280,8 @@ def make_appsession(
 _is_id = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
-# --- the stored session ---------------------------------------------------------
-
-#: The text of a session without keys, which equals no session.
-EMPTY = "{}"
-
 #: Keys that Beaker adds to those of the application.
 _BEAKERS = frozenset(("_creation_time", "_accessed_time", "_domain", "_path"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A session as stored, in JSON."""
-
-    created: float
-    accessed: float
-    #: The data of the application.
-    keys: dict[str, Any]
-
-    @classmethod
-    def read(cls, text: str | None) -> "_Kept | None":
-        """Parse a stored text; None for none, an empty one, and an unreadable one."""
-        if text is None or text == EMPTY:
-            return None
-        try:
-            record = json.loads(text)
-            return cls(
-                float(record["created"]), float(record["accessed"]), {**record["keys"]}
-            )
-        except UNREADABLE:
-            return None
-
-    def text(self) -> str:
-        if not self.keys:
-            return EMPTY
-        parts = {"created": self.created, "accessed": self.accessed, "keys": self.keys}
-        return json.dumps(parts)
-
-
-def _keys_in(text: str | None) -> dict[str, Any]:
-    kept = _Kept.read(text)
-    return kept.keys if kept else {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Changes:
-    """The changes of a request to the keys of a session."""
-
-    put: dict[str, Any]
-    gone: frozenset[str]
-
-    @classmethod
-    def between(cls, before: dict[str, Any], after: dict[str, Any]) -> "_Changes":
-        """Compare keys before and after; values differ if their JSON differs."""
-        put = {
-            name: value
-            for name, value in after.items()
-            if name not in before or json.dumps(before[name]) != json.dumps(value)
-        }
-        return cls(put, frozenset(before.keys() - after.keys()))
-
-    def __bool__(self) -> bool:
-        return bool(self.put or self.gone)
-
-    def done_to(self, keys: dict[str, Any]) -> dict[str, Any]:
-        """Apply the changes to the current keys of a session."""
-        kept = {name: keys[name] for name in keys if name not in self.gone}
-        return {**kept, **self.put}
 
 
 # --- Beaker's objects, tied to a login ------------------------------------------
@@ -383,9 +329,9 @@ class _TiedSession(Session):  # type: ignore[misc]
             self.is_new, self.last_accessed = False, kept.accessed
         self.accessed_dict = self.copy()
 
-    def _find(self) -> _Kept | None:
+    def _find(self) -> StoredAppSession | None:
         self._stored = self._begun = self._place.read(self.id)
-        kept = _Kept.read(self._stored)
+        kept = StoredAppSession.read(self._stored)
         if kept is None:
             if self._stored not in (None, EMPTY):
                 _log.warning(
@@ -426,15 +372,15 @@ class _TiedSession(Session):  # type: ignore[misc]
     def save(self, accessed_only: bool = False) -> None:  # noqa: FBT001, FBT002 - Beaker's
         if accessed_only and (self.is_new or not self.save_atime):
             return
-        before = _keys_in(self._begun)
+        before = keys_in(self._begun)
         # As they will be when they are read again.
         after = before if accessed_only else json.loads(json.dumps(self._own()))
-        changes = _Changes.between(before, after)
+        changes = KeyChanges.between(before, after)
         if not changes and not self.save_atime:
             return
         try:
             if self._store(changes):
-                self._begun = _Kept(self._now, self._now, after).text()
+                self._begun = StoredAppSession(self._now, self._now, after).text()
         except StoreUnavailable as error:
             _log.warning(
                 "cannot tell whether an application's session was stored: %s", error
@@ -443,7 +389,7 @@ class _TiedSession(Session):  # type: ignore[misc]
     def _own(self) -> dict[str, Any]:
         return {name: self[name] for name in self if name not in _BEAKERS}
 
-    def _store(self, changes: _Changes) -> bool:
+    def _store(self, changes: KeyChanges) -> bool:
         """Apply the changes to the stored session; return False after giving up."""
         for _ in range(TRIES):
             new = self._text_with(changes)
@@ -475,9 +421,11 @@ class _TiedSession(Session):  # type: ignore[misc]
         )
         return False
 
-    def _text_with(self, changes: _Changes) -> str:
-        kept = _Kept.read(self._stored) or _Kept(self._now, self._now, {})
-        return _Kept(
+    def _text_with(self, changes: KeyChanges) -> str:
+        kept = StoredAppSession.read(self._stored) or StoredAppSession(
+            self._now, self._now, {}
+        )
+        return StoredAppSession(
             kept.created,
             # A slow request does not make the session older than it is.
             max(kept.accessed, self._now),

@@ -1,6 +1,7 @@
 """The options of the filter ``login``."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
@@ -9,13 +10,18 @@ from eilogin.config import (
     Count,
     Flag,
     Names,
+    OptionNote,
     Options,
     Seconds,
     Size,
+    Topic,
+    did_you_mean,
     option,
 )
+from eilogin.errors import LOGOUT_IMPOSSIBLE, Fault
 from eilogin.participant.digid_profile import (
     ONLY_BSN,
+    TEXTS,
     Sectors,
     login_faults,
 )
@@ -29,6 +35,12 @@ from eilogin.participant.response.required_encryption import Encrypted
 from eilogin.participant.subject_names import NAME_ID, SubjectSources
 from eilogin.web.limits.client_network import BindAddress
 from eilogin.web.limits.slots import USUAL
+
+#: RFC 9110 9.3, RFC 5789 and RFC 4918 9.
+_METHODS = (
+    *("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"),
+    *("PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"),
+)
 
 
 def _none_where_off(value: object) -> object:
@@ -188,6 +200,37 @@ class LoginOptions(Options, name="login"):
         default="2m",
     )
 
+    def profile_faults(self) -> Iterator[Fault]:
+        """See the base class."""
+        yield from super().profile_faults()
+        for name, expected in digid_faults(self):
+            yield Fault("", "", name, "", expected)
+
+    def thread_limits(self) -> Iterator[str]:
+        """See the base class."""
+        yield from super().thread_limits()
+        yield "artifacts_at_once"
+
+    def notes(self) -> Iterator[OptionNote]:
+        """See the base class."""
+        yield from super().notes()
+        yield from _odd_methods(self.written("protect"))
+        yield from _odd_values(self.written("protect"))
+        yield from _odd_texts(self.written("error_text"))
+        if self.subject != (NAME_ID,):
+            text = (
+                "if an attribute identifies the visitor, and the hub sends no NameID, "
+                f"single logout is impossible ({LOGOUT_IMPOSSIBLE})"
+            )
+            yield OptionNote("subject", text, LOGOUT_IMPOSSIBLE, Topic.LOGOUT)
+        if self.protect.is_off:
+            text = (
+                "every line is 'off', so nobody has to log in, and the application "
+                "never knows the visitor; expected a line with a level, such as '/ "
+                "basis'"
+            )
+            yield OptionNote("protect", text, "no-login", Topic.ACCESS)
+
 
 def digid_faults(options: LoginOptions) -> Sequence[tuple[str, str]]:
     """Return options that contradict ``profile = digid``, with expected values."""
@@ -201,3 +244,31 @@ def digid_faults(options: LoginOptions) -> Sequence[tuple[str, str]]:
             require_attributes=options.require_attributes,
         )
     )
+
+
+def _odd_methods(lines: str) -> Iterator[OptionNote]:
+    methods = ",".join(re.findall(r"\smethods=(\S+)", lines)).split(",")
+    for name in dict.fromkeys(methods):
+        if name and name not in _METHODS:
+            hint = did_you_mean(name, _METHODS)
+            text = f"found methods={name}, which is no standard method of HTTP{hint}"
+            yield OptionNote("protect", text)
+
+
+def _odd_values(lines: str) -> Iterator[OptionNote]:
+    """Note a comma that was perhaps meant to separate two values of an attribute."""
+    pairs = re.findall(r"\s([^\s=/][^\s=]*)=(\S*,\S*)", lines)
+    for name, value in dict.fromkeys(pairs):
+        if name != "methods":
+            text = (
+                f"{name}={value} means one value; for several write "
+                f"{name}={value.replace(',', '|')}"
+            )
+            yield OptionNote("protect", text)
+
+
+def _odd_texts(text: str) -> Iterator[OptionNote]:
+    """Note a single word in place of a text, which a visitor would read as it is."""
+    if text and " " not in text and text not in TEXTS:
+        hint = did_you_mean(text, TEXTS)
+        yield OptionNote("error_text", f"visitors see only the text {text!r}{hint}")

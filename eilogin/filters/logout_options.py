@@ -1,5 +1,6 @@
 """The options of the filter ``logout``."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -12,6 +13,8 @@ from eilogin.config import (
     SitePath,
     option,
 )
+from eilogin.errors import Fault
+from eilogin.object_references import fault_of_name
 from eilogin.participant.application.app_cookies import (
     AppCookieChoice,
     read_app_cookies,
@@ -128,3 +131,15 @@ class LogoutOptions(Options, name="logout"):
         "``2s``.",
         default="2s",
     )
+
+    def code_faults(self, folders: Sequence[str]) -> Iterator[Fault]:
+        """See the base class."""
+        yield from super().code_faults(folders)
+        for name in self.on_logout:
+            if fault := fault_of_name(name, folders):
+                yield Fault("", "", "on_logout", repr(name), fault)
+
+    def thread_limits(self) -> Iterator[str]:
+        """See the base class."""
+        yield from super().thread_limits()
+        yield "logouts_at_once"

@@ -32,7 +32,7 @@ from eilogin.federation.trust_start import trust_of
 from eilogin.filters.identity import IdentityFilter
 from eilogin.filters.identity_options import IdentityOptions
 from eilogin.filters.login import LoginFilter
-from eilogin.filters.login_options import LoginOptions, digid_faults
+from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.logout import LogoutFilter
 from eilogin.filters.logout_options import LogoutOptions
 from eilogin.filters.session import (
@@ -41,7 +41,6 @@ from eilogin.filters.session import (
     naming_section,
 )
 from eilogin.filters.trust import TrustFilter
-from eilogin.participant.digid_profile import session_faults
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -67,9 +66,9 @@ class ParticipantOptions(
     def _all_filters_keep_to_the_profile(self) -> "ParticipantOptions":
         if not PROFILES[self.profile].restricts_filters:
             return self
-        faults = [*session_faults(self.idle), *digid_faults(self)]
+        faults = list(self.profile_faults())
         if faults:
-            text = "; ".join(f"{name}: {expected}" for name, expected in faults)
+            text = "; ".join(f"{fault.option}: {fault.expected}" for fault in faults)
             raise ValueError(f"{text} (profile = digid)")
         return self
 

@@ -1,6 +1,6 @@
 """The options of the hub, and which of them exclude each other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -12,22 +12,30 @@ from eilogin.config import (
     Flag,
     LongSecret,
     MetricsToken,
+    OptionNote,
     Options,
     ReadableFile,
     Seconds,
+    Topic,
     Words,
+    did_you_mean,
     is_loopback,
+    open_files,
     option,
 )
+from eilogin.errors import LOGOUT_IMPOSSIBLE, EiloginError, Fault
 from eilogin.federation.local.profiles import Profile
 from eilogin.hub.digid.sector_numbers import SectorLines
 from eilogin.hub.participants.attribute_release import (
+    WORDS,
     AttributeNames,
     ReleaseLines,
+    is_entity,
 )
 from eilogin.hub.participants.logout_bindings import LogoutBindingLines
 from eilogin.hub.participants.name_ids import NameAttributes
 from eilogin.hub.participants.response_protection import EncryptLines, SignLines
+from eilogin.hub.signin.citizens import ATTRIBUTES, Citizens
 from eilogin.saml.sector_names import BSN
 from eilogin.web.limits.slots import USUAL
 
@@ -245,6 +253,61 @@ class HubOptions(Options, name="hub"):
                 " participants get a login"
             )
         return self
+
+    @property
+    def entities(self) -> Mapping[str, Sequence[str]]:
+        """The entityIDs that each option names, without ``*`` and categories."""
+        named: Mapping[str, Iterable[str]] = {
+            "passed_on_to": self.passed_on_to,
+            "nameless": self.nameless,
+            "logout_binding": filter(is_entity, self.logout_binding),
+            "release": filter(is_entity, self.release),
+            "sign": filter(is_entity, self.sign),
+            "encrypt": filter(is_entity, self.encrypt),
+            "sectors": filter(is_entity, self.sectors),
+            "inactive": self.inactive,
+        }
+        return {name: tuple(entities) for name, entities in named.items()}
+
+    def faults(self) -> Iterator[Fault]:
+        """See the base class."""
+        yield from super().faults()
+        try:
+            if self.citizens is not None:
+                Citizens.load(self.citizens)
+        except EiloginError as error:
+            yield Fault("", "", "citizens", "", str(error))
+
+    def thread_limits(self) -> Iterator[str]:
+        """See the base class."""
+        yield from super().thread_limits()
+        yield "logouts_at_once"
+
+    def notes(self) -> Iterator[OptionNote]:
+        """See the base class."""
+        yield from super().notes()
+        if self.sign_in == "own":
+            yield from _of_no_citizen(self.release)
+        for name in self.nameless:
+            text = (
+                f"{name!r} gets no NameID, so for its sessions single logout is "
+                f"impossible ({LOGOUT_IMPOSSIBLE})"
+            )
+            yield OptionNote("nameless", text, LOGOUT_IMPOSSIBLE, Topic.LOGOUT)
+        if self.citizens is not None:
+            yield from open_files("citizens", [self.citizens], Topic.KEY_FILE)
+        named = self.named_files("name_id_key")
+        yield from open_files("name_id_key", named, Topic.SECRET_FILE)
+
+
+def _of_no_citizen(release: Mapping[str, Sequence[str]]) -> Iterator[OptionNote]:
+    """Note attributes to release that no citizen of ours can have."""
+    known = (*ATTRIBUTES, *WORDS)
+    for name in dict.fromkeys(n for names in release.values() for n in names):
+        if name not in known:
+            hint = did_you_mean(name, known)
+            text = f"{name!r} is no attribute of the hub's citizens{hint}"
+            yield OptionNote("release", text)
 
 
 def contradictions(

@@ -1,4 +1,4 @@
-# ruff: noqa: SLF001, PLR0913, PLR0917 - seen from inside; fixtures are arguments
+# ruff: noqa: PLR0913, PLR0917 - seen from inside; fixtures are arguments
 """The application's session: Beaker's verbs, the login's life, and no update lost."""
 
 import base64
@@ -24,6 +24,7 @@ from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters import appsession as module
 from eilogin.filters.appsession import make_appsession
 from eilogin.participant.application import app_session_stores
+from eilogin.participant.application.app_session_records import keys_in
 from eilogin.sessions import Sessions
 from eilogin.stores import Store, open_store
 from eilogin.web import environ as env
@@ -524,7 +525,7 @@ class Overlapping(RuleBasedStateMachine):
     def all_is_there(self) -> None:
         if not self.visitor.token:
             return
-        keys = module._keys_in(self.watched.store.get(self.visitor.key))
+        keys = keys_in(self.watched.store.get(self.visitor.key))
         assert {name: repr(value) for name, value in keys.items()} == {
             name: repr(value) for name, value in self.expected.items()
         }
@@ -953,7 +954,7 @@ class TestTimeout:
         late = Request(visitor)
         assert own(late.session) == {}
         late.write(late=1).finish()
-        keys = module._keys_in(visitor.stored())
+        keys = keys_in(visitor.stored())
         assert keys == {"note": "in time", "late": 1}
 
     def test_makes_no_session_of_what_was_not_saved(self, visitor) -> None:
@@ -1024,4 +1025,4 @@ def test_what_is_written_again_is_there_though_another_request_dropped_it(
     first.finish()
     second.write(a=1)
     second.finish()
-    assert module._keys_in(sessions.store.get(visitor.key)) == {"b": 2, "a": 1}
+    assert keys_in(sessions.store.get(visitor.key)) == {"b": 2, "a": 1}

@@ -1,6 +1,6 @@
 """Notes on settings that leave a site, or its files, open to others."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from eilogin.cli.checks.check_notes import Note
@@ -8,24 +8,6 @@ from eilogin.cli.inifiles.ini_pipelines import APPS, Part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.config import Options, is_loopback
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.filters.login_options import LoginOptions
-from eilogin.filters.session import SessionOptions
-from eilogin.stores.store_locations import server_access
-
-
-def exposures(part: Part, options: Options, servers: Sequence[Part]) -> Iterator[Note]:
-    """Yield the notes on one section of ours."""
-    if isinstance(options, LoginOptions) and options.protect.is_off:
-        text = (
-            "every line is 'off', so nobody has to log in, and the application "
-            "never knows the visitor; expected a line with a level, such as '/ "
-            "basis'"
-        )
-        yield Note.at(part, "protect", text, "no-login")
-    if isinstance(options, SessionOptions):
-        yield from _open_store(part, options.store)
-    if isinstance(options, TrustOptions):
-        yield from _behind_a_proxy(part, options, servers)
 
 
 def without_server(file: IniFile) -> Iterator[Note]:
@@ -38,29 +20,12 @@ def without_server(file: IniFile) -> Iterator[Note]:
         yield Note("", "", text, "no-server")
 
 
-def _open_store(part: Part, url: str) -> Iterator[Note]:
-    """Note that others on the network can read or end all sessions."""
-    access = server_access(url)
-    if access is None or access.is_local:
-        return
-    if not access.has_credentials:
-        text = (
-            "has no password, so anybody on that network can end all sessions; "
-            "expected rediss://:PASSWORD@HOST, in a file that 'file:PATH' names"
-        )
-        yield Note.at(part, "store", text, "store-without-password")
-    if not access.is_encrypted:
-        text = (
-            "goes to another host without TLS, so anybody on the network path "
-            "can read the password and the sessions; expected 'rediss:'"
-        )
-        yield Note.at(part, "store", text, "store-without-tls")
-
-
-def _behind_a_proxy(
-    part: Part, options: TrustOptions, servers: Iterable[Part]
+def behind_a_proxy(
+    part: Part, options: Options, servers: Iterable[Part]
 ) -> Iterator[Note]:
     """Note that all visitors count as one, because a proxy speaks for them."""
+    if not isinstance(options, TrustOptions):
+        return
     if options.trusted_proxies or not options.public_url.startswith("https:"):
         return
     for server in servers:

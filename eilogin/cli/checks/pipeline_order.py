@@ -17,10 +17,9 @@ from eilogin.federation.local.local_entity import (
 from eilogin.federation.local.local_options import OwnOptions, prefix_of
 from eilogin.federation.local.profiles import PROFILES
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.filters.login_options import LoginOptions, digid_faults
+from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.session import SessionOptions
 from eilogin.hub.hub_options import HubOptions, contradictions
-from eilogin.participant.digid_profile import session_faults
 from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL
 from eilogin.web.composition import MOUNT_CURE, lacks
 from eilogin.web.pipeline_parts import (
@@ -334,14 +333,10 @@ def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
     """Check that a single filter follows DigiD's interface, if another one does."""
     if isinstance(options, OwnOptions):
         return  # that one checks it itself
-    faults: list[tuple[str, str]] = []
-    if isinstance(options, SessionOptions):
-        faults += session_faults(options.idle)
-    if isinstance(options, LoginOptions):
-        faults += digid_faults(options)
-    for option, expected in faults:
-        found = repr(part.options.get(option, ""))
-        file.note(part.title, option, found, f"{expected} (profile = digid)")
+    for fault in options.profile_faults() if options else ():
+        found = repr(part.options.get(fault.option, ""))
+        expected = f"{fault.expected} (profile = digid)"
+        file.note(part.title, fault.option, found, expected)
 
 
 def _check_hub(

@@ -7,7 +7,7 @@ if that does not help.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from eilogin import clock
-from eilogin.config import lines_of, read_lines, web_address
+from eilogin.config import OptionNote, Topic, lines_of, read_lines, web_address
 
 #: How far pages meet the requirements, and the letter of the Dutch model for that.
 STATUSES = {"full": "A", "partly": "B", "first": "C", "none": "D"}
@@ -23,6 +23,8 @@ STATUSES = {"full": "A", "partly": "B", "first": "C", "none": "D"}
 EXAMINED, INCOMPLETE = ("full", "partly"), ("partly", "first")
 
 _MOST_GAPS, _LONGEST_GAP = 30, 500
+#: Days after which a statement is old.
+_YEAR = 366
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 
 
@@ -43,6 +45,33 @@ class Accessibility:
     gaps: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: Where they go whom we do not help, or "" for the national ombudsman.
     appeal: str = ""
+
+
+def require_whole(status: str, said: Collection[str], *, has_email: bool) -> None:
+    """Raise ValueError, with an option, if a statement is incomplete.
+
+    ``said`` are the names of the options ``accessibility_…`` with a value.
+    """
+    if said and not status:
+        raise ValueError(f"accessibility_status: is required beside {min(said)!r}")
+    required = {
+        "accessibility_date": bool(status),
+        "accessibility_contact": bool(status) and not has_email,
+        "accessibility_report": status in EXAMINED,
+        "accessibility_gaps": status in INCOMPLETE,
+    }
+    for name, is_required in required.items():
+        if is_required and name not in said:
+            raise ValueError(
+                f"{name}: is required with accessibility_status = {status}"
+            )
+
+
+def notes_on_age(day: date | None) -> Iterator[OptionNote]:
+    """Note a statement that is more than a year old."""
+    if day is not None and (clock.utc(clock.now()).date() - day).days > _YEAR:
+        text = "is more than a year ago; review the accessibility statement"
+        yield OptionNote("accessibility_date", text, topic=Topic.PAGES)
 
 
 def _contact(value: object) -> object:

@@ -25,7 +25,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from eilogin import clock
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, Fault
 from eilogin.federation.local.profiles import Profile
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import SigningKey
@@ -134,6 +134,26 @@ def load_pair(key: Path, certificate: Path) -> SigningKey:
         raise ConfigurationError(told) from error
     except ConfigurationError as error:
         raise ConfigurationError(f"'{key}' and '{certificate}': {error}") from error
+
+
+def pair_faults(folder: Path, values: Mapping[str, str]) -> Iterator[Fault]:
+    """Yield the fault of options ``key`` and ``certificate`` that do not match.
+
+    Missing options and missing files are faults of their own.
+    """
+    files = [folder / values.get(name, "").strip() for name in ("key", "certificate")]
+    if all(path.is_file() for path in files):
+        try:
+            load_pair(*files)
+        except ConfigurationError as error:
+            yield Fault("", "", "", "", f"key, certificate: {error}")
+
+
+def key_files(path: Path | None) -> Sequence[Path]:
+    """The file with a key, or those of a folder."""
+    if path is None:
+        return ()
+    return sorted(path.glob("*.key")) if path.is_dir() else [path]
 
 
 def read_keys(folder: Path) -> tuple[OwnKey, ...]:

@@ -4,7 +4,7 @@ They are those of ``egg:eilogin#trust`` that need no federation: our metadata is
 before anybody has taken us in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -15,19 +15,28 @@ from pydantic import SecretBytes, ValidationInfo, field_validator, model_validat
 from eilogin.config import (
     Folder,
     LongSecret,
+    OptionNote,
     PathPrefix,
     PublicURL,
     ReadableFile,
     Secrets,
+    Topic,
+    open_files,
     option,
 )
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, Fault
 from eilogin.federation.local.accessibility import (
     Accessibility,
 )
 from eilogin.federation.local.key_folder import KeyFolder
 from eilogin.federation.local.local_entity import ADDRESSES, HUB, Own
-from eilogin.federation.local.local_keys import OwnKey, load_pair, signing_as
+from eilogin.federation.local.local_keys import (
+    OwnKey,
+    key_files,
+    load_pair,
+    pair_faults,
+    signing_as,
+)
 from eilogin.federation.local.option_values import RequestedAttributes, URIs
 from eilogin.federation.local.profiles import PROFILES
 from eilogin.federation.local.site_options import SiteOptions
@@ -211,6 +220,20 @@ class OwnOptions(SiteOptions):
             return ()
         pair = load_pair(self.key, self.certificate)
         return signing_as([OwnKey.of(pair, path=self.certificate)], profile)
+
+    @classmethod
+    def hidden_faults(cls, file: str, values: Mapping[str, str]) -> Iterator[Fault]:
+        """See the base class; checks that key and certificate match."""
+        yield from super().hidden_faults(file, values)
+        yield from pair_faults(Path(file).absolute().parent, values)
+
+    def notes(self) -> Iterator[OptionNote]:
+        """See the base class."""
+        yield from super().notes()
+        for name, path in (("key", self.key), ("keys", self.keys)):
+            yield from open_files(name, key_files(path), Topic.KEY_FILE)
+        for name in ("secret", "pseudonym_key"):
+            yield from open_files(name, self.named_files(name), Topic.SECRET_FILE)
 
 
 def own_of(options: OwnOptions) -> Own:

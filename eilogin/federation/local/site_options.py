@@ -1,11 +1,13 @@
 """The options that say how a site presents itself: address, name, looks, help."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import model_validator
 
 from eilogin.config import (
     Folder,
+    OptionNote,
     Options,
     PathPrefix,
     PublicURL,
@@ -14,12 +16,12 @@ from eilogin.config import (
     option,
 )
 from eilogin.federation.local.accessibility import (
-    EXAMINED,
-    INCOMPLETE,
     ContactAddress,
     Day,
     Gaps,
     Status,
+    notes_on_age,
+    require_whole,
 )
 from eilogin.federation.local.appearance import AccentColour, FooterLinks, Logo
 from eilogin.federation.local.local_entity import PARTICIPANT
@@ -163,17 +165,10 @@ class SiteOptions(Options):
             if name.startswith("accessibility_") and getattr(self, name)
         ]
         status = self.accessibility_status
-        if said and not status:
-            raise ValueError(f"accessibility_status: is required beside {min(said)!r}")
-        required = {
-            "accessibility_date": bool(status),
-            "accessibility_contact": bool(status) and not self.email,
-            "accessibility_report": status in EXAMINED,
-            "accessibility_gaps": status in INCOMPLETE,
-        }
-        for name, is_required in required.items():
-            if is_required and not getattr(self, name):
-                raise ValueError(
-                    f"{name}: is required with accessibility_status = {status}"
-                )
+        require_whole(status, said, has_email=bool(self.email))
         return self
+
+    def notes(self) -> Iterator[OptionNote]:
+        """See the base class."""
+        yield from super().notes()
+        yield from notes_on_age(self.accessibility_date)

@@ -4,6 +4,8 @@ Fetching and verifying metadata does not belong here. Modules:
 
 ``certificate_expiry``
     Find expiring and expired certificates.
+``configured_sources``
+    The sources of metadata that the options name.
 ``expiry_alarms``
     Report the expiry of a certificate in stages.
 ``hub_requirements``

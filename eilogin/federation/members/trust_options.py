@@ -6,7 +6,6 @@ checks before a start, and the commands that make metadata.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,15 +17,19 @@ from eilogin.config import (
     MetricsToken,
     Networks,
     NewFolder,
+    OptionNote,
     ReadableFile,
     ReadableFiles,
     Seconds,
+    Topic,
     WebAddress,
     Words,
     is_loopback,
+    open_files,
     option,
+    placed,
 )
-from eilogin.errors import ConfigurationError
+from eilogin.errors import ConfigurationError, Fault
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_options import OwnOptions
 from eilogin.federation.local.option_values import (
@@ -38,14 +41,6 @@ from eilogin.federation.local.option_values import (
 )
 from eilogin.federation.local.profiles import PROFILES
 from eilogin.federation.members import hub_requirements
-from eilogin.federation.members.membership import Membership
-from eilogin.federation.sources.metadata_downloads import MetadataClient, MetadataURL
-from eilogin.federation.sources.metadata_sources import (
-    LONGEST,
-    MetadataFile,
-    MetadataSource,
-    files_in,
-)
 from eilogin.federation.sources.source_lines import (
     FederationAddress,
     FederationFile,
@@ -266,33 +261,56 @@ class TrustOptions(OwnOptions, name="trust"):
             )
         return self
 
+    def faults(self) -> Iterator[Fault]:
+        """See the base class."""
+        yield from super().faults()
+        try:
+            back_channel_of(self)
+        except ConfigurationError as error:
+            # The message names its options.
+            option_name, expected = placed(type(self), str(error))
+            yield Fault("", "", option_name, "", expected)
 
-def federation_of(options: TrustOptions) -> Membership:
-    """The federation, as the files and addresses that the options name have it now.
+    def notes(self) -> Iterator[OptionNote]:
+        """See the base class."""
+        yield from super().notes()
+        if any(network.prefixlen == 0 for network in self.trusted_proxies):
+            text = (
+                "trusts every address, so a visitor can forge their address with "
+                "X-Forwarded-For; expected only the address of the proxy, such as "
+                "127.0.0.1"
+            )
+            yield OptionNote("trusted_proxies", text)
+        if self.profile == "digid" and self.role != HUB:
+            yield from _without_certificates(self)
+        if self.tls_client_key is not None:
+            key = self.tls_client_key
+            yield from open_files("tls_client_key", [key], Topic.KEY_FILE)
 
-    Raises a :class:`eilogin.errors.ConfigurationError` that names the file or the
-    address.
-    """
-    return Membership.from_files(sources_of(options), options.federation_validity)
 
-
-def sources_of(options: TrustOptions) -> list[MetadataSource]:
-    """Where metadata comes from, in their order, as the options name it.
-
-    Raises a :class:`eilogin.errors.ConfigurationError` that names the file of a
-    certificate. How long each may be valid where it does not say so itself is
-    ``options.federation_validity``.
-    """
-    sources: list[MetadataSource] = []
-    # Responders come last: eilogin asks them only for members that no file has.
-    for line in sorted(options.federation, key=_is_query):
-        keys = keys_for(line, options)
-        if isinstance(line, FederationFile):
-            sources += _files_of(line, keys, options)
-        else:
-            # The options have seen to it that somebody signs.
-            sources += _fetched_from(line, keys or (), options)
-    return sources
+def _without_certificates(options: TrustOptions) -> Iterator[OptionNote]:
+    """Note settings that DigiD's own back channel needs, unless on a laptop."""
+    if options.pseudonym_key is None:
+        text = (
+            "'subject' depends on 'key', so the application will not recognise "
+            "its citizens after the next key; expected a pseudonym_key"
+        )
+        yield OptionNote("pseudonym_key", text)
+    if is_on_loopback(options):
+        return
+    if options.tls_client_key is None:
+        text = (
+            "DigiD's back channel rejects a client without a certificate; expected "
+            "one of PKIoverheid"
+        )
+        yield OptionNote("tls_client_certificate", text)
+    if options.back_channel_ca is None:
+        text = (
+            "DigiD's back channel has a certificate of the private root of "
+            "PKIoverheid, which this system does not know; expected a file with "
+            "that root"
+        )
+        yield OptionNote("back_channel_ca", text)
 
 
 def keys_for(line: FederationLine, options: TrustOptions) -> Sequence[PublicKey] | None:
@@ -321,24 +339,6 @@ def unsigned_lines(options: TrustOptions) -> Mapping[str, Sequence[FederationLin
     return {option: lines for option, lines in found.items() if lines}
 
 
-def _files_of(
-    line: FederationFile, keys: Sequence[PublicKey] | None, options: TrustOptions
-) -> Iterator[MetadataFile]:
-    """The file of a line, or those that are in its folder now."""
-    folder = line.path if line.path.is_dir() else None
-    paths = files_in(folder) if folder else [line.path]
-    for path in paths:
-        yield MetadataFile(
-            path,
-            keys,
-            line.longest or LONGEST,
-            folder,
-            validity=line.validity,
-            choice=line.choice,
-            on_loopback=is_on_loopback(options),
-        )
-
-
 def is_on_loopback(options: TrustOptions) -> bool:
     """Whether this site is on this machine alone, by at least one of its addresses.
 
@@ -347,38 +347,6 @@ def is_on_loopback(options: TrustOptions) -> bool:
     """
     own = (options.public_url, options.back_channel_url or "")
     return any(is_loopback(urlsplit(url).hostname or "") for url in own)
-
-
-def _is_query(line: FederationLine) -> bool:
-    return isinstance(line, FederationAddress) and line.is_query
-
-
-def _fetched_from(
-    line: FederationAddress, keys: Sequence[PublicKey], options: TrustOptions
-) -> Iterator[MetadataURL]:
-    usual_ca, usual_proxy = line.ca is None, line.proxy is None
-    web = MetadataClient(
-        ca_file=options.back_channel_ca if usual_ca else line.ca,
-        client_certificate=_client_certificate(options),
-        proxy=(options.back_channel_proxy if usual_proxy else line.proxy) or None,
-        timeout=line.timeout or options.back_channel_timeout,
-        longest=line.longest or LONGEST,
-        said_by=(
-            "back_channel_ca" if usual_ca else "'ca=' of 'federation'",
-            "back_channel_proxy" if usual_proxy else "'proxy=' of 'federation'",
-        ),
-    )
-    if line.is_query:
-        found = [MetadataURL.of_entity(line.url, hub, keys, web) for hub in options.hub]
-    else:
-        found = [MetadataURL(line.url, keys, web)]
-    for source in found:
-        yield replace(
-            source,
-            validity=line.validity,
-            choice=line.choice,
-            on_loopback=is_on_loopback(options),
-        )
 
 
 def said_in(options: TrustOptions) -> str:
@@ -412,12 +380,13 @@ def back_channel_of(options: TrustOptions) -> BackChannel:
     """
     return BackChannel(
         ca_file=options.back_channel_ca,
-        client_certificate=_client_certificate(options),
+        client_certificate=client_certificate_of(options),
         proxy=options.back_channel_proxy,
         timeout=options.back_channel_timeout,
     )
 
 
-def _client_certificate(options: TrustOptions) -> tuple[Path, Path] | None:
+def client_certificate_of(options: TrustOptions) -> tuple[Path, Path] | None:
+    """Return the files of our TLS client certificate and its key, or None."""
     certificate, key = options.tls_client_certificate, options.tls_client_key
     return (certificate, key) if certificate and key else None

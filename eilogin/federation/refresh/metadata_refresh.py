@@ -37,9 +37,10 @@ from eilogin.federation.changes.quarantine import (
 from eilogin.federation.changes.source_changes import parts_of
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_options import own_of
+from eilogin.federation.members.configured_sources import sources_of
 from eilogin.federation.members.member_index import write_index
 from eilogin.federation.members.membership import Membership
-from eilogin.federation.members.trust_options import TrustOptions, sources_of
+from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.active_metadata import ActiveMetadata, opened
 from eilogin.federation.refresh.option_changes import as_before, held_by
 from eilogin.federation.refresh.refresh_tries import after, note_failure

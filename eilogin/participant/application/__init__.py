@@ -8,6 +8,8 @@
     Turns the application's own logout into a single logout.
 ``app_logout_call``
     Calls the application's own logout after a logout elsewhere.
+``app_session_records``
+    The record of a session of ``appsession``.
 ``app_session_stores``
     Stores the sessions of ``appsession``.
 ``sealed_cookies``

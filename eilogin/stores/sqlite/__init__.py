@@ -15,6 +15,8 @@ By module:
     End the sessions of a file that was copied or restored.
 ``disk_space``
     Give disk space back that a store does not need any more.
+``file_faults``
+    Find the reason why no store can be in a file, without making the file.
 ``mounts``
     The file system of a path, and whether SQLite can share a file there.
 ``reserve_file``

@@ -22,6 +22,9 @@ _is_over_a_network = re.compile(
     r"|smbnetfs|sshfs|vmhgfs-fuse)"
 ).fullmatch
 
+#: File systems that are gone when the machine stops.
+_IN_MEMORY = ("tmpfs", "ramfs")
+
 
 def network_file_system(path: Path) -> str | None:
     """The type of the file system that a path lies on, if it is one over a network.
@@ -35,6 +38,15 @@ def network_file_system(path: Path) -> str | None:
         return None
     kind = file_system_of(path.resolve(), mounts)
     return kind if _is_over_a_network(kind) else None
+
+
+def is_in_memory(path: Path) -> bool:
+    """Whether the file system of a path is gone when the machine stops."""
+    try:
+        mounts = MOUNTS.read_text(errors="surrogateescape")
+    except OSError:
+        return False
+    return file_system_of(path.resolve(), mounts) in _IN_MEMORY
 
 
 def file_system_of(path: Path, mounts: str) -> str:

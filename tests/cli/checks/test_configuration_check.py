@@ -19,17 +19,19 @@ import time_machine
 from paste.deploy import loadapp
 
 from eilogin import clock
-from eilogin.cli.checks import configuration_check
+from eilogin.cli.checks import configuration_check, federation_check
 from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_members import own_of_part, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import ConfigurationError, InvalidOptions
+from eilogin.federation.members import trust_options
+from eilogin.filters import session
 from eilogin.saml.bindings import REDIRECT
 from eilogin.saml.metadata import Contact, Endpoint, write_entity
 from eilogin.saml.safe_xml import parse, serialize
 from eilogin.saml.signing_keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.xml_signatures import sign
-from eilogin.stores.sqlite import SQLiteStore, sqlite_schema
+from eilogin.stores.sqlite import SQLiteStore, file_faults, mounts, sqlite_schema
 from eilogin.web.pipeline_parts import provided
 
 
@@ -143,9 +145,7 @@ class TestAStoreThatIsNoFile:
             def prepare(self):
                 raise ConfigurationError("found allkeys-lru, expected noeviction")
 
-        monkeypatch.setattr(
-            configuration_check, "open_store", lambda url, timeout: Evicting()
-        )
+        monkeypatch.setattr(session, "open_store", lambda url, timeout: Evicting())
         site.set("filter:uwv-eilogin", store="memory:")
         assert "expected noeviction" in str(site.fault())
 
@@ -1173,9 +1173,9 @@ class TestKeysAndTheFederation:
         )
 
     def test_say_no_more_than_five(self, site, monkeypatch):
-        hubs = configuration_check.Membership.hubs.fget
+        hubs = federation_check.Membership.hubs.fget
         monkeypatch.setattr(
-            configuration_check.Membership, "hubs", property(lambda f: hubs(f)[:1] * 6)
+            federation_check.Membership, "hubs", property(lambda f: hubs(f)[:1] * 6)
         )
         site.set("filter:uwv-eilogin", hub="urn:hub")
         told = next(str(f) for f in site.faults() if "urn:hub" in f.expected)
@@ -1183,9 +1183,9 @@ class TestKeysAndTheFederation:
         assert ", …)" in told
 
     def test_need_a_hub_that_is_named_where_there_are_more(self, site, monkeypatch):
-        hubs = configuration_check.Membership.hubs.fget
+        hubs = federation_check.Membership.hubs.fget
         monkeypatch.setattr(
-            configuration_check.Membership, "hubs", property(lambda f: hubs(f) * 2)
+            federation_check.Membership, "hubs", property(lambda f: hubs(f) * 2)
         )
         found = [str(fault) for fault in site.faults()]
         assert len(found) == 2
@@ -1840,7 +1840,7 @@ class TestWhatIsHardlyMeant:
             f"1 0 8:1 / / rw - ext4 /dev/sda rw\n"
             f"2 1 0:1 / {site.var}/uwv rw - tmpfs x rw\n"
         )
-        monkeypatch.setattr(configuration_check.mounts, "MOUNTS", table)
+        monkeypatch.setattr(mounts, "MOUNTS", table)
         (note,) = self.notes(site, run)
         assert note == (
             "note: [filter:uwv-eilogin] store: is on a file system in memory, so"
@@ -1954,7 +1954,7 @@ class TestAStore:
         folder = site.var / "uwv"
         real = os.access
         monkeypatch.setattr(
-            configuration_check.os, "access", lambda p, m: p != folder and real(p, m)
+            file_faults.os, "access", lambda p, m: p != folder and real(p, m)
         )
         fault = site.fault()
         assert fault.expected.startswith(
@@ -2077,7 +2077,7 @@ class TestAStore:
             f"1 0 8:1 / / rw - ext4 /dev/sda rw\n"
             f"2 1 0:1 / {site.var}/uwv rw - nfs4 x rw\n"
         )
-        monkeypatch.setattr(configuration_check.mounts, "MOUNTS", table)
+        monkeypatch.setattr(mounts, "MOUNTS", table)
         assert "is on a network file system (nfs4)" in site.fault().expected
 
     def test_has_no_options_that_would_be_a_part_of_its_name(self, site):
@@ -2095,7 +2095,7 @@ class TestAStore:
         store.touch()
         real = os.access
         monkeypatch.setattr(
-            configuration_check.os, "access", lambda p, m: p != store and real(p, m)
+            file_faults.os, "access", lambda p, m: p != store and real(p, m)
         )
         expected = site.fault().expected
         user = pwd.getpwuid(os.geteuid()).pw_name
@@ -2103,7 +2103,7 @@ class TestAStore:
         told = f"this user cannot write to it: {owner}"
         assert expected == told
         # As in a container that has no name for its user.
-        monkeypatch.setattr(configuration_check.os, "geteuid", lambda: 4_000_000_000)
+        monkeypatch.setattr(file_faults.os, "geteuid", lambda: 4_000_000_000)
         assert site.fault().expected.endswith("and this user is 4000000000")
 
 
@@ -2236,5 +2236,5 @@ def test_an_unknown_error_of_ours_is_told_as_a_fault(site, monkeypatch):
     def refuse(options):
         raise ConfigurationError("not today")
 
-    monkeypatch.setattr(configuration_check, "back_channel_of", refuse)
+    monkeypatch.setattr(trust_options, "back_channel_of", refuse)
     assert {fault.expected for fault in site.faults()} == {"not today"}

@@ -43,7 +43,7 @@ def test_a_site_that_asks_nobody_is_noted(site, codes, lines, is_open):
 )
 def test_a_store_on_another_host_is_noted(site, codes, store, told, monkeypatch):
     monkeypatch.setattr(
-        "eilogin.cli.checks.configuration_check._check_store", lambda *_: []
+        "eilogin.filters.session.SessionOptions.store_faults", lambda _: []
     )
     site.set("filter:uwv-eilogin", store=store)
     assert told <= set(codes())

@@ -13,12 +13,9 @@ from eilogin.federation import Trust
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.members import hub_requirements
+from eilogin.federation.members.configured_sources import federation_of
 from eilogin.federation.members.key_readiness import Finding, in_metadata
-from eilogin.federation.members.trust_options import (
-    TrustOptions,
-    back_channel_of,
-    federation_of,
-)
+from eilogin.federation.members.trust_options import TrustOptions, back_channel_of
 from eilogin.participant.login.hub_key_probe import HubKeyProbe
 
 #: Most hubs to ask, one after another.

@@ -193,22 +193,29 @@ def _fault_in(source: str, module: str, attribute: str, beside: Sequence[str]) -
 
 def _bound_in(statements: Iterable[ast.AST]) -> Iterator[str]:
     """Every name that statements of a module bind, in any branch."""
-    for one in statements:
-        match one:
+    for statement in statements:
+        match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                yield one.name
-                # 'global' in a function binds a name of the module.
-                inner = (node for node in ast.walk(one) if isinstance(node, ast.Global))
-                yield from (name for node in inner for name in node.names)
+                yield statement.name
+                yield from _declared_global(statement)
             case ast.Import() | ast.ImportFrom():
-                names = (alias.asname or alias.name for alias in one.names)
+                names = (alias.asname or alias.name for alias in statement.names)
                 yield from (name.partition(".")[0] for name in names)
-            case ast.Name(id=name, ctx=ast.Store()):
-                yield name
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            case (
+                ast.Name(id=name, ctx=ast.Store())
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+            ):
                 yield name
             case _:
-                yield from _bound_in(ast.iter_child_nodes(one))
+                yield from _bound_in(ast.iter_child_nodes(statement))
+
+
+def _declared_global(definition: ast.AST) -> Iterator[str]:
+    """Names of the module that a function or class declares ``global``."""
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Global):
+            yield from node.names
 
 
 def _kind_of(value: object) -> str:

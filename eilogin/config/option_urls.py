@@ -2,7 +2,7 @@
 
 import re
 from typing import Annotated
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,22 +18,29 @@ def _public_url(value: object) -> object:
     text = value.strip().rstrip("/")
     try:
         parts = urlsplit(text)
-        port_is_fine = parts.port is None or parts.port > 0
+        is_origin = _is_origin(parts)
     except ValueError:
         raise ValueError(_AN_ADDRESS) from None
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or not port_is_fine
-        or parts.username is not None
-        or parts.query
-        or parts.fragment
-        or not re.fullmatch(r"[!-~]+", text)
-    ):
+    if not is_origin or not re.fullmatch(r"[!-~]+", text):
         raise ValueError(_AN_ADDRESS)
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError("an https address (http is for loopback only)")
     return text
+
+
+def _is_origin(parts: SplitResult) -> bool:
+    """Whether a URL has only scheme, host, port and path.
+
+    Raises ValueError if its port is no number.
+    """
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and (parts.port is None or parts.port > 0)
+        and parts.username is None
+        and not parts.query
+        and not parts.fragment
+    )
 
 
 #: A host in lower case, valid in each URL and header: a name in ASCII, an IPv4 address,

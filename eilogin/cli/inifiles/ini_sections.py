@@ -223,21 +223,20 @@ def _own_options(path: Path) -> _Raw:
 def _unused(own: _Raw) -> list[str]:
     """The names in ``[DEFAULT]`` that no section repeats and no value refers to."""
     default = own.get(_DEFAULT, {})
-    others = [section for title, section in own.items() if title != _DEFAULT]
-    repeated = {option for section in others for option in section}
-    fetched = {
-        value
-        for section in others
-        for option, value in section.items()
-        if option.startswith("get ")
-    }
+    used = _used_in(section for title, section in own.items() if title != _DEFAULT)
     values = [value for section in own.values() for value in section.values()]
     return [
         name
         for name in default
-        if name not in repeated | fetched
-        and not any(f"%({name})s" in value for value in values)
+        if name not in used and not any(f"%({name})s" in value for value in values)
     ]
+
+
+def _used_in(sections: Iterable[Mapping[str, str]]) -> set[str]:
+    """Return the options of sections, and the variables that ``get`` lines read."""
+    lines = [line for section in sections for line in section.items()]
+    fetched = {value for option, value in lines if option.startswith("get ")}
+    return fetched | {option for option, _ in lines}
 
 
 _DEFAULT = "DEFAULT"

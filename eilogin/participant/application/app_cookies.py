@@ -213,18 +213,7 @@ class _Reading:
         if len(pairs) > MOST_PAIRS:
             return _Seen(None if is_off else "", (), has_strangers=False)
         for pair in pairs:
-            name, value = pair_of(pair)
-            if value.startswith(MARK) and not name.startswith(_OURS):
-                cookie = sealed_cookies.read(name, value)
-                self._take_sealed(environ, pair, cookie, family)
-            elif name.endswith(LOGIN_SUFFIX):
-                # Only eilogin gives such a name, and only to sealed values.
-                continue
-            elif not value:
-                self._kept.append(pair)
-            elif is_off or self._passes(environ, pair, family):
-                self._kept.append(pair)
-                self._good.add(name)
+            self._read_pair(environ, pair, family)
         text = ";".join(self._kept)
         if self._kept[:1] != pairs[:1]:
             text = text.lstrip(BLANKS)
@@ -235,6 +224,22 @@ class _Reading:
             () if is_off or self.is_flood else gone,
             self._has_strangers,
         )
+
+    def _read_pair(
+        self, environ: "WSGIEnvironment", pair: str, family: str | None
+    ) -> None:
+        name, value = pair_of(pair)
+        if value.startswith(MARK) and not name.startswith(_OURS):
+            cookie = sealed_cookies.read(name, value)
+            self._take_sealed(environ, pair, cookie, family)
+        elif name.endswith(LOGIN_SUFFIX):
+            # Only eilogin gives such a name, and only to sealed values.
+            return
+        elif not value:
+            self._kept.append(pair)
+        elif env.OFF in environ or self._passes(environ, pair, family):
+            self._kept.append(pair)
+            self._good.add(name)
 
     @property
     def is_flood(self) -> bool:

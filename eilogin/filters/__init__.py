@@ -5,6 +5,8 @@ share does not belong here, but in ``participant``, ``web`` or below.
 
 ``appsession``
     Gives the application a session of its own, which ends with the login.
+``appsession_options``
+    The options of ``appsession``.
 ``identity``
     Tells the application who the visitor is, and removes forged identities.
 ``identity_options``
@@ -21,6 +23,8 @@ share does not belong here, but in ``participant``, ``web`` or below.
     All filters of a participant in the right order, from one section.
 ``session``
     Finds the visitor's session, applies its limits, and puts it in environ.
+``session_options``
+    The options of ``session``.
 ``trust``
     Holds the federation, and publishes the metadata of this participant.
 """

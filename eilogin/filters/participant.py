@@ -35,11 +35,8 @@ from eilogin.filters.login import LoginFilter
 from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.logout import LogoutFilter
 from eilogin.filters.logout_options import LogoutOptions
-from eilogin.filters.session import (
-    SessionFilter,
-    SessionOptions,
-    naming_section,
-)
+from eilogin.filters.session import SessionFilter, naming_section
+from eilogin.filters.session_options import SessionOptions
 from eilogin.filters.trust import TrustFilter
 
 if TYPE_CHECKING:

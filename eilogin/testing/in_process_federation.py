@@ -20,7 +20,8 @@ from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.trust_start import trust_of
 from eilogin.filters.login import LoginFilter
 from eilogin.filters.participant import ParticipantOptions, participant
-from eilogin.filters.session import SessionFilter, SessionOptions
+from eilogin.filters.session import SessionFilter
+from eilogin.filters.session_options import SessionOptions
 from eilogin.filters.trust import TrustFilter
 from eilogin.http_client import BackChannel, PeerResponse, Reachability, failed
 from eilogin.hub.hub_app import Hub

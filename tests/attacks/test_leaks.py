@@ -30,8 +30,9 @@ from eilogin import clock as instants
 from eilogin.config import read
 from eilogin.errors import ConfigurationError, InvalidOptions, MalformedMessage
 from eilogin.federation.local.local_options import OwnOptions
-from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
-from eilogin.filters.session import SessionOptions
+from eilogin.filters.appsession import AppSessionFilter
+from eilogin.filters.appsession_options import AppSessionOptions
+from eilogin.filters.session_options import SessionOptions
 from eilogin.http_client import BackChannel
 from eilogin.hub.hub_options import HubOptions
 from eilogin.saml import bindings, messages, safe_xml

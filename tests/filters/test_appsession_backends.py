@@ -26,7 +26,8 @@ from note_takers import ANNA, BERT, NOON, Request, Visitor, Watched, over, own
 from pydantic import ValidationError
 
 from eilogin.errors import InvalidOptions, StoreUnavailable
-from eilogin.filters.appsession import AppSessionOptions, make_appsession
+from eilogin.filters.appsession import make_appsession
+from eilogin.filters.appsession_options import AppSessionOptions
 from eilogin.sessions import Sessions
 from eilogin.stores import open_store
 from eilogin.stores.store_opening import StoreAddress
@@ -155,7 +156,8 @@ def test_when_the_login_ends_nothing_is_left(
 #: Another process, which is told of stores and of options; nobody has visited it.
 ENDING = """
 import json, sys
-from eilogin.filters.appsession import AppSessionOptions, make_appsession
+from eilogin.filters.appsession import make_appsession
+from eilogin.filters.appsession_options import AppSessionOptions
 from eilogin.sessions import Sessions, Subject
 from eilogin.stores import open_store
 from eilogin.stores.store_opening import StoreAddress

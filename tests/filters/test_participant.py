@@ -14,7 +14,8 @@ from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.logout import LogoutFilter
 from eilogin.filters.logout_options import LogoutOptions
 from eilogin.filters.participant import ParticipantOptions, make_participant
-from eilogin.filters.session import SessionFilter, SessionOptions
+from eilogin.filters.session import SessionFilter
+from eilogin.filters.session_options import SessionOptions
 from eilogin.filters.trust import TrustFilter
 
 

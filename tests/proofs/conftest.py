@@ -33,7 +33,8 @@ from webob import Request
 
 from eilogin import clock
 from eilogin.config import read
-from eilogin.filters.appsession import AppSessionFilter, AppSessionOptions
+from eilogin.filters.appsession import AppSessionFilter
+from eilogin.filters.appsession_options import AppSessionOptions
 from eilogin.hub.signin.citizens import Citizen, demo_citizens, to_json
 from eilogin.testing import Browser, Federation
 

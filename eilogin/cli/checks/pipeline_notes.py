@@ -10,7 +10,7 @@ from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.identity_options import IdentityOptions
 from eilogin.filters.login_options import LoginOptions
-from eilogin.filters.session import SessionOptions
+from eilogin.filters.session_options import SessionOptions
 from eilogin.hub.hub_options import HubOptions
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.stores.store_locations import is_in_process

@@ -18,7 +18,7 @@ from eilogin.federation.local.local_options import OwnOptions, prefix_of
 from eilogin.federation.local.profiles import PROFILES
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.filters.login_options import LoginOptions
-from eilogin.filters.session import SessionOptions
+from eilogin.filters.session_options import SessionOptions
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL
 from eilogin.web.composition import MOUNT_CURE, lacks

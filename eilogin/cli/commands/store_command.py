@@ -23,7 +23,7 @@ from eilogin.cli.terminal.prompts import require_yes
 from eilogin.cli.terminal.reports import telling_errors
 from eilogin.config import without_password
 from eilogin.errors import InvalidOptions
-from eilogin.filters.session import SessionOptions
+from eilogin.filters.session_options import SessionOptions
 from eilogin.hub.logout.retry_queue import logout_redelivery
 from eilogin.stores import Store, open_store
 from eilogin.stores.store_interface import (

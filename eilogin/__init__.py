@@ -1,10 +1,10 @@
 """Single sign-on and single logout in front of any WSGI application.
 
-eilogin is a set of composable WSGI filters, configured through PasteDeploy. They give
-an unchanged application session checking, federation trust and logout propagation. The
-package also has a hub, a portal and a demonstration.
+eilogin is a set of composable WSGI filters, configured through PasteDeploy, with a hub,
+a portal and a demonstration. They give an unchanged application session checking,
+federation trust and logout propagation.
 
-The rooms, from the top down; each imports only from the rooms below it::
+From the top down; each room imports only from the rooms below it::
 
     cli, testing             the commands; a whole federation in one process for tests
     filters.participant      all filters of a participant in the right order
@@ -25,7 +25,7 @@ The rooms, from the top down; each imports only from the rooms below it::
       interposition,         lxml beside another libxml2;
       subinterpreter         interpreters in which eilogin cannot work
 
-A citation such as "DigiD 2.4" or "Attacks G8" names a section of contrib/sources.rst.
+Citations such as "DigiD 2.4" or "Attacks G8" name sections of contrib/sources.rst.
 """
 
 from eilogin import interposition, subinterpreter
@@ -33,5 +33,5 @@ from eilogin import interposition, subinterpreter
 __version__ = "0.1.0"
 
 subinterpreter.refuse()
-# Before anything of eilogin imports lxml.
+# Before any import of lxml.
 interposition.load_apart()

@@ -8,40 +8,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-#: For its owner alone.
 SECRET = 0o600
-#: For everybody to read.
 PUBLIC = 0o644
 
-#: The name of a file until it is complete.
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.new")
-#: Seconds after which nobody is writing one any more.
+#: Seconds until a writer must be gone.
 _LEFT = 3600.0
-#: The folders that this process has looked into for those.
 _cleared: set[Path] = set()
 
 
 def create(path: Path, octets: bytes, *, mode: int) -> None:
     """Write a new file, as :func:`write`; FileExistsError if it exists."""
     with _whole(path, octets, mode) as fresh:
-        # A link is made or refused, and takes the place of nothing.
+        # Unlike a rename, a link replaces no file.
         path.hardlink_to(fresh)
 
 
 def write(path: Path, octets: bytes, *, mode: int) -> None:
-    """Write a whole file or none, readable by others only where ``mode`` says so.
-
-    After a kill or a power failure, the file is either the old or the new one.
-    """
+    """Write a file with permissions ``mode``; a crash leaves the old or the new."""
     with _whole(path, octets, mode) as fresh:
         fresh.replace(path)
 
 
 def write_under(paths: Sequence[Path], octets: bytes, *, mode: int) -> None:
-    """Write one file under several names of one folder, by hard links.
-
-    If the file system has no hard links, each name is a file of its own.
-    """
+    """Write one file under several names of a folder, by hard links or as copies."""
     first, *others = paths
     write(first, octets, mode=mode)
     for path in others:
@@ -58,7 +48,7 @@ def write_under(paths: Sequence[Path], octets: bytes, *, mode: int) -> None:
 
 @contextmanager
 def _whole(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
-    """A file beside ``path`` with all its octets on the disk, until it has its name."""
+    """Write a file beside ``path``, and remove it after the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = _fresh(path)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -76,21 +66,17 @@ def _whole(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
 
 
 def _fresh(path: Path) -> Path:
-    """Return a temporary name in the same folder, different for each writer."""
     return path.with_name(f".{secrets.token_hex(8)}.new")
 
 
 def _clear(folder: Path, now: float) -> None:
-    """Remove temporary files of killed writers, once for each process.
-
-    To do so at each of thousands of writes would be too often.
-    """
+    """Remove temporary files of killed writers, once a process for speed."""
     _cleared.add(folder)
     with suppress(OSError), os.scandir(folder) as found:
         for one in found:
             if not _UNFINISHED.fullmatch(one.name):
                 continue
-            # It may be another's, or gone by now.
+            # Another user may own it, or have removed it.
             with suppress(OSError):
                 known = one.stat(follow_symlinks=False)
                 if stat.S_ISREG(known.st_mode) and known.st_mtime < now - _LEFT:

@@ -1,9 +1,9 @@
 """The audit log: one line of JSON for each event.
 
-All events go to the logger ``eilogin.audit`` at level INFO. The fields are always
-the same, ``null`` where they do not apply, so that a log can be read by machine for
-years. A citizen appears only by pseudonym, which connects lines and does not identify
-the person. :mod:`eilogin.metrics` counts the same events, if metrics are on.
+The logger is ``eilogin.audit``, at level INFO. The fields are always the same, ``null``
+where they do not apply, for programs that read the log. A pseudonym connects the lines
+of a citizen without identifying the person. :mod:`eilogin.metrics` counts the same
+events.
 """
 
 import json
@@ -32,14 +32,11 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
 
     - ``code`` is stable, such as ``login`` or ``logout.delivered``;
     - ``outcome`` is ``ok``, ``refused`` or ``failed``;
-    - ``reference`` is the number on the visitor's page, or the name of a state of the
-      federation;
-    - ``pseudonym`` and ``session`` come from
-      :meth:`eilogin.federation.Own.pseudonym`;
+    - ``reference`` is the number on the visitor's page, or a state of the federation;
+    - ``pseudonym`` and ``session`` come from :meth:`eilogin.federation.Own.pseudonym`;
     - ``peer`` is an entityID;
     - ``reason`` is an error's code;
-    - ``by`` is the operator who decides about the federation, and ``changes`` are the
-      differences, in words.
+    - ``by`` is the operator of the federation, and ``changes`` are in words.
     """
     fields = {
         "time": clock.utc(clock.now()).isoformat(timespec="milliseconds"),
@@ -54,6 +51,6 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
         "by": by,
         "changes": changes,
     }
-    # An argument and not the template, which some formatters read as a format string.
+    # Some formatters would read the JSON as a format string.
     _log.info("%s", json.dumps(fields, ensure_ascii=True))
     metrics.event(code, outcome, peer=peer, level=level, reason=reason)

@@ -1,21 +1,18 @@
 """The one door to the time of day.
 
-An instant inside eilogin is a ``float``: seconds since 1970-01-01T00:00:00Z. It has
-no time zone that could be forgotten and no summer time; midnight does nothing to it.
-It becomes an aware ``datetime`` where a person or an application reads it, and text
-ending in ``Z`` where SAML does (SAML core 1.3.3).
-
-Tests move this clock with time-machine. python3-saml goes by it too.
+An instant is a ``float``: seconds since 1970-01-01T00:00:00Z, without time zone or
+summer time. People and applications get an aware ``datetime``, and SAML text ending in
+``Z`` (SAML core 1.3.3). Tests move this clock, and that of python3-saml, with
+time-machine.
 """
 
 import time
 from datetime import UTC, datetime
 
-#: The present instant, in seconds since 1970-01-01T00:00:00Z; asked some five times at
-#: every request, so not wrapped in a function of ours.
+#: The present instant. Each request calls it some five times, so it has no wrapper.
 now = time.time
 
 
 def utc(instant: float) -> datetime:
-    """The same instant as an aware ``datetime`` in UTC."""
+    """An instant as an aware ``datetime`` in UTC."""
     return datetime.fromtimestamp(instant, UTC)

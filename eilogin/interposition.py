@@ -1,15 +1,13 @@
 """Load lxml and xmlsec apart from another libxml2 of the same process.
 
-Their wheels contain a libxml2 and an OpenSSL of their own, and export its symbols. The
-dynamic linker binds a symbol to the first library in the global scope that defines it.
-The server uWSGI links the system's libxml2. Apache loads it with mod_auth_mellon,
-mod_xml2enc and mod_php. There, lxml would call functions of two versions of libxml2 in
-turns, and xmlsec refuses to be imported.
+Their wheels export the symbols of a libxml2 and an OpenSSL of their own, but the
+dynamic linker uses the first library in the global scope. The server uWSGI links the
+system's libxml2, and Apache loads it with mod_auth_mellon, mod_xml2enc and mod_php.
+There, lxml would mix two versions of libxml2, and xmlsec refuses to be imported.
 
-In such a process eilogin loads both with RTLD_DEEPBIND: each library then binds to its
-own symbols first. Elsewhere it does not, because that flag also skips a memory
-allocator that LD_PRELOAD puts into the process. With such an allocator eilogin never
-does it: xmlsec has Python free some of the memory that it allocates, and would crash.
+In such a process eilogin loads both with RTLD_DEEPBIND, so each binds to its own
+symbols first. With a memory allocator of LD_PRELOAD, which that flag skips, it does
+not: Python frees some memory of xmlsec, and would crash.
 """
 
 import contextlib
@@ -19,20 +17,17 @@ import importlib.util
 import os
 import sys
 
-#: A function of libxml2, and one of OpenSSL. If the global scope of the process has
-#: one of them, the wheels would use it.
+#: Symbols whose presence in the global scope would mislead the wheels.
 _LIBXML2, _OPENSSL = "xmlReadMemory", "OPENSSL_init_crypto"
 
-#: The C library, and a function that each allocator has. malloc itself would not do: a
-#: program that takes its address has one of its own for it.
+#: Not malloc: a program that takes its address has one of its own.
 _C, _ALLOCATOR = "libc.so.6", "malloc_usable_size"
 
-#: What to load. An application that uses objectify passes it elements of etree, so
-#: both must have the same libxml2.
+#: Modules to load; objectify, because an application may pass it elements of etree.
 _LXML = "lxml.etree"
 _MODULES = (_LXML, "lxml.objectify", "xmlsec")
 
-#: The cure that works with any server, for messages.
+#: The cure, for messages.
 BUILD = (
     "build lxml and xmlsec on the system's libxml2: apt install gcc pkg-config"
     " python3-dev libxml2-dev libxslt1-dev libxmlsec1-dev && pip install"
@@ -57,9 +52,9 @@ _NO_DEEPBIND = (
 def load_apart() -> None:
     """Load lxml and xmlsec bound to themselves, if the process has a foreign library.
 
-    Raises ImportError if that is impossible, and lxml is bound to a foreign libxml2.
+    Raises ImportError if that fails and lxml is bound to a foreign libxml2.
     """
-    # Elsewhere libraries do not take each other's symbols so.
+    # Only Linux binds symbols across libraries.
     if sys.platform != "linux":
         return
     process = ctypes.CDLL(None)
@@ -77,7 +72,7 @@ def load_apart() -> None:
 
 
 def _require_own(libxml2: int | None, cause_and_cure: str) -> None:
-    """Raise ImportError if lxml contains a libxml2, and the process has another one."""
+    """Raise ImportError if lxml has a libxml2, and the process another one."""
     with contextlib.suppress(ImportError):
         importlib.import_module(_LXML)
     lxml = _loaded(_LXML)
@@ -94,7 +89,7 @@ def _import_deeply_bound() -> None:
     sys.setdlopenflags(os.RTLD_NOW | os.RTLD_DEEPBIND)
     try:
         for name in _MODULES:
-            # The module that needs it reports why it cannot be imported.
+            # Its own importer reports the cause.
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
     finally:
@@ -102,7 +97,6 @@ def _import_deeply_bound() -> None:
 
 
 def _loaded(name: str) -> ctypes.CDLL | None:
-    """The library of an extension module, if any interpreter has loaded it."""
     with contextlib.suppress(ImportError, OSError):
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin is not None:
@@ -111,7 +105,6 @@ def _loaded(name: str) -> ctypes.CDLL | None:
 
 
 def _address(library: ctypes.CDLL, name: str) -> int | None:
-    """The address of a function in a library, or in one that it needs."""
     try:
         return ctypes.cast(library[name], ctypes.c_void_p).value
     except AttributeError:

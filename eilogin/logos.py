@@ -1,8 +1,8 @@
 """Logos that a page may show: PNG or SVG images in a ``data:`` address.
 
-A logo comes from an option of this site, or from the metadata of a member, which
-somebody else wrote. A browser shows it as an image, so none of its scripts run, and the
-browser fetches nothing for it. Even so, eilogin accepts only a drawing:
+A logo comes from an option of this site, or from a member's metadata. A browser runs no
+scripts of an image, and fetches nothing for it. Even so, eilogin accepts only a
+drawing:
 
 - at most 32 KiB,
 - of a PNG, at most 2048 pixels on a side: a few bytes can expand to gigabytes,
@@ -28,9 +28,9 @@ from urllib.parse import unquote_to_bytes
 
 from lxml import etree
 
-#: Bytes of the largest logo.
+#: Largest logo, in bytes.
 MOST = 32 * 1024
-#: Characters of the longest ``data:`` address of a logo, each byte written as ``%3C``.
+#: Characters of its longest ``data:`` address, each byte written as ``%3C``.
 LONGEST = 3 * MOST + 200
 
 _DATA = re.compile(
@@ -38,16 +38,14 @@ _DATA = re.compile(
 )
 _PNG, _SVG = "png", "svg+xml"
 
-#: The first bytes of a PNG, up to its width and height (PNG 5.2, 11.2.1).
+#: PNG 5.2, 11.2.1, before width and height.
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
-#: Pixels of the longest side of a PNG.
+#: Pixels.
 _LONGEST_SIDE = 2048
 
 _SVG_SPACE = "http://www.w3.org/2000/svg"
-#: Browsers know the namespaces of the W3C, and XHTML has scripts. This one holds what
-#: drawing programs note about a file.
+#: Browsers know them, and XHTML has scripts. RDF: notes of drawing programs.
 _W3C, _RDF = "http://www.w3.org/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-#: The elements that draw, or that control drawing.
 _DRAWING = frozenset(
     (
         *("svg", "g", "defs", "symbol", "use", "switch", "title", "desc", "metadata"),
@@ -56,7 +54,7 @@ _DRAWING = frozenset(
         *("clipPath", "mask", "pattern", "style"),
     )
 )
-#: The permitted start of an SVG: browsers obey the encoding that it names.
+#: The permitted start of an SVG: browsers obey its encoding.
 _DECLARATION = re.compile(
     rb"""(?:\xef\xbb\xbf)?\s*(?:<\?xml\s+version\s*=\s*["']1\.0["']"""
     rb"""(?:\s+encoding\s*=\s*["']utf-8["'])?"""
@@ -68,38 +66,35 @@ _URL = re.compile(r"url\([ \t\r\n]*([\"']?)#([\w.:-]+)\1[ \t\r\n]*\)", re.IGNORE
 _XML_SPACE = " \t\r\n"
 _CLASS = re.compile(r"\.([\w-]+)")
 _NUMBER = re.compile(r"\+?(\d{1,9}(?:\.\d{1,9})?)\s*(?:px)?", re.ASCII)
-#: Texts that can refer outside a style sheet, or that can hide that; and filters.
+#: Texts that can refer outside a style sheet or hide that; and filters.
 _LEADING_OUT = (
     *("\\", "//", "javascript:", "expression(", "image-set(", "src("),
     *("var(", "attr(", "element(", "blur(", "drop-shadow("),
 )
-#: Comments, and plain words in quotes: browsers read no rule in these.
+#: Comments and plain words in quotes, where browsers read no rule.
 _OPAQUE = re.compile(
     r"""/\*[^*]*\*/|("[\w .,:#+&=-]*"|'[\w .,:#+&=-]*')""",
 )
 _LEFT_OPEN = re.compile(r"""["']|/\*|\*/""")
-#: Properties that draw at each corner of a path, or process each pixel; the value
-#: 'none' is usual.
+#: Properties that draw at each corner of a path or process each pixel; 'none' is usual.
 _COSTLY = re.compile(
     r"(?<!\w)(marker(?:-start|-mid|-end)?|filter)\s*:(?!\s*none\s*(?:[;}]|$))",
     re.IGNORECASE,
 )
 _COSTLY_ATTRIBUTES = ("marker", "marker-start", "marker-mid", "marker-end", "filter")
 _VARIABLE = re.compile(r"(?<![\w-])--")
-#: A style sheet in which a simple reading finds each brace and bracket.
+#: A style sheet whose braces and brackets a simple reading finds.
 _RULE = r"[\w\s.#,*>+~:-]*\{(?:[^{}()\[\]]|\([^{}()\[\]]*\))*\}"
 _MEDIA = rf"\s*@media(?:[\w\s,.:-]|\([\w\s,.:-]*\))*\{{(?:{_RULE})*\s*\}}"
 _SHEET = re.compile(rf"(?:{_RULE}|{_MEDIA})*\s*", re.IGNORECASE)
-#: Most drawn elements, with all repetitions by reference; and the longest chain of
-#: references.
+#: Most drawn elements, references included; and the longest chain of references.
 _MOST_DRAWN, _LONGEST_CHAIN = 20_000, 20
 
-#: The size of a drawing that states none, in pixels.
+#: Pixels of a drawing that states no size.
 _USUAL_SIZE = 80, 80
 _WIDEST = 99_999
 
-#: Properties that affect one element and not its children; and elements that draw
-#: nothing themselves.
+#: Properties that children do not inherit; and elements that draw nothing themselves.
 _NOT_INHERITED = ("clip-path", "mask")
 _GRADIENTS = ("linearGradient", "radialGradient")
 
@@ -130,10 +125,7 @@ def data_uri_of_file(path: str | Path) -> str:
 
 
 def shown(data_uri: str) -> str:
-    """Return the address by which a page may show a logo, or "" if it may not.
-
-    The results of the last few hundred logos are cached.
-    """
+    """Return the address by which a page may show a logo, or "", from a cache."""
     return _judged(data_uri).uri
 
 
@@ -143,24 +135,20 @@ def fault_of(data_uri: str) -> str:
 
 
 def size_of(data_uri: str) -> tuple[int, int]:
-    """Return the width and height of a logo that a page may show, in pixels."""
+    """Return width and height in pixels of a logo that a page may show."""
     return _judged(data_uri).size
 
 
 def is_candidate(data_uri: str) -> bool:
-    """Whether a text may be a logo, by its type and length, without decoding it."""
+    """Whether a text may be a logo, by type and length, without decoding it."""
     return len(data_uri) <= LONGEST and bool(_DATA.match(data_uri))
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A logo after its check."""
-
-    #: The address to show, or "".
     uri: str = ""
-    #: The reason why it is not shown, or "".
+    #: The reason to reject it, or "".
     fault: str = ""
-    #: Width and height.
     size: tuple[int, int] = (0, 0)
 
 
@@ -181,10 +169,6 @@ def _data_uri(kind: str, octets: bytes) -> str:
 
 
 def _opened(data_uri: str) -> tuple[str, bytes]:
-    """Return the kind of image in an address, and its octets.
-
-    Raises ValueError.
-    """
     found = _DATA.match(data_uri)
     if found is None:
         raise ValueError(
@@ -200,12 +184,11 @@ def _opened(data_uri: str) -> tuple[str, bytes]:
         raise ValueError(
             "its base64 is incomplete, or has invalid characters"
         ) from None
-    # Browsers accept no white space before an XML declaration.
+    # Browsers reject white space before an XML declaration.
     return kind, octets.strip() if kind == _SVG else octets
 
 
 def _size_of(kind: str, octets: bytes) -> tuple[int, int]:
-    """Return the width and height of an image; raises ValueError if it is unusable."""
     if len(octets) > MOST:
         raise ValueError(_TOO_LARGE)
     try:
@@ -277,7 +260,6 @@ def _refuse(element: etree._Element, what: str) -> ValueError:
 
 
 def _require_drawing(element: etree._Element) -> None:
-    """Refuse an element that does more than draw."""
     name = etree.QName(element)
     space = name.namespace or ""
     if space == _SVG_SPACE and name.localname not in _DRAWING:
@@ -291,7 +273,6 @@ def _require_drawing(element: etree._Element) -> None:
 
 
 def _require_inert(element: etree._Element, name: etree.QName, value: str) -> None:
-    """Refuse an attribute that runs a script, or refers outside the drawing."""
     local = name.localname.lower()
     if local.startswith("on"):
         raise _refuse(element, f"an event handler ('{local[:40]}')")
@@ -310,7 +291,6 @@ def _require_inert(element: etree._Element, name: etree.QName, value: str) -> No
 
 
 def _require_own_style(element: etree._Element, text: str) -> None:
-    """Refuse a style that refers to anything except parts of the drawing."""
     lowered = text.lower()
     for sign in _LEADING_OUT:
         if sign in lowered:
@@ -341,7 +321,6 @@ def _require_plain_sheet(element: etree._Element) -> None:
 
 
 def _require_few(root: etree._Element, elements: Sequence[etree._Element]) -> None:
-    """Refuse a drawing whose references repeat its parts too often, or endlessly."""
     by_id: dict[str, etree._Element] = {}
     for element in elements:
         by_id.setdefault(element.get("id", ""), element)
@@ -352,20 +331,16 @@ def _require_few(root: etree._Element, elements: Sequence[etree._Element]) -> No
 
 @dataclass
 class _Drawn:
-    """Counts of drawn elements."""
-
     by_id: Mapping[str, etree._Element]
-    #: The parts to which the style sheet refers, by class.
     by_class: Mapping[str, Sequence[str]]
     counts: dict[str, int] = field(default_factory=dict)
-    #: Elements, and references of these, that were visited so far.
     looked_at: int = 0
 
     def count(self, element: etree._Element, depth: int) -> int:
-        """The number of elements drawn for one element, with its references.
+        """The number of elements drawn for one, with its references.
 
-        Elements inside a painted element may inherit its paint. So a browser draws a
-        pattern again for each of them.
+        An element inside a painted one may inherit its paint: browsers draw a pattern
+        again for each.
         """
         if depth > _LONGEST_CHAIN:
             raise ValueError(
@@ -373,7 +348,7 @@ class _Drawn:
                 f"longer than {_LONGEST_CHAIN}: {_PLAIN}"
             )
         drawn: dict[etree._Element, int] = {}
-        # Reversed, so that children come before their parents.
+        # Children before their parents.
         for one in reversed(list(element.iter(etree.Element))):
             repeated, painted = self._referred(one)
             self.looked_at += 1 + len(repeated) + len(painted)
@@ -386,7 +361,6 @@ class _Drawn:
         return drawn[element]
 
     def _count_of(self, name: str, depth: int) -> int:
-        """The number of elements drawn for a reference to a part."""
         if name not in self.counts:
             target = self.by_id.get(name)
             is_plain = target is None or etree.QName(target).localname in _GRADIENTS
@@ -405,14 +379,13 @@ class _Drawn:
             elif "(" in value:
                 found = repeated if local in _NOT_INHERITED else painted
                 found.extend(name for _, name in _URL.findall(value))
-        # Each class counts once, because repetition has no effect in a browser.
+        # In a browser, repetition of a class has no effect.
         for name in dict.fromkeys(element.get("class", "").split()):
             painted.extend(self.by_class.get(name, ()))
         return repeated, painted
 
 
 def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]:
-    """The parts to which style sheets refer, by the class of the rule."""
     found: dict[str, list[str]] = defaultdict(list)
     kept = 0
     for element in elements:
@@ -437,12 +410,10 @@ def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]
 
 
 def _without_comments(text: str) -> str:
-    """Replace each comment by a space, as browsers do; quoted text stays."""
     return _OPAQUE.sub(r" \1 ", text)
 
 
 def _said_size(root: etree._Element) -> tuple[int, int]:
-    """Return the stated width and height of a drawing, or else its proportions."""
     box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
     for said in ([root.get("width", ""), root.get("height", "")], box[2:4]):
         sides = [

@@ -1,17 +1,14 @@
 """Metrics for a monitoring system, in the format of Prometheus.
 
-A process counts only after a part of it has called :func:`turn_on`, as a hub or a site
-with ``metrics_token`` does. Without that, metrics cost nothing, and the library (the
-extra ``metrics``) is not needed. eilogin counts the events of the audit log
-(:mod:`eilogin.audit`), from any part of the process. It does not count the pages of an
-application.
+A process counts only after :func:`turn_on`, for a hub or a site with ``metrics_token``.
+Otherwise it does not need the library (extra ``metrics``). eilogin counts the events of
+:mod:`eilogin.audit`, not the pages of an application.
 
-No metric contains data of a citizen. The values of each label are limited, whatever
-anybody sends: a member of the federation, a level, or a code of eilogin.
+No metric contains data of a citizen. Whatever anybody sends, labels are members of the
+federation, levels, and codes of eilogin.
 
-Several processes, such as gunicorn's workers, share their totals if the environment
-variable ``PROMETHEUS_MULTIPROC_DIR`` of the library names a folder. Without it, each
-process counts for itself, and a request gets the metrics of one process.
+Several processes, such as gunicorn's workers, share totals in the folder of
+``PROMETHEUS_MULTIPROC_DIR``. Without it, a request gets the metrics of one process.
 """
 
 import logging
@@ -32,13 +29,12 @@ _log = logging.getLogger("eilogin")
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
-#: Seconds: from a few members that answer at once, to a logout that is retried until
-#: the session would have expired.
+#: Seconds: from members that answer at once, to logouts that are retried until the
+#: session's limit.
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 1800, 7200)
 
-#: Reasons that are no error codes of eilogin. They are status codes of a failed login
-#: (SAML core 3.2.2.2), reasons of a rejected password, and causes of a session end
-#: without a LogoutRequest.
+#: Reasons besides error codes: status codes of a failed login (SAML core 3.2.2.2),
+#: reasons of a rejected password, causes of a session end.
 WORDS = (
     *("AuthnFailed", "InvalidAttrNameOrValue", "InvalidNameIDPolicy", "Idle"),
     *("NoAuthnContext", "NoAvailableIDP", "NoPassive", "NoSupportedIDP"),
@@ -49,7 +45,6 @@ WORDS = (
 )
 
 
-#: The metrics of a federation that is refreshed, with their descriptions.
 FEDERATION = {
     "members": "Members of the federation.",
     "age_seconds": "Seconds since the last refresh in which no source failed.",
@@ -73,10 +68,9 @@ def require() -> None:
 
 
 class Meters:
-    """All metrics of this process, if they can be kept (:func:`require`)."""
+    """All metrics of this process; needs :func:`require`."""
 
     def __init__(self) -> None:
-        # An optional library: a site without metrics need not have it.
         from prometheus_client import (  # noqa: PLC0415
             CollectorRegistry,
             Counter,
@@ -84,7 +78,7 @@ class Meters:
         )
 
         self._folder = os.environ.get(_FOLDER, "")
-        # Not the default registry, which holds the application's own metrics.
+        # The default registry holds the application's own metrics.
         self._registry = registry = CollectorRegistry()
         self._reasons = frozenset((*WORDS, *_codes(EiloginError)))
         self._is_told = False
@@ -139,10 +133,7 @@ class Meters:
         level: str | None,
         reason: str | None,
     ) -> None:
-        """Count an event of the audit log, if it has a metric.
-
-        Only a peer that has proven its identity is counted by name.
-        """
+        """Count an event that has a metric, by name for a peer with proven identity."""
         peer, level = peer or "", level or ""
         is_well = outcome == "ok"
         match code:
@@ -161,7 +152,7 @@ class Meters:
                 self._keep(self._refusals, code, self._bounded(reason))
 
     def logout_took(self, seconds: float) -> None:
-        """Record the time until the last participant confirmed a logout."""
+        """Record the seconds until the last participant confirmed a logout."""
         with self._no_matter():
             self._logout_seconds.observe(seconds)
 
@@ -175,10 +166,9 @@ class Meters:
         """Return all metrics as a text, and its content type.
 
         ``accepted`` is the Accept header of the request. ``undelivered`` counts the
-        logouts in the retry queue; None if there is no queue. That metric is missing
-        while the store does not answer. ``ends`` holds the times at which certificates
-        expire, by owner ("" for our own) and name. ``federation`` has the values of
-        :data:`FEDERATION`, if the federation is refreshed.
+        logouts in the retry queue, if there is one, and only while the store answers.
+        ``ends`` holds the expiry of certificates by owner ("" for our own) and name.
+        ``federation`` has values of :data:`FEDERATION`, if refreshed.
         """
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
@@ -187,19 +177,18 @@ class Meters:
         return generate(shown), content_type
 
     def _collected(self) -> "Iterable[Metric]":
-        """The metrics of this process, or of all processes that share the folder."""
         if not self._folder:
             return self._registry.collect()
         from prometheus_client.multiprocess import (  # noqa: PLC0415
             MultiProcessCollector,
         )
 
-        # The application may keep metrics of its own in the same folder.
+        # The application may keep its own metrics in that folder.
         found = MultiProcessCollector(None, self._folder).collect()
         return (one for one in found if one.name.startswith("eilogin_"))
 
     def _bounded(self, reason: str | None) -> str:
-        """A reason from a limited set: what others send may be anything."""
+        """Map a reason, which others may invent, to a limited set."""
         return reason if reason in self._reasons else "other"
 
     def _keep(self, counter: "Counter", *labels: str) -> None:
@@ -208,10 +197,7 @@ class Meters:
 
     @contextmanager
     def _no_matter(self) -> Iterator[None]:
-        """Ignore a metric that cannot be written, for example on a full disk.
-
-        The failure must not prevent a logout. It is logged once.
-        """
+        """Log once that a metric cannot be written: a logout goes on."""
         try:
             yield
         except (OSError, ValueError):
@@ -225,10 +211,7 @@ class Meters:
 
 
 class _Shown:
-    """The counted metrics, and those that are computed at each request.
-
-    A collector for the library, which accepts any object with this one method.
-    """
+    """Collector of the counted metrics and those computed at each request."""
 
     def __init__(
         self,
@@ -274,7 +257,7 @@ _meters: Meters | None = None
 def turn_on() -> Meters:
     """Count in this process from now on; further calls return the same object.
 
-    :func:`require` names the conditions.
+    Raises the error of :func:`require`.
     """
     global _meters  # noqa: PLW0603 - of a process, as the audit log is
     if _meters is None:
@@ -296,13 +279,12 @@ def event(
 
 
 def logout_took(seconds: float) -> None:
-    """Record the time to the last confirmation of a logout, if counting is on."""
+    """Record the seconds to the last confirmation of a logout, if counting is on."""
     if _meters is not None:
         _meters.logout_took(seconds)
 
 
 def _codes(root: type[EiloginError]) -> Iterator[str]:
-    """The codes of an error class, and of all its subclasses."""
     yield root.code
     for kind in root.__subclasses__():
         yield from _codes(kind)

@@ -1,8 +1,4 @@
-"""Import the object that an ini file names: ``module:attribute``.
-
-This module checks and imports such a name. The purpose of the code belongs to the
-option that names it.
-"""
+"""Import the object that an ini file names: ``module:attribute``."""
 
 import ast
 import importlib.util
@@ -29,7 +25,7 @@ def is_name(name: str) -> str:
     return name.strip()
 
 
-#: The type of an option that names an object in a module; dots lead to attributes.
+#: Option type for an object in a module; dots lead to attributes.
 Name = Annotated[str, AfterValidator(is_name)]
 
 
@@ -38,11 +34,11 @@ class _NotThere(Exception):
 
 
 def load(name: str, option: str) -> Any:
-    """Import the callable with this name, which ``option`` contains.
+    """Import the callable with this name, from the option ``option``.
 
-    Raises :class:`eilogin.errors.InvalidOptions` if there is no such callable
-    (:func:`eilogin.config.placing` adds the section). An error inside the module comes
-    through with its own traceback.
+    Raises :class:`eilogin.errors.InvalidOptions` if there is none
+    (:func:`eilogin.config.placing` adds the section). Errors inside the module keep
+    their traceback.
     """
     try:
         return _loaded(name)
@@ -70,7 +66,6 @@ def _imported(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        # If the module cannot import another one, that error is the module's own.
         missing = error.name or ""
         if module != missing and not module.startswith(f"{missing}."):
             raise
@@ -96,8 +91,7 @@ def _near(name: str, folders: Iterable[str] | None) -> str:
 def folder_of(name: str, folders: Iterable[str]) -> str | None:
     """Return the first folder that has the module of ``name``, or None.
 
-    A package is searched down to the module, so a folder that only shares the name of
-    the package does not count. No code of the module runs.
+    Folders may share a package, so the module counts. Runs no code of it.
     """
     importlib.invalidate_caches()
     return next((one for one in folders if _is_below(one, name)), None)
@@ -116,14 +110,13 @@ def _is_below(folder: str, name: str) -> bool:
 
 
 def fault_of_name(name: str, folders: Sequence[str]) -> str:
-    """The reason why ``name`` cannot be loaded, found without importing it; or "".
+    """The reason why ``name`` cannot be loaded, without importing it.
 
-    "" too if eilogin cannot tell. It finds and reads modules, and runs no code of
-    theirs. So a name that a module makes at runtime causes no fault. ``folders`` are
-    searched before others.
+    Runs no code: a name made at runtime is no fault, so "" may mean unknown.
+    ``folders`` are searched first.
     """
     module, _, attribute = name.partition(":")
-    # Files may have been written since the last search.
+    # Files may be newer than the last search.
     importlib.invalidate_caches()
     spec, here = None, [*folders, *sys.path]
     path: list[str] = []
@@ -150,7 +143,6 @@ def _spec_of(module: str, folders: Sequence[str], *, is_top: bool) -> ModuleSpec
 
 
 def _source_of(spec: ModuleSpec) -> str | None:
-    """The source of a module; None if it cannot be read."""
     if spec.origin is None or not spec.origin.endswith(".py"):
         return None if spec.submodule_search_locations is None else ""
     try:
@@ -160,7 +152,7 @@ def _source_of(spec: ModuleSpec) -> str | None:
         return None
 
 
-#: Means by which a module makes names, or submodules, that its source does not show.
+#: Code that makes names or submodules that the source does not show.
 _ODD = re.compile(
     r"import \*|__getattr__|__path__|sys\.modules"
     r"|\b(globals|locals|vars|exec|setattr|eval)\("
@@ -172,7 +164,7 @@ def _is_odd(source: str) -> bool:
 
 
 def _fault_in(source: str, module: str, attribute: str, beside: Sequence[str]) -> str:
-    """The reason why a module of this source cannot have an attribute; "" if it can."""
+    """Why a module cannot have an attribute; "" if it can."""
     if _is_odd(source):
         return ""
     try:

@@ -11,17 +11,16 @@ def typed(command: str, *words: object) -> str:
 
 
 def as_word(word: object) -> str:
-    """Quote one word for a shell.
+    """Quote one word, maybe from others' files or metadata, for a shell.
 
-    The word may come from a file or metadata of others. The shell reads it as that one
-    word, never as an option if it is a path, and the reader sees every character.
+    A path is never an option there, and the reader sees every character.
     """
     text = str(word)
     if isinstance(word, Path) and text.startswith("-"):
         text = f"./{text}"
     if text.isprintable():
         return shlex.quote(text)
-    # POSIX.1-2024 2.2.4: bash, zsh and ksh have had it for long.
+    # POSIX.1-2024 2.2.4; bash, zsh and ksh have long had it.
     return f"$'{''.join(map(_escaped, text))}'"
 
 

@@ -1,21 +1,21 @@
 """Refuse to be imported in a sub-interpreter, and name the cure.
 
-pydantic and cryptography contain extension modules that work in the main interpreter of
-a process only. By default, the Apache module mod_wsgi runs applications in
-sub-interpreters. The server uWSGI does so with all but the first of a process.
+Extension modules of pydantic and cryptography work only in the main interpreter of a
+process. The module mod_wsgi for Apache uses sub-interpreters by default, and uWSGI for
+all applications but the first.
 """
 
 import contextlib
 import importlib
 
-#: CPython's own names for one module: 3.13 and later, and before.
+#: CPython's names for one module: since 3.13, and before.
 _MODULES = ("_interpreters", "_xxsubinterpreters")
 
 
 def refuse() -> None:
     """Raise ImportError if the running interpreter is not the main one."""
     for name in _MODULES:
-        # They are no public interface. Without them, pydantic reports it.
+        # They are not public. Without them, pydantic reports the fault.
         with contextlib.suppress(ImportError, AttributeError):
             module = importlib.import_module(name)
             if module.get_current() != module.get_main():

@@ -1,13 +1,8 @@
 """Paste factories to compose a site: callables as apps, and host names.
 
-Factories that have to do with login do not belong here.
+Login does not belong here. Modules:
 
-By module:
-
-``factory``
-    Call a function with the options of a section, and use the app that it returns.
-``hosts``
-    Several sites in one process, by host name: ``egg:eilogin#hosts``.
-``wsgi``
-    Use a plain WSGI callable as an app of PasteDeploy: ``egg:eilogin#wsgi``.
+* ``factory``: an app made by a function, ``egg:eilogin#factory``
+* ``hosts``: several sites in one process, by host name, ``egg:eilogin#hosts``
+* ``wsgi``: a plain WSGI callable as an app, ``egg:eilogin#wsgi``
 """

@@ -1,7 +1,7 @@
 """Call a function with the options of a section, and use the app that it returns.
 
-For an app with options and without a paste factory, ``egg:eilogin#factory`` calls
-``factory`` with all other options of the section as keyword arguments, unchanged::
+``egg:eilogin#factory`` calls ``factory`` with all other options of the section as
+keyword arguments, unchanged::
 
     [app:mysite]
     use = egg:eilogin#factory

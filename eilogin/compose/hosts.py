@@ -8,9 +8,9 @@
     mijn.uwv.example.nl = uwv
     inloggen.example.nl = hub
 
-Each line has a host name and the app (or pipeline) that answers for it. The port of a
-request does not matter, nor does upper or lower case. A host that no line names gets
-status 421 (RFC 9110 15.5.20). *Changes* nothing in environ or in the answer.
+Each line has a host name, in any case, and the app or pipeline that answers on any
+port. Another host gets status 421 (RFC 9110 15.5.20). *Changes* nothing in environ or
+in the answer.
 """
 
 import re
@@ -38,7 +38,7 @@ class HostsOptions(Options):
     entry_point: ClassVar[str] = "hosts"
 
     def names(self) -> list[tuple[str, str]]:
-        """Host, in lower case, and the name of its app, for every line."""
+        """The host, in lower case, and app of every line."""
         return [(host.lower(), name) for host, name in (self.model_extra or {}).items()]
 
     @model_validator(mode="after")
@@ -55,16 +55,16 @@ class HostsOptions(Options):
 
 
 class Loader(Protocol):
-    """The loader that PasteDeploy passes to a composite factory."""
+    """PasteDeploy's loader."""
 
     def get_app(
         self, name: str, global_conf: Mapping[str, str] | None = None
     ) -> "WSGIApplication":
-        """Return the app of the section with this name."""
+        """Return the app of a section."""
 
 
 class Hosts:
-    """The composite; ``apps`` are keyed by host name, in lower case, without port."""
+    """The composite; ``apps`` are keyed by lower-case host name, without port."""
 
     def __init__(self, apps: Mapping[str, "WSGIApplication"]) -> None:
         self._apps = dict(apps)
@@ -73,7 +73,7 @@ class Hosts:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Let the app of the request's host answer."""
+        """Dispatch by host name."""
         app = self._apps.get(host_of(environ), self._misdirected)
         return app(environ, start_response)
 
@@ -93,11 +93,7 @@ def host_of(environ: "WSGIEnvironment") -> str:
 def make_hosts(
     loader: Loader, global_conf: Mapping[str, str], **local_conf: str
 ) -> Hosts:
-    """PasteDeploy's factory for ``egg:eilogin#hosts``.
-
-    Raises :class:`eilogin.errors.InvalidOptions` where the lines are no host names;
-    LookupError, by PasteDeploy, where there is no app of that name.
-    """
+    """Make ``egg:eilogin#hosts``; raises InvalidOptions or LookupError."""
     options = read(HostsOptions, global_conf, local_conf)
     return Hosts(
         {

@@ -1,15 +1,14 @@
 """A plain WSGI callable as an app of PasteDeploy: ``egg:eilogin#wsgi``.
 
-A Flask or Django application is a callable with no paste factory of its own; this one
-finds it by its name::
+It finds a Flask or Django application by its name::
 
     [app:myapp]
     use = egg:eilogin#wsgi
     app = mysite.wsgi:application
     path = %(here)s
 
-*Changes* ``sys.path``: the folders of ``path`` are put before all others, because a
-console script has neither the working folder nor that of the ini file on it.
+*Changes* ``sys.path``: the folders of ``path`` come first, because a console script has
+neither the working folder nor that of the ini file there.
 """
 
 import sys
@@ -62,11 +61,7 @@ class WsgiOptions(CodeOptions, name="wsgi"):
 
 
 def make_wsgi(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":
-    """PasteDeploy's factory for ``egg:eilogin#wsgi``.
-
-    Raises :class:`eilogin.errors.InvalidOptions` where nothing callable goes by that
-    name; an error inside of the module comes through with its own traceback.
-    """
+    """PasteDeploy's factory for ``egg:eilogin#wsgi``; raises InvalidOptions."""
     options = read(WsgiOptions, global_conf, local_conf)
     application: WSGIApplication = load(
         options, options.app, "app", global_conf, local_conf
@@ -81,7 +76,7 @@ def load(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> Any:
-    """The callable that goes by ``name``, which ``option_name`` says."""
+    """Return the callable ``name``, which the option ``option_name`` gives."""
     sys.path[:0] = [folder for folder in options.path if folder not in sys.path]
     with placing(type(options), global_conf, local_conf):
         return object_references.load(name, option_name)

@@ -1,28 +1,16 @@
 """The members of the federation, the keys to trust, and the local entity.
 
-This package reads the members from signed metadata (:class:`Membership`), knows the
-local entity with its addresses (:class:`Own`), and joins both (:class:`Trust`). The XML
-of metadata is in ``saml``; ``filters.trust`` serves it over HTTP. Modules and packages,
-from high to low:
+The XML of metadata is in ``saml``. Modules and packages:
 
-``trust_start``
-    Build :class:`Trust` from options, once, when a filter is made.
-``trust_notes``
-    Notes on options that an operator should know.
-``federation_trust``
-    :class:`Trust`, the value of ``environ['eilogin.trust']``.
-``refresh``
-    Refresh the metadata of the federation while a site runs.
-``changes``
-    How a federation changes, and which changes need approval.
-``state``
-    The state that a site keeps of its federation on disk.
-``members``
-    The members of the federation, and what this site needs of them.
-``sources``
-    Where metadata comes from, and what eilogin accepts.
-``local``
-    The local entity: its names, addresses, keys and options.
+* ``trust_start``: build :class:`Trust` from options, when a filter is made
+* ``trust_notes``: notes on options for an operator
+* ``federation_trust``: :class:`Trust`, the value of ``environ['eilogin.trust']``
+* ``refresh``: refresh the metadata while a site runs
+* ``changes``: find changes, and which of them need approval
+* ``state``: the state on disk
+* ``members``: the members (:class:`Membership`), and what this site needs of them
+* ``sources``: fetch and accept metadata
+* ``local``: the local entity (:class:`Own`): names, addresses, keys, options
 """
 
 from eilogin.federation.federation_trust import Trust as Trust

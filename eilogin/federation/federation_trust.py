@@ -33,7 +33,6 @@ from eilogin.saml.signing_keys import PublicKey, SigningKey, fingerprints
 from eilogin.saml.xml_encryption import Decrypter
 from eilogin.saml.xml_signatures import suited
 
-#: How many certificates, or hubs, a log names.
 _MOST_NAMED = 3
 
 
@@ -44,46 +43,40 @@ class Trust:
     own: Own
     federation: Membership
     back_channel: BackChannel
-    #: entityIDs of the hubs that a participant may send its visitors to, the usual one
-    #: first; of a hub its own.
+    #: A participant's hubs, the usual one first; of a hub its own entityID.
     hub_ids: tuple[str, ...]
-    #: Our own proxies: who speaks to us through them is believed to be whom they name.
+    #: Their X-Forwarded-For counts.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
-    #: How a proxy before us writes paths: ``plain``, or ``zope``.
+    #: ``plain`` or ``zope``: how a proxy writes paths.
     path_style: str = "plain"
-    #: Which AuthnContext classes say which level.
     classes: Classes = DIGID
-    #: Weak algorithms that are taken all the same: see ``weak_algorithms``.
+    #: Accepted all the same: see ``weak_algorithms``.
     weak: frozenset[str] = frozenset()
-    #: Address of the service at which a visitor chooses a hub, or "": our own page.
+    #: Address of the discovery service; "" for our own page.
     discovery: str = ""
-    #: When certificates end that somebody needs, beside those of our keys.
+    #: Beside those of our keys.
     other_endings: tuple[Expiry, ...] = ()
-    #: Checks for a newer state of the federation; None if the members of the start
-    #: stay.
+    #: None if the members of the start stay.
     watch: Watch | None = None
-    #: The last metadata of former members by entityID, who must still learn of ended
-    #: sessions; empty in the trust of a request.
+    #: Former members by entityID, who must still learn of ended sessions; empty in the
+    #: trust of a request.
     departed: Mapping[str, EntityDescriptor] = field(default_factory=dict)
 
     @property
     def endings(self) -> tuple[Expiry, ...]:
-        """When certificates end that somebody needs, by the keys that we have now."""
+        """The expiries of certificates, of our present keys too."""
         return (*key_endings(self.own.keys), *self.other_endings)
 
     @property
     def decrypter(self) -> Decrypter:
-        """Return the decrypter for one message that was encrypted for us."""
+        """The decrypter for one message to us."""
         found = (key.private for key in self.own.decryption_keys)
         keys = [key for key in found if isinstance(key, RSAPrivateKey)]
         return Decrypter(keys, self.weak)
 
     @property
     def has_single_sign_on(self) -> bool:
-        """Whether a hub may ever sign visitors in here without asking them.
-
-        False if the operator rules so for us in the metadata.
-        """
+        """Whether the operator lets a hub sign visitors in here without asking."""
         try:
             ours = self.federation.entity(self.own.entity_id)
         except UnknownPeer:
@@ -91,11 +84,7 @@ class Trust:
         return ours.sso_domain != NO_SSO
 
     def key_for(self, entity_id: str) -> SigningKey:
-        """Our key, to sign for a peer by algorithms that its metadata lists.
-
-        Raises :class:`eilogin.errors.UnknownPeer`, and
-        :class:`eilogin.errors.AlgorithmMissing` where we have none of them.
-        """
+        """Our key for a peer's algorithms; raises UnknownPeer or AlgorithmMissing."""
         entity = self._entity(entity_id)
         role = (
             entity.service_provider
@@ -107,22 +96,18 @@ class Trust:
         return suited(self.own.key, *entity.algorithms(role))
 
     def whom_to_ask(self, entity_id: str) -> str:
-        """``ask …``: what a log says to an administrator who wonders about a peer."""
+        """Advice for the log: ``ask …``."""
         try:
             return f"ask {self.federation.entity(entity_id).whom_to_ask}"
         except UnknownPeer:
             return f"{entity_id!r} is not in our metadata (any more)"
 
     def about(self, error: EiloginError) -> str:
-        """Describe a refused message for the log: the sender and what to do.
-
-        For an error with a ``peer`` it names the peer; for a peer that does not answer,
-        the contact. The reason of the refusal stays in the error.
-        """
+        """Describe a refused message for the log: the sender and a cure."""
         ask = self.whom_to_ask(error.peer)
         if isinstance(error, Unavailable):
             return f"it is of {error.peer!r}; {ask}"
-        # If the sender gets no reason, the cause of the error has it.
+        # If the sender gets no reason, the cause has it.
         why = error.__cause__ if isinstance(error, NotFound) else error
         match why:
             case UntrustedSignature():
@@ -151,7 +136,7 @@ class Trust:
         return f"its metadata has {_certificates(found)} for signing"
 
     def hub(self, entity_id: str) -> IdentityProvider:
-        """One of our hubs in its role, or :class:`eilogin.errors.UnknownPeer`."""
+        """One of our hubs in its role, or UnknownPeer."""
         if entity_id not in self.hub_ids:
             told = f"{entity_id!r} is not a hub of this participant"
             known = some(self.hub_ids, _MOST_NAMED)
@@ -169,7 +154,6 @@ class Trust:
         return self.departed.get(entity_id) or self.federation.entity(entity_id)
 
     def _member(self, entity_id: str) -> EntityDescriptor:
-        """A member, or UnknownPeer with whom it could have been meant."""
         try:
             return self._entity(entity_id)
         except UnknownPeer as error:
@@ -177,11 +161,11 @@ class Trust:
             raise UnknownPeer(f"{error}{hint}") from error
 
     def hub_keys(self, entity_id: str) -> Sequence[PublicKey]:
-        """The keys of the messages of one of our hubs."""
+        """The verification keys of a hub of ours, or UnknownPeer."""
         return self.hub(entity_id).keys
 
     def participant(self, entity_id: str) -> tuple[EntityDescriptor, ServiceProvider]:
-        """A member in the role of a participant, or UnknownPeer."""
+        """A member as a participant, or UnknownPeer."""
         entity = self._member(entity_id)
         if entity.service_provider is None:
             ask = self.whom_to_ask(entity_id)
@@ -189,12 +173,11 @@ class Trust:
         return entity, entity.service_provider
 
     def participant_keys(self, entity_id: str) -> Sequence[PublicKey]:
-        """The keys of a participant's messages, or UnknownPeer."""
+        """The verification keys of a participant, or UnknownPeer."""
         return self.participant(entity_id)[1].keys
 
 
 def _certificates(texts: Sequence[str]) -> str:
-    """How many certificates there are, and by what people tell them apart."""
     texts = list(dict.fromkeys(texts))
     if not texts:
         return "no certificate"

@@ -1,7 +1,7 @@
 """Notes on options that an operator should know: at start and by ``eilogin check``.
 
-They are about risks and gaps that stop nothing. Notes on our certificates are in
-:mod:`eilogin.federation.members.certificate_expiry`, those on our peers' metadata in
+They stop nothing. For certificates see
+:mod:`eilogin.federation.members.certificate_expiry`, for peers' metadata
 :mod:`eilogin.federation.members.hub_requirements`.
 """
 
@@ -33,16 +33,14 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import first_of, some
 from eilogin.saml.weak_algorithms import CBC, RSA_1_5, SHA1_REDIRECT
 
-#: Seconds after which what is signed is good for too long.
+#: Seconds of a validity that is reported.
 _LONG = 366 * 86_400.0
-#: How many addresses a text names.
 _NAMED = 3
-#: Seconds before the end of metadata at which a missing successor is reported.
+#: Seconds before the end without a successor.
 _SOON = 3 * 86_400.0
-#: How many reasons a text names.
 _MOST_REASONS = 20
 
-#: The attack that each weak algorithm allows.
+#: The attack that each allows.
 _RISKS = {
     CBC: (
         "an attacker who can send messages to this site may decrypt other messages,"
@@ -59,7 +57,7 @@ _RISKS = {
 def remarks_on(
     options: TrustOptions, own: Own, federation: Membership, hubs: Sequence[str]
 ) -> Iterator[Remark]:
-    """Yield all notes; ``hubs`` are the usable hubs."""
+    """All notes; ``hubs`` are the usable ones."""
     for option, lines in unsigned_lines(options).items():
         files = [*map(str, lines)]
         them = "them" if len(files) > 1 else "it"
@@ -86,15 +84,11 @@ def remarks_on(
 
 
 def _on_lifetime(options: TrustOptions, federation: Membership) -> Iterator[Remark]:
-    """Yield a note on an operator's metadata that is valid very long, or for ever.
-
-    Metadata that is trusted for its place has no old copies that an attacker could
-    replay.
-    """
+    """Note long-lived signed metadata: an attacker could replay it."""
     if unsigned_lines(options) or not federation.is_aggregate:
         return
     ends = [federation.end_of(name) for name in federation.members]
-    # Beside it there may be a file of a peer, which often has no end.
+    # A peer's own file often has no end.
     first = min((math.inf if one is None else one for one in ends), default=0.0)
     if first <= clock.now() + _LONG:
         return
@@ -112,7 +106,6 @@ def _on_lifetime(options: TrustOptions, federation: Membership) -> Iterator[Rema
 
 
 def _on_refreshing(options: TrustOptions, federation: Membership) -> Iterator[Remark]:
-    """Yield the notes on a federation that is refreshed while we run."""
     folder = folder_of(options)
     fetched = [x for x in options.federation if isinstance(x, FederationAddress)]
     if folder is None and fetched:
@@ -134,7 +127,6 @@ def _on_refreshing(options: TrustOptions, federation: Membership) -> Iterator[Re
 
 
 def _on_failures(active: Active, federation: Membership) -> Iterator[Remark]:
-    """Yield a note on each source, or else on the refresh, that has failed."""
     noted = [source.why for source in active.state.sources if source.failures]
     failing = federation.copies or noted
     for why in failing:
@@ -162,7 +154,6 @@ def _on_quarantine(waiting: Waiting) -> Remark:
 
 
 def _on_end(active: Active, waiting: Waiting | None) -> Iterator[Remark]:
-    """On metadata that is over, or soon, where nothing newer comes by itself."""
     end = end_of(active.state)
     has_cause = waiting is not None or active.tries.failures
     if end is None or end > clock.now() + (_SOON if has_cause else 0.0):

@@ -1,4 +1,4 @@
-"""From options to :class:`Trust`: what is done once, when a filter is made."""
+"""Build :class:`Trust` from options, once, when a filter is made."""
 
 import logging
 from typing import TypeGuard
@@ -27,8 +27,8 @@ _log = logging.getLogger("eilogin")
 def trust_of(options: TrustOptions) -> Trust:
     """Build our own entity and the trusted ones from the options; log oddities.
 
-    Raises :class:`eilogin.errors.ConfigurationError` if the metadata cannot be used,
-    does not name the hub, or lacks something that we need of it.
+    Raises ConfigurationError if the metadata is unusable, or lacks a hub or a thing
+    that we need of it.
     """
     own, folder = own_of(options), folder_of(options)
     if folder is None:
@@ -55,10 +55,7 @@ def trust_of(options: TrustOptions) -> Trust:
 
 
 def looked_at(options: TrustOptions, own: Own) -> Membership:
-    """The federation as a start would have it, of which nothing is kept.
-
-    Raises as :func:`trust_of`.
-    """
+    """The members as a start would have them; raises as :func:`trust_of`."""
     folder = folder_of(options)
     if folder is None:
         return federation_of(options)
@@ -73,13 +70,12 @@ def looked_at(options: TrustOptions, own: Own) -> Membership:
 def _watched(
     options: TrustOptions, own: Own, folder: SiteFolder
 ) -> tuple[Watch, Membership]:
-    """The federation as the folder has it, refreshed first where that has to be."""
     folder.prepare()
     stamp, active = folder.stamp, folder.active
     federation = _usable(options, own, folder, active)
     if federation is None:
         with folder.locked(LONGEST):
-            # Another process of ours may have tried it while we waited: that will do.
+            # Another process may have tried meanwhile.
             if folder.stamp == stamp or not _is_by(folder.active, options):
                 _refreshed(options, own, folder)
             stamp, active = folder.stamp, folder.active
@@ -92,7 +88,6 @@ def _watched(
 
 
 def _nothing(options: TrustOptions, folder: SiteFolder) -> str:
-    """Why there is no state that may be used."""
     waiting, configuration = folder.waiting, configuration_of(options)
     if waiting is None or waiting.configuration != configuration:
         return "has no usable metadata"
@@ -103,7 +98,6 @@ def _nothing(options: TrustOptions, folder: SiteFolder) -> str:
 
 
 def _refreshed(options: TrustOptions, own: Own, folder: SiteFolder) -> None:
-    """Refresh; where that fails, what the same options have had before will do."""
     active = folder.active
     if _usable(options, own, folder, active) is not None:
         return
@@ -115,7 +109,6 @@ def _refreshed(options: TrustOptions, own: Own, folder: SiteFolder) -> None:
 
 
 def _is_by(active: Active | None, options: TrustOptions) -> TypeGuard[Active]:
-    """Whether there is something active, and by these options."""
     configuration = configuration_of(options)
     return active is not None and active.state.configuration == configuration
 
@@ -123,7 +116,6 @@ def _is_by(active: Active | None, options: TrustOptions) -> TypeGuard[Active]:
 def _usable(
     options: TrustOptions, own: Own, folder: SiteFolder, active: Active | None
 ) -> Membership | None:
-    """The active state, if a start may use it unchanged."""
     sources = sources_of(options)
     if (
         not _is_by(active, options)

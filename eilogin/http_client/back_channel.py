@@ -31,7 +31,7 @@ from eilogin.http_client.tls_contexts import checked_proxy, tls_context
 
 _log = logging.getLogger("eilogin")
 
-#: SAML bindings 3.2.3.2 allows this value; some peers insist on it.
+#: SAML bindings 3.2.3.2; some peers insist on it.
 _SOAP_ACTION = '"http://www.oasis-open.org/committees/security"'
 
 
@@ -47,31 +47,29 @@ _HEADERS = {
 }
 
 
-#: Peers whose connections stay open, and open connections of each: the threads that can
-#: call one peer at a time. One more would close after its call.
+#: Peers with open connections, and open connections of each: its simultaneous calls.
 _PEERS = 100
 
 
 _CONNECTIONS = 32
 
 
-#: Most bytes of a response: a message, or a SOAP fault with its page.
+#: Bytes of a message, or of a SOAP fault with its page.
 _LONGEST_ANSWER = 1_000_000
 
 
-#: Most bytes of an error response, whose content nobody has signed.
+#: Bytes of an error response, which nobody has signed.
 _LONGEST_FAULT = 4096
 
 
-#: Seconds for which the outcome of a reachability check holds, and most URLs in its
-#: cache.
+#: Seconds that the outcome of a reachability check holds; and URLs in its cache.
 _LOOK_HOLDS = 5.0
 
 
 _LOOKS = 1000
 
 
-#: The statuses of a gateway whose server does not answer (RFC 9110 15.6).
+#: A gateway's statuses if its server does not answer (RFC 9110 15.6).
 _AWAY = frozenset(
     (
         HTTPStatus.BAD_GATEWAY,
@@ -81,7 +79,6 @@ _AWAY = frozenset(
 )
 
 
-#: Words for the log.
 _DOWN = {
     Reachability.AWAY: "a gateway answers in its place",
     Reachability.REFUSED: "it, or a firewall before it, refuses connections",
@@ -91,16 +88,13 @@ _DOWN = {
 class BackChannel:
     """The client for the SOAP endpoints of peers.
 
-    The options:
-
     - ``ca_file``: PEM certificates of the authorities for TLS; None for the system's.
     - ``client_certificate``: the PEM files of our certificate and its key.
     - ``proxy``: the URL of an HTTP proxy, never used for this machine itself.
     - ``timeout``: most seconds of a call, from connecting to the last byte.
     - ``said_by``: the names of the options that set ``ca_file`` and ``proxy``.
 
-    Raises :class:`eilogin.errors.ConfigurationError`, naming the option and the file or
-    proxy, if one cannot be used.
+    Raises :class:`eilogin.errors.ConfigurationError`, naming option and file or proxy.
     """
 
     def __init__(
@@ -124,10 +118,8 @@ class BackChannel:
         )
         self._timeout = timeout
         self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
-        #: Time and outcome of the last check of each URL.
         self._looks: OrderedDict[str, tuple[float, Reachability]] = OrderedDict()
         self._lock = threading.Lock()
-        #: URLs that some thread checks now.
         self._looking: set[str] = set()
 
     def __repr__(self) -> str:
@@ -135,23 +127,23 @@ class BackChannel:
 
     @property
     def timeout(self) -> float:
-        """Most seconds of a call, unless the call sets its own."""
+        """Default for the most seconds of a call."""
         return self._timeout
 
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
         """Send a SOAP 1.1 envelope; return the body of the response with status 200.
 
-        ``timeout`` in seconds replaces that of this back channel. Raises
-        :class:`eilogin.errors.PeerUnavailable`, naming the peer, for each of these:
+        ``timeout`` is in seconds. Raises :class:`eilogin.errors.PeerUnavailable`,
+        naming the peer, for each of these:
 
         - no connection, or a TLS certificate that is untrusted or of another name
-        - another status; the error quotes a SOAP fault (status 500, SAML bindings
+        - another status, with the text of a SOAP fault (status 500, SAML bindings
           3.2.3.3)
         - a redirect
         - a response that is too long, or too slow
 
-        The error states whether the peer answered at all, and whether its clock differs
-        from ours. Without an error, the log states the latter.
+        The error states whether the peer answered, and a difference of clocks. Without
+        an error, the log does.
         """
         question = PeerRequest("POST", _HEADERS, _LONGEST_ANSWER, body, _LONGEST_FAULT)
         answer = self._ask(url, question, timeout)
@@ -181,8 +173,8 @@ class BackChannel:
         """Fetch a document of a type such as ``text/xml``.
 
         ``longest`` is its largest size in bytes. ``known`` are the ``etag`` and
-        ``last_modified`` of a copy; if that is current, the status is 304. The caller
-        checks the status and follows redirects. Otherwise raises as :meth:`post`.
+        ``last_modified`` of a copy; status 304 confirms it. The caller checks the
+        status and follows redirects. Otherwise raises as :meth:`post`.
         """
         names = ("If-None-Match", "If-Modified-Since")
         unless = {
@@ -212,8 +204,8 @@ class BackChannel:
             try:
                 return read_response(url, response, question)
             finally:
-                # After a complete read, the connection is back in the pool. Otherwise
-                # it closes: the rest must not become the start of the next response.
+                # Closes after an incomplete read: the rest must not begin the next
+                # response.
                 response.close()
         except NewConnectionError as error:  # a timeout too, for urllib3
             raise PeerUnavailable(
@@ -231,9 +223,9 @@ class BackChannel:
     def look(self, url: str, *, timeout: float = 2.0) -> Reachability:
         """Check whether a URL is reachable, before the visitor goes there.
 
-        The check is a HEAD request: a gateway accepts connections for a peer that is
-        away. The outcome holds for 5 seconds. Then one thread checks again, while all
-        others use the previous outcome, SILENT at first.
+        By HEAD: a gateway accepts connections for a peer that is away. The outcome
+        holds for 5 seconds. Then one thread checks again; the others use the previous
+        outcome, SILENT at first.
         """
         last_check = self._looks.get(url)
         if last_check is not None and time.monotonic() - last_check[0] < _LOOK_HOLDS:
@@ -272,7 +264,7 @@ class BackChannel:
     def seen(self, url: str, *, within: float) -> Reachability | None:
         """The outcome of the last :meth:`look` at a URL, without a request.
 
-        None if the last check is older than ``within`` seconds.
+        None if it is older than ``within`` seconds.
         """
         last_check = self._looks.get(url)
         is_recent = last_check is not None and time.monotonic() - last_check[0] < within
@@ -290,11 +282,9 @@ class BackChannel:
         return None if is_loopback(host) else self._proxy
 
     def _pool_for(self, url: str) -> urllib3.PoolManager:
-        """The connections of this process, not those of its parent."""
         pools = self._pools
         if pools is None or pools[0] != os.getpid():
-            # Two threads may come here at once. The pools of the last one stay, and
-            # those of the other close after their call.
+            # Another thread may have come first; its pools close after their call.
             direct = self._new_pools(None)
             outward = self._new_pools(self._proxy) if self._proxy else direct
             pools = self._pools = (os.getpid(), direct, outward)

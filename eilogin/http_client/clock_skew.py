@@ -2,7 +2,7 @@
 
 from eilogin import clock
 
-#: Seconds by which the clock of a peer may differ from ours, as in its messages.
+#: Seconds by which a peer's clock may differ, as in its messages.
 _SKEW = 60.0
 
 

@@ -10,8 +10,8 @@ from urllib3.exceptions import ConnectTimeoutError, ProxyError
 
 from eilogin.http_client.peer_urls import named
 
-#: Faults of a peer's certificate that no authority can fix (X509_V_ERR_… of OpenSSL):
-#: not valid yet, expired, for another name, for another address.
+#: Faults that no authority can fix (X509_V_ERR_… of OpenSSL): not valid yet, expired,
+#: for another name, for another address.
 _OF_THE_CERTIFICATE = frozenset((9, 10, 62, 64))
 
 
@@ -31,19 +31,19 @@ _NOT_TAKEN = frozenset(
 )
 
 
-#: Errors of OpenSSL for a response that is not TLS.
+#: OpenSSL's errors for a response that is not TLS.
 _NO_TLS = frozenset(
     ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 )
 
 
-#: Errors that occur if a peer closed the connection before it answered.
+#: Errors if a peer closed the connection before it answered.
 HUNG_UP = (
     ConnectionResetError,
     BrokenPipeError,
     ssl.SSLSyscallError,
     ssl.SSLEOFError,
-    # Python 3.11, if the peer closed the connection before the handshake
+    # Python 3.11, before the handshake
     ssl.SSLZeroReturnError,
 )
 
@@ -55,9 +55,9 @@ class ConnectionFailures:
     #: The options that set ``ca_file`` and ``proxy``.
     ca_option: str
     proxy_option: str
-    #: The certificates of the authorities; None for those of the system.
+    #: The authorities; None for the system's.
     ca_file: Path | None
-    #: The client certificate of this server.
+    #: The client certificate.
     certificate: Path | None
     proxy: str | None
 
@@ -74,8 +74,8 @@ class ConnectionFailures:
             return description
         for cause in causes:
             if isinstance(cause, HUNG_UP):
-                # TLS 1.3 rejects a certificate after the handshake. If the peer hangs
-                # up at once, its alert is lost.
+                # TLS 1.3 rejects a certificate after the handshake; the alert may be
+                # lost.
                 tls = urlsplit(url).scheme == "https"
                 perhaps = (
                     f" Perhaps it {self._client_certificate_rejected()}" if tls else ""
@@ -88,7 +88,6 @@ class ConnectionFailures:
         return f"does not answer: {error}"
 
     def _describe_tls(self, cause: BaseException) -> str:
-        """Describe a fault of certificates or TLS; "" if the cause is another one."""
         if isinstance(cause, ssl.SSLCertVerificationError):
             return self._untrusted_certificate(cause)
         reason = cause.reason if isinstance(cause, ssl.SSLError) else ""

@@ -19,7 +19,7 @@ from eilogin.config import is_loopback
 
 
 def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, Any]]:
-    """Families and addresses to try, in order; ``OSError`` for an unknown name."""
+    """Families and addresses, in order; ``OSError`` for an unknown name."""
     if is_loopback(host) and host.rstrip(".").endswith("localhost"):
         yield socket.AF_INET, ("127.0.0.1", port)
         yield socket.AF_INET6, ("::1", port, 0, 0)
@@ -31,7 +31,7 @@ def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, Any
 
 
 def _connected(host: str, port: int, timeout: float) -> socket.socket:
-    """A connection to the first address that accepts one, within ``timeout`` in all."""
+    """Connect to the first address that accepts, within ``timeout`` in all."""
     deadline = time.monotonic() + timeout
     failure: OSError = OSError(f"{host} has no address")
     for family, address in _addresses(host, port):
@@ -46,7 +46,7 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
             sock.connect(address)
         except OSError as error:
             sock.close()
-            # A refused connection is more telling than another address without a route.
+            # A refused connection tells more than a missing route.
             if not isinstance(failure, ConnectionRefusedError):
                 failure = error
         else:
@@ -55,10 +55,7 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
 
 
 class _Deadline(io.RawIOBase):
-    """The bytes of a socket until a deadline, even if only few come at a time.
-
-    The timeout of a socket starts again with every byte.
-    """
+    """The bytes of a socket until a deadline; its own timeout restarts with each."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, seconds: float) -> None:
         self._sock = sock
@@ -81,8 +78,6 @@ class _Deadline(io.RawIOBase):
 
 
 class _Response(HTTPResponse):
-    """A response that is read within the timeout that its socket had at the start."""
-
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         seconds_left = sock.gettimeout() or 0.0
@@ -90,14 +85,12 @@ class _Response(HTTPResponse):
 
 
 class _Connecting(HTTPConnection):
-    """The common part of both kinds of connection: find a peer, read its response."""
-
-    # urllib3 sets the socket to the rest of the total timeout, then makes this.
+    # urllib3 sets the socket to the rest of the total timeout before.
     response_class = _Response
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:
-            # A reused connection still has the rest of the previous call's timeout.
+            # A reused connection has the rest of the previous timeout.
             self.sock.settimeout(self.timeout)
         super().request(*args, **kwargs)
 

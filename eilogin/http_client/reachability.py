@@ -10,29 +10,27 @@ from eilogin.http_client.connection_failures import HUNG_UP
 
 
 class Reachability(Enum):
-    """The outcome of a check whether a visitor would get a page of a peer."""
+    """Whether a visitor would get a page of a peer."""
 
-    #: Something answers, or it speaks TLS, which we may not trust.
+    #: Something answers, or speaks TLS, which we may not trust.
     THERE = "there"
-    #: A gateway answers for the peer (502, 503 and 504; RFC 9110 15.6), so it is
-    #: certain that no page comes.
+    #: A gateway answers for the peer (502, 503 and 504; RFC 9110 15.6).
     AWAY = "away"
-    #: The peer's machine, or a firewall on our side of it, refuses connections.
+    #: The peer's machine, or a firewall before it, refuses connections.
     REFUSED = "refused"
-    #: The peer accepts a connection, and does not answer in time or hangs up.
+    #: The peer accepts a connection, then does not answer in time or hangs up.
     SILENT = "silent"
-    #: Perhaps only this server cannot reach it: an unknown name, no route, a proxy that
-    #: does not connect.
+    #: Perhaps for this server alone: an unknown name, no route, a proxy that fails.
     CUT_OFF = "cut off"
 
 
 def outcome_of(causes: Sequence[BaseException]) -> Reachability:
-    """Return the outcome of a check that got no response, by its causes."""
+    """The outcome of a check without a response, by its causes."""
 
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    # A proxy error says nothing about the peer.
+    # It says nothing about the peer.
     if has(ProxyError):
         return Reachability.CUT_OFF
     if has(ConnectionRefusedError):

@@ -20,17 +20,15 @@ class PeerResponse:
     """The response of a peer; a ``body`` is certain only with status 200."""
 
     status: int
-    #: Its ``Location``, or "".
     location: str
-    #: Its ``Content-Type``, or "".
     content_type: str
     body: bytes
-    #: Its ``Date`` as a time, or None.
+    #: Instant of ``Date``.
     dated: float | None
-    #: Validators for a later conditional request (RFC 9110 8.8), or "".
+    #: Validators for a conditional request (RFC 9110 8.8), or "".
     etag: str = ""
     last_modified: str = ""
-    #: Its ``max-age`` in seconds (RFC 9111 5.2.2.1), or None.
+    #: Seconds (RFC 9111 5.2.2.1).
     max_age: float | None = None
 
 
@@ -42,7 +40,7 @@ class PeerRequest:
     headers: Mapping[str, str]
     longest: int
     body: bytes | None = None
-    #: Bytes that are read of an error response (status 400 and above).
+    #: Bytes of an error response (status 400 and above).
     longest_fault: int = 0
 
 
@@ -55,7 +53,7 @@ def read_response(
     """
     body = b""
     if response.status == HTTPStatus.OK:
-        # Read one byte more than the limit at most, and never wait for another.
+        # One byte more than the limit; never wait for another.
         body = b"".join(_chunks(response, question.longest + 1))
         if len(body) > question.longest:
             error = PeerUnavailable(
@@ -64,7 +62,7 @@ def read_response(
             error.has_answered = True
             raise error
     elif response.status >= HTTPStatus.BAD_REQUEST and question.longest_fault:
-        # The status matters, even if the rest does not arrive.
+        # The status matters, even without the rest.
         with suppress(HTTPError, OSError):
             body = b"".join(_chunks(response, question.longest_fault))
     return PeerResponse(
@@ -91,7 +89,6 @@ def _max_age(cache_control: str) -> float | None:
 
 
 def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
-    """The body of a response, or its first ``most`` bytes."""
     bytes_left = most
     while bytes_left and (
         chunk := response.read(min(65_536, bytes_left), decode_content=False)
@@ -101,7 +98,7 @@ def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
 
 
 def _instant(date: str) -> float | None:
-    """The time of a ``Date`` (RFC 9110 6.6.1); None if it is invalid."""
+    """The time of a ``Date`` (RFC 9110 6.6.1), or None."""
     try:
         parsed = parsedate_to_datetime(date)
         aware = parsed.replace(tzinfo=parsed.tzinfo or UTC)

@@ -11,15 +11,15 @@ from eilogin.http_client.peer_urls import named
 _LONGEST_WORDS = 200
 
 
-#: The text for people in a SOAP fault (SOAP 1.1, 4.4).
+#: SOAP 1.1, 4.4: the text for people.
 _FAULT_WORDS = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
 
 
-#: The mark of an error response that comes from a SOAP endpoint.
+#: In an error response, the mark of a SOAP endpoint.
 _FAULT = re.compile(rb"<(?:[\w.-]{1,40}:)?Fault[\s/>]")
 
 
-#: The client error statuses that may be temporary: a later try can succeed.
+#: Client errors after which a later try can succeed.
 _PASSING = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -29,33 +29,32 @@ _PASSING = frozenset(
 )
 
 
-#: The Content-Type of an HTML page begins with one of these.
 _HTML = ("text/html", "application/xhtml+xml")
 
 
-#: The faultcode, maybe with a more specific part after a dot (4.4.1).
+#: SOAP 1.1, 4.4.1: maybe with a more specific part after a dot.
 _FAULT_CODE = re.compile(
     rb"<(?:[\w.-]{1,40}:)?faultcode(?:\s[^<>]*)?>\s*(?:[\w-]{1,40}:)?(Client|Server)[.\s<]"
 )
 
 
-#: The mark of a message about a person. A response to it may name that person, in any
-#: spelling; only one of a hub or participant of eilogin is known not to.
+#: The mark of a message about a person, whom the response may name too. Only those of
+#: eilogin are known not to.
 _NAMES_A_PERSON = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:NameID|BaseID|EncryptedID)[\s/>]")
 
 
 _OURS = re.compile(r"refused, see [2-9A-Z]{3}-[2-9A-Z]{3}")
 
 
-#: Parts of other messages that no log may show: an artifact, which may still be valid,
-#: and a text that looks like a BSN.
+#: No log may show these parts: an artifact, which may still be valid, and numbers like
+#: a BSN.
 _ARTIFACT = re.compile(rb"<(?:[\w.-]{1,40}:)?Artifact(?:\s[^<>]*)?>([^<]+)<")
 
 
 _NUMBER = re.compile(r"(?<!\d)\d(?:[\s.-]*\d){8}(?!\d)")
 
 
-#: Characters of the shortest part of an artifact that is removed.
+#: Characters of the shortest removed part of an artifact.
 _SHORTEST_PART = 6
 
 
@@ -70,8 +69,7 @@ def failed(  # noqa: PLR0913 - the parts of an answer
 ) -> PeerUnavailable:
     """The error for a response to a SOAP ``question`` with another status than 200.
 
-    It repeats ``clocks``, and the text of a SOAP fault in ``body`` if that cannot name
-    a person.
+    With ``clocks``, and the text of a SOAP fault that cannot name a person.
     """
     facts = [f"answered with status {status}"]
     words = _fault_words(body, question)
@@ -83,7 +81,7 @@ def failed(  # noqa: PLR0913 - the parts of an answer
     elif words:
         facts.append(f"it says {words!r}")
     error = PeerUnavailable(f"{named(url)} {'; '.join([*facts, *clocks])}")
-    # An error response without a SOAP fault counts as a gateway's.
+    # Without a SOAP fault, it counts as a gateway's.
     error.has_answered = status == HTTPStatus.OK or bool(_FAULT.search(body))
     is_for_good = HTTPStatus(400) <= status < HTTPStatus(500) and status not in _PASSING
     is_html = content_type.lower().startswith(_HTML)
@@ -94,11 +92,11 @@ def failed(  # noqa: PLR0913 - the parts of an answer
 
 
 def _fault_words(body: bytes, question: bytes) -> str:
-    """Return the faultstring of a SOAP fault for one line of a log, or "".
+    """The faultstring for one line of a log, or "".
 
-    It lacks the artifact of the ``question``, and numbers like a BSN.
+    Without the artifact of the ``question``, and numbers like a BSN.
     """
-    # Read it as text: it is not signed, and eilogin needs only this element.
+    # As text: it is not signed, and only this element counts.
     match = _FAULT_WORDS.search(body.decode(errors="replace"))
     words = html.unescape(match[1]) if match else ""
     readable = "".join(c if c.isprintable() else " " for c in words)
@@ -108,7 +106,7 @@ def _fault_words(body: bytes, question: bytes) -> str:
 
 
 def _parts_of_artifact(question: bytes) -> Iterator[str]:
-    """The artifact in a message, and its parts; the whole first."""
+    """The artifact in a message, then its parts."""
     for artifact in _ARTIFACT.findall(question):
         text = html.unescape(artifact.decode(errors="replace")).strip()
         parts = re.split(r"[^\w-]+", text)

@@ -12,7 +12,7 @@ from eilogin.http_client.peer_urls import host_and_port, named
 
 @cache
 def _system_context() -> ssl.SSLContext:
-    # Shared by all back channels without files of their own: loading takes 10 ms.
+    # Loading takes 10 ms, so back channels share it.
     return ssl.create_default_context()
 
 
@@ -25,7 +25,7 @@ def tls_context(
 
     Raises ConfigurationError.
     """
-    # At the start, not at the first call, so that a wrong file stops the start.
+    # Now, so that a wrong file stops the start.
     if ca_file is None and client_certificate is None:
         return _system_context()
     try:
@@ -38,7 +38,7 @@ def tls_context(
     if client_certificate is not None:
         certificate, key = client_certificate
         try:
-            # A key with a pass phrase is invalid, because nobody is there to type it.
+            # Nobody is there to type a pass phrase.
             context.load_cert_chain(certificate, key, password=_no_pass_phrase)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
@@ -58,7 +58,7 @@ def checked_proxy(url: str, option: str) -> str:
             " such as 'http://proxy.example.nl:3128'"
         ) from None
     if urlsplit(url).username is not None:
-        # urllib3 would ignore the user, and each call would fail at the proxy.
+        # urllib3 would ignore the user, and each call would fail.
         raise ConfigurationError(
             f"{option}: found '{named(url)}' with a user; expected a proxy "
             "without a password"

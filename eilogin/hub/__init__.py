@@ -1,8 +1,7 @@
 """The identity provider in DigiD's place: sign-in, single sign-on and single logout.
 
-The hub is a WSGI app with its own pages. It stands behind the filters ``session`` and
-``trust``. Code that participants need too is in ``web``, ``sessions`` or ``saml``. The
-modules:
+A WSGI app behind the filters ``session`` and ``trust``. Code that participants need too
+is in ``web``, ``sessions`` or ``saml``. The modules:
 
 ``browser_proof``
     The cookie of a browser in which a visitor has logged out.

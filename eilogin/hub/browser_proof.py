@@ -1,7 +1,6 @@
 """The cookie of a browser in which a visitor has logged out.
 
-The session and its cookie are gone by then. The pages of a logout, and the requests of
-its frames, are for that browser alone, so it gets this cookie.
+The pages and frames of a logout are for that browser alone.
 """
 
 import hmac
@@ -13,7 +12,7 @@ from eilogin.web.browser.browser_cookies import Cookie
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Lifetime of the cookie and of the pages of a logout, in seconds.
+#: Lifetime of the cookie and of a logout's pages, in seconds.
 KEPT_FOR = 60 * 60.0
 
 _OURS = Cookie("eilogin-logging-out")
@@ -30,12 +29,12 @@ def proof_cookie(proof: str) -> tuple[str, str]:
 
 
 def proof_brought(environ: "WSGIEnvironment") -> str:
-    """Return the cookie of a request, unverified, or ""."""
+    """Return the unverified cookie of a request, or ""."""
     return _OURS.read(environ) or ""
 
 
 def has_logged_out(environ: "WSGIEnvironment") -> bool:
-    """Whether somebody has logged out in this browser recently."""
+    """Whether a visitor has logged out in this browser recently."""
     return _OURS.read(environ) is not None
 
 

@@ -72,15 +72,15 @@ _PAGES = ("home", "login", "sso")
 #: Addresses that show the page of a pending logout instead.
 _SHOWN = ("home", "login")
 
-#: The addresses of a logout, which a full store still accepts.
+#: Addresses that a full store still accepts.
 _LOGOUTS = ("logout", "slo", "slo_soap")
 
-#: Events in the audit log for refusals at an address; a login at any other one.
+#: Audit events for refusals; a login at any other address.
 _EVENTS = {
     "logout": "logout",
     "slo": "logout",
     "slo_soap": "logout",
-    # A client with an old token is no citizen who cannot sign in.
+    # A client with an old token is no failed sign-in.
     "metrics": "address",
     "activity": "address",
 }
@@ -137,7 +137,6 @@ class Hub(PipelinePart):
     def _addresses_of_digid(
         self, sign_in: PasswordSignIn | UpstreamSignIn
     ) -> Mapping[str, "Callable[[WSGIEnvironment], Response]"]:
-        """Return the addresses that differ with ``profile = digid``."""
         if not isinstance(sign_in, PasswordSignIn):
             return {}
         logout = DigidSingleLogout(
@@ -268,7 +267,6 @@ class Hub(PipelinePart):
         return answer
 
     def _carry_out(self, environ: "WSGIEnvironment") -> Response:
-        """Carry out the pending logout of this browser; return its page, if any."""
         try:
             with logout_reserve.for_logout():
                 answer = self._logout.button.carry_out(environ)
@@ -285,7 +283,7 @@ class Hub(PipelinePart):
     def _in_place_of_other(
         self, environ: "WSGIEnvironment", address: str
     ) -> Response | None:
-        """Return the page to show first, if another person has left this browser."""
+        """Return the page to show first if another person has left this browser."""
         login = env.session_or_none(environ)
         if login is None:
             return None
@@ -296,7 +294,6 @@ class Hub(PipelinePart):
         return first if is_page else None
 
     def _ended_above(self, environ: "WSGIEnvironment") -> Response:
-        """End the sessions here that ended above, and notify the participants."""
         with logout_reserve.for_logout():
             return self._ended_here_too(environ, environ[env.ENDED])
 
@@ -321,7 +318,6 @@ class Hub(PipelinePart):
         return [self._jobs(trust, sessions)] if trust and sessions else ()
 
     def _jobs(self, trust: Trust, sessions: Sessions) -> HubJobs:
-        """Return the background work of this hub, with the present members."""
         if self._known is None:
             self._known = HubJobs(
                 trust,
@@ -343,7 +339,6 @@ class Hub(PipelinePart):
         return answer
 
     def _measured(self, environ: "WSGIEnvironment") -> Response:
-        """Answer with the metrics, if the request has the token."""
         hub = self._jobs(env.trust(environ), env.sessions(environ))
         return self._numbers.respond(
             environ, env.trust(environ), hub.certificates.soon, hub.undelivered.count
@@ -351,7 +346,6 @@ class Hub(PipelinePart):
 
 
 def _end_that_one(environ: "WSGIEnvironment") -> None:
-    """End the session of a request, and no other one."""
     login = env.session_to_end(environ)
     if login is not None:
         env.sessions(environ).drop(login)
@@ -360,11 +354,7 @@ def _end_that_one(environ: "WSGIEnvironment") -> None:
 def _looked_at(
     respond: Callable[["WSGIEnvironment"], Response],
 ) -> Callable[["WSGIEnvironment"], Response]:
-    """Let ``respond`` answer HEAD too: a participant checks if the hub is available.
-
-    It does so before it sends a visitor. Without the store they would see an error
-    page.
-    """
+    """Answer HEAD too: participants check the hub, and its store, before a visit."""
 
     def respond_or_be_there(environ: "WSGIEnvironment") -> Response:
         allow_only(environ, "GET", "HEAD", "POST")
@@ -377,12 +367,10 @@ def _looked_at(
 
 
 def _not_as_digid(_: "WSGIEnvironment") -> Response:
-    """Answer 404 to activity reports: DigiD has no such message."""
     raise NotFound("no address of the hub with profile = digid")
 
 
 def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
-    """Return the address at which the visitor can retry by a link, or None."""
     # The sign-in form has the address of its page, so a link can repeat it.
     can_ask = wants_page(environ) or environ.get(env.ADDRESS) == "login"
     if not isinstance(error, Unavailable) or not can_ask:
@@ -393,11 +381,7 @@ def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
 def _ways_back(
     environ: "WSGIEnvironment", error: Exception
 ) -> Iterator[tuple[str, str]]:
-    """Yield links for an error page: addresses with names.
-
-    The service that sent the visitor here, if its metadata has a page of it. And our
-    home page (""), which shows whether the visitor is still signed in.
-    """
+    """Yield links (address, name) to the service of the visitor and our home page."""
     trust = environ.get(env.TRUST)
     if trust is None or not isinstance(error, Refused | Unavailable):
         return

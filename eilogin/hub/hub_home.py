@@ -28,10 +28,7 @@ _OF_NEXT = rehearsal.CHOICES + rehearsal.OF_LOGOUT
 
 
 class HubHome:
-    """Answers the home address; ``rehearses`` is an option of the hub.
-
-    A logout that the visitor left early (``completion``) comes first.
-    """
+    """Answers the home address, after a logout that the visitor left early."""
 
     def __init__(
         self, pages: Pages, completion: LogoutCompletion, *, rehearses: bool
@@ -80,7 +77,6 @@ class HubHome:
         )
 
     def _choose(self, environ: "WSGIEnvironment") -> Response:
-        """Store what a tester chose for the next message."""
         own = env.trust(environ).own
         require_own_form(environ, own.public_url)
         login = env.session_beyond_idle(environ)
@@ -93,10 +89,7 @@ class HubHome:
 def _told_of(
     environ: "WSGIEnvironment", login: Login
 ) -> tuple[Sequence[Participant], Sequence[Participant]]:
-    """Return the participants where the visitor is signed in, and where they may be.
-
-    The first are those that the hub would answer now without a question to the visitor.
-    """
+    """Return where the visitor needs no question now, and where they may be."""
     if env.trust(environ).own.profile.hub_rules == "digid":
         presence = DigidPresence(environ, login)
         # A participant that got a Response without login ended its session.

@@ -39,7 +39,7 @@ from eilogin.hub.signin.citizens import ATTRIBUTES, Citizens
 from eilogin.saml.sector_names import BSN
 from eilogin.web.limits.slots import USUAL
 
-#: Options that do not fit the rules of a profile, and what was expected instead.
+#: Options that do not fit a profile.
 _OUT_OF_PLACE: Mapping[str, Mapping[str, str]] = {
     "digid": {
         name: f"expected none with 'profile = digid': DigiD {does}"

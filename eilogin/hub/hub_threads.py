@@ -1,4 +1,4 @@
-"""The background threads of a process that runs a hub."""
+"""Run the background work of a hub in threads."""
 
 import logging
 import os
@@ -13,25 +13,17 @@ _log = logging.getLogger("eilogin")
 
 
 class HubThreads:
-    """The background threads of a process with a hub.
-
-    One ends sessions at their limit, one retries logouts, one follows the members. The
-    last notifies members that left, which may take long, so it must not delay the
-    others.
-    """
+    """Runs the jobs in threads of their own, so that none delays the others."""
 
     def __init__(self) -> None:
-        #: The process in which all threads run, and the one in which some do.
+        #: The process with all threads, and with some.
         self._pid = self._begun_in = 0
         self._begun: set[Callable[[HubJobs], None]] = set()
         self._lock = threading.Lock()
         self._hub: HubJobs | None = None
 
     def see(self, hub: HubJobs) -> None:
-        """Work for the hub of the latest request; start the threads if needed.
-
-        They start in this very process: the threads of its parent do not run here.
-        """
+        """Work for the hub of the latest request; start the threads once a process."""
         self._hub = hub
         if self._pid == os.getpid():
             return
@@ -52,7 +44,6 @@ class HubThreads:
                     ).start()
                     self._begun.add(round_of)
             except RuntimeError as error:
-                # The system has no thread left; the next request tries again.
                 _log.error(
                     "cannot start the background thread of this process; the next"
                     " request tries again: %s",
@@ -76,10 +67,7 @@ def end_expired_sessions(hub: HubJobs) -> None:
 
 
 def check_members(hub: HubJobs) -> None:
-    """Notify members that left the federation, and warn of expiring certificates.
-
-    Log errors.
-    """
+    """Notify departed members, warn of expiring certificates; log errors."""
     with noted_failure("checking the certificates of participants failed"):
         hub.certificates.see()
     with noted_failure("notifying the departed members failed"):

@@ -1,9 +1,7 @@
 """Background work of a hub: retry logouts, end expired sessions, serve operators.
 
-A thread of each process of the hub does it, from its first request on, and the command
-``eilogin work``. The first one that claims a logout delivers it
-(``logout_redelivery``). The hub hands this object on to commands of an operator
-(:mod:`eilogin.web.pipeline_objects`).
+The command ``eilogin work`` does it, and a thread of each process. Whichever claims a
+logout first delivers it (``logout_redelivery``).
 """
 
 import logging
@@ -51,31 +49,28 @@ from eilogin.web import environ as env
 
 _log = logging.getLogger("eilogin")
 
-#: Pause between two rounds, in seconds.
+#: Seconds between two rounds.
 EVERY = 5.0
-#: Delay for an entry that this process cannot deliver completely, in seconds: a process
-#: with newer metadata or options comes first.
+#: Seconds before this process retries an entry that it cannot fully deliver: another
+#: may have newer metadata.
 _BEHIND = 2 * EVERY
-#: How long before its limit a session ends at the soonest, in seconds, besides the time
-#: to notify all. A round may be late, and the store forgets a session at its limit.
+#: Seconds before its limit that a session ends, plus the time to notify all: a round
+#: may be late, and the store forgets a session at its limit.
 _EARLY = 10.0
 #: Limits of that: seconds, and a share of ``max_session``.
 _EARLIEST, _SHARE_OF_IT = 60.0, 0.25
-#: The share of that time in which all must be notified, because the next session may be
-#: at its limit then.
+#: The share of that time to notify all, before the next sessions end.
 _TELLING = 0.8
 #: Messages to one participant in a round.
 _OF_ONE = 50
 
 
 class EndedSessions(NamedTuple):
-    """The result when an operator ends the sessions of a person."""
+    """The result when an operator ends the sessions of a person, by entityID."""
 
-    #: Number of sessions at this hub.
     sessions: int
-    #: entityIDs of the participants that confirmed it.
     reached: Sequence[str]
-    #: entityIDs to retry, and those that cannot be reached.
+    #: entityIDs to retry, and those out of reach.
     waiting: Sequence[str]
     untold: Sequence[str]
     #: Whether the hub above knows, if there is one.
@@ -83,11 +78,7 @@ class EndedSessions(NamedTuple):
 
 
 class HubJobs:
-    """A hub without a visitor, with the filters before it.
-
-    ``names`` makes its NameIDs. ``id_of`` returns the id of a citizen with a username
-    at its own sign-in, or "".
-    """
+    """A hub without a visitor; ``id_of`` returns a citizen's id by username, or ""."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of one hub
         self,
@@ -104,13 +95,12 @@ class HubJobs:
         self.sessions = sessions
         self.endings = endings
         self._propagation = propagation
-        #: Former members that are not recorded yet, and their lock.
+        #: Former members that are not recorded yet.
         self._gone: list[EntityDescriptor] = []
         self._older: Membership | None = None
         self._lock = threading.Lock()
         if self.trust.watch is not None:
             self.trust.watch.subscribe(self._swap)
-        #: Expiring certificates of participants.
         self.certificates = ParticipantCertificates(lambda: self.trust)
         #: When each entry of the store is due, by key.
         self._later: dict[str, float] = {}
@@ -123,16 +113,16 @@ class HubJobs:
 
     @property
     def _to_tell(self) -> Trust:
-        """The members, and the former members that still get LogoutRequests."""
+        """The members, and former members that still get LogoutRequests."""
         return with_departed(self.trust, self.sessions)
 
-    # --- other members --------------------------------------------------------------
+    # --- change members -------------------------------------------------------------
 
     def follow(self, trust: Trust) -> None:
         """Use other members from now on; notify those that left."""
         with self._lock:
             before = self.trust.federation
-            # A request that began before the last change has the older members.
+            # An older request has the older members.
             if trust.federation in {before, self._older}:
                 return
             self._older, self.trust = before, trust
@@ -160,15 +150,12 @@ class HubJobs:
         return DepartedParticipants(self.sessions, self.trust.own.entity_id)
 
     def end_at_departed(self) -> None:
-        """Notify former members to end their sessions, or retry that.
-
-        Raises :class:`eilogin.errors.StoreUnavailable`.
-        """
+        """Notify former members to end their sessions. Raises StoreUnavailable."""
         self._note_gone()
         departures = self._departures
         for one in departures.all():
             entity_id = one.entity.entity_id
-            # It may be a member again, or still be one for this process.
+            # It may be a member again, or still for this process.
             is_out = not is_participant(self.trust.federation, entity_id)
             if is_out and one.is_due and departures.take_up(one):
                 its = ParticipantRemoval(
@@ -191,13 +178,10 @@ class HubJobs:
         """The logout retry queue."""
         return queue_of(self._environ, self._propagation)
 
-    # --- what an operator asks ----------------------------------------------------
+    # --- serve an operator --------------------------------------------------------
 
     def called(self, name: str) -> set[Subject]:
-        """Find the persons with a name: a username here, or a NameID at a participant.
-
-        A NameID counts if the hub sent it in a session that is live.
-        """
+        """Find persons by a username here, or a NameID of a live session."""
         hub = self.trust.own.entity_id
         known = self._id_of(name)
         if known:
@@ -210,10 +194,7 @@ class HubJobs:
         }
 
     def end(self, who: Subject, above: env.LogoutService | None) -> EndedSessions:
-        """End all sessions of a person, notify all participants and the hub ``above``.
-
-        Raises :class:`eilogin.errors.StoreUnavailable`.
-        """
+        """End a person's sessions, ``above`` too; may raise StoreUnavailable."""
         logins = self.sessions.find_all_of(who)
         names = [login.session_index for login in logins if login.session_index]
         with logout_reserve.for_logout():
@@ -231,35 +212,28 @@ class HubJobs:
         )
 
     def removal(self, entity_id: str) -> ParticipantRemoval:
-        """Return the job that ends all sessions at a participant.
-
-        Raises :class:`eilogin.errors.UnknownPeer` if there is none with that entityID.
-        """
+        """Return the job that ends all sessions at a participant, or UnknownPeer."""
         return ParticipantRemoval(self._environ, self._propagation, entity_id)
 
-    # --- what there is to do ------------------------------------------------------
+    # --- do the work that is due --------------------------------------------------
 
     @property
     def soon(self) -> float:
-        """How long before its limit a session ends at the soonest, in seconds."""
+        """How many seconds before its limit a session ends at the soonest."""
         most = min(_EARLIEST, self.sessions.max_session * _SHARE_OF_IT)
         return min(self._propagation.longest_again + _EARLY, most)
 
     def work(self) -> int:
-        """Do all work that is due; return how many late logouts were delivered.
-
-        Raises :class:`eilogin.errors.StoreUnavailable`.
-        """
+        """Do all due work; return how many were delivered. Raises StoreUnavailable."""
         with logout_reserve.for_logout():
             self.end_at_departed()
             self.end_who_is_over()
             return self.tell_again()
 
     def end_who_is_over(self) -> None:
-        """End the sessions at their limit, and notify all participants once.
+        """End sessions shortly before their limit; notify participants once.
 
-        It does so a moment before the store forgets them. Participants have the same
-        limit (SessionNotOnOrAfter), so a retry would come too late.
+        Their limit is the same (SessionNotOnOrAfter), so a retry would come too late.
         """
         own, told = self.trust.own, list[Participant]()
         for login in self.sessions.find_ending(own.entity_id, clock.now() + self.soon):
@@ -276,16 +250,15 @@ class HubJobs:
         self._propagation.note_no_browser(trust, missed)
 
     def _by_session(self, participants: Iterable[Participant]) -> list[Recipient]:
-        """Return the recipients whose LogoutRequest names only sessions that end."""
+        """Return the recipients whose LogoutRequest names only ended sessions."""
         told = recipients_of(participants)
         if self.trust.own.profile.has_session_index:
             return told
-        # Such a LogoutRequest names the visitor and no session, so it would end all of
-        # them (DigiD 3.2).
+        # It names no session, so it would end all of them (DigiD 3.2).
         return [one for one in told if not self.sessions.is_in(one.subject)]
 
     def tell_again(self) -> int:
-        """Retry the logouts that are due; return how many were delivered now."""
+        """Retry the due logouts; return how many were delivered."""
         queue = self.undelivered
         entries = [self._worth_telling(queue, one) for one in self._taken_up(queue)]
         left = [one for entry in entries for one in entry.left.values()]
@@ -304,14 +277,10 @@ class HubJobs:
         return sum(map(_is_told, came.values()))
 
     def _share(self, entity_id: str) -> int:
-        """Messages to a participant in a round; 1 if it was unavailable before."""
         return 1 if entity_id in self._away else _OF_ONE
 
     def _taken_up(self, queue: RetryQueue) -> list[QueuedLogout]:
-        """Claim the due entries, the oldest first, within the limits of a round.
-
-        A participant with a long queue must not delay others.
-        """
+        """Claim due entries, the oldest first; a long queue must not delay others."""
         of_one, taken = Counter[str](), list[QueuedLogout]()
         for _, entry in sorted(self._due(queue), key=itemgetter(0)):
             whom = {one.entity_id for one in entry.left.values()}
@@ -323,7 +292,7 @@ class HubJobs:
         return taken
 
     def _due(self, queue: RetryQueue) -> Iterator[tuple[float, QueuedLogout]]:
-        """Yield the entries that are due, and since when."""
+        """Yield (due instant, entry)."""
         now, keys, trust = clock.now(), queue.keys(), self._to_tell
         self._later = {key: self._later[key] for key in keys if key in self._later}
         for key in keys:
@@ -343,18 +312,15 @@ class HubJobs:
     def _out_of_reach(
         self, trust: Trust, told: Iterable[Recipient]
     ) -> dict[Recipient, Delivery]:
-        """Return the recipients that this process cannot reach, and why."""
         found = {one: self._propagation.out_of_reach(trust, one) for one in told}
         return {one: came for one, came in found.items() if came is not None}
 
     def _worth_telling(self, queue: RetryQueue, entry: QueuedLogout) -> QueuedLogout:
         """Return an entry with what is still to be sent, after its sessions have ended.
 
-        A LogoutRequest for an old session must not end a new one. It names the old
-        sessions by SessionIndex. A participant may go by the NameID alone, or answer
-        that it knows none of them. It gets no message once the visitor has signed in
-        there again: the next logout does that. Until then no logout is reported as
-        delivered to it.
+        A participant that goes by the NameID alone would end a new session too. So it
+        gets no message once the visitor has signed in there again: the next logout does
+        that. Until then none counts as delivered.
         """
         entry, alive = self._with_ended(queue, entry)
         over = [
@@ -376,11 +342,8 @@ class HubJobs:
     def _with_ended(
         self, queue: RetryQueue, entry: QueuedLogout
     ) -> tuple[QueuedLogout, set[tuple[str, str]]]:
-        """End the sessions of a logout that are left, and add their recipients to it.
-
-        Also return the participants and SessionIndexes of the sessions that go on.
-        """
-        # The process that began the logout may have died before it ended the sessions.
+        """End the remaining sessions; return (entityID, SessionIndex) of the others."""
+        # The process that began the logout may have died before that.
         found = (self.sessions.named(name) for name in entry.logins)
         alive = set[tuple[str, str]]()
         for login in [login for login in found if login is not None]:
@@ -397,7 +360,6 @@ class HubJobs:
     def _note(
         self, queue: RetryQueue, entry: QueuedLogout, came: Mapping[Recipient, Delivery]
     ) -> None:
-        """Record the results for the recipients of an entry."""
         tried = {n: came[one] for n, one in entry.left.items() if one in came}
         values = env.values(self._environ)
         # As the logout itself does.
@@ -413,7 +375,6 @@ class HubJobs:
     def _note_failures(
         self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
     ) -> None:
-        """Record the recipients that were missed again, and why."""
         failed = {n: one.reason for n, one in tried.items() if not _is_told(one)}
         if failed:
             queue.failed(entry, failed)
@@ -422,7 +383,6 @@ class HubJobs:
     def _note_answers(
         self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
     ) -> None:
-        """Record who answered without a confirmation, and who accepts no SOAP."""
         values = env.values(self._environ)
         refused = [came for came in tried.values() if came.is_refusal]
         if refused:

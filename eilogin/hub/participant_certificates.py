@@ -1,9 +1,7 @@
 """Warn in log and metrics before the certificates of a hub's participants expire.
 
-The hub accepts a key by its metadata and ignores the dates of the certificate. Others
-do not, and a participant with an expired certificate may have lost its key too. A
-federation may have thousands of members, so the hub checks them once a day, and after
-each change of the metadata. A thread does so with pauses: no visitor waits for it.
+The hub ignores these dates, others do not. There may be thousands, so a thread checks
+them with pauses, once a day and after new metadata.
 """
 
 import threading
@@ -16,13 +14,12 @@ from eilogin.federation.members.expiry_alarms import Alarms, Expiry
 from eilogin.federation.members.hub_requirements import participant_ending
 
 _DAY = 86400.0
-#: Members that are checked at once, in about a millisecond, and the pause after that in
-#: seconds.
+#: Members in a millisecond or so, and the pause after them in seconds.
 _AT_ONCE, _PAUSE = 10, 0.005
 
 
 class ParticipantCertificates:
-    """Expiring certificates of participants; ``trust`` returns the current Trust."""
+    """Expiring certificates; ``trust`` returns the current Trust."""
 
     def __init__(self, trust: Callable[[], Trust]) -> None:
         self._trust = trust
@@ -33,11 +30,7 @@ class ParticipantCertificates:
         self._lock = threading.Lock()
 
     def soon(self, pause: float = 0.0) -> tuple[Expiry, ...]:
-        """Return the certificates that have expired or will soon.
-
-        While another thread checks them, the earlier result. Only the first call waits
-        for it. ``pause`` is in seconds.
-        """
+        """Return expired and expiring certificates; ``pause`` is in seconds."""
         trust = self._trust()
         if not self._lock.acquire(blocking=self._federation is None):
             return self._found
@@ -51,7 +44,7 @@ class ParticipantCertificates:
             self._lock.release()
 
     def see(self) -> None:
-        """Log new warnings; log at the start what is near already."""
+        """Log new warnings."""
         if self._alarms is None:
             who = self._trust().own.entity_id
             self._alarms = Alarms(who, lambda: self.soon(_PAUSE))

@@ -1,13 +1,10 @@
 """AuthnRequests of participants that the hub has not answered yet.
 
-The hub verifies an AuthnRequest, and keeps it in a sealed cookie of the browser that
-brought it. The sign-in page has an address of its own, which names that cookie and no
-message. So the visitor can reload the page, the address does not work in another
-browser, and requests without end leave nothing in the store. Only a request that is too
-long for a cookie lies there, within limits.
+A sealed cookie keeps each one, and the sign-in page's address names the cookie. So a
+reload works, another browser does not, and endless requests fill no store. It keeps
+only those too long for a cookie, within limits.
 
-A pending request can be answered for :data:`LIFETIME` seconds. The cookie lasts longer:
-after that time it still names the participant at which the visitor has to begin again.
+After :data:`LIFETIME` the cookie still names the participant.
 """
 
 import hashlib
@@ -39,28 +36,27 @@ from eilogin.web.limits.storage_quota import Room, counted
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long a visitor may take to sign in, in seconds.
+#: Seconds that a visitor has to sign in.
 LIFETIME = 30 * 60.0
-#: How long the browser keeps a pending login, in seconds.
+#: Seconds that the browser keeps a pending login.
 KEPT_FOR = 24 * 60 * 60
-#: The same of one that is answered: for a double click and the back button.
+#: The same after the answer: double click, back button.
 _ANSWERED_FOR = 2 * 60
 
-#: Parameters of an address of the hub: the handle of a request, and its issuer.
+#: Parameters: the handle of a request, and its issuer.
 PARAMETER, _ISSUER = "request", "of"
 
-#: Pending logins that a browser keeps; the oldest gives way to a new one. More than a
-#: participant keeps, so that its limit is reached first: its page explains more.
+#: Pending logins of a browser; a participant has fewer, and explains its limit.
 _MOST_TABS = 8
-#: Most characters of all cookies of pending logins in one browser.
+#: Characters of all these cookies in one browser.
 _MOST_ROOM = 3600
-#: A longer cookie is kept in the store: its RelayState is unusually long.
+#: Characters of a cookie; the store keeps a longer one.
 _LONGEST = 1800
-#: Bytes of all long pending logins that the store keeps. Without room a cookie keeps
-#: one, though some proxies refuse a cookie as long as that.
+#: Bytes in the store. When it is full, a cookie keeps more, though some proxies refuse
+#: it.
 _MOST_STORED = 32 * 1024 * 1024
 _COOKIES = "eilogin-asked-"
-#: Characters of the longest entityID that an address names.
+#: Characters of an entityID in an address.
 _LONGEST_ISSUER = 300
 
 
@@ -68,48 +64,46 @@ _LONGEST_ISSUER = 300
 class PendingAuthnRequest:
     """A verified AuthnRequest, and where its Response goes."""
 
-    #: ID and issuer of its AuthnRequest.
     request_id: str
     issuer: str
-    #: A verified address of its metadata, and the binding there.
+    #: A verified address of its metadata, and its binding.
     acs_url: str
     binding: str
     relay_state: str
     #: The level to prove; "" if the hub offers no sufficient one.
     level: str
-    #: All sufficient levels, the lowest first, and the classes of the request.
+    #: All sufficient levels, the lowest first; the request's classes.
     levels: tuple[str, ...]
     classes: tuple[str, ...]
     #: The Format of its NameIDPolicy, or "".
     name_id_format: str
     force: bool
     passive: bool
-    #: When we received it.
+    #: When it came, by our clock.
     received: float
-    #: Its IssueInstant, by the clock of the participant.
+    #: IssueInstant, by the participant's clock.
     issued: float = 0.0
-    #: Its AttributeConsumingServiceIndex; None for the default.
+    #: AttributeConsumingServiceIndex, or None.
     service_index: int | None = None
-    #: The faulty Response that a tester chose (hub.signin.rehearsal), or "".
+    #: The faulty Response that a tester chose, or "".
     rehearsal: str = ""
-    #: Seconds of inactivity that ended the session at the participant; 0 if that is not
-    #: why the visitor logs in.
+    #: Seconds of inactivity that ended the participant's session, or 0.
     idle_limit: int = 0
 
     @property
     def name(self) -> str:
-        """The name of this AuthnRequest in the store, however often it comes."""
+        """The name of this AuthnRequest in the store."""
         text = f"{self.issuer}\0{self.request_id}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
     def handle(self) -> str:
-        """The name of this pending login in our addresses; the oldest sort first."""
+        """The name in our addresses; the oldest sort first."""
         return handle_of(self.name, self.received)
 
     @property
     def is_over(self) -> bool:
-        """Whether the visitor took too long, so that nothing can be answered."""
+        """Whether the visitor took too long."""
         return clock.now() - self.received >= LIFETIME
 
 
@@ -119,10 +113,9 @@ class PendingAuthnRequest:
 def remember(
     environ: "WSGIEnvironment", pending: PendingAuthnRequest
 ) -> Iterator[tuple[str, str]]:
-    """The headers by which this browser keeps a pending login.
+    """Return the headers by which this browser keeps a pending login.
 
-    The oldest ones make room for it. Raises :class:`eilogin.errors.Busy` where it is
-    too long for a cookie, and the store has no room for it.
+    The oldest make room. Busy if it is too long and the store is full.
     """
     octets = zlib.compress(json.dumps(astuple(pending)).encode())
     text = as_text(_sealer(environ).seal(octets, pending.handle))
@@ -141,11 +134,7 @@ def remember(
 
 
 def _has_room(environ: "WSGIEnvironment", text: str) -> bool:
-    """Reserve room in the store for a long pending login, if there is any.
-
-    Anybody can bring the message of a participant again and again, with another
-    RelayState each time: a message by POST does not sign it.
-    """
+    """Reserve room: by POST, anybody can repeat a message with another RelayState."""
     own = env.trust(environ).own
     network = own.pseudonym(f"network\0{wider(network_here(environ))}")
     room = Room(env.values(environ), 0, what="pending logins", in_all=_MOST_STORED)
@@ -155,7 +144,7 @@ def _has_room(environ: "WSGIEnvironment", text: str) -> bool:
 def answered(
     environ: "WSGIEnvironment", pending: PendingAuthnRequest
 ) -> Iterator[tuple[str, str]]:
-    """The headers that let the browser keep an answered one for a short while only."""
+    """Return the headers that soon delete an answered one."""
     cookie = _cookie(pending.handle)
     text = cookie.read(environ)
     if text is not None:
@@ -163,12 +152,7 @@ def answered(
 
 
 def find(environ: "WSGIEnvironment", handle: str) -> PendingAuthnRequest:
-    """The pending login with this handle, which this browser keeps.
-
-    It may be over (:attr:`PendingAuthnRequest.is_over`). Raises
-    :class:`eilogin.errors.LoginLost` where this browser keeps none with this handle,
-    or :class:`eilogin.errors.CookiesRefused` where it brings no cookie of ours at all.
-    """
+    """Return a pending login of this browser; raise LoginLost or CookiesRefused."""
     text = _cookie(handle).read(environ) if is_handle(handle) else None
     if text is None:
         if is_handle(handle) and not takes_cookies(environ):
@@ -218,7 +202,7 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 
 
 def address_of(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
-    """The address of ours at which a pending login goes on."""
+    """Return our address that continues a pending login."""
     query = {PARAMETER: pending.handle}
     if len(pending.issuer) <= _LONGEST_ISSUER:
         query[_ISSUER] = pending.issuer
@@ -226,15 +210,12 @@ def address_of(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
 
 
 def handle_in(target: str) -> str | None:
-    """The handle of the pending login that an address goes on with, or None."""
+    """Return the handle in an address, or None."""
     return _query_of(target).get(PARAMETER)
 
 
 def behind(environ: "WSGIEnvironment", target: str) -> PendingAuthnRequest | None:
-    """The pending login that an address goes on with; None if it names none.
-
-    Raises what :func:`named_in` raises.
-    """
+    """Return the pending login in an address, or None."""
     query = _query_of(target)
     return named_in(environ, query) if PARAMETER in query else None
 
@@ -242,20 +223,13 @@ def behind(environ: "WSGIEnvironment", target: str) -> PendingAuthnRequest | Non
 def named_in(
     environ: "WSGIEnvironment", query: Mapping[str, str]
 ) -> PendingAuthnRequest:
-    """The pending login that the query of an address names.
-
-    Raises what :func:`find` raises, in the name of the participant that it names.
-    """
+    """Return the pending login of a query; raise as :func:`find` for its issuer."""
     with InNameOf(_member_in(environ, query)):
         return find(environ, query.get(PARAMETER, ""))
 
 
 def _member_in(environ: "WSGIEnvironment", query: Mapping[str, str]) -> str:
-    """The participant that a query names, or "".
-
-    Anybody can write one there. It only says to which website the page of an error
-    leads back.
-    """
+    """Return the unverified participant of a query, for an error page's link."""
     issuer = query.get(_ISSUER, "")
     try:
         env.trust(environ).participant(issuer)

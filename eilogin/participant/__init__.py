@@ -1,40 +1,22 @@
 """A participant: access to its paths, the login at the hub, the logout, and the rest.
 
-The filters of a participant decide when to call this package. It imports nothing of the
-hub, and the hub imports nothing of it. Code that both need is in ``web``.
+The filters of a participant decide when to call this package. It and the hub import
+nothing of each other, only ``web``.
 
-By module:
-
-``digid_profile``
-    The rules of ``profile = digid`` at a participant (DigiD 1 to 6 and 8).
-``guard``
-    Decides whether a visitor may pass to a page, and answers otherwise.
-``inner_hub``
-    Passes logouts to a hub inside the filters.
-``inner_hub_logouts``
-    Notes logouts that a hub inside has not delivered to all its participants.
-``logout_hint``
-    The logout hint: a sealed cookie with which a browser can log out at its hub.
-``session_end``
-    Ends the session of a visitor here without a logout.
-``shared_trust_decisions``
-    Shares decisions on changes of the federation among the nodes of a site.
-``subject_names``
-    Identifies a visitor by the NameID, or by an attribute instead.
-``application``
-    The application behind the filters: its cookies, its sessions and its own logout.
-``expiry``
-    The end of a session in time: the warning before it, and the keep-alive.
-``forms``
-    POST replay: keeps a form whose session has expired, and sends it after login.
-``injection``
-    Adds one element to a page of the application while it streams.
-``login``
-    Starts a login: from a page without a session to the AuthnRequest at the hub.
-``logout``
-    Single logout at a participant: started here, received, and retried.
-``policy``
-    Decides which path of a site needs which login.
-``response``
-    Finishes a login: from the hub's Response to a session, or to an error page.
+* ``digid_profile``: the rules of ``profile = digid`` (DigiD 1 to 6 and 8).
+* ``guard``: lets a visitor pass to a page, or answers otherwise.
+* ``inner_hub``: passes logouts to a hub inside the filters.
+* ``inner_hub_logouts``: notes logouts that such a hub has not delivered.
+* ``logout_hint``: a cookie with which a browser can log out at its hub.
+* ``session_end``: ends a session here without a logout.
+* ``shared_trust_decisions``: shares decisions among nodes.
+* ``subject_names``: identifies a visitor by NameID or attribute.
+* ``application``: the application's cookies, sessions and logout.
+* ``expiry``: the warning before a session ends, and the keep-alive.
+* ``forms``: POST replay.
+* ``injection``: adds one element to a page while it streams.
+* ``login``: from a page without a session to the AuthnRequest.
+* ``logout``: single logout: started here, received, and retried.
+* ``policy``: decides which path needs which login.
+* ``response``: from the Response to a session, or to an error page.
 """

@@ -1,9 +1,8 @@
 """The rules of ``profile = digid`` at a participant (DigiD 1 to 6 and 8).
 
-The NameID of DigiD is the number of a citizen. So a pseudonym names the citizen to the
-application and in the store. The number itself is an attribute of the login. The
-application gets it only if an option asks for it, and a LogoutRequest to DigiD contains
-it again.
+DigiD's NameID is a citizen's number, so a pseudonym names the citizen to the
+application and in the store. The number is an attribute of the login: the application
+gets it only if an option asks for it, and a LogoutRequest to DigiD contains it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,22 +25,16 @@ from eilogin.saml.messages import Assertion, NameID
 from eilogin.saml.sector_names import BSN, NUMBERS, SectorName
 from eilogin.sessions import Login, Subject
 
-# --- what ends a session ----------------------------------------------------------
-
 
 def is_failure(error: Refused | Unavailable) -> bool:
     """Return whether an error of a login ends the session here (8, point 10).
 
-    Errors that do so: a proven Response, a rejected or unknown artifact, or no answer.
-    An unproven message ends nothing, or anybody could end a session.
+    An unproven message does not, or anybody could end a session.
     """
     by_itself = (LoginFailed, MessageExpired, PeerUnavailable)
     return isinstance(error, by_itself) or (
         isinstance(error, Refused) and error.is_proven
     )
-
-
-# --- who the citizen is -----------------------------------------------------------
 
 
 def _sectors(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -50,7 +43,7 @@ def _sectors(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-#: The type of the option ``sectors``.
+#: Option ``sectors``.
 Sectors = Annotated[Words, AfterValidator(_sectors)]
 ONLY_BSN = (BSN,)
 
@@ -65,10 +58,7 @@ class Identified(NamedTuple):
 def identified(
     trust: Trust, assertion: Assertion, sectors: Sequence[str]
 ) -> Identified:
-    """Return the citizen of an assertion of DigiD, by a number of these ``sectors``.
-
-    Raise :class:`eilogin.errors.SectorRefused`, without the number.
-    """
+    """Return the citizen of an assertion; SectorRefused does not name the number."""
     name_id = assertion.name_id or NameID("")
     try:
         name = SectorName.read(name_id.value)
@@ -91,16 +81,12 @@ def _refused(
 
 
 def _subject(own: Own, name: SectorName, issuer: str) -> Subject:
-    """Return the pseudonym of a citizen: the same at each login, without the number."""
     named = NameID(own.subject(str(name)))
     return Subject.named(named, issuer=issuer, audience=own.entity_id)
 
 
 def named(own: Own, name_id: NameID, issuer: str) -> Subject | None:
-    """Return the visitor of a LogoutRequest; None if nobody known here can match.
-
-    As DigiD demands, compare exactly the sector code and the number, and nothing else.
-    """
+    """Return the visitor of a LogoutRequest, or None; DigiD demands an exact match."""
     if not own.profile.has_sector_numbers:
         return Subject.named(name_id, issuer=issuer, audience=own.entity_id)
     try:
@@ -119,26 +105,23 @@ def name_id_of(own: Own, login: Login) -> NameID:
         if (values := login.attributes.get(name))
     )
     name = next(names, "")
-    # A login from before the profile was chosen keeps its NameID as it came.
+    # A login from before the profile was chosen keeps its NameID.
     return NameID(name) if name else login.who.as_name_id()
 
 
 #: From this level on, DigiD requires a login every time (2.3).
 NEVER_SHARED = "substantieel"
 
-# --- options that contradict the profile ------------------------------------------
 
-#: The shortest and the longest time between confirmations of a login, and the longest
-#: inactivity (2.2), in seconds.
+#: Seconds between confirmations; the latter also limits inactivity (2.2).
 _EARLIEST, _LATEST = 600.0, 900.0
 
 
 def is_time_to_renew(age: float, after: float) -> bool:
     """Return whether eilogin may ask DigiD to keep a session alive (2.2).
 
-    ``age`` is the time since DigiD last confirmed the login, and ``after`` the earliest
-    age for a keep-alive, in seconds. Later than the latest, DigiD's own session is
-    over, and the visitor would see a prompt.
+    ``age``: seconds since the last confirmation; ``after``: the least age. Later than
+    ``_LATEST``, DigiD would prompt the visitor.
     """
     return after <= age <= _LATEST
 
@@ -171,12 +154,10 @@ def login_faults(  # noqa: PLR0913 - options, each by its name
 
 
 def session_faults(idle: float) -> Iterator[tuple[str, str]]:
-    """Yield options of ``session`` that contradict the profile, likewise."""
+    """Yield such options of ``session``."""
     if idle > _LATEST:
         yield "idle", "expected at most '15m': DigiD allows no longer session"
 
-
-# --- texts for the visitor --------------------------------------------------------
 
 #: Literal texts of Logius's checklists (6), and an English translation.
 _ERRORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -201,31 +182,31 @@ _ERRORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
-#: The values of ``error_text`` that stand for these.
+#: Values of ``error_text`` for these.
 TEXTS = tuple(_ERRORS)
 _CANCELLED = {
     "nl": "U heeft het inloggen met DigiD geannuleerd.",
     "en": "You cancelled logging in with DigiD.",
 }
-#: The text that follows if a cancelled login ended a session.
+#: Follows if a cancelled login ended a session.
 ENDED: Mapping[str, str] = MappingProxyType(
     {"nl": "U bent uitgelogd.", "en": "You have been logged out."}
 )
 
 
 def error_texts(text: str, text_en: str) -> Mapping[str, str]:
-    """Return the text of a failed login in each language, from ``error_text``."""
+    """Return the text of a failed login by language."""
     preset = _ERRORS.get(text or "cl7")
     texts = preset or {"nl": text, "en": text}
     return {**texts, "en": text_en} if text_en else texts
 
 
 def said_in(texts: Mapping[str, str], language: str) -> str:
-    """Return one of these texts in a language, or else in English."""
+    """Return the text in a language, or else in English."""
     return texts.get(language) or texts["en"]
 
 
 def cancel_texts(text: str, text_en: str) -> Mapping[str, str]:
-    """Return the text of a cancelled login in each language, from ``cancel_text``."""
+    """Return the text of a cancelled login by language."""
     texts = {"nl": text, "en": text} if text else _CANCELLED
     return {**texts, "en": text_en} if text_en else texts

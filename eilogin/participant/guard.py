@@ -1,8 +1,4 @@
-"""Decide whether a visitor may pass to a page, by its rule, and answer otherwise.
-
-The application can ask the same by ``environ['eilogin.login']``, for a level that it
-needs now.
-"""
+"""Decide whether a visitor may pass to a page, by its rule, and answer otherwise."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -36,8 +32,8 @@ ErrorPage = Callable[["WSGIEnvironment", Exception], Response]
 class Guard:
     """Stands before the pages of one participant.
 
-    ``refuses_when_down`` says whether, while the store does not answer, also an
-    ``optional`` page is refused to who brings a session.
+    ``refuses_when_down``: without the store, refuse ``optional`` pages to a browser
+    with a session cookie too.
     """
 
     def __init__(  # noqa: PLR0913 - the rooms of a visit, each by its name
@@ -64,8 +60,8 @@ class Guard:
     def stop(self, environ: "WSGIEnvironment") -> Response | None:
         """Return the answer instead of a page, or None if the visitor may pass.
 
-        At the application's own logout, a visitor who may not pass gets None too. The
-        address is then :data:`eilogin.web.environ.APP_LOGOUT`.
+        Without access to the application's own logout, also None: the address is then
+        :data:`eilogin.web.environ.APP_LOGOUT`.
         """
         rule = self._rules.rule_of(environ)
         login = env.session_or_none(environ)
@@ -102,10 +98,9 @@ class Guard:
     def _has_to_leave(
         self, environ: "WSGIEnvironment", login: Login | None, rule: PathRule
     ) -> bool:
-        """Return whether a visitor at the application's own logout may not pass to it.
+        """Return whether a visitor without access is at the application's own logout.
 
-        Nobody has to log in, or prove anything, in order to log out. If the store does
-        not answer, the visitor may be signed in, so return False.
+        Nobody has to log in to log out. False without the store: they may be signed in.
         """
         return (
             env.SESSION_FAULT not in environ
@@ -114,7 +109,6 @@ class Guard:
         )
 
     def _greet(self, environ: "WSGIEnvironment") -> Response | None:
-        """Start a passive login or a keep-alive on an ``optional`` page."""
         if self._refuses_when_down:
             # A browser whose session cannot be read may not be anonymous.
             env.session(environ)
@@ -125,7 +119,6 @@ class Guard:
         return answer if login is None else self._keep_alive.seen(environ, login)
 
     def _limit(self, environ: "WSGIEnvironment", rule: PathRule) -> Response | None:
-        """Apply the limits of a path beside its level: a fresh proof, attributes."""
         login = env.session(environ)
         if path_limits.needs_proof(environ, login, rule) or (
             login is None and path_limits.wants_proof_at_login(environ, rule)
@@ -140,7 +133,6 @@ class Guard:
         return again or attribute_access.refuse(environ, self._pages, login, unmet)
 
     def _guard_form(self, environ: "WSGIEnvironment", level: str) -> Response | None:
-        """Guard a form, and keep it if a login is needed first."""
         again = handle_in(environ)
         answer = self.require(environ, level)
         if answer is not None:
@@ -158,11 +150,7 @@ class Guard:
         force: bool = False,
         passive: bool = False,
     ) -> Response | None:
-        """Return None if the login reaches ``level``; otherwise the answer.
-
-        See :class:`eilogin.web.environ.LoginService`. Raise a
-        :class:`eilogin.errors.EiloginError` if the session cannot be read.
-        """
+        """See ``LoginService``; raise EiloginError if the session cannot be read."""
         login = env.session(environ)
         force = force or env.FRESH in environ
         if login is not None and not force and reaches(login.level, level):
@@ -186,17 +174,13 @@ class ParticipantLoginService:
 
     @property
     def login(self) -> Login | None:
-        """The login of this visitor; None also while it cannot be read."""
+        """The visitor's login; None also while it cannot be read."""
         return env.session_or_none(self._environ)
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """Return None if the login reaches ``level``; otherwise the answer.
-
-        After an error the answer is the page that the guard would show. Raise
-        ValueError for an unknown level.
-        """
+        """Return None or an answer or error page; ValueError for an unknown level."""
         if level not in LEVELS:
             hint = did_you_mean(str(level).lower(), LEVELS)
             expected = ", ".join(map(repr, LEVELS))

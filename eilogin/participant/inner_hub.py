@@ -1,7 +1,7 @@
-"""Pass logouts to a hub that stands inside the filters, and has them sign citizens in.
+"""Pass logouts to a hub inside the filters, which sign in its citizens.
 
-The hub learns each login that ends here, and ends its sessions at its own participants.
-It reports a logout of its own by ``environ['eilogin.logout']``.
+The hub learns each login that ends here, ends its own sessions, and reports its own
+logouts by ``environ['eilogin.logout']``.
 """
 
 import logging
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: The status of a hub that has handled an ended login.
+#: Status of a hub that has handled an ended login.
 _KNOWS = 204
 #: Keys of environ that do not come from a visitor.
 _OURS = ("eilogin.", "wsgi.multi")
-#: Seconds for which the outcome of a logout is remembered.
+#: Seconds for which an outcome is kept.
 _REMEMBERED = 60 * 60.0
 
 
@@ -41,20 +41,17 @@ def is_at_inner_hub(environ: "WSGIEnvironment") -> bool:
 
 
 class InnerHub:
-    """The application inside the filters: ``app``, which need not be a hub."""
+    """The application inside the filters, a hub or not."""
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
-        # The inner application does not change; the first request sets this.
+        # Set by the first request; the inner application does not change.
         self._ways_out: env.WaysOut | None = None
 
     def note(
         self, environ: "WSGIEnvironment", who: Subject | None
     ) -> NotedLogout | None:
-        """Note a logout, before anything ends, that not all participants may learn of.
-
-        Return None without a hub inside, or without a visitor.
-        """
+        """Note a logout before anything ends; None without hub inside or visitor."""
         if who is None or env.trust(environ).own.hub_inside is None:
             return None
         return inner_hub_logouts.note(environ, who)
@@ -68,9 +65,8 @@ class InnerHub:
     ) -> bool:
         """Have the hub end the sessions of ``logins``, which a noted logout has ended.
 
-        Return whether all participants know of it, and of the logouts noted before.
-        Without a hub, return True. The hub may send messages ``through`` the visitor's
-        browser.
+        Return whether all know of it and of those noted before. The hub may send
+        messages ``through`` the visitor's browser.
         """
         if noted is None:
             return True
@@ -89,7 +85,6 @@ class InnerHub:
         before: inner_hub_logouts.Logouts,
         through: env.Through | None,
     ) -> bool:
-        """Return whether all know of these logouts and of those ``before``."""
         if not logins and not all(before.values()):
             # An earlier one is still at work, or its process has died.
             return False
@@ -113,15 +108,15 @@ class InnerHub:
         return ended.is_everywhere
 
     def note_gone(self, environ: "WSGIEnvironment", login: Login) -> None:
-        """Have the filter ``logout`` call its hooks for a login that has ended here."""
+        """Have the filter ``logout`` call its hooks for a login that has ended."""
         keys = {env.ENDED: env.Ended([login]), env.ADDRESS: env.GONE}
         self._ask(environ, _logout_path(environ), keys)
 
     def is_way_out(self, environ: "WSGIEnvironment") -> bool:
         """Return whether a person is at the application's own logout (``app_logout``).
 
-        There eilogin sends nobody to the hub, for a login or a passive one: the visitor
-        wants to leave, and would come back from the hub as from another site.
+        From there eilogin sends nobody to the hub: they would come back as from another
+        site.
         """
         if not (is_looked_at(environ) and fills_window(environ)):
             return False
@@ -130,7 +125,6 @@ class InnerHub:
         return self._ways_out.has(environ)
 
     def _find_ways_out(self, environ: "WSGIEnvironment") -> env.WaysOut:
-        """Return the application's logout addresses, from the filter ``logout``."""
         ways_out = env.WaysOut()
         keys = {env.WAYS_OUT: ways_out, env.ADDRESS: env.APP_LOGOUT}
         self._ask(environ, _logout_path(environ), keys)
@@ -139,7 +133,7 @@ class InnerHub:
     def _ask(
         self, environ: "WSGIEnvironment", path: str, keys: Mapping[str, object]
     ) -> Response:
-        """Send a request of our own to the application, without data of the visitor."""
+        """Send the application our own request, without data of the visitor."""
         request = Request.blank(path, base_url=env.trust(environ).own.public_url)
         ours = {k: v for k, v in environ.items() if k.startswith(_OURS)}
         request.environ.update(ours)
@@ -155,17 +149,16 @@ def _logout_path(environ: "WSGIEnvironment") -> str:
 def remember_logout_outcome(
     environ: "WSGIEnvironment", target: str, outcome: str
 ) -> None:
-    """Remember the outcome of a logout for the page to which it leads.
+    """Keep the outcome of a logout, a value of ``LogoutPages``, for its page.
 
-    The hub inside shows it, when it has combined both parts. ``outcome`` is a value of
-    :class:`eilogin.participant.logout.logout_pages.LogoutPages`.
+    The hub inside shows it when it has combined both parts.
     """
     until = clock.now() + _REMEMBERED
     env.values(environ).add(_key(target), outcome, until, durable=False)
 
 
 def outcome(environ: "WSGIEnvironment", target: str) -> bool | None:
-    """Return whether the visitor is logged out everywhere; None if not known yet."""
+    """Return whether the visitor is logged out everywhere; None if not known."""
     stored = env.values(environ).get(_key(target))
     return None if stored is None else stored == "everywhere"
 

@@ -1,9 +1,8 @@
 """Note logouts that a hub inside has not delivered to all its participants.
 
-Each logout has its own note, from before anything ends until all participants know of
-it. A hub above may repeat its LogoutRequest, if it did not wait for our answer, or if
-the visitor had not gone on to it. Then no session is left here to end. Two simultaneous
-logouts do not remove each other's notes.
+A note lasts from before anything ends until all know. A hub above may repeat its
+LogoutRequest if it or the visitor did not wait; then no session is left here. Each
+logout has its own note, so simultaneous logouts do not remove each other's.
 """
 
 import json
@@ -19,23 +18,21 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Most notes for one visitor, the latest ones. The hub reports on all of them at once.
+#: Latest notes of one visitor. The hub reports on all of them at once.
 _MOST = 20
-#: The name of a note that another version wrote in another format.
+#: A note in the format of another version.
 _OTHER = "other"
 
-#: The logins that logouts have ended, by the name of each logout. Empty while it is at
-#: work, or if its process died.
+#: Ended logins by name of the logout; none while it is at work, or if its process died.
 Logouts = Mapping[str, Sequence[env.EndedBefore]]
 
 
 class NotedLogout(NamedTuple):
     """A logout that was noted."""
 
-    #: The visitor, and the name of the logout.
     who: Subject
     name: str
-    #: The names of the logouts noted before it.
+    #: Names of the logouts noted before it.
     before: Sequence[str]
 
 
@@ -61,13 +58,13 @@ def left_before(environ: "WSGIEnvironment", noted: NotedLogout) -> Logouts:
 def keep(
     environ: "WSGIEnvironment", noted: NotedLogout, logins: Iterable[Login]
 ) -> None:
-    """Note that not all participants know of a logout, which has ended these logins."""
+    """Note the ended logins of a logout that not all know of."""
     ended = [env.EndedBefore(login.name, login.who) for login in logins]
     _change(environ, noted.who, lambda logouts: {**logouts, noted.name: ended})
 
 
 def forget(environ: "WSGIEnvironment", noted: NotedLogout, completed: Logouts) -> None:
-    """Remove a logout that all know of, and ``completed`` ones without a change."""
+    """Remove a logout that all know of, and unchanged ``completed`` ones."""
 
     def without(logouts: Logouts) -> Logouts:
         done = {noted.name: logouts.get(noted.name), **completed}
@@ -76,7 +73,7 @@ def forget(environ: "WSGIEnvironment", noted: NotedLogout, completed: Logouts) -
         }
 
     _change(environ, noted.who, without)
-    # Expire an empty value now, and not at its usual end.
+    # Expire an empty value at once.
     key, now = _key(noted.who), clock.now()
     env.values(environ).swap(key, _NONE, _NONE, now, durable=False)
 
@@ -90,7 +87,7 @@ def _change(
         new = _written(change(_read(text)))
         return None if new == (text or _NONE) else new
 
-    # A participant without the message keeps no session for longer than that.
+    # Participants without the message keep no session for longer.
     until = clock.now() + env.sessions(environ).max_session
     return values.change(key, changed, until)
 

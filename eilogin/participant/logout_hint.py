@@ -1,18 +1,16 @@
 """The logout hint: a sealed cookie with which a browser can log out at its hub.
 
-The session of a participant can be gone while that of the hub lives: a ``memory:``
-store was restarted, or the session cookie was lost. The hint names that session as a
-LogoutRequest does (hub, NameID, SessionIndex). So a click on "log out" still reaches
+The session here can be lost (``memory:`` store, cookie) while the hub's lives. The hint
+names it as a LogoutRequest does: hub, NameID, SessionIndex. So "log out" still reaches
 the hub, which knows whether there is anything to end.
 
-A login sets the cookie, and the hub's LogoutResponse removes it. Only this participant
-can make, read or change it. It signs nobody in. It can end the session that it names,
-once, until that expires. A logout here spends it, with all its copies.
+A login sets the cookie, the hub's LogoutResponse removes it. Only this participant can
+make, read or change it. It signs nobody in. It can end its session once, until that
+expires; a logout here spends all copies.
 
-From a logout until the hub has confirmed it, the same cookie marks a browser that has
-logged out. The hub's session alone never signs such a browser in: the next login asks
-the hub for a fresh proof (ForceAuthn). The mark needs no entry in the store, which may
-be lost.
+From a logout until the hub confirms it, the cookie marks the browser as logged out. The
+hub's session alone never signs that in: the next login asks for a fresh proof
+(ForceAuthn). The mark does not depend on the store, which may be lost.
 """
 
 import hashlib
@@ -33,12 +31,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _COOKIE = Cookie("eilogin-logout-hint")
-#: Longest value: some browsers drop cookies of more than 4096 characters.
+#: Characters; some browsers drop cookies of more than 4096.
 _LONGEST = 3000
 
 
 def keep(environ: "WSGIEnvironment", token: str) -> list[tuple[str, str]]:
-    """Return the headers that give this browser the hint of a new session.
+    """Return headers that give this browser the hint of a new session.
 
     Without a NameID no LogoutRequest is possible, so they expire an older hint.
     """
@@ -49,19 +47,15 @@ def keep(environ: "WSGIEnvironment", token: str) -> list[tuple[str, str]]:
 
 
 def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str, str]]:
-    """Return the headers that mark this browser as logged out of a session.
+    """Return headers that mark this browser as logged out of a session.
 
-    ``kept`` names the logout, for :func:`unmark`; "" if no server can confirm it.
+    ``kept`` names the logout for :func:`unmark`; "" if no server can confirm it.
     """
     return _header(environ, login, kept, has_left=True)
 
 
 def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """Return the headers that mark this browser as logged out, by its hint.
-
-    They are for a logout that the hub may not have received. Return none if the browser
-    has no hint of the session whose cookie it sends.
-    """
+    """Return :func:`mark` headers for a logout that the hub may not have received."""
     login = _of_session(environ)
     return [] if login is None else mark(environ, login, "")
 
@@ -69,24 +63,19 @@ def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
 class HintedLogout(NamedTuple):
     """A logout of this browser that the hub has not confirmed."""
 
-    #: The session that has ended.
     login: Login
     #: The name of the logout, or "".
     kept: str
 
 
 def left(environ: "WSGIEnvironment") -> HintedLogout | None:
-    """Return the last logout of this browser, if the hub has not confirmed it; or None.
-
-    Raise :class:`eilogin.errors.StoreUnavailable`.
-    """
+    """Return this browser's unconfirmed last logout, or raise StoreUnavailable."""
     opened = _opened(environ)
     if opened is None or not _may_live(environ, opened.login):
         return None
     values, kept = env.values(environ), opened.kept
     if not opened.has_left:
-        # A Response to a login may come after the logout in another tab, and remove the
-        # mark. The store has that logout.
+        # A Response in another tab may have removed the mark; the store has the logout.
         kept = values.get(_spent_key(opened.login)) or ""
         if not kept:
             return None
@@ -106,17 +95,14 @@ def has_left(environ: "WSGIEnvironment") -> bool:
 
 
 def unmark(environ: "WSGIEnvironment", kept: str, until: float) -> None:
-    """Note that the hub has confirmed a logout, in a request without its browser.
-
-    ``kept`` is the name that :func:`mark` got; the note lasts ``until`` that instant.
-    """
+    """Note until an instant that the hub has confirmed the logout ``kept``."""
     env.values(environ).add(_confirmed_key(kept), "", until, durable=False)
 
 
 def _header(
     environ: "WSGIEnvironment", login: Login, kept: str = "", *, has_left: bool = False
 ) -> list[tuple[str, str]]:
-    # A LogoutRequest needs none of these. The name of the login needs the family.
+    # A LogoutRequest needs none of these. The login's name needs the family.
     slim = replace(login, attributes={}, proven={}, domains=None, address="")
     if has_left:
         slim = replace(slim, family="")
@@ -130,7 +116,7 @@ def _header(
 
 
 def read(environ: "WSGIEnvironment") -> Login | None:
-    """Return the login that this browser's hint names, while it is valid, or None."""
+    """Return the login of this browser's valid hint, or None."""
     opened = _opened(environ)
     if opened is None or opened.has_left or not _may_live(environ, opened.login):
         return None
@@ -139,7 +125,7 @@ def read(environ: "WSGIEnvironment") -> Login | None:
 
 
 def read_of_session(environ: "WSGIEnvironment") -> Login | None:
-    """Return the same, if the hint belongs to the session cookie of the request."""
+    """Return the same, if the hint belongs to the request's session cookie."""
     return None if _of_session(environ) is None else read(environ)
 
 
@@ -152,17 +138,12 @@ def _of_session(environ: "WSGIEnvironment") -> Login | None:
 
 
 def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
-    """Invalidate all hints of a login, because a logout here ends it.
-
-    ``kept`` names the logout of this browser, as in :func:`mark`, or is "".
-    """
+    """Invalidate all hints of a login; ``kept`` is as in :func:`mark`."""
     until = _end_of(environ, login)
     env.values(environ).add(_spent_key(login), kept, until, durable=False)
 
 
 class _Opened(NamedTuple):
-    """The content of the cookie."""
-
     login: Login
     has_left: bool
     #: The name of the logout, or the tag of the session's cookie.
@@ -183,15 +164,14 @@ def _opened(environ: "WSGIEnvironment") -> _Opened | None:
 
 
 def held(environ: "WSGIEnvironment") -> str:
-    """Return the value of the cookie, not checked; "" without one."""
+    """Return the unchecked value of the cookie, or ""."""
     return _COOKIE.read(environ) or ""
 
 
 def drop() -> tuple[str, str]:
-    """Return the header that expires the hint.
+    """Return the header that expires the hint, also for a request without it.
 
-    Send it also if a request has none: a browser withholds the cookie from the POST of
-    another site, such as a LogoutResponse of the hub.
+    A browser withholds the cookie from the POST of another site, such as the hub's.
     """
     return _COOKIE.expire()
 
@@ -219,7 +199,6 @@ def _spent_key(login: Login) -> str:
 
 
 def _tag_of(token: str) -> str:
-    """Return a hash that stands for the cookie of a session."""
     return hashlib.sha256(b"eilogin hint of\0" + token.encode()).hexdigest()[:32]
 
 

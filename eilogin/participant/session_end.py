@@ -1,7 +1,6 @@
 """End the session of a visitor here without a logout.
 
-DigiD demands that after a Response that signs nobody in, also for a higher level only
-(DigiD 8).
+DigiD demands that if a Response signs nobody in, even for a higher level (DigiD 8).
 """
 
 from typing import TYPE_CHECKING
@@ -19,18 +18,17 @@ def end_here(
 ) -> list[tuple[str, str]]:
     """End the session of this visitor; return the header that expires its cookie.
 
-    End it under its current key, and no other session. The browser gets no mark of a
-    logout, because the visitor asked for a Response that is on its way. A hub inside
-    the filters ends its part: afterwards no logout would find its participants. The
-    hooks of ``logout`` run. ``reason`` is for the audit log. Raise
-    :class:`eilogin.errors.StoreUnavailable`.
+    End no other session. The browser gets no mark of a logout: the visitor asked for a
+    Response that is on its way. A hub inside ends its part, because a later logout
+    would not find its participants. The hooks of ``logout`` run. ``reason`` is for the
+    audit log. Raise StoreUnavailable.
     """
     login = env.session_to_end(environ)
     environ[env.SESSION] = None
     if login is None:
         return []
     noted = inner_hub.note(environ, login.named)
-    # If another request was faster, it has done this.
+    # Another request may have been faster.
     if env.sessions(environ).drop(login) is not None:
         inner_hub.note_gone(environ, login)
         audit.event(
@@ -39,6 +37,6 @@ def end_here(
             peer=login.who.issuer,
             reason=reason,
         )
-    # Nobody waits for the result now; a later logout reports whom this one missed.
+    # Nobody waits for the result; a later logout reports whom this one missed.
     inner_hub.tell(environ, noted, [login])
     return [env.cookie(environ).expire()]

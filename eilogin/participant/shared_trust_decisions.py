@@ -1,16 +1,13 @@
 """Share decisions on changes of the federation among all nodes of a site.
 
-Nodes with a common ``federation_folder`` have a common quarantine. Nodes with a folder
-each have the store of the session filter in common. The node where a person approves or
-rejects a change writes the decision there. The others apply it if the same change is
-pending in their folder.
+Nodes with one ``federation_folder`` share a quarantine. Nodes with a folder each share
+the store of the session filter: the deciding node writes there; the others apply the
+decision if the same change is pending.
 
-A decision is sealed with the keys of the site, for this site and for the ID of the
-change. The ID is a hash of the record before and after the change. So somebody who can
-write to the store can neither forge a decision nor apply it to another change. They can
-only remove it, and then somebody has to decide at each node. A node applies a decision
-once, and none that is older than three days: an approved change that comes back is
-pending again.
+A decision is sealed with the site's keys, for this site and the change's ID, a hash of
+the record before and after. A writer of the store can neither forge nor transfer it,
+only remove it; then each node needs a decision. A node applies one once, within three
+days: an approved change that comes back is pending again.
 """
 
 import hashlib
@@ -38,11 +35,11 @@ from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two reads of the store.
+#: Seconds between reads of the store.
 EVERY = 5.0
 #: Seconds for which other nodes can apply a decision.
 KEPT_FOR = 3 * 86_400.0
-#: Most decisions on one change, and most changes, that one read covers.
+#: Most decisions on one change, and most changes, in one read.
 _MOST, _AT_ONCE = 20, 500
 
 
@@ -59,7 +56,7 @@ class SharedDecisions:
         self._options, self._folder = options, folder
         self._own, self._store = own, store
         self._next, self._looked = 0.0, 0
-        #: The decisions that this process wrote to the store, and those that failed.
+        #: Decisions that this process wrote to the store, and those that failed.
         self._written: set[Decision] = set()
         self._failed: set[Decision] = set()
 
@@ -72,12 +69,10 @@ class SharedDecisions:
             self._write()
             self._take()
         except EiloginError as error:
-            # The next read may succeed; pending changes stay pending meanwhile.
+            # The next read may succeed; pending changes stay pending.
             _log.debug(
                 "%s: cannot share decisions with other nodes: %s", self._party, error
             )
-
-    # --- to the store ---------------------------------------------------------------
 
     @property
     def _party(self) -> str:
@@ -101,7 +96,7 @@ class SharedDecisions:
         self._written = recent
 
     def label(self, change_id: str) -> str:
-        """Return the label of the decisions on a change in the store."""
+        """Return the store's label of decisions on a change."""
         # Without a colon, which would end the name of a shard.
         text = json.dumps([self._party, change_id])
         return f"decided-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
@@ -119,8 +114,6 @@ class SharedDecisions:
             self._sealer.seal(json.dumps(asdict(decision)).encode(), decision.id)
         )
 
-    # --- from the store -------------------------------------------------------------
-
     def _take(self) -> None:
         waiting = self._folder.waiting
         if waiting is None:
@@ -137,7 +130,7 @@ class SharedDecisions:
             self._take_over(decisions)
 
     def _next_ones(self, ids: Sequence[str]) -> Sequence[str]:
-        """Return the changes for this read: if there are very many, some at each."""
+        """Return the changes for this read: some at each, if there are very many."""
         if self._looked >= len(ids):
             self._looked = 0
         first = self._looked
@@ -149,7 +142,6 @@ class SharedDecisions:
         return 0 <= clock.now() - decision.who.at < KEPT_FOR
 
     def _decided(self, change_id: str) -> Iterator[Decision]:
-        """Return the authentic decisions of other nodes on a change."""
         for key in self._store.find(self.label(change_id))[:_MOST]:
             row = self._store.read(key)
             with suppress(NotSealed, *UNREADABLE):
@@ -173,7 +165,6 @@ class SharedDecisions:
             os.close(number)
 
     def _decide(self, decisions: Sequence[Decision]) -> None:
-        """Apply decisions here, all of one person and one kind."""
         first, ids = decisions[0], {decision.id for decision in decisions}
         waiting, who = self._folder.waiting, first.who
         pending = [] if waiting is None else [x for x in waiting.open if x.id in ids]

@@ -1,13 +1,8 @@
 """Identify a visitor by the NameID, or by an attribute instead.
 
-With an attribute, its name and value at this hub identify the visitor: the same one at
-each login, even if the hub sends another NameID each time, or none. Messages of the hub
-cannot contain the attribute, so they use the NameID of the same assertion. Without a
-NameID, single logout can neither reach the session from the hub nor start here.
-
-The application gets the value alone if no other visitor can have it: with one hub, and
-one source of the name. Otherwise it also gets the source and the hub
-(:func:`for_application`).
+Name and value of an attribute at this hub identify the visitor, even with changing
+NameIDs or none. Messages of the hub use the NameID of the same assertion; without one,
+single logout cannot work.
 """
 
 from collections.abc import Sequence
@@ -44,29 +39,28 @@ def _sources(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-#: The type of the option ``subject``.
+#: Option ``subject``.
 SubjectSources = Annotated[Words, AfterValidator(_sources)]
 
 
-#: The NameID formats with a short name.
+#: NameID formats with a short name.
 _WORDS = {
     format_: short(format_) for format_ in (UNSPECIFIED, PERSISTENT, TRANSIENT, EMAIL)
 }
-#: Characters that stay unquoted in a format or an entityID. The separator is not one.
+#: Unquoted characters of a format or entityID; the separator is not one.
 _PLAIN = ":/?#[]@$&'()*+,;="
 
 
 def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
     """Return the name of a visitor for the application; no two visitors share one.
 
-    - ``VALUE``, if no other visitor can have the same value.
-    - ``VALUE!FORMAT!HUB``, if another trusted hub, or another of ``sources``, could
-      have the same value, or if the NameID has another format than the requested one.
+    - ``VALUE``, if no other visitor can have it.
+    - ``VALUE!FORMAT!HUB``, if another trusted hub or source could have it, or the
+      NameID has another format than the requested one.
     - ``VALUE!FORMAT!HUB!DOMAIN``, if the hub names another domain than its own
-      (NameQualifier). With an empty domain it is for a value that looks like one of
-      these.
+      (NameQualifier); with an empty domain, for a value that looks like one of these.
 
-    The result depends only on these and the options, so it is the same at every login.
+    It depends on nothing else, so it is the same at each login.
     """
     hub = quote(who.issuer, _PLAIN)
     domain = "" if who.name_qualifier == who.issuer else who.name_qualifier
@@ -76,7 +70,6 @@ def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
     if is_only_way and not is_other and not domain and not looks_composed:
         return who.name_id
     parts = [who.name_id, _kind(who.format), hub]
-    # Keep a value that looks composed distinct from a composed one.
     if domain or (is_only_way and not is_other):
         parts.append(quote(domain, _PLAIN))
     return "!".join(parts)
@@ -101,7 +94,6 @@ def is_of_other_format(trust: Trust, who: Subject) -> bool:
 
 
 def _kind(format_: str) -> str:
-    """Return the format or source of a name, in a word if it has one; unique."""
     prefix = "" if format_.startswith(BY_ATTRIBUTE) else ":"
     return _WORDS.get(format_) or f"{prefix}{quote(format_, _PLAIN)}"
 
@@ -114,10 +106,9 @@ def also_of(assertion: Assertion, who: Subject) -> Subject | None:
 
 
 def subject_of(trust: Trust, assertion: Assertion, sources: Sequence[str]) -> Subject:
-    """Return the visitor of an assertion, by the first of ``sources`` that it contains.
+    """Return the visitor of an assertion, by the first of ``sources`` in it.
 
-    An attribute must have exactly one value, in one line. Raise
-    :class:`eilogin.errors.SubjectMissing` if the assertion contains none of them.
+    An attribute must have exactly one value. Raise SubjectMissing if there is none.
     """
     for source in sources:
         who = _by(source, assertion, trust.own.entity_id)

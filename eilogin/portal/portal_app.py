@@ -54,15 +54,14 @@ from eilogin.web.site_urls import root, see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-#: Services on one page.
 _ON_A_PAGE = 240
-#: Parameters that a query of ours has at most, and digits of a page's number.
+#: In a query; digits of a page number.
 _MOST_PARAMETERS, _MOST_DIGITS = 20, 4
-#: Characters of the visitor's name.
+#: Characters.
 _LONGEST_NAME = 80
-#: A browser keeps a logo for a year: another image has another address.
+#: Another image has another address.
 _LOGO_CACHING = "private, max-age=31536000, immutable"
-#: An SVG image runs no script and asks for nothing, also in a window of its own.
+#: An SVG image runs no script and loads nothing, even in its own window.
 _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -78,7 +77,7 @@ def _address(value: str) -> str:
     return value
 
 
-#: A path of this site, or an address of any site.
+#: A path of this site, or any address.
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -112,22 +111,21 @@ class PortalOptions(Options, name="portal"):
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A service on the page, as its template gets it."""
+    """A service on the page, for the template."""
 
     name: str
     description: str
-    #: The portal's address that leads to the service, or "".
+    #: The portal's address that leads there, or "".
     link: str
-    #: The address of its logo, or "".
     logo: str
     initial: str
     is_reachable: bool
-    #: The language of the description, or "" for that of the page.
+    #: "" for that of the page.
     description_language: str = ""
 
 
 class Portal(PipelinePart):
-    """The app; it has one page, and two addresses that serve that page."""
+    """The app: one page, ``/go`` and ``/logo``."""
 
     eilogin_part, ROLE = "portal", PARTICIPANT
     NEEDS, SPARES = (env.SESSION, env.TRUST), ("identity",)
@@ -141,7 +139,7 @@ class Portal(PipelinePart):
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer with the page, or with that of an error."""
+        """Answer with a page."""
         try:
             answer = self._answer(environ)
         except EiloginError as error:
@@ -207,7 +205,6 @@ class Portal(PipelinePart):
         services: PortalServices,
         asked: "_Asked",
     ) -> dict[str, Any]:
-        """Return the services for the template: all, or those that match."""
         last: Sequence[PortalService] = ()
         matching: Sequence[PortalService] = services.all
         if asked.is_search:
@@ -247,7 +244,6 @@ class Portal(PipelinePart):
     def _tiles_of(
         self, shown: Sequence[PortalService], services: PortalServices, first: str
     ) -> list[Tile]:
-        """Return the tiles of services; ``first`` is the address of the first page."""
         away = self._not_reachable.entity_ids
         return [
             Tile(
@@ -268,7 +264,7 @@ class Portal(PipelinePart):
         return shortened(values[0], _LONGEST_NAME) if values else ""
 
     def _known(self, trust: Trust, language: str) -> PortalServices:
-        """The services now; a federation may have thousands, read once for all."""
+        """The services, cached: a federation may have thousands."""
         kept = self._services.get(language)
         if kept is None or kept.trust is not trust or kept.until <= clock.now():
             kept = self._services[language] = PortalServices.of(trust, language)
@@ -277,7 +273,6 @@ class Portal(PipelinePart):
     # --- what the page leads to -----------------------------------------------------
 
     def _go(self, environ: "WSGIEnvironment") -> Response:
-        """Lead to a service, and have the browser remember it."""
         trust = env.trust(environ)
         login = env.session_or_none(environ)
         services = self._known(trust, language_of(environ))
@@ -285,16 +280,13 @@ class Portal(PipelinePart):
         if service is None or not service.address:
             raise NotFound("no service of the federation has this name")
         headers = []
-        # A link at another site cannot change what the browser remembers.
+        # A link at another site must not change the memory of the browser.
         if login is not None and is_own_navigation(environ, trust.own.public_url):
             headers = [note_visit(environ, trust.own, login, service)]
         return with_hsts(environ, see_other(service.address, headers))
 
     def _logo(self, environ: "WSGIEnvironment") -> Response:
-        """Send the logo of a service.
-
-        The browser keeps it for good if the address names this very image.
-        """
+        """Send a logo; the browser keeps it if the address names this very image."""
         services = self._known(env.trust(environ), language_of(environ))
         said = _parameters(environ)
         service = services.by_id.get(said.get("of", ""))
@@ -318,8 +310,6 @@ class Portal(PipelinePart):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Read the query of a page; ignore all other parameters."""
-
     search: str
     category: str
     page: int
@@ -338,11 +328,10 @@ class _Asked:
 
     @property
     def is_search(self) -> bool:
-        """Whether the page shows the services that match, and not all."""
         return bool(self.search or self.category)
 
     def at(self, first: str, *, category: str = "", page: int = 1) -> str:
-        """The address of another category, or of another page of the same."""
+        """The address of another category or page."""
         said = {"category": category} if category else {}
         if not category:
             said = {"q": self.search, "category": self.category}
@@ -352,7 +341,7 @@ class _Asked:
 
 
 def _parameters(environ: "WSGIEnvironment") -> Mapping[str, str]:
-    """The parameters of the query, the last of each; none of a query that is none."""
+    """The query parameters, the last of each; none of a malformed query."""
     query = environ.get("QUERY_STRING", "")
     try:
         return dict(parse_qsl(query, errors="replace", max_num_fields=_MOST_PARAMETERS))
@@ -361,19 +350,17 @@ def _parameters(environ: "WSGIEnvironment") -> Mapping[str, str]:
 
 
 def _hours(environ: "WSGIEnvironment", limit: str) -> float:
-    """A limit of the sessions in hours; 0 where no filter says one."""
     sessions = environ.get(env.SESSIONS)
     return 0.0 if sessions is None else float(getattr(sessions, limit)) / 3600
 
 
 def _in(texts: Mapping[str, str], language: str) -> str:
-    """Return our own text in a language, in English or in another, or ""."""
+    """Our own text in a language, else in English or another, or ""."""
     first = next(iter(texts.values()), "")
     return texts.get(language) or texts.get("en") or first
 
 
 def _first_page(environ: "WSGIEnvironment") -> str | None:
-    """Where the page is; None where the filters before it are missing."""
     trust = environ.get(env.TRUST)
     return None if trust is None else root(trust.own.public_url)
 

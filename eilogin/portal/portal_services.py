@@ -1,7 +1,7 @@
 """The services of the federation as the portal lists them.
 
-Whatever a member says of itself is text here: cleaned, shortened, and no markup. A link
-leads to a web address that the metadata names, and a logo is a PNG or SVG image.
+All data of a member is text here: cleaned, shortened, without markup. A link leads to a
+web address in the metadata, and a logo is a PNG or SVG image.
 """
 
 import base64
@@ -20,26 +20,24 @@ from eilogin.saml.metadata.metadata_addresses import web_host
 from eilogin.saml.metadata.metadata_texts import clean
 from eilogin.web.pages.translations import LANGUAGES
 
-#: Search and categories appear from this many services on.
+#: From this many services on, the page has a search and categories.
 MANY = 12
-#: How many categories the page offers.
 _MOST_CATEGORIES = 12
-#: Characters of a name, a description and a keyword, and keywords of one service.
+#: Characters, and keywords of a service.
 _LONGEST_NAME, _LONGEST_DESCRIPTION, _LONGEST_KEYWORD = 100, 240, 40
 _MOST_KEYWORDS = 20
-#: Characters of a language in metadata (BCP 47), such as "nl-NL".
+#: Characters of a language (BCP 47), such as "nl-NL".
 _LONGEST_TAG = 35
-#: Languages of one service that the search reads.
+#: Per service, for the search.
 _MOST_LANGUAGES = 10
-#: Characters of a search text.
+#: Characters.
 LONGEST_SEARCH = 100
-#: How long the page lists a service after its metadata has expired, in seconds.
+#: Seconds that an expired service stays.
 _LISTED_FOR = 7 * 24 * 3600.0
-#: Octets of a hash that stands for a service or a logo in an address.
+#: Octets of a hash in an address.
 _ID_SIZE = 12
-#: Characters that turn the direction of a text, of other words on the page too.
+#: They turn the direction of other words on the page too.
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-#: The kinds of image that a logo can be.
 _IMAGE_TYPES = ("image/png", "image/svg+xml")
 
 
@@ -52,7 +50,7 @@ class ServiceLogo:
 
     @property
     def version(self) -> str:
-        """A hash of the image: another image has another one."""
+        """A hash of the image."""
         return _short(self.octets)
 
 
@@ -60,23 +58,21 @@ class ServiceLogo:
 class PortalService:
     """One service in one language; each text may be ""."""
 
-    #: Stands for the entityID in addresses and cookies.
+    #: In addresses and cookies.
     id: str
     entity_id: str
     name: str
     description: str
-    #: The language of the description, if that is not the language of the page.
+    #: "" for that of the page.
     description_language: str
-    #: The service's own page for visitors.
+    #: Its page for visitors.
     address: str
-    #: The letter on a tile without a logo.
     initial: str
-    #: The folded keywords.
     categories: frozenset[str]
-    #: The folded name, and all that a search looks through.
+    #: For sorting and searches.
     folded_name: str
     searched: str
-    #: Whether its metadata is valid: without that nobody can log in there.
+    #: Otherwise nobody can log in there.
     is_valid: bool
 
 
@@ -91,21 +87,21 @@ class ServiceCategory:
 
 @dataclass(frozen=True, slots=True)
 class PortalServices:
-    """All participants but this one, in one language, sorted by name."""
+    """All other participants, in one language, sorted by name."""
 
     trust: Trust
     all: Sequence[PortalService]
     by_id: Mapping[str, PortalService]
     categories: Sequence[ServiceCategory]
-    #: When one of them expires or vanishes; seconds since 1970.
+    #: The next expiry of a service or its tile, in seconds since 1970.
     until: float
     language: str
-    #: The versions of the logos that a page has shown, by entityID.
+    #: Logos that a page has shown, by entityID.
     _versions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, trust: Trust, language: str) -> "PortalServices":
-        """Read them from the federation's metadata."""
+        """Read the services from the metadata."""
         federation, listed = trust.federation, [*_listed(trust)]
         labels: dict[str, Counter[str]] = {}
         found: list[PortalService] = []
@@ -134,10 +130,7 @@ class PortalServices:
         return len(self.all) >= MANY
 
     def found(self, search: str, category: str) -> Sequence[PortalService]:
-        """Return the services of a category that have every word of a search.
-
-        Those with the words in their name come first.
-        """
+        """Services of a category with all words of a search, in their name first."""
         words, key = fold(search).split(), fold(category)
         found = [
             one
@@ -150,15 +143,12 @@ class PortalServices:
         return found
 
     def logo_of(self, service: PortalService) -> "ServiceLogo | None":
-        """Return the logo of a service, or None."""
+        """The logo of a service, or None."""
         uri = self.trust.federation.logo_of(service.entity_id, self.language)
         return _logo_in(uri)
 
     def logo_version_of(self, service: PortalService) -> str:
-        """Return a hash of the logo of a service, or "" if it has none.
-
-        Each logo is opened when a page shows it for the first time.
-        """
+        """A hash of the logo, or ""; a logo is opened when a page first shows it."""
         found = self._versions.get(service.entity_id)
         if found is None:
             logo = self.logo_of(service)
@@ -167,13 +157,13 @@ class PortalServices:
         return found
 
     def label_of(self, category: str) -> str:
-        """Return a category as the services write it, or else as it came."""
+        """A category as the services write it, or else unchanged."""
         key = fold(category)
         return next((c.label for c in self.categories if c.key == key), category)
 
 
 def fold(text: str) -> str:
-    """Return a text without the differences that a search ignores: case and accents."""
+    """Remove the differences that a search ignores: case and accents."""
     if text.isascii():
         return " ".join(text.lower().split())
     parts = unicodedata.normalize("NFKD", text.casefold())
@@ -182,18 +172,16 @@ def fold(text: str) -> str:
 
 
 def id_of(entity_id: str) -> str:
-    """Return what stands for an entityID in an address."""
+    """The ID of an entityID in an address."""
     return _short(entity_id.encode("utf-8", "surrogatepass"))
 
 
 def _short(octets: bytes) -> str:
-    """Return a hash of 16 characters that an address can have."""
     digest = hashlib.sha256(octets).digest()
     return base64.urlsafe_b64encode(digest[:_ID_SIZE]).decode()
 
 
 def _listed(trust: Trust) -> Iterator[tuple[EntityDescriptor, bool]]:
-    """The participants but this one, and whether the metadata of each is valid."""
     federation, oldest = trust.federation, clock.now() - SKEW - _LISTED_FOR
     for entity in federation.entities:
         if entity.service_provider and entity.entity_id != trust.own.entity_id:
@@ -205,7 +193,6 @@ def _listed(trust: Trust) -> Iterator[tuple[EntityDescriptor, bool]]:
 
 
 def _turns(listed: Iterable[tuple[EntityDescriptor, bool]]) -> Iterator[float]:
-    """When each service expires, or vanishes."""
     for entity, is_valid in listed:
         if entity.valid_until is not None:
             yield entity.valid_until + SKEW + (0.0 if is_valid else _LISTED_FOR)
@@ -240,10 +227,7 @@ def _service(
 
 
 def _tag(found_in: str, language: str) -> str:
-    """The language of a description for its ``lang``; "" if it is that of the page.
-
-    A member may write anything there, as long as its schema allows.
-    """
+    """The ``lang`` of a description; "" for that of the page, or if too long."""
     is_other = found_in != language and len(found_in) <= _LONGEST_TAG
     return found_in if is_other else ""
 
@@ -251,7 +235,6 @@ def _tag(found_in: str, language: str) -> str:
 def _texts(
     federation: Membership, entity: EntityDescriptor, name: str
 ) -> Iterator[str]:
-    """Return the text for a search: names, descriptions, keywords, all languages."""
     yield name
     for texts, longest in (
         (entity.names, _LONGEST_NAME),
@@ -267,7 +250,6 @@ def _texts(
 def _keywords_of(
     federation: Membership, entity_id: str, language: str
 ) -> Iterator[tuple[str, str]]:
-    """The keywords of a service, folded and as they are written."""
     for keyword in federation.keywords_of(entity_id, language)[:_MOST_KEYWORDS]:
         label = _DIRECTION.sub("", clean(keyword))
         key = fold(label)
@@ -276,7 +258,6 @@ def _keywords_of(
 
 
 def _categories(labels: Mapping[str, Counter[str]]) -> Sequence[ServiceCategory]:
-    """The keywords that most services share; those of one service are none."""
     found = (
         ServiceCategory(key, spelt.most_common(1)[0][0], spelt.total())
         for key, spelt in labels.items()
@@ -288,18 +269,17 @@ def _categories(labels: Mapping[str, Counter[str]]) -> Sequence[ServiceCategory]
 
 
 def shortened(text: str, longest: int) -> str:
-    """Return a text on one line, with "…" in the place of what is too much."""
+    """Put a text on one line, cut with "…"."""
     text = _DIRECTION.sub("", clean(text))
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def _initial(name: str) -> str:
-    """The first letter or digit of a name in upper case, or ""."""
     return next((one.upper()[:1] for one in name if one.isalnum()), "")
 
 
 def _logo_in(uri: str) -> ServiceLogo | None:
-    """The image of a ``data:`` address in base64 (RFC 2397); None of another one."""
+    """The image of a ``data:`` address in base64 (RFC 2397), else None."""
     head, _, data = uri.partition(",")
     kind, _, coding = head.removeprefix("data:").partition(";")
     if kind not in _IMAGE_TYPES or coding != "base64":

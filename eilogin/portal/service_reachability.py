@@ -1,12 +1,8 @@
 """Services that are not reachable at the moment, as far as this server knows.
 
-The server contacts nobody for it. It knows:
-
-* that the metadata of a service has expired: then no hub signs anybody in there;
-* the file of the option ``not_reachable``, which your monitoring writes;
-* whether the back channel reached the hub a moment ago, for another reason.
-
-If it knows nothing, the page says nothing.
+It contacts nobody for it. It knows expired metadata (no hub signs anybody in), the file
+``not_reachable``, and whether the back channel has just reached the hub for another
+reason.
 """
 
 import logging
@@ -29,10 +25,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two looks at the file, and bytes that are read of it.
+#: Seconds between looks at the file, and bytes.
 _LOOKED_EVERY = 5.0
 _LONGEST_FILE = 1_000_000
-#: For how many seconds a look at the hub counts.
+#: Seconds for which a look at the hub counts.
 _SEEN_WITHIN = 60.0
 _NOBODY = (Reachability.AWAY, Reachability.REFUSED)
 
@@ -46,12 +42,11 @@ def _file_to_come(value: object, info: ValidationInfo) -> object:
     return path
 
 
-#: The path of a file that another program may write later.
 FileToCome = Annotated[Path, BeforeValidator(_file_to_come)]
 
 
 class NotReachable:
-    """The entityIDs in a file, read again when it changes; a missing file has none."""
+    """The entityIDs in a file, read again when it changes; none without it."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -61,7 +56,7 @@ class NotReachable:
 
     @property
     def entity_ids(self) -> Collection[str]:
-        """Those that the file has now, or had at most some seconds ago."""
+        """The entityIDs, at most some seconds old."""
         now = time.monotonic()
         if self._path is not None and now >= self._next:
             self._next = now + _LOOKED_EVERY
@@ -99,12 +94,12 @@ class NotReachable:
 
 
 def hub_is_away(trust: Trust, hub: str) -> bool:
-    """Whether the last look at a hub, a moment ago, found nobody there."""
+    """Whether the last look at a hub, a moment ago, found nobody."""
     seen = {
         trust.back_channel.seen(one.location, within=_SEEN_WITHIN)
         for one in _addresses(trust, hub)
     }
-    # A look finds nobody too where a firewall of ours stands before one address.
+    # A firewall of ours may block one address only.
     return Reachability.THERE not in seen and not seen.isdisjoint(_NOBODY)
 
 

@@ -1,8 +1,7 @@
 """The services that a visitor went to last, kept in a cookie of the portal.
 
-The cookie is sealed and bound to the visitor. It holds no name and no number of a
-person, and it tells nothing to another person at the same browser: for them the list is
-alphabetical.
+It is sealed, without a name or number of a person, and bound to the visitor, so another
+person at the browser cannot read it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +16,10 @@ from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How many services the browser remembers.
 MOST = 8
-#: For how long, in seconds since the last one.
+#: Seconds since the last visit.
 _KEPT_FOR = 90 * 24 * 3600
-#: Characters of a longer value, which is none of ours.
+#: Characters.
 _LONGEST = 400
 
 _COOKIE = Cookie("eilogin-visited")
@@ -33,7 +31,7 @@ def visited(
     login: Login,
     known: Mapping[str, PortalService],
 ) -> Sequence[PortalService]:
-    """Return the services that this visitor went to, the last one first."""
+    """The services that this visitor went to, the last one first."""
     ids = _ids(environ, own, login)
     return [known[one] for one in ids if one in known][:MOST]
 
@@ -41,7 +39,7 @@ def visited(
 def note_visit(
     environ: "WSGIEnvironment", own: Own, login: Login, service: PortalService
 ) -> tuple[str, str]:
-    """Return the header that puts a service before the others."""
+    """The Set-Cookie header that puts a service first."""
     others = [one for one in _ids(environ, own, login) if one != service.id]
     text = " ".join([service.id, *others][:MOST])
     sealed = _sealer(own).seal(text.encode(), login.subject)
@@ -49,7 +47,6 @@ def note_visit(
 
 
 def _ids(environ: "WSGIEnvironment", own: Own, login: Login) -> Sequence[str]:
-    """Read the cookie of this visitor; ignore a cookie that is not ours."""
     value = _COOKIE.read(environ) or ""
     if not value or len(value) > _LONGEST:
         return ()

@@ -1,42 +1,29 @@
 """The operator's side: a folder of plain files that defines a federation.
 
-The commands (``cli``) and the site's own state do not belong here. The folder is all
-the state there is, and suits git::
+The commands (``cli``) and the site's own state do not belong here. The folder is the
+whole state, and suits git::
 
-    federation.ini     its name, how long a signature lasts, and the key that signs
-    members/NAME.xml   the metadata of a member, as it gave it, always laid out alike
-    rules.ini          who may share a session with whom, and what each may have
-    rollover.ini       how far the change of the operator's key is, while there is one
-    metadata.xml       what was signed last: made of the others, and of nothing else
+    federation.ini     its name, the validity of a signature, the signing key
+    members/NAME.xml   the metadata of a member, in uniform layout
+    rules.ini          the SSO domain, level and attributes of members
+    rollover.ini       the progress of a change of the operator's key
+    metadata.xml       the last signed metadata, made from the others
 
 Every file is written whole or not at all. Modules:
 
-``key_possession``
-    Verify that a member has the key that its metadata names.
-``member_description``
-    Describe in words what a member requests.
-``member_rules``
-    ``rules.ini``: the operator's rules, a section for each member.
-``metadata_publishing``
-    Publish metadata as files for any web server.
-``metadata_repair``
-    Repair faults in metadata that would shut out other members.
-``metadata_signing``
-    Sign the metadata of all members.
-``operator_keys``
-    The operator's signing key: in a file, in a variable or on a token.
-``operator_rollover``
-    Change the operator's signing key in recorded steps.
-``pkcs11_tokens``
-    A signing key on a PKCS#11 token.
-``registry_expiry``
-    Expiry of certificates, metadata and the signature.
-``registry_folder``
-    The operator's folder of a federation.
-``registry_members``
-    The metadata of one member, without claims that only the operator makes.
-``similar_members``
-    Find members that look alike or conflict.
+* ``key_possession``: verify that a member has its key
+* ``member_description``: describe a member in words
+* ``member_rules``: ``rules.ini``
+* ``metadata_publishing``: publish metadata as files
+* ``metadata_repair``: repair faults that would shut out others
+* ``metadata_signing``: sign the metadata of all members
+* ``operator_keys``: the operator's signing key
+* ``operator_rollover``: change that key
+* ``pkcs11_tokens``: a signing key on a PKCS#11 token
+* ``registry_expiry``: dates of expiry
+* ``registry_folder``: the operator's folder
+* ``registry_members``: the metadata of one member
+* ``similar_members``: members that look alike or conflict
 """
 
 from eilogin.registry.key_possession import prove as prove

@@ -1,9 +1,8 @@
-"""Proof that a member has the key that its metadata names: something signed by it.
+"""Proof that a member has the key that its metadata names: a signature.
 
-Else somebody could bring in the metadata of another, with addresses of his own. Best is
-the metadata itself, which ``eilogin metadata`` signs: then it is the holder of the key
-who says all of it. Where a product signs no metadata a login request of it will do: as
-an XML document, or as the address to which a browser is sent with one.
+Otherwise somebody could bring in the metadata of another with their own addresses. Best
+is signed metadata (``eilogin metadata``): the holder of the key states all of it.
+Otherwise a login request will do: an XML document, or the address of a redirect.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,10 +18,10 @@ from eilogin.saml.safe_xml import METADATA, parse
 from eilogin.saml.signing_keys import PublicKey, fingerprints, public_key
 from eilogin.saml.xml_signatures import check_structure, signed
 
-#: Seconds for which a request proves something: others than we have seen it too.
+#: Seconds: others may have seen the request too.
 _FRESH = 86_400.0
 
-#: Looks at what one of the keys has signed; raises UntrustedSignature where none has.
+#: Raises UntrustedSignature.
 _Look = Callable[[Sequence[PublicKey]], object]
 
 
@@ -35,9 +34,8 @@ def prove(
 ) -> str:
     """Verify that a sender of metadata has the member's key; return the proof in words.
 
-    The key is one of the member's keys ``before``, if it is a member. ``request`` is an
-    AuthnRequest of it, if ``octets`` are not signed; see :func:`_by_request`. Raises
-    :class:`eilogin.errors.MetadataUntrusted` if there is no proof.
+    The key is one of ``before``, if given. ``request``: an AuthnRequest, if ``octets``
+    are not signed. Raises MetadataUntrusted.
     """
     certificates = _certificates_of(before or member)
     try:
@@ -65,13 +63,11 @@ def _expected(before: RegistryMember | None) -> str:
 
 
 def _certificates_of(member: RegistryMember) -> Sequence[str]:
-    """Those of the keys with which a member signs, each once."""
     found = (text for role in member.roles for text in role.signing_certificates)
     return list(dict.fromkeys(found))
 
 
 def _by_metadata(octets: bytes, certificates: Iterable[str]) -> str:
-    """The certificate of the key by which metadata is signed."""
     document = parse(octets, METADATA)
     check_structure(document, only_its_own=True)
     return _first(certificates, lambda keys: signed(document, keys))
@@ -80,10 +76,7 @@ def _by_metadata(octets: bytes, certificates: Iterable[str]) -> str:
 def _by_request(
     octets: bytes, member: RegistryMember, certificates: Iterable[str], challenge: str
 ) -> str:
-    """The certificate of the key by which a login request of a member is signed.
-
-    It has to say ``challenge`` as its ProviderName, where that is not "".
-    """
+    """The certificate of an AuthnRequest; ``challenge``: its ProviderName, or ""."""
     found: list[AuthnRequest] = []
     octets = octets.strip()
     if octets.startswith(b"<"):
@@ -92,7 +85,7 @@ def _by_request(
         def look(keys: Sequence[PublicKey]) -> None:
             found.append(read_authn_request(verified(document, keys)))
     else:
-        # An address: its query is what is signed.
+        # The query of an address is signed.
         query = octets.decode("ascii", "replace").rpartition("?")[2]
         received = read_redirect(query)
 
@@ -106,7 +99,6 @@ def _by_request(
 
 
 def _first(certificates: Iterable[str], look: _Look) -> str:
-    """The first by whose key there is something to see; raises what ``look`` does."""
     by_text = {text: public_key(text) for text in certificates}
     look([*by_text.values()])
     for text, key in by_text.items():
@@ -117,7 +109,7 @@ def _first(certificates: Iterable[str], look: _Look) -> str:
 
 
 def _require(request: AuthnRequest, member: RegistryMember, challenge: str) -> None:
-    """Refuse a request that may be of another, of long ago, or for somebody else."""
+    """Reject a request of another, of long ago, or for somebody else."""
     require_issuer(request.issuer, member.entity_id)
     age = clock.now() - request.issued
     if not -SKEW <= age <= _FRESH:

@@ -22,22 +22,18 @@ from eilogin.saml.safe_xml import q
 from eilogin.saml.signing_keys import certificate_begins, certificate_ends, fingerprints
 from eilogin.saml.xml_encryption import require_common
 
-#: Ends of names that mean something in one network alone (RFC 6762, ICANN).
+#: Names in one network (RFC 6762, ICANN).
 _INTERNAL = (".local", ".internal")
 
-#: The most contacts and remarks that are printed.
 _MOST = 20
-#: Characters of a text of a member.
+#: Characters of a text.
 _LONGEST = 200
 
 
 def asked_by(member: RegistryMember, others: Iterable[RegistryMember]) -> Iterator[str]:
-    """Yield what a member states and requests, line by line.
-
-    The lines include what it shares with ``others``, the members of the federation.
-    """
+    """Describe a member, its requests, and what it shares with ``others``, in lines."""
     remarks = first_of(member.remarks, _MOST)
-    # Last, where nothing of what the member says can move it out of sight.
+    # Last, so that no text of the member moves them out of sight.
     notes = (*remarks, *_lacking(member), *likenesses(member, others))
     mended = first_of(member.mended, _MOST)
     lines = (
@@ -45,7 +41,7 @@ def asked_by(member: RegistryMember, others: Iterable[RegistryMember]) -> Iterat
         *(f"mended        {text}" for text in mended),
         *(f"note          {text}" for text in notes),
     )
-    # None of its words may look like ours, nor move what stands beside them.
+    # Its words may neither look like ours nor move them.
     return map(printable, lines)
 
 
@@ -61,7 +57,7 @@ def _asked_by_member(member: RegistryMember) -> Iterator[str]:
     if one.valid_until is not None:
         ends = write_instant(one.valid_until)
         yield f"valid until   {ends}: add newer metadata before that time"
-    # All of them, however many: the last may be the one that matters.
+    # Without a limit: the last may be the one that matters.
     for category in sorted(one.entity_categories):
         yield f"category      {_cut(category)}"
     yield from _said_by(member)
@@ -70,7 +66,6 @@ def _asked_by_member(member: RegistryMember) -> Iterator[str]:
 
 
 def _said_by(member: RegistryMember) -> Iterator[str]:
-    """Yield its further statements by which hubs may release more to it."""
     path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
     for attribute in member.element.iterfind(f"{path}/{q('saml:Attribute')}"):
         name = attribute.get("Name", "")
@@ -126,7 +121,6 @@ def _contacts(member: RegistryMember) -> Iterator[str]:
 
 
 def _lacking(member: RegistryMember) -> Iterator[str]:
-    """Yield what is missing, perhaps on purpose, and should be known."""
     for role in member.roles:
         if not role.single_logout(SOAP, REDIRECT, POST):
             yield (
@@ -149,7 +143,6 @@ def _lacking(member: RegistryMember) -> Iterator[str]:
 
 
 def _called_by_servers(member: RegistryMember) -> Iterator[str]:
-    """Addresses inside a network that servers of others would call over SOAP."""
     hosts = {
         urlsplit(location).hostname or ""
         for role in member.roles
@@ -165,7 +158,7 @@ def _called_by_servers(member: RegistryMember) -> Iterator[str]:
 
 
 def _is_inside(host: str) -> bool:
-    """Whether a host is a private or link-local address, or a name of one network."""
+    """Whether a host is private, link-local, or a name of one network."""
     try:
         found = ip_address(host)
     except ValueError:

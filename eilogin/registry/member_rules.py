@@ -1,6 +1,6 @@
-"""``rules.ini``: what the operator rules of members, a section for each.
+"""``rules.ini``: the operator's rules, a section for each member.
 
-A section is called as the entityID of its member::
+A section is named after the entityID::
 
     [https://parkeren.example.nl/eilogin/metadata]
     sso_domain = gemeenten
@@ -8,8 +8,7 @@ A section is called as the entityID of its member::
     released_attributes =
         urn:oid:2.5.4.42
 
-People write in that file too, so one section is changed and all else stays as it is,
-comments and blank lines included.
+People edit the file too, so a change of a section keeps all else, comments too.
 """
 
 import configparser
@@ -26,7 +25,6 @@ from eilogin.errors import ConfigurationError, Fault, InvalidOptions
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata import NO_SSO, Ruled, is_domain
 
-#: The word for no attribute at all.
 NOTHING = "none"
 
 HEAD = """\
@@ -44,11 +42,7 @@ def _domain(value: str) -> str:
 
 
 def _is_no_name(line: str) -> bool:
-    """Whether a line names no attribute.
-
-    It may be meant for something else: a section that is indented, of whose rules
-    nobody would hear.
-    """
+    """Whether a line is no name: perhaps an indented section, else ignored."""
     return len(line.split()) > 1 or line.startswith("[")
 
 
@@ -88,7 +82,7 @@ class MemberRule(Options):
 
     @property
     def ruled(self) -> Ruled:
-        """The same as metadata says it."""
+        """The rules as metadata states them."""
         return Ruled(
             sso_domain=self.sso_domain,
             required_level=self.required_level,
@@ -97,7 +91,7 @@ class MemberRule(Options):
 
     @property
     def lines(self) -> list[str]:
-        """The same as the file says it."""
+        """The rules as lines of the file."""
         lines = []
         if self.sso_domain:
             lines.append(f"sso_domain = {self.sso_domain}")
@@ -110,11 +104,8 @@ class MemberRule(Options):
 
 
 def sections_of(path: Path) -> Mapping[str, Mapping[str, str]]:
-    """The sections of an ini file of ours; none where it is not there.
-
-    Raises :class:`eilogin.errors.ConfigurationError` where it cannot be read.
-    """
-    # No entityID can be called as its default section, and none has a meaning in it.
+    """The sections of an ini file, if any; raises ConfigurationError."""
+    # No entityID can have this name.
     parser = configparser.RawConfigParser(default_section=" ", delimiters=("=",))
     try:
         parser.read_string(path.read_text("utf-8"), str(path))
@@ -129,9 +120,9 @@ def sections_of(path: Path) -> Mapping[str, Mapping[str, str]]:
 
 
 def read_rules(path: Path) -> dict[str, MemberRule]:
-    """Read the rules of a file, by entityID; raises as :func:`sections_of`.
+    """Read the rules by entityID; raises as :func:`sections_of`.
 
-    A missing file is an error too: an operator must state that everything is allowed.
+    A missing file is an error: an operator must state that all is allowed.
     """
     if not path.exists():
         raise ConfigurationError(
@@ -151,15 +142,12 @@ def read_rules(path: Path) -> dict[str, MemberRule]:
 
 
 def with_rule(text: str, entity_id: str, rule: MemberRule) -> str:
-    """The text of the file with another rule of one member, or without one.
-
-    Sections that are new stand in the order of their names.
-    """
+    """Set or remove a rule in the text of the file; new sections are sorted."""
     title = f"[{entity_id}]"
     head, *sections = re.split(r"(?m)^(?=\[)", text or HEAD)
     titles = [_title(section) for section in sections]
     is_there = title in titles
-    # People who edit the file need not keep that order.
+    # People need not keep that order.
     later = (at for at, one in enumerate(titles) if one > title)
     at = titles.index(title) if is_there else next(later, len(titles))
     before, after = sections[:at], sections[at + is_there :]
@@ -172,7 +160,6 @@ def with_rule(text: str, entity_id: str, rule: MemberRule) -> str:
 
 
 def _title(section: str) -> str:
-    """The first line, without what may be behind the title."""
     return "".join(section.partition("\n")[0].rpartition("]")[:2])
 
 

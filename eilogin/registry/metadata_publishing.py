@@ -1,8 +1,8 @@
 """Publish metadata as files that any web server can serve.
 
-``metadata.xml`` holds all members. ``entities/`` has a response for each member, as the
-Metadata Query Protocol requests it (draft-young-md-query 3.1, with its SAML profile):
-by its entityID, percent-encoded, and by the SHA-1 of that. Each is signed by itself.
+``metadata.xml`` holds all members. ``entities/`` has a signed response for each, for
+the Metadata Query Protocol (draft-young-md-query 3.1, with its SAML profile): by its
+entityID, percent-encoded, and by the SHA-1 of that.
 """
 
 import hashlib
@@ -26,12 +26,11 @@ from eilogin.shell_quoting import typed
 
 ENTITIES = "entities"
 
-#: Bytes of the longest name of a file.
+#: Bytes of a file name.
 _LONGEST = 255
-#: Names of files that were made here; eilogin removes no others.
+#: Our files; eilogin removes no others.
 _OURS = re.compile(r"\{sha1\}[0-9a-f]{40}|[A-Za-z][A-Za-z0-9+.-]*%3A[A-Za-z0-9%._~-]*")
 
-#: Goes through entityIDs, and may show how far it is.
 Progress = Callable[[list[str]], Iterable[str]]
 
 
@@ -40,10 +39,9 @@ def publish(
 ) -> int:
     """Put the last signed metadata into a folder; return the number of responses.
 
-    Without a ``key`` there are no responses, only the file of all members. Each file is
-    written whole. Responses of former members are removed last. Raises
-    :class:`eilogin.errors.ConfigurationError` if nothing was signed, or if the signed
-    metadata has expired or breaks the schemas.
+    None without a ``key``. Each file is written whole; responses of former members are
+    removed last. Raises ConfigurationError if the signed metadata is missing, has
+    expired or breaks the schemas.
     """
     last = last_signed(folder)
     if last is None:
@@ -74,14 +72,13 @@ def publish(
 
 
 def _valid_octets(folder: Folder, ends: float) -> bytes:
-    """Read the signed metadata; raise if it has expired or breaks the schemas."""
     if ends <= clock.now():
         raise MetadataExpired(
             f"{folder.signed}: expired at {write_instant(ends)}; sign it again"
         )
     octets = folder.signed.read_bytes()
     if fault := fault_of(parse(octets, METADATA)):
-        # An older version signed it without this check.
+        # An older version did not check before signing.
         raise MetadataUnusable(
             f"{folder.signed}: other products would reject it, because it is not"
             f" valid: {fault}. Sign it again:"
@@ -91,11 +88,7 @@ def _valid_octets(folder: Folder, ends: float) -> bytes:
 
 
 def names_of(entity_id: str) -> list[str]:
-    """The names of the files of one answer.
-
-    A file cannot be called by an entityID that is too long, and is not by one that has
-    no scheme (such as ``..``): then it is by its hash.
-    """
+    """File names: entityID (not if too long or without scheme, ``..``), and hash."""
     digest = hashlib.sha1(entity_id.encode(), usedforsecurity=False).hexdigest()
     names = [quote(entity_id, safe=""), "{sha1}" + digest]
     return [n for n in names if len(n) <= _LONGEST and _OURS.fullmatch(n)]

@@ -1,9 +1,9 @@
 """Repair faults in a member's metadata that would shut out other members.
 
-Some products refuse a whole aggregate for one member in it: Shibboleth for an empty
-``ServiceName``, any validating product for an element that breaks its schema. So
-eilogin repairs a member where no meaning is lost, and reports each change with its
-line. The schemas judge the rest (:func:`fault_of`), those of extensions included.
+Some products refuse a whole aggregate for one member: Shibboleth for an empty
+``ServiceName``, validating products for any breach of a schema. So eilogin repairs a
+member without loss of meaning, and reports each change with its line. The schemas judge
+the rest (:func:`fault_of`).
 """
 
 import base64
@@ -20,19 +20,18 @@ from eilogin.saml.metadata import IDPDISC
 from eilogin.saml.printable_text import printable
 from eilogin.saml.safe_xml import ALG, DS, MD, MDATTR, MDUI, XML, XS, q, validate
 
-#: Tells what is done with an element, and why.
 _Tell = Callable[[etree._Element, str], None]  # noqa: SLF001 - it has no other name
 
 _HOLDER_OF_KEY = "urn:oasis:names:tc:SAML:2.0:profiles:holder-of-key:SSO:browser"
 _INIT = "urn:oasis:names:tc:SAML:profiles:SSO:request-init"
-#: Namespaces whose elements are validated here.
+#: Validated here.
 _KNOWN = {DS, MD, MDUI, MDATTR, ALG, IDPDISC, _INIT}
-#: Those elements of other namespaces.
+#: From other namespaces, validated too.
 _KNOWN_ELEMENTS = (
     *map(q, ("saml:Attribute", "saml:AttributeValue", "shibmd:Scope")),
     *map(q, ("xenc:KeySize", "xenc:OAEPparams", "xenc11:MGF")),
 )
-#: Beginnings of namespaces for which readers have a schema that eilogin may lack.
+#: Readers may have a schema that eilogin lacks.
 _STANDARD = (
     "urn:oasis:names:tc:",
     "urn:mace:shibboleth:",
@@ -41,21 +40,20 @@ _STANDARD = (
     "http://docs.oasis-open.org/",
 )
 
-#: Attributes that nobody misses.
+#: Removed without a report.
 _SILENT = (
     *map(q, ("xml:id", "xml:base", "xml:space")),
     *map(q, ("xsi:schemaLocation", "xsi:noNamespaceSchemaLocation", "xsi:nil")),
 )
 _FLAGS = frozenset(("true", "false", "0", "1"))
 
-#: Texts in a language; each needs ``xml:lang``.
+#: Each needs ``xml:lang``.
 _LOCALIZED = (
     *map(q, ("md:OrganizationName", "md:OrganizationDisplayName")),
     *map(q, ("md:OrganizationURL", "md:ServiceName", "md:ServiceDescription")),
     *map(q, ("mdui:DisplayName", "mdui:Description", "mdui:Keywords")),
     *map(q, ("mdui:InformationURL", "mdui:PrivacyStatementURL")),
 )
-#: Elements that mean nothing without a text.
 _WITH_TEXT = (
     *_LOCALIZED,
     *map(q, ("md:Company", "md:GivenName", "md:SurName", "md:EmailAddress")),
@@ -67,18 +65,17 @@ _WITH_TEXT = (
 _BASE64 = tuple(
     map(q, ("ds:X509Certificate", "ds:X509SKI", "ds:X509CRL", "xenc:OAEPparams"))
 )
-#: Elements that hold others, and must not be empty.
+#: They hold others, and must not be empty.
 _CONTAINERS = (
     *map(q, ("md:Extensions", "mdattr:EntityAttributes", "ds:X509Data")),
     *map(q, ("ds:KeyValue", "ds:KeyInfo", "md:KeyDescriptor")),
 )
-#: Roles that have no part in logging in and out.
+#: Without a part in login and logout.
 _OTHER_ROLES = (
     "md:AuthnAuthorityDescriptor",
     "md:AttributeAuthorityDescriptor",
     "md:PDPDescriptor",
 )
-#: The order of elements within one, and of which that is known.
 _ORDER: Mapping[str, int] = {
     q(name): place
     for place, names in enumerate(
@@ -114,11 +111,10 @@ _ORDERED = (
     *map(q, ("md:KeyDescriptor", "md:AttributeConsumingService", "md:Organization")),
     q("md:ContactPerson"),
 )
-#: Elements of which an Organization has at least one each.
 _OF_ORGANIZATION = _LOCALIZED[:3]
 
 _LANGUAGE = q("xml:lang")
-#: The language of a text whose language nobody has said (BCP 47).
+#: Without a language (BCP 47).
 _UNDETERMINED = "und"
 _CONTACTS = ("technical", "support", "administrative", "billing", "other")
 
@@ -134,7 +130,7 @@ _URI_TEXTS = (
     *map(q, ("mdui:InformationURL", "mdui:PrivacyStatementURL", "mdui:Logo")),
     q("mdui:GeolocationHint"),
 )
-#: A URI: its authority and what is behind that, one of which is there.
+#: With an authority or a path.
 _URI = re.compile(
     r"(?:[a-z][a-z0-9+.-]*:|(?![^/?#]*:))"
     r"(//(?:[\w.~!$&'()*+,;=:-]*@)?(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)?"
@@ -143,20 +139,17 @@ _URI = re.compile(
     re.IGNORECASE,
 )
 
-#: The line in an error of :func:`validate`, and a namespace in one of libxml2.
+#: In errors of :func:`validate`, and of libxml2.
 _LINE, _BRACES = re.compile(r"at line (\d+)"), re.compile(r"\{[^{}]*\}")
 _LONGEST_TOLD, _LONGEST_SHOWN = 500, 100
 
-#: Images that eilogin does not show, and others do; and their first bytes.
+#: Other products show these; with their first bytes.
 _OTHER_IMAGE = re.compile(r"data:image/(jpeg|gif);base64,", re.IGNORECASE)
 _MAGIC = {"jpeg": b"\xff\xd8\xff", "gif": b"GIF8"}
 
 
 def mend(element: etree._Element) -> tuple[str, ...]:
-    """Change an ``md:EntityDescriptor`` so that strict products can load it.
-
-    Gives what was changed, a sentence each.
-    """
+    """Repair an ``md:EntityDescriptor`` for strict products; return the changes."""
     told: list[str] = []
 
     def tell(part: etree._Element, text: str) -> None:
@@ -182,7 +175,7 @@ def mend(element: etree._Element) -> tuple[str, ...]:
 
 
 def fault_of(element: etree._Element) -> str:
-    """Return the fault for which strict products refuse mended metadata, or ""."""
+    """The fault for which strict products refuse mended metadata, or ""."""
     try:
         validate(element, "publication")
     except MalformedMessage as error:
@@ -198,7 +191,6 @@ def fault_of(element: etree._Element) -> str:
 
 
 def _addresses_in(part: etree._Element) -> Iterator[tuple[str, str]]:
-    """Yield each value that is a URI by the schemas, with the name of its place."""
     name = etree.QName(part).localname
     for attribute, said in part.items():
         if attribute in _URI_ATTRIBUTES:
@@ -211,19 +203,13 @@ def _addresses_in(part: etree._Element) -> Iterator[tuple[str, str]]:
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text is a URI for the strict as well (RFC 3986), and not empty.
-
-    libxml2 finds more of them sound than the parser of Shibboleth does.
-    """
+    """Whether a text is a strict URI (RFC 3986): libxml2 accepts more."""
     found = _URI.fullmatch(" ".join(text.split()))
     return found is not None and bool(found[1] or found[2])
 
 
 def fault_of_logo(text: str) -> str:
-    """Return the reason why nobody may publish a ``data:`` address as a logo, or "".
-
-    It is a small image that stands still and runs nothing (:mod:`eilogin.logos`).
-    """
+    """Why a ``data:`` logo is no small still image that runs nothing, or ""."""
     found = _OTHER_IMAGE.match(text)
     if found is None:
         return logos.fault_of(text)
@@ -243,7 +229,6 @@ def _drop(part: etree._Element, why: str, tell: _Tell) -> None:
 
 
 def _inside(element: etree._Element, *names: str) -> Iterator[etree._Element]:
-    """The elements of these names below another one, which may be changed meanwhile."""
     yield from list(element.iterdescendants(*names))
 
 
@@ -255,10 +240,7 @@ def _is_blank(part: etree._Element) -> bool:
 
 
 def _drop_foreign_roles(element: etree._Element, tell: _Tell) -> None:
-    """Drop roles of other protocols, such as those of AD FS for WS-Federation.
-
-    Their types stand in schemas that no reader of SAML has.
-    """
+    """Drop roles of other protocols, such as AD FS, whose schemas no reader has."""
     for role in _inside(element, q("md:RoleDescriptor")):
         said = role.get(q("xsi:type"), "none")
         _drop(role, f"no SAML schema knows its type ({said})", tell)
@@ -276,10 +258,7 @@ def _drop_unknown_extensions(element: etree._Element, tell: _Tell) -> None:
 
 
 def _mend_attributes(element: etree._Element, tell: _Tell) -> None:
-    """Drop attributes that mean nothing here, or that eilogin cannot validate.
-
-    Such as ``xml:id``: none may be twice in an aggregate.
-    """
+    """Drop attributes without meaning here, such as ``xml:id`` (must be unique)."""
     for part in element.iter():
         for name in list(part.attrib):
             if _is_odd(part, name):
@@ -299,13 +278,12 @@ def _is_odd(part: etree._Element, name: str) -> bool:
 
 
 def _is_simple(value: etree._Element, name: str) -> bool:
-    """Whether the type of a value is one of XML schema itself."""
     prefix = value.get(name, "").strip().rpartition(":")[0]
     return bool(value.nsmap.get(prefix or None) == XS)
 
 
 def _drop_bad_endpoints(element: etree._Element, tell: _Tell) -> None:
-    """Drop endpoints in extensions that break the schema, which is not at hand here."""
+    """Drop endpoints in extensions that break their schema, which eilogin lacks."""
     names = f"{{{IDPDISC}}}*", f"{{{_INIT}}}*"
     for part in _inside(element, *names):
         is_indexed = part.tag.startswith(f"{{{IDPDISC}}}")
@@ -323,7 +301,7 @@ def _drop_bad_endpoints(element: etree._Element, tell: _Tell) -> None:
         else:
             _drop(part, "it does not have the form of an endpoint", tell)
     for part in _inside(element, q("shibmd:Scope")):
-        # A reader with the schema would add this default, and change what was signed.
+        # A reader with the schema would add this default to the signed element.
         part.set("regexp", part.get("regexp", "false"))
         is_flag = part.get("regexp").strip() in _FLAGS
         if len(part) or len(part.attrib) > 1 or not is_flag:
@@ -350,7 +328,7 @@ def _mend_texts(element: etree._Element, tell: _Tell) -> None:
 
 
 def _mend_base64(element: etree._Element, tell: _Tell) -> None:
-    """Drop certificates and their like that are no base64, which libxml2 lets pass."""
+    """Drop certificates and the like that are not base64; libxml2 accepts them."""
     for part in _inside(element, *_BASE64):
         text = "".join((part.text or "").split())
         try:
@@ -358,7 +336,7 @@ def _mend_base64(element: etree._Element, tell: _Tell) -> None:
         except (binascii.Error, ValueError):
             _drop(part, "it is not base64", tell)
             continue
-        # Bits that mean nothing may be set in what came.
+        # Unused bits may be set.
         if base64.b64encode(octets).decode() != text:
             part.text = base64.b64encode(octets).decode()
 
@@ -377,7 +355,7 @@ def _drop_bad_logos(element: etree._Element, tell: _Tell) -> None:
 
 
 def _mend_services(element: etree._Element, tell: _Tell) -> None:
-    """Give each AttributeConsumingService a name, and drop those that ask nothing."""
+    """Name each AttributeConsumingService, and drop those without attributes."""
     for attribute in _inside(element, q("saml:Attribute"), q("md:RequestedAttribute")):
         if not attribute.get("Name", "").strip():
             _drop(attribute, "it has no Name", tell)
@@ -402,7 +380,6 @@ def _drop_half_organizations(element: etree._Element, tell: _Tell) -> None:
 
 
 def _drop_empty(element: etree._Element, tell: _Tell) -> None:
-    """Drop what holds nothing, from the inside out."""
     for part in reversed(list(element.iterdescendants())):
         is_leaf = etree.QName(part).namespace == DS and not part.attrib
         if (is_leaf or part.tag in _CONTAINERS) and _is_blank(part):
@@ -413,7 +390,6 @@ def _drop_empty(element: etree._Element, tell: _Tell) -> None:
 
 
 def _put_into_order(element: etree._Element, tell: _Tell) -> None:
-    """Sort elements as the schema has them: of one kind they stay in their order."""
     for part in list(element.iter(*_ORDERED)):
         places = [_ORDER.get(child.tag, -1) for child in part]
         if -1 not in places and places != sorted(places):
@@ -422,7 +398,6 @@ def _put_into_order(element: etree._Element, tell: _Tell) -> None:
 
 
 def _drop_broken_roles(element: etree._Element, tell: _Tell) -> None:
-    """Drop roles that nobody needs to log in, where they are not valid."""
     for role in _inside(element, *map(q, _OTHER_ROLES)):
         alone = etree.Element(q("md:EntityDescriptor"), {"entityID": "x"})
         alone.append(deepcopy(role))

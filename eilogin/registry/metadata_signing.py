@@ -1,4 +1,4 @@
-"""Signing: all members, with what is ruled of them, for as long as the folder says."""
+"""Sign the metadata of all members, with the operator's rules."""
 
 import difflib
 from collections.abc import Collection, Iterator
@@ -38,16 +38,14 @@ from eilogin.saml.safe_xml import METADATA, canonical, parse, q, serialize
 from eilogin.saml.signing_keys import SigningKey
 from eilogin.shell_quoting import typed
 
-#: The members of a signed file as they stand in it, by entityID.
 Elements = dict[str, etree._Element]  # noqa: SLF001 - lxml has no other name
 
 
 def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetadata:
     """Sign all members for some seconds from now, and replace the last signed file.
 
-    Returns the federation as others read it. Raises
-    :class:`eilogin.errors.ConfigurationError` if they could not use it, and leaves the
-    last file.
+    Returns the federation as others read it. Raises ConfigurationError if they could
+    not use it, and keeps the last file.
     """
     if faults := faults_of(folder):
         raise ConfigurationError("\n".join(faults))
@@ -67,7 +65,7 @@ def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetad
 
 
 def about_to_sign(folder: Folder) -> Elements:
-    """Return the federation that would be signed now."""
+    """The federation that would be signed now."""
     return {
         entity_id: _with_rule(
             member, folder.rules.get(entity_id, MemberRule()), folder.options.publisher
@@ -83,14 +81,14 @@ def _with_rule(
     add_ruled(element, rule.ruled)
     if registrar:
         add_registrar(element, registrar)
-    # Laid out as its file is: what is signed may not be touched any more.
+    # Now, because a signed element must not change.
     etree.indent(element)
     element.tail = "\n"
     return element
 
 
 def faults_of(folder: Folder) -> list[str]:
-    """Why the members cannot be signed as they are, in sentences."""
+    """Why the members cannot be signed, in sentences."""
     faults = []
     if not folder.members:
         faults.append(nobody(folder))
@@ -117,10 +115,10 @@ def faults_of(folder: Folder) -> list[str]:
 
 
 def nobody(folder: Folder) -> str:
-    """Why a federation of nobody cannot be signed, and what counts until it can be.
+    """Why a federation without members cannot be signed, and what counts now.
 
-    Signed metadata of several has one at least (saml-metadata 2.3.1): what members have
-    is not taken back by another signature, but ends.
+    Signed metadata has a member (saml-metadata 2.3.1), and no signature revokes the
+    last metadata before its end.
     """
     told = (
         f"{folder.path}: has no members; SAML metadata needs at least one. Add one:"
@@ -141,10 +139,7 @@ def nobody(folder: Folder) -> str:
 
 
 def last_signed(folder: Folder) -> tuple[FederationMetadata, Elements] | None:
-    """Read the last signed metadata and verify its signature; None before the first.
-
-    Raises :class:`eilogin.errors.ConfigurationError`.
-    """
+    """Read and verify the last signed metadata, if any; raises ConfigurationError."""
     try:
         octets = folder.signed.read_bytes()
     except FileNotFoundError:
@@ -174,11 +169,12 @@ def _read(folder: Folder, octets: bytes) -> FederationMetadata:
 
 
 def _require_later(folder: Folder) -> None:
-    """Refuse to sign what members would take for older than what they have."""
+    """Refuse to sign metadata that members would reject as older."""
     try:
         last = last_signed(folder)
     except ConfigurationError:
-        # Such as after the operator took another key: members have to take it too.
+        # After a change of the operator's key, for example, members must accept it
+        # first.
         return
     made = last[0].created if last else None
     if made is not None and made > clock.now():
@@ -190,10 +186,10 @@ def _require_later(folder: Folder) -> None:
 
 
 def difference(before: Elements, after: Elements) -> Iterator[str]:
-    """How members differ: in words, then in full; nothing where they do not.
+    """The differences of members: in words, then in full.
 
-    The words are those that a site has which is to take it (``federation.changes``): a
-    ``!`` is before what waits there until somebody has approved it.
+    The words are those of a site (``federation.changes``): ``!`` marks changes that
+    need approval there.
     """
     full: list[str] = []
     differing = set()
@@ -209,7 +205,7 @@ def difference(before: Elements, after: Elements) -> Iterator[str]:
 
 
 def _federation(elements: Elements, wanted: Collection[str]) -> Membership:
-    # Members accepted with addresses on other machines were judged at that time.
+    # Addresses on loopback were judged before.
     found = (
         read_unsigned(serialize(element), on_loopback=True)
         for entity_id, element in elements.items()
@@ -219,8 +215,7 @@ def _federation(elements: Elements, wanted: Collection[str]) -> Membership:
 
 
 def _lines(element: etree._Element | None) -> list[str]:
-    # In canonical form, and by the prefixes of what is signed: what is around an
-    # element in a file, and how it spells its namespaces, adds nothing to it.
+    # In canonical form: layout and spelling of namespaces do not count.
     if element is None:
         return []
     [member] = group_of([deepcopy(element)])

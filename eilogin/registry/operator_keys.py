@@ -25,11 +25,10 @@ _VARIABLE = "env:"
 def operator_key(
     folder: Folder, place: str = "", certificate: Path | None = None
 ) -> Iterator[SigningKey]:
-    """The key that ``federation.ini`` names, to the end of the context.
+    """Yield the key of ``federation.ini``, usable inside the context.
 
-    Or another one, where ``place`` and its ``certificate`` say so. Raises
-    :class:`eilogin.errors.ConfigurationError` where it is not there, or is not that of
-    the certificate.
+    Or another by ``place`` and ``certificate``. Raises ConfigurationError if it is
+    missing, or does not match the certificate.
     """
     place, pin = place or folder.options.key, folder.options.pin
     path = certificate or folder.options.certificate
@@ -50,7 +49,7 @@ def operator_key(
 
 
 def operator_public_key(folder: Folder) -> PublicKey:
-    """The key with which others verify; for it the other one need not be there."""
+    """The key with which others verify, without the private key."""
     return _public_key_in(folder.options.certificate)
 
 
@@ -62,7 +61,7 @@ def _public_key_in(path: Path) -> PublicKey:
 
 
 def operator_certificate(folder: Folder) -> Certificate:
-    """The certificate that every member receives; raises as :func:`operator_key`."""
+    """The certificate that members receive; raises as :func:`operator_key`."""
     return certificate_in(folder.options.certificate)
 
 
@@ -77,14 +76,14 @@ def certificate_in(path: Path) -> Certificate:
 
 
 def operator_certificate_ends(folder: Folder) -> float:
-    """Return the end of that certificate, which some members check."""
+    """The end of that certificate, which some members check."""
     return operator_certificate(folder).not_valid_after_utc.timestamp()
 
 
 def _require_pair(
     place: str, certificate: Path, key: SigningKey, public: PublicKey
 ) -> None:
-    """Refuse a key of a token that is another one, which only what it signs tells."""
+    """Reject another key of a token; only a signature shows it."""
     octets = b"eilogin"
     signature = sign_octets(key, octets)
     try:
@@ -98,7 +97,7 @@ def _require_pair(
 
 def _key_pem(folder: Path, place: str) -> bytes:
     if "-----" in place:
-        # Not to be shown as what is not found.
+        # The message must not show the key as a missing path.
         raise ConfigurationError(
             f"{OPTIONS}: key: found the key itself; expected the path of a PEM"
             " file, env:NAME for a variable that holds it, or pkcs11:…. This file"

@@ -1,9 +1,8 @@
 """Change the operator's own key, in steps that a file of the folder records.
 
 ``rollover.ini`` exists during the change: it has the next key, the members that have
-its certificate, and the time when it began to sign. The operator cannot see which
-certificate members pin: SAML has no message for it. So a member counts as ready after
-it has said so, and the operator has noted when and to whom.
+its certificate, and its start. SAML has no message about the certificates that members
+pin. So a member counts as ready after the operator has noted it.
 """
 
 import re
@@ -21,10 +20,9 @@ from eilogin.registry.registry_folder import OPTIONS, SECTION, Folder
 from eilogin.saml.messages import read_instant, write_instant
 
 STATE = "rollover.ini"
-#: The certificate of the next key as it is published.
 NEXT_CERTIFICATE = "operator-next.crt"
 
-#: No entityID can have a blank in it.
+#: No entityID has a blank.
 _SECTION = "the next key"
 _HEAD = """\
 # The rollover of the operator's key: "eilogin federation rollover --help". Each member
@@ -34,29 +32,25 @@ _HEAD = """\
 
 @dataclass(frozen=True)
 class Rollover:
-    """How far the change of the key is."""
+    """The progress of the change."""
 
-    #: The certificate of before, and the key and certificate that follow, as
-    #: ``federation.ini`` names them.
+    #: As in ``federation.ini``.
     old: str
     key: str
     certificate: str
     begun: float
-    #: Until when something is good that the key of before has signed; 0.0 until then.
+    #: The end of the last signature by the old key; 0.0 before the switch.
     until: float = 0.0
-    #: When and by whom it was written down that a member is ready, by entityID.
+    #: When and by whom noted, by entityID.
     ready: Mapping[str, str] = field(default_factory=dict)
 
     def has_switched(self, folder: Folder) -> bool:
-        """Whether the next key is the one that signs."""
+        """Whether the next key signs."""
         return _certificate_said(folder) == self.certificate
 
 
 def begun(folder: Folder, key: str, certificate: str) -> Rollover:
-    """Begin the change to another key; both are named as ``federation.ini`` would.
-
-    Raises :class:`eilogin.errors.ConfigurationError` where they cannot be used.
-    """
+    """Begin the change to another key; raises ConfigurationError."""
     rollover = Rollover(_certificate_said(folder), key, certificate, int(clock.now()))
     certificate_in(folder.path / certificate)
     if rollover.has_switched(folder):
@@ -74,10 +68,7 @@ def _certificate_said(folder: Folder) -> str:
 
 
 def read_rollover(folder: Folder) -> Rollover | None:
-    """Read the progress of the change; None if no change is pending.
-
-    Raises :class:`eilogin.errors.ConfigurationError` if the file cannot be read.
-    """
+    """Read the progress, None without a change; raises ConfigurationError."""
     path = folder.path / STATE
     sections = dict(sections_of(path))
     if not sections:
@@ -100,7 +91,7 @@ def read_rollover(folder: Folder) -> Rollover | None:
 
 
 def write_rollover(folder: Folder, rollover: Rollover) -> None:
-    """Keep how far it is."""
+    """Store the progress."""
     lines = [
         f"[{_SECTION}]",
         f"old = {rollover.old}",
@@ -124,14 +115,13 @@ def waited_for(folder: Folder, rollover: Rollover) -> list[str]:
 def switch(folder: Folder, rollover: Rollover) -> None:
     """Make the next key sign: write it into ``federation.ini``.
 
-    Metadata that was signed before stays as it is. Raises
-    :class:`eilogin.errors.ConfigurationError`, and changes nothing, if the next key
-    cannot be used.
+    The signed metadata stays. Raises ConfigurationError, and changes nothing, if the
+    next key is unusable.
     """
     with operator_key(folder, rollover.key, folder.path / rollover.certificate):
         last = last_signed(folder)
     until = (last[0].valid_until if last else None) or clock.now()
-    # federation.ini comes first: it shows whether the switch was made.
+    # federation.ini comes last: it shows whether the switch was made.
     write_rollover(folder, replace(rollover, until=until))
     file = folder.path / OPTIONS
     text = _with(file.read_text("utf-8"), "key", rollover.key)
@@ -140,20 +130,16 @@ def switch(folder: Folder, rollover: Rollover) -> None:
 
 
 def _with(text: str, name: str, value: str) -> str:
-    """The text of ``federation.ini`` with another value of an option of one line."""
     return re.sub(rf"(?im)^{name}\s*=.*$", lambda _: f"{name} = {value}", text, count=1)
 
 
 def finish(folder: Folder) -> None:
-    """End the rollover; the files of both keys stay where they are."""
+    """End the rollover; the files of both keys stay."""
     (folder.path / STATE).unlink()
 
 
 def publish_next(folder: Folder, target: Path) -> bool:
-    """Put the next certificate beside the published files, for members to fetch.
-
-    It is removed when the change is over. Returns whether it is published.
-    """
+    """Publish the next certificate, or remove it; return whether it is published."""
     path = target / NEXT_CERTIFICATE
     rollover = read_rollover(folder)
     if rollover is None:

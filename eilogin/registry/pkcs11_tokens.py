@@ -1,8 +1,7 @@
 """A signing key on a PKCS#11 token: the token signs, and the key never leaves it.
 
 A URI names the token (RFC 7512): ``pkcs11:token=NAME;object=NAME`` with
-``?module-path=FILE`` for the vendor's library. The result works like any other private
-key, except for operations that need the key itself.
+``?module-path=FILE`` for the vendor's library.
 """
 
 import hashlib
@@ -21,7 +20,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from eilogin.errors import ConfigurationError
 from eilogin.saml.signing_keys import PrivateKey, PublicKey
 
-#: How the URI of a token begins.
 TOKEN = "pkcs11:"  # noqa: S105 - the scheme of a URI
 
 _PARTS = ("token", "object", "id", "module-path")
@@ -29,11 +27,7 @@ _PARTS = ("token", "object", "id", "module-path")
 
 @contextmanager
 def token_key(uri: str, pin: str | None, public: PublicKey) -> Iterator[PrivateKey]:
-    """The private key that a URI names, which is that of the ``public`` one.
-
-    It signs until the end of the context. Raises
-    :class:`eilogin.errors.ConfigurationError` where the token does not do as it should.
-    """
+    """Yield the private key of a URI and ``public``; raises ConfigurationError."""
     try:
         import pkcs11  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -68,7 +62,7 @@ def _parts(uri: str) -> dict[str, str]:
     }
     strange = [name for name in parts if name not in _PARTS]
     if strange or not {"token", "module-path"} <= parts.keys():
-        # Without what they say: one may be the PIN.
+        # Without the values: one may be the PIN.
         found = f", found {' and '.join(strange)}" if strange else ""
         raise ConfigurationError(
             f"key: expected {TOKEN}token=NAME;object=NAME?module-path=FILE, and of"
@@ -82,8 +76,6 @@ def _not_there(*_: object) -> NoReturn:
 
 
 class _RSA(rsa.RSAPrivateKey):
-    """An RSA key on a token."""
-
     def __init__(self, key: Any, public: Any) -> None:
         self._key = key
         self._public: rsa.RSAPublicKey = public
@@ -96,7 +88,7 @@ class _RSA(rsa.RSAPrivateKey):
         return self._public
 
     def sign(self, data: Any, padding: Any, algorithm: Any) -> bytes:
-        """By PKCS #1 v1.5, as all of eilogin does."""
+        """Sign by PKCS #1 v1.5, as all of eilogin does."""
         import pkcs11  # noqa: PLC0415
 
         mechanism = pkcs11.Mechanism[f"{_hash_name(algorithm).upper()}_RSA_PKCS"]
@@ -112,8 +104,6 @@ class _RSA(rsa.RSAPrivateKey):
 
 
 class _Curve(ec.EllipticCurvePrivateKey):
-    """A key of an elliptic curve on a token."""
-
     def __init__(self, key: Any, public: Any) -> None:
         self._key = key
         self._public: ec.EllipticCurvePublicKey = public
@@ -130,7 +120,7 @@ class _Curve(ec.EllipticCurvePrivateKey):
         return self._public
 
     def sign(self, data: Any, signature_algorithm: Any) -> bytes:
-        """The token has the two numbers one behind the other; here they are DER."""
+        """The token returns two numbers in a row, the result is DER."""
         import pkcs11  # noqa: PLC0415
 
         digest = hashlib.new(_hash_name(signature_algorithm.algorithm), data).digest()

@@ -14,10 +14,7 @@ from eilogin.shell_quoting import typed
 
 
 def endings_of(folder: Folder) -> Iterator[Expiry]:
-    """Yield the expiry of the signature, of the operator's certificate and of members.
-
-    Files that cannot be read are left out: ``verify`` reports them.
-    """
+    """The expiries of the federation; ``verify`` reports unreadable files."""
     yield from _of_operator(folder)
     for member in folder.members.values():
         yield from member_endings(member)
@@ -41,10 +38,7 @@ def _of_operator(folder: Folder) -> Iterator[Expiry]:
 
 
 def member_endings(member: RegistryMember) -> Iterator[Expiry]:
-    """Yield when the last certificates of a member expire, and its own metadata.
-
-    The last of several certificates for one use counts: its key stays usable.
-    """
+    """The expiries of a member: metadata, and the last certificate of each use."""
     one = member.descriptor
     ask = f"ask {one.whom_to_ask} for new metadata"
     for role in member.roles:
@@ -64,7 +58,6 @@ def member_endings(member: RegistryMember) -> Iterator[Expiry]:
 
 
 def _last(certificates: Iterable[str]) -> float | None:
-    """When the last of them ends that can be read, or None."""
     found = []
     for text in certificates:
         try:

@@ -22,20 +22,17 @@ from eilogin.registry.member_rules import (
 from eilogin.registry.registry_members import LONGEST, RegistryMember, read_member
 from eilogin.shell_quoting import typed
 
-#: The names of what is in it.
 OPTIONS, RULES, MEMBERS, SIGNED = (
     "federation.ini",
     "rules.ini",
     "members",
     "metadata.xml",
 )
-#: The one section of ``federation.ini``.
 SECTION = "federation"
 
-#: Files that neither others nor git may see.
+#: Neither others nor git may see them.
 _IGNORED = b"*.key\n*.new\n"
 
-#: Where a PIN may be.
 _ELSEWHERE = ("env:", "file:", "credential:")
 
 _INI = """\
@@ -100,16 +97,11 @@ class FederationOptions(Options):
     loopback: Flag = option("Allows members on this machine.", default="false")
 
 
-#: Goes through paths, and may show how far it is.
 Progress = Callable[[list[Path]], Iterable[Path]]
 
 
 class Folder:
-    """The folder of a federation; each file is read at its first use.
-
-    Raises :class:`eilogin.errors.ConfigurationError` wherever a file cannot be read or
-    is invalid.
-    """
+    """The folder, each file read at its first use; raises ConfigurationError."""
 
     def __init__(self, path: Path, progress: Progress = iter) -> None:
         self.path = path
@@ -117,7 +109,7 @@ class Folder:
 
     @cached_property
     def options(self) -> FederationOptions:
-        """What ``federation.ini`` says."""
+        """The options of ``federation.ini``."""
         file = self.path / OPTIONS
         values = sections_of(file).get(SECTION)
         if values is None:
@@ -132,22 +124,22 @@ class Folder:
 
     @cached_property
     def files(self) -> dict[str, Path]:
-        """The file of each member, by entityID."""
+        """Files by entityID."""
         return {entity_id: path for entity_id, (path, _) in self._read.items()}
 
     @cached_property
     def members(self) -> dict[str, RegistryMember]:
-        """All members by entityID, which is their order."""
+        """Members by entityID, in that order."""
         return {entity_id: member for entity_id, (_, member) in self._read.items()}
 
     @cached_property
     def rules(self) -> dict[str, MemberRule]:
-        """The operator's rules, by entityID."""
+        """Rules by entityID."""
         return read_rules(self.path / RULES)
 
     @property
     def signed(self) -> Path:
-        """The file of what was signed last."""
+        """The last signed metadata."""
         return self.path / self.options.signed
 
     @cached_property
@@ -156,8 +148,7 @@ class Folder:
         found: dict[str, tuple[Path, RegistryMember]] = {}
         for path in self._progress(sorted((self.path / MEMBERS).glob("*.xml"))):
             if path.is_symlink():
-                # A change of the target of a link proves nothing, and git does not show
-                # it.
+                # git does not show a change of a link's target.
                 raise MetadataUnusable(
                     f"{path}: is a symbolic link; expected a file. Add the file"
                     " that it points to"
@@ -176,11 +167,11 @@ class Folder:
     # --- changing it ---
 
     def put(self, member: RegistryMember, note: str) -> Path:
-        """Keep a member, in the place of what there was of it; where it is kept."""
+        """Add or replace a member; return its file."""
         path = self.files.get(member.entity_id) or self._free(member.file_name)
         octets = member.octets(note)
         if len(octets) > LONGEST:
-            # Nothing at all could be done in a folder with a file like that.
+            # Such a file would make the folder unusable.
             raise MetadataUnusable(
                 f"{path}: '{member.entity_id}' has more than {LONGEST} bytes after"
                 " formatting; expected the metadata of one member"
@@ -189,16 +180,16 @@ class Folder:
         return path
 
     def remove(self, entity_id: str) -> None:
-        """Let a member go, and what is ruled of it."""
+        """Remove a member and its rule."""
         rules = self.rules
-        # The rule goes first: verify reports a rule without its member, but the other
-        # order would leave a member without its rule.
+        # The member goes first: verify reports a rule without its member, but a member
+        # without its rule would have no limits.
         self.files[entity_id].unlink()
         if entity_id in rules:
             self.put_rule(entity_id, MemberRule())
 
     def put_rule(self, entity_id: str, rule: MemberRule) -> None:
-        """Rule something else of a member; a rule that says nothing is taken out."""
+        """Replace the rule of a member; an empty rule is removed."""
         path = self.path / RULES
         text = with_rule(path.read_text("utf-8"), entity_id, rule)
         write(path, text.encode(), mode=PUBLIC)
@@ -213,7 +204,7 @@ class Folder:
 
 
 def octets_of(path: Path) -> bytes:
-    """Read a file of metadata, up to the size that eilogin accepts."""
+    """Read a file of metadata, up to the accepted size."""
     try:
         with path.open("rb") as file:
             return file.read(LONGEST + 1)
@@ -222,11 +213,10 @@ def octets_of(path: Path) -> bytes:
 
 
 def make_folder(path: Path, **values: str) -> None:
-    """Make what a new federation needs, but for its key and certificate.
+    """Make a new federation, except its key and certificate.
 
-    ``values`` are the options of ``federation.ini``, of which those that are "" are not
-    written. Raises :class:`eilogin.errors.ConfigurationError` where there is one, or
-    one of these cannot be.
+    ``values`` are the options of ``federation.ini``, without "". Raises
+    ConfigurationError if one exists, or an option is invalid.
     """
     file = path / OPTIONS
     if file.exists():
@@ -237,7 +227,7 @@ def make_folder(path: Path, **values: str) -> None:
     values = {name: value for name, value in values.items() if value}
     _, faults = config.attempt(FederationOptions, str(file), SECTION, values)
     if faults:
-        # Such as a PIN, which is not to be written first.
+        # A PIN, for example, must not be written.
         raise InvalidOptions(faults)
     write(path / ".gitignore", _IGNORED, mode=PUBLIC)
     if not (path / RULES).exists():
@@ -245,5 +235,5 @@ def make_folder(path: Path, **values: str) -> None:
     lines = [
         f"# {_COMMENTS[name]}\n{name} = {value}\n" for name, value in values.items()
     ]
-    # Last: with it, it is a federation.
+    # Last: it makes the folder a federation.
     write(file, "".join([_INI, *lines]).encode(), mode=PUBLIC)

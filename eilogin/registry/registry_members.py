@@ -1,13 +1,8 @@
 """A member as the operator keeps it: its own metadata, without claims of the operator.
 
-The XML stays the member's own, with content that nobody here reads. These parts are
-removed:
-
-* its signature, which proved something only when it arrived,
-* how long a copy of it is valid,
-* the names of its registrar and its publisher,
-* the attributes by which an operator describes a member: it would otherwise describe
-  itself.
+The XML stays the member's own, with content that eilogin does not read. Removed are its
+signature (proof only on arrival), cache duration, registrar, publisher, and the
+attributes by which an operator describes a member.
 """
 
 import re
@@ -30,13 +25,12 @@ from eilogin.saml.metadata import (
 from eilogin.saml.printable_text import printable
 from eilogin.saml.safe_xml import DS, MD, METADATA, in_full, parse, q, serialize
 
-#: The cure of metadata that is not valid.
 VALID = "; ask its administrator for metadata that is valid by the schemas of SAML"
 
-#: Bytes of the longest metadata of one member.
+#: Bytes of one member.
 LONGEST = 1024 * 1024
-#: The most that eilogin reads of a file. It leaves space for what signing adds.
-#: Otherwise one member could make the signed file too large to read.
+#: Signing adds to the file. Without a margin, one member could make it too large to
+#: read.
 _LIMITS = replace(
     METADATA, depth=METADATA.depth - 1, attributes=METADATA.attributes - 5
 )
@@ -46,7 +40,7 @@ _EXTENSIONS = q("md:Extensions")
 _ATTRIBUTES = q("mdattr:EntityAttributes")
 _MDRPI = "{urn:oasis:names:tc:SAML:metadata:rpi}*"
 
-#: Values with an address: attributes, and elements whose text is one.
+#: Attributes, and elements with a text.
 _LINKS_IN = ("Location", "ResponseLocation", "errorURL")
 _LINKS = (
     q("mdui:InformationURL"),
@@ -56,11 +50,11 @@ _LINKS = (
     q("md:AdditionalMetadataLocation"),
 )
 _SAFE = re.compile(r"\s*https?://", re.IGNORECASE)
-#: Schemes that a browser may run, or show as a page, if somebody links to them.
+#: A browser may run these, or show them as a page.
 _SCRIPT = re.compile(r"(javascript|vbscript|data):", re.IGNORECASE)
-#: Characters that a browser ignores before and within a scheme.
+#: A browser ignores these before and within a scheme.
 _IGNORED = re.compile(r"[\x00-\x20]+")
-#: Elements with prose, of which nobody makes a link.
+#: Prose, which nobody links.
 _PROSE = (
     *map(q, ("mdui:DisplayName", "mdui:Description", "mdui:Keywords")),
     *map(q, ("md:ServiceName", "md:ServiceDescription", "md:OrganizationName")),
@@ -68,7 +62,7 @@ _PROSE = (
     q("md:SurName"),
 )
 
-#: Characters of a line of a certificate (RFC 7468 2), and of the name of a file.
+#: Characters of a line of a certificate (RFC 7468 2), and of a file name.
 _LINE, _LONGEST_NAME = 64, 80
 
 _HEAD = re.compile(rb"\s*<!--(.*?)-->", re.DOTALL)
@@ -76,43 +70,41 @@ _HEAD = re.compile(rb"\s*<!--(.*?)-->", re.DOTALL)
 
 @dataclass(frozen=True, eq=False)
 class RegistryMember:
-    """A party whose metadata the operator has, or is asked to take."""
+    """A party whose metadata the operator has, or is asked to accept."""
 
-    #: Its ``md:EntityDescriptor``, laid out; not to be changed.
+    #: Read-only.
     element: etree._Element
     descriptor: EntityDescriptor
-    #: How it came to be a member, as its file says.
     note: str = ""
-    #: Why nobody can use its metadata.
+    #: Parts that eilogin skips.
     remarks: tuple[str, ...] = ()
-    #: The changes to it, so that products that validate can load it.
     mended: tuple[str, ...] = ()
 
     @property
     def entity_id(self) -> str:
-        """Its name in the federation."""
+        """The entityID."""
         return self.descriptor.entity_id
 
     @cached_property
     def fault(self) -> str:
-        """Why products that validate would refuse all that it is published with."""
+        """Why validating products would refuse the federation, or ""."""
         return fault_of(self.element)
 
     @property
     def roles(self) -> list[Role]:
-        """As what it takes part."""
+        """The roles that eilogin knows."""
         one = self.descriptor
         return [role for role in (one.identity_provider, one.service_provider) if role]
 
     @property
     def file_name(self) -> str:
-        """The name of its file without the suffix; people read it."""
+        """The file name without suffix, for people."""
         name = re.sub(r"^[a-z]+:/*", "", self.entity_id.lower())
         name = re.sub(r"[^a-z0-9.]+", "-", name).strip(".-")
         return name[:_LONGEST_NAME] or "member"
 
     def octets(self, note: str) -> bytes:
-        """Its file; ``note`` says who added it, when, and what was proved."""
+        """Its file; ``note`` says who added it, when, and the proof."""
         told = printable(note).replace("--", "- -").rstrip("-")
         return b"<!-- %b -->\n%b\n" % (told.encode(), serialize(self.element))
 
@@ -120,9 +112,8 @@ class RegistryMember:
 def read_member(name: str, octets: bytes, *, on_loopback: bool) -> RegistryMember:
     """Read a member from its metadata, which comes from ``name``.
 
-    If ``on_loopback``, its addresses may be on this machine. Raises
-    :class:`eilogin.errors.MetadataUnusable` if it is not the metadata of one usable
-    member.
+    If ``on_loopback``, its addresses may be on this machine. Raises MetadataUnusable if
+    it is not the metadata of one usable member.
     """
     if len(octets) > LONGEST:
         raise MetadataUnusable(
@@ -157,7 +148,7 @@ def _read(element: etree._Element, *, on_loopback: bool) -> FederationMetadata:
         fault = fault_of(element)
         if not fault:
             raise
-        # Its line is one of what came, and not of how it was laid out.
+        # Only this error has the original line.
         raise PeerUnusable(f"{fault}{VALID}") from error
 
 
@@ -170,7 +161,7 @@ def _require_one(element: etree._Element) -> None:
         )
     inside = (one.tag for one in element.iterdescendants(*_MEMBERS))
     if found := next(inside, None):
-        # Whoever looks for members wherever they stand would find one more.
+        # A search at any depth would find another member.
         raise MalformedMessage(
             f"found '{etree.QName(found).localname}' inside it; expected the"
             " metadata of one member alone"
@@ -178,10 +169,7 @@ def _require_one(element: etree._Element) -> None:
 
 
 def _require_links(element: etree._Element) -> None:
-    """Refuse what runs a script where somebody makes a link of it, or a form.
-
-    Also of what nobody here reads: it is signed for others too.
-    """
+    """Reject links that are no web addresses, even unread: one could run a script."""
     for one in element.iter():
         links = [text for name in _LINKS_IN if (text := one.get(name)) is not None]
         if one.tag in _LINKS:
@@ -196,7 +184,7 @@ def _require_links(element: etree._Element) -> None:
 
 
 def _require_no_scripts(element: etree._Element) -> None:
-    """Refuse an address of a script, or of a page in itself, wherever it stands."""
+    """Reject the address of a script, or of an embedded page, anywhere."""
     for one in element.iter():
         said = [*map(str, one.attrib.values())]
         if one.tag not in _PROSE and one.tag != q("mdui:Logo"):
@@ -212,7 +200,6 @@ def _require_no_scripts(element: etree._Element) -> None:
 
 
 def _require_use(name: str, descriptor: EntityDescriptor) -> None:
-    """Refuse who could do nothing in a federation."""
     hub, participant = descriptor.identity_provider, descriptor.service_provider
     lacks = ""
     if hub is None and participant is None:
@@ -236,11 +223,11 @@ def _has(endpoints: tuple[Endpoint, ...], *bindings: str) -> bool:
 
 
 def _clean(element: etree._Element) -> None:
-    """Take off what is not kept, and lay out certificates as always."""
+    """Remove claims that are not the member's, and lay out certificates."""
     for signature in list(element.iter(q("ds:Signature"))):
         signature.getparent().remove(signature)
     for part in element.iter(f"{{{MD}}}*", f"{{{DS}}}*"):
-        # An ID that two members have makes what is signed invalid by its schema.
+        # IDs must be unique in the signed file.
         for name in ("ID", "Id", "cacheDuration"):
             part.attrib.pop(name, None)
     element.set("entityID", element.get("entityID", "").strip())

@@ -1,7 +1,7 @@
 """Find members that could be confused with a member, or conflict with it.
 
-No likeness is a fault by itself: one host may have several members, and one company one
-key for all. But the person who decides on a member should know it, and ask.
+No likeness is a fault: a host may have several members, and a company one key for all.
+But the person who decides should ask.
 """
 
 import re
@@ -13,14 +13,13 @@ from eilogin.federation.changes.member_differences import key_ids, origins
 from eilogin.registry.registry_members import RegistryMember
 from eilogin.saml.printable_text import some
 
-#: So many others are named.
 _MOST = 5
 
 
 def likenesses(
     member: RegistryMember, others: Iterable[RegistryMember]
 ) -> Iterator[str]:
-    """Yield in sentences what a member shares with others of the federation."""
+    """Tell in sentences what a member shares with others."""
     others = [one for one in others if one.entity_id != member.entity_id]
     for told, of in _SHARED.items():
         mine = of(member)
@@ -29,7 +28,6 @@ def likenesses(
 
 
 def _called(member: RegistryMember) -> set[str]:
-    """Its entityID as people see it: as an address, without what looks the same."""
     text = unquote(member.entity_id).casefold().rstrip("/")
     return {re.sub(r"^https?://(www\.)?", "", text).replace(":443/", "/")}
 
@@ -41,7 +39,7 @@ def _names(member: RegistryMember) -> set[str]:
 
 
 def hosts_of(member: RegistryMember) -> set[str]:
-    """The hosts of all its addresses."""
+    """Return the hosts of all its addresses."""
     urls = (url for role in member.roles for url in origins(role))
     return {urlsplit(url).hostname or "" for url in urls}
 
@@ -50,7 +48,6 @@ def _keys(member: RegistryMember) -> set[bytes]:
     return set().union(*map(key_ids, member.roles))
 
 
-#: The values that members can share, and how to read them.
 _SHARED: dict[str, Callable[[RegistryMember], set[str] | set[bytes]]] = {
     "its entityID looks like that of": _called,
     "it has the same name as": _names,

@@ -30,14 +30,14 @@ def open_artifact_response(  # noqa: PLR0913 - facts, each by its name
     """Return the Response in an ArtifactResponse, in its tree.
 
     ``element`` is the ``samlp:ArtifactResponse`` in the tree in which it was parsed;
-    ``in_response_to`` is the ID of our ArtifactResolve. An unsigned ArtifactResponse is
-    accepted only without ``must_be_signed``. Then the channel has authenticated the
-    sender, and eilogin reads the ArtifactResponse only to reject it. As for a Response
-    by POST, :func:`eilogin.saml.response_checks.accept` requires a signature inside.
+    ``in_response_to`` is the ID of our ArtifactResolve. Without ``must_be_signed`` the
+    channel has authenticated the sender, and an unsigned ArtifactResponse is read only
+    to reject it; :func:`eilogin.saml.response_checks.accept` requires a signature
+    inside.
 
     Raises the errors of :func:`verified` and :func:`check_artifact_response`, and
-    :class:`~eilogin.errors.MessageExpired` if it carries no message: then the artifact
-    has expired (core 3.5.3).
+    :class:`~eilogin.errors.MessageExpired` without a message, for an expired artifact
+    (core 3.5.3).
     """
     with InNameOf(issuer):
         value, _ = read_artifact_response(
@@ -58,7 +58,7 @@ def _content_of(
     *,
     must_be_signed: bool,
 ) -> etree._Element:
-    """Return the content of an ArtifactResponse; by itself it signs nobody in."""
+    """The content of an ArtifactResponse; by itself it signs nobody in."""
     if is_signed(element):
         return verified(element, keys)
     if must_be_signed:

@@ -1,16 +1,14 @@
-"""Levels of assurance, lowest first, and their AuthnContext classes.
+"""Levels of assurance, lowest first, and their AuthnContext classes (DigiD 1.4).
 
-The classes are those of DigiD (DigiD 1.4). The level of a Response may be higher than
-the requested one.
+The level of a Response may be higher than the requested one.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: Lowest first: password; password and code; and two by stronger means.
+#: By password; by password and code; and two by stronger means.
 LEVELS = ("basis", "midden", "substantieel", "hoog")
 
-# For each request: the height of each.
 _height = {level: height for height, level in enumerate(LEVELS)}.__getitem__
 
 _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
@@ -20,8 +18,7 @@ _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 class Classes:
     """The AuthnContextClassRefs of each level, in one federation.
 
-    ``by_level`` has the classes of each level, the preferred one first. A class belongs
-    to one level only.
+    ``by_level`` lists the preferred class first. A class belongs to one level.
     """
 
     by_level: Mapping[str, tuple[str, ...]]
@@ -46,7 +43,7 @@ class Classes:
         )
 
 
-#: The classes of DigiD (DigiD 1.4).
+#: DigiD 1.4.
 DIGID = Classes(
     {
         "basis": (_CLASSES + "PasswordProtectedTransport",),
@@ -58,5 +55,5 @@ DIGID = Classes(
 
 
 def reaches(level: str, wanted: str) -> bool:
-    """Whether a login at ``level`` is enough if ``wanted`` is requested."""
+    """Whether a login at ``level`` is enough for ``wanted``."""
     return _height(level) >= _height(wanted)

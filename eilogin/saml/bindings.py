@@ -1,8 +1,8 @@
 """The bindings Redirect, POST, Artifact and SOAP, without HTTP objects.
 
-A query or form is read once, raw. The message is decoded from the very octets that a
-signature covers. A SAML parameter that occurs twice, in another spelling, or with a
-percent-encoded name is rejected, because another reader might choose another one.
+The message is decoded from the very octets that a signature covers. eilogin rejects a
+SAML parameter that occurs twice, in another spelling, or with a percent-encoded name,
+because another reader might choose another one.
 """
 
 import base64
@@ -32,34 +32,30 @@ POST = _BINDINGS + "HTTP-POST"
 ARTIFACT = _BINDINGS + "HTTP-Artifact"
 SOAP = _BINDINGS + "SOAP"
 
-#: The parameters that carry a message.
 REQUEST = "SAMLRequest"
 RESPONSE = "SAMLResponse"
 _ARTIFACT = "SAMLart"
 
 _DEFLATE = _BINDINGS + "URL-Encoding:DEFLATE"
 
-#: The algorithm that SHA1_REDIRECT allows: its URI and its hash.
+#: SHA1_REDIRECT allows it.
 _SHA1 = {DS + "rsa-sha1": hashes.SHA1()}  # noqa: S303 - by an explicit option
 
-#: Most bytes of a query.
+#: Bytes.
 LONGEST_QUERY = 16 * 1024
-#: Most bytes of a form or SOAP envelope: the longest message fits, as percent-encoded
-#: base64.
+#: Bytes of a form or SOAP envelope: the longest message as percent-encoded base64.
 LONGEST_FORM = 400_000
-#: Most parameters of a query or form, with those that are not of SAML.
+#: In a query or form, others than SAML's too.
 MOST_PARAMETERS = 50
-#: Most percent-escapes of a query or form: the longest message has half of that, in
-#: base64 with line breaks. Each takes time and two hundred bytes to decode.
+#: Percent-escapes, twice those of the longest message, in base64 with line breaks. Each
+#: takes time and two hundred bytes.
 MOST_ESCAPES = 40_000
-#: Most bytes of our own RelayState (SAML bindings 3.4.3, 3.5.3), which comes back.
+#: Bytes of our own (SAML bindings 3.4.3, 3.5.3), which comes back.
 LONGEST_RELAY_STATE = 80
-#: Most bytes of a peer's RelayState: mod_auth_mellon puts a whole address in it, and
-#: would lose a login or logout.
+#: Bytes of a peer's: mod_auth_mellon puts a whole address in it.
 LONGEST_FOREIGN_RELAY_STATE = 2048
 _LONGEST_OF = {REQUEST: LONGEST_FOREIGN_RELAY_STATE, RESPONSE: LONGEST_RELAY_STATE}
 
-#: The parameters of SAML, by their names in lower case.
 _PARAMETERS = {
     name.lower(): name
     for name in (
@@ -79,17 +75,14 @@ _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 class Received:
     """A message as it came through the browser; nothing is verified yet."""
 
-    #: ``SAMLRequest`` or ``SAMLResponse``.
     kind: str
-    #: The XML.
     octets: bytes = field(repr=False)
-    #: At most 80 bytes of UTF-8 without control characters; "" if absent.
+    #: UTF-8 without control characters; "" if absent.
     relay_state: str = field(repr=False)
-    #: :data:`REDIRECT` or :data:`POST`.
     binding: str
-    #: By Redirect: the octets that the signature covers, as received.
+    #: By Redirect: what the signature covers, as received.
     signed_octets: bytes = field(default=b"", repr=False)
-    #: By Redirect: the signature, and the URI of its algorithm; empty if unsigned.
+    #: By Redirect: the signature, and the URI of its algorithm; or empty.
     signature: bytes = field(default=b"", repr=False)
     algorithm: str = ""
 
@@ -102,10 +95,10 @@ def redirect_url(
 ) -> str:
     """Return the signed URL that carries a message (SAML bindings 3.4.4.1).
 
-    ``location`` is the address of the endpoint, which may have a query; ``kind`` is
-    ``SAMLRequest`` or ``SAMLResponse``; ``message`` is XML without a signature. An
-    empty ``relay_state`` is left out. A space becomes %20: some peers encode the query
-    again before they verify.
+    ``location`` is the endpoint's address, maybe with a query; ``kind`` is
+    ``SAMLRequest`` or ``SAMLResponse``; ``message`` is unsigned XML. An empty
+    ``relay_state`` is left out. A space becomes %20: some peers encode the query again
+    to verify it.
     """
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = deflate.compress(message) + deflate.flush()
@@ -149,13 +142,13 @@ def verify_redirect(
     """Verify the signature of a message that came by Redirect.
 
     ``keys`` are all keys of the expected signer. ``weak`` names accepted weak
-    algorithms (:mod:`eilogin.saml.weak_algorithms`). Raises UntrustedSignature, also if
-    there is no signature.
+    algorithms (:mod:`eilogin.saml.weak_algorithms`). Raises UntrustedSignature, also
+    without a signature.
     """
     if not received.signature:
         raise UntrustedSignature("the address is not signed")
-    # DigiD signs a LogoutResponse so; no Response to a login comes by Redirect. A
-    # request ends sessions, so a forgeable signature must not do.
+    # DigiD signs a LogoutResponse so. A request ends sessions, so no forgeable
+    # signature will do.
     is_answer = received.kind == RESPONSE
     taken = _SHA1 if SHA1_REDIRECT in weak and is_answer else {}
     if received.algorithm in _SHA1 and not taken:
@@ -204,7 +197,7 @@ def read_post(body: bytes) -> Received:
 
     Raises MalformedMessage and MessageTooLarge.
     """
-    # A form is ASCII. latin-1 keeps every byte, and the others are rejected below.
+    # A form is ASCII; other bytes are rejected below.
     raw = _parameters(body.decode("latin-1"), LONGEST_FORM)
     kind = _kind(raw)
     octets = _from_base64(_decoded(raw[kind]))
@@ -221,7 +214,7 @@ def read_post(body: bytes) -> Received:
 def require_form_alone(query: str) -> None:
     """Raise MalformedMessage if the address of a form has SAML parameters.
 
-    Two readers might take the message from different places.
+    Two readers might take different messages.
     """
     if _parameters(query, LONGEST_QUERY):
         raise MalformedMessage(
@@ -242,7 +235,7 @@ class Artifact:
 
     #: SHA-1 of the issuer's entityID, 20 octets.
     source_id: bytes
-    #: Index of the ArtifactResolutionService in its metadata.
+    #: Its ArtifactResolutionService in metadata.
     index: int
     #: 20 random octets.
     handle: bytes = field(repr=False)
@@ -267,8 +260,7 @@ def new_artifact(entity_id: str, index: int = 0) -> str:
 def read_artifact(text: str) -> Artifact:
     """Read the parts of an artifact.
 
-    Only one spelling is accepted, without line breaks: its issuer would not know it in
-    another one. Raises MalformedMessage.
+    Only in the one spelling that its issuer knows. Raises MalformedMessage.
     """
     octets = _from_base64(text)
     if to_base64(octets) != text:
@@ -326,8 +318,8 @@ def wrap_soap(element: etree._Element) -> bytes:
 def unwrap_soap(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
     """The one element in the body of a SOAP 1.1 envelope, still in its tree.
 
-    Raises MalformedMessage if there is not exactly one element, if a header has
-    mustUnderstand (SOAP 1.1, 4.2.3), and, with its faultcode, for a Fault.
+    Raises MalformedMessage for another number of elements, a header with mustUnderstand
+    (SOAP 1.1, 4.2.3), or a Fault, with its faultcode.
     """
     envelope = parse(octets, limits)
     parts = [part.tag for part in envelope]
@@ -368,10 +360,7 @@ def _code(fault: etree._Element) -> str:
 
 
 def _parameters(text: str, longest: int) -> dict[str, str]:
-    """The raw SAML parameters in a query or form, by name.
-
-    Other parameters (``lang=nl``) are ignored.
-    """
+    """The raw SAML parameters in a query or form, without others (``lang=nl``)."""
     raw: dict[str, str] = {}
     for part in _parts(text, longest):
         written, _, value = part.partition("=")
@@ -390,7 +379,6 @@ def _parameters(text: str, longest: int) -> dict[str, str]:
 
 
 def _parts(text: str, longest: int) -> list[str]:
-    """Split a query at the ampersands, if it is not too long."""
     if len(text) > longest:
         raise MessageTooLarge(f"the parameters are longer than {longest} bytes")
     if not text.isascii():
@@ -423,7 +411,7 @@ def _kind(raw: dict[str, str]) -> str:
 
 
 def _decoded(value: str) -> str:
-    """Decode a raw value, which must be strictly percent-encoded UTF-8."""
+    """Decode strictly percent-encoded UTF-8."""
     if _BROKEN_ESCAPE.search(value):
         raise MalformedMessage("a percent-escape is broken")
     try:
@@ -450,10 +438,7 @@ def _with_query(location: str, query: str) -> str:
 
 
 def _from_base64(text: str) -> bytes:
-    """Decode base64, which may contain line breaks (RFC 2045).
-
-    Only one spelling is accepted: no surplus padding, no surplus bits.
-    """
+    """Decode base64 without surplus padding or bits; line breaks occur (RFC 2045)."""
     written = text.replace("\r", "").replace("\n", "")
     try:
         octets = base64.b64decode(written, validate=True)

@@ -1,8 +1,8 @@
 """A decoy to verify if an assertion cannot be decrypted, so that time tells nothing.
 
-The time of our response must not show a sender of forged ciphertexts whether one could
-be decrypted, or its content (``xml_encryption``). So if decryption gives no signed
-assertion, eilogin verifies an unsigned one all the same.
+Time must not show a sender of forged ciphertexts whether one could be decrypted, or its
+content (``xml_encryption``). So without a signed assertion, eilogin verifies an
+unsigned one.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from eilogin.saml.xml_signatures import (
     SHA256,
 )
 
-#: Bytes of an RSA signature, and of an ECDSA one if no key decides.
+#: Bytes of an RSA signature, and of ECDSA if no key decides.
 _USUAL = 256
 
 _TEXT = f"""\

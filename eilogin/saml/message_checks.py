@@ -1,11 +1,8 @@
 """Check the issuer, destination and age of a message.
 
-The signature comes first: :func:`verified`, or that of the query with Redirect. Then
-the ``check_`` functions check the content. The caller checks replay, and the session
-that a logout names: each message has an ``id``, to be remembered for :data:`KNOWN_FOR`.
-
-Addresses must equal the configured ones. A Host header and a prefix do not count. One
-skew applies to all instants.
+The signature comes first: :func:`verified`, or that of the query with Redirect. The
+caller checks replay (by ``id``, for :data:`KNOWN_FOR`), and the session that a logout
+names. Addresses must equal the configured ones; a Host header does not count.
 """
 
 import hmac
@@ -37,21 +34,21 @@ from eilogin.saml.xml_signatures import check_structure, signed
 
 #: Accepted difference between clocks, in seconds.
 SKEW = 60.0
-#: Seconds in which a message must arrive after it was issued.
+#: Seconds from issue to arrival.
 LIFETIME = 120.0
-#: Seconds for which to remember a message after its arrival: the sender's clock may be
-#: ahead, the message late, and our clock set back afterwards.
+#: Seconds to remember a message: the sender's clock may be ahead, the message late, and
+#: our clock set back.
 KNOWN_FOR = LIFETIME + 3 * SKEW
-#: Most characters in the log of an address or name, and of a status code.
+#: Characters in the log: of an address or name, of a status code.
 _LONGEST_SHOWN, _LONGEST_NAME = 200, 40
 
 
 def verified(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
     """Verify the signature of a message by POST or SOAP; return its signed content.
 
-    ``element`` is the message in the tree in which it was parsed. Structure, schema and
-    signature are checked. The result is parsed again from the octets that one of
-    ``keys`` signed. Raises :class:`~eilogin.errors.MalformedMessage` or
+    ``element`` is in the tree in which it was parsed. Checks structure, schema and
+    signature. The result is parsed again from the octets that one of ``keys`` signed.
+    Raises :class:`~eilogin.errors.MalformedMessage` or
     :class:`~eilogin.errors.UntrustedSignature`.
     """
     check_structure(element.getroottree().getroot())
@@ -73,9 +70,9 @@ def check_artifact_response(
 
     Raises :class:`~eilogin.errors.UnknownPeer`,
     :class:`~eilogin.errors.MessageUnexpected`, :class:`~eilogin.errors.MessageExpired`,
-    and :class:`~eilogin.errors.LoginFailed` for a status other than Success. Such a
-    response may lack InResponseTo, because its sender may not have read the request
-    (core 3.2.2).
+    or :class:`~eilogin.errors.LoginFailed` for a status other than Success. Such a
+    response may lack InResponseTo: its sender may not have read the request (core
+    3.2.2).
     """
     with InNameOf(issuer):
         require_issuer(response.issuer, issuer)
@@ -97,9 +94,8 @@ def check_activity_report(
 ) -> None:
     """Reject an activity report: wrong Issuer, Destination or IssueInstant.
 
-    ``issuer`` is the participant whose key signed it. The caller finds the session.
-    Raises :class:`~eilogin.errors.UnknownPeer`,
-    :class:`~eilogin.errors.MessageMisdirected` or
+    ``issuer`` is the participant whose key signed it. Raises
+    :class:`~eilogin.errors.UnknownPeer`, :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired`.
     """
     with InNameOf(issuer):
@@ -121,10 +117,7 @@ def check_artifact_resolve(
 ) -> None:
     """Reject an ArtifactResolve: wrong Issuer, Destination or IssueInstant.
 
-    ``issuer`` is the participant whose key signed it. Over SOAP a Destination may be
-    absent. Raises :class:`~eilogin.errors.UnknownPeer`,
-    :class:`~eilogin.errors.MessageMisdirected` or
-    :class:`~eilogin.errors.MessageExpired`.
+    As :func:`check_activity_report`; over SOAP a Destination may be absent.
     """
     with InNameOf(issuer):
         require_issuer(request.issuer, issuer)
@@ -140,7 +133,7 @@ def check_authn_request(
 ) -> None:
     """Reject an AuthnRequest: wrong Destination or IssueInstant.
 
-    The caller finds the address of the Response in metadata. Raises
+    Metadata has the address of the Response. Raises
     :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired` (SAML bindings 3.4.5.2 and 3.5.5.2).
     """
@@ -160,8 +153,8 @@ def check_logout_request(
     """Reject a LogoutRequest: wrong Issuer, Destination or time.
 
     ``issuer`` is the party whose key signed it; ``destination_required`` is False over
-    SOAP. The caller finds its sessions, and checks replay. Raises
-    :class:`~eilogin.errors.UnknownPeer`, :class:`~eilogin.errors.MessageMisdirected` or
+    SOAP. The caller checks replay. Raises :class:`~eilogin.errors.UnknownPeer`,
+    :class:`~eilogin.errors.MessageMisdirected` or
     :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.1, core 3.7.1).
     """
     ends = request.not_on_or_after
@@ -217,10 +210,9 @@ def require_answer(in_response_to: str, request_id: str) -> None:
         raise MessageUnexpected(
             "the message has no InResponseTo, and this site did not ask for it"
         )
-    # Only one browser knows the ID of a request: time must not reveal it.
+    # Only one browser knows this ID: time must not reveal it.
     if not hmac.compare_digest(in_response_to.encode(), request_id.encode()):
-        # A log may contain it: that request is over, and a response needs the peer's
-        # signature.
+        # A log may contain it: that request is over, and a response must be signed.
         raise MessageUnexpected(
             f"InResponseTo: found {shown(in_response_to)}; expected {request_id!r}, the"
             " ID of our request. The message answers another request, perhaps of"
@@ -231,7 +223,7 @@ def require_answer(in_response_to: str, request_id: str) -> None:
 def require_destination(destination: str, address: str, *, required: bool) -> None:
     """Reject a Destination other than ``address``: MessageMisdirected.
 
-    It may be absent ("") unless it is ``required``.
+    It may be "" unless it is ``required``.
     """
     if destination != address and (destination or required):
         raise MessageMisdirected(
@@ -256,7 +248,7 @@ def require_recent(issued: float, now: float) -> None:
 
 
 def off(name: str, instant: float, now: float) -> str:
-    """Describe a rejected instant and our clock for the log, in UTC."""
+    """Describe a rejected instant and our clock, in UTC."""
     return (
         f"{name} is {write_instant(instant)}, and the time here is"
         f" {write_instant(now)}; expected a difference of at most {SKEW:.0f} s"

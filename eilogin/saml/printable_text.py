@@ -4,11 +4,10 @@ import base64
 import re
 from collections.abc import Sequence
 
-#: C0, DEL, C1 (with U+0085) and the Unicode line and paragraph separators: each could
-#: begin a new header or log line.
+#: C0, DEL, C1 (with U+0085), Unicode line and paragraph separators: each could begin a
+#: new header or log line.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-#: White space in XML.
 _SPACE = re.compile("[ \t\r\n]+")
 
 
@@ -30,13 +29,13 @@ def printable(text: str) -> str:
 def collapsed(uri: str) -> str:
     """The value of an ``xs:anyURI``, without XML white space around it.
 
-    Runs of it inside become one blank (XML schema 2, 4.3.6). Other kinds of space stay.
+    Runs of it inside become one blank (XML schema 2, 4.3.6).
     """
     return _SPACE.sub(" ", uri).strip(" ")
 
 
 def short(uri: str) -> str:
-    """The common name of a binding, status or format: ``HTTP-POST`` of a URN."""
+    """The common name of a URN: ``HTTP-POST`` of a binding's."""
     return uri.rpartition(":")[2]
 
 

@@ -1,8 +1,8 @@
 """Check a Response: issuer, audience, recipient, time, and the signatures.
 
-These checks keep no state. The caller checks replay and the pending login of this
-browser. It must remember the ``id`` of an accepted assertion until the instant of
-expiry. The same rules apply to other messages (:mod:`eilogin.saml.message_checks`).
+Without state: the caller checks the pending login of this browser, and replay, by the
+``id`` of an accepted assertion until its expiry. See :mod:`eilogin.saml.message_checks`
+for other messages.
 """
 
 from collections.abc import Collection, Sequence
@@ -52,13 +52,13 @@ from eilogin.saml.signing_keys import PublicKey
 from eilogin.saml.xml_encryption import NOT_OPENED, Decrypter
 from eilogin.saml.xml_signatures import Signature, check_structure, content, is_signed
 
-#: The longest validity of an assertion in seconds, which limits replay protection. Real
-#: hubs use two minutes (DigiD) to some hours.
+#: Longest validity in seconds, which limits replay protection. Real hubs use two
+#: minutes (DigiD) to some hours.
 LONGEST_WINDOW = 86400.0
-#: Parts of a Response that can be required to be encrypted; an encrypted assertion
-#: covers the others.
+#: Parts that an option can require to be encrypted; an encrypted assertion covers the
+#: others.
 ENCRYPTABLE = ("assertion", "attributes", "name-id")
-#: Most audiences in a log line.
+#: Audiences in a log line.
 _MOST_SHOWN = 5
 _UNSIGNED = (
     "neither the assertion nor the message around it is signed; expected a"
@@ -70,31 +70,29 @@ _UNSIGNED = (
 class Expected:
     """The participant's expectations of a Response."""
 
-    #: ID of its AuthnRequest; "" for an unsolicited Response. The caller checks that
-    #: the Response belongs to this browser.
+    #: ID of its AuthnRequest, bound to this browser by the caller; "" for an
+    #: unsolicited Response.
     request_id: str
     #: The address in its metadata at which the Response arrived.
     acs_url: str
     #: Its own entityID.
     audience: str
-    #: entityID of the hub to which the AuthnRequest went.
+    #: entityID of the hub that got the AuthnRequest.
     issuer: str
-    #: The signing keys of that hub.
     keys: Sequence[PublicKey]
-    #: The present instant, in seconds since 1970.
+    #: In seconds since 1970.
     now: float
-    #: True for a Response by POST. By artifact, a Destination may be absent (DigiD
-    #: sends none), but must be exact (bindings 3.5.5.2).
+    #: True by POST. By artifact, a Destination may be absent (DigiD sends none), but
+    #: must be exact (bindings 3.5.5.2).
     destination_required: bool
-    #: Decrypts assertions, NameIDs and attributes.
     decrypter: Decrypter | None = None
-    #: True if only an unsolicited Response is accepted; ``request_id`` is then "".
+    #: True to accept only an unsolicited Response; ``request_id`` is "".
     unsolicited: bool = False
-    #: True if a signature must cover the Response, and not its assertion alone.
+    #: True if a signature must cover the Response, not its assertion alone.
     response_signed: bool = False
     #: The parts that must be encrypted: :data:`ENCRYPTABLE`.
     encrypted: Collection[str] = ()
-    #: True if a hub of ours uses the assertion to answer others.
+    #: True if a hub of ours answers others with the assertion.
     passed_on: bool = False
 
 
@@ -106,10 +104,10 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
 
     ``response`` is a ``samlp:Response`` in the tree in which it was parsed: the root,
     or inside an ArtifactResponse (:mod:`eilogin.saml.artifact_responses`). A signature
-    must cover the assertion: its own, or that of the Response or ArtifactResponse
-    around it. Every signature in the tree must be by one of ``expected.keys``, and
-    values are read only from octets that a signature covers. An encrypted assertion is
-    decrypted after the signatures around it are verified, and is then verified alone.
+    must cover the assertion: its own, or one around it. Every signature in the tree
+    must be by one of ``expected.keys``, and values are read only from octets that a
+    signature covers. An encrypted assertion is decrypted after the signatures around it
+    are verified, and is then verified alone.
 
     Raises :class:`~eilogin.errors.LoginFailed` if the hub says that there is no login.
     For a rejected Response it raises one of these:
@@ -151,8 +149,8 @@ def _accepted(response: etree._Element, expected: Expected) -> Assertion:
 def _judged(element: etree._Element, expected: Expected) -> Assertion:
     """The assertion in a signed element, if it is for us and valid now.
 
-    The first SubjectConfirmation for which all checks pass is enough (core 2.4.1). If
-    there is none, the first error is raised.
+    One valid SubjectConfirmation is enough (core 2.4.1); without one, the first error
+    is raised.
     """
     faults: list[Refused] = []
     for assertion in read_assertions(element, expected.decrypter):
@@ -176,9 +174,9 @@ def _judged_when_opened(
 ) -> Assertion:
     """Decrypt and check an EncryptedAssertion; return its assertion.
 
-    ``is_covered``: a signature of the hub covers the wrapper. Without one, anybody may
-    have made it, so only our log may distinguish a fault inside from a failed
-    decryption (:mod:`eilogin.saml.xml_encryption`).
+    Unless a signature of the hub covers the wrapper (``is_covered``), anybody may have
+    made it: only our log may distinguish a fault inside from a failed decryption
+    (:mod:`eilogin.saml.xml_encryption`).
     """
     element = _opened(wrapper, expected, is_covered=is_covered)
     try:
@@ -192,7 +190,7 @@ def _judged_when_opened(
 
 
 def _require_encrypted(assertion: etree._Element, expected: Expected) -> None:
-    """Reject clear text in a clear assertion if ``encrypted`` forbids it."""
+    """Reject clear text that ``encrypted`` forbids."""
     if "assertion" in expected.encrypted:
         raise _in_clear("the assertion", expected)
     if "attributes" in expected.encrypted and _holds(assertion, "saml:Attribute"):
@@ -219,8 +217,8 @@ def _in_clear(what: str, expected: Expected) -> NotEncrypted:
 def _refuse_failure(response: Response, expected: Expected) -> None:
     """Raise LoginFailed for a Response to our request without a login.
 
-    It needs no signature, because eilogin reads it only to reject. A Success with a
-    second status code is unknown (core 3.2.2.2).
+    Unsigned too, because eilogin reads it only to reject. A Success with a second code
+    is unknown (core 3.2.2.2).
     """
     if response.status.codes == (SUCCESS,):
         return
@@ -245,9 +243,8 @@ def _only_assertion(response: etree._Element) -> etree._Element:
     """The assertion of a Response, clear or encrypted, if it is the only one.
 
     A wrapping attack needs two: the signed one, moved elsewhere, and the one to be
-    read. The place of the signature, or the schema, already rejects all known attacks;
-    this check is an addition. Only Advice may contain other assertions (core 2.6.1),
-    and eilogin reads none of these.
+    read. The place of the signature, or the schema, already rejects all known attacks.
+    Only Advice may contain others (core 2.6.1), which eilogin does not read.
     """
     root = response.getroottree().getroot()
     assertions = _assertions_beside_advice(root)
@@ -266,7 +263,6 @@ def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
 
 
 def _is_advice(element: etree._Element) -> bool:
-    """Whether an element is in the Advice of an assertion."""
     around = element.iterancestors(q("saml:Advice"))
     return any(_is_part_of_assertion(advice) for advice in around)
 
@@ -279,7 +275,7 @@ def _is_part_of_assertion(advice: etree._Element) -> bool:
 def _may_lack_issuer(response: etree._Element, signatures: Sequence[Signature]) -> bool:
     """Whether a Response may lack an Issuer (profiles 4.1.4.2, errata E17).
 
-    It may if it is unsigned and contains a signed clear assertion.
+    Unsigned, and with a signed clear assertion.
     """
     signed = [signature.element for signature in signatures]
     return response not in signed and response.find(q("saml:Assertion")) in signed
@@ -292,10 +288,9 @@ def _read_signed(
 ) -> tuple[Response | None, etree._Element]:
     """Verify all signatures; return the envelope, if signed, and the assertion.
 
-    A signature must cover the assertion. ``signatures`` are those of the tree,
-    outermost first. Values come from the octets of the innermost one that covers the
-    assertion. An EncryptedAssertion is returned as it is, because its content may have
-    a signature.
+    ``signatures`` are those of the tree, outermost first. Values come from the octets
+    of the innermost one that covers the assertion, which one must. An
+    EncryptedAssertion, whose content may be signed, is returned as it is.
     """
     keys = expected.keys
     path = [_only_assertion(response), response, *response.iterancestors()]
@@ -424,7 +419,7 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
 def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
     """Reject an assertion that a hub may not pass on (core 2.5.1.6).
 
-    Count and Audience of a ProxyRestriction do not matter: eilogin accepts none.
+    With any ProxyRestriction, whatever its Count and Audience.
     """
     if expected.passed_on and assertion.is_for_us_alone:
         raise MessageMisdirected(
@@ -438,7 +433,7 @@ def _check_name_id(assertion: Assertion, expected: Expected) -> None:
     """Reject a NameID in the name of another party.
 
     The NameQualifier of a persistent or transient NameID is the hub (core 8.3.7,
-    8.3.8); that of another one may be any domain (core 2.2.2).
+    8.3.8); others may be any domain (core 2.2.2).
     """
     name_id = assertion.name_id
     if name_id is None:
@@ -459,8 +454,8 @@ def _check_name_id(assertion: Assertion, expected: Expected) -> None:
 def require_in_time(assertion: Assertion, now: float) -> None:
     """Raise MessageExpired if ``now`` is outside the validity of an assertion.
 
-    The caller repeats this for an accepted assertion that had to wait. Raises
-    MalformedMessage for invalid times.
+    Repeated for an assertion that had to wait. Raises MalformedMessage for invalid
+    times.
     """
     require_recent(assertion.issued, now)
     _require_within("SubjectConfirmationData", None, assertion.confirmation_ends, now)
@@ -469,7 +464,7 @@ def require_in_time(assertion: Assertion, now: float) -> None:
     _require_within("Conditions", assertion.not_before, assertion.not_on_or_after, now)
     if assertion.authn_instant > now + SKEW:
         raise MessageExpired(off("the AuthnInstant", assertion.authn_instant, now))
-    # A session that has ended is not created: no skew extends what the hub grants.
+    # No skew extends what the hub grants.
     if assertion.session_ends is not None and assertion.session_ends <= now:
         ends = write_instant(assertion.session_ends)
         raise MessageExpired(

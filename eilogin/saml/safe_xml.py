@@ -1,9 +1,9 @@
 """Parse XML from outside within limits; the namespaces of SAML.
 
-Before the parser sees the octets, everything but UTF-8, a DOCTYPE, and a processing
-instruction are rejected. Without a DOCTYPE there are no entities, and nothing is
-fetched. The parser drops comments, so no comment splits a text. Exclusive
-canonicalisation omits them too, so signatures stay valid.
+Before parsing, everything but UTF-8, a DOCTYPE, and a processing instruction are
+rejected. So there are no entities, and nothing is fetched. The parser drops comments,
+so none splits a text; exclusive canonicalisation omits them too, so signatures stay
+valid.
 """
 
 import re
@@ -33,7 +33,7 @@ DS11 = "http://www.w3.org/2009/xmldsig11#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 ASLO = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"
-#: eilogin's own: a participant reports to a hub when a visitor was last active.
+#: eilogin's own: a participant reports a visitor's last activity to a hub.
 ACTIVITY = "urn:x-eilogin:activity"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
@@ -45,7 +45,7 @@ XS = "http://www.w3.org/2001/XMLSchema"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 XML = "http://www.w3.org/XML/1998/namespace"
 
-#: Namespaces by the prefixes that :func:`q` knows.
+#: By the prefixes that :func:`q` knows.
 NAMESPACES = {
     "saml": SAML,
     "samlp": SAMLP,
@@ -83,28 +83,27 @@ def add(
     return element
 
 
-#: Most bytes of XML with new names that one thread reads.
+#: Bytes of XML with new names that one thread reads.
 _MOST_STRANGE = 1024 * 1024
-#: The number of names that this thread knows.
 _names_known: Callable[[], int] = etree.memory_debugger.dict_size
-#: Most characters of an error of the parser, and its form of a namespace.
+#: Characters of a parser's error, and its form of a namespace.
 _LONGEST_WORDS = 300
 _NAMESPACE = re.compile(r"\{([^{}]{1,256})\}")
 _PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 
-#: A character reference, except those to characters that end a line.
+#: Except references to characters that end a line.
 _REFERENCE = re.compile(rb"&#(?!(?:x0*[AaDd]|0*1[03]);)")
-# Regular expressions in XPath are an extension, which is slow in each call.
+# The regular expressions extension slows each call.
 _COUNT_INSIDE = etree.XPath("count(.//*) + count(.//@*)", regexp=False)
-#: ID of SAML, Id of XML signature and encryption, and others. One by one: a union of
-#: many attributes takes the square of their number.
+#: ID of SAML, Id of XML signature and encryption, and others. One by one: a union takes
+#: the square of their number.
 _IDENTIFIERS = tuple(
     etree.XPath(f"//*/@{name}", regexp=False, smart_strings=False)
     for name in ("ID", "Id", "id", "xml:id")
 )
 
 
-#: Most repeated values that are checked one by one, and characters in an error.
+#: Repeated values that are checked one by one; and characters in an error.
 _MOST_REPEATED, _LONGEST_ID = 4, 60
 #: Whether a value is the Id of a ds:Signature alone, and no URI refers to it.
 _NAMES_SIGNATURES = etree.XPath(
@@ -146,10 +145,7 @@ def parse_unmeasured(octets: bytes) -> etree._Element:
 
 
 def parse_canonical(octets: bytes) -> etree._Element:
-    """Parse octets that were written from a document of :func:`parse`.
-
-    Raises MalformedMessage if they are not well-formed.
-    """
+    """Parse octets from a document of :func:`parse`, or raise MalformedMessage."""
     try:
         if len(octets) > MESSAGE.octets:
             # From a trusted source.
@@ -172,13 +168,12 @@ def in_full(error: MalformedMessage) -> str:
 
 
 def _prefix_of(match: re.Match[str]) -> str:
-    """The prefix of a namespace in braces, as ``xml:``, if it is known."""
     prefix = _PREFIXES.get(match[1])
     return match[0] if prefix is None else f"{prefix}:"
 
 
 def _malformed(text: str, parser_said: str) -> MalformedMessage:
-    """An error without the parser's words in its traceback: they quote values."""
+    """Make an error without the parser's words in its traceback: they quote values."""
     error = MalformedMessage(text)
     error.parser_said = parser_said
     return error
@@ -202,7 +197,7 @@ class _Own(threading.local):
 
     def __init__(self) -> None:
         self.parser = _parser(huge=False)
-        #: Bytes of XML with names that were new to this thread.
+        #: Bytes of XML with names that were new.
         self.strange = 0
 
 
@@ -212,11 +207,10 @@ _own = _Own()
 def sparingly(work: Callable[[], _T], octets: int) -> _T:
     """Run ``work`` on XML with names that anybody may have chosen.
 
-    A thread keeps every name that libxml2 met in it, in a parsed document, or in an
-    element that lxml validates or canonicalises. Invented names would fill the memory,
-    by some hundred kilobytes a message. So after many new names, ``work`` runs in a
-    short-lived thread, which is a little slower. ``octets`` is the size of the XML.
-    Raises Busy if the machine has no thread for that.
+    A thread keeps every name that libxml2 met in it, so invented names would fill the
+    memory, by some hundred kilobytes a message. After many new names, ``work`` runs in
+    a short-lived thread, a little slower. ``octets`` is the size of the XML. Raises
+    Busy if the machine has no thread for that.
     """
     if _own.strange > _MOST_STRANGE:
         with ThreadPoolExecutor(1) as passing:
@@ -247,7 +241,7 @@ def repeated_ids(root: etree._Element) -> set[str]:
 def _require_unique_ids(root: etree._Element) -> None:
     """Reject a message in which an ID occurs twice; the error names that ID.
 
-    The ``Id`` of a ds:Signature is exempt if nothing refers to it: pysaml2 gives both
+    Except the ``Id`` of a ds:Signature to which nothing refers: pysaml2 gives both
     signatures of a Response the Id ``Signature1``.
     """
     repeated = repeated_ids(root)
@@ -265,9 +259,8 @@ def _require_unique_ids(root: etree._Element) -> None:
 def has_once(octets: bytes, identifier: str) -> bool:
     """Whether exactly one attribute of a document has this identifier.
 
-    For most identifiers, the octets alone decide: character references are used only
-    for other characters. A parser strips white space in an xml:id; here it must have
-    none.
+    The octets mostly decide: only other characters need references. A parser strips
+    white space in an xml:id; here it must have none.
     """
     if not re.fullmatch(r"[\w.-]+", identifier, re.ASCII):
         return False
@@ -282,8 +275,8 @@ def has_once(octets: bytes, identifier: str) -> bool:
 def serialize(element: etree._Element) -> bytes:
     """Write the element as a UTF-8 document of its own, without an XML declaration.
 
-    Text after the element is omitted. The element declares the namespaces in scope, so
-    signatures inside stay valid.
+    Without text after it. It declares the namespaces in scope, so signatures inside
+    stay valid.
     """
     octets: bytes = etree.tostring(element, encoding="UTF-8", with_tail=False)
     return octets
@@ -295,10 +288,9 @@ def canonical(
     """Return the exclusive canonical form of an element in its place, without comments.
 
     ``prefixes`` are the InclusiveNamespaces PrefixList (exclusive XML canonicalisation
-    1.0, section 3). ``is_ours``: it has only names that eilogin uses itself
-    (:func:`sparingly`). lxml does not know "#default" in the list: a signature that
-    includes an unused default namespace is invalid here. Raises MalformedMessage for a
-    namespace that is no absolute URI.
+    1.0, section 3). ``is_ours``: it has only names of eilogin (:func:`sparingly`). lxml
+    does not know "#default" in the list: a signature with an unused default namespace
+    is invalid here. Raises MalformedMessage for a namespace that is no absolute URI.
     """
 
     def write() -> bytes:
@@ -338,8 +330,7 @@ def validate(element: etree._Element, schema: str) -> None:
 def has_early_fault(element: etree._Element, schema: str) -> bool:
     """Whether an element, as a document of its own, is invalid by a schema.
 
-    Stops at the first fault. :func:`validate` finds all faults and their lines, which
-    takes the square of their number.
+    Stops at the first fault; :func:`validate` finds all, in the square of their number.
     """
     try:
         _schema(schema).refuse_many_faults(serialize(element))
@@ -351,12 +342,12 @@ def has_early_fault(element: etree._Element, schema: str) -> bool:
 # --- schemas ------------------------------------------------------------------------
 
 _OF_METADATA = {"saml-schema-metadata-2.0.xsd": MD}
-#: The files of each schema, and their namespaces.
+#: Files of each schema, and their namespaces.
 _SCHEMAS = {
     "protocol": {"saml-schema-protocol-2.0.xsd": SAMLP},
     "assertion": {"saml-schema-assertion-2.0.xsd": SAML},
     "metadata": _OF_METADATA,
-    # Extensions are validated too, as products with a schema for each do.
+    # Products with a schema for each extension validate them too.
     "publication": {
         **_OF_METADATA,
         "sstc-saml-metadata-ui-v1.0.xsd": MDUI,
@@ -366,8 +357,8 @@ _SCHEMAS = {
 }
 _IMPORT = '<xs:import namespace="{namespace}" schemaLocation="{file}"/>'
 
-# XML encryption requires a declaration of its open content. From version 1.1, RSA-OAEP
-# needs one addition.
+# XML encryption must declare its open content; from version 1.1, RSA-OAEP needs an
+# addition.
 _SCHEMA = (
     f'<xs:schema xmlns:xs="{XS}" targetNamespace="{XENC11}">'
     "{imports}"
@@ -377,9 +368,9 @@ _SCHEMA = (
 )
 
 
-#: Most elements and attributes that are validated at once: most messages have fewer.
+#: Elements and attributes validated at once: more than most messages have.
 _MOST_AT_ONCE = 200
-#: Bytes of one piece.
+#: Bytes.
 _PIECE = 4096
 
 
@@ -388,8 +379,8 @@ class _Schema:
 
     def __init__(self, name: str) -> None:
         self._is_of_metadata = MD in _SCHEMAS[name].values()
-        # The schemas of OASIS and W3C as python3-saml ships them, with all that they
-        # import: nothing is fetched.
+        # python3-saml ships the schemas of OASIS and W3C with all imports: nothing is
+        # fetched.
         with as_file(files("onelogin.saml2") / "schemas") as folder:
             imports = (
                 _IMPORT.format(namespace=namespace, file=file)
@@ -426,9 +417,8 @@ class _Schema:
     def refuse_many_faults(self, octets: bytes) -> None:
         """Reject a document at the first piece that has a fault.
 
-        libxml2 goes on after a fault, and keeps the place and text of each. A message
-        full of faults would take a quarter of a second, and tens of megabytes. After
-        this check, few faults are left.
+        libxml2 keeps the place and text of each fault: a message full of them would
+        take a quarter of a second, and tens of megabytes.
         """
         parser = _parser(huge=False, schema=self._schema)
         try:
@@ -454,8 +444,8 @@ def _repeats_signature_ids(element: etree._Element) -> bool:
 def _unnamed_signatures(octets: bytes) -> etree._Element:
     """Parse an element again, without ``Id`` on its signatures.
 
-    The schema makes that attribute an ID, and libxml2 would reject a second one that
-    :func:`parse` accepts.
+    By the schema it is an ID, and libxml2 would reject a second one that :func:`parse`
+    accepts.
     """
     root = parse_canonical(octets)
     for signature in root.iter(q("ds:Signature")):

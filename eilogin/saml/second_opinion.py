@@ -1,17 +1,16 @@
 """The call to python3-saml, which checks each Response a second time.
 
-Our own checks come first, and are complete. Then python3-saml checks the same octets
-with other code and xmlsec. So a fault in one of them is not enough to let somebody in.
+Our own checks come first, and are complete. python3-saml checks the same octets with
+other code and xmlsec, so one fault does not let anybody in.
 
 python3-saml alone does not suffice. It does not limit its input, and xmlsec runs the
-transforms of a signature before it verifies it. One message with an XSLT could hold a
-thread for hours. :func:`eilogin.saml.xml_signatures.check_structure` rejects such
-messages first.
+transforms of a signature before it verifies it: one XSLT could hold a thread for hours.
+:func:`eilogin.saml.xml_signatures.check_structure` rejects it first.
 
-It checks a Response or a clear assertion with a signature of its own. It cannot check
-one that only a signed ArtifactResponse covers, nor an encrypted one: it decrypts inside
-the tree, where prefixes change and valid signatures break (sources.rst, Peers). It does
-not know encrypted attributes. :func:`can_judge` tells whether it can check a Response.
+It checks a Response or a clear assertion with a signature of its own
+(:func:`can_judge`). It cannot check one that only a signed ArtifactResponse covers, nor
+an encrypted one: it decrypts inside the tree, where prefixes change and valid
+signatures break (sources.rst, Peers). It does not know encrypted attributes.
 """
 
 import base64
@@ -50,12 +49,11 @@ except Exception as error:  # noqa: BLE001 - xmlsec's own, which cannot be impor
 class SecondOpinion:
     """The settings of python3-saml for the two parties, made once."""
 
-    #: entityID of the participant.
+    #: Of the participant.
     entity_id: str
-    #: Its AssertionConsumerService, at which Responses arrive.
+    #: Its AssertionConsumerService.
     acs_url: str
     hub_entity_id: str
-    #: The hub's SingleSignOnService.
     hub_sso_url: str
     #: The hub's signing certificates: base64 of DER.
     hub_certificates: Sequence[str] = field(repr=False)
@@ -63,16 +61,15 @@ class SecondOpinion:
     def confirm(self, octets: bytes, request_id: str) -> None:
         """Have python3-saml check a Response that our own checks have accepted.
 
-        ``octets`` are an unchanged samlp:Response document: as it came by POST, or cut
-        out of an ArtifactResponse by :func:`standalone`. ``request_id`` is the ID of
-        the AuthnRequest. Raises OpinionsDiffer, with python3-saml's reason, if it
-        rejects the Response.
+        ``octets`` are an unchanged samlp:Response document: by POST, or out of an
+        ArtifactResponse by :func:`standalone`. ``request_id`` is the ID of the
+        AuthnRequest. Raises OpinionsDiffer, with python3-saml's reason, for a
+        rejection.
         """
         try:
             sparingly(lambda: self._judge(octets, request_id), len(octets))
         except (Busy, Warning):
-            # No result. With PYTHONWARNINGS=error, a Warning is an exception, a fault
-            # of this process.
+            # No result: with PYTHONWARNINGS=error, a Warning is an exception.
             raise
         except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
             # Its own words may quote values.
@@ -111,8 +108,8 @@ class SecondOpinion:
                 "security": {
                     "allowSingleLabelDomains": True,
                     "rejectDeprecatedAlgorithm": True,
-                    # A Response needs no attributes. The hub chooses whether Response
-                    # or assertion is signed; if neither is, the Response is rejected.
+                    # A Response needs no attributes. The hub signs Response or
+                    # assertion; without either, the Response is rejected.
                     "wantAttributeStatement": False,
                     "requestedAuthnContext": False,
                 },
@@ -123,9 +120,8 @@ class SecondOpinion:
 def can_judge(response: etree._Element) -> bool:
     """Whether python3-saml can check a samlp:Response.
 
-    The Response or its assertion must be signed itself. If only the ArtifactResponse
-    around it is, python3-saml has nothing to verify. Nothing may be encrypted, except
-    in Advice, which nobody decrypts.
+    The Response or its assertion must be signed itself, and nothing encrypted except in
+    Advice, which nobody decrypts.
     """
     if _encrypted(response):
         return False
@@ -133,7 +129,7 @@ def can_judge(response: etree._Element) -> bool:
     return any(is_signed(element) for element in (response, *assertions))
 
 
-#: Nothing in the Advice of the assertion is read.
+#: Nothing in Advice is read.
 _OUTSIDE_ADVICE = (
     "[not(ancestor::saml:Advice[parent::saml:Assertion/parent::samlp:Response])]"
 )
@@ -156,7 +152,7 @@ _assertions = etree.XPath(
 def standalone(response: etree._Element) -> bytes:
     """The Response in an ArtifactResponse as a document of its own.
 
-    Signatures inside stay valid: it keeps every namespace in scope.
+    It keeps every namespace in scope, so signatures inside stay valid.
     """
     return serialize(response)
 
@@ -193,13 +189,13 @@ def _path(query: str) -> etree.XPath:
 class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
     """python3-saml's utilities, with our skew for the end of validity.
 
-    Its own skew is 300 seconds for Conditions, and 0 for SubjectConfirmationData.
+    Its own is 300 seconds for Conditions, and 0 for SubjectConfirmationData.
     """
 
     @staticmethod
     def now() -> int:
         """The present instant, less our skew."""
-        # By our own clock. Its own calls utcnow, which warns in Python 3.12 and later.
+        # Its own calls utcnow, which warns since Python 3.12.
         return int(clock.now() - SKEW)
 
     @staticmethod
@@ -208,10 +204,9 @@ class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
         return math.floor(read_instant(timestr))
 
 
-# ``OneLogin_Saml2_Response`` with two of its names bound to ours. For each message it
-# compiles the schema again, which is half its time, and each XPath at each use; it has
-# no parameter for them. This runs its code with other globals and changes nothing in
-# place, so an application in this process that uses python3-saml notices nothing.
+# ``OneLogin_Saml2_Response`` with two of its names bound to ours: for each message it
+# compiles the schema again, half its time, and each XPath. Nothing changes in place, so
+# an application that uses python3-saml notices nothing.
 _SCOPE = {
     **vars(onelogin),
     "OneLogin_Saml2_XML": _KeptXML,

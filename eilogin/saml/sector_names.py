@@ -1,25 +1,24 @@
 """DigiD's names of citizens: a sector code and a number (DigiD 1.4).
 
-Such a name *is* a citizen's number, so no error here repeats it: it would end up in a
-log.
+Such a name *is* a citizen's number, so no error here repeats it.
 """
 
 import re
 from dataclasses import dataclass, field
 
-#: The sector codes, and the applications' names of these numbers.
+#: Sector codes, and the applications' names of these numbers.
 BSN = "s00000000"
 SOFI = "s00000001"
 NUMBERS = {BSN: "bsn", SOFI: "sofi"}
 
-#: Nine digits in a name, perhaps with blanks or dots between them. A match is empty, so
-#: that another one may begin inside of it.
+#: Nine digits, perhaps with blanks or dots. A match is empty, so that another may begin
+#: inside.
 _NUMBER = re.compile(r"(?<![0-9])(?=([0-9](?:[\s.]*[0-9]){8})(?![0-9]))")
 _BETWEEN = re.compile(r"[\s.]+")
 
-# One spelling: DigiD writes the code in lower case, and leading zeros.
+# One spelling: DigiD writes lower case, and leading zeros.
 _NAME = re.compile(r"(s[0-9]{8}):([0-9]{9})", re.ASCII)
-#: The weight of each digit in the eleven test (Wet algemene bepalingen BSN).
+#: The eleven test (Wet algemene bepalingen BSN).
 _WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 _ELEVEN = 11
 
@@ -36,7 +35,7 @@ class SectorName:
 
     @classmethod
     def read(cls, text: str) -> "SectorName":
-        """The parts of a NameID; a ValueError ends the sentence "the NameID …"."""
+        """Read a NameID; a ValueError ends the sentence "the NameID …"."""
         match = _NAME.fullmatch(text)
         if match is None:
             raise ValueError("is not a sector code, a colon and nine digits")
@@ -51,8 +50,7 @@ class SectorName:
 def tells_number(name: str) -> bool:
     """Whether a name can be a citizen's number, whichever hub issued it.
 
-    By chance this includes a few opaque names: one in two hundred of 32 hexadecimal
-    digits, and almost none in base64.
+    So can one in two hundred of 32 hexadecimal digits, and almost none in base64.
     """
     numbers = (_BETWEEN.sub("", number) for number in _NUMBER.findall(name))
     return any(map(passes_eleven_test, numbers))

@@ -1,8 +1,7 @@
 """RSA and EC keys and certificates: read, check and generate them.
 
-A certificate is only an envelope for a key here. Trust comes from metadata that the
-operator signed, so neither issuer nor validity counts (SAML metadata interoperability
-profile 2.6.1).
+A certificate only contains a key. Trust comes from signed metadata, so neither issuer
+nor validity counts (SAML metadata interoperability profile 2.6.1).
 """
 
 import base64
@@ -29,30 +28,29 @@ from eilogin import clock
 from eilogin.errors import ConfigurationError, MalformedMessage
 from eilogin.saml.printable_text import to_base64
 
-#: Bits of the smallest accepted RSA key, and of those that we make.
+#: Bits of RSA keys, accepted and made.
 SMALLEST_KEY = 2048
-#: Bits of the largest RSA key and its exponent: OpenSSL uses no larger ones.
+#: Bits of an RSA key and its exponent: OpenSSL's own limits.
 LARGEST_KEY, _LONGEST_EXPONENT = 16384, 64
 
-#: The accepted elliptic curves: those of NIST that XML signature names.
+#: Those of NIST that XML signature names.
 CURVES = (SECP256R1, SECP384R1, SECP521R1)
 _TAKEN = (
     f"an RSA key of {SMALLEST_KEY} bits or more, or one of the elliptic curves P-256, "
     "P-384 and P-521"
 )
 
-#: A part of the first line of a PEM file.
+#: In the first line of a PEM file.
 _CERTIFICATE_MARK = b" CERTIFICATE--"
 _KEY_MARK = b" PRIVATE KEY--"
 
-#: Keys that sign, and those that verify. RSA encrypts as well.
+#: RSA encrypts as well.
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
-#: Exceptions of cryptography for an unreadable certificate.
+#: cryptography's exceptions for an unreadable certificate.
 UNREADABLE = (ValueError, x509.InvalidVersion)
-#: Most characters of a certificate in a message: those of real authorities have less
-#: than 4,000.
+#: Characters in a message: those of real authorities have less than 4,000.
 _LONGEST_CERTIFICATE = 20_000
 
 
@@ -62,10 +60,10 @@ class SigningKey:
 
     private: PrivateKey = field(repr=False)
     certificate: x509.Certificate
-    #: Whether signatures contain the :func:`key_name`, and cover a list of namespace
-    #: prefixes (DigiD 1.3).
+    #: Signatures contain the :func:`key_name`, and cover a list of namespace prefixes
+    #: (DigiD 1.3).
     names_key: bool = False
-    #: URIs of the algorithms that a peer wants; "" for those that all know: see
+    #: Algorithms that a peer wants, or "": see
     #: :func:`eilogin.saml.xml_signatures.suited`.
     method: str = ""
     digest: str = ""
@@ -128,7 +126,7 @@ def certificate_key(certificate: x509.Certificate) -> PublicKey:
 def public_key(certificate_text: str) -> PublicKey:
     """The key in the text of a ds:X509Certificate (XML signature 4.5.4.1).
 
-    ``certificate_text`` is base64 of DER, which may contain white space. Raises
+    ``certificate_text`` is base64 of DER, maybe with white space. Raises
     MalformedMessage if it is no certificate, or its key is too weak or of an unaccepted
     kind.
     """
@@ -152,8 +150,8 @@ def encryption_key(certificate_text: str) -> RSAPublicKey:
 def key_name(certificate_text: str) -> str:
     """DigiD's name of a key: the SHA-1 of its certificate, in hex (DigiD 1.3).
 
-    It refers to a certificate that is trusted already, and proves nothing. Raises
-    MalformedMessage if that is no base64.
+    It refers to a trusted certificate, and proves nothing. Raises MalformedMessage if
+    that is no base64.
     """
     return hashlib.sha1(_der(certificate_text), usedforsecurity=False).hexdigest()
 
@@ -243,8 +241,7 @@ def new_key_pair(
     )
 
 
-# The check of a key takes 40 ms, and a start reads the same key several times: for
-# `check`, for the metadata and for the filter.
+# The check of a key takes 40 ms, and a start reads one several times.
 @lru_cache(maxsize=32)
 def _load_private(key_pem: bytes) -> PrivateKey:
     try:

@@ -1,21 +1,21 @@
 """Encrypt elements for a peer, and decrypt elements with our keys.
 
 SAML encrypts an assertion, a NameID and an attribute in one way (core 2.2.4, 2.3.4,
-2.7.3.2, 6). A wrapper holds the encrypted data. Beside or inside the data is its key,
-encrypted for each reader. We write and read AES-GCM and RSA-OAEP. We read the weaker
-CBC and RSA 1.5 only if an option allows it (:mod:`eilogin.saml.weak_algorithms`).
+2.7.3.2, 6). A wrapper holds the encrypted data and, beside or inside it, its key,
+encrypted for each reader. We write and read AES-GCM and RSA-OAEP, and read CBC and RSA
+1.5 only by option (:mod:`eilogin.saml.weak_algorithms`).
 
-This module uses ``cryptography`` and not xmlsec. The latter follows references, and
-chooses keys by data in the message. It puts the decrypted element back into the tree,
-where its prefixes differ from the signed ones. Here nothing is followed, the structure
-is checked before anything is computed, and the decrypted element stands alone.
+Not by xmlsec, which follows references, chooses keys by data in the message, and puts
+the decrypted element back into the tree, where its prefixes change. Here nothing is
+followed, the structure is checked before anything is computed, and the decrypted
+element stands alone.
 
 **No oracle.** A sender of forged ciphertexts must not learn what became of them. So
 every failure after the first use of a private key has the same text, and every key is
-tried, whatever the results before it. If a caller finds a fault in decrypted data
-before a signature in it was verified, it must report the same (:data:`NOT_OPENED`). The
-time of CBC reveals whether its padding was right, so CBC is decrypted only if a
-signature of the sender covers the encrypted data.
+tried. A caller must report a fault in decrypted data in the same way, unless a
+signature in it was verified before (:data:`NOT_OPENED`). The time of CBC reveals
+whether its padding was right, so CBC is decrypted only if a signature of the sender
+covers the encrypted data.
 
 Source: XML encryption 1.1, 5.2, 5.5 and 6.2.
 """
@@ -68,7 +68,7 @@ RSA_OAEP = XENC + "rsa-oaep-mgf1p"
 #: The Type of an EncryptedData that holds an element.
 ELEMENT = XENC + "Element"
 
-#: The text of every failure that could reveal the content of a ciphertext.
+#: For every failure that could reveal the content of a ciphertext.
 NOT_OPENED = (
     "cannot be decrypted with any of our keys, or was changed after it was encrypted"
 )
@@ -111,8 +111,8 @@ class EncryptionMethod:
     mask: str = ""
 
 
-#: All that we accept by default and write, for metadata, the preferred one first. The
-#: key transport of XML encryption 1.1 is last, because some products do not know it.
+#: All that we accept by default and write, the preferred one first. Some products do
+#: not know the last, of XML encryption 1.1.
 ENCRYPTION_METHODS = (
     *map(EncryptionMethod, sorted(_GCM, key=_GCM.__getitem__, reverse=True)),
     EncryptionMethod(RSA_OAEP),
@@ -120,13 +120,11 @@ ENCRYPTION_METHODS = (
 )
 
 _NONCE, _TAG = 12, 16
-#: Most encrypted keys in one wrapper: each costs a private operation for each of our
-#: keys.
+#: Encrypted keys in one wrapper: each costs a private operation for each of ours.
 _MOST_KEYS = 3
-#: Most private operations for one message: enough for twenty attributes and two of our
-#: keys.
+#: Private operations for one message: twenty attributes and two of our keys.
 _MOST_OPERATIONS = 50
-#: Most characters of an algorithm's name in an error.
+#: Characters of an algorithm's name in an error.
 _LONGEST_NAME = 60
 
 
@@ -142,11 +140,10 @@ def encrypt(
     """Encrypt an element that only the holder of ``key`` can read.
 
     ``wrapper`` is ``saml:EncryptedAssertion``, ``saml:EncryptedID`` or
-    ``saml:EncryptedAttribute``. ``element`` is complete and, if needed, signed; it is
-    encrypted with all namespaces in scope. The first of ``methods``, from the peer's
-    metadata, that we have is used; without any, AES-256-GCM and RSA-OAEP with SHA-1,
-    the one OAEP that all tested peers know. Returns the wrapper, for the caller to put
-    in the place of the element.
+    ``saml:EncryptedAttribute``. ``element`` is complete and, if needed, signed; its
+    namespaces in scope are included. The first known one of ``methods``, from the
+    peer's metadata, is used; without any, AES-256-GCM and RSA-OAEP with SHA-1, which
+    all tested peers know. Returns the wrapper, to replace the element.
 
     Raises :class:`~eilogin.errors.AlgorithmMissing` if we have none of the methods.
     """
@@ -243,10 +240,9 @@ class Decrypter:
         """Decrypt the element in an EncryptedAssertion, EncryptedID or other wrapper.
 
         ``wrapper`` is in the tree in which it was parsed. ``is_covered``: a verified
-        signature of the sender covers it. Returns the root of a new tree, parsed from
-        the decrypted octets with the namespaces in scope at the wrapper (XML encryption
-        4.5). It deserves no more trust than the wrapper: none, until a signature of
-        either is verified.
+        signature of the sender covers it. Returns the root of a new tree, with the
+        namespaces in scope at the wrapper (XML encryption 4.5). It deserves no trust
+        until a signature of either is verified.
 
         Raises :class:`~eilogin.errors.DecryptionFailed` for any failure.
         """
@@ -256,7 +252,7 @@ class Decrypter:
         for locked in sealed.keys:
             if not self._is_taken(locked.algorithm):
                 continue
-            # All of them, whatever the results before: see the module's docstring.
+            # All of them, to be no oracle.
             for key in self.keys:
                 unlocked = self._unlocked(locked, key, sealed.key_size)
                 opened.append(_decrypted(sealed, unlocked))
@@ -359,8 +355,7 @@ def _read(wrapper: etree._Element) -> _Sealed:
 def _require_local_references(key_info: Iterable[etree._Element]) -> None:
     """Reject a reference to an encrypted key outside the message.
 
-    A reference may name a key beside the data. All of those are tried; nothing is ever
-    fetched.
+    Keys beside the data are all tried; nothing is ever fetched.
     """
     for reference in key_info:
         if reference.tag != q("ds:RetrievalMethod"):
@@ -479,7 +474,7 @@ def _first_parsed(
 ) -> etree._Element | None:
     """Parse the first of these octets that are an element.
 
-    Octets that GCM decrypted are the sender's, so later ones do not count. With CBC a
+    GCM proves that octets are the sender's, so later ones do not count. With CBC a
     wrong key may seem to fit.
     """
     candidates = [octets for octets in dict.fromkeys(opened) if octets]

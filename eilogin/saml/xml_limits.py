@@ -21,22 +21,21 @@ class Limits:
     elements: int
     #: Attributes of one element.
     attributes: int
-    #: Elements and attributes of the whole; None if attributes are not counted.
+    #: Elements and attributes; None if attributes are not counted.
     names: int | None
     #: Namespace declarations of the whole.
     namespaces: int
-    #: Most characters of its namespaces in canonical form, if every element and
-    #: attribute repeated the longest one; None if not counted.
+    #: Characters of its namespaces in canonical form, if every element and attribute
+    #: repeated the longest one; None if not counted.
     repeated: int | None
     #: Characters of one text or attribute value.
     text: int
-    #: Whether every ID must be unique. In an aggregate of metadata only those that a
-    #: signature refers to must (``xml_signatures.check_structure``).
+    #: In an aggregate of metadata only IDs that a signature refers to must be
+    #: (``xml_signatures.check_structure``).
     unique_ids: bool
 
 
-#: For one message: several times a Response with a hundred attributes. An encrypted
-#: part is one text.
+#: Several times a Response with a hundred attributes. An encrypted part is one text.
 MESSAGE = Limits(
     octets=256 * 1024,
     depth=40,
@@ -49,7 +48,7 @@ MESSAGE = Limits(
     unique_ids=True,
 )
 
-#: For the metadata of a large federation (10,000 entities: 78 MB).
+#: A large federation (10,000 entities: 78 MB).
 METADATA = Limits(
     octets=200 * 1024 * 1024,
     depth=60,
@@ -62,7 +61,7 @@ METADATA = Limits(
     unique_ids=False,
 )
 
-#: The only accepted XML declaration, after an optional byte order mark.
+#: The only accepted one, after an optional byte order mark.
 _DECLARATION = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')"""
     rb"""(?:\s+encoding\s*=\s*(?i:"utf-8"|'utf-8'))?"""
@@ -71,19 +70,19 @@ _DECLARATION = re.compile(
 
 #: Characters of one namespace.
 _LONGEST_NAMESPACE = 256
-#: Bytes of the shortest attribute, with the blank before it: `` a=""``.
+#: Bytes, with the blank before it: `` a=""``.
 _SHORTEST_ATTRIBUTE = 5
-#: Bytes of the shortest piece of a document that shows a long text.
+#: Bytes of a piece of a document that shows a long text.
 _SHORTEST_PIECE = 4096
 
-#: A namespace declaration that may be longer, or has a longer name, or an ampersand:
-#: then the tree decides. The match reads only a few octets after each beginning.
+#: Perhaps a longer declaration or name, or an ampersand: the tree decides. The match
+#: reads few octets after each beginning.
 _ODD_NAMESPACE = re.compile(
     rb"""xmlns[^="'<>]{0,64}+"""
     rb"""(?:[^="'<>]|=\s*+(?:"[^"<&]{0,%d}+[^"]|'[^'<&]{0,%d}+[^']))"""
     % (_LONGEST_NAMESPACE, _LONGEST_NAMESPACE)
 )
-# Regular expressions in XPath are an extension, which is slow in each call.
+# The regular expressions extension slows each call.
 _COUNT_ELEMENTS = etree.XPath("count(//*)", regexp=False)
 _COUNT_NAMES = etree.XPath("count(//*) + count(//@*)", regexp=False)
 
@@ -113,8 +112,8 @@ def check_octets(octets: bytes) -> None:
 def check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
     """Reject a document, parsed from ``octets``, for its parts.
 
-    The tree is searched only if the octets do not decide: no element takes less than
-    four of them, and none holds another without an end tag.
+    Searches the tree only if the octets do not decide: an element takes at least four
+    of them, and an end tag if it holds another.
     """
     _check_namespaces(root, limits, octets)
     _check_counts(root, limits, octets)
@@ -144,9 +143,9 @@ def _check_counts(root: etree._Element, limits: Limits, octets: bytes) -> None:
 def _may_be_wider(octets: bytes, attributes: int) -> bool:
     """Whether an element may have more attributes.
 
-    They are in a stretch without a "<", with a "=" each, and none takes less than five
-    octets. So such a stretch has a whole piece in it, wherever it begins. In a small
-    document the tree decides.
+    They are in a stretch without a "<", each with a "=" and at least five octets. So
+    such a stretch has a whole piece in it, wherever it begins. In a small document the
+    tree decides.
     """
     if len(octets) <= MESSAGE.octets:
         return True
@@ -165,8 +164,8 @@ def _may_be_wider(octets: bytes, attributes: int) -> bool:
 def _may_be_longer(octets: bytes, characters: int) -> bool:
     """Whether a text or an attribute may have more characters.
 
-    It is a stretch without a "<", or several, if comments between them were dropped. A
-    long one has a whole piece in it, wherever it begins.
+    It is a stretch without a "<", or several if comments were dropped. A long one has a
+    whole piece in it, wherever it begins.
     """
     if len(octets) <= characters:
         return False
@@ -180,10 +179,10 @@ def _may_be_longer(octets: bytes, characters: int) -> bool:
 def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> None:
     """Reject many or long namespaces: a canonical form can repeat each many times.
 
-    Also reject those with an ampersand, which libxml2 does not escape in a canonical
-    form: a reader would see another namespace than was checked before signing. Most
-    octets decide alone: every declaration has a literal ``xmlns``, none is longer in
-    the tree, and no name takes less than four octets.
+    Also those with an ampersand, which libxml2 does not escape there: a reader would
+    see another namespace than was checked before signing. Octets mostly decide: every
+    declaration has a literal ``xmlns``, none is longer in the tree, and no name takes
+    less than four octets.
     """
     is_odd = _ODD_NAMESPACE.search(octets) is not None
     may_be_many = octets.count(b"xmlns") > limits.namespaces

@@ -1,15 +1,9 @@
 """The session record: who is signed in, since when, until when, at which level.
 
-This package holds the record (:class:`Login`), its absolute and idle limits, its index
-by subject, and the functions that create, find, renew and end it, over any store.
-Cookies, requests and pending logins belong in ``participant`` and ``hub``, messages in
-``saml``, and trust in ``federation``.
-
-A participant and the hub keep the same kind of record. A participant makes its record
-from an assertion and finds it by the subject that the hub named. The hub makes its
-record at sign-in and adds the participants that it sent an assertion.
-
-By module:
+Here are the record (:class:`Login`), its limits, its index by subject, and its life
+over any store. Participant and hub keep the same kind. A participant makes it from an
+assertion, and finds it by the hub's subject. The hub makes it at sign-in, and adds the
+participants that got an assertion.
 
 ``idle_limit``
     The idle limit: a session without activity for so long is over.

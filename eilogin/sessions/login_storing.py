@@ -15,7 +15,7 @@ _log = logging.getLogger("eilogin.sessions")
 
 
 def key_of(token: str) -> str:
-    """Return the key under which the store has the login of a cookie value."""
+    """Return the store's key for a cookie value."""
     return f"{token[:2]}:{hashlib.sha256(token.encode()).hexdigest()}"
 
 
@@ -37,19 +37,17 @@ def filled_in(
 def add_other_labels(store: Store, made: Login, issued: float) -> None:
     """Add the labels of the hub's other NameID to a login.
 
-    Raises LoginEnded, with the login ended, if a logout by that NameID was received
-    since ``issued``.
+    Ends the login and raises LoginEnded after a logout by that NameID since ``issued``.
     """
     labels = made.other_labels()
-    # The participant as the hub knows it: it moves to the heir with the labels.
+    # An item that moves to the heir with the labels.
     index = made.session_index or ""
     told = Participant(made.audience, made.also or made.who, index, since=0.0)
     item = told.to_json()
     if item in store.items(made.key):
         return
-    # First the labels, and then the marks: a logout comes before the one, or finds
-    # the other. Marks are where their labels are, which may be another shard, so a
-    # session that nobody can use is made there to meet them.
+    # Labels before marks, so that no logout misses both. Marks are at their labels,
+    # maybe in another shard, where an unusable session meets them.
     is_labelled = store.append(made.key, item, labels)
     shard = labels[0].partition(":")[0]
     key = key_of(shard + secrets.token_urlsafe(32))
@@ -76,7 +74,7 @@ def reject_login(store: Store, login: Login, idle: float) -> NoReturn:
 def _rejects_everybody(store: Store, shard: str, idle: float) -> bool:
     """Whether the store rejects even a session without a subject.
 
-    Then the mark on everybody (:meth:`eilogin.stores.Store.end_all`) is in the future.
+    Then the mark of :meth:`eilogin.stores.Store.end_all` is in the future.
     """
     now = clock.now()
     key = key_of(shard + secrets.token_urlsafe(32))

@@ -1,9 +1,7 @@
 """Objects that keep data of a session outside the store, and delete it at its end.
 
-The store deletes the data of its own in the transaction that ends the session. Data
-elsewhere must be out of reach from that instant without any call; this module calls its
-keepers to tidy up. It covers ends in this process only: if the call fails, or a session
-expires, no keeper is called.
+Such data must be out of reach by itself when the session ends: eilogin calls no keeper
+if the session expires, another process ends it, or a call fails.
 """
 
 import logging
@@ -20,30 +18,27 @@ class Keeper(Protocol):
     """An object that keeps data of sessions."""
 
     def forget(self, login: Login) -> None:
-        """This login, of whatever site of this process, has ended."""
+        """Delete the data of an ended login, of any site of this process."""
 
 
-#: Replaced and never changed: an end in another thread goes through them.
+#: Replaced, never changed: other threads iterate over it.
 _keepers: "tuple[weakref.ref[Keeper], ...]" = ()
 
 
 def keep_informed(keeper: Keeper) -> None:
-    """Tell ``keeper`` of ends for as long as somebody else holds it."""
+    """Register ``keeper`` for as long as somebody else holds it."""
     global _keepers  # noqa: PLW0603 - what a process knows
     known = (one for one in _keepers if one() is not None)
     _keepers = (*known, weakref.ref(keeper))
 
 
 def somebody_keeps() -> bool:
-    """Whether there is anybody to tell."""
+    """Whether any keeper is registered."""
     return any(one() is not None for one in _keepers)
 
 
 def tell_ended(logins: Iterable[Login]) -> None:
-    """Tell all of them that these logins have ended.
-
-    Nothing is raised: the logins have ended, whatever comes of this.
-    """
+    """Notify all keepers that logins have ended; raises nothing."""
     for login in logins:
         for one in _keepers:
             keeper = one()

@@ -1,9 +1,8 @@
 """Parse the records of a store, each text once and not at every request.
 
-This is no cache of sessions: every request reads from the store whether a session lives
-and what it holds. Only parsing the same text again is saved. A text that no request
-needed for a minute or two is forgotten, and the personal data in it too. A process
-without requests forgets at its next one.
+Every request reads from the store, and only parses a changed text. eilogin forgets an
+unused text, with its personal data, after a minute or two; in an idle process, at the
+next request.
 """
 
 import logging
@@ -14,10 +13,10 @@ from eilogin import clock
 from eilogin.sessions.session_records import UNREADABLE, Login, Participant, Subject
 from eilogin.stores import StoredSession
 
-#: Seconds for which a text that nobody asks for is remembered, up to twice that.
+#: Seconds, up to twice as many, for which an unused text is cached.
 REMEMBERED_FOR = 60.0
 
-#: Most logins that are remembered, up to twice that; each takes some two kilobytes.
+#: Cached logins, up to twice as many; each takes some two kilobytes.
 MOST_REMEMBERED = 4096
 
 _log = logging.getLogger("eilogin.sessions")
@@ -25,34 +24,31 @@ _log = logging.getLogger("eilogin.sessions")
 
 @dataclass(frozen=True, slots=True)
 class ParsedSession:
-    """A text that was taken apart, and what it said."""
+    """A parsed text, and its login."""
 
     stored: StoredSession
     login: Login
 
     def is_of(self, stored: StoredSession) -> bool:
-        """Whether the store has the same still."""
+        """Whether the store still has the same."""
         known = self.stored
         return known.data == stored.data and known.seen == stored.seen
 
 
 class Reader:
-    """Takes records apart, and tells the log, once, of one that it cannot read."""
+    """Parses records, and logs an unreadable one once."""
 
     def __init__(self) -> None:
-        #: The texts of recent requests, by cookie value. A live session is found here
-        #: at nearly every request, without computing its key again.
+        #: Recent texts by cookie value, found without computing their keys.
         self.recent: dict[str, ParsedSession] = {}
-        #: The texts of the requests before those.
         self._older: dict[str, ParsedSession] = {}
-        #: When what was not asked for of late has to be forgotten.
         self.forgets_at = 0.0
         self._unreadable: set[str] = set()
 
     def remembered(self, token: str, stored: StoredSession) -> Login | None:
         """Return the same as :meth:`login`, for a cookie value that will return.
 
-        The login may be given to other callers too: nobody changes it.
+        Callers share this login, so nobody changes it.
         """
         now = clock.now()
         is_due = not 0.0 < self.forgets_at - now <= REMEMBERED_FOR
@@ -68,17 +64,17 @@ class Reader:
         return parsed.login
 
     def forget_older(self, now: float) -> None:
-        """Forget what was not asked for of late."""
+        """Forget texts that no recent request used."""
         self._older, self.recent = self.recent, {}
         self.forgets_at = now + REMEMBERED_FOR
 
     def forget(self, token: str) -> None:
-        """The session with this cookie value is over."""
+        """Forget the session with this cookie value."""
         self.recent.pop(token, None)
         self._older.pop(token, None)
 
     def login(self, stored: StoredSession) -> Login | None:
-        """The login that a store has; None where its text cannot be read."""
+        """The login in a record; None if it is unreadable."""
         try:
             return Login.from_json(stored.data, stored.key, stored.seen)
         except UNREADABLE as error:
@@ -86,10 +82,9 @@ class Reader:
             return None
 
     def participants(self, key: str, items: Iterable[str]) -> list[Participant]:
-        """Return the participants of the session with this key that are not signed out.
+        """Return the participants of a session, by its key, that are not signed out.
 
-        Each counts once by its entityID and its subject. A participant that knows the
-        visitor by two names appears twice.
+        Each once by entityID and subject: it may know the visitor by two names.
         """
         first: dict[tuple[str, Subject], Participant] = {}
         for item in items:

@@ -6,12 +6,9 @@ The text of a session has three lines of JSON (https://jsonlines.org):
 * an array of the fields that every request reads
 * an object of all other fields
 
-Array and object may grow. A reader leaves fields that it does not know alone, so two
-versions of eilogin can share a store. If a version that does not know every field must
-not read a record, the format of the record says so.
-
-The checksum shows that eilogin wrote the text. The shape is checked all the same, so
-that a fault is found when the record is read and not when somebody logs out.
+Versions of eilogin can share a store, because a reader ignores unknown fields. If it
+must not, the format says so. The checksum shows that eilogin wrote the text; the check
+of its shape finds a fault before a logout does.
 """
 
 import hashlib
@@ -28,21 +25,20 @@ from eilogin.errors import MalformedMessage
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.messages import UNSPECIFIED, NameID
 
-#: The format of the records that are written here. It is raised where an older version
-#: must not read them: where to overlook a field would let somebody in.
+#: Raised if a version that ignores a new field would let somebody in.
 FORMAT = 2
-#: The format of those that older versions may read too: all but few.
+#: For most records: older versions may read it.
 _USUAL_FORMAT = 1
 
-#: The SSO domain of a participant for which no other domain is configured.
+#: For a participant without a configured one.
 USUAL_DOMAIN = ""
 
-#: The prefix of the format of a subject that an attribute identifies, not a NameID.
+#: Prefix of the format of a subject without a NameID.
 BY_ATTRIBUTE = "attribute:"
 
 _decode = json.JSONDecoder().raw_decode
 
-#: Exceptions for a text that eilogin did not write, or a version that it cannot read.
+#: For a text of another program, or of an incompatible version.
 UNREADABLE = (
     AttributeError,
     LookupError,
@@ -58,7 +54,7 @@ def _refuse_change(*_: object, **__: object) -> NoReturn:
 
 
 class _Fixed(dict[str, float]):
-    """A dictionary that nobody changes, and that JSON and pickle take as any other."""
+    """An immutable dictionary for JSON and pickle."""
 
     __setitem__ = __delitem__ = __ior__ = _refuse_change
     clear = pop = popitem = setdefault = update = _refuse_change
@@ -68,7 +64,7 @@ class _Fixed(dict[str, float]):
 
 
 def _digest(*parts: str) -> str:
-    """Hash names for the store, so that nobody can read them back from it."""
+    """Hash names for the store, so that nobody can read them there."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -76,12 +72,12 @@ def _digest(*parts: str) -> str:
 class Subject:
     """A subject: its NameID, the entity that issued it, and the one that got it.
 
-    See SAML core 2.2.2. An absent attribute means its default: Format unspecified,
-    NameQualifier the issuer, SPNameQualifier the own entityID. So two ways to write the
-    same subject are equal.
+    Absent attributes get their default, so equal subjects compare equal (SAML core
+    2.2.2): Format unspecified, NameQualifier the issuer, SPNameQualifier the own
+    entityID.
     """
 
-    #: entityID of the hub that issued the NameID; at the hub, its own.
+    #: entityID of the issuing hub; at the hub, its own.
     issuer: str
     #: entityID of the participant that got the NameID; at the hub, its own.
     audience: str
@@ -89,10 +85,9 @@ class Subject:
     format: str = UNSPECIFIED
     name_qualifier: str = ""
     sp_name_qualifier: str = ""
-    #: Format, NameQualifier and SPNameQualifier as the issuer sent them, "" where it
-    #: sent none. None where they are the three above. A LogoutRequest repeats them, for
-    #: some products compare a NameID literally (LemonLDAP::NG). Two subjects that
-    #: differ in nothing else are equal.
+    #: Format, NameQualifier and SPNameQualifier as sent ("" if absent), or None for
+    #: those above. LogoutRequests repeat them: some products compare literally
+    #: (LemonLDAP::NG).
     sent: tuple[str, str, str] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -117,7 +112,7 @@ class Subject:
     def from_parts(cls, found: Mapping[str, object]) -> "Subject":
         """Return the subject of a record, or raise one of :data:`UNREADABLE`."""
         known = _known(cls, found)
-        # Absent in a record of an older version.
+        # Older versions do not write it.
         sent = known.pop("sent", None)
         _require(str, *known.values())
         if sent is None:
@@ -127,7 +122,7 @@ class Subject:
         return cls(**known, sent=(format_, name_qualifier, sp_name_qualifier))
 
     def as_json(self) -> dict[str, Any]:
-        """Return what :meth:`from_parts` reads, for JSON, without unset fields."""
+        """Return the JSON for :meth:`from_parts`, without unset fields."""
         found = asdict(self)
         if self.sent is None:
             del found["sent"]
@@ -139,11 +134,7 @@ class Subject:
         return not self.format.startswith(BY_ATTRIBUTE)
 
     def as_name_id(self) -> NameID:
-        """Return the NameID of this subject, exactly as its issuer sent it.
-
-        A subject of our own (at a hub, or from a record of an older version) has what
-        stands in it.
-        """
+        """Return the NameID of this subject, exactly as its issuer sent it."""
         usual = (self.format, self.name_qualifier, self.sp_name_qualifier)
         return NameID(self.name_id, *(self.sent or usual))
 
@@ -154,9 +145,8 @@ class Subject:
     def told_label(self, session_index: str | None = None) -> str:
         """Return the label of a hub's sessions that include this participant.
 
-        It differs from the label of the participant's own sessions, because both may be
-        in one store. A participant that ends its own sessions must not end the hub's:
-        the hub would no longer know its participants.
+        It differs from the participant's own label, maybe in the same store: ending
+        those must not end the hub's, which knows the other participants.
         """
         return self._label("told", session_index)
 
@@ -164,8 +154,7 @@ class Subject:
     def shard(self) -> str:
         """Return the shard of a store over several machines that holds this subject.
 
-        Two characters are enough to spread the sessions, and too few to identify a
-        visitor, because the cookie holds them too.
+        Two characters: too few in a cookie to identify a visitor.
         """
         return _digest("shard", *self._parts())[:2]
 
@@ -189,16 +178,14 @@ class Participant:
     """A participant in a hub's session; an item of that session."""
 
     entity_id: str
-    #: The subject as this participant knows it.
     subject: Subject
     session_index: str
-    #: When the participant joined the session.
     since: float
-    #: Whether it is not logged in by that session any more, which itself goes on.
+    #: While the session goes on.
     is_out: bool = False
 
     def to_json(self) -> str:
-        """JSON text, as the store keeps it."""
+        """Return JSON text for the store."""
         found = {**asdict(self), "subject": self.subject.as_json()}
         if not self.is_out:
             del found["is_out"]
@@ -206,7 +193,7 @@ class Participant:
 
     @classmethod
     def from_json(cls, text: str) -> "Participant":
-        """The value that :meth:`to_json` wrote; else one of :data:`UNREADABLE`."""
+        """Read the text of :meth:`to_json`, or raise one of :data:`UNREADABLE`."""
         found = json.loads(text)
         subject = Subject.from_parts(found["subject"])
         participant = cls(**{**_known(cls, found), "subject": subject})
@@ -218,48 +205,43 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One citizen logged in in one browser.
+    """One citizen logged in in one browser; ``environ['eilogin.session']``.
 
-    It is what the application finds in ``environ['eilogin.session']``. All instants
-    are seconds since 1970-01-01T00:00:00Z; :attr:`since` and :attr:`until` give them
-    as aware datetimes.
+    Instants are seconds since 1970-01-01T00:00:00Z.
     """
 
     who: Subject
-    #: Level that was confirmed, such as ``basis``.
     level: str
-    #: When the visitor signed in, and when the session ends whatever the visitor does.
+    #: Sign-in, and absolute limit.
     started: float
     ends: float
-    #: When the hub (or, at the hub, the password) last confirmed the visitor.
+    #: Last confirmation, by the hub or by the hub's password.
     confirmed: float
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
-    #: The hub's name for this session, which its LogoutRequest may use.
+    #: The hub's name for this session, for LogoutRequests.
     session_index: str | None = None
-    #: When each level was last proven: at the hub, which is asked for fresh proof.
+    #: Last proof of each level, for requests of fresh proof at the hub.
     proven: Mapping[str, float] = field(default_factory=dict)
-    #: A hash of the client network of this browser; "" if eilogin does not compare it.
+    #: A hash of the client network; "" without ``bind_address``.
     address: str = field(default="", repr=False)
-    #: Seconds by which the clock of the confirming party was seen ahead of ours.
+    #: Seconds that the confirming party's clock was ahead of ours.
     ahead: float = 0.0
-    #: The NameID that the hub uses too, if ``who`` is an attribute.
+    #: The hub's NameID, if ``who`` is an attribute.
     also: Subject | None = field(default=None, repr=False)
-    #: entityIDs of hubs at which this browser may be logged in still, for another hub
-    #: has taken the place of theirs here.
+    #: entityIDs of hubs where this browser may still be logged in.
     left: Sequence[str] = ()
-    #: At the hub: when each level was last proven by the SSO domain of who asked for
-    #: that; None where all was proven for the usual one.
+    #: At the hub: ``proven`` by the requester's SSO domain; None if all were for the
+    #: usual one.
     domains: Mapping[str, Mapping[str, float]] | None = None
     #: The visitor's name for the application: by default the NameID.
     subject: str = field(default="", repr=False, compare=False)
     #: Secret name of this login: the same after a step-up, another after a new login.
     family: str = field(default="", repr=False)
-    #: The store's key and the instant of the last activity; not part of the JSON.
+    #: The store's key, and the last activity; not in the JSON.
     key: str = field(default="", repr=False)
     seen: float = 0.0
-    # The audience of ``who``, which is faster to read here.
     audience: str = field(init=False, repr=False, compare=False)
-    # The line of a record that holds the attributes: see __getattr__.
+    # The record's line with the attributes: see __getattr__.
     _unread: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -270,29 +252,28 @@ class Login:
 
     @property
     def name(self) -> str:
-        """The name of this session, which it keeps under every key.
+        """The name of this session, under every key and after a step-up.
 
-        It stays the same after a step-up. It is no secret: it does not reveal the
-        family.
+        It is no secret, and does not reveal the family.
         """
         digest = hashlib.sha256(b"family\0" + self.family.encode()).hexdigest()
         return f"{self.who.shard}:{digest}"
 
     @property
     def since(self) -> datetime:
-        """When the visitor signed in, in UTC."""
+        """Return the instant of the sign-in, in UTC."""
         return clock.utc(self.started)
 
     @property
     def until(self) -> datetime:
-        """When this session ends whatever the visitor does, in UTC."""
+        """Return the instant of the absolute limit, in UTC."""
         return clock.utc(self.ends)
 
     def __hash__(self) -> int:
         return hash((self.who, self.family, self.started))
 
     def proven_at(self, level: str) -> float:
-        """When ``level`` or a higher one was last proven; 0 where it never was."""
+        """Return the instant of the last proof of ``level`` or a higher one, or 0."""
         instants = (at for one, at in self.proven.items() if reaches(one, level))
         return max(instants, default=0.0)
 
@@ -302,28 +283,27 @@ class Login:
 
     @property
     def by_domain(self) -> Mapping[str, Mapping[str, float]]:
-        """When each level was last proven, by SSO domain."""
+        """Return the instant of each level's last proof, by SSO domain."""
         return {USUAL_DOMAIN: self.proven} if self.domains is None else self.domains
 
     @property
     def named(self) -> Subject | None:
-        """The subject that messages from and to the hub can name."""
+        """The subject for messages from and to the hub."""
         return self.who if self.who.has_name_id else self.also
 
     def labels(self) -> tuple[str, ...]:
-        """The labels that end this session: its subject, and its SessionIndex."""
+        """The labels that end this session: subject, and SessionIndex."""
         return _labels(self.who, self.session_index)
 
     def other_labels(self) -> tuple[str, ...]:
-        """The labels of the hub's NameID, if it is another; mostly of another shard."""
+        """The labels of the hub's other NameID, mostly of another shard."""
         return () if self.also is None else _labels(self.also, self.session_index)
 
     def confirmed_by(self, newer: "Login") -> "Login":
-        """This login after the same citizen was confirmed once more.
+        """Return this login after the same citizen was confirmed once more.
 
-        A level once proven in this session stays proven. It is over when the newer
-        confirmation says; where that says nothing (its ``ends`` is infinite) nothing
-        changes. A clock is ahead by what was seen at best: an answer may be slow.
+        Proven levels stay proven. An infinite newer ``ends`` does not count. ``ahead``
+        is the better value: an answer may be slow.
         """
         return replace(
             newer,
@@ -346,7 +326,7 @@ class Login:
     # --- as text ---
 
     def to_json(self) -> str:
-        """JSON text, as the store keeps it."""
+        """Return JSON text for the store."""
         # A version that ignored the domains would let visitors in without proof.
         number = _USUAL_FORMAT if self.domains is None else FORMAT
         first = (number, *(getattr(self, name) for name in _FIRST))
@@ -363,10 +343,7 @@ class Login:
 
     @classmethod
     def from_json(cls, text: str, key: str, seen: float) -> "Login":
-        """The value that :meth:`to_json` wrote, as the store found it.
-
-        Raises one of :data:`UNREADABLE` for any other text.
-        """
+        """Read the text of :meth:`to_json`; raises one of :data:`UNREADABLE`."""
         checksum, _, body = text.partition("\n")
         if checksum != str(crc32(body.encode())):
             raise ValueError("the record has a wrong checksum")
@@ -379,7 +356,7 @@ class Login:
         found = {**rest, **dict(zip(_FIRST, first[1:], strict=False))}
         _check(found)
         found["who"] = Subject.from_parts(rest["who"])
-        # Few records have it, and none of an older version.
+        # Rare, and absent in older versions.
         also = rest.get("also")
         found["also"] = None if also is None else Subject.from_parts(also)
         found["left"] = tuple(rest.get("left", ()))
@@ -387,7 +364,7 @@ class Login:
         found["domains"] = rest.get("domains")
         _check_domains(found["domains"])
         login = object.__new__(cls)
-        # Past the guard of a frozen dataclass: nobody has seen this value yet.
+        # Past the guard of a frozen dataclass: the value is new.
         for name in (*_FIRST, *_LATER, "also", "left", "domains"):
             object.__setattr__(login, name, found[name])
         # Other requests may hold this login too.
@@ -398,16 +375,13 @@ class Login:
         return login
 
     def __getattr__(self, name: str) -> Any:
-        # Called for a missing attribute: the attributes of a session that was read.
-        # They are parsed for each caller, because others may hold this session too.
+        # Parsed for each caller, because others may hold this session too.
         if name == "attributes":
             return json.loads(self._unread)[name]
         raise AttributeError(name)
 
 
-#: The fields of the first array of a record, in this order, after its format.
 _FIRST = ("level", "ends", "confirmed", "subject", "audience", "address")
-#: The fields of the object after it, besides the attributes; nobody changes it.
 _LATER = ("who", "started", "session_index", "proven", "ahead", "family")
 
 _TEXTS = ("subject", "audience", "address", "family")
@@ -422,7 +396,6 @@ def _labels(who: Subject, session_index: str | None) -> tuple[str, ...]:
 
 
 def _check(found: Mapping[str, Any]) -> None:
-    """One of :data:`UNREADABLE` where a part of a login is not what it should be."""
     LEVELS.index(found["level"])
     _require(str, *(found[name] for name in _TEXTS))
     _require(_NUMBER, *(found[name] for name in _INSTANTS), *found["proven"].values())
@@ -446,7 +419,6 @@ def _require(kind: type | tuple[type, ...], *values: object) -> None:
 
 
 def _known(cls: type, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Select the fields that this version knows."""
     names = {known.name for known in fields(cls)}
     return {name: value for name, value in found.items() if name in names}
 

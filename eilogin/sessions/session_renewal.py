@@ -1,4 +1,4 @@
-"""A login that is confirmed or stepped up, whatever another tab does meanwhile."""
+"""Replace a login that is confirmed or stepped up, whatever another tab does."""
 
 from collections.abc import Callable
 
@@ -19,17 +19,14 @@ def create_in_place(  # noqa: PLR0913 - what create_login takes
 ) -> tuple[str, Login] | None:
     """Store a login in the place of ``current``; return its cookie value, and it.
 
-    ``current`` is the login of this browser as it was read, if it has one. ``login``
-    holds all proofs, of now and of ``current``; ``alone`` holds the proof of now.
+    ``current`` is this browser's login as read, or None. ``login`` holds its proofs and
+    the present one; ``alone`` only the present one.
 
-    If another tab was faster, ``login`` replaces the login of that tab, with no more
-    than its own proofs: an old cookie must not gain by a step-up beside it. If the
-    other login has a higher level, return None: its cookie is in the browser, or on its
-    way. If ``current`` has ended for good, store ``alone``, which replaces no login; a
-    logout that concerns it left a mark. ``end_unseen`` is for
-    :meth:`Sessions.create_login`.
-
-    Raises the exceptions of :meth:`Sessions.create_login`.
+    If another tab was faster, ``login`` replaces its login with no more than its own
+    proofs: an old cookie must not gain by a step-up beside it. If that login has a
+    higher level, returns None: the browser gets its cookie. If ``current`` has ended
+    for good, stores ``alone``, which a logout's mark may reject. ``end_unseen`` and
+    errors are those of :meth:`Sessions.create_login`.
     """
     while True:
         try:

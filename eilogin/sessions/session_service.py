@@ -4,11 +4,9 @@ House rules:
 
 1. The browser has a token, the store its hash: a reader of the store cannot sign in.
 2. One fresh read decides whether a session exists, never earlier knowledge.
-3. Reading a session never writes it back. While it lives, eilogin writes only the
-   instant of its last activity and its participants.
-4. A session that was found to be over stays over, whatever the clock does afterwards.
-5. A record that cannot be read signs nobody in, and stays in the store: another
-   version, which can read it, may share the store.
+3. While a session lives, eilogin writes only its last activity and participants.
+4. A session that was found to be over stays over, whatever the clock does.
+5. An unreadable record signs nobody in, and stays: another version may read it.
 """
 
 import hashlib
@@ -31,23 +29,19 @@ from eilogin.sessions.session_reading import REMEMBERED_FOR, Reader
 from eilogin.sessions.session_records import Login, Participant, Subject
 from eilogin.stores import EndedSession, Store, StoredSession
 
-#: Most logins of one subject at a time. Nobody has as many browsers, and a logout that
-#: has to end them all must not take long. One more ends the one unseen for longest.
+#: Logins of one subject: more than anybody has browsers, and quick to end. One more
+#: ends the one unseen for longest.
 MOST_LOGINS = 100
 
 _MINUTE, _DAY = 60.0, 86_400.0
 
-# A cookie's value is a shard, and 32 random bytes as secrets.token_urlsafe writes them.
+# A shard, and 32 random bytes from secrets.token_urlsafe.
 _TOKEN_LENGTH = 45
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
 
 
 class Sessions(IdleLimit):
-    """The logins of one participant, or of the hub.
-
-    ``idle`` is the number of seconds after which a login of which nothing was seen
-    is over, ``max_session`` the number of seconds after which any login is.
-    """
+    """The logins of one participant, or of the hub; limits are in seconds."""
 
     def __init__(self, store: Store, *, idle: float, max_session: float) -> None:
         super().__init__(store, idle)
@@ -57,16 +51,15 @@ class Sessions(IdleLimit):
     # --- finding ---
 
     def find(self, token: str) -> Login | None:
-        """The login of this cookie value, within its absolute limit and its idle one.
+        """The login of this cookie value, within its two limits.
 
-        One read of the store; anything that is not a token of ours is None.
+        One read of the store; None for anything else than our token.
         """
         login = self.find_beyond_idle(token)
         now = clock.now()
-        # However far, and which way, the clock was set meanwhile.
+        # However the clock was set meanwhile.
         if not 0.0 < self._reader.forgets_at - now <= REMEMBERED_FOR:
             self._reader.forget_older(now)
-        # The usual case first: seen a while ago, and that within the limit.
         if login is None or 0 <= now - login.seen <= self.idle:
             return login
         if not self.is_idle(login):
@@ -75,7 +68,7 @@ class Sessions(IdleLimit):
         return None
 
     def find_beyond_idle(self, token: str) -> Login | None:
-        """The same, idle limit aside: what a hub needs to log out, not to log in."""
+        """The same, even if it is idle: for a logout, not for a login."""
         known = self._reader.recent.get(token)
         if known is not None:
             key = known.stored.key
@@ -87,7 +80,7 @@ class Sessions(IdleLimit):
         if stored is None:
             self._reader.forget(token)
             return None
-        # The very same is what a store in memory gives where nothing has changed.
+        # A store in memory returns the very same object.
         if known is not None and (known.stored is stored or known.is_of(stored)):
             return known.login
         return self._reader.remembered(token, stored)
@@ -95,19 +88,18 @@ class Sessions(IdleLimit):
     def find_renewed(self, token: str) -> Login | None:
         """Return the login that replaced the one with this cookie value.
 
-        Only for a logout, which may carry the cookie of before a step-up: of one that
-        was pending in another tab, or whose response the browser never received.
+        For a logout alone: the cookie may be from before a step-up in another tab, or
+        one with a lost response.
         """
         family = self.store.get(_renewed_name(key_of(token)))
         return None if family is None else next(iter(self._carrying(family)), None)
 
     def _carrying(self, label: str) -> list[Login]:
-        """The logins that carry a label, whatever steps them up meanwhile."""
         logins: list[Login] = []
         looked_at: set[str] | None = None
         keys = self.store.find(label)
-        # One that is gone by now may go on under another key, which is found if looked
-        # for again. One that is found again is there, and cannot be read.
+        # A missing login may go on under another key: search again. One found again is
+        # unreadable.
         while set(keys) != looked_at:
             logins = [login for login in map(self._read, keys) if login is not None]
             if len(logins) == len(keys):
@@ -118,37 +110,32 @@ class Sessions(IdleLimit):
     def find_told(
         self, subject: Subject, session_index: str | None = None
     ) -> list[Login]:
-        """Return the hub's logins of a subject, or those of one SessionIndex.
+        """Return the hub's logins, idle ones too, of a subject or SessionIndex.
 
-        ``subject`` and ``session_index`` are as the participant knows them
-        (:meth:`add_participant`). The idle limit does not count, because a logout has
-        to reach idle logins too.
+        As the participant knows these (:meth:`add_participant`), for a logout.
         """
         return self._carrying(subject.told_label(session_index))
 
     @staticmethod
     def key_of(token: str) -> str:
-        """The store's key of the login with this cookie value."""
+        """The store's key for this cookie value."""
         return key_of(token)
 
     def is_live(self, login: Login) -> bool:
-        """Whether this login has not been ended, on a fresh read.
-
-        A login that was stepped up meanwhile lives: it is the same login.
-        """
+        """Whether this login, stepped up or not, has not ended, on a fresh read."""
         return self.store.read(login.key) is not None or bool(self._heirs(login))
 
     def as_of_now(self, login: Login) -> Login | None:
-        """The same login under the key under which it goes on; None where it ended."""
+        """The login under its present key; None if it has ended."""
         found = map(self._read, self._keys_of(login))
         return next((one for one in found if one is not None), None)
 
     def named(self, name: str) -> Login | None:
-        """The login that has this name (:attr:`Login.name`), if it lives."""
+        """The live login with this name (:attr:`Login.name`)."""
         return next(iter(self._carrying(name)), None)
 
     def find_all_of(self, subject: Subject) -> list[Login]:
-        """The logins of a subject, in whatever browsers, idle ones too."""
+        """The logins of a subject, in any browser, idle ones too."""
         return self._carrying(subject.label())
 
     def _read(self, key: str) -> Login | None:
@@ -156,7 +143,7 @@ class Sessions(IdleLimit):
         return None if stored is None else self._reader.login(stored)
 
     def _heirs(self, login: Login) -> list[str]:
-        """The key under which a login goes on that was stepped up meanwhile."""
+        """The key under which a stepped-up login goes on."""
         found = self.store.find(login.name)
         return [key for key in found if key != login.key]
 
@@ -172,16 +159,14 @@ class Sessions(IdleLimit):
     ) -> str:
         """Store a new login and return its cookie value.
 
-        This function fills in ``family``, ``key`` and ``seen`` of ``login``. The family
-        is that of ``replaces`` if the subject is the same, else new. ``ends`` is at
-        most ``started + max_session``. If the subject is the same, the earlier
-        ``started`` counts: a login that is confirmed again does not begin again.
+        Fills in ``family``, ``key`` and ``seen``. With the same subject, family and the
+        earlier ``started`` come from ``replaces``. ``ends`` is at most ``started +
+        max_session``.
 
-        ``replaces`` (this browser's login until now) ends in the same transaction. Its
-        participants move to the new login within a family, and only there. ``issued``
-        is the IssueInstant of the assertion, or at the hub the instant of the proof. If
-        the subject then has more than :data:`MOST_LOGINS`, the logins unseen for
-        longest end: by ``end_unseen``, or by :meth:`drop` without it.
+        ``replaces`` (this browser's login) ends in the same transaction; participants
+        move only within a family. ``issued`` is the IssueInstant of the assertion, or
+        at the hub the instant of the proof. Beyond :data:`MOST_LOGINS` of the subject,
+        those unseen for longest end: by ``end_unseen``, or by :meth:`drop`.
 
         Raises :class:`eilogin.errors.LoginEnded`, with nothing changed, if a logout of
         this subject was received since ``issued``, if ``replaces`` has ended, or if
@@ -217,10 +202,9 @@ class Sessions(IdleLimit):
         return token
 
     def _end_beyond(self, made: Login, end: Callable[[Login], object]) -> None:
-        """End the logins of a subject that are too many, but not the one just made.
+        """End surplus logins of a subject, but not the one just made.
 
-        Called after that one is made: so processes that make logins at once end the
-        same others, and a login that is refused ends none.
+        Afterwards, so that a rejected login ends none, and all processes end the same.
         """
         beyond = len(self.store.find(made.who.label())) - MOST_LOGINS
         if beyond <= 0:
@@ -239,10 +223,9 @@ class Sessions(IdleLimit):
             raise
 
     def _leave_word(self, renewed: Login, heir: Login) -> None:
-        """See :meth:`find_renewed`; an heir that nobody uses is idle after that.
+        """Leave the heir's key for :meth:`find_renewed`; an unused heir is idle soon.
 
-        Before the heir is made, which inherits this: there must be no instant at which
-        a logout finds neither.
+        Before the heir exists: a logout finds one of them at any instant.
         """
         name, family = _renewed_name(renewed.key), heir.name
         until = clock.now() + self.idle
@@ -255,8 +238,7 @@ class Sessions(IdleLimit):
     ) -> Participant | None:
         """Add a participant to a login; return the stored one, or None if it is over.
 
-        The login can be found by the participant's subject from then on. The same
-        participant again takes no more room, and keeps its ``since``.
+        Its subject then finds the login. A known participant keeps its ``since``.
         """
         told = replace(participant, since=0.0)
         for known in self.participants(login):
@@ -275,11 +257,9 @@ class Sessions(IdleLimit):
         return participant if is_added else None
 
     def keep_with(self, login: Login, key: str, value: str, until: float) -> bool:
-        """Keep a value that goes when the login ends; False where that is over.
+        """Keep a value until the login ends, under any key; return whether it did.
 
-        False too where the key has a value already. Under whatever key the login goes
-        on, as everywhere. A power failure may undo it (see
-        :meth:`eilogin.stores.Store.add`).
+        False if the login is over, or the key has a value. A power failure may undo it.
         """
         return any(
             self.store.add(key, value, until, owner=owner, durable=False)
@@ -287,18 +267,14 @@ class Sessions(IdleLimit):
         )
 
     def note_out(self, login: Login, participant: Participant) -> None:
-        """Note that a participant signed out, while the login itself goes on.
-
-        A participant that gets an assertion afterwards is signed in again.
-        """
+        """Note that a participant signed out of the login, until its next assertion."""
         item = replace(participant, is_out=True).to_json()
         any(self.store.append(key, item) for key in self._keys_of(login))
 
     def is_in(self, subject: Subject, after: float = -inf) -> bool:
         """Whether a live login includes a participant by this name of the visitor.
 
-        The participant joined ``after`` an instant, and has not signed out since
-        (:meth:`note_out`).
+        One that joined ``after`` an instant, and is not out (:meth:`note_out`).
         """
         label = subject.told_label()
         return any(
@@ -316,11 +292,7 @@ class Sessions(IdleLimit):
         return []
 
     def _keys_of(self, login: Login) -> Iterator[str]:
-        """Its own key, which nearly always does; and what is looked up if not.
-
-        That is looked up until there is nothing new: who is stepped up once may be
-        stepped up again meanwhile.
-        """
+        """Yield its own key, mostly right, then those of repeated step-ups."""
         tried = {login.key}
         yield login.key
         while new := set(self._heirs(login)) - tried:
@@ -328,29 +300,25 @@ class Sessions(IdleLimit):
             yield from new
 
     def find_ending(self, party: str, until: float) -> list[Login]:
-        """Return the logins of a hub that reach their limit by an instant.
+        """Return logins of ``party`` with participants that end by an instant, soon.
 
-        The instant is soon. Only logins of ``party`` with a participant. A caller that
-        asks from time to time, each time for a later instant, finds all of them.
+        Repeated calls with later instants find all.
         """
         found = list(self._ending(party, until))
         for minute, login in found:
-            # Else it is found where it is at the next look too.
+            # Otherwise the next call finds it.
             if login.ends > until and login.ends // _MINUTE > minute:
                 self._put_off(login)
         return [login for _, login in found if login.ends <= until]
 
     def find_all(self, party: str) -> Iterator[Login]:
-        """Return all logins of a hub with a participant, each once."""
-        # Those of before it was started with a shorter limit too.
+        """Yield all logins of a hub with a participant, each once."""
+        # An earlier configuration may have had a longer limit.
         until = clock.now() + max(self.max_session, _DAY)
         return (login for _, login in self._ending(party, until))
 
     def _ending(self, party: str, until: float) -> Iterator[tuple[int, Login]]:
-        """Those that are thought to be at their limit by an instant, each once.
-
-        With the minute in which that was to be.
-        """
+        """Yield logins listed to end by an instant, each once, with that minute."""
         first, last = clock.now() // _MINUTE, until // _MINUTE
         found = set[str]()
         for minute in range(int(first), int(last) + 1):
@@ -360,7 +328,7 @@ class Sessions(IdleLimit):
                     yield minute, login
 
     def _put_off(self, login: Login) -> None:
-        """Have a login be found when it ends, which was to be sooner once."""
+        """List a login under its later end."""
         label = _ending_label(login.audience, login.ends)
         told = self.participants(login)
         if told and login.key not in self.store.find(label):
@@ -371,19 +339,17 @@ class Sessions(IdleLimit):
     def end_citizen(self, login: Login) -> list[Participant] | None:
         """End this login and every other of the same subject, in every browser.
 
-        The label stays the same under every key of a login, so a step-up in another tab
-        cannot escape the logout. The mark that this leaves rejects a login that was
-        proven before this instant and is not stored yet.
+        The label is the same under every key, so no step-up escapes. The mark that this
+        leaves rejects a login that was proven before and is not stored yet.
 
-        Returns the participants of all of them, each once for a login and a name: a
-        hub's logout has to reach these. Returns None if all had ended, because another
-        caller then has that list. Idempotent, and one transaction.
+        Returns the participants of all, each once for a login and a name, for the hub's
+        logout; None if another caller ended them. Idempotent, in one transaction.
         """
-        # By its key too: it ends though the store's index is damaged.
+        # By its key too, in case the store's index is damaged.
         return self._end_all(login.who, (login.key,))
 
     def end_all_of(self, subject: Subject) -> list[Participant] | None:
-        """The same for whoever a subject is, in whatever browsers."""
+        """End all logins of a subject in the same way."""
         return self._end_all(subject, ())
 
     def _end_all(
@@ -414,8 +380,7 @@ class Sessions(IdleLimit):
     def end_login(self, login: Login, *, issued: float) -> list[Login]:
         """End this login, as its citizen asks for it, as :meth:`end_subject` does.
 
-        By its SessionIndex, under whatever key it goes on; where it has none, all
-        logins of the subject end. A login that was not read from the store has no key.
+        By its SessionIndex, under any key; without one, all logins of the subject end.
         """
         indexes = () if login.session_index is None else (login.session_index,)
         keys = (login.key,) if login.key else ()
@@ -424,9 +389,8 @@ class Sessions(IdleLimit):
     def drop(self, login: Login) -> list[Participant] | None:
         """End this login and no other one, under every key of it.
 
-        It leaves no mark: a login of the same subject that is already proven is stored.
-        Returns its participants. Returns None if it had ended, so that one of all
-        callers gets that list.
+        Leaves no mark for other proven logins of the subject. Returns its participants
+        to one caller, else None.
         """
         return self._told_of(self.store.end(keys=(login.key,), labels=(login.name,)))
 
@@ -438,11 +402,10 @@ class Sessions(IdleLimit):
         issued: float,
         keys: Sequence[str] = (),
     ) -> list[Login]:
-        """End all logins of a subject, or those that the SessionIndexes name.
+        """End all logins of a subject, or those of SessionIndexes, and of ``keys``.
 
-        Those with one of the ``keys`` end too. Leaves the marks that keep answers
-        issued at or before ``issued`` from making a new one, for as long as a session
-        can last. Returns the logins that this call ended.
+        Marks reject answers issued at or before ``issued``. Returns the logins that
+        this call ended.
         """
         labels = [subject.label(index) for index in session_indexes]
         ended = self.store.end(
@@ -457,7 +420,6 @@ class Sessions(IdleLimit):
         return logins
 
     def _logins(self, ended: Sequence[EndedSession]) -> list[Login]:
-        """Those of what has ended that can be read."""
         read = (
             self._reader.login(StoredSession(session.key, session.data, 0.0, 0.0))
             for session in ended
@@ -467,17 +429,16 @@ class Sessions(IdleLimit):
     # --- messages ---
 
     def use_once(self, key: str, until: float) -> None:
-        """Record that a message was used, until it is too old to be used again.
+        """Record that a message was used, until its age rejects it.
 
-        ``key`` names the message and its sender, such as issuer and ID. ``until`` is
-        when its age would reject it. One of all threads and processes succeeds; the
-        others get :class:`eilogin.errors.MessageReplayed`.
+        ``key`` is sender and message, such as issuer and ID. Only one caller of all
+        threads and processes does not get :class:`eilogin.errors.MessageReplayed`.
         """
         if not self.store.add(_used_name(key), "", until):
             raise MessageReplayed("this message was used before")
 
     def require_unused(self, key: str) -> None:
-        """Raise :class:`eilogin.errors.MessageReplayed` for what was used before.
+        """Raise :class:`eilogin.errors.MessageReplayed` for a used message.
 
         It may be used in the next moment: :meth:`use_once` decides.
         """
@@ -486,9 +447,8 @@ class Sessions(IdleLimit):
 
 
 def _ending_label(party: str, ends: float) -> str:
-    """Return the label of the logins of a hub that end in the same minute."""
     digest = hashlib.sha256(f"{party}\0{int(ends // _MINUTE)}".encode()).hexdigest()
-    # Without a shard: there is one label for all shards.
+    # One label for all shards, so without a shard.
     return f"ending-{digest}"
 
 

@@ -1,12 +1,8 @@
 """State that must survive a request: one small interface of atomic operations.
 
-This package holds the interface (:class:`Store`), its implementations (``memory:``,
-``sqlite:///path`` and ``redis://…``), and :func:`open_store`, which picks one by its
-URL. It also separates the values of parties that share a store (:class:`Values`). The
-meaning of the stored text does not belong here: a store sees keys, labels and text, and
-knows nothing of HTTP, SAML or visitors.
-
-By module:
+:func:`open_store` opens an implementation of :class:`Store` by its URL, and
+:class:`Values` separates the values of parties that share it. A store sees keys, labels
+and text, and knows nothing of HTTP, SAML or visitors.
 
 ``circuit_breaker``
     A circuit breaker for a store that does not answer.

@@ -1,7 +1,6 @@
-"""A store that does not answer is left alone for a while, and then asked again.
+"""A circuit breaker for a store that does not answer.
 
-Without this each request waits for the whole time-out, one after another in every
-thread of the server, until no thread is left for the pages that need no store.
+Without it, requests that wait for the time-out would hold all threads.
 """
 
 import logging
@@ -14,7 +13,7 @@ from types import TracebackType
 
 from eilogin.errors import StoreUnavailable
 
-#: Seconds in which a store that did not answer is not asked again.
+#: Seconds.
 PAUSE = 1.0
 
 _log = logging.getLogger("eilogin.stores")
@@ -23,12 +22,9 @@ _log = logging.getLogger("eilogin.stores")
 class Breaker:
     """A circuit breaker: a call that fails opens it, an answer closes it.
 
-    While it is closed, all calls go through. While it is open, one call in each pause
-    goes through to try (half-open).
-
-    ``failures`` are the exceptions that say that the store does not answer; all others
-    pass through and change nothing. ``name`` is the name of the store in the log, which
-    gets one line when the store fails and one when it is back.
+    While it is open, one call in each pause tries (half-open). Exceptions other than
+    ``failures`` pass through. The log gets a line with ``name`` at the failure, and at
+    the recovery.
     """
 
     def __init__(
@@ -38,9 +34,8 @@ class Breaker:
         self._failures = failures
         self._pause = pause
         self._lock = threading.Lock()
-        #: The instant, by a clock that is never set, until which nobody asks: without
-        #: end while one call tries. None while all is well, which is all that a call
-        #: has to look at.
+        #: Monotonic instant: infinite while one call tries; None if closed, the only
+        #: check of a call.
         self._open_until: float | None = None
 
     @property
@@ -49,16 +44,15 @@ class Breaker:
         return self._open_until is not None
 
     def call(self) -> AbstractContextManager[None]:
-        """One call of the store: ``with breaker.call():``.
+        """Guard one call of the store: ``with breaker.call():``.
 
-        Raises :class:`eilogin.errors.StoreUnavailable`, at once while the store is
-        left alone, and in the place of a failure.
+        Raises :class:`eilogin.errors.StoreUnavailable` for a failure, and while open.
         """
         if self._open_until is not None and self._is_mine_to_try():
             return self._trial()
         return self
 
-    # Not a generator: this is in the way of every request.
+    # No generator: every request comes here.
     def __enter__(self) -> None:
         pass
 
@@ -82,14 +76,13 @@ class Breaker:
         with self._lock:
             was_open, self._open_until = self._open_until is not None, None
         if was_open:
-            # As loud as the warning before it: whoever sees that one waits for this.
+            # A warning, like the one that it ends.
             _log.warning("%s answers again", self._name)
 
     def _trip(self, said: str) -> None:
         with self._lock:
             was_closed = self._open_until is None
-            # One that began before it was opened says nothing new: it must not let
-            # another one in beside the one that tries.
+            # A call from before it opened must not let another in beside the trial.
             if self._open_until != math.inf:
                 self._open_until = time.monotonic() + self._pause
         if was_closed:
@@ -99,25 +92,24 @@ class Breaker:
         with self._lock:
             until = self._open_until
             if until is None:
-                # Another one has just found out that it answers.
+                # Another call has just found that it answers.
                 return False
             if time.monotonic() < until:
                 raise StoreUnavailable(
                     f"{self._name} did not answer a moment ago; eilogin will ask "
                     "it again later"
                 )
-            # However long this call waits, all others go on without.
+            # However long this call waits, others do not.
             self._open_until = math.inf
             return True
 
     @contextmanager
     def _trial(self) -> Iterator[None]:
-        """The one call that tries whether the store answers again."""
         try:
             with self:
                 yield
         finally:
-            # Whatever it has found: after a pause another one may.
+            # In any case, another call may try after a pause.
             with self._lock:
                 if self._open_until is not None:
                     self._open_until = time.monotonic() + self._pause

@@ -1,7 +1,6 @@
 """Mark what a request writes as a part of a logout, which a full store still accepts.
 
-A store without room refuses logins and everything else that needs room. A logout must
-not fail for that. So each store has a reserve, and only a logout may use it.
+Each store has a reserve for that, which no login may use.
 """
 
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ _IS_LOGOUT = ContextVar("eilogin.stores.logout_reserve", default=False)
 
 @contextmanager
 def for_logout() -> Iterator[None]:
-    """Let the store verbs that this context calls use the reserve."""
+    """Let the store verbs in this context use the reserve."""
     token = _IS_LOGOUT.set(True)
     try:
         yield
@@ -22,5 +21,5 @@ def for_logout() -> Iterator[None]:
 
 
 def may_be_used() -> bool:
-    """Return whether the current context belongs to a logout."""
+    """Whether the current context belongs to a logout."""
     return _IS_LOGOUT.get()

@@ -1,8 +1,6 @@
 """``memory:`` keeps everything in this process: for tests, and for one process.
 
-Nothing outlives the process, and no other process sees it. One lock makes every verb
-that writes atomic; a read is one look-up in a dictionary of frozen values and needs
-none.
+One lock makes every write atomic; a read is one look-up of a frozen value.
 """
 
 import heapq
@@ -39,8 +37,6 @@ class _Mark:
 
 @dataclass(slots=True)
 class _Belongings:
-    """The data of a session that ``read`` does not return."""
-
     #: A dictionary for its order.
     labels: dict[str, None]
     items: list[str] = field(default_factory=list)
@@ -59,12 +55,12 @@ class MemoryStore:
         self._labelled: dict[str, dict[str, None]] = {}
         self._values: dict[str, _Value] = {}
         self._marks: dict[str, _Mark] = {}
-        #: When what may be over, the earliest first; one entry for each row, or more.
-        #: An entry may be out of date: the row itself says when it is over.
+        #: Possible expiries, the earliest first, at least one for each row; the row
+        #: decides.
         self._ends: list[tuple[float, _Kind, str]] = []
 
     def prepare(self, *, patience: float | None = None) -> None:
-        """Do nothing: memory is always there."""
+        """Do nothing: memory is always available."""
 
     # --- sessions ---
 
@@ -120,7 +116,7 @@ class MemoryStore:
             self._belongings[value.owner].values.add(key)
         known = self._values.get(key)
         self._values[key] = value
-        # A key that changes often has an entry already, which is checked in time.
+        # A key that changes often has an earlier entry.
         if known is None or value.until < known.until:
             self._ends_at(value.until, "value", key)
 
@@ -213,7 +209,7 @@ class MemoryStore:
         owner: str | None = None,
         durable: bool = True,
     ) -> bool:
-        """See :meth:`eilogin.stores.Store.add`; nothing is ever durable here."""
+        """See :meth:`eilogin.stores.Store.add`; nothing is durable here."""
         with self._lock:
             now = self._swept()
             if self._current(key, now) is not None:
@@ -264,7 +260,7 @@ class MemoryStore:
             return sum(lives)
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of but the data itself."""
+        """Do nothing: memory holds nothing open."""
 
     # --- rows, with the lock held ---
 
@@ -276,7 +272,7 @@ class MemoryStore:
         value = self._values.get(key)
         if value is None or value.until <= now:
             return None
-        # It goes with its owner when that is deleted; until then that may be over.
+        # It goes when its owner is deleted, and is over when that is.
         is_free = value.owner is None or self._live(value.owner, now) is not None
         return value if is_free else None
 
@@ -301,7 +297,7 @@ class MemoryStore:
         heapq.heappush(self._ends, (until, kind, name))
 
     def _swept(self) -> float:
-        """Take away a little of what is over; the return is the present instant."""
+        """Delete a few expired rows; return the present instant."""
         now = clock.now()
         for _ in range(SWEEP):
             if not self._ends or self._ends[0][0] > now:

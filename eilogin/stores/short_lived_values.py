@@ -1,7 +1,6 @@
 """The short-lived values of one party, apart from those of all others.
 
-Several sites may keep their state in one store. A site must not find the values of
-another: it would accept a Response that was checked for the other.
+Otherwise a site that shares a store would accept a Response checked for another.
 """
 
 import hashlib
@@ -9,7 +8,6 @@ from collections.abc import Callable
 
 from eilogin.stores.store_interface import Store
 
-#: Most tries to change a value that others change at the same moment.
 _TRIES = 20
 
 
@@ -24,24 +22,24 @@ class Values:
         return f"{self._mine}:{key}"
 
     def add(self, key: str, value: str, until: float, *, durable: bool = True) -> bool:
-        """Store a value under a key that has none; ``False`` where it has one.
+        """Store a value under a free key; return whether it was free.
 
         Without ``durable`` a power failure may undo it (see :meth:`Store.add`).
         """
         return self._store.add(self._key(key), value, until, durable=durable)
 
     def get(self, key: str) -> str | None:
-        """The value, if its time is not over."""
+        """The value, unless it has expired."""
         return self._store.get(self._key(key))
 
     def take(self, key: str) -> str | None:
-        """The value, which is gone now: of all who ask, one gets it."""
+        """Remove and return the value, for one caller of all."""
         return self._store.take(self._key(key))
 
     def swap(
         self, key: str, old: str, new: str, until: float, *, durable: bool = True
     ) -> bool:
-        """Put ``new`` in the place of ``old``; ``False`` where ``old`` is not there.
+        """Replace ``old`` by ``new``; return whether ``old`` was there.
 
         Without ``durable`` a power failure may undo it (see :meth:`Store.swap`).
         """
@@ -50,10 +48,10 @@ class Values:
     def change(
         self, key: str, change: Callable[[str | None], str | None], until: float
     ) -> bool:
-        """Put what ``change`` makes of a value in its place, whoever else does so.
+        """Replace a value by the result of ``change``, whatever others do meanwhile.
 
-        It is given None where there is none, and gives None where all is well as it
-        is. ``False`` where others were quicker each time. A power failure may undo it.
+        ``change`` gets None for no value, and returns None to change nothing. False if
+        others were always quicker. A power failure may undo it.
         """
         for _ in range(_TRIES):
             old = self.get(key)

@@ -2,35 +2,31 @@
 
 A store holds two kinds of data:
 
-*Sessions* are rows that live until they end or expire. An ended session can never come
-back: no operation writes a row that does not exist, except :meth:`Store.create`, which
-needs a new key. Each session carries *labels*, which find and end it without its key (a
-LogoutRequest names a subject). It also carries *items*, which are appended and never
-rewritten (the participants of a hub's session).
+*Sessions* are rows that live until they end or expire, for good. Only
+:meth:`Store.create` makes rows, with a new key. *Labels* find and end them without
+their keys. *Items* are appended and never rewritten (the participants of a hub's
+session).
 
 *Values* are short-lived texts under a key: artifacts, forms that wait for a login,
 session data of an application, identifiers of used messages.
 
 A *mark* on a label rejects new sessions with this label whose assertion was issued at
-or before an instant. So a logout wins against a Response that is still on its way. A
-mark on :data:`EVERYBODY` rejects all such sessions.
+or before an instant, so a logout wins against a Response on its way. A mark on
+:data:`EVERYBODY` rejects all such sessions.
 
-A key of a session and a label may begin with a *shard*: two hexadecimal digits before
-the first colon (:data:`SHARDS`). A session and its labels at creation are of one shard.
-A store over several machines keeps a shard together, so that all of it changes
-together. A session and the one that inherits from it are of one shard too. Later labels
+The key of a session, and a label, may begin with a *shard*: two hexadecimal digits
+before the first colon (:data:`SHARDS`). A store over several machines keeps a shard
+together: a session, its labels at creation, and its heir. Later labels
 (:meth:`Store.append`) may be of any shard.
 
-Every operation is atomic: it happens as a whole or not at all, whatever other threads
-and processes do. In a store that outlives the process, an operation is durable when it
-returns. The exceptions are :meth:`Store.touch`, and :meth:`Store.add` and
-:meth:`Store.swap` without ``durable``: a power failure may undo those, the last ones
-first.
+Every operation is atomic over all threads and processes. In a store that outlives the
+process, it is durable when it returns. A power failure may undo only
+:meth:`Store.touch`, and :meth:`Store.add` and :meth:`Store.swap` without ``durable``,
+the last ones first.
 
-All instants are seconds since 1970-01-01T00:00:00Z. A record that was once read as
-expired is gone for good: setting the clock back revives nothing. Write operations
-delete a few expired records each, so that a store does not grow by them. A store that
-cannot answer raises :class:`eilogin.errors.StoreUnavailable`.
+Instants are seconds since 1970-01-01T00:00:00Z. A record once read as expired is gone,
+however the clock is set. Each write deletes a few. A store that cannot answer raises
+:class:`eilogin.errors.StoreUnavailable`.
 """
 
 import math
@@ -40,27 +36,25 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol, TypeGuard
 
-#: Seconds that a store has to answer, where nobody says otherwise: longer than any
-#: takes that is well, and short enough for a visitor.
+#: Default seconds to answer: longer than a healthy store takes, and short enough for a
+#: visitor.
 TIMEOUT = 2.0
 
-#: Seconds that a store may wait for other processes when a server starts, before the
-#: first request: another process may be migrating a large file.
+#: Seconds to wait for other processes when a server starts: one may be migrating a
+#: large file.
 START_TIMEOUT = 60.0
 
-#: The label under which a mark is for all sessions; no session carries it.
+#: The label of a mark for all sessions; no session carries it.
 EVERYBODY = ""
 
-#: Seconds for which answers are refused that were made before every session was ended:
-#: longer than any of them may be used.
+#: Seconds of the mark of ``end_all``: longer than any answer may be used.
 REFUSED_FOR = 86_400.0
 
-#: The allowed shards of the key of a session; "" for none.
+#: Allowed shards of a session's key; "" for none.
 SHARDS = ("", *(f"{number:02x}" for number in range(256)))
 
-#: How many rows that are over a writing verb takes away with it (in SQLite, of each
-#: table). A verb writes fewer than this, so that a store does not grow, and none waits
-#: long for it.
+#: Expired rows that a write deletes (in SQLite, of each table): more than it writes,
+#: but few.
 SWEEP = 32
 
 
@@ -68,21 +62,19 @@ SWEEP = 32
 class StoredSession:
     """A session as the store knows it."""
 
-    #: Its name: a hash of the secret in the cookie, never the secret itself.
+    #: A hash of the secret in the cookie, never the secret itself.
     key: str
-    #: JSON text; written at creation and never again.
+    #: JSON, written once.
     data: str
-    #: When the visitor was last seen; the one field that changes.
+    #: The one field that changes.
     seen: float
-    #: From this instant on the session is not there any more.
     until: float
-    #: The labels that can end it.
     labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """A session that this very call has ended, with the items it had."""
+    """A session that this very call has ended, with its items."""
 
     key: str
     data: str
@@ -93,36 +85,35 @@ class EndedSession:
 class StoreFigures:
     """The counts and the size of a store."""
 
-    #: Each server or file format, with its version.
+    #: Servers or file formats, with versions.
     kinds: tuple[str, ...]
     sessions: int
     values: int
-    #: For each pattern of the caller, the number of sessions whose keys match it.
+    #: Sessions whose keys match each pattern of the caller.
     fitting: tuple[int, ...]
-    #: Marks that still count; None if the store does not count them.
+    #: Marks that still count; None if not counted.
     marks: int | None = None
-    #: Bytes on the disk; None for a store on servers.
+    #: Bytes on the disk; None for servers.
     size: int | None = None
 
 
 class Residence(Enum):
     """The place of the data of a store, which decides what a command can do with it."""
 
-    #: In the process that opened it; no command sees it, and it ends with the process.
+    #: The process that opened it; no command sees it.
     PROCESS = "process"
-    #: In a file of this machine (:class:`FileStore`).
     FILE = "file"
-    #: On servers, which have their own tools to save and restore data.
+    #: Servers, with their own tools to save and restore.
     SERVER = "server"
 
 
 def shard_of(name: str) -> str:
-    """The shard that a session's key, or a label, names; "" where it names none."""
+    """The shard of a session's key or label, or ""."""
     return name.partition(":")[0] if ":" in name else ""
 
 
 def mark_on_everybody(now: float) -> tuple[float, float]:
-    """The mark that an end of all sessions leaves: its instant, and its until."""
+    """Instant and until of the mark that ends all sessions."""
     # An assertion of this very instant counts as later.
     return math.nextafter(now, 0.0), now + REFUSED_FOR
 
@@ -137,11 +128,10 @@ class Store(Protocol):
     def prepare(self, *, patience: float | None = None) -> None:
         """Make or check what the store needs, and leave nothing open behind.
 
-        Called when a configuration is loaded, before any fork, and again by a request
-        where the store did not answer then. ``patience`` is how many seconds it may
-        wait for others who are at work in it; without, that is the store's own
-        time-out. Raises :class:`eilogin.errors.ConfigurationError`, naming the path,
-        where the store cannot be written.
+        Called before any fork, and again by a request if the store did not answer.
+        ``patience`` is the seconds to wait for other processes, by default the
+        time-out. Raises :class:`eilogin.errors.ConfigurationError`, naming the path, if
+        the store cannot be written.
         """
 
     # --- sessions ---
@@ -163,27 +153,24 @@ class Store(Protocol):
         * its key exists already
         * ``replaces`` is given and is not live
 
-        The session ``replaces`` ends in the same transaction. With ``inherit``, the new
-        session gets its items, the values that it owns, and the labels that the new one
-        does not have. They then go with the new session; without ``inherit`` they go
-        with the old one.
+        ``replaces`` ends in the same transaction. With ``inherit``, its items, values
+        and other labels go to the new session, and otherwise end too.
         """
 
     def read(self, key: str) -> StoredSession | None:
-        """The live session, or ``None``. ``labels`` are left empty: one read."""
+        """The live session, without ``labels``, or None: one read."""
 
     def touch(self, key: str, seen: float, before: float) -> bool:
-        """Set ``seen`` where the session lives and was last seen before ``before``.
+        """Set ``seen`` if the session lives and was last seen before ``before``.
 
-        Never makes a session, never moves ``seen`` back; says whether it wrote. A
-        power failure may undo it.
+        Never moves back; returns whether it wrote. A power failure may undo it.
         """
 
     def append(self, key: str, item: str, labels: Sequence[str] = ()) -> bool:
-        """Add an item, and labels, to a live session; ``False`` where there is none."""
+        """Add an item, and labels, to a live session; False if there is none."""
 
     def items(self, key: str) -> list[str]:
-        """The items of a live session, in the order in which they came."""
+        """The items of a live session, the oldest first."""
 
     def find(self, label: str) -> list[str]:
         """The keys of the live sessions that carry a label."""
@@ -198,10 +185,9 @@ class Store(Protocol):
     ) -> list[EndedSession]:
         """End every live session with one of these keys or labels.
 
-        Returns those that this call ended, each exactly once over all threads and
-        processes; the values that they own cannot be had any more. With ``mark`` each
-        of the labels gets that mark in the same transaction, kept until ``mark_until``
-        and never moved back.
+        Returns those that this call ended, each once over all threads and processes;
+        their values are gone. ``mark`` is put on the labels in the same transaction,
+        kept until ``mark_until`` and never moved back.
         """
 
     # --- values ---
@@ -215,28 +201,25 @@ class Store(Protocol):
         owner: str | None = None,
         durable: bool = True,
     ) -> bool:
-        """Store a value under a key that has none; ``False`` where it has one.
+        """Store a value under a free key; return whether it was free.
 
-        With ``owner``, the key of a session, nothing is stored and ``False`` comes
-        back unless that session lives; and the value goes when the session ends or
-        is over. Without ``durable`` a power failure may undo it, which spares the
-        wait for the disk: for what can be asked for again, never for what must be
-        used once.
+        With ``owner``, the key of a live session (else False), the value goes with it.
+        Without ``durable`` a power failure may undo it: never for what must be used
+        once.
         """
 
     def get(self, key: str) -> str | None:
-        """The value, if its time is not over."""
+        """The value, unless it has expired."""
 
     def take(self, key: str) -> str | None:
-        """The value, which is gone now: of all who ask, one gets it."""
+        """Remove and return the value, for one caller of all."""
 
     def swap(
         self, key: str, old: str, new: str, until: float, *, durable: bool = True
     ) -> bool:
-        """Put ``new`` in the place of ``old``; ``False`` where ``old`` is not there.
+        """Replace ``old`` by ``new``; return whether ``old`` was there.
 
-        It is over with the session that owns it, whatever ``until`` says. Without
-        ``durable`` a power failure may undo it, as with :meth:`add`.
+        The value ends with its owner too. ``durable`` is as in :meth:`add`.
         """
 
     # --- housekeeping ---
@@ -244,20 +227,17 @@ class Store(Protocol):
     def end_all(self) -> int:
         """End every session, with all its data; return how many were live.
 
-        For a store that was restored from a copy: a session that ended after the copy
-        must not live again. Marks and used identifiers stay.
-
-        The marks and used identifiers of after the copy are lost with it. So everybody
-        gets a mark: the store rejects every session that was issued before this instant
-        (:data:`REFUSED_FOR`). A used assertion, or one of a subject who logged out
-        since, was issued before it. The mark does not cover data that nobody issues: a
-        used one-time code is valid again for the minute or two that it lasts.
+        For a store restored from a copy: a session that ended since must not live
+        again. Marks and used identifiers since the copy are lost. So a mark on
+        everybody rejects every session that was issued before (:data:`REFUSED_FOR`),
+        such as a used assertion, or one of a subject who logged out since. Used
+        one-time codes are valid again for their minute or two.
         """
 
     def close(self) -> None:
-        """Let go of what this process holds open; the next verb opens it again.
+        """Release what this process holds open; the next verb opens it again.
 
-        For who makes a store and is done with it; a server need not call it.
+        A server need not call it.
         """
 
 

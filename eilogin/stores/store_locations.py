@@ -8,7 +8,6 @@ from eilogin.stores.redis.redis_urls import RedisURL
 
 MEMORY = "memory:"
 SQLITE = "sqlite:///"
-#: The suffixes of the files that a store in a file makes.
 FILE_SUFFIXES = ("", "-wal", "-shm", "-epoch", "-reserve")
 
 
@@ -33,7 +32,7 @@ def is_on_servers(url: str) -> bool:
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file that holds the store; None for a store without a file."""
+    """Return the file that holds the store, if any."""
     return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
 
 
@@ -43,7 +42,7 @@ def is_absolute_file(url: str) -> bool:
 
 
 def server_access(url: str) -> ServerAccess | None:
-    """Return the protection of the servers; None for a store without a server."""
+    """Return the protection of the servers, if any."""
     if not is_on_servers(url):
         return None
     parsed = RedisURL.parse(url)

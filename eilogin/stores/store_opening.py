@@ -1,4 +1,4 @@
-"""From the ``store`` option of an ini file to a store."""
+"""Open the store that the ``store`` option of an ini file names."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ from eilogin.stores.store_locations import (
     is_on_servers,
 )
 
-#: Other programs' names for it; here SQLite would make a file of that name.
+#: Other programs' names for it; SQLite would make a file of that name.
 _NOT_MEMORY = ("sqlite://", "sqlite:///:memory:", "sqlite://:memory:")
 _EXPECTED = (
     f"'{MEMORY}', a file such as 'sqlite:////var/lib/eilogin/eilogin.db' or a server"
@@ -31,18 +31,17 @@ _EXPECTED = (
 def open_store(url: str, timeout: float = TIMEOUT) -> Store:
     """Return the store that a URL names; the first operation opens it.
 
-    ``memory:`` is a new store in this process. ``sqlite:///`` is followed by a path. A
-    path with a slash of its own is absolute (four slashes in all, which
-    ``sqlite:///%(here)s/…`` gives). Another path is relative to the working folder (in
-    an ini file, to the file's own: :data:`StoreURL`).
-    :mod:`eilogin.stores.redis.redis_urls` describes ``redis:``, ``rediss:``,
-    ``redis+sentinel:`` and so on, which need the extra ``eilogin[redis]``.
+    ``memory:`` is a new store in this process. ``sqlite:///`` precedes a path, absolute
+    with a fourth slash (``sqlite:///%(here)s/…``), else relative to the working folder;
+    in an ini file, to its own (:data:`StoreURL`). See
+    :mod:`eilogin.stores.redis.redis_urls` for ``redis:`` and others, which need the
+    extra ``eilogin[redis]``.
 
-    ``timeout`` is how many seconds an operation waits for a server that does not
-    answer, or for others that write to the same file.
+    An operation waits ``timeout`` seconds for a server, or for other writers of the
+    file.
 
-    For any other URL, raises :class:`eilogin.errors.ConfigurationError`, which says
-    what was found (without a password) and what was expected.
+    Raises :class:`eilogin.errors.ConfigurationError`, with what was found (without a
+    password) and expected, for any other URL.
     """
     try:
         return _opened(url, timeout)
@@ -53,7 +52,6 @@ def open_store(url: str, timeout: float = TIMEOUT) -> Store:
 
 
 def _opened(url: str, timeout: float) -> Store:
-    """The same; ``ValueError``, which says what was expected, where there is none."""
     _check_comment(url)
     if url in _NOT_MEMORY:
         raise ValueError(f"'{MEMORY}' for a store in the memory of this process")
@@ -82,7 +80,6 @@ def _is_redis(url: str) -> bool:
 def _redis_store(url: RedisURL, timeout: float) -> Store:
     url.check_files()
     try:
-        # An extra: who keeps sessions elsewhere need not have it.
         from eilogin.stores.redis.redis_store import RedisStore  # noqa: PLC0415
     except ImportError:
         raise ValueError(
@@ -93,7 +90,7 @@ def _redis_store(url: RedisURL, timeout: float) -> Store:
 
 
 class StoreAddress(str):
-    """The URL of a store; it may hold a password, which is not shown by ``repr``."""
+    """The URL of a store; ``repr`` hides it, because it may hold a password."""
 
     __slots__ = ()
 
@@ -101,7 +98,7 @@ class StoreAddress(str):
         return repr(without_password(str(self)))
 
 
-#: Ways to say where a URL stands, in the place of the URL; see Secret in settings.
+#: References to a URL elsewhere; see Secret in settings.
 _REFERENCES = ("env:", "file:", "credential:")
 
 
@@ -122,9 +119,9 @@ def _store_url(value: object, info: Info) -> object:
 
 
 def referenced(text: str, info: Info) -> str:
-    """An address, or what stands where ``text`` says; for validators.
+    """An address, or the one to which ``text`` refers; for validators.
 
-    Raises ``ValueError`` where there is nothing.
+    Raises ``ValueError`` if it is missing.
     """
     if not text.startswith(_REFERENCES):
         return text
@@ -136,7 +133,7 @@ def referenced(text: str, info: Info) -> str:
     return secret.get_secret_value().decode(errors="replace")
 
 
-#: The type of a ``store`` option: the URL, checked as :func:`open_store` takes it, or
-#: a reference to where it stands (``env:NAME``, ``file:PATH``, ``credential:NAME``). A
-#: relative path is meant from the folder of the ini file.
+#: Type of a ``store`` option: a URL for :func:`open_store`, or a reference
+#: (``env:NAME``, ``file:PATH``, ``credential:NAME``). Relative paths start at the ini
+#: file's folder.
 StoreURL = Annotated[InstanceOf[StoreAddress], BeforeValidator(_store_url)]

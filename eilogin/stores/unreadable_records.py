@@ -3,21 +3,21 @@
 import logging
 import time
 
-#: Seconds between two lines in the log.
+#: Seconds between log lines.
 TOLD_EVERY = 60.0
 
 _log = logging.getLogger("eilogin.stores")
 
 
 class Garbage:
-    """The unreadable records of a store; ``name`` is the name of the store."""
+    """The unreadable records of a store with this name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._told_at = -TOLD_EVERY
 
     def note(self, what: str) -> None:
-        """Tell the log of it, once a minute: its cause may come with every request."""
+        """Log it, once a minute: its cause may come with every request."""
         now = time.monotonic()
         if now >= self._told_at + TOLD_EVERY:
             self._told_at = now

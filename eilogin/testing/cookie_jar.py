@@ -14,9 +14,8 @@ _NEVER = float("inf")
 class _Cookie:
     name: str
     value: str
-    #: The host that has set it, or its domain.
     host: str
-    #: Whether subdomains get it too.
+    #: For subdomains too.
     is_for_all_below: bool = False
     path: str = "/"
     same_site: str = "lax"
@@ -44,11 +43,7 @@ class CookieJar:
         self._cookies: dict[tuple[str, str, bool, str], _Cookie] = {}
 
     def store(self, url: str, header: str) -> None:
-        """Store a Set-Cookie of an answer from ``url``, unless its domain is foreign.
-
-        Raises AssertionError if its name begins with ``__Host-`` without the right
-        attributes.
-        """
+        """Store a Set-Cookie; AssertionError for a malformed ``__Host-`` cookie."""
         parts = urlsplit(url)
         host = parts.hostname or ""
         name, value, said = _parsed(header)
@@ -75,11 +70,11 @@ class CookieJar:
             self._put(cookie)
 
     def plant(self, host: str, name: str, value: str) -> None:
-        """Put a cookie in its place, for all paths of a host."""
+        """Add a cookie for all paths of a host."""
         self._put(_Cookie(name, value, host))
 
     def held_for(self, host: str) -> dict[str, str]:
-        """The values by name; of several with one name, the one that is sent first."""
+        """Values by name; of several, the one that is sent first."""
         values: dict[str, str] = {}
         for cookie in self._of(host):
             values.setdefault(cookie.name, cookie.value)
@@ -102,7 +97,7 @@ class CookieJar:
         )
 
     def _of(self, host: str) -> Iterator[_Cookie]:
-        """The cookies for a host: longer paths first, then older ones (5.4)."""
+        """For a host: longer paths first, then older ones (5.4)."""
         now = clock.now()
         found = [c for c in self._cookies.values() if c.is_for_host(host)]
         found.sort(key=lambda cookie: -len(cookie.path))
@@ -117,7 +112,6 @@ class CookieJar:
 
 
 def _parsed(header: str) -> tuple[str, str, dict[str, str]]:
-    """Name, value, and attributes by their names in lower case."""
     pair, *attributes = (part.strip() for part in header.split(";"))
     name, _, value = pair.partition("=")
     said = {}
@@ -128,7 +122,7 @@ def _parsed(header: str) -> tuple[str, str, dict[str, str]]:
 
 
 def _expires(said: dict[str, str]) -> float:
-    """The time of expiry: Max-Age comes before Expires; skip an invalid date."""
+    """Max-Age counts before Expires; an invalid date does not count."""
     if "max-age" in said:
         return clock.now() + int(said["max-age"])
     try:

@@ -37,29 +37,24 @@ from eilogin.web.pipeline_objects import object_in
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The host of the hub.
 HUB = "inloggen.test"
 _DAY = 86400.0
-#: The certificates of its members: from 2020-01-01 on, for a hundred years.
+#: From 2020-01-01 on, for a hundred years.
 _CERTIFIED_FROM, _CERTIFIED_DAYS = 1_577_836_800.0, 36_525
-#: Tests sign in all the time, and nobody attacks these passwords.
+#: Tests sign in often, and nobody attacks these passwords.
 _CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Federation:
     """A hub at ``https://inloggen.test`` and a participant for each host in ``apps``.
 
-    ``hub`` is another host for the hub.
-
-    ``folder`` takes keys, certificates and metadata. ``options`` are those of
-    ``egg:eilogin`` by host, over sensible defaults (a memory store, answers by
-    artifact); ``hub_options`` those of the hub and of the filters before it.
-    ``rules`` are what the operator rules of a host, as fields of
+    ``hub`` is another host for the hub. ``folder`` takes keys, certificates and
+    metadata. ``options`` are those of ``egg:eilogin`` by host, over sensible defaults
+    (a memory store, artifacts); ``hub_options`` those of the hub and its filters.
+    ``rules`` are the operator's rules by host, as fields of
     :class:`~eilogin.saml.metadata.EntityDescriptor` (``sso_domain``,
-    ``required_level``, ``released``). The object is itself a WSGI app that answers for
-    all hosts.
-
-    Citizens are those of the demo: ``anna`` with password ``demo-anna``, and so on.
+    ``required_level``, ``released``). The object is a WSGI app for all hosts. Citizens
+    are those of the demo, such as ``anna`` with password ``demo-anna``.
     """
 
     def __init__(  # noqa: PLR0913 - what a federation is made of
@@ -73,9 +68,9 @@ class Federation:
         hub: str = HUB,
     ) -> None:
         self.folder = folder
-        #: Hosts that do not answer on the back channel.
+        #: They do not answer on the back channel.
         self.down: set[str] = set()
-        #: Requests on the back channel, as (url, body).
+        #: As (url, body).
         self.back_channel_log: list[tuple[str, bytes]] = []
         self.trusts: dict[str, Trust] = {}
         self._hub_host = hub
@@ -83,7 +78,6 @@ class Federation:
         self._rules = rules or {}
         said = {host: dict((options or {}).get(host, {})) for host in apps}
         members = {hub: {"role": "hub", **self._hub_options}, **said}
-        #: Hosts with their keys in a folder.
         self._with_folder = {host for host, own in members.items() if "keys" in own}
         self._write_members(members)
         self.apps: dict[str, WSGIApplication] = {hub: self._hub()}
@@ -100,21 +94,15 @@ class Federation:
         return self.apps[host](environ, start_response)
 
     def browser(self) -> Browser:
-        """A new browser, which holds no cookies."""
+        """A new browser without cookies."""
         return Browser(self)
 
     def work(self) -> int:
-        """Have the hub retry pending logouts.
-
-        Return how many of those due have reached their participant now.
-        """
+        """Have the hub retry due logouts; return how many succeeded."""
         return object_in(self.apps[self._hub_host], HubJobs).work()
 
     def report_activity(self) -> int:
-        """Have all participants send the activity reports that are due.
-
-        Return how many reports a hub has answered.
-        """
+        """Have participants send due activity reports; count the answered ones."""
         sent = 0
         for outermost in self.apps.values():
             app: Any = outermost
@@ -125,10 +113,7 @@ class Federation:
         return sent
 
     def deliver(self, host: str) -> int:
-        """Have a participant deliver its pending logouts to the hub.
-
-        Return how many of those due the hub has received now.
-        """
+        """Have a participant send pending logouts; return how many the hub received."""
         return object_in(self.apps[host], OperatorLogout).deliver()
 
     # --- its members ----------------------------------------------------------------
@@ -183,14 +168,14 @@ class Federation:
             "name_id_key": "a key that only this test knows",
             "demo": "true",
             "store": "memory:",
-            # A test starts the work itself: see work().
+            # A test starts it: see work().
             "work": "false",
             "role": "hub",
             **self._trusting(self._hub_host),
             **self._hub_options,
         }
         hub = Hub(read(HubOptions, {}, _of(HubOptions, said)))
-        # The numeric options of the hub are for the hub alone.
+        # Numeric options are for the hub alone.
         trusted = {k: v for k, v in said.items() if k not in HubOptions.model_fields}
         trusting = read(TrustOptions, {}, _of(TrustOptions, trusted))
         trust = self._trust(self._hub_host, trusting)
@@ -209,14 +194,12 @@ class Federation:
 
 
 class _InProcess(BackChannel):
-    """A back channel that calls the apps of a federation directly."""
-
     def __init__(self, federation: Federation, timeout: float) -> None:
         super().__init__(timeout=timeout)
         self._federation = federation
 
     def post(self, url: str, body: bytes, *, timeout: float | None = None) -> bytes:
-        """The answer of the app at ``url``; PeerUnavailable if it is down."""
+        """Call the app at ``url``; PeerUnavailable if it is down."""
         self._federation.back_channel_log.append((url, body))
         if self._is_down(url):
             raise PeerUnavailable(f"{url}: down")
@@ -244,7 +227,7 @@ class _InProcess(BackChannel):
         timeout: float | None = None,
         known: tuple[str, str] = ("", ""),
     ) -> PeerResponse:
-        """The answer of the app at ``url``, whatever ``known`` and ``longest`` are."""
+        """Call the app; ``known`` and ``longest`` have no effect."""
         if self._is_down(url):
             raise PeerUnavailable(f"{url}: down")
         request = Request.blank(url, accept=accept)
@@ -271,10 +254,7 @@ def _of(declared: type[Options], said: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _pair(host: str) -> tuple[bytes, bytes]:
-    """A key and certificate, made once in a process because that takes a while.
-
-    They are valid at any time that a test chooses.
-    """
+    """Slow, so made once in a process."""
     return new_key_pair(host, _CERTIFIED_DAYS, begins=_CERTIFIED_FROM)
 
 
@@ -285,7 +265,6 @@ def _key(host: str) -> SigningKey:
 
 @cache
 def _citizens() -> tuple[Citizen, ...]:
-    """The citizens of the demo, with password hashes that are quick to check."""
     return tuple(
         replace(one, password=_CHEAP.hash(DEMO_PASSWORDS[one.username]))
         for one in demo_citizens()

@@ -1,9 +1,8 @@
 """A browser for tests, as strict as a real one.
 
-It keeps cookies by host and path, and sends them as their SameSite attribute demands.
-It refuses a malformed ``__Host-`` cookie, sets Sec-Fetch-Site, follows redirects, and
-presses the button of a form that posts itself. It holds every application to
-:mod:`wsgiref.validate`. It runs no scripts.
+It sends cookies by host, path and SameSite, refuses a malformed ``__Host-`` cookie,
+sets Sec-Fetch-Site, follows redirects, and submits a form that posts itself. It checks
+every application with :mod:`wsgiref.validate`. It runs no scripts.
 """
 
 import re
@@ -25,10 +24,8 @@ if TYPE_CHECKING:
 
 _MOST_REDIRECTS = 20
 _REDIRECTS = (301, 302, 303, 307, 308)
-#: Fields that are sent if they are chosen, and fields that are buttons.
 _CHOICES = ("radio", "checkbox")
 _BUTTONS = ("submit", "button", "reset", "image")
-#: The script of a page whose form submits itself.
 _POSTS_ITSELF = "document.forms[0].submit()"
 
 
@@ -41,30 +38,24 @@ class File:
     kind: str = "application/octet-stream"
 
 
-#: The fields of a form by name, in the order in which the browser sends them.
+#: By name, in the order of the browser.
 Fields = Sequence[tuple[str, str | File]]
 
 
 class Browser:
-    """One browser; ``app`` answers for every host.
-
-    After each step :attr:`url` is its address and :attr:`page` the shown page.
-    """
+    """One browser: ``app`` answers all; after a step see :attr:`url`, :attr:`page`."""
 
     def __init__(self, app: "WSGIApplication") -> None:
         self.app = validator(app)
         self.url = ""
         self.page = Response()
-        #: Every address of the last step.
+        #: All addresses of the last step.
         self.trail: list[str] = []
-        #: The language of Accept-Language.
         self.language = "nl"
-        #: The address of the client.
         self.address = "192.0.2.7"
-        #: A step ends before an address that contains this text: :attr:`url` is then
-        #: that address, and the browser has not requested it yet.
+        #: A step ends before an address with this text: :attr:`url` is then that
+        #: address, not yet requested.
         self.stops_before: str | None = None
-        #: The first Sec-Fetch-Site of the page that is shown.
         self._led_by = "none"
         self._cookies = CookieJar()
 
@@ -88,10 +79,7 @@ class Browser:
     def press(
         self, text: str = "", /, **fields: "str | File | Sequence[str]"
     ) -> Response:
-        """Fill in the form that has a button with this text, and press it.
-
-        A list gives several fields of one name; an empty list gives none.
-        """
+        """Fill in the form with this button, and press it; a list gives more fields."""
         for form in self._tree().iter("form"):
             for button in _buttons_of(form):
                 if text in ("", _says(button)):
@@ -99,11 +87,7 @@ class Browser:
         raise AssertionError(f"no button {text!r} on {self.url}: {self.text}")
 
     def reload(self) -> Response:
-        """Reload the page.
-
-        If a link of another site led here, the reload is cross-site too, as in
-        browsers.
-        """
+        """Reload the page; cross-site, as in browsers, if another site led here."""
         return self._go("GET", self.url, None, site=self._led_by)
 
     def fetch(self, url: str, method: str = "GET", **headers: str) -> Response:
@@ -117,9 +101,8 @@ class Browser:
     def open_frames(self) -> list[Response | None]:
         """Load the frames of the page, as a browser does, and return their pages.
 
-        The page stays. A frame of another site gets no cookies, as in browsers that
-        separate sites. The result is None for a page that must not be in a frame.
-        Raises AssertionError if the page's frame-src forbids an address.
+        The page stays. A frame of another site gets no cookies. None for a page that
+        must not be in a frame. Raises AssertionError if frame-src forbids an address.
         """
         frames = self._tree().iter("iframe")
         return [self._framed(urljoin(self.url, f.get("src"))) for f in frames]
@@ -132,7 +115,7 @@ class Browser:
 
     @property
     def text(self) -> str:
-        """The text of the page, without its markup, on one line."""
+        """The text of the page on one line, without markup."""
         body = re.sub(r"(?s)<(style|script)[^>]*>.*?</\1>", " ", self.page.text)
         return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
@@ -142,11 +125,11 @@ class Browser:
         return " ".join((self._tree().findtext(".//title") or "").split())
 
     def cookie(self, host: str, name: str) -> str | None:
-        """The value of a cookie that this browser holds for a host."""
+        """The value of a cookie for a host."""
         return self.cookies(host).get(name)
 
     def cookies(self, host: str) -> dict[str, str]:
-        """All cookies that this browser holds for a host; one of each name."""
+        """All cookies for a host; one of each name."""
         return self._cookies.held_for(host)
 
     def set_cookie(self, host: str, name: str, value: str) -> None:
@@ -211,13 +194,13 @@ class Browser:
             # Its script presses no button, and the form may have none.
             return self._submit(next(self._tree().iter("form")))
         refresh = response.headers.get("Refresh", "")
-        # A page with a delay lets the visitor read first, so it does not refresh here.
+        # A page with a delay lets the visitor read first.
         if refresh.startswith("0;"):
             return self._refresh(refresh)
         return response
 
     def _refresh(self, header: str) -> Response:
-        """Follow a Refresh header: a navigation of its own, which no form began."""
+        """Follow a Refresh header: a navigation that no form began."""
         before, url = self.trail, urljoin(self.url, header.partition("url=")[2])
         if self.stops_before is not None and self.stops_before in url:
             self.url = url
@@ -227,7 +210,6 @@ class Browser:
         return response
 
     def _framed(self, url: str) -> Response | None:
-        """The page that a frame shows, beginning at an address."""
         method, site = "GET", self._site_of(url)
         fields: Fields | None = None
         for _ in range(_MOST_REDIRECTS):
@@ -279,7 +261,7 @@ class Browser:
         fields: Fields | None,
         site: str,
     ) -> Request:
-        # A browser does not send the fragment (after #).
+        # A browser does not send the fragment.
         request = Request.blank(url.partition("#")[0], method=method)
         request.headers["Accept"] = "text/html,*/*;q=0.8"
         request.headers["Accept-Language"] = self.language
@@ -300,7 +282,7 @@ class Browser:
         return request
 
     def _send(self, request: Request, *, keeps_cookies: bool = True) -> Response:
-        # Remove a note of WebOb on this body: apps that use WebOb would believe it.
+        # Apps that use WebOb would believe this note on the body.
         request.environ.pop("webob.is_body_seekable", None)
         response = request.get_response(self.app)
         # PEP 3333: read it whole, and close it.
@@ -359,7 +341,6 @@ def _values_of(field: html.HtmlElement) -> Iterator[str]:
 
 
 def _selected(field: html.HtmlElement) -> list[html.HtmlElement]:
-    """The options of a select that the browser sends."""
     options = [each for each in field.iter("option") if each.get("disabled") is None]
     selected = [option for option in options if option.get("selected") is not None]
     if field.get("multiple") is None:
@@ -378,14 +359,13 @@ def _says(button: html.HtmlElement) -> str:
 
 
 def _is_sent(field: html.HtmlElement) -> bool:
-    """Whether the browser sends a field; a radio button or checkbox only if chosen."""
     kind = field.get("type")
     is_chosen = kind not in _CHOICES or field.get("checked") is not None
     return is_chosen and kind not in _BUTTONS
 
 
 def _encoded(fields: Fields) -> tuple[str, bytes]:
-    """Content type and body of a form (HTML standard, 4.10.21.7 and 4.10.21.8)."""
+    """Content type and body (HTML standard, 4.10.21.7 and 4.10.21.8)."""
     if not any(isinstance(value, File) for _, value in fields):
         return "application/x-www-form-urlencoded", urlencode(fields).encode()
     boundary = f"----eilogin{secrets.token_hex(12)}"

@@ -1,10 +1,7 @@
 """HTTP parts that filters and apps share.
 
-The package holds the keys of environ, cookies, pages and their languages, the facts of
-a request, and SAML messages as requests and responses carry them. It takes no decision
-about access: the participant, each filter and each app do.
-
-By module, from the top down:
+Nothing here decides about access: the participant, each filter and each app do. From
+the top down:
 
 ``outbound_messages``
     SAML messages that leave through the browser, or in a SOAP response.

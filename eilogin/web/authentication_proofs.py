@@ -1,9 +1,8 @@
 """Remember the page for which a visitor has just authenticated.
 
-A party that sets ForceAuthn wants a fresh proof for this very request. The visitor may
-have left the machine since, so nobody may continue an abandoned request with a proof
-that the visitor gave for another one. Each sign-in notes the page for which it was
-made. A note holds for a few minutes, and for one use.
+ForceAuthn asks for a fresh proof for this very request, because the visitor may have
+left the machine. So a proof counts for one page, once, within minutes: nobody may
+continue an abandoned request with a proof for another.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long a proof is fresh, in seconds: time for the way back from the sign-in.
+#: Seconds: the way back from the sign-in.
 FRESH_FOR = 5 * 60.0
 
 
@@ -31,7 +30,7 @@ def note(environ: "WSGIEnvironment", token: str, target: str) -> None:
 def take(environ: "WSGIEnvironment", login: Login | None, target: str) -> bool:
     """Whether this session has just authenticated for a page; True only once.
 
-    A session that replaced it does not count, because its proof is another one.
+    The proof of a session that replaced it does not count.
     """
     if login is None:
         return False
@@ -39,5 +38,5 @@ def take(environ: "WSGIEnvironment", login: Login | None, target: str) -> bool:
 
 
 def _key(target: str) -> str:
-    # The target may be long, and may contain personal data.
+    # The target may be long or contain personal data.
     return f"proven-for:{hashlib.sha256(target.encode()).hexdigest()}"

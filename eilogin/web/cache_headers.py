@@ -1,9 +1,8 @@
 """Limit what browsers and shared caches may keep of a response.
 
-Unless the application sets a cache rule, the browser keeps nothing of the pages of a
-signed-in visitor. On a shared computer, the Back button would show them to the next
-visitor, long after a logout. Shared caches never keep these pages
-(:mod:`eilogin.web.shared_caches`).
+Unless the application sets a cache rule, the browser keeps no pages of a signed-in
+visitor: on a shared computer, the Back button would show them after a logout. Shared
+caches never keep them (:mod:`eilogin.web.shared_caches`).
 """
 
 import re
@@ -20,19 +19,17 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _NOTHING, _PRIVATE = "no-store", "private"
-#: Parts of a page that contain no data of the visitor (Fetch Metadata, 2.1).
+#: Parts of a page without data of the visitor (Fetch Metadata, 2.1).
 _PARTS = frozenset(("style", "script", "font"))
-#: The Content-Type of such a part. The request alone proves nothing: a neighbouring
-#: site may request a page as if it were a script.
+#: Their Content-Type, because a neighbouring site may request a page as a script.
 _is_part = re.compile(r"text/css|[^;]*(javascript|font)", re.IGNORECASE).match
 
 
 def not_in_advance() -> Response:
     """Return 503 to the prefetch of a page that only a click may request.
 
-    A browser shows a prefetched response whatever has happened since, and no cache rule
-    prevents that. The browser drops an error response, and sends the request again at
-    the click (Prefetch, 503).
+    No cache rule stops a browser from showing a prefetched page later. After an error,
+    it asks again at the click (Prefetch, 503).
     """
     return Response(status=503, content_type="text/plain", cache_control="no-store")
 
@@ -40,16 +37,14 @@ def not_in_advance() -> Response:
 def for_visitor(
     environ: "WSGIEnvironment", start_response: "StartResponse", *, no_store: bool
 ) -> "StartResponse":
-    """Return ``start_response`` for a response of the application, with headers added.
+    """Return ``start_response`` with cache headers for a response of the application.
 
-    If the visitor is signed in, and the application sets no cache rule, the browser
-    keeps nothing of the response (``no_store``). There are two exceptions. Every page
-    would load a style, script or font again. "Not modified" (304) confirms the response
-    that the browser has kept.
+    With ``no_store``, a signed-in visitor's browser keeps nothing, unless the
+    application sets a cache rule. Exceptions: styles, scripts and fonts, and "Not
+    modified" (304), which confirms a kept response.
     """
     # No closures here: each page would create one.
     if environ[env.SESSION] is None:
-        # The answer on an "off" path is the same for everybody.
         is_off = env.OFF in environ
         return start_response if is_off else partial(_start_varying, start_response)
     if not no_store:
@@ -80,7 +75,7 @@ def _start(
     /,
 ) -> Callable[[bytes], object]:
     if status.startswith("304"):
-        # A Cache-Control here would replace that of the kept response.
+        # Cache-Control here would replace that of the kept response.
         otherwise = ""
     if otherwise == _NOTHING and not shared_caches.are_about_caches(headers):
         headers = [*headers, ("Cache-Control", _NOTHING)]

@@ -1,9 +1,7 @@
 """Find the parts of eilogin inside a filter, and report a missing one.
 
-PasteDeploy builds a pipeline from the inside out, so a filter has the application that
-it wraps from the beginning. :func:`require_inside` searches that application, also
-through filters of others. If a part is missing, the start fails, whatever server loads
-the file. Each part of eilogin is a :class:`PipelinePart`.
+A filter can search the application that it wraps, through filters of others too. A
+missing :class:`PipelinePart` stops the start, in any server.
 """
 
 import gc
@@ -30,11 +28,10 @@ MOUNT_CURE = (
     "the operator"
 )
 
-#: Most objects that a search visits. An inner filter is among the first ones.
+#: Objects of a search; inner filters are among the first.
 _MOST = 5000
-#: Types that may hold many objects, and the size up to which one is searched early.
+#: Types with many objects, and the size for an early search.
 _CONTAINERS, _FEW = (dict, list, tuple, set, frozenset, CellType), 100
-#: Types of objects that hold no application.
 _LEAVES = (str, bytes, int, float, type, ModuleType, CodeType, FrameType, NoneType)
 
 
@@ -54,37 +51,31 @@ def placed_inside(app: object) -> Iterator[Placed]:
     """Yield eilogin's parts that ``app`` consists of or refers to.
 
     The search follows callables, and the tables and objects in which a filter keeps
-    them. It does not follow what these objects keep in turn. A logger, for example,
-    leads to all other loggers, and so to other sites of this process. No code of
-    ``app`` runs.
+    them. It goes no further: a logger leads to other sites. No code of ``app`` runs.
     """
     seen: dict[int, object] = {}
     waiting, tables = deque([_Reached(app)]), deque[_Reached]()
     while (waiting or tables) and len(seen) < _MOST:
         reached = (waiting or tables).popleft()
         held = reached.held
-        # No isinstance: it makes a lazy object load its target, to get the class.
+        # isinstance would make a lazy object load its target.
         if id(held) in seen or issubclass(type(held), _LEAVES):
             continue
         seen[id(held)] = held
         if _is_part(held):
             yield Placed(held, reached.around)
         further = reached.further()
-        # Large tables of a filter, such as one of files, come last.
+        # Search large tables, such as one of files, last.
         is_table = type(held) in _CONTAINERS and len(further) > _FEW
         (tables if is_table else waiting).extend(further)
 
 
 class _Reached(NamedTuple):
-    """An object that the search has reached."""
-
     held: object
-    #: The number of objects since the last callable.
     steps: int = 0
     around: tuple[object, ...] = ()
 
     def further(self) -> list["_Reached"]:
-        """Return the objects that this one holds, if the search follows them."""
         steps, around = self.steps, self.around
         if type(self.held) not in _CONTAINERS:
             steps = 0 if callable(self.held) else steps + 1
@@ -101,16 +92,15 @@ def _is_part(held: object) -> TypeGuard[PipelinePart]:
 
 def _held_by(held: object) -> Iterable[object]:
     if type(held) is FunctionType:
-        # Skip its globals: they are the rest of its module.
+        # Not its globals: they are the rest of its module.
         return (held.__closure__, held.__defaults__, held.__kwdefaults__, vars(held))
     if _is_part(held):
-        # In a part of eilogin, only ``app`` leads further inside.
         return (getattr(held, "app", None),)
     return gc.get_referents(held)
 
 
 def missing_inside(app: object, *needed: str) -> list[str]:
-    """Return those of ``needed`` that a search does not find inside ``app``."""
+    """Return those of ``needed`` that are not inside ``app``."""
     found = {
         name
         for it in placed_inside(app)
@@ -135,10 +125,10 @@ def require_inside(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> None:
-    """Refuse to build a filter around ``app`` if a part of ``needed`` is missing.
+    """Refuse to build a filter around ``app`` without a part of ``needed`` inside.
 
-    Raises :class:`eilogin.errors.InvalidOptions`, which names the section of the filter
-    with the options ``declared``.
+    Raises :class:`eilogin.errors.InvalidOptions` for its section, with the options
+    ``declared``.
     """
     missing = missing_inside(app, *needed)
     if missing:

@@ -8,14 +8,13 @@ key                       value
                           None if the login is of another site, ``login`` on
                           ``off`` paths and if ``bind_address`` rejects the login
 ``eilogin.cookie``        ``Cookie`` of the session
-``eilogin.session.fault`` EiloginError, if eilogin cannot tell whether there is a
-                          session
+``eilogin.session.fault`` EiloginError, if eilogin cannot read the session
 ``eilogin.trust``         :class:`eilogin.federation.Trust`
 ``eilogin.address``       name of the requested address of eilogin, or None
-``eilogin.visible``       :class:`Visible`, if PATH_INFO is not the path that the
-                          visitor sees
-``eilogin.parts``         True if eilogin has not checked yet what a form with
-                          files makes Zope call
+``eilogin.visible``       :class:`Visible`, if the visitor sees another path than
+                          PATH_INFO
+``eilogin.parts``         True until eilogin has checked what a form with files
+                          makes Zope call
 ``eilogin.off``           True on ``off`` paths
 ``eilogin.fresh``         True if a limit of the path asks for a fresh proof
 ``eilogin.nameless``      True at eilogin's own addresses, if an attribute may
@@ -26,14 +25,13 @@ key                       value
 ``eilogin.logout``        :class:`LogoutService`, if there is an inner hub
 ``eilogin.activity``      function of the name of a login and an instant, by which
                           an inner hub reports that a visitor was active
-``eilogin.ended``         :class:`Ended`, in a request that ``login`` or ``logout``
-                          makes: to the inner hub, or to ``logout`` (:data:`GONE`)
+``eilogin.ended``         :class:`Ended`, in a request of ``login`` or ``logout``
+                          to the inner hub, or to ``logout`` (:data:`GONE`)
 ``eilogin.ways_out``      :class:`WaysOut`, in a request of ``login`` to ``logout``
 ========================= ========================================================
 
-A filter declares in ``WRITES`` which of them it sets. If a filter misses a key, it
-raises :class:`eilogin.errors.PipelineOrder`, which names the filter that must come
-before it.
+A filter declares in ``WRITES`` which of them it sets. If it misses a key, it raises
+:class:`eilogin.errors.PipelineOrder`, which names the filter that must come before it.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -70,17 +68,16 @@ ACTIVITY = "eilogin.activity"
 ENDED = "eilogin.ended"
 WAYS_OUT = "eilogin.ways_out"
 
-#: A value of ``eilogin.address`` that nobody can request. It tells the filter
-#: ``logout`` that logins ended without its knowledge.
+#: A value of ``eilogin.address`` that nobody can request: it tells ``logout`` that
+#: logins ended without its knowledge.
 GONE = "gone"
 
-#: A value of ``eilogin.address``: the address of the application's own logout
-#: (``app_logout``), requested by a visitor who may not open that page.
+#: A value of ``eilogin.address``: the application's own logout (``app_logout``), for a
+#: visitor who may not open that page.
 APP_LOGOUT = "app_logout"
 
-#: Values of ``eilogin.address`` that nobody can request. They tell the filter
-#: ``logout`` that a logout is pending (``pending_logouts``). To the first it may answer
-#: with a page, to the second it must not.
+#: Values of ``eilogin.address`` that nobody can request: ``pending_logouts``. Only the
+#: first allows a page in response.
 PENDING_LOGOUT = "pending_logout"
 PENDING_QUIETLY = "pending_quietly"
 
@@ -88,7 +85,7 @@ PENDING_QUIETLY = "pending_quietly"
 class Visible(NamedTuple):
     """The path of a request as its visitor sees it (``path_style = zope``)."""
 
-    #: The whole path, and its part below the path of ``public_url``; as WSGI has them.
+    #: The whole path, and its part below ``public_url``; as WSGI has them.
     path: str
     below: str
 
@@ -98,35 +95,33 @@ class LoginService(Protocol):
 
     @property
     def login(self) -> Login | None:
-        """The login of this visitor, or None; None too while eilogin cannot tell."""
+        """The login of this visitor; None too while eilogin cannot tell."""
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
         """Return None at a login of ``level`` or higher, else the response to send.
 
-        ``force`` asks for a fresh proof in any case. ``passive`` never shows a prompt,
-        so None does not prove a login then: see :attr:`login`. In front of a hub
-        (``hub_inside``), the visitor returns to this page even without such a login.
-        The parameter :data:`REFUSED` of its query then gives the reason.
+        ``force`` asks for a fresh proof. ``passive`` never shows a prompt, so None
+        proves no login: see :attr:`login`. In front of a hub (``hub_inside``), the
+        visitor returns without one too, with the reason in :data:`REFUSED` of the
+        query.
         """
 
     @property
     def tells_proof(self) -> bool:
         """Whether a login contains the time of the visitor's last proof of identity.
 
-        DigiD states that time only for a proof that the request asked for.
+        DigiD states it only if the request asked for a proof.
         """
 
     def take_proof(self) -> bool:
-        """Whether the visitor gave a fresh proof for this page, a few minutes ago.
+        """Whether the visitor proved their identity for this page, minutes ago.
 
-        True only once: the next call returns False. Only in front of a hub
-        (``hub_inside``).
+        True only once, and only in front of a hub (``hub_inside``).
         """
 
 
-#: See :meth:`LoginService.require`; the value is the last part of a SAML status code.
 REFUSED = "refused"
 
 
@@ -136,17 +131,16 @@ class LogoutService(Protocol):
     def leave(self, target: str, names: Collection[str]) -> Response | None:
         """End the login of this visitor, and notify the hub, maybe through the browser.
 
-        Returns the response to send. The visitor is at ``target``, a path of this site,
-        afterwards, and :meth:`outcome` gives the result. Returns None if the visitor
-        has no login, or one that is not among ``names``
-        (:attr:`eilogin.sessions.Login.name`). So a visitor who brings a message about
-        another person stays signed in.
+        Returns a response that leads to ``target``, a path of this site, where
+        :meth:`outcome` gives the result. None without a login among ``names``
+        (:attr:`eilogin.sessions.Login.name`): a message about another person signs
+        nobody out.
         """
 
     def end(self, names: Collection[str]) -> bool:
         """End logins by their names, without the browser of the visitor.
 
-        Returns whether the hub confirmed that all of them are logged out everywhere.
+        Returns whether the hub confirmed the logout everywhere.
         """
 
     def outcome(self, target: str) -> bool | None:
@@ -154,7 +148,7 @@ class LogoutService(Protocol):
 
 
 class EndedBefore(NamedTuple):
-    """A login that had ended before: its name, and its subject."""
+    """Name and subject of a login that had ended before."""
 
     name: str
     who: Subject
@@ -162,10 +156,9 @@ class EndedBefore(NamedTuple):
 
 @dataclass
 class Through:
-    """The browser that brought a logout from the hub above; an inner hub may use it."""
+    """The browser that brought a logout from the hub above, for an inner hub."""
 
-    #: The address whose site may show the next page in a frame, and the address to
-    #: which that page leads back.
+    #: Address of a site that may frame the next page, and the way back.
     framed_by: str
     back: str
     #: The address at which the inner hub notifies its participants; "" without any.
@@ -177,12 +170,10 @@ class Ended:
     """Logins that ended above; the inner hub adds the outcome of its own logout."""
 
     logins: Sequence[Login]
-    #: Logins that had ended before: the inner hub ends nothing, but reports on them
-    #: too.
+    #: The inner hub only reports on these.
     before: Sequence[EndedBefore] = ()
     #: Whether all participants of the inner hub know of the logout.
     is_everywhere: bool = False
-    #: The browser of this request, if there is one.
     through: Through | None = None
 
 
@@ -213,8 +204,7 @@ def sessions(environ: "WSGIEnvironment") -> Sessions:
 def session(environ: "WSGIEnvironment") -> Login | None:
     """The login of this visitor, or None.
 
-    If eilogin cannot tell, raises the :class:`eilogin.errors.EiloginError` that is the
-    reason, such as StoreUnavailable.
+    Raises the reason, such as StoreUnavailable, if eilogin cannot tell.
     """
     if SESSION_FAULT in environ:
         fault: EiloginError = environ[SESSION_FAULT]
@@ -227,7 +217,7 @@ def session(environ: "WSGIEnvironment") -> Login | None:
 
 
 def session_or_none(environ: "WSGIEnvironment") -> Login | None:
-    """The same without an error: None too if eilogin cannot tell."""
+    """The same; None too if eilogin cannot tell."""
     try:
         found: Login | None = environ[SESSION]
     except KeyError:
@@ -238,7 +228,7 @@ def session_or_none(environ: "WSGIEnvironment") -> Login | None:
 def session_checked(environ: "WSGIEnvironment") -> Login | None:
     """Return the same, after ``trust`` has checked that the login is of this site.
 
-    Raises PipelineOrder if it has not, because several sites may share a store.
+    Sites may share a store, so it raises PipelineOrder without that check.
     """
     found = session_or_none(environ)
     address(environ)
@@ -257,8 +247,7 @@ def session_beyond_idle(environ: "WSGIEnvironment") -> Login | None:
 def session_to_end(environ: "WSGIEnvironment") -> Login | None:
     """The login that a logout of this visitor must end, even if it is idle.
 
-    It also finds a login by its cookie from before a step-up, which signs nobody in.
-    Raises StoreUnavailable.
+    Also for a cookie from before a step-up. Raises StoreUnavailable.
     """
     login = session_beyond_idle(environ)
     token = cookie(environ).read(environ)
@@ -278,7 +267,7 @@ def values(environ: "WSGIEnvironment") -> Values:
 
 
 def cookie(environ: "WSGIEnvironment") -> Cookie:
-    """The cookie that carries this participant's session."""
+    """The cookie of this participant's session."""
     try:
         found: Cookie = environ[COOKIE]
     except KeyError:

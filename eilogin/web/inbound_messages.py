@@ -1,8 +1,7 @@
 """Read and verify the SAML message of a request, for every SAML endpoint.
 
-A message passes the checks of its structure, its schema and its signature by a key of
-the sender; then its contents may be read. Only the Issuer is read before, to find the
-keys. If the Issuer is false, its keys do not fit the signature.
+Structure, schema and signature come before the contents. Only the Issuer is read first,
+to find the keys: those of a false one do not fit.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from eilogin.web.requests import allow_only, read_form_body, read_whole_body
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The keys of a party by its entityID; raises UnknownPeer.
+#: Keys of a party by its entityID; raises UnknownPeer.
 KeysOf = Callable[[str], Sequence[PublicKey]]
 
 
@@ -34,7 +33,7 @@ class Inbound:
     element: etree._Element
     issuer: str
     relay_state: str
-    #: The binding of the message: :data:`~eilogin.saml.bindings.REDIRECT`, or ``POST``.
+    #: :data:`~eilogin.saml.bindings.REDIRECT`, or ``POST``.
     binding: str = ""
 
 
@@ -43,8 +42,8 @@ def receive(
 ) -> Inbound:
     """The verified message of a Redirect (GET) or POST (SAML bindings 3.4, 3.5).
 
-    ``weak`` names the weak algorithms that are accepted (``weak_algorithms``). Raises
-    :class:`eilogin.errors.Refused` of the kind that fits.
+    ``weak`` names the accepted ``weak_algorithms``. Raises
+    :class:`eilogin.errors.Refused`.
     """
     return verify(read_message(environ), keys_of, weak)
 
@@ -86,9 +85,9 @@ def _inbound(
 def receive_soap(
     environ: "WSGIEnvironment", keys_of: KeysOf
 ) -> tuple[etree._Element, str]:
-    """The verified message in a SOAP request, and its issuer (SAML bindings 3.2).
+    """The verified message and issuer of a SOAP request (SAML bindings 3.2).
 
-    Other parts of the request, such as headers and cookies, do not count.
+    Headers and cookies do not count.
     """
     allow_only(environ, "POST")
     return open_soap(read_whole_body(environ, bindings.LONGEST_FORM), keys_of)
@@ -104,7 +103,6 @@ def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:
 
 
 def _issuer_of(element: etree._Element) -> str:
-    """The Issuer that the message claims, not verified yet."""
     issuer: str | None = element.findtext(safe_xml.q("saml:Issuer"))
     if not issuer:
         raise MalformedMessage("the message has no Issuer")

@@ -1,7 +1,6 @@
 """The URL at which a monitoring system reads the metrics of a hub or site.
 
-A request with the token gets the metrics (RFC 6750 2.1). Any other request does not
-learn that they exist. :mod:`eilogin.metrics` defines them.
+Without the token (RFC 6750 2.1), nobody learns that they exist.
 """
 
 import hmac
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 class Numbers:
     """The metrics of this process, for requests with ``token``; counted from now on.
 
-    If ``token`` is None, this object starts no counting, and nobody reads anything.
+    Without a ``token``, nothing is counted or shown.
     """
 
     def __init__(self, token: SecretBytes | None) -> None:
@@ -41,8 +40,8 @@ class Numbers:
         """Return all metrics, with those of the ``trust`` of this request.
 
         ``endings`` returns further certificate ends, and ``undelivered`` counts the
-        logouts in the retry queue. Raises :class:`eilogin.errors.NotFound` if the
-        request lacks the token, and :class:`eilogin.errors.MethodNotAllowed`.
+        logouts in the retry queue. Raises :class:`eilogin.errors.NotFound` without the
+        token, and :class:`eilogin.errors.MethodNotAllowed`.
         """
         if self._meters is None or not self._brings_token(environ):
             raise NotFound("the request has no valid metrics_token")
@@ -59,7 +58,7 @@ class Numbers:
         return answer
 
     def _brings_token(self, environ: "WSGIEnvironment") -> bool:
-        """Whether a request has our token, compared in constant time."""
+        """Compare the token in constant time."""
         scheme, _, said = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         return (
             self._token is not None

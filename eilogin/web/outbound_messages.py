@@ -40,9 +40,9 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
 
     Redirect signs the query (SAML bindings 3.4). POST signs the message, in a page
     whose form sends it (3.5). ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a
-    response (``is_response``) goes to the endpoint's address for responses. ``message``
-    is not signed yet, and names that address as its Destination. ``framed_by`` are the
-    addresses, separated by blanks, whose sites may show that page in a frame.
+    response (``is_response``) goes to the endpoint's address for responses. The
+    unsigned ``message`` has that Destination. Sites of ``framed_by``, URLs separated by
+    blanks, may frame that page.
     """
     location = endpoint.for_answers if is_response else endpoint.location
     if endpoint.binding == bindings.REDIRECT:
@@ -52,8 +52,8 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
         return see_other(url, headers, status=302)
     xml_signatures.sign(message, key)
     fields = bindings.post_fields(kind, serialize(message), relay_state)
-    # The receiver of a request may redirect the browser to a third party (a hub with a
-    # hub above it), and form-action would make Chromium stop that.
+    # A hub may redirect a request to a hub above it, and form-action would make
+    # Chromium stop that.
     return pages.auto_post(
         environ,
         location,
@@ -65,9 +65,9 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
 
 
 def browser_bindings(own: Own, name_id: str = "") -> tuple[str, str]:
-    """The browser bindings for a message with our NameID, the preferred one first.
+    """The browser bindings for a message with our NameID, the preferred first.
 
-    A BSN as NameID stays out of URLs, which end up in logs.
+    A BSN stays out of URLs, which end up in logs.
     """
     if tells_number(name_id):
         return (bindings.POST, bindings.REDIRECT)
@@ -75,7 +75,7 @@ def browser_bindings(own: Own, name_id: str = "") -> tuple[str, str]:
 
 
 def answer_bindings(own: Own) -> Sequence[str]:
-    """The bindings for a hub's Responses; DigiD's profile allows artifacts alone."""
+    """The bindings for a hub's Responses; DigiD allows artifacts alone."""
     return own.profile.response_bindings
 
 
@@ -86,10 +86,9 @@ def binding_missing(
     wanted: Sequence[str],
     found: Sequence[Endpoint],
 ) -> BindingMissing:
-    """The error for a peer that accepts a message by none of the ``wanted`` bindings.
+    """The error for a peer that has none of the ``wanted`` bindings.
 
-    ``what`` names the message, such as ``a LogoutResponse``; ``found`` are the
-    endpoints that its metadata has for it.
+    ``what`` is the message, such as ``a LogoutResponse``; ``found`` are its endpoints.
     """
     return BindingMissing(
         f"{entity_id!r} accepts {what} by none of "
@@ -99,10 +98,7 @@ def binding_missing(
 
 
 def encryption_key(role: Role, *, wanted: bool) -> RSAPublicKey | None:
-    """The key to encrypt for a peer; None if not ``wanted``, or if there is no key.
-
-    A peer without such a key gets clear text, as it always did.
-    """
+    """The key to encrypt for a peer; None, for clear text, if there is none."""
     return next(iter(role.encryption_keys), None) if wanted else None
 
 
@@ -115,7 +111,7 @@ def logout_response(
 ) -> etree._Element:
     """Our LogoutResponse to a LogoutRequest (SAML core 3.7.2), not signed yet.
 
-    ``destination`` is the address to which a browser brings it; over SOAP it is "".
+    ``destination`` is the browser's address for it; "" over SOAP.
     """
     return messages.write_logout_response(
         messages.LogoutResponse(
@@ -136,9 +132,9 @@ def soap_answer(message: etree._Element, key: SigningKey) -> Response:
 
 
 def soap_fault(error: Exception, reference: str) -> Response:
-    """The SOAP fault for a server whose message is rejected (SOAP 1.1, 4.4 and 6.2).
+    """The SOAP fault for a rejected message (SOAP 1.1, 4.4 and 6.2).
 
-    It does not state the cause: that is in the log, under the reference.
+    The cause is only in the log, under the reference.
     """
     code = "Client" if isinstance(error, Refused) else "Server"
     return _soap(bindings.soap_fault(code, f"refused, see {reference}"), 500)

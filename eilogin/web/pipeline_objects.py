@@ -1,8 +1,7 @@
 """The typed objects that the parts of a loaded pipeline hand on to a command.
 
-A filter or application of eilogin hands on objects by its method ``hand_on``: ``trust``
-the members of the federation, ``logout`` the logout without a visitor, a hub its
-background work. No request passes through the pipeline.
+``trust`` hands on the members of the federation, ``logout`` the logout without a
+visitor, a hub its background work. No request passes through.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

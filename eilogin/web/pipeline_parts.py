@@ -1,7 +1,7 @@
-"""The filters and applications of eilogin, and what follows from their declarations.
+"""The filters and applications of eilogin, and their order.
 
-Each is a :class:`PipelinePart`. A filter declares the environ keys that it needs and
-those that it writes. The order of the filters and the texts of errors follow from that.
+The environ keys that each :class:`PipelinePart` needs and writes determine the order,
+and texts of errors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import ClassVar
 FILTERS = "paste.filter_app_factory"
 APPS = "paste.app_factory"
 
-#: The filter that consists of all filters with a text in ``WITHOUT``.
+#: The filter of all filters with a text in ``WITHOUT``.
 MAIN = "main"
 
 
@@ -24,29 +24,28 @@ class PipelinePart:
     Names of filters are those of ``egg:eilogin#NAME``.
     """
 
-    #: Its own name.
     eilogin_part: ClassVar[str]
-    #: The environ keys that filters before it set.
+    #: Keys that filters before it set.
     NEEDS: ClassVar[Sequence[str]] = ()
-    #: The environ keys that it sets; it may also change keys of filters before it.
+    #: Keys that it sets; it may also change earlier ones.
     WRITES: ClassVar[Sequence[str]] = ()
-    #: More filters that come before it, if they are in the pipeline.
+    #: More filters before it, if in the pipeline.
     AFTER: ClassVar[Sequence[str]] = ()
-    #: The filters that must be between it and the application.
+    #: Filters that must be between it and the application.
     NEEDS_INSIDE: ClassVar[Sequence[str]] = ()
-    #: The filters that are unnecessary inside of it or before it.
+    #: Filters that are unnecessary inside of it or before it.
     SPARES: ClassVar[Sequence[str]] = ()
-    #: The only role of an entity whose pipeline can have it; "" for any role.
+    #: The only role of an entity that can have it; "" for any.
     ROLE: ClassVar[str] = ""
-    #: The consequence if a participant lacks it; "" for a part that it can do without.
+    #: The consequence if a participant lacks it; "" if it is optional.
     WITHOUT: ClassVar[str] = ""
 
 
 @cache
 def factories(group: str) -> Mapping[str, Callable[..., object]]:
-    """Return eilogin's entry points of a group by name.
+    """Load eilogin's entry points of a group, by name.
 
-    Loads them all, which also declares their options.
+    This also declares their options.
     """
     return MappingProxyType(
         {
@@ -58,7 +57,6 @@ def factories(group: str) -> Mapping[str, Callable[..., object]]:
 
 
 def _declared(group: str) -> Mapping[str, type[PipelinePart]]:
-    """Return the parts by name; the return type of a factory is the part."""
     made = [factory.__annotations__["return"] for factory in factories(group).values()]
     parts = [
         one for one in made if isinstance(one, type) and issubclass(one, PipelinePart)
@@ -105,5 +103,5 @@ def setter(key: str) -> str:
 
 
 def order() -> str:
-    """Return the order of a pipeline, as errors name it."""
+    """Return the order of a pipeline, for errors."""
     return " ".join((*filters(), "app"))

@@ -1,10 +1,8 @@
 """Give the application the scheme and host that its visitors use.
 
-If a proxy ends TLS, the server sees plain HTTP, and ``wsgi.url_scheme`` is ``http``. An
-application then writes ``http`` into its redirects, and sets cookies without
-``Secure``. It may also reject every form: Django compares the Origin of a form with the
-scheme and host of the request. ``public_url`` contains the origin that the visitor's
-browser sees.
+Behind a proxy that ends TLS, ``wsgi.url_scheme`` is ``http``. An application then
+writes ``http`` into redirects, sets cookies without ``Secure``, and may reject every
+form, as Django does if the Origin differs.
 """
 
 from typing import TYPE_CHECKING
@@ -19,16 +17,15 @@ if TYPE_CHECKING:
 class PublicOrigin:
     """The scheme and host of ``public_url``.
 
-    Requests with another ``Host`` header stay unchanged: they came by another address
-    of the application. If ``public_url`` is http, which only loopback may use, all
-    requests stay unchanged.
+    Requests with another ``Host`` came by another address, and stay unchanged; so do
+    all on loopback (http).
     """
 
     def __init__(self, public_url: str) -> None:
         scheme, _, self._host = origin_of(public_url).partition("://")
         name = self._host.removesuffix(f":{urlsplit(public_url).port}")
-        # A proxy may leave the port out, as nginx does with "Host $host", or add the
-        # default one. A browser does neither.
+        # A proxy may omit the port, as nginx does with "Host $host", or add the default
+        # one.
         alike = {name, self._host} | ({f"{name}:443"} if name == self._host else set())
         self._hosts = frozenset(alike if scheme == "https" else ())
 

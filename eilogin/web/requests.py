@@ -1,8 +1,7 @@
 """Facts of a request: client address, origin, form, query and method.
 
-eilogin reads all of them from environ, and a client that is no browser can forge all of
-them. A browser does not forge the headers that are checked here, and these checks
-protect the citizen's browser.
+Only a client that is no browser can forge the headers that are checked here, so the
+checks protect the citizen's browser.
 """
 
 import ipaddress
@@ -24,12 +23,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, WSGIEnvironment
 
 _FORM = "application/x-www-form-urlencoded"
-#: More fields than any form of ours has.
 _MOST_FIELDS = 20
-#: More proxies than any real site has.
 _MOST_PROXIES = 10
-#: The values of REMOTE_ADDR for a peer on a Unix socket: of waitress, and of others
-#: such as gunicorn.
+#: REMOTE_ADDR of a peer on a Unix socket: in waitress, and in others such as gunicorn.
 _BY_UNIX_SOCKET = ("localhost", "")
 
 
@@ -39,11 +35,10 @@ _BY_UNIX_SOCKET = ("localhost", "")
 def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
     """Whether a page of another site made the browser send this request.
 
-    ``public_url`` is the address of this site; only its origin counts. Without
-    Sec-Fetch-Site (Fetch Metadata, 2.3), the Origin decides (RFC 6454 7), which all
-    browsers send with a cross-site POST. Without both, the Referer decides (RFC 9110
-    10.1.3), which old browsers send with links. A request without all three comes from
-    no page of another site.
+    Only the origin of ``public_url`` counts. Sec-Fetch-Site (Fetch Metadata, 2.3)
+    decides; else Origin, which all browsers send with a cross-site POST (RFC 6454 7);
+    else Referer, from old browsers (RFC 9110 10.1.3). Without these, it comes from no
+    page of another site.
     """
     fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
     if fetch_site is not None:
@@ -59,11 +54,10 @@ def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
 def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
     """Whether a person chose this address: on this site, or by typing it.
 
-    False for links of other sites, and for anything that a browser loads by itself: an
-    image, a frame, a prefetched page (:func:`is_looked_at`; Fetch Metadata, 2.1). False
-    too for an old browser that sends none of these headers, because a page of another
-    site can suppress them. A client that is no browser, such as curl, does what its own
-    user wants, so it is trusted.
+    False for links of other sites, and for loads by the browser itself
+    (:func:`is_looked_at`; Fetch Metadata, 2.1). False for old browsers without these
+    headers: a page of another site can suppress them. A client that is no browser, such
+    as curl, is trusted.
     """
     return (
         not is_from_other_site(environ, public_url)
@@ -86,7 +80,7 @@ def _is_silent_browser(environ: "WSGIEnvironment") -> bool:
 def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
     """Raise :class:`eilogin.errors.CrossSite` unless this site's own page sent it.
 
-    For a page of eilogin, every browser sends at least the origin (Referrer-Policy).
+    From pages of eilogin, every browser sends at least the origin (Referrer-Policy).
     """
     if is_from_other_site(environ, public_url):
         site = environ.get("HTTP_SEC_FETCH_SITE", "another origin")
@@ -101,9 +95,9 @@ def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
 
 
 def origin_of(url: str) -> str:
-    """The origin of an http or https URL: lower case, no default port (RFC 6454 6.2).
+    """Scheme, host and port in lower case, no default port (RFC 6454 6.2).
 
-    Raises ValueError if the URL has none.
+    Raises ValueError without http, https or host.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -126,18 +120,17 @@ def _origin_or_none(url: str) -> str | None:
 
 
 _FOR_PAGES = ("GET", "HEAD", "POST")
-#: Values of Sec-Fetch-Dest for a page inside another one (Fetch Metadata, 2.1).
+#: Sec-Fetch-Dest of a page inside another one (Fetch Metadata, 2.1).
 _FRAMES = ("iframe", "frame", "embed", "object")
 
 
 def is_navigation(environ: "WSGIEnvironment") -> bool:
     """Whether the browser shows the response as a page; otherwise a script reads it.
 
-    All current browsers send Sec-Fetch-Mode (Fetch Metadata, 2.2). Without it, a client
-    that accepts HTML gets a page, and so does one that accepts anything, such as curl
-    (RFC 9110 12.5.1). Links and forms use no other methods than these (HTML standard,
-    "form submission attributes"). Other methods come from a script, or from the
-    browser's preflight for one (Fetch standard, "CORS-preflight fetch").
+    Current browsers send Sec-Fetch-Mode (Fetch Metadata, 2.2). Without it, a client
+    that accepts HTML or, as curl, anything gets a page (RFC 9110 12.5.1). Links and
+    forms use no other methods than these (HTML standard, "form submission attributes");
+    scripts and preflights do (Fetch standard, "CORS-preflight fetch").
     """
     method = environ.get("REQUEST_METHOD", "GET")
     if "HTTP_X_REQUESTED_WITH" in environ or method not in _FOR_PAGES:
@@ -152,9 +145,8 @@ def is_navigation(environ: "WSGIEnvironment") -> bool:
 def is_looked_at(environ: "WSGIEnvironment") -> bool:
     """Whether this is a navigation, and a person sees the response now.
 
-    False for a prefetch, which the browser shows later or never (Sec-Purpose: Fetch
-    standard; Purpose in older browsers). False too if a page of another site shows the
-    response in a frame.
+    False for a prefetch (Sec-Purpose: Fetch standard; Purpose in older browsers), and
+    in a frame of another site's page.
     """
     # Each page calls this function, so it calls as little as possible.
     if "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ:
@@ -170,8 +162,8 @@ def is_looked_at(environ: "WSGIEnvironment") -> bool:
 def fills_window(environ: "WSGIEnvironment") -> bool:
     """Whether the response fills a window or a tab, and not a frame in a page.
 
-    A page of another site, such as the hub's, may refuse to be framed, and does not get
-    its cookies there (Fetch Metadata, 2.1). Without that header the answer is True.
+    Another site's page, such as the hub's, may refuse a frame, and gets no cookies
+    there (Fetch Metadata, 2.1). True without that header.
     """
     return bool(environ.get("HTTP_SEC_FETCH_DEST", "document") == "document")
 
@@ -198,7 +190,7 @@ def wants_page(environ: "WSGIEnvironment") -> bool:
 def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
     """Raise :class:`eilogin.errors.MethodNotAllowed` for any other HTTP method.
 
-    ``GET`` does not include ``HEAD``: name both to allow both.
+    ``GET`` does not include ``HEAD``.
     """
     method = environ["REQUEST_METHOD"]
     if method not in methods:
@@ -210,16 +202,15 @@ def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
 
 
 def announced_size(environ: "WSGIEnvironment", limit: int) -> int:
-    """The largest possible size of the body: its length, or ``limit`` if chunked.
+    """The length of the body, or ``limit`` if it is chunked.
 
-    Raises :class:`eilogin.errors.MessageTooLarge` if it is longer than ``limit``, or
-    :class:`eilogin.errors.MalformedMessage` if its length is not a number.
+    Raises :class:`eilogin.errors.MessageTooLarge`, or
+    :class:`eilogin.errors.MalformedMessage` if it is no number.
     """
     return limit if _ends_by_itself(environ) else _length(environ, limit)
 
 
 def _length(environ: "WSGIEnvironment", limit: int) -> int:
-    """The Content-Length, or 0 without one; raises as :func:`announced_size`."""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not re.fullmatch(r"[0-9]{1,18}", length):
         raise MalformedMessage("the Content-Length is not a number")
@@ -238,10 +229,9 @@ def _ends_by_itself(environ: "WSGIEnvironment") -> bool:
 def body_in_pieces(
     environ: "WSGIEnvironment", limit: int, size: int
 ) -> Iterator[bytes]:
-    """The body in pieces of ``size`` bytes, the last maybe shorter; one at a time.
+    """Yield the body in pieces of ``size`` bytes, the last maybe shorter.
 
-    Only one piece is in memory. Raises the errors of :func:`read_whole_body`, while the
-    pieces are read.
+    Only one is in memory. Raises the errors of :func:`read_whole_body`.
     """
     if _ends_by_itself(environ):
         return _until_its_end(environ["wsgi.input"], limit, size)
@@ -258,7 +248,7 @@ def _announced(environ: "WSGIEnvironment", length: int, size: int) -> Iterator[b
 
 
 def _until_its_end(source: "InputStream", limit: int, size: int) -> Iterator[bytes]:
-    # One byte more than the limit shows that the body is too long.
+    # One byte more shows that the body is too long.
     room = limit + 1
     while piece := _filled(source, min(size, room)):
         room -= len(piece)
@@ -268,7 +258,6 @@ def _until_its_end(source: "InputStream", limit: int, size: int) -> Iterator[byt
 
 
 def _filled(source: "InputStream", size: int) -> bytes:
-    """The next ``size`` bytes, or fewer at the end."""
     parts: list[bytes] = []
     while size and (part := source.read(size)):
         parts.append(part)
@@ -279,7 +268,7 @@ def _filled(source: "InputStream", size: int) -> bytes:
 def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     """The whole body of a request, of at most ``limit`` bytes.
 
-    Raises :class:`eilogin.errors.MessageTooLarge`, without reading beyond the limit, or
+    Raises :class:`eilogin.errors.MessageTooLarge`, without reading further, or
     :class:`eilogin.errors.MalformedMessage` if it is shorter than announced.
     """
     length = _length(environ, limit)
@@ -289,8 +278,7 @@ def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
 def read_whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     """The body, of announced length or in chunks (wsgi.input_terminated).
 
-    Raises the errors of :func:`read_body`. It reads at most one byte more than
-    ``limit``, and nothing if the announced length is too large.
+    Raises the errors of :func:`read_body`, after at most one byte too many.
     """
     return b"".join(body_in_pieces(environ, limit, limit + 1))
 
@@ -298,11 +286,11 @@ def read_whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
 def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
     """The parameters of a query of eilogin, without empty ones.
 
-    Raises :class:`eilogin.errors.MalformedMessage`, also if one occurs twice. For SAML
-    messages, ``saml.bindings`` has rules of its own.
+    Raises :class:`eilogin.errors.MalformedMessage`, also for repeated ones.
+    ``saml.bindings`` reads SAML messages.
     """
     try:
-        # PEP 3333, "Unicode Issues": characters that are not encoded come as latin-1.
+        # PEP 3333, "Unicode Issues": unencoded characters come as latin-1.
         text = environ.get("QUERY_STRING", "").encode("latin-1").decode()
     except UnicodeError:
         raise MalformedMessage("the query is not UTF-8") from None
@@ -310,11 +298,11 @@ def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
 
 
 def read_form_body(environ: "WSGIEnvironment", limit: int) -> bytes:
-    """The body of a form that carries a message (application/x-www-form-urlencoded).
+    """The body of a form with a message (application/x-www-form-urlencoded).
 
-    Raises the errors of :func:`read_whole_body`, and MalformedMessage for a body of
-    another declared type, without reading it: another reader would find other fields in
-    it. The charset does not count, because the form is ASCII.
+    Raises the errors of :func:`read_whole_body`, and MalformedMessage for another
+    declared type, in which other readers would find other fields. It is ASCII in any
+    charset.
     """
     kind = _kind_of_body(environ)
     if kind not in ("", _FORM):
@@ -323,7 +311,6 @@ def read_form_body(environ: "WSGIEnvironment", limit: int) -> bytes:
 
 
 def _kind_of_body(environ: "WSGIEnvironment") -> str:
-    """The media type of the body in lower case; "" without a Content-Type."""
     kind: str = environ.get("CONTENT_TYPE", "")
     return kind.partition(";")[0].strip().lower()
 
@@ -332,8 +319,8 @@ def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> dict[str, str]
     """The fields of a form of eilogin, without empty ones.
 
     Raises :class:`eilogin.errors.MessageTooLarge`, or
-    :class:`eilogin.errors.MalformedMessage`, also if a field occurs twice. For SAML
-    messages, ``saml.bindings`` has rules of its own.
+    :class:`eilogin.errors.MalformedMessage`, also for repeated ones. ``saml.bindings``
+    reads SAML messages.
     """
     if _kind_of_body(environ) != _FORM:
         raise MalformedMessage("not a form")
@@ -345,7 +332,6 @@ def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> dict[str, str]
 
 
 def _fields_of(text: str, kind: str) -> dict[str, str]:
-    """The fields of a form or query, each at most once, without empty ones."""
     try:
         pairs = parse_qsl(text, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
@@ -364,8 +350,8 @@ def _fields_of(text: str, kind: str) -> dict[str, str]:
 def safe_next(value: str | None, default: str = "/") -> str:
     """The path of this site at which to continue, or ``default``.
 
-    ``value`` comes from ``next`` or from a response, decoded once. If a browser or
-    proxy could read it as another site, eilogin ignores and logs it.
+    ``value``, decoded once, comes from ``next`` or a response. If browser or proxy
+    could read it as another site, eilogin ignores and logs it.
     """
     if not value:
         return default
@@ -385,11 +371,10 @@ def safe_next(value: str | None, default: str = "/") -> str:
 def client_address(
     environ: "WSGIEnvironment", trusted_proxies: Sequence[IPNetwork]
 ) -> str:
-    """The address of the client: of the socket, or as the trusted proxies report it.
+    """The client's address: of the socket, or as trusted proxies report it.
 
-    Each trusted proxy, from the nearest to the farthest, adds the address of its own
-    peer at the end of X-Forwarded-For. Entries before the first address that is not
-    trusted may be forged, and do not count.
+    Each adds its peer's address at the end of X-Forwarded-For. Entries before the last
+    untrusted address may be forged.
     """
     believed: str = environ.get("REMOTE_ADDR", "")
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
@@ -404,7 +389,7 @@ def client_address(
 
 
 def is_by_unix_socket(peer: str) -> bool:
-    """Whether a peer (REMOTE_ADDR) has no address: it is a process of this machine."""
+    """Whether a peer (REMOTE_ADDR) is a process of this machine, without an address."""
     return peer in _BY_UNIX_SOCKET
 
 
@@ -418,11 +403,11 @@ def is_among(peer: str, networks: Sequence[IPNetwork]) -> bool:
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address, also as ``[::1]:443`` or ``10.0.0.1:443``; None for another text."""
+    """An address, also of ``[::1]:443`` or ``10.0.0.1:443``; else None."""
     match = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+|(.*)", text, re.DOTALL)
     bare = (match[1] or match[2] or match[3]) if match else ""
     try:
-        # Without the zone of a link-local address (RFC 4007 11), which is free text.
+        # The zone of a link-local address (RFC 4007 11) is free text.
         address = ipaddress.ip_address((bare or "").partition("%")[0])
     except ValueError:
         return None

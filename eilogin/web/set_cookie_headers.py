@@ -1,7 +1,4 @@
-"""Read the Set-Cookie headers of the application, as browsers do.
-
-All browsers follow RFC 6265 5.2, whatever an application writes.
-"""
+"""Read the Set-Cookie headers of the application, as browsers do (RFC 6265 5.2)."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,13 +9,11 @@ from eilogin.web.site_urls import whole_target
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Characters that a browser strips from names and values.
 BLANKS = " \t"
-#: Values that an application sets to remove a value; Python writes quotes.
+#: Values that remove a cookie's value; Python writes quotes.
 NOTHING = ("", '""')
 
 _SET_COOKIE = "set-cookie"
-#: The length of that header's name; few others are as long.
 LENGTH = len(_SET_COOKIE)
 
 
@@ -46,7 +41,7 @@ def pair_of(text: str) -> tuple[str, str]:
 
 
 def attributes_of(text: str) -> Mapping[str, str]:
-    """The attributes behind a cookie's value; of equal names, the last one counts."""
+    """The attributes of a cookie; of equal names, the last one counts."""
     found = {}
     for part in text.split(";"):
         name, value = pair_of(part)
@@ -61,7 +56,7 @@ def path_of(environ: "WSGIEnvironment") -> str:
 
 
 def place_of(environ: "WSGIEnvironment", attributes: Mapping[str, str]) -> Place:
-    """The place where a browser keeps a cookie of this response (RFC 6265 5.1.4)."""
+    """Where a browser keeps a cookie of this response (RFC 6265 5.1.4)."""
     path = attributes.get("path", "")
     if not path.startswith("/"):
         path = path_of(environ).rpartition("/")[0] or "/"

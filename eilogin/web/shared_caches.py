@@ -1,22 +1,18 @@
 """Keep a response for one visitor out of caches that many visitors share.
 
-A cache before the application (nginx, Varnish, a CDN) does not check who a visitor is.
-If the application allows it to keep a response, everybody gets that response.
-Applications allow it for pages that are public to them, and do not know that a login
-guards these.
+A cache before the application (nginx, Varnish, a CDN) may give everybody a page that is
+public to the application, which does not know of the login. Only the browser may keep
+the response to a signed-in visitor:
 
-Only the browser may keep the response to a signed-in visitor:
-
-* ``Cache-Control`` loses ``public`` and ``s-maxage`` and gets ``private``. Its other
-  directives stay: they are for the browser (RFC 9111 5.2.2).
-* Headers for shared caches alone forbid to keep it: ``CDN-Cache-Control`` and others of
-  that form (RFC 9213), ``Surrogate-Control``, ``X-Accel-Expires`` of nginx. They
-  override Cache-Control, so a change of that one is not enough.
+* ``Cache-Control`` loses ``public`` and ``s-maxage`` and gets ``private``. Other
+  directives are for the browser, and stay (RFC 9111 5.2.2).
+* Headers for shared caches alone, which override it, forbid to keep it:
+  ``CDN-Cache-Control`` and others of that form (RFC 9213), ``Surrogate-Control``,
+  ``X-Accel-Expires`` of nginx.
 * ``Expires`` in the future becomes ``max-age``, for caches that know Expires alone.
-* ``Vary: Cookie``: the browser sends the request again if another visitor signs in.
+* ``Vary: Cookie``: the browser asks again if another visitor signs in.
 
-The response to an anonymous visitor differs from that to others, so it gets ``Vary:
-Cookie`` too.
+The response to an anonymous visitor gets ``Vary: Cookie`` too.
 """
 
 import re
@@ -30,36 +26,33 @@ Headers = Sequence[tuple[str, str]]
 
 _CONTROL, _EXPIRES, _PRAGMA, _VARY = "cache-control", "expires", "pragma", "vary"
 _TO_BROWSERS = frozenset((_CONTROL, _EXPIRES, _PRAGMA))
-#: The end of every header name that limits caches. Few others have it.
+#: The end of every header name that limits caches, and of few others.
 _ENDS = frozenset(("control", "expires", "pragma"))
 _END = 7
-#: Their last letters: few other names get as far as the comparison above.
+#: Their last letters, a quick test before that comparison.
 _LAST = frozenset("lLsSaA")
-#: Headers for shared caches, and the value that forbids to keep the response.
 _TO_SHARED = {
     "surrogate-control": "no-store",
     "edge-control": "no-store",
     "x-accel-expires": "0",
 }
 _TARGETED = f"-{_CONTROL}"
-#: Directives that open a response to shared caches, or that qualify ``private`` and
-#: ``no-store`` (RFC 9111 5.2.2.3 and 5.2.2.7).
+#: They open a response to shared caches, or qualify ``private`` and ``no-store`` (RFC
+#: 9111 5.2.2.3 and 5.2.2.7).
 _OPENING = frozenset(("public", "s-maxage", "private", "must-understand"))
 #: A directive with its value (RFC 9110 5.6.2). Some applications write blanks instead
 #: of commas.
 _SIGN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]"
 _DIRECTIVE = re.compile(rf'({_SIGN}+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|{_SIGN}+))?')
-#: A longer Cache-Control is malformed.
 _LONGEST = 1000
-#: The longest max-age that replaces an Expires, in seconds.
+#: The longest max-age, in seconds.
 _YEAR = 365 * 86_400
-#: Different values of Cache-Control that a process remembers.
 _REMEMBERED = 256
 
 
 def are_about_caches(headers: Headers) -> bool:
     """Whether headers limit caches; fast, because every response needs it."""
-    # No generator: it would slow down each response.
+    # A generator would slow down each response.
     for name, _ in headers:
         if name[-1:] in _LAST and name[-_END:].lower() in _ENDS:
             return True
@@ -87,7 +80,7 @@ def for_one_visitor(headers: Headers, otherwise: str) -> list[tuple[str, str]]:
 
 def varying(headers: Headers) -> list[tuple[str, str]]:
     """Return the headers of a response that depends on the cookies of the request."""
-    # Few names are as long, and most responses have none of them.
+    # Most responses have no name of this length.
     candidates = [header for header in headers if len(header[0]) == len(_VARY)]
     values = [value for name, value in candidates if name.lower() == _VARY]
     if not values:
@@ -95,13 +88,13 @@ def varying(headers: Headers) -> list[tuple[str, str]]:
     fields = _fields_of(values)
     if "*" in fields or "cookie" in map(str.lower, fields):
         return [*headers]
-    # One line: a cache may read only one.
+    # A cache may read only one line.
     without_vary = [header for header in headers if header[0].lower() != _VARY]
     return [*without_vary, ("Vary", ", ".join([*fields, "Cookie"]))]
 
 
 def _fields_of(values: Iterable[str]) -> Sequence[str]:
-    """The names of request headers in all values of ``Vary`` (RFC 9110 12.5.5)."""
+    """The request headers in all values of ``Vary`` (RFC 9110 12.5.5)."""
     return [
         field.strip() for value in values for field in value.split(",") if field.strip()
     ]
@@ -117,12 +110,11 @@ def without_words(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _closing(name: str) -> str | None:
-    """The value of a header for shared caches that forbids to keep the response."""
+    """The value by which a header forbids shared caches to keep the response."""
     return "no-store" if name.endswith(_TARGETED) else _TO_SHARED.get(name)
 
 
 def _control_of(told: Headers, fresh: int, otherwise: str) -> str:
-    """The Cache-Control that replaces that of the application."""
     said = ",".join(text for name, text in told if name == _CONTROL)
     if not said:
         return _without_control(told, fresh) or otherwise
@@ -131,7 +123,7 @@ def _control_of(told: Headers, fresh: int, otherwise: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def _narrowed(said: str, fresh: int) -> str:
-    """A Cache-Control for the browser alone; an application uses few different ones."""
+    """Narrow a Cache-Control to the browser; cached, an application uses few."""
     if _DIRECTIVE.sub("", said).strip(" \t,"):
         # Each cache would read it differently.
         return "no-store"
@@ -145,7 +137,7 @@ def _narrowed(said: str, fresh: int) -> str:
         return ", ".join(words)
     if fresh and "max-age" not in dict(found):
         words.append(f"max-age={fresh}")
-    # First: some caches search for words, and follow the first that they know.
+    # First: some caches follow the first word that they know.
     return ", ".join(["private", *words])
 
 
@@ -159,7 +151,6 @@ def _without_control(told: Headers, fresh: int) -> str:
 
 
 def _seconds_until(expires: str) -> int:
-    """The seconds until an Expires; 0 if it is in the past, or no date."""
     try:
         ends = parsedate_to_datetime(expires).timestamp()
     except (ValueError, OverflowError):

@@ -1,7 +1,6 @@
 """URLs of this site, always from ``public_url``, never from a Host header.
 
-A *target* is a path with an optional query, as the browser sees it, such as
-``/mijn?jaar=2026``.
+A *target* is a path and query as the browser sees it: ``/mijn?jaar=2026``.
 """
 
 from collections.abc import Iterable
@@ -17,9 +16,8 @@ from eilogin.web.requests import origin_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# RFC 3986 3.3 and 3.4: the characters that need no encoding in a path and in a query.
-# The server does not decode a query, so its encoded characters stay encoded. Brackets
-# are not allowed, but all browsers leave them.
+# They need no encoding (RFC 3986 3.3 and 3.4). The server does not decode a query, so
+# encoded ones stay. Browsers leave brackets, too.
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?%[]"
 
@@ -27,8 +25,7 @@ _QUERY_SAFE = _PATH_SAFE + "?%[]"
 def this_page(environ: "WSGIEnvironment", public_url: str) -> str:
     """The target of the requested page, in printable ASCII.
 
-    A target longer than :data:`LONGEST_TARGET` loses its query. If its path alone is
-    longer, the result is the first page of the site.
+    Longer than :data:`LONGEST_TARGET`, it loses its query, or becomes the first page.
     """
     whole = whole_target(environ, public_url)
     candidates = (whole, whole.partition("?")[0], root(public_url))
@@ -54,14 +51,14 @@ def at(public_url: str, target: str) -> str:
 
 
 def root(public_url: str) -> str:
-    """The target of the site's first page: ``/``, or ``/app/`` if it is below that."""
+    """The target of the first page: ``/``, or ``/app/`` below that."""
     return urlsplit(public_url).path.rstrip("/") + "/"
 
 
 def see_other(
     location: str, headers: Iterable[tuple[str, str]] = (), *, status: int = 303
 ) -> Response:
-    """A redirect that no cache keeps; ``location`` is a full URL."""
+    """Redirect to the full URL ``location``; no cache keeps it."""
     response = Response(status=status, location=location, content_type="text/plain")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -1,8 +1,7 @@
 """Warn of X-Forwarded-For from a proxy that ``trusted_proxies`` does not name.
 
-All visitors behind such a proxy count as one network, and nothing else shows it. A few
-wrong passwords of one visitor then lock all others out. Anybody can send the header, so
-eilogin logs at most one line an hour, and no address of a visitor.
+All visitors behind it are one network, so wrong passwords of one lock all out. Anybody
+can send the header, so eilogin logs one line an hour, and no address of a visitor.
 """
 
 import ipaddress
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 _HOUR = 3600.0
-#: More proxies than any real site has.
 _MOST_PROXIES = 10
-#: Addresses of trusted proxies that are remembered.
 _MOST = 1000
 
 
@@ -59,16 +56,12 @@ class UntrustedProxies:
 
 
 def _is_applied(environ: "WSGIEnvironment", peer: str) -> bool:
-    """Whether the server has read the address of the client from the header already.
-
-    waitress does so with its own option ``trusted_proxy``.
-    """
+    """Whether the server applied the header, as waitress's ``trusted_proxy``."""
     entries = environ["HTTP_X_FORWARDED_FOR"].rsplit(",", _MOST_PROXIES)
     return peer in map(str.strip, entries)
 
 
 def _words(peer: str) -> tuple[str, str]:
-    """The names of a peer: in the log, and in ``trusted_proxies``."""
     if is_by_unix_socket(peer):
         return "a Unix socket", "'unix'"
     try:

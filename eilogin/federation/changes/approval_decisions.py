@@ -1,8 +1,8 @@
 """Approve or reject changes in quarantine, for a person.
 
-An approval names a change by the hash of the record before and after it, so nobody
-approves a change that they did not see. An approved change is active at once, as it was
-signed when it was shown; eilogin does not ask the sources again.
+An approval names a change by the hash of both records, so nobody approves an unseen
+change. An approved change is active at once: its metadata was signed, so eilogin does
+not ask the sources again.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -31,7 +31,7 @@ from eilogin.federation.state.state_records import (
 
 
 class TrustedHubOptions(Protocol):
-    """The options that say which hubs a site has."""
+    """Options that select hubs."""
 
     @property
     def role(self) -> str:
@@ -39,7 +39,7 @@ class TrustedHubOptions(Protocol):
 
     @property
     def hub(self) -> Sequence[str]:
-        """The value of the option ``hub``."""
+        """The option ``hub``."""
 
 
 def approve(
@@ -51,10 +51,9 @@ def approve(
 ) -> tuple[Pending, ...]:
     """Record the approval of changes and activate them; the caller holds the lock.
 
-    ``change_id`` is the ID of one change, of all open changes, or several IDs.
-    ``needed`` is the number of people who must approve. ``require`` may raise before
-    anything becomes active. Raises ConfigurationError if nothing is pending, if another
-    change is pending by now, or if eilogin has to compare the change again first.
+    ``change_id``: one ID, the joint one, or several. ``needed``: number of people.
+    ``require`` may raise before the activation. Raises ConfigurationError if no such
+    change is pending, or it must be compared again.
     """
     waiting, named = _named(folder, change_id)
     require_judged(folder, waiting)
@@ -90,7 +89,7 @@ def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) 
 
 
 def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
-    """Raise ConfigurationError where nobody can approve it before a refresh."""
+    """Raise ConfigurationError if a refresh must compare first."""
     if not waiting.is_judged_by(folder.active):
         raise ConfigurationError(
             f"{folder}: {waiting.id} is out of date, because the options or the"
@@ -100,17 +99,14 @@ def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
 
 
 def require_hubs(options: TrustedHubOptions, federation: Membership) -> None:
-    """Raise ConfigurationError where a hub of a site would be none any more."""
+    """Raise ConfigurationError if the site would lose a hub."""
     if options.role != HUB:
         for name in hub_requirements.wanted(options.hub, federation):
             hub_requirements.hub(federation, name)
 
 
 def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Membership:
-    """The members as they would be, if these changes were approved by now.
-
-    Raises ConfigurationError, and MetadataUnusable where an index cannot be read.
-    """
+    """The members after approval; raises ConfigurationError or MetadataUnusable."""
     waiting, active = folder.quarantine, folder.active
     if active is None or waiting is None:
         return Membership()
@@ -154,7 +150,6 @@ def _approved(change: Pending, who: Approval) -> Pending:
 def _remaining(
     waiting: Waiting, approved: Collection[Pending], complete: Collection[Pending]
 ) -> tuple[Pending, ...]:
-    """Return the changes that stay pending, with their new approvals."""
     latest = {change.id: change for change in approved}
     pending = (latest.get(change.id, change) for change in waiting.pending)
     return tuple(change for change in pending if change not in complete)
@@ -167,7 +162,6 @@ def _activate(
     changes: Collection[Pending],
     require: Callable[[Membership], object],
 ) -> None:
-    """Activate the whole pending state, or the signed records of some members."""
     if waiting.state is not None:
         folder.activate(waiting.state, replace(active.tries, rejected=""))
         return

@@ -1,10 +1,8 @@
 """Decide which members keep their old record until somebody approves a change.
 
-Each member is judged by itself: its record now beside the record that somebody last
-knew. ``federation_changes`` says which differences need approval. The ID of a change is
-a hash of the record before and after it. The same change keeps its ID, its age, and its
-approvals and rejections. If a member goes back and then makes the same change again, it
-needs approval again.
+eilogin compares the new record with the last known one; ``federation_changes`` says
+which differences need approval. The same change keeps its ID, age, approvals and
+rejections, but needs approval again after a reversal.
 """
 
 import hashlib
@@ -21,13 +19,13 @@ from eilogin.saml.message_checks import SKEW
 from eilogin.saml.metadata import EntityDescriptor
 from eilogin.saml.metadata.packed_members import encoded
 
-#: Characters of the ID of a change.
+#: Characters.
 _ID = 32
 
 
 @dataclass
 class Judged:
-    """The members that stay as they were, and the changes of theirs that wait."""
+    """The members that keep their old record, and their pending changes."""
 
     held: dict[str, QuarantinedMember] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)
@@ -39,25 +37,22 @@ class Judged:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why those wait, each reason once."""
+        """The reasons of the open changes, once each."""
         return tuple(dict.fromkeys(why for one in self.open for why in one.reasons))
 
 
 @dataclass(frozen=True)
 class Judge:
-    """The members that are judged, and the rules that judge them."""
+    """The rules, and the earlier quarantine."""
 
     rules: ApprovalRules
     configuration: str
-    #: Whether a member is closed where none of its keys is left.
     closes: Callable[[str], bool]
-    #: The source of a member.
     origin_of: Callable[[str], Source | None]
-    #: The quarantine until now, and the members in it.
     before: Waiting | None
     held: Mapping[str, QuarantinedMember]
     departed: Mapping[str, EntityDescriptor]
-    #: Whether somebody has rejected all of it together.
+    #: Whether the whole state was rejected.
     is_rejected: bool = False
 
     def judge(
@@ -67,10 +62,7 @@ class Judge:
         changes: Changes,
         moved: Mapping[str, str],
     ) -> Judged:
-        """Which members stay as they are in ``old``.
-
-        ``moved`` says why those wait that come from another source now.
-        """
+        """Return the members that keep their ``old`` record; ``moved`` has reasons."""
         reasons = changes.held(self.rules)
         mass = self._mass(new, changes)
         judged = Judged()
@@ -97,7 +89,7 @@ class Judge:
         return judged
 
     def whole(self, state_id: str, reasons: Iterable[str]) -> Pending:
-        """The change of everybody, where nothing can be compared."""
+        """The change of all members, if nothing can be compared."""
         return self._pending(Pending(state_id, "", tuple(reasons), clock.now()))
 
     @property
@@ -106,11 +98,7 @@ class Judge:
         return {one.entity_id: one for one in pending}
 
     def _mass(self, new: Membership, changes: Changes) -> dict[str, str]:
-        """Why members wait of which very many change at once.
-
-        A member that has waited for that does so until somebody decides: else new
-        members could make it a small part.
-        """
+        """Find mass changes, held even if added members make them a small part."""
         found = changes.mass(self.rules)
         earlier = self._earlier
         for name, one in self.held.items():
@@ -121,11 +109,10 @@ class Judge:
     def _known(
         self, name: str, old: Membership, new: Membership, *, is_moved: bool
     ) -> EntityDescriptor | None:
-        """Return the record of a member as somebody last knew it.
+        """Return the last known record of a member.
 
-        For a member that left its source, this is the record that was kept of it, and
-        no more. That holds even if another source names it: the other source cannot
-        make a removed key valid again.
+        After a move only the kept record counts: the other source cannot make a removed
+        key valid again.
         """
         held = self.held.get(name)
         if held is not None and name in new.members and not is_moved:
@@ -134,14 +121,13 @@ class Judge:
 
     @staticmethod
     def _is_over(known: EntityDescriptor | None, new: Membership) -> bool:
-        """Whether a member is gone, and was valid until now at most."""
         if known is None or known.entity_id in new.members:
             return False
         end = known.valid_until
         return end is not None and clock.now() >= end + SKEW
 
     def _pending(self, one: Pending) -> Pending:
-        """A change, as it has waited already if it is the same as before."""
+        """Keep age, approvals and rejection of the same change."""
         earlier = self._earlier.get(one.entity_id)
         if earlier is None or earlier.id != one.id or self.before is None:
             return one
@@ -175,10 +161,10 @@ class Judge:
 def _id_of(
     name: str, known: EntityDescriptor | None, new: Membership, moved: str
 ) -> str:
-    """Return the ID of a change of a member, which no other change has.
+    """Return the unique ID of a change.
 
-    It is long on purpose. An attacker who can have metadata signed could find two
-    changes with one short ID, show one of them, and have the other approved.
+    Long, because an attacker could find two changes with one short ID, and have the
+    hidden one approved.
     """
     before = "" if known is None else _digest(known).hex()
     left_out = new.left_out.get(name)
@@ -188,7 +174,6 @@ def _id_of(
 
 
 def _differs(held: QuarantinedMember, new: Membership) -> bool:
-    """Whether a member differs from its known record, or is gone."""
     if held.known is None:
         return False
     return _digest(held.known) != new.digests.get(held.entity_id)

@@ -1,14 +1,11 @@
 """Keep the last record of members that left, to compare it when they return.
 
-A departure is only reported. If eilogin forgot the member, an attacker could take its
-place in two steps. They would remove it today, and add it tomorrow as a new member of
-that name with other keys and addresses. So eilogin keeps the last known record, and
-compares a returning member with it.
+Otherwise an attacker could remove a member today, and add it tomorrow with other keys
+and addresses.
 
-An index suits one version of eilogin and can be made again from metadata, but no
-metadata names a departed member. So the records have their own file, one member a line,
-that later versions read too. If a line cannot be read, eilogin forgets no member: it
-accepts no metadata until somebody repairs the file.
+The records have their own file, one member a line, that later versions read too: no
+metadata has them, and an index suits one version only. If a line cannot be read,
+eilogin accepts no metadata until somebody repairs the file.
 """
 
 import json
@@ -24,12 +21,12 @@ from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.saml.metadata import EntityDescriptor
 
 _FILE = "departed.jsonl"
-#: How many are kept: the last ones.
+#: The most records; the newest stay.
 _MOST = 10_000
 
 
 class Departed(Mapping[str, EntityDescriptor]):
-    """Those who have gone, by entityID; each is read when it is asked for."""
+    """The departed members by entityID, parsed on access."""
 
     def __init__(self, lines: Mapping[str, bytes], place: str = "") -> None:
         self.lines = lines
@@ -48,16 +45,11 @@ class Departed(Mapping[str, EntityDescriptor]):
         return len(self.lines)
 
 
-#: Where nobody has gone.
 NOBODY = Departed({})
 
 
 def departed_of(folder: SiteFolder) -> Departed:
-    """Those who have gone and did not come back.
-
-    Raises :class:`eilogin.errors.ConfigurationError`, here or for one of them, where
-    the file is there and cannot be read.
-    """
+    """The members that left; raises ConfigurationError, here or on access."""
     path = folder.path / _FILE
     try:
         lines = path.read_bytes().splitlines()
@@ -79,11 +71,10 @@ def note_departed(
     new: Membership,
     known: Mapping[str, EntityDescriptor] = MappingProxyType({}),
 ) -> None:
-    """Keep those who go with ``new``, before that is active: under the lock.
+    """Keep the members that ``new`` lacks, before its activation; under the lock.
 
-    ``known`` has the whole record of a member in quarantine, of which ``old`` has less.
-    Raises :class:`eilogin.errors.ConfigurationError` where it cannot be written, or
-    what is there cannot be read.
+    ``known`` has the whole records of members in quarantine. Raises ConfigurationError
+    if the file cannot be read or written.
     """
     before = departed_of(folder).lines
     leaving = [name for name in old.members if name not in new.members]

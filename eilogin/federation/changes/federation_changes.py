@@ -1,15 +1,12 @@
 """Compare a new federation with the active one, and say which changes need approval.
 
-A refresh accepts metadata with a valid signature. But the signer can make a mistake,
-and a thief of the signing key can sign. So eilogin compares each member of the new
-metadata with the active one. A change that could hand logins to somebody else is
-pending: the member keeps its old record until an operator has read and approved the
-change (``eilogin trust``).
+A signer can make a mistake, and a thief of the signing key can sign. So after a change
+that could hand logins to somebody else, the member keeps its old record until an
+operator has approved it (``eilogin trust``).
 
-Common changes apply by themselves: a new member, a key published beside the old one, an
-address on the same host, a new name. A key beside the old one is all that a thief of
-the signing key needs. But every member changes its key in this way, and approval of
-each would end all logins at sites that nobody maintains.
+Common changes apply at once: a new member, a key beside the old one, an address on the
+same host, a new name. A thief needs only a key beside the old one. But every rollover
+does this, and approvals would end all logins at sites that nobody maintains.
 """
 
 import hashlib
@@ -42,11 +39,11 @@ from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import EntityDescriptor
 
-#: The number of changes of one kind that a report names.
+#: The most changes of a kind in a report.
 MOST_TOLD = 50
-#: How many lines of changes the audit log has at most.
+#: The most lines in the audit log.
 MOST_LOGGED = 100
-#: One member alone is no large part of a federation, however small that is.
+#: A single member is never a large part.
 _FEWEST = 2
 
 
@@ -54,19 +51,16 @@ _FEWEST = 2
 class ApprovalRules:
     """The options that say which further changes need approval."""
 
-    #: The part of the members in percent of which no more may be gone, or otherwise,
-    #: at once; None where any may.
+    #: Percentage that may be gone or changed at once; None for any.
     percent: float | None = 25.0
-    #: Whether visitors may be sent to every hub that there is.
     takes_all_hubs: bool = False
-    #: Whether the only hub that there is is ours, which no option names.
+    #: Whether the only hub is ours, without an option.
     takes_only_hub: bool = False
-    #: How many people approve it.
     people: int = 1
 
     @classmethod
     def of(cls, options: TrustOptions) -> "ApprovalRules":
-        """Read the rules from the options."""
+        """Read the rules."""
         return cls(
             options.federation_changes,
             options.role != HUB and hub_requirements.ALL in options.hub,
@@ -80,20 +74,18 @@ class Changes:
     """All differences between two states of a federation."""
 
     changes: tuple[Change, ...] = ()
-    #: How many members there were that were not in quarantine; and the entityIDs of
-    #: those of them that are gone or otherwise.
+    #: The number of members outside quarantine, and the gone or changed ones.
     before: int = 0
     gone: Sequence[str] = ()
     changed: Sequence[str] = ()
-    #: The hubs that were none before.
     new_hubs: tuple[Change, ...] = ()
-    #: Those of them that are left out.
+    #: Unusable entities that would be new hubs.
     lost_hubs: tuple[Change, ...] = ()
-    #: The entityIDs of the members whose changes can wait; None for all.
+    #: The members whose changes can be pending; None for all.
     concerned: Collection[str] | None = None
 
     def concerns(self, entity_id: str) -> bool:
-        """Whether a change of a member can wait here, whatever it is."""
+        """Whether a change of this member can be pending."""
         return self.concerned is None or entity_id in self.concerned
 
     def __bool__(self) -> bool:
@@ -101,25 +93,22 @@ class Changes:
 
     @property
     def lines(self) -> list[str]:
-        """Lines for a terminal, by kind; ``!`` marks changes that always need approval.
-
-        Each kind is limited to its first changes; :attr:`hidden` counts the rest.
-        """
+        """Lines by kind, up to ``MOST_TOLD`` each; ``!`` marks a need of approval."""
         return self._lines(MOST_TOLD)
 
     @property
     def all_lines(self) -> list[str]:
-        """The same with nothing left out."""
+        """All lines."""
         return self._lines(len(self.changes))
 
     @property
     def count(self) -> int:
-        """The number of changes, without those of validity that each signing makes."""
+        """The number of changes, except of validity."""
         return sum(one.kind != VALIDITY for one in self.changes)
 
     @property
     def hidden(self) -> int:
-        """How many of those are in none of :attr:`lines`."""
+        """The number of changes that :attr:`lines` omits."""
         counts = Counter(one.kind for one in self.changes if one.kind != VALIDITY)
         return sum(max(count - MOST_TOLD, 0) for count in counts.values())
 
@@ -127,32 +116,31 @@ class Changes:
         lines = []
         for kind, changes in self._by_kind(self.changes):
             lines.append(f"{kind} ({len(changes)}):")
-            # Changes that need approval come first, so that other changes cannot hide
-            # them.
+            # Changes that need approval come first, so that others cannot hide them.
             first = sorted(changes, key=lambda one: not one.waits)[:most]
             lines += [f"  {'!' if one.waits else ' '} {one}" for one in first]
             lines += _and_more(changes, most)
         return lines
 
     def of(self, names: Collection[str]) -> "Changes":
-        """Those of some members alone."""
+        """The changes of some members."""
         return replace(
             self, changes=tuple(x for x in self.changes if x.entity_id in names)
         )
 
     def waits(self, rules: ApprovalRules) -> list[str]:
-        """Why this waits for somebody to approve it; nothing where it need not."""
+        """The reasons for approval, if any."""
         reasons = [told for _, told in self._large_parts(rules.percent).values()]
         waiting = [one for one in self.changes if one.waits]
         for _, changes in self._by_kind(waiting):
             reasons += [*map(str, changes[:MOST_TOLD]), *_and_more(changes)]
         new = [*self._more_hubs(rules)]
         reasons += [*map(str, new[:MOST_TOLD]), *_and_more(new)]
-        # A key for two uses that is replaced is one reason.
+        # A replaced key with two uses is one reason.
         return [*dict.fromkeys(reasons)]
 
     def held(self, rules: ApprovalRules) -> dict[str, list[str]]:
-        """The same by the entityID of the member whose change it is."""
+        """The reasons by entityID."""
         found: dict[str, list[str]] = {}
         for one in (*self.changes, *self._more_hubs(rules)):
             if one.waits:
@@ -160,7 +148,7 @@ class Changes:
         return found
 
     def mass(self, rules: ApprovalRules) -> dict[str, str]:
-        """Why members wait of which a large part is gone, or otherwise, at once."""
+        """The reason of each member of a mass change."""
         found: dict[str, str] = {}
         for names, told in self._large_parts(rules.percent).values():
             found |= dict.fromkeys(names, told)
@@ -206,19 +194,18 @@ def changes_for(
     departed: Mapping[str, EntityDescriptor],
     held: Mapping[str, EntityDescriptor | None] = MappingProxyType({}),
 ) -> Changes:
-    """The same as :func:`compare`, for the site of these options."""
+    """Compare for the site of these options, as :func:`compare`."""
     hubs = _hubs_before(options, old)
-    # A hub answers for its participants; a participant has to do with its hubs only.
+    # A hub answers for its participants; a participant depends on its hubs only.
     concerned = None if options.role == HUB else {*hubs, entity_id_of(options)}
     return compare(old, new, hubs, departed, concerned=concerned, held=held)
 
 
 def id_of(federation: Membership, parts: Sequence[object] = ()) -> str:
-    """By what a person names a state: the same when all of it is signed once more.
+    """The ID of a state; signing the same members again keeps it.
 
-    ``parts`` say where its members come from, if that is several places.
-    As long as it is because who can have things signed could find two states that
-    share a shorter one, and have the one approved that nobody was shown.
+    ``parts`` name the origins of members, if several. Long, because an attacker could
+    find two states with one short ID, and have the hidden one approved.
     """
     said = [
         sorted((name, digest.hex()) for name, digest in federation.digests.items()),
@@ -240,13 +227,12 @@ def compare(  # noqa: PLR0913 - each of them is one thing that is known
 ) -> Changes:
     """Compare ``new`` with ``old``, where ``hubs`` are the hubs of our visitors.
 
-    ``departed`` are former members: a returning member is compared with its last
-    record. ``concerned`` are the members whose changes can need approval, None for all.
-    For other members, only the change from participant to hub needs approval. ``held``
-    has the last known records of the members in quarantine, None for a new one.
+    ``departed`` are former members. Changes of members outside ``concerned`` (None:
+    all) need approval only if a participant becomes a hub. ``held`` has the last known
+    records in quarantine, None for a new member.
 
-    Expired members are compared too. Otherwise an attacker could wait until the old
-    state has expired and then add anybody as a new member.
+    Expired members are compared too. Otherwise an attacker could wait for the end of
+    the old state and add any member as new.
     """
     found = _Comparison(
         old, new, frozenset(hubs), departed or {}, concerned=concerned, held=held
@@ -263,8 +249,6 @@ def compare(  # noqa: PLR0913 - each of them is one thing that is known
 
 
 class _Comparison:
-    """Two states side by side."""
-
     def __init__(  # noqa: PLR0913 - each of them is one thing that is known
         self,
         old: Membership,
@@ -353,7 +337,7 @@ class _Comparison:
         ends = self.old.end_of(name), self.new.end_of(name)
         if ends[0] != ends[1]:
             self._ends[ends] += 1
-        # The end has no part in these, and most of a large federation need no reading.
+        # Most members need no parsing: the digests leave out the end of validity.
         known = self.held.get(name)
         if known is None and self.old.digests[name] == self.new.digests[name]:
             return
@@ -374,14 +358,13 @@ class _Comparison:
             )
 
     def _of_all(self) -> Iterator[Change]:
-        """Yield the changes that concern the federation as a whole."""
         if self.old.name != self.new.name:
             told = f"name of the federation: '{words(self.new.name)}'"
             yield Change(OTHER, "", f"{told}; before: '{words(self.old.name)}'")
 
 
 def _hubs_before(options: TrustOptions, old: Membership) -> Sequence[str]:
-    """The hubs that options mean, whether their metadata is over or not."""
+    """The hubs that the options mean, expired ones too."""
     if options.role == HUB:
         return ()
     if options.hub and hub_requirements.ALL not in options.hub:

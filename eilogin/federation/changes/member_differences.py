@@ -1,15 +1,9 @@
 """Describe how a member differs from its earlier record, and what needs approval.
 
-An attacker or a mistake that changes signed metadata can have logins handed over in a
-few ways:
-
-* to be trusted in the place of another (its keys, the scopes of a hub, a participant
-  that becomes a hub),
-* to receive what is meant for another (its addresses, its encryption key),
-* to have a rule of the operator loosened.
-
-These changes need approval by a person, except a key that is added beside an old one,
-as in each proper key rollover. All other changes are only reported.
+Changed metadata can hand over logins in three ways. An entity can take the place of
+another (keys, scopes of a hub, a new hub role), receive its messages (addresses,
+encryption key), or escape a rule of the operator. These changes need approval, except a
+key beside an old one, as in each rollover.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +32,7 @@ from eilogin.saml.signing_keys import (
     public_key,
 )
 
-#: Kinds of changes, in the order of the report.
+#: In the order of the report.
 GONE = "Members gone"
 ADDED = "Members added"
 LEFT_OUT = "Members left out"
@@ -56,12 +50,10 @@ KINDS = (
     *(ASKED, OTHER, VALIDITY),
 )
 
-#: The most items of a list in a line that introduces a member, or in a line that
-#: reports a change, and the most characters of each item. The approver must see the
-#: whole change; but no metadata may make a log endless.
+#: The most items of a new member, items of a change, and characters of an item. The
+#: approver must see the whole change, but no metadata may make a log endless.
 _NAMED, _CHANGED, _SHOWN = 5, 100, 200
 
-#: The addresses of a role, and what goes there.
 _ADDRESSES = {
     "assertion_consumers": "Responses to logins (ACS)",
     "discovery_responses": "choices of a hub (discovery)",
@@ -71,8 +63,6 @@ _ADDRESSES = {
     "single_logouts": "logouts (SLO)",
 }
 
-#: Fields that have their own comparison; of all others the report only says that they
-#: changed.
 _LOOKED_AT = {
     *("entity_id", "service_provider", "identity_provider", "valid_until"),
     *("sso_domain", "required_level", "released", "entity_categories"),
@@ -85,11 +75,9 @@ _LOOKED_AT = {
 class Change:
     """One difference, as a line of text."""
 
-    #: One of :data:`KINDS`.
     kind: str
     entity_id: str
     text: str
-    #: Whether it waits until somebody has approved it.
     waits: bool = False
 
     def __str__(self) -> str:
@@ -99,16 +87,13 @@ class Change:
 def differences(
     old: EntityDescriptor, new: EntityDescriptor, *, is_our_hub: bool
 ) -> Iterator[Change]:
-    """Every change of a member but that of its end, which is another at each signing.
-
-    ``is_our_hub`` says whether it is one that our visitors are sent to.
-    """
+    """Yield each change but of the end; ``is_our_hub``: our visitors go there."""
     for kind, text, waits in _differences(old, new, is_our_hub=is_our_hub):
         yield Change(kind, new.entity_id, text, waits)
 
 
 def introduced(entity: EntityDescriptor) -> str:
-    """Describe a new member for a reader who does not know it."""
+    """Describe a new member."""
     roles = [
         _introduced(what, role)
         for what, role in (
@@ -123,18 +108,18 @@ def introduced(entity: EntityDescriptor) -> str:
 
 
 def plain(text: str) -> str:
-    """An address of whoever, as a terminal may show it: in ASCII, and not endless."""
+    """Escape foreign text for a terminal: ASCII, at most 200 characters."""
     escaped = text[: _SHOWN + 1].encode("ascii", "backslashreplace").decode()
     return _short("".join(c if c.isprintable() else "?" for c in escaped))
 
 
 def words(text: str) -> str:
-    """A text for people of whoever, the same: nothing turns the direction of a line."""
+    """Make foreign text printable and short, without a turn of its direction."""
     return _short("".join(c if c.isprintable() else "?" for c in text[: _SHOWN + 1]))
 
 
 def key_ids(role: Role) -> frozenset[bytes]:
-    """The IDs of the keys of a role, whatever certificates they are in."""
+    """The IDs of the keys of a role."""
     return frozenset(_by_key(role.signing_certificates, public_key))
 
 
@@ -146,13 +131,13 @@ def origins(role: Role) -> frozenset[str]:
 def shared(
     known: Iterable[str], new: Iterable[str], read: Callable[[str], PublicKey]
 ) -> tuple[str, ...]:
-    """The certificates of keys that are among the new ones too."""
+    """The known certificates whose keys are among the new ones."""
     still = _by_key(new, read)
     return tuple(text for key, text in _by_key(known, read).items() if key in still)
 
 
 def stricter(known: EntityDescriptor, new: EntityDescriptor) -> dict[str, Any]:
-    """The fields in which the operator's rules for a member allow less than before."""
+    """The fields in which the operator's rules are stricter than before."""
     found: dict[str, Any] = {}
     if new.sso_domain == NO_SSO:
         found["sso_domain"] = NO_SSO
@@ -184,7 +169,7 @@ def _of_role(
 ) -> Iterator[_Difference]:
     if old is None or new is None:
         if new is not None:
-            # An entity that was only a participant could now assert who a visitor is.
+            # A mere participant could now assert the identity of a visitor.
             told = f"is a {what} now: {_introduced(what, new)}"
             yield ROLES, told, isinstance(new, IdentityProvider)
         if old is not None:
@@ -220,8 +205,7 @@ def _encryption(what: str, old: Role, new: Role) -> Iterator[_Difference]:
     if before == after:
         return
     olds, news = _by_key(before, encryption_key), _by_key(after, encryption_key)
-    # In a key rollover, a member names its next key ahead, first to sign, then for both
-    # uses.
+    # In a rollover, the next key may first sign, then serve both uses.
     known = olds.keys() | _by_key(old.signing_certificates, encryption_key).keys()
     if olds and not news:
         told = "has no encryption key now, so messages to it are readable for others"
@@ -250,7 +234,6 @@ def _keys_of_both(
 def _by_key(
     certificates: Iterable[str], read: Callable[[str], PublicKey]
 ) -> dict[bytes, str]:
-    """The certificates by what their keys are, without those that nobody could use."""
     found: dict[bytes, str] = {}
     for text in certificates:
         try:
@@ -283,7 +266,7 @@ def _addresses(what: str, old: Role, new: Role) -> Iterator[_Difference]:
         olds, news = before.get(name, ()), after.get(name, ())
         if olds == news:
             continue
-        # Where it had none of a kind, it may begin with one where it is already.
+        # The first address of a kind may be at a known origin.
         usual = _origins(olds) or origins(old)
         if moved := _origins(news) - usual:
             told = f"go to {_some(sorted(moved))}; before: {_some(sorted(usual))}"
@@ -302,11 +285,7 @@ def _origins(endpoints: Iterable[Endpoint]) -> frozenset[str]:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port: a browser shares everything within one origin.
-
-    An address that can be read in two ways counts as a whole: no other address
-    shares it.
-    """
+    """The origin of a URL; an ambiguous one counts as a whole: no other shares it."""
     host = web_host(url)
     if not host:
         return plain(url)
@@ -371,7 +350,6 @@ def _height(level: str) -> int:
 
 
 def _asked(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
-    """The attributes that a hub releases for what the member requests or is."""
     if old.service_provider and new.service_provider:
         yield from _requests(old.service_provider, new.service_provider, new.released)
     if old.entity_categories != new.entity_categories:
@@ -385,7 +363,7 @@ def _requests(
 ) -> Iterator[_Difference]:
     before, after = _requested(old), _requested(new)
     if before != after:
-        # Attributes that the operator does not allow are requested in vain.
+        # Attributes that the operator forbids have no effect.
         more = after - before
         gets = more if released is None else more.intersection(released)
         yield ASKED, f"attributes: {_more_and_less(before, after, words)}", bool(gets)
@@ -406,7 +384,7 @@ def _is_within(names: Collection[str] | None, others: Collection[str] | None) ->
 
 
 def _others(what: str, old: Any, new: Any) -> Iterator[_Difference]:
-    """Each field that nothing rests on which could be taken from somebody."""
+    """Compare the fields that cannot take anything from anybody."""
     for name in sorted({f.name for one in (old, new) for f in fields(one)}):
         if name in _LOOKED_AT:
             continue
@@ -426,7 +404,6 @@ def _told(before: Any, after: Any) -> str:
 
 
 def _items(value: Any) -> Iterator[str]:
-    """The items of a value, each as text."""
     if isinstance(value, Mapping):
         yield from (f"{key} '{one}'" for key, one in value.items())
     elif isinstance(value, tuple | frozenset):

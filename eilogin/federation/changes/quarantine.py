@@ -1,23 +1,19 @@
 """Members in quarantine keep their old record, while all others follow the sources.
 
-A change that needs approval holds up its member alone. The member keeps its earlier
-record, except where no signed metadata supports it any more. A lost key must not stay
-valid because another change is pending:
+The old record counts only as far as signed metadata still supports it, because a lost
+key must not stay valid while another change is pending:
 
-* A key that is gone from the new record is removed at once. If no key of a kind is
-  left, a hub closes the member until somebody approves: none of its signatures counts.
-  A participant keeps the old key of its hub. Otherwise a thief of the operator's key
-  could lock everybody out of all sites at once.
-* A role that is gone is removed, and a rule of the operator counts where it is
-  stricter.
-* The record is valid as long as the new one: its operator still names it a member.
+* A key that the new record lacks is removed at once. If no key of a kind is left, a hub
+  closes the member until approval. A participant keeps the old key of its hub:
+  otherwise a thief of the operator's key could lock everybody out of all sites at once.
+* A role that is gone is removed, and a stricter rule of the operator counts.
+* The validity is that of the new record: the operator still names the member.
 
 A new member that needs approval is no member yet. A member that is gone and stays (our
-own hub, or one of very many) stays no longer than its record was valid.
+own hub, or part of a mass change) stays until its record expires.
 
-The records have their own file, which later versions of eilogin read, like the departed
-members. An index suits one version only, and can be made again only from metadata that
-has the change.
+The records have their own file, which later versions read: an index suits one version,
+and could be made again only from metadata with the change.
 """
 
 from collections.abc import Mapping
@@ -48,21 +44,20 @@ class QuarantinedMember:
     """A member in quarantine."""
 
     entity_id: str
-    #: Its record as somebody has known it last; None where it is new.
+    #: The last known record; None for a new member.
     known: EntityDescriptor | None
-    #: The key and line of its source, as in ``Source``.
+    #: As in ``Source``.
     key: str = ""
     line: str = ""
     signers: str = ""
-    #: Whether it waits because so many members change at once.
     is_mass: bool = False
-    #: Whether its new record comes from another source, which so says nothing of it.
+    #: Whether another source has it now, which has no say yet.
     is_moved: bool = False
-    #: Whether it is closed where none of its keys is left.
+    #: Whether it is closed without a remaining key.
     closes: bool = False
 
     def record(self, new: EntityDescriptor | None) -> EntityDescriptor | None:
-        """The record in use, where ``new`` is its record at its source, if any."""
+        """The record in use; ``new`` is that of the source, if any."""
         if self.known is None or new is None or self.is_moved:
             return self.known
         return replace(
@@ -74,10 +69,7 @@ Quarantined = Mapping[str, QuarantinedMember]
 
 
 def held_of(folder: SiteFolder, state: State | None) -> dict[str, QuarantinedMember]:
-    """The members that stay as they were in a state, by entityID.
-
-    Raises :class:`eilogin.errors.ConfigurationError` where the file cannot be read.
-    """
+    """The members in quarantine, by entityID; raises ConfigurationError."""
     if state is None or not state.held:
         return {}
     path = folder.path / state.held
@@ -94,7 +86,7 @@ def held_of(folder: SiteFolder, state: State | None) -> dict[str, QuarantinedMem
 
 
 def keep_held(folder: SiteFolder, held: Quarantined) -> str:
-    """Keep the members in quarantine; the name of the file, "" for none."""
+    """Store the members in quarantine; return the file name, "" for none."""
     if not held:
         return ""
     lines = [_type().dump_json(held[name]) + b"\n" for name in sorted(held)]
@@ -102,23 +94,19 @@ def keep_held(folder: SiteFolder, held: Quarantined) -> str:
 
 
 def known_of(held: Quarantined) -> dict[str, EntityDescriptor]:
-    """The records that were known, of those that are not new."""
+    """The known records."""
     return {n: one.known for n, one in held.items() if one.known is not None}
 
 
 def signed_index(folder: SiteFolder, state: State) -> Path:
-    """The file of the index of all members of a state as they were signed."""
+    """The index file of all members as signed."""
     return folder.path / (state.signed or state.index)
 
 
 def composed(
     folder: SiteFolder, state: State, held: Quarantined, index: str = ""
 ) -> State:
-    """The same as another state, with these members in quarantine and no others.
-
-    Its files are written, as ``index`` or by a new name; nobody uses them yet. Raises
-    ConfigurationError.
-    """
+    """Write a state with these members in quarantine; raises ConfigurationError."""
     signed = signed_index(folder, state)
     generation = state.generation
     if not held:
@@ -152,7 +140,7 @@ def composed(
 def remaining(
     known: EntityDescriptor, new: EntityDescriptor, *, closes: bool
 ) -> EntityDescriptor:
-    """Return the parts of a known record that count beside a new one that waits."""
+    """The parts of a known record that count while a new one is pending."""
     rules = stricter(known, new)
     return replace(
         known,
@@ -170,15 +158,15 @@ def _role_left(
     known: _RoleT | None, new: _RoleT | None, *, closes: bool
 ) -> _RoleT | None:
     if known is None or new is None:
-        # The hub that a site cannot do without waits as it is (:func:`record`).
+        # A participant keeps its hub, which it cannot do without.
         return None if closes else known
     signing = shared(known.signing_certificates, new.signing_certificates, public_key)
-    # A key that was known to sign may be the next to encrypt with.
+    # A signing key may be the next encryption key.
     both = (*known.encryption_certificates, *known.signing_certificates)
     encryption = shared(both, new.encryption_certificates, encryption_key)
     has_none = not encryption and bool(known.encryption_certificates)
     if closes and has_none:
-        # Nobody is sent anything that is encrypted for nobody, or for somebody else.
+        # Otherwise messages would be encrypted for nobody, or for somebody else.
         signing = ()
     return replace(
         known,

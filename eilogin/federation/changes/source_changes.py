@@ -1,11 +1,9 @@
 """Decide which source a member belongs to, if several name it or its source changed.
 
-Nobody signs for a federation of several sources as a whole. The author of one source
-may be trusted less than the author of another: only for members that no other source
-has. So a member belongs to the source that named it first. eilogin skips it in other
-sources, without an error. A move to another source needs approval. Otherwise the other
-source could name the member unchanged, and change it a day later. The files of a folder
-count as one source as far as the same keys sign them.
+The author of one source may be trusted less than another. So a member belongs to the
+source that named it first, and eilogin skips it in others without an error. A move
+needs approval: otherwise the new source could name the member unchanged, and change it
+a day later. The files of a folder are one source if the same keys sign them.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,16 +18,12 @@ from eilogin.federation.state.state_records import Source, State
 
 _SEVERAL = 2
 
-#: The line of a source, and who signs.
+#: The line of a source, and a hash of its signers.
 _Hand = tuple[str, str]
 
 
 class MemberSources:
-    """The sources of the members of a state; none if there was no state.
-
-    ``names`` gives the members of each source by its key; it is called at the first
-    use.
-    """
+    """The sources of members; ``names`` gives members by source key, when needed."""
 
     def __init__(
         self, state: State | None, names: Callable[[], Mapping[str, Collection[str]]]
@@ -40,11 +34,11 @@ class MemberSources:
     def whose(
         self, name: str, places: Found, *, is_ambiguous: bool = False
     ) -> MetadataSource | None:
-        """Return the source of a member that several sources have: its source before.
+        """Return the source of a member that several have: its source before.
 
-        A member that is new in all of them belongs to the first one. A source that had
-        to leave the member to another is left out: its address may have changed. None
-        for a new member if ``is_ambiguous``.
+        A new member belongs to the first source, or to none if ``is_ambiguous``. A
+        source that had to leave the member does not count: its address may have
+        changed.
         """
         had = [x for x in places if name in self._before.get(key_of(x[0]), ())]
         if is_ambiguous and not had:
@@ -53,7 +47,7 @@ class MemberSources:
         return (had or free or places)[0][0]
 
     def moved(self, found: Found) -> dict[str, str]:
-        """Why those wait who are of another source now, by their entityIDs."""
+        """The reasons of members of another source now, by entityID."""
         now = {(line_of(source), hash_of(source.signers)) for source, _ in found}
         if len(now.union(map(_hand, self._sources))) < _SEVERAL:
             return {}
@@ -70,7 +64,7 @@ class MemberSources:
         return told
 
     def origin_of(self, name: str) -> Source | None:
-        """The source that a member is of."""
+        """The source of a member."""
         return next(
             (one for one in self._sources if name in self._before.get(one.key, ())),
             None,
@@ -86,7 +80,7 @@ class MemberSources:
 
 
 def parts_of(sources: Sequence[Source]) -> list[tuple[_Hand, int]]:
-    """How many members come from where, in their order."""
+    """Count the members of each run with one line and signers."""
     some = [one for one in sources if one.members]
     return [
         (hand, sum(one.members for one in found))
@@ -97,10 +91,7 @@ def parts_of(sources: Sequence[Source]) -> list[tuple[_Hand, int]]:
 def by_order(
     sources: Sequence[Source], members: Collection[str]
 ) -> dict[str, frozenset[str]] | None:
-    """Members of each source by its key: they stand in the order of the sources.
-
-    None where that is not as many as the sources have.
-    """
+    """Split the members, in order, by source key; None if the numbers differ."""
     if sum(one.members for one in sources) != len(members):
         return None
     names = iter(members)

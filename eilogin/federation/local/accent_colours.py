@@ -1,9 +1,8 @@
 """The accent colour of a site: its shades in both themes, and their contrast.
 
-A sysadmin sets one colour (``accent``). Links, buttons and outlines of the light theme
-have this colour, so it must pass WCAG 2.2 there: 4.5:1 for text (1.4.3), which includes
-the 3:1 of outlines (1.4.11). eilogin derives the other shades, and those of the dark
-theme. They have the same hue, and pass too.
+The option ``accent`` colours links, buttons and outlines of the light theme. It must
+pass WCAG 2.2 there: 4.5:1 for text (1.4.3), more than the 3:1 of outlines (1.4.11).
+eilogin derives all other shades; they have the same hue, and pass too.
 """
 
 import colorsys
@@ -14,19 +13,17 @@ from functools import cached_property
 
 #: The lowest contrast of text (WCAG 2.2, 1.4.3).
 LOWEST = 4.5
-#: The accent in the dark theme: its text is a little lighter than necessary.
+#: In the dark theme: a little more than necessary.
 _LOWEST_IN_THE_DARK = 6.0
-#: The surfaces of both themes, as in ``base.css``: card and ground.
+#: Card and ground of both themes, as in ``base.css``.
 LIGHT = ("#ffffff", "#f2f4f3")
 DARK = ("#182122", "#101718")
-#: How much of the accent is in the surface of a button below the pointer: the first of
-#: these on which the accent itself can be read.
+#: Shares of the accent in a button below the pointer: the first readable one.
 _TINTS = (0.1, 0.08, 0.06, 0.04, 0.02)
-#: How much black, or white in the dark theme, the accent gets below the pointer.
+#: Share of black (dark theme: white) below the pointer.
 _DEEPER = 0.25
-#: How much of the accent is in the text on a button of the dark theme.
+#: Share of the accent in the text of a button (dark theme).
 _IN_TEXT = 0.15
-#: The steps of lightness in which a colour is sought.
 _STEPS = 512
 
 _RGB = tuple[int, int, int]
@@ -34,20 +31,18 @@ _RGB = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Shades:
-    """The colours of one theme, each as ``#rrggbb``."""
+    """The colours of one theme, as ``#rrggbb``."""
 
     #: Links, buttons, outlines.
     accent: str
-    #: The same below the pointer.
+    #: Below the pointer.
     accent_deep: str
-    #: Text on a button.
     on_accent: str
-    #: The surface of a quiet button below the pointer.
     tint: str
 
     @property
     def css(self) -> str:
-        """The shades as custom properties of CSS."""
+        """CSS custom properties."""
         return (
             f"--accent: {self.accent}; --accent-deep: {self.accent_deep};"
             f" --on-accent: {self.on_accent}; --tint: {self.tint};"
@@ -56,17 +51,13 @@ class Shades:
 
 @dataclass(frozen=True)
 class Accent:
-    """An accent colour that can be read, ``#rrggbb`` in lower case."""
+    """A readable accent colour, lower-case ``#rrggbb``."""
 
     colour: str
 
     @classmethod
     def of(cls, text: str) -> "Accent":
-        """Return the accent for a text such as ``#154273``.
-
-        Raises ValueError if it is no colour, or lacks contrast on a light page. The
-        error then names the nearest colour of the same hue with enough contrast.
-        """
+        """Read ``#154273``; ValueError has the nearest colour with enough contrast."""
         colour = text.strip().lower()
         if not re.fullmatch(r"#[0-9a-f]{6}", colour):
             raise ValueError("one colour of six hexadecimal digits, such as '#154273'")
@@ -102,7 +93,7 @@ class Accent:
 
     @cached_property
     def css(self) -> str:
-        """The style that follows the stylesheet of a page and sets its colours."""
+        """CSS to follow the stylesheet."""
         return (
             f":root {{ {self.light.css} }}\n"
             f"@media (prefers-color-scheme: dark) {{ :root {{ {self.dark.css} }} }}\n"
@@ -120,10 +111,7 @@ def _lowest_contrast(colour: str, surfaces: Iterable[str]) -> float:
 
 
 def _readable(colour: str, surfaces: Iterable[str], lowest: float) -> str:
-    """Return the nearest colour with that contrast and the same hue; maybe itself.
-
-    Only the lightness changes: darker on light surfaces, lighter on dark ones.
-    """
+    """Find the nearest colour of the same hue: darker on light, lighter on dark."""
     red, green, blue = (part / 255 for part in _rgb(colour))
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     is_light = all(_luminance(_rgb(surface)) > 0.5 for surface in surfaces)  # noqa: PLR2004
@@ -135,7 +123,6 @@ def _readable(colour: str, surfaces: Iterable[str], lowest: float) -> str:
 
 
 def _tint_of(accent: str, surface: str) -> str:
-    """The surface with as much of the accent in it as can be, at most a tenth."""
     tints = (_mixed(surface, accent, share) for share in _TINTS)
     return next(tint for tint in tints if contrast(accent, tint) >= LOWEST)
 
@@ -151,7 +138,6 @@ def _luminance(rgb: _RGB) -> float:
 
 
 def _mixed(colour: str, other: str, share: float) -> str:
-    """A colour with a share of another one in it."""
     pairs = zip(_rgb(colour), _rgb(other), strict=True)
     return _hex([(one * (1 - share) + two * share) / 255 for one, two in pairs])
 
@@ -166,5 +152,5 @@ def _hex(parts: Iterable[float]) -> str:
 
 
 def _floored(ratio: float) -> float:
-    """Return a ratio with one decimal, rounded down so that 4.49 is not 4.5."""
+    """Round down to one decimal, so that 4.49 is not 4.5."""
     return int(ratio * 10) / 10

@@ -1,9 +1,8 @@
 """The content of the accessibility statement, from the options.
 
-Dutch law asks public bodies for such a statement on each website (Besluit digitale
-toegankelijkheid overheid), by the model of the European Commission (2018/1523). It says
-how far the pages meet EN 301 549, what does not work yet, whom to tell, and who decides
-if that does not help.
+Required on each website of a Dutch public body (Besluit digitale toegankelijkheid
+overheid), by the model of the European Commission (2018/1523). It states how far the
+pages meet EN 301 549, the gaps, a contact, and the way to appeal.
 """
 
 import re
@@ -17,9 +16,9 @@ from pydantic import BeforeValidator
 from eilogin import clock
 from eilogin.config import OptionNote, Topic, lines_of, read_lines, web_address
 
-#: How far pages meet the requirements, and the letter of the Dutch model for that.
+#: With the letter of the Dutch model.
 STATUSES = {"full": "A", "partly": "B", "first": "C", "none": "D"}
-#: Those that an examination has to have shown, and those that leave something to do.
+#: Statuses after an examination, and those with gaps.
 EXAMINED, INCOMPLETE = ("full", "partly"), ("partly", "first")
 
 _MOST_GAPS, _LONGEST_GAP = 30, 500
@@ -32,18 +31,14 @@ _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 class Accessibility:
     """The statement of a site."""
 
-    #: One of :data:`STATUSES`.
     status: str
-    #: Where visitors tell that something does not work: an address of the web, or
-    #: ``mailto:`` with one of e-mail.
+    #: For reports of visitors: a web address or ``mailto:``.
     contact: str
-    #: When it was drawn up.
     date: date
-    #: The address of the report of an examination, or "".
+    #: Address of the examination report, or "".
     report: str = ""
-    #: The parts that do not work yet, by language.
     gaps: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    #: Where they go whom we do not help, or "" for the national ombudsman.
+    #: Address for an appeal, or "" for the national ombudsman.
     appeal: str = ""
 
 
@@ -93,7 +88,7 @@ def _day(value: object) -> object:
         day = date.fromisoformat(value.strip())
     except ValueError:
         raise ValueError("a date such as '2026-12-01'") from None
-    # It is tomorrow already in another part of the world.
+    # Elsewhere it is tomorrow already.
     if (day - datetime.fromtimestamp(clock.now(), UTC).date()).days > 1:
         raise ValueError("a date that is not in the future")
     return day
@@ -116,9 +111,9 @@ def _gap(line: str) -> str:
 
 
 Status = Literal["", "full", "partly", "first", "none"]
-#: An address of the web, or ``mailto:`` with one of e-mail.
+#: A web address, or ``mailto:``.
 ContactAddress = Annotated[str, BeforeValidator(_contact)]
-#: A day that has come.
+#: Not in the future.
 Day = Annotated[date | None, BeforeValidator(_day)]
 #: Sentences, one a line.
 Gaps = Annotated[tuple[str, ...], BeforeValidator(_gaps)]

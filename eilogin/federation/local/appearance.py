@@ -15,9 +15,9 @@ from eilogin.config import (
 )
 from eilogin.federation.local.accent_colours import Accent
 
-#: Words for links in the footer; eilogin has their texts in each language.
+#: Link words whose texts eilogin has in each language.
 WORDS = ("privacy", "accessibility", "contact")
-#: Most characters of the text of a link, and most links.
+#: Characters.
 _LONGEST_LABEL = 60
 _MOST_LINKS = 8
 _A_LOGO = (
@@ -28,7 +28,6 @@ _MAIL = re.compile(r"mailto:[\w.+-]+@[\w.-]+", re.ASCII)
 
 
 def _logo(text: str, info: ValidationInfo) -> str:
-    """Return the logo in a file as a ``data:`` URI; ValueError if it is refused."""
     path = readable_file(text, info)
     try:
         return logos.data_uri_of_file(path)
@@ -50,7 +49,7 @@ def _footer(value: object) -> object:
 
 
 def _footer_link(line: str) -> tuple[str, str]:
-    """The text of a link, or a word of :data:`WORDS`, and its address."""
+    """A text, or a word of :data:`WORDS`, and an address."""
     first, _, rest = line.partition(" ")
     address, label = (rest, first) if first in WORDS else (first, rest)
     label = " ".join(label.split())
@@ -67,10 +66,10 @@ _AN_ADDRESS = "an https address, a path of this site such as '/privacy', or 'mai
 
 
 def _address(text: str) -> str:
-    """Return the address of a link; ValueError for a script or a malformed one."""
+    """The address of a link; ValueError for a script or a malformed one."""
     if _MAIL.fullmatch(text):
         return text
-    # web_address and site_path take no fragment.
+    # web_address and site_path accept no fragment.
     page, mark, part = text.partition("#")
     if not re.fullmatch(r"[\w.~!$&'()*+,;=:@/?%-]*", part, re.ASCII):
         raise ValueError(_AN_ADDRESS)
@@ -81,8 +80,7 @@ def _address(text: str) -> str:
     return f"{address}{mark}{part}"
 
 
-#: A file, as the ``data:`` URI of the logo in it.
+#: The ``data:`` URI of a file.
 Logo = Annotated[str, BeforeValidator(_logo)]
 AccentColour = Annotated[Accent, BeforeValidator(_accent)]
-#: Texts and addresses, one a line.
 FooterLinks = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_footer)]

@@ -1,13 +1,8 @@
 """The keys of a folder as they are now: a new key needs no restart.
 
-The next key is published weeks before it signs, and removed when it has expired.
-eilogin reads the folder at the use of a key, once a second at most. So each process and
-thread of a site has the same keys, whether it serves a visitor or works in the
-background.
-
-If a file cannot be used, the earlier keys stay. While the files of a pair arrive one by
-one, something is wrong for a moment, so eilogin logs a fault only at the second
-reading.
+eilogin reads the folder at the use of a key, at most once a second. If a file cannot be
+used, the earlier keys stay. While the files of a pair arrive one by one, there is a
+fault for a moment, so eilogin logs it only at the second reading.
 """
 
 import logging
@@ -24,19 +19,15 @@ from eilogin.saml.signing_keys import fingerprints
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two looks; and until what is wrong is read again, though no file is
-#: another one: it may have been this process that could not read it.
+#: Seconds between two looks, and until a fault is read again: perhaps only this process
+#: could not read the files.
 EVERY, AGAIN = 1.0, 60.0
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class KeyFolder(Sequence[OwnKey]):
-    """All keys of a folder, by what lies there at each use; ``site`` is whose they are.
-
-    Raises :class:`eilogin.errors.ConfigurationError` where they cannot be used when it
-    is made.
-    """
+    """The keys of a folder at each use; ConfigurationError if unusable at start."""
 
     def __init__(
         self, folder: Path, *, site: str = "", profile: Profile = SAML_PROFILE
@@ -45,7 +36,6 @@ class KeyFolder(Sequence[OwnKey]):
         self._stamp = _stamp(folder)
         self._keys = self._read()
         self._next = time.monotonic() + EVERY
-        #: The fault in the present files, and whether the log has it.
         self._fault, self._is_told = "", False
         self._again = 0.0
 
@@ -66,7 +56,7 @@ class KeyFolder(Sequence[OwnKey]):
     def _now(self) -> tuple[OwnKey, ...]:
         now = time.monotonic()
         if now >= self._next:
-            # Two threads may read at the same time: they get the same result.
+            # Two threads may read at once, with the same result.
             self._next = now + EVERY
             self._look()
         return self._keys
@@ -110,7 +100,6 @@ class KeyFolder(Sequence[OwnKey]):
 
 
 def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:
-    """Describe in words each key that was added, removed or given other dates."""
     old, new = ({_label(key): key for key in keys} for keys in (before, now))
     yield from (f"{label} was added" for label in new if label not in old)
     yield from (f"{label} was removed" for label in old if label not in new)
@@ -128,10 +117,7 @@ def _turn(key: OwnKey) -> tuple[float, float, str]:
 
 
 def _stamp(folder: Path) -> _Stamp:
-    """A value that changes with any file of the folder; () without a folder.
-
-    It covers owner and permissions too: after such a change we may be able to read.
-    """
+    """A value that changes with any file of the folder, its owner and its mode."""
     try:
         files = sorted(folder.iterdir())
         found = [(path.name, path.stat()) for path in files]

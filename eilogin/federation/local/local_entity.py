@@ -1,7 +1,7 @@
-"""This party's own identity: its names, its key, and its addresses.
+"""This party's own identity: its names, its keys, and its addresses.
 
-From its addresses, by role, come the routes of the filters and the hub, the endpoints
-in the metadata, and every URL that we send.
+The addresses define the routes, the endpoints in the metadata, and every URL that we
+send.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ from eilogin.saml.xml_signatures import DIGEST_METHODS, SIGNATURE_METHODS
 PARTICIPANT = "participant"
 HUB = "hub"
 
-#: Path of each address below the prefix, by role.
+#: Path below the prefix, by role.
 ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         PARTICIPANT: {
@@ -80,7 +80,7 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 
-#: The addresses that servers call, on the back channel.
+#: The addresses that servers call.
 _BACK_CHANNEL = frozenset({"activity", "artifact", "slo_soap"})
 
 
@@ -91,89 +91,80 @@ class Own:
     role: str
     public_url: str
     prefix: str
-    #: All of them, with their turns (``local_keys``); of a folder
-    #: those that are there at each use.
+    #: Those of a folder as at each use (``local_keys``).
     keys: Sequence[OwnKey]
     entity_id: str
-    #: Base of the addresses that servers call; the public one unless told apart.
+    #: Base of :data:`_BACK_CHANNEL`; usually the public URL.
     back_channel_url: str
-    #: How a participant wants its answers: ``artifact`` or ``post``.
+    #: ``artifact`` or ``post``.
     acs: str = "artifact"
     names: Mapping[str, str] = field(default_factory=dict)
     descriptions: Mapping[str, str] = field(default_factory=dict)
-    #: Words by which people look for us.
     keywords: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    #: Our page for visitors to which the portal leads, or "".
+    #: Our page for the portal, or "".
     link: str = ""
-    #: Telephone number and e-mail address of the help desk, or "".
+    #: The help desk, or "".
     telephone: str = ""
     email: str = ""
-    #: Folder with pages of our own, in the place of those of eilogin; None for none.
+    #: Our own pages, if any.
     templates: Path | None = None
-    #: Our logo, as a ``data:`` URI that may stand in any page, or "".
+    #: A safe ``data:`` URI, or "".
     logo: str = ""
-    #: Our colour; None for that of eilogin.
+    #: None for eilogin's own.
     accent: Accent | None = None
-    #: The links below each page: a text, or a word of
-    #: :data:`eilogin.federation.local.appearance.WORDS`, and an address.
+    #: A text, or a word of :data:`eilogin.federation.local.appearance.WORDS`, and an
+    #: address.
     footer: Sequence[tuple[str, str]] = ()
-    #: The content of the accessibility statement; None if there is none.
     accessibility: Accessibility | None = None
-    #: The formats of NameID that a participant takes, the one that it asks for first;
-    #: none where it asks for no NameID.
+    #: Accepted formats, the requested one first; empty if none is requested.
     name_id_formats: tuple[str, ...] = (PERSISTENT,)
-    #: Whether it asks for one, of whatever format.
     asks_for_any_name: bool = False
-    #: The attributes that a participant asks for, and those that it cannot do without.
     requested_attributes: tuple[str, ...] = ()
     required_attributes: frozenset[str] = frozenset()
-    #: The kind of participant; for a hub, the kinds of participants that receive
-    #: attributes on request.
+    #: Our own; for a hub, those that receive attributes on request.
     entity_categories: frozenset[str] = frozenset()
-    #: The interface that we follow.
     profile: Profile = SAML_PROFILE
-    #: Where the hub is, by its prefix, that stands inside of a participant's filters
-    #: and signs its citizens in there; None where none does.
+    #: Prefix of the hub behind a participant's filters, whose citizens sign in there.
     hub_inside: str | None = None
-    #: The secrets that seal our cookies and what we store for visitors, newest first.
+    #: They seal cookies and stored forms, newest first.
     secrets: Sequence[bytes] = field(default=(), repr=False)
-    #: The key for the pseudonyms of citizens; b"" for our private key.
+    #: b"" for one from our private key.
     pseudonym_key: bytes = field(default=b"", repr=False)
 
     @cached_property
     def mount(self) -> str:
-        """The path of :attr:`public_url`; "" where that has none."""
+        """The path of :attr:`public_url`, or ""."""
         return urlsplit(self.public_url).path
 
     @property
     def name_id_format(self) -> str:
-        """The format of NameID that a participant asks for, or "" for none."""
+        """The NameID format that a participant requests, or ""."""
         return next(iter(self.name_id_formats), "")
 
     def url(self, address: str) -> str:
-        """The full URL of one of our addresses, such as ``acs``."""
+        """The full URL of an address such as ``acs``."""
         base = self.back_channel_url if address in _BACK_CHANNEL else self.public_url
         return base + self.prefix + ADDRESSES[self.role][address]
 
     @cached_property
     def accessibility_url(self) -> str:
-        """The address of our accessibility statement, or "" where there is none."""
+        """The URL of the accessibility statement, or ""."""
         return self.url("accessibility") if self.accessibility else ""
 
     @property
     def key(self) -> SigningKey:
-        """The key that signs now; at another date it may be another one."""
-        # Options and tests give one that signs.
+        """The key that signs now."""
+        # Options and tests always give a signing key.
         return self.published_keys[0]
 
     @property
     def published_keys(self) -> tuple[SigningKey, ...]:
-        """The keys that peers verify with: :attr:`key`, the next and earlier ones."""
+        """The keys that peers verify with: the present, the next and earlier ones."""
         return tuple(one.pair for one in published(self._signing, clock.now()))
 
     @property
     def decryption_keys(self) -> tuple[SigningKey, ...]:
-        """The keys that decrypt messages for us; the key for encryption comes first."""
+        """The decryption keys; the published one comes first."""
         keys = self._encrypting
         first = in_turn(keys, clock.now())
         if first is None:
@@ -182,10 +173,9 @@ class Own:
 
     @property
     def encryption_keys(self) -> tuple[SigningKey, ...]:
-        """The keys that others may encrypt for us with; the named key comes first.
+        """The keys that others may encrypt with; the named one comes first.
 
-        The next key is included if peers could not know it otherwise: a key that also
-        signs is already named ahead.
+        A next key that signs is named ahead anyway, so it is left out.
         """
         now = clock.now()
         found = published(self._encrypting, now)
@@ -201,10 +191,7 @@ class Own:
         return [one for one in self.keys if one.encrypts]
 
     def _derived(self, purpose: bytes) -> bytes:
-        """A secret of ours for one purpose, made of our private key.
-
-        Which is the only one: who has several gives the secrets too.
-        """
+        """Derive a secret from our only key; with several keys, secrets are set."""
         octets = self.keys[0].pair.private.private_bytes(
             Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
         )
@@ -212,34 +199,25 @@ class Own:
 
     @cached_property
     def sealing_secrets(self) -> Sequence[bytes]:
-        """:attr:`secrets`; without secrets, a secret derived from our private key.
-
-        To replace the SAML key, an operator writes down both: ``eilogin keys new``.
-        """
+        """:attr:`secrets`, or one from our private key (see ``eilogin keys new``)."""
         return self.secrets or (self._derived(b"eilogin sealing"),)
 
     @cached_property
     def made_pseudonym_key(self) -> bytes:
         """:attr:`pseudonym_key`; without one, a key derived from our private key.
 
-        It is not derived from the secrets, which change: in an audit log a citizen must
-        keep one pseudonym.
+        Not from the secrets, which change: a citizen must keep one pseudonym.
         """
         return self.pseudonym_key or self._derived(b"eilogin pseudonym")
 
     def pseudonym(self, identifier: str) -> str:
-        """Sixteen hexadecimal digits that stand for a citizen in our audit log.
-
-        Keyed: a NameID that is a BSN could be guessed from a plain hash of it.
-        """
+        """A keyed hash for the audit log, 16 digits: a plain one would reveal a BSN."""
         return self._pseudonym(identifier.encode())[:16]
 
     def subject(self, name: str) -> str:
-        """Forty hexadecimal digits that identify a citizen to our application.
+        """A keyed hash for our application, 40 digits.
 
-        They replace a name that is a number of the citizen. A keyed hash is needed
-        because all numbers can be tried on a plain one. It is long enough that no two
-        citizens ever share a value.
+        All numbers can be tried on a plain one. It is too long for a collision.
         """
         return self._pseudonym(b"subject\0" + name.encode())[:40]
 
@@ -248,15 +226,11 @@ class Own:
 
     @cached_property
     def by_path(self) -> Mapping[str, str]:
-        """The name of each address by its path, prefix included."""
+        """Address names by path, prefix included."""
         return {self.prefix + path: name for name, path in ADDRESSES[self.role].items()}
 
     def descriptor(self) -> EntityDescriptor:
-        """Our EntityDescriptor, as we publish it.
-
-        With profile ``digid`` it has what DigiD wants in it and nothing else
-        (DigiD 4): see :meth:`entry`.
-        """
+        """Our published EntityDescriptor; for DigiD a minimal one (DigiD 4)."""
         is_hub = self.role == HUB
         own = EntityDescriptor(
             entity_id=self.entity_id,
@@ -275,7 +249,7 @@ class Own:
         )
 
     def entry(self) -> EntityDescriptor:
-        """Our EntityDescriptor, as an operator has it who asked our name by a form."""
+        """Our EntityDescriptor as an operator has it who asked by a form."""
         return replace(self.descriptor(), **self._about())
 
     def _about(self) -> "_About":
@@ -284,7 +258,7 @@ class Own:
             "names": self.names,
             "descriptions": self.descriptions,
             "information_urls": dict.fromkeys(self.names, link),
-            # A blank is between two words, and a plus sign within one (mdui 2.1.4).
+            # A blank separates words; a plus sign is a blank within one (mdui 2.1.4).
             "keywords": {
                 language: " ".join("+".join(one.split()) for one in words)
                 for language, words in self.keywords.items()
@@ -328,7 +302,7 @@ class Own:
 
     def _consumers(self) -> tuple[Endpoint, ...]:
         kinds = {"artifact": bindings.ARTIFACT, "post": bindings.POST}
-        # The preferred one first: the hub takes the default of who names none.
+        # The first is the default if an AuthnRequest names none.
         wanted = [kinds[self.acs], *(b for a, b in kinds.items() if a != self.acs)]
         return tuple(
             Endpoint(binding, self.url("acs"), index=i, is_default=i == 0)
@@ -349,7 +323,7 @@ class Own:
             want_authn_requests_signed=True,
         )
         if self.profile.has_minimal_metadata:
-            # DigiD's own says no more (DigiD 1.7), and has one key for everything.
+            # DigiD's own has no more (DigiD 1.7), and one key for everything.
             return replace(
                 found,
                 encryption_certificates=found.signing_certificates[:1],
@@ -363,7 +337,6 @@ class Own:
         )
 
     def _encryption(self) -> "_Encryption":
-        """The keys to encrypt for us with, and how; nothing where there is none."""
         named = [key.certificate_text for key in self.encryption_keys]
         return {
             "encryption_certificates": tuple(named),
@@ -371,7 +344,6 @@ class Own:
         }
 
     def _single_logouts(self) -> tuple[Endpoint, ...]:
-        """The addresses for a logout, over the bindings of the profile."""
         wanted = (
             self.profile.hub_logout_services
             if self.role == HUB
@@ -396,8 +368,6 @@ class Own:
 
 
 class _About(TypedDict):
-    """Facts for people, as the fields of an EntityDescriptor."""
-
     names: Mapping[str, str]
     descriptions: Mapping[str, str]
     information_urls: Mapping[str, str]
@@ -407,17 +377,14 @@ class _About(TypedDict):
 
 
 class _Encryption(TypedDict):
-    """How to encrypt for us, as the fields of a role."""
-
     encryption_certificates: tuple[str, ...]
     encryption_methods: tuple[EncryptionMethod, ...]
 
 
 def script_names(public_url: str) -> frozenset[str]:
-    """Return what SCRIPT_NAME may be at a site, as WSGI has it (PEP 3333).
+    """The valid SCRIPT_NAMEs of a site, in WSGI form (PEP 3333).
 
-    It is the path of ``public_url``, or the end of it: a proxy may have removed the
-    beginning, or all of it.
+    The path of ``public_url`` or an end of it: a proxy may remove the beginning.
     """
     path = unquote_to_bytes(urlsplit(public_url).path).decode("latin-1")
     names = path.split("/")

@@ -1,17 +1,16 @@
 """Our own keys, and which of them signs at a given date.
 
-A site with one key has no choice. During a rollover it has several keys in a folder:
-pairs ``NAME.key`` and ``NAME.crt``, and ``keys.ini`` with the period of each::
+A folder has pairs ``NAME.key`` and ``NAME.crt``, and ``keys.ini`` with their periods::
 
     [2026]
     from = 2026-12-01
     until = 2028-12-01
 
-Both are instants in UTC; a day means its start. The certificate gives a value that is
-missing there. ``use = signing`` or ``use = encryption`` limits a key to one use.
+Both are instants in UTC; a day means its start. A missing value comes from the
+certificate. ``use = signing`` or ``use = encryption`` limits a key to one use.
 
-All keys that have not expired are published, the next ones too. The key that began last
-signs, and is named for encryption; all keys decrypt.
+All unexpired keys are published, the next ones too. The key that began last signs, and
+is named for encryption; all keys decrypt.
 """
 
 import configparser
@@ -30,14 +29,11 @@ from eilogin.federation.local.profiles import Profile
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import SigningKey
 
-#: The file of the folder that says when each key has its turn.
 CALENDAR = "keys.ini"
 
-#: The most keys: more are probably a mistake, because eilogin tries each on every
-#: encrypted message.
+#: eilogin tries each on every encrypted message, so more are probably a mistake.
 _MOST = 32
 
-#: The names that a pair of files may have.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 _OPTIONS = ("from", "until", "use")
@@ -46,50 +42,46 @@ _SIGNING, _ENCRYPTION, _BOTH = "signing", "encryption", "both"
 
 @dataclass(frozen=True, eq=False)
 class OwnKey:
-    """A key of ours, and when it has its turn."""
+    """A key of ours and its period."""
 
     pair: SigningKey
-    #: From when on it signs, unless another one began later.
     begins: float
-    #: Until when it is published.
     ends: float
-    #: The name of its files; "" for an only key.
+    #: "" for an only key.
     name: str = ""
     use: str = _BOTH
-    #: Its own certificate, as the files have it.
     path: Path | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, pair: SigningKey, *, path: Path | None = None) -> "OwnKey":
-        """One that has its turn as long as its certificate is valid."""
+        """A key with the validity of its certificate."""
         return cls(pair, *_validity(pair), path=path)
 
     @property
     def signs(self) -> bool:
-        """Whether it is there to sign."""
+        """Whether it may sign."""
         return self.use != _ENCRYPTION
 
     @property
     def encrypts(self) -> bool:
-        """Whether others may encrypt for us with it, which is RSA."""
+        """Whether others may encrypt for us with it."""
         return self.use != _SIGNING and self.is_rsa
 
     @property
     def is_rsa(self) -> bool:
-        """Whether it is of the one kind that encrypts, and that DigiD knows."""
+        """Whether it is RSA, the only kind that encrypts or that DigiD knows."""
         return isinstance(self.pair.private, RSAPrivateKey)
 
     def is_over(self, now: float) -> bool:
-        """Whether it is published no more."""
+        """Whether it is no longer published."""
         return self.ends <= now
 
 
 def in_turn(keys: Sequence[OwnKey], now: float) -> OwnKey | None:
-    """Return the key that signs now; None if there are no keys.
+    """The key that signs now; None without keys.
 
-    It is the key that began last. If all keys that have begun are over, the last of
-    them continues. Peers accept a key because metadata names it, and a site without
-    logins helps nobody.
+    The key that began last. If all have expired, the last continues: peers accept a key
+    because metadata names it, and a site without logins helps nobody.
     """
     begun = [key for key in keys if key.begins <= now]
     if not begun:
@@ -99,10 +91,7 @@ def in_turn(keys: Sequence[OwnKey], now: float) -> OwnKey | None:
 
 
 def published(keys: Sequence[OwnKey], now: float) -> tuple[OwnKey, ...]:
-    """Those of ``keys`` that are not over: the one in its turn, the next, the past.
-
-    DigiD looks at the first alone where a message names no key (DigiD 4).
-    """
+    """The unexpired keys, the signing one first: DigiD may try no other (DigiD 4)."""
     first = in_turn(keys, now)
     if first is None:
         return ()
@@ -114,10 +103,7 @@ def published(keys: Sequence[OwnKey], now: float) -> tuple[OwnKey, ...]:
 
 
 def last_in_line(keys: Sequence[OwnKey]) -> OwnKey:
-    """Return the last key of a chain in which each key follows another in time.
-
-    When it ends there is no key, though one may begin later.
-    """
+    """The last of a chain of keys without a gap in time."""
     now = clock.now()
     last = in_turn(keys, now) or keys[0]
     while following := [k for k in keys if k.begins <= last.ends < k.ends]:
@@ -126,7 +112,7 @@ def last_in_line(keys: Sequence[OwnKey]) -> OwnKey:
 
 
 def load_pair(key: Path, certificate: Path) -> SigningKey:
-    """A key with its certificate, or ConfigurationError that names both files."""
+    """Load a key and its certificate; ConfigurationError names both files."""
     try:
         return SigningKey.load(key.read_bytes(), certificate.read_bytes())
     except OSError as error:
@@ -157,11 +143,7 @@ def key_files(path: Path | None) -> Sequence[Path]:
 
 
 def read_keys(folder: Path) -> tuple[OwnKey, ...]:
-    """All keys of a folder, the one that begins first in front.
-
-    Raises ConfigurationError with everything that is wrong: each with its file, the
-    section, what was found, and what was expected.
-    """
+    """Read all keys, sorted by start; ConfigurationError has all faults."""
     faults: list[str] = []
     calendar = _read_calendar(folder / CALENDAR, faults)
     names = _names(folder, calendar, faults)
@@ -181,7 +163,7 @@ def read_keys(folder: Path) -> tuple[OwnKey, ...]:
 
 
 def signing_as(keys: Sequence[OwnKey], profile: Profile) -> tuple[OwnKey, ...]:
-    """The same keys, with the signatures of a profile."""
+    """The keys, signing as a profile does."""
     names_key = profile.signatures_name_key
     return tuple(replace(k, pair=replace(k.pair, names_key=names_key)) for k in keys)
 
@@ -195,7 +177,7 @@ def write_turn(name: str, begins: float, ends: float, use: str = _BOTH) -> str:
 
 
 def read_instant(text: str) -> float:
-    """A day, or an instant of one, in UTC; ValueError says what was expected."""
+    """Parse a day or an instant in UTC; ValueError has the expectation."""
     word = text.strip()
     for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ"):
         try:
@@ -221,7 +203,6 @@ def _validity(pair: SigningKey) -> tuple[float, float]:
 
 
 def _read_calendar(path: Path, faults: list[str]) -> Mapping[str, Mapping[str, str]]:
-    """Read the periods of the keys; empty if the file does not exist."""
     parser = configparser.ConfigParser(
         interpolation=None, default_section="", empty_lines_in_values=False
     )
@@ -240,7 +221,6 @@ def _read_calendar(path: Path, faults: list[str]) -> Mapping[str, Mapping[str, s
 
 
 def _names(folder: Path, calendar: Iterable[str], faults: list[str]) -> Sequence[str]:
-    """Return the names of the complete pairs."""
     try:
         files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
@@ -270,7 +250,6 @@ def _missing_files(
     certificates: Collection[str],
     calendar: Iterable[str],
 ) -> Iterator[str]:
-    """Yield a fault for each pair that lacks a file, or both."""
     for name in sorted({*keys} ^ {*certificates}):
         present, missing = (".key", ".crt") if name in keys else (".crt", ".key")
         yield (
@@ -311,7 +290,6 @@ def _turn(said: Mapping[str, str], pair: SigningKey) -> tuple[float, float]:
 
 
 def _faults_of(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
-    """Yield the faults of a section of ``keys.ini``."""
     for option in sorted(said.keys() - {*_OPTIONS}):
         yield f"{option}: unknown option; expected one of {', '.join(_OPTIONS)}"
     use = said.get("use", _BOTH).strip()

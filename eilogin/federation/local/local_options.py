@@ -1,7 +1,6 @@
-"""The options that say who we are, and what comes of them: :class:`Own`.
+"""The options that describe this site, and the :class:`Own` built from them.
 
-They are those of ``egg:eilogin#trust`` that need no federation: our metadata is made
-before anybody has taken us in.
+Those of ``egg:eilogin#trust`` that need no federation, for our metadata.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +51,7 @@ _FORMATS = {
     "none": (),
 }
 
-#: Each name must have a value in its own option or in `keys`.
+#: Required without `keys`.
 _FILES = {
     "key": "a PEM file with our private key",
     "certificate": "a PEM file with the certificate of our key",
@@ -148,8 +147,7 @@ class OwnOptions(SiteOptions):
     @field_validator("key", "certificate")
     @classmethod
     def _is_there(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        # It runs separately, so that its faults are reported with those of other
-        # options.
+        # Separate, to report its faults with those of others.
         said = info.data
         if value is None and "keys" in said and said["keys"] is None:
             raise ValueError(f"{_FILES[str(info.field_name)]}, or 'keys'")
@@ -196,7 +194,7 @@ class OwnOptions(SiteOptions):
                 "name_id_format: expected 'none', because DigiD chooses the format"
                 " (profile = digid)"
             )
-        # A folder is checked whenever it is read.
+        # A folder is checked at each read.
         has_other_keys = self.keys is None and not all(k.is_rsa for k in self.own_keys)
         if has_other_keys and profile.requires_rsa:
             raise ValueError("key: expected an RSA key, because DigiD accepts RSA only")
@@ -209,10 +207,7 @@ class OwnOptions(SiteOptions):
 
     @cached_property
     def own_keys(self) -> Sequence[OwnKey]:
-        """Our keys with their turns, those of a folder as they are there at each use.
-
-        ConfigurationError where one cannot be used now.
-        """
+        """Our keys; of a folder as at each use. Raises ConfigurationError."""
         profile = PROFILES[self.profile]
         if self.keys is not None:
             return KeyFolder(self.keys, site=entity_id_of(self), profile=profile)
@@ -276,7 +271,6 @@ def own_of(options: OwnOptions) -> Own:
 
 
 def _accessibility_of(options: OwnOptions) -> Accessibility | None:
-    """Return the content of the accessibility statement, or None without one."""
     day = options.accessibility_date
     if not options.accessibility_status or day is None:
         return None
@@ -298,13 +292,13 @@ def _accessibility_of(options: OwnOptions) -> Accessibility | None:
 
 
 def entity_id_of(options: OwnOptions) -> str:
-    """Our name in the federation: the address of our metadata unless we say another."""
+    """Our entityID: by default the address of our metadata."""
     place = ADDRESSES[options.role]["metadata"]
     return options.entity_id or options.public_url + prefix_of(options) + place
 
 
 def prefix_of(options: OwnOptions) -> str:
-    """Below which path our addresses are; a hub has none unless it says so."""
+    """The path above our addresses; by default none for a hub."""
     is_said = options.role != HUB or "prefix" in options.model_fields_set
     return options.prefix if is_said else ""
 

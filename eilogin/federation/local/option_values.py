@@ -1,6 +1,6 @@
 """Convert the lines of federation options into values.
 
-Each error states the expected value in the words of the file's author.
+Errors state the expected value in the words of the author.
 """
 
 import re
@@ -23,16 +23,14 @@ from eilogin.saml.assurance_levels import LEVELS, Classes
 from eilogin.saml.metadata import LONGEST_KEYWORD, MOST_KEYWORDS
 from eilogin.saml.weak_algorithms import WEAK
 
-#: An absolute URI, as far as anything is made of it here.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
 _DAY = 86400.0
 _WHOLE = 100
 
-#: The shortest interval between queries, which spares the server of the metadata.
+#: In seconds; spares the server.
 _SHORTEST_INTERVAL = 60.0
 
-#: The word behind the name of an attribute that a site cannot do without.
 _REQUIRED = "required"
 
 
@@ -75,7 +73,7 @@ def _classes(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class RequestedAttribute:
-    """An attribute that a participant asks for."""
+    """An attribute that a participant requests."""
 
     name: str
     is_required: bool = False
@@ -83,7 +81,7 @@ class RequestedAttribute:
 
 def _requested(line: str) -> RequestedAttribute:
     name, _, word = line.rpartition(" ")
-    # There may be blanks in the name of an attribute.
+    # Names of attributes may contain blanks.
     is_slip = name and word != _REQUIRED and _REQUIRED in word.lower()
     if word != _REQUIRED or not name:
         name, word = line, ""
@@ -103,7 +101,6 @@ def _of_lines(read_line: Callable[[str], object]) -> Callable[[object], object]:
 
 
 def _keywords(value: object) -> object:
-    """Words with commas between them, as texts."""
     if not isinstance(value, str):
         return value
     texts = (" ".join(one.split()) for one in value.replace("\n", ",").split(","))
@@ -121,14 +118,14 @@ def _keywords(value: object) -> object:
 
 
 def uri(line: str) -> str:
-    """A URI as it stands; ValueError for what is none, for validators."""
+    """Return a URI unchanged, or raise ValueError."""
     if not _URI.fullmatch(line):
         raise ValueError("a URI such as 'https://refeds.org/category/personalized'")
     return line
 
 
 def days_of(value: object) -> object:
-    """Days, in seconds; None for ``off``. For validators."""
+    """Convert days to seconds, ``off`` to None."""
     if not isinstance(value, str):
         return value
     if value.strip() == "off":
@@ -164,18 +161,15 @@ def _percent(value: object) -> object:
 
 #: Days, in seconds; None for ``off``.
 Days = Annotated[float | None, BeforeValidator(days_of)]
-#: A part of a hundred; None for ``off``.
+#: A percentage; None for ``off``.
 Percent = Annotated[float | None, BeforeValidator(_percent)]
 #: A duration in seconds; None for ``off``.
 Interval = Annotated[float | None, BeforeValidator(_interval)]
-#: Names of :mod:`eilogin.saml.weak_algorithms`.
+#: See :mod:`eilogin.saml.weak_algorithms`.
 WeakAlgorithms = Annotated[frozenset[str], BeforeValidator(_weak)]
-#: The AuthnContext classes of each level.
 LevelClasses = Annotated[Classes, BeforeValidator(_classes)]
 RequestedAttributes = Annotated[
     tuple[RequestedAttribute, ...], BeforeValidator(_of_lines(_requested))
 ]
-#: Words by which people look for a service, with commas between them.
 Keywords = Annotated[tuple[str, ...], BeforeValidator(_keywords)]
-#: URIs, one a line.
 URIs = Annotated[Lines, BeforeValidator(_of_lines(uri))]

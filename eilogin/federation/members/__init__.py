@@ -2,20 +2,12 @@
 
 Fetching and verifying metadata does not belong here. Modules:
 
-``certificate_expiry``
-    Find expiring and expired certificates.
-``configured_sources``
-    The sources of metadata that the options name.
-``expiry_alarms``
-    Report the expiry of a certificate in stages.
-``hub_requirements``
-    The requirements of our options on the metadata of our hubs.
-``key_readiness``
-    Whether other entities can know one of our keys.
-``member_index``
-    The index file of all members.
-``membership``
-    :class:`Membership`: the trusted members, by entityID.
-``trust_options``
-    The options that say which metadata to trust.
+* ``certificate_expiry``: find expiring and expired certificates
+* ``configured_sources``: the sources of metadata that the options name
+* ``expiry_alarms``: report the expiry of a certificate in stages
+* ``hub_requirements``: what our options require of our hubs
+* ``key_readiness``: whether others can know a key of ours
+* ``member_index``: the index file of all members
+* ``membership``: :class:`Membership`, the trusted members by entityID
+* ``trust_options``: which metadata to trust
 """

@@ -1,8 +1,7 @@
 """Find expiring and expired certificates of our own entity and of our hubs.
 
-The start, ``eilogin check`` and the log of a running site report them
-(``expiry_alarms``). A key identifies the federation's operator; the dates of the
-certificate around it do not count.
+The start, ``eilogin check`` and the log (``expiry_alarms``) report them. The
+certificate of the federation's operator does not expire for us.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,29 +21,23 @@ from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.saml.signing_keys import UNREADABLE
 
-#: Options that are a file with certificates of ours, or of who vouches for peers.
 _FILES = ("tls_client_certificate", "back_channel_ca")
-#: Those of which DigiD refuses one that is over.
+#: DigiD refuses these if expired.
 _SEEN_BY_DIGID = ("certificate", "keys", "tls_client_certificate")
 
-#: How many certificates of one file are named.
 _MOST_NAMED = 3
 
 
 def endings_of(
     options: TrustOptions, own: Own, federation: Membership, hubs: Sequence[str]
 ) -> tuple[Expiry, ...]:
-    """Yield what expires beside our keys and makes logins fail.
-
-    A hub gets none for its participants, of which there may be thousands: it checks
-    those by itself.
-    """
+    """The expiries beside our keys; a hub checks its many participants itself."""
     theirs = () if own.role == HUB else hub_requirements.endings(federation, hubs)
     return (*_in_files(options), *theirs)
 
 
 def key_endings(keys: Iterable[OwnKey]) -> Iterator[Expiry]:
-    """When keys of ours end that no other one follows in time."""
+    """The expiry of our last key of each use."""
     found = [*keys]
     signing = [key for key in found if key.signs]
     encrypting = [key for key in found if key.encrypts]
@@ -54,7 +47,7 @@ def key_endings(keys: Iterable[OwnKey]) -> Iterator[Expiry]:
 
 
 def remarks(options: TrustOptions) -> Iterator[Remark]:
-    """On each certificate of ours that is over, or ends soon."""
+    """Remarks on our certificates that expire soon, or have expired."""
     told: dict[str, int] = {}
     for ending in _ours(options):
         told[ending.option] = told.get(ending.option, 0) + ending.is_soon
@@ -63,10 +56,7 @@ def remarks(options: TrustOptions) -> Iterator[Remark]:
 
 
 def faults(options: TrustOptions) -> Iterator[Remark]:
-    """Those of :func:`remarks` that are more than that.
-
-    DigiD answers who has such a certificate with 404 and not a word (DigiD 4).
-    """
+    """The :func:`remarks` that are faults: DigiD answers 404 (DigiD 4)."""
     if PROFILES[options.profile].uses_first_certificate and options.role != HUB:
         for remark in remarks(options):
             if remark.code == CERTIFICATE_EXPIRED and remark.option in _SEEN_BY_DIGID:
@@ -99,7 +89,7 @@ def _in_file(name: str, path: Path) -> Sequence[Expiry]:
         found = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, *UNREADABLE):
         return ()  # another check reports the file
-    # Those behind the first of our own certificates belong to its authority.
+    # The others in a file of ours belong to its authority.
     here = found if name == "back_channel_ca" else found[:1]
     several = len(here) > 1
     made = [

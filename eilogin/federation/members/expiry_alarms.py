@@ -1,9 +1,8 @@
 """Report the expiry of a certificate ahead, in stages and not every day.
 
 Peers take a key from metadata and check no further (metadata interoperability profile
-2.6.1), but DigiD and others do, and TLS does. A new certificate takes weeks, and so
-does its way into the metadata of others. So eilogin reports the expiry 60, 30 and 7
-days before.
+2.6.1), but DigiD, some others and TLS do. A new certificate, and its way into the
+metadata of others, take weeks.
 """
 
 import logging
@@ -18,10 +17,9 @@ from eilogin.saml.messages import write_instant
 _log = logging.getLogger("eilogin")
 
 _DAY = 86400.0
-#: The times before the end when it is reported, and the end itself.
+#: Seconds before the end.
 STAGES = (60 * _DAY, 30 * _DAY, 7 * _DAY, 0.0)
 
-#: The first of the stages.
 SOON = STAGES[0]
 _URGENT = 7 * _DAY
 
@@ -30,39 +28,36 @@ _Key = tuple[str, str, float]
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When a certificate ends without which something fails."""
+    """The end of a certificate without which something fails."""
 
-    #: The option that it is about.
     option: str
-    #: A short stable name for one of the certificates of an entity.
+    #: A short stable name among the certificates of an entity.
     name: str
-    #: The same in words.
     what: str
     ends: float
-    #: The entityID of the owner; "" for our own.
+    #: The owner; "" for our own.
     peer: str = ""
-    #: The action that the operator should take.
     cure: str = "replace it in time"
 
     @property
     def key(self) -> _Key:
-        """An identifier of this expiry: a newer certificate has another one."""
+        """An identifier; a newer certificate has another one."""
         return (self.peer, self.name, self.ends)
 
     @property
     def code(self) -> str:
-        """The code under which the documentation has the cure."""
+        """The code that leads to the cure."""
         is_over = self.ends < clock.now()
         return CERTIFICATE_EXPIRED if is_over else CERTIFICATE_ENDS
 
     @property
     def is_soon(self) -> bool:
-        """Whether it is due for a report: within the time of the first stage."""
+        """Whether the first stage is reached."""
         return self.ends < clock.now() + SOON
 
     @property
     def told(self) -> str:
-        """When it ends, in words."""
+        """The end and the cure, in words."""
         when = ends_in_words(self.ends)
         is_over = self.ends < clock.now()
         return f"{self.what} {when}" if is_over else f"{self.what} {when}: {self.cure}"
@@ -79,22 +74,18 @@ def ends_in_words(ends: float) -> str:
 
 
 class Alarms:
-    """Log each expiry at each stage, once in a process.
-
-    ``endings`` returns the present ones. An expiry that is near when this object is
-    made counts as logged: the start of a site reports it.
-    """
+    """Log each of ``endings`` at each stage, once in a process."""
 
     def __init__(self, site: str, endings: Callable[[], Iterable[Expiry]]) -> None:
         self._site, self._endings = site, endings
-        #: The last stage that was logged of each, counted from 1.
+        #: The last logged stage, from 1.
         self._told: dict[_Key, int] = {}
         self._next = 0.0
         self._lock = threading.Lock()
         self._look(is_told=True)
 
     def see(self) -> None:
-        """Tell what there is to tell; asked as often as anybody likes."""
+        """Log what is due."""
         if clock.now() < self._next or not self._lock.acquire(blocking=False):
             return
         try:
@@ -103,12 +94,12 @@ class Alarms:
             self._lock.release()
 
     def look_again(self) -> None:
-        """Read the endings again; a new one that is near already is logged once."""
+        """Read the endings again."""
         self._next = 0.0
 
     def _look(self, *, is_told: bool = False) -> None:
         now, told = clock.now(), dict[_Key, int]()
-        # Somebody may have taken another key meanwhile.
+        # Our keys may change.
         following = now + _DAY
         for ending in self._endings():
             before = self._told.get(ending.key, 0)

@@ -39,13 +39,10 @@ from eilogin.saml.printable_text import first_of, some
 from eilogin.saml.signing_keys import certificate_begins, certificate_ends
 from eilogin.saml.xml_signatures import suited
 
-#: The word of the option ``hub`` that means every hub of the federation.
 ALL = "all"
 
-#: The most remarks of one kind that are reported: a large federation has many.
 _TOLD = 20
 
-#: How many names a message shows.
 _NAMED = 5
 
 
@@ -53,14 +50,12 @@ _NAMED = 5
 class Remark:
     """A consequence of the options that somebody should know."""
 
-    #: The option that it is about.
     option: str
-    #: One of ``eilogin.errors.NOTES``, or the code of an error: where its cure is.
+    #: From ``eilogin.errors.NOTES``, or an error: it leads to the cure.
     code: str
     text: str
-    #: The section that the option stands in; "" where that is clear.
+    #: "" if it is clear.
     section: str = ""
-    #: Whether every login fails for it; else it stops nothing.
     is_fault: bool = False
 
     def __str__(self) -> str:
@@ -69,16 +64,12 @@ class Remark:
 
     @property
     def told(self) -> str:
-        """The text with its code, for a context that names the option already."""
+        """The text with its code, without the option."""
         return f"{self.text} ({self.code})"
 
 
 def our_hubs(own: Own, said: Sequence[str], federation: Membership) -> tuple[str, ...]:
-    """The entityIDs of our hubs, each one that we can use.
-
-    ``said`` is what the option ``hub`` says, or nothing. Raises the errors of
-    :func:`wanted` and :func:`require`.
-    """
+    """The entityIDs of our usable hubs; raises as `wanted` and `require`."""
     hubs = wanted(said, federation)
     for name in hubs:
         require(own, federation, name)
@@ -86,14 +77,13 @@ def our_hubs(own: Own, said: Sequence[str], federation: Membership) -> tuple[str
 
 
 def wanted(said: Sequence[str], federation: Membership) -> tuple[str, ...]:
-    """Return the entityIDs that the option ``hub`` selects, known or not.
+    """The entityIDs that the option ``hub`` selects, known or not.
 
-    Raises :class:`eilogin.errors.HubUnknown` if the option is empty and the metadata
-    does not have exactly one hub. If a hub is missing because its metadata expired or
-    is unusable, the error says so.
+    Raises HubUnknown if the option is empty and the metadata does not have exactly one
+    hub, or the error of an expired or unusable one.
     """
     hubs = federation.hubs
-    # Where one is lost, another may not take its place without a word.
+    # Another hub must not silently replace a lost one.
     is_clear = len(hubs) == 1 and not federation.lost_hubs
     if hubs and (ALL in said or (not said and is_clear)):
         return tuple(hubs)
@@ -105,12 +95,7 @@ def wanted(said: Sequence[str], federation: Membership) -> tuple[str, ...]:
 def hub(
     federation: Membership, entity_id: str
 ) -> tuple[EntityDescriptor, IdentityProvider]:
-    """A member and its role as a hub.
-
-    Raises :class:`eilogin.errors.HubUnknown`, the
-    :class:`eilogin.errors.PeerUnusable` of one that is left out, and
-    :class:`eilogin.errors.MetadataExpired` for one whose metadata is over.
-    """
+    """A hub and its role; raises HubUnknown, PeerUnusable or MetadataExpired."""
     if entity_id in federation.left_out:
         raise federation.left_out[entity_id]
     for entity in federation.expired:
@@ -127,7 +112,6 @@ def hub(
 
 
 def _instead_of(entity_id: str, federation: Membership) -> str:
-    """Which hubs there are, of which one may have been meant."""
     hubs = federation.hubs
     named = some(hubs, _NAMED) or "none"
     told = f"{did_you_mean(entity_id, hubs)} (hubs: {named})"
@@ -135,7 +119,6 @@ def _instead_of(entity_id: str, federation: Membership) -> str:
 
 
 def _unclear(federation: Membership) -> ConfigurationError:
-    """Why it is not clear which hub is meant by none, or by all."""
     hubs, lost = federation.hubs, [*map(shown, federation.lost_hubs)]
     if hubs:
         not_now = f", of which {some(lost, _NAMED)} cannot be used now" if lost else ""
@@ -157,7 +140,7 @@ def _unclear(federation: Membership) -> ConfigurationError:
 
 
 def _passed_over(federation: Membership) -> str:
-    """The addition to a message if our own options may exclude the entity."""
+    """Explain that our own filters may exclude the entity."""
     told = [text for text in federation.remarks if text.endswith(PASSED_OVER)]
     return f"; {some(told, _NAMED)}" if told else ""
 
@@ -172,11 +155,7 @@ def _over(entity: EntityDescriptor, ended: float) -> MetadataExpired:
 
 
 def require(own: Own, federation: Membership, entity_id: str) -> None:
-    """Look whether a hub has what we cannot log anybody in without.
-
-    Raises the errors of :func:`hub`, or :class:`eilogin.errors.BindingMissing` or
-    :class:`eilogin.errors.AlgorithmMissing`.
-    """
+    """Raise as :func:`hub`, BindingMissing or AlgorithmMissing if logins would fail."""
     entity, role = hub(federation, entity_id)
     if role.single_sign_on(bindings.REDIRECT, bindings.POST) is None:
         raise BindingMissing(
@@ -186,7 +165,7 @@ def require(own: Own, federation: Membership, entity_id: str) -> None:
         )
     resolvers = role.artifact_resolutions
     if own.acs == "artifact" and bindings.SOAP not in {e.binding for e in resolvers}:
-        # DigiD knows no other way.
+        # DigiD has no other binding.
         by_post = bindings.POST in own.profile.response_bindings
         instead = "write 'acs = post', or " if by_post else ""
         raise BindingMissing(
@@ -201,7 +180,7 @@ def require(own: Own, federation: Membership, entity_id: str) -> None:
 
 
 def remarks(own: Own, federation: Membership, hubs: Sequence[str]) -> Iterator[Remark]:
-    """On the metadata of everybody, and on that of those whom we have to do with."""
+    """Remarks on all members, and on our peers."""
     yield from _on_members(federation)
     if own.role == HUB:
         for entity in federation.entities:
@@ -237,7 +216,7 @@ def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Rem
 
 
 def endings(federation: Membership, hubs: Sequence[str]) -> Iterator[Expiry]:
-    """When the last certificate of each of our hubs ends."""
+    """The end of the last certificate of each of our hubs."""
     for name in hubs:
         entity, role = hub(federation, name)
         ask = f"ask {entity.whom_to_ask} for new metadata"
@@ -246,14 +225,13 @@ def endings(federation: Membership, hubs: Sequence[str]) -> Iterator[Expiry]:
 
 
 def participant_ending(own: Own, entity: EntityDescriptor) -> Expiry | None:
-    """When the last certificate of a participant of this hub ends; None of no one."""
+    """The end of a participant's last certificate; None for other roles."""
     role = entity.service_provider
     if role is None:
         return None
     ask = f"ask {entity.whom_to_ask} for new metadata"
     what = f"a certificate of '{entity.entity_id}'"
-    # The first certificate of an entity in the role of DigiD counts, as with DigiD
-    # (DigiD 4).
+    # As DigiD, count the first certificate only (DigiD 4).
     first = role.signing_certificates[
         : 1 if own.profile.uses_first_certificate else None
     ]
@@ -262,14 +240,11 @@ def participant_ending(own: Own, entity: EntityDescriptor) -> Expiry | None:
 
 
 def _last_end(role: Role) -> float:
-    """When the last of its certificates ends; an older one is missed by nobody."""
     return max(map(certificate_ends, role.signing_certificates), default=math.inf)
 
 
 def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Remark]:
-    """On certificates that have expired, will soon, or are not valid yet."""
-    # The first certificate of an entity in the role of DigiD counts, as with DigiD
-    # (DigiD 4).
+    # As DigiD, count the first certificate only (DigiD 4).
     is_refused = own.role == HUB and own.profile.uses_first_certificate
     refused = role.signing_certificates[:1] if is_refused else ()
     last = _last_end(role)

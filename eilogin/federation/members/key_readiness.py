@@ -1,6 +1,6 @@
-"""Whether others can know a key of ours: whether the federation's metadata names it.
+"""Check whether the federation's metadata names a key of ours.
 
-A key that signs and that nobody knows locks everybody out.
+Signing with an unknown key locks everybody out.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from eilogin.saml.signing_keys import SigningKey
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether a key is known, and that in words."""
+    """Whether a key is known, and why."""
 
-    #: Whether it is; None where that cannot be seen.
+    #: None if that cannot be seen.
     is_known: bool | None
     text: str
 
 
 def in_metadata(own: Own, federation: Membership, key: SigningKey) -> Finding:
-    """Whether the federation's metadata names a key for us."""
+    """Look for a key of ours in the federation's metadata."""
     if federation.copies:
         why = "; ".join(federation.copies)
         return Finding(None, f"eilogin uses an older copy of the metadata: {why}")

@@ -1,15 +1,12 @@
 """The members of a federation as one value, and as an index file for fast lookup.
 
-Reading the metadata of ten thousand members takes seconds, and keeping it takes a
-hundred megabytes in each process. So the process that read and judged the metadata
-writes an index. It has a short outline of each member, with which a process starts at
-once, and the full record, which is decoded at its first use. The latest of those stay
-in memory.
+The metadata of ten thousand members takes seconds to read, and a hundred megabytes in
+each process. So the process that judged it writes an index: a short outline of each
+member, and the full record, decoded at its first use.
 
-The folder of an index makes it trusted, as with the options. eilogin verifies it in
-full first. It refuses an incomplete or changed index, and one of another version of
-eilogin; the owner makes it again from the metadata. The index is JSON, which can only
-build the values that this version holds.
+The folder of an index makes it trusted, as with the options. eilogin refuses an index
+that is incomplete, changed or of another version; its owner makes it again. It is JSON,
+which can only build the values of this version.
 """
 
 import hashlib
@@ -42,22 +39,20 @@ from eilogin.saml.metadata.packed_members import (
     entity_type,
 )
 
-#: Bytes of the end of an index: how long its head is, and the hash of all before that.
+#: Bytes at the end: the length of the head, and the hash of all before.
 _LENGTH, _HASH = 8, hashlib.sha256().digest_size
-#: Bytes that are hashed at a time.
+#: Bytes.
 _PIECE = 1024 * 1024
-#: Members that a process keeps as values.
 _KEPT = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemberIndex(ABC):
-    """All that several pieces of metadata say together; members by entityID."""
+    """The members of several pieces of metadata together, by entityID."""
 
-    #: In the order of the metadata, as the rest.
     members: Mapping[str, EntityDescriptor]
     outlines: Mapping[str, Outline]
-    #: Why a member is left out: of all that there is of it.
+    #: Members without any usable record.
     left_out: Mapping[str, PeerUnusable]
     remarks: tuple[str, ...]
     copies: tuple[str, ...]
@@ -86,14 +81,11 @@ class MemberIndex(ABC):
     @property
     @abstractmethod
     def digests(self) -> Mapping[str, bytes]:
-        """A hash of the record of each member, by entityID.
-
-        It leaves out the validity, which may change each time that the same is signed.
-        """
+        """Hashes of the members by entityID, without the validity."""
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all of this."""
+        """A hash of all content."""
         lines = {
             name: _Line(*outline, self.digests[name].hex(), 0)
             for name, outline in self.outlines.items()
@@ -102,8 +94,6 @@ class MemberIndex(ABC):
 
 
 class _Gathered(MemberIndex):
-    """Members that were read just now."""
-
     members: Gathered
 
     @cached_property
@@ -115,20 +105,16 @@ class _Gathered(MemberIndex):
 
 
 class _Line(NamedTuple):
-    """The outline of a member in an index, without its body."""
-
     valid_until: float | None
     is_hub: bool
     is_participant: bool
     sso_domain: str
     digest: str
-    #: Bytes of the body; they stand one after another.
+    #: Bytes of the body.
     length: int
 
 
 class _Head(NamedTuple):
-    """The content of an index without the bodies."""
-
     members: dict[str, _Line]
     left_out: dict[str, LeftOut]
     remarks: tuple[str, ...]
@@ -138,20 +124,16 @@ class _Head(NamedTuple):
 
 
 def write_index(path: Path, sources: Sequence[FederationMetadata]) -> None:
-    """Write the combined sources as an index, which replaces the file as a whole.
-
-    Raises OSError.
-    """
+    """Write the combined sources as an index; raises OSError."""
     _write(path, MemberIndex.of(sources))
 
 
 def write_with(
     path: Path, signed: Path, instead: Mapping[str, EntityDescriptor | None]
 ) -> None:
-    """Write another index with some records replaced, or taken out where one is None.
+    """Copy an index with some records replaced, or removed where None.
 
-    A member that the other index lacks comes last. Raises OSError, and MetadataUnusable
-    for an index ``signed`` that cannot be read.
+    New members come last. Raises OSError, and MetadataUnusable for ``signed``.
     """
     known = open_index(signed)
     found = {one.entity_id: one for one in known.members.packed()}
@@ -186,7 +168,7 @@ def _write(path: Path, known: "_Gathered") -> None:
                 file.write(piece)
             file.write(hashed.digest())
             file.flush()
-            # The checking user may be another one, and the index has no secret.
+            # The index has no secret, and a check may run as another user.
             os.fchmod(number, 0o644)
             os.fsync(number)
         Path(name).replace(path)
@@ -215,10 +197,7 @@ def _head(known: MemberIndex, lines: dict[str, _Line]) -> bytes:
 
 
 def open_index(path: Path) -> "_Opened":
-    """Open an index, and read its head.
-
-    Raises :class:`eilogin.errors.MetadataUnusable`, which names the file.
-    """
+    """Open an index, and read its head; raises MetadataUnusable."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -241,8 +220,6 @@ def open_index(path: Path) -> "_Opened":
 
 
 class _Opened(MemberIndex):
-    """The members of an open index."""
-
     members: "_Members"
 
     @cached_property
@@ -254,19 +231,17 @@ class _Opened(MemberIndex):
 
 
 class _Bodies:
-    """The file of an index, which stays open: another may take its name."""
-
     def __init__(self, path: Path, file: int) -> None:
         self.path = path
         self._file = file
         weakref.finalize(self, os.close, file)
 
     def read(self, start: int, length: int) -> bytes:
-        # Not mapped: what somebody cuts off a file that is ends the process.
+        # Not mapped: truncating a mapped file would kill the process.
         return os.pread(self._file, length, start)
 
     def read_head(self) -> _Head:
-        """The head, once all is found to be as it was written; or ValueError."""
+        """Verify the whole file and return the head; raises ValueError."""
         first = _first_line()
         end = os.fstat(self._file).st_size - _HASH
         if self.read(0, len(first)) != first:
@@ -281,8 +256,6 @@ class _Bodies:
 
 
 class _Members(Mapping[str, EntityDescriptor]):
-    """The members in an index, each decoded when it is asked for."""
-
     def __init__(self, bodies: _Bodies, head: _Head) -> None:
         self.lines = head.members
         self._bodies = bodies
@@ -297,7 +270,6 @@ class _Members(Mapping[str, EntityDescriptor]):
         return self._decoded(self._starts[entity_id], line)
 
     def packed(self) -> Iterator[Packed]:
-        """All of them as they lie there."""
         for name, line in self.lines.items():
             body = _body(self._bodies, self._starts[name], line)
             yield Packed(name, Outline(*line[:4]), body)
@@ -330,7 +302,7 @@ def _unusable(path: Path, found: str) -> MetadataUnusable:
     )
 
 
-# It takes a moment to make it: only who has to do with an index needs it.
+# Slow, and few processes need it.
 @cache
 def _head_type() -> TypeAdapter[_Head]:
     return TypeAdapter(_Head)
@@ -338,7 +310,7 @@ def _head_type() -> TypeAdapter[_Head]:
 
 @cache
 def _first_line() -> bytes:
-    """It is of the version that judged the members, and of the values that it has."""
+    """Name the version that judged the members, and the schema of their values."""
     values = json.dumps([entity_type().json_schema(), _head_type().json_schema()])
     digest = hashlib.sha256(values.encode()).hexdigest()
     return f"eilogin {__version__}: index {digest}\n".encode()

@@ -1,8 +1,7 @@
-"""The options that say whom we trust, and what each of them brings.
+"""The options that say whom we trust, and functions that build values from them.
 
-With those of :mod:`eilogin.federation.local.local_options` they are the options of
-``egg:eilogin#trust``. They stand here because more than that filter reads them: the
-checks before a start, and the commands that make metadata.
+They and :mod:`eilogin.federation.local.local_options` are the options of
+``egg:eilogin#trust``. Checks and commands read them too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -314,10 +313,7 @@ def _without_certificates(options: TrustOptions) -> Iterator[OptionNote]:
 
 
 def keys_for(line: FederationLine, options: TrustOptions) -> Sequence[PublicKey] | None:
-    """The keys of who may have signed what a line names; None where nobody has to.
-
-    Raises :class:`eilogin.errors.ConfigurationError`, naming the file.
-    """
+    """The keys that may sign a source, or None; raises ConfigurationError."""
     if line.certificates:
         return [*map(_key_in, line.certificates)]
     return None if _says_unsigned(line) else operator_keys(options)
@@ -328,7 +324,7 @@ def _says_unsigned(line: FederationLine) -> bool:
 
 
 def unsigned_lines(options: TrustOptions) -> Mapping[str, Sequence[FederationLine]]:
-    """The lines that are believed unsigned, by the option that says so."""
+    """The lines without a required signature, by option."""
     said = [line for line in options.federation if _says_unsigned(line)]
     usual = [
         line
@@ -340,31 +336,27 @@ def unsigned_lines(options: TrustOptions) -> Mapping[str, Sequence[FederationLin
 
 
 def is_on_loopback(options: TrustOptions) -> bool:
-    """Whether this site is on this machine alone, by at least one of its addresses.
+    """Whether an address of this site is on loopback.
 
-    Peers elsewhere, and the authors of their metadata, must not reach it: a service on
-    loopback, such as an agent or a store, may trust every request.
+    Otherwise the authors of metadata must not reach loopback: a service there, such as
+    an agent or a store, may trust every request.
     """
     own = (options.public_url, options.back_channel_url or "")
     return any(is_loopback(urlsplit(url).hostname or "") for url in own)
 
 
 def said_in(options: TrustOptions) -> str:
-    """Where the metadata comes from, for an error about it."""
+    """The sources, for an error message."""
     return ", ".join(map(str, options.federation))
 
 
 def operator_keys(options: TrustOptions) -> Sequence[PublicKey] | None:
-    """The keys with which the federation's operator signs; None where nobody does.
-
-    Raises :class:`eilogin.errors.ConfigurationError`, naming the file.
-    """
+    """The keys of the federation's operator, or None; raises ConfigurationError."""
     paths = options.federation_certificate
     return None if paths is None else [*map(_key_in, paths)]
 
 
 def _key_in(path: Path) -> PublicKey:
-    """The key of a certificate of an operator's; see :func:`operator_keys`."""
     try:
         return certificate_key(load_certificate(path.read_bytes()))
     except OSError as error:
@@ -374,10 +366,7 @@ def _key_in(path: Path) -> PublicKey:
 
 
 def back_channel_of(options: TrustOptions) -> BackChannel:
-    """The way to our peers' SOAP addresses, as the options say it.
-
-    Raises :class:`eilogin.errors.ConfigurationError`, naming the file or the proxy.
-    """
+    """The back channel to our peers; raises ConfigurationError."""
     return BackChannel(
         ca_file=options.back_channel_ca,
         client_certificate=client_certificate_of(options),

@@ -1,7 +1,6 @@
 """The active state of a site, and the copies of the metadata that it was made from.
 
-If another version wrote the index of the state, or the index is broken, eilogin reads
-the members from the copies.
+If the index is broken or of another version, the copies replace it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,10 +26,7 @@ from eilogin.saml.metadata import FederationMetadata, read_federation, read_unsi
 
 
 class ActiveMetadata:
-    """The active state, if any, its members in quarantine, and its sources.
-
-    ``sources`` are those of the present options.
-    """
+    """The active state, if any, its members in quarantine, and the present sources."""
 
     def __init__(
         self,
@@ -41,7 +37,6 @@ class ActiveMetadata:
         self.folder, self.sources, self.active = folder, sources, active
         self.state = None if active is None else active.state
         self.held = held_of(folder, self.state)
-        #: The source that each member belongs to.
         self.belonging = MemberSources(self.state, self._names_before)
 
     def follow(self, active: Active | None, state: State) -> None:
@@ -50,22 +45,22 @@ class ActiveMetadata:
         self.belonging = MemberSources(state, self._names_before)
 
     def record(self, source: MetadataSource) -> Source | None:
-        """Return the record of a source in the active state."""
+        """The record of a source in the active state."""
         return None if self.state is None else self.state.source(key_of(source))
 
     def copy(self, source: MetadataSource) -> AcceptedCopy | None:
-        """Return the copy of a source, if its present signers signed it."""
+        """The copy of a source, if its present signers signed it."""
         known = self.record(source)
         copy = known and self.folder.copy(known)
         if not known or not copy:
             return None
         if known.signers != hash_of(source.signers) and not is_of(copy, source):
-            # The operator is another one, who has made nothing before.
+            # Another operator has no earlier copy.
             return None
         return AcceptedCopy(**accepted_of(known), copy=copy)
 
     def is_same(self, state: State) -> bool:
-        """Whether that is what is active already, by an index that can be read."""
+        """Whether this state is active already, with a readable index."""
         known = self.state
         return (
             known is not None
@@ -78,11 +73,9 @@ class ActiveMetadata:
         )
 
     def members(self, found: Found) -> tuple[Membership | None, tuple[str, ...]]:
-        """Return the active state, None without one; and what is lost of it.
+        """The active members (None without a state), and the lost sources.
 
-        If another version wrote its index, or the index is broken, it is made again
-        from the copies. Expired copies count too: otherwise the new state would be
-        compared with nothing.
+        Expired copies count: otherwise the new state would be compared with nothing.
         """
         known = self.state
         if known is None:
@@ -95,7 +88,6 @@ class ActiveMetadata:
     def _from_copies(
         self, known: State, found: Mapping[str, Fetched]
     ) -> tuple[Membership, tuple[str, ...]]:
-        """Read the active state from its copies; return the sources without one too."""
         sources = {key_of(one): one for one in self.sources}
         copies, lost = [], []
         for one in known.sources:
@@ -126,12 +118,10 @@ class ActiveMetadata:
         return Membership.from_index(self.folder.index(state)), ()
 
     def _is_signed_so(self, known: State, state: State) -> bool:
-        """Whether all members are signed as they were, those in quarantine too."""
         old, new = (opened_signed(self.folder, one) for one in (known, state))
         return old is not None and new is not None and old.digest == new.digest
 
     def _names_before(self) -> Mapping[str, Collection[str]]:
-        """The earlier members of each source, by its key; empty if unreadable."""
         known = self.state
         if known is None:
             return {}
@@ -149,7 +139,6 @@ class ActiveMetadata:
     def _with_held(
         self, found: Mapping[str, frozenset[str]], sources: Sequence[Source]
     ) -> Mapping[str, Collection[str]]:
-        """The same with each member in quarantine in the source that it stays of."""
         names = {key: members - self.held.keys() for key, members in found.items()}
         for name, held in self.held.items():
             for one in sources:
@@ -167,7 +156,6 @@ class ActiveMetadata:
 
 
 def _copied(folder: Path, known: Source, source: MetadataSource) -> FederationMetadata:
-    """Read the members of a source from its copy, under its present signers."""
     octets = (folder / known.copy).read_bytes()
     here = source.on_loopback
     if source.signers is None:
@@ -179,7 +167,7 @@ def _copied(folder: Path, known: Source, source: MetadataSource) -> FederationMe
 
 
 def opened(folder: SiteFolder, state: State) -> Membership | None:
-    """The members of a state; None where its index is of another version, or broken."""
+    """The members of a state; None for an unreadable index."""
     try:
         return Membership.from_index(folder.index(state))
     except ConfigurationError:
@@ -187,7 +175,7 @@ def opened(folder: SiteFolder, state: State) -> Membership | None:
 
 
 def opened_signed(folder: SiteFolder, state: State) -> Membership | None:
-    """All members as they were signed, those in quarantine too; None as `opened`."""
+    """All members as signed, those in quarantine too; None as `opened`."""
     try:
         return Membership.from_index(signed_index(folder, state))
     except ConfigurationError:

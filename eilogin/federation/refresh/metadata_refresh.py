@@ -1,14 +1,12 @@
 """Refresh the active state of a federation from its sources, member by member.
 
-A child process (``refresh_process``), a start or a command refreshes, holding the lock
-of the folder. It fetches all sources. Together they must name our hubs with all that we
-need of them. Then eilogin compares the result with the active state. Changes that no
-good operator makes every day need approval (``federation_changes``). A member with such
-a change keeps its old record, and all others follow (``quarantine``).
+A child process (``refresh_process``), a start or a command refreshes, under the lock of
+the folder. The sources together must name our hubs, usable. A member with a change that
+needs approval (``federation_changes``) keeps its old record, and all others follow
+(``quarantine``).
 
-The first state is active at once. If the options name other sources, keys or members
-than before, that is active at once too, because the author of the options has decided.
-Changes inside the sources are still compared.
+The first state is active at once. So is a change of options (sources, keys, members):
+the author has decided. Changes inside the sources are still compared.
 """
 
 import logging
@@ -66,28 +64,26 @@ _log = logging.getLogger("eilogin")
 class RefreshResult:
     """The outcome of a refresh."""
 
-    #: Same: nothing changed. Active: another state is active now. Waiting, rejected:
-    #: some of it waits, or somebody has rejected it.
+    #: ``waiting``, ``rejected``: some changes are.
     what: Literal["same", "active", "waiting", "rejected"]
     members: int
     #: The faults of sources that a copy replaces.
     failures: tuple[str, ...] = ()
-    #: Why some of it waits.
     reasons: tuple[str, ...] = ()
-    #: The entityIDs of those in quarantine, and whether another state is active now.
+    #: The entityIDs in quarantine, and whether another state is active now.
     held: tuple[str, ...] = ()
     is_newer: bool = False
-    #: The number of those with a rejected change.
+    #: Members with a rejected change.
     rejected: int = 0
 
 
 def refresh(options: TrustOptions, folder: SiteFolder) -> RefreshResult:
     """Fetch all sources, and activate the result or its approved part; under the lock.
 
-    Raises :class:`eilogin.errors.ConfigurationError` if a source yields nothing, or if
-    the result is unusable; the active state stays.
+    Raises ConfigurationError for a source without usable metadata, or an unusable
+    result; the active state stays.
     """
-    # Before: what changes while it is read is another reason for a refresh.
+    # First: a later change must cause another refresh.
     look = look_at(options.federation)
     try:
         return _Refresh(options, folder, folder.active, look).run()
@@ -101,14 +97,12 @@ def refresh(options: TrustOptions, folder: SiteFolder) -> RefreshResult:
 
 
 def fetched(options: TrustOptions, folder: SiteFolder) -> Membership:
-    """Return the result of a refresh without storing it; raises as a refresh does."""
+    """The result of a refresh without storing it; raises as a refresh does."""
     found = _Refresh(options, folder, folder.active, "").fetch()
     return Membership(*(one.metadata for _, one in found))
 
 
 class _Refresh:
-    """One refresh."""
-
     def __init__(
         self,
         options: TrustOptions,
@@ -145,13 +139,13 @@ class _Refresh:
         changes = self._changes(old, new)
         if lost:
             return self._waits_whole(found, signed, tries, lost, changes)
-        # A first time there is nothing that anybody knows.
+        # Nothing to compare with at the first refresh.
         judged = Judged()
         if old is not None:
             judged = self._judge(signed, found, old, new, changes)
         state = composed(self._folder, signed, judged.held)
         effective = Membership.from_index(self._folder.index(state))
-        # Raises where it is of no use to us.
+        # Raises if our hubs are unusable.
         hubs_of(self._options, self._own, effective)
         is_newer = not self._metadata.is_same(state)
         if is_newer:
@@ -169,7 +163,6 @@ class _Refresh:
     def _applied(
         self, old: Membership | None, effective: Membership, changes: Changes
     ) -> Changes:
-        """Return the changes that are active from now on, of all changes."""
         if old is None or not changes:
             return changes
         return changes_for(self._options, old, effective, departed_of(self._folder))
@@ -202,7 +195,6 @@ class _Refresh:
         new: Membership,
         changes: Changes,
     ) -> Judged:
-        """Which members stay as they were, and why."""
         moved = self._metadata.belonging.moved(found)
         ours = {name: why for name, why in moved.items() if changes.concerns(name)}
         return self._judge_of(signed).judge(old, new, changes, ours)
@@ -220,7 +212,6 @@ class _Refresh:
         *,
         is_newer: bool,
     ) -> RefreshResult:
-        """Return the outcome, and log at each refresh which changes wait."""
         what: Literal["same", "active", "waiting", "rejected"]
         what = "active" if is_newer else "same"
         names = {one.entity_id for one in judged.open}
@@ -248,9 +239,8 @@ class _Refresh:
         lost: tuple[str, ...],
         changes: Changes,
     ) -> RefreshResult:
-        """Make the whole state wait, because nothing can be compared."""
         reasons = (*lost, *self._metadata.belonging.moved(found).values())
-        # Nor which hub there was.
+        # The earlier hub is unknown too.
         rules = replace(ApprovalRules.of(self._options), takes_only_hub=False)
         reasons += tuple(changes.waits(rules))
         one = self._judge_of(signed).whole(signed.id, reasons)
@@ -267,12 +257,7 @@ class _Refresh:
     # --- by other options -----------------------------------------------------------
 
     def _takes_options(self, found: Found, tries: Tries) -> bool:
-        """Activate the old state under new options; return whether that was done.
-
-        The author of the options has decided on the sources, their signers and the
-        wanted members: that is active at once. Changes inside the sources are compared
-        afterwards, as always.
-        """
+        """Activate the old state under new options; return whether it did."""
         known = self._metadata.state
         if known is None or known.configuration == self._configuration:
             return False
@@ -285,7 +270,7 @@ class _Refresh:
             new = Membership.from_index(self._folder.index(state))
             hubs_of(self._options, self._own, new)
         except ConfigurationError:
-            # This cannot happen: all sources are compared together.
+            # All sources are compared together, so this cannot happen.
             return False
         self._metadata.held = held
         if known.digest == state.digest and opened(self._folder, known) is not None:
@@ -299,7 +284,6 @@ class _Refresh:
         return True
 
     def _note_options(self, state: State) -> None:
-        """Note what is known of the sources of what stays active by other options."""
         active = self._metadata.active
         assert active is not None  # noqa: S101 - else nothing was known
         known = replace(
@@ -308,7 +292,7 @@ class _Refresh:
             sources=state.sources,
             held=state.held,
         )
-        # Before anything can fail: what waits was judged by those before.
+        # First: the old options judged the pending changes.
         tries = replace(active.tries, by=self._configuration)
         noted = replace(active, state=known, tries=tries)
         self._metadata.follow(noted, known)
@@ -317,11 +301,10 @@ class _Refresh:
     # --- the new state and the records of its sources -------------------------------
 
     def _state(self, found: Found) -> tuple[State, Membership]:
-        """All that was found, written to the folder; nobody uses it yet."""
         generation = self._folder.next_generation()
         name = f"index-{generation}"
         path = self._folder.path / name
-        # Which source is down today is nothing that members are.
+        # A failing source does not change its members.
         metadata = [replace(one.metadata, instead_of="") for _, one in found]
         try:
             write_index(path, metadata)
@@ -358,7 +341,6 @@ class _Refresh:
     def _stays(
         self, state: State, tries: Tries, failures: tuple[str, ...]
     ) -> RefreshResult:
-        """Store the new records of the sources of a state that stays active."""
         active = self._metadata.active
         assert active is not None  # noqa: S101 - see is_same
         state = replace(active.state, sources=state.sources)
@@ -372,7 +354,6 @@ class _Refresh:
         what: Literal["waiting", "rejected"],
         reasons: tuple[str, ...],
     ) -> RefreshResult:
-        """Note how the sources are, and nothing else of what they have now."""
         active = self._metadata.active
         assert active is not None  # noqa: S101 - else nothing has to wait
         now = {key_of(source): (source, fetched) for source, fetched in found}
@@ -386,7 +367,6 @@ class _Refresh:
         return RefreshResult(what, active.state.members, failures, reasons)
 
     def _changes(self, old: Membership | None, new: Membership) -> Changes:
-        """Compare the new state with the old one; no changes without an old one."""
         if old is None:
             return Changes()
         known = {name: one.known for name, one in self._metadata.held.items()}
@@ -395,7 +375,6 @@ class _Refresh:
 
 
 def _report(site: str, code: str, what: str, changes: Changes) -> None:
-    """Log a new state of a site with its changes, and audit it."""
     level = logging.INFO if code == "trust.changed" else logging.WARNING
     _log.log(level, "%s: federation: a new state %s", site, what)
     lines = changes.lines
@@ -405,7 +384,6 @@ def _report(site: str, code: str, what: str, changes: Changes) -> None:
 
 
 def _report_sources(site: str, metadata: ActiveMetadata, found: Found) -> None:
-    """Log each copy that stands in for a source, and once each skipped member."""
     for _, fetched in found:
         if fetched.failure:
             what = "uses the previous copy"
@@ -417,7 +395,6 @@ def _report_sources(site: str, metadata: ActiveMetadata, found: Found) -> None:
 
 
 def _waits_for(count: int, reasons: Sequence[str]) -> str:
-    """The line of the log about what waits, which says what to do."""
     verb = "is" if count == 1 else "are"
     what = f"{count} of its members {verb} pending" if count else "all of it is pending"
     shown = "; ".join(first_of(reasons, MOST_TOLD))

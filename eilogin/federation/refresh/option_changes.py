@@ -1,8 +1,4 @@
-"""Activate the earlier metadata under new options, before a refresh compares it.
-
-The author of the options has decided on the sources, their signers and the wanted
-members: that is active at once.
-"""
+"""Activate the earlier metadata under new options, before a refresh compares it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,12 +20,12 @@ from eilogin.federation.state.state_records import Source, State
 def held_by(
     held: Mapping[str, QuarantinedMember], sources: Sequence[Source]
 ) -> dict[str, QuarantinedMember]:
-    """The members in quarantine whose source other options still name."""
+    """The members in quarantine whose source the options still name."""
     still = {}
     for name, member in held.items():
         source = next((source for source in sources if source.key == member.key), None)
         if member.known is None:
-            # No option lets in a new member that waits.
+            # No option admits a pending new member.
             still[name] = member
         elif source is not None:
             still[name] = replace(member, line=source.line, signers=source.signers)
@@ -39,10 +35,10 @@ def held_by(
 def as_before(
     metadata: ActiveMetadata, state: State, found: Found, longest: float | None
 ) -> Found:
-    """The content of the sources of these options when ``state`` became active.
+    """The content of the present sources when ``state`` became active.
 
     ``longest`` is ``federation_validity``. Raises ConfigurationError if the content is
-    unknown by now, or may not be used.
+    unknown or unusable.
     """
     lines = {line_of(source) for source in metadata.sources}
     keys = {key_of(source) for source in metadata.sources}
@@ -63,10 +59,7 @@ def _as_it_was(
     fetched: Fetched,
     longest: float | None,
 ) -> Fetched | None:
-    """The earlier content of a source; for a replaced source, its present content.
-
-    None for a file that was added to a folder meanwhile: that is a change of its own.
-    """
+    """The earlier content of a source; None for a file added to a folder."""
     record = state.source(key_of(source))
     if record is None:
         is_more = line_of(source) in {one.line for one in state.sources}

@@ -1,8 +1,8 @@
 """Refresh in a process of its own: start it, run it, relay its log.
 
-So no request waits for a refresh, and its memory is free again afterwards. The child
-receives the options at its standard input, without the secrets. It holds the file of
-the lock and of its turn open; both are free when it ends, however it ends.
+No request waits for a refresh, and its memory is free afterwards. The child gets the
+options on standard input, without the secrets. It inherits the open files of the lock
+and its turn, which are free when it ends.
 """
 
 import contextlib
@@ -29,10 +29,9 @@ _log = logging.getLogger("eilogin")
 
 _AUDIT = "eilogin.audit"
 
-#: Bytes of what a child has told that are read.
+#: Bytes that are read of a child's output.
 _MOST_TOLD = 1024 * 1024
 
-#: The command of a child.
 RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
 
 
@@ -45,12 +44,12 @@ def question(options: TrustOptions) -> bytes:
 
 
 class Child:
-    """A process that refreshes, and has open what is ``held`` meanwhile."""
+    """A process that refreshes and keeps the files ``held`` open."""
 
     def __init__(self, held: Sequence[int], question: bytes) -> None:
         self.status = 0
         with contextlib.ExitStack() as stack:
-            # Files, for nobody reads or writes while it runs.
+            # Files, because nobody reads or writes meanwhile.
             asked = stack.enter_context(tempfile.TemporaryFile())
             self._errors = stack.enter_context(tempfile.TemporaryFile())
             asked.write(question)
@@ -62,8 +61,7 @@ class Child:
                 stderr=self._errors,
                 pass_fds=held,
                 env=environment(),
-                # In a session of its own the child survives Ctrl-C, and leaves
-                # everything in order.
+                # So the child survives Ctrl-C and finishes cleanly.
                 start_new_session=True,
             )
             asked.close()
@@ -71,7 +69,7 @@ class Child:
         self._ends = time.monotonic() + LONGEST
 
     def is_done(self) -> bool:
-        """Whether it has ended; it is made to where it takes too long."""
+        """Whether it has ended; kills it after ``LONGEST`` seconds."""
         status = self._process.poll()
         if status is None:
             if time.monotonic() > self._ends:
@@ -82,7 +80,7 @@ class Child:
 
     @property
     def is_read(self) -> bool:
-        """Whether somebody has read what it told."""
+        """Whether its output was read."""
         return self._errors.closed
 
     def told(self) -> list[bytes]:
@@ -93,7 +91,7 @@ class Child:
 
 
 def relay(lines: Iterable[bytes]) -> None:
-    """Log here what a child has told."""
+    """Log the output of a child."""
     for line in lines:
         try:
             name, level, text = json.loads(line)
@@ -104,7 +102,7 @@ def relay(lines: Iterable[bytes]) -> None:
 
 
 def python() -> str:
-    """The interpreter; inside of a server (uWSGI, mod_wsgi) that is not the program."""
+    """The interpreter; in uWSGI and mod_wsgi ``sys.executable`` is another program."""
     here = Path(sys.executable or "none")
     if here.name.startswith("python"):
         return str(here)
@@ -112,14 +110,14 @@ def python() -> str:
 
 
 def environment() -> dict[str, str]:
-    """That of a child, which finds the same code; but not in whatever folder we are."""
+    """A child's environment: the same code, not that of the current folder."""
     places = (one or str(Path.cwd()) for one in sys.path)
     path = os.pathsep.join(one for one in places if not _has_another(one))
     return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 def _has_another(place: str) -> bool:
-    """Whether another code of our name is there, as in the folder of an application."""
+    """Whether another eilogin is there, as in an application's folder."""
     there = Path(place, "eilogin")
     return there.is_dir() and not there.samefile(Path(eilogin.__file__).parent)
 
@@ -128,11 +126,8 @@ def _has_another(place: str) -> bool:
 
 
 def run() -> None:
-    """Refresh with the options from standard input; the process inherits the lock.
-
-    Log records go to standard error, a line of JSON each.
-    """
-    # Also where whoever waits for it has ended.
+    """Refresh with options from standard input; log JSON lines to standard error."""
+    # Even if the parent has ended.
     signal.setitimer(signal.ITIMER_REAL, LONGEST)
     os.nice(10)
     handler = logging.StreamHandler(sys.stderr)
@@ -145,13 +140,11 @@ def run() -> None:
     except ConfigurationError as error:
         raise SystemExit(f"federation: refresh failed: {error}") from error
     if folder is not None:
-        with contextlib.suppress(ConfigurationError):  # which has been noted
+        with contextlib.suppress(ConfigurationError):  # noted already
             refresh(options, folder)
 
 
 class _AsJSON(logging.Formatter):
-    """What :func:`relay` reads."""
-
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         return json.dumps([record.name, record.levelno, text])

@@ -1,11 +1,9 @@
 """Use a newly active state in a running process, and start refreshes when due.
 
-A thread of each process does both, from the first request on. Nothing starts when an
-application is built, because a fork copies no threads. Every half second the thread
-checks whether another state is active, whoever made it, and gives its members to the
-subscribers. It starts a child process if a refresh is due, or if a local file of
-members has changed, and no other process here refreshes. The child holds the lock,
-which is free again when the child ends.
+A thread of each process does both, from the first request on, because a fork copies no
+threads. Every half second it checks for another active state, and gives its members to
+the subscribers. If a refresh is due or a local file has changed, it starts a child
+process, unless another process here refreshes.
 """
 
 import contextlib
@@ -35,28 +33,26 @@ from eilogin.federation.state.state_records import Active, Tries
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two looks.
+#: Seconds between checks.
 EVERY = 0.5
-#: The share of the time that looking at files of this machine takes at most.
+#: Share of time for checks of local files.
 MOST_LOOKING = 0.02
 
 
 class Newer(NamedTuple):
-    """The parts of a newer state: fields of :class:`eilogin.federation.Trust`."""
+    """Fields of :class:`eilogin.federation.Trust`."""
 
     federation: Membership
     hub_ids: tuple[str, ...]
     other_endings: tuple[Expiry, ...]
 
 
-#: A subscriber gets the members before and after the change.
 Told = Callable[[Membership, Newer], object]
 
 
 class Opened(NamedTuple):
     """The active state, read from the folder."""
 
-    #: The last stamp of the folder.
     stamp: Stamp
     active: Active
     federation: Membership
@@ -69,9 +65,7 @@ class Watch:
         self, options: TrustOptions, own: Own, folder: SiteFolder, opened: "Opened"
     ) -> None:
         self.folder = folder
-        #: The active state, as far as this process knows.
         self.active = active = opened.active
-        #: Whether it is looked after in this process.
         self.is_awake = False
         self._options, self._own = options, own
         self._configuration = configuration_of(options)
@@ -80,12 +74,11 @@ class Watch:
         self._told: list[Told] = []
         self._in_each_round: list[Callable[[], object]] = []
         self._child: Child | None = None
-        #: Not again before that, unless the one that began then noted how it went:
-        #: then these tries are others.
+        #: No refresh earlier, unless the last one changed the tries.
         self._not_before, self._tries = 0.0, active.tries
-        #: How the files of this machine looked the last time, and when a child began.
+        #: The last look at local files, and that of the last child.
         self._seen, self._begun = active.tries.look, ""
-        #: Whether they had looked so before that; and when to look again.
+        #: Whether the last looks agree, and when to look again.
         self._is_still, self._next_look = False, 0.0
         self._fault = ""
         self._lock = threading.Lock()
@@ -97,11 +90,11 @@ class Watch:
 
     @property
     def options(self) -> TrustOptions:
-        """By which options it is refreshed."""
+        """The options of the site."""
         return self._options
 
     def numbers(self) -> dict[str, float]:
-        """How it is, in numbers (:mod:`eilogin.metrics`); none where it is broken."""
+        """Metrics (:mod:`eilogin.metrics`); none of a broken state."""
         try:
             active, waiting = self.folder.active, self.folder.waiting
         except ConfigurationError:
@@ -116,24 +109,24 @@ class Watch:
         }
 
     def subscribe(self, told: Told) -> None:
-        """Call a subscriber for each newer state, in the order of subscription."""
+        """Call a subscriber for each newer state, in order of subscription."""
         self._told.append(told)
 
     def in_each_round(self, do: Callable[[], object]) -> None:
-        """Have something be done as often as it is looked after, which is often."""
+        """Call a function in each round."""
         self._in_each_round.append(do)
 
     def wake(self) -> None:
-        """Look after it from now on, in this process; at once a first time."""
+        """Check now, and regularly."""
         self.look()
         self.is_awake = ROUND.take(self)
 
     def sleep(self) -> None:
-        """Look after it no more: this process is a fork of the one that did."""
+        """Stop: this process is a fork."""
         self.is_awake, self._child, self._lock = False, None, threading.Lock()
 
     def look(self) -> None:
-        """Check whether another state is active; its faults go to the log."""
+        """Check for another active state, and log faults."""
         with self._lock:
             try:
                 self._look()
@@ -146,7 +139,7 @@ class Watch:
             return
         active = self.folder.active
         if active is None or self.folder.stamp != stamp:
-            # The next check sees changes that arrived meanwhile.
+            # The next check sees later changes.
             return
         self.active = active
         if not self._is_ours(active):
@@ -157,7 +150,7 @@ class Watch:
             )
             return
         if active.state.index != self._index:
-            # One that is gone already was followed by another: see the next time.
+            # If the index is gone already, another state follows.
             federation = Membership.from_index(self.folder.index(active.state))
             hubs = hubs_of(self._options, self._own, federation)
             before, self._federation = self._federation, federation
@@ -174,7 +167,6 @@ class Watch:
         self._stamp, self._fault = stamp, ""
 
     def _complain(self, fault: str) -> None:
-        """Say what is wrong, once for as long as it is."""
         if fault != self._fault:
             _log.error("%s: federation: %s", self._own.entity_id, fault)
             self._fault = fault
@@ -182,7 +174,7 @@ class Watch:
     # --- refreshing -----------------------------------------------------------------
 
     def tick(self) -> None:
-        """Do what is to be done now."""
+        """Run one round."""
         self.look()
         for do in self._in_each_round:
             do()
@@ -190,13 +182,13 @@ class Watch:
             self._see_child(self._child)
         elif self._may_refresh:
             self._see_files()
-            # Else somebody may be writing them at the moment.
+            # Otherwise somebody may be writing them.
             is_ready = self._is_still and self._is_another(self._seen)
             if self._is_time or is_ready:
                 self._begin(self._seen)
 
     def _see_files(self) -> None:
-        """See how the files of this machine look now: seldom, where they are many."""
+        """Look at local files, seldom if a look takes long."""
         if time.monotonic() < self._next_look:
             return
         before, begun = self._seen, time.thread_time()
@@ -211,10 +203,7 @@ class Watch:
         return not is_off and self._is_ours(self.active)
 
     def _is_ours(self, active: Active) -> bool:
-        """Whether it was made by our options: else others refresh it, and we restart.
-
-        By ours it would be taken back what somebody has decided since.
-        """
+        """Whether our options made it: a refresh by old ones would undo decisions."""
         return active.state.configuration == self._configuration
 
     @property
@@ -222,14 +211,10 @@ class Watch:
         return self.active.tries.is_due and self._not_before <= time.monotonic()
 
     def _is_another(self, look: str) -> bool:
-        """Whether nobody has read files that look so, or has begun to."""
         return look not in (self.active.tries.look, self._begun)
 
     def refresh_if_due(self) -> bool:
-        """Refresh now and here, if it is time and nobody is at it; whether that was so.
-
-        Raises as :func:`eilogin.federation.refresh.metadata_refresh.refresh`.
-        """
+        """Refresh here if due and free, and return whether; raises as ``refresh``."""
         look = look_at(self._options.federation)
         is_due = self._may_refresh and _is_due(self.active.tries, look)
         number = self.folder.lock() if is_due else None
@@ -244,14 +229,13 @@ class Watch:
         return True
 
     def _tries_if_due(self, look: str) -> Tries | None:
-        """How it went until now, if it is still due: for who holds the lock."""
         active = self.folder.active
         if active is None or not self._is_ours(active):
             return None
         return active.tries if _is_due(active.tries, look) else None
 
     def _begin(self, look: str) -> None:
-        # If this fails, not again and again.
+        # Do not repeat a failure at once.
         self._not_before, self._begun = time.monotonic() + SHORTEST, look
         try:
             held = self._held()
@@ -274,7 +258,6 @@ class Watch:
             self._complain(f"cannot begin a refresh: {error}")
 
     def _held(self) -> list[int]:
-        """The files that a child holds; empty if another process refreshes."""
         lock = self.folder.lock()
         if lock is None:
             return []
@@ -296,38 +279,37 @@ class Watch:
         if child.status == 0:
             self.look()
             if self.active.tries != self._tries:
-                # It noted when it is time again; on a disk that is full it could not.
+                # It noted its next time, unless the disk is full.
                 self._not_before = 0.0
             return
         why = f"the process that refreshes ended with status {child.status}"
         self._complain(why)
-        # It has noted nothing itself.
+        # The child noted nothing.
         with contextlib.suppress(ConfigurationError, OSError), self.folder.locked(0):
             note_failure(self._options, self.folder, why, self._begun)
 
 
 def _is_due(tries: Tries, look: str) -> bool:
-    """Whether it is time, or files of this machine look otherwise than at the last."""
     return tries.is_due or look != tries.look
 
 
 class RefreshThread:
-    """The thread of this process that looks after all that is awake."""
+    """The thread of this process that checks all awake watches."""
 
     def __init__(self) -> None:
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
-        #: Children whose site may be gone before they end.
+        #: They may outlive their site.
         self._children: list[Child] = []
         self._is_running = False
         self._lock = threading.Lock()
 
     def adopt(self, child: Child) -> None:
-        """Have a child for as long as it runs, whoever began it is gone or not."""
+        """Keep a child until it ends, even without its watch."""
         found = [one for one in self._children if not (one.is_done() and one.is_read)]
         self._children = [*found, child]
 
     def take(self, watch: Watch) -> bool:
-        """Look after one more; False where the machine has no thread for it now."""
+        """Check one more watch; False if the system can start no thread."""
         with self._lock:
             self._watches.add(watch)
             if self._is_running:
@@ -344,12 +326,12 @@ class RefreshThread:
 
     @property
     def awake(self) -> frozenset[Watch]:
-        """The watches that the thread looks after."""
+        """The checked watches."""
         with self._lock:
             return frozenset(self._watches)
 
     def leave(self, watch: Watch) -> None:
-        """Stop looking after a watch, for example because its site is gone."""
+        """Stop checking a watch."""
         with self._lock:
             self._watches.discard(watch)
 
@@ -361,12 +343,12 @@ class RefreshThread:
                 if not watches:
                     self._is_running = False
                     return
-            # None is held by a name of ours until the next round: who is gone is gone.
+            # Hold no watch by name, so that it can be collected.
             while watches:
                 _do(watches.pop())
 
     def forget(self) -> None:
-        """In a child of this process no thread runs: all are asleep again."""
+        """Put all watches to sleep in a fork, which has no thread."""
         watches, self._lock = list(self._watches), threading.Lock()
         self._watches, self._is_running = weakref.WeakSet(), False
         for watch in watches:
@@ -380,6 +362,5 @@ def _do(watch: Watch) -> None:
         _log.exception("the federation watcher failed; it tries again")
 
 
-#: The round of this process.
 ROUND = RefreshThread()
 os.register_at_fork(after_in_child=ROUND.forget)

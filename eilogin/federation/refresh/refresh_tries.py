@@ -1,4 +1,4 @@
-"""When eilogin tries to refresh again, after a success or a failure."""
+"""Compute the time of the next refresh, after a success or a failure."""
 
 import random
 from collections.abc import Iterable
@@ -12,17 +12,17 @@ from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import configuration_of
 from eilogin.federation.state.state_records import Tries
 
-#: Seconds between two tries at the least, and for how long a child may take.
+#: Seconds between two tries, and of a child's life.
 SHORTEST, LONGEST = 60.0, 900.0
 _HOUR = 3600.0
-#: By how much later each of many sites may be, that not all come at once.
+#: Share of delay, so that many sites do not come at once.
 _SCATTER = 0.1
 
 
 def after(
     options: TrustOptions, tries: Tries, found: Found, failures: tuple[str, ...]
 ) -> Tries:
-    """Return the tries after one that fetched all sources, some of them as copies."""
+    """The tries after a refresh that fetched all sources, some as copies."""
     if failures:
         return _failed(options, tries, failures[0])
     now = clock.now()
@@ -35,10 +35,7 @@ def after(
 def note_failure(
     options: TrustOptions, folder: SiteFolder, why: str, look: str
 ) -> None:
-    """Note that a try came to nothing, and when the next one is; under the lock.
-
-    ``look`` is how the files of this machine looked before it.
-    """
+    """Store a failed try, and ``look`` at local files before it; under the lock."""
     active = folder.active
     if active is not None:
         tries = replace(active.tries, look=look, by=_by(options))
@@ -46,7 +43,6 @@ def note_failure(
 
 
 def _by(options: TrustOptions) -> str:
-    """By which options a try was; "" where a file that they name cannot be read."""
     try:
         return configuration_of(options)
     except ConfigurationError:
@@ -54,7 +50,7 @@ def _by(options: TrustOptions) -> str:
 
 
 def _failed(options: TrustOptions, tries: Tries, why: str) -> Tries:
-    """How it is after one more that did not go well: later and later."""
+    """Add a failure: the delay doubles."""
     now, failures = clock.now(), tries.failures + 1
     wait = min(SHORTEST * 2.0 ** min(failures - 1, 20), _usual(options))
     return replace(tries, tried=now, failures=failures, why=why, due=_due(now, wait))
@@ -65,7 +61,7 @@ def _usual(options: TrustOptions) -> float:
 
 
 def _sooner(now: float, found: Found) -> Iterable[float]:
-    """Before the usual time: where metadata says so, and before it is over."""
+    """By cacheDuration, and before the expiry."""
     for _, one in found:
         if one.metadata.cache_duration is not None:
             yield one.metadata.cache_duration

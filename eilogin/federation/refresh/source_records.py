@@ -22,10 +22,7 @@ def kept(
     earlier: Source | None,
     before: AcceptedCopy | None,
 ) -> Source:
-    """Return the record of a source to store from now on, and keep its copy.
-
-    ``earlier`` is the record until now, ``before`` its copy.
-    """
+    """The record of a source after ``earlier``; keeps its copy after ``before``."""
     accepted = {} if fetched.failure else accepted_of(fetched.known(before))
     record = replace(
         earlier or Source("", key_of(source)),
@@ -40,7 +37,7 @@ def kept(
 
 
 def tried(record: Source, source: MetadataSource, fetched: Fetched) -> Source:
-    """Note the last try of a source in its record."""
+    """Store the last try in the record."""
     now = clock.now()
     record = replace(record, name=str(source), tried=now)
     if fetched.failure:
@@ -49,7 +46,7 @@ def tried(record: Source, source: MetadataSource, fetched: Fetched) -> Source:
 
 
 def accepted_of(record: AcceptedMetadata) -> dict[str, Any]:
-    """Reduce the record of a source to the accepted metadata."""
+    """Only the fields of the accepted metadata."""
     return {
         field.name: getattr(record, field.name) for field in fields(AcceptedMetadata)
     }

@@ -1,4 +1,4 @@
-"""The hubs of a site in new metadata: a refresh needs all of them, usable."""
+"""The hubs of a site, all of which new metadata must have, usable."""
 
 from eilogin.errors import HubUnknown, MetadataExpired, PeerUnusable
 from eilogin.federation.local.local_entity import HUB, Own
@@ -10,18 +10,14 @@ from eilogin.federation.state.state_folder import SiteFolder
 
 
 def folder_of(options: TrustOptions) -> SiteFolder | None:
-    """Where the options have us keep what we know of the federation, if anywhere."""
+    """The state folder of the options, if any."""
     if options.federation_folder is None:
         return None
     return SiteFolder.of(options.federation_folder, own_of(options).entity_id)
 
 
 def hubs_of(options: TrustOptions, own: Own, federation: Membership) -> tuple[str, ...]:
-    """The entityIDs of our hubs, each one that we can use; of a hub its own.
-
-    Raises :class:`eilogin.errors.ConfigurationError` where the metadata does not say
-    who the hub is, or lacks what we need of it.
-    """
+    """The entityIDs of our usable hubs, a hub's own; raises ConfigurationError."""
     if own.role == HUB:
         return (own.entity_id,)
     try:
@@ -32,12 +28,11 @@ def hubs_of(options: TrustOptions, own: Own, federation: Membership) -> tuple[st
 
 
 def _cure(options: TrustOptions) -> str:
-    """Return the cure of expired metadata at this site, for a message."""
     folder = folder_of(options)
     if folder is None:
         return ""
-    # A refresh renews the date of a member whose change waits too. An approval alone
-    # helps only if the member comes from another source now.
+    # A refresh renews the date of a member with a pending change too. An approval alone
+    # helps only after a move to another source.
     cure = "; 'eilogin trust refresh FILE' fetches the sources now"
     waiting = folder.waiting
     if waiting is not None:

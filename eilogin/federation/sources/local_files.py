@@ -1,7 +1,6 @@
-"""The files of this machine that the members come from: whether they are others now.
+"""Detect changes of the local files that the members come from.
 
-Nobody has to wait an hour for what lies here. To look at them costs a call of the
-system for each, so that is done often; to read them is left to a refresh.
+A look costs one system call a file, so it is frequent.
 """
 
 import hashlib
@@ -14,16 +13,12 @@ from eilogin.federation.sources.source_lines import FederationFile, FederationLi
 
 
 def look_at(lines: Sequence[FederationLine]) -> str:
-    """A fingerprint of the local files that ``lines`` name; it changes with them.
-
-    It is "" if they name none; a missing file has a fingerprint too.
-    """
+    """A fingerprint of the local files that ``lines`` name, even if missing, or ""."""
     looks = [_look(path) for line in lines for path in _files_of(line)]
     return hashlib.sha256(repr(looks).encode()).hexdigest() if looks else ""
 
 
 def _files_of(line: FederationLine) -> Iterator[Path]:
-    """The local files of a line, including its lists of wanted members."""
     if isinstance(line, FederationFile):
         yield line.path
         yield from _in_folder(line.path)
@@ -35,7 +30,7 @@ def _in_folder(path: Path) -> Sequence[Path]:
     try:
         return files_in(path) if path.is_dir() else ()
     except MetadataUnusable:
-        # Empty for now, or out of reach: a refresh says so.
+        # A refresh reports the folder.
         return ()
 
 

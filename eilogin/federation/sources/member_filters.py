@@ -1,7 +1,6 @@
 """Select members of a source, by the filters of its line in ``federation``.
 
-A filter only narrows: a skipped entity is no member, as if the metadata did not name
-it. A member must match one filter of each kind, and all kinds together.
+A skipped entity is no member. A member must match one filter of each kind.
 """
 
 import hashlib
@@ -16,16 +15,15 @@ from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
 from eilogin.saml.metadata.packed_members import as_kept
 from eilogin.saml.printable_text import some
 
-#: How many names a message shows.
 _NAMED = 3
 
-#: An entityID, as far as one can tell it from the path of a file.
+#: To distinguish it from a path.
 ENTITY_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
-#: The end of the remark that counts the skipped members.
+#: Ends the remark that counts skipped members.
 PASSED_OVER = "skipped, as its line of 'federation' wants it"
 
-#: How a remark on a member begins: an entityID has no blanks.
+#: A remark on a member: an entityID has no blanks.
 _ABOUT = re.compile(r"entity '(\S+)': ")
 
 Role = Literal["hub", "participant"]
@@ -33,37 +31,30 @@ Role = Literal["hub", "participant"]
 
 @dataclass(frozen=True, slots=True)
 class MemberFilters:
-    """The filters of a source; an empty one, or None, selects every member."""
+    """The filters of a source; an empty one, or None, selects all."""
 
-    #: In which role, and in no other.
     role: Role | None = None
-    #: Patterns of their entityIDs: `*` matches any text.
+    #: In entityIDs, `*` matches any text.
     entities: tuple[str, ...] = ()
-    #: Their registrars (mdrpi registrationAuthority).
+    #: mdrpi registrationAuthority.
     registrars: tuple[str, ...] = ()
-    #: The entity categories that they claim.
     categories: tuple[str, ...] = ()
-    #: entityIDs, or files with one on a line: of those that may be there, and of those
-    #: that may not.
+    #: entityIDs, or files with one on each line.
     include: tuple[str | Path, ...] = ()
     exclude: tuple[str | Path, ...] = ()
 
     def read(self) -> "MemberSelection":
-        """The same, with the lists of entityIDs as they are now.
-
-        Raises :class:`eilogin.errors.MetadataUnusable`, which names the file.
-        """
+        """The filters with the present lists; raises MetadataUnusable."""
         included = frozenset(_names(self.include)) if self.include else None
         return MemberSelection(self, included, frozenset(_names(self.exclude)))
 
 
-#: Who wants anybody.
 ANYBODY = MemberFilters()
 
 
 @dataclass(frozen=True, slots=True)
 class MemberSelection:
-    """A choice with its lists."""
+    """Filters with the content of their lists."""
 
     choice: MemberFilters
     included: frozenset[str] | None
@@ -71,14 +62,14 @@ class MemberSelection:
 
     @property
     def version(self) -> str:
-        """An identifier of the selection; "" if it selects everybody."""
+        """An identifier; "" if all are selected."""
         if self.choice == ANYBODY:
             return ""
         lists = (sorted(self.included or ()), sorted(self.excluded))
         return hashlib.sha256(repr((self.choice, lists)).encode()).hexdigest()
 
     def of(self, name: str, metadata: FederationMetadata) -> FederationMetadata:
-        """Select the members of metadata that came from ``name``."""
+        """Select the members of metadata from ``name``."""
         if self.choice == ANYBODY:
             return metadata
         found = (self._wanted(entity) for entity in metadata.entities)
@@ -100,12 +91,11 @@ class MemberSelection:
                 *self._unknown(name, metadata),
                 *(text for text in metadata.remarks if _about(text) in there),
             ),
-            # Nobody can tell any more whether an absent entity was a member.
+            # An absent entity may still be a member.
             is_aggregate=metadata.is_aggregate and not passed_over,
         )
 
     def _wanted(self, entity: EntityDescriptor) -> EntityDescriptor | None:
-        """The member in the role that is wanted of it, or None."""
         if not self._wants(
             entity.entity_id, entity.registrar, entity.entity_categories
         ):
@@ -120,7 +110,7 @@ class MemberSelection:
 
     def _wants_unusable(self, entity_id: str, error: PeerUnusable) -> bool:
         if error.alternatives:
-            # Each of those that are called so may be the one that is wanted.
+            # Any of these may be the wanted one.
             return any(
                 self._wants_unusable(entity_id, one) for one in error.alternatives
             )
@@ -145,7 +135,6 @@ class MemberSelection:
         )
 
     def _unknown(self, name: str, metadata: FederationMetadata) -> Iterator[str]:
-        """Entries of the lists that match no member: perhaps a mistake."""
         members = (one.entity_id for one in as_kept(metadata.entities))
         known = {*members, *metadata.left_out}
         lists: Mapping[str, Collection[str]] = {
@@ -168,7 +157,6 @@ def _told(name: str, passed_over: int, count: int) -> Iterator[str]:
 
 
 def _about(remark: str) -> str:
-    """The entityID of the member that a remark is about."""
     found = _ABOUT.match(remark)
     return found[1] if found else ""
 
@@ -178,10 +166,7 @@ def _apart(some_names: Sequence[str], others: Collection[str]) -> bool:
 
 
 def _looks_like(text: str, pattern: str) -> bool:
-    """Whether it is the pattern, in which ``*`` stands for anything.
-
-    In a time that grows with its length only, whatever somebody calls itself.
-    """
+    """Match ``*`` in linear time, because others choose the text."""
     first, *rest = pattern.split("*")
     if not rest:
         return text == pattern
@@ -206,7 +191,6 @@ def _names(said: Sequence[str | Path]) -> Iterator[str]:
 
 
 def _names_in(path: Path) -> Iterator[str]:
-    """The entityIDs in a file, one a line; ``#`` starts a comment."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,6 +1,6 @@
-"""Whether what came is metadata that can be taken: read, well signed, and in time.
+"""Decide whether octets are acceptable metadata: readable, signed, and in time.
 
-Each error names where it came from, says what was expected, and whom to ask.
+Errors name the source, the expectation, and whom to ask.
 """
 
 from collections.abc import Sequence
@@ -38,14 +38,10 @@ def understood(
 ) -> FederationMetadata:
     """Verify and parse the octets of metadata that came from ``name``.
 
-    ``longest`` is the longest allowed validity from now on in seconds, None for no
-    limit. Raises a :class:`eilogin.errors.ConfigurationError` that names the source:
-
-    * MetadataUnusable for unreadable metadata,
-    * MetadataUntrusted without a valid signature,
-    * MetadataExpired after its end,
-    * MetadataLifetime for a validity that is too long,
-    * PeerUnusable if it has only one member and that is unusable.
+    ``longest`` is the longest validity from now in seconds, None for no limit. Raises
+    ConfigurationError that names the source: MetadataUnusable (unreadable),
+    MetadataUntrusted (signature), MetadataExpired, MetadataLifetime (too long), or
+    PeerUnusable (its only member is unusable).
     """
     try:
         if keys is None:
@@ -62,7 +58,7 @@ def understood(
         ) from error
     except Refused as error:
         told = told_of(error) if isinstance(error, MalformedMessage) else str(error)
-        # It may quote what somebody sent.
+        # It may quote foreign text.
         told = CONTROL.sub(" ", told)
         but = _if_html(octets)
         raise MetadataUnusable(
@@ -81,7 +77,6 @@ def _if_html(octets: bytes) -> str:
 def _require_in_time(
     name: str, valid_until: float | None, longest: float | None
 ) -> None:
-    """Refuse what is over, or was not made to be so soon enough."""
     now = clock.now()
     if valid_until is not None and now >= valid_until + SKEW:
         ended, told = map(write_instant, (valid_until, now))

@@ -1,10 +1,7 @@
-"""Metadata that is fetched over HTTP: from an address, or of one party at a time.
+"""Metadata over HTTP: from an address, or one party at a time.
 
-The latter is the Metadata Query Protocol (draft-young-md-query, with its SAML profile):
-a responder is asked for the party that an entityID names, and for no other.
-
-No connection is kept. Where the server says by what it knows again what it sent, it is
-asked for something newer only.
+The latter is the Metadata Query Protocol (draft-young-md-query, with its SAML profile).
+eilogin keeps no connection, and asks only for newer content.
 """
 
 import time
@@ -37,12 +34,12 @@ _MOST_REDIRECTS = 5
 
 @dataclass(frozen=True, slots=True)
 class MetadataClient:
-    """How metadata is fetched; the fields are those of :class:`BackChannel`."""
+    """An HTTP client for metadata; fields as those of :class:`BackChannel`."""
 
     ca_file: Path | None = None
     client_certificate: tuple[Path, Path] | None = None
     proxy: str | None = None
-    #: Seconds for the whole of it, redirects included.
+    #: Seconds, redirects included.
     timeout: float = 5.0
     longest: int = LONGEST
     said_by: tuple[str, str] = ("back_channel_ca", "back_channel_proxy")
@@ -50,12 +47,8 @@ class MetadataClient:
     def fetch(self, url: str, known: tuple[str, str] = ("", "")) -> PeerResponse:
         """Fetch an address, following at most 5 redirects.
 
-        ``known`` are the ETag and Last-Modified of the stored copy. The status is 304
-        if the copy is still current, else 200.
-
-        Raises :class:`eilogin.errors.MetadataUnavailable`, which names the address: no
-        answer, another status than 200, too many bytes, too slow, too many redirects,
-        or a redirect to an unsafe address.
+        ``known``: ETag and Last-Modified of the stored copy; status 304 if it is
+        current, else 200. Raises MetadataUnavailable, which names the address.
         """
         try:
             return self._follow(url, known)
@@ -82,10 +75,7 @@ class MetadataClient:
         raise _failed(url, told)
 
     def _channel(self, *, is_elsewhere: bool) -> BackChannel:
-        """The way to the host that the options name, or to where it sent us.
-
-        That one hears by no certificate of ours who asks.
-        """
+        """Only the configured host sees our certificate."""
         return BackChannel(
             ca_file=self.ca_file,
             client_certificate=None if is_elsewhere else self.client_certificate,
@@ -97,7 +87,7 @@ class MetadataClient:
 
 @dataclass(frozen=True, slots=True)
 class MetadataURL(MetadataSource):
-    """An address of metadata, and the keys of who may have signed it."""
+    """An address of metadata, and the keys that may sign it."""
 
     url: str
     keys: Sequence[PublicKey]
@@ -110,7 +100,7 @@ class MetadataURL(MetadataSource):
     def of_entity(
         cls, base: str, entity_id: str, keys: Sequence[PublicKey], web: MetadataClient
     ) -> "MetadataURL":
-        """The question to a responder at ``base`` for one party (MDQ 3.1)."""
+        """The query for one party to the responder at ``base`` (MDQ 3.1)."""
         url = f"{base.rstrip('/')}/entities/{quote(entity_id, safe='')}"
         return cls(url, keys, web, only=entity_id)
 
@@ -121,7 +111,7 @@ class MetadataURL(MetadataSource):
 
     @property
     def signers(self) -> Sequence[PublicKey]:
-        """Its keys."""
+        """The keys."""
         return self.keys
 
     def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
@@ -150,10 +140,9 @@ def _came(answer: PeerResponse) -> SourceContent:
 
 
 def _led_to(url: str, here: str, location: str) -> str:
-    """The address of a redirect, if it is as safe as the one before.
+    """The target of a redirect, if as safe as the address before.
 
-    Others must not redirect us to this machine: a service that listens here may trust
-    every request.
+    Others must not redirect us to loopback: a service there may trust every request.
     """
     try:
         there = urldefrag(urljoin(here, location)).url
@@ -172,7 +161,7 @@ def _host(url: str) -> str:
 
 
 def _failed(url: str, what: str) -> MetadataUnavailable:
-    # The fault may come from another address, after a redirect.
+    # The fault may come from a redirect.
     asked = "" if what.startswith(f"{named(url)} ") else f"{named(url)}: "
     return MetadataUnavailable(
         f"{asked}{what}; expected SAML metadata, with status 200. Ask the"

@@ -1,22 +1,19 @@
 """Sources of metadata: a local file, or an address (``metadata_downloads``).
 
-Metadata is trusted for its signature alone, never for its origin. The exception is an
-unsigned file that the options allow. If a source is unavailable or its metadata is
-refused, the last good copy replaces it while that is valid. The copy is verified as if
-it had just arrived.
+Only a signature makes metadata trusted, except an unsigned file that the options allow.
+If a source is unavailable or refused, the last good copy replaces it while valid,
+verified as if it had just arrived.
 
-An attacker on the network, or at the address, could replay metadata that was signed
-before, with keys that have been lost since. So eilogin refuses metadata that states an
-earlier creation than the last one, or none although the last one stated it. The time is
-the creationInstant of a PublicationInfo (mdrpi 2.2), which states nothing else; a
-validUntil may become earlier. Metadata that eilogin had and replaced counts as older,
-whatever it states. With the same instant, metadata with another ID that expires sooner
-counts as older too. Without a last one, nothing is known to be newer.
+An attacker could replay older metadata, with lost keys. So eilogin refuses an earlier
+creationInstant than the last one, or a missing one where the last had it
+(PublicationInfo, mdrpi 2.2). A validUntil may become earlier. Replaced content counts
+as older, whatever it states. With the same instant, another ID that expires sooner
+counts as older.
 
-eilogin refuses a creation in the future, because nothing would be newer. The last one
-can have such a time if our own clock was ahead; then its time means nothing.
+A creation in the future is refused, because nothing would be newer. If the last one has
+such a time, our own clock was ahead, and it does not count.
 
-This module stores nothing: the caller keeps the record for the next time.
+The caller keeps the record.
 """
 
 import hashlib
@@ -41,36 +38,33 @@ from eilogin.saml.metadata import FederationMetadata
 from eilogin.saml.metadata.packed_members import as_kept
 from eilogin.saml.signing_keys import PublicKey
 
-#: Bytes of the longest metadata that is taken: 10,000 entities.
+#: In bytes: 10,000 entities.
 LONGEST = 80 * 1024 * 1024
 
-#: How many of those that were there are known again.
+#: Earlier versions that are recognised.
 _MOST_RECENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedMetadata:
-    """The metadata that was accepted last from a source, as far as it identifies it."""
+    """The identity of the metadata that was accepted last."""
 
     etag: str = ""
     last_modified: str = ""
-    #: creationInstant, validUntil and ID of its root, if it has them.
     created: float | None = None
     valid_until: float | None = None
     id: str = ""
     sha256: str = ""
-    #: The SHA-256 of what it was before that, the newest first.
+    #: SHA-256 of earlier versions, newest first.
     recent: tuple[str, ...] = ()
-    #: The filters of its members: see :attr:`Fetched.choice`.
     choice: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedCopy(AcceptedMetadata):
-    """The same, and where a copy is."""
+    """The same, with a copy."""
 
-    #: The file with the whole content, or None if none is stored. Removing the file
-    #: makes eilogin forget the content.
+    #: Removing the file makes eilogin forget the content.
     copy: Path | None = None
 
 
@@ -79,39 +73,36 @@ class SourceContent:
     """The present content of a source."""
 
     octets: bytes
-    #: The version that it states, or "".
+    #: As the server states them, or "".
     content_type: str = ""
     etag: str = ""
     last_modified: str = ""
-    #: For how many seconds it is good, or None.
+    #: Seconds, or None.
     max_age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The accepted metadata of a source, and the record that identifies it."""
+    """The accepted metadata of a source, and its identity."""
 
     metadata: FederationMetadata
     octets: bytes
     sha256: str
     etag: str = ""
     last_modified: str = ""
-    #: Which choice of its members was made; "" where anybody is wanted.
+    #: A version of the filters; "" for all members.
     choice: str = ""
-    #: The entityIDs of its members that eilogin skips because they belong to another
-    #: source.
+    #: EntityIDs that another source has.
     passed: tuple[str, ...] = ()
-    #: Whether it is another one than before, or others are wanted of it.
+    #: Whether content or filters changed.
     is_new: bool = True
-    #: Why the copy stands in for what is there, with the error's code; "" where it
-    #: does not.
+    #: Why the copy replaces the content, with the error's code, or "".
     failure: str = ""
-    #: For how many seconds its server says that it is good, or None.
     max_age: float | None = None
 
     @property
     def created(self) -> float | None:
-        """When the operator made it, or None."""
+        """The creation time, or None."""
         return self.metadata.created
 
     @property
@@ -122,10 +113,7 @@ class Fetched:
     def known(
         self, before: AcceptedCopy | None, copy: Path | None = None
     ) -> AcceptedCopy:
-        """The record to store for the next time, if this metadata is accepted.
-
-        ``before`` is the record until now, ``copy`` the file that holds the metadata.
-        """
+        """The record to store after ``before``; ``copy`` is the file of metadata."""
         were = () if before is None else (before.sha256, *before.recent)
         recent = dict.fromkeys(one for one in were if one not in ("", self.sha256))
         return AcceptedCopy(
@@ -143,50 +131,43 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataSource(ABC):
-    """Where metadata comes from; its text names it in errors."""
+    """A source of metadata; its text names it in errors."""
 
-    #: The entityID of the only party that it is asked for, or "".
+    #: The only wanted entityID, or "".
     only: str = ""
-    #: Whether members may be on this machine.
     on_loopback: bool = False
-    #: How many seconds it may be valid from now on, without end being infinite; None
-    #: where what is usual counts.
+    #: Seconds from now, infinite for no limit; None for the usual.
     validity: float | None = None
-    #: The filters of its members.
     choice: MemberFilters = ANYBODY
 
     @property
     def line(self) -> str:
-        """The location in its line of the options: a folder has several sources."""
+        """The location in the options: a folder has several sources."""
         return self.address
 
     @property
     @abstractmethod
     def address(self) -> str:
-        """Its path or URL in full, by which it is known again.
-
-        A query in it may be a secret, which no log should show.
-        """
+        """Its path or full URL, perhaps with a secret query that no log may show."""
 
     @property
     @abstractmethod
     def signers(self) -> Sequence[PublicKey] | None:
-        """The keys of who may have signed it; None where it is believed unsigned."""
+        """The keys that may sign it; None if no signature is needed."""
 
     @abstractmethod
     def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
-        """Read the present content; ``kept`` is the earlier content, if available."""
+        """Read the present content; ``kept`` is the earlier one, if available."""
 
     def load(self, longest: float | None) -> FederationMetadata:
-        """Read the present content, verified and in time; as :meth:`fetch`."""
+        """Read the present content, verified; raises as :meth:`fetch`."""
         return self.fetch(None, longest).metadata
 
     def fetch(self, before: AcceptedCopy | None, longest: float | None) -> Fetched:
         """Read the present content, or the earlier copy if that must be refused.
 
-        ``longest`` is the longest allowed validity in seconds if the source states
-        none, None for no limit. Raises a :class:`eilogin.errors.ConfigurationError`
-        that names the source.
+        ``longest``: validity in seconds of a source without its own; None for no limit.
+        Raises ConfigurationError that names the source.
         """
         kept = _kept(before)
         if before and before.copy and _is_gone(before.copy):
@@ -249,7 +230,6 @@ class MetadataSource(ABC):
         return None if math.isinf(self.validity) else self.validity
 
     def _require_made(self, created: float | None) -> None:
-        """Refuse what is of a time to come."""
         if created is not None and _is_to_come(created):
             made, told = map(write_instant, (created, clock.now()))
             raise MetadataUnusable(
@@ -261,7 +241,7 @@ class MetadataSource(ABC):
     def _require_no_older(
         self, metadata: FederationMetadata, sha256: str, before: AcceptedCopy
     ) -> None:
-        """Refuse what was made before what was there, also where that is over."""
+        """Reject metadata older than the last, even if that has expired."""
         if not _is_older(metadata, sha256, before):
             return
         found = (
@@ -304,7 +284,7 @@ class MetadataSource(ABC):
     ) -> Fetched:
         """Read the earlier copy under the present signers and filters.
 
-        ``failure`` is the reason why it replaces the present content, or "". Raises as
+        ``failure``: why it replaces the present content, or "". Raises as
         :meth:`fetch`.
         """
         chosen, copy = self.choice.read(), before.copy
@@ -327,16 +307,13 @@ class MetadataSource(ABC):
 
 @dataclass(frozen=True, slots=True)
 class MetadataFile(MetadataSource):
-    """A file with metadata, and the keys of who may have signed it.
-
-    Where ``keys`` is None it is believed as it lies there, signed or not.
-    """
+    """A file with metadata; if ``keys`` is None, no signature is needed."""
 
     path: Path
     keys: Sequence[PublicKey] | None
-    #: How many bytes it may have.
+    #: In bytes.
     longest: int = LONGEST
-    #: The folder that is named in its place, or None.
+    #: As the line names it.
     folder: Path | None = None
 
     def __str__(self) -> str:
@@ -344,17 +321,17 @@ class MetadataFile(MetadataSource):
 
     @property
     def line(self) -> str:
-        """The folder that it came from, or itself."""
+        """Its folder, or itself."""
         return str((self.folder or self.path).absolute())
 
     @property
     def address(self) -> str:
-        """Its path, from the root."""
+        """Its absolute path."""
         return str(self.path.absolute())
 
     @property
     def signers(self) -> Sequence[PublicKey] | None:
-        """Its keys."""
+        """The keys."""
         return self.keys
 
     def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
@@ -373,10 +350,10 @@ class MetadataFile(MetadataSource):
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The metadata files in a folder, sorted by name, without editors' leftovers.
+    """The metadata files in a folder by name, without editors' leftovers.
 
-    Raises :class:`eilogin.errors.MetadataUnusable`, which names the folder. An empty
-    folder is an error too: probably another folder was meant, or it is not mounted.
+    Raises MetadataUnusable, which names the folder; also if it is empty, because it is
+    probably the wrong one or not mounted.
     """
     try:
         found = [path for path in sorted(folder.iterdir()) if _is_metadata(path)]
@@ -397,12 +374,11 @@ def _is_metadata(path: Path) -> bool:
 
 
 def sha256_of(octets: bytes) -> str:
-    """By what octets are known again."""
+    """The hash that identifies content."""
     return hashlib.sha256(octets).hexdigest()
 
 
 def _kept(before: AcceptedCopy | None) -> bytes | None:
-    """The earlier content as a whole; None if it is unavailable."""
     if before is None or before.copy is None:
         return None
     try:
@@ -423,7 +399,7 @@ def _is_gone(path: Path) -> bool:
 
 
 def _is_older(metadata: FederationMetadata, sha256: str, before: AcceptedCopy) -> bool:
-    """Whether metadata was made before what was there, as far as they say it."""
+    """Whether metadata is older than the last (see the module)."""
     created, there = metadata.created, before.created
     if sha256 in before.recent:
         return True
@@ -443,5 +419,4 @@ def _ends_sooner(one: float | None, other: float | None) -> bool:
 
 
 def _is_to_come(made: float) -> bool:
-    """Whether an instant is yet to come, by whichever clock is behind."""
     return made > clock.now() + SKEW

@@ -1,11 +1,11 @@
-"""A line of the option ``federation``: a source, who signs it, and how it is taken.
+"""A line of the option ``federation``: a source, its signers, and its settings.
 
 ::
 
     SOURCE [CERTIFICATE …] [NAME=VALUE …]
 
-A source is a file, a folder, an https address, or ``mdq:`` and that of a responder. The
-paths may have blanks in them: what is there decides where each of them ends.
+A source is a file, a folder, an https address, or ``mdq:`` and a responder's address.
+Paths may contain blanks: the existing files decide where each path ends.
 """
 
 import math
@@ -37,18 +37,16 @@ from eilogin.federation.sources.member_filters import ANYBODY, ENTITY_ID, Member
 from eilogin.http_client import named
 from eilogin.saml.safe_xml import METADATA
 
-#: The prefix of the address of a responder of the Metadata Query Protocol.
+#: A Metadata Query responder.
 _QUERY = "mdq:"
 
 _ADDRESS = re.compile(r"(mdq:|https?://)")
-#: The scheme of an address of another kind, or a slip of one.
+#: Another scheme, or a mistyped one.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
 
-#: The name of a setting, behind what it stands.
 _NAME = re.compile(r"(?<=\s)([A-Za-z][A-Za-z_-]*)=")
 
 
-#: How many names in a folder a slip is compared with.
 _MOST_COMPARED = 1000
 
 
@@ -56,15 +54,12 @@ _MOST_COMPARED = 1000
 class FederationLine:
     """A line of ``federation``, for any kind of source."""
 
-    #: PEM files with the certificates of who may have signed it; where there are none
-    #: those of ``federation_certificate`` count.
+    #: Its signers; if empty, ``federation_certificate`` counts.
     certificates: tuple[Path, ...] = ()
-    #: For how many seconds it may be valid, without end being infinite; None where
-    #: ``federation_validity`` counts.
+    #: Seconds, infinite for no limit; None for ``federation_validity``.
     validity: float | None = None
-    #: How many bytes it may have; None where what is usual counts.
+    #: Bytes; None for the usual.
     longest: int | None = None
-    #: The filters of its members.
     choice: MemberFilters = ANYBODY
 
 
@@ -73,7 +68,7 @@ class FederationFile(FederationLine):
     """A line with a file, or a folder of them."""
 
     path: Path
-    #: Whether it is believed as it lies there, whatever is usual.
+    #: Whether it needs no signature.
     is_unsigned: bool = False
 
     def __str__(self) -> str:
@@ -85,13 +80,11 @@ class FederationAddress(FederationLine):
     """A line with an address; None means the value of the back channel."""
 
     url: str
-    #: Whether it is of a responder, which is asked for one party at a time.
     is_query: bool = False
-    #: How many seconds it may take.
+    #: Seconds.
     timeout: float | None = None
-    #: The address of a proxy; "" for none.
+    #: "" for none.
     proxy: str | None = None
-    #: PEM file with the authorities that certify its server.
     ca: Path | None = None
 
     def __str__(self) -> str:
@@ -102,7 +95,6 @@ class FederationAddress(FederationLine):
 
 
 def _of_type(kind: Any) -> "_Read":
-    """A reader of a type of options, with its error as a ValueError."""
     adapter = TypeAdapter(kind)
 
     def read(text: str, _: ValidationInfo) -> Any:
@@ -173,14 +165,13 @@ def _listed(text: str, info: ValidationInfo) -> str | Path:
 
 
 def _near(text: str, info: ValidationInfo) -> str:
-    """The likely meaning of a mistyped path at the start of a text, or ""."""
     for first, _ in _ways_to_part(text):
         path = from_ini(first, info)
         try:
             files = list(islice(path.parent.iterdir(), _MOST_COMPARED))
         except OSError:
             continue
-        # A file of another kind, such as the program, is not what was meant.
+        # A file of another kind, such as the program, was not meant.
         names = [n.name for n in files if did_you_mean(n.suffix, [path.suffix])]
         if hint := did_you_mean(path.name, sorted(names)):
             return hint
@@ -192,17 +183,12 @@ _Read = Callable[[str, ValidationInfo], Any]
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """A name that may stand behind a source."""
-
     field: str
     read: _Read
-    #: Whether it says something of who is wanted.
     is_choice: bool = False
-    #: Whether it may be there several times.
     is_repeated: bool = False
-    #: The likely meaning of a mistyped setting.
     hint: Callable[[str, ValidationInfo], str] = lambda *_: ""
-    #: The kind of source that it applies to, if not to all.
+    #: The only kind of source for it.
     only_of: type[FederationLine] = FederationLine
 
 
@@ -229,7 +215,7 @@ _SETTINGS: Mapping[str, _Setting] = {
     ),
 }
 
-#: Why a setting says nothing of the other kind of source.
+#: Why it does not apply to the other kind of source.
 _NOT_OF = {
     FederationFile: "behind an address: metadata from a URL must be signed",
     FederationAddress: "behind a file or folder: eilogin fetches nothing for those",
@@ -240,7 +226,7 @@ _NOT_OF = {
 
 
 def read_line(line: str, info: ValidationInfo) -> FederationFile | FederationAddress:
-    """Parse a line; raises ValueError with the expected form, for validators."""
+    """Parse a line; raises ValueError with the expected form."""
     if is_address := bool(_ADDRESS.match(line)):
         head, said = _apart(line)
     elif is_there(from_ini(line, info).exists):
@@ -262,7 +248,6 @@ def read_line(line: str, info: ValidationInfo) -> FederationFile | FederationAdd
 
 
 def _apart(line: str) -> tuple[str, list[tuple[str, str]]]:
-    """Split the part before the settings from each setting, by its name."""
     names = list(_NAME.finditer(line))
     ends = [*(found.start() for found in names), len(line)]
     said = [
@@ -278,7 +263,6 @@ def _apart(line: str) -> tuple[str, list[tuple[str, str]]]:
 def _read_settings(
     said: Sequence[tuple[str, str]], kind: type[FederationLine], info: ValidationInfo
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields of a line, and those of its choice."""
     fields: dict[str, Any] = {}
     choice: dict[str, Any] = {}
     for name, text in said:
@@ -319,7 +303,6 @@ def _read_address(head: str) -> tuple[dict[str, Any], str]:
 
 
 def _read_place(head: str, info: ValidationInfo) -> tuple[dict[str, Any], str]:
-    """The file or folder at the start of a text, and what is behind it."""
     for text, rest in _ways_to_part(head):
         path = from_ini(text, info)
         if is_there(path.is_dir):
@@ -338,7 +321,6 @@ def _read_place(head: str, info: ValidationInfo) -> tuple[dict[str, Any], str]:
 
 
 def _paths(text: str, info: ValidationInfo) -> Iterator[Path]:
-    """The files in a text, one behind the other."""
     text = text.strip()
     while text:
         for first, rest in _ways_to_part(text):
@@ -354,7 +336,6 @@ def _paths(text: str, info: ValidationInfo) -> Iterator[Path]:
 
 
 def _ways_to_part(text: str) -> Iterator[tuple[str, str]]:
-    """The text as a whole, and shortened by a word at a time, with what is left."""
     yield text, ""
     for blank in reversed(list(re.finditer(r"\s+", text))):
         yield text[: blank.start()], text[blank.end() :]
@@ -371,7 +352,6 @@ def _federation_lines(value: object, info: ValidationInfo) -> object:
     return found
 
 
-#: Where metadata is, who signs it, and how it is taken.
 FederationLines = Annotated[
     tuple[FederationFile | FederationAddress, ...], BeforeValidator(_federation_lines)
 ]

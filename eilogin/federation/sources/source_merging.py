@@ -14,24 +14,18 @@ from eilogin.saml.metadata import FederationMetadata
 from eilogin.saml.metadata.packed_members import as_kept, but_for
 from eilogin.saml.printable_text import some
 
-#: How many names a message shows.
 _NAMED = 3
 
-#: Sources, and what came of each.
 Found = Sequence[tuple[MetadataSource, Fetched]]
 
 
 class SourceChooser(Protocol):
-    """Says of which of several sources a member is that all of them have."""
+    """Chooses the source of a member that several have."""
 
     def __call__(
         self, name: str, places: Found, *, is_ambiguous: bool = False
     ) -> MetadataSource | None:
-        """Return that source.
-
-        If yet another source has several members of that name (``is_ambiguous``), it is
-        the source that the member was of before, or None.
-        """
+        """Return the source; the earlier one or None if one has several (ambiguous)."""
 
 
 def fetch_all(
@@ -42,10 +36,9 @@ def fetch_all(
 ) -> list[tuple[MetadataSource, Fetched]]:
     """Fetch each source in order; ``before`` has the earlier records.
 
-    A query for a single member is left out if an earlier source has that member, unless
-    it was made before. An unusable member does not count: another source may have a
-    usable record. Raises as :meth:`MetadataSource.fetch`, and if ``whose`` is None
-    :class:`eilogin.errors.MetadataUnusable` for a member that two sources have.
+    A query without a record is left out if an earlier source has its usable member.
+    Raises as :meth:`MetadataSource.fetch`, and MetadataUnusable for a member of two
+    sources if ``whose`` is None.
     """
     found: list[tuple[MetadataSource, Fetched]] = []
     names: set[str] = set()
@@ -60,7 +53,7 @@ def fetch_all(
 
 
 def names_in(metadata: FederationMetadata) -> Iterator[str]:
-    """The entityIDs of the members that can be used."""
+    """The entityIDs of usable members."""
     return (one.entity_id for one in as_kept(metadata.entities))
 
 
@@ -69,10 +62,9 @@ def each_once(
 ) -> list[tuple[MetadataSource, Fetched]]:
     """Keep each member in one source only, and skip it in the others.
 
-    ``whose`` decides on members that several sources have. If one source has several
-    entries of a name, another source may have the member only if it was its source
-    before. Otherwise an attacker who adds a second entry to the first source could have
-    their own entry used from the other.
+    ``whose`` decides. If one source has several entries of a name, another may have the
+    member only if it was its source before. Otherwise an attacker who adds a second
+    entry to the first source could have their own entry used from the other.
     """
     places: dict[str, list[int]] = {}
     for number, (_, fetched) in enumerate(found):
@@ -95,7 +87,6 @@ def each_once(
 
 
 def _ambiguous(found: Found) -> Iterator[str]:
-    """The entityIDs that one source has several times."""
     for _, fetched in found:
         for name, error in fetched.metadata.left_out.items():
             if error.alternatives:
@@ -108,7 +99,6 @@ def _without(
     names: Collection[str],
     ambiguous: Collection[str],
 ) -> Fetched:
-    """Return a source without the members of another one, and ambiguous ones."""
     if not names:
         return fetched
     of_another = sorted(name for name in names if name not in ambiguous)
@@ -139,7 +129,7 @@ def _told(source: MetadataSource, names: Sequence[str], how: str) -> Iterator[st
 
 
 def without(metadata: FederationMetadata, names: Collection[str]) -> FederationMetadata:
-    """The same without some members."""
+    """The metadata without some members."""
     return replace(metadata, entities=but_for(metadata.entities, names))
 
 

@@ -1,15 +1,12 @@
 """The state of a federation on disk: a folder for each site in ``federation_folder``.
 
-``active.json`` names the active state: its index file, the copies of metadata that it
-was made from, and the results of the tries since. ``quarantine.json`` has the pending
-changes. eilogin replaces both as a whole, and never writes again to a file that they
-name. So a reader finds the old state or the new one, whichever process is killed at any
-time. The refreshing process holds ``lock``, one on this machine. ``log.jsonl`` records
-who decided what.
+``active.json`` names the active state: its index, the copies of its metadata, and the
+tries since. ``quarantine.json`` has the pending changes. eilogin replaces both as a
+whole, and never rewrites a file that they name, so a reader finds the old or the new
+state. The refreshing process holds ``lock``. ``log.jsonl`` records who decided what.
 
-Write access to the folder is trust: a writer decides which entities we trust. If a file
-is not in our format, eilogin does not start again without it, because that would forget
-the older metadata.
+A writer of the folder decides whom we trust. If a file is not in our format, eilogin
+does not start: it would forget the older metadata.
 """
 
 import errno
@@ -52,30 +49,29 @@ _log = logging.getLogger("eilogin")
 _TURN = "turn-"
 _ACTIVE, _QUARANTINE = "active.json", "quarantine.json"
 _DECISIONS = "decisions.json"
-#: For how many seconds a decision is known, at the least, and how many are.
+#: Seconds, and number of decisions.
 _KNOWN_FOR, _MOST_KNOWN = 30 * 86_400.0, 20_000
-#: That of versions that took a state as a whole or not at all.
+#: From older versions, which approved a whole state.
 _WHOLE = "waiting.json"
 
-#: Not by a link to a file elsewhere, nor waiting for who writes to a pipe.
+#: Follow no link elsewhere, never wait at a pipe.
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _T = TypeVar("_T")
 
-#: Values of a file's status that change with the file.
 Stamp = tuple[int, int, int] | None
 
-#: Seconds between two looks whether who refreshes is done.
+#: Seconds between tries of the lock.
 _LOOK = 0.1
 
 
 def turns() -> int:
-    """How many sites may refresh at once: each takes a core, and a lot of memory."""
+    """How many sites may refresh at once: each needs a core and much memory."""
     return min(2, len(os.sched_getaffinity(0)))
 
 
 def forget_all(folder: Path) -> None:
-    """Remove what any site keeps in ``federation_folder``; raises OSError."""
+    """Remove the state of all sites; raises OSError."""
     for path in folder.glob("*-" + "[0-9a-f]" * 12):
         shutil.rmtree(path)
     for path in folder.glob(f"{_TURN}[0-9]"):
@@ -90,7 +86,7 @@ class SiteFolder:
 
     @classmethod
     def of(cls, folder: Path, entity_id: str) -> "SiteFolder":
-        """That of a site in ``federation_folder``, which several may have together."""
+        """The folder of a site in ``federation_folder``, which sites may share."""
         host = "".join(re.findall(r"//([a-z0-9.-]{1,80})", entity_id.lower())[:1])
         short = hashlib.sha256(entity_id.encode()).hexdigest()[:12]
         return cls(folder / f"{host or 'site'}-{short}")
@@ -103,8 +99,7 @@ class SiteFolder:
     def require_safe(self) -> None:
         """Raise ConfigurationError if other users can write here.
 
-        The owner of the parent folder counts as safe, since the author of the options
-        chose it.
+        The owner of the parent is safe: the author of the options chose it.
         """
         if self.path.is_symlink():
             raise ConfigurationError(
@@ -126,16 +121,15 @@ class SiteFolder:
             ours.add(found.st_uid)
 
     def _require_ours(self) -> None:
-        """Raise ConfigurationError where another user could decide whom we trust.
+        """Raise ConfigurationError if another user could decide whom we trust.
 
-        For the administrator, who may do this for the server, any user will do.
+        root may act for any user.
         """
         if user := os.geteuid():
             for folder, found in self._both():
                 _require_of(folder, found, {0, user})
 
     def _both(self) -> Iterator[tuple[Path, os.stat_result]]:
-        """The folder of all sites and this one, as far as they are there."""
         for folder in (self.path.parent, self.path):
             try:
                 yield folder, folder.stat()
@@ -145,7 +139,7 @@ class SiteFolder:
                 raise _unusable(folder, error) from error
 
     def prepare(self) -> None:
-        """Make it where it is not there; ConfigurationError where that cannot be."""
+        """Create the folder if missing; raises ConfigurationError."""
         self.require_safe()
         self._require_ours()
         try:
@@ -160,7 +154,6 @@ class SiteFolder:
             )
 
     def _make_parent(self) -> None:
-        """Make the folder of all sites, of the owner of the folder that it is in."""
         parent = self.path.parent
         try:
             parent.mkdir(mode=0o700)
@@ -171,9 +164,9 @@ class SiteFolder:
             os.chown(parent, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def _give(self, path: Path | int) -> None:
-        """Have what an administrator makes be of whose the folder is: the server.
+        """Give a file that root makes to the owner of the parent: the server.
 
-        A link that the server has put there gives it no file of the administrator's.
+        A link that the server put there gives it no file of root.
         """
         if os.geteuid() == 0:
             owner = self.path.parent.stat()
@@ -185,10 +178,7 @@ class SiteFolder:
 
     @staticmethod
     def _open(place: Path, flags: int) -> int:
-        """Open a file of ours: no link to another one, and nothing that one waits for.
-
-        Raises OSError.
-        """
+        """Open a regular file of ours, no link; raises OSError."""
         number = os.open(place, flags | _SAFELY, 0o644)
         found = os.fstat(number)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
@@ -201,17 +191,17 @@ class SiteFolder:
     # --- one process at a time ------------------------------------------------------
 
     def lock(self) -> int | None:
-        """Have nobody else refresh until this file is closed; None while one does.
+        """Take the refresh lock; None if another process holds it.
 
-        A child process may take it along: it is free when nobody has it open any more.
-        Raises ConfigurationError where it cannot be had, whoever holds it.
+        A child may inherit it; it is free when nobody has it open. Raises
+        ConfigurationError.
         """
         return self._held(self.path / "lock")
 
     def turn(self) -> int | None:
-        """As :meth:`lock`, of the turns that sites share whose folders lie together.
+        """Take one of the :func:`turns` in the parent folder, as :meth:`lock`.
 
-        None while all are taken. Where no file can be made for it nobody is counted.
+        None if all are taken. Without a file for it, eilogin does not count.
         """
         parent = self.path.parent
         places = [parent / f"{_TURN}{number}" for number in range(turns())]
@@ -239,7 +229,7 @@ class SiteFolder:
 
     @contextmanager
     def locked(self, patience: float) -> Iterator[None]:
-        """Hold the lock, for which is waited so many seconds; ConfigurationError."""
+        """Hold the lock within ``patience`` seconds, or raise ConfigurationError."""
         ends = time.monotonic() + patience
         while (number := self.lock()) is None:
             if time.monotonic() > ends:
@@ -266,31 +256,27 @@ class SiteFolder:
 
     @property
     def active(self) -> Active | None:
-        """Read the active state; None before the first one.
-
-        Raises :class:`eilogin.errors.ConfigurationError` for a file that is not in our
-        format.
-        """
+        """The active state; None before the first. Raises ConfigurationError."""
         return self._read(_ACTIVE, read_active)
 
     @property
     def waiting(self) -> Waiting | None:
-        """The changes that wait for approval, or None; raises as :attr:`active`."""
+        """The quarantine if a change is open; raises as :attr:`active`."""
         found = self.quarantine
         return found if found is not None and found.open else None
 
     @property
     def quarantine(self) -> Waiting | None:
-        """The same, also where all of it is rejected."""
+        """The pending and rejected changes; raises as :attr:`active`."""
         found = self._read(_QUARANTINE, read_waiting)
         return self._read(_WHOLE, read_whole) if found is None else found
 
     def index(self, state: State) -> Path:
-        """The file of a state's index."""
+        """The index file of a state."""
         return self.path / state.index
 
     def copy(self, source: Source) -> Path | None:
-        """The file of a source's copy, if it has one."""
+        """The file of a source's copy, if any."""
         return self.path / source.copy if source.copy else None
 
     # --- changing it: only by who holds the lock ------------------------------------
@@ -307,29 +293,29 @@ class SiteFolder:
         return [state for state in found if state is not None]
 
     def keep(self, octets: bytes, name: str = "copy-{}.xml") -> str:
-        """Keep a copy, under a name that says what is in it."""
+        """Store a copy; return its name, a hash of the content."""
         name = name.format(hashlib.sha256(octets).hexdigest())
         if not (self.path / name).exists():
             self.write(name, octets)
         return name
 
     def take(self, index: Path) -> None:
-        """Have an index that was written here be of whom the rest is of."""
+        """Give an index to the owner of the folder."""
         self._give(index)
 
     def activate(self, state: State, tries: Tries) -> None:
-        """Make a state active; pending changes stay until they are dropped."""
+        """Make a state active; pending changes stay."""
         before = self.active
         previous = "" if before is None else before.state.index
         self._write_active(Active(state, tries, clock.now(), previous))
         self.clean()
 
     def note(self, active: Active) -> None:
-        """Note how the sources of what stays active are, and what became of a try."""
+        """Store new sources and tries of the active state."""
         self._write_active(active)
 
     def put_waiting(self, waiting: Waiting) -> None:
-        """Put these changes into quarantine, and no others."""
+        """Replace the quarantine."""
         if not waiting.pending:
             self.drop_waiting()
             return
@@ -338,7 +324,7 @@ class SiteFolder:
         self.clean()
 
     def drop_waiting(self) -> None:
-        """Have nothing wait, and remove what no state has any more."""
+        """Empty the quarantine, and remove files that no state names."""
         self._remove(_QUARANTINE, _WHOLE)
         self.clean()
 
@@ -351,7 +337,7 @@ class SiteFolder:
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
-        """The recent decisions, the newest last; raises as :attr:`active`."""
+        """The recent decisions, newest last; raises as :attr:`active`."""
         return self._read(_DECISIONS, read_decisions) or ()
 
     def note_decisions(self, decisions: Sequence[Decision]) -> None:
@@ -361,7 +347,7 @@ class SiteFolder:
         self.write(_DECISIONS, written_decisions([*known, *decisions][-_MOST_KNOWN:]))
 
     def log(self, fields: Mapping[str, Any]) -> None:
-        """Add a line to what was decided here."""
+        """Append a line to the log of decisions."""
         place = self.path / "log.jsonl"
         line = json.dumps({"time": clock.now(), **fields}).encode() + b"\n"
         is_shared = not place.exists() and self.path.stat().st_mode & stat.S_IWGRP
@@ -369,7 +355,7 @@ class SiteFolder:
         try:
             self._give(number)
             if is_shared:
-                # Several people decide, each as another user.
+                # Each person decides as another user.
                 os.fchmod(number, 0o664)  # nosec B103 # who may write to all here
             os.write(number, line)
             os.fsync(number)
@@ -380,10 +366,7 @@ class SiteFolder:
         self.write(_ACTIVE, written(active))
 
     def clean(self) -> None:
-        """Remove files that no state names, except the index that was active before.
-
-        A file that cannot be removed does no harm: eilogin logs it.
-        """
+        """Remove files that no state names, except the previous index; log failures."""
         active = self.active
         keep = set() if active is None else {active.previous}
         for state in self._states:
@@ -415,13 +398,10 @@ class SiteFolder:
             ) from error
 
     def write(self, name: str, octets: bytes) -> None:
-        """Put a file in its place as a whole, or leave the one that is there.
-
-        Raises ConfigurationError, which names it.
-        """
+        """Replace a whole file, or leave the old one; raises ConfigurationError."""
         place = self.path / name
         try:
-            # Metadata is public, and who checks may be another user.
+            # Public metadata; a check may run as another user.
             atomic_files.write(place, octets, mode=atomic_files.PUBLIC)
             self._give(place)
             self.sync()
@@ -429,7 +409,7 @@ class SiteFolder:
             raise _unusable(place, error) from error
 
     def sync(self) -> None:
-        """Have what was renamed here outlast a loss of power."""
+        """Make renamed files survive a loss of power."""
         number = os.open(self.path, os.O_RDONLY)
         try:
             os.fsync(number)

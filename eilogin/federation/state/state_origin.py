@@ -25,8 +25,8 @@ from eilogin.saml.signing_keys import PublicKey
 def configuration_of(options: TrustOptions) -> str:
     """A digest of the lines of ``federation`` and of the keys that sign.
 
-    It covers neither how metadata is fetched nor its content: a further file in a
-    folder is an ordinary change.
+    Without the way to fetch and the content: another file in a folder is an ordinary
+    change.
     """
     lines = options.federation
     told = [(_meant(line), hash_of(keys_for(line, options))) for line in lines]
@@ -37,29 +37,28 @@ def configuration_of(options: TrustOptions) -> str:
 
 
 def _meant(line: FederationFile | FederationAddress) -> str:
-    """The source that a line names, and the members that it selects."""
     if isinstance(line, FederationAddress):
         line = replace(line, timeout=None, proxy=None, ca=None)
     return repr(replace(line, certificates=(), longest=None))
 
 
 def is_over(state: State) -> bool:
-    """Whether metadata that it was made of has expired as a whole."""
+    """Whether part of its metadata has expired."""
     end = end_of(state)
     return end is not None and clock.now() >= end + SKEW
 
 
 def end_of(state: State) -> float | None:
-    """When the first of the metadata that it was made of expires, or None."""
+    """The first expiry of its metadata, or None."""
     ends = (one.valid_until for one in state.sources)
     return min((end for end in ends if end is not None), default=None)
 
 
 def is_changed(state: State, sources: Sequence[MetadataSource]) -> bool:
-    """Whether a file here is another one than it was in this state, or new, or gone."""
+    """Whether a local file was changed, added or removed since."""
     by_key = {key_of(one): one for one in sources}
     known = {one.key for one in state.sources}
-    # A query for a single member is left out if another source has that member.
+    # Merging leaves out a query whose member another source has.
     if known - by_key.keys() or {k for k, s in by_key.items() if not s.only} - known:
         return True
     return any(_is_another(one, by_key[one.key]) for one in state.sources)
@@ -78,7 +77,7 @@ def _is_another(known: Source, source: MetadataSource) -> bool:
 
 
 def hash_of(keys: Sequence[PublicKey] | None) -> str:
-    """A hash of the keys of who may sign; "" where nobody has to."""
+    """A hash of the signing keys; "" if no signature is needed."""
     if keys is None:
         return ""
     found = sorted(
@@ -89,7 +88,7 @@ def hash_of(keys: Sequence[PublicKey] | None) -> str:
 
 
 def is_of(copy: Path, source: MetadataSource) -> bool:
-    """Whether a copy is of somebody who may sign now, or nobody has to."""
+    """Whether a present signer signed a copy, or no signature is needed."""
     if source.signers is None:
         return True
     try:
@@ -100,11 +99,11 @@ def is_of(copy: Path, source: MetadataSource) -> bool:
 
 
 def key_of(source: MetadataSource) -> str:
-    """By what a source is known again."""
-    # A query in an address may be a secret.
+    """The key that identifies a source."""
+    # A query in an address may be secret.
     return hashlib.sha256(source.address.encode()).hexdigest()[:32]
 
 
 def line_of(source: MetadataSource) -> str:
-    """By what the line is known again that names a source."""
+    """The key that identifies the line of a source."""
     return hashlib.sha256(source.line.encode()).hexdigest()[:32]

@@ -1,9 +1,7 @@
 """The hub with ``profile = digid``: it does what DigiD does (DigiD 1 to 3).
 
-Here belong the differences between DigiD and the plain hub: in its Responses, its
-reauthentication and its logout. An organisation can rehearse its connection with them,
-and a tester can choose the Response. Elsewhere belong the bugs of DigiD's own code
-(DigiD 9), the common part (``hub``), and DigiD's signatures (``saml``).
+Only the differences from the plain hub, for rehearsals of a connection. Elsewhere
+belong the bugs of DigiD's code (DigiD 9) and its signatures (``saml``).
 
 By module:
 

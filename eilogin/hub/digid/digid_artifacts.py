@@ -1,4 +1,4 @@
-"""Store and resolve artifacts as DigiD does, also for a while after their end."""
+"""Store and resolve artifacts as DigiD does, for a while after they expire too."""
 
 import json
 from typing import TYPE_CHECKING
@@ -27,23 +27,20 @@ from eilogin.web.pages.refusal_notes import note_refusal
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long the hub remembers an artifact after its Response expired, in seconds.
+#: How many seconds an artifact outlives its Response.
 _KNOWN_FOR = 15 * 60.0
 
 _DENIED = messages.Status(DENIED)
 
 
 def digid_record(pending: PendingAuthnRequest, text: str) -> tuple[str, float]:
-    """Store a Response with its end and the choice of a tester, beyond its end."""
+    """Return the record of a Response, and when it expires."""
     until = clock.now() + RESPONSE_LIFETIME
     return json.dumps([until, text, pending.rehearsal]), until + _KNOWN_FOR
 
 
 def resolve_digid_artifact(environ: "WSGIEnvironment") -> Response:
-    """Answer an ArtifactResolve with the stored Response, once.
-
-    An expired or unknown artifact gets a status without a Response.
-    """
+    """Answer an ArtifactResolve with the stored Response, once, or a bare status."""
     trust = env.trust(environ)
     with refusals_as_not_found():
         element, issuer = receive_soap(environ, keys_for(trust))

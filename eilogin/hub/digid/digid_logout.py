@@ -1,16 +1,12 @@
 """Single logout as DigiD does it (DigiD 3): by the session of the browser.
 
-A LogoutRequest ends the session of the browser that brings it, whatever NameID it
-contains. If the visitor is signed in at more than one service, a page lists the
-services. The visitor continues, or stays signed in; then no participant is notified.
-The hub notifies all other participants over SOAP, by the NameID alone. The status of
-the LogoutResponse says whether all of them confirmed. No browser brings a message to
-them.
+A LogoutRequest ends the session of the browser that brings it, whatever its NameID. A
+visitor of several services confirms it first. The other participants get a
+LogoutRequest over SOAP only, by the NameID alone.
 
-A request without the hub's cookie has nothing to end, and that is a success. A form of
-another site comes without the cookie (SameSite=Lax), so the hub redirects the browser
-to an address of its own. That address works only in that browser. Otherwise it would be
-a link that logs out anyone who follows it.
+A request without the hub's cookie ends nothing and succeeds. A form of another site
+comes without it (SameSite=Lax), so the hub redirects the browser to its own address.
+That works only in that browser: it must not log out anyone who follows it.
 """
 
 import json
@@ -57,8 +53,7 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter of ``/slo`` with the handle of a logout that the visitor has to
-#: confirm.
+#: The parameter of ``/slo`` with the handle of a logout to confirm.
 _LEAVING = "leaving"
 
 _DONE = messages.Status()
@@ -69,7 +64,7 @@ class DigidLogoutResponseSender(LogoutResponseSender):
     """Sends the LogoutResponse by Redirect, with the stored RelayState."""
 
     def endpoint(self, role: ServiceProvider) -> Endpoint | None:
-        """Return the SingleLogoutService of a participant, or None."""
+        """Return the SingleLogoutService of a participant."""
         # DigiD ignores the ResponseLocation of the metadata.
         endpoint = role.single_logout(bindings.REDIRECT)
         return endpoint and replace(endpoint, response_location="")
@@ -77,7 +72,7 @@ class DigidLogoutResponseSender(LogoutResponseSender):
     def send(
         self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
     ) -> Response:
-        """Send the visitor back to the requester, and forget the RelayState."""
+        """Send the visitor to the requester, and delete the RelayState."""
         state = back.relay_state or relay_state.kept(environ)
         answer = super().send(environ, back._replace(relay_state=state), status)
         answer.headerlist.append(relay_state.forget())
@@ -85,7 +80,7 @@ class DigidLogoutResponseSender(LogoutResponseSender):
 
 
 class DigidSingleLogout(SingleLogout):
-    """Single logout as DigiD does it; ``rehearses`` is an option of the hub."""
+    """Single logout as DigiD does it; ``rehearses`` is an option."""
 
     def __init__(
         self, pages: Pages, propagation: Propagation, *, rehearses: bool, at_once: int
@@ -105,7 +100,7 @@ class DigidSingleLogout(SingleLogout):
             if is_posted:
                 return self._confirmed(environ, back, handle)
             if answer_to(environ, handle):
-                # The visitor confirmed it, and it had to wait for a free slot.
+                # The visitor confirmed it, and it waited for a free slot.
                 return self._end(environ, back, env.session_to_end(environ))
             return self._leave(environ, back)
         with refusals_as_not_found():
@@ -120,7 +115,7 @@ class DigidSingleLogout(SingleLogout):
         return self._leave(environ, back, relay_state.keep(back.relay_state))
 
     def respond_soap(self, environ: "WSGIEnvironment") -> Response:
-        """Refuse a LogoutRequest over SOAP: DigiD needs the visitor's browser."""
+        """Refuse a LogoutRequest over SOAP: DigiD needs the browser."""
         raise NotFound(
             "DigiD accepts no LogoutRequest over SOAP; expected one by Redirect or"
             " POST, in the citizen's browser"
@@ -132,10 +127,7 @@ class DigidSingleLogout(SingleLogout):
         back: ReplyTo,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
-        """Show the services of the visitor if there are several; else end the session.
-
-        ``headers`` store the RelayState, which is needed if the visitor cancels.
-        """
+        """End the session, or list the services; ``headers`` store the RelayState."""
         login = env.session_to_end(environ)
         if login is None or env.values(environ).get(_done(back)) is not None:
             return self._end(environ, back, login)
@@ -150,10 +142,6 @@ class DigidSingleLogout(SingleLogout):
     def _confirmed(
         self, environ: "WSGIEnvironment", back: ReplyTo, handle: str
     ) -> Response:
-        """End the session after the confirmation page.
-
-        If no slot is free, redirect to an address that reloads itself.
-        """
         trust = env.trust(environ)
         require_own_form(environ, trust.own.public_url)
         login, form = env.session_to_end(environ), read_form(environ)
@@ -170,17 +158,12 @@ class DigidSingleLogout(SingleLogout):
         login: Login | None,
         form: Mapping[str, str] | None = None,
     ) -> Response:
-        """End the visitor's session, notify the participants, and answer the requester.
-
-        ``form`` holds the fields of the confirmation page, if the hub showed it.
-        """
         until = clock.now() + ASKED_FOR
         choice = self._choice(environ, login, form)
 
         def execute(tried: str) -> str:
             if login is None:
-                # If an earlier attempt ended the session, nobody knows which
-                # participants it notified.
+                # Which participants an earlier attempt notified is unknown.
                 is_everywhere = not tried
             else:
                 is_everywhere = self._ended(environ, back, login)
@@ -203,7 +186,6 @@ class DigidSingleLogout(SingleLogout):
         login: Login | None,
         form: Mapping[str, str] | None,
     ) -> str:
-        """Return the outcome that a tester chose, in this form or before; or ""."""
         if not self._rehearses or login is None:
             return ""
         if form is not None:
@@ -211,10 +193,7 @@ class DigidSingleLogout(SingleLogout):
         return rehearsal.take(env.values(environ), login, rehearsal.OF_LOGOUT)
 
     def _ended(self, environ: "WSGIEnvironment", back: ReplyTo, login: Login) -> bool:
-        """End all sessions of the visitor; return whether all participants know it.
-
-        The requester ended its own session of this browser by itself.
-        """
+        """End all sessions; return whether all but the requester's own confirmed."""
         here = env.sessions(environ).participants(login)
         ending = self.endings.end(
             environ,
@@ -225,7 +204,7 @@ class DigidSingleLogout(SingleLogout):
                 if one.entity_id != back.entity_id or one not in here
             ],
         )
-        # A faster logout of the same session knows which participants it missed.
+        # A faster logout knows the missed participants.
         return not ending.missed and not ending.is_overtaken
 
     def _confirm_page(
@@ -244,8 +223,7 @@ class DigidSingleLogout(SingleLogout):
             environ,
             "log_out_of_services.html",
             headers=of_browser,
-            # The browser blocks a redirect after a form unless the policy allows its
-            # target.
+            # Without this, the browser blocks a redirect after the form.
             form_action=[endpoint.location] if endpoint else [],
             action=action,
             name=trust.federation.name_of(back.entity_id, language),
@@ -262,7 +240,6 @@ class DigidSingleLogout(SingleLogout):
 
 
 def _read(environ: "WSGIEnvironment") -> ReplyTo:
-    """Read a LogoutRequest; raise Refused if it is not valid."""
     trust = env.trust(environ)
     inbound = receive(environ, keys_for(trust), trust.weak)
     if inbound.kind != bindings.REQUEST:
@@ -283,26 +260,20 @@ def _read(environ: "WSGIEnvironment") -> ReplyTo:
 def _keep(
     environ: "WSGIEnvironment", back: ReplyTo
 ) -> tuple[str, Sequence[tuple[str, str]]]:
-    """Store the requester of a logout, as ``keep_here`` does."""
     return keep_here(environ, _LEAVING, back, json.dumps(back))
 
 
 def _kept(environ: "WSGIEnvironment", handle: str) -> ReplyTo:
-    """Return the requester of a stored logout.
-
-    In another browser, raise MessageUnexpected if a visitor is signed in there.
-    """
+    """Return the requester; MessageUnexpected in another browser with a session."""
     text = kept_text(environ, _LEAVING, handle)
     with readable_record():
         back = ReplyTo.from_parts(json.loads(text))
     is_here = is_of_here(environ, back, handle)
-    # A browser that rejects cookies has no session here, and gets the same answer as
-    # any browser without a session.
+    # It may be a browser without cookies, and there is nothing to protect.
     if not is_here and env.session_to_end(environ) is not None:
         raise other_browser()
     return back
 
 
 def _done(back: ReplyTo) -> str:
-    """Return the store key for the outcome of a LogoutRequest."""
     return f"logout-request:{back.entity_id}\0{back.request_id}"

@@ -1,8 +1,4 @@
-"""Accept messages of connected parties only, and answer all others with a 404.
-
-DigiD 1.6: to a message that no connected party signed, DigiD answers with a plain
-404, and sends nothing else. Only the log gives the reason.
-"""
+"""Accept messages of connected parties only; answer others with 404 (DigiD 1.6)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +13,7 @@ from eilogin.web.inbound_messages import KeysOf
 
 @contextmanager
 def refusals_as_not_found() -> Iterator[None]:
-    """Turn each Refused of the block into a NotFound with the same reason."""
+    """Turn each Refused into a NotFound; only the log gives the reason."""
     try:
         yield
     except Refused as error:
@@ -29,11 +25,7 @@ def refusals_as_not_found() -> Iterator[None]:
 
 
 def keys_for(trust: Trust) -> KeysOf:
-    """Return a function that looks up the keys of a participant.
-
-    A participant whose first certificate is expired or not valid yet has no keys: DigiD
-    checks the dates of the first certificate (DigiD 4).
-    """
+    """Return a lookup of keys that refuses an invalid first certificate (DigiD 4)."""
 
     def keys_of(entity_id: str) -> Sequence[PublicKey]:
         _, role = trust.participant(entity_id)

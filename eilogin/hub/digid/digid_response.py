@@ -1,7 +1,6 @@
 """Write DigiD's Response and assertion as XML (DigiD 1.5).
 
-The ArtifactResponse around the Response is always signed, the Response never. The
-assertion is signed for participants that want that in their metadata.
+The ArtifactResponse is signed, and the assertion if the metadata wants it.
 """
 
 from collections.abc import Sequence
@@ -24,10 +23,7 @@ from eilogin.saml.metadata import ServiceProvider
 
 
 class DigidResponseWriter(ResponseWriter):
-    """Writes Responses as DigiD does; no option of the hub changes them.
-
-    Nothing is encrypted, so there is never an obstacle (:meth:`obstacle`).
-    """
+    """Writes Responses as DigiD does: without options, and without encryption."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +47,7 @@ class DigidResponseWriter(ResponseWriter):
     def refusal(
         self, trust: Trust, pending: PendingAuthnRequest, codes: Sequence[str]
     ) -> etree._Element:
-        """Write the Response of a failed login: its status codes, without a message."""
+        """Write the Response of a failed login, without a status message."""
         status = messages.Status(tuple(codes))
         return messages.write_response(_response(trust, pending, status), None)
 
@@ -67,8 +63,7 @@ def _assertion(trust: Trust, told: AssertedLogin) -> messages.Assertion:
         assertion_of(trust, told),
         name_id=messages.NameID(told.participant.subject.name_id),
         not_before=told.now - RESPONSE_LIFETIME,
-        # The instant of this Response: DigiD does not report when the citizen signed
-        # in, nor when the session ends.
+        # DigiD reports neither the sign-in nor the end of the session.
         authn_instant=told.now,
         session_ends=None,
         attributes={},

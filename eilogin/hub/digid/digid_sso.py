@@ -1,9 +1,6 @@
 """Single sign-on in the order and with the timers of DigiD (DigiD 2.4).
 
-A message of an unconnected party gets a 404. Every other AuthnRequest gets an artifact:
-of a login, possibly after a page, or of a Response with the reason for the failure. If
-``show_session`` says so, a visitor who comes from another service sees a page with the
-services where they are signed in.
+An unconnected party gets a 404, every other AuthnRequest an artifact.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -64,12 +61,7 @@ def digid_single_sign_on(  # noqa: PLR0913 - its parts
     shows_session: bool,
     rehearses: bool,
 ) -> SingleSignOn:
-    """Make single sign-on with the steps of DigiD.
-
-    ``make_way`` ends the session of a visitor if another person says that they use the
-    browser now. ``sectors``, ``inactive``, ``shows_session`` and ``rehearses`` are
-    options of the hub.
-    """
+    """Make single sign-on with the steps of DigiD and the options of the hub."""
     steps = DigidSsoSteps(
         names, sign_in.offered, sectors=sectors, inactive=inactive, rehearses=rehearses
     )
@@ -102,7 +94,7 @@ class DigidExistingSessions:
         return ExistingSession(presence.services(participants), presence.lasts_until)
 
     def username(self, login: Login) -> str:
-        """Return no username: DigiD shows none."""
+        """Return "": DigiD shows no username."""
         return ""
 
     def choices(
@@ -116,10 +108,7 @@ class DigidExistingSessions:
 
 
 class DigidSsoSteps:
-    """The steps of single sign-on as DigiD takes them.
-
-    ``offered`` are the levels of the sign-in.
-    """
+    """The steps of single sign-on at DigiD; ``offered`` are the levels of sign-in."""
 
     asks_anew = True
 
@@ -139,7 +128,7 @@ class DigidSsoSteps:
         self._rehearses = rehearses
 
     def receive(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
-        """Read an AuthnRequest; raise NotFound if no connected party signed it."""
+        """Read an AuthnRequest; NotFound if no connected party signed it."""
         trust = env.trust(environ)
         with refusals_as_not_found():
             inbound = receive(environ, keys_for(trust), trust.weak)
@@ -167,7 +156,7 @@ class DigidSsoSteps:
     def with_choice(
         self, pending: PendingAuthnRequest, fields: Mapping[str, str]
     ) -> PendingAuthnRequest:
-        """Return the request with the choice of a tester in a form or query."""
+        """Return the request with a tester's choice from a form or query."""
         choice = rehearsal.chosen(fields) if self._rehearses else ""
         return replace(pending, rehearsal=choice)
 
@@ -178,7 +167,7 @@ class DigidSsoSteps:
     def refusal(
         self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> Sequence[str]:
-        """Refuse by the choice of a tester, or a citizen without a number."""
+        """Refuse by a tester's choice, or a citizen without a number."""
         pending = request.pending
         if pending.rehearsal in rehearsal.WITHOUT_LOGIN:
             return _INSTEAD[pending.rehearsal]
@@ -187,10 +176,7 @@ class DigidSsoSteps:
     def _has_no_number(
         self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> bool:
-        """Whether the signed-in citizen has no number for this participant.
-
-        Then the hub asks nobody else to sign in: DigiD 2.4 checks this first.
-        """
+        """Whether the signed-in citizen has no number: checked first (DigiD 2.4)."""
         login = env.session_beyond_idle(environ)
         return (
             login is not None
@@ -210,7 +196,7 @@ class DigidSsoSteps:
         *,
         is_proven: bool,
     ) -> Login | None:
-        """Return the session that can answer, an idle one too, or None."""
+        """Return the session that can answer, even an idle one."""
         login = env.session_beyond_idle(environ)
         pending = request.pending
         certain = satisfying(login, pending, request.domain, is_proven=is_proven)
@@ -225,13 +211,12 @@ class DigidSsoSteps:
     ) -> None:
         """Drop the stored choice of a tester, if the form has one."""
         if self._rehearses and rehearsal.FIELD in fields:
-            # The choice in this form replaces the stored one.
             rehearsal.take(env.values(environ), login)
 
     def before_answer(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> tuple[PendingAuthnRequest, Sequence[str]]:
-        """Apply the choice of a tester."""
+        """Apply a tester's choice."""
         if self._rehearses and not pending.rehearsal:
             choice = rehearsal.take(env.values(environ), login)
             pending = replace(pending, rehearsal=choice)
@@ -244,11 +229,11 @@ class DigidSsoSteps:
         login: Login,
         now: float,
     ) -> AssertedLogin | LoginRefusal:
-        """Collect the contents of the Response: the sector number of the citizen."""
+        """Collect the contents of the Response, with the sector number as NameID."""
         pending, trust = request.pending, env.trust(environ)
         name = self._name_for(request, login)
         if name is None:
-            # DigiD 1.6: the same status as for a citizen who cancels.
+            # The same status as for a citizen who cancels (DigiD 1.6).
             return LoginRefusal(FAILED)
         subject = Subject(trust.own.entity_id, pending.issuer, str(name))
         index = _forty(self._names.session_index(login, pending.issuer))
@@ -279,6 +264,6 @@ def _relay_state(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> st
 
 
 def _forty(index: str) -> str:
-    """Extend a SessionIndex to the form that DigiD uses (DigiD 1.5)."""
+    """Extend a SessionIndex to DigiD's form (DigiD 1.5)."""
     digits = index.lstrip("_")
     return f"{digits}{int(digits, 16) % 10**8:08}"

@@ -1,9 +1,8 @@
-"""When DigiD asks a citizen to sign in again, and where they are signed in.
+"""When DigiD asks a citizen to sign in again (DigiD 2.2 and 2.3).
 
-DigiD 2.2 and 2.3. Each Response extends the session by fifteen minutes. In the next
-fifteen minutes, only participants where the citizen is signed in already get a Response
-without a new sign-in. The absolute limit is that of the hub's session. The hub's
-session outlives these timers, so that a logout reaches every participant.
+Each Response extends the session by :data:`IDLE`. During :data:`GRACE` after that, only
+participants where the citizen is signed in get a Response without a new sign-in. The
+hub's session outlives these timers, so that a logout reaches every participant.
 """
 
 import json
@@ -19,12 +18,11 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long the session lasts after a Response, and how long after that the participants
-#: where the citizen is signed in still get one; in seconds.
+#: Both in seconds.
 IDLE = 15 * 60.0
 GRACE = 15 * 60.0
 
-#: Instead of an entityID, which is never empty.
+#: Stands for an entityID, which is never empty.
 _RUN = ""
 
 
@@ -32,7 +30,6 @@ class _Run(NamedTuple):
     """A period in which the citizen was never idle for too long."""
 
     began: float
-    #: The instant of the last Response.
     last: float
 
 
@@ -45,16 +42,13 @@ class DigidPresence:
         self._login = login
 
     def must_prove(self, issuer: str) -> bool:
-        """Whether the citizen must sign in before a participant gets a Response.
-
-        The browser is in another network, or the citizen was idle for too long.
-        """
+        """Whether a participant needs a new sign-in: other network or idle too long."""
         is_here = self._login.address == network(self._environ)
         return not is_here or self._is_away(issuer)
 
     @property
     def lasts_until(self) -> float:
-        """Until when a new participant gets a Response without a new sign-in."""
+        """Until when a new participant needs no new sign-in."""
         # A citizen who has just signed in has no Response yet.
         last = max(self._run.last, self._login.confirmed)
         return min(last + IDLE, self._login.ends)
@@ -83,7 +77,7 @@ class DigidPresence:
             self._keep(entity_id, None, json.dumps(now))
 
     def leave(self, entity_id: str) -> None:
-        """Note that a participant gets no login, which ends its own session."""
+        """Note that a participant got no login, which ends its own session."""
         self._values.take(self._name(entity_id))
 
     def _since(self, entity_id: str) -> float | None:
@@ -92,7 +86,6 @@ class DigidPresence:
         return None if since is None or since < self._run.began else since
 
     def _is_away(self, entity_id: str) -> bool:
-        # A citizen who has just signed in has no Response yet.
         away = clock.now() - max(self._run.last, self._login.confirmed)
         return away > IDLE and not (away <= IDLE + GRACE and self.has(entity_id))
 
@@ -106,7 +99,7 @@ class DigidPresence:
         if old is None:
             self._values.add(name, new, until, durable=False)
         else:
-            # A faster request has written the same.
+            # If this fails, a faster request has written the same.
             self._values.swap(name, old, new, until, durable=False)
 
     def _name(self, entity_id: str) -> str:

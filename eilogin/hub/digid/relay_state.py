@@ -1,13 +1,10 @@
 """The sticky RelayState that DigiD keeps in a browser (DigiD 1.1).
 
-The RelayState of any request is sent back with each later Response in that browser
-whose request had none, whatever participant sent it. The LogoutResponse contains it
-too, and then it is gone. A RelayState is no secret, because it is echoed unchecked. So
-the browser itself keeps it in a cookie for as long as it is open.
+A Response whose request had none contains the browser's last RelayState, of whatever
+participant; the LogoutResponse contains it for the last time. It is no secret.
 
-Only the RelayState of a valid request by Redirect counts, because the signature covers
-it there. A POST does not sign it: a page of anyone who has seen a request could send
-any RelayState to other services.
+Only a valid request by Redirect sets it, because its signature covers it there. By
+POST, anyone who has seen a request could send any RelayState to other services.
 """
 
 import base64
@@ -26,7 +23,7 @@ _COOKIE = Cookie("eilogin-relay-state")
 
 
 def keep(relay_state: str) -> list[tuple[str, str]]:
-    """Return the header that stores a RelayState; no header if it is empty."""
+    """Return the header that stores a RelayState; empty for none."""
     if not relay_state:
         return []
     text = base64.urlsafe_b64encode(relay_state.encode()).decode()
@@ -42,10 +39,7 @@ def require_short(relay_state: str) -> None:
 
 
 def kept(environ: "WSGIEnvironment") -> str:
-    """Return the RelayState in this browser's cookie, or "" if it is not valid.
-
-    Anybody may have written the cookie, so its length is checked again.
-    """
+    """Return the RelayState in the unverified cookie, or ""."""
     text = _COOKIE.read(environ) or ""
     try:
         octets = base64.b64decode(text.encode(), altchars=b"-_", validate=True)

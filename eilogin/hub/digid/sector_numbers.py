@@ -1,8 +1,7 @@
-"""The number of a citizen that a participant gets: that of one of its sectors.
+"""The number of a citizen for a participant, by its sectors (DigiD 1.4).
 
-DigiD 1.4. Most participants get the BSN; some get the SOFI number, which people
-without a BSN have. An option of the hub sets the sectors of each participant. A citizen
-without a number in any of them gets no login there (2.4, point 4).
+The BSN, or the SOFI number of people without one. Without any, a citizen gets no login
+(DigiD 2.4, point 4).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +19,9 @@ def name_for(
     entity: EntityDescriptor,
     attributes: Mapping[str, Sequence[str]],
 ) -> SectorName | None:
-    """Return the first number of a citizen that a participant may get, or None.
+    """Return the first number of a participant's ``sectors`` (by entityID), or None.
 
-    ``sectors`` lists the sectors of each participant; ``attributes`` are those of the
-    citizen's login. If the operator of the federation limits the attributes of a
-    participant, the limit covers the number too.
+    The federation's limit on attributes covers it too.
     """
     wanted = value_for(sectors, entity.entity_id) or ()
     found = (
@@ -45,5 +42,4 @@ def _read_sectors(value: object) -> object:
     return read_by_entity(value, expected, _read_codes)
 
 
-#: The type of the option ``sectors``.
 SectorLines = Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_read_sectors)]

@@ -1,7 +1,7 @@
 """Single logout at the hub: end sessions, notify participants, show the receipt.
 
-Elsewhere belong the logout of a participant (``participant.logout``), the worker that
-retries (``hub_worker``), and single logout as DigiD does it (``digid``).
+Elsewhere belong a participant's logout (``participant.logout``), the worker
+(``hub_worker``), and DigiD's logout (``digid``).
 
 By module:
 

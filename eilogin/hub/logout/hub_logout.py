@@ -1,7 +1,4 @@
-"""Log out from the hub itself: by its button, or when another person signs in.
-
-No participant requests these logouts, so all participants are notified.
-"""
+"""Log out from the hub itself: by its button, or when another person signs in."""
 
 from typing import TYPE_CHECKING
 
@@ -22,14 +19,13 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter of ``/slo`` with a logout of our button that waits for a free slot.
+#: The parameter of ``/slo`` for such a logout that waits for a slot.
 LEAVE = "leave"
-#: The form field that deletes the receipt.
 _FORGET = "forget"
 
 
 class HubLogout:
-    """Logs the visitor of a browser out everywhere; ``completion`` continues."""
+    """Logs out everywhere without a requester; ``completion`` continues."""
 
     def __init__(
         self,
@@ -45,7 +41,7 @@ class HubLogout:
         self._is_below = is_below
 
     def everywhere(self, environ: "WSGIEnvironment") -> Response:
-        """End all sessions for the visitor's click here, and show the result."""
+        """End all sessions for the visitor's click, and show the result."""
         allow_only(environ, "GET", "HEAD", "POST")
         if environ["REQUEST_METHOD"] != "POST":
             return self._completion.show_last(environ)
@@ -62,36 +58,27 @@ class HubLogout:
         try:
             return self._end_here(environ, login)
         except Busy:
-            # The page of Busy reloads itself, which a form cannot. Each session waits
-            # once.
+            # The page of Busy reloads itself, which a form cannot.
             handle = tag(environ, LEAVE, login.name)
             return see_other(keep_text(environ, LEAVE, handle, login.name))
 
     def carry_out(self, environ: "WSGIEnvironment") -> Response | None:
-        """Carry out the pending logout of this browser, and answer what came of it.
-
-        See ``pending_logouts``. None if its session has ended already.
-        """
+        """Carry out this browser's pending logout; None if the session has ended."""
         login = env.session_to_end(environ)
         return None if login is None else self._end_here(environ, login)
 
     def leave_in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Execute a logout of our button that waited for a slot; Busy if none is free.
-
-        Only in the browser of that session, whoever knows the address.
-        """
+        """Execute a logout that waited for a slot, in its browser only; or Busy."""
         name, login = kept_text(environ, LEAVE, handle), env.session_to_end(environ)
         if login is None or login.name != name:
             return redirect_to_receipt(environ)
         return self._end_here(environ, login)
 
     def _end_here(self, environ: "WSGIEnvironment", login: Login) -> Response:
-        """End everything of the visitor who is signed in in this browser."""
         with self._endings.slots.slot(environ):
             ending = self._endings.end_everywhere(environ, login, "here")
         outcome = ending.outcome()._replace(
-            # The visitor was signed in when they clicked, even if another logout was
-            # faster.
+            # It was a session at the click, even if another logout was faster.
             is_known=True,
             above=[login.session_index or ""],
             ended=[key_brought(environ)],
@@ -108,9 +95,9 @@ class HubLogout:
     ) -> Response | None:
         """End everything of the previous person in this browser.
 
-        None if all participants know of it. Otherwise return the page that notifies the
-        others, which could mistake the new person for the previous one; it leads on to
-        ``target``. Busy, and nothing ends, if no slot is free.
+        Return the page that notifies missed participants, if any: they could mistake
+        one person for the other. It leads on to ``target``. If no slot is free, nothing
+        ends (Busy).
         """
         with self._endings.slots.slot(environ):
             return self.make_way_in_room(environ, login, target)
@@ -118,10 +105,10 @@ class HubLogout:
     def make_way_in_room(
         self, environ: "WSGIEnvironment", login: Login, target: str
     ) -> Response | None:
-        """Do the same with a slot (``LogoutSlots.slot``) of the caller."""
+        """Do the same with a slot of the caller."""
         ending = self._endings.end_everywhere(environ, login, "another-citizen")
         if not ending.missed:
-            # A faster logout has the list of missed participants, and shows it.
+            # A faster logout shows the missed participants.
             return None
         return self._completion.go_through_browser(
             environ, ending.outcome(), None, target

@@ -1,7 +1,6 @@
 """Complete a logout after SOAP: browser, hub above, receipt, LogoutResponse.
 
-The browser with the cookie of an ended session notifies the missed participants and
-sees the receipt. Any other browser returns to the requester without a page.
+Only a browser with the cookie of an ended session sees pages.
 """
 
 import json
@@ -40,12 +39,12 @@ if TYPE_CHECKING:
 
 #: The parameter of ``/slo`` that leads to the hub above and back.
 _ABOVE = "above"
-#: The one that returns with the browser's cookies, after a form of another site.
+#: Returns with the browser's cookies, after a form of another site.
 HERE = "here"
 
 
 class LogoutCompletion:
-    """Continues with the outcome of a logout, in the browser and at the hub above."""
+    """Continues with the outcome, in the browser and at the hub above."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - its parts
         self,
@@ -62,7 +61,6 @@ class LogoutCompletion:
         self._in_browser = in_browser
         self._result = result
         self._responses = responses
-        #: The method for each page of ours, by the one parameter of its query.
         self.shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
             LOOK: self._look,
             CONTINUE: self._go_on,
@@ -76,7 +74,7 @@ class LogoutCompletion:
     def finish(
         self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
-        """Finish a logout, after SOAP notified all participants that it could."""
+        """Finish a logout after SOAP."""
         if outcome.is_known and is_of_browser(environ, outcome):
             return self.go_through_browser(environ, outcome, back)
         self.note_no_browser(environ, outcome)
@@ -90,11 +88,7 @@ class LogoutCompletion:
     def _status_before(
         self, environ: "WSGIEnvironment", entity_id: str
     ) -> messages.Status | None:
-        """The status of the last logout in this browser, for one of its participants.
-
-        For a second logout in the same browser, of a session that the first has ended.
-        None if no logout is known, or if it did not concern this participant.
-        """
+        """The status of this browser's last logout, of which this is a repetition."""
         receipt = self.last_receipt(environ)
         if receipt is None or not receipt.is_of(entity_id):
             return None
@@ -103,8 +97,8 @@ class LogoutCompletion:
     def last_receipt(self, environ: "WSGIEnvironment") -> Receipt | None:
         """Return the receipt of the last logout in this browser, if it is complete.
 
-        None if a later session of this browser ended without it (then its cookie is
-        left), or if another logout of the same citizen has not reached all.
+        Not if a later session ended without it (its cookie is left), or another logout
+        of the citizen has not reached all.
         """
         if env.cookie(environ).read(environ) is not None:
             return None
@@ -116,7 +110,7 @@ class LogoutCompletion:
     def note_no_browser(
         self, environ: "WSGIEnvironment", outcome: LogoutOutcome
     ) -> None:
-        """Log the recipients that only a browser could reach, once for each logout."""
+        """Log the recipients that only a browser could reach, once."""
         if not outcome.missed:
             return
         key, until = f"no-browser:{outcome.handle}", clock.now() + ASKED_FOR
@@ -126,10 +120,7 @@ class LogoutCompletion:
     def go_up(
         self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
-        """Lead to the hub above, from an address to which the browser can return.
-
-        There the browser sends its cookies, which identify the login above.
-        """
+        """Lead to the hub above, from an address with the browser's cookies."""
         url = keep_outcome(environ, _ABOVE, outcome, back)
         headers = expired_cookie(environ)
         if is_of_browser(environ, outcome):
@@ -137,7 +128,6 @@ class LogoutCompletion:
         return go_on(environ, self._pages, url, headers)
 
     def _above(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Lead the browser to the hub above, and continue with its answer."""
         outcome, back = _kept(environ, _ABOVE, handle)
         service = logout_above(environ)
         url = urlsplit(address(env.trust(environ), _ABOVE, handle))
@@ -146,10 +136,10 @@ class LogoutCompletion:
         if is_everywhere is None:
             answer = service.leave(target, outcome.above)
             if answer is not None:
-                # It is the visitor's browser, by the cookie of their login above.
+                # The cookie of their login above proves the visitor's browser.
                 answer.headerlist.append(proof_cookie(outcome.proof))
                 return answer
-            # Another browser brought the message than that of the session.
+            # It is not the browser of the session.
             is_everywhere = service.end(outcome.above)
         if not is_everywhere:
             outcome = outcome._replace(is_overtaken=True)
@@ -162,10 +152,7 @@ class LogoutCompletion:
         back: ReplyTo | None,
         target: str = "",
     ) -> Response:
-        """Let the browser notify the missed participants that it can reach.
-
-        Then the visitor gets the receipt, and continues to ``back`` or ``target``.
-        """
+        """Let the browser notify the missed participants, and continue."""
         now = clock.now()
         out = [*outcome.reached, *([back.entity_id] if back else [])]
         begun = Receipt(
@@ -186,7 +173,7 @@ class LogoutCompletion:
         receipt = self._in_browser.begin(environ, begun, outcome.missed)
         if receipt is None:
             return redirect_to_receipt(environ)
-        # A person who signs in after another one gets a new session cookie.
+        # The next person gets a new session cookie.
         headers = [] if target else expired_cookie(environ)
         headers.append(proof_cookie(outcome.proof))
         if receipt.asked:
@@ -198,7 +185,6 @@ class LogoutCompletion:
         return answer
 
     def _look(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Show the receipt; if all have confirmed, continue."""
         receipt = self._receipts.find(environ, handle)
         if receipt is None:
             return redirect_to_receipt(environ)
@@ -210,10 +196,7 @@ class LogoutCompletion:
     def unseen(
         self, environ: "WSGIEnvironment", login: Login | None
     ) -> Response | None:
-        """Redirect to a logout of this browser that the visitor left early.
-
-        With a ``login``, only to a logout of the previous person in the browser.
-        """
+        """Redirect to a logout that was left early (``login``: by another person)."""
         handle = self._receipts.unseen(environ, of_another=login is not None)
         if handle is None:
             return None
@@ -224,9 +207,8 @@ class LogoutCompletion:
     ) -> Response | None:
         """Protect the receipt of the previous person in this browser from the next one.
 
-        If the browser still has to notify participants that could mistake one person
-        for the other, return the page that does so; it leads on to ``target``.
-        Otherwise delete the receipt.
+        Delete it, or return the page that notifies participants that could mistake one
+        person for the other.
         """
         receipt = self._receipts.of_other(environ, login)
         if receipt is None:
@@ -238,10 +220,7 @@ class LogoutCompletion:
         return self._in_browser.page(environ, receipt, ())
 
     def is_out_everywhere(self, environ: "WSGIEnvironment") -> bool | None:
-        """Whether the last logout in this browser reached all participants.
-
-        None if no logout is known.
-        """
+        """Whether this browser's last logout reached all, or None."""
         receipt = self._receipts.here(environ)
         return None if receipt is None else receipt.is_everywhere
 
@@ -254,18 +233,16 @@ class LogoutCompletion:
         return self._on(environ, receipt)
 
     def _on(self, environ: "WSGIEnvironment", receipt: Receipt) -> Response:
-        """Continue to the next address after a logout, with the latest state."""
         if receipt.back is None:
             return see_other(at(env.trust(environ).own.public_url, receipt.target))
         if env.session_beyond_idle(environ) is not None:
-            # The visitor has signed in again, and the requester would report them as
-            # logged out.
+            # The requester would show them as logged out.
             return see_other(env.trust(environ).own.url("home"))
         status = DONE if receipt.is_everywhere else PARTLY
         return self._responses.send(environ, receipt.back, status)
 
     def show_last(self, environ: "WSGIEnvironment") -> Response:
-        """Show the receipt of this browser's last logout; else go to the first page."""
+        """Show the receipt of this browser's last logout, or the home page."""
         receipt = self._receipts.here(environ)
         if receipt is None:
             return see_other(env.trust(environ).own.url("home"))
@@ -280,7 +257,7 @@ class LogoutCompletion:
 def keep_outcome(
     environ: "WSGIEnvironment", what: str, outcome: LogoutOutcome, back: ReplyTo | None
 ) -> str:
-    """Store the outcome of a logout; return our address that continues with it."""
+    """Store an outcome; return our address that continues with it."""
     pending = json.dumps([outcome.to_json(), back])
     return keep_text(environ, what, outcome.handle, pending)
 
@@ -295,13 +272,13 @@ def _kept(
 
 
 def is_of_browser(environ: "WSGIEnvironment", outcome: LogoutOutcome) -> bool:
-    """Whether the request comes from a browser in which the logout ended a session."""
+    """Whether the logout ended a session of this browser."""
     return brings_proof(environ, outcome.proof) or (
         key_brought(environ) in outcome.ended
     )
 
 
 def key_brought(environ: "WSGIEnvironment") -> str:
-    """Return the key of the session cookie in a request, ended or not; or ""."""
+    """Return the key of the session cookie, ended or not; or ""."""
     token = env.cookie(environ).read(environ)
     return env.sessions(environ).key_of(token) if token else ""

@@ -1,8 +1,7 @@
 """LogoutRequests that the hub stores until the visitor answers a page.
 
-The address of the page ends up in histories and logs, and must not log out anybody by
-itself. So it works in one browser only, by a cookie of its own. The visitor's first
-answer counts, however often they open the page.
+The page's address ends up in histories and logs, so it works in one browser only, by a
+cookie of its own. The first answer counts.
 """
 
 import hashlib
@@ -26,22 +25,20 @@ from eilogin.web.browser.sealing import Sealer
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameters of ``/slo`` with the handle of a stored logout: one to confirm, one
-#: that waits for a free slot.
+#: Parameters of ``/slo``: a logout to confirm, and one that waits for a slot.
 CONFIRM, TURN = "confirm", "turn"
-#: How long the visitor may take to answer, in seconds.
+#: Seconds until the visitor must answer.
 ASKED_FOR = 60 * 60.0
-#: The browser's cookie is a part of the handle of its logouts.
+#: A part of the handle of this browser's logouts.
 _ITS_OWN = Cookie("eilogin-leaving")
 
 
 class PendingLogoutRequest(NamedTuple):
-    """A valid LogoutRequest that waits for the visitor or a free slot."""
+    """A valid LogoutRequest that waits for the visitor or a slot."""
 
     named: RequestedLogout
     back: ReplyTo
     is_asynchronous: bool
-    #: When the hub received it.
     received: float
 
     def keep(self, environ: "WSGIEnvironment") -> tuple[str, Sequence[tuple[str, str]]]:
@@ -49,11 +46,10 @@ class PendingLogoutRequest(NamedTuple):
         return keep_here(environ, CONFIRM, self.back, self._text())
 
     def keep_turn(self, environ: "WSGIEnvironment") -> str:
-        """Store a logout that waits for a free slot; return the address to retry it.
+        """Store a logout that waits for a slot; return the address to retry it.
 
-        The address works in any browser, as the message of a Redirect does, because a
-        frame of another site sends no cookie of ours. However often the message comes,
-        the store keeps it once, under a handle that only this hub can make.
+        It works in any browser, because a frame of another site sends no cookie. Only
+        this hub can make its handle, always the same for a message.
         """
         name = f"{self.back.entity_id}\0{self.back.request_id}"
         return keep_text(environ, TURN, tag(environ, TURN, name), self._text())
@@ -64,16 +60,13 @@ class PendingLogoutRequest(NamedTuple):
         )
 
     def as_it_came(self) -> "PendingLogoutRequest":
-        """Return the same, limited to the visitor's sessions at the time it came."""
-        # Other machines, with other clocks, may have stored the instants of sign-ins.
+        """Return the same, limited to sessions from before it came."""
+        # Machines with other clocks may have stored the sign-ins.
         return self._replace(named=self.named._replace(since=self.received + SKEW))
 
     @classmethod
     def kept(cls, environ: "WSGIEnvironment", handle: str) -> "PendingLogoutRequest":
-        """Return the request stored under a handle, in this browser.
-
-        Raises :class:`eilogin.errors.MessageUnexpected` in any other one.
-        """
+        """Return the stored request; MessageUnexpected in another browser."""
         asked = cls._read(kept_text(environ, CONFIRM, handle))
         if not is_of_here(environ, asked.back, handle):
             raise other_browser()
@@ -81,10 +74,7 @@ class PendingLogoutRequest(NamedTuple):
 
     @classmethod
     def waiting(cls, environ: "WSGIEnvironment", handle: str) -> "PendingLogoutRequest":
-        """Return the request that waits for a free slot, as it came.
-
-        Raises :class:`eilogin.errors.MessageUnexpected` if there is none.
-        """
+        """Return the request that waits for a slot, or raise MessageUnexpected."""
         return cls._read(kept_text(environ, TURN, handle)).as_it_came()
 
     @classmethod
@@ -102,11 +92,7 @@ class PendingLogoutRequest(NamedTuple):
 def keep_here(
     environ: "WSGIEnvironment", what: str, back: ReplyTo, text: str
 ) -> tuple[str, Sequence[tuple[str, str]]]:
-    """Store a logout's state; return the address that continues it in this browser.
-
-    The address is ours, with the parameter ``what``. Also return the headers that set
-    the cookie of this browser.
-    """
+    """Store a state for this browser; return our address, and the cookie's header."""
     brought = _ITS_OWN.read(environ)
     own = brought or secrets.token_urlsafe(16)
     headers = [] if brought else [_ITS_OWN.set(own)]
@@ -127,22 +113,19 @@ def other_browser() -> MessageUnexpected:
 
 
 def tag(environ: "WSGIEnvironment", what: str, name: str) -> str:
-    """Make the handle of a name: always the same, and only this hub can make it.
-
-    ``what`` is the parameter of the address that contains the handle.
-    """
+    """Make the handle of a name for the parameter ``what``; only this hub can."""
     return Sealer(env.trust(environ).own.sealing_secrets, f"waiting {what}").tag(name)
 
 
 def keep_text(environ: "WSGIEnvironment", what: str, handle: str, text: str) -> str:
-    """Store a text under a handle; return the address of ours that contains it."""
+    """Store a text under a handle; return the address that contains it."""
     until = clock.now() + ASKED_FOR
     env.values(environ).add(_kept(what, handle), text, until, durable=False)
     return address(env.trust(environ), what, handle)
 
 
 def kept_text(environ: "WSGIEnvironment", what: str, handle: str) -> str:
-    """Return the stored text; MessageUnexpected if it expired or never existed."""
+    """Return the stored text, or raise MessageUnexpected."""
     text = env.values(environ).get(_kept(what, handle))
     if text is None:
         raise MessageUnexpected("this logout is over")
@@ -150,7 +133,6 @@ def kept_text(environ: "WSGIEnvironment", what: str, handle: str) -> str:
 
 
 def _handle_of(back: ReplyTo, own: str) -> str:
-    """Return the handle of a logout in the browser with this cookie value."""
     name = f"{own}\0logout-request:{back.entity_id}\0{back.request_id}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 

@@ -11,10 +11,10 @@ from eilogin.saml import messages
 
 DONE = messages.Status()
 PARTLY = messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT))
-#: No session matches the request, so nobody can be reported as logged out.
+#: No session matches, so nobody can be reported as logged out.
 UNKNOWN = messages.Status((messages.RESPONDER, messages.UNKNOWN_PRINCIPAL))
 
-#: The parts of a stored outcome, in an order that stays. A new part goes to the end.
+#: The stored parts; a new one goes to the end.
 _STORED = (
     "is_known",
     "handle",
@@ -32,25 +32,24 @@ _STORED = (
 class LogoutOutcome(NamedTuple):
     """The outcome of a LogoutRequest."""
 
-    #: Whether the request matched a session.
     is_known: bool
-    #: The name of the logout in the addresses of its pages, if it has any.
+    #: The logout's name in addresses, if any.
     handle: str
-    #: The recipients that SOAP did not reach.
+    #: Recipients that SOAP did not reach.
     missed: Sequence[Recipient]
-    #: Whether another logout ended it first, which knows the missed recipients.
+    #: Another logout ended it first, and knows the missed recipients.
     is_overtaken: bool = False
     #: Names of the logins at the hub above.
     above: Sequence[str] = ()
-    #: Keys of the visitor's sessions that it ended, in whatever browsers.
+    #: Keys of the sessions that it ended, in any browser.
     ended: Sequence[str] = ()
-    #: The value of the cookie by which the visitor's browser is known afterwards.
+    #: The cookie that identifies the browser afterwards.
     proof: str = ""
-    #: The entityIDs of participants that confirmed it.
+    #: entityIDs that confirmed it.
     reached: Sequence[str] = ()
     #: The label of the visitor's sessions.
     whose: str = ""
-    #: Handles of the visitor's earlier logouts that had not reached all.
+    #: Handles of the visitor's unfinished earlier logouts.
     older: Sequence[str] = ()
 
     def to_json(self) -> str:
@@ -63,7 +62,7 @@ class LogoutOutcome(NamedTuple):
     def from_json(cls, text: str) -> "LogoutOutcome":
         """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
         with readable_record():
-            # An older version wrote fewer parts, and a newer one may write more.
+            # Another version writes fewer parts or more.
             parts = dict(zip(_STORED, json.loads(text), strict=False))
             missed = [Recipient.from_json(told) for told in parts.pop("missed")]
             return cls(missed=missed, **parts)
@@ -77,25 +76,19 @@ class LogoutOutcome(NamedTuple):
 
 
 class EndingResult(NamedTuple):
-    """The result of ending sessions."""
+    """The result of ending sessions; fields as in :class:`LogoutOutcome`."""
 
-    #: The handle of the logout.
     handle: str
-    #: The recipients that SOAP did not reach.
     missed: Sequence[Recipient]
-    #: The entityIDs of participants that confirmed it.
     reached: Sequence[str]
-    #: Handles of the visitor's earlier logouts that had not reached all.
     older: Sequence[str]
-    #: Whether there was a session to end, or an earlier attempt to continue.
+    #: It had a session, or continued an earlier attempt.
     is_known: bool
-    #: Whether another logout ended the sessions first.
     is_overtaken: bool
-    #: Whether it continued an earlier attempt.
     is_resumed: bool
 
     def outcome(self) -> LogoutOutcome:
-        """Return the same as an outcome, without the visitor's label."""
+        """Return the same as an outcome."""
         return LogoutOutcome(
             self.is_known,
             self.handle,

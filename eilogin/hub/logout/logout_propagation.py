@@ -1,10 +1,8 @@
 """Send LogoutRequests to all participants at once, from server to server.
 
-Each participant gets a signed LogoutRequest over SOAP; if it knows the visitor by more
-names, one for each name, one after another. All messages to a participant share one
-timeout and one queue (``propagation_threads``), so the failure of one participant
-delays no other. If SOAP does not reach a participant, the visitor's browser may bring
-the LogoutRequest (``browser_logout``).
+A participant gets a signed LogoutRequest over SOAP for each name of the visitor, in one
+timeout and one queue (``propagation_threads``). If SOAP fails, the browser may bring it
+(``browser_logout``).
 """
 
 import logging
@@ -43,45 +41,43 @@ from eilogin.web.outbound_messages import binding_missing, encryption_key
 
 _log = logging.getLogger("eilogin")
 
-#: How many messages one process sends at the same time, to one participant and to all.
+#: Simultaneous messages of a process, to one participant and to all.
 _AT_ONCE_TO_ONE = 4
 _AT_ONCE = 256
-#: How many sessions one message names, the latest ones; older sessions have expired.
+#: Sessions that a message names; older ones have expired.
 _MOST_NAMED = 200
-#: How many seconds a logout waits for participants that did not answer lately.
+#: Seconds to wait for participants that did not answer lately.
 _GRACE = 0.5
-#: For how many timeouts a retry to one participant may last.
+#: Timeouts that a retry to one participant may last.
 _TIMES_AGAIN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The recipient of a LogoutRequest: one subject at one participant."""
+    """One subject at one participant, to get a LogoutRequest."""
 
     entity_id: str
-    #: The visitor as this participant knows them.
     subject: Subject
     #: The oldest first.
     session_indexes: tuple[str, ...]
-    #: Whether it answered PartialLogout: it is a hub itself, ended its own session, and
-    #: has to notify the rest. No other message to it is needed.
+    #: It answered PartialLogout: a hub that notifies the rest. It needs no other
+    #: message.
     is_partial: bool = False
-    #: Whether only the visitor's browser can bring the message: the participant
-    #: answered SOAP with an HTML page.
+    #: Only the browser can bring the message: SOAP got an HTML page.
     by_browser: bool = False
 
     @property
     def whom(self) -> tuple[str, Subject]:
-        """The participant and the subject, without the SessionIndexes."""
+        """The recipient without the SessionIndexes."""
         return self.entity_id, self.subject
 
     def as_json(self) -> dict[str, Any]:
-        """Return the parts for JSON, which :meth:`from_json` reads."""
+        """Return the parts for JSON."""
         return {**asdict(self), "subject": self.subject.as_json()}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Recipient":
-        """Read the result of :meth:`as_json`; raise one of UNREADABLE if it is none."""
+        """Read :meth:`as_json`, or raise one of UNREADABLE."""
         entity_id, indexes = found["entity_id"], tuple(found["session_indexes"])
         if not all(isinstance(one, str) for one in (entity_id, *indexes)):
             raise TypeError("expected a text")
@@ -99,26 +95,22 @@ class Recipient:
 class Delivery(NamedTuple):
     """The result of one LogoutRequest."""
 
-    #: The recipient, if it did not confirm the logout; None if it did.
+    #: None if it confirmed the logout.
     left: Recipient | None
-    #: Why not, as the code of an error, if it is one.
+    #: An error's code, or "".
     reason: str = ""
-    #: Whether it did not answer at all, so that no other message can reach it now.
+    #: It did not answer, so no other message can reach it now.
     is_away: bool = False
-    #: Whether it answered, with a status that does not confirm the logout.
+    #: It answered without confirming.
     is_refusal: bool = False
 
 
-#: The messages to one participant about one logout, and the result of each.
+#: The messages to one participant, and their results.
 _Said = Mapping[Recipient, "Future[Delivery]"]
 
 
 class Propagation:
-    """Sends LogoutRequests to participants; each has ``timeout`` seconds to answer.
-
-    ``ways`` selects the bindings; with ``encrypts``, the NameID is encrypted for each
-    participant that has a key for that.
-    """
+    """Sends LogoutRequests; a participant has ``timeout`` seconds to answer."""
 
     def __init__(
         self, timeout: float, ways: LogoutBindings, *, encrypts: bool = False
@@ -130,21 +122,17 @@ class Propagation:
 
     @property
     def longest(self) -> float:
-        """How long :meth:`tell` takes at most, in seconds."""
-        # A little more than each has: the last message in a queue has its own timeout.
+        """Longest duration of :meth:`tell`, in seconds."""
+        # The last message in a queue has its own timeout.
         return self._timeout * 1.5
 
     @property
     def longest_again(self) -> float:
-        """How long :meth:`tell_again` takes at most, in seconds."""
+        """Longest duration of :meth:`tell_again`, in seconds."""
         return self._timeout * _TIMES_AGAIN * 2
 
     def tell(self, trust: Trust, recipients: Iterable[Recipient]) -> list[Delivery]:
-        """Send to all recipients; return the failed deliveries, sorted by entityID.
-
-        A participant that did not answer lately gets its message too, but the caller
-        waits only :data:`_GRACE` seconds for it. Then the delivery counts as failed.
-        """
+        """Send to all; return the failed deliveries, sorted by entityID."""
         said = _by_participant(recipients)
         lines = self._lines_here()
         away = {entity_id for entity_id in said if lines.is_away(entity_id)}
@@ -165,12 +153,10 @@ class Propagation:
     def tell_again(
         self, trust: Trust, recipients: Iterable[Recipient], longest: float = inf
     ) -> dict[Recipient, Delivery]:
-        """Retry recipients that were missed before; return the results.
+        """Retry missed recipients for :attr:`longest_again` or ``longest`` seconds.
 
-        The result omits messages that were not sent: those behind one that got no
-        answer, and those that were too late. The time limit is :attr:`longest_again`,
-        or ``longest`` seconds if that is shorter. The messages wait in the same queues
-        as all others.
+        Return the results, without messages that were not sent: too late, or behind one
+        without an answer.
         """
         said = _by_participant(recipients)
         lines = self._lines_here()
@@ -181,16 +167,16 @@ class Propagation:
         return {
             one: task.result()
             for one, task in tasks.items()
-            # A message that still waits in its queue is cancelled.
+            # Still in its queue: cancel it.
             if not task.cancel() and task.done()
         }
 
     def can_be_told(self, trust: Trust, recipient: Recipient) -> bool:
-        """Whether SOAP can reach a recipient, without the visitor's browser."""
+        """Whether SOAP can reach a recipient."""
         return self.out_of_reach(trust, recipient) is None
 
     def out_of_reach(self, trust: Trust, recipient: Recipient) -> Delivery | None:
-        """Return the failed delivery of a recipient that SOAP cannot reach, or None."""
+        """Return the failed delivery if SOAP cannot reach a recipient, or None."""
         try:
             has_soap = _soap_of(trust, recipient, self.ways) is not None
         except Refused as error:
@@ -200,7 +186,7 @@ class Propagation:
     def request(
         self, trust: Trust, recipient: Recipient, endpoint: Endpoint, request_id: str
     ) -> etree._Element:
-        """Write the LogoutRequest for a participant, without a signature."""
+        """Write an unsigned LogoutRequest."""
         _, role = trust.participant(recipient.entity_id)
         profile = trust.own.profile
         request = messages.LogoutRequest(
@@ -218,10 +204,7 @@ class Propagation:
         )
 
     def note_no_browser(self, trust: Trust, missed: Iterable[Recipient]) -> None:
-        """Log the recipients that only a browser could reach, in a logout without one.
-
-        :meth:`tell` has logged the reason for all others.
-        """
+        """Log recipients that only a browser can reach; :meth:`tell` logs others."""
         for recipient in missed:
             if self._needs_browser(trust, recipient):
                 error = BindingMissing(
@@ -232,7 +215,6 @@ class Propagation:
                 note_undelivered(recipient.entity_id, error)
 
     def _needs_browser(self, trust: Trust, recipient: Recipient) -> bool:
-        """Whether only the visitor's browser can reach a recipient."""
         try:
             return (
                 _soap_of(trust, recipient, self.ways) is None
@@ -248,13 +230,10 @@ class Propagation:
         return self._lines[1]
 
     def _tell_one(self, trust: Trust, said: _Said) -> bool | None:
-        """Send the messages to one participant, until its timeout or the deadline.
-
-        Return whether it answered anything; None if no message was sent.
-        """
+        """Send until the timeout; return whether it answered, or None if not sent."""
         ends, is_there = time.monotonic() + self._timeout, None
         for recipient, task in said.items():
-            # The deadline may have cancelled it while it waited in the queue.
+            # The deadline may have cancelled it in the queue.
             if task.set_running_or_notify_cancel():
                 came = self._said(trust, recipient, ends)
                 is_there = is_there is not False and not came.is_away
@@ -262,7 +241,7 @@ class Propagation:
         return is_there
 
     def _tell_one_again(self, trust: Trust, said: _Said) -> bool | None:
-        """Do the same for a retry, in which each message has the whole timeout."""
+        """Do the same for a retry: each message has the whole timeout."""
         stops = time.monotonic() + self._timeout * _TIMES_AGAIN
         is_over, is_away = False, None
         for recipient, task in said.items():
@@ -278,7 +257,6 @@ class Propagation:
         return None if is_away is None else not is_away
 
     def _said(self, trust: Trust, recipient: Recipient, ends: float) -> Delivery:
-        """Send one LogoutRequest and return the result."""
         try:
             endpoint = _soap_of(trust, recipient, self.ways)
             if endpoint is None:
@@ -293,18 +271,16 @@ class Propagation:
         )
 
     def _failed(self, trust: Trust, recipient: Recipient, error: Exception) -> Delivery:
-        """Return the result of a LogoutRequest over SOAP that was not confirmed."""
         is_refusal = isinstance(error, MessageUnexpected) and error.is_refusal
         is_page = isinstance(error, PeerUnavailable) and error.is_page
         if is_page and self._takes_browser(trust, recipient):
-            # That answer took no time, so other messages to the participant may follow.
+            # That took no time, so other messages may follow.
             return Delivery(replace(recipient, by_browser=True), _code(error))
         return Delivery(
             recipient, _code(error), isinstance(error, Unavailable), is_refusal
         )
 
     def _takes_browser(self, trust: Trust, recipient: Recipient) -> bool:
-        """Whether a participant accepts a LogoutRequest in the browser too."""
         _, role = trust.participant(recipient.entity_id)
         wanted = self.ways.in_browser(
             trust.own, recipient.entity_id, recipient.subject.name_id
@@ -314,11 +290,7 @@ class Propagation:
     def _deliver(
         self, trust: Trust, recipient: Recipient, endpoint: Endpoint, ends: float
     ) -> messages.Status:
-        """Send a LogoutRequest over SOAP, and check the answer (profiles 4.4.3.2).
-
-        ``ends`` is the instant at which the answer must have arrived, by the monotonic
-        clock.
-        """
+        """Send over SOAP (profiles 4.4.3.2) until ``ends``, by the monotonic clock."""
         left = ends - time.monotonic()
         if left <= 0:
             raise PeerUnavailable(
@@ -338,7 +310,7 @@ class Propagation:
 
 
 def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
-    """Return one recipient for each subject of these participants, the oldest first."""
+    """Return one recipient for each subject, the oldest session first."""
     indexes: dict[tuple[str, Subject], list[str]] = {}
     for participant in sorted(participants, key=lambda one: one.since):
         known_as = (participant.entity_id, participant.subject)
@@ -350,7 +322,7 @@ def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
 
 
 def merged(recipients: Iterable[Recipient]) -> list[Recipient]:
-    """Return the same with one message for each participant and subject."""
+    """Return one recipient for each participant and subject."""
     indexes: dict[tuple[str, Subject], dict[str, None]] = {}
     by_browser = set()
     for one in recipients:
@@ -372,7 +344,7 @@ def _by_participant(recipients: Iterable[Recipient]) -> Mapping[str, _Said]:
 
 
 def _name_id_only(request: messages.LogoutRequest) -> messages.LogoutRequest:
-    """Reduce a LogoutRequest to the NameID, as DigiD sends it (DigiD 3.2)."""
+    """Reduce a LogoutRequest to the NameID (DigiD 3.2)."""
     return replace(
         request,
         name_id=messages.NameID(request.name_id.value),
@@ -391,8 +363,8 @@ def _soap_of(
 ) -> Endpoint | None:
     """Return the SOAP endpoint of a recipient; None if it needs the browser.
 
-    Raises :class:`eilogin.errors.BindingMissing` if it accepts no LogoutRequest at all,
-    and :class:`eilogin.errors.UnknownPeer` if it knows the visitor by no NameID.
+    Raises BindingMissing if it accepts no LogoutRequest, and UnknownPeer without a
+    NameID.
     """
     if not recipient.subject.has_name_id:
         raise UnknownPeer(
@@ -416,10 +388,7 @@ def require_logged_out(
     request_id: str,
     destination: str,
 ) -> None:
-    """Check that a LogoutResponse confirms the logout.
-
-    Raises :class:`eilogin.errors.Refused` if it does not.
-    """
+    """Raise Refused unless a LogoutResponse confirms the logout."""
     check_logout_response(
         response,
         issuer=recipient.entity_id,
@@ -441,8 +410,8 @@ def require_logged_out(
 def _knows_none(status: messages.Status) -> bool:
     """Whether a participant has no such session, or denies the request.
 
-    Responder alone says that it failed. With PartialLogout or RequestDenied it is the
-    answer of one that lost its sessions in a restart (Shibboleth, mod_auth_mellon).
+    Responder alone is a failure. With PartialLogout or RequestDenied, it lost its
+    sessions in a restart (Shibboleth, mod_auth_mellon).
     """
     return status.codes[:1] == (messages.REQUESTER,) or not {
         messages.UNKNOWN_PRINCIPAL,
@@ -452,10 +421,7 @@ def _knows_none(status: messages.Status) -> bool:
 
 
 def note_delivered(entity_id: str, status: messages.Status) -> None:
-    """Write a confirmed logout of a participant to the audit log.
-
-    A PartialLogout is logged as failed.
-    """
+    """Audit a confirmed logout of a participant; PartialLogout as failed."""
     if is_partial(status):
         why = messages.PARTIAL_LOGOUT.rpartition(":")[2]
         audit.event("logout.delivered", "failed", peer=entity_id, reason=why)
@@ -464,7 +430,7 @@ def note_delivered(entity_id: str, status: messages.Status) -> None:
 
 
 def note_undelivered(entity_id: str, error: Exception) -> None:
-    """Write a failed delivery and its reason to the log and the audit log."""
+    """Log and audit a failed delivery."""
     if isinstance(error, EiloginError):
         _log.warning("logout not delivered to %s: %s", entity_id, error)
     else:
@@ -477,7 +443,7 @@ def _code(error: Exception) -> str:
 
 
 def _come(recipient: Recipient, task: "Future[Delivery]") -> Delivery:
-    """Return the result of a task by now; cancel it if it has not begun."""
+    """Return the result by now; cancel a task that has not begun."""
     if task.done():
         return task.result()
     error = PeerUnavailable(

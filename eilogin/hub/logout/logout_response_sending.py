@@ -25,7 +25,7 @@ _log = logging.getLogger("eilogin")
 
 
 class LogoutResponseSender:
-    """Sends LogoutResponses; ``result`` shows the page if none can be sent."""
+    """Sends LogoutResponses, or shows the page of ``result``."""
 
     def __init__(self, pages: Pages, result: ResultPages) -> None:
         self._pages = pages
@@ -34,12 +34,12 @@ class LogoutResponseSender:
     def send(
         self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
     ) -> Response:
-        """Send the visitor back to the requester, with the LogoutResponse."""
+        """Send the visitor to the requester with the LogoutResponse."""
         trust = env.trust(environ)
         try:
             _, role = trust.participant(back.entity_id)
         except UnknownPeer:
-            # It has left the federation since; the visitor is logged out all the same.
+            # It has left the federation; the visitor is logged out all the same.
             return self._result.logged_out(environ, status)
         endpoint = self.endpoint(role)
         if endpoint is None:
@@ -69,5 +69,5 @@ class LogoutResponseSender:
         )
 
     def endpoint(self, role: ServiceProvider) -> Endpoint | None:
-        """Return the endpoint of a participant for LogoutResponses, or None."""
+        """Return the endpoint for LogoutResponses, or None."""
         return role.single_logout(bindings.REDIRECT, bindings.POST)

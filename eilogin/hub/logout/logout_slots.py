@@ -1,4 +1,4 @@
-"""Execute each logout once, and a limited number of logouts at a time."""
+"""Execute each logout once, and a limited number at a time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,31 +15,25 @@ from eilogin.web.limits.slots import USUAL, Full, Slots
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How often to check whether the same logout is done elsewhere, in seconds.
+#: Seconds between checks for the same logout's result.
 _LOOK_AGAIN = 0.1
-#: How many requests with the same message have threads here: one that executes it, and
-#: one that waits for the result.
+#: Threads for the same message: one executes it, one waits for the result.
 _WITH_THE_SAME = 2
-#: A pending logout without a result after so many times its longest duration is dead:
-#: its process was killed.
+#: A logout without a result after so many times its longest duration is dead.
 _DEAD_AFTER = 2
-#: The prefix of the mark of a pending logout; its instant follows. No outcome, which is
-#: JSON, begins so.
+#: Marks a pending logout, before its instant; no JSON begins so.
 _PENDING = "@"
 #: The mark of a logout that failed.
 _FAILED = f"{_PENDING}0"
 
-#: How many seconds a logout waits for a free slot.
+#: Seconds that a logout waits for a slot.
 _PATIENCE = 5.0
-#: The slots of logouts that wait for participants, by message, and of all ("").
+#: Slots by message, and of all ("").
 _WAITING = Slots()
 
 
 class LogoutSlots:
-    """The slots of logouts that wait for participants, ``at_once`` at most.
-
-    ``longest`` is how many seconds one logout may last.
-    """
+    """Slots for ``at_once`` logouts, of at most ``longest`` seconds."""
 
     def __init__(self, at_once: int, longest: float) -> None:
         self._at_once = at_once
@@ -51,12 +45,10 @@ class LogoutSlots:
     ) -> Iterator[None]:
         """Hold a slot for a logout that waits for participants; Busy if none is free.
 
-        It waits a few seconds for a slot. After Busy nothing has happened, and the
-        request may come again. A single ``message`` gets few slots in any case. One
-        network gets half of all slots, so that nobody blocks all others. So does a
-        member whose server sends the requests (``by_server``, which is authenticated).
-        But a member gets at least as many slots as a participant uses at once: its
-        requests are of all its visitors, and it shares them among networks itself.
+        Then nothing has happened. A repeated ``message`` gets few slots. One network
+        gets half of all, so that nobody blocks all others. So does a member's
+        authenticated server (``by_server``), but at least :data:`USUAL`, because it
+        sends for all its visitors.
         """
         if by_server:
             whose, at_least = f"soap {by_server}", USUAL
@@ -64,8 +56,7 @@ class LogoutSlots:
             whose, at_least = network_here(environ), 1
         try:
             same = _WAITING.one(message, _WITH_THE_SAME) if message else nullcontext()
-            # A request that waits for another one has a slot too: it holds a thread as
-            # well.
+            # A request that waits for another one holds a thread too.
             place = _WAITING.one(
                 "", self._at_once, whose, at_least=at_least, patience=_PATIENCE
             )
@@ -89,12 +80,10 @@ class LogoutSlots:
         *,
         by_server: str = "",
     ) -> str:
-        """Return the result of a message that is executed once, named ``seen``.
+        """Execute a message named ``seen`` once, and return its result.
 
-        A repeated message gets the first result, even if that is still pending. If the
-        first attempt failed, this one executes the message. ``execute`` gets the mark
-        of the attempt that failed ("" for none): nobody knows which sessions that one
-        ended.
+        After a failed attempt, ``execute`` runs again, with the mark of that attempt
+        ("" for none): which sessions it ended is unknown.
         """
         values = env.values(environ)
         with self.slot(environ, seen, by_server=by_server):
@@ -102,7 +91,7 @@ class LogoutSlots:
             before = self._come_of(values, seen, mark, until)
             if before and not before.startswith(_PENDING):
                 return before
-            # If the store does not answer, the mark expires, which has the same effect.
+            # Without an answer, the mark expires, which has the same effect.
             try:
                 text = execute(before)
             except Exception:
@@ -114,10 +103,7 @@ class LogoutSlots:
             return text
 
     def _come_of(self, values: Values, seen: str, mark: str, until: float) -> str:
-        """Return the earlier result of a message.
-
-        The caller has to execute it if that is "", or the mark of a failed attempt.
-        """
+        """Return the earlier result; with "" or a failed mark, the caller executes."""
         for _ in range(int(self._longest / _LOOK_AGAIN) + 1):
             text = values.get(seen)
             if text is None:

@@ -1,10 +1,8 @@
 """Threads that send messages to participants, with a fair share for each.
 
-Each participant has its own queue. While half of all threads are free, a few messages
-to one participant run at the same time; otherwise, or if it did not answer the last
-message, one. So a slow or dead participant delays only its own queue, however long that
-is. Many dead participants delay nobody either, while there are fewer of them than
-threads.
+Each participant has a queue, with a few threads while half of all are free and it
+answered the last message, otherwise one. So dead participants delay only themselves,
+while they are fewer than the threads.
 """
 
 import threading
@@ -13,20 +11,18 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-#: A task; it returns whether the participant answered, or None if no message was sent,
-#: because the task began too late.
+#: Returns whether the participant answered; None if it was too late to send.
 _Work = Callable[[], bool | None]
 
 
-#: Seconds for which a participant that did not answer counts as away.
+#: Seconds for which a missing answer counts.
 _AWAY_FOR = 60.0
 
 
 class ParticipantQueues:
     """The queues of one process: threads do not survive a fork.
 
-    At most ``for_one`` tasks of one participant, and ``for_all`` tasks of all, run at
-    the same time.
+    At most ``for_one`` tasks of one participant, and ``for_all`` of all, run at a time.
     """
 
     def __init__(self, for_one: int, for_all: int) -> None:
@@ -34,10 +30,10 @@ class ParticipantQueues:
         self._for_all = for_all
         self._threads = ThreadPoolExecutor(for_all, "eilogin-logout")
         self._lock = threading.Lock()
-        #: The number of running tasks by participant, and the waiting tasks.
+        #: Running tasks by participant, and waiting ones.
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, deque[_Work]] = {}
-        #: When each participant last failed to answer, if it has not answered since.
+        #: When a participant last failed to answer, if it did not answer since.
         self._away: dict[str, float] = {}
 
     def put(self, name: str, work: _Work) -> None:
@@ -55,7 +51,7 @@ class ParticipantQueues:
 
     def _submit(self, name: str, begun: list[_Work]) -> None:
         for work in begun:
-            # If all threads are busy, the task waits behind those of others.
+            # If all threads are busy, it waits behind others.
             self._threads.submit(self._do, name, work)
 
     def _do(self, name: str, work: _Work) -> None:
@@ -75,7 +71,6 @@ class ParticipantQueues:
             self._submit(name, begun)
 
     def _begun(self, name: str) -> list[_Work]:
-        """Return the tasks of a queue that begin now."""
         waiting, begun = self._waiting.get(name), list[_Work]()
         while waiting and self._has_room(name):
             begun.append(waiting.popleft())

@@ -1,4 +1,4 @@
-"""The content of a LogoutRequest, and the sessions that its requester has ended."""
+"""The content of a LogoutRequest, and the sessions that its requester ended."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 class RequestedLogout(NamedTuple):
     """The content of a LogoutRequest that selects sessions."""
 
-    #: The visitor, as the requester knows them.
     who: Subject
-    #: The SessionIndexes of their sessions there; all sessions if it is empty.
+    #: SessionIndexes of the visitor there; empty for all.
     indexes: Sequence[str]
     request_id: str
-    #: When it was written, by the requester's clock.
+    #: By the requester's clock.
     issued: float
-    #: Sessions with a later sign-in go on: the hub executes the request later than it
-    #: came, and nobody confirmed it since.
+    #: Sessions with a later sign-in go on: nobody confirmed their end.
     since: float = inf
 
     @classmethod
@@ -48,10 +46,7 @@ def requested_by(
     issuer: str,
     address: str,
 ) -> RequestedLogout:
-    """Return the content of a LogoutRequest; raise Refused if it is not valid.
-
-    ``address`` is the name of our address that it came to.
-    """
+    """Return the content of a LogoutRequest to ``address``, or raise Refused."""
     own, now = env.trust(environ).own, clock.now()
     check_logout_request(
         request,
@@ -67,7 +62,7 @@ def requested_by(
 def note_received(
     sessions: Sessions, named: RequestedLogout, *, is_known: bool
 ) -> None:
-    """Write a received LogoutRequest to the audit log, and whether it matched."""
+    """Audit a received LogoutRequest, and whether it matched."""
     issuer = named.who.audience
     if is_known:
         audit.event("logout.received", peer=issuer)
@@ -84,12 +79,10 @@ def not_ended_by_requester(
 ) -> list[Participant]:
     """Return all participants except the sessions that the requester ended itself.
 
-    The requester may know the visitor by several NameIDs (such as a transient one in
-    each browser), and has ended only the sessions of the one in its request. If it sent
-    an AuthnRequest after it wrote the LogoutRequest, in another tab, the visitor may be
-    signed in there again; both instants are by its own clock.
+    It ended only those of the NameID in its request, and none that it asked for later,
+    in another tab, by its own clock.
     """
-    # NameIDs that mean the same may differ in the parts that they leave out.
+    # Equal NameIDs may leave out different parts.
     labels = {one.told_label() for one in matched.subjects}
     return [
         participant

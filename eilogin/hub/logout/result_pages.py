@@ -22,13 +22,12 @@ from eilogin.web.pages.page_rendering import Pages
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The state of the other services on the last page (logged_out.html); "partly" for any
-#: other status.
+#: Other services in logged_out.html; "partly" for other statuses.
 _OTHERS = {DONE: "", UNKNOWN: "unknown"}
 
 
 class ResultPages:
-    """Shows the result of a logout, which ``in_browser`` may continue."""
+    """Shows the result of a logout; ``in_browser`` may continue."""
 
     def __init__(self, pages: Pages, in_browser: BrowserNotifier) -> None:
         self._pages = pages
@@ -37,7 +36,7 @@ class ResultPages:
     def logged_out(
         self, environ: "WSGIEnvironment", status: messages.Status, entity_id: str = ""
     ) -> Response:
-        """Show the last page, with a link to the requester's website, if it has one."""
+        """Show the last page, with a link to the requester's website."""
         trust = env.trust(environ)
         website = trust.federation.link_of(entity_id, language_of(environ))
         own = trust.own
@@ -63,10 +62,7 @@ class ResultPages:
         *,
         leads_on: bool = True,
     ) -> Response:
-        """Show where the visitor is logged out, and where not yet.
-
-        ``leads_on`` adds the link to where the visitor was.
-        """
+        """Show the receipt; ``leads_on`` links to where the visitor was."""
         trust, language = env.trust(environ), language_of(environ)
         handle = receipt.handle
         has_next = leads_on and (receipt.back or receipt.target)
@@ -87,7 +83,7 @@ class ResultPages:
             kept_until=receipt.kept_until,
             tell_url=way_on,
             continue_url=address(trust, CONTINUE, handle) if has_next else None,
-            # The hub still notifies a service, so its state may change a little later.
+            # The state may still change.
             look_url=look_url if may_change else None,
             receipt_url=None if receipt.is_of_another else receipt_url,
             website_url=None if has_next else trust.own.url("home"),
@@ -98,17 +94,15 @@ class ResultPages:
 
 
 def _name_of(environ: "WSGIEnvironment", entity_id: str) -> str:
-    """Return the name of a service in the language of the page."""
     federation = env.trust(environ).federation
     return federation.name_of(entity_id, language_of(environ))
 
 
 def expired_cookie(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """Return the header that deletes the session cookie, unless the session is alive.
+    """Return the header that deletes the cookie of an ended session.
 
-    A link or form with another visitor's LogoutRequest must not take the cookie from a
-    citizen who is still signed in: without it they could not log out. A form of another
-    site sends no cookie, so nobody can tell.
+    Another visitor's LogoutRequest must not take the cookie from a citizen who is
+    signed in and could not log out. A form of another site sends no cookie.
     """
     cookie = env.cookie(environ)
     is_over = env.session_beyond_idle(environ) is None

@@ -1,10 +1,4 @@
-"""End sessions at the hub and notify the participants, without a browser or a page.
-
-A LogoutRequest ends the sessions that it names, and with them all others of that
-visitor. The other participants are notified over SOAP
-(:mod:`eilogin.hub.logout.logout_propagation`). The result is a :class:`LogoutOutcome`,
-with which :mod:`eilogin.hub.logout.single_logout` continues.
-"""
+"""End sessions at the hub and notify the participants, without a browser."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -47,16 +41,15 @@ from eilogin.web.limits.slots import USUAL
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Selects the participants that need a LogoutRequest.
+#: Selects participants for a LogoutRequest.
 TargetFilter = Callable[[list[Participant]], list[Participant]]
 
 
 class SessionEndings:
-    """Ends sessions and notifies participants, ``at_once`` so many logouts at most.
+    """Ends sessions and notifies participants, in at most ``at_once`` logouts.
 
-    A hub that ``is_below`` another one notes ended sessions until all participants
-    know. If a logout is ``of_browser`` alone, the visitor's sessions in other browsers
-    go on.
+    With ``is_below``, it notes incomplete logouts. With ``of_browser``, sessions in
+    other browsers go on.
     """
 
     def __init__(
@@ -69,11 +62,10 @@ class SessionEndings:
     ) -> None:
         self._propagation = propagation
         self._is_below = is_below
-        #: Limits the logouts that wait for participants.
         self.slots = LogoutSlots(at_once, propagation.longest)
         self._of_browser = of_browser
 
-    # --- ending -------------------------------------------------------------------
+    # --- end sessions -------------------------------------------------------------
 
     def end(
         self,
@@ -85,15 +77,15 @@ class SessionEndings:
     ) -> EndingResult:
         """End all sessions of these, and notify participants that ``spare`` selects.
 
-        If a logout is of one browser, a login ends alone. A logout that failed under
-        this ``handle`` continues with the participants that are left.
+        With ``of_browser``, a login ends alone. A failed logout continues by its
+        ``handle``.
         """
         sessions = env.sessions(environ)
         queue = queue_of(environ, self._propagation)
         begun, handle = clock.now(), handle or new_handle()
         logins = self._ending(sessions, whom)
         known = [one for login in logins for one in sessions.participants(login)]
-        # Stored before a session ends, so that it survives the death of this process.
+        # Stored first, so that it survives the death of this process.
         before = queue.begin(handle, logins, recipients_of(spare(known)))
         participants, is_overtaken = self._end_all(sessions, whom)
         own = [*recipients_of(spare(participants)), *before]
@@ -120,10 +112,7 @@ class SessionEndings:
         own: Sequence[Recipient],
         older: Sequence[QueuedLogout],
     ) -> tuple[Sequence[Recipient], Mapping[Recipient, Delivery]]:
-        """Notify the recipients of this logout and of ``older`` ones; store the result.
-
-        Return all recipients, and the failed deliveries by recipient.
-        """
+        """Notify for this and ``older`` logouts; return recipients and failures."""
         sessions, values = env.sessions(environ), env.values(environ)
         left = [one for entry in older for one in entry.left.values()]
         told = merged([*left, *own])
@@ -132,7 +121,7 @@ class SessionEndings:
             one.left: one for one in self._propagation.tell(trust, told) if one.left
         }
         queue = queue_of(environ, self._propagation)
-        # Otherwise they get one more message, which does no harm.
+        # If it fails, they get one more message.
         with suppress(Unavailable):
             store_missed(environ, self._propagation, handle, own, came)
             for entry in older:
@@ -141,12 +130,10 @@ class SessionEndings:
         return told, came
 
     def end_unseen(self, environ: "WSGIEnvironment", login: Login) -> None:
-        """End one login of a citizen who has too many; notify its participants later.
+        """End one login of a citizen who has too many; the retry queue notifies later.
 
-        They go into the logout retry queue, so the sign-in does not wait for them. If
-        that queue has :data:`MOST_LOGINS` logouts of this citizen already, this
-        notifies them now, and once: those that do not answer keep the session until its
-        limit.
+        If the queue has :data:`MOST_LOGINS` logouts of this citizen, notify once, now:
+        participants that miss it keep the session until its limit.
         """
         sessions, own = env.sessions(environ), env.trust(environ).own
         queue, handle = queue_of(environ, self._propagation), new_handle()
@@ -155,7 +142,7 @@ class SessionEndings:
             queue.begin(handle, [login], recipients_of(sessions.participants(login)))
         told = recipients_of(sessions.drop(login) or ())
         if is_kept:
-            # If another process was faster, that one notifies them.
+            # A faster process notifies them.
             missed = {one: Delivery(one) for one in told}
             store_missed(environ, self._propagation, handle, told, missed)
         else:
@@ -167,7 +154,6 @@ class SessionEndings:
     def _ending(
         self, sessions: Sessions, whom: Collection[Login | Subject]
     ) -> list[Login]:
-        """Return the logins that end."""
         found: dict[str, Login] = {}
         for one in whom:
             if isinstance(one, Login) and self._of_browser:
@@ -180,14 +166,10 @@ class SessionEndings:
     def _end_all(
         self, sessions: Sessions, whom: Collection[Login | Subject]
     ) -> tuple[list[Participant], bool]:
-        """End the sessions; return their participants.
-
-        Also return whether another logout ended the sessions first.
-        """
+        """End the sessions; return their participants, and whether it was too late."""
         ended = [self._end_one(sessions, one) for one in whom]
         participants = [one for told in ended if told is not None for one in told]
-        # All are of one citizen, so the first has ended all sessions there were,
-        # unless another logout did.
+        # All are of one citizen, so the first ended all, unless another logout did.
         return participants, None in (ended if self._of_browser else ended[:1])
 
     def _end_one(
@@ -200,11 +182,7 @@ class SessionEndings:
     def end_everywhere(
         self, environ: "WSGIEnvironment", whom: Login | Subject, reason: str
     ) -> EndingResult:
-        """End all sessions of a citizen, without a request of a participant.
-
-        If another logout has ended them first, that one notifies the participants.
-        ``reason`` is for the audit log.
-        """
+        """End all sessions of a citizen without a requester; audit ``reason``."""
         who = whom if isinstance(whom, Subject) else whom.who
         noted = self._note_incomplete(environ, [who])
         ending = self.end(environ, [whom])
@@ -218,7 +196,6 @@ class SessionEndings:
     def _note_incomplete(
         self, environ: "WSGIEnvironment", citizens: Collection[Subject]
     ) -> list[str]:
-        """Note ended sessions for the hub above, if there is one."""
         return incomplete_logouts.note(environ, citizens) if self._is_below else []
 
     def end_subjects(
@@ -228,11 +205,10 @@ class SessionEndings:
         above: Collection[str],
         lead: Callable[["EndingResult"], Collection[Recipient]] = lambda _: (),
     ) -> bool:
-        """End all sessions of these subjects; return whether all participants know.
+        """End all sessions of these subjects; return whether all confirmed.
 
-        ``above`` names the logins above that have ended; an earlier logout may have
-        missed participants of them. ``lead`` selects the missed recipients that the
-        browser notifies next.
+        An earlier logout may have missed participants of the logins ``above``. ``lead``
+        selects recipients for the browser.
         """
         was_missed = incomplete_logouts.is_noted(environ, above)
         noted = incomplete_logouts.note(environ, subjects)
@@ -253,19 +229,16 @@ class SessionEndings:
         subjects: Collection[Subject],
         above: Collection[str],
     ) -> bool:
-        """Whether all participants know that these logins above have ended.
-
-        ``above`` names the logins of these ``subjects``.
-        """
+        """Whether all participants know that these logins ``above`` have ended."""
         sessions = env.sessions(environ)
         alive = (one for who in subjects for one in sessions.find_all_of(who))
         if any(login.session_index in above for login in alive):
-            # The hub did not learn of it at that time.
+            # The hub did not learn of it then.
             return False
         queue = queue_of(environ, self._propagation)
         return not queue.has_any_of(env.values(environ), subjects)
 
-    # --- what a LogoutRequest names ------------------------------------------------
+    # --- answer a LogoutRequest ----------------------------------------------------
 
     def execute(
         self,
@@ -275,11 +248,7 @@ class SessionEndings:
         known_for: float = KNOWN_FOR,
         by_server: bool = False,
     ) -> LogoutOutcome:
-        """End the sessions that a request names, and all others of the visitor.
-
-        For ``known_for`` seconds, a repeated request gets the same outcome and ends
-        nothing.
-        """
+        """End a visitor's sessions for a request, once in ``known_for`` seconds."""
         issuer = named.who.audience
         seen = f"logout-request:{issuer}\0{named.request_id}"
         text = self.slots.once(
@@ -300,10 +269,10 @@ class SessionEndings:
         *,
         by_server: bool = False,
     ) -> list[Login]:
-        """Return the sessions that a LogoutRequest names, in whatever browsers.
+        """Return the sessions that a LogoutRequest names, in any browser.
 
-        If logouts are of one browser, a request without a SessionIndex selects the
-        session of this browser only, unless a server sends it.
+        With ``of_browser`` but no SessionIndex, only this browser's, unless a server
+        sends it.
         """
         matched = match(env.sessions(environ), named.who, named.indexes)
         return self._to_end(environ, named, matched, by_server=by_server)
@@ -316,7 +285,6 @@ class SessionEndings:
         *,
         by_server: bool,
     ) -> list[Login]:
-        """Return the sessions that match and that this request may end."""
         found = [one for one in matched.logins if not one.proven_since(named.since)]
         if self._of_browser and not (named.indexes or by_server):
             here = env.session_to_end(environ)
@@ -332,11 +300,7 @@ class SessionEndings:
         again: bool,
         by_server: bool,
     ) -> LogoutOutcome:
-        """End the sessions of a new request, and notify all other participants.
-
-        The store keeps the handle and the sessions under the name ``begun``, to
-        continue if this fails and the request comes ``again``.
-        """
+        """End the sessions of a new request; store them as ``begun``."""
         values, sessions = env.values(environ), env.sessions(environ)
         matched = match(sessions, named.who, named.indexes)
         logins = self._to_end(environ, named, matched, by_server=by_server)
@@ -352,7 +316,7 @@ class SessionEndings:
             handle=handle,
             spare=lambda told: not_ended_by_requester(environ, told, named, matched),
         )
-        # The second time, the visitor's login at the hub above is unknown.
+        # The visitor's login above is unknown the second time.
         is_overtaken = ending.is_overtaken or (
             not logins and ending.is_resumed and self._is_below
         )
@@ -369,13 +333,10 @@ class SessionEndings:
 def _begin(
     values: Values, begun: str, kept: str | None, keys: list[str], whose: str
 ) -> tuple[str, list[str], str]:
-    """Return the handle, the session keys and the visitor's label of a logout.
-
-    ``kept`` is the record of an earlier attempt; without one, store these.
-    """
+    """Return handle, session keys and label of a new logout, or of one ``kept``."""
     if kept is None:
         handle, until = new_handle(), clock.now() + KNOWN_FOR
-        # Stored before a session ends: after that, nobody knows whose it was.
+        # Stored first: later, nobody knows whose it was.
         said = json.dumps([handle, keys, whose])
         values.add(begun, said, until, durable=False)
     else:
@@ -390,11 +351,7 @@ def _left_before(
     handle: str,
     whom: Collection[Login | Subject],
 ) -> list[QueuedLogout]:
-    """Return unfinished logouts of these visitors, to notify their participants.
-
-    The visitors may still be signed in there. Then the result "everywhere" would
-    not be true.
-    """
+    """Return unfinished logouts: "everywhere" would not be true without them."""
     subjects = {one if isinstance(one, Subject) else one.who for one in whom}
     values, sessions = env.values(environ), env.sessions(environ)
     found = queue.left_before(handle, subjects)
@@ -402,8 +359,8 @@ def _left_before(
     has_index = env.trust(environ).own.profile.has_session_index
 
     def is_ours(entry: QueuedLogout) -> bool:
-        # If its sessions are alive, its process still works or has died; another
-        # process ends them. And no message may end a session that goes on.
+        # With living sessions, its process works or another ends them. And no message
+        # may end a session that goes on.
         return (
             bool(entry.left)
             and not any(map(sessions.named, entry.logins))
@@ -417,5 +374,4 @@ def _left_before(
 
 
 def _above(logins: Iterable[Login]) -> list[str]:
-    """Return the names of the logins at the hub above that these came from."""
     return [login.session_index for login in logins if login.session_index]

@@ -1,14 +1,11 @@
 """The logout endpoints of the hub, and the pages that the visitor sees.
 
-A participant requests a logout through the browser or over SOAP, or the visitor does on
-the hub's own page. All the visitor's sessions here end, whatever browser brings the
-message. The other participants are notified over SOAP (``logout_propagation``), and
-those that SOAP misses through the visitor's browser, if there is one
-(``browser_logout``). The receipt lists the participants that were missed. The requester
-gets Success only if all have confirmed.
+All the visitor's sessions end, whatever browser brings the message. The hub notifies
+the other participants over SOAP (``logout_propagation``), then through the browser
+(``browser_logout``). The requester gets Success only if all have confirmed.
 
 Only the browser with the cookie of an ended session sees where the visitor was signed
-in. Any other browser, and a participant over SOAP, gets the LogoutResponse and no page.
+in.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -68,19 +65,17 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The form field of a visitor who wants to log out of one service only.
+#: The form field to log out of one service only.
 _ONLY_HERE = "only-here"
-#: The status after a visitor chose to log out of one service only.
+#: The status after that choice.
 _CHOSEN = replace(PARTLY, message=messages.STAYS)
 
 
 class SingleLogout:
-    """Logs out everywhere; ``propagation`` notifies the participants.
+    """Logs out everywhere, of the hub above too (``is_below``).
 
-    With ``is_below``, a logout goes up to the hub above. At most ``at_once`` logouts
-    wait for participants. ``of_browser``, ``asks_first`` and ``one_by_one`` are the
-    options ``logout_scope``, ``confirm_logout`` and ``logout_in_browser``. ``sender``
-    makes the sender of LogoutResponses.
+    ``at_once`` logouts may wait for participants. ``of_browser``, ``asks_first`` and
+    ``one_by_one`` are ``logout_scope``, ``confirm_logout`` and ``logout_in_browser``.
     """
 
     def __init__(  # noqa: PLR0913 - its parts and options
@@ -101,7 +96,6 @@ class SingleLogout:
         self._asks_first = asks_first
         self._of_browser = of_browser
         self._is_below = is_below
-        #: Ends sessions, and notifies participants.
         self.endings = SessionEndings(
             propagation, is_below=is_below, at_once=at_once, of_browser=of_browser
         )
@@ -111,15 +105,12 @@ class SingleLogout:
         self._from_above = UpstreamNotifier(pages, propagation, receipts)
         result = ResultPages(pages, self._in_browser)
         self._responses = sender(pages, result)
-        #: Continues after the sessions have ended.
         self.completion = LogoutCompletion(
             pages, propagation, receipts, self._in_browser, result, self._responses
         )
-        #: Logs out without a request of a participant.
         self.button = HubLogout(
             self.endings, self.completion, result, is_below=is_below
         )
-        #: The method for each page of ours, by the one parameter of its query.
         self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
             CONFIRM: self._confirm,
             TURN: self._in_turn,
@@ -132,10 +123,7 @@ class SingleLogout:
     # --- /slo: through the browser --------------------------------------------------
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
-        """Answer a LogoutRequest through the browser (SAML profiles 4.4.3.1).
-
-        Also a LogoutResponse, to a LogoutRequest that the browser brought.
-        """
+        """Answer a LogoutRequest or LogoutResponse (SAML profiles 4.4.3.1)."""
         allow_only(environ, "GET", "POST")
         page = self._of_ours(environ)
         if page is not None:
@@ -154,9 +142,8 @@ class SingleLogout:
         is_posted = inbound.binding == bindings.POST
         is_of_here = self._of_browser and not named.indexes
         if self._asks_first or (is_posted and is_of_here):
-            # A form of another site sends no cookies, which identify the browser. After
-            # this redirect the browser sends them, and its history does not keep the
-            # message.
+            # A form of another site sends no cookies; after this redirect the browser
+            # does, and its history does not keep the message.
             return see_other(*asked.keep(environ))
         try:
             return self._execute(environ, asked, is_posted=is_posted)
@@ -187,7 +174,6 @@ class SingleLogout:
         return inbound
 
     def _in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Execute a LogoutRequest that waited for a slot; Busy if none is free yet."""
         return self._execute(environ, PendingLogoutRequest.waiting(environ, handle))
 
     def _execute(
@@ -197,35 +183,28 @@ class SingleLogout:
         *,
         is_posted: bool = False,
     ) -> Response:
-        """End the sessions of a request, and continue with the outcome."""
         outcome = self.endings.execute(
             environ,
             asked.named,
-            # The request may come again for as long as the visitor may answer a page.
+            # It may come again while the visitor may answer a page.
             known_for=ASKED_FOR if self._asks_first or self._of_browser else KNOWN_FOR,
         )
-        # An asynchronous logout wants no answer, and the visitor stays here
-        # (asynchronous logout 2.3).
+        # An asynchronous logout wants no answer (asynchronous logout 2.3).
         back = None if asked.is_asynchronous else asked.back
         if self._is_below and outcome.is_known:
             return self.completion.go_up(environ, outcome, back)
         is_shown = outcome.missed and is_of_browser(environ, outcome)
         if is_shown or (is_posted and back is not None):
-            # A form of another site sends no cookies, which tell the state of this
-            # browser. The address of a page does not reveal its content.
+            # A form of another site sends no cookies, and this address reveals nothing.
             return see_other(keep_outcome(environ, HERE, outcome, back))
         return self.completion.finish(environ, outcome, back)
 
-    # --- whether she means everywhere -----------------------------------------------
+    # --- ask the visitor first ------------------------------------------------------
 
     def _ask_first(
         self, environ: "WSGIEnvironment", asked: PendingLogoutRequest
     ) -> Response | None:
-        """Return the page that asks whether the visitor means everywhere, or None.
-
-        It asks only if the visitor's own browser brings the message, and the visitor is
-        signed in at other participants too.
-        """
+        """Ask in the visitor's own browser, if other participants are left."""
         login = env.session_to_end(environ)
         found = self.endings.found(environ, asked.named)
         if login is None or login.name not in {one.name for one in found}:
@@ -243,8 +222,7 @@ class SingleLogout:
             environ,
             "confirm_everywhere.html",
             headers=of_browser,
-            # The browser blocks a redirect after a form unless the policy allows its
-            # target.
+            # Without this, the browser blocks a redirect after the form.
             form_action=[endpoint.for_answers] if endpoint else [],
             action=action,
             name=trust.federation.name_of(issuer, language),
@@ -252,11 +230,10 @@ class SingleLogout:
         )
 
     def _confirm(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Show the page again, or handle the visitor's answer."""
         asked = PendingLogoutRequest.kept(environ, handle)
         answer = answer_to(environ, handle)
         if environ["REQUEST_METHOD"] != "POST":
-            # A GET is no new consent of the visitor: a page can be opened again.
+            # A GET is no consent: a page can be opened again.
             asked, is_open = asked.as_it_came(), self._asks_first and not answer
             page = self._ask_first(environ, asked) if is_open else None
             if page is not None:
@@ -267,14 +244,13 @@ class SingleLogout:
             note_answer(environ, handle, answer)
         if answer != _ONLY_HERE:
             return self._execute(environ, asked)
-        # The visitor has logged out at that service, and only there.
+        # The visitor logged out at that service only.
         audit.event("logout.received", peer=asked.back.entity_id, reason="only-there")
         if asked.is_asynchronous:
             return see_other(env.trust(environ).own.url("home"))
         return self._responses.send(environ, asked.back, _CHOSEN)
 
     def _of_ours(self, environ: "WSGIEnvironment") -> Response | None:
-        """Answer an address of our own logout pages; None for any other."""
         what, _, _ = environ.get("QUERY_STRING", "").partition("=")
         if what not in self._shows:
             return None
@@ -301,10 +277,7 @@ class SingleLogout:
         through: env.Through | None,
         ending: EndingResult,
     ) -> Collection[Recipient]:
-        """Prepare to notify missed participants of a logout from above, in the browser.
-
-        Return the messages that the browser brings; none without a browser.
-        """
+        """Prepare the page for a logout from above; return its messages."""
         if through is None:
             return ()
         return self._from_above.prepare(environ, through, ending)
@@ -313,5 +286,4 @@ class SingleLogout:
 def _read_request(
     environ: "WSGIEnvironment", element: etree._Element
 ) -> messages.LogoutRequest:
-    """Read a LogoutRequest, and decrypt its NameID if necessary."""
     return messages.read_logout_request(element, env.trust(environ).decrypter)

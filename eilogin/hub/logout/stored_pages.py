@@ -9,10 +9,7 @@ from eilogin.sessions import UNREADABLE
 
 @contextmanager
 def readable_record() -> Iterator[None]:
-    """Raise MessageUnexpected for a stored record that this version cannot read.
-
-    During an upgrade, processes of two versions share the store.
-    """
+    """Raise MessageUnexpected for a record of another version, during an upgrade."""
     try:
         yield
     except UNREADABLE:

@@ -1,17 +1,16 @@
 """The attributes of a citizen that a participant gets, and their names.
 
-The first word of a line of the option is the participant, the others are names::
+The first word of a line is the participant, the others are names::
 
     release =
         https://uwv.example.nl/eilogin/metadata     name bsn
         category:http://refeds.org/category/personalized   name mail
         *                                           requested
 
-The line of the entityID counts alone. Without it the lines of its entity categories
-count; without those ``*``. ``requested`` means the RequestedAttributes of its metadata,
-``required`` those of them that it marks as required. If the metadata has several lists,
-the AttributeConsumingServiceIndex of the request selects one. The federation's limit
-(``released-attributes`` of the metadata) narrows all of that.
+An entityID's own line counts alone; else those of its categories; else ``*``.
+``requested`` means the RequestedAttributes of its metadata, ``required`` only those
+marked so. The request's AttributeConsumingServiceIndex selects the list. The
+federation's ``released-attributes`` narrows all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,14 +23,14 @@ from eilogin.config import read_lines, split
 from eilogin.hub.participants.entity_options import EVERYBODY, read_by_entity
 from eilogin.saml.metadata import EntityDescriptor
 
-#: NameFormats of SAML (core 8.2), by their last words.
+#: NameFormats (SAML core 8.2), by their last words.
 _FORMAT = "urn:oasis:names:tc:SAML:2.0:attrname-format:"
 _FORMATS = ("uri", "basic", "unspecified")
 
 _CATEGORY = "category:"
 _REQUESTED = "requested"
 _REQUIRED = "required"
-#: Words of a line that are not names of attributes.
+#: Not names of attributes.
 WORDS = (_REQUESTED, _REQUIRED)
 
 
@@ -44,17 +43,16 @@ class ReleasedName(NamedTuple):
     """The name of an attribute for participants."""
 
     name: str
-    #: The URI of its NameFormat; "" for the one that fits the name.
+    #: NameFormat URI; "" for the usual one.
     format: str = ""
 
 
 @dataclass(frozen=True)
 class AttributeRelease:
-    """Selects the attributes for a participant.
+    """Selects attributes; ``lines`` has names by first word.
 
-    ``lines`` has the names by first word. ``usual`` are the attributes for a
-    participant whose metadata asks for none. ``renamed`` has the outside names by
-    inside name.
+    ``usual`` are for metadata that asks for none, ``renamed`` outside names by inside
+    name.
     """
 
     lines: Mapping[str, Sequence[str]]
@@ -67,10 +65,7 @@ class AttributeRelease:
         attributes: Mapping[str, Sequence[str]],
         service_index: int | None = None,
     ) -> dict[str, Sequence[str]]:
-        """Select the attributes of a citizen for a participant, by inside names.
-
-        ``service_index`` is the AttributeConsumingServiceIndex of its request.
-        """
+        """Select attributes by inside names, for an AttributeConsumingServiceIndex."""
         names = self._names(entity, service_index)
         if entity.released is not None:
             names &= set(self._inside(entity.released))
@@ -111,7 +106,6 @@ class AttributeRelease:
         return [who for who in mine if who in self.lines] or [EVERYBODY]
 
     def _inside(self, names: Iterable[str]) -> list[str]:
-        """Translate outside names into ours."""
         inside = {theirs.name: ours for ours, theirs in self.renamed.items()}
         return [inside.get(name, name) for name in names]
 
@@ -161,8 +155,7 @@ def _read_names(value: object) -> object:
     return dict(pairs)
 
 
-#: The types of the options ``release``, ``attribute_names`` and, of pairs of names,
-#: ``name_id_attributes``.
+#: Types of the options ``release`` and ``attribute_names``, and pairs of names.
 ReleaseLines = Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_read_release)]
 AttributeNames = Annotated[Mapping[str, ReleasedName], BeforeValidator(_read_names)]
 NamePairs = Annotated[Mapping[str, str], BeforeValidator(_read_pairs)]

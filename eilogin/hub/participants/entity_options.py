@@ -1,7 +1,6 @@
 """Options with a line for each participant.
 
-The first word of a line is an entityID, or ``*`` for every participant without a line.
-A ``=`` may follow it::
+The first word is an entityID, or ``*`` for all others. A ``=`` may follow it::
 
     https://uwv.example.nl/eilogin/metadata   browser
     *                                       = soap
@@ -14,7 +13,7 @@ from eilogin.config import read_lines, split
 
 _T = TypeVar("_T")
 
-#: Instead of an entityID: every participant without a line.
+#: Stands for every participant without a line.
 EVERYBODY = "*"
 
 
@@ -26,11 +25,10 @@ def value_for(lines: Mapping[str, _T], entity_id: str) -> _T | None:
 def read_by_entity(
     value: object, expected: str, read_rest: Callable[[Sequence[str]], _T | None]
 ) -> object:
-    """Read the text of such an option into values by entityID.
+    """Read the text of such an option into values by entityID; return others unchanged.
 
-    A value that is not a text is returned unchanged. ``read_rest`` reads the other
-    words of a line, and returns None if they are wrong. Raises ValueError with
-    ``expected`` for a line that cannot be read, and for an entityID with two lines.
+    ``read_rest`` reads the other words, or returns None. Raises ValueError for an
+    unreadable line (``expected``) or two lines of an entityID.
     """
     if not isinstance(value, str):
         return value

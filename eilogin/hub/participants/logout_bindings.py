@@ -1,14 +1,13 @@
 """The bindings for the LogoutRequests to a participant, among those of its metadata.
 
-The option helps if the metadata of a participant promises SOAP and its server answers
-with an error page, or if our server cannot reach it::
+The option helps if its SOAP does not work::
 
     logout_binding =
         https://uwv.example.nl/eilogin/metadata   browser
         *                                         soap
 
-``soap`` is from server to server; ``browser`` is Redirect or POST in the citizen's
-browser. Without a line the hub tries SOAP first, and then the browser.
+``browser`` is Redirect or POST. Without a line, the hub tries SOAP and then the
+browser.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,16 +25,13 @@ _WAYS: Sequence[LogoutBinding] = ("soap", "browser")
 
 
 class LogoutBindings:
-    """Selects the bindings; ``said`` has ``soap`` or ``browser`` by entityID."""
+    """Selects bindings; ``said`` has the option by entityID."""
 
     def __init__(self, said: Mapping[str, LogoutBinding]) -> None:
         self._said = said
 
     def all_of(self, own: Own, entity_id: str, name_id: str = "") -> tuple[str, ...]:
-        """Return all bindings for a LogoutRequest, the preferred one first.
-
-        ``name_id`` is its NameID, if known. DigiD uses SOAP only (DigiD 3.2).
-        """
+        """Return the bindings, the preferred one first; SOAP for DigiD (DigiD 3.2)."""
         if own.profile.logout_request_bindings:
             return own.profile.logout_request_bindings
         way = value_for(self._said, entity_id)
@@ -45,7 +41,7 @@ class LogoutBindings:
         return in_browser if way == "browser" else (bindings.SOAP, *in_browser)
 
     def in_browser(self, own: Own, entity_id: str, name_id: str) -> tuple[str, ...]:
-        """Return those of them that need the citizen's browser."""
+        """Return those that need the browser."""
         wanted = self.all_of(own, entity_id, name_id)
         return tuple(binding for binding in wanted if binding != bindings.SOAP)
 
@@ -59,5 +55,4 @@ def _read_ways(value: object) -> object:
     return read_by_entity(value, expected, _read_way)
 
 
-#: The type of the option ``logout_binding``.
 LogoutBindingLines = Annotated[Mapping[str, LogoutBinding], BeforeValidator(_read_ways)]

@@ -1,10 +1,8 @@
 """Match the NameID of a LogoutRequest with the NameIDs that the hub sent to its issuer.
 
-Some products repeat only the value: saml2-js and python3-saml with its defaults send
-neither Format nor qualifiers. The issuer has signed the message, and only the NameIDs
-that this hub sent to this issuer can match. So a NameID of another participant matches
-nothing, whatever its value. An explicit Format or qualifier that differs matches
-nothing either: that is another name (SAML core 2.2.2).
+saml2-js and python3-saml repeat only the value. That suffices: only NameIDs that this
+hub sent to the signing issuer count. A Format or qualifier that differs is another name
+(SAML core 2.2.2).
 """
 
 import logging
@@ -25,18 +23,16 @@ _MOST_SHOWN = 100
 class MatchedSessions(NamedTuple):
     """The sessions that a LogoutRequest names."""
 
-    #: The subjects that the hub sent to its issuer for them.
+    #: Subjects that the hub sent for them.
     subjects: Collection[Subject]
     logins: Sequence[Login]
 
 
 def match(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> MatchedSessions:
-    """Find the sessions that a NameID and its SessionIndexes name.
+    """Find the sessions of a NameID from ``who.audience``.
 
-    ``who`` is the NameID that came, ``who.audience`` the participant that sent it. The
-    name as it came counts first. If it says no Format, or the unspecified one, a name
-    with the same value in another Format that this hub gives matches too. Without a
-    SessionIndex it does so only if all its sessions are of one citizen.
+    The exact name first; without a Format, the same value in another one too. Without a
+    SessionIndex, only if all are of one citizen.
     """
     found = _told(sessions, who, indexes)
     if found or who.format != UNSPECIFIED or not _has_our_qualifiers(who):
@@ -48,10 +44,7 @@ def match(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> MatchedSe
 
 
 def note_miss(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> None:
-    """Log what came and what the hub had sent, if a LogoutRequest names no session.
-
-    The value itself is in no log.
-    """
+    """Log a LogoutRequest that names no session, without the value."""
     known = sorted(
         short(one.format)
         for one in {who, *_in_any_format(who)}
@@ -88,14 +81,12 @@ def _told(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> list[Logi
 def _told_in_any_format(
     sessions: Sessions, who: Subject, indexes: Sequence[str]
 ) -> tuple[list[Login], list[Subject]]:
-    """Find the sessions with the same value in another Format, and those names."""
     by_name = {one: _told(sessions, one, indexes) for one in _in_any_format(who)}
     logins = {login.key: login for found in by_name.values() for login in found}
     return list(logins.values()), [one for one, found in by_name.items() if found]
 
 
 def _in_any_format(who: Subject) -> Iterator[Subject]:
-    """Name the same value in each other Format that this hub gives."""
     for name_id_format in FORMATS.values():
         if name_id_format != who.format:
             yield Subject(who.issuer, who.audience, who.name_id, name_id_format)

@@ -1,12 +1,9 @@
 """The NameID of a visitor for each participant, in the format that it asks for.
 
-*Persistent* NameIDs are derived from a secret of the hub. They reveal nothing, stay the
-same at every login, and differ for every participant. They are lower-case hexadecimal,
-because some systems ignore case. They exist from the beginning, so AllowCreate has no
-effect. *Transient* NameIDs are derived from the secret name of the session as well. The
-formats ``email`` and ``unspecified`` use the value of an attribute that the participant
-may have. A participant without NameIDs knows a visitor by attributes only, and no
-LogoutRequest can name the visitor there.
+*Persistent* NameIDs are derived from a secret of the hub, for each participant. They
+are lower-case, because some systems ignore case. AllowCreate has no effect. *Transient*
+ones depend on the session too. ``email`` and ``unspecified`` are a released attribute.
+Without a NameID, no LogoutRequest can name the visitor.
 """
 
 import hashlib
@@ -33,19 +30,17 @@ FORMATS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: Formats whose values are attributes.
 _OF_ATTRIBUTES = ("email", "unspecified")
 
-#: A policy with one of these leaves the format to the hub (SAML core 3.4.1.1).
+#: Policies that leave the format to the hub (SAML core 3.4.1.1).
 _ANY = ("", messages.UNSPECIFIED, messages.ENCRYPTED)
 
 
 class NameIDs:
-    """Makes the NameIDs and SessionIndexes of this hub.
+    """Makes NameIDs and SessionIndexes from the secret ``key``.
 
-    ``key`` is the secret. ``usual`` is the format for a participant that asks for none
-    and has none in its metadata. ``attributes`` has the attribute for each format with
-    one. ``nameless`` are the entityIDs that get no NameID.
+    ``usual`` is the default format, ``attributes`` has attributes by format,
+    ``nameless`` the entityIDs without NameIDs.
     """
 
     def __init__(
@@ -84,8 +79,8 @@ class NameIDs:
     ) -> Subject | None:
         """Return the subject of a session for a participant, or None without a NameID.
 
-        ``name_id_format`` is that of its NameIDPolicy, or ""; ``preferred`` are those
-        of its metadata; ``released`` are the attributes that it may have.
+        ``name_id_format`` is from its NameIDPolicy, ``preferred`` from its metadata;
+        ``released`` are its attributes.
         """
         if entity_id in self._nameless:
             return self._nobody(login, entity_id, name_id_format)
@@ -101,7 +96,6 @@ class NameIDs:
     def _nobody(
         self, login: Login, entity_id: str, name_id_format: str
     ) -> Subject | None:
-        """Return the subject for a participant without NameIDs; it is internal."""
         if name_id_format not in ("", messages.UNSPECIFIED):
             return None
         value = self._derived("nameless", login.subject, entity_id)
@@ -117,16 +111,13 @@ class NameIDs:
         if name_id_format == messages.PERSISTENT:
             return self._derived(login.subject, entity_id)
         if name_id_format == messages.TRANSIENT:
-            # An identifier that no system reads as anything else (SAML core 8.3.8).
+            # No system reads this identifier as anything else (SAML core 8.3.8).
             return "_" + self._derived("transient", login.family, entity_id)
         values = released.get(self._attributes.get(name_id_format, ""), ())
         return next(iter(values), "")
 
     def session_index(self, login: Login, entity_id: str) -> str:
-        """Derive the SessionIndex of a session for one participant; it reveals nothing.
-
-        It is not random, so two tabs that get a Response at once have the same.
-        """
+        """Derive the SessionIndex: not random, so two tabs at once have the same."""
         return "_" + self._derived(login.family, entity_id)[:32]
 
     def of_subject_above(self, who: Subject) -> str:
@@ -136,10 +127,7 @@ class NameIDs:
         )
 
     def any_of(self, hub: str, entity_id: str, name_id: str) -> Iterator[Subject]:
-        """Yield the subjects that a NameID may mean, one for each format.
-
-        ``hub`` is our entityID.
-        """
+        """Yield the subjects that a NameID of our entityID ``hub`` may mean."""
         for name_id_format in FORMATS.values():
             yield Subject(hub, entity_id, name_id, name_id_format)
 
@@ -151,13 +139,13 @@ class NameIDs:
 
 
 def citizen_here(hub: str, citizen_id: str) -> Subject:
-    """Return the subject of a citizen in a hub's own sessions, by its entityID."""
+    """Return the subject of a citizen in a hub's own sessions."""
     return Subject(hub, hub, citizen_id, name_qualifier=hub, sp_name_qualifier=hub)
 
 
 def _subject(login: Login, entity_id: str, value: str, name_id_format: str) -> Subject:
     hub = login.audience
-    # Qualifiers belong only to NameIDs that are made for one participant.
+    # Qualifiers are only for NameIDs of one participant.
     is_pairwise = name_id_format in (messages.PERSISTENT, messages.TRANSIENT)
     return Subject(
         issuer=hub,
@@ -175,5 +163,4 @@ def _of_attributes(found: Mapping[str, str]) -> Mapping[str, str]:
     return found
 
 
-#: The type of the option ``name_id_attributes``.
 NameAttributes = Annotated[NamePairs, AfterValidator(_of_attributes)]

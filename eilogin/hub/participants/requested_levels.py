@@ -1,8 +1,4 @@
-"""The levels that satisfy an AuthnRequest, and the class that the Assertion states.
-
-SAML core 3.3.2.2.1. If a request names classes that this federation knows and others,
-the hub skips the others. A level without a class can be confirmed to nobody.
-"""
+"""The levels that satisfy an AuthnRequest, and its class (SAML core 3.3.2.2.1)."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -16,8 +12,7 @@ ALWAYS_FRESH = LEVELS[LEVELS.index("substantieel") :]
 #: The highest level that participants share.
 _MOST_SHARED = LEVELS[LEVELS.index("substantieel") - 1]
 
-#: Meaning of each Comparison for the rank of a level and the ranks of the named ones
-#: (SAML core 3.3.2.2.1): "better" is higher than all of them.
+#: Comparisons of a level's rank with the named ranks (SAML core 3.3.2.2.1).
 _COMPARED: Mapping[str, Callable[[int, Collection[int]], bool]] = {
     "exact": lambda height, named: height in named,
     "minimum": lambda height, named: height >= min(named),
@@ -27,7 +22,7 @@ _COMPARED: Mapping[str, Callable[[int, Collection[int]], bool]] = {
 
 
 def sufficient(request: AuthnRequest, classes: Classes) -> tuple[str, ...]:
-    """Return the levels that satisfy an AuthnRequest, the lowest first."""
+    """Return the sufficient levels, the lowest first; skip unknown classes."""
     said = [level for level in LEVELS if classes.class_of(level)]
     if request.level_declarations:
         return ()
@@ -42,15 +37,14 @@ def sufficient(request: AuthnRequest, classes: Classes) -> tuple[str, ...]:
 
 
 def at_least(levels: Sequence[str], required: str) -> tuple[str, ...]:
-    """Return the levels that reach a required one; all of them if that is ""."""
+    """Return the levels that reach a required one; all if that is ""."""
     return tuple(one for one in levels if not required or reaches(one, required))
 
 
 def to_prove(levels: Sequence[str], offered: Collection[str], comparison: str) -> str:
     """Return the lowest sufficient level that the hub offers, or "".
 
-    The highest one if the Comparison is ``maximum``: that participant wants as much
-    certainty as its limit allows.
+    The highest for ``maximum``: that participant wants all that its limit allows.
     """
     possible = [level for level in levels if level in offered]
     return next(iter(possible[-1:] if comparison == "maximum" else possible), "")
@@ -63,11 +57,9 @@ def to_confirm(levels: Sequence[str], reached: str) -> str:
 
 
 def certain(login: Login, since: float) -> Login:
-    """Return a session with the level that the hub may confirm to another participant.
+    """Return a session with the level for another participant.
 
-    That is its level. But if that is one of :data:`ALWAYS_FRESH`, proven before
-    ``since``, it is the highest level that participants may share. A participant that
-    needs more asks for it, and the visitor gives a fresh proof (DigiD 2.3).
+    One of :data:`ALWAYS_FRESH` from before ``since`` is not shared (DigiD 2.3).
     """
     levels = (one for one in reversed(ALWAYS_FRESH) if reaches(login.level, one))
     fresh = next((one for one in levels if login.proven_at(one) >= since), None)
@@ -77,9 +69,6 @@ def certain(login: Login, since: float) -> Login:
 
 
 def class_to_say(level: str, asked: Sequence[str], classes: Classes) -> str:
-    """Return the class of a level: one that the request named, else the preferred one.
-
-    Some participants compare classes as texts, and get their own back.
-    """
+    """Return a level's class, preferably the request's: some compare texts."""
     own_words = (uri for uri in asked if classes.level_of(uri) == level)
     return next(own_words, classes.class_of(level))

@@ -1,13 +1,11 @@
 """The parts of a Response that are signed or encrypted.
 
-Each option of the hub has one word for all, or lines of an entityID and a word::
+Each option has one word for all, or lines of an entityID and a word::
 
     sign = both
     encrypt =
         https://uwv.example.nl/eilogin/metadata   required
         *                                         when-possible
-
-A participant without a line gets the default of the option.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,17 +20,16 @@ Encrypt = Literal["off", "when-possible", "required"]
 
 
 def signed_for(lines: Mapping[str, Sign], entity_id: str) -> Sign:
-    """Return the parts of a Response that are signed for a participant."""
+    """Return the signed parts of a Response."""
     return value_for(lines, entity_id) or "both"
 
 
 def encrypted_for(lines: Mapping[str, Encrypt], entity_id: str) -> Encrypt:
-    """Return whether the assertions for a participant are encrypted."""
+    """Return whether to encrypt assertions."""
     return value_for(lines, entity_id) or "off"
 
 
 def _read(value: object, words: Sequence[str]) -> object:
-    """Read such an option into words by entityID; one word alone counts for all."""
     *most, last = map(repr, words)
     expected = f"{', '.join(most)} or {last}, or lines of an entityID or '*' and one"
     if isinstance(value, str) and len(value.split()) == 1:
@@ -52,6 +49,5 @@ def _read_encrypt(value: object) -> object:
     return _read(value, get_args(Encrypt))
 
 
-#: The types of the options ``sign`` and ``encrypt``.
 SignLines = Annotated[Mapping[str, Sign], BeforeValidator(_read_sign)]
 EncryptLines = Annotated[Mapping[str, Encrypt], BeforeValidator(_read_encrypt)]

@@ -1,4 +1,4 @@
-"""The services at which a visitor is signed in, as pages of the hub list them."""
+"""The services at which a visitor is signed in, for pages of the hub."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SignedInService(NamedTuple):
-    """One service: its name, its page for visitors, and the time of the sign-in."""
+    """A service: its name, its page for visitors, and the time of the sign-in."""
 
     name: str
     link: str | None
@@ -25,11 +25,7 @@ class SignedInService(NamedTuple):
 
 
 def where_in(environ: "WSGIEnvironment", login: Login) -> list[Participant]:
-    """Return the participants at which the visitor is signed in by a session.
-
-    Without those at which they have signed out since, and only there
-    (``confirm_logout``).
-    """
+    """Return where a visitor is signed in, unless logged out there alone."""
     values = env.values(environ)
     return [
         told
@@ -42,9 +38,7 @@ def where_in(environ: "WSGIEnvironment", login: Login) -> list[Participant]:
 def is_answered(environ: "WSGIEnvironment", login: Login, entity_id: str) -> bool:
     """Whether the hub would sign the visitor in at a participant without a question.
 
-    Not if the session is idle, was proven for another SSO domain, or is below the level
-    that the operator requires. A participant that has left the federation counts as
-    before: the hub notifies it to end its sessions.
+    Not if idle, of another SSO domain, or too low. A departed participant counts.
     """
     if env.sessions(environ).is_idle(login):
         return False
@@ -60,7 +54,7 @@ def is_answered(environ: "WSGIEnvironment", login: Login, entity_id: str) -> boo
 def note_left(
     environ: "WSGIEnvironment", login: Login, entity_id: str, instant: float
 ) -> None:
-    """Record that the visitor signed out at one participant; others may follow."""
+    """Record a logout at one participant alone."""
     for told in env.sessions(environ).participants(login):
         if told.entity_id == entity_id:
             _put(env.values(environ), _left(told), str(instant), login.ends)
@@ -69,21 +63,18 @@ def note_left(
 def note_answered(
     environ: "WSGIEnvironment", login: Login, participant: Participant, asked: float
 ) -> None:
-    """Record that a participant gets a Response with a login now.
-
-    ``asked`` is the IssueInstant of its request.
-    """
+    """Record a Response with a login; ``asked`` is the request's IssueInstant."""
     text = f"{clock.now()} {asked}"
     _put(env.values(environ), _answered(participant), text, login.ends)
 
 
 def answered_at(environ: "WSGIEnvironment", participant: Participant) -> float:
-    """Return when a participant last got a Response with a login; 0 if unknown."""
+    """Return the last Response with a login, or 0."""
     return _last(environ, participant)[0]
 
 
 def asked_at(environ: "WSGIEnvironment", participant: Participant) -> float:
-    """Return the IssueInstant of the request for that Response; 0 if unknown."""
+    """Return the IssueInstant of its request, or 0."""
     return _last(environ, participant)[1]
 
 
@@ -115,7 +106,7 @@ def _label(told: Participant) -> str:
 def services_of(
     trust: Trust, participants: Iterable[Participant], language: str
 ) -> list[SignedInService]:
-    """List the current and former members among some participants, each once."""
+    """List the participants, each once."""
     federation = trust.federation
     since: dict[str, float] = {}
     for told in participants:

@@ -1,6 +1,6 @@
 """Sign a citizen in: by a password and a code, at another hub, or by a rehearsal.
 
-The Response that a participant gets after that is in ``sso``. The modules:
+The Response is in ``sso``. The modules:
 
 ``citizens``
     The citizens of the hub, read from a JSON file.

@@ -1,12 +1,9 @@
 """The citizens who can sign in at the hub itself: a JSON file, read at start.
 
-It stands where DigiD has its accounts, so that a federation runs on a laptop::
+Passwords are Argon2id hashes (RFC 9106), codes TOTP (RFC 6238) with SHA-1::
 
     [{"id": "1", "username": "anna", "name": "Anna de Vries", "bsn": "900000016",
       "password": "$argon2id$v=19$…", "totp_secret": "…"}]
-
-A password is stored as its Argon2id hash (RFC 9106); a one-time code is that of RFC
-6238 with its defaults: six digits, 30 seconds, SHA-1.
 """
 
 import hashlib
@@ -27,22 +24,20 @@ from eilogin import clock
 from eilogin.errors import ConfigurationError
 from eilogin.saml.sector_names import passes_eleven_test
 
-#: The minimum of OWASP. With more memory for each thread, attackers could exhaust the
-#: machine through the sign-in page.
+#: The minimum of OWASP: with more memory, attackers could exhaust the machine.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
-#: A longer password is rejected without hashing, which would be wasted work.
+#: A longer one is rejected without the work of hashing.
 _PASSWORD_LENGTH = 1024
-#: Characters of a password that a command takes (NIST SP 800-63B 5.1.1.2: 8 or more).
+#: For new passwords (NIST SP 800-63B 5.1.1.2: 8 or more).
 PASSWORD_LENGTHS = (8, _PASSWORD_LENGTH)
 
 #: The secret for a citizen without codes, and for the placeholder.
 _SECRET_OF_NOBODY = pyotp.random_base32()
-#: Codes that are accepted before and after the present one.
+#: Codes that count before and after the present one.
 _CODE_WINDOW = 1
 
 
-#: The attributes of a citizen, and the fields that hold them.
 ATTRIBUTES = MappingProxyType(
     {"bsn": "bsn", "sofi": "sofi", "name": "name", "mail": "email"}
 )
@@ -50,24 +45,21 @@ ATTRIBUTES = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
-    """Somebody who can sign in; secrets and the BSN are not in its ``repr``."""
+    """A citizen who can sign in; secrets and the BSN are not in its ``repr``."""
 
-    #: Permanent id in this file; the hub derives the NameIDs from it.
+    #: Permanent: the hub derives NameIDs from it.
     id: str
-    #: Username; case does not count.
+    #: Case does not count.
     username: str
-    #: Full name.
     name: str
-    #: The citizen service number (BSN); empty where the citizen has none. With
-    #: ``profile = digid`` a participant gets no login of a citizen without a number.
+    #: "" if unknown; with ``profile = digid``, a login needs a number.
     bsn: str = field(repr=False)
-    #: Argon2id hash of the password.
+    #: Argon2id hash.
     password: str = field(repr=False)
-    #: Base32 secret of the one-time codes; empty without codes.
+    #: Base32, or "".
     totp_secret: str = field(default="", repr=False)
-    #: E-mail address; empty if unknown.
     email: str = field(default="", repr=False)
-    #: The SOFI number; empty where the citizen has none.
+    #: "" if none.
     sofi: str = field(default="", repr=False)
 
     @property
@@ -83,14 +75,14 @@ def plain(username: str) -> str:
 
 
 class Citizens:
-    """All who can sign in at this hub."""
+    """All citizens of this hub."""
 
     def __init__(self, citizens: Iterable[Citizen]) -> None:
         self._by_username = {plain(c.username): c for c in citizens}
         hashes = [c.password for c in self._by_username.values()] or [_some_hash()]
-        #: Placeholders for unknown usernames, with as much work as a citizen has.
+        #: For unknown usernames, with as much work as a citizen has.
         self._nobodies = [_nobody(_parameters_of(one)) for one in hashes]
-        # Selects the same placeholder in every process; nobody can predict it.
+        # Unpredictable, and the same in every process.
         self._chooses = hashlib.sha256("".join(hashes).encode()).digest()
 
     def __repr__(self) -> str:
@@ -101,17 +93,13 @@ class Citizens:
 
     @classmethod
     def load(cls, path: Path) -> "Citizens":
-        """Read the citizens of a file.
-
-        Raises ``ConfigurationError`` with the file, the citizen (counted from 1) and
-        the field, never with its value.
-        """
+        """Read a file; ConfigurationError names citizen and field, never values."""
         try:
             entries = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigurationError(f"{path}: {error.strerror}") from error
         except ValueError as error:
-            # Without the text that could not be read: it may be a password.
+            # The unreadable text may be a password.
             place = _place_of(error)
             raise ConfigurationError(
                 f"{path}: is not a JSON file{place}; expected a list of citizens"
@@ -133,36 +121,28 @@ class Citizens:
         return next((c.username for c in self if c.id == citizen_id), "")
 
     def called(self, username: str) -> Citizen:
-        """Return the citizen with a username, or a placeholder whose ``id`` is "".
-
-        The placeholder is the same for the same name, in every process.
-        """
+        """Return a citizen, or the username's constant placeholder with ``id`` ""."""
         name = plain(username)
         digest = hmac.digest(self._chooses, name.encode(), "sha256")
         nobody = self._nobodies[int.from_bytes(digest) % len(self._nobodies)]
         return self._by_username.get(name, nobody)
 
     def verify(self, username: str, password: str) -> Citizen | None:
-        """Return the citizen if the password is right, else None.
-
-        An unknown name takes as long as a wrong password of some citizen, and always
-        the same. The caller counts and limits the attempts.
-        """
+        """Return the citizen, or None after as long; the caller limits attempts."""
         citizen = self.called(username)
         try:
             _HASHER.verify(citizen.password, password[:_PASSWORD_LENGTH])
         except argon2.exceptions.VerifyMismatchError:
             return None
-        # Nobody knows the random password of the placeholder; refuse it all the same.
+        # Refuse the placeholder even with the right password.
         is_hers = citizen.id and len(password) <= _PASSWORD_LENGTH
         return citizen if is_hers else None
 
     def verify_code(self, citizen: Citizen | None, code: str) -> bool:
-        """Whether a one-time code is the present one, or the one just before or after.
+        """Whether a one-time code is the present one, or the one before or after.
 
-        Spaces are ignored. The caller lets each code be used once (RFC 6238 5.2).
-        Without a citizen, or without a secret, every code is wrong, and checking it
-        takes as long.
+        Ignores spaces. The caller accepts each code once (RFC 6238 5.2). Takes as long
+        without a citizen or a secret.
         """
         digits = "".join(code.split())
         if not re.fullmatch(r"[0-9]{6}", digits):
@@ -174,11 +154,7 @@ class Citizens:
         return is_right and bool(secret)
 
     def current_code(self, citizen: Citizen, *, ahead: int = 0) -> str:
-        """Return the present one-time code, or "" without a secret.
-
-        A demo shows it instead of a telephone. With ``ahead=1`` it is the next one,
-        which :meth:`verify_code` accepts too.
-        """
+        """Return the one-time code (``ahead=1``: the next) for a demo, or ""."""
         if not citizen.totp_secret:
             return ""
         codes = pyotp.TOTP(citizen.totp_secret)
@@ -186,7 +162,6 @@ class Citizens:
 
 
 def _fault_of_twins(citizens: Iterable[Citizen]) -> str:
-    """Say which two citizens share an id or a username; "" if none do."""
     known: dict[tuple[str, str], int] = {}
     for number, citizen in enumerate(citizens, 1):
         for field_name in ("id", "username"):
@@ -198,7 +173,6 @@ def _fault_of_twins(citizens: Iterable[Citizen]) -> str:
 
 
 def _place_of(error: ValueError) -> str:
-    """Return where the JSON is wrong; "" if the file is no text."""
     if not isinstance(error, json.JSONDecodeError):
         return ""
     return f" (line {error.lineno}, column {error.colno})"
@@ -210,20 +184,18 @@ def _some_hash() -> str:
 
 
 def _parameters_of(hashed: str) -> tuple[int, int, int]:
-    """Return the cost of a hash: time, memory and threads."""
     found = argon2.extract_parameters(hashed)
     return found.time_cost, found.memory_cost, found.parallelism
 
 
 @cache
 def _nobody(parameters: tuple[int, int, int]) -> Citizen:
-    """Make a placeholder whose password takes as much work to check."""
+    """Make a placeholder with as much work."""
     hasher = argon2.PasswordHasher(*parameters)
     return Citizen("", "", "", "", hasher.hash(os.urandom(16)), _SECRET_OF_NOBODY)
 
 
 def _citizen(entry: object) -> Citizen:
-    """Read one entry of the file; ``ValueError`` says what is wrong."""
     names = {f.name for f in fields(Citizen)}
     if not isinstance(entry, dict) or not all(
         isinstance(v, str) for v in entry.values()
@@ -240,7 +212,7 @@ def _citizen(entry: object) -> Citizen:
     if kind is not argon2.Type.ID:
         raise ValueError("password: expected an Argon2id hash")
     if not re.fullmatch(r"(?:(?:[A-Z2-7]{8}){4,})?", citizen.totp_secret):
-        # RFC 4226 4, R6: 160 bits are recommended, and 32 letters hold them.
+        # RFC 4226 4, R6: 160 bits, which are 32 letters.
         raise ValueError("totp_secret: expected base32 of 32 letters or more")
     return citizen
 
@@ -249,7 +221,6 @@ _REQUIRED = ("id", "username", "name", "password")
 
 
 def _require_known(citizen: Citizen) -> None:
-    """Raise ValueError for a missing field, and for a number that cannot be one."""
     for name in _REQUIRED:
         if not getattr(citizen, name).strip():
             raise ValueError(f"{name} is required")
@@ -269,12 +240,12 @@ def is_valid_bsn(text: str) -> bool:
 
 
 def to_json(citizens: Iterable[Citizen]) -> bytes:
-    """Write citizens as the file for :meth:`Citizens.load`."""
+    """Write citizens for :meth:`Citizens.load`."""
     text = json.dumps([asdict(c) for c in citizens], indent=2, ensure_ascii=False)
     return f"{text}\n".encode()
 
 
-#: Usernames and passwords of the demo citizens. Test BSNs start with 9.
+#: Demo citizens. Test BSNs start with 9.
 DEMO_PASSWORDS = {"anna": "demo-anna", "bram": "demo-bram", "chaima": "demo-chaima"}
 
 _DEMO_FACTS = {
@@ -283,12 +254,11 @@ _DEMO_FACTS = {
     "chaima": ("Chaima Voorbeeld", "900000041", ""),
 }
 
-#: The names of the demo citizens, by username.
 DEMO_NAMES = {username: name for username, (name, *_) in _DEMO_FACTS.items()}
 
 
 def demo_citizens() -> list[Citizen]:
-    """Make three fictitious citizens, with fresh secrets for their codes."""
+    """Make three fictitious citizens with fresh secrets."""
     return [
         Citizen(
             id=f"demo-{number}",

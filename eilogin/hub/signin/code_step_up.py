@@ -1,9 +1,7 @@
 """A step-up by the code alone, for a visitor who has proven the password before.
 
-A visitor with a live session at the hub proved the password within it. If a participant
-asks for a code as well, the hub asks for nothing else. It still asks for the password
-if the participant asks for a fresh proof (ForceAuthn), or is of an SSO domain for which
-the password was not proven.
+The hub still asks for the password after a ForceAuthn, or in an SSO domain without that
+proof.
 """
 
 from typing import TYPE_CHECKING
@@ -29,11 +27,7 @@ def known_citizen(
     domain: str,
     level: str,
 ) -> Citizen | None:
-    """Find the citizen to ask for the code alone; None to ask for the password too.
-
-    ``level`` is the level to prove, for a participant of ``domain``. ``pending`` is its
-    AuthnRequest, if there is one.
-    """
+    """Find the citizen to ask for the code alone, or None."""
     login = env.session_or_none(environ)
     if login is None or level != _WITH_CODE:
         return None

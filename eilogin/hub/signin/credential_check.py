@@ -13,15 +13,12 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The levels that a password, and a password with a code, prove.
 PASSWORD, WITH_CODE = LEVELS[0], LEVELS[1]
-#: The levels that this sign-in offers.
 OFFERED = (PASSWORD, WITH_CODE)
 
-#: Passwords that are hashed at once: each needs memory and a processor.
+#: Hashes at once: each needs memory and a processor.
 _AT_ONCE = 4
-#: A code is accepted for 90 s: in its period, the one before and the one after. It
-#: stays used for longer, in case the clock is set back.
+#: Seconds for which a code stays used: it is valid for 90, and clocks are set back.
 _CODE_FOR = 180.0
 
 
@@ -29,16 +26,16 @@ class CheckedCredentials(NamedTuple):
     """The result of a sign-in form."""
 
     citizen: Citizen | None = None
-    #: ``wrong``, ``too-often`` or ``blocked`` without a citizen: for the audit log.
+    #: For the audit log: ``wrong``, ``too-often`` or ``blocked``.
     problem: str = ""
-    #: The same for the page, which reveals only what was tried from here.
+    #: For the page: only what was tried from here.
     said: str = ""
-    #: Whether the username has few attempts left, existing or not.
+    #: For any username, existing or not.
     few_left: bool = False
 
 
 class CredentialCheck:
-    """Checks the fields of a sign-in form against the citizens."""
+    """Checks sign-in forms against the citizens."""
 
     def __init__(self, citizens: Citizens) -> None:
         self._citizens = citizens
@@ -51,10 +48,9 @@ class CredentialCheck:
         level: str,
         known: Citizen | None,
     ) -> CheckedCredentials:
-        """The citizen that this form proves at a level, or the problem.
+        """Return the citizen that this form proves at a level, or the problem.
 
-        The password of a ``known`` citizen was proven before. Their code counts as a
-        try at both all the same.
+        The code of a ``known`` citizen counts as a try at the password too.
         """
         username = form.get("username", "")
         attempts = SignInAttempts(environ, username, self._citizens.called(username))
@@ -69,7 +65,7 @@ class CredentialCheck:
         if level != PASSWORD and not self._takes_code(environ, attempts, citizen, form):
             citizen = None
         if citizen is None:
-            # The same of a username that nobody has.
+            # Also for an unknown username.
             problem = "wrong" if may_try else "too-often"
             return CheckedCredentials(
                 problem=problem,
@@ -80,11 +76,7 @@ class CredentialCheck:
         return CheckedCredentials(citizen)
 
     def _verified(self, username: str, password: str) -> Citizen | None:
-        """Return the citizen with this password, or None.
-
-        An unknown username, a wrong password and a name without attempts left look
-        alike, and take as long.
-        """
+        """Return the citizen, or None; every failure takes as long."""
         with self._hashing:
             return self._citizens.verify(username, password)
 
@@ -95,10 +87,10 @@ class CredentialCheck:
         citizen: Citizen | None,
         form: Mapping[str, str],
     ) -> bool:
-        """Whether the code is right, and used for the first time (RFC 6238 5.2).
+        """Whether the code is right and new (RFC 6238 5.2).
 
-        Without a citizen it never is, but takes the same steps: the time does not
-        reveal whether the password was right.
+        The same steps without a citizen, so the time reveals nothing about the
+        password.
         """
         code = form.get("code", "")
         may_try = attempts.may_try_code(citizen.id if citizen else "")
@@ -110,5 +102,5 @@ class CredentialCheck:
 
 
 def used_code(citizen: Citizen, code: str) -> str:
-    """Return the store's key for a used code."""
+    """Return the store's key of a used code."""
     return f"code:{citizen.id}:{code}"

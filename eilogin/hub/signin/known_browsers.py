@@ -1,14 +1,11 @@
 """The cookie of a browser in which a citizen has signed in before.
 
-It has a number for each of the last few citizens, sealed so that only this hub can make
-or read it. An entry is valid for 180 days, and as long as the citizen keeps the
-password. So a person who knew an earlier password has no known browser. After a sign-in
-with a one-time code, the secret of the codes must be the same too. So a person with
-only the password can make a browser known, but gets no attempts at codes by that.
+It has a sealed entry for each of the last few citizens, for 180 days, and while the
+password stays the same. After a sign-in with a code, so must its secret: a person with
+only the password gets no attempts at codes.
 
-The cookie signs nobody in. It separates the attempts in a citizen's own browser from
-those of an attacker (``signin_attempts``; OWASP, "Slow Down Online Guessing Attacks
-with Device Cookies").
+It signs nobody in. It separates a citizen's own attempts from an attacker's
+(``signin_attempts``; OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
 """
 
 import re
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 _COOKIE = Cookie("eilogin-known")
 #: Lifetime after a sign-in, in seconds.
 _LASTS = 180 * 24 * 60 * 60
-#: Citizens that one browser remembers: a household.
+#: Citizens of one browser: a household.
 _MOST_CITIZENS = 4
 _ENTRY = re.compile(r"[\w-]{60,200}={0,2}", re.ASCII).fullmatch
 
@@ -35,16 +32,16 @@ _ENTRY = re.compile(r"[\w-]{60,200}={0,2}", re.ASCII).fullmatch
 class KnownBrowser(NamedTuple):
     """A browser, as one citizen has used it."""
 
-    #: The number of the browser; "" if the citizen has not signed in there.
+    #: "" if the citizen has not signed in there.
     number: str = ""
     #: Whether the citizen has given a code there.
     with_code: bool = False
 
 
 def known_browser(environ: "WSGIEnvironment", citizen: Citizen) -> KnownBrowser:
-    """Read what the browser of a request proves; each result takes as much work."""
+    """Read what this browser proves, with the same work for each result."""
     sealer, found = _sealer(environ), KnownBrowser()
-    # Read all of them, so that the time reveals nothing.
+    # All of them, so that the time reveals nothing.
     for entry in _entries(environ):
         found = _read(entry, citizen, sealer) or found
     return found
@@ -55,9 +52,8 @@ def remember(
 ) -> tuple[str, str]:
     """Return the header that makes this browser known for a citizen.
 
-    ``with_code`` says that the sign-in had a code; an earlier one with a code counts
-    too. The first one with a code gets a new number, unknown to users of the earlier
-    number.
+    The first sign-in ``with_code`` gets a new number, unknown to users of the earlier
+    one.
     """
     sealer = _sealer(environ)
     entries = _entries(environ)
@@ -74,13 +70,12 @@ def remember(
 
 
 def _entries(environ: "WSGIEnvironment") -> list[str]:
-    """Return the entries of the cookie, unverified."""
+    """Return the unverified entries."""
     value = _COOKIE.read(environ) or ""
     return [one for one in value.split(".") if _ENTRY(one)][:_MOST_CITIZENS]
 
 
 def _read(entry: str, citizen: Citizen, sealer: Sealer) -> KnownBrowser | None:
-    """Return what an entry proves for a citizen, or None."""
     for with_code in (False, True):
         bound_to = _bound_to(citizen, with_code=with_code)
         try:
@@ -99,6 +94,6 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 
 
 def _bound_to(citizen: Citizen, *, with_code: bool) -> tuple[str, ...]:
-    """Return the values that must not change after the sign-in."""
+    """Return what must not change after the sign-in."""
     words = (citizen.id, citizen.password)
     return (*words, citizen.totp_secret) if with_code else words

@@ -1,4 +1,4 @@
-"""The hub as the LoginService of a request: it shows its own sign-in page."""
+"""The hub as the LoginService of a request, with its own sign-in page."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def page_of(environ: "WSGIEnvironment", target: str) -> str:
-    """Return the handle of the request that an address goes on with, or the address."""
+    """Return the handle of the request in an address, or the address."""
     return handle_in(target) or target
 
 
 class PasswordLoginService:
-    """The hub's answer to ``environ['eilogin.login']`` (web.environ.LoginService)."""
+    """``environ['eilogin.login']`` of the hub (web.environ.LoginService)."""
 
-    #: The sign-in page sets the cookie of the session.
+    #: The sign-in page sets the cookie.
     headers: Sequence[tuple[str, str]] = ()
-    #: The sign-in page ends the session of another person itself.
+    #: The sign-in page logs out another person.
     first: Response | None = None
 
     def __init__(
@@ -39,17 +39,13 @@ class PasswordLoginService:
 
     @property
     def login(self) -> Login | None:
-        """The session of this visitor, if there is one."""
+        """The visitor's session, if any."""
         return env.session(self._environ)
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """Return the sign-in page, or None if the visitor has reached ``level``.
-
-        Also None if no page may be shown (``passive``): :attr:`login` has the session,
-        if any.
-        """
+        """Return the sign-in page; None if ``level`` is reached, or ``passive``."""
         login = self.login
         if login is not None and not force and reaches(login.level, level):
             return None
@@ -60,10 +56,9 @@ class PasswordLoginService:
         )
 
     def take_proof(self) -> bool:
-        """Whether the visitor signed in for this request just now; once."""
+        """Whether the visitor just signed in for this request; once."""
         page = page_of(self._environ, self._target)
         return authentication_proofs.take(self._environ, self.login, page)
 
     def _username(self, login: Login | None) -> str:
-        """Return the username to fill in, if a step-up is needed."""
         return self._sign_in.username_of(login.subject) if login else ""

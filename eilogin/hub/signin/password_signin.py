@@ -1,8 +1,4 @@
-"""The sign-in page of the hub: a username, a password and, for a higher level, a code.
-
-It offers ``require(level)`` like the filter ``login`` of a participant, and answers
-with a page instead of a redirect to a hub.
-"""
+"""The sign-in page: a username, a password and, for a higher level, a code."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -50,32 +46,30 @@ from eilogin.web.site_urls import at, root, see_other, this_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The field of the form that asks for the code alone.
+#: The form field for the code alone.
 _ALONE = "code-alone"
-#: The field of a button that has the form filled in, in a demonstration alone.
+#: The button that fills in the form of a demo.
 _DEMO_CITIZEN = "demo-citizen"
 _WITHOUT_COOKIES = (
     "the browser sent none of our cookies after the sign-in page;"
     " browsers keep it only with https, or with http on this machine (*.localhost)"
 )
 
-#: Ends the sessions of a citizen everywhere; returns the page that comes before the
-#: address where the next one goes on, if any (hub.logout.HubLogout.make_way).
+#: Ends a citizen's sessions; returns the page before the address, if any
+#: (hub.logout.HubLogout.make_way).
 LogOutOther = Callable[["WSGIEnvironment", Login, str], Response | None]
-#: Reserves a slot for that during the block, or raises Busy (LogoutSlots.slot).
+#: Reserves a slot for that, or raises Busy.
 LogoutRoom = Callable[["WSGIEnvironment"], AbstractContextManager[None]]
-#: Ends one session of a citizen who has too many (SessionEndings.end_unseen).
+#: Ends one of too many sessions (SessionEndings.end_unseen).
 EndUnseen = Callable[["WSGIEnvironment", Login], None]
 
 
 class PasswordSignIn:
-    """Signs citizens in at one of the levels of ``offered``.
+    """Signs citizens in at the levels of ``offered``.
 
-    If another citizen is signed in in this browser, ``make_way`` logs that one out;
-    ``room`` reserves a slot for it before a code is used. ``end_unseen`` ends a session
-    that exceeds the limit of a citizen. ``is_demo`` shows codes and passwords on the
-    page. With ``rehearses``, a tester chooses the Response there, and the code proves
-    higher levels too.
+    ``make_way`` logs out another citizen of this browser; ``room`` reserves its slot
+    before a code is used. ``end_unseen`` ends excess sessions. ``is_demo`` shows
+    passwords. With ``rehearses``, a tester chooses the Response.
     """
 
     #: Whether the sign-in is at another site.
@@ -97,7 +91,6 @@ class PasswordSignIn:
         self._citizens = citizens
         self._pages = pages
         self._credentials = CredentialCheck(citizens)
-        #: Shows the form.
         self.page = SignInPage(pages, citizens, is_demo=is_demo, rehearses=rehearses)
         self._make_way = make_way
         self._room = room
@@ -105,7 +98,7 @@ class PasswordSignIn:
         self._is_demo = is_demo
 
     def service(self, environ: "WSGIEnvironment", target: str) -> PasswordLoginService:
-        """Return the LoginService of a request; the citizen then goes to ``target``."""
+        """Return the LoginService that leads on to ``target``."""
         return PasswordLoginService(self, environ, target)
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
@@ -133,7 +126,6 @@ class PasswordSignIn:
         *,
         is_other: bool,
     ) -> Response:
-        """Answer a form that a citizen has sent: to sign in, or to cancel."""
         own = env.trust(environ).own
         choice = self._choice(environ, form)
         if choice in rehearsal.WITHOUT_LOGIN:
@@ -142,7 +134,7 @@ class PasswordSignIn:
             separator = "&" if "?" in target else "?"
             return see_other(at(own.public_url, f"{target}{separator}cancel=1"))
         if not takes_cookies(environ):
-            # Checked before a code is used, or a session made that the browser loses.
+            # Before a code is used, or a session lost.
             error = CookiesRefused(_WITHOUT_COOKIES)
             again = this_page(environ, own.public_url)
             return self._pages.refuse(environ, error, event="login", again=again)
@@ -150,7 +142,7 @@ class PasswordSignIn:
         if _ALONE in form and "username" not in form:
             known = known_behind(environ, self._citizens, target, level)
             if known is None:
-                # The session is over by now: the whole form is asked for.
+                # The session is over: show the whole form.
                 return self.page.show(environ, target, level, is_other=is_other)
             form = {**form, "username": known.username}
         with self._room_for(environ, form.get("username", "")):
@@ -165,7 +157,6 @@ class PasswordSignIn:
         *,
         is_other: bool,
     ) -> Response:
-        """Show the page filled in for a demo citizen. That signs nobody in."""
         return self.page.show(
             environ,
             target,
@@ -179,7 +170,6 @@ class PasswordSignIn:
     def _room_for(
         self, environ: "WSGIEnvironment", username: str
     ) -> AbstractContextManager[None]:
-        """Reserve a slot to log out the other person of this browser, if any."""
         other = env.session_to_end(environ)
         if other is None or plain(self.username_of(other.subject)) == plain(username):
             return nullcontext()
@@ -194,10 +184,7 @@ class PasswordSignIn:
         choice: str,
         known: Citizen | None,
     ) -> Response:
-        """Go on if the form proves a citizen; else show the page again.
-
-        ``known`` is the citizen whom the page asked for the code alone.
-        """
+        """Go on, or show the page again; ``known`` needs the code alone."""
         # A logout during the check wins.
         asked = clock.now()
         session = None if known is None else env.session_or_none(environ)
@@ -220,17 +207,16 @@ class PasswordSignIn:
         return self._sign_in(environ, proof.citizen, level, target, asked, session)
 
     def _choice(self, environ: "WSGIEnvironment", form: Mapping[str, str]) -> str:
-        """Return the Response that a tester chose on the page."""
         if not self._rehearses:
             return ""
         login = env.session_beyond_idle(environ)
         if login is not None and rehearsal.FIELD in form:
-            # The choice in this form replaces the stored one.
+            # This choice replaces the stored one.
             rehearsal.take(env.values(environ), login)
         return rehearsal.chosen(form)
 
     def _level_for(self, environ: "WSGIEnvironment", target: str, wanted: str) -> str:
-        """Return the level to prove: that of the AuthnRequest, not of the form."""
+        """Return the level of the AuthnRequest, not of the form."""
         pending, _ = pending_request_behind(environ, target)
         level = wanted if pending is None else pending.level
         return level if level in self.offered else PASSWORD
@@ -244,10 +230,9 @@ class PasswordSignIn:
         now: float,
         session: Login | None,
     ) -> Response:
-        """Make the session; ``session`` is the one with the password, if not this form.
+        """Make the session; ``session`` proved the password, if this form did not.
 
-        Then a code alone proves nothing without that session: it ends no later, and if
-        a logout has ended it meanwhile, nobody is signed in.
+        Then the new one ends no later, and a logout meanwhile ends both.
         """
         own = env.trust(environ).own
         subject = citizen_here(own.entity_id, citizen.id)
@@ -291,10 +276,7 @@ class PasswordSignIn:
     def _log_in(
         self, environ: "WSGIEnvironment", proof: Login, issued: float
     ) -> tuple[str, Login] | None:
-        """Make the proven session, which replaces the one of this browser.
-
-        A logout since ``issued`` rejects it.
-        """
+        """Replace this browser's session, unless a logout since ``issued``."""
         sessions, current = env.sessions(environ), env.session_beyond_idle(environ)
         login = proof
         if current is not None and not sessions.is_idle(current):
@@ -319,10 +301,7 @@ class PasswordSignIn:
 
 
 def _note_refused(level: str, problem: str) -> None:
-    """Write to the audit log that nobody was signed in, and why.
-
-    A network without attempts left can go on for ever: later ones are only counted.
-    """
+    """Audit a refusal; only count those of a network without attempts left."""
     if problem == "blocked" and rate_limited_log.is_one_too_many("sign-in blocked"):
         metrics.event("sign-in", "refused", peer=None, level=level, reason=problem)
     else:
@@ -330,5 +309,5 @@ def _note_refused(level: str, problem: str) -> None:
 
 
 def network(environ: "WSGIEnvironment") -> str:
-    """Return a keyed hash of the client network of a request."""
+    """Return a keyed hash of the client network."""
     return env.trust(environ).own.pseudonym(f"network\0{network_here(environ)}")

@@ -1,8 +1,4 @@
-"""Faulty Responses that a tester chooses, to see how a participant handles them.
-
-With ``rehearsal = true`` the pages of the hub offer the choice. Each fault is real: the
-hub sends that message, or sends nothing and lets the participant wait.
-"""
+"""Faulty Responses that a tester chooses (``rehearsal = true``)."""
 
 import re
 import time
@@ -26,7 +22,6 @@ from eilogin.saml.signing_keys import SigningKey
 from eilogin.sessions import Login
 from eilogin.stores import Values
 
-#: The field and parameter with the choice.
 FIELD = "rehearsal"
 #: The ordinary Response in a form, where an empty field is none.
 ORDINARY = "ordinary"
@@ -42,7 +37,7 @@ SILENT = "silent"
 OVER = "over"
 OLD = "old"
 BROKEN = "broken"
-#: Choices for a login besides the ordinary Response, in the order of the page.
+#: Choices for a login, in the order of the page.
 CHOICES = (
     CANCEL,
     INACTIVE,
@@ -56,21 +51,19 @@ CHOICES = (
     OLD,
     BROKEN,
 )
-#: Choices that need no sign-in.
 WITHOUT_LOGIN = (CANCEL, INACTIVE)
 
 SHA1_LOGOUT = "sha1-logout"
 PARTIAL_LOGOUT = "partial-logout"
 BROKEN_LOGOUT = "broken-logout"
-#: Choices for a logout.
 OF_LOGOUT = (SHA1_LOGOUT, PARTIAL_LOGOUT, BROKEN_LOGOUT)
 
-#: Seconds of silence: longer than a participant should wait.
+#: Seconds: longer than a participant should wait.
 SILENT_FOR = 20.0
-#: Seconds by which a message is too late: more than clocks may differ.
+#: Seconds: more than clocks may differ.
 _LATE = 10 * 60.0
 
-#: The class that states no level (SAML authentication context 3.4.25).
+#: States no level (SAML authentication context 3.4.25).
 _NO_LEVEL = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 
 _SIGNATURE = re.compile(rb"(<ds:SignatureValue>)(.)")
@@ -85,7 +78,7 @@ def chosen(fields: Mapping[str, str], among: Collection[str] = CHOICES) -> str:
 
 
 def added(target: str, choice: str) -> str:
-    """Add a choice to an address that goes on with a request."""
+    """Add a choice to an address."""
     separator = "&" if "?" in target else "?"
     return f"{target}{separator}{urlencode({FIELD: choice})}"
 
@@ -104,10 +97,7 @@ def kept(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
 
 
 def take(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
-    """Return the stored choice and remove it: the next message is ordinary.
-
-    A choice that is not one of ``among`` stays.
-    """
+    """Return and remove the stored choice, if one of ``among``."""
     is_for_this = kept(values, login, among)
     return (values.take(_name(login)) or "") if is_for_this else ""
 
@@ -119,7 +109,7 @@ def _name(login: Login) -> str:
 def changed_assertion(
     pending: PendingAuthnRequest, said: messages.Assertion, classes: Classes
 ) -> messages.Assertion:
-    """Change an Assertion as the tester of its request chose."""
+    """Change an Assertion as the tester chose."""
     if pending.rehearsal == LOWER:
         return replace(said, level_class=_lower(pending.level, classes))
     if pending.rehearsal == SECTOR:
@@ -140,7 +130,7 @@ def changed_assertion(
 def changed_response(
     pending: PendingAuthnRequest, said: messages.Response
 ) -> messages.Response:
-    """Change the Response around it likewise."""
+    """Change the Response likewise."""
     if pending.rehearsal == OLD:
         return replace(said, issued=said.issued - _LATE)
     return said
@@ -160,11 +150,7 @@ def broken(answer: Response) -> Response:
 
 
 def changed_logout(url: str, choice: str, key: SigningKey) -> str:
-    """Change the URL of a LogoutResponse as the tester chose.
-
-    Raises :class:`eilogin.errors.ConfigurationError` if our key cannot make such a
-    signature.
-    """
+    """Change the URL of a LogoutResponse; ConfigurationError without an RSA key."""
     if choice == SHA1_LOGOUT:
         return _signed_with_sha1(url, key)
     if choice == BROKEN_LOGOUT:
@@ -197,7 +183,6 @@ def _lower(level: str, classes: Classes) -> str:
 
 
 def _of_another_sector(name_id: messages.NameID | None) -> messages.NameID:
-    """Return the same number with the code of the other sector."""
     name = SectorName.read((name_id or messages.NameID("")).value)
     other = SOFI if name.sector == BSN else BSN
     return messages.NameID(str(replace(name, sector=other)))

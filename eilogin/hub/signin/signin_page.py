@@ -1,4 +1,4 @@
-"""Show the sign-in page: what the citizen reads, and what it fills in."""
+"""Show the sign-in page."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -23,19 +23,16 @@ from eilogin.web.pages.page_rendering import Pages
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter that shows the whole form, for another person.
+#: Shows the whole form, for another person.
 OTHER = "other"
-#: Set with the page: a browser that does not bring it with the form keeps no session.
+#: Set with the page: a browser that does not return it would lose the session.
 _SHOWN = Cookie("eilogin-sign-in")
-#: The request for which another person was logged out: see way_made_for.
+#: See way_made_for.
 _WAY_MADE = Cookie("eilogin-way-made")
 
 
 class SignInPage:
-    """Makes the page; ``is_demo`` shows codes and passwords on it.
-
-    With ``rehearses``, a tester chooses the Response there.
-    """
+    """Makes the page: ``is_demo`` shows passwords, ``rehearses`` choices."""
 
     def __init__(
         self, pages: Pages, citizens: Citizens, *, is_demo: bool, rehearses: bool
@@ -58,11 +55,10 @@ class SignInPage:
         is_other: bool = False,
         is_filled: bool = False,
     ) -> Response:
-        """Make the sign-in page; after it the citizen goes to ``target``.
+        """Make the sign-in page, which leads on to ``target``.
 
-        ``is_other`` asks for the whole proof, whoever is signed in here. ``chosen`` is
-        the choice of a tester; None for the stored one. ``is_filled`` fills in the
-        password and code of a demo citizen.
+        ``is_other`` asks for the whole proof. ``chosen`` is a tester's choice; None for
+        the stored one. ``is_filled`` fills in a demo citizen.
         """
         trust = env.trust(environ)
         pending, domain = pending_request_behind(environ, target)
@@ -98,7 +94,6 @@ class SignInPage:
         )
 
     def _demo_citizens(self, known: Citizen | None) -> list[tuple[str, str, str]]:
-        """Return username, password and name of the demo citizens, or of ``known``."""
         if not self._is_demo:
             return []
         return [
@@ -113,14 +108,13 @@ class SignInPage:
         return {c.username: self._unused_code(environ, c) for c in self._citizens}
 
     def _unused_code(self, environ: "WSGIEnvironment", citizen: Citizen) -> str:
-        """Return the present code, or the next one if that is used already."""
+        """Return the present code, or the next one if used."""
         code = self._citizens.current_code(citizen)
         if env.values(environ).get(used_code(citizen, code)) is None:
             return code
         return self._citizens.current_code(citizen, ahead=1)
 
     def _stored_choice(self, environ: "WSGIEnvironment") -> str:
-        """Return the stored choice of a signed-in tester, or ""."""
         login = env.session_beyond_idle(environ) if self._rehearses else None
         return rehearsal.kept(env.values(environ), login) if login else ""
 
@@ -128,8 +122,7 @@ class SignInPage:
 def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:
     """Return the header that notes: this browser's former visitor is logged out.
 
-    The next sign-in page for this request, in this browser, says so. A link to the
-    address does not.
+    The next sign-in page says so; a link does not.
     """
     return _WAY_MADE.set(pending.handle)
 
@@ -137,10 +130,7 @@ def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:
 def pending_request_behind(
     environ: "WSGIEnvironment", target: str
 ) -> tuple[PendingAuthnRequest | None, str]:
-    """Return the AuthnRequest that an address goes on with, and its SSO domain.
-
-    Raises :class:`eilogin.errors.UnknownPeer` if its issuer is no member any more.
-    """
+    """Return the AuthnRequest in an address, and its SSO domain, or UnknownPeer."""
     pending = behind(environ, target)
     if pending is None:
         return None, USUAL_DOMAIN
@@ -151,7 +141,7 @@ def pending_request_behind(
 def known_behind(
     environ: "WSGIEnvironment", citizens: Citizens, target: str, level: str
 ) -> Citizen | None:
-    """Find the citizen to ask for the code alone, for the request behind an address."""
+    """Find the citizen of an address to ask for the code alone."""
     pending, domain = pending_request_behind(environ, target)
     return known_citizen(environ, citizens, pending, domain, level)
 
@@ -162,7 +152,6 @@ def _about_request(
     domain: str,
     level: str,
 ) -> dict[str, Any]:
-    """Return the variables about the participant, and how long the sign-in lasts."""
     trust, sessions = env.trust(environ), env.sessions(environ)
     said = {
         "shared_with": _shared_with(trust, pending, domain),
@@ -186,7 +175,7 @@ def _about_request(
 def _why(
     environ: "WSGIEnvironment", pending: PendingAuthnRequest, domain: str, level: str
 ) -> str:
-    """Return why the visitor signs in, as a word for the page; "" if anonymous."""
+    """Return why the visitor signs in, as a word; "" if anonymous."""
     login = env.session_or_none(environ)
     if login is None:
         return "instead" if _WAY_MADE.read(environ) == pending.handle else ""
@@ -196,7 +185,6 @@ def _why(
 
 
 def _shared_with(trust: Trust, pending: PendingAuthnRequest | None, domain: str) -> str:
-    """Return at which other services the visitor then is signed in too."""
     domains = trust.federation.sso_domains
     if pending is None:
         # The sign-in is for no participant yet.

@@ -1,7 +1,6 @@
 """Sign-in at another hub: this hub is a participant of it.
 
-The filters of a participant stand before those of this hub, and send citizens to the
-hub above. Its session becomes a session here, for as long as it lasts there::
+The filters of a participant stand before those of this hub::
 
     [pipeline:inloggen]
     pipeline = above inloggen-session inloggen-trust inloggen-hub
@@ -17,10 +16,9 @@ hub above. Its session becomes a session here, for as long as it lasts there::
     sign_in = above
     passed_on_to = https://burgerzaken.example.nl/eilogin/metadata
 
-Only the participants in ``passed_on_to`` get a login. DigiD forbids to pass a login on,
-except to the applications of its own connection (DigiD 5.3). A session here has no
-higher level than above, and lasts no longer. A logout here ends it and goes up
-(``single_logout``). A logout from above ends all sessions of the visitor here.
+DigiD allows to pass a login on only to the applications of its own connection (DigiD
+5.3): ``passed_on_to``. A session is no higher and lasts no longer than above. A logout
+here goes up; one from above ends all sessions here.
 """
 
 from collections.abc import Iterable
@@ -52,7 +50,7 @@ if TYPE_CHECKING:
 
 
 def login_above(environ: "WSGIEnvironment") -> env.LoginService:
-    """Return the LoginService of the filter before us; else raise PipelineOrder."""
+    """Return the LoginService of the filter before us, or raise PipelineOrder."""
     found: env.LoginService | None = environ.get(env.LOGIN)
     if found is None or env.LOGOUT not in environ:
         raise PipelineOrder(
@@ -75,32 +73,26 @@ def go_on(
     url: str,
     headers: Iterable[tuple[str, str]] = (),
 ) -> Response:
-    """Make a page that goes on to an address by itself, instead of a redirect.
+    """Make a page that goes on to an address by itself.
 
-    With the hub above, a form leads through one more site than its form-action names,
-    and Chromium stops such a redirect. A page starts a new navigation. The header
-    Refresh (HTML standard, 7.4.2.4) needs no JavaScript.
+    Chromium stops a redirect after a form to a site outside its form-action. Refresh
+    (HTML standard, 7.4.2.4) needs no JavaScript.
     """
     refresh = ("Refresh", f"0; url={url}")
     return pages.page(environ, "going_on.html", headers=[refresh, *headers], url=url)
 
 
 def subject_here(environ: "WSGIEnvironment", who: Subject, names: NameIDs) -> Subject:
-    """Return the subject here for a subject of the hub above."""
+    """Return the subject here for one above."""
     hub = env.trust(environ).own.entity_id
     return citizen_here(hub, names.of_subject_above(who))
 
 
 class UpstreamSignIn:
-    """Lets the hub above sign citizens in.
-
-    If another citizen is signed in in this browser, ``make_way`` logs that one out.
-    ``end_unseen`` ends a session that exceeds the limit of a citizen.
-    """
+    """Lets the hub above sign citizens in."""
 
     offered = LEVELS
-    #: Whether the sign-in is at another site, which sends the browser back to an
-    #: address.
+    #: At another site, which sends the browser back.
     leads_away = True
 
     def __init__(
@@ -144,11 +136,7 @@ class UpstreamSignIn:
 
 
 class UpstreamLoginService:
-    """The LoginService (web.environ) with the session of the hub above.
-
-    ``headers`` set the cookie of the session made here. ``first`` is the page that
-    comes before any other (``make_way``), or None.
-    """
+    """The LoginService with the session above; ``first`` is a page to show first."""
 
     def __init__(
         self,
@@ -175,7 +163,7 @@ class UpstreamLoginService:
     ) -> Response | None:
         """Return the redirect to the hub above, or None if it has proven ``level``.
 
-        After a logout here the visitor gives a fresh proof, even with a session above.
+        After a logout here, only a fresh proof counts.
         """
         force = force or self._is_out or (not passive and self._may_be_out)
         page = self._above.require(level, force=force, passive=passive)
@@ -185,10 +173,7 @@ class UpstreamLoginService:
 
     @property
     def _may_be_out(self) -> bool:
-        """Whether to ask for a fresh proof at once, to avoid a second question.
-
-        For an anonymous visitor whose browser has the cookie of a logout here.
-        """
+        """Whether to ask for a fresh proof at once: anonymous, after a logout here."""
         is_stranger = self._above.login is None
         return (
             is_stranger
@@ -202,8 +187,7 @@ class UpstreamLoginService:
         return is_proven
 
     def _taken_over(self) -> Login | None:
-        """Return the session here for the one above; make it if needed."""
-        # Read first, so that a fault of the store shows before the visitor leaves.
+        # First, so that a fault of the store shows before the visitor leaves.
         current, above = env.session(self._environ), self._above.login
         if above is None:
             return None
@@ -224,7 +208,6 @@ class UpstreamLoginService:
         return self._made(above, proof)
 
     def _proof(self, above: Login, subject: Subject) -> Login:
-        """Return the session that the one above stands for, made or not."""
         proof = Login(
             who=subject,
             level=above.level,
@@ -238,11 +221,7 @@ class UpstreamLoginService:
         return replace(proof, domains=self._domains(proof))
 
     def _domains(self, proof: Login) -> ByDomain:
-        """Return the SSO domains for which the proofs above count.
-
-        The usual one, except for a proof that a participant of another domain asked
-        for.
-        """
+        """Return the proofs' domains: usual, or of the participant that asked."""
         known = env.session_beyond_idle(self._environ)
         if known is not None and (known.who, known.session_index) != (
             proof.who,
@@ -264,8 +243,8 @@ class UpstreamLoginService:
                 env.sessions(environ),
                 proof,
                 alone=proof,
-                # The instant of the proof: after a logout here the visitor has to prove
-                # again, even if the hub above confirmed the session since.
+                # A logout here needs a new proof, even if the hub above confirmed the
+                # session since.
                 issued=max(proof.proven.values(), default=0.0),
                 current=env.session_beyond_idle(environ),
                 end_unseen=partial(self._end_unseen, environ),
@@ -292,7 +271,7 @@ class UpstreamLoginService:
 
 
 def _said(login: Login) -> tuple[object, ...]:
-    """Return all values of a session that change with the one above."""
+    """Return the values that change with the session above."""
     return (
         login.session_index,
         login.level,

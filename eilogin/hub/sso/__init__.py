@@ -1,6 +1,6 @@
 """Single sign-on at the hub: from an AuthnRequest to the Response.
 
-How a visitor proves who they are is in ``signin``. The modules:
+The visitor's proof is in ``signin``. The modules:
 
 ``activity_intake``
     The address for activity reports of participants.

@@ -1,19 +1,12 @@
 """Activity reports: a participant reports to the hub that a visitor is active there.
 
-A visitor who works at one site for a while sends nothing to the hub. Without these
-reports the hub's session becomes idle, and the next site asks for the password again.
-Our participants (``activity_reports``) send a signed report over SOAP at most
-once every few minutes.
+Otherwise a visitor of one site becomes idle at the hub. A signed report over SOAP
+(``activity_reports``) only delays the idle limit of a live session whose visitor is
+still signed in at the sender. It moves the last activity forward, never into the
+future, and never the absolute limit. So a replay changes nothing. Outside single
+sign-on (``sso_domain`` none) it has no effect.
 
-A report can only delay the idle limit of a session. That session must be neither idle
-nor over, the hub must have told the sender of it, and the visitor must not have logged
-out there. A report moves the last activity forward only, never into the future, and
-never moves the absolute limit. So a replayed report changes nothing. A participant
-outside single sign-on (``sso_domain`` none) shares no session with others, so its
-reports change nothing either.
-
-Behind another hub (``sign_in = above``) the activity also counts for the session of the
-filters before this hub. They report it to the hub above.
+With ``sign_in = above`` it goes on to the hub above.
 """
 
 from collections.abc import Callable
@@ -34,7 +27,7 @@ from eilogin.web.outbound_messages import soap_answer
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The status where the report names no session that it can prolong.
+#: The report names no session that it can prolong.
 _UNKNOWN = messages.Status((messages.REQUESTER, messages.UNKNOWN_PRINCIPAL))
 
 
@@ -42,10 +35,10 @@ class ActivityReportIntake:
     """The hub's address for activity reports."""
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
-        """Take a report, and answer with a signed ``samlp:Response`` without assertion.
+        """Answer a report with a signed ``samlp:Response`` without assertion.
 
-        Its status is Success where the session is active now, else UnknownPrincipal.
-        Raises :class:`eilogin.errors.Refused` for a message that cannot be trusted.
+        Success if the session is active now, else UnknownPrincipal. Raises Refused for
+        an untrusted message.
         """
         trust = env.trust(environ)
         element, issuer = receive_soap(environ, trust.participant_keys)
@@ -71,7 +64,6 @@ class ActivityReportIntake:
 
 
 def _note(environ: "WSGIEnvironment", report: messages.ActivityReport) -> bool:
-    """Note the activity; False if the report names no session that it can prolong."""
     trust, issuer = env.trust(environ), report.issuer
     entity, _ = trust.participant(issuer)
     if entity.sso_domain == NO_SSO:
@@ -95,7 +87,7 @@ def _note(environ: "WSGIEnvironment", report: messages.ActivityReport) -> bool:
 def _is_in(
     environ: "WSGIEnvironment", login: Login, report: messages.ActivityReport
 ) -> bool:
-    """Whether the visitor is signed in by a session where the report comes from."""
+    """Whether the visitor is still signed in at the sender."""
     return any(
         (told.entity_id, told.session_index) == (report.issuer, report.session_index)
         for told in where_in(environ, login)

@@ -1,8 +1,4 @@
-"""Artifacts: what the store keeps for one, and the ArtifactResponse.
-
-SAML bindings 3.6. The participant that gets an artifact fetches the Response with it,
-once, over SOAP.
-"""
+"""Artifacts, for which a participant gets the Response once (SAML bindings 3.6)."""
 
 import hashlib
 import logging
@@ -19,10 +15,7 @@ _log = logging.getLogger("eilogin")
 
 
 def artifact_key(artifact: str, entity_id: str) -> str:
-    """Return the store's key of the Response that an artifact stands for.
-
-    The key contains the participant, so no other one finds the Response.
-    """
+    """Return the store's key of a Response, which no other participant finds."""
     digest = hashlib.sha256(f"{artifact}\0{entity_id}".encode()).hexdigest()
     return f"artifact:{digest}"
 
@@ -33,7 +26,7 @@ def artifact_response(
     status: messages.Status,
     carried: etree._Element | None = None,
 ) -> etree._Element:
-    """Make an unsigned ArtifactResponse, with the Response if there is one."""
+    """Make an unsigned ArtifactResponse."""
     return messages.write_artifact_response(
         messages.ArtifactResponse(
             id=messages.new_id(),
@@ -47,7 +40,7 @@ def artifact_response(
 
 
 def note_unknown_artifact(issuer: str) -> None:
-    """Log that a participant sent an artifact that the hub does not know."""
+    """Log an unknown artifact of a participant."""
     _log.warning(
         "the hub does not know the artifact of %r: it was used already, is too old,"
         " is for another participant, or is in another store (memory:, with two"

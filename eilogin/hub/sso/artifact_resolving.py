@@ -35,7 +35,7 @@ def resolve_artifact(environ: "WSGIEnvironment") -> Response:
     store = env.sessions(environ).store
     text = store.take(artifact_key(request.artifact, issuer))
     if text is None:
-        # DigiD 1.6: a wrong, used or foreign artifact.
+        # A wrong, used or foreign artifact (DigiD 1.6).
         note_unknown_artifact(issuer)
         response = artifact_response(trust, request.id, messages.Status(DENIED))
     else:

@@ -1,8 +1,7 @@
 """Check an AuthnRequest with a valid signature, and find where the Response goes.
 
-The order is that of DigiD 2.4. If nobody can tell where a Response would go, the hub
-sends none and shows an error page. It reports every other fault to the participant, at
-an address of its metadata.
+In the order of DigiD 2.4. Without an address for the Response, an error page; every
+other fault goes to the participant.
 """
 
 from collections.abc import Collection, Sequence
@@ -38,14 +37,13 @@ from eilogin.saml.printable_text import short, some
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.outbound_messages import answer_bindings
 
-#: Largest difference of an IssueInstant from the clock of DigiD, in seconds
-#: (DigiD 1.2).
+#: Seconds that an IssueInstant may differ from DigiD's clock (DigiD 1.2).
 _DIGID_OFFSET = 120.0
 
-#: How many addresses of a participant a log names.
+#: Addresses of a participant in a log line.
 _MOST_NAMED = 5
 
-#: Status codes of requests that get no login, the outermost first.
+#: Status codes without a login, the outermost first.
 DENIED = (messages.REQUESTER, messages.REQUEST_DENIED)
 NO_LEVEL = (messages.RESPONDER, messages.NO_AUTHN_CONTEXT)
 _NO_SUCH_NAME = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
@@ -55,10 +53,7 @@ _NO_SUCH_REQUEST = (messages.RESPONDER, messages.REQUEST_UNSUPPORTED)
 
 
 class ReceivedAuthnRequest(NamedTuple):
-    """A checked AuthnRequest, and the status codes if it gets no login.
-
-    ``cause`` is a longer explanation for our log, if there is one.
-    """
+    """A checked AuthnRequest: status codes without a login, and a cause to log."""
 
     request: ParticipantRequest
     refusal: Sequence[str] = ()
@@ -75,19 +70,15 @@ def accept_authn_request(
 ) -> ReceivedAuthnRequest:
     """Check an AuthnRequest; ``offered`` are the levels that this hub can prove.
 
-    ``asks_above`` says that another hub signs visitors in whom this one does not know.
-
-    Raises :class:`eilogin.errors.Refused` if no Response may be sent. Then it is no
-    AuthnRequest, is for another address, names an address that is not in the metadata,
-    or its issuer accepts no binding of ours.
+    ``asks_above``: another hub signs visitors in. Raises Refused if no Response may be
+    sent.
     """
     if inbound.kind != bindings.REQUEST:
         raise MalformedMessage(
             "found an AuthnRequest as SAMLResponse; expected it as SAMLRequest"
         )
     request = messages.read_authn_request(inbound.element)
-    # Whole milliseconds, as in the instants of a session; a later instant would make a
-    # proof look older than the request.
+    # Milliseconds, as in a session: a proof must not look older than the request.
     now = int(clock.now() * 1000) / 1000
     with InNameOf(inbound.issuer):
         denied = _denied(request, trust, inbound.binding, now)
@@ -123,7 +114,7 @@ def accept_authn_request(
     asked = ParticipantRequest(pending, entity, service_provider)
     if denied is not None:
         is_old = isinstance(denied, MessageExpired) and request.issued < now
-        # The visitor may have reloaded an old page; the participant can begin again.
+        # Perhaps an old page, reloaded; the participant can begin again.
         tells = is_old and trust.own.profile.restarts_late_logins
         return ReceivedAuthnRequest(
             asked, (*DENIED, *[messages.TOO_LATE] * tells), denied
@@ -140,7 +131,6 @@ def accept_authn_request(
 
 
 def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:
-    """Explain that the operator requires a higher level than the request allows."""
     return NotServed(
         f"{entity.entity_id!r} gets no login: it asks for {' or '.join(would_do)},"
         f" but the federation's metadata requires '{entity.required_level}' of it"
@@ -151,7 +141,6 @@ def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServe
 def _not_by_those(
     request: messages.AuthnRequest, levels: Sequence[str], offered: Collection[str]
 ) -> NotServed:
-    """The cause for the log where no level here is one that the request asks for."""
     gets_none = f"{request.issuer!r} gets no login (NoAuthnContext): it asks for"
     if levels:
         return NotServed(
@@ -172,7 +161,6 @@ def _not_by_those(
 
 
 def _not_by_that_name(request: messages.AuthnRequest, names: NameIDs) -> NotServed:
-    """The cause for the log where no NameID here is as the request asks for."""
     gets_none = f"{request.issuer!r} gets no login (InvalidNameIDPolicy): it asks for"
     if request.sp_name_qualifier:
         return NotServed(
@@ -190,7 +178,6 @@ def _not_by_that_name(request: messages.AuthnRequest, names: NameIDs) -> NotServ
 def _not_answerable(
     trust: Trust, role: ServiceProvider, ours: Sequence[str], issuer: str
 ) -> BindingMissing:
-    """Explain that a participant accepts none of our bindings."""
     expected = " or ".join(map(short, ours))
     return BindingMissing(
         f"cannot answer {issuer!r}: its metadata has an AssertionConsumerService by"
@@ -202,11 +189,10 @@ def _not_answerable(
 def _denied(
     request: messages.AuthnRequest, trust: Trust, binding: str, now: float
 ) -> Refused | None:
-    """Return why a request gets no login, though its issuer can get a Response.
+    """Return why a request gets a Response without a login.
 
-    It is not recent, or names the AssertionConsumerService in two ways (DigiD 1.6);
-    or, with ``profile = digid``, it names an unknown class. Raises
-    :class:`eilogin.errors.MessageMisdirected` if it is for another address.
+    It is not recent, names the AssertionConsumerService twice (DigiD 1.6) or, for
+    DigiD, an unknown class. Raises MessageMisdirected for another address.
     """
     destination = trust.own.url("sso")
     try:
@@ -254,7 +240,6 @@ def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
 
 
 def _over(role: ServiceProvider, ours: Collection[str]) -> ServiceProvider:
-    """Keep only the AssertionConsumerServices of a role with our bindings."""
     taken = (one for one in role.assertion_consumers if one.binding in ours)
     return replace(role, assertion_consumers=tuple(taken))
 
@@ -267,10 +252,7 @@ def _is_named_twice(request: messages.AuthnRequest) -> bool:
 def _refusal(
     request: messages.AuthnRequest, names: NameIDs, *, asks_above: bool
 ) -> tuple[Sequence[str], Refused | None]:
-    """Return the status codes of a valid request that nobody can be signed in for.
-
-    With the cause for the log, if somebody can correct it.
-    """
+    """Return status codes if nobody can be signed in, and a cause to correct."""
     if asks_above and request.is_for_one_alone:
         return _NOT_ABOVE, None
     if request.names_subject:
@@ -288,10 +270,8 @@ def _consumer(
 ) -> tuple[Endpoint, bool]:
     """Return where the Response goes, and whether by the requested binding.
 
-    SAML profiles 4.1.4.1: an address of the issuer's metadata, never one that only the
-    request names. If the binding is not ours, or its address does not have it, the hub
-    reports that to another address of the metadata. ``known`` has those for our
-    bindings.
+    Always an address of the metadata (SAML profiles 4.1.4.1); another one in ``known``
+    gets the error.
     """
     index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
     if index is not None:
@@ -310,7 +290,6 @@ def _consumer(
 def _not_there(
     request: messages.AuthnRequest, known: ServiceProvider, issuer: str
 ) -> MessageMisdirected:
-    """Explain which address came, and which the metadata has, within limits."""
     index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
     if index is not None:
         asked = f"index {index}"

@@ -1,4 +1,4 @@
-"""The page before the Response: where the visitor is signed in by their session."""
+"""The page before the Response: where the visitor is signed in."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class ExistingSession(NamedTuple):
-    """Where the visitor is signed in by a session, and until when it can be used."""
+    """Where the visitor is signed in, and until when."""
 
     participants: Sequence[Participant]
     until: float
 
 
 class ExistingSessions(Protocol):
-    """The facts of a session for the page, by the rules of the hub."""
+    """The facts of a session for the page."""
 
     def is_new(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> bool:
-        """Whether the visitor is not signed in at the participant yet."""
+        """Whether the visitor is not signed in there yet."""
 
     def find(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
         """Return the participants of a session, and its end."""
@@ -46,7 +46,7 @@ class ExistingSessions(Protocol):
 
 
 class SamlExistingSessions:
-    """The sessions of the plain hub; ``username_of`` knows citizens by their id."""
+    """The sessions of the plain hub."""
 
     def __init__(self, username_of: Callable[[str], str]) -> None:
         self._username_of = username_of
@@ -54,18 +54,18 @@ class SamlExistingSessions:
     def is_new(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> bool:
-        """Whether the session has no login at the participant."""
+        """Whether the session has no login there."""
         told = where_in(environ, login)
         return pending.issuer not in {one.entity_id for one in told}
 
     def find(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
-        """Return where the visitor is signed in, and when the session ends."""
+        """Return where the visitor is signed in, and the session's end."""
         sessions = env.sessions(environ)
         until = min(login.ends, login.seen + sessions.idle)
         return ExistingSession(where_in(environ, login), until)
 
     def username(self, login: Login) -> str:
-        """Return the username of the citizen; "" if they sign in elsewhere."""
+        """Return the citizen's username; "" if they sign in elsewhere."""
         return self._username_of(login.subject)
 
     def choices(
@@ -76,7 +76,7 @@ class SamlExistingSessions:
 
 
 class ExistingSessionPage:
-    """Shows the session of the visitor before the login goes on to another service."""
+    """Shows the visitor's session before the login goes on."""
 
     def __init__(self, pages: Pages, existing: ExistingSessions) -> None:
         self._pages = pages
@@ -85,7 +85,7 @@ class ExistingSessionPage:
     def is_new(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> bool:
-        """Whether the visitor is not signed in at the participant yet."""
+        """Whether the visitor is not signed in there yet."""
         return self._existing.is_new(environ, pending, login)
 
     def show(
@@ -99,7 +99,7 @@ class ExistingSessionPage:
         return self._pages.page(
             environ,
             "known_already.html",
-            # After that the session is over, and the page must not show its services.
+            # After that, the page must not show its services.
             headers=[("Refresh", f"{left}; url={action}")],
             script="count_down.js",
             # Its redirects lead on to the participant.

@@ -1,4 +1,4 @@
-"""An AuthnRequest together with its participant, which the hub looks up once."""
+"""An AuthnRequest with the metadata of its issuer, looked up once."""
 
 from dataclasses import dataclass
 
@@ -22,6 +22,6 @@ class ParticipantRequest:
 
     @property
     def is_high_enough(self) -> bool:
-        """Whether all sufficient levels reach the one that the operator requires."""
+        """Whether all sufficient levels reach the required one."""
         levels, required = self.pending.levels, self.entity.required_level
         return requested_levels.at_least(levels, required) == levels

@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 TOO_LATE = "the visitor logged out while the hub made the Response"
-#: Seconds for which a repeated request gets the same artifact of a refusal.
+#: Seconds of the same artifact for a repeated request.
 _SAME_REFUSAL = 60.0
 
-#: Makes the record of an artifact from a Response, and says until when to store it.
+#: Makes an artifact's record, and its end.
 ArtifactRecord = Callable[[PendingAuthnRequest, str], tuple[str, float]]
 #: Returns the RelayState of a request.
 StateOf = Callable[["WSGIEnvironment", PendingAuthnRequest], str]
 
 
 def response_record(_: PendingAuthnRequest, text: str) -> tuple[str, float]:
-    """Store the Response itself, as long as it is valid."""
+    """Store the Response while it is valid."""
     return text, clock.now() + RESPONSE_LIFETIME
 
 
 def state_of_request(_: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
-    """Return the RelayState that came with the AuthnRequest."""
+    """Return the RelayState of the AuthnRequest."""
     return pending.relay_state
 
 
 class ResponseDelivery:
-    """Sends Responses; ``leads_away`` says that the next page may be at another hub."""
+    """Sends Responses; ``leads_away``: the next page may be at another hub."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class ResponseDelivery:
         response: etree._Element,
         login: Login | None,
     ) -> Response:
-        """Send a Response; one about a session only while that is live."""
+        """Send a Response, one with a login only while that is live."""
         state = self._state_of(environ, pending)
         pending = replace(pending, relay_state=state)
         answered = pending_authn_requests.answered(environ, pending)
@@ -75,7 +75,6 @@ class ResponseDelivery:
             if login is not None and not env.sessions(environ).is_live(login):
                 raise LoginEnded(TOO_LATE)
             fields = bindings.post_fields("SAMLResponse", octets, state)
-            # The next page may lead to the hub above.
             return self._pages.auto_post(
                 environ,
                 pending.acs_url,
@@ -103,10 +102,7 @@ class ResponseDelivery:
         response: etree._Element,
         text: str,
     ) -> str:
-        """Return the artifact of a refusal; one request gets one each minute.
-
-        Requests for more of them, which nobody fetches, would cost an attacker nothing.
-        """
+        """Return a refusal's artifact, at most one a minute, against floods."""
         codes = [
             one.get("Value", "")
             for one in response.iter(safe_xml.q("samlp:StatusCode"))

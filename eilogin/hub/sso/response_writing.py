@@ -1,7 +1,6 @@
 """Write a Response, with an Assertion or with the reason for none (SAML core 3.3.3).
 
-Options of the hub choose what is signed and encrypted. If the metadata of a participant
-wants signed assertions (metadata 2.4.4), it always gets them.
+A participant that wants signed assertions (metadata 2.4.4) always gets them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ from eilogin.sessions import Login, Participant
 
 #: Lifetime of a Response, in seconds.
 RESPONSE_LIFETIME = 120.0
-#: NotBefore is this much earlier, because clocks differ; in seconds.
+#: Seconds by which NotBefore is earlier, because clocks differ.
 _SET_BACK = 60.0
 
 
@@ -39,20 +38,19 @@ class AssertedLogin:
     """The contents of a Response with a login."""
 
     pending: PendingAuthnRequest
-    #: The participant, with the subject of the visitor there.
+    #: With the visitor's subject there.
     participant: Participant
     login: Login
     attributes: Mapping[str, Sequence[str]]
-    #: The instant from which it is valid.
+    #: When it becomes valid.
     now: float
-    #: NameFormats of attributes, by their names, where they were chosen.
+    #: Chosen NameFormats by attribute name.
     formats: Mapping[str, str] = field(default_factory=dict)
-    #: The client address of the visitor, if the Assertion states it.
     address: str = field(default="", repr=False)
 
 
 class EncryptionObstacle(NamedTuple):
-    """Why a participant can get no login: status codes, and the cause for our log."""
+    """Why a participant gets no login: status codes, and a cause for our log."""
 
     codes: Sequence[str]
     cause: Refused
@@ -72,7 +70,7 @@ class ResponseWriter:
     def obstacle(
         self, role: ServiceProvider, pending: PendingAuthnRequest
     ) -> EncryptionObstacle | None:
-        """Return why the hub cannot encrypt what it must encrypt, or None."""
+        """Return why the hub cannot encrypt as it must, or None."""
         if role.encryption_keys:
             return self._obstacle_in_methods(role, pending)
         if encrypted_for(self._encrypt, pending.issuer) == "required":
@@ -89,7 +87,6 @@ class ResponseWriter:
     def _obstacle_in_methods(
         self, role: ServiceProvider, pending: PendingAuthnRequest
     ) -> EncryptionObstacle | None:
-        """Return the same if the participant accepts none of our algorithms."""
         is_off = encrypted_for(self._encrypt, pending.issuer) == "off"
         if is_off and not _wants_encrypted_name(pending):
             return None
@@ -105,10 +102,7 @@ class ResponseWriter:
     def login(
         self, trust: Trust, role: ServiceProvider, told: AssertedLogin
     ) -> etree._Element:
-        """Write the Response with an Assertion.
-
-        Call it only if :meth:`obstacle` returned None.
-        """
+        """Write the Response with an Assertion, if :meth:`obstacle` returned None."""
         pending = told.pending
         assertion = messages.write_assertion(assertion_of(trust, told))
         sign = signed_for(self._sign, pending.issuer)

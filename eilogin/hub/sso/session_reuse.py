@@ -1,4 +1,4 @@
-"""Decide whether a session satisfies an AuthnRequest: its level, domain and age."""
+"""Decide whether a session satisfies an AuthnRequest."""
 
 import math
 
@@ -17,8 +17,7 @@ def satisfying(
 ) -> Login | None:
     """Return a session as far as it satisfies an AuthnRequest, or None.
 
-    ``domain`` is the SSO domain of the participant. ``is_proven`` says whether the
-    visitor signed in for this request.
+    ``is_proven``: the visitor signed in for this request.
     """
     since = pending.received if is_proven else math.inf
     login = login and sso_domains.proven_for(login, domain, since)

@@ -1,8 +1,6 @@
 """Single sign-on at the hub: from an AuthnRequest to its Response.
 
-The order is that of DigiD 2.4. If a message is not a member's, the hub shows a page
-and sends nothing. A member gets a Response at the address of its metadata, with a login
-or with the reason for none.
+In the order of DigiD 2.4. Only a member gets a Response, at an address of its metadata.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,27 +65,21 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-#: The status codes of a passive request that would need a question.
+#: A passive request would need a question.
 _NOT_SILENTLY = (messages.RESPONDER, messages.NO_PASSIVE)
 
-#: The parameter after a probe for cookies, and the cookie of the probe.
+#: The parameter after a probe for cookies, and its cookie.
 _PROBED, _PROBE = "cookies", Cookie("eilogin-sign-in")
 
 #: The button "that is not me".
 _NOT_ME = "not-me"
 
-#: Status codes for what the hub above reports and is no failure
-#: (web.environ.LoginService).
+#: Reports of the hub above that are no failure (web.environ.LoginService).
 _ABOVE = {"NoAuthnContext": NO_LEVEL, "NoPassive": _NOT_SILENTLY}
 
 
 class SingleSignOn:
-    """Answers AuthnRequests by the ``steps`` of a profile.
-
-    With ``make_way``, which ends the sessions of another person, ``page`` shows where
-    the visitor is signed in before the login goes on to another service
-    (``show_session``).
-    """
+    """Answers AuthnRequests; with ``make_way``, ``page`` comes first."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - its parts
         self,
@@ -108,7 +100,7 @@ class SingleSignOn:
     # --- /sso -----------------------------------------------------------------------
 
     def respond(self, environ: "WSGIEnvironment") -> Response:
-        """Accept an AuthnRequest by Redirect or POST, or go on with a pending one."""
+        """Accept an AuthnRequest, or go on with a pending one."""
         allow_only(environ, "GET", "POST")
         if _is_pending(environ):
             if environ["REQUEST_METHOD"] == "GET":
@@ -123,7 +115,6 @@ class SingleSignOn:
     def _begin(
         self, environ: "WSGIEnvironment", asked: ReceivedAuthnRequest
     ) -> Response:
-        """Answer a new request, or redirect to the page before the Response."""
         pending = asked.request.pending
         if asked.refusal:
             return self._refuse(environ, pending, asked.refusal, asked.cause)
@@ -135,7 +126,6 @@ class SingleSignOn:
         return self._proceed(environ, asked.request)
 
     def _go_on(self, environ: "WSGIEnvironment", query: Mapping[str, str]) -> Response:
-        """Answer a pending request, with what has happened since."""
         try:
             request = self._question(environ, query)
         except CookiesRefused:
@@ -153,10 +143,9 @@ class SingleSignOn:
     def _question(
         self, environ: "WSGIEnvironment", query: Mapping[str, str]
     ) -> ParticipantRequest:
-        """Return the pending request of an address, if it can still be answered."""
         pending = pending_authn_requests.named_in(environ, query)
         entity, role = env.trust(environ).participant(pending.issuer)
-        # A participant may have removed the address from its metadata.
+        # The metadata may have lost the address.
         if role.consumer(url=pending.acs_url, binding=pending.binding) is None:
             with InNameOf(pending.issuer):
                 raise MessageMisdirected(
@@ -169,7 +158,6 @@ class SingleSignOn:
     def _proceed(
         self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> Response:
-        """Return the Response, or the page that has to come before it."""
         pending = request.pending
         if not pending.level or not request.is_high_enough:
             return self._refuse(environ, pending, NO_LEVEL)
@@ -219,12 +207,12 @@ class SingleSignOn:
         request: ParticipantRequest,
         service: PasswordLoginService | UpstreamLoginService,
     ) -> bool:
-        """Whether the visitor has to sign in although the level is sufficient."""
+        """Whether a sufficient level needs a new sign-in."""
         if self._steps.asks_anew or wants_proof(request.pending):
             return True
         domain = request.domain
         if service.login is None:
-            # The hub above, if there is one, knows of no domain.
+            # The hub above knows of no domain.
             return domain != USUAL_DOMAIN
         return sso_domains.is_apart(service.login, domain, request.pending.level)
 
@@ -236,7 +224,6 @@ class SingleSignOn:
         *,
         is_proven: bool,
     ) -> Response:
-        """Answer with a sufficient session, or show the page before that."""
         pending = request.pending
         is_shown = self._make_way is not None and not (is_proven or pending.passive)
         if is_shown and self._page.is_new(environ, pending, login):
@@ -246,7 +233,6 @@ class SingleSignOn:
         return self._confirm(environ, request, login)
 
     def _by_form(self, environ: "WSGIEnvironment", make_way: LogOutOther) -> Response:
-        """Read the answer of the visitor: go on, or "that is another person"."""
         require_own_form(environ, env.trust(environ).own.public_url)
         fields = read_form(environ)
         request = self._question(environ, {**fields, **read_query(environ)})
@@ -264,7 +250,7 @@ class SingleSignOn:
         )
         is_late = pending.is_over or not request.is_high_enough
         if certain is None or is_late:
-            # The visitor took too long, or the operator changed the required level.
+            # It took too long, or the required level changed.
             return see_other(address_of(environ, pending))
         self._steps.confirmed(environ, certain, fields)
         return self._confirm(environ, request, certain)
@@ -274,7 +260,6 @@ class SingleSignOn:
     def _confirm(
         self, environ: "WSGIEnvironment", request: ParticipantRequest, login: Login
     ) -> Response:
-        """Answer with a session, without further questions."""
         pending, codes = self._steps.before_answer(environ, request.pending, login)
         if codes:
             return self._refuse(environ, pending, codes)
@@ -285,11 +270,10 @@ class SingleSignOn:
     def _assert(
         self, environ: "WSGIEnvironment", request: ParticipantRequest, login: Login
     ) -> Response:
-        """Record the participant in the session, and send it the Response."""
         pending = request.pending
         trust, sessions = env.trust(environ), env.sessions(environ)
-        # Issued before the participant is recorded: a logout from now on leaves a mark
-        # at or after this instant, and that mark rejects the Response.
+        # Issued first: a logout from now on leaves a later mark, which rejects the
+        # Response.
         told = self._steps.asserted(environ, request, login, clock.now())
         if isinstance(told, LoginRefusal):
             return self._refuse(environ, pending, told.codes, told.cause)
@@ -316,12 +300,8 @@ class SingleSignOn:
         codes: Sequence[str],
         cause: Refused | None = None,
     ) -> Response:
-        """Answer without a login (SAML core 3.2.2.2).
-
-        The participant gets the status codes. A ``cause`` that somebody can correct
-        goes to our log.
-        """
-        # A ``cause`` is a fault of the request, which anybody may have replayed.
+        """Answer with status codes (SAML core 3.2.2.2); log a ``cause`` to correct."""
+        # Anybody may have replayed a request with a fault.
         if cause is None:
             self._steps.refused(environ, pending)
         response = self._answers.refusal(env.trust(environ), pending, codes)
@@ -337,11 +317,7 @@ class SingleSignOn:
 def _not_silently(
     environ: "WSGIEnvironment", pending: PendingAuthnRequest
 ) -> Sequence[str]:
-    """Return the status codes if a passive request would need a question.
-
-    If the session is idle and the participant knows of it, the codes say so: then
-    the participant does not end its own session.
-    """
+    """Return the codes, with Idle if the participant may keep its session."""
     login = env.session_beyond_idle(environ)
     if login is None or not env.sessions(environ).is_idle(login):
         return _NOT_SILENTLY
@@ -351,7 +327,7 @@ def _not_silently(
 
 
 def _is_pending(environ: "WSGIEnvironment") -> bool:
-    """Whether a request goes on with a pending AuthnRequest, and brings none."""
+    """Whether a request goes on with a pending AuthnRequest."""
     text: str = environ.get("QUERY_STRING", "")
     return text.startswith(f"{PARAMETER}=")
 
@@ -359,17 +335,14 @@ def _is_pending(environ: "WSGIEnvironment") -> bool:
 def _to_own_address(
     environ: "WSGIEnvironment", pending: PendingAuthnRequest
 ) -> Response:
-    """Redirect to the page before the Response, at an address that can be reloaded.
-
-    The hub asks nobody for a password while the store does not answer.
-    """
+    """Redirect to a page that can be reloaded, if the store answers."""
     require_store(environ)
     headers = pending_authn_requests.remember(environ, pending)
     return see_other(address_of(environ, pending), headers)
 
 
 def _probe_cookies(environ: "WSGIEnvironment") -> Response:
-    """Redirect to the same address with a cookie, to see if the browser keeps it."""
+    """Redirect with a cookie, to see if the browser keeps it."""
     public_url = env.trust(environ).own.public_url
     target = f"{this_page(environ, public_url)}&{_PROBED}=yes"
     return see_other(at(public_url, target), [_PROBE.set("yes")])

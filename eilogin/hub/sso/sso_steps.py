@@ -1,7 +1,4 @@
-"""The steps of single sign-on that differ between profiles.
-
-:class:`SsoSteps` says what each step does, and :class:`SamlSsoSteps` is the plain hub.
-"""
+"""The steps of single sign-on that differ between profiles."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -32,16 +29,16 @@ _NAMELESS = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
 
 
 class LoginRefusal(NamedTuple):
-    """Why a participant gets no login: status codes, and the cause for our log."""
+    """Why a participant gets no login: status codes, and a cause for our log."""
 
     codes: Sequence[str]
     cause: Refused | None = None
 
 
 class SsoSteps(Protocol):
-    """The steps of single sign-on, by the rules of the hub."""
+    """The steps of single sign-on that differ between profiles."""
 
-    #: Whether a visitor without a sufficient session must prove everything again.
+    #: A visitor without a sufficient session must prove everything again.
     asks_anew: bool
 
     def receive(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
@@ -50,23 +47,23 @@ class SsoSteps(Protocol):
     def headers(
         self, environ: "WSGIEnvironment", received: ReceivedAuthnRequest
     ) -> Sequence[tuple[str, str]]:
-        """Return the headers of the first answer to an AuthnRequest."""
+        """Return headers for the first answer."""
 
     def not_served(self, pending: PendingAuthnRequest) -> Refused | None:
-        """Explain why an option of ours denies all logins to a participant."""
+        """Explain why an option denies a participant all logins."""
 
     def with_choice(
         self, pending: PendingAuthnRequest, fields: Mapping[str, str]
     ) -> PendingAuthnRequest:
-        """Return the request with the choice of a tester in a form or query."""
+        """Return the request with a tester's choice."""
 
     def late(self, pending: PendingAuthnRequest) -> Sequence[str]:
-        """Return the status codes after the visitor took too long, or raise."""
+        """Return status codes for a late visitor, or raise."""
 
     def refusal(
         self, environ: "WSGIEnvironment", request: ParticipantRequest
     ) -> Sequence[str]:
-        """Return the status codes if no sign-in can help; else empty."""
+        """Return status codes if no sign-in can help."""
 
     def session_for(
         self,
@@ -76,10 +73,7 @@ class SsoSteps(Protocol):
         *,
         is_proven: bool,
     ) -> Login | None:
-        """Return the session that satisfies a request, or None.
-
-        ``is_proven`` says whether the visitor signed in for this request.
-        """
+        """Return the session that satisfies a request, or None."""
 
     def confirmed(
         self, environ: "WSGIEnvironment", login: Login, fields: Mapping[str, str]
@@ -89,7 +83,7 @@ class SsoSteps(Protocol):
     def before_answer(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
     ) -> tuple[PendingAuthnRequest, Sequence[str]]:
-        """Return the request to answer, and the status codes if it gets no login."""
+        """Return the request to answer, and status codes without a login."""
 
     def asserted(
         self,
@@ -98,7 +92,7 @@ class SsoSteps(Protocol):
         login: Login,
         now: float,
     ) -> AssertedLogin | LoginRefusal:
-        """Collect the contents of the Response, or say why there is no NameID."""
+        """Collect the contents of the Response."""
 
     def answered(
         self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
@@ -110,11 +104,7 @@ class SsoSteps(Protocol):
 
 
 class SamlSsoSteps:
-    """The steps of the plain hub; ``release`` chooses attributes, ``names`` NameIDs.
-
-    ``offered`` are the levels of the sign-in. ``asks_above`` says that another hub
-    signs visitors in. ``served`` are the entityIDs that get a login; None means all.
-    """
+    """The steps of the plain hub; ``served`` are entityIDs, or None for all."""
 
     asks_anew = False
 
@@ -152,7 +142,7 @@ class SamlSsoSteps:
         return ()
 
     def not_served(self, pending: PendingAuthnRequest) -> Refused | None:
-        """Explain why an option of ours denies all logins to a participant."""
+        """Refuse participants that ``passed_on_to`` does not name."""
         if self._served is None or pending.issuer in self._served:
             return None
         return NotServed(
@@ -167,7 +157,7 @@ class SamlSsoSteps:
         return pending
 
     def late(self, pending: PendingAuthnRequest) -> Sequence[str]:
-        """Tell the participant that the visitor took too long, so that it can retry."""
+        """Report it to the participant, which can retry."""
         return _OVER
 
     def refusal(
@@ -184,7 +174,7 @@ class SamlSsoSteps:
         *,
         is_proven: bool,
     ) -> Login | None:
-        """Return the session as far as it satisfies the request, or None."""
+        """Return the session as far as it satisfies the request."""
         return satisfying(login, request.pending, request.domain, is_proven=is_proven)
 
     def confirmed(
@@ -242,7 +232,6 @@ def _without_name(
     names: NameIDs,
     release: AttributeRelease,
 ) -> Refused | None:
-    """Explain for the log that the attribute of the NameID is missing."""
     pending = request.pending
     wanted = pending.name_id_format
     attribute = names.attribute_of(wanted)

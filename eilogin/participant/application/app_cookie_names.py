@@ -1,10 +1,8 @@
 """The names of the cookies that the application sets.
 
-A request does not tell whether a cookie was set HttpOnly, nor on which path. So a
-process notes the names that it sees the application set: *guarded* names, and those of
-``off`` paths. It shares them over the store with other processes and later ones. The
-names come from the code of the application: they are few, the same for all visitors,
-and identify nobody.
+A request shows neither HttpOnly nor the path of a cookie. So a process notes the
+*guarded* names, and those of ``off`` paths, and shares them over the store. They come
+from the application's code and identify nobody.
 """
 
 import json
@@ -25,17 +23,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Most names of a kind from answers to anonymous visitors, most in all, and longest
-#: name in characters. Anonymous visitors cannot use up all names, and an application
-#: that invents names does not fill the store.
+#: Most names of a kind from anonymous visitors, most in all, and most characters of
+#: one: the store must not fill with invented names.
 MOST_OF_STRANGERS, MOST, LONGEST = 100, 200, 128
-#: Seconds after which a process reads the names of others again.
+#: Seconds between reads of the names of others.
 LOOKS_EVERY = 10.0
-#: Seconds for which the store keeps them: no browser keeps a cookie for longer (RFC
-#: 6265bis 5.5).
+#: Seconds: no browser keeps a cookie for longer (RFC 6265bis 5.5).
 _KEPT = 400 * 24 * 3600.0
 
-#: Characters of a name in the log.
 _SHOWN = 8
 
 _PLACE = "app-cookie-names"
@@ -43,26 +38,19 @@ _NONE = "[[], []]"
 
 
 class AppCookieNames:
-    """The names that this process knows.
-
-    It calls ``on_news`` after each new name, and after the first read from the store.
-    """
+    """The known names; calls ``on_news`` after a new one, and after a first read."""
 
     def __init__(self, on_news: Callable[[], object]) -> None:
-        #: Names that are set HttpOnly on paths other than ``off`` ones.
         self.guarded: set[str] = set()
-        #: Guarded names that are set on ``off`` paths.
+        #: Guarded names on ``off`` paths.
         self.off: set[str] = set()
-        #: Whether this process has ever read the names of others.
         self.are_known = False
         self._on_news = on_news
-        #: When to read them again, by the monotonic clock. At once until the first
-        #: read.
+        #: When to read the names of others again (monotonic clock).
         self.looks_at = 0.0
-        #: When to try again for a request that does not depend on them, while the store
-        #: may fail.
+        #: When to try again, if a request can do without them.
         self.tries_at = 0.0
-        #: One thread does the first read, and the others wait for it.
+        #: One thread does the first read; the others wait.
         self._first = threading.Lock()
         self._failed_at = 0.0
         self._has_warned = False
@@ -97,19 +85,14 @@ class AppCookieNames:
         )
 
     def share(self, environ: "WSGIEnvironment") -> bool:
-        """Read the names from the store, and add those that it lacks.
-
-        Return False if the store does not answer; the names of this process then
-        suffice.
-        """
+        """Exchange names with the store; False if it does not answer."""
         began = time.monotonic()
         self.tries_at = began + LOOKS_EVERY
         if self.are_known:
             self.looks_at = self.tries_at
         with nullcontext() if self.are_known else self._first:
             if self._failed_at > began:
-                # It failed while this thread waited. Otherwise a hanging store delays
-                # each thread in turn.
+                # Otherwise a hanging store delays each waiting thread in turn.
                 return False
             try:
                 self._share(environ)
@@ -127,7 +110,6 @@ class AppCookieNames:
         env.values(environ).change(_PLACE, self._beside, until)
 
     def _beside(self, stored: str | None) -> str | None:
-        """Add the names from the store; return all for it, or None if it has them."""
         self._take_over(stored)
         here = json.dumps([sorted(self.guarded), sorted(self.off)])
         return None if here == (stored or _NONE) else here

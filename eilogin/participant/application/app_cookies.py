@@ -1,34 +1,28 @@
 """Bind the application's own cookies to the login in which it set them.
 
-Most applications keep a session of their own in a cookie, which outlives a logout at
-the hub. So eilogin *seals* the application's cookies on the way to the browser, and
-opens them on the way back. The key is a secret of the login (its family, which no
-browser gets). The application gets the values that it set, and nobody can read them in
-the browser. After the login has ended nothing opens them, neither later, nor in another
-process, nor for a thief. eilogin then withholds them from the application, and expires
-them in the browser. It needs only the cookie and the login for that, and stores nothing
-about a visitor.
+An application's session cookie outlives a logout at the hub. So eilogin *seals* the
+cookies on the way to the browser, and opens them on the way back, with a secret of the
+login (its family, which no browser gets). After the login nothing opens them, in any
+process or for a thief: eilogin withholds them from the application, and expires them in
+the browser. It stores nothing about a visitor.
 
-A cookie that is set without a login is sealed too, as *anonymous*, with a secret of the
-site. It does not pass into a login, because an attacker could have prepared it. So a
-session of the application from before a login is not available after it.
+A cookie that is set without a login is sealed as *anonymous*, with a secret of the
+site. It does not pass into a login, because an attacker could have prepared it.
 
-On ``off`` paths eilogin changes nothing: a cookie that the application sets there is
-*bare*. There the application gets bare and anonymous cookies and none of a login,
-because nobody is signed in. So an editor can use the application's own login at an
-``off`` path. Public pages also see that session while the editor is not signed in at
-the hub. The two sessions do not replace each other, because cookies of a login have
-another name in the browser.
+On ``off`` paths eilogin changes nothing: a cookie set there is *bare*. The application
+gets bare and anonymous cookies there and none of a login, so an editor can use the
+application's login. Public pages see that session too, while the editor is not signed
+in at the hub.
 
-Within a login the application gets no bare cookie with a name that it sets itself (see
-``app_cookie_names``). Without a login it gets one only if it sets that name on ``off``
-paths. So a planted cookie gains nothing.
+A planted cookie gains nothing. Within a login the application gets no bare cookie with
+a name that it sets itself (``app_cookie_names``); without one only the names that it
+sets on ``off`` paths.
 
-eilogin does not seal empty and exempt cookies, its own, and those of a hub inside. It
-expires none while the session is only idle, because the visitor may resume it. If the
-store does not answer, some cookies may belong to an anonymous visitor: the application
-does not get them, and they stay in the browser. Within a login those are all bare
-cookies that are not exempt, until the process has once read the names from the store.
+Empty and exempt cookies, eilogin's own, and those of a hub inside stay unsealed. None
+is expired while the session is only idle, because the visitor may resume it. If the
+store does not answer, the application does not get cookies that may be anonymous, and
+they stay in the browser. Within a login those are all bare, not exempt cookies, until
+the process has once read the names.
 """
 
 import logging
@@ -74,30 +68,26 @@ _log = logging.getLogger("eilogin")
 #: Most sealed cookies that eilogin opens in a request. No browser keeps as many for one
 #: site, and each takes a while.
 MOST = 200
-#: Seconds between log lines about that, because anybody can send such requests.
+#: Seconds between log lines about that: anybody can send such requests.
 _WARNS_EVERY = 60.0
-#: Above this number of cookies the application gets none. No browser sends a tenth of
-#: it.
+#: With more cookies than this the application gets none. No browser sends a tenth.
 MOST_PAIRS = 5000
-#: How many parsed Cookie headers a process keeps, and the longest of them.
+#: Most parsed Cookie headers in memory, and most characters of one.
 _REMEMBERED, _LONGEST_HEADER = 512, 8192
 
-#: eilogin's own cookies, which end by themselves.
 _OURS = "__Host-eilogin"
-#: A name that an option can have (RFC 9110 5.6.2), perhaps with an asterisk behind it.
+#: A name in the option (RFC 9110 5.6.2), perhaps with an asterisk behind it.
 _is_word = re.compile(
     r"-?[A-Za-z0-9!#$%&'+.^_`|~][A-Za-z0-9!#$%&'+.^_`|~-]*\*?"
 ).fullmatch
-#: Everything that some parser of a Cookie header could take for a cookie name. Python's
-#: parser starts a new name at a blank, and accepts more characters than it should.
-#: WebOb starts one at any character that should not be in a name. Django strips any
-#: Unicode blank from a name, which comes here as octets of UTF-8. Each character starts
-#: a name at most once, or a long header would delay everybody.
+#: Everything that some parser takes for a cookie name. Python's starts one at a blank,
+#: WebOb at any improper character; Django strips Unicode blanks (octets of UTF-8 here).
+#: Each character starts at most one, or a long header would delay everybody.
 _SIGN = r"A-Za-z0-9!#$%&'*+.^_`|~-"
 _tokens_in = re.compile(rf"(?<![={_SIGN}])([{_SIGN}]+)[^!-~]*=").findall
 _words_in = re.compile(r"(?<![!-~])([!-:<>-~]+)[^!-~]*=").findall
-#: The Cache-Control directives that make a response public, or private, and the headers
-#: from which a cache may conclude so without a directive.
+#: The directives and headers from which a cache concludes that a response is public or
+#: private.
 _says_for_all = re.compile(r"\b(public|s-maxage)\b", re.IGNORECASE).search
 _says_for_her = re.compile(r"\b(private|no-store)\b", re.IGNORECASE).search
 _asks_first = re.compile(r"\b(no-cache|must-revalidate)\b", re.IGNORECASE).search
@@ -112,21 +102,21 @@ class CookieNamePatterns(NamedTuple):
 
     @classmethod
     def of(cls, words: Iterable[str]) -> "CookieNamePatterns":
-        """Parse words as in the option, ``name`` or ``name*``."""
+        """Parse ``name`` and ``name*``."""
         all_words = set(words)
         starts = {word for word in all_words if word.endswith("*")}
         cut = tuple(sorted(word[:-1] for word in starts))
         return cls(frozenset(all_words - starts), cut)
 
     def has(self, name: str) -> bool:
-        """Return whether a name is one of these."""
+        """Return whether a name matches."""
         return name in self.whole or name.startswith(self.starts)
 
 
 class AppCookieChoice(NamedTuple):
     """The cookies of the application that eilogin guards."""
 
-    #: Whether to guard all cookies that the application sets HttpOnly.
+    #: Whether to guard all that are set HttpOnly.
     is_auto: bool = False
     also: CookieNamePatterns = CookieNamePatterns()
     exempt: CookieNamePatterns = CookieNamePatterns()
@@ -138,7 +128,7 @@ class AppCookieChoice(NamedTuple):
         return (self.is_auto and is_http_only) or self.also.has(name)
 
     def without(self, name: str) -> "AppCookieChoice":
-        """Return the same choice with one more exempt name."""
+        """Return this choice with one more exempt name."""
         return self._replace(
             exempt=self.exempt._replace(whole=self.exempt.whole | {name})
         )
@@ -149,10 +139,7 @@ class AppCookieChoice(NamedTuple):
 
 
 def read_app_cookies(value: object) -> object:
-    """Parse ``auto``, names, and exempt names with a ``-``; None for ``off``.
-
-    For validators: a value that is no string stays as it is.
-    """
+    """Parse ``auto``, names and ``-`` names; None for ``off``; a non-string stays."""
     if not isinstance(value, str):
         return value
     words = value.split()
@@ -169,45 +156,37 @@ def read_app_cookies(value: object) -> object:
 
 
 class _Seen(NamedTuple):
-    """The result of parsing a Cookie header."""
-
-    #: The header for the application, "" for none; None if it stays as it came.
+    #: For the application; "" for none, None if unchanged.
     header: str | None
-    #: Cookies of an ended login, which the browser may forget.
+    #: Cookies of an ended login.
     gone: Sequence[SealedCookie]
-    #: Whether it has a name that this process does not know, but others may.
+    #: Whether only other processes may know a name in it.
     has_strangers: bool
 
 
-#: The family of the login, whether the path is ``off``, and the Cookie header.
+#: Family, whether the path is ``off``, Cookie header.
 _Key = tuple[str | None, bool, str]
 
 
 class _Reading:
-    """Parses one Cookie header."""
-
     def __init__(
         self, which: AppCookieChoice, names: AppCookieNames, sealer: CookieSealer
     ) -> None:
         self._which = which
         self._names = names
         self._sealer = sealer
-        #: The parts of the header for the application.
         self._kept: list[str] = []
-        #: The names in them. If a neighbouring host plants a cookie of such a name, the
-        #: browser must not forget the good one.
+        #: If a neighbouring host plants such a name, the browser must keep the good
+        #: cookie.
         self._good: set[str] = set()
-        #: Cookies of an ended login, each once.
         self._over: dict[SealedCookie, None] = {}
         self._has_strangers = False
-        #: The number of cookies with the mark of a sealed one.
         self._sealed = 0
-        #: Whether the store answered. Asked once, because a header can hold many
-        #: cookies.
+        #: Whether the store answered: asked once, as a header can hold many cookies.
         self._is_sure: bool | None = None
 
     def read(self, environ: "WSGIEnvironment", family: str | None) -> _Seen:
-        """Parse the Cookie header of a request within the login ``family``, if any."""
+        """Parse the Cookie header within the login ``family``, if any."""
         header, is_off = environ["HTTP_COOKIE"], env.OFF in environ
         pairs = header.split(";")
         if len(pairs) > MOST_PAIRS:
@@ -243,7 +222,6 @@ class _Reading:
 
     @property
     def is_flood(self) -> bool:
-        """Return whether there were more sealed cookies than eilogin opens."""
         return self._sealed > MOST
 
     def _take_sealed(
@@ -271,7 +249,6 @@ class _Reading:
     def _passes(
         self, environ: "WSGIEnvironment", pair: str, family: str | None
     ) -> bool:
-        """Return whether the application gets a bare cookie on a path not ``off``."""
         names = dict.fromkeys((pair_of(pair)[0], *_tokens_in(pair), *_words_in(pair)))
         return all(self._passes_name(environ, name, family) for name in names)
 
@@ -291,7 +268,6 @@ class _Reading:
         return family is None and name in names.off
 
     def _knows(self, environ: "WSGIEnvironment", family: str | None) -> bool:
-        """Return whether the names of others are known; read them if that is needed."""
         if family is not None:
             return True
         if self._is_sure is None:
@@ -306,7 +282,7 @@ class AppCookies:
     def __init__(self, app: "WSGIApplication", which: AppCookieChoice) -> None:
         self._app = app
         self._which = which
-        #: Results for recent headers: most come with every request.
+        #: Recent results: most headers come with every request.
         self.remembered: dict[_Key, _Seen] = {}
         self._names = AppCookieNames(self._forget)
         self._sealer: CookieSealer | None = None
@@ -315,7 +291,7 @@ class AppCookies:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Call the application with this login's cookies; seal those that it sets."""
+        """Call the application; open and seal its cookies."""
         login = environ.get(env.SESSION)
         family = None if login is None else login.family
         gone: Sequence[tuple[str, str]] = ()
@@ -326,7 +302,7 @@ class AppCookies:
             if seen.has_strangers and monotonic() >= self._names.looks_at:
                 seen = self._look_again(environ, key, seen)
             if seen.header is not None:
-                # An outer component, which may log the header, keeps what came.
+                # An outer component, which may log the header, keeps the original.
                 environ = environ.copy()
                 environ["HTTP_COOKIE"] = seen.header
                 if seen.gone or not seen.header:
@@ -337,7 +313,6 @@ class AppCookies:
 
     def _sealer_of(self, environ: "WSGIEnvironment") -> CookieSealer:
         if self._sealer is None:
-            # The session cookie, whatever its name is.
             self._which = self._which.without(f"__Host-{env.cookie(environ).name}")
             self._sealer = CookieSealer(env.trust(environ).own)
         return self._sealer
@@ -345,13 +320,12 @@ class AppCookies:
     # --- on the way in ---
 
     def _forget(self) -> None:
-        """Drop results from before a new name, also in threads that parse now."""
+        """Drop earlier results, also those of threads that parse now."""
         self.remembered = {}
 
     def _look(self, environ: "WSGIEnvironment", key: _Key) -> _Seen:
-        """Parse a Cookie header, and keep the result."""
         family, _, header = key
-        # Read this first, because names may be added meanwhile.
+        # Read first, because names may be added meanwhile.
         remembered = self.remembered
         sealer = self._sealer_of(environ)
         reading = _Reading(self._which, self._names, sealer)
@@ -370,11 +344,11 @@ class AppCookies:
         return seen
 
     def _look_again(self, environ: "WSGIEnvironment", key: _Key, seen: _Seen) -> _Seen:
-        """Parse the header again with the names that others may have added since."""
+        """Parse again with the names that others may have added since."""
         names = self._names
         if key[0] is None and (names.are_known or monotonic() < names.tries_at):
-            # For anonymous visitors, read the store only if it matters. For others it
-            # has just confirmed their session.
+            # Anonymous visitors cause a read only if it matters. For others the store
+            # has just confirmed the session.
             return seen
         names.share(environ)
         return self.remembered.get(key) or self._look(environ, key)
@@ -391,12 +365,12 @@ class AppCookies:
         /,
     ) -> Callable[[bytes], object]:
         for name, _ in headers:
-            # Checked before a call, because this runs for every response.
+            # Before a call, because this runs for every response.
             if len(name) == LENGTH and is_set_cookie(name):
                 headers = self._sealed(environ, family, headers)
                 break
         if gone and not _is_for_all(headers):
-            # Before the application's own cookies, which may have the same name.
+            # First: the application's own cookies may have the same name.
             headers = [*gone, *headers]
         # A server may distinguish "no exc_info" from None.
         if exc_info is None:
@@ -409,7 +383,6 @@ class AppCookies:
         family: str | None,
         headers: list[tuple[str, str]],
     ) -> list[tuple[str, str]]:
-        """Return the headers of the application's response as the browser gets them."""
         return [
             (name, self._on_its_way(environ, family, text))
             if is_set_cookie(name)
@@ -420,16 +393,14 @@ class AppCookies:
     def _on_its_way(
         self, environ: "WSGIEnvironment", family: str | None, text: str
     ) -> str:
-        """Return a Set-Cookie value as the browser gets it."""
         pair, semicolon, behind = text.partition(";")
         name, value = pair_of(pair)
         attributes = attributes_of(behind)
-        # A name once guarded stays so, or its new value would be withheld as planted.
+        # Or a new value without HttpOnly would be withheld as planted.
         is_http_only = "httponly" in attributes or self._names.are_guarded(name)
         if not self._which.guards(name, is_http_only=is_http_only):
             return text
-        # Sealed with the login here, they would end with it. But the hub has to
-        # recognise its previous user at the next login.
+        # The hub has to recognise its previous user at the next login.
         if is_at_inner_hub(environ):
             return text
         browser_name = name_of(name, family)
@@ -461,7 +432,6 @@ class AppCookies:
 
 
 def _gone(environ: "WSGIEnvironment", seen: _Seen) -> Sequence[tuple[str, str]]:
-    """Return the headers that expire cookies of an ended login."""
     if not seen.header:
         del environ["HTTP_COOKIE"]
     if not seen.gone or env.SESSION_FAULT in environ or _is_only_idle(environ):
@@ -469,14 +439,13 @@ def _gone(environ: "WSGIEnvironment", seen: _Seen) -> Sequence[tuple[str, str]]:
     if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
         # A good cookie may be missing (SameSite), and a forged one present.
         return ()
-    # A request has only the cookies of its path. A forged cookie must not expire a good
-    # one of another path.
+    # A forged cookie must not expire a good one of another path.
     path = path_of(environ)
     return [cookie.forgotten() for cookie in seen.gone if cookie.place.is_sent_to(path)]
 
 
 def _is_only_idle(environ: "WSGIEnvironment") -> bool:
-    """Return whether the visitor can resume an idle session by logging in again."""
+    """Return whether a new login can resume an idle session."""
     try:
         return (
             env.session(environ) is None
@@ -487,13 +456,13 @@ def _is_only_idle(environ: "WSGIEnvironment") -> bool:
 
 
 def _is_for_all(headers: Iterable[tuple[str, str]]) -> bool:
-    """Return whether a cache may give others a response and its cookies (RFC 9111)."""
+    """Return whether a cache may give others the response (RFC 9111)."""
     fields = [(name.lower(), text) for name, text in headers]
     directives = ",".join(text for name, text in fields if name == "cache-control")
     if _says_for_all(directives) or _says_for_her(directives):
         return _says_for_all(directives) is not None
     if _asks_first(directives):
-        # An Expires in the past allows a cache nothing (5.3). Trac sends that.
+        # Past times allow a cache nothing (5.3). Trac sends that.
         fields = [
             field for field in fields if field[0] != "expires" or _is_to_come(field[1])
         ]
@@ -503,7 +472,6 @@ def _is_for_all(headers: Iterable[tuple[str, str]]) -> bool:
 
 
 def _is_to_come(expires: str) -> bool:
-    """Return whether Expires is in the future; False for an invalid value."""
     try:
         return parsedate_to_datetime(expires).timestamp() > clock.now()
     except ValueError:

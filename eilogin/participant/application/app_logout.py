@@ -1,15 +1,13 @@
 """Start a single logout behind the application's own logout.
 
-A visitor who clicks the application's "log out" means everywhere. So the application
-first handles its logout address, with any method and any check of its own form. Unless
-it refuses, eilogin ends the session here and sends the hub a LogoutRequest. Its answer
-carries the cookies that the application has set and expired. It uses only a redirect of
-the application's page.
+First the application handles its logout address. Unless it refuses, eilogin ends the
+session and sends the hub a LogoutRequest; its answer keeps the application's cookies
+and redirect.
 
-A link or form of another site must not log anybody out everywhere. So eilogin asks such
-a visitor for confirmation, after the application has done its part. A script that logs
-out gets the application's own answer, because it cannot follow a redirect to the hub.
-The hub gets a LogoutRequest over SOAP then, if it supports that.
+A link or form of another site must not log anybody out everywhere: eilogin asks such a
+visitor to confirm, after the application has done its part. A script cannot follow a
+redirect to the hub: it gets the application's answer, and the hub gets the
+LogoutRequest over SOAP, if it supports that.
 """
 
 import logging
@@ -43,35 +41,29 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Response headers of the application that stay without its page: cookies, and the
-#: order to clear what a browser keeps of the site.
+#: Response headers of the application that stay without its page.
 _KEPT = ("set-cookie", "clear-site-data")
-#: The first status with which the application reports that it has done nothing.
+#: From this status on, the application did nothing.
 REFUSED = 400
-#: Most bytes of its page that eilogin reads: an application may work while it streams.
+#: Bytes: an application may work while its page streams.
 _MOST_READ = 1024 * 1024
-#: Methods that log nobody out.
 _CHANGES_NOTHING = ("HEAD", "OPTIONS", "TRACE")
 
 
-#: The expected value of ``app_logout``, for its error.
 _PATHS = "paths of this site such as '/logout' or 'POST /logout'"
 #: The application gets no request below this path, unless ``prefix`` changes it.
 _OURS = "/eilogin/"
 
 
 class LogoutAddress(NamedTuple):
-    """A logout address of the application: a path, and a method or "" for any."""
+    """A path, and a method or "" for any."""
 
     path: str
     method: str = ""
 
 
 def read_addresses(value: object) -> object:
-    """Parse paths with blanks between them, each with or without a method before it.
-
-    For validators: a value that is no string stays as it is.
-    """
+    """Parse paths, each perhaps after a method; a non-string stays as it is."""
     if not isinstance(value, str):
         return value
     addresses, method = [], ""
@@ -89,8 +81,7 @@ def read_addresses(value: object) -> object:
 def path_of(word: str, expected: str) -> str:
     """Return the path in a word of an option, as a browser writes it.
 
-    Raise ValueError with ``expected`` for a word that is no path, and for a path that
-    the application never gets.
+    Raises ValueError, with ``expected`` if it is no path, or for a path of eilogin.
     """
     if word.endswith((",", ";")):
         raise ValueError("paths with blanks between them, without commas")
@@ -110,8 +101,8 @@ def path_of(word: str, expected: str) -> str:
 class AppLogout:
     """The application with its logout ``addresses``, and a single logout behind them.
 
-    ``ask_first`` makes the page for a visitor from another site, and ``refuse`` the
-    page of an error. ``usual`` is the page after a logout, or "".
+    ``ask_first`` makes the page for a visitor from another site, ``refuse`` that of an
+    error. ``usual`` is the page after a logout, or "".
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it leads on to
@@ -126,7 +117,7 @@ class AppLogout:
         self._app = app
         self._methods: dict[str, set[str]] = {}
         for address in addresses:
-            # As in WSGI: the octets, decoded as latin-1.
+            # As in WSGI: octets as latin-1.
             path = unquote(address.path, encoding="latin-1")
             self._methods.setdefault(path, set()).add(address.method)
         self._logout = logout
@@ -137,17 +128,17 @@ class AppLogout:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Return the application's answer, or that of eilogin after a logout."""
+        """Return the application's answer, or eilogin's after a logout."""
         if not self.is_at_one(environ):
             return self._app(environ, start_response)
         if is_in_advance(environ):
-            # A prefetching browser would show this answer at the click, and log nobody
-            # out.
+            # A prefetching browser would show this answer at the click, without a
+            # logout.
             return not_in_advance()(environ, start_response)
         # The application may change its own copy of environ.
         request = Request(environ.copy())
-        # An application may catch its error and answer with a page: no other answer of
-        # it has gone out.
+        # An application may answer with a page for its error: no other answer has gone
+        # out.
         answered = request.call_application(self._app, catch_exc_info=True)
         status, headers, body = answered[:3]
         has_logged_out = int(status[:3]) < REFUSED
@@ -176,11 +167,7 @@ class AppLogout:
     def _answer(
         self, environ: "WSGIEnvironment", headers: list[tuple[str, str]]
     ) -> Response | None:
-        """Return eilogin's answer, with the cookies that the application expires.
-
-        Return None if the application's answer is to go out, for example without a
-        session. ``headers`` of that may get one more.
-        """
+        """Return eilogin's answer; None for the application's and its ``headers``."""
         try:
             with logout_reserve.for_logout():
                 answer = self._ours(environ, headers)
@@ -226,7 +213,7 @@ class AppLogout:
         try:
             url = urljoin(here, location)
         except ValueError:
-            # The Location is invalid, but the visitor has logged out all the same.
+            # Invalid, but the visitor has logged out.
             return self._usual
         site = f"{origin_of(own.public_url)}/"
         path = "/" + url.partition("#")[0].removeprefix(site)

@@ -1,18 +1,12 @@
 """Call the application's own logout after a login has ended, anywhere.
 
-After a logout elsewhere the visitor's browser is not here, and the application would
-keep its session on the server until that expires. So eilogin keeps the cookies that the
-application sets within a login, in the store, until the login ends. Then it calls the
-application's logout with them, in this process, as the browser would have done. The
-application's own code runs, for the visitor whom the inner filters name (REMOTE_USER),
-and nobody sees its answer.
+After a logout elsewhere the application would keep its session on the server. So with
+the option ``app_logout_call`` eilogin keeps the cookies that the application sets
+within a login, in the store. When the login ends, it calls the application's logout
+with them, in this process and for that visitor (REMOTE_USER). Nobody sees the answer.
 
-The kept cookies are sealed with a secret of the site and one of the login. So nobody
-can use them from the store alone; after the end of the login not even with the secret
-of the site. eilogin keeps them only with the option ``app_logout_call``.
-
-The call is one of the hooks (``logout_hooks``). It runs in a thread of its own, one
-call after another while none hangs, and a logout waits for it only so long.
+The cookies are sealed with a secret of the site and one of the login. So nobody can use
+them from the store alone; after the login not even with the secret of the site.
 """
 
 import json
@@ -54,14 +48,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: The name of this hook in the log.
 NAME = "app_logout_call"
-#: Most cookies that eilogin keeps for a login, and most characters of them all.
+#: Most cookies for a login, and most characters of them all.
 MOST, LARGEST = 20, 16_384
-#: Most simultaneous calls, while the application hangs in the others.
+#: Most simultaneous calls, if the application hangs.
 MOST_AT_ONCE = 8
 _METHODS = ("GET", "POST")
-#: The expected start of the option, for its error.
 _PATH = "one path of this site, such as '/logout' or 'POST /logout' (only GET and POST)"
 #: Keys of environ that do not come from a visitor.
 _OURS = (env.SESSIONS, env.COOKIE, env.TRUST)
@@ -73,15 +65,12 @@ class AppLogoutRequest(NamedTuple):
 
     path: str
     method: str = "GET"
-    #: Fields of its form, each with the name of the cookie that has its value.
+    #: Names of form fields, and of the cookies with their values.
     fields: Sequence[tuple[str, str]] = ()
 
 
 def read_app_logout_call(value: object) -> object:
-    """Parse ``/logout``, ``POST /logout`` or ``POST /logout FIELD=COOKIE``.
-
-    For validators: a value that is no string stays as it is.
-    """
+    """Parse ``[GET|POST] /logout [FIELD=COOKIE …]``; a non-string stays as it is."""
     if not isinstance(value, str):
         return value
     words = value.split()
@@ -98,8 +87,6 @@ def read_app_logout_call(value: object) -> object:
 
 
 class _Cookie(NamedTuple):
-    """A cookie that the application has set."""
-
     name: str
     path: str
     value: str
@@ -108,8 +95,7 @@ class _Cookie(NamedTuple):
 class AppLogoutCall:
     """The application, whose cookies are kept to call its logout with them.
 
-    It wraps the application as closely as it can, so that it sees the cookies of the
-    application itself.
+    As close to it as possible, to see its own cookies.
     """
 
     def __init__(self, app: "WSGIApplication", how: AppLogoutRequest) -> None:
@@ -121,7 +107,7 @@ class AppLogoutCall:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Call the application, and keep the cookies that it sets within a login."""
+        """Call the application, and keep the cookies of a login."""
         login = environ.get(env.SESSION)
         if login is not None:
             start_response = partial(self._start, start_response, environ, login)
@@ -157,10 +143,10 @@ class AppLogoutCall:
     def prepare(
         self, environ: "WSGIEnvironment", logins: Sequence[Login], done: Login | None
     ) -> Mapping[str, Hook]:
-        """Return the calls of the application's logout for ended logins, by login name.
+        """Return the calls for ended logins with kept cookies, by login name.
 
-        They are for a thread that may wait. There is none for a login without kept
-        cookies, and none for ``done``, which the application's own logout has ended.
+        None for ``done``, which the application's own logout has ended. Calls may
+        block.
         """
         calls: dict[str, Hook] = {}
         try:
@@ -179,7 +165,6 @@ class AppLogoutCall:
 
     def _call(self, environ: "WSGIEnvironment", _: LogoutEvent) -> None:
         request = Request(environ)
-        # An application may catch its error and answer with a page.
         answer = request.call_application(self._app, catch_exc_info=True)
         app_logout.read_some(answer[2])
         code = int(answer[0][:3])
@@ -202,8 +187,8 @@ class HooksWithAppLogout(LogoutHooks):
         self, hooks: Mapping[str, Hook], timeout: float, called: AppLogoutCall
     ) -> None:
         super().__init__(hooks, timeout)
-        # A visitor who keeps a request open may lock their session in the application.
-        # That delays their own logout, and not that of others.
+        # A visitor who locks their session in the application must delay only
+        # themselves.
         self._threads = {NAME: MOST_AT_ONCE}
         self._called = called
 
@@ -214,7 +199,7 @@ class HooksWithAppLogout(LogoutHooks):
         cause: str,
         own: Login | None = None,
     ) -> None:
-        """See :meth:`eilogin.participant.logout.logout_hooks.Hooks.tell`."""
+        """See :meth:`eilogin.participant.logout.logout_hooks.LogoutHooks.tell`."""
         done = own if cause == APPLICATION else None
         # If too many calls wait, further ones are dropped together with their cookies.
         calls = self._called.prepare(environ, logins, done)
@@ -222,10 +207,9 @@ class HooksWithAppLogout(LogoutHooks):
 
 
 class EndedLoginService:
-    """``environ['eilogin.login']`` in the call, for a login that has just ended.
+    """``environ['eilogin.login']`` in the call, without a visitor to prompt.
 
-    See :class:`eilogin.web.environ.LoginService`. There is no visitor to prompt: the
-    request that ended the login may be another one's.
+    See :class:`eilogin.web.environ.LoginService`.
     """
 
     tells_proof = False
@@ -256,8 +240,7 @@ class EndedLoginService:
 
 
 def _key(login: Login) -> str:
-    # By the name of the login, which a step-up keeps, and not by its key. The login
-    # does not own it, or it would go with the login, and the call needs it after that.
+    # A step-up keeps this name. The login does not own the value, which outlives it.
     return f"app-logout-call:{login.name}"
 
 
@@ -269,7 +252,6 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 def _read(
     environ: "WSGIEnvironment", login: Login, kept: str | None
 ) -> Sequence[_Cookie]:
-    """Return the kept cookies; none if they cannot be opened (any more)."""
     if kept is None:
         return ()
     secret = login.family.encode()
@@ -281,8 +263,6 @@ def _read(
 
 
 def _keep(environ: "WSGIEnvironment", login: Login, set_cookies: Sequence[str]) -> None:
-    """Keep the cookies of a response, beside earlier ones."""
-
     def beside(stored: str | None) -> str | None:
         before = _read(environ, login, stored)
         cookies = _bounded(_set(environ, before, set_cookies))
@@ -299,7 +279,6 @@ def _keep(environ: "WSGIEnvironment", login: Login, set_cookies: Sequence[str]) 
 def _set(
     environ: "WSGIEnvironment", before: Sequence[_Cookie], set_cookies: Sequence[str]
 ) -> Sequence[_Cookie]:
-    """Return the cookies after a response, as a browser would have them."""
     cookies = {(cookie.name, cookie.path): cookie for cookie in before}
     for text in set_cookies:
         pair, _, behind = text.partition(";")
@@ -317,7 +296,6 @@ def _is_over(max_age: str) -> bool:
 
 
 def _bounded(cookies: Sequence[_Cookie]) -> Sequence[_Cookie]:
-    """Return the newest cookies within the limits."""
     kept = [*cookies[-MOST:]]
     while sum(map(len, map("".join, kept))) > LARGEST:
         del kept[0]
@@ -333,7 +311,6 @@ def _request(
     login: Login,
     cookies: Sequence[_Cookie],
 ) -> "WSGIEnvironment":
-    """Return the environ of the call, as the browser would request it."""
     public_url = env.trust(environ).own.public_url
     sent = [cookie for cookie in cookies if Place(cookie.path).is_sent_to(how.path)]
     # RFC 6265 5.4: cookies with longer paths first.

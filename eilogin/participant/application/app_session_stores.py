@@ -1,18 +1,13 @@
 """Store the application's own sessions (``appsession``) for as long as a login lives.
 
-A session is in the store beside the login, or in one of Beaker's backends. There it is
-sealed with a key of its own, which is in the store beside the login. The key is deleted
-in the same transaction as the login. From then on nobody can read the session in any
-process, whoever ended the login, and whether or not the backend answers. The unreadable
-rest is deleted:
+A session is in the store beside the login, or in one of Beaker's backends, sealed with
+a key that is in the store. The key is deleted in the transaction that deletes the
+login. From then on nobody can read the session, even if the backend does not answer.
+The unreadable rest is deleted by the process in which the login ends; by a slow request
+that writes afterwards and then finds no key; or when it expires.
 
-- by the process in which the login ends;
-- by a slow request that writes afterwards: it checks after each write whether the key
-  still exists;
-- otherwise when it expires, which is no later than any login.
-
-Somebody who can read a backend learns nothing. Somebody who can write to it can delete
-a session or restore an earlier state of it, but cannot forge one.
+A reader of a backend learns nothing. A writer can delete a session or restore an
+earlier state, but cannot forge one.
 """
 
 import hashlib
@@ -46,10 +41,7 @@ class AppSessionPlace(Protocol):
         """Return the text of the session with this ID."""
 
     def put(self, name: str, old: str | None, new: str) -> bool:
-        """Replace ``old`` by ``new``; return False if ``old`` is not there.
-
-        ``old`` is the text that this object read or put last.
-        """
+        """Replace ``old``, the text last read or put here; False if it is not there."""
 
     def remove(self, name: str) -> None:
         """Delete the session."""
@@ -72,12 +64,12 @@ class NoAppSession:
 
 
 def sealed_size(size: int) -> int:
-    """Return the number of characters that a text of this size has in a backend."""
+    """Return the number of characters of a text of this size in a backend."""
     return len(as_text(bytes(size + Sealer.ADDED)))
 
 
 def id_of(login: Login) -> str:
-    """Return the ID of a login's session. Nobody can choose or guess one."""
+    """Return the ID of a login's session, which nobody can choose or guess."""
     secret = login.family.encode()
     return hmac.new(secret, b"eilogin.appsession", hashlib.sha256).hexdigest()
 
@@ -85,7 +77,7 @@ def id_of(login: Login) -> str:
 class SessionStoreEntry:
     """A session in the store, which is deleted with its login.
 
-    The session of another login can be changed and deleted by its ID, but not created.
+    That of another login can be changed and deleted by its ID, but not created.
     """
 
     def __init__(self, sessions: Sessions, login: Login) -> None:
@@ -103,7 +95,7 @@ class SessionStoreEntry:
 
     def put(self, name: str, old: str | None, new: str) -> bool:
         """See :meth:`AppSessionPlace.put`."""
-        # No login lasts longer than this, and no session outlives its login.
+        # No login lasts longer, and no session outlives its login.
         until = clock.now() + self._sessions.max_session
         if old is not None:
             store = self._sessions.store
@@ -122,10 +114,7 @@ def _value(name: str) -> str:
 
 
 class BackendEntry:
-    """A session in one of Beaker's backends, sealed with a key that is in the store.
-
-    The session of another login can be changed and deleted by its ID, but not created.
-    """
+    """A session in one of Beaker's backends, as in :class:`SessionStoreEntry`."""
 
     def __init__(self, backend: Backend, sessions: Sessions, login: Login) -> None:
         self._backend = backend
@@ -149,16 +138,15 @@ class BackendEntry:
         try:
             return _sealer(key).open(from_text(sealed), name).decode()
         except NotSealed:
-            # Never the text itself: anybody who can write there could forge a session.
+            # Never the text: anybody who can write there could forge a session.
             return UNOPENED
 
     def put(self, name: str, old: str | None, new: str) -> bool:
         """See :meth:`AppSessionPlace.put`."""
-        # As in the store.
         until = clock.now() + self._sessions.max_session
         key = self._key(name) or self._new_key(name, until)
         if key is None:
-            # The login has ended, and perhaps no process has deleted the session.
+            # Perhaps no process has deleted the session of the ended login.
             self.remove(name)
             return False
         sealed = as_text(_sealer(key).seal(new.encode(), name))
@@ -191,10 +179,7 @@ class BackendEntry:
 
 
 class BackendCleanup:
-    """Deletes the session in a backend when its login ends.
-
-    A :class:`eilogin.sessions.session_keepers.Keeper`.
-    """
+    """A :class:`eilogin.sessions.session_keepers.Keeper` that deletes in a backend."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -216,7 +201,7 @@ def _key_value(name: str) -> str:
 
 
 def _hidden(name: str) -> str:
-    # A reader of the backend must not learn an ID, which an application may accept.
+    # An application may accept an ID, so a reader of the backend must not learn one.
     return hashlib.sha256(name.encode()).hexdigest()
 
 

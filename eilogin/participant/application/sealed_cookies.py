@@ -1,13 +1,11 @@
 """The format of a sealed cookie of the application.
 
-The value is :data:`MARK` and the sealed octets. If the place is not the usual one, a
-full stop and the place follow. A browser does not send the Path and Domain of a cookie,
-and needs both to forget it. Anybody can write the place. Only the holder of the secrets
-can read or make the octets.
+The value is :data:`MARK` and the sealed octets. An unusual place follows after a full
+stop: to forget a cookie, a browser needs its Path and Domain, and does not send them.
+Anybody can write the place, and only a holder of the secrets the octets.
 
-A cookie that is set within a login has another name in the browser, with the ending
-:data:`LOGIN_SUFFIX`. Otherwise a cookie of the same name from an ``off`` path, without
-a login, would replace it, and vice versa.
+Without :data:`LOGIN_SUFFIX`, a cookie of a login and one of the same name from an
+``off`` path would replace each other.
 """
 
 import re
@@ -18,19 +16,15 @@ from eilogin.federation.local.local_entity import Own
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.set_cookie_headers import Place
 
-#: The start of a sealed value.
 MARK = "eil~"
-#: The end of the browser's name of a cookie that is set within a login. It is at the
-#: end, because browsers interpret the start of a name (RFC 6265bis 4.1.3).
+#: At the end, because browsers interpret the start of a name (RFC 6265bis 4.1.3).
 LOGIN_SUFFIX = "~eil"
 #: Octets of name and value beyond which browsers drop a cookie (RFC 6265bis 5.6).
 LONGEST = 4096
 
 _BEHIND = "."
-#: The encoding of a value before it was sealed.
 _AS_IT_IS, _DEFLATED = b"\0", b"\1"
-#: Match a name that a header can have. That is more than a name should have (RFC 6265
-#: 4.1.1), and what Python lets an application set.
+#: All that Python lets an application set: more than RFC 6265 4.1.1 allows.
 is_name = re.compile(r"[!-:<>-~]+").fullmatch
 _is_path = re.compile(r"/[ -:<-~]*").fullmatch
 _is_domain = re.compile(r"[A-Za-z0-9.-]*").fullmatch
@@ -45,9 +39,8 @@ def name_of(name: str, family: str | None) -> str:
 
 
 class SealedCookie(NamedTuple):
-    """A cookie with a sealed value, as received and not yet opened."""
+    """A sealed cookie as received, not yet opened."""
 
-    #: Its name in the browser.
     name: str
     octets: bytes
     place: Place
@@ -59,7 +52,7 @@ class SealedCookie(NamedTuple):
 
     @property
     def own_name(self) -> str:
-        """The name that the application has given it."""
+        """The application's name."""
         return self.name.removesuffix(LOGIN_SUFFIX)
 
     def forgotten(self) -> tuple[str, str]:
@@ -75,10 +68,7 @@ class SealedCookie(NamedTuple):
 
 
 def read(name: str, value: str) -> SealedCookie | None:
-    """Parse a cookie whose value begins with :data:`MARK`; None if it is malformed.
-
-    The result has no character that a header cannot have.
-    """
+    """Parse a cookie whose value begins with :data:`MARK`; None if it is malformed."""
     text, _, behind = value.removeprefix(MARK).partition(_BEHIND)
     try:
         octets, place = from_text(text), from_text(behind).decode("ascii")
@@ -91,15 +81,14 @@ def read(name: str, value: str) -> SealedCookie | None:
 
 
 def _is_place(place: Place) -> bool:
-    """Return whether a header that expires a cookie can name its place."""
     return bool(_is_path(place.path) and _is_domain(place.domain))
 
 
 class CookieSealer:
     """Seals and opens the values of one participant's application.
 
-    A value is bound to the name of its cookie, and to the login with the secret name
-    ``family``. None means no login; the value is *anonymous*.
+    A value is bound to its cookie's name and the login's secret ``family``, or, if that
+    is None, *anonymous*.
     """
 
     def __init__(self, own: Own) -> None:
@@ -107,12 +96,7 @@ class CookieSealer:
         self._sealer = Sealer(own.sealing_secrets, f"app cookie at {own.entity_id}")
 
     def seal(self, name: str, value: str, place: Place, family: str | None) -> str:
-        """Return the value for the browser, under the name of :func:`name_of`.
-
-        It is usually a third longer. A value that would be too long for a browser is
-        deflated first, which makes up for that: usual values have few different
-        characters.
-        """
+        """Return the value for the browser, deflated first if it would be too long."""
         octets, name = value.encode("latin-1"), name_of(name, family)
         is_told = place != _USUAL and _is_place(place)
         behind = _place_as_text(place) if is_told else ""
@@ -149,16 +133,12 @@ def _place_as_text(place: Place) -> str:
 
 
 def _bound_to(name: str, family: str | None) -> tuple[tuple[str, str], bytes]:
-    """Return the binding of a value, and the secret of its login."""
     if family is None:
         return (name, "anonymous"), b""
     return (name, "login"), family.encode()
 
 
 def _deflated(octets: bytes) -> bytes:
-    """Encode frequent characters in fewer bits (RFC 1951).
-
-    Repetitions are not compressed, because the length must not reveal the value.
-    """
+    """Deflate by Huffman codes alone (RFC 1951): repetitions would reveal values."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
     return packer.compress(octets) + packer.flush()

@@ -1,13 +1,10 @@
 """Activity reports: tell the hub in the background that a visitor is active here.
 
-The hub's session becomes idle when the visitor works at one site only. A hub that takes
-reports says so in its metadata (``act:ActivityService``); ours does. To such a hub a
-thread of this process sends a signed message over SOAP: the NameID, the SessionIndex
-and the instant of the last activity. It sends one at most every five minutes for a
-session, and only after new activity. The requests of visitors never wait for it.
-
-Activity is what the idle limit counts here: a page or form that the visitor looks at,
-and the button of the warning. With ``profile = digid`` nothing is sent.
+The hub's session becomes idle when the visitor works at one site only. If the hub's
+metadata has an ``act:ActivityService``, a thread sends it a signed message over SOAP:
+NameID, SessionIndex and the instant of the last activity. It sends one at most every
+five minutes for a session, after new activity, and never with ``profile = digid``.
+Activity is a page or form that the visitor looks at, and the button of the warning.
 
 The thread runs only while there are such visitors: servers fork.
 """
@@ -34,27 +31,22 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two rounds of the thread, where nothing is urgent.
+#: Seconds between two rounds of the thread.
 EVERY = 5.0
-#: Seconds between two reports of one session: this, or this share of ``idle`` if that
-#: is less.
+#: Seconds between reports of a session, or this share of ``idle`` if less.
 _INTERVAL, _SHARE = 300.0, 1 / 3
-#: Seconds after which a report that did not reach the hub is sent again.
+#: Seconds until a failed report is sent again.
 _RETRY = 60.0
-#: Seconds that the hub may take for an answer.
 _TIMEOUT = 5.0
-#: Sessions that one process keeps in mind. For those beyond that nothing is sent.
+#: Sessions in one process; eilogin reports no further ones.
 _MOST = 20_000
-#: Seconds between two log lines about reports that do not reach a hub.
 _LOGS_EVERY = 60.0
 
 
 @dataclass(slots=True)
 class _Visitor:
-    """A session with activity that the hub may not know."""
-
     login: Login
-    #: The last activity that the hub knows, and when the next report is due.
+    #: The last activity that the hub knows, and when to report next.
     known: float
     due: float
 
@@ -65,11 +57,11 @@ class ActivityReports:
     def __init__(self) -> None:
         self._visitors: dict[str, _Visitor] = {}
         self._lock = threading.Lock()
-        #: Set where a report is due at once: the hub's idle limit may be near.
+        #: For an urgent report: the hub's idle limit may be near.
         self._urgent = threading.Event()
-        #: The process in which the thread runs, or 0.
+        #: Process ID of the thread, or 0.
         self._pid = 0
-        #: The federation in which no hub of ours takes reports.
+        #: The federation whose hubs take no reports.
         self._nobody_in: Membership | None = None
         self._environ: dict[str, Any] = {}
         self._logged = 0.0
@@ -77,10 +69,7 @@ class ActivityReports:
     # --- in requests ------------------------------------------------------------------
 
     def note(self, environ: "WSGIEnvironment", login: Login) -> None:
-        """Remember that a visitor is active now; cheap, for each page calls it.
-
-        Does nothing if no hub accepts reports.
-        """
+        """Remember that a visitor is active now; cheap, because each page calls it."""
         if login.key in self._visitors:
             return
         trust = env.trust(environ)
@@ -90,11 +79,7 @@ class ActivityReports:
     def note_inside(
         self, environ: "WSGIEnvironment", name: str, instant: float
     ) -> None:
-        """Note that a visitor was active at a participant of the inner hub.
-
-        ``name`` is that of the session here (:attr:`eilogin.sessions.Login.name`).
-        ``instant`` lies in the past. The hub above gets a report in turn.
-        """
+        """Note past activity of session ``name`` at a participant of the inner hub."""
         sessions = env.sessions(environ)
         login = sessions.named(name)
         if login is not None and sessions.note_activity(login, instant):
@@ -113,7 +98,7 @@ class ActivityReports:
         due = max(clock.now(), login.confirmed + _interval(sessions))
         with self._lock:
             self._visitors[login.key] = _Visitor(login, login.confirmed, due)
-            # The thread of a parent process does not run in this one.
+            # A parent's thread does not run in this process.
             if self._pid != os.getpid():
                 self._start()
         if due <= clock.now():
@@ -162,7 +147,6 @@ class ActivityReports:
         return env.sessions(self._environ)
 
     def _with_news(self, visitor: _Visitor) -> Login | None:
-        """Return the session as it is now; None if it ended or has no new activity."""
         try:
             login = self._sessions.as_of_now(visitor.login)
         except EiloginError:
@@ -180,7 +164,7 @@ class ActivityReports:
         visitor.due = now + interval
         values = env.values(self._environ)
         try:
-            # It expires before the next report is due, which any process may send.
+            # It expires before any process may send the next report.
             if not values.add(mark, "", now + interval * 0.9, durable=False):
                 return 0
             self._tell(login, active)
@@ -201,7 +185,6 @@ class ActivityReports:
             return
 
     def _tell(self, login: Login, active: float) -> None:
-        """Send one report; raise EiloginError if the hub does not answer it."""
         trust, hub = env.trust(self._environ), login.who.issuer
         endpoint = _address(trust, hub)
         if endpoint is None or login.named is None or not login.session_index:
@@ -241,7 +224,6 @@ class ActivityReports:
 
 
 def _address(trust: Trust, hub: str) -> Endpoint | None:
-    """Return where a hub accepts reports; None if it accepts none."""
     accepts = trust.own.profile.has_activity_reports
     if not (accepts and trust.has_single_sign_on):
         return None
@@ -252,12 +234,11 @@ def _address(trust: Trust, hub: str) -> Endpoint | None:
 
 
 def _interval(sessions: Sessions) -> float:
-    """Seconds between two reports of one session."""
     return min(_INTERVAL, sessions.idle * _SHARE)
 
 
 def _worth(sessions: Sessions) -> float:
-    """Seconds of new activity below which no report is sent."""
+    """Seconds of new activity that are worth a report."""
     return min(TOUCH_INTERVAL, _interval(sessions) / 5)
 
 

@@ -1,30 +1,20 @@
 """Warn the visitor in the pages of the application before the session ends.
 
-A visitor with a long form open does not notice that the session ends. Unless the option
-``warn`` is off, eilogin inserts one tag into such a page (``html_injection``), which
-loads one script. The script asks ``/eilogin/session`` for the time left, and shows a
-dialog in time. The visitor continues the session, which sends POST there and loses
-nothing of the form; or, if the end is final, saves. The same POST records that the
-visitor sees a page that the browser prefetched.
+Unless the option ``warn`` is off, eilogin inserts one tag into pages for a visitor with
+a session (``html_injection``). Its script asks ``/eilogin/session`` for the time left,
+and shows a dialog in time. There the visitor continues the session by a POST, which
+loses nothing of a form; or, if the end is final, saves. The POST also records that the
+visitor sees a prefetched page.
 
-eilogin inserts the tag for a visitor with a session, into whole answers with status 200
-to a navigation or prefetch, in HTML or XHTML. If the Content-Security-Policy of the
-page would block the script, eilogin extends it (``content_security_policy``). In these
-cases it leaves the page as it is, and logs the reason once:
+The tag goes into whole answers with status 200 to a navigation or prefetch, in HTML or
+XHTML, and never into pages of an inner hub. If the Content-Security-Policy blocks the
+script, eilogin extends it (``content_security_policy``). The page stays as it is, and
+the log says why once, if the answer is compressed, has an unknown charset, forbids
+changes (``Cache-Control: no-transform``), or its policy cannot be extended.
 
-* the answer is compressed, or its charset is unknown;
-* the answer forbids changes (``Cache-Control: no-transform``);
-* its policy cannot be extended.
-
-Pages of an inner hub never get the tag: they know their session better.
-
-The script is a file of this site without inline parts. The tag has its hash
-(``integrity``) only if a policy asks for that: during an upgrade one process may make
-the page, and another one send the script.
-
-The texts of all languages come from the message catalogue; the language of the page
-selects one. The colours are those of the site (``accent``). Both are part of the file,
-and its hash is part of its address, so that browsers may cache it.
+The tag has a hash (``integrity``) only if a policy asks for it: during an upgrade
+another process may send the script. Texts of all languages and colours (``accent``) are
+in the script, whose address contains its hash, so that browsers may cache it.
 """
 
 import base64
@@ -76,10 +66,10 @@ _KEPT = "public, max-age=31536000, immutable"
 def tell_session(environ: "WSGIEnvironment") -> Response:
     """``/eilogin/session``: the time left, as JSON.
 
-    GET keeps no session alive, however often a page asks. POST, which only a page of
-    this site can send, restarts the idle limit like a page view. It starts no passive
-    login, for that would leave the page. The hub gets a report in the background
-    (``activity_reports``), and the next page renews the session (``keep_alive``).
+    GET keeps no session alive. POST, which only a page of this site can send, restarts
+    the idle limit like a page view, and reports to the hub (``activity_reports``). It
+    starts no passive login, which would leave the page: the next page does so
+    (``keep_alive``).
 
     Raises :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError that
     prevents an answer.
@@ -96,7 +86,6 @@ def tell_session(environ: "WSGIEnvironment") -> Response:
 
 
 def _still_here(environ: "WSGIEnvironment", login: Login) -> Login | None:
-    """Record activity; return the session, or None if it has ended."""
     sessions = env.sessions(environ)
     sessions.rearm(login)
     token = env.cookie(environ).read(environ)
@@ -107,12 +96,12 @@ def _time_left(environ: "WSGIEnvironment", login: Login) -> Mapping[str, object]
     sessions, now = env.sessions(environ), clock.now()
     return {
         "level": login.level,
-        # The pseudonym of the audit log; never the NameID, which may be a BSN.
+        # Never the NameID, which may be a BSN.
         "pseudonym": env.trust(environ).own.pseudonym(login.who.name_id),
         "until": login.until.isoformat(timespec="seconds"),
         "absolute_seconds_left": max(0, int(login.ends - now)),
         "idle_seconds_left": max(0, int(sessions.idle_at(login) - now)),
-        # The whole limit, for the text after the end.
+        # For the text after the end.
         "idle_seconds": int(sessions.idle),
     }
 
@@ -123,7 +112,6 @@ class ExpiryWarning:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._logged: set[str] = set()
-        # The tags depend on the site alone.
         self._made: _Made | None = None
 
     # --- the script -----------------------------------------------------------------
@@ -146,7 +134,6 @@ class ExpiryWarning:
         return self._made_for(env.trust(environ).own).script
 
     def _made_for(self, own: Own) -> "_Made":
-        """Return the tags for the pages of this site."""
         made = self._made
         if made is None or made.own is not own:
             colours = own.accent.css.replace(":root", ":host") if own.accent else ""
@@ -176,7 +163,7 @@ class ExpiryWarning:
 
     def _choose(self, status: str, headers: Headers, made: "_Made") -> Insertion | None:
         if status.startswith("304"):
-            # The page that the browser has kept may get these headers (RFC 9111 3.2).
+            # The browser's cached page may get these headers (RFC 9111 3.2).
             return Insertion(b"", None, extend(headers, made.ours).headers)
         page_headers = PageHeaders(headers)
         if not status.startswith("200") or page_headers.kind not in (HTML, XHTML):
@@ -204,8 +191,6 @@ class ExpiryWarning:
 
 
 class _Made(NamedTuple):
-    """The tags for the pages of a site."""
-
     own: Own
     script: "_Script"
     ours: Ours
@@ -215,8 +200,7 @@ class _Made(NamedTuple):
 
 def _made(own: Own, script: "_Script") -> _Made:
     url = own.url("warning")
-    # A path: the page may be seen under another name of this site, and may have a
-    # <base>, which comes later.
+    # A path: the site may have other names, and the page a <base> later.
     address = html.escape(f"{urlsplit(url).path}?{script.query}")
     # An Integrity-Policy wants CORS beside the hash.
     keys = f' integrity="{script.digest}" crossorigin=""'
@@ -236,13 +220,10 @@ def _made(own: Own, script: "_Script") -> _Made:
 
 
 def _absolute(origin: str, url: str) -> str:
-    """Return the absolute address of a URL of this site."""
     return f"{origin}{urlsplit(url).path}"
 
 
 class _Script(NamedTuple):
-    """The script, and the names of this version."""
-
     text: bytes
     query: str
     #: As in ``integrity`` (Subresource Integrity, 3.1).
@@ -256,11 +237,7 @@ def _script(
     accent: str,
     names: tuple[tuple[str, str], ...],
 ) -> _Script:
-    """Return the file in a scope of its own, called with its settings; made once.
-
-    ``accent`` is CSS with the colours of the site, or ""; ``names`` are its names by
-    language.
-    """
+    """Return the script with its settings, among them CSS (``accent``); made once."""
     json_texts = Pages().texts("warning_texts.json", templates, dict(names))
     texts = {language: json.loads(text) for language, text in json_texts.items()}
     settings = {"warnSeconds": seconds, "texts": texts, "accent": accent}
@@ -273,10 +250,6 @@ def _script(
 
 
 def _is_page_with_session(environ: "WSGIEnvironment") -> bool:
-    """Return whether a visitor with a session asks the application for a whole page.
-
-    It fills a window. The answer to a form and the answer to HEAD count too.
-    """
     return (
         env.session_or_none(environ) is not None
         and env.address(environ) is None

@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 class KeepAlive:
     """Records and renews at one participant.
 
-    ``after`` is the age in seconds of the hub's last confirmation from which it is
-    renewed. ``rules`` hold the idle limits whose pauses are recorded. ``activity``
-    reports to the hub in the background.
+    ``after``: seconds after the hub's last confirmation until renewal. ``rules`` hold
+    the idle limits. ``activity`` reports to the hub.
     """
 
     def __init__(
@@ -60,12 +59,11 @@ class KeepAlive:
     def seen(self, environ: "WSGIEnvironment", login: Login) -> Response | None:
         """Record the activity of a visitor; return the passive login if it is due.
 
-        The AuthnRequest asks for the lowest level, which the hub serves without a
-        prompt, and is not sent while the hub does not answer. DigiD knows no IsPassive,
-        and shows no prompt while its own session lasts. If the store fails here, the
-        visitor still gets the page. A prefetch gets no page, for the browser would show
-        it after a logout too. Without single sign-on the hub could not confirm the
-        session.
+        It asks for the lowest level, which needs no prompt, and only while the hub
+        answers. DigiD knows no IsPassive, but shows no prompt during its own session.
+        If the store fails, the visitor still gets the page. A prefetch gets none: the
+        browser would show it after a logout. Without single sign-on the hub could not
+        confirm the session.
         """
         if not is_looked_at(environ):
             is_page = is_in_advance(environ) and is_navigation(environ)

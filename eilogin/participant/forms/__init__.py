@@ -1,9 +1,7 @@
 """POST replay: keep a form whose session has expired, and send it after the login.
 
-Forms with a live session do not belong here. By module:
+Forms with a live session do not belong here.
 
-``kept_forms``
-    Store a form for an hour, sealed for its visitor and browser.
-``post_replay``
-    Keep such a form of a request, and send it again after one click.
+* ``kept_forms``: store a form, sealed for its visitor and browser.
+* ``post_replay``: keep the form of a request; send it after a click.
 """

@@ -1,18 +1,12 @@
 """Store a form whose session has expired, for an hour.
 
-Rules:
-
-1. A form belongs to the visitor of the session and to the browser that sent it: nobody
-   else can send it again, whoever logs in there next.
-2. The store cannot read it, nor can a thief of the store's content and the secrets of
-   this site. It is sealed by a secret of the site and by one that only the browser has,
-   in a cookie.
-3. It is sent once. A second request gets the error that it was sent.
-4. A visitor can have a few of them at a time, in any browsers; the oldest goes.
-5. Memory holds one piece of a form at a time. A large form lies in pieces in the store,
-   each sealed for its position. With the last piece that the application reads, all are
-   deleted.
-6. A site, and a client network, has a limit in bytes (``storage_quota``).
+1. Only the visitor of its session can send it, once, in the same browser.
+2. It is sealed by a secret of the site and one in the browser's cookie: a thief of the
+   store and the site's secrets cannot read it.
+3. A visitor can have a few at a time, in any browsers; the oldest goes.
+4. Memory holds one piece of it. In the store each piece is sealed for its position, and
+   deleted when the application has read the last one.
+5. A site, and a client network, has a limit in bytes (``storage_quota``).
 """
 
 import hashlib
@@ -36,11 +30,11 @@ from eilogin.web.limits.storage_quota import Room, counted
 
 _log = logging.getLogger("eilogin")
 
-#: How long a form is kept, in seconds.
+#: Seconds.
 LIFETIME = 60 * 60.0
-#: Most forms of one visitor, and of one browser; the oldest gives way.
+#: For one visitor, and for one browser; the oldest gives way.
 MOST_FORMS = 3
-#: Bytes of a piece: a smaller form is one value in the store.
+#: Bytes; a smaller form is one value in the store.
 PIECE = 256 * 1024
 
 
@@ -51,48 +45,45 @@ class KeptForm:
     #: Path and query on this site.
     target: str
     content_type: str
-    #: The page that it was on, or "".
+    #: The page of the form, or "".
     referer: str
-    #: When it came in.
+    #: Instant of its arrival, in seconds.
     sent: float
-    #: The body, or the first piece of a large one.
     body: bytes = field(repr=False)
-    #: How many pieces come after :attr:`body`.
+    #: Number of further pieces.
     pieces: int = 0
-    #: The bytes of the whole body, where it has more pieces.
+    #: Bytes of the whole body, if in pieces.
     whole: int = 0
 
     @property
     def size(self) -> int:
-        """The bytes of the whole body."""
+        """Bytes of the whole body."""
         return self.whole or len(self.body)
 
     def to_octets(self) -> bytes:
-        """Return a line of JSON, and the body as it came, or its first piece."""
+        """Return a line of JSON, and the body or its first piece."""
         more = [self.pieces, self.whole] if self.pieces else []
         head = [self.target, self.content_type, self.referer, self.sent, *more]
         return json.dumps(head).encode() + b"\n" + self.body
 
     @classmethod
     def from_octets(cls, octets: bytes) -> "KeptForm":
-        """Read the value that :meth:`to_octets` wrote."""
+        """Read a value of :meth:`to_octets`."""
         head, _, body = octets.partition(b"\n")
         target, content_type, referer, sent, *more = json.loads(head)
         return cls(target, content_type, referer, sent, body, *more)
 
 
 class _Noted(NamedTuple):
-    """A form in the list of one visitor."""
-
     handle: str
-    #: The bytes that :class:`Room` counts for it, and the client network.
+    #: Bytes that :class:`Room` counts for it, and the client network.
     reserved: int = 0
     network: str = ""
 
     @classmethod
     def listed(cls, text: str | None) -> "list[_Noted]":
         """Read a list; the oldest form first."""
-        # A version before this one wrote the handle alone.
+        # An older version wrote the handle alone.
         entries = (word.split(":") for word in (text or "").split())
         return [
             cls(h, int(rest[0]), rest[1]) if rest else cls(h) for h, *rest in entries
@@ -103,7 +94,7 @@ class _Noted(NamedTuple):
 
 
 class KeptForms:
-    """The forms of at most ``limit`` bytes that ``own`` keeps among its ``values``."""
+    """Keeps forms of at most ``limit`` bytes for ``own``."""
 
     def __init__(self, values: Values, own: Own, limit: int = 0) -> None:
         self._values = values
@@ -112,10 +103,8 @@ class KeptForms:
         self._forms = Sealer(own.sealing_secrets, "kept form")
         self._owners = Sealer(own.sealing_secrets, "whose session")
 
-    # --- whose it is ---
-
     def tag_of(self, who: Subject) -> str:
-        """Return the tag of a visitor, which is stored beside their forms."""
+        """Return a visitor's tag, stored beside their forms."""
         return self._forms.tag(who.label())
 
     def note_for(
@@ -123,18 +112,14 @@ class KeptForms:
     ) -> str:
         """Return a note for a cookie: the visitor of the session ``token``.
 
-        It serves after the session has ended. Only this site can read it, only with
-        ``token``, and only in the same ``network``. ``until``, in seconds since 1970,
-        limits it for browsers that keep cookies too long.
+        It outlives the session, but not ``until`` (seconds since 1970): some browsers
+        keep cookies too long. It needs this site, ``token`` and the same ``network``.
         """
         octets = json.dumps([self.tag_of(who), until]).encode()
         return as_text(self._owners.seal(octets, self._party, token, network))
 
     def tag_in(self, note: str, token: str, network: str = "") -> str | None:
-        """Return the tag in a note of :meth:`note_for`.
-
-        None for an invalid or expired note.
-        """
+        """Return the tag in a note of :meth:`note_for`; None if invalid or expired."""
         tag: str
         try:
             octets = self._owners.open(from_text(note), self._party, token, network)
@@ -142,8 +127,6 @@ class KeptForms:
         except ValueError:
             return None
         return tag if clock.now() < until else None
-
-    # --- the forms ---
 
     def keep(
         self,
@@ -156,12 +139,10 @@ class KeptForms:
     ) -> tuple[str, str] | None:
         """Keep a form of the visitor with this tag; return its handle and secret.
 
-        ``more`` are the pieces of its body after the first one, of :data:`PIECE` bytes
-        except the last. ``reserved`` is the largest possible body, by default that of
-        ``form``; ``network`` is the client network. The secret is for a cookie of this
-        browser. None if too many forms of the visitor come at once, or a limit is
-        reached. Raises :class:`eilogin.errors.StoreUnavailable`, and the errors of
-        reading ``more``; nothing is kept then.
+        ``more``: further pieces of :data:`PIECE` bytes. ``reserved``: bytes of the
+        largest possible body. The secret is for a cookie. None if too many forms come
+        at once, or at a limit. Raise StoreUnavailable, or an error of ``more``; then
+        nothing is kept.
         """
         noted = _Noted(
             new_handle(),
@@ -184,14 +165,13 @@ class KeptForms:
                 self._delete(noted)
             raise
         if not self._settle(noted, tag, counted(form.size)):
-            # Newer forms came meanwhile, and this one is the oldest already.
+            # Newer forms have displaced it meanwhile.
             self._delete(noted)
         return noted.handle, secret
 
     def _keep_pieces(
         self, form: KeptForm, more: Iterable[bytes], place: tuple[str, str], secret: str
     ) -> KeptForm:
-        """Store the pieces after the first one; return the form with their number."""
         count, size = 0, len(form.body)
         for count, piece in enumerate(more, 1):
             sealed = self._sealed(piece, *place, secret, str(count))
@@ -209,7 +189,7 @@ class KeptForms:
         self._values.add(key, value, clock.now() + LIFETIME, durable=False)
 
     def _is_room_made(self, new: _Noted, tag: str) -> bool:
-        """List a new form before it is stored, so that none is forgotten."""
+        """Before a form is stored, list it, so that none is forgotten."""
         oldest: list[_Noted] = []
 
         def noted(listed: str | None) -> str:
@@ -251,14 +231,12 @@ class KeptForms:
     def look(self, handle: str, secret: str, who: Subject) -> KeptForm:
         """Return the form with this handle, for the visitor ``who``.
 
-        ``secret`` is that of this browser, or "". Raises
-        :class:`eilogin.errors.FormLost`, :class:`eilogin.errors.FormSent`, or
-        :class:`eilogin.errors.FormOfAnother`, after which the form is gone.
+        ``secret`` is the browser's, or "". Raise FormLost, FormSent, or FormOfAnother,
+        which deletes the form.
         """
         return self._open(handle, secret, who)[1]
 
     def _open(self, handle: str, secret: str, who: Subject) -> tuple[str, KeptForm]:
-        """Return the tag of its visitor, and the form."""
         tag, _, text = self._value(handle).partition(" ")
         octets = self._unsealed(text, handle, tag, secret)
         if not self._forms.is_tag_of(tag, who.label()):
@@ -288,8 +266,7 @@ class KeptForms:
     ) -> tuple[KeptForm, BinaryIO]:
         """Return a form and its body once, if it was sent to ``target``.
 
-        Only one of several simultaneous requests gets it. Reading the body raises
-        OSError if a piece is no longer in the store.
+        Reading the body raises OSError if a piece has left the store.
         """
         tag, form = self._open(handle, secret, who)
         if form.target != target:
@@ -320,7 +297,6 @@ class KeptForms:
         self._delete(self._unlist(handle, tag) or _Noted(handle))
 
     def _unlist(self, handle: str, tag: str) -> _Noted | None:
-        """Remove a form from the list of its visitor, and end its reservation."""
         removed: list[_Noted] = []
 
         def without(listed: str | None) -> str | None:
@@ -336,17 +312,13 @@ class KeptForms:
         return removed[0]
 
     def _delete(self, noted: _Noted) -> None:
-        """Delete everything that the store can hold of a form."""
         self._values.take(_key(noted.handle))
         for number in range(1, noted.reserved // PIECE + 1):
             self._values.take(_piece_key(noted.handle, number))
 
 
 class _Body(io.RawIOBase):
-    """The body of a large form, which reads one piece of the store at a time.
-
-    ``piece`` returns a piece by its number; ``finish`` is called after the last one.
-    """
+    """Body of a large form, read by pieces; calls ``finish`` after the last one."""
 
     def __init__(
         self, form: KeptForm, piece: Callable[[int], bytes], finish: Callable[[], None]
@@ -362,7 +334,7 @@ class _Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill ``buffer`` with the next bytes; return how many, 0 at the end."""
+        """Fill ``buffer``; return the number of bytes, 0 at the end."""
         if not self._rest:
             self._rest = memoryview(self._next())
         count = min(len(buffer), len(self._rest))

@@ -1,15 +1,13 @@
 """Keep a form whose session has expired, and send it again after one click.
 
-A redirect to the hub would lose a POST to a page that needs a login. eilogin keeps the
-form (``kept_forms``) if a page of this site sent it and the visitor of the session is
-known. Then the visitor logs in, comes to ``/eilogin/again``, and presses one button.
-The button sends only the handle of the form, to the address of the form, where eilogin
-restores the body. So the address bar, relative links and the application see the same
-as the first time. The login and level of the address are checked again. Nothing is ever
-sent without the click.
+A redirect to the hub would lose a POST. eilogin keeps the form (``kept_forms``) if a
+page of this site sent it and the visitor is known. After the login, a button at
+``/eilogin/again`` sends the form's handle to its address, where eilogin checks login
+and level and restores the body. So address bar, relative links and application see the
+same as before. Nothing is sent without the click.
 
-The application's own token against forged forms stays in the form. If it ends with the
-application's own session, the application rejects the form.
+If the application's token against forgery ended with the application's session, the
+application rejects the form.
 """
 
 import logging
@@ -66,12 +64,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: How the names of the cookies begin that hold the secrets of forms.
+#: Cookies with the secrets of forms.
 _COOKIES = "eilogin-kept-"
 #: Names the visitor of the last session after its record is gone.
 _WHOSE = Cookie("eilogin-whose")
 
-#: The field by which a form is sent again, alone in its body.
+#: The only field of such a request.
 _FIELD = "eilogin-again"
 _URLENCODED = "application/x-www-form-urlencoded"
 #: The types of a form (HTML standard, "form submission attributes").
@@ -81,10 +79,7 @@ _AGAIN = re.compile(f"{_FIELD}=({HANDLE})".encode())
 
 
 def handle_in(environ: "WSGIEnvironment") -> str | None:
-    """Return the handle of the form that a POST asks to send again, or None.
-
-    Only a body of the right length and type is read; it can be read again afterwards.
-    """
+    """Return the handle of a form to send again, or None; the body stays readable."""
     if (
         environ.get("CONTENT_LENGTH") != _AGAIN_LENGTH
         or _kind_of(environ) != _URLENCODED
@@ -99,8 +94,8 @@ def handle_in(environ: "WSGIEnvironment") -> str | None:
 class PostReplay:
     """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none.
 
-    If sessions are bound to a client network, a form from another network counts as
-    that of an anonymous visitor. Otherwise it could displace forms of the visitor.
+    If sessions are bound to a client network, another one counts as anonymous, or its
+    forms could displace the visitor's.
     """
 
     def __init__(self, pages: Pages, limit: int, whereabouts: Whereabouts) -> None:
@@ -111,7 +106,7 @@ class PostReplay:
     def owner_cookie(
         self, environ: "WSGIEnvironment", login: Login, token: str
     ) -> Headers:
-        """At a login: return the header that later names the visitor of the session."""
+        """Return the header that later names the visitor of a session."""
         if not self._limit:
             return []
         longest = env.sessions(environ).max_session
@@ -124,8 +119,6 @@ class PostReplay:
     def _forms(self, environ: "WSGIEnvironment") -> KeptForms:
         return KeptForms(env.values(environ), _own(environ), self._limit)
 
-    # --- a form without a login -----------------------------------------------------
-
     def keep(
         self,
         environ: "WSGIEnvironment",
@@ -135,10 +128,8 @@ class PostReplay:
     ) -> Response:
         """Return the answer to a form that was sent to a page that needs ``level``.
 
-        ``otherwise`` is the answer to a script, which can send the form again by
-        itself, and the answer if the form is not kept. ``handle`` is that of a kept
-        form that should have been sent again; it stays kept. The body of a form that is
-        not kept is not read.
+        ``otherwise`` answers a script, and a form that is not kept; its body stays
+        unread. ``handle``: a kept form that was to be sent again; it stays kept.
         """
         if not is_navigation(environ):
             return otherwise
@@ -192,9 +183,8 @@ class PostReplay:
     def _tag_of_owner(self, environ: "WSGIEnvironment") -> str | None:
         """Return the tag of the visitor whose session this browser has or had last.
 
-        The session record tells it, idle or not. If that is gone, the note of the login
-        in the browser does; it is valid only with the cookie of the session. None if
-        that is gone too, such as after a logout.
+        From the session record, idle or not; else from the note of the login, valid
+        only with the session cookie.
         """
         login = env.session(environ) or env.session_beyond_idle(environ)
         if login is not None:
@@ -213,7 +203,6 @@ class PostReplay:
         handle: str,
         headers: Headers = (),
     ) -> Response:
-        """Return the page that says that the form is kept, and leads to the login."""
         again = urlsplit(_own(environ).url("again")).path
         target = f"{again}?{urlencode({'form': handle})}"
         return self._pages.page(
@@ -241,8 +230,6 @@ class PostReplay:
             login_url=login_address(environ, root(_own(environ).public_url), level),
         )
 
-    # --- after the login ------------------------------------------------------------
-
     def show(self, environ: "WSGIEnvironment") -> Response:
         """``/eilogin/again``: the button that sends the form again."""
         handle = read_query(environ).get("form", "")
@@ -254,7 +241,7 @@ class PostReplay:
         return self._pages.page(
             environ,
             "send_again.html",
-            # The application may answer with a redirect to wherever it wants.
+            # The application may redirect anywhere.
             form_action=None,
             action=form.target,
             field=_FIELD,
@@ -266,10 +253,7 @@ class PostReplay:
         )
 
     def send(self, environ: "WSGIEnvironment", handle: str) -> Response | None:
-        """Replace the request that names a handle by its form.
-
-        None if the request can go on; else the answer.
-        """
+        """Replace a request by the form of its handle; return None, or an answer."""
         own, login = _own(environ), _login(environ)
         require_own_form(environ, own.public_url)
         target = whole_target(environ, own.public_url)
@@ -303,7 +287,7 @@ def _put_in(environ: "WSGIEnvironment", form: KeptForm, body: BinaryIO) -> None:
         "wsgi.input": body,
         "CONTENT_LENGTH": str(form.size),
         "CONTENT_TYPE": form.content_type,
-        # Some applications send the visitor back to the page that the form was on.
+        # Some applications redirect to the page of the form.
         "HTTP_REFERER": form.referer,
     }
     environ.update(changes)
@@ -311,14 +295,8 @@ def _put_in(environ: "WSGIEnvironment", form: KeptForm, body: BinaryIO) -> None:
         del environ["HTTP_REFERER"]
 
 
-# --- requests that are kept -----------------------------------------------------------
-
-
 def _is_of_this_site(environ: "WSGIEnvironment") -> bool:
-    """Return whether a page of this origin certainly sent the form.
-
-    Fetch Metadata 2.3; without it the Origin (RFC 6454 7). False without both.
-    """
+    """Return whether this origin sent the form (Fetch Metadata 2.3, RFC 6454 7)."""
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return bool(site == "same-origin")
@@ -327,7 +305,6 @@ def _is_of_this_site(environ: "WSGIEnvironment") -> bool:
 
 
 def _is_usual(environ: "WSGIEnvironment") -> bool:
-    """Return whether a browser makes such a request of a form."""
     return _kind_of(environ) in _KINDS and "HTTP_CONTENT_ENCODING" not in environ
 
 
@@ -336,27 +313,18 @@ def _kind_of(environ: "WSGIEnvironment") -> str:
     return kind.partition(";")[0].strip().lower()
 
 
-# --- small parts ----------------------------------------------------------------------
-
-
 def _handle_and_secret(environ: "WSGIEnvironment", handle: str) -> tuple[str, str]:
-    """Return a handle, and this browser's secret for it."""
     if not is_handle(handle):
         raise FormLost("the handle of a kept form is malformed")
     return handle, _cookie(handle).read(environ) or ""
 
 
 def _cookie(handle: str) -> Cookie:
-    """The cookie that holds the secret of a form."""
     return Cookie(_COOKIES + handle)
 
 
 def _oldest(environ: "WSGIEnvironment") -> Headers:
-    """Return headers that make room in the browser for one more form.
-
-    They delete nothing in the store: anybody can name the cookie of a form of somebody
-    else.
-    """
+    """Expire the oldest cookies, but no form: anybody can name another's cookie."""
     held = [name.removeprefix(_COOKIES) for name in names(environ, _COOKIES)]
     handles = sorted(filter(is_handle, held))
     too_many = max(0, len(handles) - MOST_FORMS + 1)
@@ -365,7 +333,6 @@ def _oldest(environ: "WSGIEnvironment") -> Headers:
 
 
 def _login(environ: "WSGIEnvironment") -> Login:
-    """Return the session, which was checked before."""
     login = env.session(environ)
     if login is None:
         raise FormLost("the visitor is not signed in")

@@ -1,28 +1,24 @@
 """Extend the policy of a page so that one script of this site runs.
 
-An application may send a Content-Security-Policy (CSP 3) that blocks the script of
-``expiry_warning``. The function :func:`extend` adds to each policy of the answer the
-least that lets this script run:
+A Content-Security-Policy (CSP 3) may block the script of ``expiry_warning``.
+:func:`extend` adds to each policy the least that lets it run:
 
-* **The script** is allowed by its hash, and the tag has the same hash as ``integrity``.
-  So the browser runs no other file instead, from wherever it comes. Chromium 59,
-  Firefox 116 and Safari 15.6 match the hash of an external script.
-* **The script by its address**, if ``'unsafe-inline'`` is in force: a hash would switch
-  that off, and with it scripts of the application. A policy that allows every inline
-  script stops no script of an attacker who can write into the page.
-* **The address that the script asks** is allowed as one URL.
+* **the hash of the script**, which the tag has as ``integrity``, so that no other file
+  runs instead. Chromium 59, Firefox 116 and Safari 15.6 match it for external scripts;
+* **the address of the script**, if ``'unsafe-inline'`` is in force: a hash would switch
+  that off, and with it scripts of the application. Such a policy stops no attacker who
+  can write into the page;
+* **the address that the script asks**, as one URL.
 
-A policy that allows both already stays as it is. A new directive begins with the
-sources of the one that was in force in its place (CSP 3, 6.8.3), so that exactly those
-stay allowed. ``'none'`` goes, for it means nothing beside another source. Policies that
-only report are extended too: else each page would cause reports.
+A new directive begins with the sources that were in force in its place (CSP 3, 6.8.3).
+``'none'`` goes: it means nothing beside another source. Policies that only report are
+extended too, or each page would cause reports.
 
-An address as a source has one limit that a hash has not: if an allowed address of the
-application redirects, browsers compare no paths (CSP 3, 7.6). Such a redirect may lead
-a request of a script to another address of this site.
+If an allowed address redirects, browsers compare no paths (CSP 3, 7.6). So a redirect
+of the application may lead a script's request to another address of this site.
 
-:func:`extend` leaves an answer as it is, and names the reason, if the policy takes the
-origin from the page (``sandbox``) or browsers read it differently.
+The answer stays as it is, with a reason, if the policy takes the origin from the page
+(``sandbox``) or browsers read it differently.
 """
 
 import re
@@ -33,25 +29,24 @@ Headers = list[tuple[str, str]]
 
 _ENFORCED = "content-security-policy"
 _REPORTED = "content-security-policy-report-only"
-#: With these a page asks for ``integrity`` of each script, or for a report without.
+#: With these a page asks for ``integrity`` of each script.
 _INTEGRITY = frozenset(("integrity-policy", "integrity-policy-report-only"))
 _NAMES = _INTEGRITY | {_ENFORCED, _REPORTED}
 
-# The characters of a policy (RFC 9110 5.5; CSP 3, 2.2). Browsers disagree on others.
+# RFC 9110 5.5; CSP 3, 2.2. Browsers disagree on other characters.
 _PLAIN = re.compile(r"[\x21-\x7e \t]*")
-# A source with a key: CSP 3, 2.3.1. One that only looks like it has no effect.
+# CSP 3, 2.3.1. A source that only looks like it has no effect.
 _KEY = re.compile(
     r"'(?:nonce|sha256|sha384|sha512)-[a-z0-9+/_-]+={0,2}'", re.IGNORECASE
 )
 _NONCE = re.compile(r"'nonce-[a-zA-Z0-9+/_-]+={0,2}'")
-#: Stands for the nonce of a policy while that is read.
 _ANY_NONCE = "'nonce-any'"
-# An address as a source (CSP 3, 2.3.1): no IPv6, no character that ends a directive.
+# An address (CSP 3, 2.3.1): no IPv6, no character that ends a directive.
 _SOURCE = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[a-zA-Z0-9/._~!$&()*+=:@%-]*")
 
 _SCRIPT = ("script-src-elem", "script-src", "default-src")
 _CONNECT = ("connect-src", "default-src")
-#: A sandboxed page needs these for the script, its question and its login link.
+#: A sandboxed page needs these for the script, its request and its login link.
 _SANDBOX = frozenset(("allow-scripts", "allow-same-origin", "allow-popups"))
 
 _ODD = "its Content-Security-Policy contains characters that are not allowed"
@@ -63,14 +58,14 @@ _NO_SOURCE = "a Content-Security-Policy cannot contain the address of this site"
 
 
 class Ours(NamedTuple):
-    """The script that a page loads, and the address that it asks."""
+    """The script of a page, and the address that it asks."""
 
-    #: That of the site, as in a Content-Security-Policy.
+    #: As in a Content-Security-Policy.
     origin: str
-    #: Addresses, without their query.
+    #: Addresses without query.
     script: str
     session: str
-    #: The hash of the script, such as ``sha256-…``.
+    #: Such as ``sha256-…``.
     digest: str
 
 
@@ -78,9 +73,9 @@ class Extended(NamedTuple):
     """Headers whose policies allow the script."""
 
     headers: Headers
-    #: Whether the script is allowed as long as its tag names its hash.
+    #: Whether the script needs its hash in the tag.
     by_digest: bool = False
-    #: Why the headers had to stay as they are, or "".
+    #: Why the headers stay as they are, or "".
     obstacle: str = ""
 
 
@@ -107,15 +102,13 @@ def extend(headers: Headers, ours: Ours) -> Extended:
 
 
 class _Policies(NamedTuple):
-    """The value of one header."""
-
     text: str
     by_digest: bool = False
     obstacle: str = ""
 
 
 def _extended(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
-    """Extend the policies of one header, whose nonce differs each time."""
+    """Extend the policies of one header; the cache ignores the nonce, which changes."""
     nonce = _NONCE.search(text)
     if nonce is None or _ANY_NONCE in text:
         return _extend(text, ours, is_enforced=is_enforced)
@@ -126,7 +119,6 @@ def _extended(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
 
 @lru_cache(maxsize=64)
 def _extend(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
-    """Extend the policies of one header, separated by commas."""
     if not _PLAIN.fullmatch(text):
         return _Policies(text, obstacle=_ODD if is_enforced else "")
     policies = [_Policy(policy) for policy in text.split(",")]
@@ -140,8 +132,6 @@ def _extend(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
 
 
 class _Policy:
-    """One policy; its directives stay as written, except for additions."""
-
     def __init__(self, text: str) -> None:
         self._directives = text.split(";")
         self._places: dict[str, int] = {}
@@ -156,7 +146,6 @@ class _Policy:
 
     @property
     def has_origin(self) -> bool:
-        """Whether the page keeps its origin, with scripts and windows."""
         place = self._places.get("sandbox")
         if place is None:
             return True
@@ -164,10 +153,7 @@ class _Policy:
         return _SANDBOX.issubset(allowed)
 
     def allow(self, ours: Ours) -> bool:
-        """Allow ``ours``; return whether the script is allowed by its hash.
-
-        ValueError if no source can name an address.
-        """
+        """Allow ``ours``; return whether by hash. ValueError if no source fits."""
         script = self._in_force(_SCRIPT)
         by_digest = False
         # With 'strict-dynamic' only scripts with a key are loaded (8.2).
@@ -189,7 +175,6 @@ class _Policy:
         return _Sources("", "", ["*"])
 
     def _add(self, sources: "_Sources", name: str, source: str) -> None:
-        """Add a source to a directive, or to a new one called ``name``."""
         words = [*sources.without_none, source]
         if sources.name == "default-src":
             if not self._directives[-1].strip():
@@ -202,9 +187,6 @@ class _Policy:
 
 
 class _Sources(NamedTuple):
-    """The directive that is in force for a resource."""
-
-    #: In lower case, and as it was written; "" where there is none.
     name: str
     written: str
     words: list[str]

@@ -1,19 +1,14 @@
 """Insert one tag into a page of the application while it streams.
 
-A tag for the browser (:class:`HeadPlace`) goes to the very beginning of the head, after
-the doctype and the start tags ``<html>`` and ``<head>``. Only a few kinds of token may
-come before this place, and they are read one by one from the first byte on. So the
-place is certain without reading the page; a search for ``</head>`` or ``</body>`` would
-also match in a script, comment or attribute. Only this beginning is held back, of which
-a browser shows nothing, so a streaming answer keeps streaming. An answer that does not
-begin like a document stays as it is. A paragraph for the visitor
-(:class:`ContentPlace`) goes to the start of the content. That is found in the same way,
-head included, so more is held back.
+A tag for the browser (:class:`HeadPlace`) goes to the beginning of the head. Few kinds
+of token may come before it, and eilogin reads them one by one, so the place is certain.
+A search for ``</head>`` would also match in a script, comment or attribute. Only this
+beginning is held back, of which a browser shows nothing. A paragraph for the visitor
+(:class:`ContentPlace`) goes to the start of the content, so more is held back.
 
-If the answer has a Content-Length, it grows by the length of the tag; if no place is
-found, blanks follow the document instead. An answer that is too short for a document
-stays as it is. Other headers about the bytes of the answer are corrected too
-(:meth:`Injection.start`). The answer to HEAD has the same headers as the one to GET.
+A Content-Length grows by the length of the tag. If no place is found, blanks follow the
+document instead. An answer that is too short or does not begin like a document stays as
+it is. The answer to HEAD has the same headers as the one to GET.
 """
 
 import re
@@ -26,17 +21,16 @@ if TYPE_CHECKING:
 Headers = list[tuple[str, str]]
 Write = Callable[[bytes], object]
 
-#: Bytes that may come before the place: a banner in a comment is long at times.
+#: Bytes before the place: a banner in a comment may be long.
 LONGEST_BEGINNING = 8192
-#: Bytes that may come before the body: heads with their own styles are long.
+#: Bytes before the body: heads with their own styles are long.
 LONGEST_HEAD = 262_144
-#: Bytes of the body that may come before its content: menus are long.
+#: Bytes of the body before its content: menus are long.
 LONGEST_MENU = 65_536
 
 _BOM = b"\xef\xbb\xbf"
-# One token that may come before the place (HTML standard, 13.2.6.4.1 to 13.2.6.4.4) if
-# HTML and XML read it alike. That is a comment, an XML declaration or instruction, the
-# doctype, or a start tag.
+# A token before the place (HTML standard, 13.2.6.4.1 to 13.2.6.4.4) that HTML and XML
+# read alike.
 _STEP = re.compile(
     rb"""
     [ \t\n\f\r]++
@@ -51,7 +45,7 @@ _STEP = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-# The beginning that most documents have: of these steps, all in one.
+# The usual beginning: these steps, all in one.
 _USUAL = re.compile(
     rb"""
     (?: \xef\xbb\xbf )? [ \t\n\f\r]*+ <!doctype [ ] html> [ \t\n\f\r]*+
@@ -59,17 +53,14 @@ _USUAL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# The beginning of an incomplete token.
 _BEGUN = re.compile(
     rb"<(?: !-- | \? | !doctype | (?:html|head)[ \t\n\f\r/>] | [^>]*\Z )",
     re.VERBOSE | re.IGNORECASE,
 )
 
-#: The least that holds a place: one start tag.
 _SHORTEST = len(b"<head>")
 
-#: Headers that say something of the bytes as the application made them (RFC 9530; RFC
-#: 9110 14.3, for parts are parts of those bytes).
+#: Headers about the application's bytes (RFC 9530; RFC 9110 14.3).
 _OF_THE_BYTES = frozenset(
     {"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"}
 )
@@ -78,8 +69,8 @@ _OF_NOT_MODIFIED = _OF_THE_BYTES | {_LENGTH}
 _PUT_RIGHT = _OF_NOT_MODIFIED | {_ETAG}
 
 
-# The same before the body of an HTML document (13.2.6.4.4 to 13.2.6.4.6), with
-# the head. A script with a comment may continue after its end tag.
+# The same before the body (13.2.6.4.4 to 13.2.6.4.6). A script with a comment may
+# continue after its end tag.
 _TAG_ENDS = rb"""(?> (?: [ \t\n\f\r/]+ [^ \t\n\f\r"'<>/=]+
       (?: [ \t\n\f\r]* = [ \t\n\f\r]*
           (?: "[^"]*" | '[^']*' | [^ \t\n\f\r"'=<>`]+ ) )? )* )
@@ -109,9 +100,8 @@ _HEAD_BEGUN = re.compile(
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 
-# The tokens of a body that every browser reads alike. A script with a comment may
-# continue after its end tag, and a misplaced quote changes the meaning of the tokens
-# after it: no place is found after these.
+# Every browser reads these alike. After a script with a comment or a misplaced quote,
+# which change later tokens, no place is found.
 _IN_BODY = re.compile(
     rb"""
     [^<]++
@@ -133,7 +123,6 @@ _IN_BODY = re.compile(
     },
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-#: Elements with no content of the page in them, or none that is shown.
 _NO_CONTENT = frozenset(
     b"header nav aside footer dialog template noscript select svg math".split()
 )
@@ -141,10 +130,7 @@ _HIDDEN = re.compile(rb"""[ \t\n\f\r"']hidden(?![a-z0-9_-])""", re.IGNORECASE)
 
 
 class HeadPlace:
-    """The beginning of the head, searched in the bytes as they come.
-
-    ``is_xml``: a browser reads the document as XML, which needs both start tags.
-    """
+    """The beginning of the head of a stream; XML (``is_xml``) needs both start tags."""
 
     def __init__(self, *, is_xml: bool) -> None:
         self._is_xml = is_xml
@@ -152,10 +138,7 @@ class HeadPlace:
         self._is_document = False
 
     def look(self, beginning: bytes) -> int | None:
-        """Return the place in ``beginning``, -1 for no place, None for more input.
-
-        ``beginning`` holds all input, and begins as it did the last time.
-        """
+        """Return the place in all input so far, -1 for none, None for more input."""
         if self._position == 0:
             if usual := _USUAL.match(beginning):
                 return usual.end()
@@ -170,13 +153,11 @@ class HeadPlace:
         return self._place_before(beginning[self._position :], len(beginning))
 
     def _place_before(self, rest: bytes, length: int) -> int | None:
-        """Return the place before ``rest``, which begins with no whole token."""
         if not rest or _BOM.startswith(rest) or _BEGUN.match(rest):
             return -1 if length > LONGEST_BEGINNING else None
         return self._position if self._is_one_without_head(rest) else -1
 
     def _is_one_without_head(self, rest: bytes) -> bool:
-        """Return whether ``rest`` is HTML whose head has no start tag."""
         is_markup = rest.startswith((b"<!", b"<?", b"</"))
         return self._is_document and not self._is_xml and not is_markup
 
@@ -186,11 +167,10 @@ class HeadPlace:
 
 
 class BodyPlace:
-    """The beginning of the body of an HTML document, for a visible element.
+    """The beginning of an HTML body, for a visible element; -1 for frames.
 
-    The tokens of a head are skipped as a browser reads them; the body begins at any
-    other token. A browser does the same, or puts the rest of the head into the body,
-    where it still works. -1 for frames without a body.
+    A token that is not of the head begins the body. A browser does the same, or puts
+    the rest of the head into the body, where it still works.
     """
 
     def __init__(self) -> None:
@@ -216,17 +196,15 @@ class BodyPlace:
 class ContentPlace:
     """The beginning of the content of an HTML document, for a visible element.
 
-    That is before the first ``<h1>`` or at the beginning of ``<main>``, whichever comes
-    first, except in a header or menu. There the element is in the column of the text.
-    A body may be laid out in rows or a grid, in which one more paragraph moves all
-    others. If neither comes early enough, the place is the beginning of the body.
+    Before the first ``<h1>`` or first in ``<main>``, except in a header or menu.
+    Elsewhere, in rows or a grid, one more paragraph may move all others. If neither
+    comes early, the beginning of the body.
     """
 
     def __init__(self) -> None:
         self._body = BodyPlace()
         self._begin = -1
         self._position = 0
-        #: In how many elements without content.
         self._depth = 0
 
     def look(self, beginning: bytes) -> int | None:
@@ -249,7 +227,6 @@ class ContentPlace:
         return self._begin
 
     def _is_content(self, step: "re.Match[bytes]") -> bool:
-        """Return whether the content begins at this token; track the depth."""
         start, end = (step["start"] or b"").lower(), (step["end"] or b"").lower()
         if start in _NO_CONTENT and not step["rest"].endswith(b"/>"):
             self._depth += 1
@@ -263,21 +240,17 @@ class Insertion(NamedTuple):
     """A tag for an answer, and its place."""
 
     tag: bytes
-    #: None where only the headers are other ones.
+    #: None to change only the headers.
     place: HeadPlace | ContentPlace | None
-    #: The headers of the answer.
     headers: Headers
 
 
-#: Gets status and headers of an answer; gives None where it is to be left as it is.
+#: Returns None to leave the answer with this status and headers as it is.
 Choose = Callable[[str, Headers], Insertion | None]
 
 
 class Injection:
-    """One answer on its way out, with the insertion of ``choose``.
-
-    ``is_head``: the answer has no body.
-    """
+    """One answer on its way out; ``is_head``: without a body."""
 
     def __init__(
         self, choose: Choose, start_response: "StartResponse", *, is_head: bool
@@ -295,12 +268,11 @@ class Injection:
         """``start_response`` for the application (PEP 3333).
 
         Increases Content-Length; drops digests and Accept-Ranges. A strong ETag becomes
-        weak: it means "the same page", and the bytes differ when the visitor is logged
-        in (RFC 9110 8.8.1). Status 304 gets the same, as it does not name the type of
-        its page; it loses its length (8.6).
+        weak, because a login changes the bytes (RFC 9110 8.8.1). So does that of a 304,
+        which does not name its type, and loses its length (8.6).
         """
         if self._held and exc_info:
-            # The application has sent something: it only has not gone out yet.
+            # The application has sent something, even if it has not gone out yet.
             raise exc_info[1].with_traceback(exc_info[2])
         self._is_started = True
         self._place, self._promised = None, b""
@@ -315,7 +287,7 @@ class Injection:
             ]
         if self._is_head:
             self._place, self._promised = None, b""
-        # A server may tell "no exc_info" from None.
+        # A server may distinguish "no exc_info" from None.
         more = (exc_info,) if exc_info else ()
         write = self._start_response(status, headers, *more)
 
@@ -326,7 +298,7 @@ class Injection:
         return write_on
 
     def _put_right(self, chosen: Insertion, headers: Headers) -> Headers:
-        """Return the corrected headers with the insertion; as they were without."""
+        """Return the headers for the insertion, or the old ones without it."""
         if chosen.place is None:
             return chosen.headers
         promised = b""
@@ -372,7 +344,7 @@ class Injection:
         return self._with_tag(ready, position)
 
     def _with_tag(self, ready: bytes, position: int) -> bytes:
-        # A page is copied once, and not twice.
+        # This copies the page only once.
         return b"".join((ready[:position], self._tag, memoryview(ready)[position:]))
 
     def finish(self) -> bytes:
@@ -390,8 +362,6 @@ def _weak(etag: str) -> str:
 
 
 class _Chunks:
-    """The chunks of an answer, each as soon as it comes."""
-
     def __init__(self, chunks: Iterable[bytes], injection: Injection) -> None:
         self._chunks = chunks
         self._iterator: Iterator[bytes] | None = None
@@ -425,10 +395,10 @@ def inject(
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     injection = Injection(choose, start_response, is_head=is_head)
     chunks = app(environ, injection.start)
-    # As it came, where there is nothing to do: a server may send a file by itself.
+    # A server may send a file by itself.
     if not injection.is_pending:
         return chunks
     if type(chunks) is list and len(chunks) == 1 and injection.is_started:
-        # Stays one part: a server can tell its length, and keep the connection.
+        # A server can tell the length of one part, and keep the connection.
         return [injection.feed(chunks[0]) + injection.finish()]
     return _Chunks(chunks, injection)

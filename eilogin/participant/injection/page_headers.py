@@ -7,28 +7,27 @@ from eilogin.participant.injection.html_injection import Headers
 
 HTML = "text/html"
 XHTML = "application/xhtml+xml"
-# In these charsets the start of a document is ASCII, and no other bytes look like it.
+# In these charsets a document starts in ASCII, and no other bytes look like it.
 _ASCII_INSIDE = re.compile(
     r"utf-?8|(?:us-)?ascii|iso-?8859-?\d{1,2}|latin-?\d|(?:windows-|cp)125\d",
     re.IGNORECASE,
 )
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 
-#: Headers that say whether something may be put into an answer.
 _TELLING = frozenset(
     ("content-type", "content-disposition", "content-encoding", "cache-control")
 )
 
 
 class PageHeaders:
-    """The type, encoding and caching headers of an answer, by lower-case name."""
+    """The type, encoding and caching headers of an answer."""
 
     def __init__(self, headers: Headers) -> None:
         self._values: dict[str, str] = {}
         for name, value in headers:
             lower = name.lower()
             if lower in _TELLING:
-                # RFC 9110 5.3: the values of repeated headers form one list.
+                # RFC 9110 5.3: repeated headers form one list.
                 before = self._values.get(lower)
                 self._values[lower] = f"{before}, {value}" if before else value
         self.kind, self._is_charset_known = _read_type(self._value("content-type"))
@@ -62,7 +61,7 @@ class PageHeaders:
 
 @lru_cache(maxsize=64)
 def _read_type(content_type: str) -> tuple[str, bool]:
-    """Return the media type of an answer, and whether its charset is known."""
+    """Return the media type, and whether the charset is known."""
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower()
     match = _CHARSET.search(parameters)

@@ -1,8 +1,4 @@
-"""Send the browser to the hub with an AuthnRequest.
-
-``response_intake`` reads the Response; :mod:`eilogin.participant.login.hub_choice`
-chooses the hub.
-"""
+"""Send the browser to the hub with an AuthnRequest."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -38,11 +34,11 @@ from eilogin.web.site_urls import root
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The types of the options ``request_binding`` and ``comparison``.
+#: Options ``request_binding`` and ``comparison``.
 RequestBinding = Literal["auto", "redirect", "post"]
 Comparison = Literal["minimum", "exact", "none"]
 
-#: The bindings of each value of the option, the preferred one first.
+#: Bindings by ``request_binding``, the preferred one first.
 _BINDINGS: Mapping[str, tuple[str, ...]] = {
     "auto": (bindings.REDIRECT, bindings.POST),
     "redirect": (bindings.REDIRECT,),
@@ -83,15 +79,12 @@ class AuthnRequestSender:
     ) -> Response:
         """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
 
-        After the Response the visitor is at ``target``, a path of this site with its
-        query. ``force`` sets ForceAuthn, ``passive`` sets IsPassive. If the hub has not
-        confirmed the last logout of this browser, ForceAuthn is set in any case.
-        ``began`` is the page where the visitor began, if that is another one.
-        ``is_required``: the target needs the login, so nobody can go back to it.
-        ``is_second``: this login replaces a lost one.
+        ``target``: path and query after the Response. ``force``: ForceAuthn; unless
+        passive, also set until the hub confirms this browser's last logout. ``began``:
+        the page where the visitor began. ``is_required``: nobody can go back to the
+        target without the login. ``is_second``: replaces a lost login.
 
-        Raises StoreUnavailable if the store does not answer, and UnknownPeer if the hub
-        accepts no AuthnRequest: the login could not end then.
+        Raise StoreUnavailable, or UnknownPeer if the hub accepts no AuthnRequest.
         """
         trust = env.trust(environ)
         endpoint = self.endpoint(trust, hub)
@@ -145,7 +138,7 @@ class AuthnRequestSender:
         return with_response_address(request, trust.own)
 
     def endpoint(self, trust: Trust, hub: str) -> Endpoint:
-        """Return where a hub takes AuthnRequests, or UnknownPeer (BindingMissing)."""
+        """Return where a hub takes AuthnRequests, or raise UnknownPeer."""
         role = trust.hub(hub)
         endpoint = role.single_sign_on(*_BINDINGS[self._binding])
         if endpoint is None:
@@ -158,10 +151,7 @@ class AuthnRequestSender:
         return endpoint
 
     def _classes(self, trust: Trust, level: str) -> tuple[str, ...]:
-        """Return the classes of RequestedAuthnContext for a level.
-
-        () if the hub gets none. eilogin checks the level of the assertion in any case.
-        """
+        """Return classes to request; () for none: eilogin checks the level anyway."""
         reaching = trust.classes.reaching(level)
         if not reaching:
             raise ConfigurationError(
@@ -187,10 +177,9 @@ class AuthnRequestSender:
 def with_response_address(
     request: messages.AuthnRequest, own: Own
 ) -> messages.AuthnRequest:
-    """Return the request with the address and binding of the Response.
+    """Add the address and binding of the Response.
 
-    DigiD rejects an address beside an index. It may show the ProviderName (DigiD
-    1.2).
+    DigiD rejects an address beside an index. It may show the ProviderName (DigiD 1.2).
     """
     if own.profile.names_acs_by_index:
         return replace(
@@ -198,9 +187,6 @@ def with_response_address(
         )
     binding = bindings.POST if own.acs == "post" else bindings.ARTIFACT
     return replace(request, acs_url=own.url("acs"), protocol_binding=binding)
-
-
-# --- passive logins -------------------------------------------------------------------
 
 
 def was_tried_passively(environ: "WSGIEnvironment") -> bool:
@@ -218,9 +204,7 @@ def forget_passive_login() -> tuple[str, str]:
     return _ASKED.expire()
 
 
-# --- where a login begins -------------------------------------------------------------
-
-#: The parameter of a login that replaces a lost one.
+#: Query parameter of a login that replaces a lost one.
 AGAIN = "again"
 
 
@@ -237,10 +221,9 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
 ) -> str:
     """Return the address of this site that starts a login and leads to ``target``.
 
-    It asks for a fresh proof if ``force`` is set or a limit of the path needs one.
-    ``hub`` names the hub; ``choose`` lets the visitor choose it. ``address`` is the
-    name of another address with the same query. ``back`` is the page to go back to
-    if the visitor cancels, or "".
+    It asks for a fresh proof with ``force``, or if a limit of the path needs one.
+    ``address``: another address with this query. ``back``: the page after a cancelled
+    login.
     """
     query = {"next": target, "level": level}
     if force or env.FRESH in environ:
@@ -257,6 +240,6 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
 def first_page_login_address(
     environ: "WSGIEnvironment", level: str, *, force: bool = False, choose: bool = False
 ) -> str:
-    """Return the address that starts a login and leads to the site's first page."""
+    """Return the same for the site's first page."""
     first = root(env.trust(environ).own.public_url)
     return login_address(environ, first, level, force=force, choose=choose)

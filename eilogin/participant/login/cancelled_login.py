@@ -1,15 +1,12 @@
 """Return a visitor who cancelled to the page where the login began, with a notice.
 
-DigiD demands this page, in the same window (DigiD 6), and refuses a separate page
-with the notice alone. If the page is public, the application shows it, and
-``html_injection`` adds one paragraph where its content begins. The paragraph needs no
-script and no style, so no Content-Security-Policy blocks it. If the page needs a
-login, a page of eilogin replaces it.
+DigiD demands this page, in the same window, and no separate page with the notice (DigiD
+6). ``html_injection`` adds a paragraph to a public page, without script and style,
+which a Content-Security-Policy could block. A page of eilogin replaces one that needs a
+login.
 
-A mark in the query (``eilogin=cancelled``) avoids the copy that the browser has cached.
-A cookie makes the notice appear once: a later visit of the marked address is redirected
-to the plain one. The application never gets the mark. If it redirects, the next page
-has the notice.
+A mark in the query avoids the browser's cached copy; the application never gets it. A
+cookie makes the notice appear once, on the first page that can show it.
 """
 
 import html
@@ -39,16 +36,14 @@ from eilogin.web.site_urls import at, see_other, this_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The mark in the query of the page to which the visitor returns.
 MARK = "eilogin=cancelled"
 
 _NOTICE = Cookie("eilogin-cancelled")
-#: The value of the cookie if the session has ended too.
+#: Its value if the session has ended too.
 _AND_OUT = "ended"
-#: Seconds that the notice waits for a page that can show it.
+#: Seconds.
 _WAITS = 120
-#: Request headers of a cached, compressed or partial page: nothing can be inserted into
-#: the answer.
+#: For answers that take no insertion: cached, compressed or partial.
 _OF_COPIES = (
     "HTTP_ACCEPT_ENCODING",
     "HTTP_IF_MODIFIED_SINCE",
@@ -56,15 +51,9 @@ _OF_COPIES = (
     "HTTP_RANGE",
 )
 
-# --- the way back -----------------------------------------------------------------
-
 
 def page_before(environ: "WSGIEnvironment", own: Own) -> str:
-    """Return the page of this site with the link to the login, or "".
-
-    The browser names it (Referer, RFC 9110 10.1.3). "" for addresses of eilogin: the
-    login began elsewhere.
-    """
+    """Return the page with the link to the login, or "" (Referer, RFC 9110 10.1.3)."""
     referer = environ.get("HTTP_REFERER", "")
     site = origin_of(own.public_url)
     if not referer.startswith(f"{site}/"):
@@ -81,10 +70,7 @@ def redirect_back(
     *,
     ended: bool = False,
 ) -> Response:
-    """Redirect to ``target``, the page of this site where the login began.
-
-    ``ended`` says whether the visitor was logged in until now.
-    """
+    """Redirect to ``target``; ``ended`` says whether a session ended."""
     path, _, query = target.partition("?")
     rest = _unmarked(query)
     marked = f"{path}?{rest}&{MARK}" if rest else f"{path}?{MARK}"
@@ -99,11 +85,8 @@ def has_ended(environ: "WSGIEnvironment") -> bool:
 
 
 def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    """Return the header that drops the notice: the visitor tries again."""
+    """Return the header that drops the notice for a new try."""
     return [] if _NOTICE.read(environ) is None else [_NOTICE.expire()]
-
-
-# --- at the page ------------------------------------------------------------------
 
 
 def may_concern(environ: "WSGIEnvironment") -> bool:
@@ -121,7 +104,7 @@ def take_mark(environ: "WSGIEnvironment") -> bool:
 
 
 def is_due(environ: "WSGIEnvironment") -> bool:
-    """Return whether this page shows the notice: an anonymous visitor opens it."""
+    """Return whether an anonymous visitor opens a page that shows the notice."""
     return (
         _NOTICE.read(environ) is not None
         and environ["REQUEST_METHOD"] == "GET"
@@ -139,10 +122,7 @@ def to_plain_page(environ: "WSGIEnvironment") -> Response | None:
 
 
 class CancelledLoginNotice:
-    """An application whose pages show the notice; ``texts`` are by language.
-
-    ``says_it_at`` decides for a marked request whether its page shows it.
-    """
+    """Shows ``texts``, by language, on pages of ``app`` where ``says_it_at``."""
 
     def __init__(
         self,
@@ -165,10 +145,7 @@ class CancelledLoginNotice:
     def _say(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Add the notice to a page of HTML.
-
-        Otherwise, such as for a redirect, the notice waits for the next page.
-        """
+        """Add the notice to a page of HTML; otherwise it waits for the next page."""
         for name in _OF_COPIES:
             environ.pop(name, None)
         is_said = False

@@ -1,18 +1,14 @@
 """Choose the hub of a login, if a participant has several.
 
-A visitor with a session goes to the hub of that session, for a step-up or keep-alive.
-An anonymous visitor chooses on a page of eilogin, or at the discovery service of the
-federation (``discovery``). That service answers at ``/eilogin/discovery`` with the
-entityID of a hub. If that is no hub of this site, eilogin rejects it; if there is none,
-the page of eilogin asks.
+A visitor with a session goes to its hub. An anonymous one chooses on a page of eilogin,
+or at the federation's discovery service (``discovery``), which returns an entityID to
+``/eilogin/discovery``.
 
-After a login a cookie remembers the hub, and nothing more. For half a day the visitor
-then goes there without a question; for a year it stands first on the page.
-``/eilogin/login?choose=yes`` always asks.
+A cookie remembers only the hub of the last login. For half a day it is used without a
+question, and for a year listed first. ``/eilogin/login?choose=yes`` always asks.
 
-No other site chooses for the visitor. A link of another site is followed only if it
-names the hub that eilogin would choose anyway. An answer of a discovery service also
-comes from another site: it counts if this browser brings the value of our request.
+No other site chooses for the visitor: its link must name the hub that eilogin would
+choose anyway. A discovery service must return the value of this browser's request.
 """
 
 import hashlib
@@ -42,20 +38,19 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _CHOSEN = Cookie("eilogin-hub")
-# Digits of the hash of an entityID, and an instant in whole seconds.
+# Hash of an entityID, and an instant in seconds.
 _CHOICE = re.compile(r"([0-9a-f]{16})([0-9a-f]{8,9})").fullmatch
-#: Seconds during which the hub of the last login is used without a question, and during
-#: which it stands first on the page.
+#: Seconds for which a hub is used without a question, and listed first.
 USED = 12 * 3600.0
 REMEMBERED = 365 * 24 * 3600.0
-#: A random value that shows that this browser was sent to the discovery service.
+#: Shows that this browser was sent to the discovery service.
 _SENT = Cookie("eilogin-discovery")
 _SENT_WORD = re.compile(r"[\w-]{22}", re.ASCII).fullmatch
-#: The parameter in which that value comes back.
+#: The parameter that returns that value.
 SENT = "sent"
-#: Seconds that the visitor may take there.
+#: Seconds at the discovery service.
 _SENT_FOR = 30 * 60
-#: Most characters of an unknown hub in the log.
+#: Characters of an unknown hub in the log.
 _SHOWN = 200
 
 
@@ -64,7 +59,7 @@ class HubChoice(NamedTuple):
 
     name: str
     address: str
-    #: Its logo, as a ``data:`` address, or "".
+    #: A ``data:`` address, or "".
     logo: str = ""
 
 
@@ -74,10 +69,7 @@ def is_needed(trust: Trust) -> bool:
 
 
 def known_hub(environ: "WSGIEnvironment") -> str:
-    """Return the entityID of the hub to ask, or "" if the visitor has to choose.
-
-    The hub of the session, the only one, or that of the last login.
-    """
+    """Return the entityID of the hub to ask, or "" if the visitor has to choose."""
     login = env.session_or_none(environ)
     hub_ids = env.trust(environ).hub_ids
     if login is not None and login.who.issuer in hub_ids:
@@ -89,10 +81,7 @@ def known_hub(environ: "WSGIEnvironment") -> str:
 
 
 def named_hub(environ: "WSGIEnvironment", entity_id: str | None) -> str:
-    """Return the hub that a link or discovery service names, or "" for an unknown one.
-
-    A hub with expired metadata is unknown.
-    """
+    """Return the hub that a request names; "" if unknown or expired."""
     if not entity_id:
         return ""
     try:
@@ -107,10 +96,7 @@ def named_hub(environ: "WSGIEnvironment", entity_id: str | None) -> str:
 
 
 def is_own_choice(environ: "WSGIEnvironment", hub: str, sent: str | None) -> bool:
-    """Return whether the visitor chose the hub, as far as the request shows.
-
-    ``sent`` is the value that came back from the discovery service.
-    """
+    """Return whether the visitor chose the hub; ``sent`` came from discovery."""
     word = _SENT.read(environ) or ""
     return (
         hub == known_hub(environ)
@@ -120,7 +106,7 @@ def is_own_choice(environ: "WSGIEnvironment", hub: str, sent: str | None) -> boo
 
 
 def remember(environ: "WSGIEnvironment", hub: str) -> list[tuple[str, str]]:
-    """Return the header that remembers the hub of a login, if there are several."""
+    """Return the header that remembers the hub of a login."""
     if not is_needed(env.trust(environ)):
         return []
     value = f"{_digest(hub)}{int(clock.now()):08x}"
@@ -130,7 +116,7 @@ def remember(environ: "WSGIEnvironment", hub: str) -> list[tuple[str, str]]:
 def address(
     environ: "WSGIEnvironment", target: str, level: str, *, back: str = ""
 ) -> str:
-    """Return where the visitor can choose another hub, or "" if there is none."""
+    """Return where the visitor can choose another hub, or ""."""
     if not is_needed(env.trust(environ)):
         return ""
     return login_address(environ, target, level, choose=True, back=back)
@@ -144,12 +130,7 @@ def send_to_hub_choice(
     force: bool = False,
     back: str = "",
 ) -> Response:
-    """Redirect to the choice of a hub; the login then continues by itself.
-
-    If the federation has a discovery service, the redirect follows the Identity
-    Provider Discovery Service Protocol (sstc-saml-idp-discovery 2.4.1). ``back`` is as
-    in :func:`login_address`.
-    """
+    """Redirect to the choice of a hub (sstc-saml-idp-discovery 2.4.1)."""
     trust = env.trust(environ)
     address = "discovery" if trust.discovery else "login"
     here = login_address(
@@ -182,11 +163,7 @@ def page(
     *,
     back: str = "",
 ) -> Response:
-    """Return the page with the hubs by name, that of the last login first.
-
-    Links and no form: they work with a keyboard and without scripts, and no policy of
-    the page blocks them.
-    """
+    """Return the page with links, no form: no script needed, no policy blocks them."""
     trust, language = env.trust(environ), language_of(environ)
     last, _ = _chosen(environ)
     choices = {
@@ -220,7 +197,6 @@ def _is_usable(trust: Trust, hub: str) -> bool:
 
 
 def _chosen(environ: "WSGIEnvironment") -> tuple[str, float]:
-    """Return the hub of the last login, and when that was; "" if none is remembered."""
     match = _CHOICE(_CHOSEN.read(environ) or "")
     if match is None:
         return "", 0.0

@@ -1,11 +1,9 @@
 """Find out whether a hub accepts a signing key of this site.
 
-The metadata of the federation may name a key that the hub has not read yet. So eilogin
-sends an AuthnRequest that this key signed, and looks at the status of the answer. The
-request has IsPassive (SAML core 3.4.1) and no cookie, so it logs nobody in.
-
-Some hubs verify no signatures, and some reject everything. So a request with an unknown
-key comes first: only if the hub rejects that, the other answers count.
+The hub may not have read the key in the metadata yet. So the key signs an AuthnRequest,
+and the status of the answer tells. With IsPassive (SAML core 3.4.1) and no cookie, it
+logs nobody in. Some hubs verify no signatures, some reject everything: answers count
+only if the hub rejects an unknown key first.
 """
 
 from functools import cache
@@ -25,9 +23,9 @@ from eilogin.saml.safe_xml import serialize
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.saml.xml_signatures import suited
 
-#: Octets of the longest page that a hub may show.
+#: Octets.
 _LONGEST = 1_000_000
-#: By what a hub, or a gateway before it, says that it does not look at it now.
+#: The hub, or a gateway, does not process the request now.
 _NOT_NOW = frozenset(
     (
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -43,11 +41,11 @@ class HubKeyProbe:
 
     def __init__(self, trust: Trust, hub: str) -> None:
         self._trust, self._hub = trust, hub
-        #: The status of its answer to an unknown key, by the kind of that key.
+        #: Status of the answer to an unknown key, by its kind.
         self._to_stranger: dict[str, int] = {}
 
     def knows(self, key: SigningKey) -> Finding:
-        """Return whether the hub accepts a key, with the reason in words for people."""
+        """Return whether the hub accepts a key, with the reason for people."""
         try:
             return self._found(key)
         except AlgorithmMissing as error:
@@ -81,10 +79,7 @@ class HubKeyProbe:
         return Finding(None, f"cannot find out whether '{self._hub}' knows it: {why}")
 
     def _status(self, key: SigningKey) -> int:
-        """How a hub answers to a question that this key has signed: its status.
-
-        Raises :class:`eilogin.errors.PeerUnavailable` where it does not look at it.
-        """
+        """Return the status of the answer; PeerUnavailable if there is none now."""
         role = self._trust.hub(self._hub)
         entity = self._trust.federation.entity(self._hub)
         url = self._question(role, suited(key, *entity.algorithms(role)))
@@ -94,7 +89,6 @@ class HubKeyProbe:
         return answer.status
 
     def _question(self, role: IdentityProvider, key: SigningKey) -> str:
-        """The address that brings a question, which the key has signed."""
         trust, endpoint = self._trust, role.single_sign_on(bindings.REDIRECT)
         if endpoint is None:
             accepted = bindings_of(role.single_sign_ons)
@@ -121,19 +115,16 @@ class HubKeyProbe:
         )
 
 
-#: The curves of keys, by the names that they have themselves.
 _CURVES = {curve.name: curve for curve in (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)}
 
 
 def _kind(key: SigningKey) -> str:
-    """The curve of a key, or "" of one of RSA."""
     public = key.public
     return public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else ""
 
 
 @cache
 def _of_nobody(kind: str) -> SigningKey:
-    """A key of that kind which nobody knows."""
     curve = _CURVES.get(kind)
     private = curve and ec.generate_private_key(curve())
     return SigningKey.load(*new_key_pair("nobody", days=1, private=private))

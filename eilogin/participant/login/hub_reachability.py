@@ -1,14 +1,14 @@
 """Check that a hub is reachable before the visitor is sent to it.
 
-If a hub is down, the visitor keeps the page or the result of the logout.
+If it is down, the visitor keeps the page or the result of the logout.
 """
 
 from eilogin.federation import Trust
 from eilogin.http_client import Reachability
 from eilogin.saml.metadata import Endpoint
 
-#: Perhaps only this server fails: it has no route, or a firewall of its own refuses the
-#: connection, such as for a site at the address of its hub (hairpin).
+#: Perhaps only this server fails: no route, or its own firewall, such as at its hub's
+#: address (hairpin).
 _PERHAPS_OURS = (Reachability.CUT_OFF, Reachability.REFUSED)
 _NOBODY = (Reachability.AWAY, Reachability.REFUSED)
 
@@ -16,9 +16,8 @@ _NOBODY = (Reachability.AWAY, Reachability.REFUSED)
 def is_reachable(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) -> bool:
     """Return whether the browser would get a page at ``endpoint``, as far as we see.
 
-    If perhaps only this server cannot reach ``endpoint``, the hub's artifact resolution
-    service decides: this server must reach that. If that decides nothing either,
-    ``in_doubt`` does. If the service refuses connections, the hub is down.
+    If perhaps only this server cannot reach it, the hub's artifact resolution service
+    decides, then ``in_doubt``. If that refuses connections, the hub is down.
     """
     back, resolver = trust.back_channel, None
     seen = back.look(endpoint.location)

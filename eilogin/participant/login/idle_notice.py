@@ -1,8 +1,4 @@
-"""Why a visitor has to log in again: the session was idle for too long.
-
-The browser still brings the cookie of such a session, and the store still has its
-record. So the site can say why, on its own page or by our own hub.
-"""
+"""Tell a visitor, or our own hub, that their session was idle for too long."""
 
 from typing import TYPE_CHECKING
 
@@ -14,10 +10,9 @@ if TYPE_CHECKING:
 
 
 def idle_limit(environ: "WSGIEnvironment") -> float:
-    """The idle limit in seconds, if it ended the session of this visitor; else 0.
+    """Return the idle limit in seconds if it ended this visitor's session; else 0.
 
-    Reads the store once more if the browser brings a session cookie, but has no live
-    session. Raises :class:`eilogin.errors.StoreUnavailable`.
+    Reads the store again. Raise StoreUnavailable.
     """
     if env.session_or_none(environ) is not None:
         return 0.0
@@ -27,10 +22,9 @@ def idle_limit(environ: "WSGIEnvironment") -> float:
 
 
 def limit_for_hub(environ: "WSGIEnvironment", trust: Trust, hub: str) -> int:
-    """The same for an AuthnRequest to a hub, in whole seconds.
+    """Return the same in whole seconds, for an AuthnRequest.
 
-    0 for a hub that does not accept reports of activity
-    (``activity_reports``): a product other than ours would not understand it.
+    0 without ``activity_reports``: another product would not understand it.
     """
     if not trust.hub(hub).activity_services:
         return 0

@@ -1,11 +1,11 @@
 """``/eilogin/login``: a login that starts with a link.
 
-At ``/eilogin/discovery`` a discovery service names the hub. Parameters of the query:
+At ``/eilogin/discovery`` a discovery service names the hub. The query:
 
 * ``next``, or ``came_from`` of Plone: the page after the login;
 * ``level``; ``fresh`` for a fresh proof;
-* ``hub``, or ``choose`` to choose another one;
-* ``back``: the page after a cancelled login, by default the page with the link.
+* ``hub``, or ``choose`` to choose one;
+* ``back``: the page after a cancelled login, or else the page with the link.
 """
 
 from collections.abc import Mapping
@@ -85,7 +85,6 @@ class LoginAddress:
         return self._begin(environ, wanted, hub)
 
     def _let_choose(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
-        """Send the visitor to the discovery service, or show the page of eilogin."""
         was_there = env.address(environ) == "discovery"
         if env.trust(environ).discovery and not was_there and not wanted.choose:
             return hub_choice.send_to_hub_choice(
@@ -106,7 +105,7 @@ class LoginAddress:
             endpoint = self._authn_requests.endpoint(env.trust(environ), hub)
             return see_other(endpoint.location, status=302)
         if _is_sent_by_another_site(environ):
-            # If DigiD answers that there is no login, the session ends: so ask first.
+            # A Response of DigiD without a login ends the session: so ask first.
             address = wanted.address(environ)
             return self._login_required.explain(environ, wanted.level, address)
         login_loops.require_end(environ, wanted.target)
@@ -127,21 +126,15 @@ class LoginAddress:
 
 
 class _Wanted(NamedTuple):
-    """The query of a login."""
-
     target: str
     level: str
-    #: The hub of this site that it names, or "".
     hub: str
-    #: Whether the visitor wants to choose another hub.
     choose: bool
-    #: The page to go back to if the visitor cancels, or "".
     back: str
     #: Whether it replaces a lost login.
     is_second: bool
 
     def address(self, environ: "WSGIEnvironment") -> str:
-        """Return an address with the same query."""
         return login_address(
             environ,
             self.target,
@@ -167,7 +160,6 @@ def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
 
 
 def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
-    """Return whether the session satisfies the query, at the hub that it names."""
     login = env.session(environ)
     return (
         login is not None
@@ -179,7 +171,6 @@ def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
 
 
 def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
-    """Return whether another site sends a visitor with a session to DigiD."""
     own = env.trust(environ).own
     return (
         own.profile.confirms_foreign_links
@@ -189,7 +180,6 @@ def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
 
 
 def _lead_on(environ: "WSGIEnvironment", target: str) -> Response:
-    """Redirect to the page, for a visitor with a session; stop login loops."""
     if not wants_page(environ) or environ["REQUEST_METHOD"] == "HEAD":
         return redirect_to_target(environ, target)
     login_loops.require_end(environ, target, period=login_loops.QUICK_PERIOD)

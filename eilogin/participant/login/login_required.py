@@ -1,7 +1,7 @@
 """Answer a request for a page whose login is missing.
 
-A navigation is redirected to the hub. A frame and a form get a page with a link. A
-script or prefetch gets 401 with JSON.
+A navigation is redirected to the hub, a frame or form gets a page with a link, a script
+or prefetch 401 with JSON.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,9 +45,9 @@ def can_be_passive(environ: "WSGIEnvironment") -> bool:
 
 
 def login_reason(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
-    """Return the variables of ``login_needed.html`` for a visitor with a session.
+    """Return the variables of ``login_needed.html`` about the session.
 
-    ``wanted`` is the level that the session lacks, "" if a fresh proof is needed.
+    ``wanted``: the level that it lacks, "" for a fresh proof.
     """
     login = env.session(environ)
     is_lower = login is not None and not reaches(login.level, level)
@@ -57,9 +57,8 @@ def login_reason(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
 class LoginRequired:
     """Answers at one participant.
 
-    ``faults`` are options of ``login`` that contradict ``profile = digid``, with the
-    expected value; they count for that profile only. ``explains`` shows a visitor with
-    a session the reason before the redirect to the hub.
+    ``faults``: options of ``login``, with expected values, that contradict ``profile =
+    digid``. ``explains``: give the reason before the redirect.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class LoginRequired:
     def answer(
         self, environ: "WSGIEnvironment", level: str, *, force: bool, passive: bool
     ) -> Response:
-        """Redirect, or answer what cannot come back to this page."""
+        """Redirect, or answer requests that cannot come back to this page."""
         if not wants_page(environ):
             return self.tell(environ, level, first_page_login_address(environ, level))
         page = this_page(environ, env.trust(environ).own.public_url)
@@ -138,10 +137,9 @@ class LoginRequired:
         )
 
     def _require_profile(self, environ: "WSGIEnvironment") -> None:
-        """Raise ConfigurationError for options that contradict DigiD's interface.
+        """Refuse options that contradict DigiD's interface.
 
-        ``eilogin check`` and ``eilogin serve`` refuse them too; other servers read one
-        section only.
+        ``eilogin check`` and ``serve`` do so earlier; other servers read one section.
         """
         idle = env.sessions(environ).idle
         for name, expected in (*self._faults, *session_faults(idle)):
@@ -154,8 +152,8 @@ class LoginRequired:
     def tell(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
         """Answer a form, frame or script: the login begins at ``address``.
 
-        A redirect would lose the form, and the policy of the page may forbid that a
-        form leads to another site. In a frame the hub shows nothing.
+        A redirect would lose the form, or violate the page's policy. In a frame the hub
+        shows nothing.
         """
         is_form = environ["REQUEST_METHOD"] == "POST" and is_navigation(environ)
         if not is_form and not is_in_frame(environ):
@@ -186,10 +184,7 @@ class LoginRequired:
 
 
 def _unauthorized(environ: "WSGIEnvironment", level: str, address: str) -> Response:
-    """Return 401 with JSON: the reason, and the address at which a login begins.
-
-    A browser drops the answer to a prefetch, and asks again at the click.
-    """
+    """Return 401 with JSON; a browser asks again when the visitor clicks."""
     content = {"reason": _reason(environ, level), "level": level, "login_url": address}
     # RFC 9110 11.6.1 needs a scheme; browsers show no prompt for an unknown one.
     challenge = [("WWW-Authenticate", "eilogin")]

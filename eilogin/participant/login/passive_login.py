@@ -1,21 +1,19 @@
 """Passive login on public pages (option ``silent``).
 
-An anonymous visitor opens an ``optional`` page in a browser. eilogin redirects them to
-``/eilogin/login?silent=yes``, then to the hub with IsPassive, and back to the page. If
-the hub knows them, they are signed in. This happens once an hour, and not:
+From an ``optional`` page, eilogin redirects an anonymous visitor to
+``/eilogin/login?silent=yes``, to the hub with IsPassive, and back: signed in if the hub
+knows them. This happens once an hour, and not:
 
 * for bots, scripts, frames and prefetches;
 * while the hub does not answer;
-* if the visitor would have to choose a hub first.
+* if the visitor would have to choose a hub.
 
-Why it never loops: the page sets a cookie (*probe*). The login address continues to the
-hub only if that cookie came, and sets another one (*done*). A page with either cookie
-starts nothing. The way back leads to the page with a mark in its query
-(``eilogin=asked``), and a marked page starts nothing. The mark is omitted only if
-*done* came to the address that sends the visitor back: then the login address would get
-it too, and not continue to the hub. So whatever a browser or proxy does with cookies,
-if it treats all addresses of eilogin alike, the second round ends at a mark. The
-application never gets the mark.
+It never loops. The page sets a cookie (*probe*). The login address goes on only with
+that, and sets another (*done*). With either cookie, or a mark in its query
+(``eilogin=asked``), a page starts nothing. The mark is omitted only if *done* came
+back: then the login address would get it too, and stop. So if a client treats all
+addresses of eilogin alike, the second round ends at a mark. The application never gets
+it.
 """
 
 from collections.abc import Callable
@@ -39,16 +37,16 @@ from eilogin.web.site_urls import at, see_other, whole_target
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-#: The parameter that starts a passive login at the login address.
+#: Query parameter of a passive login.
 PARAMETER = "silent"
-#: The mark in the query of a page that starts no passive login.
+#: Query of a page that starts none.
 MARK = "eilogin=asked"
 #: Seconds between two passive logins.
 QUIET = 3600.0
 
 _PROBE = Cookie("eilogin-probe")
 _DONE = Cookie("eilogin-silent")
-#: How long the way from the page to the login address may take, in seconds.
+#: Seconds to the login address.
 _PROBED = 60
 
 
@@ -63,10 +61,7 @@ class PassiveLogin:
         self._inside = inside
 
     def begin(self, environ: "WSGIEnvironment") -> Response | None:
-        """Return the redirect of an anonymous visitor on a public page, or None.
-
-        Removes the mark from the query in any case.
-        """
+        """Remove the mark; return the redirect of an anonymous visitor, or None."""
         if not self.is_on or _was_marked(environ) or not _is_browser(environ):
             return None
         is_known = env.session_or_none(environ) is not None
@@ -133,11 +128,7 @@ def without_mark(environ: "WSGIEnvironment", target: str) -> str:
 
 
 def _is_browser(environ: "WSGIEnvironment") -> bool:
-    """Return whether a person opens a page in a window, as all browsers of today say.
-
-    Clients without Fetch Metadata (2.2), such as search engines, are left out: most
-    keep no cookies.
-    """
+    """Return whether a person opens a page in a window (Fetch Metadata 2.2)."""
     return (
         environ["REQUEST_METHOD"] == "GET"
         and environ.get("HTTP_SEC_FETCH_MODE") == "navigate"

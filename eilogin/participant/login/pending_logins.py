@@ -1,13 +1,11 @@
 """Pending logins: from the AuthnRequest to the Response.
 
-An opaque handle names each login; it travels as RelayState. A sealed cookie, one per
-tab, holds the login: the browser can neither read nor change it. So the login survives
-a restart, any process can continue it, and requests without end leave nothing in the
-store.
+An opaque handle names each login, as RelayState. A sealed cookie, one per tab, holds
+it: it survives a restart, any process can continue it, and endless requests leave
+nothing in the store.
 
-The store learns of a login when the Response comes. The login is *claimed* by this one
-Response, and *spent* when the session exists. For two minutes after that the cookie
-still leads to the page, so that a double click or the back button does no harm.
+One Response *claims* the login in the store, and the session *spends* it. For two
+minutes the cookie still leads to the page, for double clicks and the back button.
 """
 
 import hashlib
@@ -31,16 +29,16 @@ from eilogin.web.limits.login_loops import takes_cookies
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long a visitor may take at the hub, in seconds.
+#: Seconds that a visitor may take at the hub.
 LIFETIME = 30 * 60.0
-#: How long the browser keeps a login, in seconds: an expired one can restart.
+#: Seconds in the browser; an expired login can restart.
 KEPT_FOR = 24 * 60 * 60
-#: How long a spent login still leads to its page, in seconds.
+#: Seconds for which a spent login leads to its page.
 SPENT_LIFETIME = 2 * 60.0
-#: Most characters of all their cookies: a common proxy takes 8 kB of cookies in all.
+#: Characters in all; a common proxy takes 8 kB of cookies.
 _MOST_ROOM = 4000
 
-#: In the place of the session's key until the session exists.
+#: Stands for the session's key until the session exists.
 CLAIMED = "claimed"
 
 _COOKIES = "eilogin-login-"
@@ -50,25 +48,22 @@ _COOKIES = "eilogin-login-"
 class PendingLogin:
     """The content of an AuthnRequest, and the page after its Response."""
 
-    #: Path and query on this site.
+    #: Path and query.
     target: str
     level: str
-    #: entityID of the hub that was asked.
+    #: entityID.
     hub: str
     is_passive: bool = False
-    #: Whether a fresh proof was asked for (ForceAuthn).
+    #: Whether ForceAuthn was set.
     is_forced: bool = False
-    #: Path and query of the page with the link, "" if that is the target.
+    #: Path and query of the page with the link, unless that is the target.
     began: str = ""
-    #: Whether the target itself asked for this login, so it cannot be shown without.
     is_required: bool = False
-    #: Tag of the session at that time (:func:`tag_of`), "" for an anonymous visitor.
+    #: :func:`tag_of` the session at that time.
     begun_as: str = ""
     handle: str = field(default_factory=new_handle)
-    #: Whether the Response was unsolicited; the visitor has agreed to it.
     is_unsolicited: bool = False
-    #: The store's key of the login that came of it, :data:`CLAIMED` before there is
-    #: one, or "" before an answer came.
+    #: The store's key of its session, :data:`CLAIMED` before that, or "".
     spent_by: str = ""
 
     @property
@@ -92,15 +87,13 @@ def tag_of(login: Login | None) -> str:
 
 
 def request_id_of(handle: str) -> str:
-    """Return the ID of the AuthnRequest of the pending login with this handle.
+    """Return the ID of the AuthnRequest of the login with this handle.
 
-    It is enough to check a Response, not to sign anybody in: that needs the browser's
-    cookie. Raises :class:`eilogin.errors.LoginLost` if no login can be pending with
-    this handle.
+    It signs nobody in: that needs the browser's cookie. Raise LoginLost if expired.
     """
     if is_over(handle):
         raise LoginLost("the pending login has expired", handle)
-    # No secret: the two travel together. Nobody but us can sign a request with it.
+    # No secret: the two travel together. Only we can sign a request with it.
     digest = hashlib.sha256(b"eilogin request\0" + handle.encode())
     return f"_{digest.hexdigest()[:40]}"
 
@@ -112,16 +105,10 @@ def _instant_of(handle: str) -> float:
     return instant
 
 
-# --- in the browser -------------------------------------------------------------------
-
-
 def keep(
     environ: "WSGIEnvironment", pending: PendingLogin
 ) -> Iterator[tuple[str, str]]:
-    """Return the headers by which this browser keeps a new pending login.
-
-    The oldest ones make room for it.
-    """
+    """Return headers that keep a login in this browser; the oldest make room."""
     fields = [
         pending.target,
         pending.level,
@@ -140,12 +127,7 @@ def keep(
 
 
 def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
-    """Return the pending login with this handle, which this browser holds.
-
-    Raises :class:`eilogin.errors.LoginLost`, or
-    :class:`eilogin.errors.CookiesRefused` if it began a short while ago and the browser
-    sent no cookie of eilogin at all.
-    """
+    """Return the pending login in this browser; raise LoginLost or CookiesRefused."""
     request_id_of(handle)
     spent_by = env.values(environ).get(_key(handle)) or ""
     text = _cookie(handle).read(environ)
@@ -162,10 +144,7 @@ def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
 
 
 def lost(environ: "WSGIEnvironment", handle: str) -> PendingLogin | None:
-    """Return the lost login that this browser still keeps, or None.
-
-    It only says what the visitor wanted: eilogin accepts no Response for it.
-    """
+    """Return the lost login in this browser, or None; it takes no Response."""
     text = _cookie(handle).read(environ)
     try:
         return None if text is None else _opened(environ, handle, text, "")
@@ -174,22 +153,21 @@ def lost(environ: "WSGIEnvironment", handle: str) -> PendingLogin | None:
 
 
 def is_claimed(environ: "WSGIEnvironment", handle: str) -> bool:
-    """Return whether a Response already came to the login with this handle."""
+    """Return whether a Response already came to the login."""
     return env.values(environ).get(_key(handle)) is not None
 
 
 def is_over(handle: str) -> bool:
-    """Return whether the login with this handle has expired."""
+    """Return whether the login has expired."""
     return clock.now() - _instant_of(handle) >= LIFETIME
 
 
 def _opened(
     environ: "WSGIEnvironment", handle: str, text: str, spent_by: str
 ) -> PendingLogin:
-    """Return the login in a cookie; ValueError if it is not sealed for this handle."""
     octets = _sealer(environ).open(from_text(text), *_bound_to(environ, handle))
     target, level, hub, is_passive, is_forced, *rest = json.loads(octets)
-    # A version before this one kept less.
+    # An older version kept less.
     began, begun_as, is_required = [*rest, "", "", False][:3]
     return PendingLogin(
         target,
@@ -208,7 +186,7 @@ def _opened(
 def unsolicited(
     environ: "WSGIEnvironment", target: str, hub: str, handle: str
 ) -> PendingLogin:
-    """Return the login of an unsolicited Response, to which the visitor has agreed."""
+    """Return the login of an unsolicited Response."""
     spent_by = env.values(environ).get(_key(handle)) or ""
     return PendingLogin(
         target, LEVELS[0], hub, handle=handle, is_unsolicited=True, spent_by=spent_by
@@ -225,14 +203,14 @@ def again(environ: "WSGIEnvironment", pending: PendingLogin) -> PendingLogin:
 def spent_cookie(
     environ: "WSGIEnvironment", pending: PendingLogin
 ) -> Iterator[tuple[str, str]]:
-    """Return the headers that expire a spent login after a short while."""
+    """Return the header that expires a spent login soon."""
     if not pending.is_unsolicited:
         cookie = _cookie(pending.handle)
         yield cookie.set(cookie.read(environ) or "", max_age=int(SPENT_LIFETIME))
 
 
 def drop(handle: str) -> tuple[str, str]:
-    """Return the header that deletes the login with this handle from the browser."""
+    """Return the header that deletes a login from the browser."""
     return _cookie(handle).expire()
 
 
@@ -245,7 +223,6 @@ def _sealer(environ: "WSGIEnvironment") -> Sealer:
 
 
 def _bound_to(environ: "WSGIEnvironment", handle: str) -> tuple[str, ...]:
-    """Bind the seal to one login and one site."""
     return (env.trust(environ).own.entity_id, handle)
 
 
@@ -263,14 +240,8 @@ def _without_cookies(environ: "WSGIEnvironment") -> str:
     )
 
 
-# --- in the store ---------------------------------------------------------------------
-
-
 def require_store(environ: "WSGIEnvironment") -> None:
-    """Raise :class:`eilogin.errors.StoreUnavailable` if the store does not answer.
-
-    A login can begin without the store, but not end.
-    """
+    """Raise StoreUnavailable if the store fails: a login could begin, but not end."""
     env.values(environ).get(_key(""))
 
 
@@ -282,28 +253,27 @@ def claim(environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
 
 
 def spend(environ: "WSGIEnvironment", pending: PendingLogin, login_key: str) -> None:
-    """Note the key of the session in the store that came of a claimed login."""
+    """Note the store's key of a login's session."""
     key = _key(pending.handle)
     values = env.values(environ)
     values.swap(key, CLAIMED, login_key, until(pending), durable=False)
 
 
 def close(environ: "WSGIEnvironment", handle: str) -> None:
-    """Note that no session comes of the login with this handle.
+    """Note that no session comes of a login.
 
-    If the visitor reloads the page without the cookie, eilogin does not report that
-    their browser refuses cookies.
+    Otherwise a reload without its cookie would report a browser that refuses cookies.
     """
     env.values(environ).add(_key(handle), CLAIMED, _until(handle), durable=False)
 
 
 def until(pending: PendingLogin) -> float:
-    """Return until when the store remembers the outcome of a pending login."""
+    """Return when the store forgets a login, in seconds."""
     return _until(pending.handle)
 
 
 def _until(handle: str) -> float:
-    # Longer than its cookie can be used, on whatever machine.
+    # Longer than its cookie can be used, on any machine.
     return _instant_of(handle) + LIFETIME + 2 * SKEW
 
 

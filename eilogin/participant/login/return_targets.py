@@ -1,7 +1,6 @@
 """Check the page of this site to which a visitor returns.
 
-Addresses of eilogin are no such pages: one of them logs out. Otherwise a link or a
-Response of another site could log the visitor out unnoticed.
+Never an address of eilogin: another site could log the visitor out unnoticed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +17,14 @@ from eilogin.web.site_urls import at, root, see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How often a path may be encoded, for servers and proxies that decode it again.
+#: For servers and proxies that decode a path again.
 _DECODED = 3
-#: Characters of the longest page that is remembered as one to go back to.
+#: Characters of a page to go back to.
 LONGEST_BACK = 500
 
 
 def page_to_go_to(own: Own, wanted: str | None) -> str:
-    """Return the page that was ``wanted``, or the first page of the site.
-
-    The page of eilogin with a kept form is allowed. ``wanted`` is as in
-    :func:`eilogin.web.requests.safe_next`.
-    """
+    """Return the page that was ``wanted`` (``safe_next``), or the site's first page."""
     first = root(own.public_url)
     target = safe_next(wanted, first)
     path = target.partition("?")[0].partition("#")[0]
@@ -38,10 +33,9 @@ def page_to_go_to(own: Own, wanted: str | None) -> str:
 
 
 def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
-    """Return the page that the query of a login names, unchecked.
+    """Return the unchecked page that the query of a login names.
 
-    That is ``next``, or the ``came_from`` of Zope and Plone: a path, or an address at
-    the origin of ``public_url``.
+    ``next``, or ``came_from`` of Zope and Plone: a path, or an address at our origin.
     """
     origin = origin_of(own.public_url)
     came_from = query.get("came_from", "")
@@ -51,11 +45,7 @@ def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
 
 
 def page_to_go_back_to(own: Own, named: str | None) -> str:
-    """Return the page of this site that was ``named``, without a fragment.
-
-    A page that is too long loses its query. "" for no page, for one that is too long
-    without its query, and for an address of eilogin itself.
-    """
+    """Return the ``named`` page, without its fragment, or its query if too long."""
     target = safe_next(named, "").partition("#")[0]
     path = target.partition("?")[0]
     if is_own_address(own, path):
@@ -64,10 +54,7 @@ def page_to_go_back_to(own: Own, named: str | None) -> str:
 
 
 def public_page(environ: "WSGIEnvironment") -> str:
-    """Return a page of this site that needs no login, or "".
-
-    Without the filter ``login`` that is the first page.
-    """
+    """Return a page that needs no login, or ""."""
     public_url = env.trust(environ).own.public_url
     find = environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
     return str(find(environ))
@@ -78,7 +65,7 @@ def redirect_to_target(
     target: str,
     headers: Sequence[tuple[str, str]] = (),
 ) -> Response:
-    """Return a redirect to ``target``, a path of this site with its query."""
+    """Redirect to ``target``, a path of this site with its query."""
     return see_other(at(env.trust(environ).own.public_url, target), headers)
 
 

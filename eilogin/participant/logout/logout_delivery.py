@@ -1,7 +1,4 @@
-"""Delivery of a LogoutRequest to the hub: by the browser, over SOAP, or later.
-
-The session here has ended before. The hub notifies the other participants.
-"""
+"""Delivery of a LogoutRequest to the hub: by the browser, over SOAP, or later."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -36,16 +33,13 @@ from eilogin.web.pages.refusal_notes import note_refusal
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter of our logout by which a visitor asks for another try: the browser then
-#: goes to the hub, even if this server cannot reach it. A reload does not.
+#: The parameter of another try: the browser goes to the hub, even if this server cannot
+#: reach it. A reload does not.
 RETRY, RETRY_NOW = "again", "yes"
 
 
 class LogoutDelivery:
-    """Delivers the LogoutRequests of one participant.
-
-    ``usual`` is the target where a logout names none.
-    """
+    """Delivers the LogoutRequests of a participant; ``usual`` is the default target."""
 
     def __init__(
         self,
@@ -57,7 +51,6 @@ class LogoutDelivery:
         self._pages = pages
         self._sender = sender
         self._queue = LogoutQueue(sender, logout_state.note_delivery)
-        #: Delivers the queue in this process.
         self.queue_thread = LogoutQueueThread(self._queue)
         self._logout_pages = logout_pages
         self._usual = usual
@@ -72,7 +65,7 @@ class LogoutDelivery:
         *,
         in_any_case: bool = False,
     ) -> Response:
-        """Deliver a logout, and return the redirect or page for the visitor.
+        """Deliver a logout; return the redirect or page for the visitor.
 
         ``in_any_case``: send the browser to the hub even if it does not answer here.
         """
@@ -115,9 +108,8 @@ class LogoutDelivery:
         endpoint: Endpoint,
         then: AfterLogout,
     ) -> Response:
-        """Send the browser to the hub with the LogoutRequest."""
         trust, hub = env.trust(environ), notice.login.who.issuer
-        # Under the ID that the hub's LogoutResponse will name (InResponseTo).
+        # The hub's LogoutResponse will name this ID (InResponseTo).
         state = LogoutState(hub, then, notice.key)
         logout_state.begin(environ, notice.request_id, state)
         cookie = logout_state.cookie(notice.request_id)
@@ -138,10 +130,6 @@ class LogoutDelivery:
         then: AfterLogout,
         outcome: SingleLogoutOutcome,
     ) -> Response:
-        """Redirect to the result of a logout that the hub answered over SOAP.
-
-        As after an answer in the browser: a reload there is no other logout.
-        """
         hub, own = notice.login.who.issuer, env.trust(environ).own
         state = LogoutState(hub, then, notice.key, clock.now(), outcome)
         # An earlier redirect may have stored a state for the same message.
@@ -161,7 +149,6 @@ class LogoutDelivery:
         hints: list[tuple[str, str]],
         page_at: str = "",
     ) -> Response:
-        """Return the page of a logout that needs no further message to the hub."""
         logout_state.forget_notice(environ, notice.key)
         gone = [env.cookie(environ).expire(), *unconfirmed_logouts.let_go(environ)]
         headers = [*gone, *(hints or logout_hint.let_go(environ))]
@@ -176,7 +163,6 @@ class LogoutDelivery:
         then: AfterLogout,
         error: EiloginError,
     ) -> Response:
-        """Return the page of a logout that no message can ever report to the hub."""
         note_refusal(error, "logout.sent", environ)
         # The hub still knows this browser, and must not sign it in silently.
         mark = logout_hint.mark(environ, notice.login, "")
@@ -185,7 +171,6 @@ class LogoutDelivery:
     def _unreachable(
         self, environ: "WSGIEnvironment", notice: UnconfirmedLogout, then: AfterLogout
     ) -> Response:
-        """Return the page that replaces a redirect to a hub that does not answer."""
         error = PeerUnavailable(
             f"{notice.login.who.issuer!r} accepts no connections, or a gateway "
             "answers in its place. eilogin does not send the browser there until "
@@ -205,10 +190,6 @@ class LogoutDelivery:
         *,
         may_queue: bool = True,
     ) -> Response:
-        """Return the page of a logout that the hub did not receive or confirm.
-
-        The page says so if this server retries.
-        """
         headers = _marked(environ, notice)
         if may_queue and self._has_queued(environ, notice, then):
             outcome = SingleLogoutOutcome.RETRYING
@@ -228,7 +209,7 @@ class LogoutDelivery:
     def directly(
         self, environ: "WSGIEnvironment", notice: UnconfirmedLogout
     ) -> SingleLogoutOutcome:
-        """Deliver a logout over SOAP; PENDING if the hub did not answer."""
+        """Deliver a logout over SOAP; PENDING if the hub did not confirm."""
         try:
             endpoints = self._sender.endpoints(env.trust(environ), notice.login)
             for endpoint in endpoints:
@@ -250,16 +231,12 @@ class LogoutDelivery:
         return [*held, *logout_hint.mark(environ, notice.login, notice.key)]
 
     def deliver_queued(self, environ: "WSGIEnvironment") -> int:
-        """Deliver the queued logouts that are due; return how many hubs confirmed.
-
-        Raises :class:`eilogin.errors.StoreUnavailable`.
-        """
+        """Deliver due logouts; count the confirmed ones. Raises StoreUnavailable."""
         return self._queue.deliver(environ)
 
     def _has_queued(
         self, environ: "WSGIEnvironment", notice: UnconfirmedLogout, then: AfterLogout
     ) -> bool:
-        """Put a logout into the retry queue; False if that is impossible."""
         try:
             if not self._queue.add(environ, notice):
                 return False
@@ -274,7 +251,7 @@ class LogoutDelivery:
 
 
 def retry_url(environ: "WSGIEnvironment", target: str) -> str:
-    """Return the address of another try; the visitor is at ``target`` afterwards."""
+    """Return the address of another try, which leads to ``target``."""
     query = {RETRY: RETRY_NOW, **({"next": target} if target else {})}
     return f"{env.trust(environ).own.url('logout')}?{urlencode(query)}"
 
@@ -290,6 +267,6 @@ def _held(
 def _marked(
     environ: "WSGIEnvironment", notice: UnconfirmedLogout
 ) -> list[tuple[str, str]]:
-    """Return the same, with the mark of a browser whose logout is not confirmed."""
+    """Return :func:`_held`, with the mark of an unconfirmed logout."""
     held = _held(environ, notice)
     return [*held, *logout_hint.mark(environ, notice.login, notice.key)]

@@ -6,12 +6,10 @@ declares it as an entry point of the group ``eilogin.logout``::
     def end_session(event):
         Session.objects.filter(eilogin_name=event.session).delete()
 
-eilogin calls it once for each login that ended, in a thread of its own, one event after
-another. An exception is logged, and stops neither the logout nor other hooks. The
-visitor and the hub wait for the hook, but at most ``on_logout_timeout``; it may go on
-after that, and the next event waits for its turn.
-
-No thread runs before the first logout, nor after the last one: servers fork.
+A thread of its own calls it for each login that ended, one event after another. An
+exception is logged, and stops nothing. The visitor and the hub wait for at most
+``on_logout_timeout``; the hook may go on after that. Threads run only while hooks do:
+servers fork.
 """
 
 import logging
@@ -40,9 +38,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Causes of an end. The visitor logged out here, by our address or that of the
-#: application; elsewhere; or at an inner hub (``hub_inside``). A command of the
-#: operator ended it. Or the hub had no session of the visitor any more.
+#: Causes of an end. The visitor logged out here (by our address or that of the
+#: application), elsewhere, or at an inner hub. The operator ended it, or the hub had no
+#: session any more.
 HERE = "here"
 APPLICATION = "application"
 ELSEWHERE = "elsewhere"
@@ -50,11 +48,10 @@ INSIDE = "inside"
 OPERATOR = "operator"
 GONE = "gone"
 
-#: The group of entry points by which a package installs a hook.
 GROUP = "eilogin.logout"
-#: Events that may wait for one hook: more than a hook that works can be behind.
+#: Events that may wait for one hook.
 _MOST_WAITING = 1000
-#: How often the log says that a hook hangs, and how many wait for it, in seconds.
+#: Seconds between log lines about a hook that hangs.
 _TELLS_EVERY = 60.0
 
 
@@ -62,23 +59,20 @@ _TELLS_EVERY = 60.0
 class LogoutEvent:
     """A login that has ended here, for a hook."""
 
-    #: The name of the login (:attr:`eilogin.sessions.Login.name`), no secret: the
-    #: application has seen it as ``environ['eilogin.session'].name``.
+    #: :attr:`eilogin.sessions.Login.name`, no secret: the application knows it.
     session: str
-    #: The subject for the application: ``environ['eilogin.session'].subject``.
+    #: ``environ['eilogin.session'].subject``.
     subject: str = field(repr=False)
-    #: ``here``, ``application``, ``elsewhere``, ``inside``, ``operator`` or
-    #: ``gone``.
+    #: ``here``, ``application``, ``elsewhere``, ``inside``, ``operator`` or ``gone``.
     cause: str
-    #: When it ended, in UTC.
+    #: In UTC.
     at: datetime
     #: Our entityID.
     participant: str
-    #: entityID of the hub of the login.
     hub: str
 
 
-#: A hook; eilogin ignores its return value.
+#: eilogin ignores the return value.
 Hook = Callable[[LogoutEvent], object]
 
 
@@ -91,23 +85,18 @@ def _names(value: object) -> object:
     )
 
 
-#: The type of the option ``on_logout``.
 HookNames = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 def load_hooks(names: Sequence[str]) -> dict[str, Hook]:
-    """Return the hooks of these names, and those of installed packages, by their names.
-
-    A name that occurs twice counts once. Raises :class:`eilogin.errors.InvalidOptions`
-    for a hook that cannot be called.
-    """
+    """Return named and installed hooks by name; raise InvalidOptions if uncallable."""
     named = {name: object_references.load(name, "on_logout") for name in names}
     return {**named, **_of_packages()}
 
 
 @cache
 def _of_packages() -> dict[str, Hook]:
-    # Once in a process: to look through what is installed takes a while.
+    # Once in a process, because the search is slow.
     return {point.value: _loaded(point) for point in entry_points(group=GROUP)}
 
 
@@ -127,14 +116,14 @@ def _loaded(point: EntryPoint) -> Hook:
 
 
 class LogoutHooks:
-    """Calls the ``hooks`` by their names, and waits ``timeout`` seconds at most."""
+    """Calls the ``hooks`` by name, and waits ``timeout`` seconds at most."""
 
     def __init__(self, hooks: Mapping[str, Hook], timeout: float) -> None:
         self._hooks = hooks
         self._timeout = timeout
-        #: How many threads there may be for hooks of one name, where that is not one.
+        #: Most threads for hooks of one name, if not one.
         self._threads: Mapping[str, int] = {}
-        #: The queues by name of the hook and process ID.
+        #: By name of the hook and process ID.
         self._queues: dict[tuple[str, int], _HookQueue] = {}
 
     def tell(
@@ -144,10 +133,7 @@ class LogoutHooks:
         cause: str,
         own: Login | None = None,
     ) -> None:
-        """Call each hook for each of these logins, which have just ended.
-
-        ``own`` is the login in which the visitor logged out, if it is one of them.
-        """
+        """Call each hook for each ended login; ``own`` is the visitor's, if any."""
         self._tell(environ, logins, cause, {})
 
     def _tell(
@@ -157,7 +143,6 @@ class LogoutHooks:
         cause: str,
         more: Mapping[str, Mapping[str, Hook]],
     ) -> None:
-        """Do the same with ``more`` hooks by name: each for one login, by its name."""
         if not logins or not (self._hooks or more):
             return
         entity_id, at = env.trust(environ).own.entity_id, clock.utc(clock.now())
@@ -173,7 +158,7 @@ class LogoutHooks:
             for login in logins
         ]
         until = time.monotonic() + self._timeout
-        # All begin before the first one is waited for.
+        # Begin all before waiting for the first one.
         for name, waits in [*self._begun(events, more)]:
             if not all(wait.wait(max(until - time.monotonic(), 0.0)) for wait in waits):
                 _log.error(
@@ -198,15 +183,13 @@ class LogoutHooks:
             yield name, [queue.add(hooks[event.session], event) for event in some]
 
     def _queue_of(self, name: str) -> "_HookQueue":
-        # A lock that is held while somebody forks is held for ever.
+        # A lock that is held during a fork is held for ever.
         key = (name, os.getpid())
         queue = _HookQueue(name, self._timeout, self._threads.get(name, 1))
         return self._queues.setdefault(key, queue)
 
 
 class _HookCall(NamedTuple):
-    """A hook, its event, and the flag to set when the call has ended."""
-
     hook: Hook
     event: LogoutEvent
     done: threading.Event
@@ -215,8 +198,8 @@ class _HookCall(NamedTuple):
 class _HookQueue:
     """The calls of the hooks of one name in this process, one after another.
 
-    If several ``threads`` are allowed, one more starts when all others have been at one
-    event for longer than ``timeout``, or a logout has waited for that long.
+    If ``threads`` allows, one more starts when all others, or a logout, exceed
+    ``timeout``.
     """
 
     def __init__(self, name: str, timeout: float, threads: int) -> None:
@@ -225,16 +208,12 @@ class _HookQueue:
         self._threads = threads
         self._lock = threading.Lock()
         self._waiting: deque[_HookCall] = deque()
-        #: When each thread began its current event (monotonic clock).
+        #: When each thread began its event (monotonic clock).
         self._since: dict[object, float] = {}
-        #: Before this instant the log is not told again that it hangs.
         self._tells_at = -math.inf
 
     def add(self, hook: Hook, event: LogoutEvent) -> threading.Event:
-        """Queue a call of a hook; return the flag that is set when it has ended.
-
-        The flag is set at once if waiting is useless.
-        """
+        """Queue a call; return a flag for its end, set now if waiting is useless."""
         done = threading.Event()
         with self._lock:
             if len(self._waiting) >= _MOST_WAITING:
@@ -250,13 +229,12 @@ class _HookQueue:
             if self._since:
                 self._waiting.append(_HookCall(hook, event, done))
             if is_stuck:
-                # Somebody has waited for it long enough.
                 done.set()
                 self._tell_that_it_hangs()
         return done
 
     def hurry(self) -> None:
-        """Start one more thread if calls wait: a logout has waited long enough."""
+        """Start one more thread if calls wait."""
         with self._lock:
             if self._waiting:
                 self._begin()
@@ -276,7 +254,6 @@ class _HookQueue:
         return all(since < late for since in self._since.values())
 
     def _begin(self) -> bool:
-        """Start a thread, if one more is allowed; whether it runs."""
         if len(self._since) >= self._threads:
             return False
         me = object()
@@ -286,7 +263,6 @@ class _HookQueue:
         try:
             thread.start()
         except RuntimeError as error:
-            # No room for one more, or the process is about to end.
             _log.error("on_logout: cannot start a thread for %s: %s", self._name, error)
             return False
         self._since[me] = time.monotonic()

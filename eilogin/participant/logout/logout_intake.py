@@ -1,7 +1,4 @@
-"""Receives the LogoutRequests of the hub, and ends the sessions that they name.
-
-NameID and SessionIndex name the sessions; a LogoutRequest needs no cookie.
-"""
+"""Receives the hub's LogoutRequests, which need no cookie, and ends their sessions."""
 
 import json
 import secrets
@@ -34,9 +31,8 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The status of the answer, by the stored outcome. ``done``: all sessions ended.
-#: ``partly``: an inner hub has not notified all. ``unknown``: the visitor may be signed
-#: in here under a name that the hub does not use.
+#: ``done``: all sessions ended. ``partly``: an inner hub has not notified all.
+#: ``unknown``: the visitor may be signed in under a name that the hub does not use.
 _STATUS = {
     "done": messages.Status(),
     "partly": messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT)),
@@ -44,26 +40,22 @@ _STATUS = {
 }
 
 
-#: The parameter of our address for messages with which the browser comes back from a
-#: hub inside.
+#: With this parameter the browser comes back from a hub inside.
 AFTER = "after"
 
 
 class _PendingLogoutRequest(NamedTuple):
-    """A LogoutRequest that is answered later: its Issuer, ID and RelayState."""
-
     issuer: str
     request_id: str
     relay_state: str
 
     @classmethod
     def of_message(cls, inbound: Inbound, request_id: str) -> "_PendingLogoutRequest":
-        """Return what the answer to a message from the browser needs."""
         return cls(inbound.issuer, request_id, inbound.relay_state)
 
 
 class LogoutRequestIntake:
-    """Executes the LogoutRequests of the hub at one participant, and answers them."""
+    """Executes and answers the LogoutRequests of the hub at one participant."""
 
     def __init__(self, pages: Pages, inner_hub: InnerHub, hooks: LogoutHooks) -> None:
         self._pages = pages
@@ -84,7 +76,6 @@ class LogoutRequestIntake:
         # A request that raises here has ended nothing.
         status = self._execute(environ, request, inbound.issuer, "slo", through)
         if through.way_on:
-            # A hub inside tells its participants first.
             until, subject = (
                 clock.now() + KNOWN_FOR,
                 _subject_of(environ, request, pending),
@@ -95,10 +86,9 @@ class LogoutRequestIntake:
         return self._answer(environ, pending, endpoint, status)
 
     def after_browser(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Answer a LogoutRequest after an inner hub has notified its participants.
+        """Answer the LogoutRequest ``handle`` after an inner hub.
 
-        ``handle`` names it. The answer states the outcome so far. Raises
-        :class:`eilogin.errors.MessageUnexpected` if there is no such logout.
+        Raises :class:`eilogin.errors.MessageUnexpected` if there is no such logout.
         """
         trust, values = env.trust(environ), env.values(environ)
         stored = values.get(_key(handle))
@@ -116,9 +106,8 @@ class LogoutRequestIntake:
         return self._answer(environ, pending, endpoint, status)
 
     def _answered_at(self, trust: Trust, issuer: str) -> Endpoint:
-        """Return the endpoint for the LogoutResponse; raise BindingMissing if none."""
         hub = trust.hub(issuer)
-        # A redirect may stand in a frame of the hub's page, whatever that page is.
+        # The hub may do a redirect in a frame of any page.
         wanted = (bindings.REDIRECT, bindings.POST)
         endpoint = hub.single_logout(*wanted)
         if endpoint is None:
@@ -166,9 +155,9 @@ class LogoutRequestIntake:
         address: str,
         through: env.Through | None = None,
     ) -> messages.Status:
-        """End the sessions of a request, unless it was seen before; return the status.
+        """End the sessions of a request, unless seen before; return the status.
 
-        The status states no success for a visitor who may still be signed in.
+        That is no success if the visitor may still be signed in.
         """
         trust, now = env.trust(environ), clock.now()
         check_logout_request(
@@ -204,7 +193,6 @@ def _subject_of(
     request: messages.LogoutRequest,
     pending: _PendingLogoutRequest,
 ) -> Subject:
-    """Return the subject of a request, which has one: its sessions have ended."""
     subject = named(env.trust(environ).own, request.name_id, pending.issuer)
     if subject is None:
         raise MessageUnexpected("the LogoutRequest names no visitor")
@@ -231,7 +219,6 @@ def _end(
     subject: Subject | None,
     issuer: str,
 ) -> Sequence[Login]:
-    """End the sessions that a request names, and return them."""
     ended: Sequence[Login] = ()
     if subject is not None:
         ended = env.sessions(environ).end_subject(

@@ -4,17 +4,13 @@ from enum import StrEnum
 
 
 class SingleLogoutOutcome(StrEnum):
-    """The state of the visitor's other sessions after a logout here.
+    """State of the other sessions. Templates and stored records contain the words."""
 
-    Templates and stored records contain these words.
-    """
-
-    #: The hub has not answered yet.
     PENDING = ""
     EVERYWHERE = "everywhere"
     #: The hub did not reach all participants.
     PARTLY = "partly"
-    #: The answer of the hub is missing or could not be verified.
+    #: The hub's answer is missing or could not be verified.
     UNCONFIRMED = "unconfirmed"
     #: The hub did not answer; this server retries.
     RETRYING = "retrying"
@@ -24,7 +20,6 @@ class SingleLogoutOutcome(StrEnum):
     NOT_TOLD = "not-told"
     #: Another logout notified the hub; its outcome is not known here.
     UNKNOWN = "unknown"
-    #: There was no session here, so eilogin did nothing.
     NO_LOGIN = "no-login"
     #: Everywhere, at an earlier instant; a new login may exist since.
     BEFORE = "before"

@@ -1,8 +1,4 @@
-"""The page after a logout here, with the state of the other sessions.
-
-A visitor who wants to go on to another page is redirected there at once, unless the
-page has news about the other sessions.
-"""
+"""The page after a logout here, or the redirect if it would have no news."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,14 +18,14 @@ from eilogin.web.site_urls import at, see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Outcomes of which a page of the hub may show more, if the hub is reachable.
+#: A page of a reachable hub may show more about these.
 _HUB_HELPS = (
     SingleLogoutOutcome.NO_LOGIN,
     SingleLogoutOutcome.UNKNOWN,
     SingleLogoutOutcome.PARTLY,
     SingleLogoutOutcome.UNCONFIRMED,
 )
-#: Outcomes without news, which need no page of ours before the target.
+#: These need no page of ours before the target.
 _NO_NEWS = (
     SingleLogoutOutcome.EVERYWHERE,
     SingleLogoutOutcome.CHOSEN,
@@ -43,9 +39,9 @@ class AfterLogout(NamedTuple):
 
     #: A path of this site, or "" for a page of ours.
     target: str
-    #: Whether an inner hub began it; that hub shows the result itself.
+    #: Whether an inner hub began it, which shows the result itself.
     begun_inside: bool = False
-    #: Whether the logout missed a participant, whatever the hub answers.
+    #: Whether it missed a participant, whatever the hub answers.
     is_partial: bool = False
 
 
@@ -71,10 +67,9 @@ class LogoutPages:
     ) -> Response:
         """Redirect to the target if the outcome is no news, else answer with a page.
 
-        ``again`` is the address of another try, or "". ``at_instant`` is when the
-        logout was, by default now; ``is_past`` says that the outcome may have changed
-        since. ``status`` is the HTTP status of the page. ``page_at`` is the address of
-        the page, to redirect to, or "" to answer with it.
+        ``again`` is the address of another try, or ""; ``at_instant`` the time of the
+        logout, by default now. ``is_past``: the outcome may have changed since.
+        ``page_at``: redirect to the page at this address.
         """
         own, target = env.trust(environ).own, then.target
         if then.is_partial and outcome == SingleLogoutOutcome.EVERYWHERE:
@@ -111,20 +106,17 @@ class LogoutPages:
 def _link_to_hub(
     environ: "WSGIEnvironment", outcome: SingleLogoutOutcome, website: str | None
 ) -> str:
-    """Return the page of the hub if it helps here, or ""."""
-    # A page that needs a login is no place for a visitor who has just logged out.
+    # A page that needs a login does not suit a visitor who has logged out.
     wants_hub = outcome in _HUB_HELPS or website is None
     return _page_of_hub(environ) if wants_hub else ""
 
 
 def _page_of_hub(environ: "WSGIEnvironment") -> str:
-    """Return the page for visitors in the metadata of the visitor's hub, or ""."""
     hub = hub_choice.known_hub(environ)
     return env.trust(environ).federation.link_of(hub, language_of(environ))
 
 
 def _name_of_hub(environ: "WSGIEnvironment") -> str:
-    """Return the name of the visitor's hub in the language of the page, or ""."""
     hub = hub_choice.known_hub(environ)
     federation = env.trust(environ).federation
     return federation.name_of(hub, language_of(environ)) if hub else ""

@@ -1,7 +1,6 @@
-"""LogoutRequests to the hub: their content and endpoint, and the outcome in the answer.
+"""LogoutRequests to the hub: content, endpoint, and the outcome in the answer.
 
-The hub notifies all other participants (SAML profiles 4.4.3.1). ``logout_delivery``
-decides how and when to send them.
+The hub notifies all other participants (SAML profiles 4.4.3.1).
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
 
 #: Seconds that a logout waits for a slot.
 _PATIENCE = 5.0
-#: The SOAP calls of this process by hub. Without a slot, the visitor is logged out here
-#: and reads that the hub does not know yet, as if the hub did not answer.
+#: SOAP calls by hub. Without a slot, the logout goes on as if the hub did not answer.
 _AT_HUBS = Slots()
 
 _BINDINGS = {
@@ -61,17 +59,16 @@ def _bindings(value: object) -> object:
     return tuple(_BINDINGS[word] for word in words)
 
 
-#: The type of the option ``logout_binding``; none for ``auto``.
+#: The option ``logout_binding``; none for ``auto``.
 LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
 
 
 class LogoutRequestSender:
     """Writes and sends the LogoutRequests of one participant.
 
-    ``wanted`` are the bindings, the preferred one first; if empty, the usual ones.
-    ``timeout`` limits an answer over SOAP, in seconds. ``at_once`` limits the SOAP
-    calls of this process to one hub. ``encrypts`` encrypts the NameID if the hub has a
-    key for it.
+    ``wanted`` are the bindings by preference; if empty, the usual ones. ``timeout`` is
+    in seconds; ``at_once`` limits the SOAP calls of this process to a hub; ``encrypts``
+    encrypts the NameID if the hub has a key for it.
     """
 
     def __init__(
@@ -83,10 +80,7 @@ class LogoutRequestSender:
         self._encrypts = encrypts
 
     def endpoints(self, trust: Trust, login: Login) -> list[Endpoint]:
-        """Return the endpoints of the hub, the preferred one first.
-
-        Raises :class:`eilogin.errors.UnknownPeer` if there is none.
-        """
+        """Return the hub's endpoints by preference; raise UnknownPeer without one."""
         entity_id = login.who.issuer
         hub = trust.hub(entity_id)
         if login.named is None:
@@ -129,15 +123,11 @@ class LogoutRequestSender:
     def directly(
         self, environ: "WSGIEnvironment", notice: UnconfirmedLogout, endpoint: Endpoint
     ) -> SingleLogoutOutcome:
-        """Send a LogoutRequest over SOAP, and return the outcome that the hub states.
-
-        Raises :class:`eilogin.errors.EiloginError` if it states none.
-        """
+        """Return the outcome that the hub states over SOAP, or raise EiloginError."""
         trust, hub = env.trust(environ), notice.login.who.issuer
         element = self.request(trust, notice, endpoint)
         xml_signatures.sign(element, trust.key_for(hub))
         body = bindings.wrap_soap(element)
-        # Errors name the hub in the log.
         with InNameOf(hub):
             with _place(environ, hub, self._at_once):
                 octets = trust.back_channel.post(
@@ -152,10 +142,7 @@ class LogoutRequestSender:
 
 
 def _usual(in_browser: Sequence[str]) -> Sequence[str]:
-    """Return the bindings to use without an option, the preferred one first.
-
-    A NameID that must stay out of addresses goes by Redirect only as the last resort.
-    """
+    """Return the usual bindings; Redirect comes last if it would show the NameID."""
     if in_browser[0] == bindings.REDIRECT:
         return (*in_browser, bindings.SOAP)
     return (bindings.POST, bindings.SOAP, bindings.REDIRECT)
@@ -183,9 +170,8 @@ def logout_outcome_in(
 ) -> SingleLogoutOutcome:
     """Return the outcome of a LogoutResponse: EVERYWHERE, PARTLY or CHOSEN.
 
-    ``hub`` is the recipient of the request; ``destination`` is "" if the response needs
-    none. Raises :class:`eilogin.errors.Refused` for a response to another request, or
-    with another status.
+    ``destination`` is "" if the response needs none. Raises
+    :class:`eilogin.errors.Refused` for another request or status.
     """
     check_logout_response(
         response,

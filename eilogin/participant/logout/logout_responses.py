@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class LogoutResponses:
-    """Receives LogoutResponses; ``usual`` is the target where a logout names none."""
+    """Receives LogoutResponses; ``usual`` is the target of a logout that names none."""
 
     def __init__(self, pages: LogoutPages, usual: str) -> None:
         self._pages = pages
@@ -36,9 +36,8 @@ class LogoutResponses:
     ) -> Response:
         """Handle a LogoutResponse in the browser (SAML profiles 4.4.3.5).
 
-        The visitor reads the result at an address without the message: the message
-        expires soon, and the visitor may reload the page. If the message cannot be
-        verified, the visitor is signed out here, and the page says no more.
+        Redirects to the result, which a visitor may reload; the message expires. For an
+        unverified message, the page says only that the visitor is signed out here.
         """
         trust = env.trust(environ)
         request_id, stored = logout_state.of_browser(environ)
@@ -49,8 +48,7 @@ class LogoutResponses:
             raise _not_started_here()
         state = LogoutState.read(stored, self._usual)
         headers: list[tuple[str, str]] = []
-        # After "everywhere" no answer changes anything: it is a double click, or the
-        # hub's page once more.
+        # After "everywhere" it is a double click, or the hub's page once more.
         if state.outcome != SingleLogoutOutcome.EVERYWHERE:
             try:
                 outcome = _outcome_in(trust, received, state, request_id)
@@ -94,14 +92,13 @@ class LogoutResponses:
     ) -> Response | None:
         """Return the page of this browser's last logout, if the hub has answered.
 
-        ``target`` replaces the target of that logout. None also if an inner hub began
-        the logout: it shows the result itself. A reload, or a link on another site,
-        leads here too; the page then says that the result is of the past.
+        ``target`` replaces that of the logout. None also if an inner hub began it.
+        After a reload, the page says that the result is of the past.
         """
         _, stored = logout_state.of_browser(environ)
         state = LogoutState.read(stored, self._usual)
         if state.notice_key and not state.outcome:
-            # This server may have delivered it, after the browser went to the hub.
+            # This server may have delivered it meanwhile.
             stored = logout_state.of_queued(environ, state.notice_key)
             state = LogoutState.read(stored, self._usual)
         if not state.outcome or state.then.begun_inside:
@@ -120,10 +117,7 @@ class LogoutResponses:
 def _outcome_in(
     trust: Trust, received: bindings.Received, state: LogoutState, request_id: str
 ) -> SingleLogoutOutcome:
-    """Return the outcome that the hub states; PENDING if it answers another logout.
-
-    Raises :class:`eilogin.errors.Refused` for a message that cannot be verified.
-    """
+    """Return the hub's outcome; PENDING for another logout. Raises Refused."""
     inbound = verify(received, trust.hub_keys, trust.weak)
     response = messages.read_logout_response(inbound.element)
     # As bytes: a client may send any text.

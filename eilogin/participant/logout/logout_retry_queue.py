@@ -1,14 +1,9 @@
 """The logout retry queue of a participant: LogoutRequests that did not reach the hub.
 
-If the hub does not answer while a visitor logs out, this server delivers the
-LogoutRequest itself, over SOAP, until the hub has answered or the session is over. An
-entry lies beside the sessions in the store, sealed by this participant, so that it
-survives a restart. There is one entry for each session: further clicks, or requests of
-anonymous visitors, make no other one.
-
-A thread of each process delivers while anything is queued (:class:`Courier`), and so
-does the command ``eilogin work``. One process at a time tries an entry. If the hub does
-not answer to one entry, its other entries wait too.
+A thread of each process (:class:`LogoutQueueThread`) and ``eilogin work`` deliver them
+over SOAP, until the hub has answered or the session is over. The store has at most one
+entry for a session, sealed by this participant. One process at a time tries an entry.
+If a hub does not answer to one entry, its others wait too.
 """
 
 import hashlib
@@ -40,42 +35,35 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: How often a process looks whether there is something to deliver, in seconds.
+#: Seconds between two rounds of a process.
 EVERY = 2.0
-#: How many seconds after it was queued an entry is tried for the first time.
+#: Seconds from queueing to the first try.
 _FIRST = 2.0
-#: Most entries of one participant. After that, the page of a logout says "not told".
+#: Most entries of one participant; further pages say "not told".
 MOST = 10_000
-#: Seconds between two log lines about a queue that cannot be read.
+#: Seconds between log lines about an unreadable queue.
 _LOGS_EVERY = 60.0
-#: Most entries that one round tries.
 _AT_ONCE = 50
-#: After so many answers of the hub that do not confirm it, an entry goes.
+#: After so many answers that do not confirm it, an entry is dropped.
 _REFUSALS = 3
 
-#: A function to call when a hub has confirmed a logout, with the key of the notice
-#: (:attr:`Notice.key`) and what the hub says of the other participants.
+#: Called with :attr:`UnconfirmedLogout.key` and the outcome that a hub confirmed.
 Delivered = Callable[["WSGIEnvironment", str, SingleLogoutOutcome], object]
 
 
 class _Entry(NamedTuple):
-    """One logout to deliver."""
-
     key: str
     notice: UnconfirmedLogout
-    #: The key under which the browser's own notice is kept.
+    #: The key of the browser's own notice.
     kept: str
-    #: When it was last tried.
     seen: float
 
     @property
     def hub(self) -> str:
-        """The entityID of the hub that is to hear."""
         return self.notice.login.who.issuer
 
     @property
     def due(self) -> float:
-        """When it is to be tried again."""
         begun = self.notice.issued
         if retry_schedule.is_ahead(self.seen):
             return begun
@@ -88,7 +76,7 @@ class LogoutQueue:
     def __init__(self, sender: LogoutRequestSender, delivered: Delivered) -> None:
         self._hub_told = sender
         self._delivered = delivered
-        #: When the entries that were read are due, by key.
+        #: When known entries are due, by key.
         self._later: dict[str, float] = {}
 
     # --- one logout ---
@@ -96,10 +84,9 @@ class LogoutQueue:
     def add(self, environ: "WSGIEnvironment", notice: UnconfirmedLogout) -> bool:
         """Queue a logout; whether this server delivers it from now on.
 
-        False if the hub takes no SOAP, if the browser has no secret of its own, if the
-        session is over, or if the queue is full. Raises
-        :class:`eilogin.errors.StoreUnavailable`, or UnknownPeer for a hub that takes no
-        logout at all.
+        False if the hub takes no SOAP, the browser has no secret, the session is over,
+        or the queue is full. Raises :class:`eilogin.errors.StoreUnavailable`, or
+        UnknownPeer for a hub that takes no logout.
         """
         if not notice.secret or self._endpoint(env.trust(environ), notice) is None:
             return False
@@ -126,17 +113,13 @@ class LogoutQueue:
 
     @staticmethod
     def drop(environ: "WSGIEnvironment", kept: str) -> None:
-        """Take a logout out of the queue, by the key of its notice; "" is none."""
+        """Take a logout out of the queue, by the key of its notice or ""."""
         store, key = env.sessions(environ).store, _key(environ, kept)
-        # Nearly no logout is queued, and a look is cheaper than an end.
+        # A look is cheaper than an end, and nearly no logout is queued.
         if kept and store.read(key) is not None:
             store.end(keys=(key,))
 
     def _endpoint(self, trust: Trust, notice: UnconfirmedLogout) -> Endpoint | None:
-        """Where the hub takes it over SOAP; None where it does not.
-
-        Raises :class:`eilogin.errors.UnknownPeer` where it takes none at all.
-        """
         endpoints = self._hub_told.endpoints(trust, notice.login)
         return next(
             (endpoint for endpoint in endpoints if endpoint.binding == bindings.SOAP),
@@ -147,15 +130,11 @@ class LogoutQueue:
 
     @staticmethod
     def keys(environ: "WSGIEnvironment") -> list[str]:
-        """The keys in the store of all that are queued."""
+        """Return the keys in the store of all entries."""
         return env.sessions(environ).store.find(_label(environ))
 
     def deliver(self, environ: "WSGIEnvironment") -> int:
-        """Try the entries that are due, and return how many hubs confirmed.
-
-        Also works while the store is full for all else. Raises
-        :class:`eilogin.errors.StoreUnavailable`.
-        """
+        """Try due entries; count the confirmed ones. Raises StoreUnavailable."""
         with logout_reserve.for_logout():
             return self._deliver(environ)
 
@@ -174,12 +153,12 @@ class LogoutQueue:
             except Unavailable as error:
                 unreachable.add(entry.hub)
                 _log.warning("logout not delivered to %s: %s", entry.hub, error)
-        # A hub is there again: its other entries are due at once.
+        # The hub answers again: its other entries are due at once.
         self._later = {} if reached - unreachable else self._later
         return count
 
     def _due(self, environ: "WSGIEnvironment") -> list[_Entry]:
-        """Return the entries that are due, longest waiting first, one round at most."""
+        """Return the entries for one round, longest waiting first."""
         now, keys = clock.now(), self.keys(environ)
         self._later = {key: self._later[key] for key in keys if key in self._later}
         due = list[_Entry]()
@@ -195,10 +174,7 @@ class LogoutQueue:
         return sorted(due, key=lambda entry: entry.due)[:_AT_ONCE]
 
     def _try(self, environ: "WSGIEnvironment", entry: _Entry) -> bool:
-        """Send one LogoutRequest; whether the hub confirmed.
-
-        Raises :class:`eilogin.errors.Unavailable` if it does not answer.
-        """
+        """Send one LogoutRequest; whether the hub confirmed. Raises Unavailable."""
         try:
             endpoint = self._endpoint(env.trust(environ), entry.notice)
             if endpoint is None or _is_in_again(environ, entry.notice.login):
@@ -218,11 +194,7 @@ class LogoutQueue:
     def _refused(
         self, environ: "WSGIEnvironment", entry: _Entry, error: EiloginError
     ) -> None:
-        """Count an answer of the hub that does not confirm the logout.
-
-        The hub may not know the session any more. So the entry goes after a few such
-        answers: more tries would change nothing.
-        """
+        """Drop an entry after a few answers: the hub may not know its session."""
         store = env.sessions(environ).store
         store.append(entry.key, error.code)
         tries = len(store.items(entry.key))
@@ -240,8 +212,7 @@ class LogoutQueue:
 class LogoutQueueThread:
     """The thread of this process that delivers, while anything is queued.
 
-    It begins with the first entry, or with the first page after a restart, and ends
-    when the queue is empty: no thread is there before a server forks.
+    It ends when the queue is empty: no thread runs before a server forks.
     """
 
     def __init__(self, queue: LogoutQueue) -> None:
@@ -253,10 +224,7 @@ class LogoutQueueThread:
         self._logged = -_LOGS_EVERY
 
     def wake(self, environ: "WSGIEnvironment") -> None:
-        """Deliver from now on, for the participant of this request.
-
-        Not where a process ends with its request (``wsgi.run_once``).
-        """
+        """Deliver from now on, unless the process ends with this request (run_once)."""
         if environ.get("wsgi.run_once"):
             return
         trust = env.trust(environ)
@@ -272,7 +240,7 @@ class LogoutQueueThread:
                     target=self._run, name="eilogin-logout-queue", daemon=True
                 ).start()
             except RuntimeError as error:
-                # The machine has no thread for it now; the next entry tries again.
+                # The next entry tries again.
                 _log.error(
                     "logout retry queue: this process retries no logouts: %s", error
                 )
@@ -306,7 +274,6 @@ class LogoutQueueThread:
                 _log.exception("logout retry queue: a delivery failed")
 
     def _log_once(self, error: EiloginError) -> None:
-        """Log that the queue cannot be read, at most once a minute: a store is down."""
         now = time.monotonic()
         if now >= self._logged + _LOGS_EVERY:
             self._logged = now
@@ -314,7 +281,7 @@ class LogoutQueueThread:
 
 
 def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:
-    """Whether our message might end a newer session, because it names no session."""
+    """Whether our message, which names no session, might end a newer one."""
     has_index = env.trust(environ).own.profile.has_session_index
     return not (login.session_index and has_index) and bool(
         env.sessions(environ).find_all_of(login.who)
@@ -322,7 +289,7 @@ def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:
 
 
 def _sealed(environ: "WSGIEnvironment", key: str, notice: UnconfirmedLogout) -> str:
-    # All that a LogoutRequest needs of it, and no more.
+    # Only what a LogoutRequest needs.
     login = replace(notice.login, attributes={}, family="")
     fields = [login.to_json(), notice.request_id, notice.issued, notice.key]
     octets = json.dumps(fields).encode()

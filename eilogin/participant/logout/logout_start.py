@@ -1,7 +1,6 @@
 """A logout that starts here: the session ends, and the hub gets a LogoutRequest.
 
-The hub notifies the other participants (SAML profiles 4.4). ``logout_delivery`` sends
-the LogoutRequest, and ``logout_responses`` receives the LogoutResponse.
+The hub notifies the other participants (SAML profiles 4.4).
 """
 
 from collections.abc import Collection, Iterable
@@ -54,11 +53,10 @@ class ParticipantLogout:
     ) -> Response:
         """End a login here, and notify the hub; the visitor goes to ``target`` then.
 
-        ``cause`` is one of ``logout_hooks``. An inner hub that began the logout knows
-        itself which of its participants it reached.
+        ``cause`` is one of ``logout_hooks``.
         """
         is_hubs = cause == logout_hooks.INSIDE
-        # Before the login ends, so that a second click finds one of the two.
+        # So that a second click finds one of the two.
         notice = (
             unconfirmed_logouts.new_notice(login)
             if is_hubs
@@ -77,10 +75,7 @@ class ParticipantLogout:
         return answer
 
     def leave_again(self, environ: "WSGIEnvironment", target: str) -> Response | None:
-        """Notify the hub again of this browser's last logout; None if there is none.
-
-        For a second click on the logout, and for the link of a page without a result.
-        """
+        """Notify the hub again of this browser's last logout; None if there is none."""
         notice = unconfirmed_logouts.find(environ)
         if notice is None:
             return None
@@ -92,11 +87,10 @@ class ParticipantLogout:
     def leave_without_session(
         self, environ: "WSGIEnvironment", target: str
     ) -> Response | None:
-        """Notify the hub of a logout in a browser whose session here is gone.
+        """Notify the hub of a logout in a browser without a session here.
 
-        Uses the logout hint of this browser, or repeats a logout that the hub may not
-        have received; None without either. If the store knows the session of the hint
-        under another cookie, it ends too.
+        Uses its logout hint, which may end a session under another cookie, or repeats
+        an unconfirmed logout. None without either.
         """
         hinted = _hinted(environ)
         if hinted is not None:
@@ -118,8 +112,7 @@ class ParticipantLogout:
     def leave_ended(self, environ: "WSGIEnvironment", target: str) -> Response | None:
         """Notify the hub of a pending logout whose session has ended already.
 
-        The store failed after the end of the session, and before the hub was notified.
-        None if nothing remains from which a LogoutRequest can be made.
+        None if no LogoutRequest can be made.
         """
         notice = unconfirmed_logouts.of_session(environ)
         if notice is None:
@@ -160,7 +153,7 @@ class ParticipantLogout:
     ) -> bool:
         """End several logins; whether all ended everywhere.
 
-        With the first, the hub may have ended others, which it does not know any more.
+        With the first, the hub may have ended others.
         """
         sessions, results = env.sessions(environ), list[bool]()
         for login in logins:
@@ -171,20 +164,18 @@ class ParticipantLogout:
     def end_by_script(
         self, environ: "WSGIEnvironment", login: Login
     ) -> list[tuple[str, str]]:
-        """End a login for a script of the application, which cannot go to the hub.
+        """End a login for a script, which cannot go to the hub; return headers for it.
 
-        Returns the headers for its answer. If the hub did not confirm, the next visit
-        to our logout notifies it; for a while that page shows the outcome.
+        If the hub did not confirm, the next visit to our logout notifies it.
         """
         notice = unconfirmed_logouts.keep(environ, login)
         self._end_here(environ, login, logout_hooks.APPLICATION, notice.key)
         return self.delivery.by_script(environ, notice)
 
     def end_ended_by_script(self, environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-        """Do the same for a pending logout whose session has ended already.
+        """Do the same for a session that has ended already.
 
-        See :meth:`leave_ended`. If no LogoutRequest can be made, the headers forbid a
-        passive login of this browser.
+        If no LogoutRequest can be made, the headers forbid a passive login.
         """
         notice = unconfirmed_logouts.of_session(environ)
         if notice is not None:
@@ -200,13 +191,9 @@ class ParticipantLogout:
     def _end_here(
         self, environ: "WSGIEnvironment", login: Login, cause: str, notice_key: str = ""
     ) -> bool:
-        """End a login here and at an inner hub; whether that reached all there.
-
-        ``notice_key`` names the logout of this browser (:attr:`UnconfirmedLogout.key`),
-        or is "".
-        """
-        # The end leaves a mark that rejects Responses that were issued before it, such
-        # as one for another tab. Its time is by the clock of the hub.
+        """End a login here and at an inner hub; whether that reached all there."""
+        # The end rejects Responses issued before it, as for another tab, by the hub's
+        # clock.
         issued = clock.now() + login.ahead
         noted = self._inner_hub.note(environ, login.named)
         ended = env.sessions(environ).end_login(login, issued=issued)
@@ -223,8 +210,8 @@ class ParticipantLogout:
 def _hinted(environ: "WSGIEnvironment") -> Login | None:
     """Return the login of the logout hint, if its logout has not begun yet.
 
-    The hint names the newest session of this browser. An attacker may have planted an
-    older session cookie, which leads to the notice of another session's logout.
+    The hint names the newest session. A planted older session cookie may lead to the
+    notice of another session's logout.
     """
     hinted = logout_hint.read(environ)
     if hinted is None:
@@ -244,7 +231,7 @@ class ParticipantLogoutService:
         self._environ = environ
 
     def leave(self, target: str, names: Collection[str]) -> Response | None:
-        """End the login of this visitor, and notify the hub, maybe by the browser."""
+        """End the visitor's login, and notify the hub, maybe by the browser."""
         login = env.session_to_end(self._environ)
         if login is None or login.name not in names:
             return None

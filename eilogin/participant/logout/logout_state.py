@@ -1,8 +1,7 @@
 """The state of a logout: what this site remembers of it while the hub answers.
 
-A cookie holds the ID of the LogoutRequest, and the store holds the state under that ID.
-If this server delivers the LogoutRequest itself (``logout_retry_queue``), a name that
-is derived from the notice takes the place of the ID.
+The store holds it under the ID of the LogoutRequest, which is in a cookie, or under a
+name derived from the notice in the retry queue.
 """
 
 import hashlib
@@ -23,28 +22,27 @@ from eilogin.web.requests import safe_next
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Seconds that the state is kept: the visitor may stay at the hub's page of a partial
-#: logout for a while, and may reload the result page here.
+#: Seconds: the visitor may stay at the hub's page, or reload ours.
 _KEPT_FOR = 60 * 60.0
 
-#: Seconds for which an answer of the hub counts as current: enough for the redirect to
-#: our page. Later the visitor may have signed in elsewhere.
+#: Seconds for the redirect after the hub's answer. Later the visitor may have signed in
+#: elsewhere.
 _A_MOMENT = 10.0
 
 #: Binds a logout to its browser, so that no other answer says "logged out" here. The
-#: hub's POST must bring it too (SameSite=None). It holds only the ID of the request.
+#: hub's POST must bring it too (SameSite=None). It holds only the ID.
 _COOKIE = Cookie("eilogin-logout", same_site="None")
 
 
 class LogoutState(NamedTuple):
     """The state of one logout."""
 
-    #: The entityID of the hub, or "" for a text that cannot be read.
+    #: "" for an unreadable text.
     hub: str
     then: AfterLogout
     #: :attr:`UnconfirmedLogout.key`, or "".
     notice_key: str = ""
-    #: When the hub answered, as a POSIX timestamp; 0 before that.
+    #: POSIX timestamp of the hub's answer; 0 before.
     answered: float = 0.0
     outcome: SingleLogoutOutcome = SingleLogoutOutcome.PENDING
 
@@ -56,15 +54,12 @@ class LogoutState(NamedTuple):
 
     @property
     def is_new(self) -> bool:
-        """Whether the hub answered within the last seconds."""
+        """Whether the hub answered a moment ago."""
         return abs(clock.now() - self.answered) <= _A_MOMENT
 
     @classmethod
     def read(cls, text: str | None, usual: str) -> "LogoutState":
-        """Read :attr:`text`; ``usual`` is the target if the text has none.
-
-        The state of a text that cannot be read has no hub and no outcome.
-        """
+        """Read :attr:`text`; ``usual`` is the default target; no hub if unreadable."""
         try:
             hub, key, answered, word, target, is_hubs, is_partial = json.loads(
                 text or ""
@@ -87,10 +82,7 @@ def of_queued(environ: "WSGIEnvironment", notice_key: str) -> str | None:
 
 
 def keep(environ: "WSGIEnvironment", name: str, state: LogoutState) -> None:
-    """Store a state, in place of an earlier one.
-
-    ``name`` is the ID of the LogoutRequest, or :func:`queued_name`.
-    """
+    """Store a state by the ID of the LogoutRequest or :func:`queued_name`."""
     until = clock.now() + _KEPT_FOR
     env.values(environ).change(_key(name), lambda _: state.text, until)
 
@@ -109,10 +101,7 @@ def cookie(name: str) -> tuple[str, str]:
 def note_answer(
     environ: "WSGIEnvironment", request_id: str, stored: str, state: LogoutState
 ) -> list[tuple[str, str]]:
-    """Store the hub's answer, and return the headers that end the retries.
-
-    ``stored`` is the text so far. If two answers come at once, the first is kept.
-    """
+    """Replace ``stored`` by the hub's answer; return headers that end the retries."""
     until, values = state.answered + _KEPT_FOR, env.values(environ)
     values.swap(_key(request_id), stored, state.text, until, durable=False)
     forget_notice(environ, state.notice_key)
@@ -145,10 +134,9 @@ def forget_notice(environ: "WSGIEnvironment", notice_key: str) -> None:
 
 
 def forget(environ: "WSGIEnvironment", who: Subject) -> list[tuple[str, str]]:
-    """Return the headers after a login: no answer of a hub says "logged out" any more.
+    """Return the headers after a login, by which no answer says "logged out" any more.
 
-    The hub gets no message about an earlier logout of the same subject (``who``). For
-    a logout of somebody else, the retry queue goes on. Raises StoreUnavailable.
+    Drops a queued logout of the same subject (``who``) only. Raises StoreUnavailable.
     """
     has_cookie = _COOKIE.read(environ) is not None
     before = logout_hint.left(environ)
@@ -164,8 +152,7 @@ def forget(environ: "WSGIEnvironment", who: Subject) -> list[tuple[str, str]]:
 def was_here(environ: "WSGIEnvironment") -> bool:
     """Whether this browser had a session here that is over, or logs out just now.
 
-    The browser holds the session cookie until it learns of the end, which may have come
-    in another tab, or from the hub.
+    It keeps the session cookie until it learns of the end.
     """
     if env.cookie(environ).read(environ) is not None:
         return True

@@ -21,7 +21,7 @@ from eilogin.sessions import Login, Sessions, Subject
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 
-#: How many "!" a user of a domain has at least.
+#: Least number of "!" in a user of a domain.
 _MARKS_WITH_DOMAIN = 3
 _FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
 
@@ -60,9 +60,8 @@ class OperatorLogout:
     def called(self, name: str, sources: Sequence[str]) -> list[Login]:
         """Return the sessions of a visitor with this name.
 
-        A name is the subject for the application (REMOTE_USER), the NameID or the
-        attribute behind it; with ``profile = digid`` also the citizen's number.
-        ``sources`` is the option ``subject``.
+        That is the subject for the application (REMOTE_USER), or the NameID, attribute
+        or DigiD number behind it. ``sources`` is the option ``subject``.
         """
         logins = {
             login.key: login
@@ -82,10 +81,7 @@ class OperatorLogout:
         return ParticipantLogoutService(self._logout, self._environ)
 
     def deliver(self) -> int:
-        """Deliver the queued logouts that are due; return how many the hub confirmed.
-
-        Raises :class:`eilogin.errors.StoreUnavailable`.
-        """
+        """Deliver due logouts; count the confirmed ones. Raises StoreUnavailable."""
         return self._logout.delivery.deliver_queued(self._environ)
 
     def wake(self) -> None:
@@ -93,7 +89,6 @@ class OperatorLogout:
         self._logout.delivery.queue_thread.wake_if_queued(self._environ)
 
     def _meant(self, name: str, sources: Sequence[str]) -> Iterator[Subject]:
-        """Yield the subjects that a name may mean."""
         trust = env.trust(self._environ)
         attributes = [source for source in sources if source != NAME_ID]
         for hub in trust.hub_ids:
@@ -114,7 +109,7 @@ class OperatorLogout:
 
 
 def _as_application_has_it(name: str) -> list[tuple[str, str]]:
-    """Value and domain in ``VALUE!FORMAT!HUB`` and in ``VALUE!FORMAT!HUB!DOMAIN``."""
+    """Return value and domain in ``VALUE!FORMAT!HUB[!DOMAIN]``."""
     parts = name.rsplit("!", _MARKS_WITH_DOMAIN)
     pairs = [(name.rsplit("!", 2)[0], "")]
     if len(parts) > _MARKS_WITH_DOMAIN:

@@ -1,14 +1,11 @@
 """A logout that the store could not carry out, which the browser keeps until it can.
 
-The store is down or full while a visitor logs out. The answer then removes the session
-cookie from the browser, and sets a sealed cookie that holds its value. The browser is
-anonymous from then on. Its first request that reaches the store ends the session and
-tells the hub.
+The answer replaces the session cookie by a sealed cookie that holds its value. The
+browser's first request that reaches the store ends the session and notifies the hub.
 
-The sealed cookie acts on the session that it names alone. A forged one, or one of
-another site, counts as none. If a browser brings one besides another session, that
-session goes on: an attacker who plants such a cookie ends their own session and nothing
-else.
+The sealed cookie acts only on the session that it names; a forged one, or one of
+another site, counts as none. Another session of the browser goes on: an attacker who
+plants such a cookie ends only their own.
 """
 
 import hmac
@@ -29,21 +26,18 @@ from eilogin.web.requests import is_from_other_site, is_in_advance, is_own_navig
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The end of the name of the cookie, after that of the session cookie.
 _SUFFIX = "-out"
 _MARK = f"{_SUFFIX}="
 
-#: Whether the value of a session cookie may be one of ours, and is worth sealing.
+#: Whether a session cookie may be ours, and is worth sealing.
 _is_token = re.compile(r"[A-Za-z0-9_-]{1,100}").fullmatch
 
-#: The addresses of a logout by the browser: it is carried out there in any case.
 _LOGOUTS = ("logout", env.APP_LOGOUT)
-#: The addresses at which a visitor may fail to log out: those, and the application's.
+#: Where a visitor may fail to log out: those, and the application's.
 _BEGUN_AT = (*_LOGOUTS, None)
 
 #: Statuses without a page: the logout is done, or not yet.
 DONE, NOT_YET = 204, 503
-#: The first status by which the filter ``logout`` says that it failed.
 _FAILED = 500
 
 
@@ -53,10 +47,9 @@ def is_there(environ: "WSGIEnvironment") -> bool:
 
 
 def begun(environ: "WSGIEnvironment", error: Exception) -> list[tuple[str, str]]:
-    """Return the headers that keep a logout, if ``error`` stopped one.
+    """Return the headers that keep a logout, if the store's ``error`` stopped one.
 
-    No headers for a request that another site has caused, for one without a session
-    cookie, and for another error than that of the store.
+    No headers for a request of another site or without a session cookie.
     """
     if not isinstance(error, StoreUnavailable) or not _is_wanted(environ):
         return []
@@ -70,7 +63,6 @@ def begun(environ: "WSGIEnvironment", error: Exception) -> list[tuple[str, str]]
 
 
 def _is_wanted(environ: "WSGIEnvironment") -> bool:
-    """Return whether the visitor asked for this logout, here and now."""
     public_url = env.trust(environ).own.public_url
     if env.address(environ) not in _BEGUN_AT or is_in_advance(environ):
         return False
@@ -85,16 +77,14 @@ def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
     return [] if cookie.read(environ) is None else [cookie.expire()]
 
 
-#: Carries out the logout of the session that a request brings, in that request.
 CarryOut = Callable[["WSGIEnvironment"], Response]
 
 
 class PendingLogouts:
     """Carries out pending logouts, before any page of a party is answered.
 
-    ``carry_out`` answers with :data:`DONE`, with :data:`NOT_YET`, or with a page that a
-    person looks at. ``end_other`` ends a session that is not the one of the browser any
-    more, and no other one.
+    ``carry_out`` answers with :data:`DONE`, :data:`NOT_YET`, or a page for a person.
+    ``end_other`` ends only a session that is not the one of the browser any more.
     """
 
     def __init__(
@@ -109,10 +99,9 @@ class PendingLogouts:
         start_response: "StartResponse",
         go_on: "WSGIApplication",
     ) -> Iterable[bytes]:
-        """Answer a request that may bring a pending logout; ``go_on`` answers others.
+        """Answer a request; the page of a pending logout replaces one for a person.
 
-        A page that a person looks at gives way to the page of the logout. All other
-        requests go on, as those of an anonymous visitor.
+        ``go_on`` answers other requests, as anonymous ones.
         """
         token = _read(environ)
         if token is None:
@@ -142,10 +131,7 @@ class PendingLogouts:
 
 
 def by_filter(app: "WSGIApplication") -> CarryOut:
-    """Have the filter ``logout`` carry out a logout, and log its failures itself.
-
-    ``app`` is that filter, with the applications behind it.
-    """
+    """Have the filter ``logout``, which ``app`` is, carry out a logout."""
 
     def carry_out(environ: "WSGIEnvironment") -> Response:
         is_page = env.address(environ) is None
@@ -167,7 +153,6 @@ def cookies_of(answer: Response) -> list[tuple[str, str]]:
 
 
 def _read(environ: "WSGIEnvironment") -> str | None:
-    """Return the session cookie that was to be logged out; None without a sound one."""
     text = _cookie(environ).read(environ)
     if text is None:
         return None
@@ -178,7 +163,6 @@ def _read(environ: "WSGIEnvironment") -> str | None:
 
 
 def _with_session(environ: "WSGIEnvironment", token: str) -> "WSGIEnvironment":
-    """Return a copy of a request, which brings this session cookie and no other."""
     copied: WSGIEnvironment = environ.copy()
     _make_anonymous(copied)
     mine = env.cookie(environ).set(token)[1].partition(";")[0]
@@ -187,7 +171,6 @@ def _with_session(environ: "WSGIEnvironment", token: str) -> "WSGIEnvironment":
 
 
 def _make_anonymous(environ: "WSGIEnvironment") -> None:
-    """Have a request bring no session cookie."""
     session = env.cookie(environ)
     pairs = environ.get("HTTP_COOKIE", "").split(";")
     kept = (pair.strip() for pair in pairs if session.read_in(pair.strip()) is None)

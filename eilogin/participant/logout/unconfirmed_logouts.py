@@ -1,14 +1,13 @@
 """Logouts that the hub has not confirmed, kept for a further click of the visitor.
 
-A visitor clicks twice, so the browser drops its way to the hub; or the hub does not
-answer, or its answer cannot be verified. The session here is over by then. So eilogin
-keeps the logout for an hour, and each further click notifies the hub again. It sends
-the same message while that is valid: a hub that knows it answers with its outcome.
+The browser or the hub may have failed, and the session here is over. So eilogin keeps
+the logout for an hour, and each further click notifies the hub again. It sends the same
+message while that is valid, so that the hub answers with its outcome.
 
-The store holds the notice, encrypted with two secrets: ours, and one of this browser.
-The latter derives from the old session cookie while the message is valid, and comes
-from a cookie of its own afterwards. So no address contains any of it, and the store
-alone reveals nothing. It ends when the hub confirms, or after a login in this browser.
+The notice in the store is encrypted with our secret and one of this browser. The latter
+derives from the old session cookie while the message is valid, and is in a cookie of
+its own afterwards. So neither the store alone nor an address reveals it. The notice
+ends when the hub confirms, or after a login in this browser.
 """
 
 import hashlib
@@ -29,29 +28,27 @@ from eilogin.web.browser.sealing import Sealer, as_text, from_text
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Seconds that a notice is kept.
+#: Seconds.
 KEPT_FOR = 60 * 60.0
 
-#: The secret of a browser; it opens nothing but what is kept here.
+#: It opens nothing but what is kept here.
 _COOKIE = Cookie("eilogin-logout-again")
 
 
 class UnconfirmedLogout(NamedTuple):
     """The content of a LogoutRequest that a hub has not confirmed."""
 
-    #: The login that ended.
     login: Login
-    #: ID of the LogoutRequest, and when it was issued.
     request_id: str
     issued: float
-    #: Whether the logout missed a participant, whatever the hub answers.
+    #: Whether it missed a participant, whatever the hub answers.
     is_partial: bool = False
-    #: The secret of the browser in which it is kept, or "" where it is not.
+    #: The secret of the browser in which it is kept, or "".
     secret: str = ""
 
     @property
     def key(self) -> str:
-        """Where it is kept in the store; "" where it is not."""
+        """Its key in the store, or ""."""
         return _key(self.secret) if self.secret else ""
 
 
@@ -61,11 +58,10 @@ def new_notice(login: Login) -> UnconfirmedLogout:
 
 
 def keep(environ: "WSGIEnvironment", login: Login, held: str = "") -> UnconfirmedLogout:
-    """Store the notice of a login that is about to end, and return it.
+    """Store and return the notice of a login that is about to end, or an earlier one.
 
-    ``held`` is a secret cookie of this browser, by default its session cookie. Returns
-    the notice of an earlier click, if there is one. Without a NameID no message is
-    possible, so the notice is not stored.
+    ``held`` is a secret cookie of this browser, by default its session cookie. Without
+    a NameID no message is possible, and nothing is stored.
     """
     token = held or env.cookie(environ).read(environ) or ""
     notice = new_notice(login)
@@ -88,18 +84,16 @@ def find(environ: "WSGIEnvironment") -> UnconfirmedLogout | None:
     notice = None if held is None else _read(environ, held)
     if notice is not None:
         return notice
-    # A copy of the session cookie may exist; it must not cause new messages long
-    # afterwards.
+    # A copy of the session cookie must not cause new messages long afterwards.
     tokens = (env.cookie(environ).read(environ), logout_hint.held(environ))
     notices = (_read(environ, _secret_of(token)) for token in tokens if token)
     return next((kept for kept in notices if kept is not None and _is_new(kept)), None)
 
 
 def of_session(environ: "WSGIEnvironment") -> UnconfirmedLogout | None:
-    """Return the notice for the session cookie of a request, however old it is.
+    """Return the notice for the request's session cookie, however old it is.
 
-    Only for a pending logout (``pending_logouts``): its sealed cookie proves that this
-    browser wants to notify the hub.
+    Only for ``pending_logouts``, whose sealed cookie proves the browser's intent.
     """
     token = env.cookie(environ).read(environ)
     return _read(environ, _secret_of(token)) if token else None
@@ -128,16 +122,13 @@ def renewed(notice: UnconfirmedLogout) -> UnconfirmedLogout:
 
 
 def keep_briefly(environ: "WSGIEnvironment", notice: UnconfirmedLogout) -> None:
-    """Keep a confirmed notice while its message is valid.
-
-    A repeated message changes nothing at the hub, and shows the visitor the outcome.
-    """
+    """Keep a confirmed notice while its message is valid, to show the outcome again."""
     forget(environ, notice.key)
     _write(environ, notice, notice.issued + LIFETIME)
 
 
 def forget(environ: "WSGIEnvironment", key: str) -> None:
-    """Delete the notice under a key, because the hub confirmed it; "" is none."""
+    """Delete the notice under a key; "" is none."""
     if key:
         env.values(environ).take(key)
 
@@ -153,10 +144,7 @@ def hold(notice: UnconfirmedLogout) -> tuple[str, str]:
 
 
 def void(environ: "WSGIEnvironment") -> None:
-    """Delete the notice of this browser, also for a thief of its cookies.
-
-    Raises StoreUnavailable.
-    """
+    """Delete the browser's notice, also for a cookie thief. Raises StoreUnavailable."""
     if held := _COOKIE.read(environ):
         forget(environ, _key(held))
 
@@ -167,7 +155,6 @@ def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
 
 
 def _secret_of(token: str) -> str:
-    """Return the secret that derives from a session cookie."""
     return hashlib.sha256(b"eilogin logout again\0" + token.encode()).hexdigest()
 
 
@@ -175,7 +162,7 @@ def _write(
     environ: "WSGIEnvironment", notice: UnconfirmedLogout, until: float = math.inf
 ) -> bool:
     """Store a notice; False if this browser has one of the same session."""
-    # All that a LogoutRequest needs of it, and no more.
+    # Only what a LogoutRequest needs.
     login = replace(notice.login, attributes={}, family="")
     fields = [login.to_json(), notice.request_id, notice.issued, notice.is_partial]
     octets = json.dumps(fields).encode()

@@ -1,23 +1,14 @@
 """Decide which path of a site needs which login.
 
-The answer to a request that lacks this login is the job of ``login``. By module:
+The answer to a request that lacks this login is the job of ``login``.
 
-``attribute_access``
-    Refuse visitors by the attributes that the hub sent.
-``attribute_conditions``
-    Conditions on attributes in a line of ``protect``.
-``multipart_heads``
-    Read the heads of the parts of a form with files (RFC 7578).
-``path_limits``
-    The limits ``idle=`` and ``max_age=`` of a line of ``protect``.
-``path_rules``
-    Find the rule of a request among the lines of ``protect``.
-``path_variants``
-    List all readings of a path that an application may use.
-``rule_lines``
-    Parse one line of ``protect``.
-``strictest_rule``
-    The rule of a path, and the strictest of several rules.
-``zope_paths``
-    Paths and forms of an application in Zope (``path_style = zope``).
+* ``attribute_access``: refuse visitors by attributes.
+* ``attribute_conditions``: conditions on attributes in a rule.
+* ``multipart_heads``: the heads of a form with files (RFC 7578).
+* ``path_limits``: ``idle=`` and ``max_age=``.
+* ``path_rules``: find the rule of a request.
+* ``path_variants``: all readings of a path.
+* ``rule_lines``: parse one line of ``protect``.
+* ``strictest_rule``: the strictest of several rules.
+* ``zope_paths``: paths and forms of Zope (``path_style = zope``).
 """

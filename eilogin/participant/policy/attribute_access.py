@@ -1,9 +1,8 @@
 """Refuse visitors by the attributes that the hub sent.
 
-At a login the option ``require_attributes`` decides: without them there is no session.
-On a path the attributes of a line of ``protect`` decide (``attribute_conditions``): the
-visitor stays signed in, and gets a page that names the missing attributes. Page and log
-show names of attributes, and no values from the hub.
+Without ``require_attributes`` there is no session. Without those of a path
+(``attribute_conditions``) the visitor stays signed in, and gets a page with their
+names. Page and log show no values from the hub.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,11 +31,8 @@ from eilogin.web.site_urls import root, this_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Names of attributes that one line of the log says.
+#: Names of attributes in a log line.
 _MOST_NAMES = 20
-
-
-# --- at a login -----------------------------------------------------------------
 
 
 def require_attributes(
@@ -52,14 +48,8 @@ def require_attributes(
         )
 
 
-# --- on a path ------------------------------------------------------------------
-
-
 def unmet(login: Login | None, rule: PathRule) -> Sequence[Condition]:
-    """Return the conditions of a rule that the session does not meet, sorted by name.
-
-    () if the session does not reach the level: the visitor reaches that first.
-    """
+    """Return the unmet conditions of a rule, sorted by name; () without its level."""
     if not rule.conditions or login is None or not reaches(login.level, rule.need):
         return ()
     attributes = login.attributes
@@ -68,10 +58,7 @@ def unmet(login: Login | None, rule: PathRule) -> Sequence[Condition]:
 
 
 def is_open_to(environ: "WSGIEnvironment", login: Login | None, rule: PathRule) -> bool:
-    """Return whether a page with this rule is open with this session, or None.
-
-    Raises :class:`eilogin.errors.StoreUnavailable`.
-    """
+    """Return whether a page with this rule is open; raise StoreUnavailable."""
     return rule.need in (OFF, OPTIONAL) or (
         login is not None
         and reaches(login.level, rule.need)
@@ -120,16 +107,13 @@ def _error(
     )
 
 
-# --- texts for the log ----------------------------------------------------------------
-
-
 def _missing(attributes: Attributes, names: Iterable[str]) -> tuple[str, ...]:
     wanted = dict.fromkeys(names)
     return tuple(name for name in wanted if not has_value(attributes, name))
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names of attributes for the log, and never a value."""
+    """Return names for the log, and never a value."""
     distinct = sorted(set(names))
     more = ", …" if len(distinct) > _MOST_NAMES else ""
     listed = ", ".join(map(repr, distinct[:_MOST_NAMES]))
@@ -137,7 +121,6 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _received(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> str:
-    """For the log: the attributes that the hub sent, and whom to ask for more."""
     whom = env.trust(environ).whom_to_ask(hub)
     empty = [name for name in attributes if not has_value(attributes, name)]
     note = f", but without a value {listed(empty)}" if empty else ""

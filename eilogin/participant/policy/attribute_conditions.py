@@ -4,13 +4,10 @@
 
     /beheer   substantieel   role=beheerder|hoofd   urn:oid:2.5.4.10=*
 
-All of these must hold: one value of ``role`` is ``beheerder`` or ``hoofd``, and the
-attribute ``urn:oid:2.5.4.10`` has a value. Names and values are compared exactly. A
-character that a line cannot contain (a blank, ``|``, ``=`` in a name) is written
-encoded, as in ``role=hoofd%20beheer``. ``attribute:NAME=VALUE`` means the same, for an
-attribute with the name of a setting.
-
-``attribute_access`` refuses visitors who do not meet them.
+All must hold: ``role`` has one of two values, ``urn:oid:2.5.4.10`` any. Names and
+values are compared exactly. Encode a blank, ``|``, or ``=`` in a name:
+``role=hoofd%20beheer``. ``attribute:NAME=VALUE`` is for an attribute with the name of a
+setting.
 """
 
 import re
@@ -20,11 +17,10 @@ from urllib.parse import unquote
 
 Attributes = Mapping[str, Sequence[str]]
 
-#: The prefix of an attribute with the name of a setting.
 PREFIX = "attribute:"
-#: Any value is accepted.
+#: Any value.
 _ANY = "*"
-#: An address or number that may name a person, which no page or log shows.
+#: May name a person, so no page or log shows it.
 _may_name_somebody = re.compile(r"@|\d{5}").search
 
 
@@ -35,12 +31,12 @@ class Condition:
     name: str
     #: None for any value.
     values: frozenset[str] | None = None
-    #: The path of its line, as written, for the log.
+    #: The path of its line, for the log.
     path: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, word: str) -> "Condition":
-        """Parse ``NAME=VALUE|VALUE`` or ``NAME=*``; ValueError if it is neither."""
+        """Parse ``NAME=VALUE|VALUE`` or ``NAME=*``, or raise ValueError."""
         name, _, values = word.removeprefix(PREFIX).partition("=")
         if values == _ANY:
             return cls(_decoded(name, word))
@@ -50,7 +46,7 @@ class Condition:
         return cls(_decoded(name, word), frozenset(accepted))
 
     def is_met(self, attributes: Attributes) -> bool:
-        """Return whether the attributes that the hub sent meet the condition."""
+        """Return whether the hub's attributes meet the condition."""
         if self.values is None:
             return has_value(attributes, self.name)
         return not self.values.isdisjoint(attributes.get(self.name, ()))

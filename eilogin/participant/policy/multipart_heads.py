@@ -1,8 +1,7 @@
 """Read the heads of the parts of a form with files (``multipart/form-data``, RFC 7578).
 
-Parsers differ in where they see a boundary and the end of a head. So a *head* is here
-everything that any of them could take for one: from a delimiter, at any position, to
-the first empty line after it. It excludes the texts and files of the form.
+Parsers differ about boundaries and the end of a head. So a *head* is everything that
+any could take for one: from a delimiter, anywhere, to the next empty line.
 """
 
 import re
@@ -17,18 +16,18 @@ from eilogin.web.requests import body_in_pieces
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The most that is copied of a form (Zope's FORM_DISK_LIMIT), and in memory.
+#: Bytes of a copy (Zope's FORM_DISK_LIMIT), and in memory.
 _LARGEST = 2**30
 _IN_MEMORY = 2**20
 _PIECE = 2**16
-#: Bytes of the longest head: more than any browser sends, and any parser reads.
+#: Bytes; more than browsers send or parsers read.
 _LONGEST_HEAD = 2**15
-#: The most parts of a form: more than any page has.
+#: More than any page has.
 _MOST_PARTS = 10_000
 
 _EMPTY_LINE = b"\r\n\r\n"
-#: A boundary that all parsers read in the same way: RFC 2046 5.1.1 in quotes; without
-#: them, a token (RFC 9110 5.6.2) of which no parser decodes anything.
+#: All parsers read it alike: RFC 2046 5.1.1 in quotes, else a token (RFC 9110 5.6.2)
+#: that none decodes.
 _BOUNDARY = re.compile(
     r";[ \t]*boundary="
     r"(?:\"(?! )([A-Za-z0-9'()+_,./:=? -]{1,200})(?<! )\"|([\w!#$&'+.^`|~-]{1,200}))"
@@ -36,7 +35,7 @@ _BOUNDARY = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _NAMES_BOUNDARY = re.compile(r"boundary[*0-9 \t]*=", re.IGNORECASE)
-#: The beginning of a head as all browsers write it, with the name of a file.
+#: As all browsers begin a head, with the name of a file.
 _OF_BROWSERS = re.compile(
     rb"\A\r\nContent-Disposition: form-data; name=\"[^\"\\\r\n]*\""
     rb"(; filename=\"[^\"\\\r\n;=]*\")(?=\r\n|\Z)"
@@ -44,7 +43,7 @@ _OF_BROWSERS = re.compile(
 
 
 class _Copy(SpooledTemporaryFile[bytes]):
-    """The body of a request, whose file goes with the request."""
+    """A body whose file is closed with the request."""
 
     def __del__(self) -> None:
         self.close()
@@ -53,10 +52,8 @@ class _Copy(SpooledTemporaryFile[bytes]):
 def heads(environ: "WSGIEnvironment") -> Iterator[bytes]:
     """Return the head of each part, without the name of the visitor's file.
 
-    The application can read the form from its beginning afterwards, and again: if the
-    server cannot rewind it, it is copied. Raises FormRefused for a form whose parts are
-    ambiguous, or that has more or longer heads than a page makes, and the errors of
-    :func:`eilogin.web.requests.body_in_pieces`.
+    The form stays readable. Raise FormRefused for ambiguous parts, or more or longer
+    heads than a page makes, and the errors of ``body_in_pieces``.
     """
     delimiter = _delimiter(environ.get("CONTENT_TYPE", ""))
     stream = _rewindable(environ)
@@ -79,7 +76,6 @@ def _delimiter(content_type: str) -> bytes:
 
 
 def _rewindable(environ: "WSGIEnvironment") -> IO[bytes]:
-    """Return the body of a request, as a file that the application reads too."""
     source: IO[bytes] = environ["wsgi.input"]
     can_rewind = getattr(source, "seekable", None)
     if can_rewind is not None and can_rewind():
@@ -93,7 +89,6 @@ def _rewindable(environ: "WSGIEnvironment") -> IO[bytes]:
 
 
 def _possible_heads(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes]:
-    """Return everything that could be the head of a part."""
     rest, is_head = b"", False
     for piece in pieces:
         rest += piece
@@ -107,7 +102,7 @@ def _possible_heads(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes
             raise FormRefused(
                 f"a part of the form has a head of more than {_LONGEST_HEAD} bytes"
             )
-        # Keep the end of a text, where a delimiter may have begun.
+        # A delimiter may have begun at the end.
         rest = rest[at:] if is_head else rest[max(at, len(rest) - len(delimiter) + 1) :]
     if is_head:
         yield rest

@@ -1,12 +1,12 @@
 """The limits ``idle=`` and ``max_age=`` of a line of ``protect``.
 
-``idle=5m`` rejects a session with a longer pause since the last proof of identity, on
-whatever path. So eilogin records the pause: otherwise a visit to the first page would
-undo it. ``max_age=10m`` rejects a session whose last proof at the hub is older. A
-rejected visitor stays signed in elsewhere, and has to give a fresh proof (ForceAuthn).
+``idle=5m`` rejects a session with a longer pause since the last proof, on any path. So
+eilogin records pauses, or a visit elsewhere would undo them. ``max_age=10m`` rejects an
+older proof. The visitor stays signed in elsewhere, and has to give a fresh proof
+(ForceAuthn).
 
-The request that ends a pause records it, before it counts as activity. Only paths with
-``idle=`` look for a pause: there it is a second read of the store.
+The request that ends a pause records it, before it counts as activity. Only ``idle=``
+reads pauses, a second read of the store.
 """
 
 import hashlib
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 def needs_proof(
     environ: "WSGIEnvironment", login: Login | None, rule: PathRule
 ) -> bool:
-    """Return whether a limit of this rule rejects this session.
-
-    Raises :class:`eilogin.errors.StoreUnavailable`.
-    """
+    """Return whether a limit of this rule rejects a login; raise StoreUnavailable."""
     if login is None or not rule.has_limits:
         return False
     proven = login.proven_at(rule.need)
@@ -43,8 +40,7 @@ def needs_proof(
 def wants_proof_at_login(environ: "WSGIEnvironment", rule: PathRule) -> bool:
     """Return whether an anonymous visitor has to give a fresh proof at once.
 
-    DigiD's answer does not tell the age of a proof. If the age counts, any other proof
-    would be rejected afterwards.
+    DigiD tells no age of a proof, so any other would be rejected afterwards.
     """
     has_age = rule.idle is not None or rule.max_age is not None
     return has_age and not env.trust(environ).own.profile.tells_proof_age
@@ -53,10 +49,7 @@ def wants_proof_at_login(environ: "WSGIEnvironment", rule: PathRule) -> bool:
 def _had_pause(
     environ: "WSGIEnvironment", login: Login, limit: float, since: float
 ) -> bool:
-    """Return whether the visitor was inactive for longer than ``limit`` at a time.
-
-    Nobody knows what they did elsewhere between their proof and their arrival.
-    """
+    """Return whether a pause, or the time from proof to arrival, exceeds ``limit``."""
     return (
         _idle_for(environ, login) > limit
         or login.started - since > limit
@@ -67,20 +60,14 @@ def _had_pause(
 def note_pause(
     environ: "WSGIEnvironment", login: Login, limits: Sequence[float]
 ) -> None:
-    """Record which of these limits the pause has passed, before this activity counts.
-
-    Raises :class:`eilogin.errors.StoreUnavailable`.
-    """
+    """Record these limits if the pause has passed them; raise StoreUnavailable."""
     for limit in limits:
         if _idle_for(environ, login) > limit:
             _note(environ, login, limit)
 
 
 def note_visitor_pause(environ: "WSGIEnvironment", rules: PathRules) -> None:
-    """Record the pause of a visitor with a session.
-
-    Their inactivity until now counts, though a new login begins.
-    """
+    """Record the pause of a visitor with a session, though a new login begins."""
     login = env.session(environ)
     if login is not None:
         note_pause(environ, login, rules.idle_limits)
@@ -93,7 +80,7 @@ def _idle_for(environ: "WSGIEnvironment", login: Login) -> float:
 
 def _note(environ: "WSGIEnvironment", login: Login, limit: float) -> None:
     values, key, now = env.values(environ), _key(login, limit), clock.now()
-    # No login lasts longer than this; the hub may prolong one that ends sooner.
+    # No login lasts longer; the hub may prolong one that ends sooner.
     until = now + env.sessions(environ).max_session
     recorded = values.get(key)
     if recorded is None:
@@ -103,7 +90,7 @@ def _note(environ: "WSGIEnvironment", login: Login, limit: float) -> None:
 
 
 def _last_pause(environ: "WSGIEnvironment", login: Login, limit: float) -> float:
-    """Return when the last pause ended; now for an invalid record."""
+    """Return when the last pause ended; infinity for an invalid record."""
     record = env.values(environ).get(_key(login, limit))
     if record is None:
         return 0.0
@@ -125,11 +112,10 @@ def _key(login: Login, limit: float) -> str:
 def proven_at(
     instant: float, level: str, *, asked: float | None, before: Login | None
 ) -> Mapping[str, float]:
-    """Return when a level was proven: never earlier than was known before.
+    """Return when a level was proven, never earlier than known before.
 
-    ``instant`` is the AuthnInstant of the hub. ``asked`` is when a fresh proof was
-    requested, or None: by our clock, on which the limits depend, the proof cannot be
-    older.
+    ``instant``: the hub's AuthnInstant. ``asked``: when a fresh proof was requested, by
+    our clock; it cannot be older.
     """
     earlier = before.proven.get(level, 0.0) if before is not None else 0.0
     return {level: max(earlier, min(instant, clock.now()), asked or 0.0)}

@@ -2,35 +2,24 @@
 
 ::
 
-    protect =
-        =/              optional
-        /nieuws         optional
-        /static         off
-        /mijn/bezwaar   midden   idle=5m max_age=10m
-        /beheer         hoog     role=beheerder
-        /api            basis    methods=GET
-        /api            midden
-        /hooks          off      methods=POST
+    =/              optional
+    /static         off
+    /mijn/bezwaar   midden   idle=5m max_age=10m
+    /api            basis    methods=GET
 
-The longest line wins, on the boundaries of segments. ``=`` means this path alone,
-without the paths below it. A path without a line needs ``basis``. Doubt makes a rule
-stricter, never less strict:
+The longest line wins, by whole segments. ``=`` means this path alone. A path without a
+line needs ``basis``. ``path_limits`` and ``attribute_conditions`` add to the level.
+Doubt makes a rule stricter, never less strict:
 
 * A path with two readings gets the stricter rule of both.
-* A line of a namespace of Zope (``/++resource++``) holds for all of its names. A name
-  that may lead nowhere (``/++lang++nl off``) opens no page behind it.
-* A line with ``methods`` holds for these (``GET`` includes ``HEAD``). Other methods get
-  the line of the same path without ``methods``. Without such a line they get the
-  strictest of the lines of this path and the rule that would hold without them.
-* A request that asks for another method in a header or its query (``_method``) gets the
-  stricter rule of both.
-* A request whose headers may lead an application to another path (``X-Original-URL``)
-  gets the stricter rule of both.
-* A request with a Destination (RFC 4918 10.3) needs the rule of that too, whatever its
-  method: an application may take it for COPY or MOVE.
-
-``idle`` and ``max_age`` add to the level (``path_limits``), and so do attributes
-(:mod:`eilogin.participant.policy.attribute_conditions`).
+* A line of a Zope namespace (``/++resource++``) holds for all its names. A name that
+  may lead nowhere (``/++lang++nl off``) opens no page behind it.
+* A line with ``methods`` holds for these (``GET`` includes ``HEAD``), the line without
+  for others. If there is none, others get the strictest of this path's lines and the
+  rule without them.
+* Another method or path in a header or query (``_method``, ``X-Original-URL``) adds its
+  rule. So does a Destination (RFC 4918 10.3) with any method: an application may take
+  it for COPY or MOVE.
 """
 
 from collections.abc import Iterable, Sequence
@@ -69,28 +58,23 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Paths whose rules are remembered, and how long such a path may be.
+#: Paths whose rules are kept, and characters of such a path.
 _KEPT = 1024
 _LONGEST_KEPT = 200
 
-#: By which frameworks let a client say that it means another method.
+#: Headers that name another method in many frameworks.
 _OVERRIDES = (
     "HTTP_X_HTTP_METHOD_OVERRIDE",
     "HTTP_X_HTTP_METHOD",
     "HTTP_X_METHOD_OVERRIDE",
 )
 _METHOD_IN_QUERY = "_method"
-#: More fields than any query has in earnest.
+#: More than any honest query has.
 _MOST_FIELDS = 1000
-
-
-# --- the tree of lines ---------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Lines:
-    """The lines of one path: without ``methods``, and for each method."""
-
     general: PathRule | None = None
     named: dict[str, PathRule] = field(default_factory=dict)
 
@@ -108,7 +92,6 @@ class _Lines:
         return self.general is not None or bool(self.named)
 
     def over(self, inherited: MethodRules) -> MethodRules:
-        """Return the rules of these lines; ``inherited`` holds without them."""
         if not self:
             return inherited
         named = dict(self.named)
@@ -124,20 +107,17 @@ class _Lines:
 
 
 class _Node:
-    """One segment in the tree of lines, with its rules once all lines are read."""
-
     __slots__ = ("below", "exact", "exact_lines", "lines", "prefix")
 
     def __init__(self) -> None:
         self.lines = _Lines()
         self.exact_lines = _Lines()
         self.below: dict[str, _Node] = {}
-        #: For what is below it, and for itself.
+        #: For paths below it, and for itself.
         self.prefix = DEFAULT
         self.exact = DEFAULT
 
     def at(self, name: str) -> "_Node | None":
-        """Return the node of a name below this one, or of its namespace."""
         node = self.below.get(name)
         if node is None and name.startswith("++"):
             node = self.below.get(namespace_of(name))
@@ -146,7 +126,7 @@ class _Node:
     def settle(self, inherited: MethodRules) -> None:
         self.prefix = self.lines.over(inherited)
         self.exact = self.exact_lines.over(self.prefix)
-        # A node may be there by two names.
+        # A node may have two names.
         for node in set(self.below.values()):
             node.settle(self.prefix)
 
@@ -156,31 +136,25 @@ class _Node:
             yield from node.all()
 
 
-# --- the rule of a request ------------------------------------------------------
-
-
 class PathRules:
-    """The rules of all requests; made by :meth:`parse`, and never changed after."""
+    """The rules of all requests, immutable after :meth:`parse`."""
 
     def __init__(self) -> None:
         self._root = _Node()
-        #: The limits of idleness that lines ask for, the shortest first.
+        #: Seconds, the shortest first.
         self.idle_limits: tuple[float, ...] = ()
-        #: The attributes that lines name.
         self.attributes: frozenset[str] = frozenset()
-        #: The levels that lines need.
         self.levels: frozenset[str] = frozenset()
-        #: Whether every line is ``off``, and no path is left to the usual level.
+        #: Whether every path is ``off``.
         self.is_off = False
-        # A path is judged once, for as long as it is asked for now and then.
         self._kept = lru_cache(_KEPT)(self._judged)
 
     @classmethod
     def parse(cls, lines: Sequence[str]) -> "PathRules":
         """Parse ``lines`` such as ``/mijn/bezwaar midden``.
 
-        ValueError, with all faults, names for each line what was expected and found. A
-        trailing slash has no meaning; a path may be written encoded.
+        ValueError names all faults. A trailing slash has no meaning; a path may be
+        encoded.
         """
         rules = cls()
         read_lines(lines, rules._add)
@@ -202,7 +176,7 @@ class PathRules:
         path, rule, methods = read_line(line)
         node = self._root
         for name in segments_of(path.removeprefix("=")):
-            # ``@@zaken`` is ``zaken``, and the line holds for both.
+            # The line holds for both ``@@zaken`` and ``zaken``.
             below = node.below.setdefault(without_view_prefix(name), _Node())
             node.below[name] = below
             node = below
@@ -220,14 +194,14 @@ class PathRules:
         self.attributes = frozenset(cond.name for cond in self._strictest.conditions)
 
     def rule_of(self, environ: "WSGIEnvironment") -> PathRule:
-        """Return the rule of a request; :class:`eilogin.errors.PathRefused`."""
+        """Return the rule of a request; raise PathRefused."""
         if env.VISIBLE in environ:
             return self._rule_in_zope(environ, environ[env.VISIBLE])
         path = path_of(environ)
         # As in _held, without the call.
         held = self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
         script = environ.get("SCRIPT_NAME", "")
-        # Written out: at each request, and the cheapest way.
+        # Written out for speed.
         if (
             "HTTP_DESTINATION" in environ
             or "HTTP_X_SCRIPT_NAME" in environ
@@ -242,15 +216,11 @@ class PathRules:
         return held.under(_methods_of(environ)) if held.by_method else held.rule
 
     def rule_for(self, path: str, method: str = "GET") -> PathRule:
-        """Return the rule of a path of this site that is text; PathRefused.
-
-        For a link that nobody has requested yet.
-        """
+        """Return the rule of a path, as text, without a request; PathRefused."""
         return self._held(path.encode().decode("latin-1")).under((method,))
 
     def _held(self, path: str) -> MethodRules:
-        """Return the rules of a path in the form of WSGI."""
-        # Longer ones would cost memory, and come seldom.
+        # Longer ones would cost memory, and are rare.
         return self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
 
     def _judged(self, path: str) -> MethodRules:
@@ -260,7 +230,6 @@ class PathRules:
         return merged(self._rules_of_readings([Segment.of(name) for name in segments]))
 
     def _longest(self, names: Iterable[str]) -> MethodRules:
-        """Return the rules of a path with only one reading."""
         node = self._root
         for name in names:
             below = node.below.get(name)
@@ -270,21 +239,18 @@ class PathRules:
         return node.exact
 
     def _rules_of_readings(self, segments: Iterable[Segment]) -> set[MethodRules]:
-        """Return the rules of each reading of a path."""
         nodes, rules = {self._root}, set[MethodRules]()
         for segment in segments:
-            # If no line continues, the last one holds for all paths below.
+            # Without a further line, the last one holds below.
             ends, below = _step(nodes, segment)
             rules |= {node.prefix for node in ends}
             if segment.may_lead_nowhere:
-                # A line for such a name opens no more than the path behind it needs.
+                # Such a line opens no more than the path behind it needs.
                 below |= ends if segment.is_resource else nodes
             nodes = below
             if segment.may_be_last:
                 rules |= {node.exact for node in nodes}
         return rules | {node.exact for node in nodes}
-
-    # --- in Zope ---
 
     def _rule_in_zope(self, environ: "WSGIEnvironment", seen: env.Visible) -> PathRule:
         form = zope_paths.look_at_form(environ)
@@ -306,8 +272,7 @@ class PathRules:
     def _held_in_zope(self, path: str) -> MethodRules:
         """Add the rules of each line whose names occur in the path in the same order.
 
-        Zope looks for a missing name in the folders above (acquisition), so
-        ``/nieuws/mijn/bezwaar`` leads to ``/mijn/bezwaar``.
+        By acquisition ``/nieuws/mijn/bezwaar`` leads to ``/mijn/bezwaar``.
         """
         held = self._held(path)
         segments = [Segment.of(name) for name in segments_of(canonical(path))]
@@ -325,7 +290,7 @@ class PathRules:
                 if (below := node.at(name)) is not None
             }
             nodes |= reached
-            # The line of the root has been found already, where it holds.
+            # The root's line has been found already, where it holds.
             named = reached - {self._root}
             found |= {node.prefix for node in named if node.lines}
             if position == len(segments) or segment.may_be_last:
@@ -334,7 +299,6 @@ class PathRules:
 
 
 def _step(nodes: set[_Node], segment: Segment) -> tuple[set[_Node], set[_Node]]:
-    """Return the nodes without a line for the next segment, and the nodes below."""
     reached = {(node, node.at(name)) for node in nodes for name in segment.readings}
     return (
         {node for node, below in reached if below is None},
@@ -346,15 +310,11 @@ def _rules_of(held: MethodRules) -> Iterable[PathRule]:
     return (held.rule, *held.by_method.values())
 
 
-# --- the methods of a request --------------------------------------------------------
-
-
 def _others(environ: "WSGIEnvironment", script: str, below: str) -> set[str]:
     return other_paths(environ, script, below, env.trust(environ).own.mount)
 
 
 def _methods_of(environ: "WSGIEnvironment") -> set[str]:
-    """Return the methods for which an application may take a request."""
     methods = [environ["REQUEST_METHOD"], *map(environ.get, _OVERRIDES)]
     methods += [
         value
@@ -362,19 +322,15 @@ def _methods_of(environ: "WSGIEnvironment") -> set[str]:
         if name.strip() == _METHOD_IN_QUERY
     ]
     words = {word.strip() for word in methods if word}
-    # Methods are case-sensitive (RFC 9110 9.1), but not in all frameworks.
+    # Not all frameworks see methods as case-sensitive (RFC 9110 9.1).
     return words | {word.upper() for word in words}
 
 
 def _fields_of(query: str) -> Sequence[tuple[str, str]]:
-    """Return the decoded fields of a query; PathRefused for too many."""
     try:
         return parse_qsl(query.replace(";", "&"), max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise PathRefused(f"the query has more than {_MOST_FIELDS} fields") from None
-
-
-# --- the option ----------------------------------------------------------------
 
 
 def _protect_lines(value: object) -> object:
@@ -383,5 +339,5 @@ def _protect_lines(value: object) -> object:
     return PathRules.parse(lines_of(value))  # type: ignore[arg-type]
 
 
-#: The type of the option ``protect``.
+#: Option ``protect``.
 ProtectLines = Annotated[PathRules, BeforeValidator(_protect_lines)]

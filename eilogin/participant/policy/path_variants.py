@@ -1,19 +1,14 @@
 """List all readings of a path that an application may use.
 
-A server decodes a path once. An application may decode it again, cut off parameters, or
-fold letters that look alike. So eilogin does not rewrite a path until it is simple:
+An application may decode a path again, cut off parameters, or fold letters that look
+alike. So eilogin rejects a path that could be walked in two ways (dot and empty
+segments, backslashes, encoded slashes). If names have two readings, the strictest rule
+of all holds (``path_rules``). Case is kept.
 
-* It rejects a path that could be walked in two ways (dot and empty segments,
-  backslashes, encoded slashes).
-* If only the names have two readings, it returns all of them, and the strictest rule
-  holds (``path_rules``). Case is kept.
-
-A header may lead an application to another path, and so may a server that lets a client
-choose where the path is split (:func:`other_paths`). These paths are checked too.
-
-Zope and Pyramid know names of two parts: ``@@zaken`` and ``++view++zaken`` are the view
-``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). Such a name is also read
-without its first part; other such names, ``++lang++nl``, as if they were absent.
+A header, or a server that lets a client split the path, may lead to another one
+(:func:`other_paths`). In Zope and Pyramid, ``@@zaken`` and ``++view++zaken`` are the
+view ``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). They are also read
+without the first part; others, such as ``++lang++nl``, as if absent.
 """
 
 import re
@@ -40,8 +35,8 @@ _FAULTS = (
         re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE),
         "has an encoding that is not standard (%u)",
     ),
-    # Zope takes its next names for a host and a site, wherever a client writes it; or
-    # looks for the name behind it somewhere else.
+    # Zope takes its next names for a host and a site, or looks elsewhere for the name
+    # behind it.
     (
         re.compile(r"/(?:VirtualHost(?:Base|Root)(?:/|$)|\+\+(?:vh|acquire)\+\+)"),
         "has a name that controls Zope",
@@ -50,58 +45,52 @@ _FAULTS = (
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 # A segment in ASCII with a second reading.
 _TWO_WAYS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
-# A path without any of these has no fault but in its letters, and one reading. Searches
-# for strings cost less than one for a pattern.
+# Without these a path has one reading, and no fault but in its letters. Searches for
+# strings are cheap.
 _NOT_PLAIN = (
     *("//", "/.", "./", "%", ";", " ", "\\", "?", "#"),
     *("/@@", "/++", "/VirtualHost"),
 )
-# A prefix that only says how to look up a name.
+# Says only how to look up a name.
 _PLAINLY = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
 # A name that may lead nowhere: to the default view, a language or a skin.
 _NOWHERE = re.compile(r"@@$|\+\+\w+\+\+")
-# Where Plone has styles and scripts. Below ``++webresource++`` is the site itself.
+# Styles and scripts of Plone. Below ``++webresource++`` is the site.
 _RESOURCE = re.compile(r"\+\+(?:resource|plone|theme)\+\+")
 _NAMESPACE = re.compile(r"\+\+\w+\+\+")
-# Behind one of these, decoded, an application may see no path any more.
+# An application may see no path behind these.
 _ENDS = ";?#"
-# The path may end at such a name. Pyramid leaves the rest of the path to a view.
+# The path may end here; Pyramid leaves the rest to a view.
 _MAY_END = re.compile(rf"[{_ENDS}]|^@@")
-#: More readings of one segment than any honest one has.
+#: More than any honest segment has.
 _MOST_READINGS = 24
-#: Octets of a path; servers take lines of about as much (RFC 9110 4.1).
+#: Octets; servers take lines of about as much (RFC 9110 4.1).
 LONGEST_PATH = 8192
 
-# Headers by which an application may come to another path than that of the request;
-# PathRules.rule_of looks for each of them.
+# Headers that may change the path; PathRules.rule_of looks for each.
 _DESTINATION = "HTTP_DESTINATION"
-# In the place of the path, as IIS has it: a path, or a whole address.
+# Replace the path, in IIS: a path, or a whole address.
 _INSTEAD = ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL")
-# Taken off the path where that begins with it, by middleware of many applications.
+# Removed from the beginning of the path by middleware of many applications.
 _TAKEN_OFF = ("HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_PREFIX")
 # Put before the path, by Pyramid's traversal and repoze.vhm.
 _PUT_BEFORE = "HTTP_X_VHM_ROOT"
-#: Octets of all these paths together, more than any honest request has.
+#: Octets of all these paths; more than any honest request has.
 _MOST_ELSEWHERE = 2 * LONGEST_PATH
-# A path, or an address with one; or nothing.
 _ADDRESS = re.compile(r"(?is)(?:(?:[a-z][a-z0-9+.-]*://[^/?#]*)?(/.*))?")
-
-
-# --- the path of a request ------------------------------------------------------
 
 
 def path_of(environ: "WSGIEnvironment") -> str:
     """Return the path of a request in the form of WSGI, SCRIPT_NAME included.
 
-    Raises :class:`eilogin.errors.PathRefused` if the two do not meet at a slash (PEP
-    3333), or a slash was encoded, as far as the server shows it.
+    Raise PathRefused if the two do not meet at a slash (PEP 3333), or a slash was
+    encoded, as far as the server shows it.
     """
     mount: str = environ.get("SCRIPT_NAME", "")
     path: str = environ.get("PATH_INFO", "")
     if mount and path and path[0] != "/":
         raise PathRefused("the path does not begin with a slash below its mount")
-    # The server has decoded the path, and nobody can see any more whether a slash
-    # was encoded; these servers keep the address as it came.
+    # The decoded path hides encoded slashes; these do not.
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     if raw and "%" in raw and _ENCODED_SLASH.search(raw.partition("?")[0]):
         raise PathRefused("the path has an encoded slash")
@@ -111,12 +100,11 @@ def path_of(environ: "WSGIEnvironment") -> str:
 def other_paths(
     environ: "WSGIEnvironment", script: str, below: str, mount: str
 ) -> set[str]:
-    """Return other paths of a request that an application may use, and its destination.
+    """Return other paths that an application may use, and the request's destination.
 
-    ``below`` is the part after ``script`` (SCRIPT_NAME). Some servers let a client
-    choose where to split, and an application uses the part after it. So if ``script``
-    is not the path of ``public_url`` (``mount``), both are tried. Raises
-    :class:`eilogin.errors.PathRefused` for a header that is no path.
+    ``below`` follows ``script`` (SCRIPT_NAME). Some servers let a client choose the
+    split. So if ``script`` is not ``mount``, the path of ``public_url``, both count.
+    Raise PathRefused for a header that is no path.
     """
     for name in (*_TAKEN_OFF, _PUT_BEFORE):
         canonical(environ.get(name, ""))
@@ -141,7 +129,6 @@ def _addresses_in(environ: "WSGIEnvironment") -> Iterator[str]:
 
 
 def _with_prefixes(environ: "WSGIEnvironment", paths: set[str]) -> set[str]:
-    """Add the paths without a prefix of a header, and behind another one."""
     prefixes = _prefixes_in(environ)
     paths = paths | {_without(prefix, path) for prefix in prefixes for path in paths}
     before = environ.get(_PUT_BEFORE, "").rstrip("/")
@@ -149,7 +136,6 @@ def _with_prefixes(environ: "WSGIEnvironment", paths: set[str]) -> set[str]:
 
 
 def _path_in(address: str) -> str:
-    """Return the path of a header with an address, in the form of WSGI."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise PathRefused("a header has an invalid path")
@@ -161,7 +147,7 @@ def _path_in(address: str) -> str:
 
 
 def _prefixes_in(environ: "WSGIEnvironment") -> set[str]:
-    """Return prefixes that an application may remove: a header, or its first value."""
+    """Return prefixes that an application may remove; a header may have several."""
     values = [environ[name] for name in _TAKEN_OFF if name in environ]
     firsts = [value.partition(",")[0].rstrip() for value in values]
     return {value.rstrip("/") for value in (*values, *firsts)}
@@ -180,7 +166,7 @@ def _below(mount: str, path: str) -> str:
 
 
 def is_plain(path: str) -> bool:
-    """Return whether a path has no fault and only one reading; most have."""
+    """Return whether a path has no fault and one reading; most have."""
     return (
         path.startswith("/")
         and len(path) <= LONGEST_PATH
@@ -192,11 +178,10 @@ def is_plain(path: str) -> bool:
 
 
 def canonical(path: str) -> str:
-    """A path as WSGI hands it over (:func:`path_of`), as text in its one spelling.
+    """Return a WSGI path (:func:`path_of`) as text in its one spelling.
 
-    Raises :class:`eilogin.errors.PathRefused` for dot segments, empty segments,
-    backslashes, control characters, what is not UTF-8, what is still encoded and would
-    become one of these, and for more than :data:`LONGEST_PATH` octets.
+    Raise PathRefused for dot and empty segments, backslashes, control characters, any
+    of these encoded, no UTF-8, or more than :data:`LONGEST_PATH` octets.
     """
     if len(path) > LONGEST_PATH:
         raise PathRefused(f"the path has more than {LONGEST_PATH} octets")
@@ -209,10 +194,7 @@ def canonical(path: str) -> str:
 
 
 def _decoded(path: str) -> str:
-    """Text of what WSGI hands over as latin-1 (PEP 3333, "Unicode Issues").
-
-    Composed (NFC), so that a letter with an accent is one letter, however it was sent.
-    """
+    """Return latin-1 of WSGI as composed text (PEP 3333, "Unicode Issues")."""
     try:
         return normalize("NFC", path.encode("latin-1").decode())
     except UnicodeError:
@@ -225,12 +207,9 @@ def fault_in(path: str) -> str:
 
 
 def segments_of(path: str) -> Sequence[str]:
-    """The names in a path from :func:`canonical`; a slash at its end means nothing."""
+    """Return the names in a :func:`canonical` path."""
     inner = path.strip("/")
     return inner.split("/") if inner else ()
-
-
-# --- what an application may make of it -----------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +217,9 @@ class Segment:
     """One name in a path, in all readings of applications."""
 
     readings: tuple[str, ...]
-    #: Whether the path may end here for it.
     may_be_last: bool = False
-    #: Whether it may stay where it is.
     may_lead_nowhere: bool = False
-    #: Whether it leads to a folder of styles and scripts, and to no page below that.
+    #: A folder of styles and scripts, with no page below.
     is_resource: bool = False
 
     @classmethod
@@ -261,7 +238,7 @@ class Segment:
 
 def _readings_of(name: str) -> tuple[str, ...]:
     readings = [name]
-    # The list grows while the loop runs: a reading has readings too.
+    # A reading has readings too.
     for reading in readings:
         for other in (read(reading) for read in _READERS):
             if other not in readings:
@@ -272,18 +249,17 @@ def _readings_of(name: str) -> tuple[str, ...]:
 
 
 def without_view_prefix(name: str) -> str:
-    """A name without what only says how to look it up; "" for that alone."""
+    """Return a name without its view prefix, perhaps ""."""
     return _PLAINLY.sub("", name)
 
 
 def namespace_of(name: str) -> str:
-    """The namespace of a name, such as ``++resource++`` of ``++resource++x``, or ""."""
+    """Return the namespace of a name, such as ``++resource++``, or ""."""
     match = _NAMESPACE.match(name)
     return match[0] if match else ""
 
 
 def _plain(name: str) -> str:
-    """Return a reading that is one name; PathRefused for any other."""
     fault = fault_in(f"/{name}") or ("/" in name and "has a slash")
     if fault or not name:
         raise PathRefused(
@@ -301,12 +277,12 @@ def _once_more(name: str) -> str:
 
 
 _READERS: Sequence[Callable[[str], str]] = (
-    # Parameters (RFC 3986 3.3), and what a second parser takes for query or fragment.
+    # Parameters (RFC 3986 3.3), or a second query or fragment.
     *(lambda name, mark=mark: name.partition(mark)[0] for mark in _ENDS),
     _once_more,
     # Letters that look alike: full width, ligatures, superscripts.
     lambda name: normalize("NFKC", name),
     lambda name: without_view_prefix(name) or name,
-    # Blanks around it, and what a file system of Windows leaves off.
+    # Blanks around it, and endings that Windows drops.
     lambda name: name.strip(" ").rstrip(". "),
 )

@@ -20,8 +20,7 @@ from eilogin.participant.policy.path_variants import (
 from eilogin.participant.policy.strictest_rule import NEEDS, PathRule
 from eilogin.saml.assurance_levels import LEVELS
 
-#: Shorter limits could not be kept: when somebody was seen is written once a minute,
-#: and two clocks may differ by one.
+#: Seconds: activity is written once a minute, and clocks may differ by one.
 _SHORTEST = {"idle": 120.0, "max_age": 60.0}
 
 _EXAMPLE = "a path and a rule, such as '/mijn/bezwaar midden'"
@@ -29,7 +28,7 @@ _SETTINGS = ("methods", "idle", "max_age")
 
 
 def read_line(line: str) -> tuple[str, PathRule, Sequence[str]]:
-    """Return the decoded path of a line with its ``=``, the rule, and the methods."""
+    """Return a line's decoded path with ``=``, the rule, and the methods."""
     match line.split():
         case [written, need, *more]:
             pass
@@ -52,7 +51,6 @@ def read_line(line: str) -> tuple[str, PathRule, Sequence[str]]:
 
 
 def _behind(words: Sequence[str]) -> tuple[dict[str, str], set[Condition]]:
-    """Return the settings and conditions after the path and need of a line."""
     settings: dict[str, str] = {}
     conditions = set()
     for word in words:

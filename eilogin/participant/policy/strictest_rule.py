@@ -1,8 +1,4 @@
-"""The rule of a path, and the strictest of several rules.
-
-Doubt about a path makes its rule stricter, never less strict
-(:mod:`eilogin.participant.policy.path_rules`).
-"""
+"""The rule of a path, and the strictest of several rules."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +9,9 @@ from eilogin.saml.assurance_levels import LEVELS
 
 #: No identity, no redirect, no cookie touched.
 OFF = "off"
-#: Identity where there is one; it never asks anybody to log in.
+#: Identity if there is one, without a request to log in.
 OPTIONAL = "optional"
-#: All that may be needed, the least strict first.
+#: The least strict first.
 NEEDS = (OFF, OPTIONAL, *LEVELS)
 
 
@@ -25,15 +21,13 @@ class PathRule:
 
     #: ``off``, ``optional``, or a level.
     need: str
-    #: Longest inactivity in seconds, or None.
+    #: Seconds of inactivity.
     idle: float | None = None
-    #: Greatest age of the last proof in seconds, or None.
+    #: Seconds since the last proof.
     max_age: float | None = None
-    #: Conditions on attributes, all of which must hold.
     conditions: frozenset[Condition] = frozenset()
-    #: Whether there is anything beside the level.
     has_limits: bool = field(init=False, repr=False, compare=False)
-    #: The levels at which a login is all that is needed; none where there are limits.
+    #: Levels that suffice; none with limits.
     enough: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +41,7 @@ class PathRule:
 
 
 def strictest(rules: Collection[PathRule]) -> PathRule:
-    """Return a rule that is at least as strict as each of these in every respect."""
+    """Return a rule at least as strict as each of these in every respect."""
     return PathRule(
         max((rule.need for rule in rules), key=NEEDS.index),
         min((rule.idle for rule in rules if rule.idle is not None), default=None),

@@ -1,12 +1,11 @@
 """Resolve an artifact to a Response at the hub (SAML bindings 3.6).
 
-Anybody can invent an artifact, but resolving one costs eilogin a signature, a call, and
-a thread. So eilogin resolves few artifacts for a pending login, only for the browser
-with the cookie of that login, and only so many at once for each hub. A hub that hangs
-then does not occupy all threads (:mod:`eilogin.web.limits.slots`).
+Anybody can invent an artifact, but resolving costs a signature, a call, and a thread.
+So eilogin resolves few for a login, only for the browser with its cookie, and only so
+many at once for each hub, which may hang.
 
-A double click brings the same artifact twice, and the hub answers it once. The request
-that the hub rejects waits while the other one is at the hub. Nothing else waits.
+A double click brings an artifact twice, and the hub answers once. Only the rejected
+request waits for the other one.
 """
 
 import time
@@ -40,43 +39,36 @@ from eilogin.web.limits.slots import Full, Slots
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Artifacts that eilogin resolves for one login: a double click, and one more.
+#: For one login: a double click, and one more.
 MOST_ARTIFACTS = 3
-#: Further calls for one login that may get no answer from the hub. A visitor can reload
-#: the page without end.
+#: Unanswered calls for one login: a visitor can reload the page without end.
 MOST_UNANSWERED = 7
-#: The artifacts that this process resolves now, and the requests that wait for one of
-#: those. Counted for each hub, over all sites of the process.
+#: Artifacts at hubs, and requests that wait, over all sites.
 _AT_HUBS = Slots()
-#: The SOAP fault code for a fault of the sender (SOAP 1.1, 4.4.1): in the artifact, or
-#: in the keys that the hub has of this site.
+#: A fault of the sender (SOAP 1.1, 4.4.1): in the artifact, or our keys.
 _OURS = "Client"
-#: An artifact counts as being at the hub for this many call time-outs, whatever became
-#: of its request.
+#: Call time-outs for which an artifact counts as being at the hub.
 _CALLS = 2
-#: How often a waiting request checks the other one, and the seconds between checks.
+#: Checks of a waiting request, and seconds between them.
 _LOOKS, _PAUSE = 10, 0.05
-#: How many seconds a request waits for a slot, before a page that tries again.
+#: Seconds of waiting for a slot, before a page that retries.
 _PATIENCE = 0.5
-#: Number of failed artifacts after which a client network shares slots, seconds for
-#: which they count, and number of networks that eilogin remembers.
+#: Failed artifacts after which a network shares slots, seconds for which they count,
+#: and networks remembered.
 _FRUITLESS, _LATELY, _REMEMBERED = 3, 60.0, 10_000
-#: The slot holder that all networks with failed artifacts share.
 _OF_THOSE = "of whom nothing came"
 
 
 class _FailedArtifacts:
-    """The client networks that have brought failed artifacts.
+    """Client networks with failed artifacts.
 
-    An attacker who invents artifacts can use many networks and retry at once. A visitor
-    whose page reports that no slot is free retries after some seconds.
+    An attacker can use many networks and retry at once; a visitor's page waits.
     """
 
     def __init__(self) -> None:
         self._by_network: dict[str, tuple[float, ...]] = {}
 
     def note(self, environ: "WSGIEnvironment") -> None:
-        """Count a failed artifact for the network of a request."""
         if len(self._by_network) >= _REMEMBERED:
             self._by_network.clear()
         network = wider(network_here(environ))
@@ -84,7 +76,6 @@ class _FailedArtifacts:
         self._by_network[network] = (*before, clock.now())[-_FRUITLESS:]
 
     def holder(self, environ: "WSGIEnvironment") -> str:
-        """Return the slot holder of a request: its network, or the shared one."""
         network = network_here(environ)
         instants = self._by_network.get(wider(network), ())
         is_one = len(instants) == _FRUITLESS and clock.now() - instants[0] < _LATELY
@@ -107,10 +98,9 @@ class ArtifactResolver:
     ) -> etree._Element | None:
         """Return the Response of an artifact, in the tree that it came in.
 
-        Return None if another request of the same browser has it by now. Raise
-        :class:`eilogin.errors.LoginLost` after too many artifacts for this login,
-        :class:`eilogin.errors.PeerBusy` if the hub resolves too many at once, and the
-        errors of ``open_artifact_response`` and of the back channel.
+        None if another request of the browser has it. Raise LoginLost after too many
+        artifacts, PeerBusy, and errors of ``open_artifact_response`` and the back
+        channel.
         """
         slots = _ArtifactSlots(environ, pending)
         try:
@@ -140,18 +130,16 @@ class ArtifactResolver:
     def _is_taken(
         self, environ: "WSGIEnvironment", pending: PendingLogin, slots: "_ArtifactSlots"
     ) -> bool:
-        """Return whether another request has the Response, or gets it in a moment.
-
-        A waiting request occupies a thread too, so it needs a slot.
-        """
+        """Return whether another request has the Response, or gets it in a moment."""
         if not slots.is_other_at_hub():
             return bool(pending_logins.again(environ, pending).spent_by)
+        # A waiting request occupies a thread too.
         with self._place(environ, pending.hub):
             return _wait_for_other(environ, pending, slots)
 
     @contextmanager
     def _place(self, environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
-        """Hold a slot for a call to a hub; raise PeerBusy if none becomes free.
+        """Hold a slot for a call to a hub, or raise PeerBusy.
 
         Networks with failed artifacts do not wait, or they would occupy the threads.
         """
@@ -170,11 +158,7 @@ class ArtifactResolver:
 
 
 class _ArtifactSlots:
-    """The artifacts of one login, each in a slot in the store.
-
-    The value of a slot is the instant when the artifact went to the hub, or "" after it
-    failed.
-    """
+    """The artifacts of one login, in slots with the instant of the call, or ""."""
 
     def __init__(self, environ: "WSGIEnvironment", pending: PendingLogin) -> None:
         self._values = env.values(environ)
@@ -188,7 +172,6 @@ class _ArtifactSlots:
         self._since = f"{clock.now()}"
 
     def begin(self) -> None:
-        """Take a slot, or raise :class:`eilogin.errors.LoginLost`."""
         for key in self._keys:
             if self._values.add(key, self._since, self._until, durable=False):
                 self._mine = key
@@ -199,12 +182,10 @@ class _ArtifactSlots:
         )
 
     def undo(self) -> None:
-        """Free the slot for another artifact."""
         if self._mine:
             self._values.take(self._mine)
 
     def be_unanswered(self) -> None:
-        """Free the slot, as often as a call may get no answer; otherwise keep it."""
         until = self._until
         if any(
             self._values.add(key, self._since, until, durable=False)
@@ -215,13 +196,11 @@ class _ArtifactSlots:
             self.fail()
 
     def fail(self) -> None:
-        """Keep the slot for an artifact that failed for good."""
         if self._mine:
             until = self._until
             self._values.swap(self._mine, self._since, "", until, durable=False)
 
     def is_other_at_hub(self) -> bool:
-        """Return whether another artifact of this login is at the hub now."""
         instants = (self._values.get(key) for key in self._keys if key != self._mine)
         now = clock.now()
         return any(
@@ -232,7 +211,6 @@ class _ArtifactSlots:
 def _wait_for_other(
     environ: "WSGIEnvironment", pending: PendingLogin, slots: _ArtifactSlots
 ) -> bool:
-    """Wait while another request is at the hub; return whether it has the Response."""
     for _ in range(_LOOKS):
         is_there = slots.is_other_at_hub()
         if pending_logins.again(environ, pending).spent_by:
@@ -277,7 +255,6 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
 
 
 def _answer_of_hub(trust: Trust, location: str, question: bytes) -> bytes:
-    """Return the hub's answer; raise LoginFailed for a SOAP fault of the sender."""
     try:
         return trust.back_channel.post(location, question)
     except PeerUnavailable as error:

@@ -1,8 +1,4 @@
-"""The AssertionConsumerService ``/eilogin/acs``.
-
-``response_intake`` reads the Response. ``session_creation`` creates a session from it,
-and ``failed_logins`` answers if there is none.
-"""
+"""The AssertionConsumerService ``/eilogin/acs``."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -87,7 +83,7 @@ class AssertionConsumer:
     def answer(self, environ: "WSGIEnvironment") -> Response:
         """Redirect the signed-in visitor to their page, or answer with another page.
 
-        With DigiD, a proven Response that signs nobody in ends the visitor's session.
+        With DigiD, a proven Response that signs nobody in ends the session.
         """
         try:
             return self._received(environ)
@@ -99,7 +95,7 @@ class AssertionConsumer:
             answer = self._error_pages.answer_of_digid(
                 environ, error, ended=bool(ended)
             )
-            # A second delivery would end the session that the visitor has by then.
+            # A second delivery would end the visitor's next session.
             handle = _handle_in(environ)
             pending_logins.close(environ, handle)
             answer.headerlist.extend([*ended, pending_logins.drop(handle)])
@@ -113,9 +109,8 @@ class AssertionConsumer:
         return answer if isinstance(answer, Response) else self._handle(environ, answer)
 
     def _lost(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
-        """Start a lost login again, or answer with the page of its error."""
         if environ["REQUEST_METHOD"] == "POST" and error.handle:
-            # The Lax cookies of the login come only with a GET.
+            # Lax cookies come only with a GET.
             return redirect_as_lost(env.trust(environ), error.handle)
         login = self._whereabouts.of_this_network(environ, env.session(environ))
         way = login_restart.begin(environ, error, login)
@@ -140,10 +135,7 @@ class AssertionConsumer:
     def _since_logged_out(
         self, environ: "WSGIEnvironment", pending: PendingLogin
     ) -> Response:
-        """Answer a browser that has logged out since it asked the hub.
-
-        Nobody is signed in by it. The next login asks the hub for a fresh proof.
-        """
+        """Refuse a browser that has logged out since it asked the hub."""
         if pending.is_passive:
             return self._failed_logins.silently(environ, pending)
         error = LoginEnded(
@@ -158,7 +150,6 @@ class AssertionConsumer:
         pending: PendingLogin,
         assertion: messages.Assertion,
     ) -> Response:
-        """Sign the visitor in if the assertion suffices, or answer the failure."""
         if not pending.is_forced and logout_hint.has_left(environ):
             return self._since_logged_out(environ, pending)
         assertion = of_own_scope(env.trust(environ), assertion)
@@ -176,7 +167,7 @@ class AssertionConsumer:
     def _needs_consent(
         self, environ: "WSGIEnvironment", answer: ReceivedResponse
     ) -> bool:
-        """Return whether it is unsolicited, or the visitor may not want it any more."""
+        """Return whether a Response is unsolicited, or perhaps unwanted by now."""
         return not answer.is_agreed and (
             answer.pending.is_unsolicited
             or self._session_creator.would_replace(environ, answer.pending)
@@ -190,22 +181,20 @@ class AssertionConsumer:
     ) -> Response:
         """Ask the visitor to agree to an unsolicited or late login.
 
-        Another site may have made the browser bring it, so that the visitor works under
-        the name of somebody else. A passive login goes on to its page without a
-        question.
+        Another site may have brought it, so that they work under somebody else's name.
         """
         if answer.pending.is_passive:
             return redirect_to_target(
                 environ, without_mark(environ, answer.pending.target)
             )
         if not answer.key:
-            # The Response came by artifact: keep it at an address that can be reloaded.
+            # It came by artifact: keep it at an address that can be reloaded.
             return keep(environ, answer.pending.handle, assertion)
         trust, language = env.trust(environ), language_of(environ)
         return self._pages.page(
             environ,
             "agree_to_login.html",
-            # The visitor's page may redirect anywhere: to the hub, for a higher level.
+            # The page may redirect anywhere.
             form_action=None,
             action=trust.own.url("acs"),
             answer=answer.key,
@@ -217,5 +206,4 @@ class AssertionConsumer:
 
 
 def _handle_in(environ: "WSGIEnvironment") -> str:
-    """Return the RelayState of an artifact that was read already."""
     return read_artifact_query(environ["QUERY_STRING"])[1]

@@ -47,27 +47,21 @@ if TYPE_CHECKING:
 
 
 class _BackLink(NamedTuple):
-    """A link of ``cancelled.html``."""
-
-    #: A target of this site, the address of a page of the hub, or "" for no link.
+    #: A target, an address of the hub, or "".
     back_url: str
     #: ``page``, ``website`` or ``hub``.
     back_to: str
-    #: The name of the hub, or "".
     back_name: str = ""
 
 
 class FailedLogins:
     """Answers the browser after a Response without a login, or after a lost login.
 
-    ``rules`` decide which page the visitor may see. For ``silence`` seconds eilogin
-    sends the hub no passive AuthnRequest. ``words`` are DigiD's texts by language, for
-    a visitor who cancelled. ``inner_hub`` is the hub in this process, if any.
-    ``is_exact`` means that eilogin requests one level and no higher one (``comparison =
-    exact``).
+    ``silence``: seconds without a passive AuthnRequest. ``words``: DigiD's texts after
+    a cancelled login. ``is_exact``: ``comparison = exact``.
     """
 
-    def __init__(  # noqa: PLR0913 - what she may meet
+    def __init__(  # noqa: PLR0913 - what a visitor may meet
         self,
         pages: Pages,
         rules: PathRules,
@@ -151,7 +145,6 @@ class FailedLogins:
         return self._cancelled_here(environ, LEVELS[0] if need == OFF else need)
 
     def _cancelled_here(self, environ: "WSGIEnvironment", level: str) -> Response:
-        """Answer with ``cancelled.html`` in place of a page that needs a login."""
         own = env.trust(environ).own
         target = this_page(environ, own.public_url)
         return self._pages.page(
@@ -172,10 +165,7 @@ class FailedLogins:
         pending: PendingLogin,
         error: LevelTooLow | ProofTooOld,
     ) -> Response:
-        """Redirect to a hub in this process, which answers its own participant.
-
-        Without such a hub, do as :meth:`lacking`.
-        """
+        """Redirect to a hub in this process; without one, do as :meth:`lacking`."""
         if env.trust(environ).own.hub_inside is None:
             return self.lacking(environ, pending, error)
         note_refusal(error, "login", environ)
@@ -185,10 +175,7 @@ class FailedLogins:
     def lacking(
         self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
     ) -> Response:
-        """Redirect an anonymous visitor after a passive login that lacks something.
-
-        Raise ``error`` if the visitor wanted to log in, or is signed in.
-        """
+        """Redirect an anonymous visitor after a passive login, or raise ``error``."""
         if env.session(environ) is not None:
             raise error
         return self.refused(environ, pending, error)
@@ -196,10 +183,7 @@ class FailedLogins:
     def refused(
         self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
     ) -> Response:
-        """Redirect after a passive login whose Response eilogin rejects.
-
-        Raise ``error`` if the visitor wanted to log in.
-        """
+        """Redirect after a rejected passive login; otherwise raise ``error``."""
         if not pending.is_passive:
             raise error
         note_refusal(error, "login", environ)
@@ -211,10 +195,7 @@ class FailedLogins:
         pending: PendingLogin,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
-        """Redirect to the page without a new session, and delay the next passive login.
-
-        ``headers`` are sent too.
-        """
+        """Redirect without a new session, and delay the next passive login."""
         target = without_mark(environ, pending.target)
         return redirect_to_target(
             environ, target, [*headers, remember_passive_login(self._silence)]
@@ -226,9 +207,8 @@ class FailedLogins:
         """End the session here if the hub no longer knows it at a keep-alive.
 
         The visitor may have logged out elsewhere, without a LogoutRequest to this site.
-        Return the headers that end it. Return none if the hub reports that the visitor
-        was only idle, if eilogin requested more than a keep-alive, or if the visitor
-        has logged in since.
+        Return headers; none if they were only idle or have logged in since, or if
+        eilogin requested more.
         """
         login = env.session(environ)
         if (
@@ -245,10 +225,7 @@ class FailedLogins:
         return end_here(environ, short(messages.NO_PASSIVE), self._inner_hub)
 
     def forgotten(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
-        """Answer a lost login of a visitor who is signed in by now.
-
-        They opened many tabs at once, and logged in at another one.
-        """
+        """Answer a lost login of a visitor who logged in at another tab."""
         own = env.trust(environ).own
         return self._pages.page(
             environ,
@@ -261,7 +238,6 @@ class FailedLogins:
         )
 
     def _page_that_can_say_it(self, environ: "WSGIEnvironment", target: str) -> str:
-        """Return the page where the login began, or the first page if it is ``off``."""
         rule = self._rule_at(target)
         if rule is None or rule.need == OFF:
             return root(env.trust(environ).own.public_url)
@@ -276,9 +252,8 @@ class FailedLogins:
     def _way_back(self, environ: "WSGIEnvironment", hub: str, *pages: str) -> _BackLink:
         """Return the first place that the visitor can see without this login.
 
-        That is one of ``pages`` (targets, or ""), the page of this site for visitors,
-        its first page, or the page for visitors in the metadata of ``hub`` (entityID,
-        or "").
+        One of ``pages``, a page of this site, or that of ``hub`` (entityID) for
+        visitors.
         """
         trust = env.trust(environ)
         page = self._first_open(environ, pages)
@@ -302,11 +277,10 @@ class FailedLogins:
         return ""
 
     def _first_open(self, environ: "WSGIEnvironment", pages: Sequence[str]) -> str:
-        """Return the first of these pages that the visitor may see, or ""."""
         own = env.trust(environ).own
         is_anonymous = env.session(environ) is None
         for page in filter(None, pages):
-            # The page of a kept form needs a login, whatever its path needs.
+            # A kept form needs a login, whatever its path needs.
             is_ours = is_own_address(own, page.partition("?")[0])
             rule = None if is_ours and is_anonymous else self._rule_at(page)
             if self._is_open(environ, rule):
@@ -314,7 +288,6 @@ class FailedLogins:
         return ""
 
     def _rule_at(self, target: str) -> PathRule | None:
-        """Return the rule of a page; None if eilogin rejects its path for everybody."""
         try:
             return self._rules.rule_for(unquote(target.partition("?")[0]))
         except PathRefused:
@@ -334,7 +307,6 @@ class FailedLogins:
 
 
 def _link_of(own: Own) -> str:
-    """Return the target of this site's page for visitors in its metadata, or ""."""
     origin = origin_of(own.public_url)
     return own.link.removeprefix(origin) if own.link.startswith(f"{origin}/") else ""
 
@@ -345,13 +317,10 @@ def _to_hub_inside(
     code: str,
     headers: Sequence[tuple[str, str]] = (),
 ) -> Response:
-    """Redirect to the hub in this process, with the reason (LoginService.require)."""
     separator = "&" if "?" in pending.target else "?"
     reason = urlencode({env.REFUSED: short(code)})
     return redirect_to_target(environ, f"{pending.target}{separator}{reason}", headers)
 
-
-# --- what the log says ----------------------------------------------------------------
 
 #: The likely cause, by the last part of a status code (SAML core 3.2.2.2).
 _LIKELY = {
@@ -374,8 +343,7 @@ _LIKELY = {
     "Requester": "the hub says that the fault is in our AuthnRequest",
     "Responder": "the hub says that the fault is on its side",
 }
-#: Advice to the visitor, by the same (LoginFailed). If the hub does not serve this
-#: site, or this visitor here, waiting a few minutes does not help.
+#: Advice. To wait does not help if the hub does not serve this site or visitor.
 _HELPS: Mapping[str, Help] = {
     "NoAuthnContext": "level",
     **dict.fromkeys(
@@ -393,7 +361,7 @@ _HELPS: Mapping[str, Help] = {
         "organisation",
     ),
 }
-#: Longest status code in the log, in characters.
+#: Characters of a status code in the log.
 _SHOWN = 80
 
 
@@ -403,7 +371,6 @@ def _helps(codes: Sequence[str]) -> Help:
 
 
 def _log_text(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
-    """Return the expected level, the status, its likely cause, and a contact."""
     words = [short(code)[:_SHOWN] for code in failure.status_codes]
     likely = next((_LIKELY[word] for word in reversed(words) if word in _LIKELY), "")
     reason = f" ({likely})" if likely else ""

@@ -1,7 +1,6 @@
 """Error pages of a login, and of a page that needs one.
 
-Each page offers a suitable next step: start the login again, go to the first page, or
-load the same page again. For a Response of DigiD it has DigiD's own texts (DigiD 6).
+Each offers a next step. A Response of DigiD gets DigiD's own texts (DigiD 6).
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +39,7 @@ from eilogin.web.site_urls import root, this_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The errors of a Response without a proof that the hub sent it, to this site.
+#: For a Response without a proof that the hub sent it, to this site.
 _NOT_TAKEN = (MalformedMessage, MessageUnexpected, UnknownPeer, UntrustedSignature)
 
 
@@ -73,10 +72,7 @@ class LoginErrorPages:
     def answer_of_digid(
         self, environ: "WSGIEnvironment", error: Exception, *, ended: bool = False
     ) -> Response:
-        """Return the page that DigiD prescribes if its Response signs nobody in.
-
-        ``ended`` says whether the visitor's session has ended.
-        """
+        """Return the page that DigiD prescribes if its Response signs nobody in."""
         is_another = isinstance(error, SubjectChanged)
         return self._pages.refuse(
             environ,
@@ -93,10 +89,7 @@ class LoginErrorPages:
 def ways_back(
     environ: "WSGIEnvironment", again: str | None
 ) -> Sequence[tuple[str, str]]:
-    """Return a link to the first page if the page of an error has no other link.
-
-    Return no link without a ``trust`` filter: then the site is unknown.
-    """
+    """Return a link to the first page if an error page has none."""
     trust = environ.get(env.TRUST)
     if again is not None or trust is None:
         return ()
@@ -109,7 +102,6 @@ def _is_answer_of_digid(environ: "WSGIEnvironment") -> bool:
 
 
 def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
-    """Return the address where the visitor can retry after an error, or None."""
     if isinstance(error, ProofTooOld) or _is_in_vain(error):
         return root(env.trust(environ).own.public_url)
     if environ.get(env.ADDRESS) == "acs" and not isinstance(error, SubjectMissing):
@@ -127,18 +119,13 @@ def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
 
 
 def _is_in_vain(error: Exception) -> bool:
-    """Return whether a retry would fail again, whatever the visitor does."""
     if isinstance(error, LoginLoops):
         return error.cause not in (login_loops.NOT_KEPT, login_loops.TWICE)
     return isinstance(error, LoginFailed) and error.helps == "organisation"
 
 
 def _way_out(environ: "WSGIEnvironment", error: Exception) -> str:
-    """Return a logout address that leads to the page that needs a proof, or "".
-
-    The hub that gave an older proof then has to ask a signed-in visitor. "" if a logout
-    does not help.
-    """
+    """Return a logout address, after which the hub asks for a proof, or ""."""
     if not isinstance(error, ProofTooOld) or env.session_or_none(environ) is None:
         return ""
     address = env.trust(environ).own.url("logout")

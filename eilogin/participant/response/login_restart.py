@@ -1,9 +1,8 @@
 """Start a lost login again, once, without a page in between.
 
-A login is lost if the visitor took too long, or if the Response came to another browser
-than the AuthnRequest. The visitor cannot know what to do about that, and the hub may
-still know them. The handle of the new login marks it as the second one, also in a
-browser without cookies. If that is lost too, the visitor sees the error.
+The visitor took too long, or the Response came to another browser. They cannot know
+what to do, and the hub may still know them. The new handle marks the second login, also
+without cookies. If that is lost too, the visitor sees the error.
 """
 
 from typing import TYPE_CHECKING
@@ -31,9 +30,8 @@ def begin(
 ) -> Response | None:
     """Redirect to a new login in the place of one that is lost.
 
-    If this visitor has a ``login`` by now, redirect to the page that they wanted.
-    Return None if that page is unknown, or if the login cannot start again or has done
-    so before.
+    Redirect to its page if the visitor has a ``login`` by now. None if that is unknown,
+    or the login cannot start again.
     """
     handle = error.handle
     restarts = env.trust(environ).own.profile.restarts_late_logins
@@ -54,16 +52,13 @@ def begin(
 
 
 def _was_second(handle: str, pending: PendingLogin | None) -> bool:
-    """Return whether a second login is lost, for another reason than a time-out."""
+    """Return whether a second login is lost, not by a time-out."""
     was_away = pending is not None and pending_logins.is_over(handle)
     return is_second(handle) and not was_away
 
 
 def begin_in_time(environ: "WSGIEnvironment", pending: PendingLogin) -> Response | None:
-    """Redirect to a new login if the hub reports that this one came too late.
-
-    Return None for a second login, or with ``profile = digid``.
-    """
+    """Redirect to a new login after a late one; None for a second, or with DigiD."""
     restarts = env.trust(environ).own.profile.restarts_late_logins
     if is_second(pending.handle) or not restarts:
         return None

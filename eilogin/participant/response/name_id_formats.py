@@ -1,10 +1,8 @@
 """Check whether a NameID has the requested format.
 
-The same value in two formats can mean two people, and a visitor with NameIDs in two
-formats is two users to the application. So a NameID in another format than
-``name_id_format`` signs nobody in, unless ``name_id_mismatch = warn`` accepts it. Its
-REMOTE_USER then differs from that of any NameID in the right format
-(:func:`eilogin.participant.subject_names.for_application`).
+One value in two formats can mean two people. So another format than ``name_id_format``
+signs nobody in, unless ``name_id_mismatch = warn``; then REMOTE_USER differs from that
+of the right format (``for_application``).
 """
 
 import logging
@@ -25,12 +23,12 @@ from eilogin.sessions import Subject
 
 _log = logging.getLogger("eilogin")
 
-#: The type of the option ``name_id_mismatch``.
+#: Option ``name_id_mismatch``.
 Mismatch = Literal["refuse", "warn"]
 
-#: Seconds from one warning about a hub to the next.
+#: Seconds between warnings about a hub.
 _QUIET = 3600.0
-#: Characters of a format that an error or the log quotes.
+#: Characters of a quoted format.
 _LONGEST = 100
 
 
@@ -40,17 +38,15 @@ class NameIDFormatCheck:
     def __init__(self, mismatch: Mismatch) -> None:
         self._refuses = mismatch == "refuse"
         self._lock = threading.Lock()
-        # By the entityID of a hub: its last format, and when eilogin last logged it.
+        # By entityID: the last format, and the instant of the last warning.
         self._last_format: dict[str, str] = {}
         self._warned: dict[str, float] = {}
 
     def check(self, trust: Trust, who: Subject) -> None:
         """Compare the format of a visitor's NameID with the requested one.
 
-        Log a warning, at most once an hour for each hub, if the format is missing or
-        another one, and, if any format is allowed, when it changes. Raise
-        :class:`eilogin.errors.SubjectMissing` for another format, unless the option
-        accepts it.
+        Warn, once an hour for each hub, if it is missing, another one, or changed where
+        any is allowed. Raise SubjectMissing for another one.
         """
         if not who.has_name_id:
             return
@@ -97,7 +93,7 @@ class NameIDFormatCheck:
     def _warn(self, who: Subject, text: str) -> None:
         now = clock.now()
         with self._lock:
-            # A later instant than now dates from before the clock was set back.
+            # A later instant dates from before the clock was set back.
             if 0 <= now - self._warned.get(who.issuer, -_QUIET) < _QUIET:
                 return
             self._warned[who.issuer] = now
@@ -105,7 +101,6 @@ class NameIDFormatCheck:
 
 
 def _shown(name_id_format: str) -> str:
-    """Return the format as in the option ``name_id_format``, or the end of its URI."""
     if name_id_format == EMAIL:
         return "email"
     return printable(short(name_id_format)[:_LONGEST])

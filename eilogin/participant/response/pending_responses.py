@@ -1,13 +1,12 @@
 """Responses of a hub that wait until the browser fetches them with a GET.
 
 A POST from the hub's site lacks the Lax cookies that identify the login. So eilogin
-keeps the verified assertion, and the browser fetches it with a GET. Everything that
-eilogin keeps has the hub's signature. A Response about a failed login may be unsigned,
+keeps the verified assertion, always signed by the hub. A failed login may be unsigned,
 so the browser carries it, sealed.
 
-The key of a kept Response is in an address, and so in logs. It is of no use to another
-browser. The Response to an AuthnRequest needs the cookie of that login. An unsolicited
-one needs a cookie that eilogin sets in the browser that brings it.
+The key of a Response is in an address, and so in logs, but of no use to another
+browser. It needs the login's cookie, or, if unsolicited, a cookie that eilogin sets in
+the browser that brings it.
 """
 
 import hashlib
@@ -36,23 +35,21 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How long a Response waits for the GET that fetches it, in seconds.
+#: Seconds that a Response waits for its GET.
 WAITS = 120.0
-#: The query parameter that fetches a Response, and the one for a failed login.
+#: Query parameters: a Response, and a failed login.
 _ANSWER = "answer"
 _FAILURE = "failure"
-#: The parameter for a passive login without a usable Response. Its value is the handle.
+#: Parameter with the handle of a passive login without a usable Response.
 _UNUSABLE = "unusable"
-#: The parameter for a lost login. Its value is the handle.
+#: Parameter with the handle of a lost login.
 _LOST = "lost"
-# The form with which the visitor agrees to a Response.
+# The form of consent.
 _AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
-#: The number of status codes that go to the browser (SAML core 3.2.2.2 has two, and our
-#: hub a third), and the longest one in characters.
+#: Status codes (SAML core 3.2.2.2 has two, our hub a third), and their characters.
 _MOST_CODES = 3
 _LONGEST_CODE = 200
-#: The prefix of the cookies for unsolicited Responses: one cookie for each Response, by
-#: the first digits of its key.
+#: Cookies of unsolicited Responses, each with the first digits of its key.
 _COOKIES = "eilogin-answer-"
 _COOKIE_DIGITS = 16
 
@@ -61,28 +58,22 @@ _COOKIE_DIGITS = 16
 class ReceivedResponse:
     """The hub's Response to a pending login, or an unsolicited one.
 
-    One of ``assertion``, ``failure`` and ``is_unusable`` is given. None is given if the
-    login was spent already: then the browser brings a Response for the second time.
+    One of ``assertion``, ``failure`` and ``is_unusable``, or none if it is repeated.
     """
 
     pending: PendingLogin
     assertion: messages.Assertion | None = None
     failure: LoginFailed | None = None
-    #: Whether eilogin rejected the Response to a passive login. The log has the reason.
+    #: eilogin rejected the Response to a passive login; the log has the reason.
     is_unusable: bool = False
-    #: The key under which it waits for the browser, or "" if it does not wait.
+    #: Its key in the store, or "".
     key: str = ""
-    #: Whether the visitor has agreed to it on our own page.
+    #: Whether the visitor agreed to it on our own page.
     is_agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _PendingResponse:
-    """An assertion that waits, and the handle of its login.
-
-    ``target`` is the page to go to after an unsolicited Response.
-    """
-
     handle: str
     assertion: messages.Assertion
     target: str = ""
@@ -91,19 +82,13 @@ class _PendingResponse:
 _record = TypeAdapter(_PendingResponse)
 
 
-# --- have the browser come for it -----------------------------------------------------
-
-
 def keep(
     environ: "WSGIEnvironment",
     handle: str,
     assertion: messages.Assertion,
     target: str = "",
 ) -> Response:
-    """Keep an assertion for a short while, and have the browser fetch it.
-
-    ``target`` is the page to go to after an unsolicited Response.
-    """
+    """Keep an assertion for the browser; ``target`` follows an unsolicited Response."""
     key = hashlib.sha256(f"{handle}\0{assertion.id}".encode()).hexdigest()
     text = json.dumps(asdict(_PendingResponse(handle, assertion, target)))
     until = clock.now() + WAITS
@@ -129,7 +114,7 @@ def redirect_with_failure(
 
 
 def redirect_without_answer(trust: Trust, handle: str) -> Response:
-    """Have the browser go on without the Response to a passive login."""
+    """Have the browser continue without the Response to a passive login."""
     return _come(trust, _UNUSABLE, handle)
 
 
@@ -143,14 +128,8 @@ def _come(trust: Trust, parameter: str, value: str) -> Response:
     return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
 
 
-# --- when it comes --------------------------------------------------------------------
-
-
 def fetched(environ: "WSGIEnvironment") -> ReceivedResponse | None:
-    """Return the Response that a GET fetches; None if it fetches none.
-
-    Raise the kind of :class:`eilogin.errors.Refused` that fits.
-    """
+    """Return the Response that a GET fetches, or None; raise a kind of Refused."""
     query = environ.get("QUERY_STRING", "")
     for parameter, read in _READERS.items():
         if query.startswith(f"{parameter}="):
@@ -159,12 +138,12 @@ def fetched(environ: "WSGIEnvironment") -> ReceivedResponse | None:
 
 
 def is_consent(body: bytes) -> bool:
-    """Return whether a POST is the form with which the visitor agrees to a Response."""
+    """Return whether a POST is the form of consent."""
     return body.startswith(f"{_ANSWER}=".encode())
 
 
 def agreed(environ: "WSGIEnvironment", body: bytes) -> ReceivedResponse:
-    """Return the Response that the visitor agreed to, in a form of our own page."""
+    """Return the Response to which the visitor agreed on our own page."""
     require_own_form(environ, env.trust(environ).own.public_url)
     match = _AGREED(body.decode("latin-1"))
     if match is None:
@@ -205,7 +184,7 @@ def _waiting(environ: "WSGIEnvironment", key: str) -> _PendingResponse:
     try:
         return _record.validate_json(text, strict=True)
     except ValidationError as error:
-        # Without the input: the stored text may name the visitor.
+        # Without the input, which may name the visitor.
         detail = error.errors(include_input=False, include_url=False)[0]
         raise LoginLost(f"the kept Response cannot be read: {detail['msg']}") from None
 
@@ -239,7 +218,7 @@ def _unusable(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
 
 
 def _lost(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
-    # Raises LoginLost, or another error if somebody made up the address.
+    # Raises its own LoginLost for an expired or invented handle.
     pending_logins.request_id_of(handle)
     raise LoginLost("this login got no Response")
 
@@ -253,7 +232,7 @@ _READERS = {
 
 
 def _require_asked(pending: PendingLogin, hub: str) -> None:
-    """Refuse a Response of another trusted hub than the AuthnRequest went to."""
+    """Refuse a Response of another hub than the AuthnRequest went to."""
     if hub != pending.hub:
         raise UnknownPeer(
             f"{hub!r} answered an AuthnRequest to {pending.hub!r}: expected the "

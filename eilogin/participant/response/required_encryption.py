@@ -14,5 +14,4 @@ def _encryptable(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-#: The type of the option.
 Encrypted = Annotated[Words, AfterValidator(_encryptable)]

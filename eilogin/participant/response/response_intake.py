@@ -1,11 +1,9 @@
 """Receive the Response to a login, and verify it.
 
-A Response comes by POST, or as an artifact that eilogin resolves over the back channel
-(``artifact_resolution``). A verified POST waits until the browser fetches it
-(:mod:`eilogin.participant.response.pending_responses`).
-
-Our own checks (``response_checks``) and python3-saml must both accept it. If they
-disagree, eilogin refuses the Response; a developer has to find the cause.
+It comes by POST, or as an artifact (``artifact_resolution``). A verified POST waits for
+the browser (``pending_responses``). Our own checks (``response_checks``) and
+python3-saml must both accept it. If they disagree, eilogin refuses it; a developer has
+to find the cause.
 """
 
 import hmac
@@ -51,18 +49,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Longest entityID of a hub in the log, in characters.
+#: Characters of an entityID in the log.
 _LONGEST_NAME = 200
 
 
 class ResponseReader:
     """Reads Responses for one participant.
 
-    - ``second_opinion``: whether python3-saml verifies them too.
-    - ``unsolicited``: whether to accept a Response without an AuthnRequest.
-    - ``response_signed``: whether to refuse one if only its assertion is signed.
-    - ``encrypted``: the parts that must not come in clear text.
-    - ``artifacts_at_once``: the artifacts that a hub resolves at the same time.
+    - ``second_opinion``: python3-saml verifies them too.
+    - ``unsolicited``: accept them without an AuthnRequest.
+    - ``response_signed``: refuse a signature of the assertion alone.
+    - ``encrypted``: parts that must not come in clear text.
+    - ``artifacts_at_once``: artifacts that one hub resolves at a time.
     """
 
     def __init__(
@@ -84,8 +82,7 @@ class ResponseReader:
     def receive(self, environ: "WSGIEnvironment") -> ReceivedResponse | Response:
         """Return the Response in a request, or a redirect with which to fetch it.
 
-        Raise the kind of :class:`eilogin.errors.EiloginError` that fits. An error
-        changes nothing, except that it may use up an artifact.
+        Raise a kind of EiloginError, which at most uses up an artifact.
         """
         allow_only(environ, "GET", "POST")
         if environ["REQUEST_METHOD"] == "POST":
@@ -117,7 +114,7 @@ class ResponseReader:
         except (Refused, Unavailable) as error:
             if not pending.is_passive:
                 raise
-            # A page that is open to everybody does not depend on it.
+            # A public page does not depend on it.
             note_refusal(error, "login", environ)
             return ReceivedResponse(pending, is_unusable=True)
 
@@ -200,10 +197,7 @@ class ResponseReader:
         response: etree._Element,
         received: bindings.Received,
     ) -> Response:
-        """Keep an unsolicited Response until the visitor has agreed.
-
-        Its RelayState is a path of this site; eilogin ignores any other value.
-        """
+        """Keep an unsolicited Response until consent; RelayState may be a path here."""
         trust, hub = env.trust(environ), _issuer_of(response)
         if not self._takes_unsolicited:
             raise MessageUnexpected(
@@ -218,12 +212,11 @@ class ResponseReader:
         public_url = trust.own.public_url
         path = received.relay_state.removeprefix(origin_of(public_url))
         target = page_to_go_to(trust.own, path)
-        # The handle is the same for each delivery, so it waits and is claimed once.
+        # The same for each delivery, so it waits and is claimed once.
         handle = handle_of(name, assertion.issued)
         return pending_responses.keep(environ, handle, assertion, target)
 
     def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> ReceivedResponse:
-        """Return a Response that the visitor agreed to, in a form of our own page."""
         answer = pending_responses.agreed(environ, body)
         if answer.pending.is_unsolicited and not self._takes_unsolicited:
             raise MessageUnexpected(
@@ -233,7 +226,6 @@ class ResponseReader:
         return answer
 
     def _expected(self, trust: Trust, hub: str, request_id: str) -> Expected:
-        """Return what a Response must match; ``request_id`` is "" if unsolicited."""
         return Expected(
             request_id=request_id,
             acs_url=trust.own.url("acs"),
@@ -248,8 +240,6 @@ class ResponseReader:
             passed_on=trust.own.hub_inside is not None,
         )
 
-    # --- the second opinion ---------------------------------------------------------
-
     def _ask_again(
         self,
         trust: Trust,
@@ -257,11 +247,7 @@ class ResponseReader:
         expected: Expected,
         octets: bytes = b"",
     ) -> None:
-        """Have python3-saml verify a Response too, if it can.
-
-        ``octets`` are the Response as it came. Without them, write the one out of an
-        ArtifactResponse as a document of its own.
-        """
+        """Have python3-saml verify a Response too, as ``octets`` or a new document."""
         if not self._is_asked_twice:
             return
         if not toolkit.can_judge(response):
@@ -290,14 +276,11 @@ class ResponseReader:
         return opinion
 
 
-# --- used once ------------------------------------------------------------------------
-
-
 def use_once(environ: "WSGIEnvironment", assertion: messages.Assertion) -> None:
-    """Raise :class:`eilogin.errors.MessageReplayed` if an assertion was used before.
+    """Raise MessageReplayed if an assertion was used before.
 
-    Remember it until it has expired, and for as long as a kept Response waits for the
-    browser, even if the clock is set back meanwhile.
+    Remember it until it has expired and no kept Response can wait, even if the clock is
+    set back.
     """
     until = (
         max(assertion.confirmation_ends, clock.now() + pending_responses.WAITS)
@@ -311,14 +294,8 @@ def name_of(assertion: messages.Assertion) -> str:
     return f"assertion:{assertion.issuer}\0{assertion.id}"
 
 
-# --- an artifact ----------------------------------------------------------------------
-
-
 def _to_query(environ: "WSGIEnvironment", artifact: str, handle: str) -> Response:
-    """Have the browser bring an artifact again with a GET, which sends its Lax cookies.
-
-    This is so for every artifact: only the cookies tell whether the login was passive.
-    """
+    """Have the browser bring an artifact again with a GET and its Lax cookies."""
     request_id_of(handle)
     acs = env.trust(environ).own.url("acs")
     return see_other(bindings.artifact_url(acs, artifact, handle))
@@ -329,9 +306,7 @@ def _at_lasting_address(
 ) -> ReceivedResponse | Response:
     """Redirect a login that failed to an address that the visitor can reload.
 
-    A hub answers an artifact once, so a reload of that address would show another
-    error. Other answers lead on by themselves and stay as they are. A site behind DigiD
-    has a page of its own for each failure.
+    A hub answers an artifact once. A site behind DigiD has a page for each failure.
     """
     pending, failure = answer.pending, answer.failure
     if trust.own.profile.failed_login_ends_session:
@@ -356,9 +331,6 @@ def _require_source(trust: Trust, hub: str, source_id: bytes) -> None:
         f"expected the SourceID {bindings.source_id(hub).hex()}, the SHA-1 of "
         f"that entityID; found {source_id.hex()}"
     )
-
-
-# --- what the hub says ----------------------------------------------------------------
 
 
 def _issuer_of(response: etree._Element) -> str:

@@ -1,13 +1,11 @@
 """Drop attribute values whose scope belongs to another hub (``anna@stad.nl``).
 
-With several hubs, each could claim a visitor of another one. The metadata lists the
-scopes of a hub (``shibmd:Scope``, Shibboleth metadata extension 1.0). eilogin drops a
-value whose scope its hub does not list. A hub without scopes in its metadata may use
-any that no other hub lists. If no hub lists a scope, eilogin checks nothing.
+Otherwise each hub could claim a visitor of another one. The metadata lists a hub's
+scopes (``shibmd:Scope``, Shibboleth metadata extension 1.0). A hub without scopes may
+use any that no other hub lists. If no hub lists one, eilogin checks nothing.
 
-Scopes are domain names, so eilogin compares them without regard to case and in ASCII
-(``xn--``): no other spelling passes for the same scope. It ignores regular expressions:
-a hub that lists only those has no scope.
+Scopes are domain names, compared in ASCII (``xn--``) and without regard to case: no
+other spelling passes. A hub with only regular expressions has no scope.
 """
 
 import logging
@@ -20,8 +18,7 @@ from eilogin.saml.printable_text import some
 
 _log = logging.getLogger("eilogin")
 
-#: Names of attributes whose values have a scope (eduPerson, SAML subject identifier
-#: attributes 1.0).
+#: Attributes with a scope: eduPerson; SAML subject identifier attributes 1.0.
 SCOPED = frozenset(
     (
         "urn:oid:1.3.6.1.4.1.5923.1.1.1.6",
@@ -41,7 +38,7 @@ SCOPED = frozenset(
 _VALUE = re.compile(
     r"[^@]+@([a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*+)", re.IGNORECASE | re.ASCII
 )
-#: Number of scopes that a log line names.
+#: Scopes in a log line.
 _MOST_NAMED = 5
 
 
@@ -85,7 +82,7 @@ def _expected(own: frozenset[str] | None) -> str:
 
 
 def _scopes(trust: Trust, issuer: str) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """Return the scopes of a hub (None if it lists none) and those of all others."""
+    """Return the scopes of a hub, or None, and those of all others."""
     scopes_of = trust.federation.scopes_of
     foreign = (scopes_of(hub) or () for hub in trust.hub_ids if hub != issuer)
     return scopes_of(issuer), frozenset().union(*foreign)

@@ -1,7 +1,4 @@
-"""Create the session of a visitor from an assertion, and redirect to their page.
-
-``response_intake`` does the steps before, from the request to the assertion.
-"""
+"""Create the session of a visitor from an assertion, and redirect to their page."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,11 +40,8 @@ if TYPE_CHECKING:
 class SessionCreator:
     """Signs visitors in at one participant.
 
-    ``subject`` lists the sources of the visitor's name (:data:`SubjectSources`).
-    ``mismatch`` is the option for a NameID in another format than the requested one.
-    ``sectors`` are the numbers by which DigiD may identify visitors. After a passive
-    login of an anonymous visitor, eilogin sends the hub no other one for ``quiet``
-    seconds.
+    ``subject``: sources of the name. ``mismatch``: option for a NameID in another
+    format. ``sectors``: DigiD's numbers. ``quiet``: seconds between passive logins.
     """
 
     def __init__(  # noqa: PLR0913 - options, each by its name
@@ -70,9 +64,8 @@ class SessionCreator:
     def would_replace(self, environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
         """Return whether a Response ends a login that another hub confirmed meanwhile.
 
-        The visitor means to replace the login that they had when they went to this hub.
-        But a hub can delay its Response for as long as a login may be pending, and so
-        choose when the visitor becomes somebody else.
+        The visitor does not mean to replace that. A hub can delay its Response, and so
+        choose when they become somebody else.
         """
         current = self._whereabouts.of_this_network(environ, env.session(environ))
         return (
@@ -91,12 +84,10 @@ class SessionCreator:
     ) -> Response:
         """Create the session of an assertion, and redirect to the page.
 
-        ``assertion`` was verified and answers ``pending``, which is this browser's.
-        Raise :class:`eilogin.errors.LevelTooLow`, :class:`eilogin.errors.ProofTooOld`,
-        :class:`eilogin.errors.SubjectMissing`, :class:`eilogin.errors.MessageReplayed`,
-        :class:`eilogin.errors.LoginEnded` or :class:`eilogin.errors.StoreUnavailable`,
-        and with DigiD :class:`eilogin.errors.SectorRefused` or
-        :class:`eilogin.errors.SubjectChanged`. An error signs nobody in.
+        ``assertion`` was verified and answers this browser's ``pending``. Raise
+        LevelTooLow, ProofTooOld, SubjectMissing, MessageReplayed, LoginEnded or
+        StoreUnavailable; with DigiD, SectorRefused or SubjectChanged. An error signs
+        nobody in.
         """
         sessions, own = env.sessions(environ), env.trust(environ).own
         new = self._new_login(environ, pending, assertion)
@@ -147,7 +138,6 @@ class SessionCreator:
         )
 
     def _idle_of(self, environ: "WSGIEnvironment", new: Login) -> Login | None:
-        """Return the idle session of the same visitor in this browser, or None."""
         idle = self._whereabouts.of_this_network(
             environ, env.session_beyond_idle(environ)
         )
@@ -159,7 +149,6 @@ class SessionCreator:
         pending: PendingLogin,
         assertion: messages.Assertion,
     ) -> Login:
-        """Return the login of an assertion, with the client network of this request."""
         trust = env.trust(environ)
         level = _level_reached(trust, pending, assertion)
         new = _login_of(assertion, level, self._identified(trust, assertion))
@@ -177,7 +166,6 @@ class SessionCreator:
         current: Login | None,
         who: Subject,
     ) -> Sequence[tuple[str, str]]:
-        """Return the headers that record the result of the login in the browser."""
         headers = [
             self._passive_login_note(pending, current),
             *pending_logins.spent_cookie(environ, pending),
@@ -203,8 +191,7 @@ class SessionCreator:
     ) -> tuple[str, str]:
         """Return the cookie that allows or delays the next passive login.
 
-        Delay it after a passive login of an anonymous visitor. If their session cookie
-        does not come back, they stay anonymous to the page that asked, and it would ask
+        If an anonymous visitor's session cookie does not come back, the page would ask
         for ever.
         """
         if pending.is_passive and current is None:
@@ -215,10 +202,9 @@ class SessionCreator:
 def _going_on(idle: Login | None, new: Login) -> Login | None:
     """Return the idle session that goes on as the new one, or None.
 
-    Both are of the same visitor. So they get back what the application has kept under a
-    cookie that is valid in that session alone, such as the token in a kept form. Proofs
-    of the idle session no longer count. So a session at a higher level does not go on:
-    what the application showed there is not for a lower level.
+    The visitor gets back content of the application under that session's cookie, such
+    as the token in a kept form. Content of a higher level is not for a lower one, and
+    earlier proofs do not count.
     """
     return idle if idle is not None and reaches(new.level, idle.level) else None
 
@@ -236,9 +222,8 @@ def answer_repeated_response(
 ) -> Response:
     """Redirect to the page if a browser brings a Response for the second time.
 
-    The session may be on its way to this browser, or a double click lost its cookie:
-    then the page asks the hub, which knows the visitor. After a logout there is no page
-    to redirect to.
+    If a double click lost its cookie, the page asks the hub. After a logout, raise
+    LoginLost.
     """
     if env.session(environ) is not None:
         return redirect_to_target(environ, pending.target)
@@ -254,10 +239,7 @@ def answer_repeated_response(
 def _level_reached(
     trust: Trust, pending: PendingLogin, assertion: messages.Assertion
 ) -> str:
-    """Return the confirmed level if it reaches the requested one.
-
-    Raise LevelTooLow, or ProofTooOld if a requested fresh proof is missing.
-    """
+    """Return the confirmed level, or raise LevelTooLow or ProofTooOld."""
     level, hub = trust.classes.level_of(assertion.level_class), assertion.issuer
     if level is None:
         raise LevelTooLow(
@@ -305,8 +287,7 @@ def _login_of(
     return Login(
         who=identified.who,
         level=level,
-        # The first request with this login: a hub may send no end, and may have
-        # confirmed it long ago.
+        # A hub may send no end, and may have confirmed it long ago.
         started=now,
         ends=assertion.session_ends or float("inf"),
         confirmed=now,
@@ -319,8 +300,8 @@ def _login_of(
 def _proven(own: Own, pending: PendingLogin, assertion: messages.Assertion) -> float:
     """Return when the visitor proved who they are, 0 if unknown.
 
-    DigiD calls each Response a new proof, also one without a question to the visitor
-    (DigiD 1.5). It does ask if that was required, and for its higher levels.
+    DigiD calls each Response a new proof, but asks the visitor only on demand and at
+    higher levels (DigiD 1.5).
     """
     is_asked = pending.is_forced or reaches(pending.level, digid_profile.NEVER_SHARED)
     return assertion.authn_instant if is_asked or own.profile.tells_proof_age else 0.0
@@ -332,10 +313,6 @@ def _merged(
     new: Login,
     current: Login | None,
 ) -> Login:
-    """Return the new login, with the earlier proofs of the same visitor.
-
-    ``instant`` is when the visitor proved who they are, 0 if unknown.
-    """
     before = current if current is not None and current.who == new.who else None
     proven = path_limits.proven_at(
         instant,

@@ -23,8 +23,8 @@ from eilogin.saml.messages.message_values import ActivityReport
 def read_activity_report(element: etree._Element) -> ActivityReport:
     """Read an :class:`ActivityReport` from a ``samlp:AuthnQuery``.
 
-    NameID, SessionIndex and one ``act:LastActivity`` with an Instant are required. An
-    EncryptedID is rejected. Raises MalformedMessage.
+    Requires NameID, SessionIndex and one ``act:LastActivity`` with an Instant; no
+    EncryptedID. Raises MalformedMessage.
     """
     parts = open_message(element, "samlp:AuthnQuery")
     extensions = parts_of(required_part(parts, "samlp:Extensions"))

@@ -37,8 +37,8 @@ def read_artifact_response(
 ) -> tuple[ArtifactResponse, etree._Element | None]:
     """Read a ``samlp:ArtifactResponse`` (SAML core 3.5.2); return it and its message.
 
-    The message is the one element after Status, still in its tree, or None: the
-    response for an expired artifact is a Success without a message.
+    The message is the element after Status, still in its tree; or None, for an expired
+    artifact.
     """
     parts = open_message(element, "samlp:ArtifactResponse")
     carried = list(required_part(parts, "samlp:Status").itersiblings("*"))

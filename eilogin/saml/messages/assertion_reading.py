@@ -34,16 +34,16 @@ from eilogin.saml.messages.message_values import BEARER, Assertion
 from eilogin.saml.safe_xml import q
 from eilogin.saml.xml_encryption import Decrypter
 
-#: Most characters of an attribute value: a small photograph, or a list in one text.
+#: Characters of a value: a small photograph, or a list in one text.
 _LONGEST_VALUE = 32 * 1024
-#: Most values of one attribute: somebody may be in many groups.
+#: In one attribute: somebody may be in many groups.
 _MOST_VALUES = 2_000
-#: Most SubjectConfirmations of one assertion: each is checked.
+#: In one assertion: each is checked.
 _MOST_CONFIRMATIONS = 5
-#: Most encrypted attributes: each costs several private operations.
+#: Encrypted attributes: each costs several private operations.
 _MOST_ENCRYPTED = 20
-# The parts of an assertion that eilogin can check, or may ignore: Advice (core 2.6.1).
-# A decision or another statement may contradict the login.
+# Parts that eilogin can check, or may ignore: Advice (core 2.6.1). Another statement
+# may contradict the login.
 _ASSERTION_PARTS = frozenset(
     q(f"saml:{name}")
     for name in (
@@ -76,11 +76,10 @@ def read_assertions(
 ) -> list[Assertion]:
     """Read a ``saml:Assertion`` (SAML core 2.3.3) of a login by browser.
 
-    There is one value for each SubjectConfirmation that a login by browser can use.
-    They differ in that alone, and one valid confirmation is enough (core 2.4.1). It is
-    of method bearer, and has a NotOnOrAfter and no NotBefore (profiles 4.1.4.2). The
-    assertion has at least one of these, at most five confirmations in all, and one
-    AuthnStatement with a class.
+    Returns one value for each usable SubjectConfirmation, of which one valid one is
+    enough (core 2.4.1): of method bearer, with a NotOnOrAfter and no NotBefore
+    (profiles 4.1.4.2). There are one to five confirmations, and one AuthnStatement with
+    a class.
 
     An absent Recipient or InResponseTo is "", absent audiences are (): the caller
     rejects them. A NameID may be absent, but not empty. Attributes of one Name are
@@ -119,14 +118,11 @@ def read_assertions(
 
 @dataclass(frozen=True, slots=True)
 class _Confirmation:
-    """The values in a bearer's SubjectConfirmationData."""
-
     recipient: str
     in_response_to: str
     ends: float
 
     def put_in(self, assertion: Assertion) -> Assertion:
-        """The same assertion with the values of this confirmation alone."""
         return replace(
             assertion,
             recipient=self.recipient,
@@ -136,7 +132,7 @@ class _Confirmation:
 
 
 def _read_confirmations(subject: Parts) -> list[_Confirmation]:
-    """The SubjectConfirmations that a login by browser can use; at least one."""
+    """The usable SubjectConfirmations, at least one."""
     elements = subject.get(q("saml:SubjectConfirmation"), ())
     if not 0 < len(elements) <= _MOST_CONFIRMATIONS:
         raise MalformedMessage(
@@ -178,7 +174,6 @@ def _read_audiences(conditions: etree._Element) -> tuple[tuple[str, ...], ...]:
 
 
 def _read_attributes(parts: Parts, decrypter: Decrypter | None) -> dict[str, list[str]]:
-    """The values of each Name, in order, within limits of number and length."""
     attributes = _attributes_of(parts, decrypter)
     if len(attributes) > MOST_PARTS:
         raise MalformedMessage(f"there are more than {MOST_PARTS} attributes")
@@ -195,7 +190,6 @@ def _read_attributes(parts: Parts, decrypter: Decrypter | None) -> dict[str, lis
 
 
 def _attributes_of(parts: Parts, decrypter: Decrypter | None) -> list[etree._Element]:
-    """The attributes of all statements, decrypted."""
     children = [
         child
         for statement in all_parts(parts, "saml:AttributeStatement")
@@ -217,7 +211,6 @@ def _attributes_of(parts: Parts, decrypter: Decrypter | None) -> list[etree._Ele
 
 
 def _value_text(value: etree._Element) -> str | None:
-    """The text of an AttributeValue; None if it is no text."""
     if value.get(q("xsi:nil"), "").strip(" \t\r\n") in ("true", "1"):
         return None
     text = whole_text(value)

@@ -24,7 +24,7 @@ from eilogin.saml.messages.message_parts import (
 from eilogin.saml.messages.message_values import TRANSIENT, AuthnRequest
 from eilogin.saml.safe_xml import q
 
-#: Most digits of an idle limit in seconds.
+#: Digits of an idle limit in seconds.
 _IDLE_DIGITS = 5
 _COMPARISONS = ("exact", "minimum", "maximum", "better")
 
@@ -32,13 +32,12 @@ _COMPARISONS = ("exact", "minimum", "maximum", "better")
 def read_authn_request(element: etree._Element) -> AuthnRequest:
     """Read a ``samlp:AuthnRequest`` (SAML core 3.4.1).
 
-    The hub must answer parts that it cannot honour, so they are read too:
+    Parts that the hub cannot honour must be answered, so they are read too:
 
     * a Subject, AuthnContextDeclRefs, and the identifiers of another party
     * an index beside the URL or binding for which it stands
 
     In Scoping only a ProxyCount of 0 is read, and in Extensions only ``act:Ended``.
-    Conditions and all other parts are ignored.
     """
     parts = open_message(element, "samlp:AuthnRequest")
     issuer = read_issuer(parts)
@@ -77,7 +76,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
 def _idle_limit(parts: Parts) -> int:
     """The seconds of inactivity that ended a session; 0 if absent.
 
-    A visitor sees them, so eilogin accepts only a plain number.
+    A plain number alone, because a visitor sees it.
     """
     extensions = optional_part(parts, "samlp:Extensions")
     ended = None if extensions is None else extensions.find(q("act:Ended"))
@@ -87,7 +86,6 @@ def _idle_limit(parts: Parts) -> int:
 
 
 def _read_allow_create(parts: Parts) -> bool:
-    """Whether the hub may create an identifier; the default is True."""
     policy = optional_part(parts, "samlp:NameIDPolicy")
     if policy is None or policy.get("Format") == TRANSIENT:
         return True
@@ -95,7 +93,6 @@ def _read_allow_create(parts: Parts) -> bool:
 
 
 def _read_name_id_policy(parts: Parts) -> tuple[str, str]:
-    """Format and SPNameQualifier of the NameIDPolicy, "" if absent."""
     policy = optional_part(parts, "samlp:NameIDPolicy")
     if policy is None:
         return "", ""
@@ -105,7 +102,7 @@ def _read_name_id_policy(parts: Parts) -> tuple[str, str]:
 def _is_for_one_alone(parts: Parts) -> bool:
     scoping = optional_part(parts, "samlp:Scoping")
     count = "" if scoping is None else scoping.get("ProxyCount", "").strip()
-    # A number of any length by the schema, perhaps with a sign.
+    # It has any length, perhaps a sign.
     return bool(count) and not count.strip("+-0")
 
 
@@ -116,7 +113,7 @@ def _read_requested_context(
     asked = optional_part(parts, "samlp:RequestedAuthnContext")
     if asked is None:
         return "minimum", (), ()
-    # SAML core 3.3.2.2.1: an absent Comparison means exact.
+    # SAML core 3.3.2.2.1: the default.
     comparison = optional_attribute(asked, "Comparison") or "exact"
     named = parts_of(asked)
     classes = uris_of(named, "saml:AuthnContextClassRef")

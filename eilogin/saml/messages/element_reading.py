@@ -1,7 +1,7 @@
 """Read elements, texts and attributes of a message within limits.
 
-Reject a part that is missing, repeated, too long or unreadable, without reliance on the
-schema: an element may come from before schema validation.
+Reject a missing, repeated, too long or unreadable part: an element may come from before
+schema validation.
 """
 
 import re
@@ -14,14 +14,13 @@ from eilogin.saml.messages.instants import read_instant
 from eilogin.saml.printable_text import CONTROL, collapsed
 from eilogin.saml.safe_xml import q
 
-#: Most characters of an ID, and of a NameID (SAML core 8.3.7: 256 of a persistent one).
+#: Characters of an ID, and of a NameID (SAML core 8.3.7: 256).
 LONGEST_NAME = 256
-#: Most characters of any other text (SAML core 8.3.6: 1024 of an entityID).
+#: Characters of any other text (SAML core 8.3.6: 1024).
 _LONGEST_TEXT = 1024
-#: Most attributes, SessionIndexes, audiences or classes.
+#: Attributes, SessionIndexes, audiences or classes.
 MOST_PARTS = 100
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-#: The children of an element by their names.
 Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other name for it
 
 
@@ -38,7 +37,7 @@ def parts_of(element: etree._Element) -> Parts:
 
 
 def all_parts(parts: Parts, name: str) -> Sequence[etree._Element]:
-    """The children of one name; not too many of them."""
+    """The children of one name, within limits."""
     children = parts.get(q(name), ())
     if len(children) > MOST_PARTS:
         raise MalformedMessage(f"there are more than {MOST_PARTS} {name}")
@@ -46,7 +45,7 @@ def all_parts(parts: Parts, name: str) -> Sequence[etree._Element]:
 
 
 def optional_part(parts: Parts, name: str) -> etree._Element | None:
-    """The one child of a name; None if there is none."""
+    """The one child of a name, or None."""
     return required_part(parts, name) if q(name) in parts else None
 
 
@@ -70,15 +69,15 @@ def whole_text(element: etree._Element) -> str | None:
 
 
 def bounded(text: str, longest: int) -> str:
-    """The text, if it is not too long."""
+    """Return the text, if it is not too long."""
     if len(text) > longest:
         raise MalformedMessage(f"a text is longer than {longest} characters")
     return text
 
 
 def capped(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """The text, if it is not too long and contains no control characters."""
-    # Printable text holds no control character, and that check is faster.
+    """Return the text, if it is short enough and without control characters."""
+    # The faster check: printable text holds no control character.
     if len(text) > longest or not text.isprintable():
         bounded(text, longest)
         if CONTROL.search(text):
@@ -137,11 +136,10 @@ def optional_attribute(element: etree._Element, name: str) -> str:
 
 
 def text_attribute(element: etree._Element, name: str) -> str:
-    """The value of an attribute for information, "" if it is absent or empty.
+    """The value of an attribute for information; "" if absent or empty.
 
-    SAML core 1.3.1 forbids empty text, and pysaml2 sends ``Reason=""``. An attribute
-    that decides where a message goes or which request it answers stays strict: see
-    :func:`optional_attribute`.
+    SAML core 1.3.1 forbids empty text, but pysaml2 sends ``Reason=""``.
+    :func:`optional_attribute` is strict, for attributes that decide.
     """
     return capped(element.get(name, ""))
 

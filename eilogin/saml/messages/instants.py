@@ -6,14 +6,13 @@ from functools import lru_cache
 
 from eilogin.errors import MalformedMessage
 
-# xs:dateTime also knows time zones, 24:00:00 and years beyond 9999: second ways to
-# write an instant, which somebody else may read differently.
+# xs:dateTime also allows time zones, 24:00:00 and years beyond 9999, which others may
+# read differently.
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?Z"
 )
 
-#: Milliseconds until the end of the year 9999. A float of the last microseconds rounds
-#: up to it.
+#: Milliseconds until the end of the year 9999, to which floats round up.
 _LAST = 253_402_300_799_999
 
 
@@ -21,14 +20,14 @@ def write_instant(instant: float) -> str:
     """Write seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
 
     Milliseconds appear only if they are not zero (``…:00.250Z``). Finer parts are
-    rounded, but never into the year 10000, which no message can express.
+    rounded, but never into the year 10000.
     """
     seconds, milliseconds = divmod(min(round(instant * 1000), _LAST), 1000)
     text = _write_second(seconds)
     return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
 
 
-# One message names the same second in several places, and so does the next one.
+# Messages name the same second several times.
 @lru_cache(maxsize=64)
 def _write_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
@@ -37,8 +36,8 @@ def _write_second(seconds: int) -> str:
 def read_instant(text: str) -> float:
     """Read ``YYYY-MM-DDThh:mm:ss(.f+)?Z`` as seconds since 1970-01-01T00:00:00Z.
 
-    Raises :class:`eilogin.errors.MalformedMessage` for any other text, and for a day or
-    second that no calendar has. Parts finer than microseconds are cut off.
+    Raises :class:`eilogin.errors.MalformedMessage` for other texts and impossible
+    dates. Parts finer than microseconds are cut off.
     """
     if _INSTANT.fullmatch(text):
         try:
@@ -54,12 +53,12 @@ _DURATION = re.compile(
     re.ASCII,
 )
 _DAY = 86_400.0
-#: Seconds of a year, a month, a day, an hour, a minute and a second.
+#: Seconds of year, month, day, hour, minute and second.
 _LENGTHS = (365 * _DAY, 30 * _DAY, _DAY, 3600.0, 60.0, 1.0)
 
 
 def read_duration(text: str) -> float | None:
-    """The approximate seconds of an xs:duration; None for others and negative ones."""
+    """The approximate seconds of an xs:duration; None if invalid or negative."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         return None

@@ -29,8 +29,8 @@ def read_logout_request(
 ) -> LogoutRequest:
     """Read a ``samlp:LogoutRequest`` (SAML core 3.7.1).
 
-    Extensions other than that of asynchronous logout, which Shibboleth sends, are
-    ignored. ``decrypter`` decrypts an EncryptedID.
+    The only known Extension is asynchronous logout, from Shibboleth. ``decrypter``
+    decrypts an EncryptedID.
     """
     parts = open_message(element, "samlp:LogoutRequest")
     name_id = read_name_id(parts, decrypter)

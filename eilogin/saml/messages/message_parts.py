@@ -23,8 +23,7 @@ from eilogin.saml.safe_xml import q
 from eilogin.saml.xml_encryption import Decrypter
 
 _NO_KEYS = Decrypter(())
-# LemonLDAP::NG can send such a NameID (sources.rst, Peers): all visitors would be the
-# same one.
+# From LemonLDAP::NG (sources.rst, Peers): all visitors would be one.
 _NOBODY = (
     "; expected a value that names the visitor. Ask the sender for which NameID"
     " format it has a value"
@@ -42,7 +41,7 @@ def open_message(element: etree._Element, name: str) -> Parts:
 
 
 def refuse_unknown(tags: Collection[str], supported: frozenset[str]) -> None:
-    """Reject an element that eilogin does not support."""
+    """Reject unsupported elements."""
     if not supported.issuperset(tags):
         unknown = next(tag for tag in tags if tag not in supported)
         raise MalformedMessage(
@@ -77,7 +76,7 @@ def read_issuer(
 ) -> str:
     """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6).
 
-    ``read`` returns the text of the element, by default without any change.
+    ``read`` returns the text of the element, by default unchanged.
     """
     issuer = required_part(parts, "saml:Issuer")
     if issuer.keys() and issuer.items() != [("Format", ENTITY)]:

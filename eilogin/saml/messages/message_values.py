@@ -1,7 +1,7 @@
 """The messages of SAML core as frozen values, and the URIs of SAML.
 
-Every instant is a float: seconds since 1970-01-01T00:00:00Z. An absent optional
-attribute is "" or None.
+Instants are seconds since 1970-01-01T00:00:00Z. An absent optional attribute is "" or
+None.
 """
 
 import secrets
@@ -12,12 +12,12 @@ UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
-#: In a NameIDPolicy: any format, encrypted (SAML core 8.3.9 and 3.4.1.1).
+#: NameIDPolicy: any format, encrypted (SAML core 8.3.9 and 3.4.1.1).
 ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
-#: The format of an Issuer (SAML core 8.3.6); its Format may be this or absent.
+#: An Issuer's Format, or absent (SAML core 8.3.6).
 ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 
-#: The Method of the SubjectConfirmation for a login by browser (profiles 3.3).
+#: For a login by browser (profiles 3.3).
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
@@ -27,11 +27,11 @@ AUTHN_FAILED = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
 INVALID_NAME_ID_POLICY = "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
 NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
-#: A second-level code of eilogin hubs (SAML core 3.2.2.2 allows these). The visitor is
-#: signed in at the hub, and must type a password before it sends this again.
+#: eilogin hubs, second level (SAML core 3.2.2.2): the visitor must type the hub's
+#: password before it sends this again.
 IDLE = "urn:x-eilogin:status:Idle"
-#: A code of eilogin hubs below AuthnFailed or RequestDenied: the AuthnRequest is too
-#: old. An eilogin participant starts the login again, once.
+#: eilogin hubs, below AuthnFailed or RequestDenied: the AuthnRequest is too old. An
+#: eilogin participant starts again, once.
 TOO_LATE = "urn:x-eilogin:status:TooLate"
 PROXY_COUNT_EXCEEDED = "urn:oasis:names:tc:SAML:2.0:status:ProxyCountExceeded"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
@@ -59,7 +59,7 @@ class NameID:
     sp_name_qualifier: str = ""
 
 
-#: The StatusMessage of our hub beside PartialLogout, if the visitor chose it.
+#: Our hub's StatusMessage beside PartialLogout, by the visitor's choice.
 STAYS = "The visitor chose to stay logged in elsewhere."
 
 
@@ -81,15 +81,14 @@ class AuthnRequest:
     """An AuthnRequest (SAML core 3.4.1).
 
     ``level_classes`` are AuthnContextClassRefs; ``level_declarations``,
-    AuthnContextDeclRefs, replace them. ``sp_name_qualifier`` of the NameIDPolicy is ""
-    if it is the issuer. ``names_subject``: there is a Subject, which eilogin does not
-    read. ``allow_create``: the hub may create an identifier; not written for a
-    transient one, which is always new (errata E14). ``asks_for_any_name``: there is a
-    NameIDPolicy without a ``name_id_format``. ``consumer_service_index`` is that of an
-    AttributeConsumingService in the issuer's metadata. ``is_for_one_alone``: ProxyCount
-    is 0, so the recipient may ask no other hub (core 3.4.1.2). ``idle_limit`` is the
-    number of seconds of inactivity that ended the visitor's session, 0 for another
-    reason: the Limit of an ``act:Ended`` in the Extensions.
+    AuthnContextDeclRefs, replace them. ``sp_name_qualifier`` is "" if it is the issuer.
+    ``names_subject``: there is a Subject, which eilogin does not read.
+    ``allow_create``: the hub may create an identifier; not written for a transient one
+    (errata E14). ``asks_for_any_name``: a NameIDPolicy without ``name_id_format``.
+    ``consumer_service_index``: of an AttributeConsumingService in metadata.
+    ``is_for_one_alone``: ProxyCount is 0, so the recipient may ask no other hub (core
+    3.4.1.2). ``idle_limit``: seconds of inactivity that ended the session, the Limit of
+    an ``act:Ended``, or 0.
     """
 
     id: str
@@ -121,11 +120,10 @@ class Assertion:
 
     ``recipient``, ``in_response_to``, ``confirmation_ends`` are of one bearer
     SubjectConfirmationData. ``audiences`` has one entry for each AudienceRestriction
-    (all must hold, SAML core 2.5.1.4). Without a ``name_id`` nobody can be logged out
-    by name; an attribute may identify the subject. ``attribute_formats`` are
-    NameFormats by the Names of attributes, and ``address`` is the origin of the login
-    (core 2.7.2.1); both are only written. ``is_for_us_alone``: there is a
-    ProxyRestriction (core 2.5.1.6).
+    (all must hold, SAML core 2.5.1.4). Without a ``name_id`` there is no logout by
+    name; an attribute may identify the subject. ``attribute_formats`` are NameFormats
+    by Name, and ``address`` is the origin of the login (core 2.7.2.1); both are only
+    written. ``is_for_us_alone``: there is a ProxyRestriction (core 2.5.1.6).
     """
 
     id: str
@@ -164,8 +162,7 @@ class Response:
 class LogoutRequest:
     """A LogoutRequest (SAML core 3.7.1).
 
-    ``is_asynchronous``: its sender wants no response (the protocol extension for
-    asynchronous single logout, 2.1).
+    ``is_asynchronous``: its sender wants no response (asynchronous single logout, 2.1).
     """
 
     id: str
@@ -195,9 +192,8 @@ class LogoutResponse:
 class ActivityReport:
     """A participant's report that a visitor was active in a session.
 
-    ``active_at`` is the instant of the last activity. On the wire it is an
-    ``samlp:AuthnQuery`` (SAML core 3.3.2.2) with ``act:LastActivity`` in its
-    Extensions.
+    ``active_at`` is the instant of the last activity: ``act:LastActivity`` in the
+    Extensions of a ``samlp:AuthnQuery`` (SAML core 3.3.2.2).
     """
 
     id: str

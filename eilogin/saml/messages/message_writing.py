@@ -1,8 +1,8 @@
 """Write messages as XML, in the order of the SAML schemas, without signatures.
 
-The elements declare no prefix but ``saml`` and ``samlp``. They have no ``xsi:type``:
-its value names a prefix that exclusive canonicalisation does not see, so a signed
-``xsi:type="xs:string"`` cannot be parsed again.
+The only prefixes are ``saml`` and ``samlp``. There is no ``xsi:type``: exclusive
+canonicalisation does not see the prefix in its value, so signed content could not be
+parsed again.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from eilogin.saml.xml_encryption import EncryptionMethod, encrypt
 
 _NAMESPACES = {"samlp": SAMLP, "saml": SAML}
 
-# SAML core 8.2.1: the format of an attribute's Name; ours are plain words.
+# SAML core 8.2.1: our Names are plain words.
 _UNSPECIFIED_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
 _URI_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 
@@ -48,8 +48,8 @@ _Message = (
 def write_authn_request(value: AuthnRequest) -> etree._Element:
     """Write a ``samlp:AuthnRequest`` (SAML core 3.4.1).
 
-    NameIDPolicy is written only for a format, to accept any format, or to forbid a new
-    identifier. For a transient one, errata E14 forbids AllowCreate.
+    NameIDPolicy is written for a format, for any format, or to forbid a new identifier.
+    For a transient one, errata E14 forbids AllowCreate.
     """
     element = _message("samlp:AuthnRequest", value, value.destination)
     _set(
@@ -115,8 +115,7 @@ def write_logout_request(
 ) -> etree._Element:
     """Write a ``samlp:LogoutRequest`` (SAML core 3.7.1).
 
-    With ``encrypt_for``, only the holder of that key can read its NameID; ``methods``
-    are those of that party.
+    The NameID is encrypted for the key ``encrypt_for``, by that party's ``methods``.
     """
     element = _message("samlp:LogoutRequest", value, value.destination)
     _set(element, Reason=value.reason, NotOnOrAfter=_instant(value.not_on_or_after))
@@ -175,7 +174,7 @@ def write_artifact_response(
 def _message(
     name: str, value: _Message, destination: str = "", in_response_to: str = ""
 ) -> etree._Element:
-    """Write the beginning of a request or response (SAML core 3.2.1 and 3.2.2)."""
+    """Begin a request or response (SAML core 3.2.1 and 3.2.2)."""
     element = etree.Element(q(name), nsmap=_NAMESPACES)
     element.set("ID", value.id)
     element.set("Version", "2.0")
@@ -186,7 +185,6 @@ def _message(
 
 
 def _set(element: etree._Element, **attributes: str) -> None:
-    """Set the attributes that are not empty."""
     for name, text in attributes.items():
         if text:
             element.set(name, text)

@@ -9,7 +9,7 @@ from eilogin.config import WEB_HOST, is_loopback
 from eilogin.errors import MalformedMessage
 from eilogin.saml.metadata.metadata_texts import shown
 
-#: The names of this machine in /etc/hosts, on Debian and on Red Hat.
+#: In /etc/hosts, on Debian and on Red Hat.
 _OUR_NAMES = frozenset(
     (
         "ip6-localhost",
@@ -23,12 +23,12 @@ _OUR_NAMES = frozenset(
 )
 
 
-#: A URL without a fragment and without backslashes, with its host.
+#: A URL without fragment and backslashes, with its host.
 _WEB = re.compile(r"(https?://[!\"$-.0->@-\[\]-~]+)([/?][!\"$-\[\]-~]*)?")
-#: The origin of a usual site: no IP address, no port, and no name of this machine. The
-#: slower checks below accept it too.
+#: A usual origin, which the slower checks accept too: no IP address, no port, no name
+#: of this machine.
 _SITE = re.compile(r"https://([a-z0-9.-]*\.(?!local)[a-z]{2,24})")
-#: Most origins in the cache: a party has many addresses at one.
+#: In the cache: a party has many addresses at one origin.
 _ORIGINS = 256
 
 
@@ -36,7 +36,7 @@ def require_address(text: str, *, on_loopback: bool) -> None:
     """Reject an address to which eilogin must not send visitors and keys.
 
     With ``on_loopback`` it may be on this machine. Raises
-    :class:`~eilogin.errors.MalformedMessage`, which shows the address.
+    :class:`~eilogin.errors.MalformedMessage` with the address.
     """
     is_sound, is_here = _place(_origin(text))
     if not is_sound:
@@ -45,8 +45,7 @@ def require_address(text: str, *, on_loopback: bool) -> None:
             f" {shown(text)}"
         )
     if is_here and not on_loopback:
-        # A service on this machine may trust every request, because no other machine
-        # can reach it.
+        # A service on this machine may trust every request.
         raise MalformedMessage(
             "the address is on this machine (loopback), but neither 'public_url' nor"
             " 'back_channel_url' is (an operator can allow it with 'loopback = true' in"
@@ -55,12 +54,11 @@ def require_address(text: str, *, on_loopback: bool) -> None:
 
 
 def web_host(text: str) -> str:
-    """The host of an absolute http or https URL, or "" for other text."""
+    """The host of an absolute http or https URL, or ""."""
     return _host(_origin(text))
 
 
 def _origin(text: str) -> str:
-    """The origin of an absolute http or https URL, or ""."""
     # A browser reads a backslash as a slash, and people read a user name as a host.
     match = _WEB.fullmatch(text)
     return match[1] if match else ""
@@ -93,8 +91,8 @@ def _host(origin: str) -> str:
 def _is_here(host: str) -> bool:
     """Whether a connection to a host arrives at this machine.
 
-    This covers more than the hosts for which http is accepted: more spellings, and the
-    unspecified address, which systems take for this machine.
+    More spellings than those for which http is accepted, and the unspecified address,
+    which systems take for this machine.
     """
     address = _number(host)
     if address is None:
@@ -107,9 +105,9 @@ def _is_here(host: str) -> bool:
 def _number(host: str) -> IPv4Address | IPv6Address | None:
     """The IP address of a host, or None for a name; ValueError for neither.
 
-    Systems and browsers read a host with a number as its last part, decimal or not, as
-    an IPv4 address. They also accept fewer or octal parts ("0177.1"). eilogin then
-    accepts only four decimal parts (WHATWG URL 3.5).
+    Systems and browsers read a host whose last part is a number as IPv4, also with
+    fewer or octal parts ("0177.1"). eilogin accepts only four decimal parts (WHATWG URL
+    3.5).
     """
     name = host.rstrip(".")
     last = name.rpartition(".")[2]

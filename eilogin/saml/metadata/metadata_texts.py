@@ -8,11 +8,11 @@ from eilogin.errors import MalformedMessage
 from eilogin.saml.printable_text import CONTROL
 from eilogin.saml.safe_xml import in_full
 
-#: Most characters in an error of an address, or of an odd entityID.
+#: Characters of an address or odd entityID in an error.
 _MOST_SHOWN = 120
-#: Most characters of a text for people, or of a link.
+#: Characters of a text for people, or of a link.
 _LONGEST_TEXT = 2048
-#: Frequent faults in the words of an error, and their cures.
+#: For the words of frequent errors.
 _CURES = (
     (
         re.compile(r"Organization(?:Name|DisplayName|URL)'.*lang' is required"),
@@ -43,14 +43,14 @@ def shown(text: str) -> str:
 
 
 def line(element: etree._Element) -> str:
-    """The text of an element on one line, however the metadata is indented."""
+    """The text of an element on one line, however it is indented."""
     text = "".join(element.itertext()) if len(element) else element.text or ""
     return clean(text)
 
 
 def clean(text: str) -> str:
     """A text on one line of limited length, without control characters."""
-    # Printable text holds no control character, and no white space but blanks.
+    # Printable text has no control characters, and no white space but blanks.
     if not text.isprintable():
         text = CONTROL.sub(" ", text)
     elif "  " not in text and text == text.strip(" "):
@@ -69,7 +69,7 @@ def plain(text: str) -> str:
 
 
 def told_of(error: MalformedMessage) -> str:
-    """An error in full, on one line, with a cure if one is known."""
+    """An error in full, on one line, with a known cure."""
     cures = (
         cure
         for pattern, cure in _CURES

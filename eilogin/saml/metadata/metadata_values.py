@@ -14,26 +14,26 @@ from eilogin.saml.printable_text import short
 from eilogin.saml.signing_keys import PublicKey, encryption_key, public_key
 from eilogin.saml.xml_encryption import EncryptionMethod
 
-#: Registration and publication information (mdrpi 2.1 and 2.2).
+#: mdrpi 2.1 and 2.2.
 MDRPI = "urn:oasis:names:tc:SAML:metadata:rpi"
 PUBLICATION_INFO = f"{{{MDRPI}}}PublicationInfo"
 REGISTRATION_INFO = f"{{{MDRPI}}}RegistrationInfo"
 
-#: Identity provider discovery 2.5; the same URI is its binding.
+#: Identity provider discovery 2.5; also its binding.
 IDPDISC = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
 DISCOVERY_RESPONSE = f"{{{IDPDISC}}}DiscoveryResponse"
 
-#: The categories of an entity, and those that it supports (RFC 8409 3 and 4).
+#: An entity's, and those that it supports (RFC 8409 3 and 4).
 ENTITY_CATEGORY = "http://macedir.org/entity-category"
 ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
 
-#: The kinds of contacts, best first (metadata 2.3.2.2).
+#: Best first (metadata 2.3.2.2).
 CONTACT_KINDS = ("technical", "support", "administrative", "other", "billing")
 
-#: Most keywords of a member, and characters of one.
+#: Keywords of a member, and characters of one.
 MOST_KEYWORDS, LONGEST_KEYWORD = 20, 40
 
-#: The SSO domain of a member that shares no session.
+#: For a member that shares no session.
 NO_SSO = "none"
 
 
@@ -46,7 +46,7 @@ class Endpoint:
     """An address of a role (metadata 2.2.2 and 2.2.3).
 
     ``binding`` is a URI of :mod:`eilogin.saml.bindings`. ``response_location`` is "" if
-    responses go to ``location`` too; ``index`` and ``is_default`` are None if absent.
+    responses go to ``location``; ``index`` and ``is_default`` are None if absent.
     """
 
     binding: str
@@ -62,7 +62,7 @@ class Endpoint:
 
 
 def bindings_of(endpoints: Iterable[Endpoint]) -> str:
-    """The bindings of endpoints in words for an error, or ``none``."""
+    """The bindings of endpoints for an error, or ``none``."""
     names = dict.fromkeys(short(endpoint.binding) for endpoint in endpoints)
     return ", ".join(names) or "none"
 
@@ -82,15 +82,14 @@ class Contact:
 class Logo:
     """An image of a member (mdui 2.1.5), not verified yet.
 
-    ``url`` is a ``data:`` address, or one of the web. eilogin never shows the latter:
-    each browser would report to that site. ``width`` and ``height`` are the pixels in
-    the metadata, or 0.
+    ``url`` is a ``data:`` address, or one of the web, never shown: each browser would
+    report to that site. ``width`` and ``height`` are the stated pixels, or 0.
     """
 
     url: str
     width: int = 0
     height: int = 0
-    #: A language such as ``nl``, or "" for all languages.
+    #: Such as ``nl``, or "" for all.
     language: str = ""
 
 
@@ -98,31 +97,31 @@ class Logo:
 class Role:
     """The common parts of both roles (metadata 2.4.1 and 2.4.2).
 
-    Certificates are base64 DER without white space. Only their keys count, not their
-    dates and issuers (metadata interoperability profile 2.6.1).
+    Certificates are base64 DER without white space. Only their keys count (metadata
+    interoperability profile 2.6.1).
     """
 
     signing_certificates: tuple[str, ...] = ()
     encryption_certificates: tuple[str, ...] = ()
-    #: How to encrypt for this role, the preferred method first; empty if absent.
+    #: The preferred one first.
     encryption_methods: tuple[EncryptionMethod, ...] = ()
-    #: The algorithms that this role accepts, if the role itself lists them (algorithm
-    #: support 2.4): see :meth:`EntityDescriptor.algorithms`.
+    #: Listed by the role itself (algorithm support 2.4): see
+    #: :meth:`EntityDescriptor.algorithms`.
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
-    #: Whether the name of each key is the SHA-1 of its certificate, as at DigiD.
+    #: By the SHA-1 of its certificate, as at DigiD.
     names_keys: bool = False
     single_logouts: tuple[Endpoint, ...] = ()
     name_id_formats: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> tuple[PublicKey, ...]:
-        """The public keys of the signing certificates, in order."""
+        """The keys of the signing certificates, in order."""
         return tuple(public_key(text) for text in self.signing_certificates)
 
     @cached_property
     def encryption_keys(self) -> tuple[RSAPublicKey, ...]:
-        """The public keys with which to encrypt for this role, in order."""
+        """The keys with which to encrypt for this role, in order."""
         return tuple(map(encryption_key, self.encryption_certificates))
 
     def single_logout(self, *bindings: str) -> Endpoint | None:
@@ -132,10 +131,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class AttributeService:
-    """Attributes that a participant requests, by Name (metadata 2.4.4.1).
-
-    It cannot do without those in ``required``.
-    """
+    """Attributes that a participant requests, or ``required`` (metadata 2.4.4.1)."""
 
     requested: tuple[str, ...]
     required: Texts = frozenset()
@@ -162,8 +158,7 @@ class ServiceProvider(Role):
     ) -> Endpoint | None:
         """The address for a Response: by index, by exact URL, or the default one.
 
-        If ``binding`` is given, the address must have it. None if there is no such
-        address: then nothing may be sent anywhere.
+        It must have ``binding``, if given. None: then nothing may be sent anywhere.
         """
         wanted = [
             endpoint
@@ -177,7 +172,7 @@ class ServiceProvider(Role):
     def attribute_service(self, index: int | None = None) -> AttributeService | None:
         """The attribute service of an index, or the default one, or None.
 
-        An index that the metadata does not have counts as none (SAML core 3.4.1).
+        An unknown index counts as none (SAML core 3.4.1).
         """
         named = [
             service for service in self.attribute_services if service.index == index
@@ -191,11 +186,10 @@ class IdentityProvider(Role):
 
     single_sign_ons: tuple[Endpoint, ...] = ()
     artifact_resolutions: tuple[Endpoint, ...] = ()
-    #: Addresses for activity reports (``act:ActivityService``, eilogin's extension).
+    #: For activity reports (``act:ActivityService``, eilogin's extension).
     activity_services: tuple[Endpoint, ...] = ()
     want_authn_requests_signed: bool = False
-    #: The scopes that its attributes may have, in lower case; None if it lists none
-    #: (Shibboleth metadata extension 1.0).
+    #: In lower case; None if it lists none (Shibboleth metadata extension 1.0).
     scopes: Texts | None = None
 
     def single_sign_on(self, *bindings: str) -> Endpoint | None:
@@ -210,8 +204,7 @@ class IdentityProvider(Role):
     def artifact_resolution(self, index: int) -> Endpoint | None:
         """The ArtifactResolutionService of an EndpointIndex over SOAP, or None.
 
-        An unknown index stands for the default one: pysaml2 writes the digits of its
-        index, which are another number.
+        The default for an unknown index: pysaml2 writes another number.
         """
         over_soap = [e for e in self.artifact_resolutions if e.binding == SOAP]
         named = [e for e in over_soap if e.index == index]
@@ -225,12 +218,11 @@ class EntityDescriptor:
     ``names``, ``descriptions``, ``keywords`` and ``information_urls`` (mdui 2.1) are by
     language, such as ``nl``; keywords as in the metadata. The member belongs to
     ``entity_categories``, and releases attributes to ``supported_categories`` (RFC
-    8409). ``digest_methods`` and ``signing_methods`` are the algorithms that it
-    accepts, the preferred one first (algorithm support 2). ``registrar`` is the URI of
-    its registrar (mdrpi 2.1). ``sso_domain``, ``required_level`` and ``released`` are
-    rules of the operator (:mod:`~eilogin.saml.metadata.rule_attributes`).
-    ``valid_until`` is the earliest validUntil from the root of the metadata down to its
-    roles, or None.
+    8409). ``digest_methods`` and ``signing_methods`` are accepted algorithms, the
+    preferred one first (algorithm support 2). ``registrar`` is a URI (mdrpi 2.1).
+    ``sso_domain``, ``required_level`` and ``released`` are the operator's rules
+    (:mod:`~eilogin.saml.metadata.rule_attributes`). ``valid_until`` is the earliest
+    validUntil from the root to its roles, or None.
     """
 
     entity_id: str
@@ -247,12 +239,11 @@ class EntityDescriptor:
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
     registrar: str = ""
-    #: The name of its SSO domain, whose members share a session; "" for the usual one,
-    #: :data:`NO_SSO` for none.
+    #: Its members share a session; "" for the usual one, :data:`NO_SSO` for none.
     sso_domain: str = ""
     #: The lowest level at which it serves a visitor, or "".
     required_level: str = ""
-    #: The names of all attributes that it may receive; None without a limit.
+    #: All attributes that it may receive; None without a limit.
     released: Texts | None = None
     valid_until: float | None = None
 
@@ -262,7 +253,7 @@ class EntityDescriptor:
 
     @property
     def whom_to_ask(self) -> str:
-        """A contact for an administrator, for the log: an address, or a name."""
+        """A contact for an administrator: an address, or a name."""
         contacts = [c for c in self.contacts if c.email or c.telephone]
         contact = min(contacts, key=_turn_of, default=None)
         if contact is None:
@@ -272,10 +263,10 @@ class EntityDescriptor:
         )
 
     def algorithms(self, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The algorithms for a role: those of signatures, and of their digests.
+        """The algorithms for a role: of signatures, and of their digests.
 
-        Each is empty if the metadata does not list it. The role's list replaces that of
-        its entity (algorithm support 2.4).
+        Empty if not listed. The role's list replaces that of its entity (algorithm
+        support 2.4).
         """
         return (
             role.signing_methods or self.signing_methods,
@@ -307,7 +298,7 @@ class EntityDescriptor:
         return tuple(keywords)[:MOST_KEYWORDS]
 
     def logos_in(self, language: str) -> list[Logo]:
-        """The logos, those in ``language`` first, the larger ones before the others."""
+        """The logos, those in ``language`` first, then the larger ones first."""
         turns = {"": 1, "en": 2, language: 0}
         return sorted(
             self.logos,
@@ -320,22 +311,17 @@ class FederationMetadata:
     """Metadata that the operator signed, or that a trusted file holds."""
 
     entities: Sequence[EntityDescriptor]
-    #: validUntil of the whole, or None.
     valid_until: float | None
-    #: Name of the federation, or "".
     name: str
-    #: When the operator made it (mdrpi creationInstant), or None.
     created: float | None
-    #: ID of the root, or "".
+    #: The ID of the root, or "".
     id: str = ""
-    #: Seconds until newer metadata may exist: the shortest cacheDuration of the root
-    #: and the groups in it, or None.
+    #: Seconds until newer metadata may exist.
     cache_duration: float | None = None
-    #: Whether it is an EntitiesDescriptor, a group of members.
+    #: Whether it is an EntitiesDescriptor.
     is_aggregate: bool = True
-    #: Members that eilogin skips, by entityID, with the reason.
     left_out: Mapping[str, PeerUnusable] = field(default_factory=dict)
-    #: Sentences for the log about skipped parts of members.
+    #: For the log, about skipped parts.
     remarks: tuple[str, ...] = ()
     #: The fault of the source if this is an earlier copy; else "".
     instead_of: str = ""
@@ -351,7 +337,7 @@ _IndexedT = TypeVar("_IndexedT", Endpoint, AttributeService)
 def _default_of(indexed: Sequence[_IndexedT]) -> _IndexedT | None:
     """The default one (metadata 2.2.3).
 
-    The first with isDefault true, else the first without isDefault, else the first.
+    The first with isDefault true, else without isDefault, else at all.
     """
     return next(
         (
@@ -377,7 +363,6 @@ def _in(language: str, texts: Mapping[str, str]) -> str:
 
 
 def _found_in(language: str, texts: Mapping[str, str]) -> str:
-    """The language of the text that :func:`_in` finds, or ""."""
     return next(
         (candidate for candidate in (language, "en", *texts) if texts.get(candidate)),
         "",

@@ -50,7 +50,7 @@ from eilogin.saml.xml_signatures import sign
 _NAMESPACES = {"md": MD, "mdui": MDUI, "ds": DS}
 _LANGUAGE = q("xml:lang")
 
-#: SAML core 8.2.2: the name of an attribute is a URI.
+#: SAML core 8.2.2.
 _URI_NAME = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 
 
@@ -72,8 +72,8 @@ def write_federation(
 ) -> bytes:
     """Write a signed ``md:EntitiesDescriptor`` document in UTF-8, created now.
 
-    ``name`` is the federation's, ``valid_until`` an instant in seconds since
-    1970-01-01T00:00:00Z, ``key`` the operator's.
+    ``name`` is the federation's, ``key`` the operator's, and ``valid_until`` in seconds
+    since 1970-01-01T00:00:00Z.
     """
     members = map(_entity_element, descriptors)
     return sign_federation(
@@ -97,10 +97,7 @@ def sign_federation(
 
 
 def group_of(members: Iterable[etree._Element], name: str = "") -> etree._Element:
-    """Put members into an ``md:EntitiesDescriptor``.
-
-    Its prefixes for namespaces also apply in the members.
-    """
+    """Put members into an ``md:EntitiesDescriptor``, with its prefixes in scope."""
     root = etree.Element(
         q("md:EntitiesDescriptor"),
         {"Name": name},
@@ -113,7 +110,7 @@ def group_of(members: Iterable[etree._Element], name: str = "") -> etree._Elemen
 def sign_entity(
     member: etree._Element, *, publisher: str, valid_until: float, key: SigningKey
 ) -> bytes:
-    """Sign an ``md:EntityDescriptor`` and return the document; changes the element.
+    """Sign an ``md:EntityDescriptor``, which changes, and return the document.
 
     An earlier validUntil of its own stays.
     """
@@ -154,7 +151,6 @@ def add_registrar(element: etree._Element, registrar: str) -> None:
 
 
 def _extensions_of(element: etree._Element) -> etree._Element:
-    """The ``md:Extensions`` of an unsigned element, its first child."""
     extensions = element.find(q("md:Extensions"))
     if extensions is None:
         extensions = etree.Element(q("md:Extensions"))
@@ -212,7 +208,6 @@ def _entity_attributes(descriptor: EntityDescriptor) -> Iterator[etree._Element]
 def _entity_attributes_of(
     descriptor: EntityDescriptor,
 ) -> Iterator[tuple[str, Collection[str]]]:
-    """The entity attributes that have values, by name."""
     if descriptor.entity_categories:
         yield ENTITY_CATEGORY, descriptor.entity_categories
     if descriptor.supported_categories:
@@ -222,7 +217,7 @@ def _entity_attributes_of(
     if descriptor.required_level:
         yield REQUIRED_LEVEL, [descriptor.required_level]
     if descriptor.released is not None:
-        # No value means that no attribute may be released.
+        # No value: no attribute may be released.
         yield RELEASED_ATTRIBUTES, descriptor.released
 
 
@@ -272,7 +267,6 @@ def _add_requested(parent: etree._Element, name: str, *, is_required: bool) -> N
 def _add_role(
     parent: etree._Element, name: str, descriptor: EntityDescriptor, role: Role
 ) -> etree._Element:
-    """Add a role with its Extensions and keys."""
     element = add(parent, name, protocolSupportEnumeration=SAMLP)
     extensions = etree.Element(q("md:Extensions"))
     _add_about(extensions, descriptor)
@@ -293,7 +287,6 @@ def _add_role(
 
 
 def _add_about(parent: etree._Element, descriptor: EntityDescriptor) -> None:
-    """Add mdui:UIInfo, if it is not empty."""
     about = etree.Element(q("mdui:UIInfo"))
     _add_texts(about, "mdui:DisplayName", descriptor.names)
     _add_texts(about, "mdui:Description", descriptor.descriptions)

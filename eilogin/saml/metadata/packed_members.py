@@ -1,8 +1,7 @@
 """Members in memory and in files: an outline, and bytes for the rest.
 
-A process needs few of thousands of members. As bytes they take a third of the memory,
-and go into a file as they are. Each is decoded on use. The format is JSON, which builds
-nothing but the values of this version.
+A process needs few of thousands of members. As bytes, decoded on use, they take a third
+of the memory. The format is JSON, which builds nothing but the values of this version.
 """
 
 import json
@@ -15,7 +14,7 @@ from pydantic import TypeAdapter
 from eilogin.errors import PeerUnusable, PeerWithoutKeys
 from eilogin.saml.metadata.metadata_values import EntityDescriptor
 
-#: Bytes of the length of a share's head.
+#: Bytes.
 _LENGTH = 8
 
 _ERRORS = {error.code: error for error in (PeerUnusable, PeerWithoutKeys)}
@@ -78,10 +77,7 @@ class Members(Sequence[EntityDescriptor]):
 
 
 class Gathered(Mapping[str, EntityDescriptor]):
-    """Members of several sources by entityID, each decoded on first use.
-
-    If two sources have the same one, the later counts.
-    """
+    """Members of several sources by entityID, decoded once; the latest counts."""
 
     def __init__(self, sources: Iterable[Iterable[EntityDescriptor]]) -> None:
         self._kept = {
@@ -167,10 +163,9 @@ class Share(NamedTuple):
     """The result of reading a part of the members."""
 
     members: list[Packed]
-    #: Members left out, by entityID, with the reason.
     left_out: dict[str, PeerUnusable]
     remarks: list[str]
-    #: The shortest cacheDuration of a group of them, or None.
+    #: The shortest of a group of them.
     cache_duration: float | None
 
     def to_bytes(self) -> bytes:
@@ -207,12 +202,12 @@ def encoded(entity: EntityDescriptor) -> bytes:
 
 def decoded(body: bytes, valid_until: float | None) -> EntityDescriptor:
     """Decode a member that :func:`encoded` wrote, with its end."""
-    # To put it into the decoded value takes longer.
+    # Faster than to put it into the value.
     end = b',"valid_until":%b}' % json.dumps(valid_until).encode()
     return entity_type().validate_json(body[:-1] + end)
 
 
-# It takes a moment to make, and few processes need it.
+# Slow, and needed by few processes.
 @cache
 def entity_type() -> TypeAdapter[EntityDescriptor]:
     """The pydantic type of a member."""

@@ -1,8 +1,7 @@
 """A second process that does a part of the work if the machine has a free core.
 
-It is forked, so it knows everything already. eilogin forks only if no other thread
-runs, because the fork would never finish another thread's work. A process with a nice
-value leaves one more core to others.
+A fork knows everything already. It needs a process with one thread, because it would
+never finish another thread's work. With a nice value, one more core stays free.
 """
 
 import gc
@@ -15,7 +14,6 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import NoReturn
 
-#: The threads of this process, by number.
 _THREADS = Path("/proc/self/task")
 
 
@@ -23,9 +21,8 @@ _THREADS = Path("/proc/self/task")
 def second_process(work: Callable[[Connection], object]) -> Iterator[Connection | None]:
     """Run ``work`` in a second process; yield the connection to it, or None.
 
-    The process ends with the block, in any state, and when we are killed. The caller
-    then has to do the rest of its work: a read from the connection raises EOFError or
-    OSError.
+    It ends with the block, and when we are killed: a read from the connection then
+    raises EOFError or OSError, and the caller does the rest.
     """
     if not (_has_core() and _is_alone()):
         yield None
@@ -78,9 +75,9 @@ def _end(number: int) -> None:
 def _be_second(
     work: Callable[[Connection], object], line: Connection, alive: int
 ) -> NoReturn:
-    """Do the work in the fork, and end without our own exit handlers."""
+    """Work in the fork, and end without our own exit handlers."""
     try:
-        # A signal must end this process without calling our handlers.
+        # A signal must end it without our handlers.
         for number in signal.valid_signals():
             if callable(signal.getsignal(number)):
                 signal.signal(number, signal.SIG_DFL)
@@ -92,6 +89,6 @@ def _be_second(
 
 
 def _end_with(alive: int) -> None:
-    """End as soon as nobody holds the other end of a pipe."""
+    """End when nobody holds the other end of a pipe."""
     os.read(alive, 1)
     os._exit(0)

@@ -1,8 +1,8 @@
 """The operator's rules for a member, in entity attributes of eilogin's own.
 
-They are the members with whom it shares a session, its lowest level, and the attributes
-that it may receive. They limit a hub, so an unreadable rule is not skipped: eilogin
-leaves the member out.
+They limit a hub: with whom the member shares a session, its lowest level, the
+attributes that it may receive. So with an unreadable rule, eilogin leaves the member
+out.
 """
 
 import re
@@ -13,13 +13,12 @@ from eilogin.errors import MalformedMessage
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata.metadata_texts import shown
 
-#: The prefix of the names of these rules.
 OURS = "urn:eilogin:"
-#: The name of the SSO domain, whose members share a login: one value.
+#: Its members share a login: one value.
 SSO_DOMAIN = f"{OURS}sso-domain"
-#: The lowest level of a login: one of LEVELS, one value.
+#: The lowest level of a login: one of LEVELS.
 REQUIRED_LEVEL = f"{OURS}required-level"
-#: The names of all attributes that may be released; no value means none.
+#: All attributes that may be released; no value means none.
 RELEASED_ATTRIBUTES = f"{OURS}released-attributes"
 
 _KNOWN = (SSO_DOMAIN, REQUIRED_LEVEL, RELEASED_ATTRIBUTES)
@@ -38,7 +37,7 @@ def read_ruled(attributes: Mapping[str, Sequence[str]]) -> Ruled:
     """Read the operator's rules from a member's entity attributes, values by name.
 
     Raises :class:`~eilogin.errors.MalformedMessage` for an invalid value, and for a
-    rule of a later version, because this version cannot know its limits.
+    rule of a later version, whose limits are unknown.
     """
     for name in attributes:
         if name.startswith(OURS) and name not in _KNOWN:
@@ -60,7 +59,6 @@ def is_domain(name: str) -> bool:
 
 
 def _one_of(attributes: Mapping[str, Sequence[str]], name: str) -> str:
-    """The one value, or "" if there is none."""
     values = attributes.get(name)
     if values is None:
         return ""

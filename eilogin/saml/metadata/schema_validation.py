@@ -1,7 +1,6 @@
 """Validate metadata by the schema: the whole, each member, and each role.
 
-An invalid member must not shut out all others, nor an invalid role or text the rest of
-its member.
+An invalid member must not shut out others, nor a part the rest of its member.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,14 +31,13 @@ from eilogin.saml.safe_xml import (
 )
 from eilogin.saml.xml_signatures import check_structure
 
-#: A valid member that holds nothing else.
+#: A valid member.
 _ANYBODY = (
     f'<EntityDescriptor xmlns="{MD}" entityID="x">'
     '<AffiliationDescriptor affiliationOwnerID="x">'
     "<AffiliateMember>x</AffiliateMember></AffiliationDescriptor></EntityDescriptor>"
 )
 
-#: The parts of a member, and of a role, in the order of the schema.
 _OF_MEMBER = tuple(
     map(
         q,
@@ -75,13 +73,13 @@ _OF_ROLE = tuple(
         ),
     )
 )
-#: Parts that may be faulty without the rest. Not keys, and not Extensions, which hold
-#: the operator's rules.
+#: Parts that may be faulty alone. Not keys, and not Extensions, which hold the
+#: operator's rules.
 _SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[2:]))
-#: Most faulty parts of one member in the log, and most parts that are validated one by
-#: one, at some 50 µs each.
+#: Faulty parts of a member in the log; and parts validated one by one, at some 50 µs
+#: each.
 _MOST_TOLD, _MOST_PARTS = 5, 1000
-#: Most elements of a member for which the schema lists all faults at once.
+#: Elements of a member for which the schema lists all faults at once.
 _MOST_ELEMENTS = 5000
 _COUNT_INSIDE = etree.XPath("count(.//*)", regexp=False)
 
@@ -90,15 +88,13 @@ _COUNT_INSIDE = etree.XPath("count(.//*)", regexp=False)
 class Verdict:
     """The faults of a member by the schema."""
 
-    #: Why it is unusable, or None.
     fault: MalformedMessage | None = None
     #: Unusable roles and the reason, by the name of the element.
     roles: Mapping[str, str] = field(default_factory=dict)
-    #: The faults of the rest, in sentences for the log.
+    #: Other faults, for the log.
     remarks: tuple[str, ...] = ()
 
 
-#: No fault.
 SOUND = Verdict()
 
 
@@ -117,8 +113,8 @@ def to_be_verified(octets: bytes, *, id_is_unique: bool = False) -> etree._Eleme
     """Return the root, after a check of the structure of its signature, if any.
 
     The signature is not verified, but its ID is unique, or the caller checks that
-    (``id_is_unique``). The signatures of members are ignored: that of the root covers
-    them. Raises :class:`~eilogin.errors.MalformedMessage`, and
+    (``id_is_unique``). The root's signature covers the members, whose own are ignored.
+    Raises :class:`~eilogin.errors.MalformedMessage`, and
     :class:`~eilogin.errors.UntrustedSignature` for a weak algorithm.
     """
     document = parsed(octets)
@@ -138,19 +134,17 @@ def require_unique_id(octets: bytes, document: etree._Element) -> None:
 def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
     """Validate the members of an original document by the schema.
 
-    They are numbered as in :func:`entities_in`, also of the canonical form, which
-    cannot be validated: it lacks the namespaces that only a value uses (xsi:type). Only
-    for trusted documents: the time grows with the square of the number of faults.
-    Unread parts are removed from the document. Raises
-    :class:`~eilogin.errors.MalformedMessage` if the parts around the members are
-    invalid, or the one member of a document that is no aggregate.
+    Only for trusted documents: the time grows with the square of the faults. Members
+    are numbered as in :func:`entities_in`, also for the canonical form, which cannot be
+    validated: it lacks namespaces that only a value uses (xsi:type). Removes unread
+    parts. Raises :class:`~eilogin.errors.MalformedMessage` for invalid parts around the
+    members, or an invalid only member without an aggregate.
     """
     if is_sound(document):
         return {}
     if document.tag == q("md:EntitiesDescriptor"):
         _require_sound_around(document)
-    # Each as a document of its own. Otherwise an ID that two members share would count
-    # against the last one.
+    # Each as a document of its own: members may share an ID.
     verdicts_in_order = (
         _verdict_on(element) for element, _ in entities_in(document, None)
     )
@@ -178,7 +172,6 @@ def is_sound(document: etree._Element) -> bool:
 
 
 def _is_large_and_faulty(member: etree._Element) -> bool:
-    """Whether a member has many elements, and a fault among them."""
     is_large = _COUNT_INSIDE(member) > _MOST_ELEMENTS
     return is_large and has_early_fault(member, "metadata")
 
@@ -190,12 +183,12 @@ def _require_sound_around(document: etree._Element) -> None:
         other = etree.fromstring(_ANYBODY)
         other.tail = element.tail
         element.getparent().replace(element, other)
-    # Validation marks IDs in a document, also those of earlier elements.
+    # Validation marks IDs in a document, also of earlier elements.
     validate(parse_canonical(serialize(copy)), "metadata")
 
 
 def _verdict_on(element: etree._Element) -> Verdict:
-    """Validate one member, and find the parts that it can be used without."""
+    """Validate one member, and find its dispensable parts."""
     if _is_large_and_faulty(element):
         texts = (
             f"the XML is not valid by its schema, and has more than {_MOST_ELEMENTS}"
@@ -220,14 +213,14 @@ def _verdict_on(element: etree._Element) -> Verdict:
 def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
     """Remove the parts of a member that are faulty by themselves; yield their faults.
 
-    The rest is put in the order of the schema: no reader depends on the order.
+    Sorts the rest for the schema: no reader depends on the order.
     """
     roles = list(member.iterchildren(*READ_ROLES))
     times = 0
     for parent, order in ((member, _OF_MEMBER), *((role, _OF_ROLE) for role in roles)):
         for child in list(parent):
             if child.tag in _SPARE and not _is_valid(child):
-                # To find a line takes longer, the further down it is.
+                # To find a line is slow, further down.
                 fault = _fault_of(child) if times < _MOST_TOLD else None
                 times += 1
                 parent.remove(child)
@@ -253,7 +246,7 @@ def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
     """Sort the children of an element by name; return whether that changes anything."""
     children = list(parent)
     places = {name: place for place, name in enumerate(order)}
-    # The schema allows roles in any order.
+    # In any order, by the schema.
     places |= dict.fromkeys(READ_ROLES, places.get(READ_ROLES[0], 0))
     if not places.keys() >= {child.tag for child in children}:
         return False
@@ -266,7 +259,7 @@ def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
 
 
 def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
-    """Remove the roles of a member that are faulty by themselves; yield the reasons."""
+    """Remove the roles that are faulty by themselves; yield the reasons."""
     for role in list(member.iterchildren(*READ_ROLES)):
         fault = _fault_of(role)
         if fault is not None:
@@ -278,7 +271,6 @@ def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
 
 
 def _fault_of(element: etree._Element) -> MalformedMessage | None:
-    """The fault of an element alone, with its line, or None."""
     if _is_valid(element):
         return None
     try:

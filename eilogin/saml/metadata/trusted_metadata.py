@@ -1,11 +1,11 @@
 """Read metadata that the operator signed, or that a trusted file holds.
 
-With thousands of members, to read each takes most of the time. So the signed octets are
-cut into pieces, between members. Each piece is parsed by itself, in memory that the
-previous piece has warmed, and a second process reads half of them. The second process
-first validates the schema, while this one verifies the signature. A piece is
-well-formed only if it was cut between children of the root. If one is not, or a member
-is odd, everything is read again as a whole, and only that result counts.
+To read each of thousands of members takes most of the time. So the signed octets are
+cut into pieces, between members, each parsed in memory that the previous one has
+warmed. A second process validates the schema, while this one verifies the signature,
+and then reads half of the pieces. A piece is well-formed only if it was cut between
+children of the root. If one is not, or a member is odd, everything is read again as a
+whole, and only that result counts.
 """
 
 import re
@@ -44,14 +44,14 @@ from eilogin.saml.xml_signatures import signed, signed_octets
 
 #: Bytes from which another process saves time.
 _LARGE = 1024 * 1024
-#: Bytes of a piece.
+#: Bytes.
 _PIECE = 1024 * 1024
-#: Members for which one piece stands in a progress bar.
+#: Members of one piece in a progress bar.
 _STEPS = 200
-#: The other process' part of the pieces: this one has a document to free.
+#: The other process' part: this one has a document to free.
 _OTHERS = 0.6
 
-#: The start of a group of members in canonical form, and its prefix.
+#: A group of members in canonical form, and its prefix.
 _START = re.compile(
     rb"""<((?:[\w.-]+:)?)EntitiesDescriptor(?: [^\s="<]++="[^"<]*+")*+>"""
 )
@@ -64,23 +64,23 @@ def read_federation(
     """Read metadata that the operator signed with one of the pinned ``keys``.
 
     The root is an ``md:EntitiesDescriptor``, nested or not, or one
-    ``md:EntityDescriptor``. Its signature by one of ``keys`` is verified before
-    anything is read. Roles and extensions that eilogin does not read may be anything.
+    ``md:EntityDescriptor``. Its signature is verified before anything is read. Roles
+    and extensions that eilogin does not read may be anything.
 
-    An address that is not https is skipped if the same service has another one. A part
-    of a member that the schema does not know is skipped if the rest can be used without
-    it. Each adds a remark. A member is left out in these cases:
+    With a remark each, it skips an address that is not https, if the same service has
+    another one. It also skips a part that the schema does not know, if the member can
+    do without it. A member is left out in these cases:
 
     * its role as a hub, or its only role, cannot be used
     * its entityID is no URI
     * another member has the same entityID
 
     With ``on_loopback`` an address may also be http on loopback. Without it, no address
-    on loopback can be used, not even by https. The caller checks ``valid_until``.
+    on loopback can be used. The caller checks ``valid_until``.
 
     Raises :class:`~eilogin.errors.UntrustedSignature`;
     :class:`~eilogin.errors.MalformedMessage` for other documents; and if no member can
-    be used, the :class:`~eilogin.errors.PeerUnusable` of the first, which names it.
+    be used, the :class:`~eilogin.errors.PeerUnusable` of the first.
     """
     if len(octets) < _LARGE:
         document = to_be_verified(octets)
@@ -93,10 +93,7 @@ def read_federation(
 
 
 def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
-    """Read metadata of a trusted file, signed or not.
-
-    Signatures in it are not verified. See :func:`read_federation` for the rest.
-    """
+    """Read metadata of a trusted file as :func:`read_federation`, signatures aside."""
     document = parsed(octets)
     return read_tree(document, verdicts_on(document), on_loopback=on_loopback)
 
@@ -122,12 +119,11 @@ def _read_large(
     if not _says_sound(other):
         require_unique_id(octets, document)
         verdicts = verdicts_on(document)
-    # An error in the document occurs again below; others concern the other process
-    # alone.
+    # The document's errors occur again below; others concern the other process.
     with suppress(_Odd, EiloginError, EOFError, OSError):
         if not verdicts:
             ours = _divided(trusted, other)
-            # This takes a third of a second: not before the other process is at work.
+            # A third of a second, so the other process works first.
             del document
             return _read_in_pieces(ours, other, on_loopback=on_loopback)
     return read_tree(parse_canonical(trusted), verdicts, on_loopback=on_loopback)
@@ -174,7 +170,7 @@ def _read_in_pieces(
 
 
 def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
-    """Validate the document in the second process, and read its share of the pieces."""
+    """In the second process, validate the document, and read its pieces."""
     document = parse_unmeasured(octets)
     line.send_bytes(_SOUND if _is_sound(octets, document) else b"")
     # All at once, so that nobody waits; and the document is never freed.
@@ -202,7 +198,7 @@ def _says_sound(other: Connection | None) -> bool:
 def _cut(octets: bytes) -> Iterator[bytes]:
     """Cut a document into several, with some members each, or return it alone.
 
-    The octets are canonical: a "<" begins a tag and nothing else.
+    In canonical octets, a "<" begins a tag and nothing else.
     """
     start = _START.match(octets)
     if start is None:
@@ -235,7 +231,6 @@ def _share_of(read: FederationMetadata) -> Share:
 
 
 def _joined(shares: Sequence[Share]) -> Share:
-    """Join the results of several pieces, in order."""
     members = [member for share in shares for member in share.members]
     names = [member.entity_id for member in members]
     names += [name for share in shares for name in share.left_out]

@@ -1,9 +1,8 @@
 """Remove parts of metadata that eilogin does not read, before schema validation.
 
-Other protocols add roles and extensions to metadata. AD FS and Entra ID publish two
-``RoleDescriptor`` elements of WS-Federation before their SAML role, of types that no
-schema here knows (metadata 2.4.1). A signature inside a signed document is not verified
-either. None of that may make a member unusable.
+Signatures inside a signed document, and roles and extensions of other protocols must
+not make a member unusable: AD FS and Entra ID publish ``RoleDescriptor`` elements of
+WS-Federation (metadata 2.4.1).
 """
 
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from eilogin.saml.metadata.metadata_values import (
 )
 from eilogin.saml.safe_xml import SAMLP, add, q
 
-#: The roles that eilogin reads, if they are of SAML 2.0.
+#: If they are of SAML 2.0.
 READ_ROLES = (q("md:SPSSODescriptor"), q("md:IDPSSODescriptor"))
 _OTHER_ROLES = frozenset(
     map(
@@ -35,7 +34,7 @@ _SIGNATURE = q("ds:Signature")
 _MEMBER, _GROUP = q("md:EntityDescriptor"), q("md:EntitiesDescriptor")
 
 _ALGORITHMS = (q("alg:DigestMethod"), q("alg:SigningMethod"))
-#: The extensions that eilogin reads, by the element around them.
+#: Extensions that eilogin reads, by the element around them.
 _READ_OF_GROUP = frozenset((PUBLICATION_INFO, REGISTRATION_INFO))
 _READ_OF_MEMBER = frozenset(
     (
@@ -60,8 +59,8 @@ _READ_OF_ROLE = frozenset(
 def drop_unread(element: etree._Element) -> None:
     """Remove from a group or a member the parts that eilogin does not read.
 
-    The signature over the whole document has been verified before, or nobody verifies
-    it. The removal does not change the result of reading.
+    Before, the signature of the document has been verified, or nobody verifies it. The
+    result of reading stays the same.
     """
     _drop_around(element, _READ_OF_MEMBER if element.tag == _MEMBER else _READ_OF_GROUP)
     if element.tag == _MEMBER:
@@ -77,7 +76,7 @@ def speaks_saml2(role: etree._Element) -> bool:
 
 
 def add_placeholder(member: etree._Element, index: int) -> None:
-    """Give a member without a role the substitute that the schema accepts."""
+    """Give a member without a role a substitute for the schema."""
     other = add(member, "md:AffiliationDescriptor", affiliationOwnerID="x")
     add(other, "md:AffiliateMember", "x")
     member.insert(index, other)
@@ -100,7 +99,7 @@ def _unread_roles(member: etree._Element) -> Iterator[etree._Element]:
             yield child
         elif child.tag in READ_ROLES:
             _drop_around(child, _READ_OF_ROLE)
-            # A role that names no protocol at all is faulty, not of another protocol.
+            # Without any protocol it is faulty.
             if not speaks_saml2(child) and child.get("protocolSupportEnumeration"):
                 yield child
 
@@ -109,7 +108,7 @@ def _drop_around(element: etree._Element, read: frozenset[str]) -> None:
     """Remove the signatures of an element, and its extensions except ``read``."""
     for signature in list(element.iterchildren(_SIGNATURE)):
         element.remove(signature)
-    # The schema rejects two of these, so neither is removed.
+    # The schema rejects two of these, so both stay.
     all_extensions = list(element.iterchildren(_EXTENSIONS))
     for extensions in all_extensions:
         for extension in list(extensions):

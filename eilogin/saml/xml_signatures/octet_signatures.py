@@ -26,7 +26,7 @@ from eilogin.saml.xml_signatures.signature_algorithms import (
     too_weak,
 )
 
-#: The padding of RSA signatures (RFC 8017, 8.2).
+#: RFC 8017, 8.2.
 _PADDING = PKCS1v15()
 
 
@@ -63,8 +63,8 @@ def verify_octets(
 def _as_der(signature: bytes, key: EllipticCurvePublicKey) -> bytes:
     """Convert an ECDSA signature for ``cryptography`` (RFC 3279 2.2.3).
 
-    XML signature 6.4.3 concatenates its two numbers. In the query of a redirect, some
-    products write the other form.
+    XML signature 6.4.3 concatenates its two numbers. In a redirect, some products write
+    the other form.
     """
     half = _half(key)
     if len(signature) != 2 * half:
@@ -76,14 +76,14 @@ def _as_der(signature: bytes, key: EllipticCurvePublicKey) -> bytes:
 
 
 def _half(key: EllipticCurvePublicKey) -> int:
-    """The bytes of one of the two numbers in a signature (RFC 4050 3.3)."""
+    """Bytes of one of the two numbers (RFC 4050 3.3)."""
     return (key.curve.key_size + 7) // 8
 
 
 def sign_octets(key: SigningKey, octets: bytes) -> bytes:
     """Sign ``octets`` by :func:`method_of` a key.
 
-    RSA gives a signature of PKCS #1 v1.5, a curve one of XML signature 6.4.3.
+    RSA: PKCS #1 v1.5; a curve: XML signature 6.4.3.
     """
     hashed_with = HASH_OF_METHOD[method_of(key)]
     private = key.private

@@ -13,14 +13,13 @@ from eilogin.saml.signing_keys import SigningKey
 
 ENVELOPED = DS + "enveloped-signature"
 EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
-#: The same, with comments (SAML core 5.4.3). A reference by ID selects no comments (XML
-#: signature 4.4.3.3), and the parser drops those in SignedInfo, so a signature over
-#: comments is invalid.
+#: SAML core 5.4.3. A reference by ID selects no comments (XML signature 4.4.3.3), and
+#: the parser drops those in SignedInfo, so a signature over comments is invalid.
 EXCLUSIVE_C14N_WITH_COMMENTS = EXCLUSIVE_C14N + "WithComments"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
-#: The accepted signature algorithms by the kind of key, with their hashes.
+#: Accepted signature algorithms by the kind of key, with their hashes.
 RSA_METHODS: dict[str, hashes.HashAlgorithm] = {
     RSA_SHA256: hashes.SHA256(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": hashes.SHA384(),
@@ -32,16 +31,16 @@ ECDSA_METHODS: dict[str, hashes.HashAlgorithm] = {
     "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512": hashes.SHA512(),
 }
 HASH_OF_METHOD = {**RSA_METHODS, **ECDSA_METHODS}
-#: The accepted digest algorithms, with their functions.
+#: Accepted digest algorithms, with their functions.
 DIGEST_FUNCTIONS = {
     SHA256: hashlib.sha256,
     "http://www.w3.org/2001/04/xmldsig-more#sha384": hashlib.sha384,
     "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,
 }
-#: The same for metadata, our own first.
+#: For metadata, our own first.
 SIGNATURE_METHODS = tuple(HASH_OF_METHOD)
 DIGEST_METHODS = tuple(DIGEST_FUNCTIONS)
-#: Most algorithms of a peer in an error, and characters of one.
+#: Algorithms of a peer in an error, and characters of one.
 _MOST_NAMED, LONGEST_NAME = 10, 80
 
 
@@ -59,7 +58,6 @@ def method_of(key: SigningKey) -> str:
 
 
 def _methods_of(key: SigningKey) -> Mapping[str, hashes.HashAlgorithm]:
-    """The algorithms for this kind of key."""
     is_curve = isinstance(key.private, EllipticCurvePrivateKey)
     return ECDSA_METHODS if is_curve else RSA_METHODS
 
@@ -69,7 +67,7 @@ def suited(
 ) -> SigningKey:
     """Our key for a peer that accepts these algorithms, the preferred one first.
 
-    If its metadata lists none, the default applies. Raises
+    Without a list, the default applies. Raises
     :class:`~eilogin.errors.AlgorithmMissing` if we have none of them.
     """
     method = _first_of(methods, _methods_of(key), "signature")

@@ -21,8 +21,8 @@ def sign(element: etree._Element, key: SigningKey) -> None:
 
     It covers the exclusive canonical form, with the algorithms of the key
     (:func:`suited`). The schemas require its place: after saml:Issuer in messages and
-    assertions, first in metadata. The content must be complete, signatures included;
-    nothing may change afterwards. A ``key`` of DigiD's profile signs as DigiD does.
+    assertions, first in metadata. Nothing may change afterwards. A ``key`` of DigiD's
+    profile signs as DigiD does.
     """
     identifier = element.get("ID")
     if not identifier or is_signed(element):
@@ -30,12 +30,12 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     prefixes: tuple[str, ...] = ()
     if key.names_key:
         prefixes = _DIGID_PREFIXES
-        # These prefixes count if they are in scope, used or not. The signed element
-        # declares them itself, so that it can be put into another message.
+        # These prefixes count if in scope, used or not. The signed element declares
+        # them itself, so that it can move into another message.
         etree.cleanup_namespaces(
             element, top_nsmap=_DIGID_SCOPE, keep_ns_prefixes=prefixes
         )
-    # lxml ignores a prefix of the list that it has not read in any document yet.
+    # lxml ignores a listed prefix that it has not read in any document yet.
     covered = etree.fromstring(serialize(element)) if prefixes else element
     octets = canonical(covered, prefixes, is_ours=True)
     digest = DIGEST_FUNCTIONS[key.digest or SHA256](octets).digest()
@@ -50,7 +50,7 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     value.text = to_base64(sign_octets(key, info))
 
 
-#: The PrefixList of DigiD (DigiD 1.3), and the part of it that our messages declare.
+#: DigiD's PrefixList (DigiD 1.3), and the part that our messages declare.
 _DIGID_PREFIXES = ("ds", "saml", "samlp", "xs")
 _DIGID_SCOPE = {"saml": SAML, "samlp": SAMLP}
 _PREFIX_LIST = (

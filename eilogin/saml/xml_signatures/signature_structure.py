@@ -1,9 +1,9 @@
 """Check the structure of each ds:Signature before anything is computed.
 
-SAML uses a small part of XML signature (SAML core 5.4): one reference, to the element
-around the signature; two transforms; RSA or ECDSA. Everything else is rejected, in
-every signature of a message (:func:`check_structure`). So other libraries only get
-signatures that cannot mislead them or keep them busy.
+SAML needs little of XML signature (SAML core 5.4): one reference, to the element around
+the signature; two transforms; RSA or ECDSA. All else is rejected, in every signature of
+a message (:func:`check_structure`), so that it cannot mislead other libraries or keep
+them busy.
 """
 
 import binascii
@@ -25,8 +25,7 @@ from eilogin.saml.xml_signatures.signature_algorithms import (
 )
 
 _EXCLUSIVES = (EXCLUSIVE_C14N, EXCLUSIVE_C14N_WITH_COMMENTS)
-#: The elements that SAML signs: messages, assertions (core 5), metadata and roles
-#: (metadata 3).
+#: Messages, assertions (core 5), metadata and roles (metadata 3).
 _SIGNABLE = frozenset(
     map(
         q,
@@ -58,8 +57,8 @@ _SIGNABLE = frozenset(
         ),
     )
 )
-#: The accepted parts of KeyInfo: a name, certificates, a bare key. No references
-#: (RetrievalMethod), and nothing of the sender's own.
+#: A name, certificates, a bare key. No references (RetrievalMethod), and nothing of the
+#: sender's own.
 _KEY_INFO = frozenset(
     map(
         q,
@@ -84,13 +83,12 @@ _KEY_INFO = frozenset(
     )
 )
 _INCLUSIVE_NAMESPACES = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
-#: Most prefixes in one PrefixList, each of which a canonical form may repeat; DigiD
-#: sends four.
+#: In one PrefixList, each of which a canonical form may repeat; DigiD sends four.
 _MOST_PREFIXES = 8
 _DS = DS.encode()
 _C14N = re.escape(EXCLUSIVE_C14N)
-#: The usual Signature in canonical form: with a prefix, without a PrefixList, with at
-#: most one certificate. White space may separate its lines.
+#: The usual Signature in canonical form: with a prefix, no PrefixList, at most one
+#: certificate. White space may separate its lines.
 _USUAL = re.compile(
     rf"""
 <(?P<p>\w+):Signature xmlns:(?P=p)="{re.escape(DS)}">
@@ -128,17 +126,17 @@ class Signature:
     element: etree._Element
     node: etree._Element
     signed_info: etree._Element
-    #: The PrefixList for the canonical form of SignedInfo.
+    #: For the canonical form of SignedInfo.
     info_prefixes: tuple[str, ...]
-    #: The PrefixList for the canonical form of the signed element.
+    #: For the canonical form of the signed element.
     prefixes: tuple[str, ...]
-    #: URI of the signature algorithm; one of HASH_OF_METHOD.
+    #: One of HASH_OF_METHOD.
     algorithm: str
-    #: URI of the digest algorithm; one of DIGEST_FUNCTIONS.
+    #: One of DIGEST_FUNCTIONS.
     digest_algorithm: str
     digest: bytes
     value: bytes
-    #: The canonical SignedInfo and signed content, if known already.
+    #: SignedInfo and signed content, if known already.
     canonical_parts: tuple[bytes, bytes] | None = None
 
 
@@ -159,10 +157,10 @@ def check_structure(
       algorithms.
     * It holds no ds:Object, and in its KeyInfo only names, certificates and keys.
 
-    Computes no digest or signature. Returns the signatures, the outermost first:
-    :func:`content` verifies one. ``ids_are_unique``: ``parse`` has checked that, by its
-    limits. ``only_its_own`` checks only the signatures of ``root`` itself, if no code
-    will read any other.
+    Computes no digest or signature. Returns the signatures, the outermost first, for
+    :func:`content`. ``ids_are_unique``: ``parse`` has checked that, by its limits.
+    ``only_its_own``: only the signatures of ``root`` itself, if no code will read any
+    other.
 
     Raises MalformedMessage, and UntrustedSignature for a weak or unknown algorithm.
     Source: SAML core 5.4, XML signature 4.
@@ -189,7 +187,6 @@ def is_signed(element: etree._Element) -> bool:
 
 
 def _read_all(root: etree._Element) -> list[Signature]:
-    """All signatures in ``root``, in document order."""
     nodes = list(root.iter(q("ds:Signature")))
     if len(nodes) == 1:
         usual = _read_usual(nodes[0])
@@ -201,10 +198,9 @@ def _read_all(root: etree._Element) -> list[Signature]:
 def _read_usual(node: etree._Element) -> Signature | None:
     """Read a signature of the usual form as :func:`read_signature` does; else None.
 
-    This takes a fifth of the time. Most signatures differ by their prefix alone. If a
-    signature is the only one in its message, its canonical octets are matched as a
-    whole: canonical form has one spelling. SignedInfo alone differs by the namespace
-    that it inherits.
+    In a fifth of the time: most signatures differ by their prefix alone. Canonical form
+    has one spelling, so octets are matched as a whole if the signature is the only one
+    in its message. SignedInfo alone differs by an inherited namespace.
     """
     parent = _signable(node)
     try:
@@ -308,7 +304,7 @@ def _algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
 
 
 def _strong(element: etree._Element, allowed: Iterable[str]) -> str:
-    """The Algorithm of a signature or digest method, which must be one of ``allowed``.
+    """The Algorithm of a signature or digest method, one of ``allowed``.
 
     Any other is as good as unsigned: UntrustedSignature.
     """

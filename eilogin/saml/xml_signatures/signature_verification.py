@@ -1,10 +1,10 @@
 """Verify enveloped signatures: return only signed content.
 
-:func:`signed` verifies one signature and returns the covered element, parsed again from
-the very octets that were hashed. There is no other way to a value.
+:func:`signed` returns the covered element, parsed again from the very octets that were
+hashed. There is no other way to a value.
 
 Keys are arguments. Data of a message about its key (KeyName, X509Data, KeyValue) is
-accepted, because real hubs send it. Only a log may repeat it.
+accepted, because real hubs send it, but only a log may repeat it.
 """
 
 import hmac
@@ -23,9 +23,8 @@ from eilogin.saml.xml_signatures.signature_algorithms import (
 )
 from eilogin.saml.xml_signatures.signature_structure import Signature, read_signature
 
-#: Most names of a key in an error.
+#: Names of a key in an error.
 _MOST_SAID = 3
-#: A mark in canonical octets.
 _CUT = b"<?cut?>"
 
 
@@ -33,8 +32,8 @@ def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element
     """Verify the signature of ``element``; return the signed copy, to read instead.
 
     ``element`` is in the tree in which it was parsed, at the root or deeper. It stays
-    unchanged, so signatures around and inside it can be verified too, in any order.
-    ``keys`` are all keys of the expected signer, of which one suffices.
+    unchanged, so signatures around and inside it can be verified too. ``keys`` are all
+    keys of the expected signer, of which one suffices.
 
     Raises UntrustedSignature without a signature by one of these keys, and
     MalformedMessage for a structure that :func:`check_structure` rejects.
@@ -45,8 +44,8 @@ def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element
 def signed_octets(element: etree._Element, keys: Sequence[PublicKey]) -> bytes:
     """The canonical octets from which :func:`signed` parses its result.
 
-    For a caller that divides them first, such as a large document. Values are read only
-    from elements parsed from them. Raises as :func:`signed`.
+    For a caller that divides a large document. Values are read only from elements
+    parsed from them. Raises as :func:`signed`.
     """
     nodes = element.findall(q("ds:Signature"))
     if not nodes:
@@ -60,8 +59,8 @@ def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
     """Verify a signature that was read already; return the element that it covers.
 
     Returns the root of a new tree, parsed from the canonical octets whose hash was
-    signed, without the signature itself. Raises UntrustedSignature if the signature is
-    invalid, or not by one of ``keys``. Source: XML signature 3.2, SAML core 5.4.
+    signed, without the signature itself. Raises UntrustedSignature if it is invalid, or
+    not by one of ``keys``. Source: XML signature 3.2, SAML core 5.4.
     """
     return parse_canonical(_verified(signature, keys))
 
@@ -103,10 +102,10 @@ def _key_said(signature: Signature) -> str:
 def _covered(signature: Signature) -> bytes:
     """The canonical octets of the signed element, without its signature.
 
-    The signature is cut out of the octets, between two marks, and not out of the tree.
-    When an element is put back, lxml rewrites prefixes, and signatures around it would
-    become invalid. The marks are processing instructions, which no message may hold;
-    canonical text writes "<" as "&lt;".
+    The signature is cut out of the octets, between two marks, not out of the tree:
+    there lxml rewrites prefixes, and signatures around it would become invalid. The
+    marks are processing instructions, which no message may hold; canonical text writes
+    "<" as "&lt;".
     """
     element, node = signature.element, signature.node
     tail = node.tail
@@ -124,6 +123,6 @@ def _covered(signature: Signature) -> bytes:
         node.tail = tail
     if octets.count(_CUT) != 2:  # noqa: PLR2004 (before the signature and after it)
         raise MalformedMessage("the message contains a processing instruction")
-    # No copies in between: they may be tens of megabytes.
+    # No copies: they may be tens of megabytes.
     whole, after = memoryview(octets), octets.rfind(_CUT) + len(_CUT)
     return b"".join((whole[: octets.find(_CUT)], whole[after:]))

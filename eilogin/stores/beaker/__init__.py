@@ -1,17 +1,14 @@
 """Beaker's backends for the data of an application: texts by name, and no pickles.
 
-The kinds, their places and their drivers are Beaker's own (``type`` of its sessions).
-The content is not, because Beaker's own has three faults:
+Kinds, places and drivers are Beaker's own (``type`` of its sessions). The content is
+not, because of three faults:
 
-* Whatever ``data_serializer`` says, Beaker pickles the record around the data. Anyone
-  who can write to a backend can run code in the application.
+* Despite ``data_serializer``, Beaker pickles the record around the data: anyone who can
+  write to a backend can run code in the application.
 * If two write at once, the last one undoes the other.
 * ``ext:memcached`` would empty the whole server to remove one name.
 
-Here a text is a text. It replaces the one that was read, or none, and expires when
-nobody needs it any more.
-
-By module:
+Here a text replaces the one that was read, or none, and expires.
 
 ``beaker_backend``
     The interface of a backend, and its circuit breaker.

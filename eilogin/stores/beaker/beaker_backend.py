@@ -7,30 +7,28 @@ from eilogin.stores.circuit_breaker import Breaker
 
 
 class Kept(Protocol):
-    """Texts by name, each of which is over at an instant.
+    """Texts by name, each until an instant; anything else at a name is absent.
 
-    Whatever else stands at a name counts as nothing. Each kind raises exceptions of its
-    own where it does not answer.
+    Each kind raises its own exceptions if it does not answer.
     """
 
     def get(self, name: str) -> str | None:
-        """The text, if its time is not over."""
+        """The text, unless it has expired."""
 
     def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
-        """Put ``new`` in the place of ``old``, or of none; else ``False``.
+        """Replace ``old``, or None, by ``new``; return whether ``old`` was there.
 
-        One step: of all threads and processes that put something in the place of the
-        same text, one succeeds.
+        Atomic over all threads and processes.
         """
 
     def delete(self, name: str) -> None:
-        """There is nothing at this name any more."""
+        """Remove the text."""
 
 
 class Backend:
-    """One of Beaker's, as :class:`Kept`, which is left alone for a while when down.
+    """A :class:`Kept` of Beaker's behind a circuit breaker.
 
-    Every verb raises :class:`eilogin.errors.StoreUnavailable` where it does not answer.
+    Every verb raises :class:`eilogin.errors.StoreUnavailable` without an answer.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """``ext:database``: a table of SQLAlchemy's, in SQLite, for the processes of a machine.
 
-A table of its own: in Beaker's there are pickles.
+Not Beaker's table, which has pickles.
 """
 
 import os
@@ -34,21 +34,19 @@ _name, _data, _until = _TABLE.c.namespace, _TABLE.c.data, _TABLE.c.until
 class Database:
     """See :class:`eilogin.stores.beaker.Kept`; raises ``OSError`` too.
 
-    ``url`` is one of SQLAlchemy's for SQLite. Connections are made when they are needed
-    and kept; a process that was forked makes its own, as SQLite wants it.
+    ``url`` is SQLAlchemy's for SQLite. Each process has its own connections.
     """
 
     def __init__(self, url: str, timeout: float, largest: int) -> None:
-        #: Whether what is in a row may be ours.
         self._is_ours = sa.and_(
             sa.func.typeof(_data) == "text", sa.func.length(_data) <= largest
         )
         self._file = Path(sa.make_url(url).database or "")
         self._url = url
         self._timeout = timeout
-        #: By process; that of another one is left alone, and not closed either.
+        #: By process; those of another are neither used nor closed.
         self._engines: dict[int, sa.Engine] = {}
-        #: Device and inode of the file that has our table.
+        #: Device and inode of the file with our table.
         self._known: tuple[int, int] | None = None
 
     def get(self, name: str) -> str | None:
@@ -89,14 +87,13 @@ class Database:
             with self._engine().begin() as connection:
                 yield connection
         except DBAPIError as error:
-            # SQLAlchemy tells the whole statement with it.
+            # SQLAlchemy's own text has the whole statement.
             raise StoreUnavailable(f"{self._file}: {error.orig}") from error
 
     def _engine(self) -> sa.Engine:
         pid = os.getpid()
         engine = self._engines.get(pid)
         if engine is None:
-            # Each thread that is at work has a connection.
             engine = self._engines[pid] = sa.create_engine(
                 self._url,
                 connect_args={"timeout": self._timeout},
@@ -115,12 +112,10 @@ class Database:
         return found.st_dev, found.st_ino
 
     def _make(self) -> None:
-        # If the file was removed or replaced, the table went with it. Only this process
-        # would read and write the file that is still open.
+        # If the file was removed or replaced, only this process still has the old one.
         self._engine().dispose()
         create_file(self._file)
         with self._engine().begin() as connection:
-            # Readers and who writes do not wait for each other.
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             connection.execute(CreateTable(_TABLE, if_not_exists=True))
             for index in _TABLE.indexes:
@@ -134,7 +129,7 @@ def _let_go(engine: sa.Engine, pid: int) -> None:
 
 
 def _relax(connection: sqlite3.Connection, _: object) -> None:
-    # Nobody waits for the disk: a power failure may undo what was written last.
+    # Writes do not wait for the disk: a power failure may undo the last ones.
     try:
         connection.execute("PRAGMA synchronous = NORMAL")
     except sqlite3.Error:

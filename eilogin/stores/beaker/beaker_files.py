@@ -1,9 +1,8 @@
 """``file``: Beaker's files in a folder, for the processes of one machine.
 
-One for each name, as Beaker has them, under ``container_file``. It holds JSON where
-Beaker's holds a pickle, and is written beside its place and renamed, so that who reads
-needs no lock. Its time of change is when it is over: what is over is found without
-opening it.
+One JSON file for each name under ``container_file``, written elsewhere and renamed, so
+that readers need no lock. Its modification time is its expiry, readable without opening
+it.
 """
 
 import json
@@ -22,23 +21,23 @@ from eilogin import clock
 from eilogin.errors import StoreUnavailable
 
 _KEY = "session"
-#: Seconds between two looks at whether a lock is free.
+#: Seconds between tries.
 _A_MOMENT = 0.005
-#: Files and folders that each write cleans up: more than each write adds.
+#: Files and folders that each write cleans up: more than it adds.
 _STEPS = 8
-#: Exceptions for a file at a name of ours that eilogin did not write.
+#: For a file that eilogin did not write.
 _UNREADABLE = (LookupError, OverflowError, RecursionError, TypeError, ValueError)
-#: The most octets around a text in a file.
+#: Most octets around a text.
 _AROUND = 100
 
 
 class _Namespace(FileNamespaceManager):  # type: ignore[misc]
-    """A file of Beaker's, with JSON in it, and ``largest`` octets at most."""
+    """A file of Beaker's with JSON, of at most ``largest`` octets."""
 
     largest = 0
 
     def get_access_lock(self) -> Any:
-        # Beaker's files to lock are one for each name, and stay for ever.
+        # Beaker's lock files are one for each name, and stay for ever.
         return file_synchronizer(self.namespace[:2], lock_dir=self.lock_dir)
 
     def do_open(self, flags: str, replace: bool) -> None:  # noqa: FBT001 - Beaker's
@@ -64,18 +63,17 @@ class _Namespace(FileNamespaceManager):  # type: ignore[misc]
         self.hash = {}
 
     def text(self) -> str | None:
-        """Return the text of the file, as it was opened."""
         text, until = self.hash.get(_KEY, (None, 0.0))
         return text if until > clock.now() else None
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    # As for what is no file, but a pipe to which nobody writes.
+    # Do not wait for the writer of a pipe.
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _for_us_alone(path: str, flags: int) -> int:
-    # Where a link stands, somebody else means a file elsewhere.
+    # A link may lead to another's file.
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
@@ -119,7 +117,7 @@ class Files:
         namespace = self._namespace(name)
         deadline = time.monotonic() + self._timeout
         while not namespace.acquire_write_lock(wait=False):
-            # The holder may have been stopped, or sit on another machine.
+            # The holder may be stopped, or on another machine.
             if time.monotonic() > deadline:
                 raise StoreUnavailable(
                     f"{self._folder}: another process keeps it locked"
@@ -137,7 +135,7 @@ class Files:
                     break
 
     def _sweep(self) -> Iterator[bool]:
-        """Look at one after another, for ever; whether that was the last one."""
+        """Visit files for ever; yield whether that was the last of a round."""
         while True:
             for folder, _, names in os.walk(self._folder / "container_file"):
                 yield False
@@ -156,7 +154,7 @@ class Files:
     def _remove_if_left(self, path: Path) -> None:
         lock = self._namespace(path.name.partition(".")[0]).access_lock
         if lock.acquire_write_lock(wait=False):
-            # Nobody is writing it, so a crash has left it there.
+            # Unlocked, so left by a crash.
             try:
                 path.unlink()
             finally:

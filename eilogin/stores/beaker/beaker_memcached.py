@@ -1,7 +1,6 @@
 """``ext:memcached``: one memcached or several, at the names that Beaker gives.
 
-A server deletes expired texts by itself. Under memory pressure it also deletes texts
-that nobody read for long.
+A server deletes expired texts and, without memory, long unread ones.
 """
 
 import math
@@ -26,9 +25,8 @@ _FROM_NOW = 30 * 86_400
 class Memcached:
     """See :class:`eilogin.stores.beaker.Kept`.
 
-    ``url`` is ``host:port``, or several with ``;`` between them; anything else is a
-    ``ValueError``. A name is on one server, which the others do not stand in for: back
-    again, it would bring back what it had.
+    ``url`` is ``host:port``, or several separated by ``;``; else ValueError. No server
+    stands in for another: it would come back with old texts.
     """
 
     def __init__(self, url: str, timeout: float) -> None:
@@ -38,7 +36,7 @@ class Memcached:
                 "an address such as '127.0.0.1:11211', or several with ';' between them"
             )
         self._timeout = timeout
-        #: The clients of this process: a forked process makes its own.
+        #: A forked process makes its own.
         self._clients: list[Any] = []
         self._pid = 0
 
@@ -81,7 +79,7 @@ class Memcached:
         except ValueError:
             found = _Unread()
         if found is not None and not isinstance(found, bytes):
-            # Not ours, and nothing of ours could take its place.
+            # Not ours, and it blocks ours.
             client.delete(_key(name))
             return None
         return None if found is None else found.decode("latin-1")
@@ -93,7 +91,7 @@ class Memcached:
         return self._clients[int(name[:8], 16) % len(self._clients)]
 
     def _connected(self, server: str) -> Any:
-        # Each thread has connections of its own, once it asks for something.
+        # Each thread gets its own connections.
         return _Client(
             [server],
             unpickler=_Unread,
@@ -105,18 +103,13 @@ class Memcached:
 
 
 class _Connection(memcache._Host):  # type: ignore[misc] # noqa: SLF001 - the driver's
-    """A connection that is closed when nobody has it any more, as when a thread ends.
-
-    The driver leaves that to Python, which warns of it.
-    """
+    """A connection that closes with its thread, which the driver leaves to Python."""
 
     def __del__(self) -> None:
         self.close_socket()
 
 
 class _Client(memcache.Client):  # type: ignore[misc]
-    """The driver's, with such connections."""
-
     def set_servers(self, servers: list[str]) -> None:
         self.servers = [
             _Connection(
@@ -130,7 +123,7 @@ class _Client(memcache.Client):  # type: ignore[misc]
 
 
 class _Unread:
-    """A stand-in for a pickle, with the methods of an unpickler; it reads nothing."""
+    """An unpickler that reads nothing."""
 
     def __init__(self, *_: object, **__: object) -> None:
         pass
@@ -140,12 +133,11 @@ class _Unread:
 
 
 def _nothing(_: bytes) -> bytes:
-    # A little that was compressed may be a great deal.
+    # A little compressed data may be a great deal.
     return b""
 
 
 def _require_alive(client: Any) -> None:
-    """Raise StoreUnavailable where the answer was none because the server is down."""
     [server] = client.servers
     if server.deaduntil:
         raise StoreUnavailable(f"{_told(client)} does not answer")

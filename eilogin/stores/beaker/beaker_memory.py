@@ -8,19 +8,18 @@ from beaker.container import MemoryNamespaceManager
 from eilogin import clock
 from eilogin.stores.store_interface import SWEEP
 
-#: Beaker's name of a session in its namespace.
 _KEY = "session"
 
-# All of a process share Beaker's dictionaries, and so what belongs to them.
+# For Beaker's dictionaries, which the whole process shares, and these.
 _lock = threading.Lock()
-#: When what may be over, the earliest first; one entry for each name, or more.
+#: Expiries, the earliest first; at least one for each name.
 _ends: list[tuple[float, str]] = []
 
 
 class Memory:
     """See :class:`eilogin.stores.beaker.Kept`; nothing outlives the process.
 
-    Beaker keeps an empty dictionary for each name that was ever asked for; here none.
+    Unlike Beaker, keeps no empty dictionary for each requested name.
     """
 
     def get(self, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""From the options of an ini file to one of Beaker's backends."""
+"""Open a backend of Beaker's by the options of an ini file."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -15,11 +15,8 @@ from eilogin.stores.store_interface import TIMEOUT
 from eilogin.stores.store_opening import StoreAddress, referenced
 
 _SQLITE = "sqlite:///"
-#: Octets that a text may have, where nobody says otherwise.
+#: Default octets of a text.
 LARGEST = 1024**2
-
-
-# Each kind imports its driver, an extra, when it is asked for and not before.
 
 
 def _memory(_: str, __: float, ___: int) -> Backend:
@@ -70,11 +67,10 @@ def _require_writable(folder: Path) -> None:
 
 class _Kind(NamedTuple):
     make: Callable[[str, float, int], Backend]
-    #: The extra of eilogin that brings its driver; "" where it needs none.
+    #: The extra of eilogin with its driver, or "".
     extra: str = ""
 
 
-#: The kinds, by Beaker's names.
 KINDS: Mapping[str, _Kind] = MappingProxyType(
     {
         "memory": _Kind(_memory),
@@ -91,14 +87,12 @@ def open_backend(
 ) -> Backend:
     """Return the backend of a ``kind``, at a place; the first operation opens it.
 
-    ``where`` is a folder for ``file``, an address for the ``ext:`` ones, and nothing
-    for ``memory``, which is one for all of this process. ``largest`` is the largest
-    text in octets. A larger one is not ours and counts as absent (but a memcached has a
-    limit of its own, and nobody else writes to our memory). ``timeout`` is how many
-    seconds an operation waits.
+    ``where`` is a folder for ``file``, an address for ``ext:``, and "" for ``memory``,
+    one for this process. A text of more than ``largest`` octets counts as absent,
+    except in ``memory`` and memcached. Operations wait ``timeout`` seconds.
 
-    Raises ``ValueError``, which says what was expected, if the place is not valid or
-    the driver is missing.
+    Raises ``ValueError``, with the expected form, for an invalid place or a missing
+    driver.
     """
     if comment_in(where):
         raise ValueError("only an address, without ' #' or ' ;' and a comment")
@@ -121,7 +115,6 @@ def _backend_url(value: object, info: Info) -> object:
     return StoreAddress(url)
 
 
-#: The type of a ``url`` option: an address, or where it stands (``env:NAME``,
-#: ``file:PATH``, ``credential:NAME``). A path of SQLite's that is not absolute is meant
-#: from the folder of the ini file.
+#: Type of a ``url`` option: an address, or a reference (``env:NAME``, ``file:PATH``,
+#: ``credential:NAME``). SQLite's relative paths start at the ini file's folder.
 BackendURL = Annotated[InstanceOf[StoreAddress], BeforeValidator(_backend_url)]

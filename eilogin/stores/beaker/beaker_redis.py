@@ -11,7 +11,7 @@ from redis.retry import Retry
 
 from eilogin import clock
 
-# KEYS[1] the name; ARGV: what has to be there ('' for nothing), what comes, seconds.
+# KEYS[1] the name; ARGV: the old text ('' for none), the new one, seconds.
 _SWAP = """
 if redis.call('STRLEN', KEYS[1]) ~= #ARGV[1] then return 0 end
 if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -29,7 +29,7 @@ class Redis:
     def __init__(self, url: str, timeout: float, largest: int) -> None:
         _check(url)
         self._largest = largest
-        # The client reconnects once if the server closed a connection.
+        # Reconnect once if the server closed a connection.
         self._client: Any = redis.Redis.from_url(
             url,
             socket_timeout=timeout,
@@ -46,7 +46,7 @@ class Redis:
                 raise
             found = None
         if found is None or len(found) > self._largest:
-            # Not ours, and nothing of ours could take its place.
+            # Not ours, and it blocks ours.
             self.delete(name)
             return None
         return found.decode("latin-1") or None
@@ -62,7 +62,6 @@ class Redis:
         self._client.delete(_key(name))
 
 
-#: The parts of an address, and ``ssl_…``.
 _SAID = ("connection_class", "host", "port", "path", "db", "username", "password")
 
 
@@ -71,7 +70,7 @@ def _check(url: str) -> None:
         said = dict(parse_url(url))
     except ValueError:
         raise ValueError("a server such as 'redis://localhost:6379/1'") from None
-    # Such as how answers are to be decoded, which would not be how they are read here.
+    # Others, such as decoding, would change the answers.
     if any(name not in _SAID and not name.startswith("ssl_") for name in said):
         raise ValueError("only options 'ssl_…' of redis-py after '?'")
 

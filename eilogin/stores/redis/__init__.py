@@ -1,9 +1,6 @@
 """``redis://…`` keeps everything in a Redis or Valkey: for several machines.
 
-The package ``redis`` is an optional dependency, and imported only where such a store is
-used: this module imports nothing.
-
-By module, from the top down:
+The package ``redis`` is optional, so this module imports nothing. From the top down:
 
 ``redis_store``
     The operations on sessions, over one server or several.

@@ -1,8 +1,7 @@
-"""Where, in a Cluster, the sessions of other shards are that may carry a label.
+"""Hints at sessions of other shards, in a Cluster, that may carry a label.
 
-A *hint* stands at the label, and names a session; only the session itself says whether
-it carries the label. So a hint may be one too many, and must not be missing: it is
-written before the session carries the label, and forgotten after it did.
+A *hint* at the label names a session, which alone confirms it. It is written before the
+session gets the label, and deleted after, so none is missing.
 """
 
 import itertools
@@ -13,7 +12,6 @@ from eilogin.errors import StoreUnavailable
 from eilogin.stores.redis import lua_scripts
 from eilogin.stores.redis.redis_client import Client, text_of
 
-#: A session and a label that it may carry.
 Hint = tuple[str, str]
 
 _log = logging.getLogger("eilogin.stores")
@@ -35,7 +33,7 @@ class Hints:
                 self._client.run(lua_scripts.HINT, place, label, 0, hint)
 
     def mended(self, labels: Iterable[str]) -> set[Hint]:
-        """The hints at labels at which they were lost."""
+        """Restore lost hints at labels, and return them."""
         lost = list(labels)
         for label in lost:
             self.mend(label)
@@ -44,8 +42,7 @@ class Hints:
     def mend(self, label: str) -> None:
         """Write the hints of a label again, if another type is at their key.
 
-        This asks every session whether it carries the label. Until it is done, no other
-        session can write its hint for the label.
+        Asks every session. Until then, no other session can write its hint.
         """
         found: list[str] = []
         for keys in self._client.sessions():
@@ -69,7 +66,7 @@ class Hints:
         return hints
 
     def forget(self, hints: Iterable[Hint]) -> None:
-        """Take away what leads nowhere any more; it may also stay until it is over."""
+        """Delete useless hints; they may also stay until they expire."""
         swapped = {(label, key) for key, label in hints}
         try:
             for place, some in self.by_place(swapped):
@@ -85,7 +82,7 @@ class Hints:
     def by_place(
         self, pairs: Iterable[tuple[str, str]]
     ) -> Iterator[tuple[bytes, list[tuple[str, str]]]]:
-        """Pairs by the place of the first of each."""
+        """Group pairs by the place of the first of each."""
 
         def place(pair: tuple[str, str]) -> bytes:
             return self._client.place_of(pair[0])
@@ -95,11 +92,11 @@ class Hints:
 
 
 def flat_pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Pairs as a script takes them."""
+    """Return pairs as arguments of a script."""
     return [word for pair in pairs for word in pair]
 
 
 def pairs_in(words: Sequence[bytes]) -> list[tuple[str, str]]:
-    """Pairs as a script gives them."""
+    """Return pairs from the result of a script."""
     texts = [text_of(word) for word in words]
     return list(zip(texts[::2], texts[1::2], strict=True))

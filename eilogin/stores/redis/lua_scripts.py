@@ -1,13 +1,12 @@
 """Lua scripts, which a server runs atomically: load them, and ask a server to run one.
 
-The scripts are the files in ``lua``. ``arguments.lua`` begins each of them, followed by
-``sessions.lua`` or ``values.lua`` and the file of the operation.
+The files are in ``lua``. Each script consists of ``arguments.lua``, ``sessions.lua`` or
+``values.lua``, and the file of the operation.
 
 A script gets one key. For sessions that is their *place*: the part in braces of all
 keys that must be in one slot of a Cluster ("Hash tags",
-https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/). A script
-makes the other names from it, because only the script knows which it needs. Under a
-place are
+https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/). The script
+makes the names that it needs from it:
 
 ==================  ======  =====================================================
 ``:s:KEY``          string  a session: "until seen data"
@@ -21,27 +20,22 @@ place are
 ``:n:NAME``         string  a lineage: the until of its session, or of its last heir
 ==================  ======  =====================================================
 
-Indexes and the data of a session omit the shard of a name if it is their own. So those
-of our sessions stay within 64 octets, and servers store them in a quarter of the memory
-(``zset-max-listpack-value``).
+In indexes and data, names omit their own shard, to stay within 64 octets: servers then
+need a quarter of the memory (``zset-max-listpack-value``).
 
-The instant of the caller decides whether a record has expired, as in all stores. The
-server's own expiry comes a little later and only cleans up. A server without memory
-refuses a script whose first write needs memory. A script for a logout begins with a
-command that such a server accepts (:meth:`Script.with_reserve`), so that the server
-runs all of it.
+The caller's clock decides about expiry; the server's own, a little later, only cleans
+up. A server without memory refuses a script whose first write needs memory, so a script
+for a logout begins with another (:meth:`Script.with_reserve`).
 
-Another program may have stored another type at one of these names. The scripts treat it
-as absent and delete it (``on``), so that it stops no logout. A lost record errs on the
-side of the logout:
+If another program stored another type at one of these names, the scripts treat it as
+absent and delete it (``on``). A lost record errs on the side of the logout:
 
 * The script makes an index again from the data of the sessions, in the same step.
 * A session without readable labels may carry any label that needs an index again. It
   ends when it should get a label, an item or an heir.
 * An unreadable mark rejects every session that was issued until now, and no later one,
   so that nobody is locked out.
-* Hints stay until others were made (:mod:`.cluster_hints`), because making them needs
-  all servers.
+* Hints stay until others were made (:mod:`.cluster_hints`), which needs all servers.
 """
 
 import hashlib
@@ -54,13 +48,13 @@ from eilogin.stores.store_interface import REFUSED_FOR
 
 #: Milliseconds that a server keeps an expired record: its clock decides nothing.
 SLACK = 60_000
-#: The longest time, in seconds, that a server may keep a record.
+#: Seconds.
 LONGEST = 10 * 366 * 86400
 
 Argument = str | bytes | float | Sequence[str | bytes]
 
 
-#: A write command that needs no memory and changes nothing, whatever the key holds.
+#: A write that needs no memory and changes nothing, whatever the key holds.
 _ACCEPTED_WHEN_FULL = "redis.pcall('ZREM', KEYS[1], '')\n"
 
 
@@ -78,10 +72,9 @@ class Script:
 
     @cached_property
     def with_reserve(self) -> "Script":
-        """The same script, which also a server that has reached ``maxmemory`` accepts.
+        """The script in a form that a server at ``maxmemory`` accepts.
 
-        A server checks its memory only at the first write of a script; it never stops a
-        script half-way
+        It checks memory only at the first write
         (https://redis.io/docs/latest/develop/programmability/eval-intro/).
         """
         return Script(_ACCEPTED_WHEN_FULL + self.text)
@@ -107,10 +100,7 @@ def flat(arguments: Sequence[Argument]) -> list[str | bytes | float]:
 
 
 def packed(*words: str | bytes | float) -> bytes:
-    """Write a command in the protocol of the servers (RESP).
-
-    A number gets as many digits as reading the same number again needs.
-    """
+    """Write a command in the protocol of the servers (RESP); numbers are exact."""
     parts = [b"*%d\r\n" % len(words)]
     for word in words:
         octets = word if isinstance(word, bytes) else str(word).encode()
@@ -132,9 +122,9 @@ _ARGUMENTS = _CONSTANTS + _text_of("arguments")
 
 
 def _scripts_in(folder: str) -> Callable[[str], Script]:
-    """Return how to read an operation of a folder, which the file FOLDER.lua begins.
+    """Return a reader of operations in a folder, which the file FOLDER.lua begins.
 
-    A script returns its result, and the names at which a value was of another type.
+    They return their result, and the names with a value of another type.
     """
     beginning = _ARGUMENTS + _text_of(folder)
 

@@ -1,8 +1,7 @@
 """The properties that a server needs to keep sessions.
 
-Most of them make sure that an ended session stays ended. A server that evicts keys
-under memory pressure forgets a logout before it forgets a session, and a replica
-answers with old data.
+A server that evicts keys forgets a logout before the session, and a replica answers
+with old data.
 """
 
 import logging
@@ -26,16 +25,14 @@ from eilogin.stores.redis.redis_nodes import (
 )
 from eilogin.stores.redis.redis_servers import Servers
 
-#: The oldest server that has all that is asked of it; Valkey says that it is 7.2.
+#: The oldest server with all features; Valkey says that it is 7.2.
 OLDEST_SERVER = (6, 2)
 
-#: The version of what is written, and the oldest whose eilogin may be at work beside
-#: it. One that reads of a later version goes on if it is not older than that.
+#: The version of what is written, and the oldest whose eilogin may work beside it.
 SCHEMA_VERSION = 1
 OLDEST_SCHEMA = 1
 
 _WAIT_FOR_NONE = packed("WAIT", 0, 0)
-#: How much of an answer that was not expected is shown.
 _LONGEST_ANSWER = 200
 
 _log = logging.getLogger("eilogin.stores")
@@ -44,15 +41,13 @@ _log = logging.getLogger("eilogin.stores")
 def check(servers: Servers) -> dict[Node, dict[str, str]]:
     """Refuse servers that do not fit; return the properties of each.
 
-    Raises :class:`Misfit`, which says what was found and what is expected, or another
-    StoreUnavailable if the servers do not answer.
+    Raises :class:`Misfit`, or StoreUnavailable without an answer.
     """
     try:
         facts = {node: facts_of(node.ask(packed("INFO"))) for node in servers.masters()}
         for node, told in facts.items():
             _check_facts(node.name, told, servers.url.kind)
-            # Wait for no replica, to test the permission. Without it, the first logout
-            # would fail, and only the log would say so.
+            # Wait for no replica, to test the permission, which the first logout needs.
             node.ask(_WAIT_FOR_NONE)
         _check_schema(servers)
     except StoreUnavailable as error:
@@ -66,13 +61,11 @@ def check(servers: Servers) -> dict[Node, dict[str, str]]:
 
 
 def _said_in(error: RedisError) -> str:
-    """Return the fault of a server that answered with an error to a check."""
     found = f"found {str(error)[:_LONGEST_ANSWER]!r}; expected"
     if isinstance(error, InvalidResponse):
         return f"{found} a Redis or Valkey server at this address"
     if "DB index" in str(error):
         return f"{found} the number of a database that the server has ('databases')"
-    # A command that is not allowed.
     return (
         f"{found} a server that lets this user do +@read +@write +@scripting "
         "+info +wait with the keys of this prefix. A database other than 0 needs "
@@ -81,7 +74,6 @@ def _said_in(error: RedisError) -> str:
 
 
 def _fault_in(error: BaseException | None) -> str | None:
-    """Return the fault if a failure comes from the configuration."""
     text = str(error)
     if isinstance(error, AuthenticationError):
         return f"found {text!r}; expected a user and a password that it knows"
@@ -92,7 +84,7 @@ def _fault_in(error: BaseException | None) -> str | None:
         )
     cause = None if error is None else error.__cause__ or error.__context__
     if isinstance(cause, ssl.SSLError) and "_ALERT_" in str(cause.reason):
-        # The alert comes from the server: it does not accept our certificate.
+        # The server's alert: it rejects our certificate.
         return (
             f"found {text!r}; expected a server that accepts clients without a "
             "certificate ('tls-auth-clients no'), or 'cert=FILE&key=FILE' with a "
@@ -138,8 +130,7 @@ def _version(text: str) -> tuple[int, ...]:
 def _check_schema(servers: Servers) -> None:
     name = f"{servers.url.prefix}:schema".encode()
     versions = (str(SCHEMA_VERSION), str(OLDEST_SCHEMA))
-    # Written by text, so that a server that has no scripts, or does not let this user
-    # write, is found out now.
+    # By text, to find a server without scripts or without write permission.
     answer = servers.ask(name, SCHEMA.by_text(name, versions), is_question=False)
     schema, oldest = (int(number) for number in answer)
     if oldest > SCHEMA_VERSION:
@@ -151,7 +142,7 @@ def _check_schema(servers: Servers) -> None:
 
 
 def warn(node: Node, facts: dict[str, str]) -> None:
-    """Tell the log what a power failure at a server can lose."""
+    """Log what a power failure at a server can lose."""
     if facts.get("aof_enabled") != "1":
         _log.warning(
             "%s: appendonly is off: after a crash or a power failure, sessions "
@@ -163,7 +154,7 @@ def warn(node: Node, facts: dict[str, str]) -> None:
     try:
         found = node.ask(packed("CONFIG", "GET", "appendfsync"))
     except ResponseError:
-        # Not allowed to this user: what is not known is not said.
+        # Not allowed to this user, so unknown.
         return
     policy = found[1].decode() if found else "unknown"
     if policy != "always":

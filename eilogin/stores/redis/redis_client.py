@@ -1,4 +1,4 @@
-"""Questions to the servers of a store, and what is asked of them in one step."""
+"""Run commands and scripts at the right server of a store."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,19 +16,18 @@ from eilogin.stores.redis.redis_urls import RedisURL
 from eilogin.stores.store_interface import shard_of
 from eilogin.stores.unreadable_records import Garbage
 
-#: Most retries of an operation when others change its data. Each time, one of them has
-#: succeeded.
+#: Most retries after changes by others, of which one succeeded each time.
 MOST_RETRIES = 50
 
-#: Every server's error for a key that holds another type.
+#: In every server's error for a key of another type.
 _WRONG_TYPE = "wrong kind of value"
 
 
 class Client:
-    """The servers of a URL, with all that they may say against it as one error.
+    """The servers of a URL.
 
-    That is :class:`eilogin.errors.StoreUnavailable`. ``timeout`` is how many seconds a
-    server has to answer.
+    The only error is :class:`eilogin.errors.StoreUnavailable`. A server has ``timeout``
+    seconds to answer.
     """
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
@@ -42,9 +41,9 @@ class Client:
     # --- names ---
 
     def place_of(self, name: str) -> bytes:
-        """Return the prefix of all keys that have to be at the place of this name.
+        """Return the prefix of all keys at the place of this name.
 
-        In a Cluster that is the shard in the name of a session or a label.
+        In a Cluster, the shard in the name of a session or a label.
         """
         shard = f":{shard_of(name)}" if self._has_shards else ""
         return f"{{{self.url.prefix}{shard}}}".encode()
@@ -52,8 +51,8 @@ class Client:
     # --- asking ---
 
     def ask(self, name: bytes, command: bytes) -> Any:
-        """The answer to a question about one key; None where it is of another type."""
-        # As guarded does it, at a third of the price: this is in every request.
+        """The answer to a query of one key; None if it is of another type."""
+        # As ``guarded``, at a third of the cost: every request comes here.
         try:
             return self.servers().ask(name, command)
         except (RedisError, OSError) as error:
@@ -102,7 +101,7 @@ class Client:
             try:
                 answer = servers.ask(name, script.by_digest(name, values), **how)
             except NoScriptError:
-                # A server that was restarted, or has just become the master.
+                # The server was restarted, or has just become the master.
                 answer = servers.ask(name, script.by_text(name, values), **how)
         told, odd = answer
         for other in odd:
@@ -110,13 +109,13 @@ class Client:
         return told
 
     def _note_wrong_type(self, name: bytes) -> None:
-        # How a value is called may be a secret.
+        # The name of a value may be secret.
         place, kind, _ = text_of(name).partition(":v:")
         self.garbage.note(f"{place}{kind} is of another type")
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Whatever a server says against what is asked in here as one error."""
+        """Turn all errors of a server in the block into one."""
         try:
             yield
         except (RedisError, OSError) as error:
@@ -134,12 +133,12 @@ class Client:
     # --- looking at everything ---
 
     def sessions(self) -> Iterator[list[str]]:
-        """The keys of all sessions, a number of them at a time."""
+        """Yield the keys of all sessions, in batches."""
         for names in self.scanned(self.place_of("*:") + b":s:*"):
             yield [name.partition("}:s:")[2] for name in names]
 
     def scanned(self, pattern: bytes) -> Iterator[list[str]]:
-        """The names that fit, a number of them at a time; one may come twice."""
+        """Yield the matching names, in batches, maybe repeated."""
         with self.guarded():
             nodes = self.servers().masters()
         for node in nodes:
@@ -155,10 +154,10 @@ class Client:
     # --- servers ---
 
     def servers(self) -> Servers:
-        """The servers, which have been found to fit."""
+        """The servers after their check."""
         servers = self.own_servers()
         if not self._is_checked:
-            # They did not answer when they were to be prepared, or nobody did that.
+            # They were not checked at the start.
             check(servers)
             self._is_checked = True
         return servers
@@ -178,11 +177,11 @@ class Client:
         self._servers.let_go()
 
     def close(self) -> None:
-        """Let go of all connections; new ones are made when they are needed."""
+        """Close all connections; the next use opens new ones."""
         old, self._servers = self._servers, servers_of(self.url, self.timeout)
         old.close()
 
 
 def text_of(octets: bytes) -> str:
-    """A text that was written here; of anything else what can be read of it."""
+    """The text of octets, as far as it is readable."""
     return octets.decode(errors="replace")

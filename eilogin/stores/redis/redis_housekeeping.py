@@ -18,18 +18,16 @@ from eilogin.stores.store_interface import (
     mark_on_everybody,
 )
 
-#: How many sessions one script takes away at most: nothing else is served meanwhile.
+#: Most sessions that one script deletes: the server does nothing else meanwhile.
 _BATCH = 200
 
 
 def end_all(client: Client, hints: Hints) -> int:
-    """End every session; how many were live. See :meth:`eilogin.stores.Store.end_all`.
+    """End every session; return how many were live (:meth:`.Store.end_all`).
 
-    Others may be at work meanwhile: of what they make, all is ended or refused that was
-    issued before, and what was issued afterwards may be ended too.
+    Sessions made meanwhile but issued before end too, or are rejected; others may end.
     """
-    # First the sessions, for a server that is full has no room for marks; and then
-    # those that were made before there were marks everywhere.
+    # First to free memory for marks; then the sessions made before all marks.
     count = _wipe(client, hints)
     _mark_everybody(client)
     return count + _wipe(client, hints)
@@ -58,10 +56,9 @@ def _wipe(client: Client, hints: Hints) -> int:
 
 
 def figures(client: Client, patterns: Sequence[str]) -> StoreFigures:
-    """How much there is, with what is over until the servers take it away.
+    """Count records by reading every name, those expired for up to a minute too.
 
-    That may be a minute later. It looks at every name that the servers have. In the
-    ``patterns``, of keys of sessions, ``*`` is anything. Raises StoreUnavailable.
+    In ``patterns`` of keys ``*`` is anything. Raises StoreUnavailable.
     """
     with client.guarded():
         nodes = client.servers().masters()

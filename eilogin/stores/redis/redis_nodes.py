@@ -2,10 +2,9 @@
 
 House rules:
 
-1. Every wait has an end: ``timeout`` seconds to connect to a server, and as many for
-   its answer. A command that timed out is not retried.
-2. A change that may have been made is not repeated. A query is retried once if a kept
-   connection turns out to be dead; a change is not.
+1. Every wait ends: ``timeout`` seconds to connect, and as many for an answer. A command
+   that timed out is not retried.
+2. A query is retried once if a kept connection is dead; a change never.
 3. A server that does not answer is left alone for a while (:class:`Breaker`).
 """
 
@@ -30,12 +29,11 @@ from eilogin.stores.circuit_breaker import Breaker
 from eilogin.stores.redis.lua_scripts import packed
 from eilogin.stores.redis.redis_urls import Address, RedisURL, shown
 
-#: Seconds for which the number of replicas is taken as known.
+#: Seconds for which their number is cached.
 REPLICAS_KNOWN = 5.0
-#: The longest that a change waits for the replicas, in seconds.
+#: Seconds for a change to wait for replicas.
 LONGEST_WAIT = 1.0
 
-#: How redis-py says that a server does not answer.
 FAILURES = (RedisConnectionError, RedisTimeoutError, OSError)
 _REPLICATION = packed("INFO", "replication")
 
@@ -43,25 +41,24 @@ _log = logging.getLogger("eilogin.stores")
 
 
 class Misfit(StoreUnavailable):
-    """A server that answers, and is not one that sessions can be kept in."""
+    """A server that answers, but is unfit for sessions."""
 
 
 class IsReplica(RedisConnectionError):
-    """A server that has become the replica of another; its data may be old."""
+    """A server that has become a replica; its data may be old."""
 
 
 def facts_of(info: bytes) -> dict[str, str]:
-    """The answer to INFO, line by line."""
+    """Parse the answer to INFO."""
     pairs = (line.partition(":") for line in info.decode(errors="replace").splitlines())
     return {name: value for name, colon, value in pairs if colon}
 
 
 class Node:
-    """One server, and the connections to it that no verb is using just now."""
+    """One server, and its idle connections."""
 
     def __init__(self, url: RedisURL, address: Address, timeout: float) -> None:
         self.address = address
-        # Also where sentinels named it: it is one server.
         scheme = "rediss" if url.is_encrypted else "redis"
         self.name = f"the store {scheme}://{shown(address)}"
         self.breaker = Breaker(self.name, FAILURES)
@@ -69,9 +66,9 @@ class Node:
         self._timeout = timeout
         self._idle: list[Connection] = []
         self._is_closed = False
-        #: When a replica last did not confirm a change, by a clock that is never set.
+        #: Monotonic instant at which a replica last did not confirm a change.
         self.doubted = 0.0
-        #: How many replicas are waited for, and until when that is taken as known.
+        #: Replicas to wait for, and until when that number is valid.
         self._replicas = 0
         self._replicas_until = 0.0
 
@@ -80,9 +77,8 @@ class Node:
     ) -> Any:
         """The answer to a packed command.
 
-        A command that is no question is not sent twice. With ``durable`` the replicas
-        are waited for. Raises StoreUnavailable where the server does not answer, and
-        redis-py's ResponseError where its answer is an error.
+        Only a query is sent twice. ``durable`` waits for the replicas. Raises
+        StoreUnavailable without an answer, or redis-py's ResponseError.
         """
         with self.breaker.call():
             answer = self._asked(command, is_question=is_question, durable=durable)
@@ -99,12 +95,12 @@ class Node:
         except RedisConnectionError:
             if not is_question:
                 raise
-            # The server closed it some time ago, and the others with it, as likely.
+            # The server closed it, and probably the others.
             self.let_go()
         return self._exchanged(self._connected(), command, durable=durable)
 
     def _kept(self, *, is_checked: bool) -> Connection | None:
-        """A connection that was kept; ``is_checked``: one that is not dead already."""
+        """A kept connection; with ``is_checked``, one that is not dead."""
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -137,7 +133,7 @@ class Node:
 
     @property
     def _wait(self) -> float:
-        # Less than the time-out of the connection that it is waited on.
+        # Less than the time-out of that connection.
         return min(self._timeout / 2, LONGEST_WAIT)
 
     def _replicas_to_wait_for(self, connection: Connection) -> int:
@@ -155,11 +151,10 @@ class Node:
         self._replicas_until = time.monotonic() + REPLICAS_KNOWN
 
     def _confirmed(self, connection: Connection) -> int | ResponseError:
-        """How many replicas have confirmed what was done; none where it takes long.
+        """Return how many replicas confirmed in time; an error if waiting is refused.
 
-        An error where the server refuses to wait for them. Raises redis-py's
-        ConnectionError where the server is lost meanwhile: nobody can say whether the
-        one that takes its place has it.
+        Raises redis-py's ConnectionError if the server is lost, because its successor
+        may lack the change.
         """
         try:
             answer = _answer(connection)
@@ -171,7 +166,6 @@ class Node:
         return known
 
     def _judge(self, replicas: int, confirmed: int | ResponseError) -> None:
-        """Whether what was done is where it should be."""
         if isinstance(confirmed, ResponseError):
             self._doubt(0, f"it cannot wait for its replicas: {confirmed}")
         elif confirmed < replicas:
@@ -198,7 +192,7 @@ class Node:
             connection = connect(self._url, self.address, self._timeout)
             try:
                 if self._url.kind != "cluster":
-                    # A node of a Cluster that is a replica sends us on by itself.
+                    # A replica in a Cluster redirects us by itself.
                     self._check_role(connection)
             except BaseException:
                 connection.disconnect()
@@ -209,7 +203,6 @@ class Node:
         connection.send_packed_command((_REPLICATION,))
         facts = facts_of(connection.read_response())
         if "role" not in facts:
-            # It has no data, and so none of others.
             raise Misfit(
                 f"{self.name} is a sentinel; expected 'redis+sentinel:' for it"
             )
@@ -223,12 +216,12 @@ class Node:
             self.let_go()
 
     def close(self) -> None:
-        """Let go of what is kept, and of what comes back."""
+        """Close kept connections, and those in use later."""
         self._is_closed = True
         self.let_go()
 
     def let_go(self) -> None:
-        """Close what is kept; a connection that is at work is kept when it is done."""
+        """Close kept connections; those in use are kept later."""
         while self._idle:
             # Another thread may be quicker.
             with suppress(IndexError):
@@ -237,7 +230,7 @@ class Node:
 
 @contextmanager
 def _named(address: Address) -> Iterator[None]:
-    """Whoever does not let us in is named: of several servers it may be any."""
+    """Name the server in errors: it may be any of several."""
     try:
         yield
     except AuthenticationError as error:
@@ -245,7 +238,7 @@ def _named(address: Address) -> Iterator[None]:
 
 
 def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
-    """A new connection that is ready to be asked."""
+    """A new connection, ready for commands."""
     options: dict[str, Any] = {
         "host": address[0],
         "port": address[1],
@@ -254,10 +247,9 @@ def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
         "password": url.password,
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
-        # The older protocol answers the same to what is asked here, and connects
-        # with one question less.
+        # The older protocol gives the same answers, with one query less to connect.
         "protocol": 2,
-        # redis-py's clients try again by themselves, for longer than a visitor waits.
+        # redis-py's own retries take longer than a visitor waits.
         "retry": Retry(NoBackoff(), 0),
     }
     kind: type[Connection] = Connection
@@ -274,7 +266,7 @@ def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
     try:
         connection.connect()
     except ResponseError as error:
-        # A server that does not know AUTH tells what it was sent.
+        # A server without AUTH quotes the command.
         text = str(error)
         if url.password and url.password in text:
             raise ResponseError("it does not accept a password") from None
@@ -287,9 +279,9 @@ def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
 
 
 def has_hung_up(error: BaseException | None) -> bool:
-    """Whether the other end of a connection, TLS or not, has gone, and did not say why.
+    """Whether the peer closed a connection, TLS or not, without a reason.
 
-    Python 3.11 has no class of its own for all of these.
+    Python 3.11 has no class for all of these.
     """
     if isinstance(error, ssl.SSLError):
         return error.errno in (ssl.SSL_ERROR_SYSCALL, ssl.SSL_ERROR_EOF)
@@ -297,9 +289,9 @@ def has_hung_up(error: BaseException | None) -> bool:
 
 
 def _raise_alert(url: RedisURL, address: Address, within: float) -> None:
-    """Raise what a server says against us before it closes the connection, if it does.
+    """Raise the server's TLS alert, if one comes before the close.
 
-    In TLS 1.3 that comes when we are speaking already, and may be lost by it.
+    In TLS 1.3 it comes after the handshake, and may be lost.
     """
     context = ssl.create_default_context(cafile=url.ca)
     if url.cert is not None:
@@ -316,7 +308,7 @@ def _raise_alert(url: RedisURL, address: Address, within: float) -> None:
 
 
 def _answer(connection: Connection) -> Any:
-    """The next answer, also where it is an error: then others may follow it."""
+    """The next answer, even an error: others may follow it."""
     try:
         return connection.read_response()
     except ResponseError as error:
@@ -324,7 +316,7 @@ def _answer(connection: Connection) -> Any:
 
 
 def _is_sound(connection: Connection) -> bool:
-    # Nothing was asked, so whatever can be read is the end of it.
+    # Nothing was asked, so readable data is the end.
     try:
         return not connection.can_read()
     except FAILURES:
@@ -339,9 +331,8 @@ def asked_of_any(
 ) -> tuple[Address, Any]:
     """Return the first server that answers, and its answer to the last command.
 
-    The first server gets half of the time, the next one half of the rest, and the last
-    one all of the rest. If none answers, raises the failure of the last one. If one
-    wants another password, raises redis-py's AuthenticationError.
+    Each server gets half of the remaining time, the last one all. Raises the last
+    failure, or redis-py's AuthenticationError.
     """
     deadline = time.monotonic() + within
     failure: Exception = RedisConnectionError("no server is known")
@@ -352,7 +343,7 @@ def asked_of_any(
             with _named(address):
                 return address, _asked_once(url, address, commands, share)
         except AuthenticationError:
-            # That is an answer, and the others will say the same.
+            # An answer, which others would repeat.
             raise
         except (*FAILURES, ResponseError) as error:
             failure = error

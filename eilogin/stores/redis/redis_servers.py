@@ -1,8 +1,8 @@
 """Find the server: a single one, the sentinels' master, or a node of a Cluster.
 
-Finding the servers takes at most half of the time that a server has to answer. One
-thread does it, at most once in a pause; the others use the last result. A change is
-retried only if a server has said that it did nothing.
+In at most half of a server's time to answer, one thread does it, once in a pause; the
+others use the last result. A change is retried only if a server has said that it did
+nothing.
 """
 
 import binascii
@@ -24,9 +24,7 @@ from eilogin.stores.redis.lua_scripts import packed
 from eilogin.stores.redis.redis_nodes import FAILURES, Misfit, Node, asked_of_any
 from eilogin.stores.redis.redis_urls import Address, Kind, RedisURL, shown
 
-#: Slots of a Cluster.
 SLOTS = 16384
-#: How often servers may send us on before we stop.
 REDIRECTIONS = 4
 
 _ASKING = packed("ASKING")
@@ -43,12 +41,12 @@ class Servers(ABC):
         self._pid = os.getpid()
 
     def is_of_this_process(self) -> bool:
-        """Whether it was made in this process, and not in one that has forked it."""
+        """Whether this process made it, not its parent before a fork."""
         return self._pid == os.getpid()
 
     @abstractmethod
     def node_of(self, name: bytes) -> Node:
-        """The server that has a key; StoreUnavailable where none is known."""
+        """The server of a key; raises StoreUnavailable if none is known."""
 
     @abstractmethod
     def masters(self) -> list[Node]:
@@ -56,20 +54,20 @@ class Servers(ABC):
 
     @abstractmethod
     def known(self) -> list[Node]:
-        """The servers that are known so far, without a look for more."""
+        """The servers known so far."""
 
     def let_go(self) -> None:
-        """Let go of the connections that no verb is using."""
+        """Close the idle connections."""
         for node in self.known():
             node.let_go()
 
     def close(self) -> None:
-        """Let go of all connections, and of those in use when they come back."""
+        """Close all connections, those in use when they come back."""
         for node in self.known():
             node.close()
 
     def redirected(self, error: ResponseError) -> Node | None:
-        """Where else to ask after an error that says so; None where it does not."""
+        """Return the server to which an error redirects, if any."""
         return None
 
     def ask(
@@ -81,9 +79,9 @@ class Servers(ABC):
         durable: bool = False,
         is_alone: bool = True,
     ) -> Any:
-        """Ask the server that has a key, and return its answer; see :meth:`Node.ask`.
+        """Ask the server of a key; see :meth:`Node.ask`.
 
-        ``is_alone`` says that the command reads no other key.
+        With ``is_alone``, the command reads no other key.
         """
         node = self.node_of(name)
         for _ in range(REDIRECTIONS):
@@ -93,7 +91,7 @@ class Servers(ABC):
                 if _code_of(error) == "ASK":
                     return self._asking(error, command, is_alone=is_alone)
                 if _code_of(error) == "READONLY":
-                    # A replica by now; reconnecting finds that out for queries.
+                    # Now a replica, as queries find out by reconnecting.
                     node.let_go()
                 other = self.redirected(error)
                 if other is None:
@@ -106,8 +104,8 @@ class Servers(ABC):
     def _asking(self, error: ResponseError, command: bytes, *, is_alone: bool) -> Any:
         """Ask at the server to which a slot is being moved, key by key."""
         if not is_alone:
-            # The data of one place may be split between two servers. An end would find
-            # nothing, and the session that it should have ended would arrive later.
+            # The place may be split: an end would find nothing, and its session arrive
+            # later.
             raise StoreUnavailable(
                 f"the store {self.url}: the Cluster is moving a part of it to "
                 "another server"
@@ -118,7 +116,7 @@ class Servers(ABC):
 
 
 def servers_of(url: RedisURL, timeout: float) -> Servers:
-    """The servers that a URL names; nothing is connected yet."""
+    """The servers that a URL names, not connected yet."""
     kinds: dict[Kind, type[OneServer | SentinelSet | Cluster]] = {
         "server": OneServer,
         "sentinel": SentinelSet,
@@ -128,19 +126,18 @@ def servers_of(url: RedisURL, timeout: float) -> Servers:
 
 
 def _code_of(error: ResponseError) -> str:
-    """The word that the error of a server began with, in small measure.
+    """The first word of a server's error, for the errors that matter here.
 
-    Versions of redis-py differ in which words they take off, and make a class of.
+    Versions of redis-py remove some words, and make classes of them.
     """
     kind = type(error).__name__.removesuffix("Error").upper()
     if "READONLY" in str(error):
-        # Redis 6 says it of a script within another error.
+        # In Redis 6, inside another error for scripts.
         kind = "READONLY"
     return kind if kind in ("ASK", "MOVED", "READONLY") else str(error).split(" ")[0]
 
 
 def _place_in(error: ResponseError) -> tuple[int, Address]:
-    """The slot and the server in "MOVED 3999 127.0.0.1:6381"."""
     match = re.search(r"(\d+) (\S*):(\d+)$", str(error))
     if match is None:
         raise StoreUnavailable("a server redirects, and does not say where") from error
@@ -168,11 +165,11 @@ class OneServer(Servers):
 
 
 class _Found(Servers):
-    """Servers that others have to be asked for."""
+    """Servers that other servers name."""
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
         super().__init__(url, timeout)
-        #: The hosts to ask, beginning with the one that answered last.
+        #: Hosts to ask, beginning with the last one that answered.
         self._known = list(url.hosts)
         self._looking = threading.Lock()
         self._not_before = 0.0
@@ -180,12 +177,12 @@ class _Found(Servers):
 
     @abstractmethod
     def _look(self) -> None:
-        """Find out who the servers are."""
+        """Find the servers."""
 
     def _look_again(self, *, is_known: bool) -> None:
-        """Find out who the servers are, unless that was done a moment ago.
+        """Find the servers again, unless that was done a moment ago.
 
-        Where they are known (``is_known``) nobody waits for it, and it may fail.
+        If they are known, nobody waits, and it may fail.
         """
         if not self._looking.acquire(blocking=not is_known):
             return
@@ -224,10 +221,10 @@ class _Found(Servers):
 
 
 class SentinelSet(_Found):
-    """The server that its sentinels name as the master.
+    """The server that its sentinels name as the master, asked every second.
 
-    This asks them again every second. A healthy master that was replaced continues as
-    before until they tell it, and writes to it in between are lost.
+    A replaced but healthy master continues until they tell it; writes until then are
+    lost.
     """
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
@@ -315,12 +312,11 @@ class Cluster(_Found):
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
         super().__init__(url, timeout)
-        #: Replaced and never changed, for others may be going through it.
+        #: Replaced, never changed: other threads iterate over it.
         self._nodes: dict[Address, Node] = {}
         self._by_slot: list[Node | None] = []
-        #: Slots of which a server has said where they are, since the last look began.
+        #: Slots that servers reported as moved since the last look began.
         self._moved: dict[int, Node] = {}
-        #: Held by who changes any of these.
         self._changing = threading.Lock()
 
     def node_of(self, name: bytes) -> Node:
@@ -336,7 +332,6 @@ class Cluster(_Found):
         return node
 
     def _slots(self) -> list[Node | None]:
-        """Find the servers again, and return the node of each slot."""
         self._look_again(is_known=bool(self._by_slot))
         if not self._by_slot:
             raise self._unknown()
@@ -355,19 +350,19 @@ class Cluster(_Found):
             node.close()
 
     def _take(self, found: Any) -> list[Node]:
-        """Know the answer to CLUSTER SLOTS; the servers that have no slot any more."""
+        """Read the answer to CLUSTER SLOTS; return the servers that lost all slots."""
         by_slot: list[Node | None] = [None] * SLOTS
         nodes: dict[Address, Node] = {}
         for first, last, master, *_replicas in found:
-            # A node that does not know its own name is where the answer came from.
+            # A node without a name is the one that answered.
             host = (master[0] or b"").decode() or self._known[0][0]
             address = (host, master[1])
             node = nodes[address] = self._node_at(address)
             by_slot[first : last + 1] = [node] * (last + 1 - first)
         for slot, node in self._moved.items():
-            # Newer than the answer, as likely; the next look will tell.
+            # Probably newer than the answer.
             nodes[node.address] = by_slot[slot] = node
-        # There are none before the first look.
+        # Empty before the first look.
         for before, after in dict(zip(self._by_slot, by_slot, strict=False)).items():
             if before and after and before.address not in nodes:
                 _note_successor(before, after)
@@ -395,7 +390,6 @@ class Cluster(_Found):
         slot, address = _place_in(error)
         self._look_again(is_known=True)
         with self._changing:
-            # The server at hand knows best.
             node = self._node_at(address)
             self._nodes = {**self._nodes, address: node}
             self._by_slot[slot] = self._moved[slot] = node
@@ -403,13 +397,12 @@ class Cluster(_Found):
 
 
 def _note_successor(old: Node, new: Node) -> None:
-    """Tell whoever saw the warning about a server that another is asked by now."""
     if old.breaker.is_open:
         _log.warning("%s: %s took its place", old.name, shown(new.address))
 
 
 def slot_of(name: bytes) -> int:
-    """The slot of a key: of what stands in the first braces, if anything does.
+    """The slot of a key, by its first braces.
 
     https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
     """

@@ -1,14 +1,12 @@
 """The operations on sessions, over one server or several.
 
-Everything that one script has to see is at one *place*. A single server is one place.
-In a Cluster a place is a shard (:func:`shard_of`). An operation at several places does
-them one after another, in an order in which it may stop safely after each step:
+One script sees one *place*: a server, or a shard of a Cluster (:func:`shard_of`). An
+operation at several places may stop safely after each:
 
-* A label of another shard (:meth:`RedisStore.append`) is written there first, as a
-  *hint* (:mod:`.cluster_hints`). So no session carries a label by which it cannot be
-  found.
+* A label of another shard (:meth:`RedisStore.append`) is first written there as a
+  *hint* (:mod:`.cluster_hints`). So every label of a session finds it.
 * A session that replaces one of another shard is made first. Nobody knows its key until
-  the operation returns, so nobody can use it before the other has ended.
+  the other has ended.
 * A value may be at any place, whoever owns it (:mod:`.redis_values`).
 """
 
@@ -38,8 +36,7 @@ from eilogin.stores.store_interface import (
 class RedisStore(RedisValues):
     """A :class:`eilogin.stores.Store` in the servers of a URL.
 
-    The verbs on values are those of :class:`RedisValues`. ``timeout`` is how many
-    seconds a server has to answer.
+    A server has ``timeout`` seconds to answer.
     """
 
     residence = Residence.SERVER
@@ -53,11 +50,9 @@ class RedisStore(RedisValues):
         return f"{type(self).__name__}({str(self.url)!r})"
 
     def prepare(self, *, patience: float | None = None) -> None:
-        """See :meth:`eilogin.stores.Store.prepare`.
+        """See :meth:`eilogin.stores.Store.prepare`; ``patience`` changes nothing.
 
-        Servers wait for no other process, so ``patience`` changes nothing. Raises
-        StoreUnavailable if the servers do not answer, perhaps only for now; then they
-        are checked before the first operation.
+        Raises StoreUnavailable without an answer; the first operation checks again.
         """
         try:
             for node, facts in check(self._client.own_servers()).items():
@@ -66,7 +61,7 @@ class RedisStore(RedisValues):
         except Misfit as error:
             raise ConfigurationError(str(error)) from error
         finally:
-            # The next caller still knows whether they answer, so the log says it once.
+            # The next caller keeps their state, so the log reports once.
             self._client.let_go()
 
     # --- sessions ---
@@ -91,9 +86,8 @@ class RedisStore(RedisValues):
             raise ValueError("a session has the shard of the one it inherits from")
         if not self._create(session, issued, None, inherit=False):
             return False
-        # Nobody has its key yet. If this process dies here, or the other shard does not
-        # answer, the new session is never used. The one to be replaced is then as
-        # before, or has ended, as it should.
+        # Nobody has its key yet. After a failure, the new session is never used, and
+        # the old one is as before or has ended, as it should.
         if self.end(keys=[replaces]):
             return True
         self.end(keys=[session.key])
@@ -129,7 +123,6 @@ class RedisStore(RedisValues):
                 self._hints.forget((key, label) for key in old for label in labels)
                 return True
             if word == b"refused":
-                # Nothing is found by the hints; they go when their time is over.
                 return False
             hints = labels
             self._hints.write(session.key, hints, session.until)
@@ -199,14 +192,14 @@ class RedisStore(RedisValues):
             hints = {(text_of(key), label) for key in hinted}
             if hints <= known:
                 return [*map(text_of, local), *found]
-            # A session that is not there any more may have an heir, whose hint was
-            # written before: whoever looks again finds it.
+            # A missing session may have an heir, whose hint was written before: search
+            # again.
             for there, some in self._hints.by_place(hints - known):
                 carrying = self._client.run(
                     lua_scripts.CARRY, there, flat_pairs(some), is_question=True
                 )
                 found.update((key, None) for key, _ in pairs_in(carrying))
-            # Some of the sessions found before may have an heir by now.
+            # Some of the found sessions may have an heir by now.
             if found.keys() >= {key for key, _ in hints}:
                 return [*map(text_of, local), *found]
             known |= hints
@@ -222,9 +215,8 @@ class RedisStore(RedisValues):
     ) -> list[EndedSession]:
         """See :meth:`eilogin.stores.Store.end`.
 
-        In a Cluster it happens as a whole in each shard, and in one after another. If
-        a server fails in between, what was ended until then stays so. A server that
-        has reached its ``maxmemory`` ends sessions and sets marks all the same.
+        Atomic in each shard of a Cluster, one after another. Servers at ``maxmemory``
+        end sessions and set marks too.
         """
         with logout_reserve.for_logout():
             return self._end(keys, labels, mark, mark_until)
@@ -269,14 +261,13 @@ class RedisStore(RedisValues):
                 )
             done |= new
             if len(ended) - before < len(new):
-                # As in find: those that were not there may have an heir.
                 hints |= self._hints.at(labels)
         raise self._client.too_busy()
 
     # --- housekeeping ---
 
     def end_all(self) -> int:
-        """See :meth:`eilogin.stores.Store.end_all`, and :mod:`.housekeeping`."""
+        """See :meth:`eilogin.stores.Store.end_all`."""
         with logout_reserve.for_logout():
             return redis_housekeeping.end_all(self._client, self._hints)
 

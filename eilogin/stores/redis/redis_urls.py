@@ -3,17 +3,16 @@
 * ``redis://[user:password@]host[:6379][/db]`` is one server.
 * ``redis+sentinel://host[:26379],host…/service[/db]`` is the one that its sentinels
   name.
-* ``redis+cluster://host[:6379],host…`` is a Cluster; the URL names some of its nodes.
+* ``redis+cluster://host[:6379],host…`` is a Cluster, by some of its nodes.
 
-With ``rediss`` instead of ``redis``, the connections are encrypted, and certificates
-identify the servers. A query may hold
+``rediss`` encrypts the connections, and certificates identify the servers. A query may
+hold
 
 * ``ca=FILE``: certificates of trusted authorities, instead of the system's
 * ``cert=FILE&key=FILE``: our own certificate, for a server that requires one
 * ``prefix=NAME``: the beginning of the names of all keys
 
-Special characters of a URL in a user's name or password are percent-encoded. Both are
-shown nowhere.
+User and password, percent-encoded, are shown nowhere.
 """
 
 import re
@@ -35,10 +34,8 @@ _HOST = re.compile(
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _PORTS: dict[Kind, int] = {"server": 6379, "sentinel": 26379, "cluster": 6379}
 _HIGHEST_PORT = 65535
-#: Options that are the path of a PEM file.
 _FILES = ("ca", "cert", "key")
 
-#: The expected forms, for an error about another URL.
 EXPECTED = (
     "'redis://[user:password@]host[:port][/db]',"
     " 'redis+sentinel://host[:port],host[:port]/service[/db]' or"
@@ -49,26 +46,25 @@ EXPECTED = (
 
 @dataclass(frozen=True, slots=True)
 class RedisURL:
-    """The parts of a URL; as text, the URL without the user and the password."""
+    """The parts of a URL; as text, without user and password."""
 
     kind: Kind
     hosts: tuple[Address, ...]
-    #: The name that the sentinels know the servers by; "" for the other kinds.
+    #: The sentinels' name of the servers, or "".
     service: str = ""
     db: int = 0
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     is_encrypted: bool = False
-    #: The file with the authorities that are trusted; None for the system's.
+    #: None: the system's.
     ca: Path | None = None
-    #: The files with our certificate and its key; None for none.
     cert: Path | None = None
     key: Path | None = None
     prefix: str = "eilogin"
 
     @classmethod
     def parse(cls, text: str) -> "RedisURL":
-        """The value of a URL; ``ValueError``, which says what is expected, if none."""
+        """Parse a URL; raises ``ValueError`` with the expected form."""
         scheme, separator, rest = text.partition("://")
         match = _SCHEME.fullmatch(scheme)
         if not match or not separator:
@@ -108,12 +104,12 @@ class RedisURL:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files that are named, by their options."""
+        """The named files, by their options."""
         files = {name: getattr(self, name) for name in _FILES}
         return {name: path for name, path in files.items() if path is not None}
 
     def check_files(self) -> None:
-        """``ValueError``, which says what is expected, for files that are not it."""
+        """Raise ``ValueError``, with the expectation, for unusable files."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             expected = f"a readable PEM file of certificates in 'ca={self.ca}'"
@@ -124,26 +120,26 @@ class RedisURL:
                 f" key, without a password, in 'key={self.key}'"
             )
             if self.cert is not None:
-                # Nobody is asked for a password.
+                # Never prompt for a password.
                 context.load_cert_chain(self.cert, self.key, password="")  # nosec B106 # no password is given
         except OSError as error:
             raise ValueError(f"{expected} ({error.strerror or error})") from None
 
     @property
     def scheme(self) -> str:
-        """How such a URL begins."""
+        """Return the scheme of such a URL."""
         plain = "rediss" if self.is_encrypted else "redis"
         return plain if self.kind == "server" else f"{plain}+{self.kind}"
 
 
 def shown(address: Address) -> str:
-    """A host and its port as a URL has them."""
+    """Host and port as in a URL."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def with_files(text: str, files: Mapping[str, Path]) -> str:
-    """A URL that was understood, with other files in its options."""
+    """Replace the files in the options of a valid URL."""
     head, _, query = text.partition("?")
     return f"{head}?{urlencode({**_options(query), **files}, safe='/')}"
 
@@ -195,7 +191,7 @@ def _service_and_db(kind: Kind, path: str) -> tuple[str, int]:
 
 def _options(query: str) -> dict[str, str]:
     try:
-        # An empty one is not the same as none: 'ca=' would mean the system's.
+        # An empty 'ca=' would mean the system's.
         pairs = (
             parse_qsl(
                 query, keep_blank_values=True, strict_parsing=True, max_num_fields=9

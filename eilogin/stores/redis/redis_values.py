@@ -1,11 +1,9 @@
 """The operations on values; each value is at the server of its own key.
 
-A value with an owner names the *lineage* of that session. It exists only while the
-lineage does, which ends with the session or its last heir. The lineage is checked after
-the value was read. So no value is returned whose owner ended before that.
+A value with an owner names the *lineage* of that session, which ends with its last
+heir. Reads check it after the value, so no value outlives its owner.
 
-A value is a hash: ``t`` (text), ``u`` (until), and with an owner ``n`` (the key of its
-lineage).
+A value is a hash: ``t`` (text), ``u`` (until), and ``n`` (the key of a lineage).
 """
 
 import math
@@ -22,7 +20,7 @@ from eilogin.stores.redis.redis_client import MOST_RETRIES, Client, text_of
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A value as it is written; whether it exists depends on its lineage."""
+    """A value as written; it exists only while its lineage does."""
 
     text: str
     until: bytes
@@ -102,7 +100,6 @@ class RedisValues:
         return not value.lineage or self._until_of(value.lineage) > now
 
     def _lineage_of(self, owner: str) -> bytes | None:
-        """The key of a session's lineage; None where the session is not live."""
         place = self._client.place_of(owner)
         name = self._client.run(lua_scripts.LINEAGE, place, owner, secrets.token_hex(8))
         return None if name is None else b"%b:n:%b" % (place, name)
@@ -125,7 +122,7 @@ class RedisValues:
 
 
 def _number(octets: bytes | None) -> float:
-    """A number as it was written; one that is past where there is none."""
+    """The number; one in the past if absent."""
     try:
         return float(octets or b"")
     except ValueError:

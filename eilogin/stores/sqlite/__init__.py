@@ -1,15 +1,10 @@
 """``sqlite:///path`` keeps everything in one file: for the processes of one machine.
 
-The file is in WAL mode, in which readers and the one writer do not wait for each other.
-A commit is on the disk when the operation returns (``synchronous=FULL``): a power
-failure undoes no logout, mark or used message. If the promises allow a loss, the commit
-does not wait for the disk (``synchronous=NORMAL``), and the file stays whole
-(https://www.sqlite.org/wal.html, 2.3).
-
-This package holds what is specific to SQLite; the promises are in
-:mod:`eilogin.stores.store_interface`.
-
-By module:
+In WAL mode, readers and the one writer do not wait for each other. A commit is on the
+disk when the operation returns (``synchronous=FULL``): a power failure undoes no
+logout, mark or used message. If the promises allow a loss, the commit does not wait
+(``synchronous=NORMAL``), and the file stays whole (https://www.sqlite.org/wal.html,
+2.3).
 
 ``copied_files``
     End the sessions of a file that was copied or restored.

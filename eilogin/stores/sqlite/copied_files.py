@@ -1,20 +1,17 @@
 """End the sessions of a file that was copied or restored.
 
-A copy is from an earlier instant: it holds sessions that have ended since. So a process
-that opens such a file ends every session in it, in one transaction, before it reads
-anything. Marks and used identifiers stay; those after the copy are lost. So an
-assertion from before that moment no longer signs anybody in.
+A copy holds sessions that have ended since. So a process that opens one first ends all,
+in one transaction. Used identifiers since the copy are lost, so earlier assertions sign
+nobody in.
 
 A file shows in three ways that it was copied or restored:
 
-* A *backup* of eilogin (:mod:`.sqlite_backup`) carries a mark (``sealed``), in every
-  place.
+* A *backup* of eilogin (:mod:`.sqlite_backup`) carries a mark (``sealed``).
 * The file remembers its inode and instant of birth (``file``), which no copy shares.
 * In every second with a write, eilogin increments an *epoch*, in the file and beside it
-  (``PATH-epoch``). A file that was overwritten with older content is behind.
+  (``PATH-epoch``). A file overwritten with older content is behind.
 
-The file cannot show that a whole disk or machine was set back with everything on it.
-Then the operator runs ``eilogin store end-all``.
+If a whole disk or machine was set back, the operator runs ``eilogin store end-all``.
 """
 
 import ctypes
@@ -41,9 +38,9 @@ _log = logging.getLogger("eilogin.stores")
 def adopt(connection: sqlite3.Connection, path: Path) -> None:
     """Accept an opened file as the one at ``path``; end its sessions if it is a copy.
 
-    One of several processes that find a copy does it, and the others wait.
+    One process does it; the others wait.
     """
-    # In this order: who is writing counts in the file first, then beside it.
+    # In this order: a writer increments in the file first, then beside it.
     beside = epoch_beside(path)
     if _is_adopted(read_meta(connection), path, beside):
         return
@@ -58,7 +55,7 @@ def adopt(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def next_epoch(connection: sqlite3.Connection, path: Path, beside: int) -> int:
-    """The same inside a transaction, which counts the epoch up; returns it."""
+    """Do the same inside a transaction; increment and return the epoch."""
     told = read_meta(connection)
     why = _is_copy(told, path, beside)
     epoch = max(_epoch(told), beside) + 1
@@ -78,7 +75,7 @@ def next_epoch(connection: sqlite3.Connection, path: Path, beside: int) -> int:
 
 
 def end_everything(connection: sqlite3.Connection, now: float) -> int:
-    """End every session, and refuse answers from before; how many were live."""
+    """End every session, and reject earlier answers; return how many were live."""
     count = sqlite_rows.delete_all(connection, now)
     sqlite_rows.mark(connection, [EVERYBODY], *mark_on_everybody(now), now)
     return count
@@ -89,7 +86,7 @@ def _is_adopted(told: Mapping[str, str], path: Path, beside: int) -> bool:
 
 
 def _is_copy(told: Mapping[str, str], path: Path, beside: int) -> str:
-    """Why the sessions of a file cannot be what they were; "" where they can."""
+    """The reason why a file is a copy; "" if it is none."""
     if "sealed" in told:
         return "is a backup"
     if "file" in told and not _is_same_file(told["file"], file_at(path)):
@@ -113,9 +110,9 @@ def _epoch(told: Mapping[str, str]) -> int:
 
 
 def file_at(path: Path) -> str:
-    """Inode and instant of birth of the file at ``path``; 0 for what is not known.
+    """Return inode and instant of birth of the file at ``path``; 0 if unknown.
 
-    An inode alone is given to the next file when a file is deleted.
+    Another file may get a deleted file's inode.
     """
     return f"{path.stat().st_ino}:{_born(path)}"
 
@@ -126,18 +123,18 @@ def _is_same_file(one: str, other: str) -> bool:
     return inode == other_inode and (born == other_born or "0" in (born, other_born))
 
 
-#: statx(2), which Python does not have; not there on others than Linux.
+#: statx(2), of Linux alone, is not in Python.
 _statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)
 _AT_FDCWD = -100
 _STATX_BTIME = 0x800
-#: Where struct statx has its mask, and seconds and nanoseconds of the birth.
+#: Offsets in struct statx.
 _MASK, _BIRTH = struct.Struct("=I"), struct.Struct("=qI")
 _BIRTH_AT = 80
 _ROOM = 256
 
 
 def _born(path: Path) -> int:
-    """Nanoseconds, or 0 where the file system does not say."""
+    """Nanoseconds, or 0 if unknown."""
     if _statx is None:
         return 0
     told = ctypes.create_string_buffer(_ROOM)
@@ -152,13 +149,13 @@ def _born(path: Path) -> int:
 
 _EPOCH = struct.Struct("<Q")
 
-#: Root works in a folder of somebody else's ("eilogin store"): what stands there under
-#: the name may be a link to another file, or something that never answers.
+#: Root may work in another user's folder ("eilogin store"), with a link or a pipe
+#: there.
 _WARY = os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def epoch_beside(path: Path) -> int:
-    """The epoch that stands beside a store; 0 where none does."""
+    """The epoch beside a store, or 0."""
     try:
         descriptor = os.open(_beside(path), os.O_RDONLY | _WARY)
         try:
@@ -170,10 +167,9 @@ def epoch_beside(path: Path) -> int:
 
 
 def note_beside(path: Path, epoch: int) -> None:
-    """Write the epoch beside a store, after it is in the file itself.
+    """Write the epoch beside a store, after the file itself.
 
-    It need not reach the disk: after a power failure it is behind, which says nothing.
-    Nor does it matter to the verb, which is committed, whether it can be written.
+    It may fail or be lost: to be behind says nothing.
     """
     beside = _beside(path)
     try:
@@ -191,7 +187,7 @@ def note_beside(path: Path, epoch: int) -> None:
 
 
 def make_like(path: Path, beside: Path) -> None:
-    """Make a new file that the same users may write, as SQLite makes its own.
+    """Make a file with the same users and permissions, as SQLite does.
 
     Raises ``OSError``, such as ``FileExistsError``.
     """

@@ -1,19 +1,18 @@
 """The file system of a path, and whether SQLite can share a file there.
 
-In WAL mode the processes share memory by a file that all of them map. That works on one
-machine only. Over a network, two machines would write through each other without either
-noticing (https://www.sqlite.org/wal.html, 1; https://www.sqlite.org/howtocorrupt.html,
-2.1).
+In WAL mode processes share mapped memory, on one machine only. Over a network, two
+machines would overwrite each other unnoticed (https://www.sqlite.org/wal.html, 1;
+https://www.sqlite.org/howtocorrupt.html, 2.1).
 """
 
 import re
 from pathlib import Path
 
-#: The kernel's list of mounts (proc_pid_mountinfo(5)); only Linux has it.
+#: proc_pid_mountinfo(5); only Linux has it.
 MOUNTS = Path("/proc/self/mountinfo")
 
-#: File systems whose files may be open on several machines, as mountinfo calls them;
-#: behind "fuse." stands the name of the program that serves it.
+#: File systems for several machines, by their names in mountinfo; "fuse." precedes the
+#: name of a program.
 _is_over_a_network = re.compile(
     r"9p|afs|beegfs|ceph|cifs|coda|davfs|gfs2?|glusterfs|gpfs|lizardfs|lustre|moosefs"
     r"|ncpfs|nfs4?|ocfs2|orangefs|prl_fs|pvfs2|smb3|smbfs|vboxsf|virtiofs|vmhgfs"
@@ -27,10 +26,9 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 
 def network_file_system(path: Path) -> str | None:
-    """The type of the file system that a path lies on, if it is one over a network.
+    """The type of a path's file system, if it is over a network.
 
-    None where it is not, and where nobody can tell. The path itself need not be there
-    yet; symbolic links are followed.
+    None if unknown too. The path may be missing; symbolic links are followed.
     """
     try:
         mounts = MOUNTS.read_text(errors="surrogateescape")
@@ -52,8 +50,7 @@ def is_in_memory(path: Path) -> bool:
 def file_system_of(path: Path, mounts: str) -> str:
     """Return the type of the file system of a resolved path; "" if unknown.
 
-    ``mounts`` is the text of ``/proc/self/mountinfo``. If several are on one
-    mount point, the last one counts.
+    ``mounts`` is ``/proc/self/mountinfo``; the last one on a mount point counts.
     """
     found, depth = "", -1
     for line in mounts.splitlines():
@@ -67,10 +64,8 @@ def file_system_of(path: Path, mounts: str) -> str:
     return found
 
 
-#: Which of the fields, divided by single spaces, is the mount point.
 _MOUNT_POINT = 4
 
 
 def _unescaped(text: str) -> str:
-    """A path without the kernel's escapes, which are three octal digits."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

@@ -1,9 +1,7 @@
 """Disk space that a store keeps for logouts, as a file beside it (``PATH-reserve``).
 
-SQLite needs new pages to end a session too: for its log, for a mark. So a file of
-:data:`SIZE` takes up disk space while there is enough of it. If the disk is full, a
-logout deletes the file and is carried out. From then on the store refuses everything
-else that needs room, until the disk has enough for the file again.
+To end a session, SQLite needs new pages too. If the disk is full, a logout deletes the
+file. Until the disk can hold it again, the store refuses all else that needs room.
 """
 
 import errno
@@ -15,15 +13,15 @@ from pathlib import Path
 from eilogin.errors import StoreUnavailable
 from eilogin.stores.sqlite.copied_files import make_like
 
-#: Octets of the file: the pages of about thirty logouts, between two checkpoints.
+#: Octets: about thirty logouts between two checkpoints.
 SIZE = 1024 * 1024
-#: Octets that a disk must have left before the file is made: what a login needs too.
+#: Free octets to make the file: enough for a login too.
 _ENOUGH = 2 * SIZE
-#: Octets that a store needs beside the file, to work at all.
+#: Octets that a store needs besides.
 _A_LOGIN = SIZE // 4
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-#: How SQLite says that a file cannot grow; it does not tell a quota from a fault.
+#: SQLite's errors if a file cannot grow, by quota or fault.
 _CANNOT_GROW = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR_WRITE,
@@ -40,7 +38,7 @@ class ReserveFile:
         self._name = os.fspath(self._path)
 
     def is_whole(self) -> bool:
-        """Return whether the file is there, in its full size."""
+        """Whether the file is there, in its full size."""
         try:
             return os.stat(self._name).st_size >= SIZE  # noqa: PTH116 - quicker
         except OSError:
@@ -49,8 +47,8 @@ class ReserveFile:
     def keep(self) -> None:
         """Make the file, if it is missing.
 
-        Raises StoreUnavailable if the disk has not enough room for it. A folder in
-        which no file can be made for another reason has no reserve.
+        Raises StoreUnavailable if the disk is too full. Without permission there is no
+        reserve.
         """
         if self.is_whole():
             return
@@ -72,7 +70,7 @@ class ReserveFile:
     def _make(self) -> None:
         if not _has(os.statvfs(self._path.parent), _ENOUGH):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        # Another process may make it at this moment: both want the same.
+        # Another process may make it now.
         with suppress(FileExistsError):
             make_like(self._store, self._path)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -95,12 +93,12 @@ def shortage_at(path: Path) -> str:
 
 
 def _has(disk: os.statvfs_result, least: int) -> bool:
-    # Some file systems do not know how large they are.
+    # Some file systems do not know their size.
     return not disk.f_blocks or disk.f_bavail * disk.f_frsize >= least
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Return whether an error of SQLite or of the system says that the disk is full."""
+    """Whether an error of SQLite or of the system means a full disk."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
     return getattr(error, "sqlite_errorcode", 0) in _CANNOT_GROW

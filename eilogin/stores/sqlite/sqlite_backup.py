@@ -1,9 +1,8 @@
 """Back up the parts of a store worth keeping to another file, and restore them.
 
-A backup has the marks, and the values that belong to no session, such as used
-identifiers and logout receipts. It has no sessions. It carries a mark (``sealed``): in
-every place, eilogin rejects assertions from before it was opened there
-(:mod:`.copied_files`).
+A backup has marks, and values without a session, such as used identifiers and logout
+receipts, but no sessions. By its mark (``sealed``), eilogin rejects assertions from
+before it was opened, in every place (:mod:`.copied_files`).
 """
 
 import os
@@ -50,12 +49,11 @@ _TO_RESTORE = (
 
 
 def back_up(connection: sqlite3.Connection, to: Path) -> None:
-    """Copy what of a store is worth keeping to a file, while others write.
+    """Copy the parts of a store worth keeping to a file, while others write.
 
-    Sessions and what belongs to them stay behind: they would be ended by a restore, and
-    what a record says of a citizen need not lie about. Raises
-    :class:`eilogin.errors.ConfigurationError` where ``to`` is there, and is no backup,
-    and where its folder is not there or cannot be written.
+    No sessions: a restore would end them, and they hold data of citizens. Raises
+    :class:`eilogin.errors.ConfigurationError` if ``to`` exists and is no backup, or
+    cannot be written.
     """
     try:
         _back_up(connection, to)
@@ -91,8 +89,7 @@ def _back_up(connection: sqlite3.Connection, to: Path) -> None:
 def restore(connection: sqlite3.Connection, source: Path) -> int:
     """End every session of a store, and add a backup; return how many were live.
 
-    The values of the store stay beside those of the backup: a message that was used in
-    either is used. One transaction, also for other processes that use the store. Raises
+    Used messages of both stay used. One transaction. Raises
     :class:`eilogin.errors.ConfigurationError` if ``source`` is no store.
     """
     (path,) = (
@@ -113,7 +110,7 @@ def restore(connection: sqlite3.Connection, source: Path) -> int:
 
 @contextmanager
 def _attached(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """Another store as ``other``; a transaction that is not finished is undone."""
+    """Attach another store as ``other``; roll an unfinished transaction back."""
     connection.execute("ATTACH ? AS other", (str(path),))
     try:
         yield
@@ -124,7 +121,7 @@ def _attached(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
 
 
 def _copy_whole(source: Path, to: Path) -> None:
-    """All that is in another file, which is only read, in the tables of today."""
+    """Copy another file, which is only read, into the tables of today."""
     try:
         uri = f"{source.absolute().as_uri()}?mode=ro"
         with (
@@ -134,7 +131,6 @@ def _copy_whole(source: Path, to: Path) -> None:
             if not there.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise ConfigurationError(f"{source} is empty; expected a backup")
             there.backup(here)
-            # One file, with nothing beside it.
             here.execute("PRAGMA journal_mode = DELETE")
             bring_up_to_date(here, source)
     except sqlite3.Error as error:
@@ -154,7 +150,7 @@ def _is_backup(path: Path) -> bool:
 
 @contextmanager
 def _beside_for_a_while(path: Path) -> Iterator[Path]:
-    """A new, empty file beside another one; gone afterwards, unless it was renamed."""
+    """An empty file beside another, deleted unless it was renamed."""
     made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:

@@ -1,18 +1,15 @@
 """The connections of a process to one file: any number of readers, one writer.
 
-Connections are made when they are needed, and kept:
+Connections are kept, with these limits:
 
-* A forked process makes its own, as SQLite requires
-  (https://www.sqlite.org/howtocorrupt.html, 2.6).
-* If another file replaced the one at the path, the process closes its connections. It
-  would read a file that no other process writes, and miss every logout.
+* A forked process makes its own (https://www.sqlite.org/howtocorrupt.html, 2.6).
+* If another file replaced the one at the path, the process closes its connections.
+  Otherwise it would miss every logout.
 * If no file is left at the path, the process makes no new one. Restoring the old file
   would undo everything that the new one confirmed.
 
-Readers wait for no writer; but an operation that read an expired record writes that
-down (:mod:`.sqlite_store`). Writers wait for each other, and all together no longer
-than the time-out: those of one process for their turn, and the one with the turn for
-other processes.
+Readers wait only to write down an expired record (:mod:`.sqlite_store`). Writers wait
+for their turn in the process, and then for other processes, within the time-out.
 """
 
 import errno
@@ -32,16 +29,15 @@ from eilogin.stores.sqlite import copied_files, disk_space
 from eilogin.stores.sqlite.reserve_file import is_full
 from eilogin.stores.sqlite.sqlite_schema import bring_up_to_date
 
-#: Seconds that a writer waits where the one before it waited in vain: long enough for
-#: a commit of somebody else, and too short for a queue to form. The first that comes
-#: through ends this; until then the lock is tried, not waited for.
+#: Seconds that a writer waits after another waited in vain: enough for a commit of
+#: others, too short for a queue. The first success ends this.
 A_MOMENT = 0.05
 
-#: Most kibibytes of the file that a connection keeps in memory: the way to a thousand
-#: sessions among a million, so that reading one costs what it costs among ten.
+#: Most kibibytes of the file in memory: with the path to a session, reading one among a
+#: million costs no more than among ten.
 CACHE = 16_384
 
-#: Seconds between two looks at whether the file is still the one that we wrote.
+#: Seconds between checks of the file.
 PULSE = 1.0
 
 _log = logging.getLogger("eilogin.stores")
@@ -52,25 +48,24 @@ class Outage:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        #: Held to change whether the log has the report.
         self._telling = threading.Lock()
         self._is_told = False
 
     def note(self, said: Exception) -> None:
-        """It does not go."""
+        """Log the fault, once."""
         with self._telling:
             was_told, self._is_told = self._is_told, True
         if not was_told:
             _log.warning("%s", said)
 
     def end(self) -> None:
-        """It goes."""
+        """Log its end."""
         if not self._is_told:
             return
         with self._telling:
             was_told, self._is_told = self._is_told, False
         if was_told:
-            # As loud as the warning before it.
+            # A warning, like the one that it ends.
             _log.warning("the store %s answers again", self._path)
 
 
@@ -87,7 +82,7 @@ class Presence:
         self._outage = Outage(path)
 
     def note(self) -> None:
-        """One was opened."""
+        """Note that one was opened."""
         self.was_there = True
         self._outage.end()
 
@@ -103,15 +98,15 @@ class Presence:
 def unavailable(path: Path, error: Exception) -> StoreUnavailable:
     """Return the error for a failure of the store."""
     if isinstance(error, ConfigurationError):
-        # That says itself of which store.
+        # Its text names the store.
         return StoreUnavailable(str(error))
     return StoreUnavailable(f"the store {path} does not answer: {error}")
 
 
 class StoreFile:
-    """The file at ``path`` as this process knows it, since it first opened it.
+    """The file at ``path`` as this process first opened it.
 
-    One is made where none is, and none was seen before (``presence``).
+    Made if missing, unless one was seen before (``presence``).
     """
 
     def __init__(self, path: Path, timeout: float, presence: Presence) -> None:
@@ -120,14 +115,12 @@ class StoreFile:
         self.timeout = timeout
         self._name = os.fspath(path)
         self._presence = presence
-        #: Device and inode; None before the first connection.
         self._known: tuple[int, int] | None = None
 
     def is_current(self) -> bool:
-        """Whether it still stands at its path, and this process was not forked since.
+        """Whether it still is at its path, and this process was not forked since.
 
-        Asked before every verb, which costs a microsecond: a request that comes after
-        a logout was confirmed must not be answered from a file that was put aside.
+        Every verb checks it, in a microsecond: a replaced file lacks confirmed logouts.
         """
         if self.pid != os.getpid():
             return False
@@ -143,14 +136,14 @@ class StoreFile:
     def open(self) -> sqlite3.Connection:
         """A new connection that is ready for use.
 
-        Raises :class:`eilogin.errors.ConfigurationError` for a file that cannot be
-        used, and ``sqlite3.Error`` or ``OSError`` where something fails.
+        Raises :class:`eilogin.errors.ConfigurationError` for an unusable file, else
+        ``sqlite3.Error`` or ``OSError``.
         """
         if not self._presence.was_there:
             create_file(self.path)
         before = self._found()
         connection = sqlite3.connect(
-            # SQLite makes none, whatever happens to it meanwhile.
+            # SQLite must not make a file.
             f"{self.path.absolute().as_uri()}?mode=rw",
             uri=True,
             timeout=self.timeout,
@@ -191,10 +184,9 @@ class StoreFile:
 
 
 class Connections:
-    """The connections of this process to the file that stands at ``path``.
+    """The connections of this process to the file at ``path``.
 
-    They are not bound to threads: a thread that is no more leaves none behind.
-    ``sqlite3`` can be used from any thread, one at a time.
+    They work in any thread, one at a time, and outlive it.
     """
 
     def __init__(self, path: Path, timeout: float, presence: Presence) -> None:
@@ -202,18 +194,18 @@ class Connections:
         self.writer = Writer(self.file)
         self._idle: list[sqlite3.Cursor] = []
         self._is_closed = False
-        # A store that is dropped, or is there when the process ends, leaves nothing.
+        # Also if a store is dropped, or the process ends.
         weakref.finalize(self, _close_own, self.file.pid, self._idle, self.writer.kept)
 
     def take(self) -> sqlite3.Cursor:
-        """A kept cursor with a connection of its own, or a new one, to read by."""
+        """A kept cursor with its own connection, or a new one, to read."""
         try:
             return self._idle.pop()
         except IndexError:
             return self.file.open().cursor()
 
     def give(self, cursor: sqlite3.Cursor) -> None:
-        """Keep what ``take`` gave, unless all was closed since."""
+        """Keep a cursor of ``take``, unless all was closed since."""
         self._idle.append(cursor)
         if self._is_closed:
             _close_own(self.file.pid, self._idle, [])
@@ -226,32 +218,27 @@ class Connections:
 
 
 class Writer:
-    """The one connection by which the threads of a process write, in turn.
-
-    SQLite would make them wait for each other too, but by sleeping and asking again.
-    """
+    """The one connection by which threads write in turn, without SQLite's sleeps."""
 
     def __init__(self, file: StoreFile) -> None:
-        #: Its connection; empty during a turn, before the first, and after a fault.
+        #: Empty during a turn, before the first, and after a fault.
         self.kept: list[sqlite3.Connection] = []
         self._file = file
         self._turn = threading.Lock()
         self._is_closed = False
-        #: Whether the last one who wanted to write could not begin.
+        #: Whether the last writer could not begin.
         self.is_held = False
-        #: The value that the connection has.
         self._synchronous = ""
         self._waits = file.timeout
         self._pulse_at = 0.0
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
-        """A transaction with no other writer beside it.
+        """Run a transaction with no other writer beside it.
 
-        With ``durable`` it is on the disk when it is over. Whatever goes wrong inside
-        undoes it: closing a connection rolls back. If the disk is full, the connection
-        stays open: SQLite deletes its log when the last one closes, and the log holds
-        the disk space that the next logout uses.
+        With ``durable`` it waits for the disk. A failure rolls it back. On a full disk
+        the connection stays open: the last close would delete SQLite's log, whose space
+        the next logout uses.
         """
         with self._turn_taken() as deadline:
             connection = self._begun(deadline, durable=durable)
@@ -278,7 +265,7 @@ class Writer:
 
     @contextmanager
     def _turn_taken(self) -> Iterator[float]:
-        """A turn to write, with the instant until which it may wait for others."""
+        """Take a turn; yield the instant until which it may wait for others."""
         was_held = self.is_held
         patience = A_MOMENT if was_held else self._file.timeout
         deadline = time.monotonic() + patience
@@ -294,7 +281,6 @@ class Writer:
                 self.close()
 
     def _begun(self, deadline: float, *, durable: bool) -> sqlite3.Connection:
-        """The connection, with a transaction that has begun."""
         try:
             connection = self._kept_or_new()
             try:
@@ -312,7 +298,7 @@ class Writer:
         with suppress(IndexError):
             return self.kept.pop()
         connection = self._file.open()
-        # A text that is damaged must not keep a verb from reaching the other rows.
+        # A damaged text must not keep a verb from the other rows.
         connection.text_factory = text_or_none
         self._synchronous = ""
         self._waits = self._file.timeout
@@ -326,14 +312,14 @@ class Writer:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
         left = max(0.0, deadline - time.monotonic())
-        # The set value is near enough, unless we have already waited for our turn.
+        # Near enough, unless we have already waited for our turn.
         if abs(left - self._waits) > min(A_MOMENT, left):
             connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
             self._waits = left
         connection.execute("BEGIN IMMEDIATE")
 
     def _next_epoch(self, connection: sqlite3.Connection) -> int | None:
-        """Now and then, the next epoch, and a look at whether the file is ours."""
+        """Now and then, check the file and return the next epoch."""
         now = time.monotonic()
         if now < self._pulse_at:
             return None
@@ -345,7 +331,7 @@ class Writer:
 
 
 def _rolls_back(connection: sqlite3.Connection) -> bool:
-    """Undo what a transaction did; return whether the connection can be used again."""
+    """Roll back; return whether the connection can be used again."""
     try:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -356,8 +342,8 @@ def _rolls_back(connection: sqlite3.Connection) -> bool:
 
 def create_file(path: Path) -> None:
     """Make an empty file that this user alone can read, if there is none."""
-    # A file that is there must not be opened here: closing it again would drop the
-    # locks that SQLite holds on it in this process (howtocorrupt.html, 2.2).
+    # Closing an existing file would drop SQLite's locks on it in this process
+    # (howtocorrupt.html, 2.2).
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
@@ -375,15 +361,14 @@ def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def text_or_none(raw: bytes) -> str | None:
-    """A text of a row, or None where it is damaged."""
+    """A text of a row, or None if it is damaged."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
         return None
 
 
-#: Connections that a fork has copied from the parent. SQLite says to leave them
-#: alone, so they are neither used nor closed.
+#: Connections copied by a fork, which SQLite forbids to use or close.
 _inherited: list[sqlite3.Cursor | sqlite3.Connection] = []
 
 
@@ -394,7 +379,7 @@ def _close_own(
         _inherited.extend((*readers, *writers))
         readers.clear()
         writers.clear()
-    # Another thread may be at it too, and be quicker.
+    # Another thread may be quicker.
     with suppress(IndexError):
         while True:
             readers.pop().connection.close()

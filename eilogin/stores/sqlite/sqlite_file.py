@@ -37,10 +37,9 @@ _File = TypeVar("_File", bound="SQLiteFile")
 def needs_room(
     verb: Callable[Concatenate[_File, _P], _T],
 ) -> Callable[Concatenate[_File, _P], _T]:
-    """Give a verb that writes the reserve in a logout, and keep the reserve otherwise.
+    """Give a writing verb the reserve in a logout, and keep the reserve otherwise.
 
-    Raises StoreUnavailable, besides what the verb raises, if the disk has no more room
-    than a logout may need.
+    Raises StoreUnavailable if the disk has no more room than a logout may need.
     """
 
     @wraps(verb)
@@ -69,10 +68,8 @@ class SQLiteFile:
         self._presence = Presence(path)
         self._connections = Connections(path, timeout, self._presence)
         self._garbage = Garbage(f"the store {path}")
-        #: That nobody can write.
         self._outage = Outage(path)
         self._reserve = ReserveFile(path)
-        #: That the disk has no more room than the reserve.
         self._shortage = Outage(path)
 
     def prepare(self, *, patience: float | None = None) -> None:
@@ -84,7 +81,7 @@ class SQLiteFile:
                 f"{kind!r}), where two machines do not see each other's logouts; "
                 "expected a local disk, or redis:// for several machines"
             )
-        # Another process may be bringing the tables up to date.
+        # Another process may be migrating the tables.
         own = Connections(
             self.path,
             self._timeout if patience is None else patience,
@@ -103,7 +100,6 @@ class SQLiteFile:
             self._renewed()
 
     def _refuse(self, error: Exception) -> NoReturn:
-        """Raise the error for the sysadmin: a fault, or only a busy file."""
         if isinstance(error, ConfigurationError):
             raise error
         if self._may_pass(error):
@@ -117,7 +113,7 @@ class SQLiteFile:
         ) from error
 
     def _may_pass(self, error: Exception) -> bool:
-        """Return whether nothing is wrong with the configuration: the disk is."""
+        """Whether the disk, not the configuration, is at fault."""
         return (
             _is_busy(error)
             or is_full(error)
@@ -142,7 +138,7 @@ class SQLiteFile:
         self._shortage.end()
 
     def reuse_log(self) -> None:
-        """Make room in the log of SQLite, which it writes from its beginning then."""
+        """Let SQLite write its log from the beginning again."""
         with (
             suppress(StoreUnavailable, ConfigurationError),
             self._apart() as connection,
@@ -152,7 +148,7 @@ class SQLiteFile:
     def release_reserve(self) -> None:
         """Give the disk space of the reserve to SQLite, until the disk has more."""
         self._reserve.release()
-        # The pages that wait in the log come first: the log is free after that.
+        # Pages that wait in the log come first: it is free after that.
         self.reuse_log()
 
     # --- connections ---
@@ -170,7 +166,6 @@ class SQLiteFile:
         return self._connections
 
     def _ask(self, question: str, values: _Row) -> list[_Row]:
-        """The rows of one SELECT, outside of any transaction."""
         connections = self._current()
         try:
             cursor = connections.take()
@@ -188,9 +183,9 @@ class SQLiteFile:
     def _writing(
         self, *, durable: bool = True
     ) -> Iterator[tuple[sqlite3.Connection, float]]:
-        """A transaction, and the instant it began; takes a little away of what is over.
+        """Run a transaction with its instant, and delete a few expired rows.
 
-        With ``durable`` it is on the disk when it is over itself.
+        With ``durable`` it waits for the disk.
         """
         writer = self._current().writer
         try:
@@ -208,7 +203,7 @@ class SQLiteFile:
 
     @contextmanager
     def _apart(self) -> Iterator[sqlite3.Connection]:
-        """A connection that is used once; whoever asks for it begins what it does."""
+        """A connection for one use, without a transaction."""
         connections = self._current()
         try:
             connection = connections.file.open()
@@ -242,17 +237,17 @@ class SQLiteFile:
         return texts
 
 
-#: Exceptions for a damaged, locked, replaced or missing file. UnicodeError: SQLite's
-#: message about a damaged file may quote its bytes.
+#: For a damaged, locked, replaced or missing file. SQLite may quote its bytes:
+#: UnicodeError.
 _FAILURES = (sqlite3.Error, OSError, UnicodeError, ConfigurationError)
 
 
 def _rows_of(cursor: sqlite3.Cursor, question: str, values: _Row) -> list[_Row]:
-    """The rows of a SELECT, with None in the place of a text that is not UTF-8."""
+    """The rows of a SELECT, with None for a text that is not UTF-8."""
     try:
         return cursor.execute(question, values).fetchall()
     except sqlite3.OperationalError as error:
-        # Python's own, which SQLite knows nothing of.
+        # Python's own error, not SQLite's.
         if hasattr(error, "sqlite_errorcode"):
             raise
     connection = cursor.connection
@@ -268,6 +263,5 @@ def _is_busy(error: BaseException) -> bool:
 
 
 def _code_of(error: BaseException) -> int:
-    """Return SQLite's primary error code; 0 for another exception."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF

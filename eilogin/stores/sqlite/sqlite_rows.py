@@ -1,14 +1,10 @@
 """Parts of operations, inside a transaction of the caller.
 
-Every changed page makes a commit slower, and a logout should be fast. So an ended
-session keeps its row, without key and record, for some minutes
-(:data:`ENDED_KEPT_FOR`), and is deleted later. Nobody can find a row without a key, and
-the indexes of its labels stay as they are. Its items and the values that it owns go at
-once.
+Every changed page slows a commit, and a logout should be fast. So an ended session
+keeps its row for some minutes (:data:`ENDED_KEPT_FOR`), unfindable without a key. The
+indexes of its labels stay; its record, items and values go at once.
 
-For the same reason this module deletes the parts of a session, not foreign keys. An
-index from a session to its labels would be one more page, but the row of the session
-can name them too.
+The row names its labels, because foreign keys need an index: one more page.
 """
 
 import json
@@ -19,7 +15,6 @@ from typing import Any, NamedTuple
 from eilogin.stores.sqlite.sqlite_schema import number_of
 from eilogin.stores.store_interface import EVERYBODY, SWEEP, EndedSession, StoredSession
 
-#: When a value is over: when its time is, or its owner's.
 VALUE_UNTIL = (
     "min(texts.until, coalesce((SELECT sessions.until FROM sessions"
     " WHERE sessions.id = texts.owner), texts.until))"
@@ -40,8 +35,7 @@ _SWEEPS = (
 )
 
 
-#: Seconds for which the row of a session that was ended stays: longer than many logouts
-#: one after another take, which should not have to sweep each other's rows.
+#: Seconds that an ended row stays, so that no logout sweeps rows of others.
 ENDED_KEPT_FOR = 300.0
 
 
@@ -54,7 +48,7 @@ class Row(NamedTuple):
 
 
 def live(write: sqlite3.Connection, key: str, now: float) -> Row | None:
-    """The session with this key, if it is live."""
+    """The live session with this key, if any."""
     number = number_of(key)
     row = write.execute(
         "SELECT labels, until FROM sessions WHERE id = ? AND key = ? AND until > ?",
@@ -66,7 +60,7 @@ def live(write: sqlite3.Connection, key: str, now: float) -> Row | None:
 def is_marked(
     write: sqlite3.Connection, labels: Iterable[str], issued: float, now: float
 ) -> bool:
-    """Whether a mark on one of the labels forbids what was issued then."""
+    """Whether a mark on one of the labels rejects ``issued``."""
     marks = (
         write.execute(
             "SELECT 1 FROM marks WHERE label = ? AND instant >= ? AND until > ?",
@@ -83,7 +77,7 @@ def insert(
     labels: Iterable[str],
     now: float,
 ) -> bool:
-    """A new session; False where its key, or one with the same number, is live."""
+    """Insert a session; False if its key, or its key's number, is live."""
     number = number_of(session.key)
     row = write.execute(
         "SELECT key IS NOT NULL AND until > ?, labels FROM sessions WHERE id = ?",
@@ -111,7 +105,7 @@ def insert(
 
 
 def add_labels(write: sqlite3.Connection, row: Row, labels: Sequence[str]) -> None:
-    """More labels for a live session."""
+    """Add labels to a live session."""
     carried = tuple(dict.fromkeys((*row.labels, *labels)))
     if carried != row.labels:
         write.execute(
@@ -137,7 +131,7 @@ def mark(
     until: float,
     now: float,
 ) -> None:
-    """A mark on each of the labels, never moved back while it counts."""
+    """Mark each of the labels; a valid mark never moves back."""
     write.executemany(
         "INSERT INTO marks (label, instant, until) VALUES (:label, :instant, :until)"
         " ON CONFLICT (label) DO UPDATE SET instant = CASE WHEN marks.until > :now"
@@ -154,10 +148,9 @@ class Found(NamedTuple):
     """A session that was not ended."""
 
     number: int
-    #: None where these are garbage.
+    #: None if garbage.
     key: str | None
     data: str | None
-    #: Whether its time is not over either.
     is_live: bool
 
 
@@ -167,7 +160,7 @@ _FOUND = "SELECT sessions.id, key, data, until > ? FROM sessions"
 def found_by(
     write: sqlite3.Connection, keys: Iterable[str], labels: Iterable[str], now: float
 ) -> Iterable[Found]:
-    """The sessions with these keys or labels, each of them once."""
+    """The sessions with these keys or labels, each once."""
     found: dict[int, Found] = {}
     for key in keys:
         question = f"{_FOUND} WHERE id = ? AND key = ?"
@@ -184,7 +177,7 @@ def found_by(
 
 
 def end(write: sqlite3.Connection, session: Found, now: float) -> EndedSession:
-    """End a session; the return is what it was."""
+    """End a session, and return it as it was."""
     number = (session.number,)
     items = write.execute(
         "SELECT item FROM items WHERE session = ? ORDER BY id", number
@@ -202,10 +195,9 @@ def end(write: sqlite3.Connection, session: Found, now: float) -> EndedSession:
 
 
 def unlabel(write: sqlite3.Connection, labels: Iterable[str]) -> None:
-    """Delete labels that no session carries, because all those sessions ended.
+    """Delete labels whose sessions have all ended.
 
-    The other labels of those sessions stay until they expire. These would slow down
-    each later logout of the same citizen.
+    They would slow down later logouts of the citizen. Other labels expire later.
     """
     write.executemany(
         "DELETE FROM labels WHERE label = ?", [(label,) for label in labels]
@@ -213,7 +205,7 @@ def unlabel(write: sqlite3.Connection, labels: Iterable[str]) -> None:
 
 
 def delete(write: sqlite3.Connection, number: int, labels: Iterable[str]) -> None:
-    """Take a session away, and all that belongs to it."""
+    """Delete a session, with all its data."""
     write.execute("DELETE FROM sessions WHERE id = ?", (number,))
     write.executemany(
         "DELETE FROM labels WHERE label = ? AND session = ?",
@@ -224,7 +216,7 @@ def delete(write: sqlite3.Connection, number: int, labels: Iterable[str]) -> Non
 
 
 def delete_over(write: sqlite3.Connection, key: str, now: float) -> None:
-    """Take the session with this key away, if its time is over."""
+    """Delete the session with this key, if it has expired."""
     number = number_of(key)
     row = write.execute(
         "SELECT labels FROM sessions WHERE id = ? AND key = ? AND until <= ?",
@@ -235,7 +227,7 @@ def delete_over(write: sqlite3.Connection, key: str, now: float) -> None:
 
 
 def delete_value_over(write: sqlite3.Connection, key: str, now: float) -> None:
-    """Take the value with this key away, if its time is over."""
+    """Delete the value with this key, if it has expired."""
     write.execute(
         f"DELETE FROM texts WHERE key = ? AND {VALUE_UNTIL} <= ?",  # noqa: S608 - ours
         (key, now),
@@ -243,7 +235,7 @@ def delete_value_over(write: sqlite3.Connection, key: str, now: float) -> None:
 
 
 def delete_all(write: sqlite3.Connection, now: float) -> int:
-    """Take every session away, and all that belongs to it; how many were live."""
+    """Delete every session with all data; return how many were live."""
     (count,) = write.execute(
         "SELECT count(*) FROM sessions WHERE until > ? AND key IS NOT NULL", (now,)
     ).fetchone()
@@ -254,8 +246,8 @@ def delete_all(write: sqlite3.Connection, now: float) -> int:
 
 
 def sweep(write: sqlite3.Connection, now: float) -> None:
-    """Take a little away of what is over."""
-    # One question, for most of the time nothing is.
+    """Delete a few expired rows."""
+    # One query, because mostly nothing has expired.
     (is_due,) = write.execute(f"SELECT {_DUE}", {"now": now}).fetchone()
     if not is_due:
         return
@@ -277,7 +269,6 @@ def _label(write: sqlite3.Connection, number: int, labels: Iterable[str]) -> Non
 
 
 def _labels_of(text: Any) -> tuple[str, ...]:
-    """The labels that a row names; none where it is garbage."""
     try:
         labels = json.loads(text)
     except (TypeError, ValueError):

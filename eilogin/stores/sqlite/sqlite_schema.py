@@ -3,19 +3,17 @@
 House rules:
 
 1. The file holds the version of its tables (``schema``), and the oldest version of the
-   code that may still use them (``oldest``). Code of version N opens a file of version
-   M: if M < N, it migrates the file to N. If M > N, it uses the file if
-   ``oldest`` <= N, and else rejects it.
+   code that may use them (``oldest``). Code of version N opens a file of version M: if
+   M < N, it migrates the file to N. If M > N, it uses the file if ``oldest`` <= N, and
+   else rejects it.
 2. Two versions work side by side during an upgrade. So each statement names its
    columns, a later column has a default, and no end has to reach a later table.
 3. A step that cannot do that raises :data:`OLDEST_VERSION`, and renames the tables of
-   sessions and values. A process of the older version that still runs then finds no
-   table and signs nobody in. Otherwise it would miss a logout.
+   sessions and values. A running process of the older version then signs nobody in,
+   instead of missing a logout.
 
-A number made of its key finds a session. The table lies in the file in the order of
-that number, so a record is at the end of one short path. In a table in the order of the
-keys (``WITHOUT ROWID``), whole records lie on that path too. With a million of them the
-path is nine pages long instead of three.
+The rows are in the order of a number made of the key. In the order of keys (``WITHOUT
+ROWID``), records lie on the path to one: among a million, nine pages instead of three.
 """
 
 import hashlib
@@ -26,19 +24,19 @@ from pathlib import Path
 
 from eilogin.errors import ConfigurationError
 
-#: Version of the tables, and the oldest version that may use them.
+#: The tables' own, and the oldest that may use them.
 SCHEMA_VERSION = 2
 OLDEST_VERSION = 2
 
-#: The oldest SQLite that eilogin accepts: it introduced RETURNING.
+#: It introduced RETURNING.
 OLDEST_SQLITE = (3, 35)
 
 _TABLES = (
     (
-        # Without a key it was ended, and waits for its time to be swept away.
+        # NULL for an ended session until it is swept.
         "CREATE TABLE sessions (id INTEGER PRIMARY KEY, key TEXT,"
         " seen REAL NOT NULL, until REAL NOT NULL, data TEXT NOT NULL,"
-        # A JSON list: what goes from "labels" when the session goes.
+        # A JSON list of rows in "labels", to delete with the session.
         " labels TEXT NOT NULL)"
     ),
     "CREATE INDEX sessions_until ON sessions (until)",
@@ -46,7 +44,7 @@ _TABLES = (
         "CREATE TABLE labels (label TEXT NOT NULL, session INTEGER NOT NULL,"
         " PRIMARY KEY (label, session)) WITHOUT ROWID"
     ),
-    # Never reused while it counts: the next id is above all that are there.
+    # Never reused while it counts: the next id is above all others.
     (
         "CREATE TABLE items (id INTEGER PRIMARY KEY, session INTEGER NOT NULL,"
         " item TEXT NOT NULL)"
@@ -67,7 +65,6 @@ _TABLES = (
 
 _META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 
-#: From each version to the next one.
 STEPS: dict[int, Sequence[str]] = {
     1: (
         *_TABLES,
@@ -75,7 +72,7 @@ STEPS: dict[int, Sequence[str]] = {
             "INSERT OR IGNORE INTO sessions (id, key, seen, until, data, labels)"
             " SELECT number_of(key), key, seen, until, data, (SELECT"
             " json_group_array(label) FROM label WHERE label.session = session.key)"
-            # As they will lie in the file: otherwise each goes to a page of its own.
+            # The order in the file: otherwise each row goes to a page of its own.
             " FROM session ORDER BY number_of(key)"
         ),
         (
@@ -100,7 +97,7 @@ STEPS: dict[int, Sequence[str]] = {
     ),
 }
 
-#: The required columns of each table; rule 2 allows others.
+#: Required columns of each table; rule 2 allows others.
 _COLUMNS = {
     "sessions": "id, key, seen, until, data, labels",
     "labels": "label, session",
@@ -110,7 +107,7 @@ _COLUMNS = {
     "meta": "name, value",
 }
 
-#: How much of a key's end makes its number: hexadecimal digits that fit 63 bits.
+#: Hexadecimal digits of a key's end that fit 63 bits.
 _DIGITS = 15
 #: A key at least as long as this ends in a hash.
 _HASHED = 32
@@ -119,15 +116,14 @@ _HASHED = 32
 def number_of(key: str) -> int:
     """The number under which a session lies in the file.
 
-    Two keys may have the same one, though hardly ever: whoever looks a session up
-    compares the key too.
+    Two keys may share one, so callers compare the key too.
     """
     if len(key) >= _HASHED:
         try:
             return int(key[-_DIGITS:], 16)
         except ValueError:
             pass
-    # Any text will do as a key, also one that is not valid UTF-8.
+    # A key may be any text, even invalid UTF-8.
     text = key.encode(errors="surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) >> 1
 
@@ -135,9 +131,8 @@ def number_of(key: str) -> int:
 def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     """Create or migrate the tables to :data:`SCHEMA_VERSION`, in one transaction.
 
-    One of several processes does it; the others wait, and find it done. Raises
-    :class:`eilogin.errors.ConfigurationError` if the file is not ours, if its version
-    cannot be used, or if a table or column is missing.
+    One process does it; others wait. Raises :class:`eilogin.errors.ConfigurationError`
+    if the file is not ours, has an unusable version, or lacks a table or column.
     """
     _check_library()
     version = _version(connection, path)
@@ -147,13 +142,12 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def fault_of(path: Path) -> str:
-    """Why the file at ``path`` cannot be a store, by looking only; "" for no reason.
+    """Return why the file at ``path`` cannot be a store, read-only; "" for no reason.
 
-    Nothing is written, neither to the file nor beside it, and who has it open notices
-    nothing. A file that nobody can look into at the moment has no fault.
+    Users of the file notice nothing. A busy file has no fault.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    # Without a log beside it nobody is at work in it. SQLite would make one to read.
+    # Without a log nobody uses it, and SQLite would make one to read.
     has_log = path.with_name(f"{path.name}-wal").exists()
     uri += "&readonly_shm=1" if has_log else "&immutable=1"
     try:
@@ -179,8 +173,7 @@ def damage(path: Path, error: Exception) -> str:
     )
 
 
-#: SQLite's errors while another process uses a file, or after one left a log that
-#: SQLite must write to before it can read it.
+#: SQLite's errors while another process uses a file, or left a log to write first.
 _NOT_NOW = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -200,7 +193,7 @@ def _check_library() -> None:
 
 
 def make_tables(connection: sqlite3.Connection) -> None:
-    """The tables in an empty file, inside a transaction."""
+    """Make the tables in an empty file, inside a transaction."""
     for statement in (_META, *_TABLES):
         connection.execute(statement)
     _write_version(connection)
@@ -212,7 +205,7 @@ def read_meta(connection: sqlite3.Connection) -> Mapping[str, str]:
 
 
 def write_meta(connection: sqlite3.Connection, **told: object) -> None:
-    """Have the file say something of itself."""
+    """Set properties of the file."""
     connection.executemany(
         "INSERT INTO meta (name, value) VALUES (?, ?)"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -239,7 +232,6 @@ def _write_version(connection: sqlite3.Connection) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the file; 0 for an empty one."""
     names = {
         name
         for (name,) in connection.execute(

@@ -19,11 +19,9 @@ from eilogin.stores.store_interface import (
 class SQLiteStore(SQLiteFile):
     """A :class:`eilogin.stores.Store` in the file at ``path``.
 
-    Only this user can read and write a new file (mode 0600); an existing file keeps its
-    mode. Its folder must exist. ``timeout`` is the number of seconds that an operation
-    waits for other writers. Readers do not wait, with one exception: an expired record
-    is written down so that it stays over (:meth:`read`, :meth:`get`). That waits as a
-    write does.
+    A new file is for this user alone (mode 0600), in an existing folder. An operation
+    waits ``timeout`` seconds for other writers. Readers wait only to write down an
+    expired record (:meth:`read`, :meth:`get`).
     """
 
     residence = Residence.FILE
@@ -230,26 +228,23 @@ class SQLiteStore(SQLiteFile):
         return self.path.exists()
 
     def backup(self, to: Path) -> None:
-        """Write a backup of the store to a file, while others are at work in it.
+        """Write a backup of the store to a file, while others use it.
 
-        See :mod:`eilogin.stores.sqlite.sqlite_backup` for what is in it. Raises
-        :class:`eilogin.errors.ConfigurationError` where ``to`` is something else than
-        an earlier backup, or its folder is not there or cannot be written.
+        See :func:`eilogin.stores.sqlite.sqlite_backup.back_up`.
         """
         with self._apart() as connection:
             sqlite_backup.back_up(connection, to)
 
     def restore(self, source: Path) -> int:
-        """End every session, and put a backup in; how many sessions were live.
+        """End every session, and add a backup; return how many sessions were live.
 
-        Others may be at work in the store: to them it is one verb. Raises
-        :class:`eilogin.errors.ConfigurationError` where ``source`` is no store.
+        See :func:`eilogin.stores.sqlite.sqlite_backup.restore`.
         """
         with self._apart() as connection:
             return sqlite_backup.restore(connection, source)
 
     def figures(self, *patterns: str) -> StoreFigures:
-        """How much is in the store; of sessions too with keys that fit ``patterns``.
+        """Count the records, and sessions with keys that fit ``patterns``.
 
         In those ``*`` is anything.
         """

@@ -1,6 +1,6 @@
 """Values that a browser keeps for eilogin: cookies, sealed values and handles.
 
-These modules know no filter and no environ key. By module:
+These modules know no filter and no environ key:
 
 ``browser_cookies``
     Cookies: their names and attributes, and a tolerant reader of the Cookie header.

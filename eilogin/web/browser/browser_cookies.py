@@ -1,12 +1,11 @@
 """Cookies: their names and attributes, and a tolerant reader of the Cookie header.
 
-Each cookie of eilogin has the prefix ``__Host-``. A browser accepts it only from this
-host, over https (or ``*.localhost``), for ``Path=/``. So no neighbour under the same
-domain can plant one (RFC 6265bis 4.1.3.2).
+A browser accepts the prefix ``__Host-`` only from this host, over https (or
+``*.localhost``), for ``Path=/``. So no neighbour under the same domain can plant a
+cookie of eilogin (RFC 6265bis 4.1.3.2).
 
-The application and others share the Cookie header. Many of its cookies are not
-eilogin's, and some are malformed: JSON, quotes, names with brackets, words without
-``=``. None of these may hide a cookie of eilogin.
+Malformed cookies of others (JSON, quotes, brackets, words without ``=``) must not hide
+it.
 """
 
 import re
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _PREFIX = "__Host-"
-# RFC 6265 4.1.1, without the characters that some software would quote.
+# RFC 6265 4.1.1, without characters that some software would quote.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
-# RFC 6265bis 5.7: prefixes with a meaning for browsers, in any case.
+# RFC 6265bis 5.7, in any case.
 _RESERVED = re.compile(r"__(host|secure|http|host-http)-", re.IGNORECASE)
-# A browser strips exactly these around a pair. To strip more would be unsafe: a
-# neighbour may set a cookie named with a no-break space before ``__Host-...``, which
-# its browser does not protect.
+# A browser strips exactly these around a pair. More would be unsafe: a neighbour may
+# set a cookie with a no-break space before ``__Host-...``, which its browser does not
+# protect.
 _BLANKS = " \t"
 _VALUE = re.compile(r"[A-Za-z0-9!#$%&'()*+./:<=>?@^_`{|}~-]*")
 
@@ -37,7 +36,7 @@ def _cookie_name(value: object) -> object:
     if not _NAME.fullmatch(text):
         raise ValueError("a name of letters, digits, '.', '_' and '-'")
     if _RESERVED.match(text):
-        # A browser reads the prefix in any case, and then requires other attributes.
+        # A browser reads the prefix in any case, and requires its attributes.
         raise ValueError(
             f"a name without '{text.partition('-')[0]}-': eilogin puts '{_PREFIX}'"
             " before it itself"
@@ -45,7 +44,7 @@ def _cookie_name(value: object) -> object:
     return text
 
 
-#: The type of an ini option that names a cookie; ``__Host-`` may be left out.
+#: Option type for the name of a cookie; ``__Host-`` may be left out.
 CookieName = Annotated[str, BeforeValidator(_cookie_name)]
 
 
@@ -53,15 +52,14 @@ CookieName = Annotated[str, BeforeValidator(_cookie_name)]
 class Cookie:
     """One cookie of eilogin, by its name without ``__Host-``.
 
-    With ``same_site="Lax"``, a browser sends it with a link or redirect from another
-    site, and not with a POST from there. Raises ValueError if the name has other
-    characters than letters, digits, ``.``, ``_`` and ``-``.
+    With ``same_site="Lax"``, other sites can send it by link or redirect, not by POST.
+    Raises ValueError for a name of other characters than letters, digits, ``.``, ``_``
+    and ``-``.
     """
 
     name: str
     _: KW_ONLY
     same_site: Literal["Lax", "Strict", "None"] = "Lax"
-    # The text before the value in a header, and its length.
     _start: str = field(init=False, repr=False, compare=False)
     _length: int = field(init=False, repr=False, compare=False)
 
@@ -74,13 +72,12 @@ class Cookie:
     def read(self, environ: "WSGIEnvironment") -> str | None:
         """The value that the browser sent, or None.
 
-        None too for two different values. No browser sends that for a ``__Host-``
-        cookie, so one of them is forged, and eilogin cannot tell which.
+        None too for two different values: one of them is forged.
         """
         return self.read_in(environ.get("HTTP_COOKIE", ""))
 
     def read_in(self, header: str) -> str | None:
-        """The same for a Cookie header."""
+        """Read it in a Cookie header."""
         wanted = self._start
         start = header.find(wanted)
         if start == -1:
@@ -88,7 +85,7 @@ class Cookie:
         behind = start + self._length
         is_plain = start == 0 or header[start - 2 : start] == "; "
         if is_plain and header.find(wanted, behind) == -1:
-            # The form that every browser writes: once, and at the start of a pair.
+            # Browsers write it once, at the start of a pair.
             end = header.find(";", behind)
             value = header[behind:] if end == -1 else header[behind:end]
             return value.strip(_BLANKS) or None
@@ -105,8 +102,7 @@ class Cookie:
                 if found is not None and value != found:
                     return None
                 found = value
-            # Ours or a part of another value: the next pair begins only after the
-            # semicolon.
+            # Ours or a part of another value: the next pair begins after the semicolon.
             position = end
         return found or None
 
@@ -117,14 +113,13 @@ class Cookie:
         pairs = header.split(";")
         kept = [p for p in pairs if not p.lstrip(_BLANKS).startswith(self._start)]
         text = ";".join(kept)
-        # Without the blank that followed a removed semicolon.
         return text if kept[:1] == pairs[:1] else text.lstrip(_BLANKS)
 
     def set(self, value: str, *, max_age: int | None = None) -> tuple[str, str]:
         """The header that sets this cookie.
 
-        ``max_age`` is in seconds; without it, the cookie ends with the browser session.
-        Raises ValueError if the value has characters that separate values.
+        ``max_age`` is in seconds; without it, the browser session is the limit. Raises
+        ValueError if the value has separators.
         """
         if not _VALUE.fullmatch(value):
             raise ValueError(f"not a value for the cookie {self.name}")
@@ -133,20 +128,18 @@ class Cookie:
         return ("Set-Cookie", f"{self._start}{value}{attributes}")
 
     def expire(self) -> tuple[str, str]:
-        """The header that removes this cookie from the browser."""
+        """The header that removes this cookie."""
         return self.set("", max_age=0)
 
 
 def _begins_a_pair(header: str, position: int, start: int) -> bool:
-    """Whether only blanks are between the last semicolon and ``start``."""
     return not header[header.rfind(";", position, start) + 1 : start].strip(_BLANKS)
 
 
 def names(environ: "WSGIEnvironment", prefix: str) -> list[str]:
-    """The names of eilogin's cookies in a request that begin with ``prefix``.
+    """The names of eilogin's cookies that begin with ``prefix``.
 
-    They have no ``__Host-``, as :class:`Cookie` takes them. Each occurs once, in the
-    order of the header.
+    Without ``__Host-``, each once, in the order of the header.
     """
     wanted = _PREFIX + prefix
     found = (

@@ -1,7 +1,7 @@
 """Handles: random names of records that wait for a browser.
 
-Each begins with the millisecond of its creation, so handles sort by age. A browser that
-restores its tabs requests all of them within one second.
+Each begins with the millisecond of its creation: a browser that restores its tabs
+requests all within a second, and handles sort by age.
 """
 
 import base64
@@ -11,17 +11,16 @@ import secrets
 
 from eilogin import clock
 
-# Digits of the time: enough until the year 2527.
+# Hexadecimal milliseconds: enough until 2527.
 _DIGITS = 11
-#: The form of a handle: the time, and 16 random bytes.
+#: The time, and 16 random bytes.
 HANDLE = rf"[0-9a-f]{{{_DIGITS}}}-[A-Za-z0-9_-]{{22}}"
 HANDLE_LENGTH = _DIGITS + 23
 
-#: The end of the handle of a passive login: a Response by POST comes without the
-#: cookies that would show it.
+#: At the end of a passive login's handle: a Response by POST comes without cookies.
 _SILENT = "."
 
-#: The end of the handle of a login that begins again, because the first was lost.
+#: End of the handle of a login that begins again, because the first was lost.
 _SECOND = "_"
 
 _match = re.compile(f"{HANDLE}[{_SILENT}{_SECOND}]?").fullmatch
@@ -34,10 +33,7 @@ def new_handle(*, is_silent: bool = False, is_second: bool = False) -> str:
 
 
 def handle_of(text: str, instant: float) -> str:
-    """The one handle for a record with this name and time of creation.
-
-    It is no secret: the name and the time are enough to compute it.
-    """
+    """The one handle for a name and a time of creation; it is no secret."""
     return _handle(instant, hashlib.sha256(text.encode()).digest()[:16])
 
 

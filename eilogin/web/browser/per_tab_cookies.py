@@ -1,7 +1,6 @@
 """Cookies for pending logins: a browser holds one for each tab.
 
-Their names end with a handle (``handles``), so they sort by age. A browser keeps few of
-them, so a new one replaces the oldest.
+Their names end with a handle (``handles``), so they sort by age.
 """
 
 from collections.abc import Iterator
@@ -12,19 +11,19 @@ from eilogin.web.browser.browser_cookies import Cookie, names
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Cookies of one kind that a browser keeps; a new one replaces the oldest.
+#: For one kind; a new one replaces the oldest.
 MOST_TABS = 5
-#: Most cookies that one response removes.
+#: Removed by one response.
 MOST_EXPIRED = 20
 
 
 def make_room(
     environ: "WSGIEnvironment", prefix: str, room: int, *, most: int = MOST_TABS
 ) -> Iterator[tuple[str, str]]:
-    """The headers that remove the oldest cookies whose names begin with ``prefix``.
+    """Headers to remove the oldest cookies whose names begin with ``prefix``.
 
-    At most ``most`` cookies stay, including the new one of the caller. The values of
-    the older ones have at most ``room`` characters together.
+    At most ``most`` cookies stay, the caller's new one included. Values of the others
+    have at most ``room`` characters together.
     """
     newest_first = sorted(names(environ, prefix), reverse=True)
     for others, name in enumerate(newest_first[: most + MOST_EXPIRED], 1):

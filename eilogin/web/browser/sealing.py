@@ -1,13 +1,11 @@
 """Encrypt and authenticate a value that a browser or store keeps, and open it again.
 
-Only this party can make and read a sealed text, and notices any change. A text may be
-*bound to* words that it does not contain. It opens only with the same words, so a text
-for one place is useless in another. A *tag* replaces a name without revealing it, as in
-a pseudonym.
+Only this party can make and read a sealed text, and notices any change. A text *bound
+to* words opens only with them, so it is useless in another place. A *tag* replaces a
+name without revealing it, as in a pseudonym.
 
-A party may have several secrets, the newest first. The first one seals, and all of them
-open, so you can replace a secret while older sealed texts are still in use. Each text
-and each tag begins with the name of its secret, which reveals nothing of the secret.
+To replace a secret: the newest one seals, and all open. Each text and tag begins with
+the name of its secret, which reveals nothing of it.
 """
 
 import base64
@@ -36,14 +34,14 @@ class NotSealed(ValueError):
 class Sealer:
     """Seals and opens texts for one ``purpose``; no text of another purpose opens.
 
-    ``party_secrets`` are the secrets of the party, the newest first; at least one.
+    ``party_secrets`` holds at least one secret, the newest first.
     """
 
-    #: The octets that sealing adds to a text.
+    #: Octets that sealing adds.
     ADDED = _NAME_SIZE + _SALT_SIZE + _TAG_SIZE
 
     def __init__(self, party_secrets: Sequence[bytes], purpose: str) -> None:
-        # The newest one comes last, so it wins if two secrets have one name.
+        # If two secrets have one name, the newest wins.
         self._keys = {
             key[:_NAME_SIZE]: key[_NAME_SIZE:]
             for key in (_purposed(secret, purpose) for secret in party_secrets[::-1])
@@ -51,9 +49,9 @@ class Sealer:
         self._newest = next(reversed(self._keys))
 
     def seal(self, octets: bytes, *bound_to: str, also_by: bytes = b"") -> bytes:
-        """Seal ``octets`` (AES-256-GCM); ``also_by`` is a second secret.
+        """Seal ``octets`` (AES-256-GCM), each text with a salt and so a key of its own.
 
-        The key comes from both secrets and a salt, so each text has a key of its own.
+        ``also_by`` is a second secret.
         """
         salt = secrets.token_bytes(_SALT_SIZE)
         cipher, nonce = self._cipher(self._newest, also_by, salt)
@@ -100,7 +98,7 @@ class Sealer:
 
 
 def as_text(sealed: bytes) -> str:
-    """A sealed text as URL-safe base64 (RFC 4648 5), for a cookie or a store."""
+    """A sealed text as URL-safe base64 (RFC 4648 5)."""
     return base64.urlsafe_b64encode(sealed).decode()
 
 
@@ -113,7 +111,6 @@ def from_text(text: str) -> bytes:
 
 
 def _purposed(secret: bytes, purpose: str) -> bytes:
-    """The name and the key of a secret for one purpose."""
     info = f"eilogin {purpose}".encode()
     return _derived(secret, b"", info, _NAME_SIZE + _KEY_SIZE)
 
@@ -124,6 +121,5 @@ def _derived(material: bytes, salt: bytes, info: bytes, size: int) -> bytes:
 
 
 def _joined(words: Iterable[str]) -> bytes:
-    """Join the words, each after its length, so that the result is unambiguous."""
     parts = [word.encode() for word in words]
     return b"".join(len(part).to_bytes(8) + part for part in parts)

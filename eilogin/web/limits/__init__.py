@@ -1,6 +1,6 @@
 """Limits on the work, storage and login loops that visitors and bots can cause.
 
-Limits on log lines are in :mod:`eilogin.web.reporting`. By module:
+:mod:`eilogin.web.reporting` limits log lines.
 
 ``client_network``
     Check that a session is used from the network of its login (``bind_address``).

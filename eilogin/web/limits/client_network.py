@@ -1,13 +1,12 @@
 """Check that a session is used from the network of its login (``bind_address``).
 
-A thief uses the cookie of a session from another network. A login stores a keyed hash
-of its network: an IPv4 address, or the first 64 bits of an IPv6 address, whose other
-bits change every day (RFC 8981). An IPv4 address inside IPv6, as a server on a
-dual-stack socket reports it, counts as IPv4. No record, cookie or log contains the
-address itself. ``warn`` logs a mismatch, once for each session and network. ``enforce``
-also removes the session from the request. It does not end the session, because its
-owner may still use it in the first network. A login without a known network counts as
-one from elsewhere.
+A thief uses a session cookie from another network. A login stores a keyed hash of its
+network, never the address. That is all of IPv4 (also inside IPv6, from a dual-stack
+socket), or the first 64 bits of IPv6, whose other bits change every day (RFC 8981).
+
+``warn`` logs a mismatch, once for each session and network. ``enforce`` also removes
+the session from the request, but does not end it: its owner may still use it. A login
+without a network counts as one from elsewhere.
 """
 
 import hashlib
@@ -25,13 +24,13 @@ from eilogin.web.requests import client_address
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The type of the option ``bind_address``.
+#: An option's type.
 BindAddress = Literal["off", "warn", "enforce"]
 
-#: Bits of an IPv6 address that stay the same for a household.
+#: Bits of IPv6 that a household keeps.
 _NETWORK = 64
 _WIDER = 48
-#: Networks that a process remembers, and mismatches that it remembers as logged.
+#: Networks in memory, and logged mismatches.
 _REMEMBERED = 10_000
 
 _log = logging.getLogger("eilogin")
@@ -41,18 +40,17 @@ class Whereabouts:
     """Compares the network of a request with the network of its login."""
 
     def __init__(self, mode: BindAddress) -> None:
-        #: Whether the option is on.
         self.is_on = mode != "off"
         self._enforces = mode == "enforce"
         self._told: set[str] = set()
         self._marks: dict[str, str] = {}
 
     def mark(self, environ: "WSGIEnvironment") -> str:
-        """The mark of this network, to store with a login; "" if the option is off."""
+        """The mark of this network for a login; "" if the option is off."""
         return self._mark(environ) if self.is_on else ""
 
     def required(self, environ: "WSGIEnvironment") -> str:
-        """The same for a record that only this network may use; "" unless enforced."""
+        """The mark for a record of this network alone; "" unless enforced."""
         return self._mark(environ) if self._enforces else ""
 
     def check(self, environ: "WSGIEnvironment") -> None:
@@ -68,10 +66,10 @@ class Whereabouts:
     def of_this_network(
         self, environ: "WSGIEnvironment", login: Login | None
     ) -> Login | None:
-        """The login, or None if :meth:`check` would remove it from the request.
+        """The login, or None if :meth:`check` would remove it.
 
-        A visitor may log in with the cookie of another person. That does not end the
-        session of that person, and a proof in that session does not count here.
+        It may be another person's cookie, whose session goes on, without its proofs
+        here.
         """
         if login is None or not self._enforces:
             return login
@@ -82,7 +80,7 @@ class Whereabouts:
         mark = self._marks.get(network)
         if mark is None:
             if not network:
-                # Logged once, because the mark is remembered.
+                # The remembered mark prevents a second line.
                 _log.warning(
                     "bind_address: the server passes no client address, so "
                     "eilogin cannot compare it. If it listens on a Unix socket, "
@@ -134,14 +132,14 @@ def network_here(environ: "WSGIEnvironment") -> str:
 
 @lru_cache(_REMEMBERED)
 def wider(network: str) -> str:
-    """The first 48 bits of an IPv6 network, which a household may own; else as is."""
+    """48 bits of an IPv6 network, which a household may own; else as is."""
     if ":" not in network:
         return network
     return str(ipaddress.ip_network(network).supernet(new_prefix=_WIDER))
 
 
 def network_of(address: str) -> str:
-    """The network of an address: all of IPv4, 64 bits of IPv6; "" for no address."""
+    """All of an IPv4 address, 64 bits of IPv6; "" for no address."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

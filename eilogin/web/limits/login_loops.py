@@ -1,15 +1,12 @@
 """Detect a browser that logs in again and again.
 
-A login loop begins if a session cookie does not come back, or if its session is not
-known. Each login succeeds, and leads to a page that requires a login. The hub knows the
-visitor, and answers without a prompt. In the end, the browser shows an error page of
-its own that helps nobody. eilogin stops at the fifth login within a minute, with a page
-that names the likely cause, and logs the facts.
+If a session cookie does not come back, or its session is not known, each login succeeds
+without a prompt, and leads to a page that requires a login. eilogin stops at the fifth
+login within a minute, with a page that names the likely cause, and logs the facts.
 
-A small cookie counts the logins: a time, and a hash of the path, for each login that
-led to a page. It serves no other purpose, so a visitor who forges or deletes it only
-loses this page. Logins at different pages do not add up, so a browser that restores ten
-tabs may log in at each. Passive logins do not count.
+A cookie holds time and hashed path of each login that led to a page. A visitor who
+forges it only loses this page. Passive logins, and those at different pages of restored
+tabs, do not add up.
 """
 
 import hashlib
@@ -24,26 +21,24 @@ from eilogin.web.browser.browser_cookies import Cookie, names
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Logins that may lead to one page within :data:`PERIOD` seconds. Browsers give up
-#: after twenty redirects; a login has four if the application redirects to it.
+#: Logins to one page within :data:`PERIOD` seconds. Browsers give up after twenty
+#: redirects; a login has four.
 MOST = 4
 PERIOD = 60.0
-#: The same for a signed-in visitor who follows links to the login address. A person may
-#: do so every few seconds; an application that redirects there is quicker.
+#: Seconds, for a signed-in visitor at the login address: people follow links more
+#: slowly than redirects.
 QUICK_PERIOD = 10.0
 
-#: The prefix of the names of eilogin's cookies.
 _OURS = "eilogin"
 _ROUNDS = Cookie("eilogin-rounds")
 # Eight digits of a path's hash, and a time in whole seconds.
 _ROUND = re.compile(r"([0-9a-f]{8})([0-9a-f]{8,9})")
-#: Logins that the cookie holds, for all pages.
 _REMEMBERED = 10
-#: Most characters of a path in the log.
+#: Characters of a path.
 _SHOWN = 80
 
-#: The likely causes. The session cookie does not come back. It comes with two values.
-#: Its session is not known. The visitor is signed in, and is sent to log in again.
+#: Likely causes: the session cookie does not come back, has two values, or has no
+#: session; or a signed-in visitor is sent to log in again.
 NOT_KEPT, TWICE, UNKNOWN, ASKED_AGAIN = "not-kept", "twice", "unknown", "asked-again"
 
 _HINTS = {
@@ -81,7 +76,7 @@ def require_end(
     """Raise :class:`eilogin.errors.LoginLoops` after too many logins for one page."""
     page, now = _page(target), clock.now()
     ages = [now - at for known, at in _rounds(environ) if known == page]
-    # A time in the future comes from the clock of another server, or is invented.
+    # A future time comes from another server's clock, or is invented.
     count = sum(abs(age) < period for age in ages)
     if count < MOST:
         return
@@ -101,14 +96,13 @@ def takes_cookies(environ: "WSGIEnvironment") -> bool:
 
 
 def _rounds(environ: "WSGIEnvironment") -> list[tuple[str, float]]:
-    """The page and time of each login in the cookie, the latest last."""
     text = _ROUNDS.read(environ) or ""
     found = (_ROUND.fullmatch(word) for word in text.split(".", _REMEMBERED))
     return [(match[1], float(int(match[2], 16))) for match in found if match]
 
 
 def _page(target: str) -> str:
-    # Without its query: an application may change it at each redirect.
+    # An application may change the query at each redirect.
     return hashlib.sha256(target.partition("?")[0].encode()).hexdigest()[:8]
 
 

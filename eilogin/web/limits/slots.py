@@ -1,12 +1,10 @@
 """Slots: a limit of simultaneous work for requests that wait for a peer.
 
-A request that waits for a peer holds a thread of the server. A peer that hangs would
-soon hold all of them. So each kind of work has slots, fewer than a server has threads.
-They count for the whole process, because everything in it shares the same threads.
+A peer that hangs would soon hold all threads of the server. So each kind of work has
+fewer slots, counted for the whole process.
 
-A request may wait for a slot, but only while slots change hands. If other requests have
-held every slot in its way for a second, the peer hangs, and no request waits for it. So
-a dead peer costs the other threads one second at most.
+A request waits only while slots change hands. If all slots in its way are held for a
+second, the peer hangs. So a dead peer costs other threads one second at most.
 """
 
 import threading
@@ -15,20 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-#: The default number of slots at one peer: fewer than the four threads that waitress
-#: has by default.
+#: Default slots at one peer: fewer than waitress's four threads.
 USUAL = 3
-#: Seconds for which all slots in the way may be held while a request waits.
+#: Seconds that all slots in the way may be held.
 _LONGEST_HELD = 1.0
-#: Requests that may wait for a slot of one name at the same time.
+#: Requests for one name.
 _MOST_WAITING = 100
 
 
 class Full(Exception):
     """No slot is free.
 
-    ``taken`` is the number of slots in use, ``of_one`` how many of those belong to the
-    same client.
+    ``taken`` slots are in use, ``of_one`` of them by the same client.
     """
 
     def __init__(self, taken: int, of_one: int) -> None:
@@ -38,7 +34,7 @@ class Full(Exception):
 
 
 class _Held(NamedTuple):
-    """One slot in use: its holder, and since when (monotonic clock)."""
+    """A slot in use: its holder, and since when (monotonic clock)."""
 
     whose: str
     since: float
@@ -64,9 +60,9 @@ class Slots:
     ) -> Iterator[None]:
         """Hold one of ``most`` slots while the block runs; raise :class:`Full` if none.
 
-        With ``whose``, such as a network, that client gets at most half of the slots,
-        rounded up, but not fewer than ``at_least``. It waits up to ``patience`` seconds
-        for a slot, and not while the slots in its way hang.
+        The client ``whose``, such as a network, gets at most half of the slots, rounded
+        up, or ``at_least``. It waits up to ``patience`` seconds, and not while the
+        slots in its way hang.
         """
         share = most if whose is None else max((most + 1) // 2, at_least)
         held = self._take(name, min(most, share), most, whose or "", patience)
@@ -97,7 +93,7 @@ class Slots:
             return held
 
     def _in_the_way(self, name: str, share: int, most: int, whose: str) -> list[_Held]:
-        """The held slots of which one must come free first; none if a slot is free."""
+        """The slots of which one must come free first."""
         held = self._held.get(name, [])
         if len(held) >= most:
             return held

@@ -1,11 +1,9 @@
 """Limits on the storage of kept forms: for one site, and for one client network.
 
-Each limit counts the bytes that were reserved in the last 60 to 90 minutes. A form
-beyond the limit is not kept. Other forms stay, so nobody can push out a form of another
-person. The counts are per half hour, so a reservation expires even if nobody returns
-it.
+Each limit counts the bytes reserved in the last 60 to 90 minutes, by half hours. A form
+beyond it is not kept, so it pushes out nobody else's form.
 
-A hub limits long pending logins in the same way, with counts of their own
+A hub limits long pending logins in the same way
 (:mod:`eilogin.hub.pending_authn_requests`).
 """
 
@@ -13,19 +11,18 @@ from eilogin import clock
 from eilogin.stores import Values
 from eilogin.web.reporting import rate_limited_log
 
-#: The default name of the stored things.
 _FORMS = "kept forms"
 _MEGA = 1024**2
-#: Bytes of the forms of one site, unless its largest forms need more.
+#: Bytes of one site, unless its largest forms need more.
 MOST_IN_ALL = 128 * _MEGA
 #: Forms of the largest size that fit at least.
 _LARGEST_FORMS = 16
-#: The divisor for one client network: it may use a quarter of the bytes.
+#: Divisor for one client network.
 _SHARE_OF_NETWORK = 4
-#: Bytes that the smallest form counts for: its row in the store.
+#: Least bytes that a form counts for: its row in the store.
 _LEAST = 4096
 
-#: Seconds of one slice, and how many slices count: at least an hour.
+#: Seconds of a slice; slices that count: at least an hour.
 _SLICE = 30 * 60
 _SLICES = 3
 
@@ -38,9 +35,8 @@ def counted(size: int) -> int:
 class Room:
     """Reservations among ``values``, for forms of at most ``limit`` bytes.
 
-    ``what`` is the name of the stored things, for the store and the log. Things of one
-    name have ``in_all`` bytes together (0: :data:`MOST_IN_ALL`), or
-    :data:`_LARGEST_FORMS` times ``limit`` if that is more.
+    ``what`` names the things, which have ``in_all`` bytes together (0:
+    :data:`MOST_IN_ALL`), or :data:`_LARGEST_FORMS` times ``limit`` if that is more.
     """
 
     def __init__(
@@ -58,7 +54,7 @@ class Room:
     def reserve(self, size: int, network: str) -> bool:
         """Reserve bytes for a form (:func:`counted`); False if a limit is reached.
 
-        ``network`` identifies the client network, "" if it is unknown. Raises
+        ``network`` identifies the client network, "" if unknown. Raises
         :class:`eilogin.errors.StoreUnavailable`.
         """
         instant = clock.now()
@@ -106,6 +102,5 @@ class Room:
 
 
 def _read(said: str | None) -> list[tuple[int, int]]:
-    """The pairs of a slice and its bytes."""
     pairs = (pair.partition(":") for pair in (said or "").split())
     return [(int(one), int(count)) for one, _, count in pairs]

@@ -1,6 +1,6 @@
 """Pages for a visitor: templates, languages, themes and error pages.
 
-A page decides nothing: filters and apps choose it. By module:
+A page decides nothing: filters and apps choose it.
 
 ``accessibility_statement``
     The accessibility statement of a site, which Dutch law requires of public bodies.

@@ -18,37 +18,35 @@ if TYPE_CHECKING:
 
     from eilogin.federation.local.local_entity import Own
 
-#: Most characters of a logo that also serves as the icon: the page then has it twice.
+#: Characters of a logo that is also the icon, twice in the page.
 _LARGEST_ICON = 16 * 1024
-#: The mark of eilogin, in the accents of both themes.
 _MARK = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><style>"
     "circle{{fill:none;stroke:{light};stroke-width:4}}"
     "@media(prefers-color-scheme:dark){{circle{{stroke:{dark}}}}}</style>"
     "<circle cx='12' cy='16' r='9'/><circle cx='20' cy='16' r='9'/></svg>"
 )
-#: An accent in our stylesheet.
 _AN_ACCENT = re.compile(r"--accent: (#[0-9a-f]{6});")
 _ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-#: A telephone number at the beginning of a text, such as "14 0123 (9.00-17.00)".
+#: A telephone number at the start, as in "14 0123 (9.00-17.00)".
 _NUMBER = re.compile(r"\+?[0-9][0-9 .-]*[0-9]")
-#: Opening hours behind a number, such as "0800-8051 9.00-17.00".
+#: Opening hours behind a number, as in "0800-8051 9.00-17.00".
 _HOURS = re.compile(r"\s[0-9]{1,2}[.:][0-9]{2}\s*[-\u2013]\s*[0-9]{1,2}[.:][0-9]{2}\b")
-#: Digits of a telephone number (E.164); the short numbers of a country have few.
+#: Digits of a telephone number (E.164), national short numbers too.
 _FEWEST_DIGITS, _MOST_DIGITS = 3, 15
 
 
 def frame_of(environ: "WSGIEnvironment", language: str) -> dict[str, Any]:
     """Return the values that each template has besides its own.
 
-    - ``site_name``: the name of the site in the language of the page. "" for a page
-      without a site; the template then says "Single sign-on".
+    - ``site_name``: in the language of the page. "" without a site; the template then
+      says "Single sign-on".
     - ``site_logo``: a ``data:`` URI, or "".
-    - ``logo_needs_light``: whether the logo needs a light plate on a dark page.
-    - ``site_icon``: the icon for the tab, a ``data:`` URI.
-    - ``footer_links``: pairs of a text and an address. The template translates the
-      words of :data:`eilogin.federation.local.appearance.WORDS`.
-    - ``telephone``: the number of the help desk, or "".
+    - ``logo_needs_light``: whether it needs a light plate on a dark page.
+    - ``site_icon``: for the tab, a ``data:`` URI.
+    - ``footer_links``: pairs of text and address. The template translates
+      :data:`eilogin.federation.local.appearance.WORDS`.
+    - ``telephone``: of the help desk, or "".
     """
     trust = environ.get(env.TRUST)
     if trust is None:
@@ -76,7 +74,7 @@ def _of_nobody() -> dict[str, Any]:
 
 
 def links_of(own: "Own") -> Sequence[tuple[str, str]]:
-    """The links in the footer: those of the site, and its accessibility statement."""
+    """The links in the footer, the accessibility statement's too."""
     links = tuple(own.footer)
     if not own.accessibility_url or "accessibility" in dict(links):
         return links
@@ -89,7 +87,7 @@ def name_of(own: "Own", language: str) -> str:
 
 
 def name_among(names: Mapping[str, str], language: str) -> str:
-    """Return the name in a language among those by language, or another; or ""."""
+    """Return the name in a language, or another of ``names``; or ""."""
     return names.get(language) or names.get("en") or names.get("nl", "")
 
 
@@ -109,7 +107,6 @@ def _accents_of(accent: Accent) -> tuple[str, str]:
 
 @cache
 def _accents() -> tuple[str, str]:
-    """The accents of our stylesheet: of the light theme, and of the dark theme."""
     source = resources.files("eilogin.web").joinpath("templates/base.css")
     light, dark = _AN_ACCENT.findall(source.read_text("utf-8"))
     return light, dark
@@ -118,8 +115,7 @@ def _accents() -> tuple[str, str]:
 def is_icon_asked(environ: "WSGIEnvironment") -> bool:
     """Whether a browser requests ``/favicon.ico``.
 
-    A page names its own icon. After other responses, such as metadata, browsers request
-    this one.
+    Browsers do so after responses, such as metadata, that name no icon.
     """
     is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
     return is_read and environ.get("PATH_INFO") == "/favicon.ico"
@@ -144,13 +140,13 @@ def icon_answer(environ: "WSGIEnvironment") -> Response:
 
 @cache
 def _needs_light(logo: str) -> bool:
-    """Tell whether a logo needs a light plate on a dark page.
+    """Whether a logo needs a light plate on a dark page.
 
-    A PNG without transparency needs none, nor does an SVG with a style for the dark.
+    Not a PNG without transparency, nor an SVG with a style for the dark.
     """
     octets = base64.b64decode(logo.partition(",")[2])
     if logo.startswith("data:image/png"):
-        # The colour types with an alpha channel, or a transparent colour.
+        # Colour types with an alpha channel, or a transparent colour.
         return octets[25] in (4, 6) or b"tRNS" in octets
     return bool(logo) and b"prefers-color-scheme" not in octets
 

@@ -1,11 +1,10 @@
 """Choose the language of a page, and make the switch in its header.
 
-A cookie of the host holds a visitor's choice. Without one, the page has the language
-that the browser prefers (Accept-Language). If the site has none of the preferred
-languages, the page is in English. Without any preference, it is in Dutch.
+A visitor's choice in a cookie comes first, then Accept-Language. If the site has none
+of these languages, the page is in English; without any preference, in Dutch.
 
-The switch is a link to an address of the site (``language``). That address sets the
-cookie, and redirects to a path of the site.
+The switch links to an address of the site (``language``), which sets the cookie and
+redirects back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,22 +37,19 @@ if TYPE_CHECKING:
     from eilogin.federation.local.local_entity import Own
 
 _CHOSEN = Cookie("eilogin-language")
-#: Seconds for which the browser keeps the choice: a year.
+#: A year, in seconds.
 _REMEMBERED = 365 * 24 * 3600
-#: The parameters of the address: the language, and the page after it.
 _TO, _NEXT = "to", "next"
-#: The parameter of a page that belongs to no site, which has no such address.
+#: Parameter of a page without a site, which has no such address.
 _HERE = "language"
-#: The parameter that makes the logout address ask first, even on this site's own page.
+#: Parameter that makes the logout address ask first, on this site's own page too.
 ASK = "ask"
-#: Most characters of an Accept-Language that eilogin reads.
+#: Characters.
 _LONGEST_WISH = 200
-#: Addresses that accept a SAML message once.
 _ONCE = ("acs", "sso", "slo", "artifact")
-#: Addresses of a participant that log out a visitor from a page of the site.
 _LOGOUTS = ("logout", env.APP_LOGOUT)
-#: Values of templates that lead on from a response that cannot be loaded again, the
-#: best one first. A hub's sign-in page is at the address to which its form goes.
+#: Template values that lead on from a page that cannot be loaded again, the best first.
+#: A hub's sign-in page is at its form's address.
 _LEADING_ON = ("again", "login_url")
 _LEADING_ON_AT_HUB = ("look_url", "receipt_url", "again")
 
@@ -61,11 +57,9 @@ _LEADING_ON_AT_HUB = ("look_url", "receipt_url", "again")
 class Choice(NamedTuple):
     """One language in the switch."""
 
-    #: The code of the language (BCP 47), such as ``en``.
+    #: BCP 47, such as ``en``.
     code: str
-    #: The name of the language in itself.
     label: str
-    #: The address at which the visitor chooses it.
     address: str
     is_current: bool
 
@@ -80,8 +74,8 @@ def language_of(environ: "WSGIEnvironment") -> str:
         if chosen in offered:
             return chosen
     wish = environ.get("HTTP_ACCEPT_LANGUAGE")
-    # No browser sends a longer one. It is not cached, so it cannot fill the memory.
-    # Also, WebOb compares every range with every other one.
+    # No browser sends a longer one. It could fill the cache, and WebOb compares every
+    # range with every other.
     is_usual = wish is None or len(wish) <= _LONGEST_WISH
     return _wished(wish if is_usual else None, offered)
 
@@ -93,12 +87,9 @@ def _offered(environ: "WSGIEnvironment") -> Sequence[str]:
 
 @lru_cache(maxsize=256)
 def _wished(wish: str | None, offered: Sequence[str]) -> str:
-    """The language of ``offered`` that a browser prefers (RFC 4647 3.4).
-
-    For a browser that accepts any language, the first one.
-    """
+    """The language that a browser prefers (RFC 4647 3.4), or the first."""
     header = create_accept_language_header(wish)
-    # The lookup shortens a wish and not an offer: the wish "en-GB" matches "en".
+    # The lookup shortens a wish, not an offer: "en-GB" matches "en".
     found = header.lookup(offered, default="")
     if found:
         return str(found)
@@ -114,8 +105,8 @@ def choices(
 ) -> Sequence[Choice]:
     """The languages of the site, for the header of a page in ``language``.
 
-    ``values`` are those of the page's template. Empty for a page without an address,
-    such as the response of the server to a form that is too large.
+    ``values`` are those of its template. Empty for a page without an address, such as
+    the response to a form that is too large.
     """
     if "PATH_INFO" not in environ:
         return ()
@@ -136,10 +127,9 @@ def _address(own: "Own | None", code: str, target: str | None) -> str:
 
 
 def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any]) -> str:
-    """Return the path of this site to which the switch leads back, for GET.
+    """Return the path of this site, for GET, to which the switch leads back.
 
-    This is the page itself, if a GET can repeat it. A SAML message is accepted only
-    once, and a form must not be sent again. In these cases, the path leads on from
+    If the page took a SAML message or a form, which are sent once, it leads on from
     there.
     """
     address = environ.get(env.ADDRESS)
@@ -148,10 +138,10 @@ def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any])
     is_once = address in _ONCE and "SAML" in unquote(environ.get("QUERY_STRING", ""))
     is_read_again = is_read and not is_once
     if address in _LOGOUTS and not is_hub:
-        # From a page of this site it logs out, so the parameter makes it ask first.
+        # From a page of this site it logs out, unless it must ask first.
         return _path_of(f"{own.url('logout')}?{urlencode({ASK: 'yes'})}")
     if address == "slo" and not is_read_again:
-        # This page shows the result of the last logout in this browser.
+        # It shows the result of the last logout in this browser.
         return _path_of(own.url("logout" if is_hub else "slo"))
     page = this_page(environ, own.public_url)
     if is_read_again:
@@ -163,14 +153,12 @@ def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any])
 
 
 def _leading_on(own: "Own", values: Mapping[str, Any]) -> str | None:
-    """Return the path in the values of a template that leads on, if there is one."""
     names = _LEADING_ON_AT_HUB if own.role == HUB else _LEADING_ON
     targets = (_target_of(own, values.get(name)) for name in names)
     return next((target for target in targets if target is not None), None)
 
 
 def _target_of(own: "Own", url: object) -> str | None:
-    """The path and query of a URL of this site; None for another."""
     if not isinstance(url, str) or not url:
         return None
     if url.startswith("/"):
@@ -190,8 +178,8 @@ def _path_of(url: str) -> str:
 def choose(environ: "WSGIEnvironment") -> Response:
     """Store the language that a visitor chose, and redirect back.
 
-    A link on another site changes nothing. Neither does a prefetch, nor a language that
-    the site does not have. Raises MethodNotAllowed.
+    Links on other sites, prefetches and unknown languages change nothing. Raises
+    MethodNotAllowed.
     """
     allow_only(environ, "GET", "HEAD")
     own, query = env.trust(environ).own, _query_of(environ)
@@ -204,12 +192,11 @@ def choose(environ: "WSGIEnvironment") -> Response:
 
 
 def chosen_here(environ: "WSGIEnvironment") -> Sequence[tuple[str, str]]:
-    """The headers that store a language, for a page that belongs to no site."""
+    """The headers that store a language, for a page without a site."""
     return _remembered(environ, _asked_here(environ))
 
 
 def _asked_here(environ: "WSGIEnvironment") -> str:
-    """The language in the query of a page that belongs to no site, or ""."""
     if env.TRUST in environ or f"{_HERE}=" not in environ.get("QUERY_STRING", ""):
         return ""
     return _query_of(environ).get(_HERE, "")
@@ -223,6 +210,5 @@ def _query_of(environ: "WSGIEnvironment") -> Mapping[str, str]:
 
 
 def _remembered(environ: "WSGIEnvironment", code: str) -> list[tuple[str, str]]:
-    """The header that stores a choice; none if the site does not have that language."""
     is_offered = code in _offered(environ)
     return [_CHOSEN.set(code, max_age=_REMEMBERED)] if is_offered else []

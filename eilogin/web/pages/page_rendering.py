@@ -1,10 +1,8 @@
 """Render templates as pages, and make error pages and JSON answers.
 
-A page is in the language that the browser asks for. A template names a sentence by its
-key (``translations``). eilogin reads the catalogues from their source when it makes
-the pages, so nothing in the tree is compiled. A package can replace a template by
-one of the same name in its own ``templates`` folder, and a site by one in a folder of
-its own (:mod:`eilogin.web.pages.themes`).
+A template names a sentence by its key (``translations``). Nothing in the tree is
+compiled. A package can replace a template in its own ``templates`` folder, and a site
+in its own (:mod:`eilogin.web.pages.themes`).
 """
 
 import json
@@ -43,8 +41,8 @@ from eilogin.web.pages.security_headers import (
 )
 
 _log = logging.getLogger("eilogin")
-#: Pages that frames of their own site may show, if the browser reports such a frame. A
-#: click there has no effect yet.
+#: Pages for frames of their own site, if the browser reports such a frame. A click
+#: there has no effect yet.
 _IN_OWN_FRAMES = ("login_needed.html", "logged_out_in_frame.html")
 #: Pages of a login that keep the fragment (#) of the address.
 _KEEPING_FRAGMENT = (
@@ -55,16 +53,14 @@ _KEEPING_FRAGMENT = (
     "login_needed.html",
     "sign_in.html",
 )
-#: Scripts that fetch pages of their own site.
 _FETCHING = ("receipt.js",)
-#: Most characters of an error message in the log.
+#: Characters.
 _LONGEST_CAUSE = 1000
-#: Seconds until the client should retry: longer than an open circuit breaker
-#: (``circuit_breaker``), and short enough not to seem permanent.
+#: Seconds until a retry: longer than a circuit breaker is open, and short for a
+#: visitor.
 _RETRY_AFTER = "10"
-#: Seconds until a page reloads itself.
+#: Seconds until a reload.
 _COMES_BACK_AFTER = "3"
-#: Errors that have a page of their own, by their code.
 _PAGE_OF = {
     "subject-missing": "subject_missing.html",
     "proof-too-old": "proof_too_old.html",
@@ -81,10 +77,7 @@ Headers = Iterable[tuple[str, str]]
 
 
 class Pages:
-    """The templates of ``packages`` before those of ``eilogin.web``, in all languages.
-
-    A package is given by its dotted name, such as ``eilogin.hub``.
-    """
+    """Templates of ``packages``, dotted names, before those of ``eilogin.web``."""
 
     def __init__(self, *packages: str) -> None:
         self._packages = packages
@@ -105,12 +98,11 @@ class Pages:
     ) -> Response:
         """Render ``template`` with ``values`` as a page.
 
-        ``headers`` are added to its own. ``form_action`` are URLs: a form on the page
-        may lead to their origins, directly or by a redirect, and always to its own
-        site. None if the application's response determines the target. ``frames`` are
-        URLs to whose origins a frame on the page may lead. ``framed_by`` is a URL whose
-        site may show the page in a frame, besides our own site. ``script`` is the name
-        of a file beside our templates; its text is ``script`` in the template.
+        ``headers`` are added to its own. Forms may lead to the origins of
+        ``form_action``, also by a redirect, and to this site; anywhere if None, for
+        targets of the application. Frames may lead to the origins of ``frames``. The
+        site of ``framed_by`` may frame the page, besides our own. ``script`` names a
+        file beside our templates, whose text the template gets.
         """
         is_framed = template in _IN_OWN_FRAMES and not fills_window(environ)
         ancestor = "'self'" if is_framed or framed_by else ""
@@ -134,8 +126,8 @@ class Pages:
     ) -> Mapping[str, str]:
         """Render ``template`` in each language, for a text that is no page.
 
-        ``folder`` is that of the site (``templates``), or None. ``names`` are the names
-        of the site by language.
+        ``folder`` is that of the site (``templates``), or None. ``names`` are its names
+        by language.
         """
         look = look_of(self._packages, folder)
         return {
@@ -155,12 +147,12 @@ class Pages:
         leads_on: bool = False,
         framed_by: str = "",
     ) -> Response:
-        """A page whose form sends ``fields`` to ``action`` by itself (POST binding).
+        """A page whose form sends ``fields`` to ``action`` by itself.
 
         SAML bindings 3.5.4. Without JavaScript, the citizen presses its button. The
-        receiver at ``action`` may redirect the form within its site and ours; with
-        ``leads_on``, to any site. ``framed_by`` are the URLs, separated by blanks,
-        whose sites may show the page in a frame: a click there has no other effect.
+        receiver may redirect the form within its site and ours; with ``leads_on``, to
+        any site. Sites of ``framed_by``, URLs separated by blanks, may frame the page:
+        a click there has no other effect.
         """
         # Raises ValueError for an invalid URL.
         own = origin_of(action)
@@ -187,16 +179,15 @@ class Pages:
     ) -> Response:
         """Return the page of an error; the cause goes to the logs, never to the page.
 
-        ``event`` is the code of the audit event, such as ``login``. ``again`` is a path
-        of this site where the visitor can start again. ``template`` replaces the
-        template of the error's code, and ``values`` are its other values. A background
-        call gets JSON with the error's code as its ``reason``. Page, log and audit
-        event share a new reference. If the store is down and the visitor was not
-        logging in, there is no audit event.
+        ``event`` is an audit code, such as ``login``. ``again`` is a path of this site
+        to start again. ``template`` replaces that of the error's code; ``values`` are
+        its other values. A background call gets JSON with the error's code as
+        ``reason``. Page, log and audit event share a new reference. If the store is
+        down outside of a login, there is no audit event.
         """
         if isinstance(error, StoreUnavailable) and _is_nobodys_login(environ, event):
-            # Otherwise every request would cause one, although the visitor has done
-            # nothing.
+            # The visitor did nothing: an audit event for every request would be too
+            # many.
             reference = note_in_log(error, "store")
         else:
             reference = note_refusal(error, event, environ)
@@ -239,7 +230,7 @@ class Pages:
         scripts = {
             name: packaged(f"templates/{file}") for name, file in wanted.items() if file
         }
-        # eilogin's own files, whose hashes are in the policy.
+        # The policy has the hashes of eilogin's own files.
         marked = {
             name: Markup(code)  # noqa: S704 - ours
             for name, code in scripts.items()
@@ -277,8 +268,7 @@ class Pages:
     ) -> tuple[str, str, str]:
         """Return the text of a page, its stylesheet, and its language.
 
-        If the template of the site fails, eilogin shows its own: the visitor came for
-        something else than the design.
+        If the site's template fails, eilogin shows its own.
         """
         trust = environ.get(env.TRUST)
         folder = None if trust is None else trust.own.templates
@@ -318,7 +308,7 @@ def json_answer(
     status: int = 200,
     headers: Headers = (),
 ) -> Response:
-    """``data`` as JSON for a script, with no-store and nosniff.
+    """Return ``data`` as JSON for a script, with no-store and nosniff.
 
     ``headers`` are added to its own.
     """
@@ -330,7 +320,6 @@ def json_answer(
     return with_hsts(environ, answer)
 
 
-#: eilogin's own addresses at which a visitor logs in, here or at the hub.
 _LOGIN_ADDRESSES = ("login", "acs", "sso", "artifact")
 
 
@@ -340,10 +329,10 @@ def _is_nobodys_login(environ: "WSGIEnvironment", event: str) -> bool:
 
 
 def _comes_back(environ: "WSGIEnvironment", error: Exception) -> bool:
-    """Whether the page of an error reloads itself, because the cause ends in a moment.
+    """Whether an error page reloads itself, because the cause ends in a moment.
 
-    A logout that waits for its turn does so at an address of its own. A reload cannot
-    send a form again.
+    Not a waiting logout, at an address of its own, nor a form, which cannot be sent
+    again.
     """
     is_get = environ["REQUEST_METHOD"] == "GET"
     return isinstance(error, PeerBusy) or (isinstance(error, Busy) and is_get)
@@ -352,8 +341,7 @@ def _comes_back(environ: "WSGIEnvironment", error: Exception) -> bool:
 def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
     """The headers of a response to an error, besides those of its page.
 
-    RFC 9110 15.5.6 (``Allow``) and 15.6.4 (``Retry-After``). ``comes_back`` tells that
-    its page reloads itself.
+    ``Allow`` (RFC 9110 15.5.6) and ``Retry-After`` (15.6.4).
     """
     if isinstance(error, MethodNotAllowed):
         return [("Allow", ", ".join(error.allowed))]
@@ -365,6 +353,5 @@ def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
 
 
 def _telephone(environ: "WSGIEnvironment") -> str:
-    """The telephone number of our help desk, or ""."""
     trust = environ.get(env.TRUST)
     return trust.own.telephone if trust is not None else ""

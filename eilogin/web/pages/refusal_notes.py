@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Most characters of an error message in the log.
+#: Characters.
 _LONGEST_CAUSE = 1000
-#: The end of a log line that covers further refusals.
 _SHARED = "further refusals of this kind within this minute get the same reference"
 
 
@@ -25,10 +24,8 @@ def note_refusal(
 ) -> str:
     """Write a refusal and its cause to log and audit log; return the reference.
 
-    For a message of a party that ``environ`` knows, the log names the contact of that
-    party. If the logs have the error already, nothing is written again. If there are
-    many refusals of one kind, the later ones share a reference and its lines
-    (:mod:`eilogin.web.reporting.refusal_log`).
+    The log names the contact of a known sender. An error is written once. Many refusals
+    of one kind share a reference (:mod:`eilogin.web.reporting.refusal_log`).
     """
     if isinstance(error, EiloginError) and error.reference:
         return error.reference
@@ -50,15 +47,14 @@ def note_refusal(
     return reference
 
 
-#: The refusals of this process.
 _LINES = RefusalLines()
 
 
 def _line_of(error: Exception, event: str, environ: "WSGIEnvironment") -> Line:
-    """Return the place of a refusal in the log: a line of its own, or a shared one.
+    """Return a line of the log for a refusal: its own, or a shared one.
 
-    Most errors of eilogin itself, and refusals in a session, have lines of their own. A
-    wrong mount is an exception, because each request causes that error.
+    Most errors of eilogin itself, and refusals in a session, have their own; not a
+    wrong mount, which each request causes.
     """
     is_of_anybody = isinstance(error, Refused | Unavailable | MountMismatch)
     if not is_of_anybody or environ.get(env.SESSION):
@@ -77,7 +73,6 @@ def _line_of(error: Exception, event: str, environ: "WSGIEnvironment") -> Line:
 
 
 def _count(event: str, error: Exception) -> None:
-    """Count a refusal that has no line of its own in the audit log."""
     metrics.event(
         event,
         _outcome_of(error),
@@ -101,7 +96,6 @@ def _peer_of(error: Exception) -> str | None:
 
 
 def _who(environ: "WSGIEnvironment") -> dict[str, str | None]:
-    """For the audit event: the pseudonym, session, issuer and level of the visitor."""
     login = env.session_or_none(environ)
     if login is None:
         return {}
@@ -125,7 +119,6 @@ def note_in_log(
 
 
 def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
-    """The known facts about the sender of a rejected message, for the log; or ""."""
     trust = environ.get(env.TRUST)
     if trust is None or not (isinstance(error, EiloginError) and error.peer):
         return ""
@@ -133,13 +126,10 @@ def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
 
 
 def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
-    """Log the cause under its reference: a warning, or an error for a fault of ours.
-
-    ``about`` are the known facts about the sender.
-    """
+    """Log the cause under its reference: a warning, or an error for a fault of ours."""
     shared = _SHARED if line.is_shared else ""
     cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about, shared)))
-    # The message may quote the request, and must not begin a new line of the log.
+    # The message may quote the request, and must not begin a new line.
     text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cause)
     is_refused = isinstance(error, Refused)
     _log.log(

@@ -1,14 +1,13 @@
 """Headers of pages: Content-Security-Policy, framing, caching and HSTS (DigiD 5.2).
 
-Every page forbids what it does not use (DigiD 5.2):
+Every page forbids caches, and all else than:
 
-- no script, unless it is eilogin's, and the policy contains its hash
-- no style but its own
-- no frame, except that its own site may frame the page that requires a login
-- no cache
+- scripts with a hash in the policy
+- its own style
+- its own site's frame around the page that requires a login
 
-``Referrer-Policy`` is ``same-origin``, not ``no-referrer``. The latter makes a browser
-send ``Origin: null`` with the forms on the page, and eilogin would reject them.
+``Referrer-Policy`` is ``same-origin``: with ``no-referrer``, browsers send ``Origin:
+null`` with forms, which eilogin would reject.
 """
 
 import base64
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 #: A year, as DigiD 5.2 requires.
 _HSTS = "max-age=31536000"
 _NOBODY = "'none'"
-#: The header like frame-ancestors for older browsers, which cannot name other sites.
+#: For older browsers, which cannot name other sites.
 FRAME_OPTIONS = {
     "": [("X-Frame-Options", "DENY")],
     "'self'": [("X-Frame-Options", "SAMEORIGIN")],
@@ -77,12 +76,11 @@ def content_security_policy(  # noqa: PLR0913 - the parts of one policy
 
 @cache
 def source_expression(text: str) -> str:
-    """The source expression of a style or script of eilogin in a policy."""
+    """The source expression of eilogin's style or script in a policy."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-#: Headers of every response from this module.
 COMMON_HEADERS = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "same-origin"),
@@ -101,8 +99,7 @@ def _is_https(environ: "WSGIEnvironment") -> bool:
 def with_hsts(environ: "WSGIEnvironment", answer: Response) -> Response:
     """Add HSTS to a response over https: this site is available over https alone.
 
-    A redirect has it too. If a login guards a whole site, the browser of an anonymous
-    visitor gets nothing else.
+    To a redirect too: an anonymous visitor may get nothing else.
     """
     if _is_https(environ):
         answer.headers["Strict-Transport-Security"] = _HSTS

@@ -6,14 +6,14 @@ A site has its own in a folder (``templates`` of the filter ``trust``)::
     _logo.html       a part for the site's own templates
     base.css         replaces eilogin's stylesheet
     nl.po, en.po     replace sentences of eilogin, under the same keys
-    de.po            adds a language; the name is the code of the language
+    de.po            adds a language, by its code
 
-``{% extends "eilogin/cancelled.html" %}`` extends eilogin's template, to change a block
-or two of it. ``{% extends "base.html" %}`` extends the site's own, if it has one.
+``{% extends "eilogin/cancelled.html" %}`` extends eilogin's template, and ``{% extends
+"base.html" %}`` the site's own, if it has one.
 
-A fault in the folder stops the start (:func:`require`). Some faults only show when
-eilogin makes a page, such as a missing value. eilogin logs them, and shows its own
-page: a slip in a text must not prevent a logout.
+A fault in the folder stops the start (:func:`require`). If one only shows in a page,
+such as a missing value, eilogin logs it and shows its own page: a slip in a text must
+not prevent a logout.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,22 +52,20 @@ from eilogin.web.pages.translations import (
     sentences_for,
 )
 
-#: Packages with templates, by their dotted names.
 _ROOMS = ("eilogin.hub", "eilogin.portal", "eilogin.web")
-#: The prefix of a template name that always means eilogin's template.
 _OURS = "eilogin"
 _STYLESHEET = "base.css"
-# Pages show the local time of the place of these services.
+# The local time of these services.
 _ZONE = get_timezone("Europe/Amsterdam")
 _TIME = {"nl": "H.mm 'uur'", "en": "H:mm"}
-# Singular and plural; Babel does not know all of these in Dutch.
+# Babel does not know all of these in Dutch.
 _MINUTES = {"nl": ("minuut", "minuten"), "en": ("minute", "minutes")}
 _HOURS = {"nl": ("uur", "uur"), "en": ("hour", "hours")}
 _NO_LANGUAGE = (
     "is no catalogue of a language; expected a language code as its name, such "
     "as 'de.po' or 'pt-BR.po'"
 )
-#: Most characters of another library's message in a fault.
+#: Characters.
 _LONGEST_SHOWN = 60
 
 
@@ -75,9 +73,7 @@ _LONGEST_SHOWN = 60
 class Look:
     """The templates in all languages."""
 
-    #: The stylesheet that each page contains.
     stylesheet: str
-    #: Jinja's environment by language.
     _by_language: Mapping[str, Environment]
 
     def wearing(self, accent: Accent | None) -> str:
@@ -94,17 +90,13 @@ class Look:
 
     @property
     def parser(self) -> Environment:
-        """The parser of templates. Raises TemplateSyntaxError for an invalid one."""
+        """The parser of templates, which raises TemplateSyntaxError."""
         return self._by_language[FALLBACK]
 
 
 @cache
 def look_of(rooms: tuple[str, ...], folder: Path | None) -> Look:
-    """The templates of ``rooms`` before those of :mod:`eilogin.web`.
-
-    ``folder`` has those of a site, which come first. Cached, because the work takes a
-    while.
-    """
+    """Cached templates of a site's ``folder``, of ``rooms``, of eilogin.web."""
     ours = ChoiceLoader([PackageLoader(room) for room in (*rooms, "eilogin.web")])
     loaders: list[BaseLoader] = [ours, PrefixLoader({_OURS: ours})]
     stylesheet = packaged(f"templates/{_STYLESHEET}")
@@ -121,7 +113,7 @@ def look_of(rooms: tuple[str, ...], folder: Path | None) -> Look:
 
 @cache
 def languages_of(folder: Path | None) -> tuple[str, ...]:
-    """The languages of a site: eilogin's, and those of the catalogues in its folder."""
+    """Eilogin's languages, and those of the catalogues in a site's folder."""
     found = [] if folder is None else sorted(path.stem for path in folder.glob("*.po"))
     own = [code for code in found if code not in LANGUAGES and locale_of(code)]
     return (*LANGUAGES, *own)
@@ -187,7 +179,6 @@ def _duration(language: str) -> Any:
             unit = "minute" if minutes % 60 else "hour"
             return format_unit(count, unit, locale=locale)
         one, more = units[language]
-        # A no-break space keeps them on one line.
         return f"{count}\N{NO-BREAK SPACE}{one if count == 1 else more}"
 
     return duration
@@ -204,11 +195,10 @@ def require(folder: Path | None) -> None:
 
 
 def faults(folder: Path | None) -> Iterator[tuple[str, str]]:
-    """The faults in a folder: what eilogin found, and what it expected."""
+    """Yield the faults in a folder: as found, and as expected."""
     known = _names()
     for path in () if folder is None else sorted(folder.iterdir()):
         name = path.name
-        # Skip backup files of editors.
         if name.startswith(".") or name.endswith("~"):
             continue
         try:
@@ -222,7 +212,6 @@ def faults(folder: Path | None) -> Iterator[tuple[str, str]]:
 
 
 def _fault_of_name(name: str, known: Sequence[str]) -> Sequence[str]:
-    """Return the fault in the name of a file, if it has one."""
     if name.startswith("_") or name in known:
         return ()
     stem, dot, kind = name.rpartition(".")
@@ -248,7 +237,7 @@ def _names() -> Sequence[str]:
 def _faults_of(path: Path) -> Iterator[str]:
     if path.suffix not in {".po", ".css", ".html"}:
         return
-    # Decode the whole text at once, so that the error knows the place.
+    # As a whole, so that the error knows the place.
     text = path.read_bytes().decode()
     parser = look_of((), None).parser
     if path.suffix == ".po":

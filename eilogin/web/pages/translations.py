@@ -1,12 +1,9 @@
 """The sentences of the pages, by key and language; those of eilogin and of a site.
 
 A template names a sentence by its key, such as ``receipt.button.delete``. eilogin's
-catalogues are ``locale/en`` and ``locale/nl``. A site has catalogues of its own in the
-folder that its option ``templates`` names (``themes``): ``nl.po`` and ``en.po`` replace
-sentences of eilogin, and ``de.po`` adds a language.
-
-If a language lacks a sentence, the sentence is in English. A page never shows a key: if
-no catalogue has it, :class:`Sentences` raises LookupError.
+catalogues are ``locale/en`` and ``locale/nl``; a site's are in its folder ``templates``
+(``themes``). Missing sentences are in English; :class:`Sentences` raises LookupError
+for an unknown key.
 """
 
 import io
@@ -26,31 +23,25 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from eilogin.config import did_you_mean
 
-#: The languages of all sites; the first one is for a browser without a preference.
+#: The first is for a browser without a preference.
 LANGUAGES = ("nl", "en")
-#: The language for a browser that prefers others, and for missing sentences.
+#: For other preferences, and for missing sentences.
 FALLBACK = "en"
 
-#: The code of a language as browsers send it, maybe with a script and a region.
+#: As browsers send it, maybe with a script and a region.
 _CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
-#: The form of a key: the page first.
 _KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
-#: A placeholder in a sentence, in either notation.
 _VALUE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 #: A percent sign that is neither doubled nor the start of a placeholder.
 _ODD_PERCENT = re.compile(r"(?<!%)(?:%%)*%(?![%(])")
-#: The functions by which a template gets a sentence.
 _CALLS = ("_", "gettext", "ngettext")
-#: Most characters of a sentence, or of another library's message, in a fault.
+#: Characters.
 _LONGEST_SHOWN = 60
 
 
 @cache
 def locale_of(code: str) -> Locale | None:
-    """The Babel locale of a language code (BCP 47), for times and numbers.
-
-    None if the code is invalid, or if Babel does not know it.
-    """
+    """The Babel locale of a language code (BCP 47), or None if unknown."""
     if not _CODE.fullmatch(code):
         return None
     try:
@@ -61,7 +52,7 @@ def locale_of(code: str) -> Locale | None:
 
 @cache
 def sentences(language: str) -> Mapping[str, str]:
-    """The sentences in ``nl`` or ``en``, by key, with values such as ``%(name)s``."""
+    """The sentences in ``nl`` or ``en`` by key, with ``%(name)s`` as values."""
     return {str(one.id): str(one.string) for one in _ours(language) if one.id}
 
 
@@ -79,7 +70,7 @@ class Sentences(Translations):
         _refuse_key(msgid1 if n == 1 else msgid2, said)
         return said
 
-    # The names that Jinja tries first.
+    # Names that Jinja tries first.
     ugettext, ungettext = gettext, ngettext
 
 
@@ -92,7 +83,7 @@ def _refuse_key(key: str, sentence: str) -> None:
 def sentences_for(language: str, folder: Path | None) -> Sentences:
     """The sentences of a site in one language.
 
-    ``folder`` has the catalogues of the site, or is None.
+    ``folder`` has its catalogues, or is None.
     """
     whole = Catalog(locale=locale_of(language))
     for one in dict.fromkeys((FALLBACK, language)):
@@ -114,7 +105,6 @@ def _add(whole: Catalog, more: "Catalog | tuple[()]") -> None:
 
 @cache
 def _ours(language: str) -> Catalog:
-    """The catalogue of eilogin, which nobody changes."""
     file = f"locale/{language}/LC_MESSAGES/eilogin.po"
     return _read(
         resources.files("eilogin.web").joinpath(file).read_text("utf-8"), language
@@ -122,7 +112,7 @@ def _ours(language: str) -> Catalog:
 
 
 def _is_said(message: Message) -> bool:
-    """Whether a catalogue has a translation of a sentence that is not fuzzy."""
+    """Whether a message has a translation that is not fuzzy."""
     return bool(message.id and message.string and not message.fuzzy)
 
 
@@ -134,10 +124,9 @@ def _read(text: str, language: str) -> Catalog:
 
 
 def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[str]:
-    """The faults in a catalogue of a site, with the line.
+    """Yield the faults in a catalogue of a site, with the line.
 
-    ``parser`` reads the templates beside it, because the catalogue may have their own
-    sentences too.
+    ``parser`` reads the templates beside it, for their own sentences.
     """
     language = path.stem
     try:
@@ -157,10 +146,9 @@ def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[
 
 
 def untranslated(path: Path) -> tuple[int, int]:
-    """The number of eilogin's sentences that a catalogue lacks, and of all.
+    """How many of eilogin's sentences a catalogue lacks, and how many exist.
 
-    A page shows these in English. A catalogue that cannot be read counts as complete:
-    eilogin has reported its fault.
+    An unreadable catalogue, reported elsewhere, counts as complete.
     """
     ours = sentences(FALLBACK)
     try:
@@ -172,13 +160,13 @@ def untranslated(path: Path) -> tuple[int, int]:
 
 
 def faults_of_template(path: Path, text: str, parser: Environment) -> Iterator[str]:
-    """The faults of a site's template: keys that no catalogue has."""
+    """Yield the faults of a site's template: keys that no catalogue has."""
     known = _values_of_ours()
     english = path.parent / f"{FALLBACK}.po"
     try:
         own = _read(english.read_text("utf-8"), FALLBACK) if english.is_file() else ()
     except (PoFileError, ValueError):
-        # eilogin reports the fault of the catalogue.
+        # Reported as the fault of the catalogue.
         return
     said = {_id_of(message) for message in own if _is_said(message)}
     for key, line, _ in _asked_by(text, parser):
@@ -191,13 +179,13 @@ def faults_of_template(path: Path, text: str, parser: Environment) -> Iterator[s
 
 
 def _asked_in(folder: Path, parser: Environment) -> dict[str, set[str]]:
-    """The sentences that the templates of a site use, and the values of each."""
+    """The sentences in the templates of a site, and the values of each."""
     asked: dict[str, set[str]] = {}
     for path in sorted(folder.rglob("*.html")):
         try:
             found = list(_asked_by(path.read_text("utf-8"), parser))
         except (OSError, UnicodeDecodeError, TemplateSyntaxError):
-            # eilogin reports the fault of the template.
+            # Reported as the fault of the template.
             continue
         for sentence, _, values in found:
             asked.setdefault(sentence, _values(sentence)).update(values)
@@ -205,7 +193,6 @@ def _asked_in(folder: Path, parser: Environment) -> dict[str, set[str]]:
 
 
 def _asked_by(text: str, parser: Environment) -> Iterator[tuple[str, int, set[str]]]:
-    """The sentences that a template uses: each with its line and its values."""
     for call in parser.parse(text).find_all(nodes.Call):
         if not isinstance(call.node, nodes.Name) or call.node.name not in _CALLS:
             continue
@@ -220,10 +207,6 @@ def _values_of_ours() -> Mapping[str, set[str]]:
 
 
 def _faults_of_header(own: Catalog, language: str, text: str) -> Iterator[str]:
-    """The faults of a catalogue's header: another language, or another encoding.
-
-    A catalogue may lack a header.
-    """
     said = {
         "Language": (str(own.locale_identifier).replace("_", "-"), language),
         "Content-Type": (own.charset.lower(), "utf-8"),
@@ -262,20 +245,17 @@ def _fault_of_sentence(message: Message, known: Mapping[str, set[str]]) -> str:
 
 
 def _hint(key: str) -> str:
-    """A hint at the likely key: of an English sentence, or the nearest key."""
     english = sentences(FALLBACK)
     meant = next((one for one, said in english.items() if said == key), "")
     return f"; expected {meant!r}" if meant else did_you_mean(key, english)
 
 
 def _id_of(message: Message) -> str:
-    """The key, or the text, of the first form of a message."""
     found: Any = message.id
     return str(found if isinstance(found, str) else found[0])
 
 
 def _string_of(message: Message) -> str:
-    """All forms of a message."""
     found: Any = message.string
     return found if isinstance(found, str) else " ".join(found)
 
@@ -285,7 +265,7 @@ def _values(sentence: str) -> set[str]:
 
 
 def _written(sentence: str) -> set[str]:
-    """The placeholders of a sentence as written: ``%(name)s``, or ``{name}``."""
+    """The placeholders as written: ``%(name)s``, or ``{name}``."""
     return {match[0] for match in _VALUE.finditer(sentence)}
 
 

@@ -1,7 +1,7 @@
 """Log lines of refused requests, within bounds, and their reference numbers.
 
-A refusal page shows a reference number, and the log has the cause under that number.
-The decision to refuse a request does not belong here. The modules, from the top down:
+A refusal page shows a reference number, under which the log has the cause. From the top
+down:
 
 ``rate_limited_log``
     Limit the log lines of one kind that anybody can cause, for example by a link.

@@ -1,8 +1,7 @@
 """Limit the log lines of one kind that anybody can cause, for example by a link.
 
-In each minute, eilogin logs the first events of a kind (``refusal_log``). The last of
-these lines states that eilogin only counts further ones. The next such event after that
-minute logs their number.
+In each minute, eilogin logs the first events of a kind (``refusal_log``) and counts the
+rest; the last line says so. The next event later logs the number.
 """
 
 import logging
@@ -11,7 +10,6 @@ from eilogin.web.reporting.refusal_log import Kind, RefusalLines
 
 _log = logging.getLogger("eilogin")
 
-#: The counts of this process.
 LINES = RefusalLines()
 
 _SHARED = (
@@ -29,7 +27,7 @@ def warn(text: str, *args: object) -> None:
 
 
 def is_one_too_many(event: str) -> bool:
-    """Count an event; whether this minute has too many to log one more."""
+    """Count an event; return whether this minute has too many to log it."""
     line, totals = LINES.line_of(Kind(event, "event"))
     for total in totals:
         _log.warning("%d times within a minute: %s", total.times, total.kind.event)

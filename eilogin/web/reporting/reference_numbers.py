@@ -9,7 +9,7 @@ _REFERENCE = re.compile(f"[{ALPHABET}]{{3}}-[{ALPHABET}]{{3}}")
 
 
 def new_reference() -> str:
-    """A new reference number: 30 random bits, as two groups of three characters."""
+    """A new reference number: 30 random bits, as twice three characters."""
     first, last = ("".join(secrets.choice(ALPHABET) for _ in range(3)) for _ in "12")
     return f"{first}-{last}"
 

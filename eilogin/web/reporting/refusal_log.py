@@ -1,10 +1,9 @@
 """Limit the lines that refusals of one kind write to the logs.
 
-Each refusal of a visitor without a session has a *kind*: event, error code, peer. In a
-minute, the first :data:`FEW` of a kind have lines of their own. All further ones share
-one reference, and its line states that. The next refusal of any kind after that minute
-logs their number. So every reference on a page leads to a line, and a flood of refusals
-writes few lines.
+The *kind* of a refusal without a session is its event, error code and peer. In a
+minute, the first :data:`FEW` have lines of their own. The others share one reference,
+and its line says so; the next refusal later logs their number. So every reference leads
+to a line, and a flood writes few.
 """
 
 import threading
@@ -15,11 +14,11 @@ from typing import NamedTuple
 from eilogin import clock
 from eilogin.web.reporting.reference_numbers import new_reference
 
-#: Refusals of one kind with lines of their own in a minute.
+#: Own lines of a kind in a minute.
 FEW = 20
-#: Seconds after which the counts start again.
+#: In seconds.
 MINUTE = 60.0
-#: Most kinds that are counted by peer, because a message may claim any peer.
+#: Most kinds counted by peer: a message may claim any peer.
 MOST_KINDS = 50
 
 
@@ -35,9 +34,8 @@ class Line(NamedTuple):
     """The place of one refusal in the log."""
 
     reference: str
-    #: Whether it has a line of its own; otherwise an earlier line covers it.
+    #: False if an earlier line covers it.
     is_written: bool = True
-    #: Whether further refusals share its reference.
     is_shared: bool = False
 
 
@@ -64,10 +62,7 @@ class RefusalLines:
         self._began = 0.0
 
     def line_of(self, kind: Kind) -> tuple[Line, Sequence[Total]]:
-        """Count a refusal.
-
-        Returns its place in the log, and the totals to log before it.
-        """
+        """Count a refusal; return its place in the log, and totals to log before."""
         with self._lock:
             totals = self._begun_anew()
             if kind not in self._kinds and len(self._kinds) >= MOST_KINDS:
@@ -88,7 +83,7 @@ class RefusalLines:
 
     def _begun_anew(self) -> Sequence[Total]:
         now = clock.now()
-        # The clock may have been set meanwhile, forward or back.
+        # The clock may have been set forward or back.
         if 0 <= now - self._began < MINUTE:
             return ()
         before, self._kinds, self._began = self._kinds, {}, now

@@ -1,10 +1,7 @@
 """Notify participants of a logout through the visitor's browser (SAML profiles 4.4).
 
-Only participants that SOAP did not reach. The browser brings each a LogoutRequest, and
-brings its LogoutResponse to the hub's ``/slo``. It does so in hidden frames of one page
-(``logout_frames``), or one after another in its own window (``logout_redirects``). Only
-the browser of the ended session gets the pages and messages
-(:mod:`eilogin.hub.logout.receipts.logout_receipts`).
+It brings LogoutRequests to participants that SOAP missed, and their answers to
+``/slo``: in frames (``logout_frames``) or in its window (``logout_redirects``).
 """
 
 from abc import ABC, abstractmethod
@@ -37,16 +34,14 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameters of ``/slo`` for our own pages: show the receipt, continue after it,
-#: and send one participant its LogoutRequest.
+#: Parameters of ``/slo``: show the receipt, continue, notify a participant.
 LOOK, CONTINUE, TELL = "look", "continue", "tell"
-#: How many messages, each in its own frame or redirect, one participant gets about one
-#: subject.
+#: Messages (frames or redirects) to a participant about one subject.
 _MOST_FOR_ONE = 8
 
 
 class BrowserNotifier(ABC):
-    """The pages and messages of a logout that continues in the browser."""
+    """A logout that continues in the browser."""
 
     def __init__(
         self, pages: Pages, propagation: Propagation, receipts: Receipts
@@ -55,11 +50,11 @@ class BrowserNotifier(ABC):
         self._propagation = propagation
         self._receipts = receipts
 
-    # --- what each way has of its own -------------------------------------------------
+    # --- what differs between the ways ------------------------------------------------
 
     @property
     def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
-        """The method for each page of ours, by the one parameter of its query."""
+        """The methods by the one parameter of ``/slo``."""
         return {TELL: self.tell}
 
     @abstractmethod
@@ -69,7 +64,7 @@ class BrowserNotifier(ABC):
         receipt: Receipt,
         headers: Iterable[tuple[str, str]],
     ) -> Response:
-        """Show the page on which the browser begins to notify the recipients."""
+        """Show the page on which the browser begins to notify."""
 
     @abstractmethod
     def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
@@ -77,25 +72,24 @@ class BrowserNotifier(ABC):
 
     @abstractmethod
     def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
-        """Answer the browser that brings a participant's LogoutResponse."""
+        """Answer the browser that brings a LogoutResponse."""
 
     def refused(self, environ: "WSGIEnvironment", error: Exception) -> Response | None:
         """Return how the browser continues after a bad message, if it can."""
         return None
 
     def way_on(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
-        """Return the address that continues with the remaining recipients, or None."""
+        """Return the address for the remaining recipients, or None."""
         return None
 
-    # --- what they share --------------------------------------------------------------
+    # --- what the ways share ----------------------------------------------------------
 
     def begin(
         self, environ: "WSGIEnvironment", begun: Receipt, missed: Sequence[Recipient]
     ) -> Receipt | None:
-        """Begin or reload a logout in the browser for the recipients that SOAP missed.
+        """Begin a logout in the browser for missed recipients, or reload it.
 
-        ``begun`` holds the rest of its state. A logout with the same ``handle`` goes on
-        as it is: its page was reloaded. None if the visitor has deleted the receipt.
+        None if the visitor deleted the receipt.
         """
         trust = env.trust(environ)
         asked = [
@@ -114,7 +108,6 @@ class BrowserNotifier(ABC):
         return self._receipts.keep(environ, receipt)
 
     def _asking(self, environ: "WSGIEnvironment", request_id: str) -> Receipt:
-        """Return the receipt of this browser that contains this LogoutRequest."""
         receipt = self._receipts.asking(environ, request_id)
         require_own_browser(environ, receipt)
         return receipt
@@ -127,9 +120,9 @@ class BrowserNotifier(ABC):
         *,
         framed_by: str = "",
     ) -> Response:
-        """Let the browser bring a LogoutRequest; raise UnknownPeer if it cannot.
+        """Let the browser bring a LogoutRequest, or raise UnknownPeer.
 
-        ``framed_by`` lists the origins, separated by spaces, that may frame the page.
+        ``framed_by`` lists origins, separated by spaces.
         """
         trust = env.trust(environ)
         endpoint = self._endpoint(trust, recipient)
@@ -153,10 +146,7 @@ class BrowserNotifier(ABC):
         recipient: Recipient,
         response: messages.LogoutResponse,
     ) -> bool:
-        """Note a LogoutResponse (profiles 4.4.3.3); return False for a PartialLogout.
-
-        Raises Refused if it does not confirm the logout.
-        """
+        """Note a LogoutResponse (profiles 4.4.3.3), or Refused; False if partial."""
         with InNameOf(recipient.entity_id):
             destination = env.trust(environ).own.url("slo")
             try:
@@ -180,11 +170,9 @@ class BrowserNotifier(ABC):
         response: messages.LogoutResponse,
         error: MessageUnexpected,
     ) -> bool:
-        """Whether a participant ended all sessions of one NameID by one message.
+        """Whether a participant ended all sessions of one NameID by another message.
 
-        It confirmed that one, and answers UnknownPrincipal to another. ``error`` is
-        what is wrong with this answer. Counts any other answer that does not confirm
-        the logout.
+        Then it answers UnknownPrincipal to this one. Counts any other refusal.
         """
         if not error.is_refusal:
             return False
@@ -196,7 +184,6 @@ class BrowserNotifier(ABC):
         return False
 
     def _endpoint(self, trust: Trust, recipient: Recipient) -> Endpoint | None:
-        """Return the browser endpoint of a participant for LogoutRequests, or None."""
         try:
             _, role = trust.participant(recipient.entity_id)
         except UnknownPeer:
@@ -218,7 +205,7 @@ def redirect_to_receipt(environ: "WSGIEnvironment") -> Response:
 
 
 def requester_name(trust: Trust, receipt: Receipt, language: str) -> str:
-    """Return the name of the participant that has logged the visitor out, or ""."""
+    """Return the name of the requester, or "" without one or if it was missed."""
     back = receipt.back
     if back is None or back.entity_id in receipt.missed:
         return ""
@@ -226,14 +213,13 @@ def requester_name(trust: Trust, receipt: Receipt, language: str) -> str:
 
 
 def _each_apart(recipient: Recipient) -> Sequence[Recipient]:
-    """Return one recipient for each session, each with its own message.
+    """Return one recipient for each session, the oldest first.
 
-    For a message that names several sessions, mod_auth_mellon ends only the oldest one
-    with this NameID, and answers with success. For a message about a later one it does
-    not look further. So the oldest comes first.
+    mod_auth_mellon looks only at the oldest session with a NameID, and reports success
+    once it ended that one.
     """
     indexes = recipient.session_indexes
-    # Not more than a page can hold: the first message contains the older ones.
+    # A page holds only so many: the first names the older ones.
     first, rest = indexes[:-_MOST_FOR_ONE], indexes[-_MOST_FOR_ONE:]
     named = [(*first, *rest[:1]), *((each,) for each in rest[1:])]
     return [replace(recipient, session_indexes=each) for each in named]

@@ -1,10 +1,7 @@
 """Notify participants of a logout in hidden frames of one page of the hub.
 
-Each frame brings a LogoutRequest to a participant, and comes back with its answer. Such
-a frame sends no cookie, so the participant finds the session by the content of the
-request. A frame that does not come back blocks no other, and the page waits only a
-while for it. When the visitor continues, the receipt lists the participants that did
-not confirm.
+A frame sends no cookies, so the participant must find the session by the LogoutRequest.
+The page waits only a while.
 """
 
 from collections.abc import Iterable
@@ -32,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class FrameNotifier(BrowserNotifier):
-    """The page with frames, and the content of each frame."""
+    """The page with frames, and their content."""
 
     def page(
         self,
@@ -72,7 +69,7 @@ class FrameNotifier(BrowserNotifier):
         return self._bring(environ, recipients, request_id, framed_by=own.public_url)
 
     def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
-        """Note a participant's LogoutResponse, and show the result in the frame."""
+        """Note a LogoutResponse, and show the result in the frame."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to
         recipient = self._receipts.asking(environ, request_id).asked[request_id]
@@ -97,5 +94,5 @@ class FrameNotifier(BrowserNotifier):
         )
 
     def _framed_by(self, environ: "WSGIEnvironment", request_id: str) -> str:
-        """Return other origins that may frame the last page of a frame; or ""."""
+        """Return other origins that may frame the last page; or ""."""
         return ""

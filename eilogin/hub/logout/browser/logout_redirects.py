@@ -1,15 +1,11 @@
 """Notify participants of a logout one after another, in the visitor's own window.
 
-The browser brings a LogoutRequest to the first participant, which redirects it back to
-the hub's ``/slo`` with its answer; then the next one follows. So each participant gets
-its own cookies, which no frame sends and without which some participants end nothing.
+So each participant gets its own cookies, without which some end nothing. A page of the
+hub comes between two of them: a browser follows some twenty redirects in a row.
 
-Between two participants, a page of the hub continues by itself: a browser follows some
-twenty redirects in a row, and the visitor sees the progress. Good or bad, each answer
-ends the turn of a participant, so the chain ends. If a participant does not redirect
-back, the visitor stays there; when they return to the hub, a button continues with the
-rest. So participants that SOAP can reach come last: they are most likely to be down,
-and need the browser least.
+Any answer, good or bad, ends a participant's turn. If one does not redirect back, a
+button at the hub continues. So participants that SOAP can reach come last: they are
+most likely to be down.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -39,11 +35,10 @@ from eilogin.web.site_urls import see_other
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameter of ``/slo`` that leads to the next participant, of a logout or of ""
-#: for the pending one of this browser.
+#: The parameter of ``/slo`` for the next participant: a handle, or "" for the pending
+#: logout of this browser.
 NEXT = "next"
-#: The cookie with the reference of a refused form, and for how many seconds the visitor
-#: can read that.
+#: The reference of a refused form, and its lifetime in seconds.
 _REFUSED, _READ_FOR = Cookie("eilogin-refused"), 60
 
 
@@ -52,7 +47,7 @@ class RedirectNotifier(BrowserNotifier):
 
     @property
     def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
-        """The method for each page of ours, by the one parameter of its query."""
+        """The methods by the one parameter of ``/slo``."""
         return {**super().shows, NEXT: self._next}
 
     def page(
@@ -90,10 +85,7 @@ class RedirectNotifier(BrowserNotifier):
             return self._on(environ, receipt.handle)
 
     def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
-        """Note a participant's LogoutResponse, and continue with the next one.
-
-        Another browser that brings it learns nothing.
-        """
+        """Note a LogoutResponse, and continue with the next participant."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to
         receipt = self._receipts.asking(environ, request_id)
@@ -105,11 +97,9 @@ class RedirectNotifier(BrowserNotifier):
         return self._on(environ, receipt.handle)
 
     def refused(self, environ: "WSGIEnvironment", error: Exception) -> Response | None:
-        """Continue after a participant sent the browser back with a bad message.
+        """Continue after a bad message that the browser brought back.
 
-        None if no logout is pending in this browser. A form of another site comes
-        without the cookie that tells; the next address knows it, and shows the visitor
-        the reference in the log.
+        A form of another site comes without cookies, so the next address decides.
         """
         is_posted = environ["REQUEST_METHOD"] == "POST"
         if not is_posted and self._under_way(environ) is None:
@@ -140,15 +130,11 @@ class RedirectNotifier(BrowserNotifier):
         return self.page(environ, receipt, ())
 
     def _under_way(self, environ: "WSGIEnvironment") -> str | None:
-        """Return the handle of the pending logout of this browser.
-
-        If the visitor is signed in again, only a logout of the previous person counts.
-        """
+        """Return the pending logout; if signed in, only one of a previous person."""
         is_in = env.session_beyond_idle(environ) is not None
         return self._receipts.unseen(environ, of_another=is_in)
 
     def _turn(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
-        """Return the ID of the LogoutRequest that comes next."""
         trust = env.trust(environ)
         waiting = self._receipts.waiting_for_turn(environ, receipt)
         return min(

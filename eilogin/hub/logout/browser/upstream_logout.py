@@ -1,12 +1,8 @@
 """Notify participants of a logout from above, in the browser that brings it.
 
-A hub above sends its LogoutRequest through the visitor's browser, mostly in a frame of
-its own page. The browser is here at that moment. So our page notifies the missed
-participants in frames before it continues with the LogoutResponse.
-
-A frame of another site sends no cookies of the visitor. So the addresses of this page
-and of its frames are secrets: only the first browser that brings the signed message of
-the hub above gets them. Each frame works once, and the page names no participant.
+Mostly that is a frame of the hub above; our page in it has frames for the missed
+participants. Such frames send no cookies. So the addresses are secrets of the browser
+with the signed LogoutRequest, each frame works once, and the page names no participant.
 """
 
 import json
@@ -33,11 +29,9 @@ from eilogin.web.inbound_messages import Inbound
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The parameters of ``/slo`` that show the page, and that send one participant its
-#: LogoutRequest in a frame of the page.
+#: Parameters of ``/slo``: show the page, notify one participant.
 LEAD, LED = "lead", "led"
-#: Seconds after which the page continues without an answer. The page of our own hub, as
-#: the hub above, gives ten to all its participants.
+#: Seconds until the page continues; our own hub above waits ten for all.
 _GOES_ON_AFTER = 5
 
 
@@ -46,17 +40,13 @@ class UpstreamNotifier(FrameNotifier):
 
     @property
     def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
-        """The method for each page of ours, by the one parameter of its query."""
+        """The methods by the one parameter of ``/slo``."""
         return {LEAD: self._lead, LED: self.tell}
 
     def prepare(
         self, environ: "WSGIEnvironment", through: env.Through, ending: EndingResult
     ) -> Collection[Recipient]:
-        """Prepare the page for the participants that a logout has missed.
-
-        Return the messages that the page sends. Write its address into ``through``,
-        unless the browser can notify no participant.
-        """
+        """Prepare the page: return its messages, and give ``through`` its address."""
         begun = Receipt(
             ending.handle, proof=new_proof(), begun=clock.now(), older=ending.older
         )
@@ -78,10 +68,7 @@ class UpstreamNotifier(FrameNotifier):
         return bool(self._framed_by(environ, response.in_response_to))
 
     def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
-        """Lead a frame to a participant with its LogoutRequest, once.
-
-        Raises :class:`eilogin.errors.MessageUnexpected` the second time.
-        """
+        """Lead a frame to a participant; the second time, raise MessageUnexpected."""
         values, until = env.values(environ), clock.now() + KNOWN_FOR
         framed_by = self._framed_by(environ, request_id)
         if not framed_by or not values.add(_turn(request_id), "", until, durable=False):
@@ -95,7 +82,7 @@ class UpstreamNotifier(FrameNotifier):
         )
 
     def _lead(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        """Show the page, which continues by itself, without JavaScript too."""
+        """Show the page, which needs no JavaScript."""
         stored = env.values(environ).get(_lead(handle))
         if stored is None:
             raise MessageUnexpected("this logout is over")

@@ -1,6 +1,6 @@
 """The receipts of logouts: where the visitor is logged out, and where not yet.
 
-Elsewhere belong the pages that show them (``result_pages``). By module:
+Elsewhere belong the pages (``result_pages``). By module:
 
 ``logout_receipts``
     Keep receipts, and add the latest answers of participants to them.

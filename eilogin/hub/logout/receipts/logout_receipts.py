@@ -1,9 +1,7 @@
 """The logout receipt: where the visitor is logged out, and where not yet.
 
-The browser in which the visitor logged out can read it for an hour
-(:mod:`eilogin.hub.browser_proof`); no other browser can. Each time it shows the latest
-state: the participants that confirmed over SOAP, in the browser, or late, to the retry
-queue (:mod:`eilogin.hub.logout.retry_queue.logout_redelivery`).
+Only the browser that logged out can read it, for an hour
+(:mod:`eilogin.hub.browser_proof`). It includes late confirmations.
 """
 
 import hmac
@@ -34,17 +32,13 @@ if TYPE_CHECKING:
 
 
 class Receipts:
-    """The receipts of this hub, which notifies participants by ``propagation``."""
+    """The receipts of this hub."""
 
     def __init__(self, propagation: Propagation) -> None:
         self._propagation = propagation
 
     def keep(self, environ: "WSGIEnvironment", receipt: Receipt) -> Receipt | None:
-        """Store a receipt; return its latest state.
-
-        If it was stored before, the browser reloaded its page. None if the visitor
-        deleted it.
-        """
+        """Store a new receipt; return the latest state, or None if deleted."""
         values, until = env.values(environ), clock.now() + KEPT_FOR
         if values.get(_forgotten(receipt.handle)) is not None:
             return None
@@ -53,17 +47,12 @@ class Receipts:
                 values.add(_asked(request_id), receipt.handle, until, durable=False)
             if not receipt.is_of_another:
                 values.add(_of(receipt.proof), receipt.handle, until, durable=False)
-            # Written last: if the store fails half-way, a reload writes all of it
-            # again.
+            # Written last: after a failure, a reload writes all again.
             values.add(_key(receipt.handle), receipt.to_json(), until, durable=False)
         return self._as_of_now(environ, receipt.handle)
 
     def find(self, environ: "WSGIEnvironment", handle: str) -> Receipt | None:
-        """Return a receipt of this browser, which the visitor reads or continues now.
-
-        None if it was deleted, or is another browser's, or expired: a tab may stay open
-        for long.
-        """
+        """Return a readable receipt of this browser, or None."""
         values = env.values(environ)
         try:
             receipt = self._as_of_now(environ, handle)
@@ -75,26 +64,20 @@ class Receipts:
         return None if is_forgotten else receipt
 
     def here(self, environ: "WSGIEnvironment") -> Receipt | None:
-        """Return the receipt of this browser's last logout within an hour, or None."""
+        """Return the receipt of this browser's last logout, or None."""
         values, proof = env.values(environ), proof_brought(environ)
         handle = values.get(_of(proof)) if proof else None
         return None if handle is None else self.find(environ, handle)
 
     def says_all(self, environ: "WSGIEnvironment", receipt: Receipt) -> bool:
-        """Whether a receipt is complete: no other logout of that visitor is open.
-
-        A receipt that itself lists missed participants counts as complete.
-        """
+        """Whether a receipt lists missed participants, or no other logout is open."""
         if not receipt.is_everywhere:
             return True
         queue = queue_of(environ, self._propagation)
         return not queue.has_any_labelled(env.values(environ), [receipt.whose])
 
     def forget(self, environ: "WSGIEnvironment") -> None:
-        """Delete the receipt of this browser: nobody can read it there any more.
-
-        Frames still notify their participants.
-        """
+        """Delete the receipt of this browser; its frames still notify participants."""
         values, proof = env.values(environ), proof_brought(environ)
         handle = values.take(_of(proof)) if proof else None
         if handle is not None:
@@ -102,10 +85,7 @@ class Receipts:
             values.add(_forgotten(handle), "", until, durable=False)
 
     def of_other(self, environ: "WSGIEnvironment", login: Login) -> Receipt | None:
-        """Return the receipt of this browser, if another person is signed in there now.
-
-        A visitor who logged out and is signed in again does not continue that logout.
-        """
+        """Return this browser's receipt, if another person is signed in there now."""
         values, proof = env.values(environ), proof_brought(environ)
         handle = values.get(_of(proof)) if proof else None
         if handle is None:
@@ -123,10 +103,7 @@ class Receipts:
     def hand_over(
         self, environ: "WSGIEnvironment", receipt: Receipt, target: str
     ) -> Receipt:
-        """Hand a receipt over to the next person in the browser.
-
-        Nobody can read it any more; its pages lead on to ``target``.
-        """
+        """Hide a receipt from the next person; its pages lead on to ``target``."""
         values, handle = env.values(environ), receipt.handle
         values.take(_of(receipt.proof))
 
@@ -139,7 +116,7 @@ class Receipts:
         values.change(_key(handle), handed_over, receipt.kept_until)
         return self._as_of_now(environ, handle)
 
-    # --- what is under way ---
+    # --- pending logouts -----
 
     def begin(self, environ: "WSGIEnvironment", receipt: Receipt) -> None:
         """Note that the browser notifies participants: the visitor may leave early."""
@@ -149,10 +126,7 @@ class Receipts:
     def unseen(
         self, environ: "WSGIEnvironment", *, of_another: bool = False
     ) -> str | None:
-        """Return the handle of a logout of this browser that the visitor left early.
-
-        With ``of_another``, only of a logout of the previous person in the browser.
-        """
+        """Return the handle of a logout left early (``of_another``: by another)."""
         values, proof = env.values(environ), proof_brought(environ)
         handle = values.get(_unseen(proof)) if proof else None
         if handle is None:
@@ -163,7 +137,7 @@ class Receipts:
         return None
 
     def asking(self, environ: "WSGIEnvironment", request_id: str) -> Receipt:
-        """Return the receipt that contains the LogoutRequest with this ID."""
+        """Return the receipt that contains this LogoutRequest."""
         handle = env.values(environ).get(_asked(request_id)) or ""
         stored = env.values(environ).get(_key(handle))
         if stored is None:
@@ -173,10 +147,7 @@ class Receipts:
     def confirm(
         self, environ: "WSGIEnvironment", request_id: str, *, is_partial: bool
     ) -> bool:
-        """Note a LogoutResponse; return False if it was known.
-
-        The queue does not retry a participant that has answered all its LogoutRequests.
-        """
+        """Note a LogoutResponse; False if known. The last one ends the retries."""
         now, values = clock.now(), env.values(environ)
         name = _partial(request_id) if is_partial else _done(request_id)
         is_new = values.add(name, str(now), now + KEPT_FOR, durable=False)
@@ -194,11 +165,10 @@ class Receipts:
         return is_new
 
     def has_nobody_left(self, environ: "WSGIEnvironment", request_id: str) -> bool:
-        """Note that a participant knows nobody by the NameID of this LogoutRequest.
+        """Note that a participant knows nobody by this NameID.
 
-        Return whether it confirmed the end of another session by the same NameID in
-        this logout. Then it has ended both. If that answer is yet to come, this one
-        counts from then on.
+        Return whether it confirmed another session of it: then it ended both. Otherwise
+        this counts after that answer.
         """
         now, values = clock.now(), env.values(environ)
         receipt = self.asking(environ, request_id)
@@ -211,10 +181,7 @@ class Receipts:
     def note_refusal(
         self, environ: "WSGIEnvironment", request_id: str, reason: str
     ) -> None:
-        """Count an answer in the browser that does not confirm the logout.
-
-        ``reason`` is an error's code. The same answer counts once.
-        """
+        """Count a refusal (an error's code) in the browser, once."""
         values, until = env.values(environ), clock.now() + KEPT_FOR
         if not values.add(_refused(request_id), "", until, durable=False):
             return
@@ -226,20 +193,17 @@ class Receipts:
     # --- one after another ---
 
     def note_turn(self, environ: "WSGIEnvironment", request_id: str) -> None:
-        """Note that the browser brings this LogoutRequest to its participant."""
+        """Note that the browser brings this LogoutRequest."""
         until = clock.now() + KEPT_FOR
         env.values(environ).add(_turn(request_id), "", until, durable=False)
 
     def note_return(self, environ: "WSGIEnvironment", request_id: str) -> None:
-        """Note that the participant sent the browser back, with whatever answer."""
+        """Note that the participant sent the browser back."""
         until = clock.now() + KEPT_FOR
         env.values(environ).add(_return(request_id), "", until, durable=False)
 
     def note_return_of_one(self, environ: "WSGIEnvironment", receipt: Receipt) -> None:
-        """Note an answer that does not name its LogoutRequest.
-
-        If exactly one participant has not sent the browser back yet, it was that one.
-        """
+        """Note an answer without its request, if one participant alone owes one."""
         away = self._without_return(environ, receipt)
         if len(away) == 1:
             self.note_return(environ, *away)
@@ -247,11 +211,7 @@ class Receipts:
     def waiting_for_turn(
         self, environ: "WSGIEnvironment", receipt: Receipt
     ) -> Sequence[str]:
-        """Return the IDs of the LogoutRequests that the browser has not brought yet.
-
-        Without those for a participant that did not send the browser back: the visitor
-        would get stuck there again.
-        """
+        """Return the unsent IDs, without participants that kept the browser."""
         left = self._without_return(environ, receipt)
         away = {receipt.asked[one].entity_id for one in left}
         values = env.values(environ)
@@ -264,7 +224,7 @@ class Receipts:
     def _without_return(
         self, environ: "WSGIEnvironment", receipt: Receipt
     ) -> Sequence[str]:
-        """Return the IDs of the LogoutRequests whose participant kept the browser."""
+        """Return the IDs of LogoutRequests whose participant kept the browser."""
         values = env.values(environ)
         return [
             one
@@ -278,7 +238,7 @@ class Receipts:
         left = receipt.without(_confirmed(values, receipt))
         if not left.missed:
             return left
-        # A participant that an earlier logout missed too must have confirmed both.
+        # A participant must have confirmed the earlier logout too.
         handles = (handle, *receipt.older)
         queue = queue_of(environ, self._propagation)
         entries = [entry for one in handles for entry in queue.found(one)]
@@ -297,8 +257,7 @@ class Receipts:
     def _retried(
         self, environ: "WSGIEnvironment", entries: Iterable[QueuedLogout]
     ) -> Sequence[str]:
-        """Return the entityIDs of participants that the queue retries."""
-        # A departed participant gets its LogoutRequest all the same.
+        # A departed participant gets its LogoutRequest too.
         trust = with_departed(env.trust(environ), env.sessions(environ))
         return [
             one.entity_id
@@ -310,10 +269,7 @@ class Receipts:
 
 
 def require_own_browser(environ: "WSGIEnvironment", receipt: Receipt) -> None:
-    """Raise MessageUnexpected in any browser but the one that logged out.
-
-    Anyone else with the address learns neither the services nor their names.
-    """
+    """Raise MessageUnexpected in another browser: it must not see the services."""
     if not brings_proof(environ, receipt.proof):
         raise MessageUnexpected(
             "another browser began this logout, or this browser lost its cookie"
@@ -321,7 +277,6 @@ def require_own_browser(environ: "WSGIEnvironment", receipt: Receipt) -> None:
 
 
 def _kept(values: Values, handle: str) -> Receipt:
-    """Return a receipt as it was stored first."""
     stored = values.get(_key(handle))
     if stored is None:
         raise MessageUnexpected("this logout is over")
@@ -329,10 +284,9 @@ def _kept(values: Values, handle: str) -> Receipt:
 
 
 def _confirmed(values: Values, receipt: Receipt) -> dict[str, float]:
-    """Return when each LogoutRequest in the browser was confirmed, by its ID.
+    """Return when each LogoutRequest was confirmed, by its ID.
 
-    One that was answered with UnknownPrincipal counts once another one about the same
-    NameID at the same participant is confirmed.
+    UnknownPrincipal counts after a confirmation for the same NameID.
     """
     done = _instants(values, _done, receipt.asked)
     whom = {receipt.asked[one].whom for one in done}
@@ -346,7 +300,7 @@ def _confirmed_late(
     missed: Iterable[str],
     entries: Iterable[QueuedLogout],
 ) -> dict[str, float]:
-    """Return when participants confirmed these logouts to the queue, by entityID."""
+    """Return when the queue got confirmations, by entityID."""
     left = {one.entity_id for entry in entries for one in entry.left.values()}
     late = {
         one: max(heard_at(values, name, one) for name in handles)
@@ -362,7 +316,7 @@ def _partly_logged_out(
     missed: Iterable[str],
     entries: Iterable[QueuedLogout],
 ) -> Sequence[str]:
-    """Return the participants that answered PartialLogout, and owe no other answer."""
+    """Return the participants that owe no answer after PartialLogout."""
     unconfirmed = {
         one.entity_id
         for entry in entries

@@ -9,14 +9,13 @@ from eilogin.hub.browser_proof import KEPT_FOR
 from eilogin.hub.logout.logout_propagation import Recipient
 from eilogin.hub.logout.stored_pages import readable_record
 
-#: The states of a service in a receipt. OUT: the visitor is logged out. PARTLY: logged
-#: out there, and maybe not everywhere behind it. AGAIN: not yet, and the hub retries.
-#: MISSED: unknown, and nobody can notify the service any more.
+#: States of a service. PARTLY: maybe not everywhere behind it. AGAIN: the hub retries.
+#: MISSED: unknown, and out of reach.
 OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
-#: The service was reached and did not confirm; the hub tries again, or does not.
+#: It answered without confirming; the hub retries, or does not.
 UNCONFIRMED, REFUSED = "unconfirmed", "refused"
 
-#: The parts of a stored receipt, in an order that stays. A new part goes to the end.
+#: The stored parts; a new one goes to the end.
 _STORED = (
     "asked",
     "unreached",
@@ -40,41 +39,36 @@ class ReplyTo(NamedTuple):
 
     @classmethod
     def from_parts(cls, parts: Sequence[str]) -> "ReplyTo":
-        """Return the value with these JSON parts; ignore those of a newer version."""
+        """Return the value with these JSON parts, of a newer version too."""
         return cls(*parts[: len(cls._fields)])
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The state of one logout, which the store keeps for its pages."""
+    """The stored state of one logout."""
 
-    #: The name of the logout in the addresses of its pages.
     handle: str
-    #: The recipients that the browser notifies, by the ID of the LogoutRequest.
+    #: Recipients that the browser notifies, by ID of the LogoutRequest.
     asked: Mapping[str, Recipient] = field(default_factory=dict)
-    #: The entityIDs of participants that the browser cannot notify.
+    #: entityIDs out of the browser's reach.
     unreached: Sequence[str] = ()
-    #: The requester; None if the visitor logged out on the hub's own page.
+    #: None after a logout at the hub itself.
     back: ReplyTo | None = None
-    #: Whether another logout or hub notified some participants, with unknown results.
+    #: Another logout or hub notified some participants, with unknown results.
     is_overtaken: bool = False
-    #: The path of this site where the visitor continues, if that is not ``back``.
+    #: The path where the visitor continues, instead of ``back``.
     target: str = ""
-    #: The value of the browser's cookie.
     proof: str = field(default="", repr=False)
     #: When each participant confirmed, by entityID.
     reached: Mapping[str, float] = field(default_factory=dict)
-    #: The label of the visitor's sessions at the hub.
+    #: The label of the visitor's sessions.
     whose: str = field(default="", repr=False)
-    #: When the visitor logged out.
     begun: float = 0.0
-    #: Handles of the visitor's earlier logouts that had not reached all.
+    #: Handles of the visitor's unfinished earlier logouts.
     older: Sequence[str] = ()
-    #: The entityIDs of participants that the hub retries, and of those that answered
-    #: PartialLogout; not stored.
+    #: Not stored: entityIDs to retry, with PartialLogout, and without confirmation.
     waiting: Sequence[str] = ()
     partly: Sequence[str] = ()
-    #: The entityIDs of participants that answered without confirming; not stored.
     refused: Sequence[str] = ()
 
     def to_json(self) -> str:
@@ -87,7 +81,7 @@ class Receipt:
     def from_json(cls, handle: str, text: str) -> "Receipt":
         """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
         with readable_record():
-            # An older version wrote fewer parts, and a newer one may write more.
+            # Another version writes fewer parts or more.
             parts = dict(zip(_STORED, json.loads(text), strict=False))
             asked, back = parts.pop("asked"), parts.pop("back")
             return cls(
@@ -100,7 +94,7 @@ class Receipt:
 
     @property
     def missed(self) -> Sequence[str]:
-        """Return the participants that did not confirm, by entityID, sorted."""
+        """The sorted entityIDs without confirmation."""
         asked = {told.entity_id for told in self.asked.values()}
         return sorted({*self.unreached, *asked})
 
@@ -110,12 +104,12 @@ class Receipt:
         return not self.missed and not self.is_overtaken
 
     def is_of(self, entity_id: str) -> bool:
-        """Whether the receipt covers the session at one participant."""
+        """Whether the receipt covers a participant."""
         return entity_id in self.reached or entity_id in self.missed
 
     @property
     def may_change(self) -> bool:
-        """Whether the state may change in a while without any action of the visitor."""
+        """Whether the state may change without the visitor."""
         asked = {told.entity_id for told in self.asked.values()}
         return bool(self.waiting or asked.difference(self.partly, self.refused))
 
@@ -130,11 +124,7 @@ class Receipt:
         return bool(self.target)
 
     def states(self) -> Iterable[tuple[str, str, float]]:
-        """Yield each service's entityID, its state, and when it confirmed.
-
-        Unconfirmed services come first. The receipt of another person contains only
-        those.
-        """
+        """Yield (entityID, state, instant); of another person only unconfirmed ones."""
         for entity_id in self.missed:
             yield entity_id, self._state_of(entity_id), 0.0
         if not self.is_of_another:
@@ -142,7 +132,6 @@ class Receipt:
                 yield entity_id, OUT, instant
 
     def _state_of(self, entity_id: str) -> str:
-        """Return what is known of a service that has not confirmed."""
         is_refused = entity_id in self.refused
         if entity_id in self.waiting:
             return UNCONFIRMED if is_refused else AGAIN
@@ -151,7 +140,7 @@ class Receipt:
         return REFUSED if is_refused else MISSED
 
     def without(self, confirmed: Mapping[str, float]) -> "Receipt":
-        """Return the same after some confirmed, by the IDs of their LogoutRequests."""
+        """Return the same after confirmations, by LogoutRequest ID."""
         left = {one: told for one, told in self.asked.items() if one not in confirmed}
         names = {told.entity_id for told in left.values()} | {*self.unreached}
         reached = {
@@ -162,7 +151,7 @@ class Receipt:
         return replace(self, asked=left, reached={**self.reached, **reached})
 
     def with_late(self, told: Mapping[str, float]) -> "Receipt":
-        """Return the same after some confirmed late, by entityID."""
+        """Return the same after late confirmations, by entityID."""
         return replace(
             self,
             asked={k: v for k, v in self.asked.items() if v.entity_id not in told},

@@ -1,8 +1,7 @@
 """The logout retry queue: logouts that some participants have not confirmed yet.
 
-The store holds each logout from before its sessions end until all participants have
-confirmed. Elsewhere belong the messages (``logout_propagation``) and the worker that
-retries (``hub_worker``). By module:
+Elsewhere belong the messages (``logout_propagation``) and the worker that retries
+(``hub_worker``). By module:
 
 ``departed_participants``
     Participants that have left the federation, and still need LogoutRequests.

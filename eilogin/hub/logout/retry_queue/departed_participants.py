@@ -1,10 +1,8 @@
 """Participants that have left the federation, and still need LogoutRequests.
 
-A participant that has left gets no login any more. But its visitors are still signed in
-there, and the metadata with its logout address is gone. So the process that sees it
-first stores the last metadata beside the sessions. One process takes that up and ends
-the sessions at the participant (``participant_removal``). Later messages use the stored
-metadata too, for as long as a session can last. It serves no other purpose.
+Visitors are still signed in there. So the first process that sees it stores the last
+metadata beside the sessions, and one process ends them (``participant_removal``). Later
+LogoutRequests use it too, and nothing else.
 """
 
 import hashlib
@@ -19,10 +17,10 @@ from eilogin.saml.metadata import EntityDescriptor, read_unsigned, write_entity
 from eilogin.sessions import UNREADABLE, Sessions
 from eilogin.stores import StoredSession
 
-#: How many seconds after it left its sessions end: first when all processes know it,
-#: then once more for visitors of a request that had begun before that.
+#: Seconds until its sessions end: when all processes know, and after their last
+#: requests.
 _LOOKS = (2.0, 60.0)
-#: How many seconds a process has for it before another takes over.
+#: Seconds until another process takes over.
 _TAKEN_FOR = 600.0
 
 
@@ -30,13 +28,12 @@ _TAKEN_FOR = 600.0
 class DepartedParticipant:
     """A participant that has left the federation."""
 
-    #: The key in the store.
     key: str
     #: Its last metadata.
     entity: EntityDescriptor
-    #: When a process saw that it had left.
+    #: When a process noticed.
     begun: float
-    #: How often its sessions were ended so far.
+    #: How often its sessions were ended.
     looks: int
 
     @property
@@ -51,7 +48,7 @@ class DepartedParticipant:
 
 
 class DepartedParticipants:
-    """The departed participants of the hub ``party``, beside its sessions."""
+    """The departed participants of the hub ``party``."""
 
     def __init__(self, sessions: Sessions, party: str) -> None:
         self._sessions, self._store = sessions, sessions.store
@@ -68,8 +65,7 @@ class DepartedParticipants:
         row = StoredSession(key, text, now, until, (self._label,))
         known = self._read(key)
         if known is not None and now > known.begun + _LOOKS[-1]:
-            # It joined again since, whether its sessions had ended or not. Another
-            # process that sees the same departure comes sooner.
+            # It joined again: another process with the same departure comes sooner.
             self._store.end(keys=(key,))
         return self._store.create(row, issued=now)
 
@@ -79,7 +75,7 @@ class DepartedParticipants:
         return [one for one in found if one is not None]
 
     def take_up(self, one: DepartedParticipant) -> bool:
-        """Take up a departure; True for one of all processes that try."""
+        """Take up a departure; True for one of all processes."""
         until = clock.now() + _TAKEN_FOR
         return self._store.add(self._taken(one), "", until, owner=one.key)
 
@@ -96,8 +92,7 @@ class DepartedParticipants:
             return None
         try:
             begun, text, *_ = json.loads(stored.data)
-            # Its signature was verified before it was stored; addresses of this machine
-            # too.
+            # Verified before it was stored; addresses of this machine too.
             [entity] = read_unsigned(text.encode(), on_loopback=True).entities
             looks = len(self._store.items(key))
             return DepartedParticipant(key, entity, float(begun), looks)
@@ -106,7 +101,7 @@ class DepartedParticipants:
 
 
 def left(before: Membership, now: Membership) -> Iterator[EntityDescriptor]:
-    """Yield the participants of one federation that are missing in a later one."""
+    """Yield the participants that are missing in a later federation."""
     for entity_id, _ in before.digests.items() - now.digests.items():
         entity = before.members[entity_id]
         if entity.service_provider is not None and not is_participant(now, entity_id):
@@ -114,16 +109,13 @@ def left(before: Membership, now: Membership) -> Iterator[EntityDescriptor]:
 
 
 def is_participant(federation: Membership, entity_id: str) -> bool:
-    """Whether an entity is a member with a service provider, expired or not."""
+    """Whether an entity has a service provider here, expired or not."""
     entity = federation.members.get(entity_id)
     return entity is not None and entity.service_provider is not None
 
 
 def with_departed(trust: Trust, sessions: Sessions) -> Trust:
-    """Return the same trust, in which departed participants can get LogoutRequests.
-
-    For nothing else: a request in their name is rejected.
-    """
+    """Return the same trust, with departed participants for LogoutRequests only."""
     departed = {
         one.entity.entity_id: one.entity
         for one in DepartedParticipants(sessions, trust.own.entity_id).all()

@@ -1,10 +1,7 @@
 """Logouts of this hub that some participants missed, for a later logout from above.
 
-A hub in the middle may have ended the visitor's sessions before the logout comes from
-above, because the visitor began it at an application below. Then nothing is left to
-end, which does not mean that every participant knows. So the hub stores the login above
-(``session_index`` here) before a session ends, and deletes that note when all
-participants have confirmed.
+A hub in the middle may have ended its sessions before, by a logout below. So it stores
+the login above (``session_index``) until all participants have confirmed.
 """
 
 from collections.abc import Iterable
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def note(environ: "WSGIEnvironment", subjects: Iterable[Subject]) -> list[str]:
-    """Note that sessions of subjects end; return the names of their logins above."""
+    """Note that sessions of subjects end; return their logins above."""
     sessions = env.sessions(environ)
     names = [
         login.session_index
@@ -27,7 +24,7 @@ def note(environ: "WSGIEnvironment", subjects: Iterable[Subject]) -> list[str]:
         for login in sessions.find_all_of(subject)
         if login.session_index
     ]
-    # No participant keeps a session for longer than that.
+    # No participant keeps a session for longer.
     until = clock.now() + sessions.max_session
     for name in names:
         env.values(environ).add(_key(name), "", until, durable=False)
@@ -35,13 +32,13 @@ def note(environ: "WSGIEnvironment", subjects: Iterable[Subject]) -> list[str]:
 
 
 def forget(environ: "WSGIEnvironment", names: Iterable[str]) -> None:
-    """Delete the notes: all participants know of these logouts."""
+    """Delete the notes: all participants confirmed."""
     for name in names:
         env.values(environ).take(_key(name))
 
 
 def is_noted(environ: "WSGIEnvironment", names: Iterable[str]) -> bool:
-    """Whether some participant may not know of one of these logouts."""
+    """Whether some participant may not know of one."""
     return any(env.values(environ).get(_key(name)) is not None for name in names)
 
 

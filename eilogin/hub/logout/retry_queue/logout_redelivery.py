@@ -1,23 +1,18 @@
 """The logout retry queue: logouts that some participants have not confirmed yet.
 
-The hub stores each message before a session ends, and deletes it after the delivery; so
-it survives the death of the process. Any process of the hub retries the recipients that
-were missed (``hub_worker``). It retries soon at first, then after as long as it has
-taken already, at most a minute. It stops when the session would have expired anyway.
+The hub stores each message before a session ends, so it survives the death of the
+process. Any process retries (``hub_worker``): soon at first, then after as long as it
+has taken already, at most a minute, until the session would have expired.
 
-Some recipients are *held*: no worker retries them, but the visitor's next logout does,
-and reports the result. Held are:
+*Held* recipients wait for the visitor's next logout, which reports the result:
 
-* recipients that only the visitor's browser can reach;
-* recipients that might end a session that the visitor has begun there since;
-* participants that answered PartialLogout. They have to notify the participants behind
-  them, which this hub does not know. A second message would only be answered with "no
-  such session", which some report as a success; that would not prove that the others
-  know.
+* recipients that only the browser can reach;
+* recipients that might end a new session of the visitor;
+* participants that answered PartialLogout. A second answer "no such session" would not
+  prove that those behind them know.
 
-Each logout is a record beside the sessions in the store, with the same operations. It
-is found by a label, ended once, and *seen* by one process at a time. Nobody is signed
-in by it: its key is the hash of no cookie.
+Each record is found by a label, ended once, and *seen* by one process at a time. It
+signs nobody in: its key is the hash of no cookie.
 """
 
 import hashlib
@@ -41,19 +36,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: How long a late confirmation is stored, in seconds.
+#: Seconds that a late confirmation is stored.
 LATE_FOR = 60 * 60.0
-#: How many seconds after the longest duration of a logout others retry it.
+#: Seconds after a logout's longest duration until others retry it.
 _GRACE = 2.0
-#: The prefix of the name of a held record; no handle begins so.
+#: Begins the name of a held record, and no handle.
 _HELD = "held."
-#: The keys in the store: of all queues of any hub, and of the held records.
+#: Keys in the store: all queues of any hub, and held records.
 KEYS = "undelivered-*"
 HELD_KEYS = f"{KEYS}-{_HELD}*"
-#: The states of a recipient (:meth:`RetryQueue.state`). NOW: the process that began the
-#: logout sends the first message. AGAIN: the queue retries. BROWSER: it waits for the
-#: visitor's browser or their next logout. PARTLY: the participant ended its own
-#: session, and maybe not all behind it.
+#: States of a recipient. NOW: the first message is being sent. BROWSER: waits for the
+#: browser or the next logout. PARTLY: maybe not all behind it.
 NOW, AGAIN, BROWSER, PARTLY = "now", "again", "browser", "partly"
 
 
@@ -62,22 +55,20 @@ class QueuedLogout:
     """One logout, and its recipients."""
 
     key: str
-    #: The name of the logout in the addresses of its pages.
     handle: str
     #: When the visitor logged out, and until when retries make sense.
     begun: float
     until: float
-    #: Names of the logins that end by it (:attr:`eilogin.sessions.Login.name`).
+    #: Names of the logins that it ends.
     logins: Sequence[str]
-    #: The recipients, in a fixed order.
+    #: Recipients in a fixed order.
     told: Sequence[Recipient]
-    #: The labels of the visitors, by which the record is found.
+    #: The visitors' labels, to find the record.
     whose: Sequence[str] = ()
-    #: Whether it is held for the visitor's browser, or a later logout.
     is_held: bool = False
-    #: The numbers of the recipients that confirmed or need no message any more.
+    #: Numbers of recipients that need no message any more.
     done: frozenset[int] = frozenset()
-    #: How often a retry failed, and why, as an error's code by number.
+    #: Failed retries, and their error codes by number.
     tries: int = 0
     reasons: Mapping[int, str] = field(default_factory=dict)
     #: When a process last took it up.
@@ -85,19 +76,16 @@ class QueuedLogout:
 
     @property
     def left(self) -> Mapping[int, Recipient]:
-        """The recipients that are still to be notified, by number."""
+        """The recipients still to notify, by number."""
         return {n: one for n, one in enumerate(self.told) if n not in self.done}
 
     def due(self, first: float) -> float:
-        """When to retry it; ``first`` is how long the logout may last, in seconds."""
+        """When to retry; ``first`` is a logout's longest duration in seconds."""
         return retry_schedule.next_try(self.begun, self.seen, first)
 
 
 class RetryQueue:
-    """The logout retry queue of the hub ``party``, beside its sessions.
-
-    ``longest`` is how many seconds a logout that sends the first messages may last.
-    """
+    """The retry queue of the hub ``party``; a logout takes ``longest`` seconds."""
 
     def __init__(self, sessions: Sessions, party: str, longest: float) -> None:
         self._sessions = sessions
@@ -113,11 +101,7 @@ class RetryQueue:
     def begin(
         self, handle: str, logins: Collection[Login], told: Sequence[Recipient]
     ) -> list[Recipient]:
-        """Store the messages of a logout before its sessions end.
-
-        Return the recipients of an earlier logout under this handle that did not
-        finish.
-        """
+        """Store messages before sessions end; return the rest of an earlier attempt."""
         now = clock.now()
         until = max((login.ends for login in logins), default=0.0)
         names = [login.name for login in logins]
@@ -129,7 +113,7 @@ class RetryQueue:
         return [] if known is None else list(known.left.values())
 
     def begin_at(self, handle: str, login: Login, told: Sequence[Recipient]) -> None:
-        """Store the messages of a session that goes on, to some of its participants."""
+        """Store messages for some participants of a session that goes on."""
         whose = (self._of(login.who),)
         key, now = self._key(handle), clock.now()
         self._keep(QueuedLogout(key, handle, now, login.ends, (), told, whose))
@@ -142,12 +126,7 @@ class RetryQueue:
         to_tell: Mapping[Recipient, str],
         held: Sequence[Recipient],
     ) -> None:
-        """Store the results of the messages to ``told``.
-
-        ``to_tell`` maps the recipients to retry to the reason (an error's code);
-        ``held`` are those that wait for the visitor's browser or answered
-        PartialLogout.
-        """
+        """Store the results for ``told``; ``to_tell`` has error codes."""
         _note_partial(values, handle, held)
         entry = self.find(handle) if to_tell or held else None
         if entry is not None and held:
@@ -161,7 +140,7 @@ class RetryQueue:
     def confirmed(
         self, values: Values, handle: str, entity_id: str, *, is_partial: bool
     ) -> None:
-        """Note the LogoutResponse of a participant that came by the browser."""
+        """Note a LogoutResponse in the browser."""
         note = self.partly if is_partial else self.heard
         for entry in self.found(handle):
             numbers = [n for n, one in entry.left.items() if one.entity_id == entity_id]
@@ -192,40 +171,33 @@ class RetryQueue:
     def may_end_more(
         self, entry: QueuedLogout, number: int, *, has_index: bool
     ) -> bool:
-        """Whether a retry might end a session that the visitor has begun there since.
+        """Whether a retry might end a new session of the visitor there.
 
-        Our message names the sessions that have ended. Without SessionIndex, as with
-        DigiD, it names the visitor alone; and a participant may have answered that it
-        knows none of the sessions.
+        Without SessionIndex (DigiD) a message names the visitor alone. With it, a
+        participant that knew none of the sessions might end another one.
         """
         told = entry.left[number]
         if not has_index:
             return self._sessions.is_in(told.subject)
         knows_none = entry.reasons.get(number) == PrincipalUnknown.code
-        # The participant does not mistake another session of that time for these.
+        # The participant does not mistake another session for these.
         return knows_none and self._sessions.is_in(told.subject, after=entry.begun)
 
     def failed(self, entry: QueuedLogout, reasons: Mapping[int, str]) -> None:
-        """Note that a retry failed, with the reasons (an error's code) by number."""
+        """Note a failed retry, with error codes by number."""
         self._note(entry, tried=reasons)
 
     def left_before(
         self, handle: str, subjects: Collection[Subject]
     ) -> list[QueuedLogout]:
-        """Return other unfinished logouts of these subjects.
-
-        The visitor may still be signed in there, whatever the result of this logout.
-        """
+        """Return other unfinished logouts: the visitor may still be signed in there."""
         found = {key for one in subjects for key in self._store.find(self._of(one))}
         own = {self._key(handle), self._key(handle, _HELD)}
         entries = map(self.read, sorted(found - own))
         return [entry for entry in entries if entry is not None]
 
     def has_any_of(self, values: Values, subjects: Collection[Subject]) -> bool:
-        """Whether a logout of these subjects is unconfirmed or unreadable.
-
-        Or some participant did not confirm one, and gets no more messages.
-        """
+        """Whether a logout of these subjects is unconfirmed, given up or unreadable."""
         return self.has_any_labelled(values, [one.label() for one in subjects])
 
     def has_any_labelled(self, values: Values, whose: Iterable[str]) -> bool:
@@ -246,10 +218,7 @@ class RetryQueue:
         *,
         in_browser: bool = False,
     ) -> None:
-        """Count one answer of a participant that does not confirm a logout.
-
-        ``reason`` is an error's code. The store keeps the count as long as the logout.
-        """
+        """Count a refusal (an error's code), for as long as the logout is stored."""
         ends = (entry.until for entry in self.found(handle))
         until = max([clock.now() + LATE_FOR, *ends])
         refused_logouts.note(values, handle, told, reason, until, in_browser=in_browser)
@@ -257,18 +226,14 @@ class RetryQueue:
     def refused(
         self, values: Values, entry: QueuedLogout, came: Iterable[Delivery]
     ) -> None:
-        """Count the refusals of a later logout for the recipients of this one."""
+        """Count the refusals of a later logout for this one."""
         left = {one.whom for one in entry.left.values()}
         for one in came:
             if one.is_refusal and one.left is not None and one.left.whom in left:
                 self.note_refusal(values, entry.handle, one.left, one.reason)
 
     def without_final(self, values: Values, entry: QueuedLogout) -> QueuedLogout:
-        """Remove the recipients that answered too often without confirming.
-
-        The hub sends them no more messages. Until the session would have expired, the
-        hub does not report to a hub above that all participants know of the logout.
-        """
+        """Remove the recipients that refused too often; note that for a hub above."""
         over = [
             n
             for n, one in entry.left.items()
@@ -304,10 +269,7 @@ class RetryQueue:
     def partly(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
-        """Note the recipients that answered PartialLogout, by number.
-
-        No worker sends them another message.
-        """
+        """Note PartialLogout, by number; no worker retries these."""
         told = {n: replace(entry.told[n], is_partial=True) for n in numbers}
         _note_partial(values, entry.handle, told.values())
         # Unless it has answered so before.
@@ -321,10 +283,7 @@ class RetryQueue:
     def heard(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
-        """Remove recipients that have confirmed now, by number.
-
-        If nothing is left for a participant, store that for the receipt.
-        """
+        """Remove recipients that confirmed, by number; tell the receipt."""
         entry, now = self.done(entry, numbers), clock.now()
         left = {
             one.entity_id
@@ -337,18 +296,18 @@ class RetryQueue:
         return entry
 
     def found(self, handle: str) -> list[QueuedLogout]:
-        """Return all records of one logout, the held one too."""
+        """Return all records of a logout, the held one too."""
         entries = (self.read(self._key(handle, kind)) for kind in ("", _HELD))
         return [entry for entry in entries if entry is not None]
 
     def find(self, handle: str) -> QueuedLogout | None:
-        """Return the record of one logout; None if all know of it, or it expired."""
+        """Return the record of a logout; None if all confirmed, or it expired."""
         return self.read(self._key(handle))
 
-    # --- all of them ---
+    # --- all logouts ---
 
     def all(self) -> list[QueuedLogout]:
-        """Return all logouts that are not held, the oldest first."""
+        """Return the logouts to retry, the oldest first."""
         return self._of_label(self._label)
 
     def held(self) -> list[QueuedLogout]:
@@ -366,7 +325,7 @@ class RetryQueue:
             return PARTLY
         if entry.is_held:
             return BROWSER
-        # The process that began it stores the reason, unless it died before that.
+        # Stored by the process that began it, unless it died.
         is_begun = number not in entry.reasons and clock.now() < self.due_at(entry)
         return NOW if is_begun else AGAIN
 
@@ -384,11 +343,11 @@ class RetryQueue:
         return entry.begun if retry_schedule.is_ahead(entry.seen) else entry.due(first)
 
     def take_up(self, entry: QueuedLogout) -> bool:
-        """Take up a logout to retry it; True for one of all processes that try."""
+        """Take up a logout to retry it; True for one of all processes."""
         return retry_schedule.take_up(self._store, entry.key, entry.seen)
 
     def read(self, key: str) -> QueuedLogout | None:
-        """Return the record with this key; None if all know of it, or it expired."""
+        """Return a record; None if all confirmed, or it expired."""
         stored = self._store.read(key)
         if stored is None:
             return None
@@ -411,7 +370,7 @@ class RetryQueue:
             for item in self._store.items(key):
                 entry = _with(entry, json.loads(item))
         except UNREADABLE:
-            # Another version wrote it, which can read it and may share the store.
+            # Another version wrote it, and can read it.
             return None
         return entry
 
@@ -432,7 +391,7 @@ class RetryQueue:
         told = [one.as_json() for one in entry.told]
         said = [entry.begun, entry.logins, told, entry.whose]
         is_held = entry.key.startswith(f"{self._label}-{_HELD}")
-        # Workers look for the one label; only an operator looks for the other.
+        # Workers look for one label, operators for the other.
         label = self._held_label if is_held else self._label
         now, labels = clock.now(), (label, *entry.whose)
         row = StoredSession(entry.key, json.dumps(said), now, entry.until, labels)
@@ -445,7 +404,7 @@ class RetryQueue:
         return self._of_labelled(who.label())
 
     def _of_labelled(self, whose: str) -> str:
-        # Not the label of the visitor's sessions, by which sessions end.
+        # Not the label by which the visitor's sessions end.
         return f"{self._label}-of-{hashlib.sha256(whose.encode()).hexdigest()}"
 
     def _note(self, entry: QueuedLogout, **said: object) -> None:
@@ -453,7 +412,7 @@ class RetryQueue:
 
 
 def heard_at(values: Values, handle: str, entity_id: str) -> float:
-    """When a participant confirmed a logout late; 0 if that is unknown."""
+    """When a participant confirmed late; 0 if unknown."""
     return float(values.get(_heard(handle, entity_id)) or 0.0)
 
 
@@ -467,7 +426,6 @@ def _heard(handle: str, entity_id: str) -> str:
 
 
 def _note_partial(values: Values, handle: str, told: Iterable[Recipient]) -> None:
-    """Note for the receipt that participants ended their own sessions only."""
     until = clock.now() + LATE_FOR
     for entity_id in {one.entity_id for one in told if one.is_partial}:
         values.add(_partly(handle, entity_id), "", until, durable=False)
@@ -482,7 +440,7 @@ def _partly(handle: str, entity_id: str) -> str:
 
 
 def new_handle() -> str:
-    """Make the name of a logout, for its record and the addresses of its pages."""
+    """Make the name of a logout, for its record and addresses."""
     return secrets.token_urlsafe(16)
 
 
@@ -495,8 +453,7 @@ def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> RetryQueue
 def _results(
     entry: QueuedLogout, told: Sequence[Recipient], to_tell: Mapping[Recipient, str]
 ) -> dict[str, object]:
-    """Return the parts of a note: new recipients, confirmed ones, those to retry."""
-    # Recipients that were added between the first look and the end of the sessions.
+    # Added between the first look and the end of the sessions.
     news = [one for one in told if one not in entry.told]
     known = [*entry.told, *news]
     return {
@@ -507,7 +464,6 @@ def _results(
 
 
 def _with(entry: QueuedLogout, said: Mapping[str, Any]) -> QueuedLogout:
-    """Apply a later note to a queued logout."""
     tried = said.get("tried", {})
     reasons = {**said.get("why", {}), **tried}
     return replace(

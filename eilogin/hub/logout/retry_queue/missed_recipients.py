@@ -21,10 +21,7 @@ def store_missed(
     own: Sequence[Recipient],
     missed: Mapping[Recipient, Delivery],
 ) -> None:
-    """Store the recipients of a logout that were missed, and why.
-
-    ``own`` are the recipients of this logout alone, ``missed`` those of all.
-    """
+    """Store the missed recipients: ``own`` of this logout, ``missed`` of all."""
     trust = with_departed(env.trust(environ), env.sessions(environ))
     answered = {one.whom: one for one in missed}
     reasons = {one.whom: came.reason for one, came in missed.items()}
@@ -34,7 +31,7 @@ def store_missed(
         for one in left
         if _can_retry(trust, propagation, one, answered[one.whom])
     }
-    # Recipients that cannot be retried are held for the visitor's next logout.
+    # Held for the visitor's next logout.
     held = [_marked_as(answered[one.whom], one) for one in left if one not in again]
     queue, values = queue_of(environ, propagation), env.values(environ)
     queue.settle(values, handle, own, again, held)
@@ -46,11 +43,9 @@ def store_missed(
 def _can_retry(
     trust: Trust, propagation: Propagation, one: Recipient, answered: Recipient
 ) -> bool:
-    """Whether the queue can retry a recipient, by the marks of its delivery."""
     is_held = answered.is_partial or answered.by_browser
     return not is_held and propagation.can_be_told(trust, one)
 
 
 def _marked_as(answered: Recipient, one: Recipient) -> Recipient:
-    """Return a recipient with the marks of its last delivery."""
     return replace(one, is_partial=answered.is_partial, by_browser=answered.by_browser)

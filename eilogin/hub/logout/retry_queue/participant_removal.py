@@ -1,9 +1,7 @@
 """The end of all sessions at one participant, such as one that leaves the federation.
 
-Each visitor is logged out at that participant only: their session at the hub and at all
-other participants goes on. The participant gets a LogoutRequest over SOAP for each
-session; failed messages go into the logout retry queue
-(:mod:`eilogin.hub.logout.retry_queue.logout_redelivery`).
+Other sessions go on. It gets a LogoutRequest over SOAP for each session; the retry
+queue takes failed ones.
 """
 
 from collections import Counter
@@ -27,29 +25,22 @@ from eilogin.web import environ as env
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How many sessions are ended in one batch.
+#: Sessions in one batch.
 _AT_ONCE = 50
 
 
 class RemovalCounts(NamedTuple):
-    """The results of one batch of sessions."""
+    """The results of one batch."""
 
-    #: The number of sessions.
     logins: int
-    #: How many messages were confirmed, how many the hub will retry, and how many only
-    #: the visitor's browser can deliver, or nobody.
+    #: Messages confirmed, to retry, and out of reach.
     reached: int
     waiting: int
     untold: int
 
 
 class ParticipantRemoval:
-    """Ends the sessions of the participant ``entity_id``, without their visitors.
-
-    The participant may have left the federation (``departed_participants``). ``reason``
-    is for the audit log. Raises :class:`eilogin.errors.UnknownPeer` for an unknown
-    entityID.
-    """
+    """Ends a participant's sessions; audits ``reason``. Raises UnknownPeer."""
 
     def __init__(
         self,
@@ -68,10 +59,7 @@ class ParticipantRemoval:
         self._reason = reason
 
     def find(self) -> list[str]:
-        """Return the names of the sessions that it takes part in (``Login.name``).
-
-        Raises :class:`eilogin.errors.StoreUnavailable`.
-        """
+        """Return the names of its sessions, or raise StoreUnavailable."""
         logins = self._sessions.find_all(self._trust.own.entity_id)
         return [
             login.name
@@ -80,11 +68,7 @@ class ParticipantRemoval:
         ]
 
     def end(self, names: Sequence[str]) -> Iterator[RemovalCounts]:
-        """End its part of these sessions; yield the counts of each batch.
-
-        Once it has not answered, it gets the rest of the messages later. Raises
-        :class:`eilogin.errors.StoreUnavailable`.
-        """
+        """End these sessions there; yield counts, or raise StoreUnavailable."""
         is_away = False
         for start in range(0, len(names), _AT_ONCE):
             batch = names[start : start + _AT_ONCE]
@@ -100,7 +84,6 @@ class ParticipantRemoval:
             )
 
     def _begun(self, names: Iterable[str]) -> Iterator[tuple[str, list[Recipient]]]:
-        """Store the messages of each session, and yield its handle and recipients."""
         for login in filter(None, map(self._sessions.named, names)):
             there = filter(self._is_there, self._sessions.participants(login))
             if participants := list(there):

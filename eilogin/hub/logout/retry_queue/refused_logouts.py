@@ -1,11 +1,8 @@
 """Count how often a participant answered a LogoutRequest without confirming it.
 
-A service provider that lost its sessions in a restart answers each LogoutRequest so:
-Shibboleth with Responder and PartialLogout, mod_auth_mellon with RequestDenied. More
-LogoutRequests would change nothing. So the hub stops after a few answers, and the
-logout receipt says that the participant was reached and did not confirm.
-
-Only answers that a key of the participant signed count, and each of them once.
+Without its sessions after a restart, Shibboleth answers Responder and PartialLogout,
+mod_auth_mellon RequestDenied. So the hub stops after a few answers. Only signed ones
+count, each once.
 """
 
 import json
@@ -16,30 +13,24 @@ from eilogin.hub.logout.logout_propagation import Recipient
 from eilogin.sessions import UNREADABLE
 from eilogin.stores import Values
 
-#: A participant that answered so often that it has no such session, or that it denies
-#: the request, gets no more messages.
+#: Most answers that it has no such session, or denies the request.
 _MOST = 3
-#: The same for answers that say only that it failed (Responder without more), which
-#: may be over soon: the last of them comes some eight minutes after the logout.
+#: Most answers by Responder alone, which may be over soon: the last comes some eight
+#: minutes after the logout.
 _MOST_FAILURES = 10
 
 
 class RefusalCounts(NamedTuple):
-    """How often one participant has not confirmed the end of one subject's sessions."""
+    """Answers of one participant about one subject without confirmation."""
 
-    #: All such answers.
     all: int = 0
-    #: With a status that says why: it has no such session, or denies the request.
+    #: It has no such session, or denies the request.
     explicit: int = 0
-    #: The explicit ones that came in the visitor's browser.
+    #: Explicit ones in the browser.
     in_browser: int = 0
 
     def is_final(self, *, needs_browser: bool) -> bool:
-        """Whether the participant is asked no more.
-
-        If it ``needs_browser``, nobody can ask it again without the visitor. Then one
-        explicit answer there suffices.
-        """
+        """Whether it gets no more messages: one refusal if it ``needs_browser``."""
         is_over = self.explicit >= _MOST or self.all >= _MOST_FAILURES
         return is_over or (needs_browser and self.in_browser > 0)
 
@@ -53,7 +44,7 @@ def note(  # noqa: PLR0913 - the parts of one answer
     *,
     in_browser: bool,
 ) -> None:
-    """Count one answer to the logout of this handle; ``reason`` is an error's code."""
+    """Count an answer to a logout; ``reason`` is an error's code."""
     name = told.subject.told_label()
     explicit = int(reason == PrincipalUnknown.code)
 
@@ -71,13 +62,13 @@ def note(  # noqa: PLR0913 - the parts of one answer
 
 
 def find(values: Values, handle: str, told: Recipient) -> RefusalCounts:
-    """Return what was counted of one subject at one participant."""
+    """Return the counts of one subject at one participant."""
     found = _read(values.get(_key(handle, told.entity_id)))
     return found.get(told.subject.told_label(), RefusalCounts())
 
 
 def has_any(values: Values, handle: str, entity_id: str) -> bool:
-    """Whether a participant has answered a logout without confirming it."""
+    """Whether a participant answered a logout without confirming it."""
     return values.get(_key(handle, entity_id)) is not None
 
 
@@ -88,7 +79,7 @@ def _read(stored: str | None) -> dict[str, RefusalCounts]:
             name: RefusalCounts(*map(int, counts[:3])) for name, counts in found.items()
         }
     except UNREADABLE:
-        # Another version, which shares the store, wrote it: start to count again.
+        # Another version wrote it: start to count again.
         return {}
 
 

@@ -10,7 +10,7 @@ from eilogin.saml.metadata.schema_validation import Verdict
 from eilogin.saml.safe_xml import q
 
 EXTENSIONS = q("md:Extensions")
-#: Add a remark: a sentence about a skipped part.
+#: Add a sentence about a skipped part.
 Tell = Callable[[str], object]
 
 
@@ -32,7 +32,6 @@ class MemberReading:
 
 
 _INDEX = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
-#: Elements by what they are.
 ByTag = Mapping[str, Sequence[etree._Element]]  # noqa: SLF001 - it has no other name
 
 
@@ -65,14 +64,14 @@ class DescriptorParts:
 
 
 def index_of(text: str | None) -> int | None:
-    """The number in an ``index``; None if it is absent or no number."""
-    # The schema does not know the index of what is in Extensions.
+    """The number in an ``index``; None if absent or no number."""
+    # The schema does not know those in Extensions.
     index = None if text is None else _INDEX.fullmatch(text)
     return int(index[1]) if index else None
 
 
 def read_flag(element: etree._Element, name: str) -> bool | None:
-    """The xs:boolean in an attribute; None if it is absent."""
+    """The xs:boolean in an attribute; None if absent."""
     return flag_of(element.get(name))
 
 

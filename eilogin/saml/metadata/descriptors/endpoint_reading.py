@@ -17,7 +17,7 @@ from eilogin.saml.metadata.metadata_texts import plain
 from eilogin.saml.metadata.metadata_values import Endpoint
 from eilogin.saml.printable_text import short
 
-#: The bindings of eilogin. An address for another one may be anything.
+#: An address for another binding may be anything.
 _SPOKEN = (bindings.REDIRECT, bindings.POST, bindings.ARTIFACT, bindings.SOAP)
 
 
@@ -33,8 +33,8 @@ def read_addresses(
 ) -> tuple[Endpoint, ...]:
     """The endpoints of one service whose address can be used.
 
-    Raises :class:`~eilogin.errors.MalformedMessage` if there are some of a binding that
-    eilogin knows, but none that can be used.
+    Raises :class:`~eilogin.errors.MalformedMessage` if none of a known binding can be
+    used.
     """
     endpoints, faults = [], []
     for element in elements:

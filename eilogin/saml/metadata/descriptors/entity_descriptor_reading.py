@@ -1,8 +1,7 @@
 """Read each EntityDescriptor of trusted metadata, and the federation's own values.
 
-Products write metadata in many ways, and one member must not shut out all others. This
-package skips parts that eilogin does not use, with a remark if somebody may wonder. It
-leaves out a member that cannot be used, and records that.
+One member must not shut out all others. This package skips unused parts, with a remark
+if somebody may wonder, and leaves out and records an unusable member.
 """
 
 import re
@@ -65,8 +64,8 @@ def read_tree(
 ) -> FederationMetadata:
     """Read a trusted document; ``verdicts`` are those of :func:`verdicts_on`.
 
-    If two members have one entityID, both are left out. Raises the error of the first
-    member if none can be used.
+    Members with the same entityID are left out. Raises the error of the first member if
+    none can be used.
     """
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
@@ -117,7 +116,6 @@ def created_in(root: etree._Element) -> float | None:
 
 
 def _levels_of(root: etree._Element) -> Iterator[etree._Element]:
-    """The root, and each group that is nested in it."""
     yield root
     for group in root.iterchildren(q("md:EntitiesDescriptor")):
         yield from _levels_of(group)
@@ -128,7 +126,6 @@ def _cache_duration(element: etree._Element) -> float | None:
 
 
 def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
-    """The error, with the known facts about an unreadable member."""
     error.is_hub = element.find(q("md:IDPSSODescriptor")) is not None
     error.registrar = read_registrar(element)
     attributes = read_entity_attributes(element)
@@ -137,7 +134,6 @@ def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
 
 
 def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusable:
-    """The error of several members of one entityID."""
     text = (
         f"entity '{entity_id}' occurs {len(elements)} times, so eilogin skips all"
         " of them; ask the operator which one is right"
@@ -153,8 +149,8 @@ def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusabl
 def _entity_id(written: str, taken: Collection[str]) -> str:
     """The entityID in an attribute, an xs:anyURI.
 
-    White space around it does not count. But then it may not be one of those that are
-    ``taken``, so that nobody shuts out another.
+    White space around it does not count, unless that is one of those ``taken``: nobody
+    shuts out another.
     """
     entity_id = written.strip(" \t\r\n")
     if not _URI.fullmatch(entity_id):
@@ -196,7 +192,7 @@ def _read_roles(
     of_hub = role_of(entity, "md:IDPSSODescriptor", member)
     hub = None if of_hub is None else read_identity_provider(of_hub, entity, member)
     # An unusable role costs itself alone. But without its role as a hub the whole
-    # member is left out: else another one could become the hub in its place.
+    # member is left out: another one could become the hub in its place.
     of_participant, participant = _participant_of(entity, member, is_hub=bool(hub))
     roles = [role for role in (of_participant, of_hub) if role is not None]
     about = [by_tag(role.extensions.get(q("mdui:UIInfo"), ())) for role in roles]
@@ -246,7 +242,7 @@ def _participant_of(
 def _read_contact(element: etree._Element) -> Contact:
     texts = dict.fromkeys(_OF_CONTACT, "")
     for child in element:
-        # The first of two values counts.
+        # The first value counts.
         if texts.get(child.tag) == "":
             texts[child.tag] = line(child)
     company, email, telephone = texts.values()

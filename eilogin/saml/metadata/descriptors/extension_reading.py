@@ -20,7 +20,7 @@ def read_registrar(element: etree._Element | None) -> str:
     while element is not None:
         for extensions in element.iterchildren(EXTENSIONS, *_MEMBERS):
             if extensions.tag in _MEMBERS:
-                # Those of a group come before its members, of which there may be many.
+                # Those of a group precede its many members.
                 break
             for registration in extensions.iterchildren(REGISTRATION_INFO):
                 return clean(registration.get("registrationAuthority", "")).strip()
@@ -54,10 +54,10 @@ def read_algorithms(part: DescriptorParts, name: str) -> tuple[str, ...]:
 def read_scopes(
     role: DescriptorParts, entity: DescriptorParts
 ) -> frozenset[str] | None:
-    """The scopes of a hub, at its role or around it.
+    """The scopes of a hub, in its role or its entity, in ASCII as on the wire.
 
-    In ASCII, as on the wire. Regular expressions are ignored: their author would decide
-    what they cover, and how long a match takes.
+    Regular expressions are ignored: their author would decide what they cover, and how
+    long a match takes.
     """
     name = q("shibmd:Scope")
     scopes = [*role.extensions.get(name, ()), *entity.extensions.get(name, ())]
@@ -72,7 +72,7 @@ def read_scopes(
 
 
 def _as_domain(text: str) -> str:
-    """Encode a domain name for the wire; an invalid one stays, and matches none."""
+    """Encode a domain name for the wire; an invalid one matches none."""
     try:
         return text.encode("idna").decode().lower()
     except UnicodeError:

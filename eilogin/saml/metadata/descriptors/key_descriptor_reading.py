@@ -25,8 +25,6 @@ _ENCRYPTION_METHOD = q("md:EncryptionMethod")
 
 
 class _Keys(TypedDict):
-    """Keys and algorithms of a role, as the fields of :class:`Role`."""
-
     signing_certificates: tuple[str, ...]
     encryption_certificates: tuple[str, ...]
     encryption_methods: tuple[EncryptionMethod, ...]
@@ -36,10 +34,7 @@ class _Keys(TypedDict):
 
 
 class _Key(NamedTuple):
-    """A KeyDescriptor with the first of its certificates, or None.
-
-    Others of a chain are not the party's.
-    """
+    """A KeyDescriptor with its first certificate: others are not the party's."""
 
     element: etree._Element
     use: str | None
@@ -62,7 +57,7 @@ class _Key(NamedTuple):
         try:
             return line(name) == key_name(self.certificate)
         except MalformedMessage:
-            # Another remark already names the certificates that cannot be used.
+            # Another remark names unusable certificates.
             return False
 
 
@@ -110,13 +105,13 @@ def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
 
 
 def with_usable_keys(role: _RoleT, tell: Tell) -> _RoleT:
-    """The role without its unusable certificates.
+    """Return the role without its unusable certificates.
 
     Raises PeerWithoutKeys if no signing certificate is left.
     """
     faults: list[str] = []
     try:
-        # Nearly always all can be used, and most parties have one key for both uses.
+        # Mostly all can be used, and one key is for both uses.
         keys_by_text = dict(zip(role.signing_certificates, role.keys, strict=True))
         for text in role.encryption_certificates:
             if not isinstance(keys_by_text.get(text), RSAPublicKey):

@@ -15,7 +15,7 @@ from eilogin.saml.safe_xml import q
 
 _LANGUAGE = q("xml:lang")
 _SIDE = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
-#: Most logos of one member.
+#: Of one member.
 _MOST_LOGOS = 8
 
 

@@ -80,7 +80,7 @@ class TestOneFileUnderSeveralNames:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("verb", ["open", "fsync", "link", "unlink"])
-def test_who_is_killed_while_creating_leaves_the_whole_or_nothing(tmp_path, verb):
+def test_process_killed_during_create_leaves_complete_file_or_none(tmp_path, verb):
     path = tmp_path / "site.key"
     assert _killed_at(verb, path) == 9
     is_there = verb == "unlink"

@@ -83,7 +83,7 @@ def test_commands_to_copy_are_written_for_a_shell():
         assert not found, f"{file}: {found}"
 
 
-def test_what_an_ini_file_can_name_is_there_to_be_used():
+def test_every_paste_entry_point_can_be_loaded():
     for point in distribution("eilogin").entry_points:
         if point.group.startswith("paste."):
             assert callable(point.load()), point

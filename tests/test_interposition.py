@@ -106,7 +106,7 @@ def test_another_allocator_alone_is_as_ever(jemalloc):
     assert ended.stdout == "in order\n", ended.stderr
 
 
-def test_where_nothing_keeps_them_apart_the_cure_is_told(libxml2):
+def test_error_without_deepbind_explains_the_remedy(libxml2):
     ended = run("-c", WITHOUT_DEEPBIND, preload=libxml2)
     assert ended.returncode == 1
     *_, said = ended.stderr.splitlines()

@@ -235,7 +235,7 @@ def test_several_processes_have_one_sum_by_a_folder(tmp_path, monkeypatch):
     assert "visitors" not in told
 
 
-def test_who_has_no_such_hub_does_not_load_the_library():
+def test_process_without_metrics_hub_does_not_load_prometheus_client():
     text = (
         "import sys; import eilogin.hub.hub_app, eilogin.filters.participant;"
         " sys.exit('prometheus_client' in sys.modules)"

@@ -109,7 +109,7 @@ def test_log_in_work_log_out_elsewhere_and_its_session_is_dead(browser):
     assert said(browser) == "nobody", "who has copied it is nobody either"
 
 
-def test_who_was_only_idle_finds_her_session_again_though_pages_came_between(
+def test_login_after_idle_timeout_restores_app_session_despite_public_page(
     clock, browser
 ):
     """Her browser had asked for a public page, or a picture."""
@@ -147,7 +147,7 @@ def test_without_it_the_application_goes_on_as_if_she_were_there(tmp_path):
     assert said(browser) == anna
 
 
-def test_who_prolongs_or_steps_up_her_login_keeps_it(browser):
+def test_app_session_survives_fresh_login_and_step_up(browser):
     log_in(browser)
     browser.post(f"{UWV}/basket", site="same-origin", what="a form")
     browser.visit(f"{UWV}/eilogin/login?next=/mijn&level=midden")
@@ -157,7 +157,7 @@ def test_who_prolongs_or_steps_up_her_login_keeps_it(browser):
     assert "basket [a form]" in browser.text
 
 
-def test_what_is_in_the_basket_before_a_login_is_not_there_after_it(browser):
+def test_login_hides_app_session_of_anonymous_visitor(browser):
     browser.post(f"{UWV}/basket", site="same-origin", what="three bulbs")
     browser.visit(f"{UWV}/")
     assert "basket [three bulbs]" in browser.text
@@ -190,7 +190,7 @@ def test_editors_by_a_login_of_the_application_itself_are_undisturbed(
     assert "desk of [nobody]" in citizen.text
 
 
-def test_who_edits_and_is_a_citizen_too_has_a_session_as_either(browser):
+def test_editor_and_citizen_in_one_browser_have_separate_app_sessions(browser):
     """The application gives both of them the same name."""
     anna = log_in(browser)
     browser.post(f"{UWV}/basket", site="same-origin", what="a form half filled in")

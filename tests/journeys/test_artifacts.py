@@ -32,7 +32,7 @@ def invented(anna):
     return bring
 
 
-def test_who_brings_artifacts_that_the_hub_does_not_know_has_to_begin_again(
+def test_visitor_with_artifacts_unknown_to_hub_must_start_again(
     anna, invented, federation
 ):
     invented(5)
@@ -51,7 +51,7 @@ def test_a_login_of_another_tab_goes_on_all_the_same(anna, invented):
     assert anna.user
 
 
-def test_who_is_logged_in_by_then_is_told_so(anna, invented):
+def test_visitor_with_invented_artifacts_learns_of_existing_session(anna, invented):
     anna.log_in(UWV)
     invented(4)
     assert anna.browser.title.startswith("U bent ingelogd bij")

@@ -388,7 +388,7 @@ class TestAFailure:
         assert not anna.is_logged_in
         assert anna.browser.cookie("uwv.test", "__Host-eilogin") is None
 
-    def test_whose_page_is_loaded_anew_is_not_that_of_who_keeps_no_cookies(self, anna):
+    def test_reload_of_failure_page_does_not_blame_cookies(self, anna):
         anna.begins()
         FAILURES["denied"](anna.digid)
         anna.comes_back()

@@ -131,7 +131,7 @@ def anna(folder, served):
     return logs_in
 
 
-def test_who_shows_a_certificate_is_answered(anna):
+def test_digid_answers_client_with_accepted_certificate(anna):
     browser = anna(tls_client_certificate="tls.crt", tls_client_key="tls.key")
     assert browser.url == "http://mijn.localhost:8080/"
     assert browser.text == "welcome"
@@ -153,7 +153,9 @@ def test_who_shows_a_certificate_is_answered(anna):
     ],
     ids=["none", "another"],
 )
-def test_who_shows(anna, caplog, port, shown, said):
+def test_log_explains_missing_or_rejected_client_certificate(
+    anna, caplog, port, shown, said
+):
     browser = anna(**shown)
     assert WRONG in browser.text
     assert "(peer-unavailable)" in caplog.text

@@ -120,14 +120,18 @@ def test_a_stranger_logs_in_and_the_application_knows_her(
 
 
 @each_framework
-def test_who_forges_a_header_is_nobody(anna, site, own_page, sure_page):
+def test_visitor_with_forged_remote_user_header_stays_anonymous(
+    anna, site, own_page, sure_page
+):
     for name in ("Remote-User", "REMOTE_USER", "X-Remote-User"):
         answer = anna.browser.fetch(f"{site}/", **{name: "burgemeester"})
         assert "You are not logged in." in answer.text
 
 
 @each_framework
-def test_who_says_to_be_another_stays_herself(anna, site, own_page, sure_page):
+def test_remote_user_header_does_not_replace_signed_in_visitor(
+    anna, site, own_page, sure_page
+):
     user = anna.log_in(site + own_page).user
     answer = anna.browser.fetch(site + own_page, **{"Remote-User": "burgemeester"})
     assert f"You are logged in as {user}." in answer.text

@@ -1061,9 +1061,7 @@ class TestDigidAbove:
         assert not is_in_at("zorg.test")
         assert not is_in_at("werk.test")
 
-    def test_who_has_logged_out_is_asked_once_when_she_comes_again(
-        self, everywhere, clock
-    ):
+    def test_login_after_logout_everywhere_needs_password_once(self, everywhere, clock):
         clock.shift(5)
         everywhere.visit("https://zorg.test/eilogin/logout")
         assert "U bent overal uitgelogd" in everywhere.browser.text
@@ -1071,7 +1069,9 @@ class TestDigidAbove:
         everywhere.log_in(ZORG)
         assert everywhere.is_let_in(WERK)
 
-    def test_who_has_logged_out_below_alone_is_asked(self, everywhere, clock):
+    def test_login_after_logout_without_upstream_needs_password(
+        self, everywhere, clock
+    ):
         everywhere.browser.stops_before = f"{HUB}/slo?above"
         everywhere.visit("https://zorg.test/eilogin/logout")
         everywhere.browser.stops_before = None

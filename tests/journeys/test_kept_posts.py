@@ -261,7 +261,7 @@ def link_on(browser):
     ].replace("&amp;", "&")
 
 
-def test_who_waits_too_long_before_the_click_logs_in_once_more(
+def test_post_replay_needs_new_login_if_session_expired_before_click(
     anna_too_late, clock, application
 ):
     fill_in(anna_too_late)
@@ -316,7 +316,7 @@ def plant(browser, *handles):
         browser.set_cookie("uwv.test", f"__Host-eilogin-kept-{handle}", "x")
 
 
-def test_who_names_the_form_of_another_one_does_not_delete_it(
+def test_naming_kept_form_of_another_visitor_does_not_delete_it(
     anna_too_late, citizen_of, clock, application
 ):
     bram = citizen_of("bram")
@@ -360,7 +360,7 @@ class TestBeforeZope:
     def options(self):
         return {"path_style": "zope", "protect": "/mijn/percelen midden"}
 
-    def test_what_the_form_itself_needs_is_asked_for_when_it_is_sent_again(
+    def test_post_replay_asks_for_level_that_form_fields_need(
         self, anna, clock, application
     ):
         browser = anna.browser
@@ -584,7 +584,7 @@ def test_a_note_of_whose_it_was_cannot_be_made_up(anna, clock):
     assert_not_kept(anna.browser)
 
 
-def test_what_a_script_sends_is_not_kept(anna_too_late, federation, call):
+def test_post_of_a_script_is_not_kept(anna_too_late, federation, call):
     cookies = anna_too_late.browser.cookies("uwv.test")
     answer = call(
         "POST",
@@ -763,7 +763,7 @@ class TestWhereASessionIsBoundToItsNetwork:
         federation.apps["uwv.test"] = at_home
 
     @pytest.mark.parametrize("later", [0, 120 * MINUTE], ids=["idle", "gone"])
-    def test_who_stole_her_cookies_cannot_push_out_her_forms(self, send, clock, later):
+    def test_stolen_cookies_cannot_push_out_kept_forms(self, send, clock, later):
         clock.shift(later)
         response, cookies = send(**SAME, REMOTE_ADDR=self.ELSEWHERE, CONTENT_LENGTH="0")
         assert response.status_int == 403
@@ -873,7 +873,7 @@ class TestWithAnotherSecret:
         "eilogin-again=" + "x" * 35,
     ],
 )
-def test_what_only_looks_like_it_reaches_the_application_as_it_is(
+def test_body_similar_to_post_replay_reaches_application_unchanged(
     anna, application, call, body
 ):
     anna.log_in(FORM_PAGE)

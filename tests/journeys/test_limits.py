@@ -54,7 +54,7 @@ def test_the_hub_asks_again_after_a_quarter_of_an_hour(anna, clock):
     assert anna.is_asked_for_password
 
 
-def test_who_is_active_at_one_participant_is_kept_alive_at_the_hub(anna, clock):
+def test_activity_at_one_participant_keeps_hub_session_alive(anna, clock):
     anna.log_in(UWV)
     stay_active(anna, clock, UWV, 50 * MINUTE)
     assert anna.is_let_in(STAD), "the keep-alive has told the hub that she is there"
@@ -95,7 +95,7 @@ def test_a_form_is_never_interrupted_by_the_keep_alive(anna, clock):
     assert anna.user
 
 
-def test_what_a_script_asks_for_by_itself_does_not_keep_her_logged_in(anna, clock):
+def test_script_requests_do_not_keep_session_alive(anna, clock):
     anna.log_in(UWV)
     for _ in range(16):
         clock.shift(MINUTE)

@@ -95,7 +95,7 @@ def test_a_participant_that_servers_cannot_reach_is_told_in_her_browser(
 
 
 @pytest.mark.parametrize("binding", ["redirect", "post", "soap"])
-def test_whatever_way_the_hub_is_told_everything_ends(
+def test_logout_by_each_binding_ends_all_sessions(
     eilogin_federation, witness, citizen_of, binding
 ):
     options = {"acs": "post", "logout_binding": binding, "encrypt_name_id": "true"}

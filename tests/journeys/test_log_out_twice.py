@@ -119,9 +119,7 @@ def test_a_stranger_is_led_nowhere(federation):
 
 
 @pytest.mark.parametrize("minutes", [0, 180])
-def test_where_nothing_is_known_here_a_button_leads_to_the_hub(
-    everywhere, minutes, clock
-):
+def test_logout_without_session_offers_button_to_hub(everywhere, minutes, clock):
     """All cookies of this site are gone, or the session is over everywhere."""
     clock.shift(60 * minutes)
     if not minutes:

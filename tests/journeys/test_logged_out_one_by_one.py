@@ -109,7 +109,7 @@ def test_one_that_takes_it_over_soap_is_told_when_it_is_there_again(
 
 
 @pytest.mark.parametrize("hub_options", [{"logout_in_browser": "one-by-one"}])
-def test_whom_servers_reach_her_browser_does_not_come_by(everywhere):
+def test_browser_skips_participants_that_servers_reach(everywhere):
     everywhere.visit(LOG_OUT)
     assert "U bent overal uitgelogd" in everywhere.browser.text
     assert not any("stad.test" in url for url in everywhere.browser.trail)

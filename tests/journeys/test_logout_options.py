@@ -83,7 +83,7 @@ class TestConfirmLogout:
         asked.visit("https://inloggen.test/")
         assert "uwv.test" in asked.browser.text
 
-    def test_who_walks_away_is_out_where_she_clicked(self, asked):
+    def test_visitor_without_confirmation_is_logged_out_here_only(self, asked):
         assert asked.browser.cookie("uwv.test", "__Host-eilogin") is None
         assert asked.is_let_in(STAD)
 
@@ -192,7 +192,7 @@ class TestShowSession:
         shown.browser.forget("uwv.test")
         assert shown.is_let_in(UWV)
 
-    def test_who_is_somebody_else_logs_that_one_out_everywhere(self, shown, citizen_at):
+    def test_visitor_can_log_out_another_person_everywhere(self, shown, citizen_at):
         assert "Wij loggen deze persoon overal uit" in shown.browser.text
         shown.browser.press("Dit ben ik niet: log overal uit")
         bram = citizen_at(shown.browser, "bram")
@@ -203,7 +203,7 @@ class TestShowSession:
         assert bram.browser.title.startswith("U bent al ingelogd"), "she is not anna"
         assert "stad.test Sinds" in bram.browser.text
 
-    def test_who_is_somebody_else_reads_why_she_is_asked_and_only_then(self, shown):
+    def test_login_page_explains_logout_of_another_person_only_once(self, shown):
         said = "U bent uitgelogd. Log nu in met uw eigen gegevens."
         shown.browser.press("Dit ben ik niet: log overal uit")
         assert said in shown.browser.text

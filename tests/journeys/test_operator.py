@@ -119,7 +119,7 @@ def test_a_participant_may_ask_for_its_hub_alone(  # noqa: PLR0913, PLR0917 - fi
     assert citizen_at(federation.browser()).log_in(UWV).user
 
 
-def test_who_was_removed_is_a_stranger(join, operator, taking, tmp_path):
+def test_hub_does_not_know_removed_participant(join, operator, taking, tmp_path):
     join("inloggen.test", *SITES)
     operator("sign")
     operator("remove", "https://land.test/eilogin/metadata", "--yes")
@@ -130,7 +130,7 @@ def test_who_was_removed_is_a_stranger(join, operator, taking, tmp_path):
         hub.federation.entity("https://land.test/eilogin/metadata")
 
 
-def test_what_is_ruled_arrives_at_the_hub(join, operator, taking, tmp_path):
+def test_hub_applies_rules_that_operator_set(join, operator, taking, tmp_path):
     join("inloggen.test", *SITES)
     site = "https://land.test/eilogin/metadata"
     operator("rules", site, "--sso-domain", "none", "--level", "midden")

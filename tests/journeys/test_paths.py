@@ -341,7 +341,7 @@ class TestAnAgeOfTheProof:
         assert GELD not in anna.browser.page.text
 
 
-def test_who_cancels_is_not_led_back_to_a_path_that_is_refused(anna):
+def test_cancelled_login_does_not_link_to_refused_path(anna):
     anna.visit("https://mijn.test/eilogin/login?next=/x%2525u0041")
     anna.browser.press("Annuleren")
     assert 'href="/"' in anna.browser.page.text
@@ -384,7 +384,7 @@ class TestInZope:
             "/nieuws?%3Amethod=mijn",
         ],
     )
-    def test_what_only_the_proxy_may_say_is_refused(self, zope, path):
+    def test_rejects_virtual_host_path_elements_from_clients(self, zope, path):
         browser = zope.browser()
         assert browser.visit(f"https://zope.test{path}").status_int == 400
 
@@ -409,7 +409,7 @@ class TestInZope:
         (event,) = [e for e in events("login") if e["reason"] == "form-refused"]
         assert event["reference"] in browser.text
 
-    def test_who_goes_round_the_proxy_is_refused(self, zope):
+    def test_rejects_request_that_bypasses_the_proxy(self, zope):
         browser = zope.federation.browser()
         answer = browser.visit(f"https://zope.test{ZOPE}/nieuws")
         assert answer.status_int == 400

@@ -53,9 +53,7 @@ def durable(federation, monkeypatch):
     return said
 
 
-def test_what_must_happen_once_is_durable_and_nothing_waits_for_more(
-    anna, clock, durable
-):
+def test_only_one_time_records_are_written_durably(anna, clock, durable):
     anna.visit(UWV)
     anna.type_password(anna.code)
     clock.shift(16 * 60)

@@ -215,7 +215,7 @@ def test_a_session_that_has_not_ended_is_not(other):
     ],
     ids=["after the word", "before it", "of a later login", "not told", "told later"],
 )
-def test_who_is_served_after_she_was_told_everywhere_is_found(logouts, at, is_found):
+def test_finds_page_served_after_confirmed_logout(logouts, at, is_found):
     found = served_after_confirmed([served(at)], [citizen_with(*logouts)])
     assert bool(found) == is_found
 

@@ -122,14 +122,16 @@ def test_a_logout_by_a_form_has_one_too(eilogin_federation, witness, citizen_at)
     assert set(told(anna.browser.text)) == {"uwv", "stad"}
 
 
-def test_who_logs_out_at_the_hub_reads_it_at_once(everywhere):
+def test_logout_at_hub_shows_receipt_at_once(everywhere):
     everywhere.visit(HUB)
     everywhere.browser.press("Overal uitloggen")
     assert everywhere.browser.title.startswith("U bent overal uitgelogd")
     assert set(told(everywhere.browser.text)) == {"uwv", "stad", "land"}
 
 
-def test_what_a_frame_confirms_is_not_told_again(federation, everywhere, clock):
+def test_server_does_not_repeat_logout_confirmed_by_frame(
+    federation, everywhere, clock
+):
     federation.down.add("stad.test")
     everywhere.visit(LOG_OUT)
     everywhere.browser.open_frames()
@@ -249,7 +251,7 @@ class TestWhoLogsOutAgain:
 class TestNobodyElseReadsIt:
     """On a shared computer, when she has gone away."""
 
-    def test_who_signs_in_next(self, federation, everywhere, citizen_of):
+    def test_next_visitor_cannot_read_receipt(self, federation, everywhere, citizen_of):
         federation.down.add("stad.test")
         everywhere.visit(LOG_OUT)
         # She leaves the page whose frames tell some.

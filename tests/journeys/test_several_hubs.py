@@ -161,7 +161,7 @@ class TestWithADiscoveryService:
             assert anna.is_asked_where
             assert not anna.was_asked()
 
-    def test_who_was_there_too_long_ago_is_asked_again(self, anna, clock):
+    def test_hub_choice_that_took_too_long_asks_for_hub_again(self, anna, clock):
         anna.browser.visit(STAD)
         way = self.way_back(anna)
         clock.shift(60 * MINUTE)
@@ -275,13 +275,13 @@ class TestAHubThatAnswersLate:
         assert anna.browser.title.startswith("U bent uitgelogd")
 
 
-def test_who_goes_to_another_hub_herself_is_not_asked_whether(anna, user):
+def test_visitor_can_switch_hub_without_confirmation(anna, user):
     anna.logs_in_at("inloggen.test", anna.hub)
     anna.logs_in_at("Ander loket", anna.other, name="bob")
     assert user() == "bob"
 
 
-def test_who_logs_in_in_two_tabs_at_once_is_asked_which_one(anna, user):
+def test_logins_at_two_hubs_in_two_tabs_ask_for_confirmation(anna, user):
     one, other = anna.chooses("inloggen.test"), anna.chooses("Ander loket")
     anna.bring(anna.hub.answer(one[0]), one)
     anna.bring(anna.other.answer(other[0], "bob"), other)
@@ -290,7 +290,7 @@ def test_who_logs_in_in_two_tabs_at_once_is_asked_which_one(anna, user):
     assert user() == "bob"
 
 
-def test_who_has_logged_in_anew_meanwhile_is_asked(anna, user, clock):
+def test_late_answer_after_newer_login_asks_for_confirmation(anna, user, clock):
     """It was meant for the login of before."""
     anna.logs_in_at("inloggen.test", anna.hub)
     question = anna.chooses("Ander loket")

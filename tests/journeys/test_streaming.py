@@ -338,9 +338,7 @@ def request_head(site, cookie, length):
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_who_asks_before_sending_a_body_gets_one_answer_and_it_is_the_right_one(
-    site, is_known
-):
+def test_request_with_expect_continue_gets_one_correct_response(site, is_known):
     """Expect: 100-continue (RFC 9110 10.1.1), over a connection that is used again."""
     head = request_head(site, site.cookie if is_known else "a=b", 5)
     with (

@@ -120,7 +120,7 @@ def logs_out(tmp_path, served):
     return logs_out
 
 
-def test_who_shows_a_certificate_tells_it(logs_out):
+def test_logout_reaches_participant_with_accepted_client_certificate(logs_out):
     browser = logs_out(tls_client_certificate="tls.crt", tls_client_key="tls.key")
     assert "U bent overal uitgelogd" in browser.text
     assert browser.fetch(f"{SITE}/").status_int == 401
@@ -140,7 +140,9 @@ def test_who_shows_a_certificate_tells_it(logs_out):
     ],
     ids=["none", "another"],
 )
-def test_who_does_not_says_that_it_was_not_reached(logs_out, caplog, port, shown, said):
+def test_logout_page_and_log_report_rejected_client_certificate(
+    logs_out, caplog, port, shown, said
+):
     browser = logs_out(**shown)
     assert "nog niet overal uitgelogd" in browser.text
     assert "Mijn Hier is uitloggen nog niet gelukt" in browser.text

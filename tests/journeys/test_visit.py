@@ -811,7 +811,7 @@ class TestWhileTheStoreIsDown:
             yield anna
 
     @pytest.mark.parametrize("path", ["/mijn", "/", "/percelen?x=y"])
-    def test_who_has_a_session_gets_a_calm_page_and_can_try_again(
+    def test_visitor_with_session_can_retry_while_store_is_down(
         self, anna, monkeypatch, path
     ):
         anna.visit(f"https://land.test{path}")
@@ -926,7 +926,7 @@ def test_an_answer_is_passed_on_part_by_part_and_closed(streamed):
     assert stream.closed
 
 
-def test_what_goes_wrong_in_the_middle_is_the_servers_to_see(streamed):
+def test_server_sees_application_error_during_streaming(streamed):
     stream = Stream(fails_at=1)
     _, _, parts = streamed(stream)
     parts = iter(parts)

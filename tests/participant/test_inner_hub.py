@@ -138,7 +138,7 @@ def test_it_is_over_when_nobody_can_be_logged_in_from_before(log_out, clock):
     assert log_out(is_everywhere=False)
 
 
-def test_what_another_version_has_noted_is_known_with_a_later_one(environ, log_out):
+def test_later_logout_confirms_logout_noted_by_another_version(environ, log_out):
     key = f"missed-inside:{ANNA.label()}"
     env.values(environ).add(key, "", MAX_SESSION * 1e9)
     assert not log_out(is_everywhere=True)

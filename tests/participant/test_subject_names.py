@@ -78,7 +78,7 @@ def test_one_way_to_name_her_is_all_that_the_application_gets(citizen, witness):
     assert witness.environ["REMOTE_USER"] == "anna"
 
 
-def test_who_is_named_as_somebody_else_is_is_somebody_else(citizen, witness):
+def test_different_name_identifiers_give_different_users(citizen, witness):
     """By an attribute and by a NameID, and by NameIDs that mean another thing."""
     visitor, users = citizen(f"attribute:{UID} name-id", name_id_format="any"), []
     names = [

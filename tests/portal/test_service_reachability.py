@@ -174,7 +174,7 @@ def test_a_hub_that_may_be_there_is_not_told(sso, artifact):
     assert "De inlogdienst" not in visitor.get("/").text
 
 
-def test_what_was_seen_of_the_hub_counts_for_a_minute(monkeypatch):
+def test_observed_reachability_of_hub_expires(monkeypatch):
     trust, visitor = seeing(sso=Reachability.AWAY)
     trust.back_channel.look(SSO)
     monkeypatch.setattr(module, "_SEEN_WITHIN", 0.0)

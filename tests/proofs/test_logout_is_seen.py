@@ -191,7 +191,7 @@ def test_that_she_is_there_is_written_once_a_minute(clock, anna, counted):
     assert len(written) >= 7, "so that the others know"
 
 
-def test_what_another_process_ends_is_ended_at_the_next_request(
+def test_session_ended_by_another_process_ends_at_next_request(
     federation, anna, store_url
 ):
     token = anna.cookie("uwv.test", "__Host-eilogin")
@@ -211,7 +211,7 @@ def test_what_another_process_ends_is_ended_at_the_next_request(
     assert anna.fetch("https://uwv.test/mijn").status_int == 401
 
 
-def test_what_another_process_makes_is_there_at_the_next_request(
+def test_session_created_by_another_process_works_at_next_request(
     federation, anna, store_url
 ):
     """And a step-up there ends the id that was in use here."""

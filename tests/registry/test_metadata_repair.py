@@ -148,7 +148,7 @@ def test_prose_that_begins_like_one_stays():
         ("<mdui:Description", "<mdui:Nonsense/><mdui:Description", "Nonsense"),
     ],
 )
-def test_what_cannot_be_mended_is_named_with_its_line(was, becomes, says):
+def test_error_names_line_of_invalid_metadata(was, becomes, says):
     octets = rich(**{was: becomes})
     found = octets.index(becomes.encode())
     # An element is at the line where its start tag ends.
@@ -191,5 +191,5 @@ def test_a_uri_is_one(text):
         "#",
     ],
 )
-def test_what_strict_parsers_refuse_is_none(text):
+def test_rejects_uris_that_strict_parsers_reject(text):
     assert not is_uri(text)

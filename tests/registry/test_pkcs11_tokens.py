@@ -126,7 +126,7 @@ def begin(token, run, site, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ec"])
-def test_what_it_signs_is_believed(begin, run, token, tmp_path, kind):
+def test_signature_by_pkcs11_key_verifies(begin, run, token, tmp_path, kind):
     begin(kind)
     run("sign")
     run("publish", tmp_path / "www")
@@ -190,7 +190,7 @@ def test_another_key_of_the_token_signs_nothing(begin, run):
         (uri("ec"), PIN, "the token says"),
     ],
 )
-def test_what_is_not_there_is_told(  # noqa: PLR0913, PLR0917 - fixtures
+def test_error_names_pkcs11_problem_without_the_pin(  # noqa: PLR0913, PLR0917 - fixtures
     begin, run, tmp_path, place, pin, says
 ):
     begin("rsa", place=place, pin=pin)

@@ -92,7 +92,7 @@ def test_with_ad_fs_and_entra_id_in_it(run, tmp_path):
         "Logo without size",
     ],
 )
-def test_which_it_would_refuse_as_they_came(tmp_path, name):
+def test_shibboleth_rejects_unrepaired_metadata(tmp_path, name):
     """Also for what its schema adds, which was not there when it was signed."""
     metadata = sign_federation(
         [parse(rich()), parse(with_slip(name))],

@@ -84,9 +84,7 @@ UNSIGNED = f"SAMLRequest={parameter(deflated(MESSAGE_OCTETS))}"
 class TestRedirect:
     @pytest.mark.parametrize("kind", ["SAMLRequest", "SAMLResponse"])
     @pytest.mark.parametrize("relay_state", ["", "a b+c&d=é%20"])
-    def test_what_is_written_reads_back_and_verifies(
-        self, key, other, kind, relay_state
-    ):
+    def test_redirect_url_reads_back_and_verifies(self, key, other, kind, relay_state):
         url = redirect_url(SSO, kind, MESSAGE_OCTETS, relay_state, key)
         received = read_redirect(query_of(url))
         assert received.kind == kind
@@ -343,7 +341,7 @@ class TestPost:
     @pytest.mark.parametrize("kind", ["SAMLRequest", "SAMLResponse"])
     @pytest.mark.parametrize("relay_state", ["", "a b"])
     @given(octets=st.binary(max_size=100))
-    def test_what_is_written_reads_back(self, kind, relay_state, octets):
+    def test_post_body_reads_back(self, kind, relay_state, octets):
         received = read_post(self.body(kind, octets, relay_state))
         assert received.kind == kind
         assert received.octets == octets
@@ -389,7 +387,7 @@ class TestPost:
 
 class TestArtifacts:
     @given(st.text(min_size=1), st.integers(0, 65535))
-    def test_what_is_made_reads_back(self, entity_id, index):
+    def test_new_artifact_reads_back(self, entity_id, index):
         artifact = read_artifact(new_artifact(entity_id, index))
         assert artifact.source_id == source_id(entity_id)
         assert artifact.index == index
@@ -437,7 +435,7 @@ class TestArtifacts:
         assert read_artifact(artifact)
 
     @pytest.mark.parametrize("text", ["AAQ", "é", "AAQA AAA="])
-    def test_what_is_no_base64_is_refused(self, text):
+    def test_rejects_artifact_that_is_not_base64(self, text):
         with pytest.raises(MalformedMessage, match="base64"):
             read_artifact(text)
 
@@ -480,7 +478,7 @@ SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 
 
 class TestSoap:
-    def test_what_is_wrapped_unwraps_with_its_signature(self, key):
+    def test_soap_envelope_unwraps_with_valid_signature(self, key):
         element = etree.fromstring(
             '<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'
             ' ID="_1"><x xmlns="urn:x"/></samlp:LogoutRequest>'
@@ -538,7 +536,7 @@ class TestSoap:
         ],
         ids=["XML", "nothing", "SOAP 1.2", "another element"],
     )
-    def test_what_is_no_envelope_is_refused(self, octets):
+    def test_rejects_octets_that_are_not_soap_1_1_envelope(self, octets):
         with pytest.raises(MalformedMessage):
             unwrap_soap(octets)
 

@@ -291,7 +291,7 @@ class TestLimits:
         assert "&" in parse(text, limits).text
 
     @given(st.text("ab1x:/&#;%<>\"' ", max_size=12))
-    def test_what_a_canonical_form_says_is_what_the_document_said(self, said):
+    def test_canonical_form_reads_back_as_the_same_element(self, said):
         octets = f"<a><n:b xmlns:n={quoteattr('urn:' + said)} n:c=''/></a>".encode()
         try:
             root = parse(octets)
@@ -311,7 +311,7 @@ class TestLimits:
         "said",
         ["xmlns", "xmlns:", "xmlns ", "xmlns:xmlns:", "xmlns='", "xmlns=\"x' ", "= '"],
     )
-    def test_what_looks_like_many_declarations_costs_no_time(self, said, limits):
+    def test_text_similar_to_namespace_declarations_parses_fast(self, said, limits):
         texts = said * (100_000 // len(said))
         octets = f"<a><b>{texts}</b><b>{texts}</b><b>{texts[:50_000]}</b></a>".encode()
         assert len(parse(octets, limits)) == 3
@@ -431,7 +431,7 @@ class TestIdentifiers:
             pytest.param('xml:id=" _1 "', id="with white space"),
         ],
     )
-    def test_where_there_may_be_two_the_octets_do_not_tell(self, other):
+    def test_octets_with_possible_duplicate_id_are_not_trusted(self, other):
         assert not safe_xml.has_once(f'<a ID="_1"><b {other}/></a>'.encode(), "_1")
         assert not safe_xml.has_once(b'<a ID=""><b/></a>', "")
 
@@ -642,7 +642,7 @@ class TestSerializing:
         assert b"tail" not in octets
         assert not octets.startswith(b"<?xml")
 
-    def test_what_has_no_canonical_form_is_refused(self):
+    def test_rejects_xml_without_canonical_form(self):
         root = parse(b'<a xmlns="relative"/>')
         with pytest.raises(MalformedMessage, match="no canonical form"):
             safe_xml.canonical(root)

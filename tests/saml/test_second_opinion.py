@@ -240,7 +240,7 @@ def test_a_response_taken_out_of_an_artifact_response_can_be_judged(
     ],
 )
 @pytest.mark.parametrize("signs", ["assertion", "response"])
-def test_what_is_encrypted_cannot(key, name, wrapper, signs):
+def test_response_with_encrypted_part_cannot_be_judged(key, name, wrapper, signs):
     attribute = (
         '<saml:AttributeStatement><saml:Attribute Name="a"/></saml:AttributeStatement>'
         "</saml:Assertion>"
@@ -330,7 +330,7 @@ def test_an_answer_that_names_nobody_can_be_judged(opinion, key, signs):
     opinion.confirm(octets, "_q")
 
 
-def test_what_only_the_artifact_response_covers_cannot():
+def test_response_signed_only_by_artifact_response_cannot_be_judged():
     assert not can_judge(in_artifact_response(ANSWER.encode()))
 
 

@@ -27,7 +27,7 @@ LOGIN = Login(
 
 
 class TestSubject:
-    def test_what_is_absent_means_its_default(self):
+    def test_absent_subject_fields_have_their_default(self):
         said = Subject(HUB, UWV, "anna-at-uwv", UNSPECIFIED, HUB, UWV)
         assert ANNA.label() == said.label()
         assert replace(ANNA, format="").label() == said.label()

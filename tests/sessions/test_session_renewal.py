@@ -11,7 +11,7 @@ from tests.sessions.said import HUB, NOON, found
 HERE = "https://uwv.example/metadata"
 
 
-def test_who_was_logged_out_does_not_take_the_place_of_who_is_in(sessions, anna):
+def test_logged_out_subject_does_not_replace_current_session(sessions, anna):
     """Nor is it tried for ever: she who is in has not changed."""
     bert = replace(anna, who=Subject(HUB, HERE, "bert"))
     token = sessions.create_login(bert, issued=NOON)

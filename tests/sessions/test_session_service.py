@@ -1134,7 +1134,7 @@ def test_the_store_holds_no_name_of_hers_in_a_label(
 class TestARefusal:
     """A login that is refused for itself, and one that anybody's would be."""
 
-    def test_where_all_were_ended_in_the_future_is_told(
+    def test_log_reports_logout_of_all_with_future_time(
         self, sessions, anna, travel, caplog
     ) -> None:
         travel.shift(3600)

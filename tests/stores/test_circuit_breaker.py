@@ -136,7 +136,7 @@ class TestBreaker:
         fail(breaker)
         assert is_refused(breaker)
 
-    def test_who_comes_late_does_not_close_it_again(self, breaker, clock) -> None:
+    def test_late_success_does_not_change_closed_breaker(self, breaker, clock) -> None:
         class Lock:
             """Whoever gets it has waited, until somebody else has had an answer."""
 
@@ -153,9 +153,7 @@ class TestBreaker:
         with breaker.call():
             assert ask(breaker) == "answer"
 
-    def test_what_says_itself_that_it_does_not_answer_is_not_told_twice(
-        self, caplog
-    ) -> None:
+    def test_store_error_with_own_message_is_logged_once(self, caplog) -> None:
         breaker = Breaker("the store", (StoreUnavailable,))
         with pytest.raises(StoreUnavailable) as told, breaker.call():
             raise StoreUnavailable("the store redis://host:1 does not answer: silence")

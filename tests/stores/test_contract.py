@@ -41,12 +41,12 @@ def made(store: Store, now: float) -> StoredSession:
 
 
 class TestSessions:
-    def test_what_was_created_is_read_without_its_labels(
+    def test_created_session_is_read_without_labels(
         self, store: Store, made: StoredSession
     ) -> None:
         assert store.read(made.key) == replace(made, labels=())
 
-    def test_what_was_never_created_is_not_there(
+    def test_unknown_key_has_no_session_and_no_items(
         self, store: Store, now: float
     ) -> None:
         assert store.read("unknown") is None

@@ -62,7 +62,7 @@ def test_a_session_made_anew_between_a_look_and_the_cleaning_is_left_alone(
     assert store.read("key") is not None
 
 
-def test_what_is_changed_often_takes_no_more_room(now, clock_at_noon) -> None:
+def test_frequent_changes_use_no_more_memory(now, clock_at_noon) -> None:
     store = MemoryStore()
     store.add("key", "0", now + 60)
     for number in range(100):

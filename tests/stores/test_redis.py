@@ -120,7 +120,7 @@ class TestPrepare:
         said = refusal(server.url())
         assert f"found maxmemory-policy {policy}; expected noeviction" in said
 
-    def test_what_it_would_have_refused_is_refused_later(
+    def test_checks_server_settings_later_if_prepare_failed(
         self, new_redis, opened
     ) -> None:
         server = new_redis()

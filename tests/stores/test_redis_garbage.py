@@ -212,7 +212,9 @@ class TestSessions:
         assert sorted(store.find("ab:anna")) == ["ab:bad", "ab:good"]
 
     @pytest.mark.parametrize("other", others_than("hash"))
-    def test_whose_belongings_are_lost_have_no_heir(self, store, spoil, other) -> None:
+    def test_session_with_lost_belongings_cannot_be_replaced(
+        self, store, spoil, other
+    ) -> None:
         spoil("b:ab:bad", other)
         heir = made("ab:heir", "ab:anna")
         assert not store.create(heir, issued=clock.now(), replaces="ab:bad")
@@ -221,7 +223,9 @@ class TestSessions:
         assert store.create(heir, issued=clock.now())
 
     @pytest.mark.parametrize("other", others_than("hash"))
-    def test_whose_belongings_are_lost_get_no_more(self, store, spoil, other) -> None:
+    def test_session_with_lost_belongings_accepts_no_items(
+        self, store, spoil, other
+    ) -> None:
         spoil("b:ab:bad", other)
         assert not store.append("ab:bad", "item", ("ab:more",))
         assert store.find("ab:more") == []
@@ -319,7 +323,7 @@ class TestHints:
         assert [one.key for one in ended] == ["ab:bad"]
 
 
-def test_what_is_wrong_otherwise_is_no_garbage(new_redis) -> None:
+def test_out_of_memory_error_does_not_count_as_garbage(new_redis) -> None:
     server = new_redis()
     store = open_store(server.url())
     store.prepare()

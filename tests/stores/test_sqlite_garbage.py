@@ -119,7 +119,7 @@ class TestRows:
         assert str(loose) in line
         assert "cannot be read" in line
 
-    def test_whose_owner_is_odd_have_none(self, store, loose) -> None:
+    def test_text_with_invalid_owner_counts_as_unowned(self, store, loose) -> None:
         execute(loose, "UPDATE texts SET owner = 'nobody' WHERE key = 'value bad'")
         assert store.swap("value bad", "text", "new", clock.now() + 60)
         assert store.get("value bad") == "new"

@@ -132,7 +132,7 @@ def test_each_time_that_nobody_can_write_is_told_once(store, path, caplog) -> No
         ]
 
 
-def test_who_came_late_for_a_turn_does_not_say_that_nobody_can_write(
+def test_short_wait_for_the_writer_does_not_report_a_blocked_store(
     store, caplog
 ) -> None:
     """They waited a moment only, because nobody could write when they came."""
@@ -202,7 +202,7 @@ def unknown(path: Path) -> Path:
     return path
 
 
-def test_who_prepares_a_store_in_a_request_waits_no_longer_than_it_says(
+def test_prepare_in_a_request_waits_no_longer_than_the_timeout(
     unknown,
 ) -> None:
     with held_by_another_process(unknown):
@@ -211,7 +211,7 @@ def test_who_prepares_a_store_in_a_request_waits_no_longer_than_it_says(
     assert took < SOON
 
 
-def test_who_starts_has_more_patience(unknown) -> None:
+def test_prepare_at_startup_waits_for_its_longer_patience(unknown) -> None:
     store = SQLiteStore(unknown, 0.1)
     with ThreadPoolExecutor(1) as threads:
         with held_by_another_process(unknown):

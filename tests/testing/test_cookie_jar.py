@@ -92,7 +92,7 @@ def test_a_cookie_of_another_path_stays_when_one_is_expired(sent):
     )
 
 
-def test_what_is_held_for_a_host_is_what_is_sent_first():
+def test_held_cookies_are_those_that_browser_sends_first():
     jar = CookieJar()
     jar.store(HERE, "x=1; Path=/")
     jar.store(HERE, "x=2; Path=/shop")

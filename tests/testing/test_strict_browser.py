@@ -104,7 +104,7 @@ def test_a_button_that_is_a_field_is_pressed_by_what_it_says(text, sent):
     assert asked == ["", sent], "and the other one is not sent"
 
 
-def test_what_is_behind_a_number_sign_is_not_sent():
+def test_url_fragment_is_not_sent():
     browser = site({HERE: '<form action="/#part"><button>Verder</button></form>'})
     browser.visit(HERE)
     assert browser.press("Verder").status_int == 200

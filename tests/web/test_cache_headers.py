@@ -68,7 +68,7 @@ def test_nor_of_what_a_form_or_a_script_of_hers_gets(logged_in):
 
 
 @pytest.mark.parametrize("status", ["302 Found", "404 Not Found", "500 Oh no"])
-def test_whatever_the_page_is(logged_in, application, status):
+def test_private_page_with_any_status_is_not_stored(logged_in, application, status):
     browser = logged_in()
     application.status = status
     assert browser.fetch(PAGE).headers.getall("Cache-Control") == ["no-store"]
@@ -85,7 +85,7 @@ def test_whatever_the_page_is(logged_in, application, status):
         (("Pragma", "no-cache"), "private, no-cache"),
     ],
 )
-def test_what_the_application_says_holds_for_the_browser(
+def test_cache_headers_of_application_apply_to_browser_only(
     logged_in, application, said, found
 ):
     application.said = [said]
@@ -114,7 +114,7 @@ def test_a_tag_of_its_own_says_nothing_of_keeping(logged_in, application):
     assert kept(browser) == ["no-store"]
 
 
-def test_what_was_kept_is_not_taken_away(logged_in, application):
+def test_not_modified_response_gets_no_cache_control(logged_in, application):
     browser = logged_in()
     application.status = "304 Not Modified"
     assert browser.fetch(PAGE).headers.getall("Cache-Control") == []
@@ -130,9 +130,7 @@ def test_what_was_kept_is_not_taken_away(logged_in, application):
         ("font", "application/vnd.ms-fontobject"),
     ],
 )
-def test_what_a_page_is_made_with_need_not_be_loaded_anew(
-    logged_in, application, dest, kind
-):
+def test_browser_may_cache_styles_scripts_and_fonts(logged_in, application, dest, kind):
     browser = logged_in()
     application.kind = kind
     part = browser.fetch(f"{PAGE}/deel", **{"Sec-Fetch-Dest": dest})
@@ -153,7 +151,7 @@ def test_a_page_that_is_asked_for_as_such_a_thing_is_not_kept(
     assert page.headers.getall("Cache-Control") == ["no-store"]
 
 
-def test_what_is_for_everybody_is_left_as_it_is(logged_in):
+def test_public_content_keeps_its_cache_headers(logged_in):
     browser = logged_in()
     assert kept(browser, "https://uwv.test/static/x.css") == []
     browser.set_cookie("uwv.test", "__Host-eilogin", "0" * 43)

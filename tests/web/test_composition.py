@@ -112,7 +112,7 @@ def test_a_part_is_found_inside_of(put_around):
     assert missing_inside(app, "logout", "identity") == ["logout"]
 
 
-def test_what_a_module_holds_is_not_inside(monkeypatch):
+def test_module_globals_are_not_inner_parts(monkeypatch):
     """A filter of another pipeline is no filter of this one."""
     monkeypatch.setitem(globals(), "of_another", Part())
     assert parts_inside(closure(None)) == frozenset()
@@ -120,7 +120,7 @@ def test_what_a_module_holds_is_not_inside(monkeypatch):
     assert parts_inside(Part) == frozenset()
 
 
-def test_what_another_site_of_the_process_has_is_not_inside():
+def test_parts_of_another_site_in_the_process_are_not_inner_parts():
     """Loggers, for one, lead to everything."""
     logger = logging.getLogger("eilogin.tests.composition")
     logger.addHandler(handler := logging.Handler())

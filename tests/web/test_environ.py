@@ -54,11 +54,11 @@ class TestWhileNobodyCanTell:
     FAULT = StoreUnavailable("the disk is gone")
     ENVIRON = {env.SESSION: None, env.SESSION_FAULT: FAULT}  # noqa: RUF012 - not changed
 
-    def test_who_she_is_the_question_fails(self):
+    def test_session_lookup_fails_if_store_is_unavailable(self):
         with pytest.raises(StoreUnavailable):
             env.session(self.ENVIRON)
 
-    def test_who_does_not_need_to_know_goes_on(self):
+    def test_optional_session_lookup_returns_none_if_store_is_unavailable(self):
         assert env.session_or_none(self.ENVIRON) is None
 
 
@@ -94,7 +94,7 @@ class TestALoginBeyondIdle:
         assert env.session_beyond_idle(visit("uwv") | {"HTTP_COOKIE": ""}) is None
 
 
-def test_what_one_party_keeps_is_not_found_by_another(clock):
+def test_values_of_one_entity_are_hidden_from_another(clock):
     sessions = Sessions(open_store("memory:"), idle=900, max_session=7200)
 
     def values_of(name):

@@ -147,7 +147,7 @@ def test_a_peer_without_the_binding_is_named_with_what_it_has_and_whom_to_ask(
     )
 
 
-def test_who_has_a_key_gets_it_encrypted_where_that_is_wanted(trust):
+def test_encryption_uses_key_of_recipient_if_wanted(trust):
     role = trust.hub(HUB)
     assert encryption_key(role, wanted=True) == role.encryption_keys[0]
     assert encryption_key(role, wanted=False) is None

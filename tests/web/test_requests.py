@@ -128,7 +128,7 @@ BY_HERSELF = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "document"}
         pytest.param({"USER_AGENT": "curl/8.14"}, True, id="no browser, by name"),
     ],
 )  # fmt: skip
-def test_what_a_person_went_to_herself_is_known(headers, is_hers):
+def test_recognizes_navigation_started_by_visitor(headers, is_hers):
     environ = {f"HTTP_{name}": value for name, value in headers.items()}
     assert is_own_navigation(environ, SITE) is is_hers
 
@@ -149,7 +149,7 @@ def test_an_origin_has_one_spelling(url, origin):
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "/x", "https:///x", "https://a;b/", "https://a b/"]
 )
-def test_what_has_no_origin_is_refused(url):
+def test_rejects_url_without_http_origin(url):
     with pytest.raises(ValueError, match="not an http"):
         origin_of(url)
 
@@ -200,7 +200,7 @@ FRAMED = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "iframe"}
         ),
     ],
 )  # fmt: skip
-def test_what_nobody_looks_at_is_known(headers, is_seen):
+def test_recognizes_navigation_that_nobody_sees(headers, is_seen):
     environ = {f"HTTP_{name}": value for name, value in headers.items()}
     assert is_navigation(environ)
     assert is_looked_at(environ) is is_seen
@@ -223,7 +223,7 @@ def test_in_a_frame_of_the_site_itself_a_page_is_seen_and_leads_nowhere(frame):
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PROPFIND"])
-def test_what_no_link_or_form_can_send_is_a_background_call(method):
+def test_methods_beyond_links_and_forms_are_background_calls(method):
     environ = {"REQUEST_METHOD": method, "HTTP_ACCEPT": "text/html"}
     assert not is_navigation(environ)
     assert not wants_page(environ)

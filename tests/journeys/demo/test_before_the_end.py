@@ -141,7 +141,7 @@ def test_when_it_is_over_she_is_told_and_logs_in_beside_it(writer):
     assert anna.saves()
 
 
-def test_what_she_does_in_one_tab_counts_for_all(writer):
+def test_activity_in_one_tab_extends_session_in_all_tabs(writer):
     anna = writer()
     other = Writer(anna.citizen.tab().visit("uwv", "/notitie"))
     other.write().is_told()
@@ -250,7 +250,7 @@ def test_a_page_whose_tab_is_not_visible_does_not_ask_each_minute(anna_at_gemeen
     assert len([url for url in asked if url.endswith("/session")]) == 1
 
 
-def test_who_logs_in_after_her_in_the_same_browser_does_not_go_on_for_her(writer):
+def test_warning_does_not_extend_session_of_next_visitor_in_same_browser(writer):
     anna = writer()
     bram = anna.citizen.tab()
     bram.name = "bram"
@@ -259,7 +259,7 @@ def test_who_logs_in_after_her_in_the_same_browser_does_not_go_on_for_her(writer
     assert "hier of bij een andere dienst" in anna.is_told(OVER)
 
 
-def test_what_the_server_does_not_say_is_not_said_to_her(writer):
+def test_warning_reports_failure_if_session_cannot_be_extended(writer):
     anna = writer()
     anna.is_told()
     anna.page.route("**/eilogin/session", lambda route: route.fulfill(status=503))

@@ -314,7 +314,7 @@ class TestLoggingOut:
         anna.sees("U bent overal uitgelogd")
         anna.visit("gemeente").sees("Inloggen bij Gemeente Voorbeeldstad")
 
-    def test_what_was_being_written_then_is_not_lost_without_a_word(self, anna):
+    def test_submit_after_logout_elsewhere_keeps_the_written_text(self, anna):
         anna.log_in("uwv", "/notitie")
         anna.tab().visit("uwv").click("Uitloggen").sees("U bent overal uitgelogd")
         anna.page.get_by_label("Notitie", exact=True).fill("te laat")
@@ -341,7 +341,7 @@ class TestLoggingOut:
         anna.sees("Wilt u uitloggen?").photograph("confirm-logout")
         anna.click("Ingelogd blijven").arrives("uwv").sees("Mijn UWV")
 
-    def test_who_servers_do_not_reach_is_told_in_her_browser(
+    def test_frame_in_browser_logs_out_participants_unreachable_for_servers(
         self, unplugged_demo, at_browser
     ):
         """In a frame on a page of the hub, which goes on when it is done."""
@@ -349,7 +349,9 @@ class TestLoggingOut:
         anna.visit("uwv").click("Uitloggen").sees("U bent overal uitgelogd")
         anna.visit("gemeente", "/mijn").sees("Inloggen bij Gemeente Voorbeeldstad")
 
-    def test_who_was_not_reached_is_named(self, unplugged_demo, at_browser):
+    def test_receipt_names_participant_without_confirmed_logout(
+        self, unplugged_demo, at_browser
+    ):
         """And cannot lead her away, so that she does not see it."""
         anna = at_browser(unplugged_demo).go_everywhere()
         anna.visit("uwv")

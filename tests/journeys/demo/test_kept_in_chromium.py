@@ -48,7 +48,7 @@ def test_she_logs_in_again_and_sends_it_with_one_click(demo, at_browser):
     anna.click("Naar de website van UWV").arrives("uwv")
 
 
-def test_what_is_too_large_is_told_so(demo, at_browser):
+def test_page_reports_form_that_is_too_large(demo, at_browser):
     anna = at_browser(demo)
     anna.log_in("uwv", "/notitie")
     anna.page.get_by_label("Notitie", exact=True).evaluate(

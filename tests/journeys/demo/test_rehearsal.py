@@ -39,7 +39,7 @@ def test_a_higher_level_is_proven_anew(tester):
     assert tester.fact("Niveau") == "midden"
 
 
-def test_who_cancels_is_back_where_she_began_and_reads_it_once(tester):
+def test_cancelled_login_returns_to_start_page_with_message_shown_once(tester):
     tester.click("Annuleren").arrives("svb").sees("Welkom bij de SVB")
     said = tester.page.get_by_role("status")
     assert said.inner_text() == "U heeft het inloggen met DigiD geannuleerd."
@@ -70,7 +70,7 @@ def test_a_cancel_that_is_chosen_is_one_too(tester):
         "Een handtekening die niet klopt",
     ],
 )
-def test_what_cannot_be_taken_logs_nobody_in(tester, answer):
+def test_unusable_digid_answer_logs_nobody_in(tester, answer):
     choose(tester, answer).type_password().sees(FAILED)
     assert "in de communicatie met DigiD" in tester.text
     tester.visit("svb").sees("Welkom bij de SVB")

@@ -49,7 +49,7 @@ class News(list):
         self.append(1)
 
 
-def test_what_one_notes_another_has_a_little_later(environ, seconds):
+def test_worker_learns_cookie_names_of_another_worker(environ, seconds):
     news = News()
     one, other = AppCookieNames(int), AppCookieNames(news)
     assert other.looks_at < seconds.by
@@ -65,15 +65,13 @@ def test_what_one_notes_another_has_a_little_later(environ, seconds):
     assert len(news) == 2, "it is none"
 
 
-def test_where_there_is_nothing_to_note_nothing_is_written(environ, store, monkeypatch):
+def test_store_is_not_written_without_new_names(environ, store, monkeypatch):
     monkeypatch.setattr(store, "add", None)
     monkeypatch.setattr(store, "swap", None)
     assert AppCookieNames(int).share(environ)
 
 
-def test_what_was_noted_while_the_store_was_away_is_put_there_later(
-    environ, store, monkeypatch
-):
+def test_names_noted_during_store_outage_are_stored_later(environ, store, monkeypatch):
     def away(*_, **__):
         raise StoreUnavailable("the store is away")
 
@@ -125,7 +123,7 @@ def test_one_has_them_first_and_others_wait_for_that(
     assert asked.empty() is not answers, "those who waited look once more if it answers"
 
 
-def test_who_comes_between_is_not_lost(environ, store, monkeypatch):
+def test_concurrent_writers_lose_no_names(environ, store, monkeypatch):
     """Each time that one puts its names there, another was faster."""
     names, others = AppCookieNames(int), iter(range(100))
     swap, add = store.swap, store.add
@@ -153,7 +151,9 @@ def test_who_comes_between_is_not_lost(environ, store, monkeypatch):
     assert last.guarded == {"mine", "other0", "other1", "other2"}
 
 
-def test_who_is_never_first_gives_up_until_the_next_time(environ, store, monkeypatch):
+def test_worker_that_loses_every_race_gives_up_until_next_time(
+    environ, store, monkeypatch
+):
     monkeypatch.setattr(store, "add", lambda *_, **__: False)
     names = AppCookieNames(int)
     names.guarded.add("a")
@@ -161,7 +161,7 @@ def test_who_is_never_first_gives_up_until_the_next_time(environ, store, monkeyp
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "[[], [], []]", "nothing"])
-def test_what_cannot_be_read_is_replaced(environ, text):
+def test_unreadable_record_is_replaced(environ, text):
     values = env.values(environ)
     values.add("app-cookie-names", text, 1e12)
     names = AppCookieNames(int)

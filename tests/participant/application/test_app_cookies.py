@@ -154,7 +154,7 @@ def test_the_next_day_and_in_another_worker_too(site):
     assert site.seen is None
 
 
-def test_what_is_set_before_a_login_is_of_before_it(site):
+def test_login_deletes_cookie_set_before_it(site):
     basket = site.set(SESSION)
     assert site.ask(basket) == []
     assert site.seen == "sessionid=the-k3y"
@@ -172,7 +172,7 @@ def test_what_is_set_before_a_login_is_of_before_it(site):
         "__Host-eilogin-hub=abc; HttpOnly; Secure; Path=/",
     ],
 )
-def test_what_a_script_may_read_what_has_no_name_and_ours_is_let_be(site, text):
+def test_cookies_for_scripts_without_name_or_of_eilogin_stay_unchanged(site, text):
     assert site.ask(family=ANNA, sets=[text]) == [text]
     pair = text.partition(";")[0]
     assert site.ask(pair, BRAM) == []
@@ -182,7 +182,7 @@ def test_what_a_script_may_read_what_has_no_name_and_ours_is_let_be(site, text):
 @pytest.mark.parametrize(
     "behind", ["; Max-Age=0; Path=/", '""; expires=Thu, 01 Jan 1970 00:00:00 GMT']
 )
-def test_what_is_taken_away_is_taken_from_where_it_was_set(site, behind):
+def test_cookie_is_deleted_only_in_the_context_that_set_it(site, behind):
     """And from no other one: an ``off`` path that lets an editor out, say."""
     hers = site.set(SESSION, ANNA).partition("=")[0]
     for family, off, name in (
@@ -194,7 +194,7 @@ def test_what_is_taken_away_is_taken_from_where_it_was_set(site, behind):
         assert told == [f"{name}={behind}"]
 
 
-def test_what_is_taken_away_is_hers_in_a_worker_that_has_not_seen_it_set(site):
+def test_deletion_in_new_worker_deletes_sealed_cookie(site):
     hers = site.set(SESSION, ANNA)
     site.store = MemoryStore()
     site.sessions = Sessions(site.store, idle=900, max_session=7200)
@@ -278,7 +278,7 @@ def test_it_is_forgotten_where_it_was_set(site, text, path, gone):
     ("came_from", "is_forgotten"),
     [("cross-site", False), ("same-site", True), ("same-origin", True), ("none", True)],
 )
-def test_where_hers_may_not_have_come_along_none_is_forgotten(
+def test_cross_site_request_without_own_cookie_deletes_no_cookie(
     site, came_from, is_forgotten
 ):
     """A neighbour's, SameSite=None, comes with another site's form, and hers does not.
@@ -293,7 +293,7 @@ def test_where_hers_may_not_have_come_along_none_is_forgotten(
     assert site.seen == "sessionid=the-k3y"
 
 
-def test_what_is_forgotten_comes_before_what_is_set_anew(site):
+def test_deletion_of_old_cookie_precedes_new_cookie(site):
     hers = site.set(SESSION, ANNA)
     gone, anew = site.ask(hers, sets=[SESSION])
     assert gone == HERS_GONE
@@ -429,16 +429,14 @@ def test_neither_of_an_off_page_and_of_a_login_takes_the_others_place(site):
 
 
 @pytest.mark.parametrize("value", ["planted", "", '""', '"eil~AAAA"'])
-def test_what_has_the_name_of_hers_and_is_not_sealed_is_nobodys(site, value):
+def test_unsealed_cookie_with_sealed_name_is_withheld(site, value):
     for family, off in ((ANNA, False), (None, False), (None, True)):
         assert site.ask(f"a=b; sessionid~eil={value}", family, off=off) == []
         assert site.seen == "a=b"
 
 
 @pytest.mark.parametrize("is_set_elsewhere", [False, True])
-def test_who_edits_is_known_on_public_pages_and_not_within_a_login(
-    site, is_set_elsewhere
-):
+def test_editor_is_known_on_public_pages_and_not_in_a_session(site, is_set_elsewhere):
     if is_set_elsewhere:
         site.set(SESSION, ANNA)
     editor = site.set("sessionid=w; HttpOnly; Path=/", off=True)
@@ -448,14 +446,14 @@ def test_who_edits_is_known_on_public_pages_and_not_within_a_login(
     assert site.seen is None
 
 
-def test_what_a_public_page_sets_anew_for_who_edits_is_good_on_off_paths(site):
+def test_cookie_renewed_on_public_page_works_on_off_paths(site):
     editor = site.set(SESSION, off=True)
     [anew] = site.ask(editor, sets=[SESSION])
     assert site.ask(anew.partition(";")[0], off=True) == []
     assert site.seen == "sessionid=the-k3y"
 
 
-def test_who_edits_in_one_worker_is_known_in_another(site):
+def test_editor_of_one_worker_is_known_in_another(site):
     """The public page was never asked for by who edits, in this process."""
     site.set(SESSION, ANNA)
     other = AppCookies(site.app, AppCookieChoice(is_auto=True))
@@ -495,9 +493,7 @@ def test_a_process_looks_now_and_then_what_another_has_noted(site, monkeypatch):
 
 
 @pytest.mark.parametrize("cookies", ["__Host-eilogin=abc", "__Host-eilogin-hub=a=b"])
-def test_where_there_is_nothing_to_know_the_store_is_not_asked(
-    site, monkeypatch, cookies
-):
+def test_store_is_not_read_for_known_cookies(site, monkeypatch, cookies):
     monkeypatch.setattr(site.store, "get", None)
     for family in (None, ANNA):
         site.ask(cookies, family)
@@ -567,7 +563,7 @@ def test_the_one_by_which_she_is_logged_in_is_let_be_whatever_its_name_is():
     assert site.seen is None
 
 
-def test_what_is_exempt_lives_on():
+def test_exempt_cookies_survive_login():
     site = Site("auto -taal -consent*")
     for pair in ("taal=nl", "consent_all=1"):
         assert site.set(f"{pair}; HttpOnly", ANNA) == pair
@@ -575,7 +571,7 @@ def test_what_is_exempt_lives_on():
         assert site.seen == pair
 
 
-def test_what_is_exempt_from_now_on_is_bare_from_now_on(site):
+def test_newly_exempt_cookie_passes_beside_sealed_one(site):
     hers = site.set(SESSION, ANNA)
     site.restart("auto -sessionid")
     site.ask(f"{hers}; sessionid=bare", ANNA)
@@ -655,7 +651,7 @@ def test_of_more_than_any_browser_brings_the_application_gets_none(site):
     assert site.seen.startswith("sessionid=the-k3y; a=1")
 
 
-def test_what_a_process_remembers_has_a_bound(site):
+def test_memory_of_a_process_is_limited(site):
     hers = site.set(SESSION, ANNA)
     for number in range(520):
         site.ask(f"{hers}; a={number}", ANNA)
@@ -703,7 +699,7 @@ def test_no_header_is_too_odd(pieces):
         assert "the-k3y" not in (site.seen or "")
 
 
-def test_what_is_not_written_as_we_write_it_is_withheld(site):
+def test_malformed_sealed_cookies_are_withheld(site):
     good = site.set("a=1; HttpOnly; Path=/x", ANNA)
     start = good.rpartition(".")[0]
     for sent in (

@@ -142,7 +142,7 @@ def test_a_page_without_an_end_is_not_read_for_ever(
     assert not is_in()
 
 
-def test_what_fails_while_it_is_read_keeps_nobody_logged_in(
+def test_failure_while_reading_app_logout_still_ends_session(
     anna, application, is_in, caplog
 ):
     application.fails_at = "/uit"
@@ -174,7 +174,7 @@ def test_an_address_with_a_method_is_none_by_another(anna, is_in):
 
 
 @pytest.mark.parametrize(("path", "status"), [("/wrong", 403), ("/faulty", 500)])
-def test_where_it_refuses_nobody_is_logged_out(anna, is_in, path, status):
+def test_rejected_app_logout_ends_no_session(anna, is_in, path, status):
     """A form without its token, such as another site makes one, or a fault.
 
     Of that it makes a page of its own, as error middleware does (PEP 3333, exc_info).
@@ -187,7 +187,9 @@ def test_where_it_refuses_nobody_is_logged_out(anna, is_in, path, status):
 
 
 @pytest.mark.parametrize("how", ["link", "form"])
-def test_who_comes_from_another_site_is_asked(anna, application, is_in, how):
+def test_app_logout_from_another_site_asks_for_confirmation(
+    anna, application, is_in, how
+):
     """The application has its own answer to that, and has given it."""
     anna.set_cookie("stad.test", "sessionid", "of the application")
     if how == "link":
@@ -228,7 +230,7 @@ def test_nobody_logs_in_in_order_to_log_out(anna, application):
     assert anna.fetch(f"{SITE}/mijn/uit").status_int == 401
 
 
-def test_who_was_idle_is_logged_out_everywhere_all_the_same(clock, anna, is_in):
+def test_app_logout_after_idle_timeout_logs_out_everywhere(clock, anna, is_in):
     clock.shift(20 * 60)
     anna.visit(f"{SITE}/mijn/uit")
     assert anna.url == f"{SITE}/weg"
@@ -236,7 +238,7 @@ def test_who_was_idle_is_logged_out_everywhere_all_the_same(clock, anna, is_in):
 
 
 @pytest.mark.parametrize("path", ["/uit", "/mijn/uit"])
-def test_who_was_long_away_from_the_hub_is_not_led_past_it_first(
+def test_app_logout_is_served_before_keep_alive_at_hub(
     clock, anna, application, is_in, path
 ):
     """The click would come back as one of another site, and she would be asked."""
@@ -276,7 +278,7 @@ def test_another_site_s_link_to_such_a_page_asks_her(clock, anna, is_in):
     assert is_in()
 
 
-def test_whom_the_page_is_open_to_logs_out_at_the_application_first(anna, application):
+def test_app_logout_on_fresh_path_reaches_application_first(anna, application):
     """Her proof is fresh enough."""
     anna.follow(f"{SITE}/vers/uit")
     assert anna.url == f"{SITE}/weg"
@@ -372,6 +374,6 @@ def test_other_words_are_none(witness, wrong):
         ("POST /eilogin", "below /eilogin/ belong to eilogin"),
     ],
 )
-def test_what_would_never_be_is_refused(witness, wrong, told):
+def test_rejects_app_logout_that_could_never_match(witness, wrong, told):
     with pytest.raises(InvalidOptions, match=told):
         make_logout(witness, {}, app_logout=wrong)

@@ -169,7 +169,7 @@ def test_without_a_login_nothing_is_kept(federation, application, path):
     assert kept(federation) == []
 
 
-def test_what_is_kept_can_be_read_by_nobody(anna, application, federation):
+def test_stored_cookies_are_encrypted(anna, application, federation):
     store = federation.apps["uwv.test"].sessions.store
     text = repr(vars(store))
     assert "app-logout-call" in text
@@ -214,9 +214,7 @@ def test_and_those_for_which_there_is_room(anna, application):
     assert len(cookies) < 17_000
 
 
-def test_what_is_set_once_more_is_not_written_once_more(
-    anna, application, federation, monkeypatch
-):
+def test_repeated_cookie_is_stored_once(anna, application, federation, monkeypatch):
     store = federation.apps["uwv.test"].sessions.store
     written = []
     swap = store.swap
@@ -253,7 +251,9 @@ def test_two_requests_that_set_cookies_lose_none(
     assert {"a", "b"} <= cookies_in(environ).keys()
 
 
-def test_who_is_never_first_gives_up(anna, application, federation, monkeypatch):
+def test_request_that_loses_every_race_still_succeeds(
+    anna, application, federation, monkeypatch
+):
     store = federation.apps["uwv.test"].sessions.store
     monkeypatch.setattr(store, "swap", lambda *_, **__: False)
     application.sets = ["a=1; Path=/"]
@@ -279,7 +279,7 @@ def test_an_answer_that_is_begun_anew_after_a_fault():
 # --- what can go wrong ----------------------------------------------------------------
 
 
-def test_what_it_answers_is_in_the_log_and_no_more(anna, application, caplog):
+def test_log_contains_status_of_answer_and_no_cookies(anna, application, caplog):
     caplog.set_level("INFO")
     log_out(anna)
     assert "app_logout_call: the application answered 302" in caplog.text
@@ -374,9 +374,7 @@ def test_and_a_logout_without_the_call(
 
 
 @pytest.mark.parametrize("text", ["", "nothing", "AAAA"])
-def test_what_was_kept_and_cannot_be_read_calls_nothing(
-    anna, application, federation, text
-):
+def test_unreadable_record_calls_no_application(anna, application, federation, text):
     [key] = kept(federation)
     store = federation.apps["uwv.test"].sessions.store
     assert store.swap(key, store.get(key), text, 1e12)
@@ -427,7 +425,7 @@ class Logouts:
         self.told.tell(self.environ, logins, "here")
 
 
-def test_what_was_not_told_is_forgotten_and_later_ones_are_called(monkeypatch, caplog):
+def test_calls_over_queue_limit_are_dropped_and_later_ones_made(monkeypatch, caplog):
     """Logins without cookies do not wait for it."""
     monkeypatch.setattr(logout_hooks, "_MOST_WAITING", 2)
     monkeypatch.setattr(app_logout_call, "MOST_AT_ONCE", 1)
@@ -460,7 +458,7 @@ def test_one_that_hangs_holds_up_nobody_else():
     application.goes_on.set()
 
 
-def test_who_waits_behind_one_that_hangs_is_called_when_that_took_long_enough():
+def test_call_behind_hanging_call_starts_after_timeout():
     """Also where nobody else logs out after that."""
     application = Hanging("mallory")
     Logouts(application, 0.05).of("mallory", "behind her")
@@ -611,6 +609,6 @@ def test_other_words_are_none(witness, wrong):
         ("/eilogin/logout", "below /eilogin/ belong to eilogin"),
     ],
 )
-def test_what_is_wrong_is_named(witness, wrong, told):
+def test_error_names_invalid_app_logout_call(witness, wrong, told):
     with pytest.raises(InvalidOptions, match=told):
         make_logout(witness, {}, app_logout_call=wrong)

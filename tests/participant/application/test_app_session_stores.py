@@ -59,7 +59,7 @@ def test_the_id_is_a_logins_own_and_tells_nothing_of_it(log_in, login):
     assert login.family not in id_of(login)
 
 
-def test_what_was_put_is_read_in_the_next_request(place_of, login):
+def test_value_put_in_one_request_is_read_in_the_next(place_of, login):
     name = place_of(login).id
     assert place_of(login).read(name) is None
     assert place_of(login).put(name, None, "one")
@@ -70,7 +70,7 @@ def test_what_was_put_is_read_in_the_next_request(place_of, login):
     assert place_of(login).read(name) == "three"
 
 
-def test_what_another_request_has_put_meanwhile_is_not_put_over(place_of, login):
+def test_put_does_not_overwrite_value_of_concurrent_request(place_of, login):
     one, other = place_of(login), place_of(login)
     name = one.id
     one.read(name)
@@ -82,7 +82,7 @@ def test_what_another_request_has_put_meanwhile_is_not_put_over(place_of, login)
     assert not one.put(name, "one", "once more")
 
 
-def test_what_was_removed_is_none(place_of, login):
+def test_removed_value_reads_as_none(place_of, login):
     place = place_of(login)
     place.put(place.id, None, "one")
     place.remove(place.id)
@@ -120,7 +120,7 @@ def test_nobody_who_is_not_logged_in_has_one():
     assert place.read("x") is None
 
 
-def test_what_is_read_is_what_was_sealed_for_this_place(sessions, backend, login):
+def test_value_not_sealed_for_this_entry_is_unreadable(sessions, backend, login):
     place = BackendEntry(backend, sessions, login)
     place.put(place.id, None, '{"mine": 1}')
     name = place.id

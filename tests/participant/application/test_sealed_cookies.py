@@ -44,7 +44,7 @@ def test_it_has_another_name_in_the_browser_than_what_is_set_without_a_login():
         assert sealer().open(nobodys._replace(name="sid~eil"), family) is None
 
 
-def test_who_has_the_same_secrets_under_another_name_cannot_open_it():
+def test_other_entity_with_same_secrets_cannot_open_cookie():
     other = sealer(entity_id="https://stad.test/eilogin/metadata")
     assert other.open(sealed(), ANNA) is None
     assert not other.is_ours(sealed())
@@ -68,7 +68,7 @@ def test_the_place_comes_along(place):
     assert sealer().open(cookie, ANNA) == "k3y"
 
 
-def test_what_is_as_long_as_a_browser_takes_is_so_sealed():
+def test_cookie_of_maximum_length_opens_again():
     value = "eyJfZnJlc2giOmZhbHNlfQ" * 170
     text = sealer().seal("session", value, Place(), ANNA)
     assert len("session") + len(value) > 3700
@@ -103,5 +103,5 @@ def test_its_length_does_not_tell_what_repeats_in_it():
         ("", "AAAA"),
     ],
 )
-def test_what_no_header_could_have_is_not_read(name, behind):
+def test_sealed_cookie_with_invalid_attributes_is_not_read(name, behind):
     assert sealed_cookies.read(name, MARK + behind) is None

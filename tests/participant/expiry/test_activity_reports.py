@@ -141,7 +141,7 @@ class TestNothingIsSent:
         made.note(environ, login)
         assert made.send() == 0
 
-    def test_where_an_answer_is_for_another_message(
+    def test_activity_report_ignores_response_to_another_message(
         self, signed_in, federation, clock, caplog
     ):
         environ, login = signed_in

@@ -146,7 +146,7 @@ OBSTACLES = [
 
 
 @pytest.mark.parametrize(("said", "why"), OBSTACLES)
-def test_where_it_would_do_harm_or_nothing_the_log_says_so_once(caplog, said, why):
+def test_log_explains_once_why_page_has_no_expiry_warning(caplog, said, why):
     end_warning = ExpiryWarning(120)
     for _ in range(3):
         assert answered(end_warning, asked(), **said) == DOCUMENT.decode()

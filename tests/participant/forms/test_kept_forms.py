@@ -145,7 +145,7 @@ class TestAForm:
         with pytest.raises(FormLost):
             kept.look("00000000-" + 22 * "x", "", ANNA)
 
-    def test_whose_record_is_of_another_version_is_lost(self, kept, store):
+    def test_kept_form_with_record_of_another_version_is_lost(self, kept, store):
         handle, secret = keep(kept)
         values = Values(store, HERE)
         values.take(f"kept:{handle}")

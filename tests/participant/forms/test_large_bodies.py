@@ -261,7 +261,7 @@ class TestTheLimits:
         assert "no space left at this site" in caplog.text
         assert OFFICE not in caplog.text
 
-    def test_who_has_no_address_is_limited_by_all_alone(self, kept):
+    def test_clients_without_address_share_only_the_site_limit(self, kept):
         assert self.fill(kept, "") == SITE // LARGEST
 
     def test_a_form_that_was_sent_gives_back_its_room(self, kept):

@@ -144,7 +144,7 @@ def test_the_tag_comes_first_in_the_head(document, is_xml):
     [*((d, xml) for d in NOWHERE for xml in (False, True)),
      *((d, True) for d in NOWHERE_IN_XML)],
 )  # fmt: skip
-def test_what_does_not_begin_as_a_document_does_is_left_as_it_is(document, is_xml):
+def test_content_without_document_start_stays_unchanged(document, is_xml):
     assert serve(document.encode(), is_xml=is_xml).body == document.encode()
 
 
@@ -249,7 +249,7 @@ def test_an_application_may_begin_late_and_may_write():
     assert Server(late).serve().body == expected
 
 
-def test_what_is_only_written_goes_out_whole():
+def test_content_from_write_callable_is_sent_completely():
     def writer(environ, start_response):
         headers = [("Content-Type", "text/html"), ("Content-Length", "13")]
         start_response("200 OK", headers)(b"<p>written</p")
@@ -279,7 +279,7 @@ def test_an_answer_is_closed(status):
     assert chunks.is_closed
 
 
-def test_what_needs_no_tag_is_passed_on_as_it_is():
+def test_application_iterable_without_tag_is_passed_on_unchanged():
     """So that a server can send a file by itself (wsgi.file_wrapper)."""
     chunks = Closable([b"<html><head>"])
 
@@ -343,7 +343,7 @@ def test_head_says_what_get_says(document):
 
 
 @pytest.mark.parametrize("document", [b"", b"<p>"])
-def test_what_is_too_short_for_a_document_does_not_grow(document):
+def test_content_too_short_for_a_document_does_not_grow(document):
     length = str(len(document))
     headers = [("ETag", '"abc"'), ("Content-Length", length)]
     served = serve(document, headers=headers)

@@ -128,7 +128,7 @@ def test_a_level_is_asked_for_in_the_words_that_the_hub_knows(
 
 @pytest.mark.parametrize("comparison", ["minimum", "exact", "none"])
 @pytest.mark.parametrize("level", LEVELS)
-def test_what_is_reached_is_looked_at_however_it_was_asked(citizen, comparison, level):
+def test_level_of_assertion_is_checked_for_every_comparison(citizen, comparison, level):
     visitor = citizen(comparison=comparison, protect="/ midden")
     question = visitor.begin(STAD)
     answer = visitor.hub.answer(question[0], level_class=DIGID.class_of(level))

@@ -40,7 +40,7 @@ def page_before(referer):
         ("https://uwv.test/" + "y" * 500, ""),
     ],
 )
-def test_where_she_began_is_a_page_of_this_site_and_none_of_ours(referer, page):
+def test_start_page_of_cancelled_login_belongs_to_application(referer, page):
     assert page_before(referer) == page
 
 

@@ -132,7 +132,7 @@ def test_a_hub_whose_metadata_has_expired_is_not_shown(chooser, clock, caplog):
     assert "the metadata of" in caplog.text
 
 
-def test_where_every_hub_has_expired_that_is_told(chooser, clock, caplog):
+def test_log_reports_that_metadata_of_every_hub_expired(chooser, clock, caplog):
     clock.shift(500 * 24 * HOUR)
     changes(
         chooser.federation, "stad.test", hub_ids=(FIRST, "https://weg.test/metadata")
@@ -210,7 +210,7 @@ def test_she_can_always_choose_anew(known):
     assert known.hub_asked() == "inloggen.test"
 
 
-def test_who_is_logged_in_can_log_in_elsewhere(chooser, witness):
+def test_signed_in_visitor_can_log_in_at_another_hub(chooser, witness):
     chooser.browser.visit(STAD)
     chooser.browser.click("Inloggen met Ander loket")
     chooser.answer_of(chooser.other)
@@ -294,7 +294,7 @@ class TestAnotherHubTakesThePlace:
         login = known.federation.apps["stad.test"].sessions.find(token)
         assert (login.who.issuer, login.left) == (FIRST, (SECOND,))
 
-    def test_where_none_did_all_is_well(self, known):
+    def test_logout_succeeds_if_no_other_hub_replaced_session(self, known):
         assert self.logs_out_at(known, known.hub).startswith("U bent overal uitgelogd")
 
 
@@ -377,7 +377,7 @@ def test_with_one_hub_there_is_nothing_to_choose(federation, hub):
 
 
 @pytest.mark.parametrize("value", ["x", "f" * 24, "0" * 16 + "6" * 9, ""])
-def test_what_a_browser_invents_is_no_choice(chooser, value):
+def test_invented_hub_cookie_chooses_no_hub(chooser, value):
     chooser.browser.set_cookie("stad.test", "__Host-eilogin-hub", value)
     chooser.browser.visit(STAD)
     assert chooser.browser.title.startswith("Hoe wilt u inloggen?")
@@ -442,7 +442,7 @@ def test_the_hub_that_it_names_is_asked(with_service, witness):
 
 
 @pytest.mark.parametrize("more", ["", "&hub=https://evil.test/metadata", "&hub="])
-def test_where_it_names_none_of_ours_our_own_page_asks(with_service, more):
+def test_discovery_answer_without_known_hub_shows_own_choice_page(with_service, more):
     with_service.browser.visit(STAD)
     back = with_query(with_service.browser.url)["return"]
     with_service.browser.follow(back + more)
@@ -453,7 +453,9 @@ def test_where_it_names_none_of_ours_our_own_page_asks(with_service, more):
 
 
 @pytest.mark.parametrize("planted", ["x", "x&hub=y", "x" * 23, "-" * 21 + "="])
-def test_what_a_browser_invents_does_not_go_along_to_it(with_service, planted):
+def test_invented_discovery_cookie_is_not_sent_to_discovery_service(
+    with_service, planted
+):
     browser = with_service.browser
     browser.set_cookie("stad.test", "__Host-eilogin-discovery", planted)
     browser.visit(STAD)
@@ -463,7 +465,7 @@ def test_what_a_browser_invents_does_not_go_along_to_it(with_service, planted):
 
 
 @pytest.mark.parametrize("sent", ["", "&sent=", "&sent=x", "&sent=%C3%A9"])
-def test_what_another_site_says_in_its_place_is_asked_about(with_service, sent):
+def test_discovery_answer_without_matching_state_asks_for_hub(with_service, sent):
     with_service.browser.visit(STAD)
     with_service.browser.follow(f"{DISCOVERY}?{urlencode({'hub': SECOND})}{sent}")
     assert with_service.browser.title.startswith("Hoe wilt u inloggen?")

@@ -54,7 +54,7 @@ def log_in(browser, url="https://stad.test/mijn"):
 # --- what a visitor sees --------------------------------------------------------
 
 
-def test_who_is_known_at_the_hub_is_greeted(browser):
+def test_passive_login_signs_in_visitor_with_hub_session(browser):
     log_in(browser)
     browser.visit(PAGE)
     assert browser.url == PAGE
@@ -497,7 +497,7 @@ def one_federation(tmp_path_factory):
     is_known=st.booleans(),
     visits=st.integers(1, 3),
 )
-def test_whatever_happens_to_cookies_every_way_ends(
+def test_passive_login_ends_without_loop_if_cookies_are_lost(
     one_federation, lost, takes_none_at, is_known, visits
 ):
     """The browser follows twenty redirects, and then the test fails."""
@@ -523,7 +523,7 @@ REFUSALS = (messages.NO_PASSIVE, messages.AUTHN_FAILED, messages.REQUEST_DENIED,
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
-def test_whatever_the_hub_answers_it_is_asked_once(federation, hub, reason, asked):
+def test_passive_login_asks_hub_once_after_any_refusal(federation, hub, reason, asked):
     federation.apps["inloggen.test"] = hub
     browser = federation.browser()
     browser.stops_before = "https://inloggen.test/"

@@ -270,7 +270,7 @@ def test_long_addresses_give_way_sooner_than_a_proxy_refuses_the_cookies(site, c
     assert all(len(value) < 4000 for value in site.jar.values())
 
 
-def test_who_invents_many_gets_an_answer_of_ordinary_size(site):
+def test_response_stays_small_with_many_invented_cookies(site):
     for number in range(2000):
         site.jar[f"__Host-eilogin-login-{number}"] = "x"
     headers = list(pending_logins.keep(site.environ, PendingLogin("/", "basis", HUB)))

@@ -274,7 +274,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("answers", "code", "words"), BAD.values(), ids=BAD)
-def test_what_is_no_good_answer_is_told_apart_and_counts_as_not_told(
+def test_invalid_logout_response_is_logged_by_reason_and_not_confirmed(
     log_out, hub, events, caplog, answers, code, words
 ):
     anna = log_out(answers, LIMIT if words == LATE else PATIENCE)

@@ -375,7 +375,7 @@ class TestAHubThatIsNotThere:
         assert anna.url == f"{UWV}/tot-ziens" or "/sso" in anna.url
         assert not is_in(STAD)
 
-    def test_whose_answer_nobody_believes_can_be_told_again(
+    def test_logout_with_untrusted_response_can_be_retried(
         self, anna, federation, hub, attacker_key
     ):
         anna.stops_before = "/slo"

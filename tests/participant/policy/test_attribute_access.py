@@ -96,14 +96,14 @@ def reason_in(caplog, browser):
 
 
 @pytest.mark.parametrize("role", ["beheerder", "hoofd"])
-def test_who_has_one_of_the_values_is_let_in(anna, witness, role):
+def test_visitor_with_one_of_the_attribute_values_is_admitted(anna, witness, role):
     anna.told = {"role": ["lezer", role]}
     anna.visit(ADMIN)
     assert anna.status == 200
     assert witness.environ[env.SESSION].attributes["role"] == ["lezer", role]
 
 
-def test_who_has_another_value_is_told_what_is_missing(anna, witness, caplog, events):
+def test_page_and_log_explain_refused_attribute_value(anna, witness, caplog, events):
     anna.told = {"role": ["geheim-lid"], "name": ["Anna"]}
     anna.visit(ADMIN)
     assert anna.status == 403
@@ -126,7 +126,7 @@ def test_who_has_another_value_is_told_what_is_missing(anna, witness, caplog, ev
         assert event[whose]
 
 
-def test_who_has_no_such_attribute_is_told_that_it_is_missing(anna, caplog):
+def test_page_and_log_explain_missing_attribute(anna, caplog):
     anna.told = {"role": [" "]}
     anna.visit(f"{SITE}/beheer/twee")
     assert anna.status == 403
@@ -195,7 +195,7 @@ def test_the_level_and_the_proof_come_first(anna, clock):
     assert anna.status == 200
 
 
-def test_what_the_hub_tells_later_opens_the_page(anna, clock):
+def test_attribute_that_hub_sends_later_opens_page(anna, clock):
     anna.visit(OPEN)
     anna.visit(f"{SITE}/beheer/twee")
     assert anna.status == 403
@@ -227,7 +227,7 @@ def test_a_form_needs_what_its_method_needs(anna, witness):
     assert len(witness.seen) == 1
 
 
-def test_who_cancels_is_not_led_back_to_a_page_that_keeps_her_out(anna):
+def test_cancelled_login_does_not_lead_back_to_refused_page(anna):
     anna.visit(f"{SITE}/beheer/twee")
     assert anna.status == 403
     anna.browser.visit(f"{SITE}/eilogin/login?next=/beheer/twee&level=hoog")
@@ -270,7 +270,7 @@ def test_without_what_everybody_must_have_nobody_is_logged_in(
     assert request.force_authn
 
 
-def test_whom_the_application_cannot_know_reads_why_and_can_go_on(anna_at, witness):
+def test_page_explains_missing_user_attribute_and_offers_logout(anna_at, witness):
     anna = anna_at(user="attribute:employee attribute:mail")
     anna.visit(OPEN)
     assert anna.status == 403

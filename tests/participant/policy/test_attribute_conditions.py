@@ -59,9 +59,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 
 
 @given(TEXTS, st.sets(TEXTS, min_size=1, max_size=3), TEXTS)
-def test_whatever_the_hub_tells_can_be_written_and_nothing_else_meets_it(
-    name, values, other
-):
+def test_attribute_condition_accepts_only_exact_values(name, values, other):
     written = f"{quote(name, safe=':')}={'|'.join(map(quote, values))}"
     condition = Condition.parse(f"attribute:{written}")
     assert condition == Condition(name, frozenset(values))

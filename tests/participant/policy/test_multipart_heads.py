@@ -59,7 +59,7 @@ def test_in_doubt_it_is_part_of_a_head(body):
     assert b"c:method" in head
 
 
-def test_what_the_file_is_called_at_the_visitor_is_none_of_it():
+def test_file_name_from_visitor_is_not_part_of_multipart_head():
     (head, _) = heads(request(body_of((FILE % b'; filename="a:method.txt"', b""))))
     assert head == FILE % b""
 

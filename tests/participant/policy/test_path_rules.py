@@ -147,7 +147,7 @@ def test_a_path_may_be_too_long():
         zope("/nieuws" + "/x" * 4096)
 
 
-def test_what_no_line_names_needs_basis_unless_the_root_says_otherwise():
+def test_path_without_rule_needs_basis_or_level_of_root():
     assert need(PathRules.parse([]), "/x/y") == "basis"
     assert need(PathRules.parse(["/ off"]), "/x/y") == "off"
     assert need(PathRules.parse(["/ off", "=/ midden"]), "/") == "midden"
@@ -176,7 +176,7 @@ def test_the_mount_is_part_of_the_path_however_it_is_split():
     assert need(rules, "/mijn/x") == "off"
 
 
-def test_who_says_where_the_path_is_split_needs_what_both_ways_need():
+def test_script_name_sent_by_client_needs_level_of_both_splits():
     rules = PathRules.parse(
         ["/ optional", "/static off", "/mijn midden", "/app/geld hoog"]
     )
@@ -251,7 +251,7 @@ def test_a_line_can_hold_for_some_methods(method, path, rule):
         {"QUERY_STRING": "_method=GET&+_method=DELETE"},
     ],
 )
-def test_who_asks_for_another_method_needs_what_both_need(asking):
+def test_method_override_needs_level_of_both_methods(asking):
     rules = PathRules.parse(["/ off", "/x off", "/x hoog methods=DELETE"])
     assert need(rules, "/x", "POST") == "off"
     assert need(rules, "/x", "POST", **asking) == "hoog"

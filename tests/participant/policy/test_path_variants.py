@@ -118,7 +118,7 @@ def test_a_mount_and_a_path_meet_at_a_slash(mount, path):
 
 
 @given(st.text(max_size=30))
-def test_whatever_comes_is_refused_or_plain(text):
+def test_any_path_is_rejected_or_normalized(text):
     try:
         path = spelled(wsgi("/" + text.encode(errors="replace").decode()))
     except PathRefused:
@@ -137,7 +137,7 @@ def test_a_path_may_be_long():
 
 
 @given(st.text("ab/.%; é\\?#@+\x00\x7f", max_size=12) | st.text(max_size=12))
-def test_what_looks_plain_has_no_fault_and_one_reading(text):
+def test_plain_path_has_no_fault_and_one_reading(text):
     path = f"/{text}"
     if is_plain(path):
         assert not fault_in(path)

@@ -76,7 +76,7 @@ def test_the_site_may_be_below_a_path():
         ("/_vh_x/mijn", ""),
     ],
 )
-def test_what_is_not_whole_is_refused(path, mount):
+def test_rejects_incomplete_or_foreign_virtual_host_path(path, mount):
     with pytest.raises(PathRefused):
         seen(path, mount)
 
@@ -232,7 +232,7 @@ def test_names_with_a_type_are_decoded_up_to_what_a_page_has(most, more, message
         look_at_form(request(most + more))
 
 
-def test_what_a_nameless_field_calls_is_no_longer_than_a_name():
+def test_rejects_method_field_longer_than_a_name():
     body = b":method=" + b"%61" * 666 + b"aa"
     assert look_at_form(request(body)).methods == ("a" * 668,)
     with pytest.raises(PathRefused, match="a name of more than 2000"):

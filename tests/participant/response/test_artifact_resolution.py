@@ -148,9 +148,7 @@ def test_nor_longer_than_half_a_second(anna, hub, at_once, waits):
     assert anna.browser.page.status_int == 400
 
 
-def test_who_clicks_more_often_than_the_hub_is_asked_waits_too(
-    anna, hub, at_once, waits
-):
+def test_clicks_over_the_artifact_limit_also_wait(anna, hub, at_once, waits):
     slow, first, artifact = at_once
     unknown(hub)
     waits()
@@ -206,7 +204,7 @@ class TestWhereAHubMayTakeLong:
 # --- artifacts that somebody invents --------------------------------------------------
 
 
-def test_who_is_alone_never_waits(anna, hub, waits):
+def test_single_login_never_waits(anna, hub, waits):
     unknown(hub)
     count = waits()
     for _ in range(artifact_resolution.MOST_ARTIFACTS + 2):
@@ -353,7 +351,7 @@ def test_a_hub_that_hangs_does_not_take_all_threads_along(
     assert anna.browser.url == UWV, "it was not used up"
 
 
-def test_who_comes_from_one_network_leaves_places_to_others(anna, hub, hang, caplog):
+def test_clients_of_one_network_leave_slots_to_others(anna, hub, hang, caplog):
     hanging = hang(2)
     anna.browser.address = "192.0.2.1"
     anna.bring(hub.artifact())
@@ -392,7 +390,7 @@ def test_networks_that_invent_artifacts_do_not_wait(
     assert is_told_that_it_is_busy(anna.browser)
 
 
-def test_who_would_wait_for_her_other_click_needs_a_place_too(anna, hub, hang, waits):
+def test_second_click_that_would_wait_needs_a_slot(anna, hub, hang, waits):
     """While the hub hangs she would hold a thread for each of her clicks."""
     twin = anna.twin()
     unknown(hub)
@@ -445,7 +443,9 @@ STATUSES = ["500 Oh", "404 No", "302 There", "502 Bad", "503 Down", "504 Late"]
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_what_a_gateway_says_uses_none_up(anna, federation, hub, status):
+def test_gateway_error_does_not_count_as_artifact_attempt(
+    anna, federation, hub, status
+):
     """The hub never had it, and she may load the page again until it does."""
     hub.carried = hub.answer(anna.request)
     artifact = hub.artifact()

@@ -66,7 +66,7 @@ AGAIN = "over een paar minuten opnieuw"
 
 
 @pytest.mark.parametrize("code", sorted(WORDS.keys() - MAY_PASS))
-def test_who_cannot_be_let_in_is_sent_to_the_organisation(citizen, caplog, code):
+def test_permanent_failure_refers_visitor_to_organisation(citizen, caplog, code):
     citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + code)
     text = citizen.browser.text
     assert "Dat ligt niet aan u. U kunt niet inloggen bij stad.test" in text
@@ -79,7 +79,7 @@ def test_who_cannot_be_let_in_is_sent_to_the_organisation(citizen, caplog, code)
     assert link.groups() == ("/", "Naar de website van stad.test")
 
 
-def test_who_cannot_reach_the_level_is_told_to_log_in_in_another_way(citizen):
+def test_unreachable_level_asks_for_login_with_extra_check(citizen):
     code = STATUS + "NoAuthnContext"
     citizen.refuse(citizen.begin(STAD), messages.RESPONDER, code)
     assert "U moet inloggen met een extra controle" in citizen.browser.text
@@ -87,7 +87,7 @@ def test_who_cannot_reach_the_level_is_told_to_log_in_in_another_way(citizen):
 
 
 @pytest.mark.parametrize("code", ["NoAvailableIDP", "NoPassive"])
-def test_what_may_pass_by_itself_can_be_tried_again(citizen, code):
+def test_temporary_failure_offers_retry(citizen, code):
     citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + code)
     assert AGAIN in citizen.browser.text
 
@@ -114,7 +114,7 @@ def test_codes_that_nobody_knows_are_told_as_they_are(citizen, caplog, codes, sh
     assert len(line) < 1000
 
 
-def test_what_is_told_is_told_to_the_audit_log_too(citizen, events):
+def test_audit_log_records_reason_of_failed_login(citizen, events):
     citizen.refuse(citizen.begin(STAD), messages.RESPONDER, STATUS + "RequestDenied")
     reasons = [event["reason"] for event in events("login")]
     assert reasons == ["RequestDenied", "login-failed"]
@@ -167,7 +167,7 @@ def test_an_old_proof_is_told_with_both_times(citizen, caplog):
     assert "confirmed a login of 2026-11-24T08:58:00+00:00 (AuthnInstant)" in line
 
 
-def test_who_is_logged_in_gets_a_fresh_proof_by_a_logout(citizen):
+def test_stale_authentication_offers_logout_before_new_login(citizen):
     """The hub knows no ForceAuthn; after a logout it has to ask her."""
     citizen.log_in(STAD, level_class=MIDDEN)
     again = "https://stad.test/eilogin/login?next=/open?a%3Db&fresh=yes"

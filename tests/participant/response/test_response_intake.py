@@ -478,7 +478,7 @@ def stashed(federation, begin, hub, send_form, monkeypatch):
         lambda text: re.sub(r'"issued": [0-9.]+', '"issued": "now"', text),
     ],
 )  # fmt: skip
-def test_what_waits_and_cannot_be_read_is_refused(stashed, refused, caplog, spoil):
+def test_rejects_unreadable_stashed_response(stashed, refused, caplog, spoil):
     tab, address, change = stashed
     change(spoil)
     tab.browser.visit(address)
@@ -582,7 +582,7 @@ def test_long_status_codes_are_cut(begin, hub, send_form):
     assert len(send_form(ACS, fields).location) < 1000
 
 
-def test_who_forges_a_cancellation_cannot_displace_an_answer(begin, hub, send_form):
+def test_forged_cancellation_does_not_replace_stashed_response(begin, hub, send_form):
     tab = begin()
     fields = hub.by_post("SAMLResponse", hub.answer(tab.request), tab.handle)
     stashed = send_form(ACS, fields).location
@@ -722,7 +722,9 @@ def test_over_tls_the_envelope_need_not_be_signed(fetched, hub, witness, answer_
     assert witness.environ["REMOTE_USER"] == "anna"
 
 
-def test_what_an_unsigned_envelope_holds_must_be_signed(fetched, hub, refused, caplog):
+def test_rejects_unsigned_assertion_in_unsigned_artifact_response(
+    fetched, hub, refused, caplog
+):
     hub.signs_envelope = False
     hub.carried = hub.response(fetched.request, hub.assertion(fetched.request))
     fetched.bring_artifact(hub.artifact())
@@ -744,7 +746,7 @@ def test_without_tls_the_envelope_must_be_signed(
 
 
 @pytest.mark.parametrize("is_signed", [True, False])
-def test_who_wants_the_response_signed_wants_it_by_artifact_too(
+def test_want_response_signed_applies_to_artifact_binding(
     eilogin_federation, hub_of, witness, begin, is_signed
 ):
     federation = eilogin_federation(
@@ -1007,7 +1009,7 @@ def test_when_opinions_differ_nobody_is_logged_in_by_artifact(
     assert second == [fetched.request.id]
 
 
-def test_what_only_the_envelope_signs_is_judged_by_us_alone(
+def test_python3_saml_skips_assertion_signed_by_envelope_only(
     fetched, hub, second, caplog
 ):
     caplog.set_level("INFO", "eilogin")
@@ -1031,7 +1033,7 @@ def test_the_second_opinion_can_be_switched_off(
     assert second == []
 
 
-def test_where_the_machine_has_no_thread_she_comes_again(
+def test_shortage_of_threads_reports_busy_and_response_can_be_sent_again(
     begin, hub, refused, monkeypatch
 ):
     """To read what has names that nobody knows takes one of its own."""

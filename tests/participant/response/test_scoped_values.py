@@ -94,14 +94,14 @@ def test_no_other_spelling_of_a_scope_passes_for_it(citizen, scope):
     assert visitor.browser.page.status_int == 403
 
 
-def test_where_no_hub_lists_any_nothing_is_looked_at(citizen, witness):
+def test_scopes_are_not_checked_if_no_hub_lists_any(citizen, witness):
     visitor = citizen(None)
     logs_in_by(visitor, visitor.hub, **{EPPN: ["anna"]})
     assert visitor.browser.url == STAD
     assert witness.environ["eilogin.session"].attributes[EPPN] == ["anna"]
 
 
-def test_who_lists_none_may_have_any_other(citizen, witness):
+def test_hub_without_scopes_may_use_scopes_that_no_hub_lists(citizen, witness):
     visitor = citizen(frozenset({"stad.nl"}), subject=f"attribute:{EPPN}")
     logs_in_by(visitor, visitor.other, **{EPPN: ["beheer@elders.nl"]})
     assert visitor.browser.url == STAD
@@ -125,7 +125,7 @@ def test_a_hub_that_has_expired_stops_nobody_and_keeps_its_scopes(
     assert attributes[SUBJECT_ID] == ["a@elders.nl"]
 
 
-def test_what_has_no_scope_is_everybodys(citizen, witness):
+def test_value_without_scope_is_accepted_from_any_hub(citizen, witness):
     visitor = citizen(frozenset())
     logs_in_by(visitor, visitor.hub, mail=["anna@uwv.nl"], **{EPPN: ["anna@uwv.nl"]})
     attributes = witness.environ["eilogin.session"].attributes
@@ -133,7 +133,7 @@ def test_what_has_no_scope_is_everybodys(citizen, witness):
     assert EPPN not in attributes
 
 
-def test_what_is_left_out_was_not_told(citizen):
+def test_attribute_dropped_for_its_scope_counts_as_missing(citizen):
     visitor = citizen(frozenset({"stad.nl"}), require_attributes=EPPN)
     logs_in_by(visitor, visitor.hub, **{EPPN: ["anna@uwv.nl"]})
     assert visitor.browser.page.status_int == 403

@@ -113,7 +113,7 @@ def test_two_answers_wait_side_by_side(sender, witness):
     assert witness.environ["REMOTE_USER"] == "anna"
 
 
-def test_who_does_not_agree_is_not_logged_in(sender, witness):
+def test_unsolicited_login_without_consent_is_cancelled(sender, witness):
     sender.is_sent()
     sender.browser.click("Niet inloggen")
     assert sender.was_asked()
@@ -242,7 +242,7 @@ def test_one_makes_one_session_though_its_own_time_is_over(sender, clock, witnes
 @pytest.mark.parametrize(
     "ends", [{"confirmation_ends": 30}, {"not_on_or_after": 30}, {"session_ends": 30}]
 )
-def test_who_agrees_too_late_for_it_is_not_logged_in(
+def test_rejects_unsolicited_response_that_expired_before_consent(
     sender, clock, caplog, witness, ends
 ):
     sender.is_sent(**{name: now() + seconds for name, seconds in ends.items()})

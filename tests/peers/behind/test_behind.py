@@ -50,9 +50,7 @@ def test_each_site_knows_her_by_a_name_of_its_own_and_always_by_that(
     assert elsewhere(everywhere).log_in(zorg).user == at_zorg
 
 
-def test_who_has_lost_the_cookies_of_the_hub_is_known_above_still(
-    everywhere, idp, ours, werk
-):
+def test_upstream_session_survives_loss_of_hub_cookies(everywhere, idp, ours, werk):
     everywhere.browser.forget(f"{HUB}{LOOPBACK}")
     assert everywhere.is_let_in(werk)
 
@@ -95,7 +93,9 @@ def test_less_certainty_than_was_asked_for_is_not_enough(anna, ours, idp):
 
 
 @ONCE
-def test_who_has_proven_it_too_long_ago_proves_it_anew_above(anna, ours, idp, zorg):
+def test_stale_authentication_is_renewed_at_upstream_identity_provider(
+    anna, ours, idp, zorg
+):
     with idp.behaving(ago=300):
         anna.log_in(zorg)
     fresh = ours.url("werk", "/vers")
@@ -186,7 +186,7 @@ def test_a_logout_reaches_a_site_through_the_browser_if_need_be(
     [{"missed": "http://elders.localhost/"}, {"fails": True}, {"impostor": True}],
     ids=["partial", "failed", "not-its-signature"],
 )
-def test_who_was_not_logged_out_everywhere_above_is_told_so(
+def test_page_reports_incomplete_upstream_logout(
     everywhere, idp, zorg, werk, otherwise
 ):
     with idp.behaving(**otherwise):

@@ -56,24 +56,20 @@ def test_a_logout_there_with_a_long_way_back_ends_ours(mellon, ours, anna):
 
 
 @ONCE
-def test_who_comes_back_has_another_name_as_transient_as_was_asked(
-    mellon, anna, elsewhere
-):
+def test_transient_name_id_changes_at_next_login(mellon, anna, elsewhere):
     anna.log_in(mellon.url("mellon", MIJN))
     there = elsewhere(anna).log_in(mellon.url("mellon", MIJN))
     assert there.user != anna.user
 
 
 @ONCE
-def test_who_comes_back_has_the_same_name_where_a_lasting_one_was_asked(
-    mellon, anna, elsewhere
-):
+def test_persistent_name_id_is_the_same_at_next_login(mellon, anna, elsewhere):
     anna.log_in(mellon.url("lasting", MIJN))
     there = elsewhere(anna).log_in(mellon.url("lasting", MIJN))
     assert there.user == anna.user
 
 
-def test_who_is_known_by_her_mail_is_that_and_is_logged_out_by_it(mellon, ours, anna):
+def test_email_name_id_identifies_visitor_and_logs_them_out(mellon, ours, anna):
     anna.log_in(mellon.url("mail", MIJN))
     assert anna.user == f"{anna.name}@example.nl"
     assert anna.is_let_in(ours.url("uwv"))
@@ -101,7 +97,7 @@ def test_a_stranger_is_asked_nothing_where_the_site_wants_it_passively(mellon, a
 
 
 @ONCE
-def test_who_is_logged_in_is_known_to_a_site_that_asks_passively(mellon, ours, anna):
+def test_passive_login_signs_in_visitor_with_hub_session(mellon, ours, anna):
     anna.log_in(ours.url("uwv"))
     anna.visit(mellon.url("mellon", "/mellon/login?ReturnTo=/mijn/&IsPassive=true"))
     assert anna.is_at(mellon.url("mellon", MIJN)), anna.where
@@ -259,7 +255,7 @@ def test_the_hub_refuses_what_another_key_has_signed(mellon, ours, anna):
 
 
 @ONCE
-def test_what_the_hub_signs_means_nothing_to_who_has_another_key(mellon, anna):
+def test_mellon_rejects_response_if_it_has_another_hub_key(mellon, anna):
     anna.visit(mellon.url("stale", MIJN)).type_password()
     assert anna.browser.url.startswith(mellon.url("stale", "/mellon/")), anna.where
     assert anna.browser.page.status_int >= 400

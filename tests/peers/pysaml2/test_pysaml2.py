@@ -24,7 +24,7 @@ def test_a_citizen_logs_in_once_and_is_known_at_another_site(site, anna):
 
 
 @BOTH
-def test_who_comes_back_has_the_same_name(site, anna, elsewhere):
+def test_name_id_is_the_same_at_next_login(site, anna, elsewhere):
     anna.log_in(site.url)
     assert elsewhere(anna).log_in(site.url).user == anna.user
 
@@ -51,7 +51,7 @@ def test_an_answer_may_be_encrypted(site, idp, anna, signed):
     [("uwv", "tripledes-cbc"), ("stad", "aes128-cbc")],
     indirect=["site"],
 )
-def test_what_is_encrypted_weakly_is_refused_and_the_log_says_how_it_was(
+def test_rejects_weak_encryption_and_logs_the_algorithm(
     site, idp, anna, log, algorithm
 ):
     with idp.behaving(encrypt=algorithm):
@@ -148,7 +148,7 @@ def test_a_logout_leaves_what_it_does_not_name(site, anna, elsewhere):
     assert there.is_let_in(site.url), there.where
 
 
-def test_who_was_not_logged_out_everywhere_is_told_so(site, idp, anna):
+def test_page_reports_incomplete_logout(site, idp, anna):
     anna.log_in(site.url)
     with idp.behaving(missed="http://elsewhere.localhost/metadata"):
         anna.log_out()
@@ -162,7 +162,7 @@ def test_who_was_not_logged_out_everywhere_is_told_so(site, idp, anna):
 
 
 @BOTH
-def test_what_another_key_has_signed_is_refused(site, idp, anna, log):
+def test_rejects_response_signed_with_another_key(site, idp, anna, log):
     with idp.behaving(impostor=True):
         anna.visit(site.url).type_password()
     assert anna.browser.url.startswith(site.acs)
@@ -171,7 +171,7 @@ def test_what_another_key_has_signed_is_refused(site, idp, anna, log):
     assert "(signature-untrusted)" in log()
 
 
-def test_what_we_sign_with_another_key_is_refused_there(ours, idp, anna):
+def test_pysaml2_rejects_authn_request_signed_with_another_key(ours, idp, anna):
     anna.visit(ours.url("unknown"))
     assert anna.browser.url.startswith(idp.url("/sso"))
     assert "Geweigerd" in anna.browser.text

@@ -29,7 +29,7 @@ def login(path=MIJN, **asked):
 # --- metadata -------------------------------------------------------------------------
 
 
-def test_what_we_publish_is_loaded_without_a_word_about_it(servers):
+def test_shibboleth_loads_hub_metadata_without_warnings(servers):
     started = servers.theirs.log.partition("listener service starting")[0]
     lines = started.splitlines()
     assert [line for line in lines if re.search("loaded XML .*/hub.xml", line)]
@@ -88,9 +88,7 @@ def test_a_lasting_name_is_hers_at_that_hub_and_that_site_alone(
 
 
 @ONCE
-def test_who_comes_back_has_another_name_where_a_transient_one_was_asked(
-    shibboleth, anna, elsewhere
-):
+def test_transient_name_id_changes_at_next_login(shibboleth, anna, elsewhere):
     anna.log_in(shibboleth.url("fleeting", MIJN))
     there = elsewhere(anna).log_in(shibboleth.url("fleeting", MIJN))
     assert "!" not in anna.user
@@ -141,18 +139,14 @@ def test_a_stranger_is_asked_nothing_where_the_site_wants_it_passively(
 
 
 @ONCE
-def test_who_is_logged_in_is_known_to_a_site_that_asks_passively(
-    shibboleth, ours, anna
-):
+def test_passive_login_signs_in_visitor_with_hub_session(shibboleth, ours, anna):
     anna.log_in(ours.url("uwv"))
     anna.visit(shibboleth.url("shib", login(isPassive="true")))
     assert anna.is_at(shibboleth.url("shib", MIJN)), anna.where
 
 
 @ONCE
-def test_who_is_logged_in_is_asked_again_where_the_site_forces_it(
-    shibboleth, ours, anna
-):
+def test_force_authn_asks_signed_in_visitor_for_password(shibboleth, ours, anna):
     anna.log_in(ours.url("uwv"))
     anna.visit(shibboleth.url("shib", login(forceAuthn="true")))
     assert "opnieuw laten zien wie u bent" in anna.browser.text, anna.where
@@ -229,9 +223,7 @@ def test_a_logout_over_soap_that_cannot_reach_everybody_says_so(shibboleth, anna
 
 
 @ONCE
-def test_who_is_logged_out_is_encrypted_by_either_side_where_it_says_so(
-    shibboleth, ours, anna
-):
+def test_both_sides_encrypt_name_id_in_logout_requests(shibboleth, ours, anna):
     anna.log_in(shibboleth.url("post", MIJN))
     anna.log_out()
     assert "EncryptedID" in anna.questions[-1]
@@ -348,7 +340,7 @@ def test_the_hub_refuses_what_another_key_has_signed(shibboleth, ours, anna):
     assert not anna.is_asked_for_password
 
 
-def test_what_the_hub_signs_means_nothing_to_who_has_another_key(shibboleth, anna):
+def test_shibboleth_rejects_response_if_it_has_another_hub_key(shibboleth, anna):
     anna.visit(shibboleth.url("stale", MIJN)).type_password()
     assert "signature could not be verified" in anna.browser.text, anna.where
     assert anna.visit(shibboleth.url("stale")).user is None

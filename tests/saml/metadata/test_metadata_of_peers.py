@@ -555,7 +555,7 @@ class TestAnAggregate:
             )
 
 
-def test_what_a_participant_asks_for_and_what_it_needs(one):
+def test_reads_requested_and_required_attributes(one):
     more = """
     <AttributeConsumingService index="1">
       <ServiceName xml:lang="en">Example</ServiceName>
@@ -602,7 +602,7 @@ class TestWhatIsAskedForByLists:
         assert role.attribute_service(1) is None
 
 
-def test_what_a_role_takes_counts_more_than_what_its_entity_does(one):
+def test_algorithms_of_a_role_override_those_of_its_entity(one):
     of_both = """
   <Extensions xmlns:alg="urn:oasis:names:tc:SAML:metadata:algsupport">
     <alg:DigestMethod Algorithm="urn:x-test:digest"/>
@@ -623,7 +623,7 @@ def test_what_a_role_takes_counts_more_than_what_its_entity_does(one):
     )
 
 
-def test_whom_to_ask(one):
+def test_administrator_to_ask_comes_from_contact_person(one):
     def ask(contacts):
         text = participant([(BOTH, one)])
         end = "</EntityDescriptor>"

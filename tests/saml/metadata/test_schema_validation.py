@@ -138,7 +138,7 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("part", UNREAD.values(), ids=UNREAD.keys())
-def test_what_is_not_read_may_be_anything(read, key, part):
+def test_invalid_parts_that_are_never_read_are_ignored(read, key, part):
     for role, inside in (("SPSSODescriptor", ACS), ("IDPSSODescriptor", SSO)):
         plain = read(member(SP, role, key, inside))
         found = read(member(SP, role, key, inside, before=part))
@@ -147,7 +147,7 @@ def test_what_is_not_read_may_be_anything(read, key, part):
         assert found.left_out == {}
 
 
-def test_what_is_not_read_may_be_all_that_there_is(read, key):
+def test_member_without_readable_role_stays_in_federation(read, key):
     text = member(SP, "SPSSODescriptor", key, ACS)
     text = text.replace(SAMLP, "urn:x-other").replace("<KeyDescriptor", "<x/><KeyDescr")
     text = text.replace("</KeyDescriptor", "</KeyDescr")
@@ -264,7 +264,7 @@ def test_no_key_is_believed_that_the_schema_does_not_know(key, spoilt):
         (' index="x"', f"{NAMED}{REQUESTED}<x/>"),
     ],
 )
-def test_what_a_list_asks_for_counts_where_it_is_at_fault(read, key, said, inside):
+def test_requested_attributes_of_invalid_service_still_count(read, key, said, inside):
     """Else a participant would get what is usual for one that asks for nothing."""
     part = f"<AttributeConsumingService{said}>{inside}</AttributeConsumingService>"
     (entity, *_) = read(member(SP, "SPSSODescriptor", key, ACS + part)).entities
@@ -316,7 +316,9 @@ class TestARole:
         (remark,) = found.remarks
         assert re.search(f"'{SP}': eilogin skips its SPSSODescriptor: .*{told}", remark)
 
-    def test_whose_end_cannot_be_read_leaves_the_hub(self, read, both, key):
+    def test_role_with_unreadable_valid_until_is_dropped_and_other_role_kept(
+        self, read, both, key
+    ):
         text = both(key + ACS, SSO).replace(
             "<SPSSODescriptor",
             '<SPSSODescriptor validUntil="2099-01-01T00:00:00+01:00"',
@@ -443,7 +445,7 @@ def test_a_member_of_very_many_parts_is_not_looked_at_one_by_one(key):
     assert "ContactPerson" in str(found.left_out[SP])
 
 
-def test_what_is_not_read_changes_nothing(hub_key):
+def test_removal_of_unread_roles_changes_no_entity(hub_key):
     """The parts that are removed before the schema is asked are never read."""
     octets = adfs_metadata(hub_key)
     root = parse(octets, METADATA)

@@ -90,7 +90,7 @@ class TestAnEllipticKey:
 
 
 class TestOctets:
-    def test_what_we_sign_verifies(self, key, other):
+    def test_octet_signature_verifies_only_with_its_key_and_octets(self, key, other):
         signature = sign_octets(key, b"octets")
         verify_octets([other.public, key.public], b"octets", signature, RSA_SHA256)
         with pytest.raises(UntrustedSignature):

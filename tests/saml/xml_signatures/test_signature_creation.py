@@ -33,11 +33,11 @@ class TestSigning:
         text = root.findtext(f"{q('ds:Signature')}//{q('ds:X509Certificate')}")
         assert text == key.certificate_text
 
-    def test_what_has_no_id_is_not_signed(self, key):
+    def test_sign_rejects_element_without_id(self, key):
         with pytest.raises(ValueError, match="with an ID"):
             sign(etree.fromstring("<a/>"), key)
 
-    def test_what_is_signed_is_not_signed_again(self, key):
+    def test_sign_rejects_signed_element(self, key):
         root = etree.fromstring(signed_response(key))
         with pytest.raises(ValueError, match="no signature"):
             sign(root, key)

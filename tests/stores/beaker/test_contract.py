@@ -393,7 +393,7 @@ def test_the_file_of_a_database_is_for_this_user_alone(tmp_path):
     assert modes == {0o600}
 
 
-def test_what_a_crash_has_left_beside_a_file_goes(backend_of):
+def test_temporary_file_of_a_crashed_write_is_removed(backend_of):
     lying = backend_of("file")
     backend = open_backend("file", str(lying.folder))
     backend.swap(NAME, None, "one", UNTIL)

@@ -58,7 +58,7 @@ def test_it_is_read_whatever_else_is_in_the_header(header):
         pytest.param(f"{MINE}; a=1; __Host-eilogin=", id="a value and none"),
     ],
 )
-def test_what_is_not_it_is_not_read(header):
+def test_other_cookies_are_not_read_as_session_cookie(header):
     assert read(header) is None
 
 

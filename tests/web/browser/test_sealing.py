@@ -103,6 +103,6 @@ class TestAsText:
         assert from_text(as_text(octets)) == octets
 
     @pytest.mark.parametrize("text", ["é", "a", "a b=", "abc\n"])
-    def test_what_is_no_such_text_does_not(self, text):
+    def test_invalid_text_is_rejected(self, text):
         with pytest.raises(NotSealed):
             from_text(text)

@@ -54,7 +54,7 @@ def test_a_mark_is_of_a_network_and_not_of_an_address(request_of):
     assert mark != here.mark(request_of("2001:db8:0:1::1"))
 
 
-def test_what_is_remembered_stays_small(request_of, monkeypatch):
+def test_memory_for_client_networks_is_limited(request_of, monkeypatch):
     monkeypatch.setattr(client_network, "_REMEMBERED", 3)
     here = Whereabouts("warn")
     marks = [here.mark(request_of(f"192.0.2.{n}")) for n in range(9)]

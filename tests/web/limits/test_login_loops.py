@@ -72,7 +72,7 @@ def test_rounds_of_more_than_a_minute_ago_do_not_count(visitor, clock):
         clock.shift(15)
 
 
-def test_who_follows_links_may_be_a_little_quicker_than_a_loop_is(visitor, clock):
+def test_fast_clicks_on_links_do_not_count_as_quick_loop(visitor, clock):
     for _ in range(5):
         visitor.comes_round()
         clock.shift(2.5)
@@ -101,7 +101,7 @@ def test_a_query_that_is_another_one_each_time_is_the_same_page(visitor):
     assert visitor.is_stopped("/mijn")
 
 
-def test_what_is_remembered_stays_small(visitor):
+def test_login_loop_record_stays_small(visitor):
     for number in range(100):
         visitor.comes_round(f"/zaak/{number}")
     assert len(visitor.rounds) < 200
@@ -114,7 +114,7 @@ def test_what_is_remembered_stays_small(visitor):
      "12345678" + "f" * 400],
     ids=["x", "dots", "letters", "short", "future", "long"],
 )  # fmt: skip
-def test_what_a_client_invents_is_no_round(visitor, text):
+def test_invented_login_loop_record_is_ignored(visitor, text):
     visitor.rounds = text
     assert not visitor.is_stopped()
     visitor.comes_round()

@@ -41,7 +41,7 @@ def test_one_network_gets_half_of_them_rounded_up(slots, most, share):
 @pytest.mark.parametrize(
     ("most", "share"), [(2, 2), (3, 3), (4, 3), (6, 3), (7, 4), (8, 4)]
 )
-def test_who_is_to_have_more_gets_as_many_as_there_are(slots, most, share):
+def test_share_is_at_least_the_minimum_where_slots_allow(slots, most, share):
     assert taken(slots, *["a member"] * 9, most=most, at_least=3) == share
 
 
@@ -50,7 +50,7 @@ def test_the_rest_is_for_others(slots):
     assert taken(slots, *networks) == 3
 
 
-def test_who_finds_none_hears_how_many_there_are(slots):
+def test_full_error_reports_number_of_slots_in_use(slots):
     with slots.one("hub", 3, "a"), slots.one("hub", 3, "a"):
         with pytest.raises(Full) as found, slots.one("hub", 3, "a"):
             pytest.fail("there is none")
@@ -81,7 +81,7 @@ def test_nothing_is_kept_of_a_name_that_is_over(slots):
     assert not slots._held  # noqa: SLF001 - or count memory
 
 
-def test_who_is_refused_takes_nothing_away(slots):
+def test_refused_caller_uses_no_slot(slots):
     with slots.one("hub", 2, "a"):
         for _ in range(3):
             assert taken(slots, "a", most=2) == 0

@@ -426,9 +426,7 @@ def test_pages_have_variants(pages, template, problem, level):
         ("en", "The username, password or code is not correct."),
     ],
 )
-def test_where_a_code_is_asked_nobody_learns_which_field_was_right(
-    pages, language, told
-):
+def test_wrong_login_with_code_does_not_reveal_the_wrong_field(pages, language, told):
     values = VALUES["sign_in.html"]
     values = values | {"problem": "wrong"}
     text = pages.page(environ(language), "sign_in.html", **values).text
@@ -450,7 +448,7 @@ def test_without_a_code_nothing_is_said_of_one(pages):
         ("too-often", "Het is te vaak geprobeerd met deze gebruikersnaam. Wacht 15"),
     ],
 )
-def test_who_tried_too_often_filled_in_nothing_that_is_invalid(pages, problem, told):
+def test_page_after_too_many_attempts_marks_no_field_invalid(pages, problem, told):
     values = {**VALUES["sign_in.html"], "problem": problem}
     text = pages.page(environ(), "sign_in.html", **values).text
     assert told in text
@@ -551,7 +549,7 @@ def test_an_anonymous_visitor_sees_what_one_login_does_and_a_way_in(pages):
     assert "U blijft hoogstens 2\N{NO-BREAK SPACE}uur ingelogd." in text
 
 
-def test_who_cancelled_a_higher_level_is_still_logged_in(pages):
+def test_page_after_cancelled_step_up_says_visitor_is_still_signed_in(pages):
     values = {**VALUES["cancelled.html"], "logged_in": True}
     text = pages.page(environ(), "cancelled.html", **values).text
     assert "U bent nog ingelogd" in text
@@ -650,9 +648,7 @@ def test_each_hub_to_choose_keeps_what_is_behind_the_address(pages):
         ("no-login", "Bij andere diensten bent u misschien nog ingelogd."),
     ],
 )
-def test_who_is_not_known_to_be_logged_out_everywhere_is_told_what_to_do(
-    pages, others, told
-):
+def test_page_after_unconfirmed_logout_gives_advice(pages, others, told):
     values = {**VALUES["logged_out.html"], "others": others}
     text = pages.page(environ(), "logged_out.html", **values).text
     assert told in text
@@ -700,9 +696,7 @@ def test_one_way_on_from_a_receipt_stands_out(pages, without, buttons):
 
 
 @pytest.mark.parametrize("unsure", [True, False])
-def test_who_is_not_logged_out_everywhere_reads_what_is_known_of_the_rest(
-    pages, unsure
-):
+def test_receipt_mentions_other_services_only_if_state_is_unsure(pages, unsure):
     told = "Ook bij andere diensten bent u misschien nog ingelogd."
     values = {**VALUES["receipt.html"], "is_unsure": unsure}
     text = pages.page(environ(), "receipt.html", **values).text
@@ -872,7 +866,7 @@ def test_each_way_to_log_in_has_a_name_of_its_own_and_a_picture(pages):
         assert (initial["data-initial"], initial["aria-hidden"]) == ("E", "true")
 
 
-def test_where_she_logged_in_the_last_time_is_what_is_said_of_it(pages):
+def test_hub_choice_page_names_last_used_hub(pages):
     values = VALUES["choose_hub.html"]
     text = pages.page(environ(), "choose_hub.html", **values).text
     assert "Vorige keer gebruikte u &lt;script&gt;" in text
@@ -900,7 +894,7 @@ def test_no_data_are_spoken_of_where_none_are_known_to_be_missing(pages):
          ["Uitloggen, en als iemand anders inloggen", "Naar de website"]),
     ],
 )  # fmt: skip
-def test_who_lacks_an_attribute_has_ways_on(pages, ways, buttons):
+def test_attribute_missing_page_offers_next_steps(pages, ways, buttons):
     values = {**VALUES["attribute_missing.html"], **ways}
     text = pages.page(environ(), "attribute_missing.html", **values).text
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == buttons
@@ -918,7 +912,7 @@ def test_who_lacks_an_attribute_has_ways_on(pages, ways, buttons):
         ({"again": None, "logout_url": ""}, "Sluit uw hele browser", []),
     ],
 )  # fmt: skip
-def test_whose_proof_is_too_old_has_ways_on(pages, ways, told, buttons):
+def test_stale_authentication_page_offers_next_steps(pages, ways, told, buttons):
     values = {**VALUES["proof_too_old.html"], **ways}
     text = pages.page(environ(), "proof_too_old.html", **values).text
     assert "U moet opnieuw laten zien wie u bent" in text
@@ -951,9 +945,7 @@ def test_a_button_that_logs_out_says_that_it_does_so_everywhere(
     ("cause", "helpless"),
     [("not-kept", False), ("twice", False), ("unknown", True), ("asked-again", True)],
 )
-def test_who_can_do_nothing_about_a_login_that_goes_round_reads_so(
-    pages, cause, helpless
-):
+def test_login_loop_page_advises_to_call_if_retry_cannot_help(pages, cause, helpless):
     values = {**VALUES["login_loops.html"], "cause": cause}
     text = pages.page(environ(), "login_loops.html", **values).text
     assert (
@@ -977,7 +969,7 @@ def test_a_form_that_was_sent_already_is_no_fault(pages, code):
     assert ("Lukt het niet?" in text) == (code != "form-sent")
 
 
-def test_who_can_do_nothing_is_sent_to_the_organisation_with_the_code(pages):
+def test_error_page_refers_to_organisation_with_reference_code(pages):
     values = {**VALUES["error.html"], "code": "login-failed", "helps": "organisation"}
     text = pages.page(environ(), "error.html", **values).text
     assert "Dat ligt niet aan u. U kunt niet inloggen bij deze website" in text
@@ -1028,7 +1020,7 @@ def test_no_way_back_leads_to_a_page_that_needs_a_login(pages, template):
         ("en", "Go back to the website where you wanted to log in. Log in there"),
     ],
 )
-def test_whose_login_is_over_goes_back_where_it_began(pages, language, told):
+def test_lost_login_page_advises_to_start_at_the_website(pages, language, told):
     values = {**VALUES["error.html"], "code": "login-lost", "again": None}
     ways = {"ways_back": [("/h", "")]}
     text = pages.page(environ(language), "error.html", **values, **ways).text
@@ -1076,7 +1068,7 @@ def test_a_sign_in_for_no_service_names_none(pages, language, told):
         ),
     ],
 )
-def test_who_is_logged_in_already_is_asked_whether_she_goes_on(
+def test_page_asks_signed_in_visitor_to_confirm_next_participant(
     pages, language, asked, left, where
 ):
     values = {**VALUES["known_already.html"], "name": "UWV"}
@@ -1088,7 +1080,7 @@ def test_who_is_logged_in_already_is_asked_whether_she_goes_on(
     assert where not in text
 
 
-def test_what_a_logout_asks_is_said_in_english_too(pages):
+def test_logout_question_has_english_text(pages):
     values = {**VALUES["log_out_of_services.html"], "name": "UWV"}
     text = pages.page(environ("en"), "log_out_of_services.html", **values).text
     assert "You are logged out of UWV. You are still logged in to:" in text
@@ -1097,7 +1089,7 @@ def test_what_a_logout_asks_is_said_in_english_too(pages):
 
 
 @pytest.mark.parametrize("telephone", ["14 0123", ""])
-def test_whom_nobody_knows_is_not_told_to_try_again(pages, telephone):
+def test_subject_missing_page_does_not_advise_to_retry(pages, telephone):
     values = {**VALUES["subject_missing.html"], "telephone": telephone}
     text = pages.page(environ(), "subject_missing.html", **values).text
     assert text.count("K7F-4MP") == 1
@@ -1166,16 +1158,14 @@ def test_a_background_call_gets_json(pages, caplog):
     assert page.headers["Allow"] == "GET, HEAD"
 
 
-def test_who_used_another_method_is_told_which_are_taken(pages, caplog):
+def test_wrong_method_response_lists_allowed_methods(pages, caplog):
     page, _, _ = refusal(pages, caplog, MethodNotAllowed("<x>", ["POST"]))
     assert page.content_type == "text/html"
     assert page.headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize("mode", ["navigate", "cors"])
-def test_who_comes_while_something_does_not_answer_is_told_when_to_try_again(
-    pages, caplog, mode
-):
+def test_unavailable_store_response_has_retry_after(pages, caplog, mode):
     call = environ(**{"Sec-Fetch-Mode": mode})
     page, _, _ = refusal(pages, caplog, StoreUnavailable(""), environ=call)
     assert page.status_code == 503

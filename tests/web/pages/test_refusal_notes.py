@@ -33,7 +33,7 @@ def test_page_log_and_audit_share_a_reference(pages, caplog):
     }
 
 
-def test_what_does_not_answer_has_failed_and_is_an_error_in_the_log(pages, caplog):
+def test_unavailable_peer_is_logged_as_error_and_failure(pages, caplog):
     page, log, event = refusal(pages, caplog, PeerUnavailable("down"))
     assert page.status_code == 502
     assert log.levelname == "ERROR"

@@ -145,7 +145,7 @@ def test_a_page_may_have_scripts_of_ours_and_no_other(pages):
 
 @pytest.mark.parametrize(("dest", "framing"), [("iframe", "SAMEORIGIN"),
                                                ("document", "DENY")])  # fmt: skip
-def test_what_is_done_in_a_frame_may_stand_in_one_of_its_own_site(pages, dest, framing):
+def test_page_for_iframe_may_be_framed_by_its_own_site_only(pages, dest, framing):
     page = pages.page(
         environ(**{"Sec-Fetch-Dest": dest}), "logged_out_in_frame.html", confirmed=True
     )

@@ -115,7 +115,9 @@ class TestAFolder:
         assert "U bent niet ingelogd." in page(mine).text
         assert "Terug" in page(mine).text
 
-    def test_whose_page_fails_leaves_her_ours_and_tells_the_log(self, folder, caplog):
+    def test_failing_theme_page_falls_back_to_standard_page_and_is_logged(
+        self, folder, caplog
+    ):
         mine = folder(cancelled__html="{{ nothing_of_ours }}")
         assert "U bent niet ingelogd." in page(mine).text
         assert "cannot show the page cancelled.html" in caplog.text

@@ -68,9 +68,7 @@ def test_other_kinds_have_their_own_lines(federation, caplog) -> None:
     assert logged(caplog)[-1].startswith(REFERENCE.search(browser.text)[0])
 
 
-def test_what_somebody_with_a_session_is_refused_stands_by_itself(
-    federation, caplog
-) -> None:
+def test_each_refusal_of_signed_in_visitor_has_own_log_line(federation, caplog) -> None:
     anna = federation.browser()
     anna.visit("https://uwv.test/mijn")
     anna.press("Inloggen", username="anna", password="demo-anna")

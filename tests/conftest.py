@@ -27,7 +27,7 @@ from eilogin.federation.refresh import refresh_schedule
 from eilogin.hub import hub_worker
 from eilogin.participant.expiry import activity_reports
 from eilogin.saml import bindings, messages, safe_xml
-from eilogin.web.pages import refusal_notes
+from eilogin.web.pages import refusal_records
 from eilogin.web.reporting import rate_limited_log
 
 START = "2026-11-24T09:00:00Z"
@@ -124,7 +124,7 @@ def _no_site_refreshes_after_its_test():
 @pytest.fixture(autouse=True)
 def _no_refusals_before():
     """Refusals of earlier tests do not count among those of this one."""
-    refusal_notes._LINES.forget()  # noqa: SLF001 - of the process
+    refusal_records._LINES.forget()  # noqa: SLF001 - of the process
     rate_limited_log.LINES.forget()
 
 

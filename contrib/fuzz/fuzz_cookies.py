@@ -28,7 +28,12 @@ from eilogin.sessions.session_records import UNREADABLE, Participant
 from eilogin.stores import Values, open_store
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, names
-from eilogin.web.browser.handles import HANDLE_LENGTH, handle_of, instant_of, is_handle
+from eilogin.web.browser.random_handles import (
+    HANDLE_LENGTH,
+    handle_of,
+    instant_of,
+    is_handle,
+)
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
 _OURS = Cookie("eilogin")

@@ -66,7 +66,7 @@ from eilogin.web.outbound_messages import soap_fault
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import ASK, language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.pipeline_objects import PipelineObjects
 from eilogin.web.pipeline_parts import PipelinePart

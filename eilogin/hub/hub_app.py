@@ -55,7 +55,7 @@ from eilogin.web.metrics_address import Numbers
 from eilogin.web.outbound_messages import soap_fault
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.pipeline_objects import PipelineObjects
 from eilogin.web.pipeline_parts import PipelinePart

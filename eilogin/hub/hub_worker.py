@@ -1,7 +1,7 @@
 """Background work of a hub: retry logouts, end expired sessions, serve operators.
 
 The command ``eilogin work`` does it, and a thread of each process. Whichever claims a
-logout first delivers it (``logout_redelivery``).
+logout first delivers it (``hub_logout_queue``).
 """
 
 import logging
@@ -30,7 +30,7 @@ from eilogin.hub.logout.retry_queue.departed_participants import (
     left,
     with_departed,
 )
-from eilogin.hub.logout.retry_queue.logout_redelivery import (
+from eilogin.hub.logout.retry_queue.hub_logout_queue import (
     QueuedLogout,
     RetryQueue,
     queue_of,

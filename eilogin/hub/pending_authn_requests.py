@@ -27,7 +27,7 @@ from eilogin.sessions.session_records import UNREADABLE
 from eilogin.web import environ as env
 from eilogin.web.browser import per_tab_cookies
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.browser.handles import handle_of, is_handle
+from eilogin.web.browser.random_handles import handle_of, is_handle
 from eilogin.web.browser.sealing import Sealer, as_text, from_text
 from eilogin.web.limits.client_network import network_here, wider
 from eilogin.web.limits.login_loops import takes_cookies

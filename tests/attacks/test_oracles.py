@@ -501,7 +501,7 @@ PUBLIC = {
     ("eilogin/hub/signin/credential_check.py", "level != PASSWORD"),
     ("eilogin/hub/signin/signin_page.py", "level != PASSWORD"),
     (
-        "eilogin/hub/logout/retry_queue/logout_redelivery.py",
+        "eilogin/hub/logout/retry_queue/hub_logout_queue.py",
         "entry.reasons.get(number) == PrincipalUnknown.code",
     ),
     (

@@ -24,7 +24,7 @@ from eilogin.cli.terminal.reports import telling_errors
 from eilogin.config import without_password
 from eilogin.errors import InvalidOptions
 from eilogin.filters.session_options import SessionOptions
-from eilogin.hub.logout.retry_queue import logout_redelivery
+from eilogin.hub.logout.retry_queue import hub_logout_queue
 from eilogin.stores import Store, open_store
 from eilogin.stores.store_interface import (
     DurableStore,
@@ -43,7 +43,7 @@ _log = logging.getLogger("eilogin.stores")
 _ENTRY_POINTS = ("main", "session")
 
 #: Keys of the logouts that a hub keeps among the sessions to deliver later.
-_LOGOUTS = (logout_redelivery.KEYS, logout_redelivery.HELD_KEYS)
+_LOGOUTS = (hub_logout_queue.KEYS, hub_logout_queue.HELD_KEYS)
 
 _IN_MEMORY = "memory: exists only in the process that serves, and ends with it"
 _NOT_MADE = "does not exist yet; the first server that starts makes it"

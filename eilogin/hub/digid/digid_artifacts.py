@@ -22,7 +22,7 @@ from eilogin.saml.message_checks import require_destination
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive_soap
 from eilogin.web.outbound_messages import soap_answer
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -32,10 +32,10 @@ from eilogin.hub.logout.logout_confirmation import (
     other_browser,
 )
 from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.logout_response_sending import LogoutResponseSender
 from eilogin.hub.logout.receipts.receipt_records import ReplyTo
 from eilogin.hub.logout.single_logout import SingleLogout
-from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.participants.signed_in_services import services_of
 from eilogin.hub.signin import rehearsal
 from eilogin.hub.sso.authn_request_intake import require_recent_as_digid

@@ -29,7 +29,7 @@ By module:
     End sessions and notify participants, without a browser or a page.
 ``single_logout``
     The logout endpoints of the hub, and the pages that the visitor sees.
-``stored_pages``
+``logout_record_reading``
     Read the stored state of a logout's pages, of another version too.
 ``retry_queue``
     Logouts that some participants have not confirmed yet.

@@ -22,11 +22,11 @@ from eilogin.hub.logout.browser.browser_logout import (
 from eilogin.hub.logout.logout_confirmation import ASKED_FOR, keep_text, kept_text
 from eilogin.hub.logout.logout_outcomes import DONE, PARTLY, LogoutOutcome
 from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.logout_response_sending import LogoutResponseSender
 from eilogin.hub.logout.receipts.logout_receipts import Receipts
 from eilogin.hub.logout.receipts.receipt_records import Receipt, ReplyTo
 from eilogin.hub.logout.result_pages import ResultPages, expired_cookie
-from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.signin.upstream_signin import go_on, logout_above
 from eilogin.saml import messages
 from eilogin.sessions import Login

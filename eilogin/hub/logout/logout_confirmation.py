@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from eilogin import clock
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.logout.browser.browser_logout import address
+from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.receipts.receipt_records import ReplyTo
 from eilogin.hub.logout.requested_logouts import RequestedLogout
-from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.saml.message_checks import SKEW
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from eilogin.hub.browser_proof import new_proof
 from eilogin.hub.logout.logout_propagation import Recipient
-from eilogin.hub.logout.stored_pages import readable_record
+from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.saml import messages
 
 DONE = messages.Status()

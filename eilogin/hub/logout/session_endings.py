@@ -15,6 +15,7 @@ from eilogin.hub.logout.logout_propagation import (
     merged,
     recipients_of,
 )
+from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.logout_slots import LogoutSlots
 from eilogin.hub.logout.requested_logouts import (
     RequestedLogout,
@@ -23,14 +24,13 @@ from eilogin.hub.logout.requested_logouts import (
 )
 from eilogin.hub.logout.retry_queue import incomplete_logouts
 from eilogin.hub.logout.retry_queue.departed_participants import with_departed
-from eilogin.hub.logout.retry_queue.logout_redelivery import (
+from eilogin.hub.logout.retry_queue.hub_logout_queue import (
     QueuedLogout,
     RetryQueue,
     new_handle,
     queue_of,
 )
 from eilogin.hub.logout.retry_queue.missed_recipients import store_missed
-from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.hub.participants.name_id_matching import MatchedSessions, match
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.sessions import MOST_LOGINS, Login, Participant, Sessions, Subject

@@ -57,7 +57,7 @@ from eilogin.saml.printable_text import short
 from eilogin.sessions import USUAL_DOMAIN, Login
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.requests import allow_only, read_form, read_query, require_own_form
 from eilogin.web.site_urls import at, see_other, this_page
 

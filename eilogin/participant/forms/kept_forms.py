@@ -24,7 +24,7 @@ from eilogin.errors import FormLost, FormOfAnother, FormSent, StoreUnavailable
 from eilogin.federation import Own
 from eilogin.sessions import Subject
 from eilogin.stores import Values
-from eilogin.web.browser.handles import instant_of, new_handle
+from eilogin.web.browser.random_handles import instant_of, new_handle
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.limits.storage_quota import Room, counted
 

@@ -37,13 +37,13 @@ from eilogin.participant.forms.kept_forms import (
     KeptForms,
 )
 from eilogin.participant.login.authn_requests import login_address
-from eilogin.participant.login.idle_notice import idle_limit
+from eilogin.participant.login.idle_end_reason import idle_limit
 from eilogin.participant.login.login_required import login_reason
 from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, names
-from eilogin.web.browser.handles import HANDLE, HANDLE_LENGTH, is_handle
 from eilogin.web.browser.per_tab_cookies import MOST_EXPIRED
+from eilogin.web.browser.random_handles import HANDLE, HANDLE_LENGTH, is_handle
 from eilogin.web.limits.client_network import Whereabouts, network_here, wider
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of

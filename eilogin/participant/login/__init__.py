@@ -7,7 +7,7 @@ The Response of the hub is the job of ``response``.
 * ``hub_choice``: choose the hub of a login.
 * ``hub_key_probe``: find out whether a hub accepts a key.
 * ``hub_reachability``: check that a hub is reachable.
-* ``idle_notice``: report that the session was idle.
+* ``idle_end_reason``: report that the session was idle.
 * ``login_address``: ``/eilogin/login`` and ``/eilogin/discovery``.
 * ``login_required``: answer a request without a login.
 * ``passive_login``: ask the hub with IsPassive.

@@ -18,14 +18,14 @@ from eilogin.federation import Own, Trust
 from eilogin.participant import logout_hint
 from eilogin.participant.login import cancelled_login, pending_logins
 from eilogin.participant.login.hub_reachability import is_reachable
-from eilogin.participant.login.idle_notice import limit_for_hub
+from eilogin.participant.login.idle_end_reason import limit_for_hub
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint, bindings_of
 from eilogin.saml.printable_text import short
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.browser.handles import new_handle
+from eilogin.web.browser.random_handles import new_handle
 from eilogin.web.outbound_messages import send_through_browser
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.translations import LANGUAGES

@@ -22,7 +22,7 @@ from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.browser import per_tab_cookies
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.browser.handles import instant_of, new_handle
+from eilogin.web.browser.random_handles import instant_of, new_handle
 from eilogin.web.browser.sealing import Sealer, as_text, from_text
 from eilogin.web.limits.login_loops import takes_cookies
 

@@ -28,7 +28,7 @@ from eilogin.saml.metadata import Endpoint
 from eilogin.web import environ as env
 from eilogin.web.outbound_messages import send_through_browser
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -18,7 +18,7 @@ from eilogin.participant.logout.logout_state import LogoutState
 from eilogin.saml import bindings, messages
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import verify
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

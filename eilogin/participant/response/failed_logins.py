@@ -38,7 +38,7 @@ from eilogin.web import environ as env
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.requests import origin_of
 from eilogin.web.site_urls import root, this_page
 

@@ -17,8 +17,8 @@ from eilogin.participant.login.return_targets import redirect_to_target
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login
 from eilogin.web import environ as env
-from eilogin.web.browser.handles import is_second, is_silent
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.browser.random_handles import is_second, is_silent
+from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.site_urls import root, see_other
 
 if TYPE_CHECKING:

@@ -38,9 +38,9 @@ from eilogin.saml.message_checks import SKEW
 from eilogin.saml.printable_text import collapsed
 from eilogin.saml.response_checks import Expected, accept
 from eilogin.web import environ as env
-from eilogin.web.browser.handles import handle_of, is_handle, is_silent
+from eilogin.web.browser.random_handles import handle_of, is_handle, is_silent
 from eilogin.web.limits.slots import USUAL
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.requests import allow_only, origin_of, read_form_body
 from eilogin.web.site_urls import see_other
 

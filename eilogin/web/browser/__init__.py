@@ -4,7 +4,7 @@ These modules know no filter and no environ key:
 
 ``browser_cookies``
     Cookies: their names and attributes, and a tolerant reader of the Cookie header.
-``handles``
+``random_handles``
     Handles: random names of records that wait for a browser.
 ``per_tab_cookies``
     Cookies for pending logins: a browser holds one for each tab.

@@ -1,6 +1,6 @@
 """Cookies for pending logins: a browser holds one for each tab.
 
-Their names end with a handle (``handles``), so they sort by age.
+Their names end with a handle (``random_handles``), so they sort by age.
 """
 
 from collections.abc import Iterator

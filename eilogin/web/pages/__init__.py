@@ -12,7 +12,7 @@ A page decides nothing: filters and apps choose it.
     Choose the language of a page, and make the switch in its header.
 ``page_rendering``
     Render templates as pages, and make error pages and JSON answers.
-``refusal_notes``
+``refusal_records``
     Write each refusal and its cause to log and audit log, by a reference.
 ``themes``
     Templates, stylesheet and sentences: those of eilogin, or a site's own.

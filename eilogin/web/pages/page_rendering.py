@@ -31,7 +31,7 @@ from eilogin.web.requests import fills_window, is_navigation, origin_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-from eilogin.web.pages.refusal_notes import code_of, note_in_log, note_refusal
+from eilogin.web.pages.refusal_records import code_of, note_in_log, note_refusal
 from eilogin.web.pages.security_headers import (
     COMMON_HEADERS,
     FRAME_OPTIONS,

@@ -5,7 +5,7 @@ down:
 
 ``rate_limited_log``
     Limit the log lines of one kind that anybody can cause, for example by a link.
-``refusal_log``
+``refusal_log_limits``
     Limit the lines that refusals of one kind write to the logs.
 ``reference_numbers``
     Reference numbers, such as ``K7F-4MP``, for the visitor and the help desk.

@@ -1,12 +1,12 @@
 """Limit the log lines of one kind that anybody can cause, for example by a link.
 
-In each minute, eilogin logs the first events of a kind (``refusal_log``) and counts the
-rest; the last line says so. The next event later logs the number.
+In each minute, eilogin logs the first events of a kind (``refusal_log_limits``) and
+counts the rest; the last line says so. The next event later logs the number.
 """
 
 import logging
 
-from eilogin.web.reporting.refusal_log import Kind, RefusalLines
+from eilogin.web.reporting.refusal_log_limits import Kind, RefusalLines
 
 _log = logging.getLogger("eilogin")
 

@@ -12,7 +12,7 @@ from eilogin import clock
 from eilogin.cli import main
 from eilogin.cli.commands.store_command import _stores
 from eilogin.hub.logout.logout_propagation import Recipient
-from eilogin.hub.logout.retry_queue.logout_redelivery import RetryQueue
+from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import TIMEOUT, Store, StoredSession, Values, open_store
 from eilogin.stores.sqlite import SQLiteStore

@@ -20,7 +20,7 @@ from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.sessions import Subject
 from eilogin.stores import Values, open_store
 from eilogin.web import environ as env
-from eilogin.web.browser.handles import is_handle
+from eilogin.web.browser.random_handles import is_handle
 from eilogin.web.browser.sealing import as_text
 from eilogin.web.limits.client_network import Whereabouts
 from eilogin.web.pages.page_rendering import Pages

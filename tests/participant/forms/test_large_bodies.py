@@ -17,7 +17,7 @@ from eilogin.participant.forms.kept_forms import (
 )
 from eilogin.sessions import Subject
 from eilogin.stores import Values, open_store
-from eilogin.web.browser.handles import new_handle
+from eilogin.web.browser.random_handles import new_handle
 from eilogin.web.limits import storage_quota
 from eilogin.web.limits.storage_quota import MOST_IN_ALL, Room
 from eilogin.web.requests import body_in_pieces

@@ -19,7 +19,7 @@ from eilogin.saml import bindings, messages, safe_xml, second_opinion
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint
 from eilogin.testing import Browser
-from eilogin.web.browser.handles import is_second
+from eilogin.web.browser.random_handles import is_second
 
 STAD = "https://stad.test/mijn"
 ACS = "https://stad.test/eilogin/acs"

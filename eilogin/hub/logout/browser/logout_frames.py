@@ -22,7 +22,7 @@ from eilogin.saml import messages
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.pages.page_languages import language_of
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

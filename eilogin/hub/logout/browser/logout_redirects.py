@@ -28,7 +28,7 @@ from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.pages.page_languages import language_of
-from eilogin.web.pages.refusal_notes import note_refusal
+from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.reporting.reference_numbers import read_reference
 from eilogin.web.site_urls import see_other
 

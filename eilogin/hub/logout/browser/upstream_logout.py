@@ -19,8 +19,8 @@ from eilogin.hub.logout.browser.browser_logout import address
 from eilogin.hub.logout.browser.logout_frames import FrameNotifier
 from eilogin.hub.logout.logout_outcomes import EndingResult
 from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.receipts.receipt_records import Receipt
-from eilogin.hub.logout.stored_pages import readable_record
 from eilogin.saml import messages
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.web import environ as env

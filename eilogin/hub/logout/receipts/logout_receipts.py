@@ -17,7 +17,7 @@ from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.hub.logout.retry_queue import refused_logouts
 from eilogin.hub.logout.retry_queue.departed_participants import with_departed
-from eilogin.hub.logout.retry_queue.logout_redelivery import (
+from eilogin.hub.logout.retry_queue.hub_logout_queue import (
     QueuedLogout,
     heard_at,
     is_partly,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eilogin.hub.browser_proof import KEPT_FOR
 from eilogin.hub.logout.logout_propagation import Recipient
-from eilogin.hub.logout.stored_pages import readable_record
+from eilogin.hub.logout.logout_record_reading import readable_record
 
 #: States of a service. PARTLY: maybe not everywhere behind it. AGAIN: the hub retries.
 #: MISSED: unknown, and out of reach.

@@ -7,7 +7,7 @@ Elsewhere belong the messages (``logout_propagation``) and the worker that retri
     Participants that have left the federation, and still need LogoutRequests.
 ``incomplete_logouts``
     Logouts that some participants missed, for a later logout from above.
-``logout_redelivery``
+``hub_logout_queue``
     The queue itself: its records, and when each is due.
 ``missed_recipients``
     Store the recipients that a logout missed: to retry, or for the next logout.

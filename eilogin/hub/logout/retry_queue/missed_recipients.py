@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from eilogin.federation import Trust
 from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
 from eilogin.hub.logout.retry_queue.departed_participants import with_departed
-from eilogin.hub.logout.retry_queue.logout_redelivery import queue_of
+from eilogin.hub.logout.retry_queue.hub_logout_queue import queue_of
 from eilogin.web import environ as env
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from eilogin.hub.logout.logout_propagation import (
     recipients_of,
 )
 from eilogin.hub.logout.retry_queue.departed_participants import with_departed
-from eilogin.hub.logout.retry_queue.logout_redelivery import new_handle, queue_of
+from eilogin.hub.logout.retry_queue.hub_logout_queue import new_handle, queue_of
 from eilogin.hub.logout.retry_queue.missed_recipients import store_missed
 from eilogin.sessions import Participant
 from eilogin.web import environ as env

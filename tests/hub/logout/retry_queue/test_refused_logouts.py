@@ -9,7 +9,7 @@ import pytest
 from parties import takes_only
 
 from eilogin.hub.logout.logout_propagation import Recipient
-from eilogin.hub.logout.retry_queue.logout_redelivery import RetryQueue
+from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.sessions import Subject
 from eilogin.stores import Values

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eilogin.web.browser.handles import (
+from eilogin.web.browser.random_handles import (
     HANDLE_LENGTH,
     handle_of,
     instant_of,

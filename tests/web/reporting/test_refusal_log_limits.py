@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from eilogin.web.reporting.refusal_log import FEW, MOST_KINDS, Kind, RefusalLines
+from eilogin.web.reporting.refusal_log_limits import FEW, MOST_KINDS, Kind, RefusalLines
 
 ACS = "https://uwv.test/eilogin/acs"
 REFERENCE = re.compile(r"\b[2-9A-Z]{3}-[2-9A-Z]{3}\b")

@@ -7,7 +7,7 @@ from eilogin import audit, metrics
 from eilogin.errors import EiloginError, MountMismatch, Refused, Unavailable
 from eilogin.web import environ as env
 from eilogin.web.reporting.reference_numbers import new_reference
-from eilogin.web.reporting.refusal_log import Kind, Line, RefusalLines
+from eilogin.web.reporting.refusal_log_limits import Kind, Line, RefusalLines
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -25,7 +25,7 @@ def note_refusal(
     """Write a refusal and its cause to log and audit log; return the reference.
 
     The log names the contact of a known sender. An error is written once. Many refusals
-    of one kind share a reference (:mod:`eilogin.web.reporting.refusal_log`).
+    of one kind share a reference (:mod:`eilogin.web.reporting.refusal_log_limits`).
     """
     if isinstance(error, EiloginError) and error.reference:
         return error.reference

@@ -19,7 +19,7 @@ from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.browser import browser_logout
 from eilogin.hub.logout.logout_propagation import Recipient
 from eilogin.hub.logout.retry_queue.departed_participants import DepartedParticipants
-from eilogin.hub.logout.retry_queue.logout_redelivery import RetryQueue, heard_at
+from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue, heard_at
 from eilogin.saml import bindings, messages
 from eilogin.sessions import Login, Subject
 from eilogin.stores import StoredSession, Values

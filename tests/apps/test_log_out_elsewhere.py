@@ -117,7 +117,7 @@ def test_another_citizen_at_the_same_browser_gets_nothing_of_hers(
         assert "een lantaarn" not in bram.browser.text
 
 
-def test_who_logs_in_again_works_on(running, application, anna):
+def test_visitor_can_log_in_again_after_a_logout_elsewhere(running, application, anna):
     user = anna.log_in(application).user
     running.log_out_elsewhere(anna)
     assert anna.log_in(application).user == user

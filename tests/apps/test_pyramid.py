@@ -12,7 +12,7 @@ def site(running):
     return running.applications["Pyramid"]
 
 
-def test_what_is_in_its_cookies_nobody_reads(site, anna):
+def test_application_cookies_do_not_reveal_the_user(site, anna):
     user = anna.log_in(site).user
     anna.keep(site, "een lantaarn")
     cookies = anna.browser.cookies(site.host)

@@ -374,7 +374,7 @@ def test_nor_while_the_store_does_not_answer_a_new_worker(workers, monkeypatch):
     assert workers.brought(worker, "sid=planted; taal=nl") == "taal=nl"
 
 
-def test_what_was_read_before_there_was_news_is_not_remembered(workers, monkeypatch):
+def test_reading_before_a_cookie_name_is_guarded_is_not_cached(workers, monkeypatch):
     """Another request hears of the name while this one is between two steps."""
     worker = workers.new()
     workers.brought(worker, "x=y")
@@ -394,7 +394,7 @@ def test_what_was_read_before_there_was_news_is_not_remembered(workers, monkeypa
 
 
 @pytest.mark.parametrize("family", [None, "anna"])
-def test_what_is_planted_has_nothing_else_forgotten(workers, family):
+def test_planted_cookie_does_not_delete_other_cookies(workers, family):
     """Who cannot take away a cookie that is Secure, or of this host, gets no help."""
     planted = f"{MARK}{workers.octets}"
     elsewhere = f"{planted}.{as_text(b'/mijn' + bytes(1) + b'example.nl')}"

@@ -413,7 +413,9 @@ def test_a_participant_outside_single_sign_on_reports_in_vain(
         ("2026-", "20260-"),
     ],
 )
-def test_what_a_report_lacks_is_refused(anna, call, party, changed):
+def test_rejects_activity_report_with_a_missing_or_invalid_field(
+    anna, call, party, changed
+):
     old, new = changed
     login, service = anna.session("uwv.test"), party("uwv.test")
     element = report_of(service.entity_id, login.who.as_name_id(), login.session_index)

@@ -223,7 +223,7 @@ def test_a_hub_that_answers_without_end_is_read_to_an_end(artifacts):
     artifacts.is_left_without("200 OK", [], endless)
 
 
-def test_what_is_packed_is_not_unpacked(artifacts):
+def test_rejects_gzipped_artifact_response(artifacts):
     """A bomb would be small on its way."""
 
     def packed(it):

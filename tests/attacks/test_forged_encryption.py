@@ -14,11 +14,11 @@ def attempts(arena):
 
 
 @pytest.mark.parametrize(("forgery", "place"), each_of(ENCRYPTED))
-def test_what_nobody_should_encrypt_is_refused(attempts, forgery, place):
+def test_rejects_forged_encryption(attempts, forgery, place):
     attempts.refuses(forgery, forgery.make(attempts.asked(place)))
 
 
 @pytest.mark.parametrize(("oddity", "place"), each_of(OPENED))
-def test_what_is_encrypted_well_is_opened(attempts, oddity, place):
+def test_decrypts_unusual_but_valid_encryption(attempts, oddity, place):
     asked = attempts.asked(place)
     attempts.takes(oddity.make(asked), asked.name)

@@ -309,7 +309,7 @@ def certificates_in(trust):
 
 @pytest.mark.parametrize("host", [HUB, SVB])
 @pytest.mark.parametrize("part", HIDDEN.values(), ids=HIDDEN.keys())
-def test_what_is_hidden_where_nobody_reads_is_believed_by_nobody(uwv, hub, part, host):
+def test_trusts_no_certificate_hidden_in_unread_parts_of_metadata(uwv, hub, part, host):
     """The operator has signed it. It costs nobody anything either."""
     root = uwv.told.root()
     hides(uwv, root, host, part)
@@ -325,7 +325,7 @@ def test_what_is_hidden_where_nobody_reads_is_believed_by_nobody(uwv, hub, part,
 
 
 @pytest.mark.parametrize("part", HIDDEN.values(), ids=HIDDEN.keys())
-def test_what_the_operator_did_not_sign_is_refused_wherever_it_stands(uwv, part):
+def test_rejects_metadata_with_a_part_added_after_signing(uwv, part):
     root = safe_xml.parse(uwv.told.signed(uwv.told.root()), safe_xml.METADATA)
     hides(uwv, root, HUB, part)
     assert uwv.stops(safe_xml.serialize(root)).code == "metadata-untrusted"

@@ -249,7 +249,7 @@ def test_more_than_is_read_changes_nothing(uwv):
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 86_400])
-def test_what_is_older_changes_nothing(uwv, seconds):
+def test_refresh_rejects_older_metadata(uwv, seconds):
     """It was signed by the operator, once."""
     old = uwv.good()
     uwv.takes(old)
@@ -260,14 +260,14 @@ def test_what_is_older_changes_nothing(uwv, seconds):
     assert f"({OLDER})" in uwv.keeps(forged)
 
 
-def test_what_does_not_say_when_it_was_made_changes_nothing(uwv):
+def test_refresh_rejects_metadata_without_a_creation_instant(uwv):
     root = uwv.told.root()
     for extensions in root.findall(safe_xml.q("md:Extensions")):
         root.remove(extensions)
     assert f"({OLDER})" in uwv.keeps(uwv.told.signed(root))
 
 
-def test_what_is_made_in_a_time_to_come_changes_nothing(uwv):
+def test_refresh_rejects_metadata_created_in_the_future(uwv):
     root = created(uwv.told.root(), write_instant(clock.now() + HOUR))
     assert "(metadata-unusable)" in uwv.keeps(uwv.told.signed(root))
 

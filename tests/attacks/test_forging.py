@@ -90,7 +90,7 @@ def test_the_good_message_verifies(message, place):
         SIGNATURES, DOCUMENTS, SPLITS, LARGEST, only=lambda forgery: forgery.holds
     ),
 )
-def test_what_claims_to_be_signed_verifies(message, forgery, place):
+def test_forgery_marked_as_signed_passes_xmlsec(message, forgery, place):
     good = message(place)
     assert verifies(forgery.make(good), good.key)
 
@@ -132,7 +132,7 @@ def _is_signed(info, key):
         ),
     ),
 )
-def test_what_is_wrapped_is_still_there_and_signed(message, forgery, place):
+def test_wrapping_forgery_keeps_the_signed_original(message, forgery, place):
     good = message(place)
     octets = forgery.make(good)
     assert covers_something(octets, good.key)

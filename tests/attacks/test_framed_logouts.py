@@ -107,7 +107,9 @@ def status_at(federation, url):
 
 @pytest.mark.parametrize("what", ["lead", "led"])
 @pytest.mark.parametrize("named", ["", "x", "../", "a" * 22, "%00", "_" + "0" * 32])
-def test_who_guesses_an_address_gets_an_error(federation, anna, what, named):
+def test_guessed_logout_url_returns_400_and_ends_no_session(
+    federation, anna, what, named
+):
     assert status_at(federation, f"{SLO}?{what}={named}") == 400
     assert status_at(federation, f"{FILTERS}?after={named}") == 400
     assert all(is_in(federation, anna, host) for host in SITES)

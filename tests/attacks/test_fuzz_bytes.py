@@ -92,7 +92,7 @@ def _leniently(written):
 
 @fixed(max_examples=100)
 @given(st.binary(max_size=60), st.sampled_from(["", "\r\n", "\n"]), st.integers(1, 76))
-def test_what_is_encoded_is_decoded_however_its_lines_are_broken(octets, end, width):
+def test_decodes_base64_with_any_line_breaks(octets, end, width):
     text = to_base64(octets)
     lines = [text[at : at + width] for at in range(0, len(text), width)]
     assert posted(end.join(lines)) == octets
@@ -124,7 +124,7 @@ def streams(draw):
 
 @fixed(max_examples=150)
 @given(stream=streams(), cut=st.integers(0, 6), tail=st.binary(max_size=3))
-def test_what_is_inflated_is_one_whole_stream(stream, cut, tail):
+def test_inflate_accepts_only_one_complete_stream(stream, cut, tail):
     octets, whole = stream
     assert inflated(whole).octets == octets
     if cut or tail:
@@ -606,7 +606,7 @@ def test_a_path_in_a_folder_of_somebody_else_is_a_fault(tmp_path):
     assert "folders that this user may enter" in done.stdout
 
 
-def test_what_may_not_be_looked_at_is_told_so():
+def test_path_check_reports_a_folder_without_permission():
     def denied():
         raise PermissionError
 

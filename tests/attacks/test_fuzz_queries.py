@@ -175,7 +175,7 @@ steps = st.lists(
 
 @fixed(max_examples=400)
 @given(number=st.integers(0, 5), steps=steps)
-def test_what_is_accepted_is_what_was_signed(key, queries, evil, number, steps):
+def test_accepted_query_equals_the_signed_query(key, queries, evil, number, steps):
     whole = list(queries.values())
     # Parameters of another query too, each of them well signed in its own.
     others = [*evil, *whole[number - 1].split("&")]

@@ -178,7 +178,7 @@ def test_the_logo_of_nobody_is_no_image(name):
     ],
     ids=ascii,
 )
-def test_whatever_is_searched_for_there_is_a_calm_page(parameter, text):
+def test_service_search_survives_hostile_search_text(parameter, text):
     visitor = at(many(14))
     search = partial(visitor.get, "/", params={parameter: text})
     assert cpu_seconds(search) < 2

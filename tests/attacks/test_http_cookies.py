@@ -154,7 +154,7 @@ def test_a_login_makes_a_session_that_nobody_knew(served, planted):
     assert seen(served, f"Cookie: {NAME}={planted}") is None
 
 
-def test_who_was_given_the_session_of_another_gets_one_of_her_own(served):
+def test_login_replaces_planted_session_cookies(served):
     """He hoped that she would log in in it, and that it would be hers then."""
     his = served.signed_in(name="bram")
     given = {host: his.cookie(host, NAME) for host in (UWV, HUB)}

@@ -250,7 +250,7 @@ def test_a_body_in_chunks_without_tricks_comes_through(served, anna):
     assert told["HTTP_X_NAME"] == "Anna de Proef"
 
 
-def test_what_one_request_forges_no_other_one_has(served):
+def test_forged_header_does_not_reach_the_next_request(served):
     """In the same connection, right behind it."""
     first = request("GET", "/open", "X-Remote-User: forged", "Connection: keep-alive")
     second = request("GET", "/open")
@@ -271,7 +271,7 @@ def test_a_request_of_http_1_0_forges_no_more(served):
 # --- whoever is logged in elsewhere --------------------------------------------------
 
 
-def test_who_is_logged_in_at_one_site_is_nobody_at_another(served, anna):
+def test_session_cookie_of_one_site_is_invalid_at_another(served, anna):
     """With the cookie of one site at another one."""
     octets = request("GET", "/mijn", cookies_of(anna, UWV), host=LAND)
     answer = served.ask(octets, LAND)

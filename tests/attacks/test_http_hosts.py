@@ -172,7 +172,7 @@ def test_no_host_that_a_client_forges_is_followed(served, good_answers, trick):
 
 
 @pytest.mark.parametrize("trick", ["no host", "another host", "X-Forwarded"])
-def test_who_is_logged_in_is_led_on_in_the_same_site(served, trick):
+def test_forged_host_does_not_redirect_a_session_to_another_site(served, trick):
     host, lines = FORGED[trick]
     browser = served.signed_in()
     cookie = cookies_of(browser, UWV)

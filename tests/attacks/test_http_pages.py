@@ -530,7 +530,7 @@ def test_a_form_of_such_an_application_leads_to_a_page_and_not_to_the_hub(served
 # --- what is no page ----------------------------------------------------------------
 
 
-def test_what_a_script_reads_is_private_too(served, anna):
+def test_json_responses_to_scripts_are_private(served, anna):
     for host, path, status in (
         (UWV, "/eilogin/session", 200),
         (UWV, "/mijn", 401),

@@ -313,7 +313,7 @@ KINDS_REFUSED = (
 
 
 @pytest.mark.parametrize("kind", KINDS_REFUSED)
-def test_what_says_to_be_no_form_is_none(start, kind):
+def test_rejects_response_with_a_content_type_other_than_form(start, kind):
     started = start()
     for body in (started.body, as_multipart(started.form)):
         answer = started.deliver(body, f"Content-Type: {kind}")
@@ -376,7 +376,7 @@ def test_no_other_address_takes_what_is_no_form(served, host, path, body, kind):
 
 @pytest.mark.parametrize("kind", ["text/xml", "text/plain", "application/json", ""])
 @pytest.mark.parametrize("path", SOAP)
-def test_what_is_no_soap_gets_a_fault_whatever_it_says_to_be(served, path, kind):
+def test_soap_endpoint_answers_invalid_body_with_a_client_fault(served, path, kind):
     host = UWV if path.startswith("/eilogin") else HUB
     for body in (b"", b"a=b", b"<a/>", b"{}", b"\xff\xfe<\0a\0"):
         lines = (f"Content-Type: {kind}", 'SOAPAction: ""')
@@ -476,7 +476,7 @@ def test_a_form_in_chunks_is_a_form(start):
 
 
 @pytest.mark.parametrize("host", [UWV, HUB])
-def test_what_is_larger_than_the_cap_code_of(served, host):
+def test_rejects_form_larger_than_the_limit(served, host):
     path = "/eilogin/acs" if host == UWV else "/sso"
     body = b"SAMLResponse=" + b"A" * bindings.LONGEST_FORM
     answer = served.ask(request("POST", path, FORM, DATA, host=host, body=body), host)
@@ -498,7 +498,7 @@ def test_soap_that_is_larger_than_the_cap_gets_a_fault(served, path):
 
 
 @pytest.mark.parametrize("served", ["gunicorn"], indirect=True)
-def test_what_is_larger_than_the_cap_is_refused_before_it_is_read(served):
+def test_rejects_too_large_form_before_reading_its_body(served):
     """By a server that hands a body on as it comes; waitress waits for all of it."""
     for more in ((), ("Expect: 100-continue",)):
         lines = (FORM, DATA, "Content-Length: 1000000000", *more)
@@ -506,7 +506,7 @@ def test_what_is_larger_than_the_cap_is_refused_before_it_is_read(served):
         assert code_of(served.ask(octets), 413) == "message-too-large"
 
 
-def test_who_asks_first_is_told_to_go_on(start):
+def test_accepts_response_after_expect_100_continue(start):
     """``Expect: 100-continue``: the head, a word of the server, and the body."""
     started = start()
     port, body = started.served.ports[UWV], started.body

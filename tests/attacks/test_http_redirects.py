@@ -404,7 +404,7 @@ def test_no_next_leads_away_from_the_hub(served):
 
 
 @pytest.mark.parametrize("value", [*EVIL[3:8], "javascript:alert(1)", "/%2fevil.test"])
-def test_who_signs_in_at_the_hub_stays_there(served, value):
+def test_hub_sign_in_does_not_redirect_to_another_host(served, value):
     target = f"/login?next={quote(value, safe='')}"
     lines = (TEXT, FORM, OWN_PAGE, SIGN_IN)
     body = b"username=anna&password=demo-anna"

@@ -157,7 +157,7 @@ class TestAnotherCitizen:
         assert application.received == []
         assert pieces() == [], "and it is gone"
 
-    def test_who_steps_in_between_the_page_and_the_click_does_not_either(
+    def test_post_replay_fails_after_another_citizen_logs_in(
         self, anna, citizen, application, pieces
     ):
         anna.send_photo().browser.click("Opnieuw inloggen")

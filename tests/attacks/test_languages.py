@@ -63,7 +63,7 @@ def test_the_choice_counts_whatever_else_is_asked_for(served, host, wish):
 
 @pytest.mark.parametrize("host", SWITCHES)
 @pytest.mark.parametrize("value", ODD)
-def test_what_is_no_language_is_not_remembered(served, host, value):
+def test_language_switch_sets_no_cookie_for_an_invalid_language(served, host, value):
     target = f"{SWITCHES[host]}?to={quote(value, safe='')}&next=%2F"
     answer = served.ask(request("GET", target, TEXT, host=host), host)
     assert answer.status == 303

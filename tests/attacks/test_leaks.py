@@ -358,7 +358,7 @@ def test_participants_that_are_told_in_frames_or_not_at_all(watched, clock, no_l
     no_leaks(*in_play, exceptions=BY_REDIRECT)
 
 
-def test_what_she_cancels_mistypes_or_may_not_have(watched, clock, no_leaks):
+def test_cancelled_and_failed_sign_ins_leak_no_secrets(watched, clock, no_leaks):
     federation = watched(
         {"uwv.test": show_visitor, "land.test": show_visitor},
         options={"land.test": {"protect": "/ hoog"}},
@@ -435,7 +435,7 @@ def test_a_hub_behind_another_one(eilogin_federation, watched, clock, no_leaks):
     no_leaks(*set(IN_PLAY) - {"code"}, exceptions=BY_REDIRECT)
 
 
-def test_what_an_application_keeps_of_her(watched, clock, no_leaks):
+def test_application_cookies_and_sessions_do_not_leak(watched, clock, no_leaks):
     """In a cookie of its own, and in its Beaker session."""
     values = {"sessie": "an-opaque-session-of-the-app", "basket": "what she wants"}
 
@@ -580,7 +580,7 @@ class TestAttacks:
         no_leaks("BSN", "NameID", "attribute", "message", "assertion", "other cookie")
 
     @pytest.mark.parametrize("path", ["/eilogin/acs", "/eilogin/slo"])
-    def test_what_no_parser_reads_and_it_would_quote(self, anna, path, no_leaks):
+    def test_malformed_messages_do_not_leak(self, anna, path, no_leaks):
         """lxml's own words name tags and entities of what it was given."""
         junk = [
             "<Response><NameID>900000016</NameID></s00000000:900000016>",

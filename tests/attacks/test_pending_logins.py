@@ -116,7 +116,7 @@ class TestThePendingLoginOfAnAttacker:
         assert "/eilogin/acs" not in "".join(victim.browser.trail[trail:])
         assert "/eilogin/acs" not in victim.browser.url
 
-    def test_whose_message_a_victim_brings_logs_the_victim_in_as_themselves(
+    def test_authn_request_of_an_attacker_logs_victims_in_as_themselves(
         self, attacker, victim, url, name_of
     ):
         message = attacker.visits(url, before="SAMLRequest=")

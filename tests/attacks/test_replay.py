@@ -217,7 +217,7 @@ class FailsOnce:
 
 
 @pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
-def test_whatever_verb_of_the_store_fails_nobody_gets_two_sessions(tmp_path, is_done):
+def test_store_failure_never_lets_a_replay_create_two_sessions(tmp_path, is_done):
     """It fails at its first call, then at its second, until it did not fail."""
     for number in count(1):
         folder = tmp_path / str(number)

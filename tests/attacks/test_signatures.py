@@ -495,7 +495,9 @@ def reencoded(part, seed):
 )
 @example(order=[0, 1, 2, 3], seeds=[0] * 8)
 @example(order=[3, 2, 1, 0], seeds=[0] * 8)
-def test_what_is_accepted_is_what_was_signed(signed_query, key, order, seeds):
+def test_accepted_message_and_relay_state_equal_the_signed_ones(
+    signed_query, key, order, seeds
+):
     parts = [*signed_query.split("&"), f"SAMLRequest={packed(EVIL)}", "RelayState=evil"]
     query = "&".join(
         reencoded(parts[i], seed) for i, seed in zip(order, seeds, strict=False)

@@ -240,7 +240,7 @@ def test_visitors_of_one_network_who_log_in_at_once(federation, hub, served, flo
     assert statuses(tasks) == {303: MANY}
 
 
-def test_who_invents_artifacts_leaves_a_place_for_others(
+def test_invented_artifacts_leave_a_slot_for_other_visitors(
     federation, hub, served, flood
 ):
     """From however many networks; she comes again at once, and they after seconds."""

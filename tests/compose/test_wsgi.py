@@ -66,7 +66,7 @@ def test_folders_come_first_in_their_order_and_once(folder):
         ("found_site/wsgi.py:application", "'module:attribute', such as"),
     ],
 )
-def test_what_cannot_be_found_is_told_in_a_sentence(folder, app, reason):
+def test_reports_why_the_application_cannot_be_loaded(folder, app, reason):
     ini = folder / "site.ini"
     ini.write_text(f"[app:x]\nuse = egg:eilogin#wsgi\napp = {app}\npath = {folder}\n")
     with pytest.raises(InvalidOptions) as raised:

@@ -52,18 +52,18 @@ def told(judge, tmp_path_factory):
 
 
 @pytest.mark.parametrize("line", TOLD)
-def test_what_has_no_reason_is_told_with_its_line(told, line):
+def test_reports_the_line_of_a_finding_without_a_reason(told, line):
     [said] = told(line)
     assert ".py:2: " in said
     assert TOLD[line] in said
 
 
 @pytest.mark.parametrize("line", EXCEPTED)
-def test_what_has_one_is_excepted(told, line):
+def test_accepts_a_finding_with_a_reason(told, line):
     assert told(line) == []
 
 
-def test_what_is_in_order_is_a_yes_and_what_cannot_be_read_is_none(judge, tmp_path):
+def test_passes_clean_code_and_fails_for_unreadable_code(judge, tmp_path):
     (tmp_path / "code.py").write_text("value = 1\n")
     assert judge(tmp_path) == 0
     (tmp_path / "code.py").write_text("def\n")

@@ -227,7 +227,7 @@ def test_variants_take_turns(measuring):
     assert order == ["this", "floor", "peer"] * 2
 
 
-def test_what_comes_before_is_not_timed(measuring):
+def test_benchmark_does_not_time_its_setup(measuring):
     work = measuring.time.work
     one = measuring.Variant(work(1.0), before=work(50.0))
     variants = dict.fromkeys(("this", "floor", "peer"), one)

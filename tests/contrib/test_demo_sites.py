@@ -125,7 +125,7 @@ def test_the_form_shows_no_file_that_is_no_photo(site):
     assert "data:image/svg+xml;base64" not in page.text
 
 
-def test_what_is_told_of_a_visitor_is_no_markup(site):
+def test_page_escapes_the_attributes_of_a_visitor(site):
     environ = {**ANNA, "HTTP_X_NAME": "<b>{a|b}", "REMOTE_USER": "<i>"}
     page = opened(site("app:uwv-site"), **environ)
     assert "<b>&lt;b&gt;&#123;a|b}</b>" in page.text

@@ -81,7 +81,7 @@ def test_the_tests_of_a_room_bite():
     assert done.returncode == 0
 
 
-def test_what_nobody_noticed_is_named():
+def test_reports_surviving_mutants():
     done = run(
         "eilogin/saml/sector_names.py", "--tests", "tests/saml/test_printable_text.py"
     )

@@ -14,7 +14,7 @@ from eilogin import errors
         (errors.LoginLost("used already"), False),
     ],
 )
-def test_what_is_refused_of_a_proven_answer_says_so(error, is_proven):
+def test_proven_block_marks_errors_except_unexpected_and_lost_login(error, is_proven):
     with pytest.raises(errors.Refused), errors.Proven():
         raise error
     assert error.is_proven is is_proven

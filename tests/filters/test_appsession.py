@@ -77,11 +77,13 @@ class TestWithALogin:
     def logged_in(self, visitor: Visitor) -> None:
         visitor.log_in()
 
-    def test_what_is_saved_is_there_in_the_next_request(self, visitor) -> None:
+    def test_saved_value_is_available_in_the_next_request(self, visitor) -> None:
         assert visitor.get("/write?note=one") == {"note": "one"}
         assert visitor.get("/") == {"note": "one"}
 
-    def test_what_is_not_saved_is_not(self, visitor: Visitor) -> None:
+    def test_unsaved_value_is_absent_in_the_next_request(
+        self, visitor: Visitor
+    ) -> None:
         visitor.get("/write?note=one")
         assert visitor.get("/forget-to-save?note=two") == {"note": "two"}
         assert visitor.get("/") == {"note": "one"}
@@ -301,7 +303,9 @@ class TestRequestsThatOverlap:
         one.finish()
         assert Request(visitor).session["a"] == "one"
 
-    def test_what_was_deleted_stays_deleted(self, visitor: Visitor) -> None:
+    def test_deleted_key_stays_deleted_after_an_overlapping_write(
+        self, visitor: Visitor
+    ) -> None:
         one, other = Request(visitor).drop("a"), Request(visitor).write(b=2)
         one.finish()
         other.finish()
@@ -320,14 +324,14 @@ class TestRequestsThatOverlap:
         other.finish()
         assert own(Request(visitor).session) == {"a": 1, "b": 2}
 
-    def test_what_is_changed_inside_of_a_value_is_a_change(self, visitor) -> None:
+    def test_overlapping_write_keeps_a_change_inside_a_value(self, visitor) -> None:
         one, other = Request(visitor), Request(visitor).write(a=2)
         one.session["b"].append(2)
         other.finish()
         one.finish()
         assert own(Request(visitor).session) == {"a": 2, "b": [1, 2], "c": "c"}
 
-    def test_what_is_equal_for_python_may_be_a_change(self, visitor: Visitor) -> None:
+    def test_saves_true_over_the_equal_value_1(self, visitor: Visitor) -> None:
         Request(visitor).write(a=True).finish()
         assert Request(visitor).session["a"] is True
 
@@ -604,7 +608,7 @@ class TestWhileTheStoreIsDown:
     @pytest.mark.parametrize(
         "path", ["/", "/write?note=two", "/delete", "/invalidate", "/write?a=b"]
     )
-    def test_what_cannot_be_read_is_left_alone(
+    def test_unreadable_session_stays_unchanged(
         self, visitor, watched, caplog, path
     ) -> None:
         with watched.failing("get"):
@@ -628,7 +632,7 @@ class TestWhileTheStoreIsDown:
         assert "the store is down" in caplog.text
         assert visitor.get("/") == {"note": "one"}
 
-    def test_what_could_not_be_deleted_is_not_mixed_with_what_is_new(
+    def test_failed_delete_does_not_mix_old_and_new_values(
         self, visitor, watched
     ) -> None:
         request = Request(visitor)
@@ -1010,7 +1014,7 @@ def test_without_the_session_filter_there_is_a_calm_page_and_the_log_knows(
     assert "the filter 'session' is missing" in caplog.text
 
 
-def test_what_is_written_again_is_there_though_another_request_dropped_it(
+def test_rewritten_value_survives_the_delete_by_another_request(
     sessions,
 ) -> None:
     visitor = Visitor(sessions)

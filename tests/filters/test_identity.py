@@ -409,7 +409,7 @@ def test_options_that_cannot_be_used_are_refused(witness, option, value):
         ),
     ],
 )
-def test_what_was_found_is_told_once(witness, option, value, told):
+def test_reports_each_invalid_value_once(witness, option, value, told):
     with pytest.raises(InvalidOptions) as caught:
         make_identity(witness, {}, **{option: value})
     assert [str(fault) for fault in caught.value.faults] == [told]
@@ -607,7 +607,7 @@ def test_no_two_lists_of_values_are_one_text(values):
 
 
 @given(st.lists(st.tuples(NAMES, FORMATS, KINDS, st.lists(TEXTS, max_size=4))))
-def test_what_an_assertion_says_is_what_the_application_finds(told):
+def test_application_receives_all_attributes_of_the_assertion(told):
     """A dict of lists of text, and the keys of environ made of it."""
     expected = {}
     for name, _, _, values in told:

@@ -213,7 +213,7 @@ class TestWhileTheStoreIsDown:
         assert len(told) == 2
         assert all(" store failed " in message for message in told)
 
-    def test_who_wants_to_log_in_is(self, browser, events):
+    def test_login_returns_503_while_the_store_is_down(self, browser, events):
         browser.visit("https://land.test/eilogin/login")
         assert browser.page.status_int == 503
         [event] = events("login")[-1:]

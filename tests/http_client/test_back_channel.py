@@ -141,7 +141,9 @@ class TestAProxy:
                 back.post("https://uwv.example/soap", b"")
         assert f":{port}), which does not answer: timed out" in str(caught.value)
 
-    def test_whose_certificate_is_not_vouched_for_is_named(self, peer, channel, tls):
+    def test_error_names_a_proxy_with_an_untrusted_certificate(
+        self, peer, channel, tls
+    ):
         proxy = peer(FINE, tls=tls).url(path="")
         with pytest.raises(PeerUnavailable) as caught:
             channel(proxy=proxy).post("https://uwv.example/soap", b"")

@@ -206,14 +206,16 @@ NO_ANSWERS = {
 @pytest.mark.parametrize(
     ("answer", "code", "says"), NO_ANSWERS.values(), ids=NO_ANSWERS
 )
-def test_what_is_no_answer_is_told_apart(stad, undelivered, answer, code, says):
+def test_failed_logout_reports_the_kind_of_invalid_answer(
+    stad, undelivered, answer, code, says
+):
     stad.behave = lambda peer, connection: connection.sendall(answer)
     reason, line = undelivered()
     assert reason == code
     assert says in line
 
 
-def test_who_hangs_up_is(stad, undelivered):
+def test_failed_logout_reports_a_closed_connection(stad, undelivered):
     stad.behave = lambda peer, connection: connection.shutdown(socket.SHUT_RDWR)
     reason, line = undelivered()
     assert reason == "peer-unavailable"
@@ -239,7 +241,9 @@ def silent(peer, connection):
 
 
 @pytest.mark.parametrize("behave", [one_byte_after_another, going_on, silent])
-def test_who_never_comes_to_the_end_is_not_waited_for(stad, undelivered, behave):
+def test_logout_times_out_for_a_participant_without_a_full_answer(
+    stad, undelivered, behave
+):
     stad.behave = behave
     reason, line = undelivered()
     assert reason == "peer-unavailable"
@@ -315,7 +319,7 @@ def speaks(stad):
         "as nobody",
     ],
 )
-def test_what_is_not_what_was_asked_is(  # noqa: PLR0913, PLR0917
+def test_failed_logout_reports_a_logout_response_that_does_not_match(  # noqa: PLR0913, PLR0917
     party, speaks, undelivered, changes, code, says
 ):
     stad = party("stad.test")
@@ -325,7 +329,9 @@ def test_what_is_not_what_was_asked_is(  # noqa: PLR0913, PLR0917
     assert says in line
 
 
-def test_what_another_key_has_signed_is(party, speaks, undelivered, attacker_key):
+def test_failed_logout_reports_a_logout_response_by_another_key(
+    party, speaks, undelivered, attacker_key
+):
     stranger = party("stad.test", attacker_key)
     speaks(lambda request: stranger.by_soap(stranger.logout_response(request)))
     reason, line = undelivered()
@@ -364,7 +370,7 @@ def a_request(stad, request):
         (a_request, "message-malformed", "expected a samlp:LogoutResponse"),
     ],
 )
-def test_what_nobody_has_signed_so_is(  # noqa: PLR0913, PLR0917
+def test_failed_logout_reports_an_unsigned_or_changed_answer(  # noqa: PLR0913, PLR0917
     party, speaks, undelivered, make, code, says
 ):
     stad = party("stad.test")

@@ -493,7 +493,9 @@ class TestAnArtifact:
         envelope, carried = stad.service.resolve(made_up)
         assert (words(envelope.status), carried) == (DENIED, None)
 
-    def test_whose_time_is_over_is_known_and_has_no_answer(self, stad, artifact, clock):
+    def test_expired_artifact_resolves_with_success_but_no_response(
+        self, stad, artifact, clock
+    ):
         clock.shift(ANSWERED)
         envelope, carried = stad.service.resolve(artifact)
         assert (words(envelope.status), carried) == ("Success", None)

@@ -155,7 +155,7 @@ class TestTheNumbers:
         assert f'peer="{STAD}"' not in text
 
 
-def test_who_asks_while_they_are_looked_at_hears_what_was_known():
+def test_concurrent_certificate_check_returns_the_known_result():
     looked, done = threading.Event(), threading.Event()
 
     class Slow(dict):

@@ -25,7 +25,7 @@ from eilogin.cli.inifiles.ini_members import own_of_part, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import ConfigurationError, InvalidOptions
 from eilogin.federation.members import trust_options
-from eilogin.filters import session
+from eilogin.filters import session_options
 from eilogin.saml.bindings import REDIRECT
 from eilogin.saml.metadata import Contact, Endpoint, write_entity
 from eilogin.saml.safe_xml import parse, serialize
@@ -145,7 +145,9 @@ class TestAStoreThatIsNoFile:
             def prepare(self):
                 raise ConfigurationError("found allkeys-lru, expected noeviction")
 
-        monkeypatch.setattr(session, "open_store", lambda url, timeout: Evicting())
+        monkeypatch.setattr(
+            session_options, "open_store", lambda url, timeout: Evicting()
+        )
         site.set("filter:uwv-eilogin", store="memory:")
         assert "expected noeviction" in str(site.fault())
 
@@ -1362,7 +1364,7 @@ class TestTheMetadataOfAPeer:
         assert "note: [filter:uwv-eilogin] hub: single logout is" in result.stdout
         assert "(logout-impossible)" in result.stdout
 
-    def test_whose_certificate_has_expired_is_noted(self, site, run, hub_file):
+    def test_check_notes_an_expired_certificate_of_a_peer(self, site, run, hub_file):
         with time_machine.travel("2021-01-01T00:00:00Z", tick=False):
             old = SigningKey.load(*new_key_pair("inloggen.localhost", days=1))
         hub_file(signing_certificates=(old.certificate_text,))
@@ -1663,7 +1665,7 @@ class TestWhatIsHardlyMeant:
             )
         ]
 
-    def test_what_each_of_several_hubs_can_say_is_noted(self, site, run):
+    def test_check_notes_values_that_each_of_several_hubs_can_send(self, site, run):
         told = {
             "protect": "/a basis role=x\n /b hoog\n /c midden\n =/ optional",
             "user": "attribute:mail subject",
@@ -1751,7 +1753,7 @@ class TestWhatIsHardlyMeant:
             "logout_binding",
         ],
     )
-    def test_whom_the_federation_does_not_know_is_noted(self, site, run, option):
+    def test_check_notes_an_entity_id_that_is_not_a_member(self, site, run, option):
         uwv = "http://uwv.localhost:6543/eilogin/metadata"
         lines = {
             "nameless": f"{uwv} {uwv}x",
@@ -1827,7 +1829,7 @@ class TestWhatIsHardlyMeant:
         assert note.startswith("note: [filter:g-login] protect: role=chief,admin means")
         assert note.endswith("for several write role=chief|admin")
 
-    def test_what_looks_like_a_comment_may_be_meant(self, site, run):
+    def test_check_notes_a_value_that_looks_like_a_comment(self, site, run):
         site.set("filter:uwv-eilogin", name="Desk #1")
         (note,) = self.notes(site, run)
         assert note.startswith("note: [filter:uwv-eilogin] name: found ' #' (an ini")
@@ -2227,7 +2229,7 @@ def test_an_option_can_be_had_from_default(site):
     assert site.faults() == []
 
 
-def test_what_is_set_for_others_is_no_option(site):
+def test_check_accepts_set_lines_for_other_sections(site):
     site.set("composite:main", **{"set debug": "true"})
     assert site.faults() == []
 

@@ -43,7 +43,7 @@ def test_a_command_is_copied_whatever_the_file_is_called(site, run):
     assert f"eilogin check '{file}'\n" in told
 
 
-def test_what_the_operator_gives_comes_after_that(site, steps):
+def test_steps_for_operator_files_follow_sending_the_metadata(site, steps):
     for name in ("federation.xml", "federation.crt"):
         (site.var / name).unlink()
     sent, certificate, metadata = steps()[-4:-1]
@@ -62,7 +62,7 @@ def test_where_there_is_no_operator_each_party_gets_the_metadata(site, steps):
     assert "operator" not in sent + metadata
 
 
-def test_what_is_there_already_is_no_step(site, steps):
+def test_present_certificate_needs_no_step(site, steps):
     (site.var / "federation.xml").unlink()
     assert "federation.crt" not in "".join(steps())
 
@@ -75,14 +75,14 @@ def test_before_all_else_there_has_to_be_a_key(site, steps):
     assert send.strip().endswith(f"--section {UWV} > uwv.localhost.xml")
 
 
-def test_who_has_no_host_yet_has_metadata_all_the_same(site, steps):
+def test_steps_write_metadata_without_a_valid_public_url(site, steps):
     for address in (None, "http://[uwv"):
         site.set(UWV, key="%(here)s/new.key", certificate="%(here)s/new.crt")
         site.set(UWV, public_url=address)
         assert "> metadata.xml" in "".join(steps())
 
 
-def test_who_names_no_federation_has_to_ask_for_it(site, steps):
+def test_steps_request_the_value_of_a_missing_federation_option(site, steps):
     site.set(UWV, federation=None)
     assert any("for the option 'federation'" in step for step in steps())
 

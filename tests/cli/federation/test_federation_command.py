@@ -281,7 +281,9 @@ class TestAdd:
         assert "it is a member already" in told
         assert contents(new) == before
 
-    def test_what_may_surprise_is_noted(self, new, run, entity, write):
+    def test_add_notes_missing_logout_endpoint_and_missing_contact(
+        self, new, run, entity, write
+    ):
         descriptor = entity("site", contacts=())
         role = descriptor.service_provider
         elsewhere = Endpoint(bindings.POST, "https://elsewhere.test/acs", index=1)
@@ -347,14 +349,14 @@ class TestAdd:
             ({"names": {"en": "DE  \uff33ite"}}, "it has the same name as"),
         ],
     )
-    def test_whom_it_could_be_taken_for_is_noted(
+    def test_add_notes_entity_id_or_name_similar_to_another_member(
         self, three, run, entity, write, changes, says
     ):
         told = run("add", write(entity("four", **changes), "four"), "--yes")
         assert f"note          {says} {SITE}\n" in told
         assert OTHER not in told
 
-    def test_whose_host_or_key_it_has_is_noted(self, three, run, entity, write):
+    def test_add_notes_host_or_key_of_another_member(self, three, run, entity, write):
         descriptor, of_site = entity("four"), key_of("site").certificate_text
         role = descriptor.service_provider
         there = Endpoint(bindings.SOAP, "https://other.test/eilogin/slo/soap")
@@ -484,7 +486,9 @@ class TestProof:
         assert says in told
         assert run("list").startswith("0 members")
 
-    def test_what_eilogin_metadata_prints_is_proof(self, new, run, entity, tmp_path):
+    def test_add_accepts_proof_printed_by_eilogin_metadata(
+        self, new, run, entity, tmp_path
+    ):
         entity("site")
         (tmp_path / "site.ini").write_text(
             "[filter:site]\nuse = egg:eilogin#trust\nfederation = x\n"
@@ -527,7 +531,7 @@ class TestReplace:
         run("add", write(self.new_key(entity), "site"), "--yes", code=1)
         run("add", write(self.new_key(entity), "new"), "--yes")
 
-    def test_who_lost_the_key_is_an_explicit_choice(self, three, run, entity, write):
+    def test_without_proof_option_replaces_a_lost_key(self, three, run, entity, write):
         reason = ("--without-proof", "lost; telephoned")
         run("add", write(self.new_key(entity), "new"), *reason, "--yes")
 
@@ -544,7 +548,7 @@ class TestOnlyTheOperatorSays:
         "name",
         [b"urn:eilogin:required-level", b" URN:eilogin:sso-domain", b"urn:eilogin:new"],
     )
-    def test_what_a_member_says_of_itself_is_taken_off(
+    def test_add_removes_eilogin_attributes_from_member_metadata(
         self, three, run, entity, write, name
     ):
         path = write(
@@ -558,7 +562,7 @@ class TestOnlyTheOperatorSays:
         assert "urn:eilogin" not in kept
         assert member_of(three, SITE).required_level == ""
 
-    def test_what_would_be_said_only_once_it_is_signed(self, three, run, entity, write):
+    def test_add_rejects_namespace_with_an_ampersand(self, three, run, entity, write):
         """In canonical form the namespace would be that of entity attributes."""
         hidden = (self.RULED % b"urn:eilogin:sso-domain").replace(
             b"metadata:attribute", b"metadata:attribut&amp;#x65;"
@@ -676,13 +680,13 @@ class TestRefused:
         assert "came.xml" in told
         assert contents(three) == before
 
-    def test_what_is_over(self, new, run, entity, write):
+    def test_add_rejects_expired_metadata(self, new, run, entity, write):
         ends = the_clock.now() - 1
         path = write(entity("site", valid_until=ends), "site")
         told = run("add", path, "--yes", code=1)
         assert "this metadata expired at 2026-11-24T08:59:59Z" in told
 
-    def test_what_is_huge(self, new, run, entity, write):
+    def test_add_rejects_metadata_larger_than_1_mib(self, new, run, entity, write):
         path = write(entity("site"), None, lambda octets: octets + b" " * 1024 * 1024)
         told = run("add", path, "--yes", code=1)
         assert "more than 1048576 bytes" in told
@@ -697,7 +701,7 @@ class TestRefused:
         ],
         ids=lambda one: one[:9] if isinstance(one, bytes) else "",
     )
-    def test_what_would_keep_all_from_being_signed(
+    def test_add_rejects_metadata_that_would_break_signing(
         self, three, run, entity, write, inside, says
     ):
         """And what others could take for one member more."""
@@ -760,7 +764,7 @@ class TestPublishedToProducts:
         )
         assert "the signed metadata differs" not in run("verify")
 
-    def test_what_cannot_be_mended_is_no_member(self, new, run, sloppy):
+    def test_add_rejects_schema_errors_that_it_cannot_repair(self, new, run, sloppy):
         octets = rich(**{'MinKeySize="2048"': 'MinKeySize="long"'})
         told = run("add", sloppy(octets), "--without-proof", "x", "--yes", code=1)
         assert "sloppy.xml: line 19: Element 'SigningMethod', attribute" in told
@@ -780,7 +784,7 @@ class TestPublishedToProducts:
         run("remove", "https://rich.test/md", "--yes")
         run("sign")
 
-    def test_what_is_signed_otherwise_than_it_lies_there_is_noted(self, three, run):
+    def test_verify_notes_signed_metadata_that_differs_from_the_file(self, three, run):
         octets = with_slip("contactType")
         (three / "members/rich.xml").write_bytes(octets)
         run("sign")
@@ -788,7 +792,7 @@ class TestPublishedToProducts:
         assert "note: the signed metadata differs from" in told
         assert "rich.xml: line 55: ContactPerson has contactType 'other'" in told
 
-    def test_what_was_signed_before_somebody_looked_is_not_published(
+    def test_publish_rejects_signed_metadata_with_schema_errors(
         self, three, run, tmp_path
     ):
         octets = sign_federation(
@@ -871,7 +875,7 @@ class TestRules:
         run("rules", SITE, "--clear")
         assert (three / "rules.ini").read_bytes() == before
 
-    def test_what_a_person_wrote_in_the_file_stays(self, three, run):
+    def test_rules_command_keeps_comments_in_the_file(self, three, run):
         run("rules", SITE, "--level", "hoog")
         file = three / "rules.ini"
         said = "# As agreed with them.\n"
@@ -903,7 +907,7 @@ class TestRules:
             ((SITE + "x", "--level", "hoog"), f"did you mean '{SITE}'?"),
         ],
     )
-    def test_what_cannot_be_is_told(self, three, run, words, says):
+    def test_rules_command_reports_invalid_arguments(self, three, run, words, says):
         result = CliRunner().invoke(main, ["federation", "rules", str(three), *words])
         assert result.exit_code
         assert says in result.output
@@ -1065,7 +1069,9 @@ class TestVerifyAndDiff:
         assert run("diff") == "nothing has changed since the last signature\n"
         assert "note: " not in run("verify", "--strict")
 
-    def test_what_is_not_signed_is_told(self, three, run, tmp_path):
+    def test_verify_publish_and_diff_report_unsigned_changes(
+        self, three, run, tmp_path
+    ):
         assert "metadata.xml: missing" in run("verify", code=1)
         run("sign")
         run("rules", SITE, "--level", "hoog")
@@ -1077,12 +1083,14 @@ class TestVerifyAndDiff:
         assert any(line.startswith("+") and "required-level" in line for line in told)
         assert not any(OTHER in line for line in told)
 
-    def test_who_is_gone_is_told(self, three, run):
+    def test_diff_shows_a_removed_member(self, three, run):
         run("sign")
         run("remove", SITE, "--yes")
         assert f"--- {SITE}\tbefore" in run("diff")
 
-    def test_what_is_over_is_told(self, three, run, clock):
+    def test_verify_reports_an_expiring_and_an_expired_signature(
+        self, three, run, clock
+    ):
         run("sign")
         clock.shift(12 * 86_400)
         assert "the signature expires soon" in run("verify")
@@ -1149,7 +1157,7 @@ class TestVerifyAndDiff:
             "verify", "--strict", code=3
         )
 
-    def test_what_was_signed_by_another_is_no_state(self, three, run):
+    def test_verify_rejects_metadata_changed_after_signing(self, three, run):
         run("sign")
         file = three / "metadata.xml"
         file.write_bytes(file.read_bytes().replace(b"De site", b"De ander"))
@@ -1376,7 +1384,9 @@ class TestRollover:
         told = run("rollover", "--switch", "--key", "x", code=2)
         assert "expected both, and --start" in told
 
-    def test_whose_file_is_broken_is_told(self, begun, run, tmp_path):
+    def test_rollover_and_publish_report_a_broken_rollover_file(
+        self, begun, run, tmp_path
+    ):
         for text in ("[the next key]\nkey = x\n", "[x]\n", "nothing"):
             (begun / "rollover.ini").write_text(text)
             assert "rollover.ini" in run("rollover", code=1)
@@ -1389,7 +1399,7 @@ class TestNobodyYet:
         assert run("diff") == "there are no members yet\n"
 
 
-def test_who_has_seen_enough_is_told_nothing(three, run, monkeypatch):
+def test_diff_prints_no_error_after_a_broken_pipe(three, run, monkeypatch):
     def closed(*_):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
@@ -1457,13 +1467,13 @@ class TestRemove:
         assert "no member" in run("remove", "", "--yes", code=1)
         assert contents(three) == before
 
-    def test_who_is_called_as_a_part_of_another_is_meant_itself(
+    def test_exact_entity_id_selects_its_member_despite_longer_ones(
         self, three, run, entity, write
     ):
         run("add", write(entity("four", entity_id=f"{SITE}/more"), "four"), "--yes")
         assert run("rules", SITE).startswith(f"{SITE}: ")
 
-    def test_who_is_no_member_is_told(self, three, run):
+    def test_remove_suggests_a_member_for_an_unknown_entity_id(self, three, run):
         assert f"did you mean '{SITE}'?" in run("remove", SITE + "/", code=1)
 
 
@@ -1493,7 +1503,9 @@ class TestPublish:
         assert len(files) == 6
         assert not any(b"required-level" in path.read_bytes() for path in files)
 
-    def test_who_is_gone_goes_and_nothing_of_others(self, three, run, tmp_path):
+    def test_publish_deletes_only_the_files_of_removed_members(
+        self, three, run, tmp_path
+    ):
         run("sign")
         run("publish", tmp_path / "www")
         (tmp_path / "www/entities/index.html").write_text("mine")
@@ -1510,7 +1522,7 @@ class TestPublish:
         run("publish", tmp_path / "www", "--no-mdq")
         assert contents(tmp_path / "www").keys() == {"metadata.xml"}
 
-    def test_what_was_signed_is_there_also_while_a_member_cannot_be_read(
+    def test_publish_succeeds_while_a_member_file_is_unreadable(
         self, three, run, tmp_path
     ):
         run("sign")
@@ -1703,7 +1715,7 @@ class TestTold:
             "note          a hub that encrypts cannot log visitors in there: "
         ) in told
 
-    def test_what_it_says_of_itself(self, new, run, entity, write):
+    def test_add_shows_entity_attributes_of_the_member(self, new, run, entity, write):
         said = TestOnlyTheOperatorSays.RULED % b"urn:x:assurance"
         path = write(
             entity("site"), None, lambda o: o.replace(b"<md:Extensions>", said, 1)

@@ -32,7 +32,7 @@ def test_nobody_has_gone_at_first(folder):
     assert [*folder.path.iterdir()] == [], "nothing is written for nothing"
 
 
-def test_who_goes_is_kept_as_it_was_until_it_comes_back(folder):
+def test_departed_member_is_recorded_until_it_returns(folder):
     note_departed(folder, of("urn:a", "urn:b", text="A"), of("urn:b"))
     note_departed(folder, of("urn:b"), of("urn:b"))
     [gone] = departed_of(folder).values()
@@ -41,7 +41,7 @@ def test_who_goes_is_kept_as_it_was_until_it_comes_back(folder):
     assert [*departed_of(folder)] == []
 
 
-def test_who_goes_again_is_kept_as_it_was_last(folder):
+def test_second_departure_replaces_the_record_of_the_first(folder):
     note_departed(folder, of("urn:a", text="A"), of())
     note_departed(folder, of("urn:a", text="B"), of())
     [gone] = departed_of(folder).values()
@@ -73,13 +73,13 @@ def test_another_version_reads_what_it_knows_of_it(folder):
         (b'"urn:a"\n', "cannot read 'urn:a'"),
     ],
 )
-def test_what_cannot_be_read_is_not_forgotten(folder, text, told):
+def test_reports_an_unreadable_record_of_a_departed_member(folder, text, told):
     (folder.path / "departed.jsonl").write_bytes(text)
     with pytest.raises(ConfigurationError, match=rf"departed\.jsonl: {told}; expected"):
         departed_of(folder).get("urn:a")
 
 
-def test_who_cannot_be_read_is_kept_while_others_go(folder):
+def test_unreadable_record_is_kept_when_another_member_departs(folder):
     path = folder.path / "departed.jsonl"
     path.write_bytes(b'"urn:a"\t{}\n')
     note_departed(folder, of("urn:b"), of())

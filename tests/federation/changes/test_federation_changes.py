@@ -392,7 +392,7 @@ class TestALargePart:
         ]
 
 
-def test_who_waits_until_all_is_over_brings_nobody_as_new():
+def test_new_key_of_an_expired_member_needs_approval():
     with time_machine.travel("2026-11-24T09:00:00Z", tick=False):
         old = of(replace(AN_UWV, valid_until=clock.now() - 86400))
         new = of(uwv(signing_certificates=(NEW,)))
@@ -677,7 +677,9 @@ def test_a_site_says_what_waits(options):
         ({"role": "hub"}, False),
     ],
 )
-def test_whose_hub_it_is_the_options_say(options, said, is_ours):
+def test_hub_change_needs_approval_only_at_sites_that_use_the_hub(
+    options, said, is_ours
+):
     changes = changes_for(options(**said), of(A_HUB), of(), of())
     assert bool(changes.waits(RULES)) is is_ours
 

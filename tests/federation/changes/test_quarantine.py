@@ -126,7 +126,7 @@ class TestAMemberThatWaits:
             "needs approval, 1 of its members is pending ('eilogin trust diff"
         ) in caplog.text
 
-    def test_whose_file_is_damaged_is_not_taken_for_any_other(self, hub):
+    def test_damaged_quarantine_file_stops_the_refresh(self, hub):
         hub.refresh(moved=[STAD])
         path = hub.folder.path / hub.folder.active.state.held
         path.write_bytes(b"{}\n")
@@ -414,7 +414,7 @@ class TestAnApproval:
         assert hub.refresh().what == "rejected"
 
 
-def test_what_waited_in_the_version_before_is_judged_member_by_member(hub):
+def test_pending_change_of_the_previous_version_is_judged_per_member(hub):
     """Its folder is read as it is."""
     active = json.loads((hub.folder.path / "active.json").read_bytes())
     # So that version wrote it, of which what is signed waits as a whole.
@@ -523,7 +523,7 @@ def test_another_source_says_nothing_of_a_member_before_somebody_has_looked(memb
     assert QuarantinedMember(UWV, None).record(new) is None
 
 
-def test_what_was_held_is_read_as_it_was_written(hub):
+def test_quarantined_member_is_read_as_it_was_written(hub):
     hub.refresh(moved=[STAD])
     held = held_of(hub.folder, hub.folder.active.state)
     assert set(held) == {STAD}

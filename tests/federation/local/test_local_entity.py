@@ -88,9 +88,7 @@ def test_a_pseudonym_stands_for_a_citizen_and_only_we_can_make_it(make_own, oper
     assert len(pseudonym) == 16
 
 
-def test_what_seals_our_cookies_is_what_we_are_told_or_made_of_our_key(
-    make_own, operator
-):
+def test_sealing_secrets_come_from_the_options_or_the_key(make_own, operator):
     own = make_own(secrets=(b"new", b"old"))
     assert own.sealing_secrets == (b"new", b"old")
     assert "old" not in repr(own)

@@ -132,7 +132,7 @@ def test_days_are_seconds(text, seconds):
 @pytest.mark.parametrize(
     "text", ["0d", "d", "30", "30h", "-1d", "100000d", "\u0663d", ""]
 )
-def test_what_is_no_number_of_days_is_told(text):
+def test_rejects_federation_validity_that_is_not_a_number_of_days(text):
     assert "a number of days such as '30d', or 'off'" in fault(federation_validity=text)
 
 

@@ -95,7 +95,7 @@ def test_of_many_authorities_three_are_told(make):
     assert len(told(make(ca=(-4, -3, -2, -1)))) == 3
 
 
-def test_what_is_no_certificate_is_told_elsewhere(make, tmp_path):
+def test_expiry_check_ignores_a_file_without_a_certificate(make, tmp_path):
     options = make(ca=(300,))
     (tmp_path / "ca").write_text("nothing")
     assert told(options) == []

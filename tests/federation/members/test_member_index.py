@@ -101,7 +101,7 @@ def test_nothing_is_left_beside_it(path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_what_is_cut_off_anywhere_is_refused(path):
+def test_rejects_a_truncated_index(path):
     octets = path.read_bytes()
     for length in (0, 10, 100, len(octets) // 2, len(octets) - 33, len(octets) - 1):
         path.write_bytes(octets[:length])
@@ -109,7 +109,7 @@ def test_what_is_cut_off_anywhere_is_refused(path):
             Membership.from_index(path)
 
 
-def test_what_was_changed_anywhere_is_refused(path):
+def test_rejects_an_index_with_a_changed_bit(path):
     octets = path.read_bytes()
     for place in range(0, len(octets), len(octets) // 50):
         changed = bytearray(octets)
@@ -193,7 +193,9 @@ ENDS = st.none() | st.floats(min_value=0, max_value=4e9)
     st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_whatever_was_read_is_what_it_says(members, left_out, remarks, name, whole):
+def test_index_preserves_any_federation_metadata(
+    members, left_out, remarks, name, whole
+):
     metadata = FederationMetadata(
         tuple(members),
         None,

@@ -308,14 +308,14 @@ class TestHowLongItLasts:
         ("\n<html><p></html>", "but this looks like a page of HTML. Ask the operator"),
     ],
 )
-def test_what_is_no_metadata_is_told_in_full(tmp_path, text, told):
+def test_error_explains_why_a_file_is_not_metadata(tmp_path, text, told):
     path = tmp_path / "federation.xml"
     path.write_text(text)
     with pytest.raises(MetadataUnusable, match=told):
         read(None, path)
 
 
-def test_what_is_signed_weakly_is_read_only_where_nobody_need_sign(tmp_path, make_own):
+def test_accepts_weak_signature_only_if_no_signature_is_required(tmp_path, make_own):
     path, own = tmp_path / "uwv.xml", make_own()
     strong = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
     weak = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
@@ -339,7 +339,7 @@ def test_metadata_in_the_encoding_of_powershell_is_told_with_its_cure(
         read(None, path)
 
 
-def test_what_is_no_metadata_controls_no_terminal(tmp_path):
+def test_metadata_error_contains_no_control_characters(tmp_path):
     path = tmp_path / "federation.xml"
     start = '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"'
     path.write_text(f'{start} entityID="x" validUntil="&#x9b;31m&#x85;&#x2028;"/>')

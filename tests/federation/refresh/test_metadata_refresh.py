@@ -372,7 +372,9 @@ class TestTheNextTry:
         assert (source.failures, source.why) == (0, "")
 
 
-def test_what_applies_by_itself_is_told_in_words(site, sources, folder, events, caplog):
+def test_log_describes_changes_that_need_no_approval(
+    site, sources, folder, events, caplog
+):
     sources.publish(HUB, UWV, STAD)
     refresh(site, folder)
     told = f"Members added (1):|    {STAD}: 'Employee Insurance Agency', participant"
@@ -983,7 +985,7 @@ class TestACheck:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("verb", ["replace", "fsync", "unlink", "open"])
-def test_whatever_is_killed_when_leaves_the_old_or_the_new(sources, verb):
+def test_killed_refresh_leaves_the_old_or_the_new_state(sources, verb):
     """The process is gone between two calls of the system: each place is tried."""
     site = sources.site(federation=f"{sources.folder}/federation.xml")
     trust_of(site)
@@ -1014,7 +1016,7 @@ def test_whatever_is_killed_when_leaves_the_old_or_the_new(sources, verb):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-def test_whatever_is_killed_when_lets_nothing_through_by_other_options(sources):
+def test_killed_refresh_accepts_no_approval_under_other_options(sources):
     lines = [f"{sources.folder}/federation.xml", f"{sources.folder}/stad.xml"]
     trust_of(sources.site(federation=lines[0]))
     (sources.folder / "stad.xml").write_bytes(sources.made(STAD))
@@ -1050,7 +1052,7 @@ def test_whatever_is_killed_when_lets_nothing_through_by_other_options(sources):
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("verb", ["replace", "unlink"])
-def test_whatever_is_killed_when_lets_nothing_out_of_quarantine(sources, verb):
+def test_killed_refresh_releases_nothing_from_quarantine(sources, verb):
     sources.publish(HUB, UWV, STAD)
     site = sources.site(federation=f"{sources.folder}/federation.xml")
     trust_of(site)

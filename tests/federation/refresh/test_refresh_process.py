@@ -66,7 +66,7 @@ class TestAChild:
         assert str(other) in found
 
 
-def test_what_a_child_says_is_in_our_log(caplog):
+def test_log_contains_the_messages_of_the_child_process(caplog):
     lines = [
         json.dumps(["eilogin.federation", logging.WARNING, "one"]).encode(),
         json.dumps(["eilogin.audit", logging.INFO, "{}"]).encode(),

@@ -14,7 +14,7 @@ def file(tmp_path):
     return path
 
 
-def test_what_stays_looks_the_same(file):
+def test_unchanged_file_has_the_same_fingerprint(file):
     assert look_at([FederationFile(file)]) == look_at([FederationFile(file)])
 
 

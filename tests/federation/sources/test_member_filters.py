@@ -87,11 +87,11 @@ def names(federation):
     ],
     ids=str,
 )
-def test_who_is_passed_over_is_no_member(federation, said, found):
+def test_only_entities_that_match_the_filter_are_members(federation, said, found):
     assert names(federation(**said)) == found
 
 
-def test_who_is_wanted_in_one_role_has_no_other(federation):
+def test_role_filter_removes_the_other_role_of_an_entity(federation):
     """Whose participants we take cannot make one of them a hub."""
     assert federation(role="participant").hubs == []
     stad = federation(role="hub").entity(STAD)

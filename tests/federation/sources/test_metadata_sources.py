@@ -1370,7 +1370,7 @@ def test_a_name_that_nobody_has_is_no_answer(operator):
             MetadataURL(url, [operator.public], MetadataClient(timeout=1.0)).load(None)
 
 
-def test_who_is_passed_over_is_so_among_members_that_are_packed_too(members):
+def test_skipped_entity_is_also_skipped_among_packed_members(members):
     packed = Members([Packed.of(one) for one in members])
     left = but_for(packed, {HUB})
     assert isinstance(left, Members)

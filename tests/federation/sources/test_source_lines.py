@@ -267,12 +267,12 @@ WORDS = [
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=9), max_size=7).map(" ".join))
-def test_whatever_stands_there_is_a_line_or_a_fault(text):
+def test_any_federation_text_gives_options_or_faults(text):
     options, faults = attempt(Sample, "app.ini", "filter:x", {"federation": text})
     assert (options is None) == bool(faults)
     assert all(one.expected.startswith("expected ") for one in faults)
 
 
-def test_what_is_no_text_stays_as_it_is():
+def test_parsed_federation_lines_stay_unchanged():
     lines = (FederationFile(Path("federation.xml")),)
     assert Sample.model_validate({"federation": lines}).federation == lines

@@ -379,7 +379,7 @@ class TestWhatTheVersionBeforeWrote:
         assert not {"held", "signed"} & written["state"].keys()
 
 
-def test_who_decided_what_is_kept_in_order(folder):
+def test_log_keeps_decisions_in_order(folder):
     folder.log({"what": "approved", "who": "anna"})
     folder.log({"what": "rejected", "who": "bob\n"})
     lines = (folder.path / "log.jsonl").read_text().splitlines()
@@ -392,7 +392,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("verb", ["replace", "fsync", "unlink"])
 @pytest.mark.parametrize("number", range(6))
-def test_whatever_is_killed_when_leaves_the_old_or_the_new(
+def test_killed_process_leaves_the_old_or_the_new_state(
     folder, state, monkeypatch, verb, number
 ):
     """Whoever is killed between two calls of the system has done the first ones."""

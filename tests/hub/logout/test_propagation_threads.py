@@ -85,7 +85,7 @@ def test_one_is_told_so_much_at_the_same_time_and_the_rest_in_its_turn(slow):
     assert all(done(work.is_done) for work in works)
 
 
-def test_who_did_not_answer_is_told_one_thing_at_a_time(slow):
+def test_failed_participant_gets_one_logout_message_at_a_time(slow):
     lines = ParticipantQueues(4, 8)
     answered(lines, "dead", is_well=False)
     first, second, third, fourth = slow(4)

@@ -563,7 +563,9 @@ def _without_key(trust, entity_id):
     return Membership(FederationMetadata(tuple(members), None, "Test", None))
 
 
-def test_who_lists_algorithms_is_told_by_those(anna, party, logout_of, hub_believes):
+def test_logout_request_uses_a_signing_method_of_the_participant(
+    anna, party, logout_of, hub_believes
+):
     rsa_sha512 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"
     hub_believes(
         "stad.test", lambda entity: replace(entity, signing_methods=(rsa_sha512,))
@@ -1338,7 +1340,9 @@ class TestWhoIsInAgain:
         anna.browser.visit(speaker.by_redirect(SLO, "SAMLRequest", in_again))
         assert anna.is_in == set()
 
-    def test_who_is_not_is_spared(self, anna, soap, logout_of, told):
+    def test_logout_initiator_without_a_new_session_gets_no_request(
+        self, anna, soap, logout_of, told
+    ):
         told()
         soap(logout_of())
         assert told() == ["land.test", "stad.test"]

@@ -47,7 +47,7 @@ def test_says_what_is_expected_in_which_line(option, words, said):
         value(option, f"* {words}\n stad {words}")
 
 
-def test_what_is_no_text_is_what_it_says():
+def test_parsed_entity_option_stays_unchanged():
     lines = {STAD: "soap"}
     assert HubOptions(**SECRET, logout_binding=lines).logout_binding == lines
 

@@ -47,7 +47,7 @@ class TestTheLines:
         ("confirm_logout", "true"),
     ],
 )
-def test_who_plays_digid_has_no_choice(name, value):
+def test_check_reports_logout_options_that_contradict_digid(name, value):
     """``check`` says so, where half of the hub would not keep to it."""
     said = read(HubOptions, {}, {**SECRET, name: value})
     assert [found for found, _ in contradictions(said, HUB, DIGID_PROFILE)] == [name]

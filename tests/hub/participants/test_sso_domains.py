@@ -262,7 +262,7 @@ class TestWithoutSingleSignOn:
         log_in("land.test")
         assert told("land.test") == "basis"
 
-    def test_what_she_proves_for_others_meanwhile_is_not_for_it(
+    def test_concurrent_login_does_not_raise_the_level_without_sso(
         self, citizen, ask, log_in, told, clock
     ):
         ask("land.test")

@@ -578,7 +578,7 @@ class TestTheCall:
         assert answers("basis", passive=True) is None
 
 
-def test_what_happens_is_told_to_the_audit_log(citizen, events, sessions):
+def test_audit_log_records_failed_and_successful_sign_ins(citizen, events, sessions):
     citizen.sign_in(password="x")
     citizen.sign_in()
     wrong, right = events("sign-in")

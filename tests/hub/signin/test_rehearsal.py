@@ -472,13 +472,13 @@ class TestWhereSheIsLoggedInAlready:
         clock.shift(1)
         return citizen.visit(PAGE)
 
-    def test_what_was_kept_is_shown_and_done(self, tester):
+    def test_sso_page_shows_and_applies_the_stored_rehearsal(self, tester):
         assert "U bent al ingelogd" in tester.browser.title
         assert 'value="lower" checked' in tester.browser.page.text
         tester.browser.press("Ga verder")
         assert WRONG in tester.browser.text
 
-    def test_what_is_chosen_there_counts_and_not_what_was_kept(self, tester):
+    def test_choice_on_the_sso_page_replaces_the_stored_rehearsal(self, tester):
         tester.browser.press("Ga verder", rehearsal=rehearsal.ORDINARY)
         assert tester.browser.url == PAGE
         tester.visit(f"{HUB}/")

@@ -53,13 +53,13 @@ def known(attempt):
     return sign_in
 
 
-def test_who_has_a_whole_network_of_ipv6_has_the_tries_of_one(is_blocked):
+def test_addresses_of_one_ipv6_network_share_their_attempts(is_blocked):
     tries = [is_blocked(f"2001:db8::{number}") for number in range(1, 7)]
     assert tries == [False] * 5 + [True]
     assert not is_blocked("2001:db8:0:1::1"), "another network"
 
 
-def test_whatever_passwords_are_tried_from_a_household(
+def test_limits_attempts_from_all_ipv6_networks_of_a_household(
     is_blocked, monkeypatch, attempt
 ):
     """That has as many networks of IPv6 as it likes."""
@@ -71,14 +71,16 @@ def test_whatever_passwords_are_tried_from_a_household(
     assert not is_blocked("192.0.2.1", "one more")
 
 
-def test_whatever_passwords_are_tried_from_there(is_blocked, monkeypatch, attempt):
+def test_limits_attempts_with_any_usernames_from_one_network(
+    is_blocked, monkeypatch, attempt
+):
     monkeypatch.setattr("eilogin.hub.signin.signin_attempts._MOST_FROM_A_PLACE", 3)
     tries = [is_blocked(f"2001:db8::{number}", f"n{number}") for number in range(1, 5)]
     assert tries == [False] * 3 + [True]
     assert "te vaak geprobeerd via deze" in attempt("2001:db8::9").text
 
 
-def test_what_is_tried_in_vain_counts_there_too(is_blocked, monkeypatch):
+def test_blocked_attempts_count_for_the_network(is_blocked, monkeypatch):
     """It is as much work as another one."""
     monkeypatch.setattr("eilogin.hub.signin.signin_attempts._MOST_FROM_A_PLACE", 7)
     for _ in range(7):
@@ -96,7 +98,7 @@ def test_each_try_counts_for_a_quarter_of_an_hour(is_blocked, clock):
     assert [is_blocked("192.0.2.1") for _ in range(3)] == [False] * 2 + [True]
 
 
-def test_who_signs_in_leaves_all_tries_to_others(is_blocked, attempt, monkeypatch):
+def test_successful_sign_ins_use_up_no_attempts(is_blocked, attempt, monkeypatch):
     """Many do so from one network, and one from many machines."""
     monkeypatch.setattr("eilogin.hub.signin.signin_attempts._MOST_FROM_A_PLACE", 2)
     monkeypatch.setattr("eilogin.hub.signin.signin_attempts._MOST_FOR_A_NAME", 2)

@@ -71,7 +71,7 @@ class TestInAnEmptyClone:
         assert uwv.names["nl"] == "UWV"
         assert gemeente.service_provider
 
-    def test_what_is_secret_is_for_its_owner_alone(self, site):
+    def test_only_the_owner_can_read_secret_files(self, site):
         for path in site.var.iterdir():
             if path.suffix in (".key", ".json"):
                 assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
@@ -148,14 +148,14 @@ class TestTheOperatorsFolder:
     def members(self, site):
         return {entity.entity_id for entity in federation(site).entities}
 
-    def test_who_joins_stays(self, site, joined):
+    def test_prepare_keeps_a_joined_member(self, site, joined):
         assert not any(step.made for step in site.prepare())
         assert joined in self.members(site)
         site.set("filter:uwv-eilogin", name="Het UWV")
         site.prepare()
         assert joined in self.members(site)
 
-    def test_who_joins_stays_at_a_reset(self, site, joined, run, monkeypatch):
+    def test_reset_keeps_a_joined_member(self, site, joined, run, monkeypatch):
         monkeypatch.chdir(site.folder)
         run("demo", "--reset", "--prepare-only")
         assert joined in self.members(site)

@@ -138,7 +138,9 @@ def parts_of_members(file):
 
 class TestAroundAnApplication:
     @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
-    def test_whoever_comes_has_to_log_in(self, join, ini, taken_in, with_key, text):
+    def test_joined_application_redirects_anonymous_visitors_to_the_hub(
+        self, join, ini, taken_in, with_key, text
+    ):
         assert join(text=text).exit_code == 0
         taken_in(ini)
         answer = TestApp(loadapp(f"config:{ini}")).get(
@@ -273,7 +275,7 @@ class TestAroundAnApplication:
             ),
         ],
     )
-    def test_what_cannot_be_done_leaves_the_file(self, join, ini, text, told):
+    def test_failed_join_leaves_the_ini_file_unchanged(self, join, ini, text, told):
         result = join(text=text)
         assert result.exit_code == 1
         assert told in result.output
@@ -567,7 +569,7 @@ class TestOnATerminal:
         assert "a text in double quotes, or 'none'" in told.stdout + told.stderr
         assert split(guard.options["headers"]) == tuple(headers.split(", "))
 
-    def test_who_has_no_ini_file_names_the_application(self, folder, with_key):
+    def test_join_without_an_ini_file_asks_for_the_application(self, folder, with_key):
         url = "https://mijn.example.nl"
         self.answered(folder, "", "mysite:application", url, "", "", "", "", "y")
         assert "app = mysite:application" in (folder / "site.ini").read_text()

@@ -358,7 +358,7 @@ class TestInTheBrowserAlone:
         assert [[*json.loads(text).values()] for text in counted] == [[[1, 1, 1]]]
 
 
-def test_what_an_older_version_kept_is_read():
+def test_reads_a_queued_logout_of_an_older_version():
     told = Recipient(STAD, Subject(HUB, STAD, "x"), ("_1",))
     kept = told.as_json()
     assert not kept.pop("by_browser")

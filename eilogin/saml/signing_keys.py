@@ -33,7 +33,7 @@ SMALLEST_KEY = 2048
 #: Bits of an RSA key and its exponent: OpenSSL's own limits.
 LARGEST_KEY, _LONGEST_EXPONENT = 16384, 64
 
-#: Those of NIST that XML signature names.
+#: The curves of NIST that XML signature names.
 CURVES = (SECP256R1, SECP384R1, SECP521R1)
 _TAKEN = (
     f"an RSA key of {SMALLEST_KEY} bits or more, or one of the elliptic curves P-256, "

@@ -75,7 +75,7 @@ class TestAPeerThatMisbehaves:
     def test_has_had_the_question_where_it_answers(
         self, peer, channel, monkeypatch, answer, has_answered
     ):
-        """What can be asked once is used up then."""
+        """A request that works once is used up then."""
         monkeypatch.setattr(back_channel, "_LONGEST_ANSWER", 1000)
 
         def behave(peer, connection):

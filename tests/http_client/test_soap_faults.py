@@ -9,7 +9,7 @@ from eilogin.errors import PeerUnavailable
 
 
 class TestASoapFault:
-    """What a peer says when it refuses, which joins its log to ours."""
+    """The text of a refusal by a peer, which joins its log to ours."""
 
     def told(self, peer, channel, answer):
         server = peer(answer)

@@ -41,6 +41,6 @@ def unused_port():
 
 
 def gateway(status, body=b""):
-    """What a gateway says for a peer that is not there."""
+    """The answer of a gateway for a peer that does not answer."""
     head = f"HTTP/1.1 {status} So\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body

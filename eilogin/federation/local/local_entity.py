@@ -91,7 +91,7 @@ class Own:
     role: str
     public_url: str
     prefix: str
-    #: Those of a folder as at each use (``local_keys``).
+    #: The keys of a folder change with its files (``local_keys``).
     keys: Sequence[OwnKey]
     entity_id: str
     #: Base of :data:`_BACK_CHANNEL`; usually the public URL.

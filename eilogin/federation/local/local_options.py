@@ -1,6 +1,6 @@
 """The options that describe this site, and the :class:`Own` built from them.
 
-Those of ``egg:eilogin#trust`` that need no federation, for our metadata.
+These options of ``egg:eilogin#trust`` need no federation: our metadata needs them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

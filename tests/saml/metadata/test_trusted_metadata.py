@@ -425,7 +425,7 @@ class TestWhatAMemberCannotDoToAnother:
 
 
 class TestTheSignatureOfTheWhole:
-    """What it covers is what is read, wherever else signatures are."""
+    """eilogin reads only the signed part, wherever else signatures are."""
 
     @pytest.fixture
     def octets(self, hub, participant, hub_key):

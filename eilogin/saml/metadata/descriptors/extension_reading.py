@@ -20,7 +20,7 @@ def read_registrar(element: etree._Element | None) -> str:
     while element is not None:
         for extensions in element.iterchildren(EXTENSIONS, *_MEMBERS):
             if extensions.tag in _MEMBERS:
-                # Those of a group precede its many members.
+                # The Extensions of a group precede its many members.
                 break
             for registration in extensions.iterchildren(REGISTRATION_INFO):
                 return clean(registration.get("registrationAuthority", "")).strip()

@@ -50,7 +50,7 @@ def read_logos(about: Sequence[ByTag], tell: Tell) -> tuple[Logo, ...]:
                     "eilogin skips a Logo; expected a web address, or a data:"
                     f" address of a PNG or SVG image of at most {kilobytes} KiB"
                 )
-            # Those of the web are never shown.
+            # Our pages never show a logo from the web.
             return tuple(sorted(usable, key=_is_of_web)[:_MOST_LOGOS])
     return ()
 

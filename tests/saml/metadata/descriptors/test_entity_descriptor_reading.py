@@ -278,11 +278,11 @@ class TestAnEntityThatCannotBeUsed:
             "https://uwv.example.nl/slo#",
             "https://uwv.example.nl\\@evil.test/",
             "https:///slo",
-            # What no Content-Security-Policy can name would break the page for all.
+            # A host that no Content-Security-Policy can name breaks the page for all.
             "https://uwv,example.nl/slo",
             "https://*.example.nl/slo",
             "https://[fe80::1%25eth0]/slo",
-            # What systems take for an address of IPv4, here 127.0.0.1 and 0.0.0.0.
+            # Texts that systems read as IPv4 addresses: 127.0.0.1 and 0.0.0.0.
             "https://2130706433/slo",
             "https://0x7f000001/slo",
             "https://0X7f.0x1./slo",
@@ -407,7 +407,7 @@ class TestAMemberThatIsNotValid:
 
     @pytest.fixture(autouse=True, params=[1 << 30, 0], ids=["small", "large"])
     def large(self, request, monkeypatch):
-        """What is large is read in pieces: here a member each."""
+        """eilogin reads a large file in pieces: here a member each."""
         monkeypatch.setattr(trusted_metadata, "_LARGE", request.param)
         monkeypatch.setattr(trusted_metadata, "_PIECE", 1)
 
@@ -464,7 +464,7 @@ class TestAMemberThatIsNotValid:
     def test_that_is_another_but_for_white_space(
         self, read_with, hub, participant, is_first
     ):
-        """Who gets such a one into the metadata shuts nobody out by it."""
+        """A member with such an entry in the metadata shuts nobody out."""
         other = replace(participant, entity_id=f"{UWV}/other")
         taken = other.entity_id if is_first else hub.entity_id
         found = read_with(lambda member: member.set("entityID", f" {taken}"), other)

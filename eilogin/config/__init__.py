@@ -10,19 +10,19 @@ A filter or app declares its options as a subclass of :class:`Options`::
 
 :func:`read` rejects an unknown option and suggests a known one. It reports all faults
 of a section at once, and never shows the value of a secret. Options of one filter
-belong beside that filter, not here. The modules, from the top down::
+belong beside that filter, not here. The modules, from the top down:
 
-    option_reading        read a section, or report all its faults
-    section_lookup        the section of the ini file that gave a factory its options
-    option_secrets        types: secrets, or the places that hold them
-    option_paths          types: files and folders
-    option_types          types: numbers, flags, words, lines, networks
-    option_urls           types: URLs, and paths of this site
-    option_declarations   declare options, and describe them for the documentation
-    option_lines          values of several lines; comments in a value
-    option_findings       notes that options make on themselves
-    redaction             show a value without its secrets
-    suggestions           names that a misspelt name may stand for
+* ``option_reading``: read a section, or report all its faults.
+* ``section_lookup``: the section of the ini file that gave a factory its options.
+* ``option_secrets``: types of options that are secrets, or the places that hold them.
+* ``option_paths``: types for files and folders.
+* ``option_types``: types for numbers, flags, words, lines and networks.
+* ``option_urls``: types for URLs, and for paths of this site.
+* ``option_declarations``: declare options, and describe them for the documentation.
+* ``option_lines``: values of several lines; comments in a value.
+* ``option_findings``: notes that options make on themselves.
+* ``redaction``: show a value without its secrets.
+* ``suggestions``: names that a misspelt name may stand for.
 """
 
 from eilogin.config.option_declarations import (

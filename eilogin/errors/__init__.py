@@ -11,16 +11,16 @@ The ``code`` of an error never changes: log lines, audit events and tests rely o
 The message is for the log and may quote a value. It never holds a key, a password, a
 BSN or an assertion. Visitors read the sentences of ``eilogin/web/locale`` and the pages
 of ``eilogin/web/templates``. Import errors from this package. Its modules, from the top
-down::
+down:
 
-    error_context           add to an error the peer that sent the message
-    login_refusals          logins that fail, or give the application too little
-    request_refusals        requests: forms, paths, methods
-    message_refusals        SAML messages, and the peers that sent them
-    configuration_errors    errors that stop the start
-    unavailability          a store or a peer does not answer
-    error_root              the root of all errors
-    note_codes              codes of notes, which stop nothing
+* ``error_context``: add to an error the peer that sent the message.
+* ``login_refusals``: logins that fail, or give the application too little.
+* ``request_refusals``: requests: forms, paths, methods.
+* ``message_refusals``: SAML messages, and the peers that sent them.
+* ``configuration_errors``: errors that stop the start.
+* ``unavailability``: a store or a peer does not answer.
+* ``error_root``: the root of all errors.
+* ``note_codes``: codes of notes, which stop nothing.
 """
 
 from eilogin.errors.configuration_errors import (

@@ -12,17 +12,17 @@ does not know their contents. It protects our threads from a slow or hostile pee
 (RFC 6761 6.3). No limit here applies to that resolver, which has a timeout of its own.
 
 The first call opens the connections. Each process opens its own, so a server may fork
-after it made a back channel. The modules, from the top down::
+after it made a back channel. The modules, from the top down:
 
-    back_channel            POST a SOAP message, GET a document, check reachability
-    response_reading        read a response within a limit of bytes
-    soap_faults             the error for an unsuccessful response to a SOAP message
-    connection_failures     describe a failed connection
-    reachability            outcomes of a reachability check
-    tls_contexts            check proxy, certificates and keys at the start
-    connections             sockets, deadlines and connection pools
-    clock_skew              compare the clock of a peer with ours
-    peer_urls               host and port of a URL; its name in the log
+* ``back_channel``: POST a SOAP message, GET a document, check reachability.
+* ``response_reading``: read a response within a limit of bytes.
+* ``soap_faults``: the error for an unsuccessful response to a SOAP message.
+* ``connection_failures``: describe a failed connection.
+* ``reachability``: outcomes of a reachability check.
+* ``tls_contexts``: check proxy, certificates and keys at the start.
+* ``connections``: sockets, deadlines and connection pools.
+* ``clock_skew``: compare the clock of a peer with ours.
+* ``peer_urls``: host and port of a URL; its name in the log.
 """
 
 from eilogin.http_client.back_channel import BackChannel

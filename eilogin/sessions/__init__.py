@@ -5,22 +5,20 @@ over any store. Participant and hub keep the same kind. A participant makes it f
 assertion, and finds it by the hub's subject. The hub makes it at sign-in, and adds the
 participants that got an assertion.
 
-``idle_limit``
-    The idle limit: a session without activity for so long is over.
-``login_storing``
-    The steps of storing a new login, and the error if the store rejects it.
-``retry_schedule``
-    The schedule of a retry queue in the store: when to try again, and who may.
-``session_keepers``
-    Objects that keep data of a session outside the store, and delete it at its end.
-``session_reading``
-    Parse the records of a store, each text once and not at every request.
-``session_records``
-    The session record and its parts, as frozen values and as JSON text.
-``session_renewal``
-    Replace a session that is confirmed or stepped up, whatever another tab does.
-``session_service``
-    Create, find, renew and end sessions, over any store.
+* ``idle_limit``: the idle limit: a session without activity for so long is over.
+* ``login_storing``: the steps of storing a new login, and the error if the store
+  rejects it.
+* ``retry_schedule``: the schedule of a retry queue in the store: when to try again, and
+  who may.
+* ``session_keepers``: objects that keep data of a session outside the store, and delete
+  it at its end.
+* ``session_reading``: parse the records of a store, each text once and not at every
+  request.
+* ``session_records``: the session record and its parts, as frozen values and as JSON
+  text.
+* ``session_renewal``: replace a session that is confirmed or stepped up, whatever
+  another tab does.
+* ``session_service``: create, find, renew and end sessions, over any store.
 """
 
 from eilogin.sessions.session_records import UNREADABLE as UNREADABLE

@@ -4,30 +4,23 @@
 :class:`Values` separates the values of parties that share it. A store sees keys, labels
 and text, and knows nothing of HTTP, SAML or visitors.
 
-``circuit_breaker``
-    A circuit breaker for a store that does not answer.
-``logout_reserve``
-    Mark what a request writes as a part of a logout, which a full store still
-    accepts.
-``memory_store``
-    ``memory:`` keeps everything in this process: for tests, and for one process.
-``short_lived_values``
-    The short-lived values of one party, apart from those of all others.
-``store_interface``
-    The promises that every store keeps; ``tests/stores`` tests them.
-``store_locations``
-    The properties of a store that its URL alone tells.
-``store_opening``
-    Open the store that the ``store`` option of an ini file names.
-``unreadable_records``
-    Log records in a store that eilogin cannot read, and count them as absent.
-``beaker``
-    Beaker's backends for the data of an application: texts by name, and no pickles.
-``redis``
-    ``redis://…`` keeps everything in a Redis or Valkey: for several machines.
-``sqlite``
-    ``sqlite:///path`` keeps everything in one file: for the processes of one
-    machine.
+* ``circuit_breaker``: a circuit breaker for a store that does not answer.
+* ``logout_reserve``: mark what a request writes as a part of a logout, which a full
+  store still accepts.
+* ``memory_store``: ``memory:`` keeps everything in this process: for tests, and for one
+  process.
+* ``short_lived_values``: the short-lived values of one party, apart from those of all
+  others.
+* ``store_interface``: the promises that every store keeps; ``tests/stores`` tests them.
+* ``store_locations``: the properties of a store that its URL alone tells.
+* ``store_opening``: open the store that the ``store`` option of an ini file names.
+* ``unreadable_records``: log records in a store that eilogin cannot read, and count
+  them as absent.
+* ``beaker``: Beaker's backends for the data of an application: texts by name, and no
+  pickles.
+* ``redis``: ``redis://…`` keeps everything in a Redis or Valkey: for several machines.
+* ``sqlite``: ``sqlite:///path`` keeps everything in one file: for the processes of one
+  machine.
 """
 
 from eilogin.stores.short_lived_values import Values as Values

@@ -3,10 +3,10 @@
 pytest fixtures provide :class:`Federation` and :class:`Browser`. Nothing in eilogin
 imports this package.
 
-* ``cookie_jar``: the cookies of a browser (RFC 6265, section 5)
-* ``in_process_federation``: a hub and participants, with real keys and messages
-* ``plugin``: the pytest fixtures
-* ``strict_browser``: a browser as strict as a real one
+* ``cookie_jar``: the cookies of a browser (RFC 6265, section 5).
+* ``in_process_federation``: a hub and participants, with real keys and messages.
+* ``plugin``: the pytest fixtures.
+* ``strict_browser``: a browser as strict as a real one.
 """
 
 from eilogin.testing.in_process_federation import Federation as Federation

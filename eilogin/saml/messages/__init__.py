@@ -8,28 +8,23 @@ take an element that the caller has verified, or reads only to reject. They rais
 
 By module:
 
-``activity_report_reading``
-    Read an activity report, which a participant sends in an AuthnQuery.
-``artifact_message_reading``
-    Read an ArtifactResolve and an ArtifactResponse (SAML core 3.5).
-``assertion_reading``
-    Read an Assertion: Subject, Conditions, AuthnStatement, attributes (core 2.3.3).
-``authn_request_reading``
-    Read an AuthnRequest: what a participant asks of the hub (SAML core 3.4.1).
-``element_reading``
-    Read elements, texts and attributes of a message within limits.
-``instants``
-    Instants in SAML's format: UTC, ending in ``Z`` (SAML core 1.3.3).
-``logout_message_reading``
-    Read a LogoutRequest and a LogoutResponse (SAML core 3.7).
-``message_parts``
-    Read the parts that messages share: ID, IssueInstant, Issuer, NameID and Status.
-``message_values``
-    The messages of SAML core as frozen values, and the URIs of SAML.
-``message_writing``
-    Write messages as XML, in the order of the SAML schemas, without signatures.
-``saml_response_reading``
-    Read a Response, its assertions aside (SAML core 3.3.3).
+* ``activity_report_reading``: read an activity report, which a participant sends in an
+  AuthnQuery.
+* ``artifact_message_reading``: read an ArtifactResolve and an ArtifactResponse (SAML
+  core 3.5).
+* ``assertion_reading``: read an Assertion: Subject, Conditions, AuthnStatement,
+  attributes (core 2.3.3).
+* ``authn_request_reading``: read an AuthnRequest: what a participant asks of the hub
+  (SAML core 3.4.1).
+* ``element_reading``: read elements, texts and attributes of a message within limits.
+* ``instants``: instants in SAML's format: UTC, ending in ``Z`` (SAML core 1.3.3).
+* ``logout_message_reading``: read a LogoutRequest and a LogoutResponse (SAML core 3.7).
+* ``message_parts``: read the parts that messages share: ID, IssueInstant, Issuer,
+  NameID and Status.
+* ``message_values``: the messages of SAML core as frozen values, and the URIs of SAML.
+* ``message_writing``: write messages as XML, in the order of the SAML schemas, without
+  signatures.
+* ``saml_response_reading``: read a Response, its assertions aside (SAML core 3.3.3).
 """
 
 from eilogin.saml.messages.activity_report_reading import (

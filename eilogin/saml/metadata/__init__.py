@@ -10,30 +10,27 @@ eilogin's own entity attributes.
 
 By module:
 
-``descriptors``
-    EntityDescriptor and all that is in it: roles, keys, endpoints, UIInfo, Extensions.
-``metadata_addresses``
-    Check the addresses in metadata: where eilogin may send visitors and keys.
-``metadata_texts``
-    Read texts of metadata, by any author, so that pages and logs can show them.
-``metadata_values``
-    The members of a federation as frozen values, with lookups.
-``metadata_writing``
-    Write metadata as XML, in the order of its schema, and sign it.
-``packed_members``
-    Members in memory and in files: an outline, and bytes for the rest.
-``parallel_parsing``
-    A second process that does a part of the work if the machine has a free core.
-``reading_progress``
-    Show how many members have been read.
-``rule_attributes``
-    The operator's rules for a member, in entity attributes of eilogin's own.
-``schema_validation``
-    Validate metadata by the schema: the whole, each member, and each role.
-``trusted_metadata``
-    Read metadata that the operator signed, or that a trusted file holds.
-``unread_elements``
-    Remove parts of metadata that eilogin does not read, before schema validation.
+* ``descriptors``: EntityDescriptor and all that is in it: roles, keys, endpoints,
+  UIInfo, Extensions.
+* ``metadata_addresses``: check the addresses in metadata: where eilogin may send
+  visitors and keys.
+* ``metadata_texts``: read texts of metadata, by any author, so that pages and logs can
+  show them.
+* ``metadata_values``: the members of a federation as frozen values, with lookups.
+* ``metadata_writing``: write metadata as XML, in the order of its schema, and sign it.
+* ``packed_members``: members in memory and in files: an outline, and bytes for the
+  rest.
+* ``parallel_parsing``: a second process that does a part of the work if the machine has
+  a free core.
+* ``reading_progress``: show how many members have been read.
+* ``rule_attributes``: the operator's rules for a member, in entity attributes of
+  eilogin's own.
+* ``schema_validation``: validate metadata by the schema: the whole, each member, and
+  each role.
+* ``trusted_metadata``: read metadata that the operator signed, or that a trusted file
+  holds.
+* ``unread_elements``: remove parts of metadata that eilogin does not read, before
+  schema validation.
 """
 
 from eilogin.saml.metadata.metadata_values import ENTITY_CATEGORY as ENTITY_CATEGORY

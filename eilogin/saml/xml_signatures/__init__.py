@@ -2,16 +2,16 @@
 
 By module:
 
-``octet_signatures``
-    Sign and verify octets: SignedInfo, and the query of the redirect binding.
-``signature_algorithms``
-    Algorithms of signatures and digests, and the choice of one that a peer knows.
-``signature_creation``
-    Sign messages, assertions and metadata by an enveloped signature.
-``signature_structure``
-    Check the structure of each ds:Signature before anything is computed.
-``signature_verification``
-    Verify enveloped signatures, and return only signed content.
+* ``octet_signatures``: sign and verify octets: SignedInfo, and the query of the
+  redirect binding.
+* ``signature_algorithms``: algorithms of signatures and digests, and the choice of one
+  that a peer knows.
+* ``signature_creation``: sign messages, assertions and metadata by an enveloped
+  signature.
+* ``signature_structure``: check the structure of each ds:Signature before anything is
+  computed.
+* ``signature_verification``: verify enveloped signatures, and return only signed
+  content.
 """
 
 from eilogin.saml.xml_signatures.octet_signatures import sign_octets as sign_octets

@@ -10,21 +10,17 @@ not, because of three faults:
 
 Here a text replaces the one that was read, or none, and expires.
 
-``beaker_backend``
-    The interface of a backend, and its circuit breaker.
-``beaker_database``
-    ``ext:database``: a table of SQLAlchemy's, in SQLite, for the processes of a
-    machine.
-``beaker_files``
-    ``file``: Beaker's files in a folder, for the processes of one machine.
-``beaker_memcached``
-    ``ext:memcached``: one memcached or several, at the names that Beaker gives.
-``beaker_memory``
-    ``memory``: Beaker's dictionaries, for the threads of one process.
-``beaker_opening``
-    Open one of Beaker's backends by the options of an ini file.
-``beaker_redis``
-    ``ext:redis``: a Redis, for several machines; at the names that Beaker gives.
+* ``beaker_backend``: the interface of a backend, and its circuit breaker.
+* ``beaker_database``: ``ext:database``: a table of SQLAlchemy's, in SQLite, for the
+  processes of a machine.
+* ``beaker_files``: ``file``: Beaker's files in a folder, for the processes of one
+  machine.
+* ``beaker_memcached``: ``ext:memcached``: one memcached or several, at the names that
+  Beaker gives.
+* ``beaker_memory``: ``memory``: Beaker's dictionaries, for the threads of one process.
+* ``beaker_opening``: open one of Beaker's backends by the options of an ini file.
+* ``beaker_redis``: ``ext:redis``: a Redis, for several machines; at the names that
+  Beaker gives.
 """
 
 from eilogin.stores.beaker.beaker_backend import Backend as Backend

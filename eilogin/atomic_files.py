@@ -11,73 +11,76 @@ from pathlib import Path
 SECRET = 0o600
 PUBLIC = 0o644
 
-_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.new")
-#: Seconds until a writer must be gone.
-_LEFT = 3600.0
-_cleared: set[Path] = set()
+_TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{16}\.new")
+#: Seconds; an older temporary file is from a killed writer.
+_LONGEST_WRITE = 3600.0
+_cleaned: set[Path] = set()
 
 
 def create(path: Path, octets: bytes, *, mode: int) -> None:
-    """Write a new file, as :func:`write`; FileExistsError if it exists."""
-    with _whole(path, octets, mode) as fresh:
+    """Write a new file as :func:`write` does; raises FileExistsError if it exists."""
+    with _temporary_file(path, octets, mode) as temporary:
         # Unlike a rename, a link replaces no file.
-        path.hardlink_to(fresh)
+        path.hardlink_to(temporary)
 
 
 def write(path: Path, octets: bytes, *, mode: int) -> None:
-    """Write a file with permissions ``mode``; a crash leaves the old or the new."""
-    with _whole(path, octets, mode) as fresh:
-        fresh.replace(path)
+    """Write a file with permissions ``mode``; a crash leaves the old or the new one."""
+    with _temporary_file(path, octets, mode) as temporary:
+        temporary.replace(path)
 
 
 def write_under(paths: Sequence[Path], octets: bytes, *, mode: int) -> None:
     """Write one file under several names of a folder, by hard links or as copies."""
-    first, *others = paths
+    first, *other_paths = paths
     write(first, octets, mode=mode)
-    for path in others:
-        fresh = _fresh(path)
+    for path in other_paths:
+        temporary = _temporary_path(path)
         try:
-            fresh.hardlink_to(first)
-            fresh.replace(path)
+            temporary.hardlink_to(first)
+            temporary.replace(path)
         except OSError:
             write(path, octets, mode=mode)
         finally:
             with suppress(OSError):
-                fresh.unlink()
+                temporary.unlink()
 
 
 @contextmanager
-def _whole(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
+def _temporary_file(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
     """Write a file beside ``path``, and remove it after the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = _fresh(path)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    temporary = _temporary_path(path)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(octets)
             file.flush()
             os.fsync(file.fileno())
-        if path.parent not in _cleared:
-            _clear(path.parent, fresh.stat().st_mtime)
-        yield fresh
+        if path.parent not in _cleaned:
+            _remove_leftovers(path.parent, temporary.stat().st_mtime)
+        yield temporary
     finally:
         with suppress(OSError):
-            fresh.unlink()
+            temporary.unlink()
 
 
-def _fresh(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.with_name(f".{secrets.token_hex(8)}.new")
 
 
-def _clear(folder: Path, now: float) -> None:
-    """Remove temporary files of killed writers, once a process for speed."""
-    _cleared.add(folder)
-    with suppress(OSError), os.scandir(folder) as found:
-        for one in found:
-            if not _UNFINISHED.fullmatch(one.name):
+def _remove_leftovers(folder: Path, now: float) -> None:
+    """Remove temporary files of killed writers; for speed, once in a process."""
+    _cleaned.add(folder)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not _TEMPORARY_NAME.fullmatch(entry.name):
                 continue
             # Another user may own it, or have removed it.
             with suppress(OSError):
-                known = one.stat(follow_symlinks=False)
-                if stat.S_ISREG(known.st_mode) and known.st_mtime < now - _LEFT:
-                    Path(one).unlink()
+                status = entry.stat(follow_symlinks=False)
+                if (
+                    stat.S_ISREG(status.st_mode)
+                    and status.st_mtime < now - _LONGEST_WRITE
+                ):
+                    Path(entry).unlink()

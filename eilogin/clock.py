@@ -1,15 +1,15 @@
-"""The one door to the time of day.
+"""The clock from which all of eilogin gets the time of day.
 
-An instant is a ``float``: seconds since 1970-01-01T00:00:00Z, without time zone or
-summer time. People and applications get an aware ``datetime``, and SAML text ending in
-``Z`` (SAML core 1.3.3). Tests move this clock, and that of python3-saml, with
-time-machine.
+An instant is a ``float``: seconds since 1970-01-01T00:00:00Z. People and applications
+get an aware ``datetime``; SAML messages get text ending in ``Z`` (SAML core 1.3.3).
+Tests move this clock, and that of python3-saml, with time-machine.
 """
 
 import time
 from datetime import UTC, datetime
 
-#: The present instant. Each request calls it some five times, so it has no wrapper.
+#: Return the present instant. Each request calls it about five times, so it has no
+#: wrapper.
 now = time.time
 
 

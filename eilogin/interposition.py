@@ -6,8 +6,8 @@ system's libxml2, and Apache loads it with mod_auth_mellon, mod_xml2enc and mod_
 There, lxml would mix two versions of libxml2, and xmlsec refuses to be imported.
 
 In such a process eilogin loads both with RTLD_DEEPBIND, so each binds to its own
-symbols first. With a memory allocator of LD_PRELOAD, which that flag skips, it does
-not: Python frees some memory of xmlsec, and would crash.
+symbols first. It does not if LD_PRELOAD sets a memory allocator: that flag skips the
+allocator, but Python frees some memory of xmlsec, and would crash.
 """
 
 import contextlib

@@ -44,7 +44,8 @@ _PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 _LONGEST_SIDE = 2048
 
 _SVG_SPACE = "http://www.w3.org/2000/svg"
-#: Browsers know them, and XHTML has scripts. RDF: notes of drawing programs.
+#: Browsers know the namespaces of the W3C, and XHTML has scripts. RDF holds notes of
+#: drawing programs.
 _W3C, _RDF = "http://www.w3.org/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _DRAWING = frozenset(
     (
@@ -66,8 +67,8 @@ _URL = re.compile(r"url\([ \t\r\n]*([\"']?)#([\w.:-]+)\1[ \t\r\n]*\)", re.IGNORE
 _XML_SPACE = " \t\r\n"
 _CLASS = re.compile(r"\.([\w-]+)")
 _NUMBER = re.compile(r"\+?(\d{1,9}(?:\.\d{1,9})?)\s*(?:px)?", re.ASCII)
-#: Texts that can refer outside a style sheet or hide that; and filters.
-_LEADING_OUT = (
+#: Texts that refer outside a style sheet, or can hide such a reference; and filters.
+_FORBIDDEN_IN_STYLES = (
     *("\\", "//", "javascript:", "expression(", "image-set(", "src("),
     *("var(", "attr(", "element(", "blur(", "drop-shadow("),
 )
@@ -75,7 +76,7 @@ _LEADING_OUT = (
 _OPAQUE = re.compile(
     r"""/\*[^*]*\*/|("[\w .,:#+&=-]*"|'[\w .,:#+&=-]*')""",
 )
-_LEFT_OPEN = re.compile(r"""["']|/\*|\*/""")
+_UNCLOSED = re.compile(r"""["']|/\*|\*/""")
 #: Properties that draw at each corner of a path or process each pixel; 'none' is usual.
 _COSTLY = re.compile(
     r"(?<!\w)(marker(?:-start|-mid|-end)?|filter)\s*:(?!\s*none\s*(?:[;}]|$))",
@@ -126,17 +127,17 @@ def data_uri_of_file(path: str | Path) -> str:
 
 def shown(data_uri: str) -> str:
     """Return the address by which a page may show a logo, or "", from a cache."""
-    return _judged(data_uri).uri
+    return _checked(data_uri).uri
 
 
 def fault_of(data_uri: str) -> str:
     """Return the reason why no page may show a logo, or ""."""
-    return _judged(data_uri).fault
+    return _checked(data_uri).fault
 
 
 def size_of(data_uri: str) -> tuple[int, int]:
     """Return width and height in pixels of a logo that a page may show."""
-    return _judged(data_uri).size
+    return _checked(data_uri).size
 
 
 def is_candidate(data_uri: str) -> bool:
@@ -145,7 +146,7 @@ def is_candidate(data_uri: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _CheckedLogo:
     uri: str = ""
     #: The reason to reject it, or "".
     fault: str = ""
@@ -153,30 +154,30 @@ class _Judged:
 
 
 @lru_cache(256)
-def _judged(data_uri: str) -> _Judged:
+def _checked(data_uri: str) -> _CheckedLogo:
     if len(data_uri) > LONGEST:
-        return _Judged(fault=_TOO_LARGE)
+        return _CheckedLogo(fault=_TOO_LARGE)
     try:
-        kind, octets = _opened(data_uri)
+        kind, octets = _decoded(data_uri)
         size = _size_of(kind, octets)
     except ValueError as error:
-        return _Judged(fault=str(error))
-    return _Judged(_data_uri(kind, octets), "", size)
+        return _CheckedLogo(fault=str(error))
+    return _CheckedLogo(_data_uri(kind, octets), "", size)
 
 
 def _data_uri(kind: str, octets: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(octets).decode()}"
 
 
-def _opened(data_uri: str) -> tuple[str, bytes]:
-    found = _DATA.match(data_uri)
-    if found is None:
+def _decoded(data_uri: str) -> tuple[str, bytes]:
+    match = _DATA.match(data_uri)
+    if match is None:
         raise ValueError(
             "it is no data: address of an image; expected "
             "data:image/png;base64,… or data:image/svg+xml;base64,…"
         )
-    kind, text = found[1].lower(), data_uri[found.end() :]
-    if not found[2].lower().endswith(";base64"):
+    kind, text = match[1].lower(), data_uri[match.end() :]
+    if not match[2].lower().endswith(";base64"):
         return kind, unquote_to_bytes(text).strip()
     try:
         octets = base64.b64decode("".join(text.split()), validate=True)
@@ -224,8 +225,8 @@ def _svg_size(octets: bytes) -> tuple[int, int]:
     elements = list(root.iter(etree.Element))
     for element in elements:
         _require_drawing(element)
-    _require_few(root, elements)
-    return _said_size(root)
+    _require_few_drawn(root, elements)
+    return _stated_size(root)
 
 
 def _parsed(octets: bytes) -> etree._Element:
@@ -255,17 +256,17 @@ def _parsed(octets: bytes) -> etree._Element:
         raise ValueError(f"it is not well-formed XML (line {line})") from None
 
 
-def _refuse(element: etree._Element, what: str) -> ValueError:
-    return ValueError(f"line {element.sourceline}: it has {what}: {_PLAIN}")
+def _rejection(element: etree._Element, feature: str) -> ValueError:
+    return ValueError(f"line {element.sourceline}: it has {feature}: {_PLAIN}")
 
 
 def _require_drawing(element: etree._Element) -> None:
     name = etree.QName(element)
     space = name.namespace or ""
     if space == _SVG_SPACE and name.localname not in _DRAWING:
-        raise _refuse(element, f"an element '{name.localname[:40]}'")
+        raise _rejection(element, f"an element '{name.localname[:40]}'")
     if space.startswith(_W3C) and space not in (_SVG_SPACE, _RDF):
-        raise _refuse(element, f"an element of the namespace {space[:80]}")
+        raise _rejection(element, f"an element of the namespace {space[:80]}")
     for attribute, value in element.items():
         _require_inert(element, etree.QName(attribute), value)
     if name.localname == "style":
@@ -275,15 +276,15 @@ def _require_drawing(element: etree._Element) -> None:
 def _require_inert(element: etree._Element, name: etree.QName, value: str) -> None:
     local = name.localname.lower()
     if local.startswith("on"):
-        raise _refuse(element, f"an event handler ('{local[:40]}')")
+        raise _rejection(element, f"an event handler ('{local[:40]}')")
     if local in ("base", "src"):
-        raise _refuse(element, f"an attribute '{local}'")
+        raise _rejection(element, f"an attribute '{local}'")
     if local == "href" and not _OWN_PART.fullmatch(value.strip(_XML_SPACE)):
-        raise _refuse(element, f"a reference outside the image ({value[:60]!a})")
+        raise _rejection(element, f"a reference outside the image ({value[:60]!a})")
     if name.namespace:
         return
     if local in _COSTLY_ATTRIBUTES and value.strip() != "none":
-        raise _refuse(element, f"an attribute '{local}'")
+        raise _rejection(element, f"an attribute '{local}'")
     if local == "style":
         _require_plain_style(element, value)
     elif "(" in value:
@@ -292,55 +293,57 @@ def _require_inert(element: etree._Element, name: etree.QName, value: str) -> No
 
 def _require_own_style(element: etree._Element, text: str) -> None:
     lowered = text.lower()
-    for sign in _LEADING_OUT:
-        if sign in lowered:
-            raise _refuse(element, f"'{sign}' in a style")
+    for forbidden in _FORBIDDEN_IN_STYLES:
+        if forbidden in lowered:
+            raise _rejection(element, f"'{forbidden}' in a style")
     if lowered.count("@") > lowered.count("@media"):
-        raise _refuse(element, "an at-rule in a style other than '@media'")
+        raise _rejection(element, "an at-rule in a style other than '@media'")
     if lowered.count("url(") > len(_URL.findall(text)):
-        raise _refuse(element, "a reference outside the image in a style")
+        raise _rejection(element, "a reference outside the image in a style")
 
 
 def _require_plain_style(element: etree._Element, text: str) -> None:
-    """Refuse a style that may hide something, or that costs a browser much."""
+    """Reject a style that may hide something, or that costs a browser much."""
     _require_own_style(element, text)
-    if _LEFT_OPEN.search(_OPAQUE.sub(" ", text)):
-        raise _refuse(element, "a comment or quote in a style that is not plain")
-    obeyed = _without_comments(text)
-    if _VARIABLE.search(obeyed):
-        raise _refuse(element, "a variable ('--') in a style")
-    if costly := _COSTLY.search(obeyed):
-        raise _refuse(element, f"'{costly[1].lower()}' in a style")
+    if _UNCLOSED.search(_OPAQUE.sub(" ", text)):
+        raise _rejection(element, "a comment or quote in a style that is not plain")
+    uncommented = _without_comments(text)
+    if _VARIABLE.search(uncommented):
+        raise _rejection(element, "a variable ('--') in a style")
+    if costly := _COSTLY.search(uncommented):
+        raise _rejection(element, f"'{costly[1].lower()}' in a style")
 
 
 def _require_plain_sheet(element: etree._Element) -> None:
     text = "".join(element.itertext())
     _require_plain_style(element, text)
     if len(element) or not _SHEET.fullmatch(_without_comments(text)):
-        raise _refuse(element, "a style that is more than a plain list of rules")
+        raise _rejection(element, "a style that is more than a plain list of rules")
 
 
-def _require_few(root: etree._Element, elements: Sequence[etree._Element]) -> None:
+def _require_few_drawn(
+    root: etree._Element, elements: Sequence[etree._Element]
+) -> None:
     by_id: dict[str, etree._Element] = {}
     for element in elements:
         by_id.setdefault(element.get("id", ""), element)
-    drawn = _Drawn(by_id, _by_class(elements))
+    drawn = _DrawnElements(by_id, _by_class(elements))
     if drawn.count(root, 0) > _MOST_DRAWN:
         raise ValueError(_DRAWS_TOO_MUCH)
 
 
 @dataclass
-class _Drawn:
+class _DrawnElements:
     by_id: Mapping[str, etree._Element]
     by_class: Mapping[str, Sequence[str]]
     counts: dict[str, int] = field(default_factory=dict)
-    looked_at: int = 0
+    visited: int = 0
 
     def count(self, element: etree._Element, depth: int) -> int:
-        """The number of elements drawn for one, with its references.
+        """Count the elements that a browser draws for one, with its references.
 
-        An element inside a painted one may inherit its paint: browsers draw a pattern
-        again for each.
+        An element inside a painted one may inherit its paint, so browsers draw a
+        pattern again for each.
         """
         if depth > _LONGEST_CHAIN:
             raise ValueError(
@@ -349,15 +352,17 @@ class _Drawn:
             )
         drawn: dict[etree._Element, int] = {}
         # Children before their parents.
-        for one in reversed(list(element.iter(etree.Element))):
-            repeated, painted = self._referred(one)
-            self.looked_at += 1 + len(repeated) + len(painted)
-            if self.looked_at > _MOST_DRAWN:
+        for descendant in reversed(list(element.iter(etree.Element))):
+            repeated, painted = self._referred(descendant)
+            self.visited += 1 + len(repeated) + len(painted)
+            if self.visited > _MOST_DRAWN:
                 raise ValueError(_DRAWS_TOO_MUCH)
-            found = 1 + sum(self._count_of(name, depth) for name in repeated)
-            found += sum(drawn[child] for child in one.iterchildren(etree.Element))
+            subtotal = 1 + sum(self._count_of(name, depth) for name in repeated)
+            subtotal += sum(
+                drawn[child] for child in descendant.iterchildren(etree.Element)
+            )
             paint = 1 + sum(self._count_of(name, depth) for name in painted)
-            drawn[one] = min(found * paint, _MOST_DRAWN + 1)
+            drawn[descendant] = min(subtotal * paint, _MOST_DRAWN + 1)
         return drawn[element]
 
     def _count_of(self, name: str, depth: int) -> int:
@@ -368,17 +373,17 @@ class _Drawn:
         return self.counts[name]
 
     def _referred(self, element: etree._Element) -> tuple[list[str], list[str]]:
-        """The parts that an element draws, and those with which it may paint."""
+        """Return the parts that an element draws, and those with which it may paint."""
         repeated: list[str] = []
         painted: list[str] = []
         for attribute, value in element.items():
             local = etree.QName(attribute).localname.lower()
-            if own := _OWN_PART.fullmatch(value.strip(_XML_SPACE)):
+            if reference := _OWN_PART.fullmatch(value.strip(_XML_SPACE)):
                 if local == "href":
-                    repeated.append(own[1])
+                    repeated.append(reference[1])
             elif "(" in value:
-                found = repeated if local in _NOT_INHERITED else painted
-                found.extend(name for _, name in _URL.findall(value))
+                references = repeated if local in _NOT_INHERITED else painted
+                references.extend(name for _, name in _URL.findall(value))
         # In a browser, repetition of a class has no effect.
         for name in dict.fromkeys(element.get("class", "").split()):
             painted.extend(self.by_class.get(name, ()))
@@ -386,40 +391,40 @@ class _Drawn:
 
 
 def _by_class(elements: Sequence[etree._Element]) -> Mapping[str, Sequence[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    kept = 0
+    names_by_class: dict[str, list[str]] = defaultdict(list)
+    pairs = 0
     for element in elements:
         if etree.QName(element).localname != "style":
             continue
         for rule in _without_comments("".join(element.itertext())).split("}"):
-            before, _, body = rule.rpartition("{")
+            prelude, _, body = rule.rpartition("{")
             names = [name for _, name in _URL.findall(body)]
-            selectors = before.rpartition("{")[2].split(",") if names else ()
-            different = {selector.strip() for selector in selectors}
-            kept += len(different) * len(names)
-            if kept > _MOST_DRAWN:
+            selectors = prelude.rpartition("{")[2].split(",") if names else ()
+            distinct = {selector.strip() for selector in selectors}
+            pairs += len(distinct) * len(names)
+            if pairs > _MOST_DRAWN:
                 raise ValueError(_DRAWS_TOO_MUCH)
-            for selector in different:
-                known = _CLASS.fullmatch(selector)
-                if known is None:
-                    raise _refuse(
+            for selector in distinct:
+                match = _CLASS.fullmatch(selector)
+                if match is None:
+                    raise _rejection(
                         element, "a style with 'url(' that does not only select classes"
                     )
-                found[known[1]] += names
-    return found
+                names_by_class[match[1]] += names
+    return names_by_class
 
 
 def _without_comments(text: str) -> str:
     return _OPAQUE.sub(r" \1 ", text)
 
 
-def _said_size(root: etree._Element) -> tuple[int, int]:
+def _stated_size(root: etree._Element) -> tuple[int, int]:
     box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
-    for said in ([root.get("width", ""), root.get("height", "")], box[2:4]):
+    for lengths in ([root.get("width", ""), root.get("height", "")], box[2:4]):
         sides = [
-            round(float(one[1]))
-            for one in (_NUMBER.fullmatch(text.strip()) for text in said)
-            if one
+            round(float(match[1]))
+            for match in (_NUMBER.fullmatch(text.strip()) for text in lengths)
+            if match
         ]
         if len(sides) == len(_USUAL_SIZE) and 0 < min(sides) <= max(sides) <= _WIDEST:
             return sides[0], sides[1]

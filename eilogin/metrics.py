@@ -81,7 +81,7 @@ class Meters:
         # The default registry holds the application's own metrics.
         self._registry = registry = CollectorRegistry()
         self._reasons = frozenset((*WORDS, *_codes(EiloginError)))
-        self._is_told = False
+        self._is_failure_logged = False
         self._sign_ins = Counter(
             "eilogin_sign_ins",
             "Sign-ins at the hub.",
@@ -133,27 +133,27 @@ class Meters:
         level: str | None,
         reason: str | None,
     ) -> None:
-        """Count an event that has a metric, by name for a peer with proven identity."""
+        """Count an event that has a metric; ``peer`` has proven its identity."""
         peer, level = peer or "", level or ""
         is_well = outcome == "ok"
         match code:
             case "logout.delivered":
-                came_of_it = outcome if is_well else self._bounded(reason)
-                self._keep(self._deliveries, peer, came_of_it)
+                result = outcome if is_well else self._bounded(reason)
+                self._count(self._deliveries, peer, result)
             case "sign-in" if is_well:
-                self._keep(self._sign_ins, level)
+                self._count(self._sign_ins, level)
             case "login" if is_well:
-                self._keep(self._logins, peer, level)
+                self._count(self._logins, peer, level)
             case "logout.received" if is_well:
-                self._keep(self._received, peer)
+                self._count(self._received, peer)
             case "session.ended":
-                self._keep(self._ended, self._bounded(reason))
+                self._count(self._ended, self._bounded(reason))
             case _ if not is_well:
-                self._keep(self._refusals, code, self._bounded(reason))
+                self._count(self._refusals, code, self._bounded(reason))
 
     def logout_took(self, seconds: float) -> None:
         """Record the seconds until the last participant confirmed a logout."""
-        with self._no_matter():
+        with self._logging_failures():
             self._logout_seconds.observe(seconds)
 
     def exposition(
@@ -173,8 +173,10 @@ class Meters:
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
         generate, content_type = choose_encoder(accepted)
-        shown = _Shown(self._collected(), undelivered, ends, federation)
-        return generate(shown), content_type
+        collector = _ExpositionCollector(
+            self._collected(), undelivered, ends, federation
+        )
+        return generate(collector), content_type
 
     def _collected(self) -> "Iterable[Metric]":
         if not self._folder:
@@ -184,25 +186,25 @@ class Meters:
         )
 
         # The application may keep its own metrics in that folder.
-        found = MultiProcessCollector(None, self._folder).collect()
-        return (one for one in found if one.name.startswith("eilogin_"))
+        metrics = MultiProcessCollector(None, self._folder).collect()
+        return (metric for metric in metrics if metric.name.startswith("eilogin_"))
 
     def _bounded(self, reason: str | None) -> str:
         """Map a reason, which others may invent, to a limited set."""
         return reason if reason in self._reasons else "other"
 
-    def _keep(self, counter: "Counter", *labels: str) -> None:
-        with self._no_matter():
+    def _count(self, counter: "Counter", *labels: str) -> None:
+        with self._logging_failures():
             counter.labels(*labels).inc()
 
     @contextmanager
-    def _no_matter(self) -> Iterator[None]:
-        """Log once that a metric cannot be written: a logout goes on."""
+    def _logging_failures(self) -> Iterator[None]:
+        """Log the first failure to write a metric, and raise nothing."""
         try:
             yield
         except (OSError, ValueError):
-            if not self._is_told:
-                self._is_told = True
+            if not self._is_failure_logged:
+                self._is_failure_logged = True
                 _log.exception(
                     "metrics: cannot write a number, so it is lost; check "
                     "the folder in %s",
@@ -210,8 +212,8 @@ class Meters:
                 )
 
 
-class _Shown:
-    """Collector of the counted metrics and those computed at each request."""
+class _ExpositionCollector:
+    """Collect the counted metrics, and those computed at each request."""
 
     def __init__(
         self,

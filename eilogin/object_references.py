@@ -29,7 +29,7 @@ def is_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(is_name)]
 
 
-class _NotThere(Exception):
+class _Unloadable(Exception):
     """The reason why an object cannot be loaded, as the text of a fault."""
 
 
@@ -41,39 +41,39 @@ def load(name: str, option: str) -> Any:
     their traceback.
     """
     try:
-        return _loaded(name)
-    except _NotThere as reason:
+        return _import_object(name)
+    except _Unloadable as reason:
         raise InvalidOptions([Fault("", "", option, repr(name), str(reason))]) from None
 
 
-def _loaded(name: str) -> Any:
+def _import_object(name: str) -> Any:
     module, _, attribute = name.partition(":")
-    found: Any = _imported(module)
+    target: Any = _import_module(module)
     for step in attribute.split("."):
-        if not hasattr(found, step):
-            hint = did_you_mean(step, dir(found))
+        if not hasattr(target, step):
+            hint = did_you_mean(step, dir(target))
             reason = f"expected the module {module!r} to have {attribute!r}{hint}"
-            raise _NotThere(reason)
-        found = getattr(found, step)
-    if not callable(found):
-        raise _NotThere(
-            f"expected a function, or another callable, not {_kind_of(found)}"
+            raise _Unloadable(reason)
+        target = getattr(target, step)
+    if not callable(target):
+        raise _Unloadable(
+            f"expected a function, or another callable, not {_kind_of(target)}"
         )
-    return found
+    return target
 
 
-def _imported(module: str) -> Any:
+def _import_module(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if module != missing and not module.startswith(f"{missing}."):
             raise
-        parent, _, last = missing.rpartition(".")
+        parent, _, child = missing.rpartition(".")
         # The import has loaded the parent of the missing module.
-        beside = getattr(sys.modules[parent], "__path__", ()) if parent else None
-        hint = _near(last, beside)
-        raise _NotThere(f"{_no_module(missing)}{hint}") from None
+        search_path = getattr(sys.modules[parent], "__path__", ()) if parent else None
+        hint = _suggestion(child, search_path)
+        raise _Unloadable(f"{_no_module(missing)}{hint}") from None
 
 
 def _no_module(missing: str) -> str:
@@ -83,8 +83,8 @@ def _no_module(missing: str) -> str:
     )
 
 
-def _near(name: str, folders: Iterable[str] | None) -> str:
-    """A hint at a module with a similar name, in these folders or in all."""
+def _suggestion(name: str, folders: Iterable[str] | None) -> str:
+    """Suggest a module with a similar name in these folders; None for all folders."""
     return did_you_mean(name, [module.name for module in pkgutil.iter_modules(folders)])
 
 
@@ -94,52 +94,54 @@ def folder_of(name: str, folders: Iterable[str]) -> str | None:
     Folders may share a package, so the module counts. Runs no code of it.
     """
     importlib.invalidate_caches()
-    return next((one for one in folders if _is_below(one, name)), None)
+    return next((folder for folder in folders if _has_module(folder, name)), None)
 
 
-def _is_below(folder: str, name: str) -> bool:
-    here: Sequence[str] = [folder]
+def _has_module(folder: str, name: str) -> bool:
+    search_path: Sequence[str] = [folder]
     path = ""
     for step in name.partition(":")[0].split("."):
         path = f"{path}.{step}" if path else step
-        spec = PathFinder.find_spec(path, here)
+        spec = PathFinder.find_spec(path, search_path)
         if spec is None:
             return False
-        here = [*(spec.submodule_search_locations or ())]
+        search_path = [*(spec.submodule_search_locations or ())]
     return True
 
 
 def fault_of_name(name: str, folders: Sequence[str]) -> str:
-    """The reason why ``name`` cannot be loaded, without importing it.
+    """Return the reason why ``name`` cannot be loaded, or "", without importing it.
 
-    Runs no code: a name made at runtime is no fault, so "" may mean unknown.
-    ``folders`` are searched first.
+    Runs no code, so "" may also mean that the name is made at runtime. ``folders`` are
+    searched first.
     """
     module, _, attribute = name.partition(":")
     # Files may be newer than the last search.
     importlib.invalidate_caches()
-    spec, here = None, [*folders, *sys.path]
+    spec, search_path = None, [*folders, *sys.path]
     path: list[str] = []
     for step in module.split("."):
         path.append(step)
-        spec = _spec_of(".".join(path), here, is_top=len(path) == 1)
+        spec = _spec_of(".".join(path), search_path, is_top=len(path) == 1)
         if spec is None:
-            return f"{_no_module('.'.join(path))}{_near(step, here)}"
+            return f"{_no_module('.'.join(path))}{_suggestion(step, search_path)}"
         source = _source_of(spec)
-        if source is None or (len(path) < module.count(".") + 1 and _is_odd(source)):
+        if source is None or (
+            len(path) < module.count(".") + 1 and _is_dynamic(source)
+        ):
             return ""
-        here = [*(spec.submodule_search_locations or ())]
+        search_path = [*(spec.submodule_search_locations or ())]
     source = _source_of(spec) if spec is not None else None
-    return "" if source is None else _fault_in(source, module, attribute, here)
+    return "" if source is None else _fault_in(source, module, attribute, search_path)
 
 
 def _spec_of(module: str, folders: Sequence[str], *, is_top: bool) -> ModuleSpec | None:
-    found = PathFinder.find_spec(module, folders)
-    if found is None and is_top:
-        # Built in, frozen, or from an importer of its own.
+    spec = PathFinder.find_spec(module, folders)
+    if spec is None and is_top:
+        # Built in, frozen, or from another importer.
         with suppress(ValueError, ImportError):
             return importlib.util.find_spec(module)
-    return found
+    return spec
 
 
 def _source_of(spec: ModuleSpec) -> str | None:
@@ -153,22 +155,24 @@ def _source_of(spec: ModuleSpec) -> str | None:
 
 
 #: Code that makes names or submodules that the source does not show.
-_ODD = re.compile(
+_DYNAMIC = re.compile(
     r"import \*|__getattr__|__path__|sys\.modules"
     r"|\b(globals|locals|vars|exec|setattr|eval)\("
 )
 
 
-def _is_odd(source: str) -> bool:
-    return _ODD.search(source) is not None
+def _is_dynamic(source: str) -> bool:
+    return _DYNAMIC.search(source) is not None
 
 
-def _fault_in(source: str, module: str, attribute: str, beside: Sequence[str]) -> str:
-    """Why a module cannot have an attribute; "" if it can."""
-    if _is_odd(source):
+def _fault_in(
+    source: str, module: str, attribute: str, search_path: Sequence[str]
+) -> str:
+    """Return the reason why a module cannot have an attribute, or "" if it can."""
+    if _is_dynamic(source):
         return ""
     try:
-        known = set(_bound_in(ast.parse(source).body))
+        names = set(_bound_in(ast.parse(source).body))
     except (SyntaxError, ValueError) as error:
         line = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
         return (
@@ -176,15 +180,15 @@ def _fault_in(source: str, module: str, attribute: str, beside: Sequence[str]) -
             f"Python{line}"
         )
     step = attribute.partition(".")[0]
-    known.update(one.name for one in pkgutil.iter_modules([*beside]))
-    if step in known or step.startswith("__"):
+    names.update(submodule.name for submodule in pkgutil.iter_modules([*search_path]))
+    if step in names or step.startswith("__"):
         return ""
-    hint = did_you_mean(step, known)
+    hint = did_you_mean(step, names)
     return f"expected the module {module!r} to have {step!r}{hint}"
 
 
 def _bound_in(statements: Iterable[ast.AST]) -> Iterator[str]:
-    """Every name that statements of a module bind, in any branch."""
+    """Yield every name that statements of a module bind, in any branch."""
     for statement in statements:
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -204,7 +208,7 @@ def _bound_in(statements: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def _declared_global(definition: ast.AST) -> Iterator[str]:
-    """Names of the module that a function or class declares ``global``."""
+    """Yield the names of the module that a function or class declares ``global``."""
     for node in ast.walk(definition):
         if isinstance(node, ast.Global):
             yield from node.names

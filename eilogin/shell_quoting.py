@@ -11,9 +11,9 @@ def typed(command: str, *words: object) -> str:
 
 
 def as_word(word: object) -> str:
-    """Quote one word, maybe from others' files or metadata, for a shell.
+    """Quote one word for a shell; it may come from others' files or metadata.
 
-    A path is never an option there, and the reader sees every character.
+    A path never becomes an option, and the reader sees every character.
     """
     text = str(word)
     if isinstance(word, Path) and text.startswith("-"):

@@ -41,7 +41,7 @@ class FactoryOptions(CodeOptions, name="factory"):
 def make_by_factory(
     global_conf: Mapping[str, str], **local_conf: str
 ) -> "WSGIApplication":
-    """PasteDeploy's factory for ``egg:eilogin#factory``."""
+    """Make ``egg:eilogin#factory`` for PasteDeploy; raises InvalidOptions."""
     options = read(FactoryOptions, global_conf, local_conf)
     factory = load(options, options.factory, "factory", global_conf, local_conf)
     application: WSGIApplication = factory(**(options.model_extra or {}))

@@ -43,7 +43,7 @@ class CodeOptions(Options):
     )
 
     def code_faults(self, folders: Sequence[str]) -> Iterator[Fault]:
-        """See the base class; the section's own ``path`` counts."""
+        """Yield the faults of ``app`` and ``factory``, with this section's ``path``."""
         yield from super().code_faults(folders)
         for option_name in ("app", "factory"):
             name = getattr(self, option_name, None)
@@ -61,7 +61,7 @@ class WsgiOptions(CodeOptions, name="wsgi"):
 
 
 def make_wsgi(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":
-    """PasteDeploy's factory for ``egg:eilogin#wsgi``; raises InvalidOptions."""
+    """Make ``egg:eilogin#wsgi`` for PasteDeploy; raises InvalidOptions."""
     options = read(WsgiOptions, global_conf, local_conf)
     application: WSGIApplication = load(
         options, options.app, "app", global_conf, local_conf

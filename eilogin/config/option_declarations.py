@@ -40,14 +40,14 @@ class Options(BaseModel):
 
     #: The entry point that takes these options, as in ``egg:eilogin#NAME``.
     entry_point: ClassVar[str] = ""
-    #: The ini file, and the values of its section: see :meth:`told_to`.
+    #: The ini file, and the values of its section.
     _file: str = PrivateAttr("")
-    _said: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _values: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     def came_from(self, file: str, values: Mapping[str, str]) -> None:
         """Remember the ini file, and the values in its section."""
         self._file = file and str(Path(file).absolute())
-        self._said = dict(values)
+        self._values = dict(values)
 
     def told_to(self, declared: "type[Options]") -> tuple[str, dict[str, str]]:
         """Return the ini file and its values for other options, without secrets.
@@ -57,7 +57,7 @@ class Options(BaseModel):
         fields = declared.model_fields
         return self._file, {
             name: value
-            for name, value in self._said.items()
+            for name, value in self._values.items()
             if name in fields and not is_secret(fields[name].annotation)
         }
 
@@ -68,7 +68,7 @@ class Options(BaseModel):
 
     def written(self, name: str) -> str:
         """Return the value of an option as it stands in the section, or ""."""
-        return self._said.get(name, "").strip()
+        return self._values.get(name, "").strip()
 
     def named_files(self, name: str) -> Iterator[Path]:
         """Yield the files that the lines ``file:PATH`` of an option name."""
@@ -76,7 +76,7 @@ class Options(BaseModel):
             if line.startswith("file:"):
                 yield Path(self._file).parent / line.removeprefix("file:").strip()
 
-    # --- what 'eilogin check' asks; a subclass adds to what its bases state ---
+    # --- findings for 'eilogin check'; a subclass adds to those of its bases ---
 
     def faults(self) -> Iterator[Fault]:
         """Yield the valid values that do not work here; their faults have no place."""

@@ -15,15 +15,15 @@ def split(text: str) -> tuple[str, ...]:
 
 def read_lines(lines: Sequence[str], read_line: Callable[[str], _T]) -> tuple[_T, ...]:
     """Read each line with ``read_line``; ValueError with the faults of all lines."""
-    found, faults = [], []
+    values, faults = [], []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(read_line(line))
+            values.append(read_line(line))
         except ValueError as fault:
             faults.append(f"{fault}{_in_line(number, line)}")
     if faults:
         raise ValueError("; expected ".join(faults))
-    return tuple(found)
+    return tuple(values)
 
 
 def _in_line(number: int, line: str) -> str:
@@ -44,5 +44,5 @@ def comment_in(value: str) -> str:
 def no_comments(value: str) -> str:
     """Return a hint if a value seems to contain a comment, or ""."""
     mark = comment_in(value)
-    told = f"an ini file has no comments after a value: '{mark}' is a part of it"
-    return f" ({told})" if mark else ""
+    hint = f"an ini file has no comments after a value: '{mark}' is a part of it"
+    return f" ({hint})" if mark else ""

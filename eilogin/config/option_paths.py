@@ -17,11 +17,11 @@ from eilogin.config.option_lines import read_lines, split
 
 
 def from_ini(text: str, info: ValidationInfo) -> Path:
-    """The path that a text of an ini file means: relative to the folder of that file.
+    """Return the path that a text of an ini file means, relative to that file's folder.
 
-    For validators, which get ``info`` from pydantic. Without an ini file (options that
-    a test or a program made), the path is relative to the working folder. Raises
-    ``ValueError`` for a blank text.
+    For validators, which get ``info`` from pydantic. If a test or a program made the
+    options, the path is relative to the working folder. Raises ValueError for a blank
+    text.
     """
     if not text.strip():
         raise ValueError("the path of a file")
@@ -46,7 +46,7 @@ def _readable_file(value: object, info: ValidationInfo) -> object:
 
 
 def readable_file(text: str, info: ValidationInfo) -> Path:
-    """The readable file that an ini file means; for validators, as :func:`from_ini`."""
+    """Return a readable file; otherwise like :func:`from_ini`."""
     path = from_ini(text, info)
     if not is_there(path.is_file):
         raise ValueError("an existing file")
@@ -89,10 +89,10 @@ def _can_be_made(folder: Path) -> bool:
 def _readable_files(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
-    found = read_lines(split(value), lambda line: _readable_file(line, info))
-    if not found:
+    paths = read_lines(split(value), lambda line: _readable_file(line, info))
+    if not paths:
         raise ValueError("the path of a file, or several paths, each on its own line")
-    return found
+    return paths
 
 
 ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]

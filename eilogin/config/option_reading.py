@@ -28,10 +28,10 @@ def read(
     PasteDeploy gives ``global_conf`` and ``local_conf`` to a factory.
     """
     file = global_conf.get("__file__", "")
-    options, found = attempt(declared, file, "", local_conf)
+    options, faults = attempt(declared, file, "", local_conf)
     if options is None:
         section = section_of(declared, file, local_conf)
-        raise InvalidOptions([replace(fault, section=section) for fault in found])
+        raise InvalidOptions([replace(fault, section=section) for fault in faults])
     return options
 
 
@@ -58,10 +58,9 @@ def placing(
 def attempt(
     declared: type[OptionsT], file: str, section: str, values: Mapping[str, str]
 ) -> tuple[OptionsT | None, list[Fault]]:
-    """The options of one section, or None with every fault in its ``values``.
+    """Read one section; return its options, or None and every fault of its ``values``.
 
-    Builds no filter or app. ``file`` and ``section`` are the place that the faults
-    name.
+    ``file`` and ``section`` are the place that the faults name.
     """
     try:
         return _validated(declared, file, values), []
@@ -72,8 +71,8 @@ def attempt(
     # without the unknown options, to report a slip and its consequence together.
     if all(detail["type"] == "extra_forbidden" for detail in details):
         fields = declared.model_fields
-        known = {name: value for name, value in values.items() if name in fields}
-        faults += attempt(declared, file, section, known)[1]
+        known_values = {name: value for name, value in values.items() if name in fields}
+        faults += attempt(declared, file, section, known_values)[1]
     return None, faults
 
 
@@ -93,7 +92,7 @@ def _faults_of(
     section: str,
     values: Mapping[str, str],
 ) -> list[Fault]:
-    found_faults = []
+    faults = []
     # Without the input and its repr: both may contain a secret.
     for detail in error.errors(include_input=False, include_url=False):
         name = str(detail["loc"][0]) if detail["loc"] else ""
@@ -102,20 +101,18 @@ def _faults_of(
             name, expected = placed(declared, expected)
         value = str(values.get(name, ""))
         field = declared.model_fields.get(name) if name in values else None
-        found = "" if field is None else shown_value(field.annotation, value)
+        shown = "" if field is None else shown_value(field.annotation, value)
         if is_quoted(value, expected):
             # The text of the fault quotes the faulty lines already.
-            found = ""
-        found_faults.append(
-            Fault(file, section, name, found, expected + no_comments(value))
-        )
-    return found_faults
+            shown = ""
+        faults.append(Fault(file, section, name, shown, expected + no_comments(value)))
+    return faults
 
 
 def placed(declared: type[Options], text: str) -> tuple[str, str]:
-    """The option that a text such as ``prefix: expected …`` begins with, and the rest.
+    """Split a text such as ``prefix: expected …`` into the option and the rest.
 
-    "" and the whole text if it begins with no option.
+    Returns "" and the whole text if it begins with no option.
     """
     name, colon, rest = text.partition(": ")
     return (name, rest) if colon and name in declared.model_fields else ("", text)
@@ -143,18 +140,20 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
 
 def _purpose(meaning: str | None) -> str:
     """The first sentence of a meaning, as a part of another sentence."""
-    first = plain(meaning).partition(". ")[0].rstrip(".")
-    return first[:1].lower() + first[1:]
+    sentence = plain(meaning).partition(". ")[0].rstrip(".")
+    return sentence[:1].lower() + sentence[1:]
 
 
-def _other_sections_with(name: str) -> str:
-    """``; it is an option of 'NAME'`` if others have an option of this name, else "".
+def _other_sections_with(option: str) -> str:
+    """Return ``; it is an option of 'NAME'``, or "" if nothing else declares it.
 
-    It names the filters and apps that declare the option. It names ``main``
-    (``egg:eilogin``) only if no other does.
+    NAME is a filter or app. ``main`` (``egg:eilogin``) counts only if no other
+    declares the option.
     """
-    others = sorted(
-        n for n, options in REGISTRY.items() if name in options.model_fields
+    names = sorted(
+        entry_point
+        for entry_point, options in REGISTRY.items()
+        if option in options.model_fields
     )
-    own = [one for one in others if one != "main"] or others
-    return f"; it is an option of {' and '.join(map(repr, own))}" if own else ""
+    filters = [name for name in names if name != "main"] or names
+    return f"; it is an option of {' and '.join(map(repr, filters))}" if filters else ""

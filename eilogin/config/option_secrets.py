@@ -24,10 +24,10 @@ def _secret(value: object, info: ValidationInfo) -> object:
     match kind:
         case "env":
             if name not in os.environ:
-                # It may be the secret itself, by mistake, and no log may show that.
+                # By mistake it may be the secret itself, which no log may show.
                 is_name = re.fullmatch(r"[A-Za-z0-9_]{1,64}", name)
-                told = name if is_name else "behind 'env:'"
-                raise ValueError(f"the environment variable {told} to be set")
+                shown_name = name if is_name else "behind 'env:'"
+                raise ValueError(f"the environment variable {shown_name} to be set")
             secret = os.environ[name].encode()
         case "credential":
             folder = os.environ.get("CREDENTIALS_DIRECTORY")

@@ -18,7 +18,7 @@ _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def seconds_of(value: object) -> object:
-    """The seconds of a duration; a value that is no text stays unchanged."""
+    """Return the seconds of a duration; a value that is no text stays unchanged."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*(\d{1,9})\s*([a-z]*)\s*", value)
@@ -72,15 +72,12 @@ def _flag(value: object) -> object:
 
 
 def lines_of(value: object) -> object:
-    """The lines of a text without blank lines, and without blanks around them.
-
-    For validators; a value that is no text stays unchanged.
-    """
+    """Split a text into lines, as :func:`split`; other values stay unchanged."""
     return split(value) if isinstance(value, str) else value
 
 
 def words_of(value: object) -> object:
-    """The words of a text, each once; for validators, as :func:`lines_of`."""
+    """Split a text into words, each once; other values stay unchanged."""
     if not isinstance(value, str):
         return value
     words = tuple(dict.fromkeys(value.split()))
@@ -90,13 +87,13 @@ def words_of(value: object) -> object:
 
 
 def names_of(value: object) -> object:
-    """The same for names that are no addresses."""
+    """Split a text into names, which are not URLs, as :func:`words_of`."""
     words = words_of(value)
     return tuple(map(name_of, words)) if isinstance(words, tuple) else words
 
 
 def name_of(text: str) -> str:
-    """A name from a list or table; raises ValueError for an obvious slip."""
+    """Check a name from a list or table; raises ValueError for an obvious slip."""
     return _require_word(text, (",", "="))
 
 

@@ -79,9 +79,9 @@ _IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
 
 
 def site_path(value: str) -> str:
-    """A path of this site, maybe with a query, in ASCII; else raises ValueError.
+    """Return a path of this site, maybe with a query, in ASCII.
 
-    A path that a browser or proxy could read as another site is invalid.
+    Raises ValueError, also if a browser or proxy could read it as another site.
     """
     if not _is_path_of_this_site(value):
         raise ValueError("a path of this site, such as '/mijn'")
@@ -114,7 +114,7 @@ def _is_plain(path: str) -> bool:
 
 
 def web_address(value: object) -> object:
-    """The same as :func:`_public_url`, but keeps a slash or query at the end."""
+    """Check a URL as :func:`_public_url` does, but keep a slash or query at its end."""
     if isinstance(value, str):
         text = value.strip()
         _public_url(text.partition("?")[0])

@@ -9,8 +9,8 @@ from pydantic import SecretBytes
 def shown_value(annotation: Any, value: str) -> str:
     """Return the value of an option of this type, shortened, or "***" for a secret.
 
-    The place that holds a secret is shown. A PEM key is a secret in any option: it may
-    stand where the path of its file belongs.
+    The place that holds a secret is no secret. A PEM key is one in any option, because
+    it may stand where the path of its file belongs.
     """
     is_place = _PLACE_OF_SECRET.fullmatch(value.strip())
     if _PEM in value or (is_secret(annotation) and not is_place):

@@ -9,11 +9,11 @@ from eilogin.config.option_declarations import Options
 def section_of(
     declared: type[Options], file: str, local_conf: Mapping[str, str]
 ) -> str:
-    """The section that contains these values, or "" if that is ambiguous.
+    """Return the section that contains these values, or "" if that is ambiguous.
 
     PasteDeploy does not tell a factory its section. The section uses the entry point
-    and has these options with these values. A value with a ``%`` is not compared,
-    because PasteDeploy has replaced a part of it.
+    and has these options with these values. Values with a ``%`` are not compared,
+    because PasteDeploy has replaced a part of them.
     """
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]

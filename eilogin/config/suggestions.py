@@ -6,38 +6,37 @@ from collections.abc import Iterable
 
 
 def did_you_mean(
-    name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6
+    name: str, candidates: Iterable[str], *, most: int = 1, cutoff: float = 0.6
 ) -> str:
-    """``; did you mean 'NAME'?`` if known names are close, else "".
+    """Return ``; did you mean 'NAME'?`` with candidates close to ``name``, or "".
 
-    It contains at most ``most`` names. ``cutoff`` is the least similarity; 1 means
-    equal. A name that begins with ``name`` comes first, because ``name`` may be cut
-    short. For URLs the hosts must be close too, because their other parts are often
-    equal.
+    It contains at most ``most`` names. ``cutoff`` is the least similarity, up to 1 for
+    equal names. A candidate that begins with ``name`` comes first, because ``name`` may
+    be cut short. The hosts of URLs must be close too: their rest is often equal.
     """
-    names = list(known)
+    names = list(candidates)
     close = difflib.get_close_matches(name, names, max(len(names), 1), cutoff)
-    close = [one for one in close if _are_hosts_close(name, one)]
-    close.sort(key=lambda one: not one.startswith(name))
+    close = [candidate for candidate in close if _are_hosts_close(name, candidate)]
+    close.sort(key=lambda candidate: not candidate.startswith(name))
     return f"; did you mean {' or '.join(map(repr, close[:most]))}?" if close else ""
 
 
 def _are_hosts_close(name: str, other: str) -> bool:
-    """Whether two hosts are similar without the labels at the end that they share.
+    """Whether the hosts of two URLs are similar, without the last labels they share.
 
-    True for names that are no URLs.
+    True for names that are not URLs.
     """
-    found = _HOST_IN.match(name), _HOST_IN.match(other)
-    hosts = [host[1].lower().split(".") for host in found if host]
-    if len(hosts) < len(found):
+    matches = _HOST_IN.match(name), _HOST_IN.match(other)
+    hosts = [host[1].lower().split(".") for host in matches if host]
+    if len(hosts) < len(matches):
         return True
-    one, two = hosts
-    while one and two and one[-1] == two[-1]:
-        one.pop()
-        two.pop()
-    if not one or not two:
+    labels, other_labels = hosts
+    while labels and other_labels and labels[-1] == other_labels[-1]:
+        labels.pop()
+        other_labels.pop()
+    if not labels or not other_labels:
         return True
-    compared = difflib.SequenceMatcher(None, ".".join(one), ".".join(two))
+    compared = difflib.SequenceMatcher(None, ".".join(labels), ".".join(other_labels))
     return compared.ratio() >= _CLOSE_HOST
 
 

@@ -55,22 +55,22 @@ _CONNECTIONS = 32
 
 
 #: Bytes of a message, or of a SOAP fault with its page.
-_LONGEST_ANSWER = 1_000_000
+_LONGEST_RESPONSE = 1_000_000
 
 
 #: Bytes of an error response, which nobody has signed.
 _LONGEST_FAULT = 4096
 
 
-#: Seconds that the outcome of a reachability check holds; and URLs in its cache.
-_LOOK_HOLDS = 5.0
+#: Seconds that the outcome of a reachability check holds; and cached outcomes.
+_CHECK_HOLDS = 5.0
 
 
-_LOOKS = 1000
+_MOST_CHECKS = 1000
 
 
 #: A gateway's statuses if its server does not answer (RFC 9110 15.6).
-_AWAY = frozenset(
+_GATEWAY_STATUSES = frozenset(
     (
         HTTPStatus.BAD_GATEWAY,
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -92,7 +92,7 @@ class BackChannel:
     - ``client_certificate``: the PEM files of our certificate and its key.
     - ``proxy``: the URL of an HTTP proxy, never used for this machine itself.
     - ``timeout``: most seconds of a call, from connecting to the last byte.
-    - ``said_by``: the names of the options that set ``ca_file`` and ``proxy``.
+    - ``said_by``: the names of the options for ``ca_file`` and ``proxy``, for errors.
 
     Raises :class:`eilogin.errors.ConfigurationError`, naming option and file or proxy.
     """
@@ -118,9 +118,9 @@ class BackChannel:
         )
         self._timeout = timeout
         self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
-        self._looks: OrderedDict[str, tuple[float, Reachability]] = OrderedDict()
+        self._checks: OrderedDict[str, tuple[float, Reachability]] = OrderedDict()
         self._lock = threading.Lock()
-        self._looking: set[str] = set()
+        self._checking: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._timeout:g}s>"
@@ -145,21 +145,21 @@ class BackChannel:
         The error states whether the peer answered, and a difference of clocks. Without
         an error, the log does.
         """
-        question = PeerRequest("POST", _HEADERS, _LONGEST_ANSWER, body, _LONGEST_FAULT)
-        answer = self._ask(url, question, timeout)
-        clocks = clock_difference(answer.dated)
-        if answer.status != HTTPStatus.OK:
+        request = PeerRequest("POST", _HEADERS, _LONGEST_RESPONSE, body, _LONGEST_FAULT)
+        response = self._request(url, request, timeout)
+        clocks = clock_difference(response.dated)
+        if response.status != HTTPStatus.OK:
             raise failed(
                 url,
-                answer.status,
-                answer.body,
-                question=body,
+                response.status,
+                response.body,
+                request=body,
                 clocks=clocks,
-                content_type=answer.content_type,
+                content_type=response.content_type,
             )
-        for told_apart in clocks:
-            _log.warning("%s answers, but %s", named(url), told_apart)
-        return answer.body
+        for difference in clocks:
+            _log.warning("%s answers, but %s", named(url), difference)
+        return response.body
 
     def get(
         self,
@@ -177,32 +177,34 @@ class BackChannel:
         status and follows redirects. Otherwise raises as :meth:`post`.
         """
         names = ("If-None-Match", "If-Modified-Since")
-        unless = {
+        conditions = {
             name: validator
             for name, validator in zip(names, known, strict=True)
             if validator
         }
-        question = PeerRequest("GET", {"Accept": accept, **_COMMON, **unless}, longest)
-        return self._ask(url, question, timeout)
+        request = PeerRequest(
+            "GET", {"Accept": accept, **_COMMON, **conditions}, longest
+        )
+        return self._request(url, request, timeout)
 
-    def _ask(
-        self, url: str, question: PeerRequest, timeout: float | None
+    def _request(
+        self, url: str, request: PeerRequest, timeout: float | None
     ) -> PeerResponse:
         limit = self._timeout if timeout is None else timeout
         try:
             host_and_port(url)
             response = self._pool_for(url).request(
-                question.method,
+                request.method,
                 url,
-                body=question.body,
-                headers=question.headers,
+                body=request.body,
+                headers=request.headers,
                 timeout=urllib3.Timeout(total=limit),
                 retries=False,
                 redirect=False,
                 preload_content=False,
             )
             try:
-                return read_response(url, response, question)
+                return read_response(url, response, request)
             finally:
                 # Closes after an incomplete read: the rest must not begin the next
                 # response.
@@ -223,19 +225,19 @@ class BackChannel:
     def look(self, url: str, *, timeout: float = 2.0) -> Reachability:
         """Check whether a URL is reachable, before the visitor goes there.
 
-        By HEAD: a gateway accepts connections for a peer that is away. The outcome
-        holds for 5 seconds. Then one thread checks again; the others use the previous
-        outcome, SILENT at first.
+        Sends a HEAD request, because a gateway also accepts connections for a peer that
+        is away. The outcome holds for 5 seconds. Then one thread checks again, while
+        the others get the previous outcome, or SILENT at first.
         """
-        last_check = self._looks.get(url)
-        if last_check is not None and time.monotonic() - last_check[0] < _LOOK_HOLDS:
+        last_check = self._checks.get(url)
+        if last_check is not None and time.monotonic() - last_check[0] < _CHECK_HOLDS:
             return last_check[1]
         with self._lock:
-            if url in self._looking:
+            if url in self._checking:
                 return Reachability.SILENT if last_check is None else last_check[1]
-            self._looking.add(url)
+            self._checking.add(url)
         try:
-            outcome = self._look(url, timeout)
+            outcome = self._check(url, timeout)
             if outcome in _DOWN and (
                 last_check is None or last_check[1] is not outcome
             ):
@@ -245,28 +247,28 @@ class BackChannel:
                     _DOWN[outcome],
                 )
             with self._lock:
-                self._looks[url] = (time.monotonic(), outcome)
-                while len(self._looks) > _LOOKS:
-                    self._looks.popitem(last=False)
+                self._checks[url] = (time.monotonic(), outcome)
+                while len(self._checks) > _MOST_CHECKS:
+                    self._checks.popitem(last=False)
         finally:
             with self._lock:
-                self._looking.discard(url)
+                self._checking.discard(url)
         return outcome
 
-    def _look(self, url: str, timeout: float) -> Reachability:
-        question = PeerRequest("HEAD", {"Accept": "text/html", **_COMMON}, 0)
+    def _check(self, url: str, timeout: float) -> Reachability:
+        request = PeerRequest("HEAD", {"Accept": "text/html", **_COMMON}, 0)
         try:
-            status = self._ask(url, question, timeout).status
+            status = self._request(url, request, timeout).status
         except PeerUnavailable as error:
             return outcome_of(tuple(causes_of(error)))
-        return Reachability.AWAY if status in _AWAY else Reachability.THERE
+        return Reachability.AWAY if status in _GATEWAY_STATUSES else Reachability.THERE
 
     def seen(self, url: str, *, within: float) -> Reachability | None:
-        """The outcome of the last :meth:`look` at a URL, without a request.
+        """Return the outcome of the last :meth:`look` at a URL, without a request.
 
         None if it is older than ``within`` seconds.
         """
-        last_check = self._looks.get(url)
+        last_check = self._checks.get(url)
         is_recent = last_check is not None and time.monotonic() - last_check[0] < within
         return last_check[1] if last_check is not None and is_recent else None
 

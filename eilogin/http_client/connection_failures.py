@@ -12,11 +12,11 @@ from eilogin.http_client.peer_urls import named
 
 #: Faults that no authority can fix (X509_V_ERR_… of OpenSSL): not valid yet, expired,
 #: for another name, for another address.
-_OF_THE_CERTIFICATE = frozenset((9, 10, 62, 64))
+_CERTIFICATE_FAULTS = frozenset((9, 10, 62, 64))
 
 
 #: TLS alerts of a peer that requires a client certificate, or another one.
-_NOT_TAKEN = frozenset(
+_CLIENT_CERTIFICATE_ALERTS = frozenset(
     (
         "SSLV3_ALERT_BAD_CERTIFICATE",
         "SSLV3_ALERT_CERTIFICATE_EXPIRED",
@@ -91,7 +91,7 @@ class ConnectionFailures:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return self._untrusted_certificate(cause)
         reason = cause.reason if isinstance(cause, ssl.SSLError) else ""
-        if reason in _NOT_TAKEN:
+        if reason in _CLIENT_CERTIFICATE_ALERTS:
             return f"{self._client_certificate_rejected()} ({reason})"
         if reason in _NO_TLS:
             return (
@@ -101,7 +101,7 @@ class ConnectionFailures:
         return ""
 
     def _untrusted_certificate(self, error: ssl.SSLCertVerificationError) -> str:
-        if error.verify_code in _OF_THE_CERTIFICATE:
+        if error.verify_code in _CERTIFICATE_FAULTS:
             return (
                 "has a certificate that is not valid for it: "
                 f"{error.verify_message}; ask its administrator for a valid one"
@@ -122,7 +122,7 @@ class ConnectionFailures:
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """An error and its causes; urllib3 passes some of them as an argument."""
+    """Yield an error and its causes; urllib3 passes some of them as an argument."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

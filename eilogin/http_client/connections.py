@@ -19,7 +19,7 @@ from eilogin.config import is_loopback
 
 
 def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, Any]]:
-    """Families and addresses, in order; ``OSError`` for an unknown name."""
+    """Yield families and addresses, in order; raises OSError for an unknown name."""
     if is_loopback(host) and host.rstrip(".").endswith("localhost"):
         yield socket.AF_INET, ("127.0.0.1", port)
         yield socket.AF_INET6, ("::1", port, 0, 0)
@@ -55,7 +55,7 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
 
 
 class _Deadline(io.RawIOBase):
-    """The bytes of a socket until a deadline; its own timeout restarts with each."""
+    """Read a socket until a deadline; its own timeout restarts with each read."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, seconds: float) -> None:
         self._sock = sock

@@ -25,12 +25,12 @@ class Reachability(Enum):
 
 
 def outcome_of(causes: Sequence[BaseException]) -> Reachability:
-    """The outcome of a check without a response, by its causes."""
+    """Return the outcome of a check without a response, by its causes."""
 
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    # It says nothing about the peer.
+    # A failure of our proxy says nothing about the peer.
     if has(ProxyError):
         return Reachability.CUT_OFF
     if has(ConnectionRefusedError):

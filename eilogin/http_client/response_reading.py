@@ -45,7 +45,7 @@ class PeerRequest:
 
 
 def read_response(
-    url: str, response: urllib3.BaseHTTPResponse, question: PeerRequest
+    url: str, response: urllib3.BaseHTTPResponse, request: PeerRequest
 ) -> PeerResponse:
     """Read the body, as far as the status requires one, and the relevant headers.
 
@@ -54,17 +54,17 @@ def read_response(
     body = b""
     if response.status == HTTPStatus.OK:
         # One byte more than the limit; never wait for another.
-        body = b"".join(_chunks(response, question.longest + 1))
-        if len(body) > question.longest:
+        body = b"".join(_chunks(response, request.longest + 1))
+        if len(body) > request.longest:
             error = PeerUnavailable(
-                f"{named(url)} answered with more than {question.longest} bytes"
+                f"{named(url)} answered with more than {request.longest} bytes"
             )
             error.has_answered = True
             raise error
-    elif response.status >= HTTPStatus.BAD_REQUEST and question.longest_fault:
+    elif response.status >= HTTPStatus.BAD_REQUEST and request.longest_fault:
         # The status matters, even without the rest.
         with suppress(HTTPError, OSError):
-            body = b"".join(_chunks(response, question.longest_fault))
+            body = b"".join(_chunks(response, request.longest_fault))
     return PeerResponse(
         response.status,
         response.headers.get("Location", ""),
@@ -78,7 +78,7 @@ def read_response(
 
 
 def _validator(response: urllib3.BaseHTTPResponse, name: str) -> str:
-    """A header to send back unchanged; "" if that is impossible."""
+    """Return a header to send back unchanged; "" if that is impossible."""
     text = response.headers.get(name, "")
     return text if re.fullmatch(r"[ -~]{1,500}", text) else ""
 

@@ -8,11 +8,11 @@ from http import HTTPStatus
 from eilogin.errors import PeerUnavailable
 from eilogin.http_client.peer_urls import named
 
-_LONGEST_WORDS = 200
+_LONGEST_TEXT = 200
 
 
 #: SOAP 1.1, 4.4: the text for people.
-_FAULT_WORDS = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
+_FAULT_STRING = re.compile(r"<(?:[\w.-]{1,40}:)?faultstring(?:\s[^<>]*)?>([^<]+)<")
 
 
 #: In an error response, the mark of a SOAP endpoint.
@@ -20,7 +20,7 @@ _FAULT = re.compile(rb"<(?:[\w.-]{1,40}:)?Fault[\s/>]")
 
 
 #: Client errors after which a later try can succeed.
-_PASSING = frozenset(
+_TEMPORARY = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_EARLY,
@@ -38,12 +38,12 @@ _FAULT_CODE = re.compile(
 )
 
 
-#: The mark of a message about a person, whom the response may name too. Only those of
-#: eilogin are known not to.
+#: The mark of a message about a person, whom the response may name too. Only responses
+#: of eilogin never do.
 _NAMES_A_PERSON = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:NameID|BaseID|EncryptedID)[\s/>]")
 
 
-_OURS = re.compile(r"refused, see [2-9A-Z]{3}-[2-9A-Z]{3}")
+_TEXT_OF_EILOGIN = re.compile(r"refused, see [2-9A-Z]{3}-[2-9A-Z]{3}")
 
 
 #: No log may show these parts: an artifact, which may still be valid, and numbers like
@@ -63,27 +63,33 @@ def failed(  # noqa: PLR0913 - the parts of an answer
     status: int,
     body: bytes,
     *,
-    question: bytes = b"",
+    request: bytes = b"",
     clocks: Sequence[str] = (),
     content_type: str = "",
 ) -> PeerUnavailable:
-    """The error for a response to a SOAP ``question`` with another status than 200.
+    """Return the error for a response to a SOAP request with another status than 200.
 
-    With ``clocks``, and the text of a SOAP fault that cannot name a person.
+    It contains ``clocks``, and the text of a SOAP fault that cannot name a person.
     """
     facts = [f"answered with status {status}"]
-    words = _fault_words(body, question)
-    if words and _NAMES_A_PERSON.search(question) and not _OURS.fullmatch(words):
+    fault_text = _fault_text(body, request)
+    if (
+        fault_text
+        and _NAMES_A_PERSON.search(request)
+        and not _TEXT_OF_EILOGIN.fullmatch(fault_text)
+    ):
         facts.append(
             "eilogin does not repeat its message, which may name a person: "
             "see the log of the peer"
         )
-    elif words:
-        facts.append(f"it says {words!r}")
+    elif fault_text:
+        facts.append(f"it says {fault_text!r}")
     error = PeerUnavailable(f"{named(url)} {'; '.join([*facts, *clocks])}")
-    # Without a SOAP fault, it counts as a gateway's.
+    # Without a SOAP fault, the response may be a gateway's.
     error.has_answered = status == HTTPStatus.OK or bool(_FAULT.search(body))
-    is_for_good = HTTPStatus(400) <= status < HTTPStatus(500) and status not in _PASSING
+    is_for_good = (
+        HTTPStatus(400) <= status < HTTPStatus(500) and status not in _TEMPORARY
+    )
     is_html = content_type.lower().startswith(_HTML)
     error.is_page = is_for_good and is_html and not error.has_answered
     code_match = _FAULT_CODE.search(body)
@@ -91,23 +97,23 @@ def failed(  # noqa: PLR0913 - the parts of an answer
     return error
 
 
-def _fault_words(body: bytes, question: bytes) -> str:
-    """The faultstring for one line of a log, or "".
+def _fault_text(body: bytes, request: bytes) -> str:
+    """Return the faultstring for one line of a log, or "".
 
-    Without the artifact of the ``question``, and numbers like a BSN.
+    It contains no artifact of the request, and no number like a BSN.
     """
     # As text: it is not signed, and only this element counts.
-    match = _FAULT_WORDS.search(body.decode(errors="replace"))
+    match = _FAULT_STRING.search(body.decode(errors="replace"))
     words = html.unescape(match[1]) if match else ""
     readable = "".join(c if c.isprintable() else " " for c in words)
-    for text in _parts_of_artifact(question):
+    for text in _parts_of_artifact(request):
         readable = re.sub(re.escape(text), "…", readable, flags=re.IGNORECASE)
-    return " ".join(_NUMBER.sub("…", readable).split())[:_LONGEST_WORDS]
+    return " ".join(_NUMBER.sub("…", readable).split())[:_LONGEST_TEXT]
 
 
-def _parts_of_artifact(question: bytes) -> Iterator[str]:
-    """The artifact in a message, then its parts."""
-    for artifact in _ARTIFACT.findall(question):
+def _parts_of_artifact(request: bytes) -> Iterator[str]:
+    """Yield the artifact in a message, then its parts."""
+    for artifact in _ARTIFACT.findall(request):
         text = html.unescape(artifact.decode(errors="replace")).strip()
         parts = re.split(r"[^\w-]+", text)
         yield from (part for part in (text, *parts) if len(part) >= _SHORTEST_PART)

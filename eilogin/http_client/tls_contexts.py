@@ -12,7 +12,7 @@ from eilogin.http_client.peer_urls import host_and_port, named
 
 @cache
 def _system_context() -> ssl.SSLContext:
-    # Loading takes 10 ms, so back channels share it.
+    # Loading takes 10 ms, so all back channels share one.
     return ssl.create_default_context()
 
 
@@ -23,9 +23,8 @@ def tls_context(
 ) -> ssl.SSLContext:
     """Load the certificates of the authorities, and our own.
 
-    Raises ConfigurationError.
+    Raises ConfigurationError, so that a wrong file stops the start.
     """
-    # Now, so that a wrong file stops the start.
     if ca_file is None and client_certificate is None:
         return _system_context()
     try:

@@ -46,13 +46,13 @@ class CookieJar:
         """Store a Set-Cookie; AssertionError for a malformed ``__Host-`` cookie."""
         parts = urlsplit(url)
         host = parts.hostname or ""
-        name, value, said = _parsed(header)
+        name, value, attributes = _parsed(header)
         if name.startswith("__Host-"):
-            is_fine = "secure" in said and said.get("path") == "/"
+            is_fine = "secure" in attributes and attributes.get("path") == "/"
             assert is_fine, header  # noqa: S101 - for tests
-            assert "domain" not in said, header  # noqa: S101 - for tests
-        domain = said.get("domain", "").lower().removeprefix(".")
-        path = said.get("path", "")
+            assert "domain" not in attributes, header  # noqa: S101 - for tests
+        domain = attributes.get("domain", "").lower().removeprefix(".")
+        path = attributes.get("path", "")
         if not path.startswith("/"):
             path = parts.path.rpartition("/")[0] or "/"
         cookie = _Cookie(
@@ -61,8 +61,8 @@ class CookieJar:
             domain or host,
             bool(domain),
             path,
-            said.get("samesite", "lax").lower(),
-            _expires(said),
+            attributes.get("samesite", "lax").lower(),
+            _expires(attributes),
         )
         # A name without a dot is a public suffix.
         is_foreign = domain and (not cookie.is_for_host(host) or "." not in domain)
@@ -97,11 +97,11 @@ class CookieJar:
         )
 
     def _of(self, host: str) -> Iterator[_Cookie]:
-        """For a host: longer paths first, then older ones (5.4)."""
+        """Return the cookies for a host: longer paths first, then older ones (5.4)."""
         now = clock.now()
-        found = [c for c in self._cookies.values() if c.is_for_host(host)]
-        found.sort(key=lambda cookie: -len(cookie.path))
-        return (cookie for cookie in found if cookie.expires > now)
+        cookies = [c for c in self._cookies.values() if c.is_for_host(host)]
+        cookies.sort(key=lambda cookie: -len(cookie.path))
+        return (cookie for cookie in cookies if cookie.expires > now)
 
     def _put(self, cookie: _Cookie) -> None:
         key = (cookie.name, cookie.host, cookie.is_for_all_below, cookie.path)
@@ -112,20 +112,20 @@ class CookieJar:
 
 
 def _parsed(header: str) -> tuple[str, str, dict[str, str]]:
-    pair, *attributes = (part.strip() for part in header.split(";"))
+    pair, *texts = (part.strip() for part in header.split(";"))
     name, _, value = pair.partition("=")
-    said = {}
-    for attribute in attributes:
-        key, _, text = attribute.partition("=")
-        said[key.strip().lower()] = text.strip()
-    return name, value, said
+    attributes = {}
+    for text in texts:
+        key, _, value_of_attribute = text.partition("=")
+        attributes[key.strip().lower()] = value_of_attribute.strip()
+    return name, value, attributes
 
 
-def _expires(said: dict[str, str]) -> float:
-    """Max-Age counts before Expires; an invalid date does not count."""
-    if "max-age" in said:
-        return clock.now() + int(said["max-age"])
+def _expires(attributes: dict[str, str]) -> float:
+    """Return the instant of expiry: Max-Age before Expires; ignore an invalid date."""
+    if "max-age" in attributes:
+        return clock.now() + int(attributes["max-age"])
     try:
-        return parsedate_to_datetime(said["expires"]).timestamp()
+        return parsedate_to_datetime(attributes["expires"]).timestamp()
     except (KeyError, ValueError):
         return _NEVER

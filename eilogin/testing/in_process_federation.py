@@ -68,21 +68,23 @@ class Federation:
         hub: str = HUB,
     ) -> None:
         self.folder = folder
-        #: They do not answer on the back channel.
+        #: Hosts that do not answer on the back channel.
         self.down: set[str] = set()
-        #: As (url, body).
+        #: Each call as (url, body).
         self.back_channel_log: list[tuple[str, bytes]] = []
         self.trusts: dict[str, Trust] = {}
         self._hub_host = hub
         self._hub_options = dict(hub_options or {})
         self._rules = rules or {}
-        said = {host: dict((options or {}).get(host, {})) for host in apps}
-        members = {hub: {"role": "hub", **self._hub_options}, **said}
-        self._with_folder = {host for host, own in members.items() if "keys" in own}
+        options_by_host = {host: dict((options or {}).get(host, {})) for host in apps}
+        members = {hub: {"role": "hub", **self._hub_options}, **options_by_host}
+        self._with_folder = {
+            host for host, member_options in members.items() if "keys" in member_options
+        }
         self._write_members(members)
         self.apps: dict[str, WSGIApplication] = {hub: self._hub()}
         for host, app in apps.items():
-            self.apps[host] = self._participant(host, app, said[host])
+            self.apps[host] = self._participant(host, app, options_by_host[host])
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -122,12 +124,14 @@ class Federation:
         self.key = _key("federation.test")
         self._write("federation.crt", _pair("federation.test")[1])
         descriptors = []
-        for host, said in members.items():
+        for host, member_options in members.items():
             key, certificate = _pair(host)
             self._write(f"{host}.key", key)
             self._write(f"{host}.crt", certificate)
-            own = {k: v for k, v in said.items() if k in OwnOptions.model_fields}
-            options = read(OwnOptions, {}, {**self._own(host), **own})
+            own_values = {
+                k: v for k, v in member_options.items() if k in OwnOptions.model_fields
+            }
+            options = read(OwnOptions, {}, {**self._own(host), **own_values})
             entry = own_of(options).entry()
             descriptors.append(replace(entry, **self._rules.get(host, {})))
         octets = write_federation(
@@ -143,11 +147,11 @@ class Federation:
         (self.folder / name).write_bytes(octets)
 
     def _own(self, host: str) -> dict[str, str]:
-        own = {"public_url": f"https://{host}"}
+        values = {"public_url": f"https://{host}"}
         if host not in self._with_folder:
-            own["key"] = str(self.folder / f"{host}.key")
-            own["certificate"] = str(self.folder / f"{host}.crt")
-        return own
+            values["key"] = str(self.folder / f"{host}.key")
+            values["certificate"] = str(self.folder / f"{host}.crt")
+        return values
 
     def _trusting(self, host: str) -> dict[str, str]:
         return {
@@ -163,7 +167,7 @@ class Federation:
         return self.trusts[host]
 
     def _hub(self) -> "WSGIApplication":
-        said = {
+        values = {
             "citizens": str(self.folder / "citizens.json"),
             "name_id_key": "a key that only this test knows",
             "demo": "true",
@@ -174,21 +178,23 @@ class Federation:
             **self._trusting(self._hub_host),
             **self._hub_options,
         }
-        hub = Hub(read(HubOptions, {}, _of(HubOptions, said)))
+        hub = Hub(read(HubOptions, {}, _of(HubOptions, values)))
         # Numeric options are for the hub alone.
-        trusted = {k: v for k, v in said.items() if k not in HubOptions.model_fields}
-        trusting = read(TrustOptions, {}, _of(TrustOptions, trusted))
-        trust = self._trust(self._hub_host, trusting)
-        session = read(SessionOptions, {}, _of(SessionOptions, said))
-        return SessionFilter(TrustFilter(hub, trust), session)
+        trust_values = {
+            k: v for k, v in values.items() if k not in HubOptions.model_fields
+        }
+        trust_options = read(TrustOptions, {}, _of(TrustOptions, trust_values))
+        trust = self._trust(self._hub_host, trust_options)
+        session_options = read(SessionOptions, {}, _of(SessionOptions, values))
+        return SessionFilter(TrustFilter(hub, trust), session_options)
 
     def _participant(
-        self, host: str, app: "WSGIApplication", said: Mapping[str, str]
+        self, host: str, app: "WSGIApplication", own_values: Mapping[str, str]
     ) -> "WSGIApplication":
         options = read(
             ParticipantOptions,
             {},
-            {"store": "memory:", **self._trusting(host), **said},
+            {"store": "memory:", **self._trusting(host), **own_values},
         )
         return participant(app, options, self._trust(host, options))
 
@@ -213,7 +219,7 @@ class _InProcess(BackChannel):
                 url,
                 response.status_int,
                 response.body,
-                question=body,
+                request=body,
                 content_type=response.headers.get("Content-Type", ""),
             )
         return response.body
@@ -248,13 +254,13 @@ class _InProcess(BackChannel):
         return urlsplit(url).hostname in self._federation.down
 
 
-def _of(declared: type[Options], said: Mapping[str, str]) -> dict[str, str]:
-    return {k: v for k, v in said.items() if k in declared.model_fields}
+def _of(declared: type[Options], values: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in values.items() if k in declared.model_fields}
 
 
 @cache
 def _pair(host: str) -> tuple[bytes, bytes]:
-    """Slow, so made once in a process."""
+    """Return a key and its certificate; generated once in a process, because slow."""
     return new_key_pair(host, _CERTIFIED_DAYS, begins=_CERTIFIED_FROM)
 
 
@@ -266,6 +272,6 @@ def _key(host: str) -> SigningKey:
 @cache
 def _citizens() -> tuple[Citizen, ...]:
     return tuple(
-        replace(one, password=_CHEAP.hash(DEMO_PASSWORDS[one.username]))
-        for one in demo_citizens()
+        replace(citizen, password=_CHEAP.hash(DEMO_PASSWORDS[citizen.username]))
+        for citizen in demo_citizens()
     )

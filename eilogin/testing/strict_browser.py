@@ -38,7 +38,7 @@ class File:
     kind: str = "application/octet-stream"
 
 
-#: By name, in the order of the browser.
+#: Names and values, in the order of the browser.
 Fields = Sequence[tuple[str, str | File]]
 
 
@@ -82,7 +82,7 @@ class Browser:
         """Fill in the form with this button, and press it; a list gives more fields."""
         for form in self._tree().iter("form"):
             for button in _buttons_of(form):
-                if text in ("", _says(button)):
+                if text in ("", _label_of(button)):
                     return self._submit(form, button, fields)
         raise AssertionError(f"no button {text!r} on {self.url}: {self.text}")
 
@@ -111,7 +111,7 @@ class Browser:
         """Send a form that no page contained, with ``site`` as Sec-Fetch-Site."""
         return self._go("POST", url, list(fields.items()), site=site)
 
-    # --- what is seen ---------------------------------------------------------------
+    # --- what a person sees -----------------------------------------------------------
 
     @property
     def text(self) -> str:
@@ -140,7 +140,7 @@ class Browser:
         """Remove the cookies of a host, as people do."""
         self._cookies.forget(host)
 
-    # --- how it is done -------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------
 
     def _tree(self) -> html.HtmlElement:
         return html.document_fromstring(self.page.text or "<p></p>")
@@ -151,13 +151,13 @@ class Browser:
         button: html.HtmlElement | None = None,
         fields: "Mapping[str, str | File | Sequence[str]] | None" = None,
     ) -> Response:
-        typed = fields or {}
-        values = [pair for pair in _fields_of(form) if pair[0] not in typed]
+        filled_in = fields or {}
+        values = [pair for pair in _fields_of(form) if pair[0] not in filled_in]
         if button is not None and button.get("name"):
             values.append((button.get("name"), button.get("value", "")))
-        for name, value in typed.items():
-            given = [value] if isinstance(value, str | File) else value
-            values += [(name, one) for one in given]
+        for name, value in filled_in.items():
+            entries = [value] if isinstance(value, str | File) else value
+            values += [(name, entry) for entry in entries]
         action = urljoin(self.url, form.get("action") or self.url)
         self._check_policy(action)
         method = (form.get("method") or "get").upper()
@@ -201,12 +201,12 @@ class Browser:
 
     def _refresh(self, header: str) -> Response:
         """Follow a Refresh header: a navigation that no form began."""
-        before, url = self.trail, urljoin(self.url, header.partition("url=")[2])
+        earlier_trail, url = self.trail, urljoin(self.url, header.partition("url=")[2])
         if self.stops_before is not None and self.stops_before in url:
             self.url = url
             return self.page
         response = self._go("GET", url, None, site=self._site_of(url))
-        self.trail = [*before, *self.trail]
+        self.trail = [*earlier_trail, *self.trail]
         return response
 
     def _framed(self, url: str) -> Response | None:
@@ -285,7 +285,7 @@ class Browser:
         # Apps that use WebOb would believe this note on the body.
         request.environ.pop("webob.is_body_seekable", None)
         response = request.get_response(self.app)
-        # PEP 3333: read it whole, and close it.
+        # Read it whole, and close it (PEP 3333).
         response.body  # noqa: B018
         if keeps_cookies:
             for header in response.headers.getall("Set-Cookie"):
@@ -341,7 +341,11 @@ def _values_of(field: html.HtmlElement) -> Iterator[str]:
 
 
 def _selected(field: html.HtmlElement) -> list[html.HtmlElement]:
-    options = [each for each in field.iter("option") if each.get("disabled") is None]
+    options = [
+        candidate
+        for candidate in field.iter("option")
+        if candidate.get("disabled") is None
+    ]
     selected = [option for option in options if option.get("selected") is not None]
     if field.get("multiple") is None:
         # The last selected option, or else the first of all.
@@ -354,7 +358,7 @@ def _buttons_of(form: html.HtmlElement) -> list[html.HtmlElement]:
     return [*form.iter("button"), *inputs]
 
 
-def _says(button: html.HtmlElement) -> str:
+def _label_of(button: html.HtmlElement) -> str:
     return _text(button) if button.tag == "button" else button.get("value", "")
 
 

@@ -50,7 +50,7 @@ class TestAnAnswerInTime:
         assert channel().post(peer(behave).url(), b"") == b"<fine/>"
 
     def test_may_be_as_large_as_the_limit(self, peer, channel, monkeypatch):
-        monkeypatch.setattr(back_channel, "_LONGEST_ANSWER", 200_000)
+        monkeypatch.setattr(back_channel, "_LONGEST_RESPONSE", 200_000)
         body = b"x" * 200_000
         answer = OK + b"Content-Length: 200000\r\n\r\n" + body
         assert channel().post(peer(answer).url(), b"") == body

@@ -153,10 +153,10 @@ class TestAQuickLook:
 
         monkeypatch.setattr(time, "monotonic", lambda: moment)
         if known is not None:
-            monkeypatch.setattr(back, "_look", lambda *_: known)
+            monkeypatch.setattr(back, "_check", lambda *_: known)
             assert back.look(url) is known
         moment = 1005.0
-        monkeypatch.setattr(back, "_look", look)
+        monkeypatch.setattr(back, "_check", look)
         with ThreadPoolExecutor(1) as threads:
             first = threads.submit(back.look, url)
             assert looks.acquire(timeout=30)
@@ -176,17 +176,17 @@ class TestAQuickLook:
 
         back, url = channel(), "https://uwv.example/"
         with monkeypatch.context() as patch:
-            patch.setattr(back, "_look", broken)
+            patch.setattr(back, "_check", broken)
             with pytest.raises(MemoryError):
                 back.look(url)
-        monkeypatch.setattr(back, "_look", lambda *_: Reachability.THERE)
+        monkeypatch.setattr(back, "_check", lambda *_: Reachability.THERE)
         assert back.look(url) is Reachability.THERE
 
     def test_is_not_remembered_for_ever_more_addresses(self, channel, monkeypatch):
-        monkeypatch.setattr(back_channel, "_LOOKS", 3)
+        monkeypatch.setattr(back_channel, "_MOST_CHECKS", 3)
         back = channel()
-        monkeypatch.setattr(back, "_look", lambda *_: Reachability.THERE)
+        monkeypatch.setattr(back, "_check", lambda *_: Reachability.THERE)
         for number in range(5):
             back.look(f"https://uwv{number}.example/")
-        remembered = list(back._looks)  # noqa: SLF001 - or count memory
+        remembered = list(back._checks)  # noqa: SLF001 - or count memory
         assert remembered == [f"https://uwv{n}.example/" for n in (2, 3, 4)]

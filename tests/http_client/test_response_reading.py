@@ -42,7 +42,7 @@ class TestAPeerThatMisbehaves:
         ],
     )
     def test_is_unavailable(self, peer, channel, answer, says, monkeypatch):
-        monkeypatch.setattr(back_channel, "_LONGEST_ANSWER", 1000)
+        monkeypatch.setattr(back_channel, "_LONGEST_RESPONSE", 1000)
         server = peer(answer)
         with pytest.raises(PeerUnavailable, match=says) as caught:
             channel().post(server.url(), b"<ask/>")
@@ -76,7 +76,7 @@ class TestAPeerThatMisbehaves:
         self, peer, channel, monkeypatch, answer, has_answered
     ):
         """A request that works once is used up then."""
-        monkeypatch.setattr(back_channel, "_LONGEST_ANSWER", 1000)
+        monkeypatch.setattr(back_channel, "_LONGEST_RESPONSE", 1000)
 
         def behave(peer, connection):
             connection.sendall(answer)

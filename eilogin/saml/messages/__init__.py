@@ -10,8 +10,8 @@ By module:
 
 * ``activity_report_reading``: read an activity report, which a participant sends in an
   AuthnQuery.
-* ``artifact_message_reading``: read an ArtifactResolve and an ArtifactResponse (SAML
-  core 3.5).
+* ``artifact_message_reading``: read an ArtifactResolve and an ArtifactResponse
+  (SAML core 3.5).
 * ``assertion_reading``: read an Assertion: Subject, Conditions, AuthnStatement,
   attributes (core 2.3.3).
 * ``authn_request_reading``: read an AuthnRequest: what a participant asks of the hub

@@ -12,7 +12,7 @@ By module:
   scopes.
 * ``key_descriptor_reading``: read each KeyDescriptor of a role; keep the keys that can
   be used.
-* ``role_descriptor_reading``: read an SPSSODescriptor or IDPSSODescriptor (SAML
-  metadata 2.4).
+* ``role_descriptor_reading``: read an SPSSODescriptor or IDPSSODescriptor
+  (SAML metadata 2.4).
 * ``ui_info_reading``: read names, links and logos in mdui:UIInfo.
 """

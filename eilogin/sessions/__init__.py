@@ -8,8 +8,7 @@ participants that got an assertion.
 * ``idle_limit``: the idle limit: a session without activity for so long is over.
 * ``login_storing``: the steps of storing a new login, and the error if the store
   rejects it.
-* ``retry_schedule``: the schedule of a retry queue in the store: when to try again, and
-  who may.
+* ``retry_schedule``: when to try an entry of a retry queue again, and who may.
 * ``session_keepers``: objects that keep data of a session outside the store, and delete
   it at its end.
 * ``session_reading``: parse the records of a store, each text once and not at every

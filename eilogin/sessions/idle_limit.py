@@ -1,7 +1,7 @@
 """The idle limit: a session without activity for so long is over.
 
-The last activity is the only field written while a session lives. A page may have fifty
-pictures, so at most once a minute: each write is a commit.
+The last activity is the only field written while a session lives, at most once a
+minute: a page may have fifty pictures, and each write is a commit.
 """
 
 import math
@@ -26,9 +26,9 @@ class IdleLimit:
     def __init__(self, store: Store, idle: float) -> None:
         self.store = store
         self.idle = idle
-        #: Since the last write, by key: exact in this process, up to a minute stricter
-        #: in others.
-        self._seen: dict[str, float] = {}
+        #: By key, for activity since the last write. So the limit is exact in this
+        #: process, and up to a minute stricter in others.
+        self._last_activity: dict[str, float] = {}
 
     def is_idle(self, login: Login) -> bool:
         """Whether the session had no activity for longer than the idle limit."""
@@ -36,7 +36,7 @@ class IdleLimit:
 
     def idle_at(self, login: Login) -> float:
         """Return the instant from which the session is idle without more activity."""
-        return max(login.seen, self._seen.get(login.key, 0.0)) + self.idle
+        return max(login.seen, self._last_activity.get(login.key, 0.0)) + self.idle
 
     def touch(self, login: Login) -> float:
         """Note activity now, and return this instant; write it at most once a minute.
@@ -44,11 +44,11 @@ class IdleLimit:
         ``login`` comes from :meth:`find`. An idle session stays as it is.
         """
         now = clock.now()
-        since = now - login.seen
-        if 0 <= since <= self.idle or not self.is_idle(login):
-            self._seen[login.key] = now
-            if since > TOUCH_INTERVAL:
-                self._make_room()
+        idle_seconds = now - login.seen
+        if 0 <= idle_seconds <= self.idle or not self.is_idle(login):
+            self._last_activity[login.key] = now
+            if idle_seconds > TOUCH_INTERVAL:
+                self._bound_memory()
                 self.store.touch(login.key, now, now - TOUCH_INTERVAL)
         return now
 
@@ -71,18 +71,18 @@ class IdleLimit:
     def rearm(self, login: Login) -> None:
         """Write the visitor's confirmation as activity now, unless it is idle."""
         now = clock.now()
-        self._seen[login.key] = now
-        self._make_room()
+        self._last_activity[login.key] = now
+        self._bound_memory()
         self.store.touch(login.key, now, now)
 
-    def _make_room(self) -> None:
+    def _bound_memory(self) -> None:
         # A forgotten entry makes the limit up to a minute stricter, once.
-        if len(self._seen) > _REMEMBERED:
-            self._seen.clear()
+        if len(self._last_activity) > _REMEMBERED:
+            self._last_activity.clear()
 
-    def _keep_idle(self, login: Login) -> None:
-        # Never last seen at its end, if alive. Without effect if another process noted
-        # activity.
+    def _write_idle(self, login: Login) -> None:
+        # A live session never has its end as its last activity. Has no effect if
+        # another process noted activity.
         if login.seen < login.ends:
             self.store.touch(
                 login.key, login.ends, math.nextafter(login.seen, math.inf)
@@ -90,4 +90,4 @@ class IdleLimit:
 
     def _forget(self, *keys: str) -> None:
         for key in keys:
-            self._seen.pop(key, None)
+            self._last_activity.pop(key, None)

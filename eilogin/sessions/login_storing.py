@@ -20,42 +20,49 @@ def key_of(token: str) -> str:
 
 
 def filled_in(
-    login: Login, token: str, same: Login | None, max_session: float
+    login: Login, token: str, predecessor: Login | None, max_session: float
 ) -> Login:
-    """Fill in the limit, the family, the key and the present instant of a login."""
-    started = login.started if same is None else min(login.started, same.started)
+    """Fill in the limit, family, key and last activity of a new login.
+
+    ``predecessor`` is the login of the same subject that it replaces, if any.
+    """
+    started = (
+        login.started
+        if predecessor is None
+        else min(login.started, predecessor.started)
+    )
     return replace(
         login,
         started=started,
         ends=min(login.ends, started + max_session),
-        family=secrets.token_urlsafe(32) if same is None else same.family,
+        family=secrets.token_urlsafe(32) if predecessor is None else predecessor.family,
         key=key_of(token),
         seen=clock.now(),
     )
 
 
-def add_other_labels(store: Store, made: Login, issued: float) -> None:
+def add_other_labels(store: Store, login: Login, issued: float) -> None:
     """Add the labels of the hub's other NameID to a login.
 
     Ends the login and raises LoginEnded after a logout by that NameID since ``issued``.
     """
-    labels = made.other_labels()
-    # An item that moves to the heir with the labels.
-    index = made.session_index or ""
-    told = Participant(made.audience, made.also or made.who, index, since=0.0)
-    item = told.to_json()
-    if item in store.items(made.key):
+    labels = login.other_labels()
+    # As an item, it moves to the heir with the labels.
+    index = login.session_index or ""
+    participant = Participant(login.audience, login.also or login.who, index, since=0.0)
+    item = participant.to_json()
+    if item in store.items(login.key):
         return
     # Labels before marks, so that no logout misses both. Marks are at their labels,
-    # maybe in another shard, where an unusable session meets them.
-    is_labelled = store.append(made.key, item, labels)
+    # maybe in another shard. There, an unusable session meets them.
+    is_labelled = store.append(login.key, item, labels)
     shard = labels[0].partition(":")[0]
     key = key_of(shard + secrets.token_urlsafe(32))
-    probe = StoredSession(key, "", made.seen, made.ends, labels)
+    probe = StoredSession(key, "", login.seen, login.ends, labels)
     is_free = store.create(probe, issued=issued)
     store.end(keys=(key,))
     if not (is_labelled and is_free):
-        store.end(keys=(made.key,), labels=(made.name,))
+        store.end(keys=(login.key,), labels=(login.name,))
         raise LoginEnded("the login was logged out before its Response came")
 
 

@@ -1,6 +1,6 @@
-"""The schedule of a retry queue in the store: when to try again, and who may.
+"""When to try an entry of a retry queue in the store again, and which process may.
 
-Several processes may read one queue; :func:`take_up` lets one try an entry.
+Several processes may read one queue; :func:`take_up` lets one of them try an entry.
 """
 
 from eilogin import clock
@@ -12,25 +12,25 @@ LONGEST_WAIT = 60.0
 _INSTANT = 1e-3
 
 
-def next_try(begun: float, seen: float, first: float) -> float:
-    """Return the instant of the next try of an entry, last tried at ``seen``.
+def next_try(started: float, last_try: float, first_wait: float) -> float:
+    """Return the instant of the next try of an entry.
 
-    The first is ``first`` seconds after ``begun``. Each wait equals all before, up to
-    :data:`LONGEST_WAIT`.
+    The first try is ``first_wait`` seconds after ``started``. Each further wait equals
+    the time since ``started``, up to :data:`LONGEST_WAIT`.
     """
-    waited = max(seen - begun, first)
-    return seen + min(waited, max(LONGEST_WAIT, first))
+    waited = max(last_try - started, first_wait)
+    return last_try + min(waited, max(LONGEST_WAIT, first_wait))
 
 
-def is_ahead(seen: float) -> bool:
-    """Whether a process whose clock was far ahead of ours tried an entry."""
-    return seen > clock.now() + LONGEST_WAIT
+def is_ahead(last_try: float) -> bool:
+    """Whether a process with a clock far ahead of ours tried an entry."""
+    return last_try > clock.now() + LONGEST_WAIT
 
 
-def take_up(store: Store, key: str, seen: float) -> bool:
-    """Claim the next try of an entry; True for one of the processes that ask."""
+def take_up(store: Store, key: str, last_try: float) -> bool:
+    """Claim the next try of an entry; True for only one of all callers."""
     now = clock.now()
-    if is_ahead(seen):
+    if is_ahead(last_try):
         name = f"{key}-{now // LONGEST_WAIT:.0f}"
         return store.add(name, "", now + LONGEST_WAIT, durable=False)
-    return store.touch(key, now, seen + _INSTANT)
+    return store.touch(key, now, last_try + _INSTANT)

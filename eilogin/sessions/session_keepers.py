@@ -1,7 +1,7 @@
 """Objects that keep data of a session outside the store, and delete it at its end.
 
-Such data must be out of reach by itself when the session ends: eilogin calls no keeper
-if the session expires, another process ends it, or a call fails.
+When the session ends, such data must become unreachable even without a call: eilogin
+calls no keeper if the session expires, another process ends it, or a call fails.
 """
 
 import logging
@@ -26,22 +26,22 @@ _keepers: "tuple[weakref.ref[Keeper], ...]" = ()
 
 
 def keep_informed(keeper: Keeper) -> None:
-    """Register ``keeper`` for as long as somebody else holds it."""
+    """Register a keeper, by a weak reference."""
     global _keepers  # noqa: PLW0603 - what a process knows
-    known = (one for one in _keepers if one() is not None)
-    _keepers = (*known, weakref.ref(keeper))
+    registered = (reference for reference in _keepers if reference() is not None)
+    _keepers = (*registered, weakref.ref(keeper))
 
 
 def somebody_keeps() -> bool:
     """Whether any keeper is registered."""
-    return any(one() is not None for one in _keepers)
+    return any(reference() is not None for reference in _keepers)
 
 
 def tell_ended(logins: Iterable[Login]) -> None:
     """Notify all keepers that logins have ended; raises nothing."""
     for login in logins:
-        for one in _keepers:
-            keeper = one()
+        for reference in _keepers:
+            keeper = reference()
             try:
                 if keeper is not None:
                     keeper.forget(login)

@@ -30,9 +30,9 @@ class ParsedSession:
     login: Login
 
     def is_of(self, stored: StoredSession) -> bool:
-        """Whether the store still has the same."""
-        known = self.stored
-        return known.data == stored.data and known.seen == stored.seen
+        """Whether the store still has the same text and last activity."""
+        own = self.stored
+        return own.data == stored.data and own.seen == stored.seen
 
 
 class Reader:
@@ -46,9 +46,9 @@ class Reader:
         self._unreadable: set[str] = set()
 
     def remembered(self, token: str, stored: StoredSession) -> Login | None:
-        """Return the same as :meth:`login`, for a cookie value that will return.
+        """Return the same as :meth:`login`, and cache it by its cookie value.
 
-        Callers share this login, so nobody changes it.
+        Callers share this login, so nobody may change it.
         """
         now = clock.now()
         is_due = not 0.0 < self.forgets_at - now <= REMEMBERED_FOR
@@ -74,7 +74,7 @@ class Reader:
         self._older.pop(token, None)
 
     def login(self, stored: StoredSession) -> Login | None:
-        """The login in a record; None if it is unreadable."""
+        """Return the login in a record; None if it is unreadable."""
         try:
             return Login.from_json(stored.data, stored.key, stored.seen)
         except UNREADABLE as error:
@@ -82,23 +82,24 @@ class Reader:
             return None
 
     def participants(self, key: str, items: Iterable[str]) -> list[Participant]:
-        """Return the participants of a session, by its key, that are not signed out.
+        """Return the participants of a session that are not signed out.
 
-        Each once by entityID and subject: it may know the visitor by two names.
+        Each pair of entityID and subject occurs once. A participant may know the
+        visitor by two names.
         """
-        first: dict[tuple[str, Subject], Participant] = {}
+        participants: dict[tuple[str, Subject], Participant] = {}
         for item in items:
             try:
                 participant = Participant.from_json(item)
             except UNREADABLE as error:
                 self._note(key, error)
                 continue
-            known_as = (participant.entity_id, participant.subject)
+            identity = (participant.entity_id, participant.subject)
             if participant.is_out:
-                first.pop(known_as, None)
+                participants.pop(identity, None)
             else:
-                first.setdefault(known_as, participant)
-        return list(first.values())
+                participants.setdefault(identity, participant)
+        return list(participants.values())
 
     def _note(self, key: str, error: Exception) -> None:
         if key in self._unreadable:

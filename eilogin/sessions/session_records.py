@@ -6,9 +6,9 @@ The text of a session has three lines of JSON (https://jsonlines.org):
 * an array of the fields that every request reads
 * an object of all other fields
 
-Versions of eilogin can share a store, because a reader ignores unknown fields. If it
-must not, the format says so. The checksum shows that eilogin wrote the text; the check
-of its shape finds a fault before a logout does.
+Versions of eilogin can share a store, because a reader ignores unknown fields. A higher
+format number keeps older versions from reading a record. The checksum shows that
+eilogin wrote the text; a check of all types finds a fault before a logout does.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ from eilogin.errors import MalformedMessage
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.messages import UNSPECIFIED, NameID
 
-#: Raised if a version that ignores a new field would let somebody in.
+#: Increased if a version that ignores a new field would let somebody in.
 FORMAT = 2
 #: For most records: older versions may read it.
 _USUAL_FORMAT = 1
 
-#: For a participant without a configured one.
+#: The SSO domain of a participant without a configured one.
 USUAL_DOMAIN = ""
 
 #: Prefix of the format of a subject without a NameID.
@@ -38,7 +38,7 @@ BY_ATTRIBUTE = "attribute:"
 
 _decode = json.JSONDecoder().raw_decode
 
-#: For a text of another program, or of an incompatible version.
+#: Errors for a text of another program, or of an incompatible version.
 UNREADABLE = (
     AttributeError,
     LookupError,
@@ -53,14 +53,14 @@ def _refuse_change(*_: object, **__: object) -> NoReturn:
     raise TypeError("a login cannot be changed")
 
 
-class _Fixed(dict[str, float]):
+class _Immutable(dict[str, float]):
     """An immutable dictionary for JSON and pickle."""
 
     __setitem__ = __delitem__ = __ior__ = _refuse_change
     clear = pop = popitem = setdefault = update = _refuse_change
 
     def __reduce__(self) -> tuple[type[dict[str, float]], tuple[dict[str, float]]]:
-        return _Fixed, (dict(self),)
+        return _Immutable, (dict(self),)
 
 
 def _digest(*parts: str) -> str:
@@ -85,8 +85,8 @@ class Subject:
     format: str = UNSPECIFIED
     name_qualifier: str = ""
     sp_name_qualifier: str = ""
-    #: Format, NameQualifier and SPNameQualifier as sent ("" if absent), or None for
-    #: those above. LogoutRequests repeat them: some products compare literally
+    #: Format, NameQualifier and SPNameQualifier as sent ("" if absent), or None if sent
+    #: as above. LogoutRequests repeat them, because some products compare literally
     #: (LemonLDAP::NG).
     sent: tuple[str, str, str] | None = field(default=None, compare=False, repr=False)
 
@@ -99,34 +99,34 @@ class Subject:
         if name_id.format.startswith(BY_ATTRIBUTE):
             raise MalformedMessage("a NameID in a Format that stands for an attribute")
         sent = (name_id.format, name_id.name_qualifier, name_id.sp_name_qualifier)
-        meant = (sent[0] or UNSPECIFIED, sent[1] or issuer, sent[2] or audience)
+        qualifiers = (sent[0] or UNSPECIFIED, sent[1] or issuer, sent[2] or audience)
         return cls(
             issuer,
             audience,
             name_id.value,
-            *meant,
-            sent=None if sent == meant else sent,
+            *qualifiers,
+            sent=None if sent == qualifiers else sent,
         )
 
     @classmethod
-    def from_parts(cls, found: Mapping[str, object]) -> "Subject":
+    def from_parts(cls, record: Mapping[str, object]) -> "Subject":
         """Return the subject of a record, or raise one of :data:`UNREADABLE`."""
-        known = _known(cls, found)
+        values = _fields_of(cls, record)
         # Older versions do not write it.
-        sent = known.pop("sent", None)
-        _require(str, *known.values())
+        sent = values.pop("sent", None)
+        _require(str, *values.values())
         if sent is None:
-            return cls(**known)
+            return cls(**values)
         _require(str, *sent)
         format_, name_qualifier, sp_name_qualifier = sent
-        return cls(**known, sent=(format_, name_qualifier, sp_name_qualifier))
+        return cls(**values, sent=(format_, name_qualifier, sp_name_qualifier))
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON for :meth:`from_parts`, without unset fields."""
-        found = asdict(self)
+        record = asdict(self)
         if self.sent is None:
-            del found["sent"]
-        return found
+            del record["sent"]
+        return record
 
     @property
     def has_name_id(self) -> bool:
@@ -135,8 +135,8 @@ class Subject:
 
     def as_name_id(self) -> NameID:
         """Return the NameID of this subject, exactly as its issuer sent it."""
-        usual = (self.format, self.name_qualifier, self.sp_name_qualifier)
-        return NameID(self.name_id, *(self.sent or usual))
+        qualifiers = (self.format, self.name_qualifier, self.sp_name_qualifier)
+        return NameID(self.name_id, *(self.sent or qualifiers))
 
     def label(self, session_index: str | None = None) -> str:
         """Return the label of all sessions of the subject, or of one SessionIndex."""
@@ -145,8 +145,8 @@ class Subject:
     def told_label(self, session_index: str | None = None) -> str:
         """Return the label of a hub's sessions that include this participant.
 
-        It differs from the participant's own label, maybe in the same store: ending
-        those must not end the hub's, which knows the other participants.
+        It differs from the participant's own label, which may be in the same store:
+        to end the participant's sessions must not end the hub's.
         """
         return self._label("told", session_index)
 
@@ -181,22 +181,22 @@ class Participant:
     subject: Subject
     session_index: str
     since: float
-    #: While the session goes on.
+    #: Whether it signed out while the session goes on.
     is_out: bool = False
 
     def to_json(self) -> str:
         """Return JSON text for the store."""
-        found = {**asdict(self), "subject": self.subject.as_json()}
+        record = {**asdict(self), "subject": self.subject.as_json()}
         if not self.is_out:
-            del found["is_out"]
-        return _compact(found)
+            del record["is_out"]
+        return _compact(record)
 
     @classmethod
     def from_json(cls, text: str) -> "Participant":
         """Read the text of :meth:`to_json`, or raise one of :data:`UNREADABLE`."""
-        found = json.loads(text)
-        subject = Subject.from_parts(found["subject"])
-        participant = cls(**{**_known(cls, found), "subject": subject})
+        record = json.loads(text)
+        subject = Subject.from_parts(record["subject"])
+        participant = cls(**{**_fields_of(cls, record), "subject": subject})
         _require(str, participant.entity_id, participant.session_index)
         _require(_NUMBER, participant.since)
         _require(bool, participant.is_out)
@@ -252,7 +252,7 @@ class Login:
 
     @property
     def name(self) -> str:
-        """The name of this session, under every key and after a step-up.
+        """Return the name of this session, which is the same after a step-up.
 
         It is no secret, and does not reveal the family.
         """
@@ -274,7 +274,11 @@ class Login:
 
     def proven_at(self, level: str) -> float:
         """Return the instant of the last proof of ``level`` or a higher one, or 0."""
-        instants = (at for one, at in self.proven.items() if reaches(one, level))
+        instants = (
+            instant
+            for proven_level, instant in self.proven.items()
+            if reaches(proven_level, level)
+        )
         return max(instants, default=0.0)
 
     def proven_since(self, instant: float) -> bool:
@@ -288,15 +292,15 @@ class Login:
 
     @property
     def named(self) -> Subject | None:
-        """The subject for messages from and to the hub."""
+        """Return the subject in messages from and to the hub."""
         return self.who if self.who.has_name_id else self.also
 
     def labels(self) -> tuple[str, ...]:
-        """The labels that end this session: subject, and SessionIndex."""
+        """Return the labels that end this session: subject, and SessionIndex."""
         return _labels(self.who, self.session_index)
 
     def other_labels(self) -> tuple[str, ...]:
-        """The labels of the hub's other NameID, mostly of another shard."""
+        """Return the labels of the hub's other NameID, mostly of another shard."""
         return () if self.also is None else _labels(self.also, self.session_index)
 
     def confirmed_by(self, newer: "Login") -> "Login":
@@ -317,28 +321,28 @@ class Login:
     def _domains_with(self, newer: "Login") -> Mapping[str, Mapping[str, float]] | None:
         if self.domains is None and newer.domains is None:
             return None
-        both = {**self.by_domain, **newer.by_domain}
+        domains = {**self.by_domain, **newer.by_domain}
         return {
             domain: {**self.by_domain.get(domain, {}), **proven}
-            for domain, proven in both.items()
+            for domain, proven in domains.items()
         }
 
     # --- as text ---
 
     def to_json(self) -> str:
         """Return JSON text for the store."""
-        # A version that ignored the domains would let visitors in without proof.
+        # An older version, without domains, would let visitors in without proof.
         number = _USUAL_FORMAT if self.domains is None else FORMAT
-        first = (number, *(getattr(self, name) for name in _FIRST))
-        rest = {name: getattr(self, name) for name in ("attributes", *_LATER)}
-        rest["who"] = self.who.as_json()
+        frequent = (number, *(getattr(self, name) for name in _FREQUENT))
+        rare = {name: getattr(self, name) for name in ("attributes", *_RARE)}
+        rare["who"] = self.who.as_json()
         if self.also is not None:
-            rest["also"] = self.also.as_json()
+            rare["also"] = self.also.as_json()
         if self.left:
-            rest["left"] = self.left
+            rare["left"] = self.left
         if self.domains is not None:
-            rest["domains"] = self.domains
-        body = f"{_compact(first)}\n{_compact(rest)}"
+            rare["domains"] = self.domains
+        body = f"{_compact(frequent)}\n{_compact(rare)}"
         return f"{crc32(body.encode())}\n{body}"
 
     @classmethod
@@ -347,28 +351,28 @@ class Login:
         checksum, _, body = text.partition("\n")
         if checksum != str(crc32(body.encode())):
             raise ValueError("the record has a wrong checksum")
-        first, end = _decode(body)
-        if type(first[0]) is not int or not 1 <= first[0] <= FORMAT:
+        frequent, end = _decode(body)
+        if type(frequent[0]) is not int or not 1 <= frequent[0] <= FORMAT:
             raise ValueError(
-                f"the record has the format {first[0]!r}; expected at most {FORMAT}"
+                f"the record has the format {frequent[0]!r}; expected at most {FORMAT}"
             )
-        rest = json.loads(body[end:])
-        found = {**rest, **dict(zip(_FIRST, first[1:], strict=False))}
-        _check(found)
-        found["who"] = Subject.from_parts(rest["who"])
+        rare = json.loads(body[end:])
+        record = {**rare, **dict(zip(_FREQUENT, frequent[1:], strict=False))}
+        _check(record)
+        record["who"] = Subject.from_parts(rare["who"])
         # Rare, and absent in older versions.
-        also = rest.get("also")
-        found["also"] = None if also is None else Subject.from_parts(also)
-        found["left"] = tuple(rest.get("left", ()))
-        _require(str, *found["left"])
-        found["domains"] = rest.get("domains")
-        _check_domains(found["domains"])
+        also = rare.get("also")
+        record["also"] = None if also is None else Subject.from_parts(also)
+        record["left"] = tuple(rare.get("left", ()))
+        _require(str, *record["left"])
+        record["domains"] = rare.get("domains")
+        _check_domains(record["domains"])
         login = object.__new__(cls)
-        # Past the guard of a frozen dataclass: the value is new.
-        for name in (*_FIRST, *_LATER, "also", "left", "domains"):
-            object.__setattr__(login, name, found[name])
+        # The dataclass is frozen, but this instance is new.
+        for name in (*_FREQUENT, *_RARE, "also", "left", "domains"):
+            object.__setattr__(login, name, record[name])
         # Other requests may hold this login too.
-        object.__setattr__(login, "proven", _Fixed(found["proven"]))
+        object.__setattr__(login, "proven", _Immutable(record["proven"]))
         object.__setattr__(login, "key", key)
         object.__setattr__(login, "seen", seen)
         object.__setattr__(login, "_unread", body[end:])
@@ -381,8 +385,8 @@ class Login:
         raise AttributeError(name)
 
 
-_FIRST = ("level", "ends", "confirmed", "subject", "audience", "address")
-_LATER = ("who", "started", "session_index", "proven", "ahead", "family")
+_FREQUENT = ("level", "ends", "confirmed", "subject", "audience", "address")
+_RARE = ("who", "started", "session_index", "proven", "ahead", "family")
 
 _TEXTS = ("subject", "audience", "address", "family")
 _INSTANTS = ("ends", "confirmed", "started", "ahead")
@@ -395,12 +399,12 @@ def _labels(who: Subject, session_index: str | None) -> tuple[str, ...]:
     return (who.label(), who.label(session_index))
 
 
-def _check(found: Mapping[str, Any]) -> None:
-    LEVELS.index(found["level"])
-    _require(str, *(found[name] for name in _TEXTS))
-    _require(_NUMBER, *(found[name] for name in _INSTANTS), *found["proven"].values())
-    _require((str, type(None)), found["session_index"])
-    for values in found["attributes"].values():
+def _check(record: Mapping[str, Any]) -> None:
+    LEVELS.index(record["level"])
+    _require(str, *(record[name] for name in _TEXTS))
+    _require(_NUMBER, *(record[name] for name in _INSTANTS), *record["proven"].values())
+    _require((str, type(None)), record["session_index"])
+    for values in record["attributes"].values():
         _require(list, values)
         _require(str, *values)
 
@@ -418,9 +422,9 @@ def _require(kind: type | tuple[type, ...], *values: object) -> None:
             raise TypeError(f"found a {type(value).__name__} in a record")
 
 
-def _known(cls: type, found: Mapping[str, Any]) -> dict[str, Any]:
-    names = {known.name for known in fields(cls)}
-    return {name: value for name, value in found.items() if name in names}
+def _fields_of(cls: type, record: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(cls)}
+    return {name: value for name, value in record.items() if name in names}
 
 
 def _compact(value: object) -> str:

@@ -51,27 +51,27 @@ class Sessions(IdleLimit):
     # --- finding ---
 
     def find(self, token: str) -> Login | None:
-        """The login of this cookie value, within its two limits.
+        """Return the login of a cookie value, within its two limits, or None.
 
-        One read of the store; None for anything else than our token.
+        One read of the store, and none if the value is no token of ours.
         """
         login = self.find_beyond_idle(token)
         now = clock.now()
-        # However the clock was set meanwhile.
+        # The clock may have been set meanwhile.
         if not 0.0 < self._reader.forgets_at - now <= REMEMBERED_FOR:
             self._reader.forget_older(now)
         if login is None or 0 <= now - login.seen <= self.idle:
             return login
         if not self.is_idle(login):
             return login
-        self._keep_idle(login)
+        self._write_idle(login)
         return None
 
     def find_beyond_idle(self, token: str) -> Login | None:
-        """The same, even if it is idle: for a logout, not for a login."""
-        known = self._reader.recent.get(token)
-        if known is not None:
-            key = known.stored.key
+        """Return the same, even if it is idle: for a logout, not for a login."""
+        parsed = self._reader.recent.get(token)
+        if parsed is not None:
+            key = parsed.stored.key
         elif len(token) == _TOKEN_LENGTH and token[:2] in _SHARDS:
             key = key_of(token)
         else:
@@ -81,44 +81,41 @@ class Sessions(IdleLimit):
             self._reader.forget(token)
             return None
         # A store in memory returns the very same object.
-        if known is not None and (known.stored is stored or known.is_of(stored)):
-            return known.login
+        if parsed is not None and (parsed.stored is stored or parsed.is_of(stored)):
+            return parsed.login
         return self._reader.remembered(token, stored)
 
     def find_renewed(self, token: str) -> Login | None:
         """Return the login that replaced the one with this cookie value.
 
-        For a logout alone: the cookie may be from before a step-up in another tab, or
-        one with a lost response.
+        Only for a logout. The cookie may be from before a step-up in another tab, or
+        from before a step-up whose response was lost.
         """
         family = self.store.get(_renewed_name(key_of(token)))
-        return None if family is None else next(iter(self._carrying(family)), None)
+        return None if family is None else next(iter(self._with_label(family)), None)
 
-    def _carrying(self, label: str) -> list[Login]:
+    def _with_label(self, label: str) -> list[Login]:
         logins: list[Login] = []
-        looked_at: set[str] | None = None
+        previous_keys: set[str] | None = None
         keys = self.store.find(label)
-        # A missing login may go on under another key: search again. One found again is
-        # unreadable.
-        while set(keys) != looked_at:
+        # A missing login may go on under another key, so search again. A key found
+        # again has an unreadable login.
+        while set(keys) != previous_keys:
             logins = [login for login in map(self._read, keys) if login is not None]
             if len(logins) == len(keys):
                 break
-            looked_at, keys = set(keys), self.store.find(label)
+            previous_keys, keys = set(keys), self.store.find(label)
         return logins
 
     def find_told(
         self, subject: Subject, session_index: str | None = None
     ) -> list[Login]:
-        """Return the hub's logins, idle ones too, of a subject or SessionIndex.
-
-        As the participant knows these (:meth:`add_participant`), for a logout.
-        """
-        return self._carrying(subject.told_label(session_index))
+        """Return the hub's logins, idle ones too, by a participant's subject."""
+        return self._with_label(subject.told_label(session_index))
 
     @staticmethod
     def key_of(token: str) -> str:
-        """The store's key for this cookie value."""
+        """Return the store's key for this cookie value."""
         return key_of(token)
 
     def is_live(self, login: Login) -> bool:
@@ -126,26 +123,26 @@ class Sessions(IdleLimit):
         return self.store.read(login.key) is not None or bool(self._heirs(login))
 
     def as_of_now(self, login: Login) -> Login | None:
-        """The login under its present key; None if it has ended."""
-        found = map(self._read, self._keys_of(login))
-        return next((one for one in found if one is not None), None)
+        """Return the login under its present key; None if it has ended."""
+        logins = map(self._read, self._keys_of(login))
+        return next((heir for heir in logins if heir is not None), None)
 
     def named(self, name: str) -> Login | None:
-        """The live login with this name (:attr:`Login.name`)."""
-        return next(iter(self._carrying(name)), None)
+        """Return the live login with this name (:attr:`Login.name`)."""
+        return next(iter(self._with_label(name)), None)
 
     def find_all_of(self, subject: Subject) -> list[Login]:
-        """The logins of a subject, in any browser, idle ones too."""
-        return self._carrying(subject.label())
+        """Return the logins of a subject, in any browser, idle ones too."""
+        return self._with_label(subject.label())
 
     def _read(self, key: str) -> Login | None:
         stored = self.store.read(key)
         return None if stored is None else self._reader.login(stored)
 
     def _heirs(self, login: Login) -> list[str]:
-        """The key under which a stepped-up login goes on."""
-        found = self.store.find(login.name)
-        return [key for key in found if key != login.key]
+        """Return the keys under which a stepped-up login goes on."""
+        keys = self.store.find(login.name)
+        return [key for key in keys if key != login.key]
 
     # --- making ---
 
@@ -174,56 +171,56 @@ class Sessions(IdleLimit):
         """
         token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
-        same = replaces if is_same else None
-        made = filled_in(login, token, same, self.max_session)
-        if same is not None:
-            self._leave_word(same, made)
-        is_made = made.ends > made.seen and self.store.create(
+        predecessor = replaces if is_same else None
+        new_login = filled_in(login, token, predecessor, self.max_session)
+        if predecessor is not None:
+            self._link_to_heir(predecessor, new_login)
+        is_stored = new_login.ends > new_login.seen and self.store.create(
             StoredSession(
-                made.key,
-                made.to_json(),
-                made.seen,
-                made.ends,
-                (*made.labels(), made.name),
+                new_login.key,
+                new_login.to_json(),
+                new_login.seen,
+                new_login.ends,
+                (*new_login.labels(), new_login.name),
             ),
             issued=issued,
             replaces=None if replaces is None else replaces.key,
             inherit=is_same,
         )
-        if not is_made:
-            reject_login(self.store, made, self.idle)
+        if not is_stored:
+            reject_login(self.store, new_login, self.idle)
         if replaces is not None:
             self._forget(replaces.key)
             if not is_same:
                 tell_ended([replaces])
-        self._be_found_by_other_labels(made, issued)
+        self._add_other_labels(new_login, issued)
         if not is_same:
-            self._end_beyond(made, end_unseen or self.drop)
+            self._end_surplus(new_login, end_unseen or self.drop)
         return token
 
-    def _end_beyond(self, made: Login, end: Callable[[Login], object]) -> None:
-        """End surplus logins of a subject, but not the one just made.
+    def _end_surplus(self, new: Login, end: Callable[[Login], object]) -> None:
+        """End surplus logins of a subject, but not the new one.
 
-        Afterwards, so that a rejected login ends none, and all processes end the same.
+        After storing it: a rejected login ends none, and all processes end the same.
         """
-        beyond = len(self.store.find(made.who.label())) - MOST_LOGINS
-        if beyond <= 0:
+        surplus = len(self.store.find(new.who.label())) - MOST_LOGINS
+        if surplus <= 0:
             return
-        others = [one for one in self.find_all_of(made.who) if one.key != made.key]
-        for login in sorted(others, key=lambda one: (one.seen, one.started))[:beyond]:
-            end(login)
+        older = [old for old in self.find_all_of(new.who) if old.key != new.key]
+        for old in sorted(older, key=lambda old: (old.seen, old.started))[:surplus]:
+            end(old)
 
-    def _be_found_by_other_labels(self, made: Login, issued: float) -> None:
-        if made.also is None:
+    def _add_other_labels(self, new_login: Login, issued: float) -> None:
+        if new_login.also is None:
             return
         try:
-            add_other_labels(self.store, made, issued)
+            add_other_labels(self.store, new_login, issued)
         except LoginEnded:
-            self._forget(made.key)
+            self._forget(new_login.key)
             raise
 
-    def _leave_word(self, renewed: Login, heir: Login) -> None:
-        """Leave the heir's key for :meth:`find_renewed`; an unused heir is idle soon.
+    def _link_to_heir(self, renewed: Login, heir: Login) -> None:
+        """Store a link to the heir for :meth:`find_renewed`, until it can be idle.
 
         Before the heir exists: a logout finds one of them at any instant.
         """
@@ -231,7 +228,7 @@ class Sessions(IdleLimit):
         until = clock.now() + self.idle
         self.store.add(name, family, until, owner=renewed.key, durable=False)
 
-    # --- who was told ---
+    # --- participants ---
 
     def add_participant(
         self, login: Login, participant: Participant
@@ -240,11 +237,11 @@ class Sessions(IdleLimit):
 
         Its subject then finds the login. A known participant keeps its ``since``.
         """
-        told = replace(participant, since=0.0)
-        for known in self.participants(login):
+        unstamped = replace(participant, since=0.0)
+        for stored in self.participants(login):
             # A login that is over has none, so this one is live.
-            if replace(known, since=0.0) == told:
-                return known
+            if replace(stored, since=0.0) == unstamped:
+                return stored
         subject = participant.subject
         labels = (
             subject.told_label(),
@@ -272,19 +269,19 @@ class Sessions(IdleLimit):
         any(self.store.append(key, item) for key in self._keys_of(login))
 
     def is_in(self, subject: Subject, after: float = -inf) -> bool:
-        """Whether a live login includes a participant by this name of the visitor.
+        """Whether a live login includes a participant that knows the visitor so.
 
-        One that joined ``after`` an instant, and is not out (:meth:`note_out`).
+        The participant joined ``after`` an instant, and is not out (:meth:`note_out`).
         """
         label = subject.told_label()
         return any(
-            told.subject.told_label() == label and told.since > after
+            participant.subject.told_label() == label and participant.since > after
             for login in self.find_told(subject)
-            for told in self.participants(login)
+            for participant in self.participants(login)
         )
 
     def participants(self, login: Login) -> list[Participant]:
-        """Return the participants, each once for a name of the visitor."""
+        """Return the participants of a login, each once for a name of the visitor."""
         for key in self._keys_of(login):
             items = self.store.items(key)
             if items:
@@ -292,47 +289,47 @@ class Sessions(IdleLimit):
         return []
 
     def _keys_of(self, login: Login) -> Iterator[str]:
-        """Yield its own key, mostly right, then those of repeated step-ups."""
-        tried = {login.key}
+        """Yield the login's own key, which is mostly right, then those of step-ups."""
+        yielded = {login.key}
         yield login.key
-        while new := set(self._heirs(login)) - tried:
-            tried |= new
-            yield from new
+        while heirs := set(self._heirs(login)) - yielded:
+            yielded |= heirs
+            yield from heirs
 
     def find_ending(self, party: str, until: float) -> list[Login]:
         """Return logins of ``party`` with participants that end by an instant, soon.
 
         Repeated calls with later instants find all.
         """
-        found = list(self._ending(party, until))
-        for minute, login in found:
+        listed = list(self._listed_to_end(party, until))
+        for minute, login in listed:
             # Otherwise the next call finds it.
             if login.ends > until and login.ends // _MINUTE > minute:
-                self._put_off(login)
-        return [login for _, login in found if login.ends <= until]
+                self._list_later_end(login)
+        return [login for _, login in listed if login.ends <= until]
 
     def find_all(self, party: str) -> Iterator[Login]:
         """Yield all logins of a hub with a participant, each once."""
         # An earlier configuration may have had a longer limit.
         until = clock.now() + max(self.max_session, _DAY)
-        return (login for _, login in self._ending(party, until))
+        return (login for _, login in self._listed_to_end(party, until))
 
-    def _ending(self, party: str, until: float) -> Iterator[tuple[int, Login]]:
+    def _listed_to_end(self, party: str, until: float) -> Iterator[tuple[int, Login]]:
         """Yield logins listed to end by an instant, each once, with that minute."""
-        first, last = clock.now() // _MINUTE, until // _MINUTE
-        found = set[str]()
-        for minute in range(int(first), int(last) + 1):
-            for login in self._carrying(_ending_label(party, minute * _MINUTE)):
-                if login.key not in found:
-                    found.add(login.key)
+        first_minute, last_minute = clock.now() // _MINUTE, until // _MINUTE
+        yielded = set[str]()
+        for minute in range(int(first_minute), int(last_minute) + 1):
+            for login in self._with_label(_ending_label(party, minute * _MINUTE)):
+                if login.key not in yielded:
+                    yielded.add(login.key)
                     yield minute, login
 
-    def _put_off(self, login: Login) -> None:
+    def _list_later_end(self, login: Login) -> None:
         """List a login under its later end."""
         label = _ending_label(login.audience, login.ends)
-        told = self.participants(login)
-        if told and login.key not in self.store.find(label):
-            self.store.append(login.key, told[0].to_json(), (label,))
+        participants = self.participants(login)
+        if participants and login.key not in self.store.find(label):
+            self.store.append(login.key, participants[0].to_json(), (label,))
 
     # --- ending ---
 
@@ -345,7 +342,7 @@ class Sessions(IdleLimit):
         Returns the participants of all, each once for a login and a name, for the hub's
         logout; None if another caller ended them. Idempotent, in one transaction.
         """
-        # By its key too, in case the store's index is damaged.
+        # Also by its key, in case the store's index is damaged.
         return self._end_all(login.who, (login.key,))
 
     def end_all_of(self, subject: Subject) -> list[Participant] | None:
@@ -363,22 +360,22 @@ class Sessions(IdleLimit):
             mark=nextafter(now, 0.0),
             mark_until=now + self.max_session,
         )
-        return self._told_of(ended)
+        return self._finish_end(ended)
 
-    def _told_of(self, ended: Sequence[EndedSession]) -> list[Participant] | None:
+    def _finish_end(self, ended: Sequence[EndedSession]) -> list[Participant] | None:
         if not ended:
             return None
         self._forget(*(session.key for session in ended))
         if somebody_keeps():
-            tell_ended(self._logins(ended))
+            tell_ended(self._parsed_logins(ended))
         return [
-            told
+            participant
             for session in ended
-            for told in self._reader.participants(session.key, session.items)
+            for participant in self._reader.participants(session.key, session.items)
         ]
 
     def end_login(self, login: Login, *, issued: float) -> list[Login]:
-        """End this login, as its citizen asks for it, as :meth:`end_subject` does.
+        """End this login at its citizen's request, as :meth:`end_subject` does.
 
         By its SessionIndex, under any key; without one, all logins of the subject end.
         """
@@ -389,10 +386,10 @@ class Sessions(IdleLimit):
     def drop(self, login: Login) -> list[Participant] | None:
         """End this login and no other one, under every key of it.
 
-        Leaves no mark for other proven logins of the subject. Returns its participants
-        to one caller, else None.
+        Leaves no mark, so other logins of the subject are still accepted. Returns its
+        participants to one caller, else None.
         """
-        return self._told_of(self.store.end(keys=(login.key,), labels=(login.name,)))
+        return self._finish_end(self.store.end(keys=(login.key,), labels=(login.name,)))
 
     def end_subject(
         self,
@@ -414,25 +411,25 @@ class Sessions(IdleLimit):
             mark=issued,
             mark_until=clock.now() + self.max_session,
         )
-        logins = self._logins(ended)
+        logins = self._parsed_logins(ended)
         self._forget(*(session.key for session in ended))
         tell_ended(logins)
         return logins
 
-    def _logins(self, ended: Sequence[EndedSession]) -> list[Login]:
-        read = (
+    def _parsed_logins(self, ended: Sequence[EndedSession]) -> list[Login]:
+        logins = (
             self._reader.login(StoredSession(session.key, session.data, 0.0, 0.0))
             for session in ended
         )
-        return [login for login in read if login is not None]
+        return [login for login in logins if login is not None]
 
     # --- messages ---
 
     def use_once(self, key: str, until: float) -> None:
         """Record that a message was used, until its age rejects it.
 
-        ``key`` is sender and message, such as issuer and ID. Only one caller of all
-        threads and processes does not get :class:`eilogin.errors.MessageReplayed`.
+        ``key`` is sender and message, such as issuer and ID. All callers in all threads
+        and processes, except one, get :class:`eilogin.errors.MessageReplayed`.
         """
         if not self.store.add(_used_name(key), "", until):
             raise MessageReplayed("this message was used before")
@@ -440,7 +437,7 @@ class Sessions(IdleLimit):
     def require_unused(self, key: str) -> None:
         """Raise :class:`eilogin.errors.MessageReplayed` for a used message.
 
-        It may be used in the next moment: :meth:`use_once` decides.
+        Another caller may use it a moment later: :meth:`use_once` decides.
         """
         if self.store.get(_used_name(key)) is not None:
             raise MessageReplayed("this message was used before")
@@ -460,5 +457,5 @@ def _renewed_name(key: str) -> str:
     return f"renewed:{key}"
 
 
-def _is_same_subject(one: Login, other: Login) -> bool:
-    return one.who.label() == other.who.label()
+def _is_same_subject(login: Login, other: Login) -> bool:
+    return login.who.label() == other.who.label()

@@ -97,7 +97,7 @@ class TestLimits:
         stale = found(sessions, token)
         sessions.touch(stale)
         travel.shift(1)
-        sessions._keep_idle(stale)
+        sessions._write_idle(stale)
         assert sessions.find(token) is not None
 
     def test_idle_one_is_up_to_a_minute_stricter_after_much_else(
@@ -110,7 +110,7 @@ class TestLimits:
         travel.shift(30)
         sessions.touch(found(sessions, token))
         sessions.touch(found(sessions, second))
-        assert sessions._seen == {}
+        assert sessions._last_activity == {}
         travel.shift(15 * MINUTE)
         assert sessions.find(token) is None
         assert sessions.find(second) is not None

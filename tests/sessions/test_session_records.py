@@ -9,7 +9,7 @@ import pytest
 
 from eilogin.saml.messages import NameID
 from eilogin.sessions import Login, Participant, Subject
-from eilogin.sessions.session_records import _FIRST, UNREADABLE
+from eilogin.sessions.session_records import _FREQUENT, UNREADABLE
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
@@ -216,7 +216,7 @@ class TestLogin:
     )
     def test_that_is_something_else_is_found_out_at_once(self, change):
         _, first, rest = LOGIN.to_json().split("\n")
-        named = dict(zip(_FIRST, json.loads(first)[1:], strict=True))
+        named = dict(zip(_FREQUENT, json.loads(first)[1:], strict=True))
         named.update((name, change[name]) for name in change if name in named)
         other = {name: change[name] for name in change if name not in named}
         first = other.pop("first", json.dumps([1, *named.values()]))

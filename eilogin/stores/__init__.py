@@ -7,8 +7,7 @@ and text, and knows nothing of HTTP, SAML or visitors.
 * ``circuit_breaker``: a circuit breaker for a store that does not answer.
 * ``logout_reserve``: mark what a request writes as a part of a logout, which a full
   store still accepts.
-* ``memory_store``: ``memory:`` keeps everything in this process: for tests, and for one
-  process.
+* ``memory_store``: ``memory:`` keeps everything in this process, also for tests.
 * ``short_lived_values``: the short-lived values of one party, apart from those of all
   others.
 * ``store_interface``: the promises that every store keeps; ``tests/stores`` tests them.

@@ -34,8 +34,8 @@ class Breaker:
         self._failures = failures
         self._pause = pause
         self._lock = threading.Lock()
-        #: Monotonic instant: infinite while one call tries; None if closed, the only
-        #: check of a call.
+        #: Monotonic instant; infinite while one call tries, None if closed. A call
+        #: checks nothing else.
         self._open_until: float | None = None
 
     @property
@@ -48,11 +48,11 @@ class Breaker:
 
         Raises :class:`eilogin.errors.StoreUnavailable` for a failure, and while open.
         """
-        if self._open_until is not None and self._is_mine_to_try():
-            return self._trial()
+        if self._open_until is not None and self._may_try():
+            return self._guarded_trial()
         return self
 
-    # No generator: every request comes here.
+    # No generator, for speed: every request comes here.
     def __enter__(self) -> None:
         pass
 
@@ -66,50 +66,53 @@ class Breaker:
             if self._open_until is not None:
                 self._reset()
         elif isinstance(error, self._failures):
-            is_told = isinstance(error, StoreUnavailable)
-            said = str(error) if is_told else f"{self._name} does not answer: {error}"
-            self._trip(said)
-            if not is_told:
-                raise StoreUnavailable(said) from error
+            has_message = isinstance(error, StoreUnavailable)
+            message = (
+                str(error) if has_message else f"{self._name} does not answer: {error}"
+            )
+            self._trip(message)
+            if not has_message:
+                raise StoreUnavailable(message) from error
 
     def _reset(self) -> None:
         with self._lock:
             was_open, self._open_until = self._open_until is not None, None
         if was_open:
-            # A warning, like the one that it ends.
+            # A warning, like the one of the failure.
             _log.warning("%s answers again", self._name)
 
-    def _trip(self, said: str) -> None:
+    def _trip(self, message: str) -> None:
         with self._lock:
             was_closed = self._open_until is None
-            # A call from before it opened must not let another in beside the trial.
+            # A call that began before the failure must not let another call in beside
+            # the trial.
             if self._open_until != math.inf:
                 self._open_until = time.monotonic() + self._pause
         if was_closed:
-            _log.warning("%s", said)
+            _log.warning("%s", message)
 
-    def _is_mine_to_try(self) -> bool:
+    def _may_try(self) -> bool:
         with self._lock:
-            until = self._open_until
-            if until is None:
+            open_until = self._open_until
+            if open_until is None:
                 # Another call has just found that it answers.
                 return False
-            if time.monotonic() < until:
+            if time.monotonic() < open_until:
                 raise StoreUnavailable(
                     f"{self._name} did not answer a moment ago; eilogin will ask "
                     "it again later"
                 )
-            # However long this call waits, others do not.
+            # However long this call waits, others do not wait.
             self._open_until = math.inf
             return True
 
     @contextmanager
-    def _trial(self) -> Iterator[None]:
+    def _guarded_trial(self) -> Iterator[None]:
         try:
             with self:
                 yield
         finally:
-            # In any case, another call may try after a pause.
+            # Also if the trial failed, another call may try after a pause.
             with self._lock:
                 if self._open_until is not None:
                     self._open_until = time.monotonic() + self._pause

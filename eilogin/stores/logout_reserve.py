@@ -1,6 +1,6 @@
-"""Mark what a request writes as a part of a logout, which a full store still accepts.
+"""Mark writes of a request as a part of a logout, which a full store still accepts.
 
-Each store has a reserve for that, which no login may use.
+Each store has a reserve for logouts, which no login may use.
 """
 
 from collections.abc import Iterator

@@ -55,9 +55,9 @@ class MemoryStore:
         self._labelled: dict[str, dict[str, None]] = {}
         self._values: dict[str, _Value] = {}
         self._marks: dict[str, _Mark] = {}
-        #: Possible expiries, the earliest first, at least one for each row; the row
-        #: decides.
-        self._ends: list[tuple[float, _Kind, str]] = []
+        #: Possible expiries, the earliest first, at least one for each row. The row has
+        #: the real one.
+        self._expiries: list[tuple[float, _Kind, str]] = []
 
     def prepare(self, *, patience: float | None = None) -> None:
         """Do nothing: memory is always available."""
@@ -96,7 +96,7 @@ class MemoryStore:
         self._belongings[session.key] = _Belongings({})
         self._label(session.key, session.labels)
         self._sessions[session.key] = replace(session, labels=())
-        self._ends_at(session.until, "session", session.key)
+        self._note_expiry(session.until, "session", session.key)
 
     def _label(self, key: str, labels: Sequence[str]) -> None:
         for label in labels:
@@ -104,21 +104,21 @@ class MemoryStore:
             self._labelled.setdefault(label, {})[key] = None
 
     def _inherit(self, heir: str, replaced: str) -> None:
-        old = self._belongings[replaced]
-        self._label(heir, tuple(old.labels))
-        self._belongings[heir].items = old.items
-        values, old.values = old.values, set()
+        inherited = self._belongings[replaced]
+        self._label(heir, tuple(inherited.labels))
+        self._belongings[heir].items = inherited.items
+        values, inherited.values = inherited.values, set()
         for key in values:
             self._put(key, replace(self._values[key], owner=heir))
 
     def _put(self, key: str, value: _Value) -> None:
         if value.owner is not None:
             self._belongings[value.owner].values.add(key)
-        known = self._values.get(key)
+        previous = self._values.get(key)
         self._values[key] = value
-        # A key that changes often has an earlier entry.
-        if known is None or value.until < known.until:
-            self._ends_at(value.until, "value", key)
+        # Otherwise an earlier entry exists: a key that changes often needs no new one.
+        if previous is None or value.until < previous.until:
+            self._note_expiry(value.until, "value", key)
 
     def read(self, key: str) -> StoredSession | None:
         """See :meth:`eilogin.stores.Store.read`."""
@@ -177,10 +177,10 @@ class MemoryStore:
             if mark is not None:
                 for label in labels:
                     self._mark(label, _Mark(mark, mark_until), now)
-            named = dict.fromkeys(keys)
+            matching_keys = dict.fromkeys(keys)
             for label in labels:
-                named.update(self._labelled.get(label, {}))
-            return list(self._end_each(named, now))
+                matching_keys.update(self._labelled.get(label, {}))
+            return list(self._end_each(matching_keys, now))
 
     def _end_each(self, keys: dict[str, None], now: float) -> Iterator[EndedSession]:
         for key in keys:
@@ -191,12 +191,14 @@ class MemoryStore:
                 yield EndedSession(key, session.data, items)
 
     def _mark(self, label: str, mark: _Mark, now: float) -> None:
-        known = self._marks.get(label)
-        if known is not None and known.until > now:
-            mark = _Mark(max(mark.instant, known.instant), max(mark.until, known.until))
+        previous = self._marks.get(label)
+        if previous is not None and previous.until > now:
+            mark = _Mark(
+                max(mark.instant, previous.instant), max(mark.until, previous.until)
+            )
         self._marks[label] = mark
-        if known is None:
-            self._ends_at(mark.until, "mark", label)
+        if previous is None:
+            self._note_expiry(mark.until, "mark", label)
 
     # --- values ---
 
@@ -254,10 +256,10 @@ class MemoryStore:
         with self._lock:
             now = clock.now()
             self._mark(EVERYBODY, _Mark(*mark_on_everybody(now)), now)
-            lives = [self._live(key, now) is not None for key in self._sessions]
+            were_live = [self._live(key, now) is not None for key in self._sessions]
             for key in list(self._sessions):
                 self._delete_session(key)
-            return sum(lives)
+            return sum(were_live)
 
     def close(self) -> None:
         """Do nothing: memory holds nothing open."""
@@ -272,20 +274,20 @@ class MemoryStore:
         value = self._values.get(key)
         if value is None or value.until <= now:
             return None
-        # It goes when its owner is deleted, and is over when that is.
+        # A value is over when its owner is, and deleted with it.
         is_free = value.owner is None or self._live(value.owner, now) is not None
         return value if is_free else None
 
     def _delete_session(self, key: str) -> None:
         if self._sessions.pop(key, None) is None:
             return
-        gone = self._belongings.pop(key)
-        for label in gone.labels:
+        belongings = self._belongings.pop(key)
+        for label in belongings.labels:
             keys = self._labelled[label]
             del keys[key]
             if not keys:
                 del self._labelled[label]
-        for value in gone.values:
+        for value in belongings.values:
             del self._values[value]
 
     def _delete_value(self, key: str) -> None:
@@ -293,16 +295,16 @@ class MemoryStore:
         if value is not None and value.owner is not None:
             self._belongings[value.owner].values.discard(key)
 
-    def _ends_at(self, until: float, kind: _Kind, name: str) -> None:
-        heapq.heappush(self._ends, (until, kind, name))
+    def _note_expiry(self, until: float, kind: _Kind, name: str) -> None:
+        heapq.heappush(self._expiries, (until, kind, name))
 
     def _swept(self) -> float:
         """Delete a few expired rows; return the present instant."""
         now = clock.now()
         for _ in range(SWEEP):
-            if not self._ends or self._ends[0][0] > now:
+            if not self._expiries or self._expiries[0][0] > now:
                 break
-            _, kind, name = heapq.heappop(self._ends)
+            _, kind, name = heapq.heappop(self._expiries)
             self._delete_if_over(kind, name, now)
         return now
 
@@ -315,7 +317,7 @@ class MemoryStore:
         if row is None:
             return
         if row.until > now:
-            self._ends_at(row.until, kind, name)
+            self._note_expiry(row.until, kind, name)
             return
         if kind == "session":
             self._delete_session(name)

@@ -16,10 +16,10 @@ class Values:
 
     def __init__(self, store: Store, party: str) -> None:
         self._store = store
-        self._mine = hashlib.sha256(party.encode()).hexdigest()[:16]
+        self._prefix = hashlib.sha256(party.encode()).hexdigest()[:16]
 
     def _key(self, key: str) -> str:
-        return f"{self._mine}:{key}"
+        return f"{self._prefix}:{key}"
 
     def add(self, key: str, value: str, until: float, *, durable: bool = True) -> bool:
         """Store a value under a free key; return whether it was free.
@@ -29,7 +29,7 @@ class Values:
         return self._store.add(self._key(key), value, until, durable=durable)
 
     def get(self, key: str) -> str | None:
-        """The value, unless it has expired."""
+        """Return the value, unless it has expired."""
         return self._store.get(self._key(key))
 
     def take(self, key: str) -> str | None:
@@ -48,21 +48,21 @@ class Values:
     def change(
         self, key: str, change: Callable[[str | None], str | None], until: float
     ) -> bool:
-        """Replace a value by the result of ``change``, whatever others do meanwhile.
+        """Replace a value by the result of ``change``, and retry if others change it.
 
-        ``change`` gets None for no value, and returns None to change nothing. False if
-        others were always quicker. A power failure may undo it.
+        ``change`` gets None for no value, and returns None to change nothing. Returns
+        False if others were always quicker. A power failure may undo it.
         """
         for _ in range(_TRIES):
             old = self.get(key)
             new = change(old)
             if new is None:
                 return True
-            is_put = (
+            is_written = (
                 self.add(key, new, until, durable=False)
                 if old is None
                 else self.swap(key, old, new, until, durable=False)
             )
-            if is_put:
+            if is_written:
                 return True
         return False

@@ -36,8 +36,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol, TypeGuard
 
-#: Default seconds to answer: longer than a healthy store takes, and short enough for a
-#: visitor.
+#: Default seconds for an answer: a healthy store is faster, and a visitor can wait.
 TIMEOUT = 2.0
 
 #: Seconds to wait for other processes when a server starts: one may be migrating a
@@ -47,14 +46,14 @@ START_TIMEOUT = 60.0
 #: The label of a mark for all sessions; no session carries it.
 EVERYBODY = ""
 
-#: Seconds of the mark of ``end_all``: longer than any answer may be used.
+#: Seconds of the mark of ``end_all``: longer than any Response is valid.
 REFUSED_FOR = 86_400.0
 
 #: Allowed shards of a session's key; "" for none.
 SHARDS = ("", *(f"{number:02x}" for number in range(256)))
 
-#: Expired rows that a write deletes (in SQLite, of each table): more than it writes,
-#: but few.
+#: Expired rows that a write deletes (in SQLite, of each table): few, but more than it
+#: writes.
 SWEEP = 32
 
 
@@ -66,7 +65,7 @@ class StoredSession:
     key: str
     #: JSON, written once.
     data: str
-    #: The one field that changes.
+    #: The last activity, and the one field that changes.
     seen: float
     until: float
     labels: tuple[str, ...] = ()
@@ -108,12 +107,12 @@ class Residence(Enum):
 
 
 def shard_of(name: str) -> str:
-    """The shard of a session's key or label, or ""."""
+    """Return the shard of a session's key or label, or ""."""
     return name.partition(":")[0] if ":" in name else ""
 
 
 def mark_on_everybody(now: float) -> tuple[float, float]:
-    """Instant and until of the mark that ends all sessions."""
+    """Return instant and until of the mark that ends all sessions."""
     # An assertion of this very instant counts as later.
     return math.nextafter(now, 0.0), now + REFUSED_FOR
 
@@ -158,7 +157,7 @@ class Store(Protocol):
         """
 
     def read(self, key: str) -> StoredSession | None:
-        """The live session, without ``labels``, or None: one read."""
+        """Return the live session, without ``labels``, or None, by one read."""
 
     def touch(self, key: str, seen: float, before: float) -> bool:
         """Set ``seen`` if the session lives and was last seen before ``before``.
@@ -170,10 +169,10 @@ class Store(Protocol):
         """Add an item, and labels, to a live session; False if there is none."""
 
     def items(self, key: str) -> list[str]:
-        """The items of a live session, the oldest first."""
+        """Return the items of a live session, the oldest first."""
 
     def find(self, label: str) -> list[str]:
-        """The keys of the live sessions that carry a label."""
+        """Return the keys of the live sessions that carry a label."""
 
     def end(
         self,
@@ -203,13 +202,13 @@ class Store(Protocol):
     ) -> bool:
         """Store a value under a free key; return whether it was free.
 
-        With ``owner``, the key of a live session (else False), the value goes with it.
-        Without ``durable`` a power failure may undo it: never for what must be used
-        once.
+        With ``owner``, the key of a live session (else False), the value ends with it.
+        Without ``durable`` a power failure may undo it: never for identifiers that must
+        be used once.
         """
 
     def get(self, key: str) -> str | None:
-        """The value, unless it has expired."""
+        """Return the value, unless it has expired."""
 
     def take(self, key: str) -> str | None:
         """Remove and return the value, for one caller of all."""
@@ -227,10 +226,10 @@ class Store(Protocol):
     def end_all(self) -> int:
         """End every session, with all its data; return how many were live.
 
-        For a store restored from a copy: a session that ended since must not live
-        again. Marks and used identifiers since the copy are lost. So a mark on
+        For a store restored from a copy: a session that ended since the copy must not
+        live again. Marks and used identifiers since the copy are lost. So a mark on
         everybody rejects every session that was issued before (:data:`REFUSED_FOR`),
-        such as a used assertion, or one of a subject who logged out since. Used
+        for example by a used assertion, or for a subject who logged out since. Used
         one-time codes are valid again for their minute or two.
         """
 
@@ -250,7 +249,7 @@ class DurableStore(Store, Protocol):
     def figures(self, *patterns: str) -> StoreFigures:
         """Count the records, and the sessions with keys that match ``patterns``.
 
-        In those ``*`` matches any text.
+        ``*`` in a pattern matches any text.
         """
 
 

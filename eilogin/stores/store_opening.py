@@ -20,7 +20,7 @@ from eilogin.stores.store_locations import (
     is_on_servers,
 )
 
-#: Other programs' names for it; SQLite would make a file of that name.
+#: Other programs' names for a store in memory; SQLite would make a file of that name.
 _NOT_MEMORY = ("sqlite://", "sqlite:///:memory:", "sqlite://:memory:")
 _EXPECTED = (
     f"'{MEMORY}', a file such as 'sqlite:////var/lib/eilogin/eilogin.db' or a server"
@@ -31,27 +31,28 @@ _EXPECTED = (
 def open_store(url: str, timeout: float = TIMEOUT) -> Store:
     """Return the store that a URL names; the first operation opens it.
 
-    ``memory:`` is a new store in this process. ``sqlite:///`` precedes a path, absolute
-    with a fourth slash (``sqlite:///%(here)s/…``), else relative to the working folder;
-    in an ini file, to its own (:data:`StoreURL`). See
-    :mod:`eilogin.stores.redis.redis_urls` for ``redis:`` and others, which need the
-    extra ``eilogin[redis]``.
+    * ``memory:`` is a new store in this process.
+    * ``sqlite:///PATH`` is a file. The path is absolute with a fourth slash
+      (``sqlite:///%(here)s/…``), else relative to the working folder; in an ini file,
+      to the folder of that file (:data:`StoreURL`).
+    * ``redis:`` and others, which need the extra ``eilogin[redis]``: see
+      :mod:`eilogin.stores.redis.redis_urls`.
 
     An operation waits ``timeout`` seconds for a server, or for other writers of the
     file.
 
-    Raises :class:`eilogin.errors.ConfigurationError`, with what was found (without a
-    password) and expected, for any other URL.
+    Raises :class:`eilogin.errors.ConfigurationError` for any other URL, which it shows
+    without a password.
     """
     try:
-        return _opened(url, timeout)
+        return _new_store(url, timeout)
     except ValueError as error:
         raise ConfigurationError(
             f"store: found {without_password(url)!r}; expected {error}"
         ) from None
 
 
-def _opened(url: str, timeout: float) -> Store:
+def _new_store(url: str, timeout: float) -> Store:
     _check_comment(url)
     if url in _NOT_MEMORY:
         raise ValueError(f"'{MEMORY}' for a store in the memory of this process")
@@ -98,7 +99,7 @@ class StoreAddress(str):
         return repr(without_password(str(self)))
 
 
-#: References to a URL elsewhere; see Secret in settings.
+#: References to a URL elsewhere, as in :data:`eilogin.config.Secret`.
 _REFERENCES = ("env:", "file:", "credential:")
 
 
@@ -110,18 +111,20 @@ def _store_url(value: object, info: Info) -> object:
     if is_on_servers(url):
         files = RedisURL.parse(url).files
         if files:
-            here = {name: from_ini(str(path), info) for name, path in files.items()}
-            url = with_files(url, here)
-    _opened(url, TIMEOUT)
+            absolute_paths = {
+                name: from_ini(str(path), info) for name, path in files.items()
+            }
+            url = with_files(url, absolute_paths)
+    _new_store(url, TIMEOUT)
     if (path := file_of(url)) is not None:
         url = f"{SQLITE}{from_ini(str(path), info)}"
     return StoreAddress(url)
 
 
 def referenced(text: str, info: Info) -> str:
-    """An address, or the one to which ``text`` refers; for validators.
+    """Return an address, or the one to which ``text`` refers; for validators.
 
-    Raises ``ValueError`` if it is missing.
+    Raises ValueError if that is missing.
     """
     if not text.startswith(_REFERENCES):
         return text

@@ -4,7 +4,7 @@ import logging
 import time
 
 #: Seconds between log lines.
-TOLD_EVERY = 60.0
+LOG_INTERVAL = 60.0
 
 _log = logging.getLogger("eilogin.stores")
 
@@ -14,16 +14,16 @@ class Garbage:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._told_at = -TOLD_EVERY
+        self._logged_at = -LOG_INTERVAL
 
-    def note(self, what: str) -> None:
-        """Log it, once a minute: its cause may come with every request."""
+    def note(self, record: str) -> None:
+        """Log a record, at most once a minute: every request may read it."""
         now = time.monotonic()
-        if now >= self._told_at + TOLD_EVERY:
-            self._told_at = now
+        if now >= self._logged_at + LOG_INTERVAL:
+            self._logged_at = now
             _log.warning(
                 "%s contains a record that cannot be read (%s); eilogin treats "
                 "it as missing",
                 self._name,
-                what,
+                record,
             )

@@ -26,7 +26,7 @@ def test_nothing_is_kept_of_what_is_over(now, clock_at_noon) -> None:
     empty = MemoryStore()
     for attribute in ("_sessions", "_belongings", "_labelled", "_values", "_marks"):
         assert getattr(store, attribute) == getattr(empty, attribute)
-    assert store._ends == []
+    assert store._expiries == []
 
 
 def test_a_verb_that_writes_cleans_up_a_little(now, clock_at_noon) -> None:
@@ -68,10 +68,10 @@ def test_frequent_changes_use_no_more_memory(now, clock_at_noon) -> None:
     for number in range(100):
         assert store.swap("key", f"{number}", f"{number + 1}", now + 120)
         store.end(labels=["label"], mark=now + number, mark_until=now + 60 + number)
-    assert len(store._ends) == 2
+    assert len(store._expiries) == 2
     clock_at_noon.shift(119)
     assert store.get("key") == "100"
     store.take("unknown")
     clock_at_noon.shift(100)
     store.take("unknown")
-    assert (store._values, store._marks, store._ends) == ({}, {}, [])
+    assert (store._values, store._marks, store._expiries) == ({}, {}, [])

@@ -1257,13 +1257,13 @@ class TestReplicas:
         assert store.end(keys=["ab:none"]) == []
         replica.pause()
         node = store._client._servers._node
-        real = node._confirmed
+        real = node._read_confirmations
 
         def lose(connection: object) -> int:
             master.kill()
             return real(connection)
 
-        node._confirmed = lose
+        node._read_confirmations = lose
         with pytest.raises(StoreUnavailable):
             store.end(keys=["ab:key"])
         assert not answers(store)
@@ -1375,7 +1375,7 @@ class TestSentinels:
         assert answers(store)
         servers = store._client._servers
         servers._not_before = 0.0
-        with servers._looking:
+        with servers._discovery_lock:
             assert answers(store)
         assert servers._not_before == 0.0
 
@@ -1602,7 +1602,7 @@ class TestCluster:
     def test_servers_that_do_not_say_where_are_left(self) -> None:
         module = pytest.importorskip("eilogin.stores.redis.redis_servers")
         with pytest.raises(StoreUnavailable, match="does not say where"):
-            module._place_in(module.ResponseError("MOVED 5"))
+            module._target_of(module.ResponseError("MOVED 5"))
 
 
 class TestPatience:
@@ -1653,9 +1653,9 @@ def test_a_connection_at_work_is_let_go_when_the_store_was_closed_meanwhile(
     store = opened(redis_url("redis"))
     assert answers(store)
     node = store._client._servers._node
-    connection = node._kept(is_checked=False)
+    connection = node._idle_connection(is_checked=False)
     store.close()
-    node._give(connection)
+    node._put_back(connection)
     assert node._idle == []
     assert not connection.is_connected
 

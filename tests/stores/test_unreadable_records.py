@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from eilogin.stores.unreadable_records import TOLD_EVERY, Garbage
+from eilogin.stores.unreadable_records import LOG_INTERVAL, Garbage
 
 
 def test_is_told_once_a_minute(
@@ -15,7 +15,7 @@ def test_is_told_once_a_minute(
     garbage = Garbage("the store at rest")
     for _ in range(5):
         garbage.note("a session")
-    now += TOLD_EVERY - 1
+    now += LOG_INTERVAL - 1
     garbage.note("a value")
     said = (
         "the store at rest contains a record that cannot be read (a {}); eilogin treats"

@@ -74,7 +74,7 @@ class InMemory(Lying):
     def __init__(self) -> None:
         # What other tests have left would go meanwhile.
         self._kept.clear()
-        beaker_memory._ends.clear()
+        beaker_memory._expiries.clear()
         super().__init__()
 
     def _all(self) -> int:

@@ -24,6 +24,6 @@ Here a text replaces the one that was read, or none, and expires.
 """
 
 from eilogin.stores.beaker.beaker_backend import Backend as Backend
-from eilogin.stores.beaker.beaker_backend import Kept as Kept
+from eilogin.stores.beaker.beaker_backend import NamedTexts as NamedTexts
 from eilogin.stores.beaker.beaker_opening import BackendURL as BackendURL
 from eilogin.stores.beaker.beaker_opening import open_backend as open_backend

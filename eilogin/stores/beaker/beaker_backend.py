@@ -6,14 +6,14 @@ from eilogin.errors import StoreUnavailable
 from eilogin.stores.circuit_breaker import Breaker
 
 
-class Kept(Protocol):
-    """Texts by name, each until an instant; anything else at a name is absent.
+class NamedTexts(Protocol):
+    """Texts by name, each until an instant; a value of another program is absent.
 
     Each kind raises its own exceptions if it does not answer.
     """
 
     def get(self, name: str) -> str | None:
-        """The text, unless it has expired."""
+        """Return the text, unless it has expired."""
 
     def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
         """Replace ``old``, or None, by ``new``; return whether ``old`` was there.
@@ -26,28 +26,28 @@ class Kept(Protocol):
 
 
 class Backend:
-    """A :class:`Kept` of Beaker's behind a circuit breaker.
+    """A :class:`NamedTexts` of Beaker's behind a circuit breaker.
 
     Every verb raises :class:`eilogin.errors.StoreUnavailable` without an answer.
     """
 
     def __init__(
-        self, kept: Kept, told: str, failures: tuple[type[Exception], ...]
+        self, texts: NamedTexts, name: str, failures: tuple[type[Exception], ...]
     ) -> None:
-        self._kept = kept
-        self._breaker = Breaker(told, (StoreUnavailable, *failures))
+        self._texts = texts
+        self._breaker = Breaker(name, (StoreUnavailable, *failures))
 
     def get(self, name: str) -> str | None:
-        """See :meth:`Kept.get`."""
+        """See :meth:`NamedTexts.get`."""
         with self._breaker.call():
-            return self._kept.get(name)
+            return self._texts.get(name)
 
     def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
-        """See :meth:`Kept.swap`."""
+        """See :meth:`NamedTexts.swap`."""
         with self._breaker.call():
-            return self._kept.swap(name, old, new, until)
+            return self._texts.swap(name, old, new, until)
 
     def delete(self, name: str) -> None:
-        """See :meth:`Kept.delete`."""
+        """See :meth:`NamedTexts.delete`."""
         with self._breaker.call():
-            self._kept.delete(name)
+            self._texts.delete(name)

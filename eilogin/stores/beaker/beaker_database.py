@@ -32,57 +32,57 @@ _name, _data, _until = _TABLE.c.namespace, _TABLE.c.data, _TABLE.c.until
 
 
 class Database:
-    """See :class:`eilogin.stores.beaker.Kept`; raises ``OSError`` too.
+    """See :class:`eilogin.stores.beaker.NamedTexts`; raises ``OSError`` too.
 
     ``url`` is SQLAlchemy's for SQLite. Each process has its own connections.
     """
 
     def __init__(self, url: str, timeout: float, largest: int) -> None:
-        self._is_ours = sa.and_(
+        self._is_valid = sa.and_(
             sa.func.typeof(_data) == "text", sa.func.length(_data) <= largest
         )
         self._file = Path(sa.make_url(url).database or "")
         self._url = url
         self._timeout = timeout
-        #: By process; those of another are neither used nor closed.
+        #: By process; a fork neither uses nor closes those of its parent.
         self._engines: dict[int, sa.Engine] = {}
         #: Device and inode of the file with our table.
-        self._known: tuple[int, int] | None = None
+        self._prepared: tuple[int, int] | None = None
 
     def get(self, name: str) -> str | None:
-        """See :meth:`eilogin.stores.beaker.Kept.get`."""
-        is_it = sa.and_(_name == name, self._is_ours, _until > clock.now())
+        """See :meth:`eilogin.stores.beaker.NamedTexts.get`."""
+        is_match = sa.and_(_name == name, self._is_valid, _until > clock.now())
         with self._connected() as connection:
-            found: str | None = connection.scalar(sa.select(_data).where(is_it))
-            return found
+            text: str | None = connection.scalar(sa.select(_data).where(is_match))
+            return text
 
     def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
-        """See :meth:`eilogin.stores.beaker.Kept.swap`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.swap`."""
         now, values = clock.now(), {"data": new, "until": until}
-        put: Any
+        write: Any
         if old is None:
-            put = insert(_TABLE).values(namespace=name, **values)
-            is_none = sa.or_(_until <= now, sa.not_(self._is_ours))
-            put = put.on_conflict_do_update((_name,), set_=values, where=is_none)
+            write = insert(_TABLE).values(namespace=name, **values)
+            is_absent = sa.or_(_until <= now, sa.not_(self._is_valid))
+            write = write.on_conflict_do_update((_name,), set_=values, where=is_absent)
         else:
-            is_it = sa.and_(_name == name, _data == old, _until > now)
-            put = sa.update(_TABLE).where(is_it).values(**values)
-        over = sa.select(_name).where(_until <= now).limit(SWEEP)
+            is_match = sa.and_(_name == name, _data == old, _until > now)
+            write = sa.update(_TABLE).where(is_match).values(**values)
+        expired = sa.select(_name).where(_until <= now).limit(SWEEP)
         with self._connected() as connection:
-            is_put: bool = connection.execute(put).rowcount == 1
-            connection.execute(sa.delete(_TABLE).where(_name.in_(over)))
-            return is_put
+            is_written: bool = connection.execute(write).rowcount == 1
+            connection.execute(sa.delete(_TABLE).where(_name.in_(expired)))
+            return is_written
 
     def delete(self, name: str) -> None:
-        """See :meth:`eilogin.stores.beaker.Kept.delete`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.delete`."""
         with self._connected() as connection:
             connection.execute(sa.delete(_TABLE).where(_name == name))
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
         try:
-            seen = self._seen()
-            if seen is None or seen != self._known:
+            identity = self._identity()
+            if identity is None or identity != self._prepared:
                 self._make()
             with self._engine().begin() as connection:
                 yield connection
@@ -100,16 +100,16 @@ class Database:
                 hide_parameters=True,
                 max_overflow=-1,
             )
-            sa.event.listen(engine, "connect", _relax)
-            weakref.finalize(self, _let_go, engine, pid).atexit = False
+            sa.event.listen(engine, "connect", _set_synchronous)
+            weakref.finalize(self, _dispose, engine, pid).atexit = False
         return engine
 
-    def _seen(self) -> tuple[int, int] | None:
+    def _identity(self) -> tuple[int, int] | None:
         try:
-            found = self._file.stat()
+            status = self._file.stat()
         except FileNotFoundError:
             return None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
     def _make(self) -> None:
         # If the file was removed or replaced, only this process still has the old one.
@@ -120,19 +120,19 @@ class Database:
             connection.execute(CreateTable(_TABLE, if_not_exists=True))
             for index in _TABLE.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
-        self._known = self._seen()
+        self._prepared = self._identity()
 
 
-def _let_go(engine: sa.Engine, pid: int) -> None:
+def _dispose(engine: sa.Engine, pid: int) -> None:
     if os.getpid() == pid:
         engine.dispose()
 
 
-def _relax(connection: sqlite3.Connection, _: object) -> None:
+def _set_synchronous(connection: sqlite3.Connection, _: object) -> None:
     # Writes do not wait for the disk: a power failure may undo the last ones.
     try:
         connection.execute("PRAGMA synchronous = NORMAL")
     except sqlite3.Error:
-        # SQLAlchemy does not have it yet.
+        # SQLAlchemy does not know this connection yet.
         connection.close()
         raise

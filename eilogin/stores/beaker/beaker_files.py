@@ -22,13 +22,13 @@ from eilogin.errors import StoreUnavailable
 
 _KEY = "session"
 #: Seconds between tries.
-_A_MOMENT = 0.005
+_RETRY_INTERVAL = 0.005
 #: Files and folders that each write cleans up: more than it adds.
 _STEPS = 8
-#: For a file that eilogin did not write.
+#: Errors for a file that eilogin did not write.
 _UNREADABLE = (LookupError, OverflowError, RecursionError, TypeError, ValueError)
 #: Most octets around a text.
-_AROUND = 100
+_ENVELOPE = 100
 
 
 class _Namespace(FileNamespaceManager):  # type: ignore[misc]
@@ -37,13 +37,13 @@ class _Namespace(FileNamespaceManager):  # type: ignore[misc]
     largest = 0
 
     def get_access_lock(self) -> Any:
-        # Beaker's lock files are one for each name, and stay for ever.
+        # Beaker makes a lock file for each name, and never deletes it.
         return file_synchronizer(self.namespace[:2], lock_dir=self.lock_dir)
 
     def do_open(self, flags: str, replace: bool) -> None:  # noqa: FBT001 - Beaker's
         self._is_changed = False
         try:
-            with open(self.file, "rb", opener=_without_waiting) as file:
+            with open(self.file, "rb", opener=_open_without_waiting) as file:
                 text, until = json.loads(file.read(self.largest))[_KEY]
             self.hash = {_KEY: (str(text), float(until))}
         except (*_UNREADABLE, FileNotFoundError):
@@ -54,12 +54,12 @@ class _Namespace(FileNamespaceManager):  # type: ignore[misc]
 
     def do_close(self) -> None:
         if self._is_changed:
-            beside = Path(f"{self.file}.temp")
-            with open(beside, "w", encoding="ascii", opener=_for_us_alone) as file:
+            temporary = Path(f"{self.file}.temp")
+            with open(temporary, "w", encoding="ascii", opener=_open_private) as file:
                 json.dump(self.hash, file)
             until = self.hash[_KEY][1]
-            os.utime(beside, (until, until))
-            beside.rename(self.file)
+            os.utime(temporary, (until, until))
+            temporary.rename(self.file)
         self.hash = {}
 
     def text(self) -> str | None:
@@ -67,18 +67,18 @@ class _Namespace(FileNamespaceManager):  # type: ignore[misc]
         return text if until > clock.now() else None
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def _open_without_waiting(path: str, flags: int) -> int:
     # Do not wait for the writer of a pipe.
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _for_us_alone(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     # A link may lead to another's file.
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 class Files:
-    """See :class:`eilogin.stores.beaker.Kept`; raises ``OSError`` too."""
+    """See :class:`eilogin.stores.beaker.NamedTexts`; raises ``OSError`` too."""
 
     def __init__(self, folder: Path, timeout: float, largest: int) -> None:
         self._folder = folder
@@ -88,28 +88,28 @@ class Files:
         self._sweeper = self._sweep()
 
     def get(self, name: str) -> str | None:
-        """See :meth:`eilogin.stores.beaker.Kept.get`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.get`."""
         namespace = self._namespace(name)
         namespace.do_open("r", replace=False)
         return namespace.text()
 
     def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
-        """See :meth:`eilogin.stores.beaker.Kept.swap`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.swap`."""
         self._sweep_a_little()
         with self._locked(name) as namespace:
-            is_there = namespace.text() == old
-            if is_there:
+            is_unchanged = namespace.text() == old
+            if is_unchanged:
                 namespace[_KEY] = (new, until)
-            return is_there
+            return is_unchanged
 
     def delete(self, name: str) -> None:
-        """See :meth:`eilogin.stores.beaker.Kept.delete`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.delete`."""
         with self._locked(name) as namespace:
             namespace.do_remove()
 
     def _namespace(self, name: str) -> _Namespace:
         namespace = _Namespace(name, data_dir=str(self._folder), digest_filenames=False)
-        namespace.largest = self._largest + _AROUND
+        namespace.largest = self._largest + _ENVELOPE
         return namespace
 
     @contextmanager
@@ -122,7 +122,7 @@ class Files:
                 raise StoreUnavailable(
                     f"{self._folder}: another process keeps it locked"
                 )
-            time.sleep(_A_MOMENT)
+            time.sleep(_RETRY_INTERVAL)
         try:
             yield namespace
         finally:
@@ -141,20 +141,20 @@ class Files:
                 yield False
                 for name in names:
                     with suppress(OSError):
-                        self._remove_if_over(Path(folder, name))
+                        self._remove_if_expired(Path(folder, name))
                     yield False
             yield True
 
-    def _remove_if_over(self, path: Path) -> None:
+    def _remove_if_expired(self, path: Path) -> None:
         if path.suffix == ".temp":
-            self._remove_if_left(path)
+            self._remove_if_unlocked(path)
         elif path.suffix == ".cache" and path.stat().st_mtime <= clock.now():
             path.unlink()
 
-    def _remove_if_left(self, path: Path) -> None:
+    def _remove_if_unlocked(self, path: Path) -> None:
         lock = self._namespace(path.name.partition(".")[0]).access_lock
         if lock.acquire_write_lock(wait=False):
-            # Unlocked, so left by a crash.
+            # An unlocked file is left over from a crash.
             try:
                 path.unlink()
             finally:

@@ -23,7 +23,7 @@ _FROM_NOW = 30 * 86_400
 
 
 class Memcached:
-    """See :class:`eilogin.stores.beaker.Kept`.
+    """See :class:`eilogin.stores.beaker.NamedTexts`.
 
     ``url`` is ``host:port``, or several separated by ``;``; else ValueError. No server
     stands in for another: it would come back with old texts.
@@ -41,48 +41,48 @@ class Memcached:
         self._pid = 0
 
     def get(self, name: str) -> str | None:
-        """See :meth:`eilogin.stores.beaker.Kept.get`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.get`."""
         client = self._client(name)
-        found = self._read(client, name)
-        if found is None:
+        text = self._read(client, name)
+        if text is None:
             _require_alive(client)
-        return found
+        return text
 
     def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
-        """See :meth:`eilogin.stores.beaker.Kept.swap`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.swap`."""
         client, key, octets = self._client(name), _key(name), new.encode("latin-1")
         try:
             if old is None:
-                is_put = client.add(key, octets, _time(until))
-                if not is_put and self._read(client, name) is None:
+                is_written = client.add(key, octets, _time(until))
+                if not is_written and self._read(client, name) is None:
                     _require_alive(client)
-                    raise StoreUnavailable(f"{_told(client)} accepts no values")
+                    raise StoreUnavailable(f"{_name_of(client)} accepts no values")
             else:
                 # The client remembers the version in the reply, for the next line.
-                is_there = self._read(client, name) == old
-                is_put = is_there and client.cas(key, octets, _time(until))
+                is_unchanged = self._read(client, name) == old
+                is_written = is_unchanged and client.cas(key, octets, _time(until))
         finally:
             client.reset_cas()
-        if not is_put:
+        if not is_written:
             _require_alive(client)
-        return bool(is_put)
+        return bool(is_written)
 
     def delete(self, name: str) -> None:
-        """See :meth:`eilogin.stores.beaker.Kept.delete`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.delete`."""
         client = self._client(name)
         if not client.delete(_key(name)):
             _require_alive(client)
 
     def _read(self, client: Any, name: str) -> str | None:
         try:
-            found = client.gets(_key(name))
+            octets = client.gets(_key(name))
         except ValueError:
-            found = _Unread()
-        if found is not None and not isinstance(found, bytes):
-            # Not ours, and it blocks ours.
+            octets = _UnreadValue()
+        if octets is not None and not isinstance(octets, bytes):
+            # A value of another program blocks ours.
             client.delete(_key(name))
             return None
-        return None if found is None else found.decode("latin-1")
+        return None if octets is None else octets.decode("latin-1")
 
     def _client(self, name: str) -> Any:
         if self._pid != os.getpid():
@@ -94,8 +94,8 @@ class Memcached:
         # Each thread gets its own connections.
         return _Client(
             [server],
-            unpickler=_Unread,
-            decompressor=_nothing,
+            unpickler=_UnreadValue,
+            decompressor=_no_octets,
             dead_retry=PAUSE,
             socket_timeout=self._timeout,
             cache_cas=True,
@@ -122,28 +122,28 @@ class _Client(memcache.Client):  # type: ignore[misc]
         self._init_buckets()
 
 
-class _Unread:
+class _UnreadValue:
     """An unpickler that reads nothing."""
 
     def __init__(self, *_: object, **__: object) -> None:
         pass
 
-    def load(self) -> "_Unread":
+    def load(self) -> "_UnreadValue":
         return self
 
 
-def _nothing(_: bytes) -> bytes:
-    # A little compressed data may be a great deal.
+def _no_octets(_: bytes) -> bytes:
+    # A little compressed data may expand to a great deal.
     return b""
 
 
 def _require_alive(client: Any) -> None:
     [server] = client.servers
     if server.deaduntil:
-        raise StoreUnavailable(f"{_told(client)} does not answer")
+        raise StoreUnavailable(f"{_name_of(client)} does not answer")
 
 
-def _told(client: Any) -> str:
+def _name_of(client: Any) -> str:
     return f"memcached at {client.servers[0].address}"
 
 

@@ -21,7 +21,7 @@ return 1
 
 
 class Redis:
-    """See :class:`eilogin.stores.beaker.Kept`; raises ``RedisError`` too.
+    """See :class:`eilogin.stores.beaker.NamedTexts`; raises ``RedisError`` too.
 
     ``url`` is one of redis-py's; another is a ``ValueError``.
     """
@@ -38,40 +38,52 @@ class Redis:
         )
 
     def get(self, name: str) -> str | None:
-        """See :meth:`eilogin.stores.beaker.Kept.get`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.get`."""
         try:
-            found = self._client.getrange(_key(name), 0, self._largest)
+            octets = self._client.getrange(_key(name), 0, self._largest)
         except ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
-            found = None
-        if found is None or len(found) > self._largest:
-            # Not ours, and it blocks ours.
+            octets = None
+        if octets is None or len(octets) > self._largest:
+            # A value of another program blocks ours.
             self.delete(name)
             return None
-        return found.decode("latin-1") or None
+        return octets.decode("latin-1") or None
 
     def swap(self, name: str, old: str | None, new: str, until: float) -> bool:
-        """See :meth:`eilogin.stores.beaker.Kept.swap`."""
-        before, after = ((text or "").encode("latin-1") for text in (old, new))
+        """See :meth:`eilogin.stores.beaker.NamedTexts.swap`."""
+        old_octets, new_octets = ((text or "").encode("latin-1") for text in (old, new))
         seconds = max(1, math.ceil(until - clock.now()))
-        return bool(self._client.eval(_SWAP, 1, _key(name), before, after, seconds))
+        return bool(
+            self._client.eval(_SWAP, 1, _key(name), old_octets, new_octets, seconds)
+        )
 
     def delete(self, name: str) -> None:
-        """See :meth:`eilogin.stores.beaker.Kept.delete`."""
+        """See :meth:`eilogin.stores.beaker.NamedTexts.delete`."""
         self._client.delete(_key(name))
 
 
-_SAID = ("connection_class", "host", "port", "path", "db", "username", "password")
+_ALLOWED_OPTIONS = (
+    "connection_class",
+    "host",
+    "port",
+    "path",
+    "db",
+    "username",
+    "password",
+)
 
 
 def _check(url: str) -> None:
     try:
-        said = dict(parse_url(url))
+        options = dict(parse_url(url))
     except ValueError:
         raise ValueError("a server such as 'redis://localhost:6379/1'") from None
-    # Others, such as decoding, would change the answers.
-    if any(name not in _SAID and not name.startswith("ssl_") for name in said):
+    # Other options, such as decoding, would change the answers.
+    if any(
+        name not in _ALLOWED_OPTIONS and not name.startswith("ssl_") for name in options
+    ):
         raise ValueError("only options 'ssl_…' of redis-py after '?'")
 
 

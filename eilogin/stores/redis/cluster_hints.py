@@ -44,33 +44,31 @@ class Hints:
 
         Asks every session. Until then, no other session can write its hint.
         """
-        found: list[str] = []
+        hints: list[str] = []
         for keys in self._client.sessions():
-            for there, some in self.by_place((key, label) for key in keys):
+            for place, pairs in self.by_place((key, label) for key in keys):
                 carrying = self._client.run(
-                    lua_scripts.CARRY, there, flat_pairs(some), is_question=True
+                    lua_scripts.CARRY, place, flat_pairs(pairs), is_question=True
                 )
-                found += map(text_of, carrying)
-        place = self._client.place_of(label)
-        self._client.run(lua_scripts.HINT, place, label, 1, found)
+                hints += map(text_of, carrying)
+        label_place = self._client.place_of(label)
+        self._client.run(lua_scripts.HINT, label_place, label, 1, hints)
 
     def at(self, labels: Sequence[str]) -> set[Hint]:
-        """The hints at these labels."""
+        """Return the hints at these labels."""
         hints: set[Hint] = set()
         for label in dict.fromkeys(labels):
             place = self._client.place_of(label)
-            _, found = self._client.run(
-                lua_scripts.FIND, place, label, is_question=True
-            )
-            hints.update((text_of(key), label) for key in found or ())
+            _, keys = self._client.run(lua_scripts.FIND, place, label, is_question=True)
+            hints.update((text_of(key), label) for key in keys or ())
         return hints
 
     def forget(self, hints: Iterable[Hint]) -> None:
         """Delete useless hints; they may also stay until they expire."""
         swapped = {(label, key) for key, label in hints}
         try:
-            for place, some in self.by_place(swapped):
-                words = flat_pairs(some)
+            for place, pairs in self.by_place(swapped):
+                words = flat_pairs(pairs)
                 self._client.run(lua_scripts.UNHINT, place, words, durable=False)
         except StoreUnavailable as error:
             _log.info(
@@ -87,8 +85,10 @@ class Hints:
         def place(pair: tuple[str, str]) -> bytes:
             return self._client.place_of(pair[0])
 
-        for there, some in itertools.groupby(sorted(pairs, key=place), key=place):
-            yield there, list(some)
+        for shared_place, group in itertools.groupby(
+            sorted(pairs, key=place), key=place
+        ):
+            yield shared_place, list(group)
 
 
 def flat_pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -39,15 +39,15 @@ _log = logging.getLogger("eilogin.stores")
 
 
 def check(servers: Servers) -> dict[Node, dict[str, str]]:
-    """Refuse servers that do not fit; return the properties of each.
+    """Return the properties of each server.
 
-    Raises :class:`Misfit`, or StoreUnavailable without an answer.
+    Raises :class:`Misfit` for an unfit server, or StoreUnavailable without an answer.
     """
     try:
         facts = {node: facts_of(node.ask(packed("INFO"))) for node in servers.masters()}
-        for node, told in facts.items():
-            _check_facts(node.name, told, servers.url.kind)
-            # Wait for no replica, to test the permission, which the first logout needs.
+        for node, node_facts in facts.items():
+            _check_facts(node.name, node_facts, servers.url.kind)
+            # Waits for no replica: a test of the permission that a logout needs.
             node.ask(_WAIT_FOR_NONE)
         _check_schema(servers)
     except StoreUnavailable as error:
@@ -56,11 +56,11 @@ def check(servers: Servers) -> dict[Node, dict[str, str]]:
             raise
         raise Misfit(f"the store {servers.url}: {fault}") from error
     except RedisError as error:
-        raise Misfit(f"the store {servers.url}: {_said_in(error)}") from error
+        raise Misfit(f"the store {servers.url}: {_describe(error)}") from error
     return facts
 
 
-def _said_in(error: RedisError) -> str:
+def _describe(error: RedisError) -> str:
     found = f"found {str(error)[:_LONGEST_ANSWER]!r}; expected"
     if isinstance(error, InvalidResponse):
         return f"{found} a Redis or Valkey server at this address"
@@ -131,8 +131,8 @@ def _check_schema(servers: Servers) -> None:
     name = f"{servers.url.prefix}:schema".encode()
     versions = (str(SCHEMA_VERSION), str(OLDEST_SCHEMA))
     # By text, to find a server without scripts or without write permission.
-    answer = servers.ask(name, SCHEMA.by_text(name, versions), is_question=False)
-    schema, oldest = (int(number) for number in answer)
+    reply = servers.ask(name, SCHEMA.by_text(name, versions), is_question=False)
+    schema, oldest = (int(number) for number in reply)
     if oldest > SCHEMA_VERSION:
         raise Misfit(
             f"the store {servers.url} has version {schema}, which needs an "
@@ -152,11 +152,11 @@ def warn(node: Node, facts: dict[str, str]) -> None:
         )
         return
     try:
-        found = node.ask(packed("CONFIG", "GET", "appendfsync"))
+        reply = node.ask(packed("CONFIG", "GET", "appendfsync"))
     except ResponseError:
-        # Not allowed to this user, so unknown.
+        # This user may not read it, so it is unknown.
         return
-    policy = found[1].decode() if found else "unknown"
+    policy = reply[1].decode() if reply else "unknown"
     if policy != "always":
         _log.warning(
             "%s: appendfsync is %s: a power failure loses the last seconds, so a "

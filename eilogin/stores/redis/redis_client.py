@@ -19,7 +19,7 @@ from eilogin.stores.unreadable_records import Garbage
 #: Most retries after changes by others, of which one succeeded each time.
 MOST_RETRIES = 50
 
-#: In every server's error for a key of another type.
+#: A part of every server's error for a key of another type.
 _WRONG_TYPE = "wrong kind of value"
 
 
@@ -51,8 +51,8 @@ class Client:
     # --- asking ---
 
     def ask(self, name: bytes, command: bytes) -> Any:
-        """The answer to a query of one key; None if it is of another type."""
-        # As ``guarded``, at a third of the cost: every request comes here.
+        """Return the answer to a query of one key; None if it is of another type."""
+        # Like ``guarded``, at a third of the cost: every request comes here.
         try:
             return self.servers().ask(name, command)
         except (RedisError, OSError) as error:
@@ -73,7 +73,7 @@ class Client:
 
         With ``durable``, a script that writes waits for the replicas.
         """
-        return self._scripted(
+        return self._run_script(
             script,
             place,
             arguments,
@@ -86,12 +86,16 @@ class Client:
         self, script: Script, name: bytes, *arguments: Argument, durable: bool = True
     ) -> Any:
         """Run a script that reads one key, and return its answer."""
-        return self._scripted(
+        return self._run_script(
             script, name, arguments, durable=durable, is_question=False, is_alone=True
         )
 
-    def _scripted(
-        self, script: Script, name: bytes, arguments: Sequence[Argument], **how: bool
+    def _run_script(
+        self,
+        script: Script,
+        name: bytes,
+        arguments: Sequence[Argument],
+        **options: bool,
     ) -> Any:
         values = (clock.now(), *arguments)
         if logout_reserve.may_be_used():
@@ -99,14 +103,14 @@ class Client:
         with self.guarded():
             servers = self.servers()
             try:
-                answer = servers.ask(name, script.by_digest(name, values), **how)
+                reply = servers.ask(name, script.by_digest(name, values), **options)
             except NoScriptError:
                 # The server was restarted, or has just become the master.
-                answer = servers.ask(name, script.by_text(name, values), **how)
-        told, odd = answer
-        for other in odd:
-            self._note_wrong_type(other)
-        return told
+                reply = servers.ask(name, script.by_text(name, values), **options)
+        result, wrong_types = reply
+        for wrong_name in wrong_types:
+            self._note_wrong_type(wrong_name)
+        return result
 
     def _note_wrong_type(self, name: bytes) -> None:
         # The name of a value may be secret.
@@ -130,7 +134,7 @@ class Client:
             f"the store {self.url}: other clients change the same keys all the time"
         )
 
-    # --- looking at everything ---
+    # --- all records ---
 
     def sessions(self) -> Iterator[list[str]]:
         """Yield the keys of all sessions, in batches."""
@@ -154,16 +158,15 @@ class Client:
     # --- servers ---
 
     def servers(self) -> Servers:
-        """The servers after their check."""
+        """Return the servers, checked now if they were not checked at the start."""
         servers = self.own_servers()
         if not self._is_checked:
-            # They were not checked at the start.
             check(servers)
             self._is_checked = True
         return servers
 
     def own_servers(self) -> Servers:
-        """The servers, with connections of this process."""
+        """Return the servers, with connections of this process."""
         if not self._servers.is_of_this_process():
             self._servers = servers_of(self.url, self.timeout)
         return self._servers
@@ -172,9 +175,9 @@ class Client:
         """Note that the servers fit, and need no more checks."""
         self._is_checked = True
 
-    def let_go(self) -> None:
+    def close_idle(self) -> None:
         """Close the idle connections; keep all knowledge of the servers."""
-        self._servers.let_go()
+        self._servers.close_idle()
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""
@@ -183,5 +186,5 @@ class Client:
 
 
 def text_of(octets: bytes) -> str:
-    """The text of octets, as far as it is readable."""
+    """Decode octets; characters that are invalid are replaced."""
     return octets.decode(errors="replace")

@@ -25,9 +25,11 @@ _BATCH = 200
 def end_all(client: Client, hints: Hints) -> int:
     """End every session; return how many were live (:meth:`.Store.end_all`).
 
-    Sessions made meanwhile but issued before end too, or are rejected; others may end.
+    Sessions made meanwhile but issued earlier also end, or are rejected. Those issued
+    meanwhile may end.
     """
-    # First to free memory for marks; then the sessions made before all marks.
+    # The first pass frees memory for the marks. The second one ends the sessions that
+    # were made before all marks were set.
     count = _wipe(client, hints)
     _mark_everybody(client)
     return count + _wipe(client, hints)
@@ -46,9 +48,9 @@ def _wipe(client: Client, hints: Hints) -> int:
         by_place: dict[bytes, list[str]] = {}
         for key in keys:
             by_place.setdefault(client.place_of(key), []).append(key)
-        for place, some in by_place.items():
-            for start in range(0, len(some), _BATCH):
-                batch = some[start : start + _BATCH]
+        for place, place_keys in by_place.items():
+            for start in range(0, len(place_keys), _BATCH):
+                batch = place_keys[start : start + _BATCH]
                 live, foreign = client.run(lua_scripts.WIPE, place, batch)
                 hints.forget(pairs_in(foreign))
                 count += live
@@ -56,9 +58,9 @@ def _wipe(client: Client, hints: Hints) -> int:
 
 
 def figures(client: Client, patterns: Sequence[str]) -> StoreFigures:
-    """Count records by reading every name, those expired for up to a minute too.
+    """Count records by reading every name, also those expired up to a minute ago.
 
-    In ``patterns`` of keys ``*`` is anything. Raises StoreUnavailable.
+    ``*`` in a pattern of keys matches any text. Raises StoreUnavailable.
     """
     with client.guarded():
         nodes = client.servers().masters()
@@ -74,7 +76,7 @@ def figures(client: Client, patterns: Sequence[str]) -> StoreFigures:
 
 def _server_at(node: Node) -> str:
     facts = facts_of(node.ask(packed("INFO")))
-    # Valkey says both.
+    # Valkey reports both versions.
     name = "valkey" if "valkey_version" in facts else "redis"
     version = facts.get(f"{name}_version", "of no version")
     return f"{name.capitalize()} {version} at {shown(node.address)}"

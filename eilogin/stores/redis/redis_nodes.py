@@ -29,7 +29,7 @@ from eilogin.stores.circuit_breaker import Breaker
 from eilogin.stores.redis.lua_scripts import packed
 from eilogin.stores.redis.redis_urls import Address, RedisURL, shown
 
-#: Seconds for which their number is cached.
+#: Seconds for which the number of replicas is cached.
 REPLICAS_KNOWN = 5.0
 #: Seconds for a change to wait for replicas.
 LONGEST_WAIT = 1.0
@@ -67,7 +67,7 @@ class Node:
         self._idle: list[Connection] = []
         self._is_closed = False
         #: Monotonic instant at which a replica last did not confirm a change.
-        self.doubted = 0.0
+        self.doubted_at = 0.0
         #: Replicas to wait for, and until when that number is valid.
         self._replicas = 0
         self._replicas_until = 0.0
@@ -75,32 +75,36 @@ class Node:
     def ask(
         self, command: bytes, *, is_question: bool = True, durable: bool = False
     ) -> Any:
-        """The answer to a packed command.
+        """Return the answer to a packed command.
 
         Only a query is sent twice. ``durable`` waits for the replicas. Raises
         StoreUnavailable without an answer, or redis-py's ResponseError.
         """
         with self.breaker.call():
-            answer = self._asked(command, is_question=is_question, durable=durable)
-        if isinstance(answer, ResponseError):
-            raise answer
-        return answer
+            reply = self._send_once_or_twice(
+                command, is_question=is_question, durable=durable
+            )
+        if isinstance(reply, ResponseError):
+            raise reply
+        return reply
 
-    def _asked(self, command: bytes, *, is_question: bool, durable: bool) -> Any:
-        connection = self._kept(is_checked=not is_question)
+    def _send_once_or_twice(
+        self, command: bytes, *, is_question: bool, durable: bool
+    ) -> Any:
+        connection = self._idle_connection(is_checked=not is_question)
         if connection is None:
-            return self._exchanged(self._connected(), command, durable=durable)
+            return self._exchange(self._connected(), command, durable=durable)
         try:
-            return self._exchanged(connection, command, durable=durable)
+            return self._exchange(connection, command, durable=durable)
         except RedisConnectionError:
             if not is_question:
                 raise
             # The server closed it, and probably the others.
-            self.let_go()
-        return self._exchanged(self._connected(), command, durable=durable)
+            self.close_idle()
+        return self._exchange(self._connected(), command, durable=durable)
 
-    def _kept(self, *, is_checked: bool) -> Connection | None:
-        """A kept connection; with ``is_checked``, one that is not dead."""
+    def _idle_connection(self, *, is_checked: bool) -> Connection | None:
+        """Return an idle connection; with ``is_checked``, one that is not dead."""
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -108,10 +112,10 @@ class Node:
         if not is_checked or _is_sound(connection):
             return connection
         connection.disconnect()
-        self.let_go()
+        self.close_idle()
         return None
 
-    def _exchanged(
+    def _exchange(
         self, connection: Connection, command: bytes, *, durable: bool
     ) -> Any:
         try:
@@ -119,15 +123,15 @@ class Node:
             if replicas:
                 command += packed("WAIT", replicas, int(self._wait * 1000))
             connection.send_packed_command((command,))
-            answer = _answer(connection)
-            confirmed = self._confirmed(connection) if replicas else 0
+            reply = _read_reply(connection)
+            confirmed = self._read_confirmations(connection) if replicas else 0
         except BaseException:
             connection.disconnect()
             raise
-        if not isinstance(answer, ResponseError):
+        if not isinstance(reply, ResponseError):
             self._judge(replicas, confirmed)
-        self._give(connection)
-        return answer
+        self._put_back(connection)
+        return reply
 
     # --- replicas ---
 
@@ -143,37 +147,39 @@ class Node:
         return self._replicas
 
     def _note_replicas(self, facts: dict[str, str]) -> None:
-        told = (v for k, v in facts.items() if re.fullmatch(r"slave\d+", k))
-        self._expect(sum("state=online" in replica for replica in told))
+        replicas = (v for k, v in facts.items() if re.fullmatch(r"slave\d+", k))
+        self._expect(sum("state=online" in replica for replica in replicas))
 
     def _expect(self, replicas: int) -> None:
         self._replicas = replicas
         self._replicas_until = time.monotonic() + REPLICAS_KNOWN
 
-    def _confirmed(self, connection: Connection) -> int | ResponseError:
+    def _read_confirmations(self, connection: Connection) -> int | ResponseError:
         """Return how many replicas confirmed in time; an error if waiting is refused.
 
         Raises redis-py's ConnectionError if the server is lost, because its successor
         may lack the change.
         """
         try:
-            answer = _answer(connection)
+            reply = _read_reply(connection)
         except RedisTimeoutError:
             # The change is made, and its answer is valid.
             connection.disconnect()
             return 0
-        known: int | ResponseError = answer
-        return known
+        count: int | ResponseError = reply
+        return count
 
     def _judge(self, replicas: int, confirmed: int | ResponseError) -> None:
         if isinstance(confirmed, ResponseError):
             self._doubt(0, f"it cannot wait for its replicas: {confirmed}")
         elif confirmed < replicas:
-            few = f"only {confirmed} of {replicas} replicas confirmed a change within"
-            self._doubt(confirmed, f"{few} {self._wait:g} s")
+            shortfall = (
+                f"only {confirmed} of {replicas} replicas confirmed a change within"
+            )
+            self._doubt(confirmed, f"{shortfall} {self._wait:g} s")
 
-    def _doubt(self, confirmed: int, what: str) -> None:
-        self.doubted = time.monotonic()
+    def _doubt(self, confirmed: int, reason: str) -> None:
+        self.doubted_at = time.monotonic()
         # The next command does not wait for the missing replicas until the server has
         # been checked again.
         self._expect(confirmed)
@@ -182,13 +188,13 @@ class Node:
             "session that ended may live again, and a used message may be "
             "accepted again",
             self.name,
-            what,
+            reason,
         )
 
     # --- connections ---
 
     def _connected(self) -> Connection:
-        with _named(self.address):
+        with _naming(self.address):
             connection = connect(self._url, self.address, self._timeout)
             try:
                 if self._url.kind != "cluster":
@@ -210,18 +216,18 @@ class Node:
             raise IsReplica(f"it is a replica of {facts.get('master_host')}")
         self._note_replicas(facts)
 
-    def _give(self, connection: Connection) -> None:
+    def _put_back(self, connection: Connection) -> None:
         self._idle.append(connection)
         if self._is_closed:
-            self.let_go()
+            self.close_idle()
 
     def close(self) -> None:
-        """Close kept connections, and those in use later."""
+        """Close idle connections now, and those in use later."""
         self._is_closed = True
-        self.let_go()
+        self.close_idle()
 
-    def let_go(self) -> None:
-        """Close kept connections; those in use are kept later."""
+    def close_idle(self) -> None:
+        """Close idle connections; those in use become idle later."""
         while self._idle:
             # Another thread may be quicker.
             with suppress(IndexError):
@@ -229,7 +235,7 @@ class Node:
 
 
 @contextmanager
-def _named(address: Address) -> Iterator[None]:
+def _naming(address: Address) -> Iterator[None]:
     """Name the server in errors: it may be any of several."""
     try:
         yield
@@ -238,7 +244,7 @@ def _named(address: Address) -> Iterator[None]:
 
 
 def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
-    """A new connection, ready for commands."""
+    """Return a new connection, ready for commands."""
     options: dict[str, Any] = {
         "host": address[0],
         "port": address[1],
@@ -288,17 +294,17 @@ def has_hung_up(error: BaseException | None) -> bool:
     return isinstance(error, ConnectionError)
 
 
-def _raise_alert(url: RedisURL, address: Address, within: float) -> None:
+def _raise_alert(url: RedisURL, address: Address, seconds: float) -> None:
     """Raise the server's TLS alert, if one comes before the close.
 
-    In TLS 1.3 it comes after the handshake, and may be lost.
+    In TLS 1.3 the alert comes after the handshake, and may be lost.
     """
     context = ssl.create_default_context(cafile=url.ca)
     if url.cert is not None:
         context.load_cert_chain(url.cert, url.key)
     try:
         with (
-            socket.create_connection(address, within) as plain,
+            socket.create_connection(address, seconds) as plain,
             context.wrap_socket(plain, server_hostname=address[0]) as encrypted,
         ):
             encrypted.recv(1)
@@ -307,8 +313,8 @@ def _raise_alert(url: RedisURL, address: Address, within: float) -> None:
             raise RedisConnectionError(str(error)) from error
 
 
-def _answer(connection: Connection) -> Any:
-    """The next answer, even an error: others may follow it."""
+def _read_reply(connection: Connection) -> Any:
+    """Return the next answer, even an error, because others may follow it."""
     try:
         return connection.read_response()
     except ResponseError as error:
@@ -316,41 +322,41 @@ def _answer(connection: Connection) -> Any:
 
 
 def _is_sound(connection: Connection) -> bool:
-    # Nothing was asked, so readable data is the end.
+    # No command waits for an answer, so readable data means the end.
     try:
         return not connection.can_read()
     except FAILURES:
         return False
 
 
-def asked_of_any(
+def ask_any(
     url: RedisURL,
     addresses: Sequence[Address],
     commands: Sequence[bytes],
-    within: float,
+    seconds: float,
 ) -> tuple[Address, Any]:
     """Return the first server that answers, and its answer to the last command.
 
     Each server gets half of the remaining time, the last one all. Raises the last
     failure, or redis-py's AuthenticationError.
     """
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + seconds
     failure: Exception = RedisConnectionError("no server is known")
     for number, address in enumerate(addresses, 1):
-        left = max(deadline - time.monotonic(), within / 16)
-        share = left if number == len(addresses) else left / 2
+        seconds_left = max(deadline - time.monotonic(), seconds / 16)
+        share = seconds_left if number == len(addresses) else seconds_left / 2
         try:
-            with _named(address):
-                return address, _asked_once(url, address, commands, share)
+            with _naming(address):
+                return address, _ask_once(url, address, commands, share)
         except AuthenticationError:
-            # An answer, which others would repeat.
+            # This is an answer, and other servers would give the same.
             raise
         except (*FAILURES, ResponseError) as error:
             failure = error
     raise failure
 
 
-def _asked_once(
+def _ask_once(
     url: RedisURL, address: Address, commands: Sequence[bytes], timeout: float
 ) -> Any:
     connection = connect(url, address, timeout)

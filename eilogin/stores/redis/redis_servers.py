@@ -1,6 +1,6 @@
 """Find the server: a single one, the sentinels' master, or a node of a Cluster.
 
-In at most half of a server's time to answer, one thread does it, once in a pause; the
+One thread does it, at most once in a pause, in half of a server's time to answer. The
 others use the last result. A change is retried only if a server has said that it did
 nothing.
 """
@@ -21,7 +21,7 @@ from redis.exceptions import AuthenticationError, ResponseError
 from eilogin.errors import StoreUnavailable
 from eilogin.stores.circuit_breaker import PAUSE
 from eilogin.stores.redis.lua_scripts import packed
-from eilogin.stores.redis.redis_nodes import FAILURES, Misfit, Node, asked_of_any
+from eilogin.stores.redis.redis_nodes import FAILURES, Misfit, Node, ask_any
 from eilogin.stores.redis.redis_urls import Address, Kind, RedisURL, shown
 
 SLOTS = 16384
@@ -46,24 +46,24 @@ class Servers(ABC):
 
     @abstractmethod
     def node_of(self, name: bytes) -> Node:
-        """The server of a key; raises StoreUnavailable if none is known."""
+        """Return the server of a key; raises StoreUnavailable if none is known."""
 
     @abstractmethod
     def masters(self) -> list[Node]:
-        """All servers that have keys."""
+        """Return all servers that have keys."""
 
     @abstractmethod
-    def known(self) -> list[Node]:
-        """The servers known so far."""
+    def known_nodes(self) -> list[Node]:
+        """Return the servers known so far."""
 
-    def let_go(self) -> None:
+    def close_idle(self) -> None:
         """Close the idle connections."""
-        for node in self.known():
-            node.let_go()
+        for node in self.known_nodes():
+            node.close_idle()
 
     def close(self) -> None:
         """Close all connections, those in use when they come back."""
-        for node in self.known():
+        for node in self.known_nodes():
             node.close()
 
     def redirected(self, error: ResponseError) -> Node | None:
@@ -91,8 +91,9 @@ class Servers(ABC):
                 if _code_of(error) == "ASK":
                     return self._asking(error, command, is_alone=is_alone)
                 if _code_of(error) == "READONLY":
-                    # Now a replica, as queries find out by reconnecting.
-                    node.let_go()
+                    # The server is a replica now. Queries find that out by
+                    # reconnecting.
+                    node.close_idle()
                 other = self.redirected(error)
                 if other is None:
                     raise
@@ -104,19 +105,19 @@ class Servers(ABC):
     def _asking(self, error: ResponseError, command: bytes, *, is_alone: bool) -> Any:
         """Ask at the server to which a slot is being moved, key by key."""
         if not is_alone:
-            # The place may be split: an end would find nothing, and its session arrive
-            # later.
+            # The place may be split: an end would find nothing, and the session would
+            # arrive at the new server later.
             raise StoreUnavailable(
                 f"the store {self.url}: the Cluster is moving a part of it to "
                 "another server"
             )
-        _, there = _place_in(error)
-        _, answer = asked_of_any(self.url, [there], (_ASKING, command), self.timeout)
-        return answer
+        _, address = _target_of(error)
+        _, reply = ask_any(self.url, [address], (_ASKING, command), self.timeout)
+        return reply
 
 
 def servers_of(url: RedisURL, timeout: float) -> Servers:
-    """The servers that a URL names, not connected yet."""
+    """Return the servers that a URL names, not connected yet."""
     kinds: dict[Kind, type[OneServer | SentinelSet | Cluster]] = {
         "server": OneServer,
         "sentinel": SentinelSet,
@@ -126,18 +127,18 @@ def servers_of(url: RedisURL, timeout: float) -> Servers:
 
 
 def _code_of(error: ResponseError) -> str:
-    """The first word of a server's error, for the errors that matter here.
+    """Return the first word of a server's error, for the errors that matter here.
 
     Versions of redis-py remove some words, and make classes of them.
     """
     kind = type(error).__name__.removesuffix("Error").upper()
     if "READONLY" in str(error):
-        # In Redis 6, inside another error for scripts.
+        # Redis 6 puts it inside another error for scripts.
         kind = "READONLY"
     return kind if kind in ("ASK", "MOVED", "READONLY") else str(error).split(" ")[0]
 
 
-def _place_in(error: ResponseError) -> tuple[int, Address]:
+def _target_of(error: ResponseError) -> tuple[int, Address]:
     match = re.search(r"(\d+) (\S*):(\d+)$", str(error))
     if match is None:
         raise StoreUnavailable("a server redirects, and does not say where") from error
@@ -159,42 +160,42 @@ class OneServer(Servers):
         """See :class:`Servers`."""
         return [self._node]
 
-    def known(self) -> list[Node]:
+    def known_nodes(self) -> list[Node]:
         """See :class:`Servers`."""
         return [self._node]
 
 
-class _Found(Servers):
+class _DiscoveredServers(Servers):
     """Servers that other servers name."""
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
         super().__init__(url, timeout)
         #: Hosts to ask, beginning with the last one that answered.
-        self._known = list(url.hosts)
-        self._looking = threading.Lock()
+        self._hosts = list(url.hosts)
+        self._discovery_lock = threading.Lock()
         self._not_before = 0.0
         self._failure: Exception | None = None
 
     @abstractmethod
-    def _look(self) -> None:
+    def _discover(self) -> None:
         """Find the servers."""
 
-    def _look_again(self, *, is_known: bool) -> None:
+    def _rediscover(self, *, is_known: bool) -> None:
         """Find the servers again, unless that was done a moment ago.
 
         If they are known, nobody waits, and it may fail.
         """
-        if not self._looking.acquire(blocking=not is_known):
+        if not self._discovery_lock.acquire(blocking=not is_known):
             return
         try:
             if time.monotonic() >= self._not_before:
-                self._look_and_note()
+                self._discover_and_note()
         finally:
-            self._looking.release()
+            self._discovery_lock.release()
 
-    def _look_and_note(self) -> None:
+    def _discover_and_note(self) -> None:
         try:
-            self._look()
+            self._discover()
         except (*FAILURES, ResponseError, StoreUnavailable) as error:
             self._failure = error
         else:
@@ -214,17 +215,17 @@ class _Found(Servers):
         return unknown
 
     def _ask_any(self, *command: str, url: RedisURL) -> Any:
-        within = self.timeout / 2
-        who, answer = asked_of_any(url, self._known, [packed(*command)], within)
-        self._known.sort(key=lambda address: address != who)
-        return answer
+        seconds = self.timeout / 2
+        address, reply = ask_any(url, self._hosts, [packed(*command)], seconds)
+        self._hosts.sort(key=lambda each: each != address)
+        return reply
 
 
-class SentinelSet(_Found):
+class SentinelSet(_DiscoveredServers):
     """The server that its sentinels name as the master, asked every second.
 
-    A replaced but healthy master continues until they tell it; writes until then are
-    lost.
+    A replaced but healthy master continues until the sentinels tell it. The successor
+    loses its writes until then.
     """
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
@@ -237,7 +238,7 @@ class SentinelSet(_Found):
         """See :class:`Servers`."""
         node = self._node
         if node is None or time.monotonic() >= self._not_before:
-            self._look_again(is_known=node is not None)
+            self._rediscover(is_known=node is not None)
             node = self._node
             if node is None:
                 raise self._unknown()
@@ -253,8 +254,8 @@ class SentinelSet(_Found):
         is_alone: bool = True,
     ) -> Any:
         """See :class:`Servers`."""
-        asked = time.monotonic() if durable else math.inf
-        answer = super().ask(
+        asked_at = time.monotonic() if durable else math.inf
+        reply = super().ask(
             name,
             command,
             is_question=is_question,
@@ -262,26 +263,26 @@ class SentinelSet(_Found):
             is_alone=is_alone,
         )
         node = self._node
-        if node is not None and node.doubted >= asked:
+        if node is not None and node.doubted_at >= asked_at:
             self._not_before = 0.0
-            self._look_again(is_known=False)
+            self._rediscover(is_known=False)
             if self._node is not node:
                 raise StoreUnavailable(
                     f"the store {self.url}: another server has become the master"
                 )
-        return answer
+        return reply
 
-    def _look(self) -> None:
-        question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.url.service)
+    def _discover(self) -> None:
+        command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.url.service)
         try:
-            found = self._ask_any(*question, url=self._without_password)
+            master = self._ask_any(*command, url=self._without_password)
         except AuthenticationError:
-            found = self._with_password(*question)
-        if found is None:
+            master = self._with_password(*command)
+        if master is None:
             raise Misfit(
                 f"the store {self.url}: its sentinels do not know this service"
             )
-        address = (found[0].decode(), int(found[1]))
+        address = (master[0].decode(), int(master[1]))
         old = self._node
         if old is None or old.address != address:
             self._node = Node(self.url, address, self.timeout)
@@ -289,9 +290,9 @@ class SentinelSet(_Found):
                 _note_successor(old, self._node)
                 old.close()
 
-    def _with_password(self, *question: str) -> Any:
+    def _with_password(self, *command: str) -> Any:
         try:
-            return self._ask_any(*question, url=replace(self.url, db=0))
+            return self._ask_any(*command, url=replace(self.url, db=0))
         except AuthenticationError as error:
             raise Misfit(
                 f"the store {self.url}: its sentinel at {error}; expected "
@@ -302,12 +303,12 @@ class SentinelSet(_Found):
         """See :class:`Servers`."""
         return [self.node_of(b"")]
 
-    def known(self) -> list[Node]:
+    def known_nodes(self) -> list[Node]:
         """See :class:`Servers`."""
         return [] if self._node is None else [self._node]
 
 
-class Cluster(_Found):
+class Cluster(_DiscoveredServers):
     """The servers of a Cluster, each of which has some of the slots."""
 
     def __init__(self, url: RedisURL, timeout: float) -> None:
@@ -332,30 +333,30 @@ class Cluster(_Found):
         return node
 
     def _slots(self) -> list[Node | None]:
-        self._look_again(is_known=bool(self._by_slot))
+        self._rediscover(is_known=bool(self._by_slot))
         if not self._by_slot:
             raise self._unknown()
         return self._by_slot
 
-    def _look(self) -> None:
+    def _discover(self) -> None:
         url = self.url
-        known = [address for address in self._nodes if address not in self._known]
-        self._known += known
+        unlisted = [address for address in self._nodes if address not in self._hosts]
+        self._hosts += unlisted
         with self._changing:
             self._moved = {}
-        found = self._ask_any("CLUSTER", "SLOTS", url=url)
+        slot_ranges = self._ask_any("CLUSTER", "SLOTS", url=url)
         with self._changing:
-            gone = self._take(found)
-        for node in gone:
+            removed = self._read_slots(slot_ranges)
+        for node in removed:
             node.close()
 
-    def _take(self, found: Any) -> list[Node]:
+    def _read_slots(self, slot_ranges: Any) -> list[Node]:
         """Read the answer to CLUSTER SLOTS; return the servers that lost all slots."""
         by_slot: list[Node | None] = [None] * SLOTS
         nodes: dict[Address, Node] = {}
-        for first, last, master, *_replicas in found:
+        for first, last, master, *_replicas in slot_ranges:
             # A node without a name is the one that answered.
-            host = (master[0] or b"").decode() or self._known[0][0]
+            host = (master[0] or b"").decode() or self._hosts[0][0]
             address = (host, master[1])
             node = nodes[address] = self._node_at(address)
             by_slot[first : last + 1] = [node] * (last + 1 - first)
@@ -363,12 +364,14 @@ class Cluster(_Found):
             # Probably newer than the answer.
             nodes[node.address] = by_slot[slot] = node
         # Empty before the first look.
-        for before, after in dict(zip(self._by_slot, by_slot, strict=False)).items():
-            if before and after and before.address not in nodes:
-                _note_successor(before, after)
-        old, self._nodes, self._by_slot = self._nodes, nodes, by_slot
-        self._known = list(dict.fromkeys((self._known[0], *nodes, *self.url.hosts)))
-        return [old[address] for address in old.keys() - nodes.keys()]
+        for old_node, new_node in dict(
+            zip(self._by_slot, by_slot, strict=False)
+        ).items():
+            if old_node and new_node and old_node.address not in nodes:
+                _note_successor(old_node, new_node)
+        old_nodes, self._nodes, self._by_slot = self._nodes, nodes, by_slot
+        self._hosts = list(dict.fromkeys((self._hosts[0], *nodes, *self.url.hosts)))
+        return [old_nodes[address] for address in old_nodes.keys() - nodes.keys()]
 
     def _node_at(self, address: Address) -> Node:
         return self._nodes.get(address) or Node(self.url, address, self.timeout)
@@ -377,9 +380,9 @@ class Cluster(_Found):
         """See :class:`Servers`."""
         if None in self._slots():
             raise Misfit(f"the store {self.url}: no server has a slot of the Cluster")
-        return self.known()
+        return self.known_nodes()
 
-    def known(self) -> list[Node]:
+    def known_nodes(self) -> list[Node]:
         """See :class:`Servers`."""
         return list(self._nodes.values())
 
@@ -387,8 +390,8 @@ class Cluster(_Found):
         """See :class:`Servers`: a slot that is at another server now."""
         if _code_of(error) != "MOVED":
             return None
-        slot, address = _place_in(error)
-        self._look_again(is_known=True)
+        slot, address = _target_of(error)
+        self._rediscover(is_known=True)
         with self._changing:
             node = self._node_at(address)
             self._nodes = {**self._nodes, address: node}
@@ -402,7 +405,7 @@ def _note_successor(old: Node, new: Node) -> None:
 
 
 def slot_of(name: bytes) -> int:
-    """The slot of a key, by its first braces.
+    """Return the slot of a key, by its first braces.
 
     https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
     """

@@ -62,7 +62,7 @@ class RedisStore(RedisValues):
             raise ConfigurationError(str(error)) from error
         finally:
             # The next caller keeps their state, so the log reports once.
-            self._client.let_go()
+            self._client.close_idle()
 
     # --- sessions ---
 
@@ -105,7 +105,7 @@ class RedisStore(RedisValues):
         old = [] if replaces is None else [replaces]
         hints: list[str] = []
         for _ in range(MOST_RETRIES):
-            word, *found = self._client.run(
+            outcome, *labels_read = self._client.run(
                 lua_scripts.CREATE,
                 place,
                 session.key,
@@ -118,11 +118,11 @@ class RedisStore(RedisValues):
                 session.labels,
                 hints,
             )
-            labels = [text_of(label) for label in found]
-            if word == b"made":
+            labels = [text_of(label) for label in labels_read]
+            if outcome == b"made":
                 self._hints.forget((key, label) for key in old for label in labels)
                 return True
-            if word == b"refused":
+            if outcome == b"refused":
                 return False
             hints = labels
             self._hints.write(session.key, hints, session.until)
@@ -138,12 +138,12 @@ class RedisStore(RedisValues):
             return None
         try:
             until, seen, data = text.split(b" ", 2)
-            found = StoredSession(key, data.decode(), float(seen), float(until))
+            session = StoredSession(key, data.decode(), float(seen), float(until))
         except ValueError:
             self._client.garbage.note("a session")
             return None
-        if found.until > clock.now():
-            return found
+        if session.until > clock.now():
+            return session
         self._client.run(lua_scripts.FORGET, self._client.place_of(key), key)
         return None
 
@@ -180,8 +180,8 @@ class RedisStore(RedisValues):
     def find(self, label: str) -> list[str]:
         """See :meth:`eilogin.stores.Store.find`."""
         place = self._client.place_of(label)
-        known: set[Hint] = set()
-        found: dict[str, None] = {}
+        checked_hints: set[Hint] = set()
+        hinted_keys: dict[str, None] = {}
         for _ in range(MOST_RETRIES):
             local, hinted = self._client.run(
                 lua_scripts.FIND, place, label, is_question=True
@@ -190,19 +190,22 @@ class RedisStore(RedisValues):
                 self._hints.mend(label)
                 continue
             hints = {(text_of(key), label) for key in hinted}
-            if hints <= known:
-                return [*map(text_of, local), *found]
+            if hints <= checked_hints:
+                return [*map(text_of, local), *hinted_keys]
             # A missing session may have an heir, whose hint was written before: search
             # again.
-            for there, some in self._hints.by_place(hints - known):
+            for session_place, pairs in self._hints.by_place(hints - checked_hints):
                 carrying = self._client.run(
-                    lua_scripts.CARRY, there, flat_pairs(some), is_question=True
+                    lua_scripts.CARRY,
+                    session_place,
+                    flat_pairs(pairs),
+                    is_question=True,
                 )
-                found.update((key, None) for key, _ in pairs_in(carrying))
+                hinted_keys.update((key, None) for key, _ in pairs_in(carrying))
             # Some of the found sessions may have an heir by now.
-            if found.keys() >= {key for key, _ in hints}:
-                return [*map(text_of, local), *found]
-            known |= hints
+            if hinted_keys.keys() >= {key for key, _ in hints}:
+                return [*map(text_of, local), *hinted_keys]
+            checked_hints |= hints
         raise self._client.too_busy()
 
     def end(
@@ -232,7 +235,7 @@ class RedisStore(RedisValues):
         ended: list[EndedSession] = []
         foreign: set[Hint] = set()
         hints: set[Hint] = set()
-        done: set[Hint] = set()
+        processed: set[Hint] = set()
 
         def note(answer: Any) -> None:
             for key, data, items, elsewhere in answer[0]:
@@ -244,23 +247,29 @@ class RedisStore(RedisValues):
             hints.update(self._hints.mended(map(text_of, answer[2])))
 
         for place in dict.fromkeys(map(self._client.place_of, (*keys, *labels))):
-            here = [key for key in keys if self._client.place_of(key) == place]
-            named = [label for label in labels if self._client.place_of(label) == place]
-            note(self._client.run(lua_scripts.END, place, marks, here, named, ()))
+            keys_here = [key for key in keys if self._client.place_of(key) == place]
+            labels_here = [
+                label for label in labels if self._client.place_of(label) == place
+            ]
+            note(
+                self._client.run(
+                    lua_scripts.END, place, marks, keys_here, labels_here, ()
+                )
+            )
         for _ in range(MOST_RETRIES):
-            new = hints - done
-            if not new:
+            new_hints = hints - processed
+            if not new_hints:
                 self._hints.forget(foreign)
                 return ended
-            before = len(ended)
-            for place, some in self._hints.by_place(new):
+            count_before = len(ended)
+            for place, pairs in self._hints.by_place(new_hints):
                 note(
                     self._client.run(
-                        lua_scripts.END, place, (), (), (), flat_pairs(some)
+                        lua_scripts.END, place, (), (), (), flat_pairs(pairs)
                     )
                 )
-            done |= new
-            if len(ended) - before < len(new):
+            processed |= new_hints
+            if len(ended) - count_before < len(new_hints):
                 hints |= self._hints.at(labels)
         raise self._client.too_busy()
 

@@ -56,7 +56,7 @@ class RedisURL:
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     is_encrypted: bool = False
-    #: None: the system's.
+    #: None for the system's authorities.
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
@@ -104,7 +104,7 @@ class RedisURL:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The named files, by their options."""
+        """Return the named files, by their options."""
         files = {name: getattr(self, name) for name in _FILES}
         return {name: path for name, path in files.items() if path is not None}
 
@@ -133,7 +133,7 @@ class RedisURL:
 
 
 def shown(address: Address) -> str:
-    """Host and port as in a URL."""
+    """Return host and port as in a URL."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -155,16 +155,18 @@ def _credentials(user: str) -> tuple[str | None, str | None]:
 
 def _hosts(kind: Kind, text: str) -> tuple[Address, ...]:
     matches = [_HOST.fullmatch(part) for part in text.split(",")]
-    found = [
+    addresses = [
         (match["six"] or match["name"], int(match["port"] or _PORTS[kind]))
         for match in matches
         if match
     ]
-    if len(found) < len(matches) or not all(0 < p <= _HIGHEST_PORT for _, p in found):
+    if len(addresses) < len(matches) or not all(
+        0 < p <= _HIGHEST_PORT for _, p in addresses
+    ):
         raise ValueError("'host' or 'host:port'" + _AND_MORE[kind])
-    if kind == "server" and len(found) > 1:
+    if kind == "server" and len(addresses) > 1:
         raise ValueError("one host; several are 'redis+sentinel:' or 'redis+cluster:'")
-    return tuple(found)
+    return tuple(addresses)
 
 
 _AND_MORE: dict[Kind, str] = {
@@ -191,7 +193,7 @@ def _service_and_db(kind: Kind, path: str) -> tuple[str, int]:
 
 def _options(query: str) -> dict[str, str]:
     try:
-        # An empty 'ca=' would mean the system's.
+        # Keep blank values: an empty 'ca=' would mean the system's authorities.
         pairs = (
             parse_qsl(
                 query, keep_blank_values=True, strict_parsing=True, max_num_fields=9

@@ -45,19 +45,25 @@ class RedisValues:
         """See :meth:`eilogin.stores.Store.add`."""
         lineage = b""
         if owner is not None:
-            found = self._lineage_of(owner)
-            if found is None:
+            lineage_of_owner = self._lineage_of(owner)
+            if lineage_of_owner is None:
                 return False
-            lineage = found
-        over = b""
+            lineage = lineage_of_owner
+        expired_lineage = b""
         for _ in range(MOST_RETRIES):
             added = self._run(
-                lua_scripts.ADD, key, value, until, lineage, over, durable=durable
+                lua_scripts.ADD,
+                key,
+                value,
+                until,
+                lineage,
+                expired_lineage,
+                durable=durable,
             )
             if isinstance(added, int):
                 return bool(added)
-            over = added
-            if self._until_of(over) > clock.now():
+            expired_lineage = added
+            if self._until_of(expired_lineage) > clock.now():
                 return False
         raise self._client.too_busy()
 
@@ -67,7 +73,7 @@ class RedisValues:
         value = _value(self._client.ask(name, packed("HMGET", name, "t", "u", "n")))
         if value is None:
             return None
-        if self._is_there(value):
+        if self._is_live(value):
             return value.text
         self._run(lua_scripts.DISCARD, key, value.until, value.lineage)
         return None
@@ -75,7 +81,7 @@ class RedisValues:
     def take(self, key: str) -> str | None:
         """See :meth:`eilogin.stores.Store.take`."""
         value = _value(self._run(lua_scripts.TAKE, key))
-        return value.text if value is not None and self._is_there(value) else None
+        return value.text if value is not None and self._is_live(value) else None
 
     def swap(
         self, key: str, old: str, new: str, until: float, *, durable: bool = True
@@ -93,7 +99,7 @@ class RedisValues:
                 return False
         raise self._client.too_busy()
 
-    def _is_there(self, value: _Value) -> bool:
+    def _is_live(self, value: _Value) -> bool:
         now = clock.now()
         if _number(value.until) <= now:
             return False
@@ -122,7 +128,7 @@ class RedisValues:
 
 
 def _number(octets: bytes | None) -> float:
-    """The number; one in the past if absent."""
+    """Return the number; minus infinity if it is absent or unreadable."""
     try:
         return float(octets or b"")
     except ValueError:

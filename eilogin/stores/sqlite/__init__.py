@@ -7,7 +7,7 @@ logout, mark or used message. If the promises allow a loss, the commit does not 
 2.3).
 
 * ``copied_files``: end the sessions of a file that was copied or restored.
-* ``disk_space``: give disk space back that a store does not need any more.
+* ``disk_space``: return disk space that a store does not need any more.
 * ``file_faults``: find the reason why no store can be in a file, without making the
   file.
 * ``mounts``: the file system of a path, and whether SQLite can share a file there.

@@ -1,8 +1,8 @@
 """End the sessions of a file that was copied or restored.
 
-A copy holds sessions that have ended since. So a process that opens one first ends all,
-in one transaction. Used identifiers since the copy are lost, so earlier assertions sign
-nobody in.
+A copy holds sessions that have ended since. So a process that opens a copy first ends
+all sessions, in one transaction. Identifiers used since are lost, so eilogin also
+rejects all earlier assertions.
 
 A file shows in three ways that it was copied or restored:
 
@@ -32,7 +32,7 @@ from eilogin.stores.store_interface import EVERYBODY, mark_on_everybody
 _log = logging.getLogger("eilogin.stores")
 
 
-# --- telling copies from what they are copies of --------------------------------
+# --- recognise copies -----------------------------------------------------------
 
 
 def adopt(connection: sqlite3.Connection, path: Path) -> None:
@@ -40,13 +40,13 @@ def adopt(connection: sqlite3.Connection, path: Path) -> None:
 
     One process does it; the others wait.
     """
-    # In this order: a writer increments in the file first, then beside it.
-    beside = epoch_beside(path)
-    if _is_adopted(read_meta(connection), path, beside):
+    # Read the epoch beside the file first: a writer increments it last.
+    outer_epoch = epoch_beside(path)
+    if _is_adopted(read_meta(connection), path, outer_epoch):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        epoch = next_epoch(connection, path, beside)
+        epoch = next_epoch(connection, path, outer_epoch)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -54,12 +54,12 @@ def adopt(connection: sqlite3.Connection, path: Path) -> None:
     note_beside(path, epoch)
 
 
-def next_epoch(connection: sqlite3.Connection, path: Path, beside: int) -> int:
-    """Do the same inside a transaction; increment and return the epoch."""
-    told = read_meta(connection)
-    why = _is_copy(told, path, beside)
-    epoch = max(_epoch(told), beside) + 1
-    if why:
+def next_epoch(connection: sqlite3.Connection, path: Path, outer_epoch: int) -> int:
+    """Do the same as :func:`adopt` in a transaction; increment and return the epoch."""
+    meta = read_meta(connection)
+    reason = _is_copy(meta, path, outer_epoch)
+    epoch = max(_epoch(meta), outer_epoch) + 1
+    if reason:
         now = clock.now()
         count = end_everything(connection, now)
         connection.execute("DELETE FROM meta WHERE name = 'sealed'")
@@ -67,7 +67,7 @@ def next_epoch(connection: sqlite3.Connection, path: Path, beside: int) -> int:
             "the store %s %s: eilogin ended its sessions (%d were live), and "
             "rejects Responses from before this moment",
             path,
-            why,
+            reason,
             count,
         )
     write_meta(connection, epoch=epoch, file=file_at(path))
@@ -81,32 +81,32 @@ def end_everything(connection: sqlite3.Connection, now: float) -> int:
     return count
 
 
-def _is_adopted(told: Mapping[str, str], path: Path, beside: int) -> bool:
-    return "file" in told and not _is_copy(told, path, beside)
+def _is_adopted(meta: Mapping[str, str], path: Path, outer_epoch: int) -> bool:
+    return "file" in meta and not _is_copy(meta, path, outer_epoch)
 
 
-def _is_copy(told: Mapping[str, str], path: Path, beside: int) -> str:
-    """The reason why a file is a copy; "" if it is none."""
-    if "sealed" in told:
+def _is_copy(meta: Mapping[str, str], path: Path, outer_epoch: int) -> str:
+    """Return the reason why a file is a copy; "" if it is none."""
+    if "sealed" in meta:
         return "is a backup"
-    if "file" in told and not _is_same_file(told["file"], file_at(path)):
+    if "file" in meta and not _is_same_file(meta["file"], file_at(path)):
         return (
             "was copied from elsewhere or put back by hand, or its file has "
             "another time of birth, as after the clock was set back"
         )
-    if _epoch(told) < beside:
+    if _epoch(meta) < outer_epoch:
         return "is older than the store that was here before, as if put back by hand"
     return ""
 
 
-def _epoch(told: Mapping[str, str]) -> int:
+def _epoch(meta: Mapping[str, str]) -> int:
     try:
-        return int(told.get("epoch", "0"))
+        return int(meta.get("epoch", "0"))
     except ValueError:
         return 0
 
 
-# --- which file it is -----------------------------------------------------------
+# --- the identity of a file -----------------------------------------------------
 
 
 def file_at(path: Path) -> str:
@@ -114,13 +114,15 @@ def file_at(path: Path) -> str:
 
     Another file may get a deleted file's inode.
     """
-    return f"{path.stat().st_ino}:{_born(path)}"
+    return f"{path.stat().st_ino}:{_birth_of(path)}"
 
 
-def _is_same_file(one: str, other: str) -> bool:
-    inode, _, born = one.partition(":")
-    other_inode, _, other_born = other.partition(":")
-    return inode == other_inode and (born == other_born or "0" in (born, other_born))
+def _is_same_file(identity: str, other_identity: str) -> bool:
+    inode, _, birth = identity.partition(":")
+    other_inode, _, other_birth = other_identity.partition(":")
+    return inode == other_inode and (
+        birth == other_birth or "0" in (birth, other_birth)
+    )
 
 
 #: statx(2), of Linux alone, is not in Python.
@@ -130,18 +132,18 @@ _STATX_BTIME = 0x800
 #: Offsets in struct statx.
 _MASK, _BIRTH = struct.Struct("=I"), struct.Struct("=qI")
 _BIRTH_AT = 80
-_ROOM = 256
+_BUFFER_SIZE = 256
 
 
-def _born(path: Path) -> int:
-    """Nanoseconds, or 0 if unknown."""
+def _birth_of(path: Path) -> int:
+    """Return the instant of birth in nanoseconds, or 0 if it is unknown."""
     if _statx is None:
         return 0
-    told = ctypes.create_string_buffer(_ROOM)
-    failed = _statx(_AT_FDCWD, os.fsencode(path), 0, _STATX_BTIME, told)
-    if failed or not _MASK.unpack_from(told)[0] & _STATX_BTIME:
+    buffer = ctypes.create_string_buffer(_BUFFER_SIZE)
+    failed = _statx(_AT_FDCWD, os.fsencode(path), 0, _STATX_BTIME, buffer)
+    if failed or not _MASK.unpack_from(buffer)[0] & _STATX_BTIME:
         return 0
-    seconds, nanoseconds = _BIRTH.unpack_from(told, _BIRTH_AT)
+    seconds, nanoseconds = _BIRTH.unpack_from(buffer, _BIRTH_AT)
     return int(seconds * 1_000_000_000 + nanoseconds)
 
 
@@ -151,13 +153,13 @@ _EPOCH = struct.Struct("<Q")
 
 #: Root may work in another user's folder ("eilogin store"), with a link or a pipe
 #: there.
-_WARY = os.O_NOFOLLOW | os.O_NONBLOCK
+_SAFE_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def epoch_beside(path: Path) -> int:
-    """The epoch beside a store, or 0."""
+    """Return the epoch beside a store, or 0."""
     try:
-        descriptor = os.open(_beside(path), os.O_RDONLY | _WARY)
+        descriptor = os.open(_epoch_file(path), os.O_RDONLY | _SAFE_FLAGS)
         try:
             return int(_EPOCH.unpack(os.read(descriptor, _EPOCH.size))[0])
         finally:
@@ -169,15 +171,15 @@ def epoch_beside(path: Path) -> int:
 def note_beside(path: Path, epoch: int) -> None:
     """Write the epoch beside a store, after the file itself.
 
-    It may fail or be lost: to be behind says nothing.
+    It may fail or be lost: an epoch beside the file that is behind proves nothing.
     """
-    beside = _beside(path)
+    epoch_file = _epoch_file(path)
     try:
-        if not os.path.lexists(beside):
+        if not os.path.lexists(epoch_file):
             # Another process may be quicker.
             with suppress(FileExistsError):
-                make_like(path, beside)
-        descriptor = os.open(beside, os.O_WRONLY | _WARY)
+                make_like(path, epoch_file)
+        descriptor = os.open(epoch_file, os.O_WRONLY | _SAFE_FLAGS)
         try:
             os.write(descriptor, _EPOCH.pack(epoch))
         finally:
@@ -186,20 +188,22 @@ def note_beside(path: Path, epoch: int) -> None:
         _log.warning("the store %s: cannot write its epoch: %s", path, error)
 
 
-def make_like(path: Path, beside: Path) -> None:
+def make_like(path: Path, new_path: Path) -> None:
     """Make a file with the same users and permissions, as SQLite does.
 
     Raises ``OSError``, such as ``FileExistsError``.
     """
-    like = path.stat()
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _WARY, 0o600)
+    status = path.stat()
+    descriptor = os.open(
+        new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE_FLAGS, 0o600
+    )
     try:
         if os.geteuid() == 0:
-            os.fchown(descriptor, like.st_uid, like.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
     finally:
         os.close(descriptor)
 
 
-def _beside(path: Path) -> Path:
+def _epoch_file(path: Path) -> Path:
     return path.with_name(f"{path.name}-epoch")

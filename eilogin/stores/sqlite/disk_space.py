@@ -1,4 +1,4 @@
-"""Give disk space back that a store does not need any more.
+"""Return disk space that a store does not need any more.
 
 SQLite keeps the pages of deleted rows. Each second with a write returns a few to the
 disk (``auto_vacuum = INCREMENTAL``,
@@ -26,9 +26,9 @@ _log = logging.getLogger("eilogin.stores")
 
 
 def set_up(connection: sqlite3.Connection) -> None:
-    """Enable this in a new, empty file; :func:`rewrite` changes an old one."""
+    """Enable the return of pages in an empty file; in others, :func:`rewrite` does."""
     if _number(connection, "page_count") == 0:
-        # In a file with pages it would be a write.
+        # In a file with pages, this would be a write.
         connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
     connection.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}")
 
@@ -44,9 +44,10 @@ def give_back(connection: sqlite3.Connection) -> None:
 
 
 def rewrite(connection: sqlite3.Connection, path: Path) -> None:
-    """Rewrite the file of an earlier version, so that it can give space back.
+    """Rewrite the file of an earlier version, so that it can return disk space.
 
-    Outside of transactions. A long file, or one on a full disk, works as it is.
+    Must be called outside of transactions. A long file, or one on a full disk, stays as
+    it is, and works.
     """
     if _number(connection, "auto_vacuum") == _INCREMENTAL:
         return
@@ -62,5 +63,5 @@ def rewrite(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
-    (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
-    return int(found)
+    (value,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+    return int(value)

@@ -30,10 +30,7 @@ def _fault(found: str, expected: str, code: str = InvalidOptions.code) -> Fault:
 
 
 def _fault_of_place(path: Path, here: Path | None) -> str:
-    """The reason why nothing could be stored there; "" if none is known.
-
-    ``here`` is the folder for a relative path, and None for an absolute one.
-    """
+    """Return the reason why nothing could be stored there; "" if none is known."""
     try:
         return _fault_seen_at(path, here)
     except OSError as error:
@@ -44,7 +41,7 @@ def _fault_of_place(path: Path, here: Path | None) -> str:
 def _fault_seen_at(path: Path, here: Path | None) -> str:
     folder = path.parent
     if not folder.is_dir():
-        return f"its folder does not exist{_slash_too_few(path, here)}"
+        return f"its folder does not exist{_missing_slash_hint(path, here)}"
     kind = mounts.network_file_system(path)
     if kind is not None:
         return f"is on a network file system ({kind}); expected a local disk"
@@ -57,15 +54,15 @@ def _fault_seen_at(path: Path, here: Path | None) -> str:
     return ""
 
 
-def _slash_too_few(path: Path, here: Path | None) -> str:
+def _missing_slash_hint(path: Path, here: Path | None) -> str:
     """Hint at a path that exists from the root, and not from this folder."""
     if here is None or not path.is_relative_to(here):
         return ""
-    meant = Path("/") / path.relative_to(here)
-    if meant.parent == Path("/") or not meant.parent.is_dir():
+    absolute = Path("/") / path.relative_to(here)
+    if absolute.parent == Path("/") or not absolute.parent.is_dir():
         return ""
-    told = "a path with three slashes is relative to the folder of this file"
-    return f"; did you mean 'sqlite:///{meant}'? ({told})"
+    hint = "a path with three slashes is relative to the folder of this file"
+    return f"; did you mean 'sqlite:///{absolute}'? ({hint})"
 
 
 def _owner_and_user(path: Path) -> str:

@@ -26,9 +26,9 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 
 def network_file_system(path: Path) -> str | None:
-    """The type of a path's file system, if it is over a network.
+    """Return the type of a path's file system, if it is over a network, else None.
 
-    None if unknown too. The path may be missing; symbolic links are followed.
+    None also if the type is unknown. The path may be missing; follows symbolic links.
     """
     try:
         mounts = MOUNTS.read_text(errors="surrogateescape")
@@ -52,16 +52,16 @@ def file_system_of(path: Path, mounts: str) -> str:
 
     ``mounts`` is ``/proc/self/mountinfo``; the last one on a mount point counts.
     """
-    found, depth = "", -1
+    kind, depth = "", -1
     for line in mounts.splitlines():
-        before, _, behind = line.partition(" - ")
-        fields, kinds = before.split(" "), behind.split(" ")
+        mount, _, file_system = line.partition(" - ")
+        fields, kinds = mount.split(" "), file_system.split(" ")
         if len(fields) <= _MOUNT_POINT:
             continue
         point = Path(_unescaped(fields[_MOUNT_POINT]))
         if path.is_relative_to(point) and len(point.parts) >= depth:
-            found, depth = kinds[0], len(point.parts)
-    return found
+            kind, depth = kinds[0], len(point.parts)
+    return kind
 
 
 _MOUNT_POINT = 4

@@ -51,9 +51,9 @@ _TO_RESTORE = (
 def back_up(connection: sqlite3.Connection, to: Path) -> None:
     """Copy the parts of a store worth keeping to a file, while others write.
 
-    No sessions: a restore would end them, and they hold data of citizens. Raises
-    :class:`eilogin.errors.ConfigurationError` if ``to`` exists and is no backup, or
-    cannot be written.
+    It copies no sessions: a restore would end them, and they hold data of citizens.
+    Raises :class:`eilogin.errors.ConfigurationError` if ``to`` exists and is no backup,
+    or cannot be written.
     """
     try:
         _back_up(connection, to)
@@ -70,26 +70,26 @@ def _back_up(connection: sqlite3.Connection, to: Path) -> None:
             f"{to} exists, and is no backup of a store; expected a new name, or "
             "an earlier backup to replace"
         )
-    with _beside_for_a_while(to) as making:
-        with closing(sqlite3.connect(making, isolation_level=None)) as copy:
+    with _temporary_beside(to) as temporary:
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as copy:
             copy.execute("BEGIN")
             make_tables(copy)
             write_meta(
                 copy, sealed=clock.utc(clock.now()).isoformat(timespec="seconds")
             )
             copy.execute("COMMIT")
-        with _attached(connection, making):
+        with _attached(connection, temporary):
             connection.execute("BEGIN")
             for statement in _FOR_BACKUP:
                 connection.execute(statement)
             connection.execute("COMMIT")
-        making.replace(to)
+        temporary.replace(to)
 
 
 def restore(connection: sqlite3.Connection, source: Path) -> int:
     """End every session of a store, and add a backup; return how many were live.
 
-    Used messages of both stay used. One transaction. Raises
+    In one transaction. Messages that are used in one of both stay used. Raises
     :class:`eilogin.errors.ConfigurationError` if ``source`` is no store.
     """
     (path,) = (
@@ -97,9 +97,9 @@ def restore(connection: sqlite3.Connection, source: Path) -> int:
         for _, name, file in connection.execute("PRAGMA database_list")
         if name == "main"
     )
-    with _beside_for_a_while(path) as reading:
-        _copy_whole(source, reading)
-        with _attached(connection, reading):
+    with _temporary_beside(path) as temporary:
+        _copy_to_current(source, temporary)
+        with _attached(connection, temporary):
             connection.execute("BEGIN IMMEDIATE")
             count = end_everything(connection, clock.now())
             for statement in _TO_RESTORE:
@@ -120,19 +120,19 @@ def _attached(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
         connection.execute("DETACH other")
 
 
-def _copy_whole(source: Path, to: Path) -> None:
-    """Copy another file, which is only read, into the tables of today."""
+def _copy_to_current(source: Path, to: Path) -> None:
+    """Copy another file, and migrate the copy to the present tables."""
     try:
         uri = f"{source.absolute().as_uri()}?mode=ro"
         with (
-            closing(sqlite3.connect(uri, uri=True)) as there,
-            closing(sqlite3.connect(to, isolation_level=None)) as here,
+            closing(sqlite3.connect(uri, uri=True)) as original,
+            closing(sqlite3.connect(to, isolation_level=None)) as copy,
         ):
-            if not there.execute("SELECT 1 FROM sqlite_master").fetchone():
+            if not original.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise ConfigurationError(f"{source} is empty; expected a backup")
-            there.backup(here)
-            here.execute("PRAGMA journal_mode = DELETE")
-            bring_up_to_date(here, source)
+            original.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+            bring_up_to_date(copy, source)
     except sqlite3.Error as error:
         raise ConfigurationError(
             f"cannot read {source}: {error}; expected a backup of a store"
@@ -142,19 +142,19 @@ def _copy_whole(source: Path, to: Path) -> None:
 def _is_backup(path: Path) -> bool:
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        with closing(sqlite3.connect(uri, uri=True)) as found:
-            return "sealed" in read_meta(found)
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            return "sealed" in read_meta(connection)
     except sqlite3.Error:
         return False
 
 
 @contextmanager
-def _beside_for_a_while(path: Path) -> Iterator[Path]:
-    """An empty file beside another, deleted unless it was renamed."""
-    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    """Make an empty file beside another; delete it unless it was renamed."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        yield made
+        yield temporary
     finally:
         for tail in ("", "-journal", "-wal", "-shm"):
-            Path(f"{made}{tail}").unlink(missing_ok=True)
+            Path(f"{temporary}{tail}").unlink(missing_ok=True)

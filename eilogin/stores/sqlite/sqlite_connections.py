@@ -29,12 +29,12 @@ from eilogin.stores.sqlite import copied_files, disk_space
 from eilogin.stores.sqlite.reserve_file import is_full
 from eilogin.stores.sqlite.sqlite_schema import bring_up_to_date
 
-#: Seconds that a writer waits after another waited in vain: enough for a commit of
-#: others, too short for a queue. The first success ends this.
-A_MOMENT = 0.05
+#: Seconds that a writer waits after another waited in vain, until the first success:
+#: enough for a commit of others, too short for a queue.
+SHORT_WAIT = 0.05
 
-#: Most kibibytes of the file in memory: with the path to a session, reading one among a
-#: million costs no more than among ten.
+#: Most kibibytes of the file in memory. This holds the index pages, so that reading a
+#: session among a million costs no more than among ten.
 CACHE = 16_384
 
 #: Seconds between checks of the file.
@@ -48,24 +48,24 @@ class Outage:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._telling = threading.Lock()
-        self._is_told = False
+        self._lock = threading.Lock()
+        self._is_logged = False
 
-    def note(self, said: Exception) -> None:
+    def note(self, error: Exception) -> None:
         """Log the fault, once."""
-        with self._telling:
-            was_told, self._is_told = self._is_told, True
-        if not was_told:
-            _log.warning("%s", said)
+        with self._lock:
+            was_logged, self._is_logged = self._is_logged, True
+        if not was_logged:
+            _log.warning("%s", error)
 
     def end(self) -> None:
-        """Log its end."""
-        if not self._is_told:
+        """Log the end of the fault, if it was logged."""
+        if not self._is_logged:
             return
-        with self._telling:
-            was_told, self._is_told = self._is_told, False
-        if was_told:
-            # A warning, like the one that it ends.
+        with self._lock:
+            was_logged, self._is_logged = self._is_logged, False
+        if was_logged:
+            # A warning, like the one of the fault.
             _log.warning("the store %s answers again", self._path)
 
 
@@ -82,7 +82,7 @@ class Presence:
         self._outage = Outage(path)
 
     def note(self) -> None:
-        """Note that one was opened."""
+        """Note that a file was opened."""
         self.was_there = True
         self._outage.end()
 
@@ -106,7 +106,7 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
 class StoreFile:
     """The file at ``path`` as this process first opened it.
 
-    Made if missing, unless one was seen before (``presence``).
+    A missing file is made, unless one was seen before (``presence``).
     """
 
     def __init__(self, path: Path, timeout: float, presence: Presence) -> None:
@@ -115,33 +115,33 @@ class StoreFile:
         self.timeout = timeout
         self._name = os.fspath(path)
         self._presence = presence
-        self._known: tuple[int, int] | None = None
+        self._identity: tuple[int, int] | None = None
 
     def is_current(self) -> bool:
         """Whether it still is at its path, and this process was not forked since.
 
-        Every verb checks it, in a microsecond: a replaced file lacks confirmed logouts.
+        Every verb checks it, in a microsecond: a replacement lacks confirmed logouts.
         """
         if self.pid != os.getpid():
             return False
-        if self._known is None:
+        if self._identity is None:
             return True
         try:
-            found = os.stat(self._name)  # noqa: PTH116 - quicker than Path.stat
+            status = os.stat(self._name)  # noqa: PTH116 - quicker than Path.stat
         except OSError:
             return False
-        device, inode = self._known
-        return found.st_ino == inode and found.st_dev == device
+        device, inode = self._identity
+        return status.st_ino == inode and status.st_dev == device
 
     def open(self) -> sqlite3.Connection:
-        """A new connection that is ready for use.
+        """Return a new connection that is ready for use.
 
         Raises :class:`eilogin.errors.ConfigurationError` for an unusable file, else
         ``sqlite3.Error`` or ``OSError``.
         """
         if not self._presence.was_there:
             create_file(self.path)
-        before = self._found()
+        identity = self._identity_or_gone()
         connection = sqlite3.connect(
             # SQLite must not make a file.
             f"{self.path.absolute().as_uri()}?mode=rw",
@@ -158,14 +158,14 @@ class StoreFile:
             connection.execute(f"PRAGMA cache_size = -{CACHE}")
             bring_up_to_date(connection, self.path)
             copied_files.adopt(connection, self.path)
-            self._recognise(before)
+            self._recognise(identity)
         except BaseException:
             connection.close()
             raise
         self._presence.note()
         return connection
 
-    def _found(self) -> tuple[int, int]:
+    def _identity_or_gone(self) -> tuple[int, int]:
         try:
             return self._at_path()
         except FileNotFoundError:
@@ -173,14 +173,14 @@ class StoreFile:
                 raise self._presence.gone() from None
             raise
 
-    def _recognise(self, before: tuple[int, int]) -> None:
-        self._known = self._known or before
-        if not self._known == before == self._at_path():
+    def _recognise(self, identity: tuple[int, int]) -> None:
+        self._identity = self._identity or identity
+        if not self._identity == identity == self._at_path():
             raise OSError(errno.ESTALE, "another file has replaced it")
 
     def _at_path(self) -> tuple[int, int]:
-        found = self.path.stat()
-        return found.st_dev, found.st_ino
+        status = self.path.stat()
+        return status.st_dev, status.st_ino
 
 
 class Connections:
@@ -194,24 +194,24 @@ class Connections:
         self.writer = Writer(self.file)
         self._idle: list[sqlite3.Cursor] = []
         self._is_closed = False
-        # Also if a store is dropped, or the process ends.
+        # Close them also if the store is dropped, or the process ends.
         weakref.finalize(self, _close_own, self.file.pid, self._idle, self.writer.kept)
 
     def take(self) -> sqlite3.Cursor:
-        """A kept cursor with its own connection, or a new one, to read."""
+        """Return an idle cursor with its own connection, or a new one, to read."""
         try:
             return self._idle.pop()
         except IndexError:
             return self.file.open().cursor()
 
     def give(self, cursor: sqlite3.Cursor) -> None:
-        """Keep a cursor of ``take``, unless all was closed since."""
+        """Keep a cursor of :meth:`take`, unless all were closed since."""
         self._idle.append(cursor)
         if self._is_closed:
             _close_own(self.file.pid, self._idle, [])
 
     def close(self) -> None:
-        """Close what is kept, and what comes back."""
+        """Close idle connections now, and those in use when they come back."""
         self._is_closed = True
         _close_own(self.file.pid, self._idle, [])
         self.writer.close()
@@ -241,7 +241,7 @@ class Writer:
         the next logout uses.
         """
         with self._turn_taken() as deadline:
-            connection = self._begun(deadline, durable=durable)
+            connection = self._begin_in_time(deadline, durable=durable)
             try:
                 epoch = self._next_epoch(connection) if durable else None
                 yield connection
@@ -267,7 +267,7 @@ class Writer:
     def _turn_taken(self) -> Iterator[float]:
         """Take a turn; yield the instant until which it may wait for others."""
         was_held = self.is_held
-        patience = A_MOMENT if was_held else self._file.timeout
+        patience = SHORT_WAIT if was_held else self._file.timeout
         deadline = time.monotonic() + patience
         if not self._turn.acquire(timeout=patience):
             # If this thread waited only a moment, the last result still holds.
@@ -280,7 +280,7 @@ class Writer:
             if self._is_closed:
                 self.close()
 
-    def _begun(self, deadline: float, *, durable: bool) -> sqlite3.Connection:
+    def _begin_in_time(self, deadline: float, *, durable: bool) -> sqlite3.Connection:
         try:
             connection = self._kept_or_new()
             try:
@@ -311,15 +311,15 @@ class Writer:
         if synchronous != self._synchronous:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
-        left = max(0.0, deadline - time.monotonic())
-        # Near enough, unless we have already waited for our turn.
-        if abs(left - self._waits) > min(A_MOMENT, left):
-            connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
-            self._waits = left
+        seconds_left = max(0.0, deadline - time.monotonic())
+        # The previous time-out is near enough, unless we waited for our turn.
+        if abs(seconds_left - self._waits) > min(SHORT_WAIT, seconds_left):
+            connection.execute(f"PRAGMA busy_timeout = {int(seconds_left * 1000)}")
+            self._waits = seconds_left
         connection.execute("BEGIN IMMEDIATE")
 
     def _next_epoch(self, connection: sqlite3.Connection) -> int | None:
-        """Now and then, check the file and return the next epoch."""
+        """Once in :data:`PULSE` seconds, check the file and return the next epoch."""
         now = time.monotonic()
         if now < self._pulse_at:
             return None
@@ -361,7 +361,7 @@ def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def text_or_none(raw: bytes) -> str | None:
-    """A text of a row, or None if it is damaged."""
+    """Return a text of a row, or None if it is damaged."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

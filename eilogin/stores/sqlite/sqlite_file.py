@@ -148,14 +148,14 @@ class SQLiteFile:
     def release_reserve(self) -> None:
         """Give the disk space of the reserve to SQLite, until the disk has more."""
         self._reserve.release()
-        # Pages that wait in the log come first: it is free after that.
+        # Move the pages in the log to the file first; then the log is free.
         self.reuse_log()
 
     # --- connections ---
 
     def _current(self) -> Connections:
-        found = self._connections
-        return found if found.file.is_current() else self._renewed()
+        connections = self._connections
+        return connections if connections.file.is_current() else self._renewed()
 
     def _renewed(self) -> Connections:
         old, self._connections = (
@@ -165,19 +165,19 @@ class SQLiteFile:
         old.close()
         return self._connections
 
-    def _ask(self, question: str, values: _Row) -> list[_Row]:
+    def _ask(self, query: str, values: _Row) -> list[_Row]:
         connections = self._current()
         try:
             cursor = connections.take()
             try:
-                found = _rows_of(cursor, question, values)
+                rows = _rows_of(cursor, query, values)
             except BaseException:
                 cursor.connection.close()
                 raise
         except _FAILURES as error:
             raise unavailable(self.path, error) from error
         connections.give(cursor)
-        return found
+        return rows
 
     @contextmanager
     def _writing(
@@ -195,15 +195,15 @@ class SQLiteFile:
                 sqlite_rows.sweep(connection, now)
                 yield connection, now
         except _FAILURES as error:
-            said = unavailable(self.path, error)
+            outage = unavailable(self.path, error)
             # The log already has the report of a missing file.
             if writer.is_held and not isinstance(error, FileIsGone):
-                self._outage.note(said)
-            raise said from error
+                self._outage.note(outage)
+            raise outage from error
 
     @contextmanager
     def _apart(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one use, without a transaction."""
+        """Open a connection for one use, without a transaction."""
         connections = self._current()
         try:
             connection = connections.file.open()
@@ -219,7 +219,7 @@ class SQLiteFile:
     def _forget(
         self, delete: Callable[[sqlite3.Connection, str, float], None], key: str
     ) -> None:
-        """Write down that something is over, so that it stays over."""
+        """Delete an expired record, so that it stays over."""
         with logout_reserve.for_logout():
             self._deleted(delete, key)
 
@@ -230,22 +230,22 @@ class SQLiteFile:
         with self._writing() as (write, now):
             delete(write, key, now)
 
-    def _texts(self, what: str, found: Sequence[_Row]) -> list[str]:
-        texts = [text for (text,) in found if isinstance(text, str)]
-        if len(texts) < len(found):
-            self._garbage.note(what)
+    def _texts(self, record: str, rows: Sequence[_Row]) -> list[str]:
+        texts = [text for (text,) in rows if isinstance(text, str)]
+        if len(texts) < len(rows):
+            self._garbage.note(record)
         return texts
 
 
-#: For a damaged, locked, replaced or missing file. SQLite may quote its bytes:
-#: UnicodeError.
+#: Errors for a damaged, locked, replaced or missing file. SQLite may quote its bytes,
+#: hence UnicodeError.
 _FAILURES = (sqlite3.Error, OSError, UnicodeError, ConfigurationError)
 
 
-def _rows_of(cursor: sqlite3.Cursor, question: str, values: _Row) -> list[_Row]:
-    """The rows of a SELECT, with None for a text that is not UTF-8."""
+def _rows_of(cursor: sqlite3.Cursor, query: str, values: _Row) -> list[_Row]:
+    """Return the rows of a SELECT, with None for a text that is not UTF-8."""
     try:
-        return cursor.execute(question, values).fetchall()
+        return cursor.execute(query, values).fetchall()
     except sqlite3.OperationalError as error:
         # Python's own error, not SQLite's.
         if hasattr(error, "sqlite_errorcode"):
@@ -253,7 +253,7 @@ def _rows_of(cursor: sqlite3.Cursor, question: str, values: _Row) -> list[_Row]:
     connection = cursor.connection
     connection.text_factory = text_or_none
     try:
-        return cursor.execute(question, values).fetchall()
+        return cursor.execute(query, values).fetchall()
     finally:
         connection.text_factory = str
 

@@ -1,10 +1,11 @@
 """Parts of operations, inside a transaction of the caller.
 
-Every changed page slows a commit, and a logout should be fast. So an ended session
-keeps its row for some minutes (:data:`ENDED_KEPT_FOR`), unfindable without a key. The
-indexes of its labels stay; its record, items and values go at once.
+Every changed page slows a commit, and a logout should be fast. So the row of an ended
+session stays for some minutes (:data:`ENDED_KEPT_FOR`), without a key, so that nobody
+finds it. The indexes of its labels stay too. Its record, items and values are deleted
+at once.
 
-The row names its labels, because foreign keys need an index: one more page.
+The row lists its labels, because foreign keys would need an index: one more page.
 """
 
 import json
@@ -48,7 +49,7 @@ class Row(NamedTuple):
 
 
 def live(write: sqlite3.Connection, key: str, now: float) -> Row | None:
-    """The live session with this key, if any."""
+    """Return the live session with this key, if any."""
     number = number_of(key)
     row = write.execute(
         "SELECT labels, until FROM sessions WHERE id = ? AND key = ? AND until > ?",
@@ -144,39 +145,39 @@ def mark(
     )
 
 
-class Found(NamedTuple):
-    """A session that was not ended."""
+class FoundSession(NamedTuple):
+    """A session that may be expired, but has not been ended."""
 
     number: int
-    #: None if garbage.
+    #: None if it is unreadable.
     key: str | None
     data: str | None
     is_live: bool
 
 
-_FOUND = "SELECT sessions.id, key, data, until > ? FROM sessions"
+_SELECT_SESSION = "SELECT sessions.id, key, data, until > ? FROM sessions"
 
 
 def found_by(
     write: sqlite3.Connection, keys: Iterable[str], labels: Iterable[str], now: float
-) -> Iterable[Found]:
-    """The sessions with these keys or labels, each once."""
-    found: dict[int, Found] = {}
+) -> Iterable[FoundSession]:
+    """Return the sessions with these keys or labels, each once."""
+    sessions: dict[int, FoundSession] = {}
     for key in keys:
-        question = f"{_FOUND} WHERE id = ? AND key = ?"
-        for row in write.execute(question, (now, number_of(key), key)):
-            found[row[0]] = Found._make(row)
+        query = f"{_SELECT_SESSION} WHERE id = ? AND key = ?"
+        for row in write.execute(query, (now, number_of(key), key)):
+            sessions[row[0]] = FoundSession._make(row)
     for label in labels:
-        question = (
-            f"{_FOUND} JOIN labels ON labels.session = sessions.id"
+        query = (
+            f"{_SELECT_SESSION} JOIN labels ON labels.session = sessions.id"
             " WHERE label = ? AND key IS NOT NULL"
         )
-        for row in write.execute(question, (now, label)):
-            found[row[0]] = Found._make(row)
-    return found.values()
+        for row in write.execute(query, (now, label)):
+            sessions[row[0]] = FoundSession._make(row)
+    return sessions.values()
 
 
-def end(write: sqlite3.Connection, session: Found, now: float) -> EndedSession:
+def end(write: sqlite3.Connection, session: FoundSession, now: float) -> EndedSession:
     """End a session, and return it as it was."""
     number = (session.number,)
     items = write.execute(
@@ -251,11 +252,11 @@ def sweep(write: sqlite3.Connection, now: float) -> None:
     (is_due,) = write.execute(f"SELECT {_DUE}", {"now": now}).fetchone()
     if not is_due:
         return
-    over = write.execute(
+    expired = write.execute(
         "SELECT id, labels FROM sessions WHERE until <= ? ORDER BY until LIMIT ?",
         (now, SWEEP),
     )
-    for number, labels in over.fetchall():
+    for number, labels in expired.fetchall():
         delete(write, number, _labels_of(labels))
     for statement in _SWEEPS:
         write.execute(statement, (now, SWEEP))

@@ -24,11 +24,11 @@ from pathlib import Path
 
 from eilogin.errors import ConfigurationError
 
-#: The tables' own, and the oldest that may use them.
+#: The version of the tables, and the oldest that may use them.
 SCHEMA_VERSION = 2
 OLDEST_VERSION = 2
 
-#: It introduced RETURNING.
+#: The first version with RETURNING.
 OLDEST_SQLITE = (3, 35)
 
 _TABLES = (
@@ -44,7 +44,7 @@ _TABLES = (
         "CREATE TABLE labels (label TEXT NOT NULL, session INTEGER NOT NULL,"
         " PRIMARY KEY (label, session)) WITHOUT ROWID"
     ),
-    # Never reused while it counts: the next id is above all others.
+    # An id is not reused while its session lives: the next id is above all others.
     (
         "CREATE TABLE items (id INTEGER PRIMARY KEY, session INTEGER NOT NULL,"
         " item TEXT NOT NULL)"
@@ -114,9 +114,9 @@ _HASHED = 32
 
 
 def number_of(key: str) -> int:
-    """The number under which a session lies in the file.
+    """Return the number under which a session lies in the file.
 
-    Two keys may share one, so callers compare the key too.
+    Two keys may share a number, so callers compare the key too.
     """
     if len(key) >= _HASHED:
         try:
@@ -147,7 +147,7 @@ def fault_of(path: Path) -> str:
     Users of the file notice nothing. A busy file has no fault.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    # Without a log nobody uses it, and SQLite would make one to read.
+    # Without a log, nobody uses the file, and SQLite would make a log to read it.
     has_log = path.with_name(f"{path.name}-wal").exists()
     uri += "&readonly_shm=1" if has_log else "&immutable=1"
     try:
@@ -179,7 +179,7 @@ _NOT_NOW = (
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
-    # So many open and close it that SQLite gives up.
+    # So many processes open and close the file that SQLite gives up.
     sqlite3.SQLITE_PROTOCOL,
 )
 
@@ -204,12 +204,12 @@ def read_meta(connection: sqlite3.Connection) -> Mapping[str, str]:
     return dict(connection.execute("SELECT name, value FROM meta"))
 
 
-def write_meta(connection: sqlite3.Connection, **told: object) -> None:
+def write_meta(connection: sqlite3.Connection, **properties: object) -> None:
     """Set properties of the file."""
     connection.executemany(
         "INSERT INTO meta (name, value) VALUES (?, ?)"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        [(name, str(value)) for name, value in told.items()],
+        [(name, str(value)) for name, value in properties.items()],
     )
 
 
@@ -240,10 +240,10 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     }
     if not names:
         return 0
-    told = read_meta(connection) if "meta" in names else {}
+    meta = read_meta(connection) if "meta" in names else {}
     try:
-        version = int(told["schema"])
-        oldest = int(told.get("oldest", version))
+        version = int(meta["schema"])
+        oldest = int(meta.get("oldest", version))
     except (KeyError, ValueError):
         raise ConfigurationError(
             f"the store {path} has the tables {', '.join(sorted(names))}, and no "

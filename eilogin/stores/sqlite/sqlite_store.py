@@ -56,13 +56,13 @@ class SQLiteStore(SQLiteFile):
 
     def read(self, key: str) -> StoredSession | None:
         """See :meth:`eilogin.stores.Store.read`."""
-        found = self._ask(
+        rows = self._ask(
             "SELECT data, seen, until FROM sessions WHERE id = ? AND key = ?",
             (number_of(key), key),
         )
-        if not found:
+        if not rows:
             return None
-        data, seen, until = found[0]
+        data, seen, until = rows[0]
         if not type(seen) is type(until) is float or type(data) is not str:
             self._garbage.note("a session")
             return None
@@ -97,21 +97,21 @@ class SQLiteStore(SQLiteFile):
 
     def items(self, key: str) -> list[str]:
         """See :meth:`eilogin.stores.Store.items`."""
-        found = self._ask(
+        rows = self._ask(
             "SELECT item FROM sessions JOIN items ON items.session = sessions.id"
             " WHERE sessions.id = ? AND key = ? AND until > ? ORDER BY items.id",
             (number_of(key), key, clock.now()),
         )
-        return self._texts("an item", found)
+        return self._texts("an item", rows)
 
     def find(self, label: str) -> list[str]:
         """See :meth:`eilogin.stores.Store.find`."""
-        found = self._ask(
+        rows = self._ask(
             "SELECT key FROM labels JOIN sessions ON sessions.id = labels.session"
             " WHERE label = ? AND until > ? AND key IS NOT NULL",
             (label, clock.now()),
         )
-        return self._texts("the key of a session", found)
+        return self._texts("the key of a session", rows)
 
     def end(
         self,
@@ -136,10 +136,13 @@ class SQLiteStore(SQLiteFile):
         with self._writing() as (write, now):
             if mark is not None:
                 sqlite_rows.mark(write, labels, mark, mark_until, now)
-            found = sqlite_rows.found_by(write, keys, labels, now)
-            ended = [(sqlite_rows.end(write, one, now), one.is_live) for one in found]
+            sessions = sqlite_rows.found_by(write, keys, labels, now)
+            ended = [
+                (sqlite_rows.end(write, session, now), session.is_live)
+                for session in sessions
+            ]
             sqlite_rows.unlabel(write, labels)
-        return [one for one, is_live in ended if is_live]
+        return [session for session, is_live in ended if is_live]
 
     # --- values ---
 
@@ -171,13 +174,13 @@ class SQLiteStore(SQLiteFile):
 
     def get(self, key: str) -> str | None:
         """See :meth:`eilogin.stores.Store.get`."""
-        found = self._ask(
+        rows = self._ask(
             f"SELECT value, {sqlite_rows.VALUE_UNTIL} FROM texts WHERE key = ?",  # noqa: S608 - ours
             (key,),
         )
-        if not found:
+        if not rows:
             return None
-        value, until = found[0]
+        value, until = rows[0]
         if type(until) is not float or type(value) is not str:
             self._garbage.note("a value")
             return None
@@ -191,12 +194,12 @@ class SQLiteStore(SQLiteFile):
         """See :meth:`eilogin.stores.Store.take`."""
         with self._writing() as (write, now):
             sqlite_rows.delete_value_over(write, key, now)
-            found = write.execute(
+            rows = write.execute(
                 "DELETE FROM texts WHERE key = ? RETURNING value, until", (key,)
             ).fetchall()
-        if not found:
+        if not rows:
             return None
-        value, until = found[0]
+        value, until = rows[0]
         if type(until) is not float or type(value) is not str:
             self._garbage.note("a value")
             return None
@@ -244,10 +247,7 @@ class SQLiteStore(SQLiteFile):
             return sqlite_backup.restore(connection, source)
 
     def figures(self, *patterns: str) -> StoreFigures:
-        """Count the records, and sessions with keys that fit ``patterns``.
-
-        In those ``*`` is anything.
-        """
+        """See :meth:`eilogin.stores.store_interface.DurableStore.figures`."""
         now = clock.now()
         (sessions, *fitting) = (
             self._ask(

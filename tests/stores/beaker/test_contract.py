@@ -265,7 +265,7 @@ class TestWhoeverMayWriteToIt:
         beside.symlink_to(elsewhere)
         with monkeypatch.context() as patch:
             # Which takes away what lies beside a file.
-            patch.setattr(backend._kept, "_sweep_a_little", lambda: None)
+            patch.setattr(backend._texts, "_sweep_a_little", lambda: None)
             with pytest.raises(StoreUnavailable):
                 backend.swap(NAME, "one", "two", UNTIL)
         assert elsewhere.read_text() == "as it was"
@@ -357,7 +357,7 @@ class TestThatDoesNotAnswer:
         backend = open_backend("file", str(tmp_path), timeout=0.05)
         other = open_backend("file", str(tmp_path), timeout=0.05)
         with (
-            other._kept._locked(NAME),
+            other._texts._locked(NAME),
             ThreadPoolExecutor(1) as pool,
             pytest.raises(StoreUnavailable, match="locked"),
         ):
@@ -399,7 +399,7 @@ def test_temporary_file_of_a_crashed_write_is_removed(backend_of):
     backend.swap(NAME, None, "one", UNTIL)
     left = lying.path(NAME).with_suffix(".cache.temp")
     left.write_text("half of")
-    with backend._kept._locked(NAME), ThreadPoolExecutor(1) as pool:
+    with backend._texts._locked(NAME), ThreadPoolExecutor(1) as pool:
         # Somebody may be about to rename it.
         pool.submit(backend.swap, OTHER, None, "one", UNTIL).result()
         assert left.exists()
@@ -435,4 +435,4 @@ def test_names_are_spread_over_several_memcached(memcached_started):
 
 
 def test_a_process_leaves_the_connections_of_its_parent_alone():
-    beaker_database._let_go(None, os.getpid() - 1)
+    beaker_database._dispose(None, os.getpid() - 1)

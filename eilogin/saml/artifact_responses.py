@@ -47,8 +47,8 @@ def open_artifact_response(  # noqa: PLR0913 - facts, each by its name
             value, issuer=issuer, in_response_to=in_response_to, now=now
         )
         with Proven():
-            _, carried = read_artifact_response(element)
-            return require_response(carried)
+            _, message = read_artifact_response(element)
+            return require_response(message)
 
 
 def _content_of(
@@ -58,7 +58,7 @@ def _content_of(
     *,
     must_be_signed: bool,
 ) -> etree._Element:
-    """The content of an ArtifactResponse; by itself it signs nobody in."""
+    """Return the content of an ArtifactResponse; by itself it signs nobody in."""
     if is_signed(element):
         return verified(element, keys)
     if must_be_signed:
@@ -71,19 +71,19 @@ def _content_of(
     return element
 
 
-def require_response(carried: etree._Element | None) -> etree._Element:
+def require_response(message: etree._Element | None) -> etree._Element:
     """Return the message of an ArtifactResponse, which must be a ``samlp:Response``.
 
     Raises :class:`~eilogin.errors.MessageExpired` without a message, and
     :class:`~eilogin.errors.MalformedMessage` for another one.
     """
-    if carried is None:
+    if message is None:
         raise MessageExpired(
             "the hub does not know the artifact; expected an artifact that was just"
             " made and not used before"
         )
-    if carried.tag != q("samlp:Response"):
+    if message.tag != q("samlp:Response"):
         raise MalformedMessage(
             "an ArtifactResponse contains another message than a Response"
         )
-    return carried
+    return message

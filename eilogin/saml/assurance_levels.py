@@ -9,7 +9,7 @@ from dataclasses import dataclass
 #: By password; by password and code; and two by stronger means.
 LEVELS = ("basis", "midden", "substantieel", "hoog")
 
-_height = {level: height for height, level in enumerate(LEVELS)}.__getitem__
+_rank = {level: rank for rank, level in enumerate(LEVELS)}.__getitem__
 
 _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 
@@ -24,18 +24,18 @@ class Classes:
     by_level: Mapping[str, tuple[str, ...]]
 
     def class_of(self, level: str) -> str:
-        """The class of ``level``, or ""."""
+        """Return the class of ``level``, or ""."""
         return next(iter(self.by_level.get(level, ())), "")
 
     def level_of(self, level_class: str) -> str | None:
-        """The level of a class, or None."""
+        """Return the level of a class, or None."""
         return next(
             (level for level, uris in self.by_level.items() if level_class in uris),
             None,
         )
 
     def reaching(self, level: str) -> tuple[str, ...]:
-        """The classes of ``level`` and of higher ones, the lowest level first."""
+        """Return the classes of ``level`` and higher ones, the lowest level first."""
         return tuple(
             uri
             for level_reached in LEVELS[LEVELS.index(level) :]
@@ -54,6 +54,6 @@ DIGID = Classes(
 )
 
 
-def reaches(level: str, wanted: str) -> bool:
-    """Whether a login at ``level`` is enough for ``wanted``."""
-    return _height(level) >= _height(wanted)
+def reaches(level: str, required: str) -> bool:
+    """Whether a login at ``level`` is enough for ``required``."""
+    return _rank(level) >= _rank(required)

@@ -38,21 +38,21 @@ _ARTIFACT = "SAMLart"
 
 _DEFLATE = _BINDINGS + "URL-Encoding:DEFLATE"
 
-#: SHA1_REDIRECT allows it.
+#: Accepted only with SHA1_REDIRECT.
 _SHA1 = {DS + "rsa-sha1": hashes.SHA1()}  # noqa: S303 - by an explicit option
 
 #: Bytes.
 LONGEST_QUERY = 16 * 1024
 #: Bytes of a form or SOAP envelope: the longest message as percent-encoded base64.
 LONGEST_FORM = 400_000
-#: In a query or form, others than SAML's too.
+#: Parameters in a query or form, also those that are not SAML's.
 MOST_PARAMETERS = 50
-#: Percent-escapes, twice those of the longest message, in base64 with line breaks. Each
+#: Percent-escapes: twice those of the longest message, in base64 with line breaks. Each
 #: takes time and two hundred bytes.
 MOST_ESCAPES = 40_000
-#: Bytes of our own (SAML bindings 3.4.3, 3.5.3), which comes back.
+#: Bytes of our own RelayState (SAML bindings 3.4.3, 3.5.3), which a response repeats.
 LONGEST_RELAY_STATE = 80
-#: Bytes of a peer's: mod_auth_mellon puts a whole address in it.
+#: Bytes of a peer's RelayState: mod_auth_mellon puts a whole address in it.
 LONGEST_FOREIGN_RELAY_STATE = 2048
 _LONGEST_OF = {REQUEST: LONGEST_FOREIGN_RELAY_STATE, RESPONSE: LONGEST_RELAY_STATE}
 
@@ -101,9 +101,9 @@ def redirect_url(
     to verify it.
     """
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    packed = deflate.compress(message) + deflate.flush()
+    compressed = deflate.compress(message) + deflate.flush()
     signed = _query(
-        (kind, to_base64(packed)),
+        (kind, to_base64(compressed)),
         ("RelayState", relay_state),
         ("SigAlg", method_of(key)),
     )
@@ -147,27 +147,27 @@ def verify_redirect(
     """
     if not received.signature:
         raise UntrustedSignature("the address is not signed")
-    # DigiD signs a LogoutResponse so. A request ends sessions, so no forgeable
-    # signature will do.
-    is_answer = received.kind == RESPONSE
-    taken = _SHA1 if SHA1_REDIRECT in weak and is_answer else {}
-    if received.algorithm in _SHA1 and not taken:
-        perhaps = f", or set 'accept_weak = {SHA1_REDIRECT}'"
+    # DigiD signs a LogoutResponse with SHA-1. A request ends sessions, so its signature
+    # must not be forgeable.
+    is_response = received.kind == RESPONSE
+    accepted = _SHA1 if SHA1_REDIRECT in weak and is_response else {}
+    if received.algorithm in _SHA1 and not accepted:
+        hint = f", or set 'accept_weak = {SHA1_REDIRECT}'"
         raise UntrustedSignature(
             "the address is signed with rsa-sha1; expected rsa-sha256. Ask the"
             " administrator of the peer to sign with"
-            f" that{perhaps if is_answer else ''}"
+            f" that{hint if is_response else ''}"
         )
     verify_octets(
-        keys, received.signed_octets, received.signature, received.algorithm, taken
+        keys, received.signed_octets, received.signature, received.algorithm, accepted
     )
 
 
-def _inflated(packed: bytes) -> bytes:
+def _inflated(compressed: bytes) -> bytes:
     """Inflate raw deflate (RFC 1951), up to the size of a message."""
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        octets = inflate.decompress(packed, MESSAGE.octets + 1)
+        octets = inflate.decompress(compressed, MESSAGE.octets + 1)
     except zlib.error:
         raise MalformedMessage("the message is not compressed with DEFLATE") from None
     if len(octets) > MESSAGE.octets:
@@ -185,7 +185,7 @@ def _inflated(packed: bytes) -> bytes:
 
 
 def post_fields(kind: str, message: bytes, relay_state: str) -> dict[str, str]:
-    """The fields of the form that carries a signed message."""
+    """Return the fields of the form that carries a signed message."""
     fields = {kind: to_base64(message)}
     if relay_state:
         fields["RelayState"] = relay_state
@@ -235,14 +235,14 @@ class Artifact:
 
     #: SHA-1 of the issuer's entityID, 20 octets.
     source_id: bytes
-    #: Its ArtifactResolutionService in metadata.
+    #: The issuer's ArtifactResolutionService in metadata.
     index: int
     #: 20 random octets.
     handle: bytes = field(repr=False)
 
 
 def source_id(entity_id: str) -> bytes:
-    """The SourceID of an entity: the SHA-1 of its entityID (bindings 3.6.4.2)."""
+    """Return the SourceID, the SHA-1 of an entityID (bindings 3.6.4.2)."""
     return hashlib.sha1(entity_id.encode(), usedforsecurity=False).digest()
 
 
@@ -260,7 +260,7 @@ def new_artifact(entity_id: str, index: int = 0) -> str:
 def read_artifact(text: str) -> Artifact:
     """Read the parts of an artifact.
 
-    Only in the one spelling that its issuer knows. Raises MalformedMessage.
+    Raises MalformedMessage, also for another spelling than its issuer's.
     """
     octets = _from_base64(text)
     if to_base64(octets) != text:
@@ -275,7 +275,7 @@ def read_artifact(text: str) -> Artifact:
 
 
 def artifact_url(location: str, artifact: str, relay_state: str) -> str:
-    """The URL that carries an artifact; ``relay_state`` may be ""."""
+    """Return the URL that carries an artifact; ``relay_state`` may be ""."""
     query = _query((_ARTIFACT, artifact), ("RelayState", relay_state))
     return _with_query(location, query)
 
@@ -294,7 +294,7 @@ def read_artifact_query(query: str) -> tuple[str, str]:
 
 
 def read_artifact_form(body: bytes) -> tuple[str, str] | None:
-    """Read them in a form (bindings 3.6.3); None for a form without an artifact."""
+    """Read both in a form (bindings 3.6.3); None for a form without an artifact."""
     text = body.decode("latin-1")
     if _ARTIFACT not in _parameters(text, LONGEST_FORM):
         return None
@@ -316,7 +316,7 @@ def wrap_soap(element: etree._Element) -> bytes:
 
 
 def unwrap_soap(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
-    """The one element in the body of a SOAP 1.1 envelope, still in its tree.
+    """Return the one element in the body of a SOAP 1.1 envelope, still in its tree.
 
     Raises MalformedMessage for another number of elements, a header with mustUnderstand
     (SOAP 1.1, 4.2.3), or a Fault, with its faultcode.
@@ -360,14 +360,14 @@ def _code(fault: etree._Element) -> str:
 
 
 def _parameters(text: str, longest: int) -> dict[str, str]:
-    """The raw SAML parameters in a query or form, without others (``lang=nl``)."""
+    """Return the raw SAML parameters of a query or form; skip others (``lang=nl``)."""
     raw: dict[str, str] = {}
     for part in _parts(text, longest):
-        written, _, value = part.partition("=")
-        name = _PARAMETERS.get(_folded(written))
+        spelling, _, value = part.partition("=")
+        name = _PARAMETERS.get(_folded(spelling))
         if name is None:
             continue
-        if written != name:
+        if spelling != name:
             raise MalformedMessage(
                 f"{name} is written in another case or with escapes; expected exactly"
                 " that name"
@@ -395,9 +395,9 @@ def _parts(text: str, longest: int) -> list[str]:
     return parts
 
 
-def _folded(written: str) -> str:
-    """The name of a parameter as the most lenient reader would decode it."""
-    return "".join(unquote_plus(written).split()).replace("\0", "").lower()
+def _folded(spelling: str) -> str:
+    """Decode the name of a parameter as the most lenient reader would."""
+    return "".join(unquote_plus(spelling).split()).replace("\0", "").lower()
 
 
 def _kind(raw: dict[str, str]) -> str:
@@ -439,11 +439,11 @@ def _with_query(location: str, query: str) -> str:
 
 def _from_base64(text: str) -> bytes:
     """Decode base64 without surplus padding or bits; line breaks occur (RFC 2045)."""
-    written = text.replace("\r", "").replace("\n", "")
+    one_line = text.replace("\r", "").replace("\n", "")
     try:
-        octets = base64.b64decode(written, validate=True)
+        octets = base64.b64decode(one_line, validate=True)
     except (binascii.Error, ValueError):
         raise MalformedMessage("a value is not base64") from None
-    if to_base64(octets) != written:
+    if to_base64(octets) != one_line:
         raise MalformedMessage("the base64 of a value is not in its usual form")
     return octets

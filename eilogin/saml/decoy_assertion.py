@@ -1,8 +1,8 @@
 """A decoy to verify if an assertion cannot be decrypted, so that time tells nothing.
 
-Time must not show a sender of forged ciphertexts whether one could be decrypted, or its
-content (``xml_encryption``). So without a signed assertion, eilogin verifies an
-unsigned one.
+The time of an answer must not show a sender of forged ciphertexts whether eilogin could
+decrypt one, or its content (``xml_encryption``). So if it finds no signed assertion,
+eilogin verifies this one.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from eilogin.saml.xml_signatures import (
 )
 
 #: Bytes of an RSA signature, and of ECDSA if no key decides.
-_USUAL = 256
+_USUAL_SIZE = 256
 
 _TEXT = f"""\
 <saml:Assertion xmlns:saml="{SAML}" ID="_0" Version="2.0"
@@ -49,9 +49,9 @@ AuthnInstant="2026-01-01T00:00:00Z" SessionIndex="_2"><saml:AuthnContext>\
 
 
 def decoy(keys: Sequence[PublicKey]) -> etree._Element:
-    """An assertion with an invalid signature, to be verified with ``keys``."""
+    """Return an assertion with an invalid signature, to be verified with ``keys``."""
     key = next(iter(keys), None)
-    method, size = RSA_SHA256, _USUAL
+    method, size = RSA_SHA256, _USUAL_SIZE
     if isinstance(key, EllipticCurvePublicKey):
         method, size = ECDSA_SHA256, 2 * ((key.curve.key_size + 7) // 8)
     elif key is not None:

@@ -39,7 +39,7 @@ LIFETIME = 120.0
 #: Seconds to remember a message: the sender's clock may be ahead, the message late, and
 #: our clock set back.
 KNOWN_FOR = LIFETIME + 3 * SKEW
-#: Characters in the log: of an address or name, of a status code.
+#: Characters of an address or name in the log, and of a status code.
 _LONGEST_SHOWN, _LONGEST_NAME = 200, 40
 
 
@@ -104,7 +104,9 @@ def check_activity_report(
         require_recent(report.issued, now)
         if report.active_at > now + SKEW:
             raise MessageExpired(
-                off("the time of the reported activity", report.active_at, now)
+                describe_time(
+                    "the time of the reported activity", report.active_at, now
+                )
             )
 
 
@@ -166,7 +168,7 @@ def check_logout_request(
         require_recent(request.issued, now)
         if ends is not None and now >= ends + SKEW:
             raise MessageExpired(
-                off("the NotOnOrAfter of the LogoutRequest", ends, now)
+                describe_time("the NotOnOrAfter of the LogoutRequest", ends, now)
             )
 
 
@@ -195,7 +197,7 @@ def check_logout_response(  # noqa: PLR0913 - facts, each by its name
         require_recent(response.issued, now)
 
 
-# --- what they have in common -------------------------------------------------------
+# --- checks of single values --------------------------------------------------------
 
 
 def require_issuer(issuer: str, expected: str) -> None:
@@ -210,9 +212,9 @@ def require_answer(in_response_to: str, request_id: str) -> None:
         raise MessageUnexpected(
             "the message has no InResponseTo, and this site did not ask for it"
         )
-    # Only one browser knows this ID: time must not reveal it.
+    # Only one browser knows this ID, so time must not reveal it.
     if not hmac.compare_digest(in_response_to.encode(), request_id.encode()):
-        # A log may contain it: that request is over, and a response must be signed.
+        # The log may contain it: this request is over, and a response must be signed.
         raise MessageUnexpected(
             f"InResponseTo: found {shown(in_response_to)}; expected {request_id!r}, the"
             " ID of our request. The message answers another request, perhaps of"
@@ -242,12 +244,12 @@ def require_recent(issued: float, now: float) -> None:
     """Reject an IssueInstant outside LIFETIME before now: MessageExpired."""
     if not issued - SKEW <= now < issued + LIFETIME + SKEW:
         raise MessageExpired(
-            off("the IssueInstant", issued, now)
+            describe_time("the IssueInstant", issued, now)
             + f", and a message is valid for {LIFETIME:.0f} s"
         )
 
 
-def off(name: str, instant: float, now: float) -> str:
+def describe_time(name: str, instant: float, now: float) -> str:
     """Describe a rejected instant and our clock, in UTC."""
     return (
         f"{name} is {write_instant(instant)}, and the time here is"

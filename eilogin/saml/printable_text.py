@@ -12,12 +12,12 @@ _SPACE = re.compile("[ \t\r\n]+")
 
 
 def to_base64(octets: bytes) -> str:
-    """Octets in base64 (RFC 4648 4), in one line."""
+    """Write octets in base64 (RFC 4648 4), in one line."""
     return base64.b64encode(octets).decode("ascii")
 
 
 def printable(text: str) -> str:
-    """A text with all unprintable characters escaped."""
+    """Escape all unprintable characters of a text."""
     return "".join(
         character
         if character.isprintable()
@@ -27,25 +27,25 @@ def printable(text: str) -> str:
 
 
 def collapsed(uri: str) -> str:
-    """The value of an ``xs:anyURI``, without XML white space around it.
+    """Return the value of an ``xs:anyURI``, without XML white space around it.
 
-    Runs of it inside become one blank (XML schema 2, 4.3.6).
+    White space inside becomes one blank (XML schema 2, 4.3.6).
     """
     return _SPACE.sub(" ", uri).strip(" ")
 
 
 def short(uri: str) -> str:
-    """The common name of a URN: ``HTTP-POST`` of a binding's."""
+    """Return the last part of a URN, such as ``HTTP-POST`` of a binding."""
     return uri.rpartition(":")[2]
 
 
 def some(texts: Sequence[str], most: int) -> str:
-    """The first few for a message, with a ``…`` if there are more; "" for none."""
+    """Join the first few for a message, with a ``…`` if there are more; "" for none."""
     more = ["…"] if len(texts) > most else []
     return ", ".join([*texts[:most], *more])
 
 
 def first_of(texts: Sequence[str], most: int) -> list[str]:
-    """The first few, one entry each, and the number of the others."""
+    """Return the first few, and as the last entry the number of the others."""
     more = len(texts) - most
     return [*texts[:most], *([f"and {more} more"] if more > 0 else [])]

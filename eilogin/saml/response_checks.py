@@ -28,7 +28,7 @@ from eilogin.saml.artifact_responses import require_response
 from eilogin.saml.decoy_assertion import decoy
 from eilogin.saml.message_checks import (
     SKEW,
-    off,
+    describe_time,
     require_answer,
     require_destination,
     require_issuer,
@@ -124,10 +124,10 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
     Source: SAML profiles 4.1.4.2 and 4.1.4.3, core 2.5 and 5.
     """
     with InNameOf(expected.issuer):
-        return _accepted(response, expected)
+        return _accept(response, expected)
 
 
-def _accepted(response: etree._Element, expected: Expected) -> Assertion:
+def _accept(response: etree._Element, expected: Expected) -> Assertion:
     signatures = check_structure(response.getroottree().getroot(), ids_are_unique=True)
     validate(response, "protocol")
     unsigned_envelope = read_response(response)
@@ -141,27 +141,27 @@ def _accepted(response: etree._Element, expected: Expected) -> Assertion:
         needs_issuer=not _may_lack_issuer(response, signatures),
     )
     if assertion.tag == q("saml:EncryptedAssertion"):
-        return _judged_when_opened(assertion, expected, is_covered=is_covered)
+        return _valid_decrypted_assertion(assertion, expected, is_covered=is_covered)
     _require_encrypted(assertion, expected)
-    return _judged(assertion, expected)
+    return _valid_assertion(assertion, expected)
 
 
-def _judged(element: etree._Element, expected: Expected) -> Assertion:
-    """The assertion in a signed element, if it is for us and valid now.
+def _valid_assertion(element: etree._Element, expected: Expected) -> Assertion:
+    """Return the assertion in a signed element, if it is for us and valid now.
 
-    One valid SubjectConfirmation is enough (core 2.4.1); without one, the first error
-    is raised.
+    One valid SubjectConfirmation is enough (core 2.4.1); without one, raises the first
+    error.
     """
     faults: list[Refused] = []
     for assertion in read_assertions(element, expected.decrypter):
         try:
-            return _held(assertion, expected)
+            return _check_assertion(assertion, expected)
         except Refused as fault:
             faults.append(fault)
     raise faults[0]
 
 
-def _held(assertion: Assertion, expected: Expected) -> Assertion:
+def _check_assertion(assertion: Assertion, expected: Expected) -> Assertion:
     _check_party(assertion, expected)
     _check_passing_on(assertion, expected)
     _check_name_id(assertion, expected)
@@ -169,7 +169,7 @@ def _held(assertion: Assertion, expected: Expected) -> Assertion:
     return assertion
 
 
-def _judged_when_opened(
+def _valid_decrypted_assertion(
     wrapper: etree._Element, expected: Expected, *, is_covered: bool
 ) -> Assertion:
     """Decrypt and check an EncryptedAssertion; return its assertion.
@@ -178,9 +178,9 @@ def _judged_when_opened(
     made it: only our log may distinguish a fault inside from a failed decryption
     (:mod:`eilogin.saml.xml_encryption`).
     """
-    element = _opened(wrapper, expected, is_covered=is_covered)
+    element = _decrypt(wrapper, expected, is_covered=is_covered)
     try:
-        return _judged(element, expected)
+        return _valid_assertion(element, expected)
     except Refused as error:
         if is_covered:
             raise
@@ -193,22 +193,22 @@ def _require_encrypted(assertion: etree._Element, expected: Expected) -> None:
     """Reject clear text that ``encrypted`` forbids."""
     if "assertion" in expected.encrypted:
         raise _in_clear("the assertion", expected)
-    if "attributes" in expected.encrypted and _holds(assertion, "saml:Attribute"):
+    if "attributes" in expected.encrypted and _contains(assertion, "saml:Attribute"):
         raise _in_clear("an attribute", expected)
     # Advice may contain another Subject.
     subjects = assertion.iter(q("saml:Subject"))
     names = ("saml:NameID", "saml:BaseID")
-    if "name-id" in expected.encrypted and any(_holds(s, *names) for s in subjects):
+    if "name-id" in expected.encrypted and any(_contains(s, *names) for s in subjects):
         raise _in_clear("a NameID", expected)
 
 
-def _holds(element: etree._Element, *names: str) -> bool:
+def _contains(element: etree._Element, *names: str) -> bool:
     return next(element.iter(*map(q, names)), None) is not None
 
 
-def _in_clear(what: str, expected: Expected) -> NotEncrypted:
+def _in_clear(part: str, expected: Expected) -> NotEncrypted:
     return NotEncrypted(
-        f"the hub did not encrypt {what}; require_encryption expects that it does."
+        f"the hub did not encrypt {part}; require_encryption expects that it does."
         f" Ask the administrator of {expected.issuer!r} to encrypt for the key in"
         " our metadata"
     )
@@ -217,18 +217,18 @@ def _in_clear(what: str, expected: Expected) -> NotEncrypted:
 def _refuse_failure(response: Response, expected: Expected) -> None:
     """Raise LoginFailed for a Response to our request without a login.
 
-    Unsigned too, because eilogin reads it only to reject. A Success with a second code
-    is unknown (core 3.2.2.2).
+    Also for an unsigned one, because eilogin reads it only to reject. A Success with a
+    second code is no success (core 3.2.2.2).
     """
     if response.status.codes == (SUCCESS,):
         return
-    _require_asked(response.in_response_to, expected)
+    _require_our_request(response.in_response_to, expected)
     if response.issuer:
         require_issuer(response.issuer, expected.issuer)
     raise LoginFailed("the hub says that there is no login", response.status.codes)
 
 
-def _require_asked(in_response_to: str, expected: Expected) -> None:
+def _require_our_request(in_response_to: str, expected: Expected) -> None:
     """Reject a Response to another request, or to none if we sent one."""
     if not expected.unsolicited:
         require_answer(in_response_to, expected.request_id)
@@ -240,11 +240,11 @@ def _require_asked(in_response_to: str, expected: Expected) -> None:
 
 
 def _only_assertion(response: etree._Element) -> etree._Element:
-    """The assertion of a Response, clear or encrypted, if it is the only one.
+    """Return the assertion of a Response, clear or encrypted, if it is the only one.
 
     A wrapping attack needs two: the signed one, moved elsewhere, and the one to be
     read. The place of the signature, or the schema, already rejects all known attacks.
-    Only Advice may contain others (core 2.6.1), which eilogin does not read.
+    Only Advice may contain other assertions (core 2.6.1); eilogin does not read them.
     """
     root = response.getroottree().getroot()
     assertions = _assertions_beside_advice(root)
@@ -254,7 +254,7 @@ def _only_assertion(response: etree._Element) -> etree._Element:
 
 
 def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
-    """All assertions in a tree, except those in the Advice of another one.
+    """Return all assertions in a tree, except those in the Advice of another one.
 
     The caller rejects a signature inside Advice.
     """
@@ -263,8 +263,8 @@ def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
 
 
 def _is_advice(element: etree._Element) -> bool:
-    around = element.iterancestors(q("saml:Advice"))
-    return any(_is_part_of_assertion(advice) for advice in around)
+    ancestors = element.iterancestors(q("saml:Advice"))
+    return any(_is_part_of_assertion(advice) for advice in ancestors)
 
 
 def _is_part_of_assertion(advice: etree._Element) -> bool:
@@ -275,7 +275,7 @@ def _is_part_of_assertion(advice: etree._Element) -> bool:
 def _may_lack_issuer(response: etree._Element, signatures: Sequence[Signature]) -> bool:
     """Whether a Response may lack an Issuer (profiles 4.1.4.2, errata E17).
 
-    Unsigned, and with a signed clear assertion.
+    It may if it is unsigned, and its assertion is signed and not encrypted.
     """
     signed = [signature.element for signature in signatures]
     return response not in signed and response.find(q("saml:Assertion")) in signed
@@ -288,9 +288,9 @@ def _read_signed(
 ) -> tuple[Response | None, etree._Element]:
     """Verify all signatures; return the envelope, if signed, and the assertion.
 
-    ``signatures`` are those of the tree, outermost first. Values come from the octets
-    of the innermost one that covers the assertion, which one must. An
-    EncryptedAssertion, whose content may be signed, is returned as it is.
+    ``signatures`` are those of the tree, outermost first. At least one must cover the
+    assertion; values come from the octets of the innermost of these. Returns an
+    EncryptedAssertion as it is, because its content may be signed.
     """
     keys = expected.keys
     path = [_only_assertion(response), response, *response.iterancestors()]
@@ -300,8 +300,8 @@ def _read_signed(
             " Response or the ArtifactResponse"
         )
     content_of = {s.element: content(s, keys) for s in signatures}
-    around = [content_of[element] for element in path[1:] if element in content_of]
-    envelope = _response_of(around[0]) if around else None
+    covering = [content_of[element] for element in path[1:] if element in content_of]
+    envelope = _response_of(covering[0]) if covering else None
     if envelope is None and expected.response_signed:
         raise UntrustedSignature(
             "the hub signed the assertion and not the Response;"
@@ -317,7 +317,7 @@ def _read_signed(
 def _without_own_signature(
     assertion: etree._Element, envelope: etree._Element | None
 ) -> etree._Element:
-    """The assertion that only the signature of the envelope covers, or encrypted."""
+    """Return an assertion that the envelope's signature covers, or an encrypted one."""
     if envelope is not None:
         return _only_assertion(envelope)
     if assertion.tag != q("saml:EncryptedAssertion"):
@@ -325,7 +325,7 @@ def _without_own_signature(
     return assertion
 
 
-def _opened(
+def _decrypt(
     wrapper: etree._Element, expected: Expected, *, is_covered: bool
 ) -> etree._Element:
     """Decrypt an EncryptedAssertion, and verify it alone."""
@@ -333,33 +333,33 @@ def _opened(
     if is_covered:
         assertion = decrypter.open(wrapper, is_covered=True)
         return _verified_alone(assertion, expected.keys, is_covered=True)
-    decrypted, failed = None, DecryptionFailed(f"the encrypted part {NOT_OPENED}")
+    decrypted, failure = None, DecryptionFailed(f"the encrypted part {NOT_OPENED}")
     try:
         decrypted = decrypter.open(wrapper)
         return _verified_alone(decrypted, expected.keys, is_covered=False)
     except DecryptionFailed as error:
-        failed = error
+        failure = error
     except Refused:
-        pass  # in the same words as what could not be opened
+        pass  # the same text as for a part that cannot be decrypted
     if decrypted is None or not is_signed(decrypted):
-        _take_as_long(expected.keys)
-    raise failed
+        _spend_equal_time(expected.keys)
+    raise failure
 
 
-def _take_as_long(keys: Sequence[PublicKey]) -> None:
+def _spend_equal_time(keys: Sequence[PublicKey]) -> None:
     """Verify and read a decoy, so that a failure takes as long as a success."""
-    instead = decoy(keys)
+    decoy_assertion = decoy(keys)
     with suppress(UntrustedSignature):
-        _verified_alone(instead, keys, is_covered=False)
-    read_assertion(instead)
+        _verified_alone(decoy_assertion, keys, is_covered=False)
+    read_assertion(decoy_assertion)
 
 
 def _verified_alone(
     root: etree._Element, keys: Sequence[PublicKey], *, is_covered: bool
 ) -> etree._Element:
-    """The decrypted assertion, from the octets of its own signature if it has one.
+    """Return the decrypted assertion, from the octets of its own signature if signed.
 
-    It may contain no other assertion, and nothing else that is signed.
+    It may contain no other assertion, and no other signature.
     """
     signatures = check_structure(root)
     validate(root, "assertion")
@@ -374,19 +374,19 @@ def _verified_alone(
     return root
 
 
-def _response_of(cover: etree._Element) -> etree._Element:
-    """The Response in a signed envelope: itself, or inside the ArtifactResponse."""
-    if cover.tag == q("samlp:Response"):
-        return cover
-    _, carried = read_artifact_response(cover)
-    return require_response(carried)
+def _response_of(envelope: etree._Element) -> etree._Element:
+    """Return the Response in a signed envelope: itself, or in the ArtifactResponse."""
+    if envelope.tag == q("samlp:Response"):
+        return envelope
+    _, message = read_artifact_response(envelope)
+    return require_response(message)
 
 
 def _check_envelope(
     response: Response, expected: Expected, *, is_signed: bool, needs_issuer: bool
 ) -> None:
     if is_signed or response.in_response_to:
-        _require_asked(response.in_response_to, expected)
+        _require_our_request(response.in_response_to, expected)
     if needs_issuer or response.issuer:
         require_issuer(response.issuer, expected.issuer)
     require_destination(
@@ -398,7 +398,7 @@ def _check_envelope(
 def _check_party(assertion: Assertion, expected: Expected) -> None:
     """Check Issuer, Audience, Recipient, InResponseTo (profiles 4.1.4.3)."""
     require_issuer(assertion.issuer, expected.issuer)
-    _require_asked(assertion.in_response_to, expected)
+    _require_our_request(assertion.in_response_to, expected)
     if assertion.recipient != expected.acs_url:
         raise MessageMisdirected(
             f"Recipient: found {shown(assertion.recipient)}; expected"
@@ -419,7 +419,7 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
 def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
     """Reject an assertion that a hub may not pass on (core 2.5.1.6).
 
-    With any ProxyRestriction, whatever its Count and Audience.
+    That is one with any ProxyRestriction, whatever its Count and Audience.
     """
     if expected.passed_on and assertion.is_for_us_alone:
         raise MessageMisdirected(
@@ -430,7 +430,7 @@ def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
 
 
 def _check_name_id(assertion: Assertion, expected: Expected) -> None:
-    """Reject a NameID in the name of another party.
+    """Reject a NameID that another party qualifies.
 
     The NameQualifier of a persistent or transient NameID is the hub (core 8.3.7,
     8.3.8); others may be any domain (core 2.2.2).
@@ -454,7 +454,7 @@ def _check_name_id(assertion: Assertion, expected: Expected) -> None:
 def require_in_time(assertion: Assertion, now: float) -> None:
     """Raise MessageExpired if ``now`` is outside the validity of an assertion.
 
-    Repeated for an assertion that had to wait. Raises MalformedMessage for invalid
+    Called again for an assertion that had to wait. Raises MalformedMessage for invalid
     times.
     """
     require_recent(assertion.issued, now)
@@ -463,7 +463,9 @@ def require_in_time(assertion: Assertion, now: float) -> None:
         raise MalformedMessage("the Conditions have no NotOnOrAfter")
     _require_within("Conditions", assertion.not_before, assertion.not_on_or_after, now)
     if assertion.authn_instant > now + SKEW:
-        raise MessageExpired(off("the AuthnInstant", assertion.authn_instant, now))
+        raise MessageExpired(
+            describe_time("the AuthnInstant", assertion.authn_instant, now)
+        )
     # No skew extends what the hub grants.
     if assertion.session_ends is not None and assertion.session_ends <= now:
         ends = write_instant(assertion.session_ends)
@@ -477,9 +479,11 @@ def _require_within(place: str, start: float | None, end: float, now: float) -> 
     if start is not None and start >= end:
         raise MalformedMessage("a NotBefore is not before its NotOnOrAfter")
     if start is not None and now + SKEW < start:
-        raise MessageExpired(off(f"the NotBefore of the {place}", start, now))
+        raise MessageExpired(describe_time(f"the NotBefore of the {place}", start, now))
     if now >= end + SKEW:
-        raise MessageExpired(off(f"the NotOnOrAfter of the {place}", end, now))
+        raise MessageExpired(
+            describe_time(f"the NotOnOrAfter of the {place}", end, now)
+        )
     if end > now + LONGEST_WINDOW:
         raise MalformedMessage(
             f"a NotOnOrAfter is more than {LONGEST_WINDOW:.0f} s in the future"

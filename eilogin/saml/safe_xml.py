@@ -1,9 +1,9 @@
 """Parse XML from outside within limits; the namespaces of SAML.
 
-Before parsing, everything but UTF-8, a DOCTYPE, and a processing instruction are
-rejected. So there are no entities, and nothing is fetched. The parser drops comments,
-so none splits a text; exclusive canonicalisation omits them too, so signatures stay
-valid.
+Before parsing, eilogin rejects other encodings than UTF-8, a DOCTYPE, and processing
+instructions. So there are no entities, and nothing is fetched. The parser drops
+comments, so none splits a text. Exclusive canonicalisation omits them too, so
+signatures stay valid.
 """
 
 import re
@@ -69,7 +69,7 @@ NAMESPACES = {
 
 @cache
 def q(name: str) -> str:
-    """The name in lxml's form: ``samlp:Response`` becomes ``{urn:…}Response``."""
+    """Return the name in lxml's form, such as ``{urn:…}Response``."""
     prefix, _, local = name.partition(":")
     return f"{{{NAMESPACES[prefix]}}}{local}"
 
@@ -84,19 +84,19 @@ def add(
 
 
 #: Bytes of XML with new names that one thread reads.
-_MOST_STRANGE = 1024 * 1024
-_names_known: Callable[[], int] = etree.memory_debugger.dict_size
+_MOST_WITH_NEW_NAMES = 1024 * 1024
+_count_names: Callable[[], int] = etree.memory_debugger.dict_size
 #: Characters of a parser's error, and its form of a namespace.
-_LONGEST_WORDS = 300
+_LONGEST_PARSER_TEXT = 300
 _NAMESPACE = re.compile(r"\{([^{}]{1,256})\}")
 _PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 
-#: Except references to characters that end a line.
+#: A character reference, except to characters that end a line.
 _REFERENCE = re.compile(rb"&#(?!(?:x0*[AaDd]|0*1[03]);)")
 # The regular expressions extension slows each call.
 _COUNT_INSIDE = etree.XPath("count(.//*) + count(.//@*)", regexp=False)
-#: ID of SAML, Id of XML signature and encryption, and others. One by one: a union takes
-#: the square of their number.
+#: ID of SAML, Id of XML signature and encryption, and others. Searched one by one,
+#: because a union takes the square of the number of values.
 _IDENTIFIERS = tuple(
     etree.XPath(f"//*/@{name}", regexp=False, smart_strings=False)
     for name in ("ID", "Id", "id", "xml:id")
@@ -139,7 +139,7 @@ def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
 
 
 def parse_unmeasured(octets: bytes) -> etree._Element:
-    """As :func:`parse`, if the caller enforces the limits."""
+    """Parse as :func:`parse` does, but leave the limits to the caller."""
     check_octets(octets)
     return parse_canonical(octets)
 
@@ -148,9 +148,11 @@ def parse_canonical(octets: bytes) -> etree._Element:
     """Parse octets from a document of :func:`parse`, or raise MalformedMessage."""
     try:
         if len(octets) > MESSAGE.octets:
-            # From a trusted source.
+            # Only documents of a trusted source are so large.
             return etree.fromstring(octets, _parser(huge=True))
-        return sparingly(lambda: etree.fromstring(octets, _own.parser), len(octets))
+        return sparingly(
+            lambda: etree.fromstring(octets, _per_thread.parser), len(octets)
+        )
     except etree.XMLSyntaxError as error:
         line, column = error.position
         place = f"line {line}, column {column}"
@@ -159,12 +161,14 @@ def parse_canonical(octets: bytes) -> etree._Element:
 
 
 def in_full(error: MalformedMessage) -> str:
-    """The error in the parser's words, which may quote the document.
+    """Return an error with the parser's text, which may quote the document.
 
     For metadata, which holds no secrets; never for a message.
     """
-    words = _NAMESPACE.sub(_prefix_of, error.parser_said)
-    return f"{error} ({words[:_LONGEST_WORDS]})" if words else f"{error}"
+    parser_text = _NAMESPACE.sub(_prefix_of, error.parser_said)
+    return (
+        f"{error} ({parser_text[:_LONGEST_PARSER_TEXT]})" if parser_text else f"{error}"
+    )
 
 
 def _prefix_of(match: re.Match[str]) -> str:
@@ -173,7 +177,7 @@ def _prefix_of(match: re.Match[str]) -> str:
 
 
 def _malformed(text: str, parser_said: str) -> MalformedMessage:
-    """Make an error without the parser's words in its traceback: they quote values."""
+    """Make an error whose traceback lacks the parser's text, which quotes values."""
     error = MalformedMessage(text)
     error.parser_said = parser_said
     return error
@@ -192,57 +196,57 @@ def _parser(*, huge: bool, schema: etree.XMLSchema | None = None) -> etree.XMLPa
     )
 
 
-class _Own(threading.local):
+class _PerThread(threading.local):
     """Objects that each thread makes once, so that no thread waits for another."""
 
     def __init__(self) -> None:
         self.parser = _parser(huge=False)
         #: Bytes of XML with names that were new.
-        self.strange = 0
+        self.octets_with_new_names = 0
 
 
-_own = _Own()
+_per_thread = _PerThread()
 
 
 def sparingly(work: Callable[[], _T], octets: int) -> _T:
     """Run ``work`` on XML with names that anybody may have chosen.
 
-    A thread keeps every name that libxml2 met in it, so invented names would fill the
+    A thread keeps every name that libxml2 met in it. So invented names would fill the
     memory, by some hundred kilobytes a message. After many new names, ``work`` runs in
-    a short-lived thread, a little slower. ``octets`` is the size of the XML. Raises
-    Busy if the machine has no thread for that.
+    a short-lived thread, which is a little slower. ``octets`` is the size of the XML.
+    Raises Busy if the machine can start no thread.
     """
-    if _own.strange > _MOST_STRANGE:
-        with ThreadPoolExecutor(1) as passing:
+    if _per_thread.octets_with_new_names > _MOST_WITH_NEW_NAMES:
+        with ThreadPoolExecutor(1) as executor:
             try:
-                outcome = passing.submit(work)
+                future = executor.submit(work)
             except RuntimeError as error:
                 raise Busy(
                     f"eilogin cannot start a thread to read a message: {error}."
                     " Check the server's limits of tasks and memory"
                 ) from None
-            return outcome.result()
-    names_before = _names_known()
+            return future.result()
+    names_before = _count_names()
     try:
         return work()
     finally:
-        if _names_known() > names_before:
-            _own.strange += octets
+        if _count_names() > names_before:
+            _per_thread.octets_with_new_names += octets
 
 
 def repeated_ids(root: etree._Element) -> set[str]:
-    """The values of ID, Id, id and xml:id that occur more than once."""
+    """Return the values of ID, Id, id and xml:id that occur more than once."""
     values: list[str] = [value for path in _IDENTIFIERS for value in path(root)]
     if len(set(values)) == len(values):
         return set()
-    return {value for value, times in Counter(values).items() if times > 1}
+    return {value for value, count in Counter(values).items() if count > 1}
 
 
 def _require_unique_ids(root: etree._Element) -> None:
     """Reject a message in which an ID occurs twice; the error names that ID.
 
-    Except the ``Id`` of a ds:Signature to which nothing refers: pysaml2 gives both
-    signatures of a Response the Id ``Signature1``.
+    The ``Id`` of a ds:Signature to which nothing refers may occur twice: pysaml2 gives
+    both signatures of a Response the Id ``Signature1``.
     """
     repeated = repeated_ids(root)
     if len(repeated) <= _MOST_REPEATED:
@@ -259,8 +263,8 @@ def _require_unique_ids(root: etree._Element) -> None:
 def has_once(octets: bytes, identifier: str) -> bool:
     """Whether exactly one attribute of a document has this identifier.
 
-    The octets mostly decide: only other characters need references. A parser strips
-    white space in an xml:id; here it must have none.
+    Only the octets decide, so "no" may also mean unknown: for other characters in an
+    identifier, for character references, and for an xml:id.
     """
     if not re.fullmatch(r"[\w.-]+", identifier, re.ASCII):
         return False
@@ -275,8 +279,8 @@ def has_once(octets: bytes, identifier: str) -> bool:
 def serialize(element: etree._Element) -> bytes:
     """Write the element as a UTF-8 document of its own, without an XML declaration.
 
-    Without text after it. It declares the namespaces in scope, so signatures inside
-    stay valid.
+    Leaves out the text after it. The document declares the namespaces in scope, so
+    signatures inside stay valid.
     """
     octets: bytes = etree.tostring(element, encoding="UTF-8", with_tail=False)
     return octets
@@ -288,9 +292,9 @@ def canonical(
     """Return the exclusive canonical form of an element in its place, without comments.
 
     ``prefixes`` are the InclusiveNamespaces PrefixList (exclusive XML canonicalisation
-    1.0, section 3). ``is_ours``: it has only names of eilogin (:func:`sparingly`). lxml
-    does not know "#default" in the list: a signature with an unused default namespace
-    is invalid here. Raises MalformedMessage for a namespace that is no absolute URI.
+    1.0, section 3). ``is_ours``: it has only names of eilogin (:func:`sparingly`).
+    Raises MalformedMessage for a namespace that is no absolute URI. lxml does not know
+    "#default" in the list, so a signature with an unused default namespace is invalid.
     """
 
     def write() -> bytes:
@@ -305,13 +309,13 @@ def canonical(
         return octets
 
     try:
-        return write() if is_ours else _alone(write, element)
+        return write() if is_ours else _in_own_document(write, element)
     except etree.C14NError as error:
         raise MalformedMessage("the message has no canonical form") from error
 
 
-def _alone(work: Callable[[], _T], element: etree._Element) -> _T:
-    """Run ``work``, for which lxml copies an inner element into a document."""
+def _in_own_document(work: Callable[[], _T], element: etree._Element) -> _T:
+    """Run ``work``; lxml copies an inner element into a document of its own for it."""
     if element.getparent() is None:
         return work()
     return sparingly(work, len(element.tag) + sum(map(len, element.attrib)))
@@ -370,7 +374,7 @@ _SCHEMA = (
 
 #: Elements and attributes validated at once: more than most messages have.
 _MOST_AT_ONCE = 200
-#: Bytes.
+#: Bytes of a document that the parser gets at once.
 _PIECE = 4096
 
 
@@ -394,7 +398,7 @@ class _Schema:
     def check(self, element: etree._Element) -> None:
         if not self._is_of_metadata and _repeats_signature_ids(element):
             octets = serialize(element)
-            sparingly(lambda: self._check(_unnamed_signatures(octets)), len(octets))
+            sparingly(lambda: self._check(_without_signature_ids(octets)), len(octets))
         else:
             self._check(element)
 
@@ -405,7 +409,7 @@ class _Schema:
             sparingly(lambda: self.refuse_many_faults(octets), len(octets))
         validate = partial(self._schema.validate, element)
         with self._lock:
-            if _alone(validate, element):
+            if _in_own_document(validate, element):
                 return
             fault = self._schema.error_log[0]
         raise _malformed(
@@ -441,11 +445,11 @@ def _repeats_signature_ids(element: etree._Element) -> bool:
     return len(set(identifiers)) < len(identifiers)
 
 
-def _unnamed_signatures(octets: bytes) -> etree._Element:
+def _without_signature_ids(octets: bytes) -> etree._Element:
     """Parse an element again, without ``Id`` on its signatures.
 
-    By the schema it is an ID, and libxml2 would reject a second one that :func:`parse`
-    accepts.
+    The schema declares it as an ID, so libxml2 would reject a repeated one that
+    :func:`parse` accepts.
     """
     root = parse_canonical(octets)
     for signature in root.iter(q("ds:Signature")):

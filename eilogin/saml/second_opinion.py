@@ -8,9 +8,12 @@ transforms of a signature before it verifies it: one XSLT could hold a thread fo
 :func:`eilogin.saml.xml_signatures.check_structure` rejects it first.
 
 It checks a Response or a clear assertion with a signature of its own
-(:func:`can_judge`). It cannot check one that only a signed ArtifactResponse covers, nor
-an encrypted one: it decrypts inside the tree, where prefixes change and valid
-signatures break (sources.rst, Peers). It does not know encrypted attributes.
+(:func:`can_judge`). It cannot check these:
+
+* one that only a signed ArtifactResponse covers
+* an encrypted one: python3-saml decrypts inside the tree, where prefixes change and
+  valid signatures break (sources.rst, Peers)
+* encrypted attributes, which it does not know
 """
 
 import base64
@@ -49,9 +52,9 @@ except Exception as error:  # noqa: BLE001 - xmlsec's own, which cannot be impor
 class SecondOpinion:
     """The settings of python3-saml for the two parties, made once."""
 
-    #: Of the participant.
+    #: entityID of the participant.
     entity_id: str
-    #: Its AssertionConsumerService.
+    #: The participant's AssertionConsumerService.
     acs_url: str
     hub_entity_id: str
     hub_sso_url: str
@@ -67,23 +70,24 @@ class SecondOpinion:
         rejection.
         """
         try:
-            sparingly(lambda: self._judge(octets, request_id), len(octets))
+            sparingly(lambda: self._check(octets, request_id), len(octets))
         except (Busy, Warning):
-            # No result: with PYTHONWARNINGS=error, a Warning is an exception.
+            # These are no rejection. With PYTHONWARNINGS=error, a Warning is an
+            # exception.
             raise
         except Exception as error:  # noqa: BLE001 (whatever it raises, it is no yes)
-            # Its own words may quote values.
+            # Its own text may quote values.
             raise OpinionsDiffer(
                 f"python3-saml rejects a message that eilogin accepts: {_reason(error)}"
             ) from None
 
-    def _judge(self, octets: bytes, request_id: str) -> None:
+    def _check(self, octets: bytes, request_id: str) -> None:
         response = _Response(self._settings, base64.b64encode(octets))
         response.is_valid(self._request, request_id, raise_exceptions=True)
 
     @cached_property
     def _request(self) -> dict[str, str]:
-        """The request for python3-saml: with our own address, never a Host."""
+        """Return the request for python3-saml, with our own address, never a Host."""
         url = urlsplit(self.acs_url)
         return {
             "https": "on" if url.scheme == "https" else "off",
@@ -129,7 +133,7 @@ def can_judge(response: etree._Element) -> bool:
     return any(is_signed(element) for element in (response, *assertions))
 
 
-#: Nothing in Advice is read.
+#: Nobody reads Advice.
 _OUTSIDE_ADVICE = (
     "[not(ancestor::saml:Advice[parent::saml:Assertion/parent::samlp:Response])]"
 )
@@ -150,22 +154,22 @@ _assertions = etree.XPath(
 
 
 def standalone(response: etree._Element) -> bytes:
-    """The Response in an ArtifactResponse as a document of its own.
+    """Return the Response in an ArtifactResponse as a document of its own.
 
     It keeps every namespace in scope, so signatures inside stay valid.
     """
     return serialize(response)
 
 
-# --- what python3-saml does anew for each message -------------------------------------
+# --- python3-saml, with schemas and XPaths compiled once ------------------------------
 
 
-class _KeptXML(onelogin.OneLogin_Saml2_XML):  # type: ignore[misc]
+class _CompiledXML(onelogin.OneLogin_Saml2_XML):  # type: ignore[misc]
     """python3-saml's XML, with schemas and XPaths compiled once."""
 
     @staticmethod
     def validate_xml(xml: Any, schema: str, debug: bool = False) -> Any:  # noqa: FBT001, FBT002
-        """Return the element, or a word if it is invalid, as the original does."""
+        """Return the element, or a text if it is invalid, as the original does."""
         name = schema.removeprefix("saml-schema-").removesuffix("-2.0.xsd")
         try:
             validate(xml, name)
@@ -175,7 +179,7 @@ class _KeptXML(onelogin.OneLogin_Saml2_XML):  # type: ignore[misc]
 
     @staticmethod
     def query(dom: Any, query: str, context: Any = None, tagid: Any = None) -> Any:
-        """The nodes that ``query`` finds; ``tagid`` is a variable in it."""
+        """Return the nodes that ``query`` finds; ``tagid`` is a variable in it."""
         source = dom if context is None else context
         path = _path(query)
         return path(source) if tagid is None else path(source, tagid=tagid)
@@ -194,8 +198,8 @@ class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
 
     @staticmethod
     def now() -> int:
-        """The present instant, less our skew."""
-        # Its own calls utcnow, which warns since Python 3.12.
+        """Return the present instant, less our skew."""
+        # The original calls utcnow, which warns since Python 3.12.
         return int(clock.now() - SKEW)
 
     @staticmethod
@@ -204,12 +208,13 @@ class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
         return math.floor(read_instant(timestr))
 
 
-# ``OneLogin_Saml2_Response`` with two of its names bound to ours: for each message it
-# compiles the schema again, half its time, and each XPath. Nothing changes in place, so
-# an application that uses python3-saml notices nothing.
+# Two names in the functions of ``OneLogin_Saml2_Response`` are bound to ours. For
+# each message, the original compiles the schema again, in half of its time, and each
+# XPath. Nothing changes in place, so an application that uses python3-saml notices
+# nothing.
 _SCOPE = {
     **vars(onelogin),
-    "OneLogin_Saml2_XML": _KeptXML,
+    "OneLogin_Saml2_XML": _CompiledXML,
     "OneLogin_Saml2_Utils": _LenientUtils,
 }
 
@@ -230,8 +235,8 @@ def _rebound(function: types.FunctionType) -> types.FunctionType:
     )
 
 
-_Unread = type(
-    "_Unread",
+_ReboundResponse = type(
+    "_ReboundResponse",
     (onelogin.OneLogin_Saml2_Response,),
     {
         name: _rebound(member)
@@ -241,15 +246,15 @@ _Unread = type(
 )
 
 
-class _Response(_Unread):  # type: ignore[misc, valid-type]
+class _Response(_ReboundResponse):  # type: ignore[misc, valid-type]
     """python3-saml's Response, with values as the standards define them.
 
-    By itself it counts the assertions in Advice (SAML core 2.6.1), and white space
-    around an ``xs:anyURI``.
+    The original counts assertions in Advice too (SAML core 2.6.1), and does not strip
+    the white space around an ``xs:anyURI``.
     """
 
     def _query_assertion(self, xpath_expr: str) -> list[etree._Element]:
-        """The nodes of a path in the assertion, outside its Advice."""
+        """Return the nodes of a path in the assertion, outside its Advice."""
         nodes = super()._query_assertion(xpath_expr)
         return [node for node in nodes if not _is_advice(node)]
 
@@ -258,16 +263,16 @@ class _Response(_Unread):  # type: ignore[misc, valid-type]
         return len(_assertions(self.document)) == 1
 
     def get_audiences(self) -> list[str]:
-        """The audiences of the assertion."""
+        """Return the audiences of the assertion."""
         return [collapsed(audience) for audience in super().get_audiences()]
 
     def get_issuers(self) -> list[str]:
-        """The Issuers of the Response and of the assertion."""
+        """Return the Issuers of the Response and of the assertion."""
         return list({collapsed(issuer) for issuer in super().get_issuers()})
 
 
 def _reason(error: Exception) -> str:
-    """python3-saml's name for the fault, such as ``WRONG_AUDIENCE``."""
+    """Return python3-saml's name for the fault, such as ``WRONG_AUDIENCE``."""
     code = getattr(error, "code", None)
     names = vars(type(error)).items()
     return next(

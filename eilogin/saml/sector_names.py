@@ -35,7 +35,7 @@ class SectorName:
 
     @classmethod
     def read(cls, text: str) -> "SectorName":
-        """Read a NameID; a ValueError ends the sentence "the NameID …"."""
+        """Read a NameID; the text of a ValueError completes "the NameID …"."""
         match = _NAME.fullmatch(text)
         if match is None:
             raise ValueError("is not a sector code, a colon and nine digits")
@@ -50,7 +50,8 @@ class SectorName:
 def tells_number(name: str) -> bool:
     """Whether a name can be a citizen's number, whichever hub issued it.
 
-    So can one in two hundred of 32 hexadecimal digits, and almost none in base64.
+    This is true by chance for one in two hundred names of 32 hexadecimal digits, and
+    for almost none in base64.
     """
     numbers = (_BETWEEN.sub("", number) for number in _NUMBER.findall(name))
     return any(map(passes_eleven_test, numbers))

@@ -35,7 +35,7 @@ LARGEST_KEY, _LONGEST_EXPONENT = 16384, 64
 
 #: The curves of NIST that XML signature names.
 CURVES = (SECP256R1, SECP384R1, SECP521R1)
-_TAKEN = (
+_ACCEPTED = (
     f"an RSA key of {SMALLEST_KEY} bits or more, or one of the elliptic curves P-256, "
     "P-384 and P-521"
 )
@@ -44,7 +44,7 @@ _TAKEN = (
 _CERTIFICATE_MARK = b" CERTIFICATE--"
 _KEY_MARK = b" PRIVATE KEY--"
 
-#: RSA encrypts as well.
+#: Only RSA keys can encrypt too.
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
@@ -106,25 +106,25 @@ def load_certificate(pem: bytes) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem)
     except UNREADABLE as error:
-        also = "a private key, and " if _KEY_MARK in pem else ""
+        finding = "a private key, and " if _KEY_MARK in pem else ""
         raise ConfigurationError(
-            f"{also}not a certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+            f"{finding}not a certificate in PEM form (-----BEGIN CERTIFICATE-----)"
         ) from error
 
 
 def certificate_key(certificate: x509.Certificate) -> PublicKey:
-    """The key of a certificate of our own or our operator's.
+    """Return the key of our own certificate, or of our operator's.
 
     Raises ConfigurationError if it is too weak, or of an unaccepted kind.
     """
     try:
-        return _strong(certificate)
+        return _strong_key(certificate)
     except ValueError as error:
         raise ConfigurationError(f"the certificate {error}") from error
 
 
 def public_key(certificate_text: str) -> PublicKey:
-    """The key in the text of a ds:X509Certificate (XML signature 4.5.4.1).
+    """Return the key in the text of a ds:X509Certificate (XML signature 4.5.4.1).
 
     ``certificate_text`` is base64 of DER, maybe with white space. Raises
     MalformedMessage if it is no certificate, or its key is too weak or of an unaccepted
@@ -132,13 +132,13 @@ def public_key(certificate_text: str) -> PublicKey:
     """
     certificate = _read_certificate(certificate_text)
     try:
-        return _strong(certificate)
+        return _strong_key(certificate)
     except ValueError as error:
         raise MalformedMessage(f"a certificate {error}") from error
 
 
 def encryption_key(certificate_text: str) -> RSAPublicKey:
-    """The key with which to encrypt, an RSA key. Raises MalformedMessage."""
+    """Return the RSA key with which to encrypt. Raises MalformedMessage."""
     key = public_key(certificate_text)
     if not isinstance(key, RSAPublicKey):
         raise MalformedMessage(
@@ -148,16 +148,16 @@ def encryption_key(certificate_text: str) -> RSAPublicKey:
 
 
 def key_name(certificate_text: str) -> str:
-    """DigiD's name of a key: the SHA-1 of its certificate, in hex (DigiD 1.3).
+    """Return DigiD's name of a key: the SHA-1 of its certificate, in hex (DigiD 1.3).
 
-    It refers to a trusted certificate, and proves nothing. Raises MalformedMessage if
-    that is no base64.
+    The name refers to a trusted certificate, and proves nothing. Raises
+    MalformedMessage if the text is no base64.
     """
     return hashlib.sha1(_der(certificate_text), usedforsecurity=False).hexdigest()
 
 
 def fingerprints(certificate_text: str) -> str:
-    """Both fingerprints of a certificate, for a log.
+    """Return both fingerprints of a certificate, for a log.
 
     Raises MalformedMessage if it is no certificate.
     """
@@ -165,14 +165,14 @@ def fingerprints(certificate_text: str) -> str:
 
 
 def fingerprints_of(certificate: x509.Certificate) -> str:
-    """Both fingerprints of a certificate that was read already."""
+    """Return both fingerprints of a certificate that was read already."""
     sha1 = certificate.fingerprint(hashes.SHA1())  # noqa: S303 - nothing rests on it
     sha256 = certificate.fingerprint(hashes.SHA256())
     return f"SHA-1 {sha1.hex()}, SHA-256 {sha256.hex()}"
 
 
 def certificate_ends(certificate_text: str) -> float:
-    """The end of validity of the certificate in a ds:X509Certificate.
+    """Return the end of validity of the certificate in a ds:X509Certificate.
 
     Raises MalformedMessage if it is no certificate.
     """
@@ -180,7 +180,7 @@ def certificate_ends(certificate_text: str) -> float:
 
 
 def certificate_begins(certificate_text: str) -> float:
-    """The beginning of its validity."""
+    """Return the beginning of validity; raises MalformedMessage too."""
     return _read_certificate(certificate_text).not_valid_before_utc.timestamp()
 
 
@@ -241,7 +241,7 @@ def new_key_pair(
     )
 
 
-# The check of a key takes 40 ms, and a start reads one several times.
+# To check a key takes 40 ms, and a start reads each several times.
 @lru_cache(maxsize=32)
 def _load_private(key_pem: bytes) -> PrivateKey:
     try:
@@ -251,17 +251,20 @@ def _load_private(key_pem: bytes) -> PrivateKey:
             "the key is locked with a password; expected a key without one"
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        also = "a certificate, and " if _CERTIFICATE_MARK in key_pem else ""
+        finding = "a certificate, and " if _CERTIFICATE_MARK in key_pem else ""
         raise ConfigurationError(
-            f"{also}not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
+            f"{finding}not a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
         ) from error
     if not isinstance(private, PrivateKey):
-        raise ConfigurationError(f"the key is of another kind; expected {_TAKEN}")
+        raise ConfigurationError(f"the key is of another kind; expected {_ACCEPTED}")
     return private
 
 
-def _strong(certificate: x509.Certificate) -> PublicKey:
-    """The key of a certificate; a ValueError ends the sentence "the certificate …"."""
+def _strong_key(certificate: x509.Certificate) -> PublicKey:
+    """Return the key of a certificate.
+
+    The text of a ValueError completes the sentence "the certificate …".
+    """
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -269,7 +272,7 @@ def _strong(certificate: x509.Certificate) -> PublicKey:
     if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, CURVES):
         return key
     if not isinstance(key, RSAPublicKey):
-        raise ValueError(f"is not for {_TAKEN}")  # noqa: TRY004 (it is what was sent)
+        raise ValueError(f"is not for {_ACCEPTED}")  # noqa: TRY004 (it is what was sent)
     if key.key_size < SMALLEST_KEY:
         raise ValueError(
             f"is for an RSA key of {key.key_size} bits; expected at least"

@@ -5,17 +5,17 @@ SAML encrypts an assertion, a NameID and an attribute in one way (core 2.2.4, 2.
 encrypted for each reader. We write and read AES-GCM and RSA-OAEP, and read CBC and RSA
 1.5 only by option (:mod:`eilogin.saml.weak_algorithms`).
 
-Not by xmlsec, which follows references, chooses keys by data in the message, and puts
-the decrypted element back into the tree, where its prefixes change. Here nothing is
-followed, the structure is checked before anything is computed, and the decrypted
-element stands alone.
+eilogin does not use xmlsec for this. It follows references, chooses keys by data in the
+message, and puts the decrypted element back into the tree, where its prefixes change.
+Here nothing is followed, the structure is checked before anything is computed, and the
+decrypted element stands alone.
 
-**No oracle.** A sender of forged ciphertexts must not learn what became of them. So
-every failure after the first use of a private key has the same text, and every key is
-tried. A caller must report a fault in decrypted data in the same way, unless a
-signature in it was verified before (:data:`NOT_OPENED`). The time of CBC reveals
-whether its padding was right, so CBC is decrypted only if a signature of the sender
-covers the encrypted data.
+**No oracle.** A sender of forged ciphertexts must not learn whether eilogin could
+decrypt them. So every failure after the first use of a private key has the same text,
+and every key is tried. A caller must report a fault in decrypted data in the same way,
+unless a signature in it was verified before (:data:`NOT_OPENED`). The time of CBC
+reveals whether its padding was right, so CBC is decrypted only if a signature of the
+sender covers the encrypted data.
 
 Source: XML encryption 1.1, 5.2, 5.5 and 6.2.
 """
@@ -68,7 +68,7 @@ RSA_OAEP = XENC + "rsa-oaep-mgf1p"
 #: The Type of an EncryptedData that holds an element.
 ELEMENT = XENC + "Element"
 
-#: For every failure that could reveal the content of a ciphertext.
+#: The text for every failure that could reveal the content of a ciphertext.
 NOT_OPENED = (
     "cannot be decrypted with any of our keys, or was changed after it was encrypted"
 )
@@ -111,8 +111,8 @@ class EncryptionMethod:
     mask: str = ""
 
 
-#: All that we accept by default and write, the preferred one first. Some products do
-#: not know the last, of XML encryption 1.1.
+#: The methods that we accept by default and write, the preferred one first. Some
+#: products do not know the last one, of XML encryption 1.1.
 ENCRYPTION_METHODS = (
     *map(EncryptionMethod, sorted(_GCM, key=_GCM.__getitem__, reverse=True)),
     EncryptionMethod(RSA_OAEP),
@@ -147,13 +147,13 @@ def encrypt(
 
     Raises :class:`~eilogin.errors.AlgorithmMissing` if we have none of the methods.
     """
-    cipher, transport = _chosen(methods)
+    cipher, transport = _choose_methods(methods)
     session_key = secrets.token_bytes(_GCM[cipher])
     nonce = secrets.token_bytes(_NONCE)
-    sealed = nonce + AESGCM(session_key).encrypt(nonce, serialize(element), None)
+    ciphertext = nonce + AESGCM(session_key).encrypt(nonce, serialize(element), None)
     digest, mask = transport.digest or _SHA1, transport.mask or _MGF1_SHA1
     padding = OAEP(MGF1(_MASKS[mask]), _DIGESTS[digest], None)
-    locked = key.encrypt(session_key, padding)
+    encrypted_session_key = key.encrypt(session_key, padding)
     outer = etree.Element(q(wrapper), nsmap={"saml": SAML})
     data = etree.SubElement(
         outer, q("xenc:EncryptedData"), {"Type": ELEMENT}, nsmap={"xenc": XENC}
@@ -167,18 +167,20 @@ def encrypt(
         etree.SubElement(
             method, q("xenc11:MGF"), {"Algorithm": mask}, nsmap={"xenc11": XENC11}
         )
-    _add_cipher(encrypted_key, locked)
-    _add_cipher(data, sealed)
+    _add_cipher(encrypted_key, encrypted_session_key)
+    _add_cipher(data, ciphertext)
     return outer
 
 
 def require_common(methods: Sequence[EncryptionMethod]) -> None:
     """Raise AlgorithmMissing if :func:`encrypt` has none of these methods."""
-    _chosen(methods)
+    _choose_methods(methods)
 
 
-def _chosen(methods: Sequence[EncryptionMethod]) -> tuple[str, EncryptionMethod]:
-    """The cipher and the key transport for a peer with these methods."""
+def _choose_methods(
+    methods: Sequence[EncryptionMethod],
+) -> tuple[str, EncryptionMethod]:
+    """Choose the cipher and the key transport for a peer with these methods."""
     ciphers = [m for m in methods if m.algorithm in _KEY_SIZES]
     transports = [m for m in methods if m.algorithm in _TRANSPORTS]
     return (
@@ -188,24 +190,24 @@ def _chosen(methods: Sequence[EncryptionMethod]) -> tuple[str, EncryptionMethod]
 
 
 def _first_of_ours(
-    methods: Sequence[EncryptionMethod], otherwise: str
+    methods: Sequence[EncryptionMethod], default: str
 ) -> EncryptionMethod:
-    """The first method that we write; ``otherwise`` if none is listed."""
+    """Return the first method that we can write; ``default`` if none is listed."""
     if not methods:
-        return EncryptionMethod(otherwise)
-    method = next(filter(_is_written, methods), None)
+        return EncryptionMethod(default)
+    method = next(filter(_can_write, methods), None)
     if method is None:
-        took = ", ".join(dict.fromkeys(_named(m.algorithm) for m in methods))
-        ours = ", ".join(_named(m.algorithm) for m in ENCRYPTION_METHODS)
+        listed = ", ".join(dict.fromkeys(_shown_name(m.algorithm) for m in methods))
+        supported = ", ".join(_shown_name(m.algorithm) for m in ENCRYPTION_METHODS)
         raise AlgorithmMissing(
-            f"the metadata of the peer lists the encryption algorithms {took};"
-            f" expected one of {ours}. Ask its administrator for metadata with one"
+            f"the metadata of the peer lists the encryption algorithms {listed};"
+            f" expected one of {supported}. Ask its administrator for metadata with one"
         )
     return method
 
 
-def _is_written(method: EncryptionMethod) -> bool:
-    # The older OAEP has one mask, and metadata may name it too.
+def _can_write(method: EncryptionMethod) -> bool:
+    # The older OAEP has only one mask, which metadata may name.
     masks = _MASKS if method.algorithm == _RSA_OAEP_11 else (_MGF1_SHA1,)
     return (
         method.algorithm in (*_GCM, RSA_OAEP, _RSA_OAEP_11)
@@ -241,27 +243,29 @@ class Decrypter:
 
         ``wrapper`` is in the tree in which it was parsed. ``is_covered``: a verified
         signature of the sender covers it. Returns the root of a new tree, with the
-        namespaces in scope at the wrapper (XML encryption 4.5). It deserves no trust
-        until a signature of either is verified.
+        namespaces in scope at the wrapper (XML encryption 4.5). Trust it only after a
+        signature of the wrapper or the element is verified.
 
         Raises :class:`~eilogin.errors.DecryptionFailed` for any failure.
         """
-        sealed = _read(wrapper)
-        self._require_taken(sealed, is_covered=is_covered)
-        opened: list[bytes] = []
-        for locked in sealed.keys:
-            if not self._is_taken(locked.algorithm):
+        data = _read(wrapper)
+        self._require_accepted(data, is_covered=is_covered)
+        plaintexts: list[bytes] = []
+        for encrypted_key in data.keys:
+            if not self._is_accepted(encrypted_key.algorithm):
                 continue
-            # All of them, to be no oracle.
+            # Try every key, to be no oracle.
             for key in self.keys:
-                unlocked = self._unlocked(locked, key, sealed.key_size)
-                opened.append(_decrypted(sealed, unlocked))
-        root = _first_parsed(sealed, opened, wrapper)
+                session_key = self._decrypt_key(encrypted_key, key, data.key_size)
+                plaintexts.append(_decrypt_data(data, session_key))
+        root = _first_parsed(data, plaintexts, wrapper)
         if root is None:
             raise DecryptionFailed(f"the encrypted part {NOT_OPENED}")
         return root
 
-    def _unlocked(self, locked: "_Locked", key: RSAPrivateKey, size: int) -> bytes:
+    def _decrypt_key(
+        self, encrypted_key: "_EncryptedKey", key: RSAPrivateKey, size: int
+    ) -> bytes:
         """Decrypt the key of the data, within the limit of one message."""
         self._operations += 1
         if self._operations > _MOST_OPERATIONS:
@@ -270,51 +274,51 @@ class Decrypter:
                 " decryption keys; ask the sender to encrypt it as a whole, or for"
                 " one of our keys only"
             )
-        return _unlocked(locked, key, size)
+        return _decrypt_key(encrypted_key, key, size)
 
-    def _is_taken(self, algorithm: str) -> bool:
+    def _is_accepted(self, algorithm: str) -> bool:
         if algorithm == _RSA_PKCS1:
             return RSA_1_5 in self.weak
         if algorithm in _GCM or algorithm in _TRANSPORTS:
             return True
         return algorithm in _KEY_SIZES and CBC in self.weak
 
-    def _require_taken(self, sealed: "_Sealed", *, is_covered: bool) -> None:
-        """Reject by public facts alone: nothing is computed yet."""
+    def _require_accepted(self, data: "_EncryptedData", *, is_covered: bool) -> None:
+        """Reject unaccepted algorithms, or a lack of keys; computes nothing."""
         if not self.keys:
             raise DecryptionFailed(
                 "the message has an encrypted part, and this site has no key to"
                 " decrypt it; use an RSA key, or ask the sender not to encrypt"
             )
-        transports = [key.algorithm for key in sealed.keys]
-        is_taken = self._is_taken(sealed.algorithm)
-        if not is_taken or not any(map(self._is_taken, transports)):
-            tried = dict.fromkeys([sealed.algorithm, *transports])
+        transports = [key.algorithm for key in data.keys]
+        is_accepted = self._is_accepted(data.algorithm)
+        if not is_accepted or not any(map(self._is_accepted, transports)):
+            names = map(_shown_name, dict.fromkeys([data.algorithm, *transports]))
             raise DecryptionFailed(
-                f"the message is encrypted with {', '.join(map(_named, tried))};"
+                f"the message is encrypted with {', '.join(names)};"
                 " expected AES-GCM, and RSA-OAEP for the key. Ask the sender to use"
                 " these, or see the option accept_weak"
             )
-        if sealed.algorithm not in _GCM and not is_covered:
+        if data.algorithm not in _GCM and not is_covered:
             raise DecryptionFailed(
-                f"the message is encrypted with {_named(sealed.algorithm)} and"
+                f"the message is encrypted with {_shown_name(data.algorithm)} and"
                 " signed only inside; expected a signature around it too. Ask the"
                 " sender to sign its Response, or to encrypt with AES-GCM"
             )
 
 
-def _named(algorithm: str) -> str:
-    """The name of an algorithm for a log: an unknown one is quoted and short."""
+def _shown_name(algorithm: str) -> str:
+    """Return the name of an algorithm for a log; quotes and shortens unknown ones."""
     if algorithm in _KEY_SIZES or algorithm in _TRANSPORTS:
         return algorithm.partition("#")[2]
     return repr(algorithm[:_LONGEST_NAME])
 
 
-# --- shape --------------------------------------------------------------------------
+# --- structure ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Locked:
+class _EncryptedKey:
     """The encrypted key of the data, for one reader."""
 
     algorithm: str
@@ -323,39 +327,40 @@ class _Locked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sealed:
+class _EncryptedData:
     """Encrypted data, and the encrypted keys in the same wrapper."""
 
     algorithm: str
     octets: bytes = field(repr=False)
-    keys: Sequence[_Locked]
+    keys: Sequence[_EncryptedKey]
 
     @property
     def key_size(self) -> int:
         return _KEY_SIZES[self.algorithm]
 
 
-def _read(wrapper: etree._Element) -> _Sealed:
+def _read(wrapper: etree._Element) -> _EncryptedData:
     """Read a wrapper and check its structure; computes nothing."""
-    data, *beside = list(wrapper) or [None]
+    data, *siblings = list(wrapper) or [None]
     if data is None or data.tag != q("xenc:EncryptedData"):
         raise DecryptionFailed("an encrypted part has no EncryptedData")
     if data.get("Type", ELEMENT) != ELEMENT:
         raise DecryptionFailed("an encrypted part is not an XML element")
     info = data.find(q("ds:KeyInfo"))
-    inside = [] if info is None else list(info)
-    _require_local_references(inside)
-    keys = [e for e in (*inside, *beside) if e.tag == q("xenc:EncryptedKey")]
+    key_info = [] if info is None else list(info)
+    _require_local_references(key_info)
+    keys = [e for e in (*key_info, *siblings) if e.tag == q("xenc:EncryptedKey")]
     if len(keys) > _MOST_KEYS:
         raise DecryptionFailed(f"the message has more than {_MOST_KEYS} encrypted keys")
     algorithm = _method(data).get("Algorithm", "")
-    return _Sealed(algorithm, _cipher(data), [_read_key(each) for each in keys])
+    return _EncryptedData(algorithm, _cipher(data), [_read_key(each) for each in keys])
 
 
 def _require_local_references(key_info: Iterable[etree._Element]) -> None:
     """Reject a reference to an encrypted key outside the message.
 
-    Keys beside the data are all tried; nothing is ever fetched.
+    Nothing is ever fetched. A local reference needs no search: eilogin tries all keys
+    beside the data.
     """
     for reference in key_info:
         if reference.tag != q("ds:RetrievalMethod"):
@@ -366,17 +371,17 @@ def _require_local_references(key_info: Iterable[etree._Element]) -> None:
             )
 
 
-def _read_key(element: etree._Element) -> _Locked:
+def _read_key(element: etree._Element) -> _EncryptedKey:
     method = _method(element)
     algorithm = method.get("Algorithm", "")
     padding = PKCS1v15() if algorithm == _RSA_PKCS1 else _oaep(method, algorithm)
-    return _Locked(algorithm, padding, _cipher(element))
+    return _EncryptedKey(algorithm, padding, _cipher(element))
 
 
 def _oaep(method: etree._Element, algorithm: str) -> OAEP:
-    """The parameters of RSA-OAEP (XML encryption 5.5.2); absent ones mean SHA-1."""
+    """Read the parameters of RSA-OAEP (XML encryption 5.5.2), by default SHA-1."""
     digest = _parameter(method, "ds:DigestMethod", _SHA1)
-    # The older name has one mask.
+    # The older algorithm has only one mask.
     has_mask = algorithm == _RSA_OAEP_11
     mask = _parameter(method, "xenc11:MGF", _MGF1_SHA1) if has_mask else _MGF1_SHA1
     if digest not in _DIGESTS or mask not in _MASKS:
@@ -409,7 +414,7 @@ def _cipher(element: etree._Element) -> bytes:
 
 
 def _only(element: etree._Element, name: str) -> etree._Element:
-    """The one child of a name."""
+    """Return the one child with a name."""
     children = element.findall(q(name))
     if len(children) != 1:
         raise DecryptionFailed(f"an encrypted part does not have exactly one {name}")
@@ -425,28 +430,28 @@ def _octets(element: etree._Element) -> bytes:
         raise DecryptionFailed("an encrypted part is not base64") from None
 
 
-# --- computing: from here on all failures are one -----------------------------------
+# --- decryption: all failures have the same text ------------------------------------
 
 
-def _unlocked(locked: _Locked, key: RSAPrivateKey, size: int) -> bytes:
-    """Decrypt the key of the data; if ours is wrong, a random one that fits nothing.
+def _decrypt_key(encrypted_key: _EncryptedKey, key: RSAPrivateKey, size: int) -> bytes:
+    """Decrypt the key of the data; return a random one if our key is wrong.
 
     With RSA 1.5, an error for wrong padding would be Bleichenbacher's oracle.
     """
-    instead = secrets.token_bytes(size)
+    random_key = secrets.token_bytes(size)
     try:
-        opened = key.decrypt(locked.octets, locked.padding)
+        session_key = key.decrypt(encrypted_key.octets, encrypted_key.padding)
     except ValueError:
-        return instead
-    return opened if len(opened) == size else instead
+        return random_key
+    return session_key if len(session_key) == size else random_key
 
 
-def _decrypted(sealed: _Sealed, key: bytes) -> bytes:
-    """The decrypted octets; empty if the key does not fit."""
-    if sealed.algorithm in _GCM:
-        return _by_gcm(sealed.octets, key)
-    cipher = TripleDES(key) if sealed.algorithm in _TRIPLE_DES else AES(key)
-    return _by_cbc(sealed.octets, cipher)
+def _decrypt_data(data: _EncryptedData, key: bytes) -> bytes:
+    """Return the decrypted octets; empty if the key does not fit."""
+    if data.algorithm in _GCM:
+        return _by_gcm(data.octets, key)
+    cipher = TripleDES(key) if data.algorithm in _TRIPLE_DES else AES(key)
+    return _by_cbc(data.octets, cipher)
 
 
 def _by_gcm(octets: bytes, key: bytes) -> bytes:
@@ -470,15 +475,15 @@ def _by_cbc(octets: bytes, cipher: AES | TripleDES) -> bytes:
 
 
 def _first_parsed(
-    sealed: _Sealed, opened: Sequence[bytes], wrapper: etree._Element
+    data: _EncryptedData, plaintexts: Sequence[bytes], wrapper: etree._Element
 ) -> etree._Element | None:
-    """Parse the first of these octets that are an element.
+    """Parse the first of the plaintexts that is an element.
 
-    GCM proves that octets are the sender's, so later ones do not count. With CBC a
+    GCM proves that a plaintext is the sender's, so later ones do not count. With CBC a
     wrong key may seem to fit.
     """
-    candidates = [octets for octets in dict.fromkeys(opened) if octets]
-    if sealed.algorithm in _GCM:
+    candidates = [octets for octets in dict.fromkeys(plaintexts) if octets]
+    if data.algorithm in _GCM:
         del candidates[1:]
     parsed = (_parsed(octets, wrapper) for octets in candidates)
     return next((root for root in parsed if root is not None), None)
@@ -486,9 +491,9 @@ def _first_parsed(
 
 def _parsed(octets: bytes, wrapper: etree._Element) -> etree._Element | None:
     """Parse octets as an element in a new tree; None if they are none."""
-    around = _declarations(wrapper.nsmap)
+    declarations = _declarations(wrapper.nsmap)
     try:
-        root = parse(b"<opened%b>%b</opened>" % (around.encode(), octets))
+        root = parse(b"<opened%b>%b</opened>" % (declarations.encode(), octets))
     except MalformedMessage:
         return None
     if len(root) != 1 or (root.text or "").strip() or (root[0].tail or "").strip():

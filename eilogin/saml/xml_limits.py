@@ -30,8 +30,8 @@ class Limits:
     repeated: int | None
     #: Characters of one text or attribute value.
     text: int
-    #: In an aggregate of metadata only IDs that a signature refers to must be
-    #: (``xml_signatures.check_structure``).
+    #: Whether all IDs must be unique. In an aggregate of metadata, only those must be
+    #: to which a signature refers (``xml_signatures.check_structure``).
     unique_ids: bool
 
 
@@ -61,7 +61,7 @@ METADATA = Limits(
     unique_ids=False,
 )
 
-#: The only accepted one, after an optional byte order mark.
+#: The only accepted XML declaration, after an optional byte order mark.
 _DECLARATION = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')"""
     rb"""(?:\s+encoding\s*=\s*(?i:"utf-8"|'utf-8'))?"""
@@ -75,9 +75,9 @@ _SHORTEST_ATTRIBUTE = 5
 #: Bytes of a piece of a document that shows a long text.
 _SHORTEST_PIECE = 4096
 
-#: Perhaps a longer declaration or name, or an ampersand: the tree decides. The match
-#: reads few octets after each beginning.
-_ODD_NAMESPACE = re.compile(
+#: A declaration that may be too long, or may contain an ampersand: the tree decides.
+#: The match reads few octets after each beginning.
+_SUSPECT_NAMESPACE = re.compile(
     rb"""xmlns[^="'<>]{0,64}+"""
     rb"""(?:[^="'<>]|=\s*+(?:"[^"<&]{0,%d}+[^"]|'[^'<&]{0,%d}+[^']))"""
     % (_LONGEST_NAMESPACE, _LONGEST_NAMESPACE)
@@ -88,10 +88,10 @@ _COUNT_NAMES = etree.XPath("count(//*) + count(//@*)", regexp=False)
 
 
 def check_octets(octets: bytes) -> None:
-    """Reject octets for their content, whatever a parser would make of it.
+    """Reject octets for their content, before any parser reads them.
 
-    Without NUL, and valid as UTF-8, they cannot be UTF-16, UTF-32 or EBCDIC. So ``<?``
-    and ``<!DOCTYPE`` have no other spelling.
+    Octets that are UTF-8 without NUL cannot be UTF-16, UTF-32 or EBCDIC. So ``<?`` and
+    ``<!DOCTYPE`` have no other spelling.
     """
     try:
         octets.decode("utf-8")
@@ -110,10 +110,10 @@ def check_octets(octets: bytes) -> None:
 
 
 def check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
-    """Reject a document, parsed from ``octets``, for its parts.
+    """Reject a document, parsed from ``octets``, for the number and size of its parts.
 
-    Searches the tree only if the octets do not decide: an element takes at least four
-    of them, and an end tag if it holds another.
+    Searches the tree only if the octets do not decide: each element takes at least four
+    octets, and an element around another has an end tag.
     """
     _check_namespaces(root, limits, octets)
     _check_counts(root, limits, octets)
@@ -143,9 +143,9 @@ def _check_counts(root: etree._Element, limits: Limits, octets: bytes) -> None:
 def _may_be_wider(octets: bytes, attributes: int) -> bool:
     """Whether an element may have more attributes.
 
-    They are in a stretch without a "<", each with a "=" and at least five octets. So
-    such a stretch has a whole piece in it, wherever it begins. In a small document the
-    tree decides.
+    The attributes of an element are in a stretch without a "<", each with a "=" and at
+    least five octets. So a stretch with too many contains at least one whole piece. In
+    a small document the tree decides.
     """
     if len(octets) <= MESSAGE.octets:
         return True
@@ -164,8 +164,8 @@ def _may_be_wider(octets: bytes, attributes: int) -> bool:
 def _may_be_longer(octets: bytes, characters: int) -> bool:
     """Whether a text or an attribute may have more characters.
 
-    It is a stretch without a "<", or several if comments were dropped. A long one has a
-    whole piece in it, wherever it begins.
+    It is a stretch without a "<", or several if comments were dropped. A long stretch
+    contains at least one whole piece.
     """
     if len(octets) <= characters:
         return False
@@ -179,16 +179,16 @@ def _may_be_longer(octets: bytes, characters: int) -> bool:
 def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> None:
     """Reject many or long namespaces: a canonical form can repeat each many times.
 
-    Also those with an ampersand, which libxml2 does not escape there: a reader would
-    see another namespace than was checked before signing. Octets mostly decide: every
-    declaration has a literal ``xmlns``, none is longer in the tree, and no name takes
-    less than four octets.
+    Also rejects an ampersand, which libxml2 does not escape there: a reader would see
+    another namespace than was checked before signing. The octets mostly decide: every
+    declaration has a literal ``xmlns``, none is longer in the tree, and each name takes
+    at least four octets.
     """
-    is_odd = _ODD_NAMESPACE.search(octets) is not None
+    is_suspect = _SUSPECT_NAMESPACE.search(octets) is not None
     may_be_many = octets.count(b"xmlns") > limits.namespaces
     most = limits.repeated
     may_repeat = most is not None and len(octets) * _LONGEST_NAMESPACE > 4 * most
-    if not (is_odd or may_be_many or may_repeat):
+    if not (is_suspect or may_be_many or may_repeat):
         return
     uris = [uri for _, (_, uri) in etree.iterwalk(root, events=("start-ns",))]
     if any("&" in uri for uri in uris):
@@ -210,7 +210,7 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
 
 @cache
 def _shape_paths(limits: Limits) -> tuple[etree.XPath, etree.XPath, etree.XPath]:
-    """Expressions for an element too deep, one too wide, and a text too long."""
+    """Return paths to an element too deep, one too wide, and a text too long."""
     return (
         etree.XPath("boolean(" + "/*" * (limits.depth + 1) + ")", regexp=False),
         etree.XPath(f"boolean(//@*[{limits.attributes + 1}])", regexp=False),

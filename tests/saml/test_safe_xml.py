@@ -548,7 +548,7 @@ class TestNewNames:
 
     @pytest.fixture
     def few(self, monkeypatch):
-        monkeypatch.setattr(safe_xml, "_MOST_STRANGE", 100)
+        monkeypatch.setattr(safe_xml, "_MOST_WITH_NEW_NAMES", 100)
 
         def in_a_thread(work):
             with ThreadPoolExecutor(1) as own:
@@ -603,7 +603,7 @@ class TestNewNames:
 
     def test_are_read_by_nobody_where_the_machine_has_no_thread(self, monkeypatch):
         """A limit of tasks is reached: who comes again is served when it is not."""
-        monkeypatch.setattr(safe_xml, "_MOST_STRANGE", -1)
+        monkeypatch.setattr(safe_xml, "_MOST_WITH_NEW_NAMES", -1)
 
         def none_left(thread):
             raise RuntimeError("can't start new thread")
@@ -615,7 +615,7 @@ class TestNewNames:
         assert parse(b"<known/>").tag == "known"
 
     def test_a_fault_of_what_is_done_there_is_its_own(self, monkeypatch):
-        monkeypatch.setattr(safe_xml, "_MOST_STRANGE", -1)
+        monkeypatch.setattr(safe_xml, "_MOST_WITH_NEW_NAMES", -1)
 
         def fails():
             raise RuntimeError("of the work")

@@ -336,7 +336,7 @@ def test_response_signed_only_by_artifact_response_cannot_be_judged():
 
 def test_without_a_thread_for_it_there_is_none(opinion, monkeypatch):
     """That is no opinion which differs: nothing was looked at."""
-    monkeypatch.setattr(safe_xml, "_MOST_STRANGE", -1)
+    monkeypatch.setattr(safe_xml, "_MOST_WITH_NEW_NAMES", -1)
 
     def none_left(thread):
         raise RuntimeError("can't start new thread")

@@ -6,8 +6,7 @@ By module:
   redirect binding.
 * ``signature_algorithms``: algorithms of signatures and digests, and the choice of one
   that a peer knows.
-* ``signature_creation``: sign messages, assertions and metadata by an enveloped
-  signature.
+* ``signature_creation``: add an enveloped signature to a message or metadata.
 * ``signature_structure``: check the structure of each ds:Signature before anything is
   computed.
 * ``signature_verification``: verify enveloped signatures, and return only signed

@@ -63,8 +63,8 @@ def verify_octets(
 def _as_der(signature: bytes, key: EllipticCurvePublicKey) -> bytes:
     """Convert an ECDSA signature for ``cryptography`` (RFC 3279 2.2.3).
 
-    XML signature 6.4.3 concatenates its two numbers. In a redirect, some products write
-    the other form.
+    XML signature 6.4.3 concatenates its two numbers. Some products write the other form
+    in a redirect; it stays as it is.
     """
     half = _half(key)
     if len(signature) != 2 * half:
@@ -76,14 +76,14 @@ def _as_der(signature: bytes, key: EllipticCurvePublicKey) -> bytes:
 
 
 def _half(key: EllipticCurvePublicKey) -> int:
-    """Bytes of one of the two numbers (RFC 4050 3.3)."""
+    """Return the bytes of one of the two numbers (RFC 4050 3.3)."""
     return (key.curve.key_size + 7) // 8
 
 
 def sign_octets(key: SigningKey, octets: bytes) -> bytes:
-    """Sign ``octets`` by :func:`method_of` a key.
+    """Sign ``octets`` by the algorithm of a key (:func:`method_of`).
 
-    RSA: PKCS #1 v1.5; a curve: XML signature 6.4.3.
+    In the form of PKCS #1 v1.5 for RSA, and of XML signature 6.4.3 for a curve.
     """
     hashed_with = HASH_OF_METHOD[method_of(key)]
     private = key.private

@@ -37,7 +37,7 @@ DIGEST_FUNCTIONS = {
     "http://www.w3.org/2001/04/xmldsig-more#sha384": hashlib.sha384,
     "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,
 }
-#: For metadata, our own first.
+#: For our metadata, our default first.
 SIGNATURE_METHODS = tuple(HASH_OF_METHOD)
 DIGEST_METHODS = tuple(DIGEST_FUNCTIONS)
 #: Algorithms of a peer in an error, and characters of one.
@@ -45,7 +45,7 @@ _MOST_NAMED, LONGEST_NAME = 10, 80
 
 
 def too_weak(name: str, uri: str, expected: Iterable[str]) -> UntrustedSignature:
-    """The error for an algorithm that is not among the ``expected``."""
+    """Return the error for an algorithm that is not among the ``expected``."""
     return UntrustedSignature(
         f"the signature uses the {name} {uri[:LONGEST_NAME]!r}; expected one of"
         f" {', '.join(expected)}"
@@ -53,7 +53,7 @@ def too_weak(name: str, uri: str, expected: Iterable[str]) -> UntrustedSignature
 
 
 def method_of(key: SigningKey) -> str:
-    """The URI of the algorithm by which a key signs."""
+    """Return the URI of the algorithm by which a key signs."""
     return key.method or next(iter(_methods_of(key)))
 
 
@@ -65,10 +65,10 @@ def _methods_of(key: SigningKey) -> Mapping[str, hashes.HashAlgorithm]:
 def suited(
     key: SigningKey, methods: Sequence[str], digests: Sequence[str]
 ) -> SigningKey:
-    """Our key for a peer that accepts these algorithms, the preferred one first.
+    """Return our key with the first algorithms of a peer's lists that we have.
 
-    Without a list, the default applies. Raises
-    :class:`~eilogin.errors.AlgorithmMissing` if we have none of them.
+    An empty list means our default. Raises :class:`~eilogin.errors.AlgorithmMissing` if
+    we have none of the listed ones.
     """
     method = _first_of(methods, _methods_of(key), "signature")
     digest = _first_of(digests, DIGEST_FUNCTIONS, "digest")
@@ -77,15 +77,17 @@ def suited(
     return replace(key, method=method, digest=digest)
 
 
-def _first_of(listed: Sequence[str], ours: Iterable[str], what: str) -> str:
+def _first_of(
+    listed: Sequence[str], supported_algorithms: Iterable[str], kind: str
+) -> str:
     if not listed:
         return ""
-    supported = list(ours)
+    supported = list(supported_algorithms)
     chosen = next((candidate for candidate in listed if candidate in supported), None)
     if chosen is None:
-        took = ", ".join(uri[:LONGEST_NAME] for uri in listed[:_MOST_NAMED])
+        names = ", ".join(uri[:LONGEST_NAME] for uri in listed[:_MOST_NAMED])
         raise AlgorithmMissing(
-            f"the metadata of the peer lists the {what} algorithms {took}; expected"
+            f"the metadata of the peer lists the {kind} algorithms {names}; expected"
             f" one of {', '.join(supported)}. Ask its administrator for metadata with"
             " one"
         )

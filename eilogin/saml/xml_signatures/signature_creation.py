@@ -21,8 +21,8 @@ def sign(element: etree._Element, key: SigningKey) -> None:
 
     It covers the exclusive canonical form, with the algorithms of the key
     (:func:`suited`). The schemas require its place: after saml:Issuer in messages and
-    assertions, first in metadata. Nothing may change afterwards. A ``key`` of DigiD's
-    profile signs as DigiD does.
+    assertions, first in metadata. The element must not change afterwards. A ``key`` of
+    DigiD's profile (``names_key``) signs as DigiD does.
     """
     identifier = element.get("ID")
     if not identifier or is_signed(element):
@@ -42,10 +42,10 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     signature = etree.fromstring(_template(key).format(digest=to_base64(digest)))
     signed_info, value = signature[0], signature[1]
     signed_info[-1].set("URI", f"#{identifier}")
-    first = element[0] if len(element) else None
-    has_issuer = first is not None and first.tag == f"{{{SAML}}}Issuer"
+    first_child = element[0] if len(element) else None
+    has_issuer = first_child is not None and first_child.tag == f"{{{SAML}}}Issuer"
     element.insert(1 if has_issuer else 0, signature)
-    # Canonical in its place: the namespaces in scope count.
+    # Canonicalised in its place, because the namespaces in scope count.
     info = canonical(signed_info, is_ours=True)
     value.text = to_base64(sign_octets(key, info))
 
@@ -60,7 +60,7 @@ _PREFIX_LIST = (
 
 
 def _template(key: SigningKey) -> str:
-    """A ds:Signature by this key, without its ``{digest}``, URI and value."""
+    """Return a ds:Signature by this key, without its ``{digest}``, URI and value."""
     scope, name = "", ""
     if key.names_key:
         scope = _PREFIX_LIST

@@ -57,8 +57,8 @@ _SIGNABLE = frozenset(
         ),
     )
 )
-#: A name, certificates, a bare key. No references (RetrievalMethod), and nothing of the
-#: sender's own.
+#: Accepted are a name, certificates and a bare key: no references (RetrievalMethod),
+#: and no extensions.
 _KEY_INFO = frozenset(
     map(
         q,
@@ -83,7 +83,7 @@ _KEY_INFO = frozenset(
     )
 )
 _INCLUSIVE_NAMESPACES = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
-#: In one PrefixList, each of which a canonical form may repeat; DigiD sends four.
+#: Prefixes in one PrefixList. A canonical form may repeat each; DigiD sends four.
 _MOST_PREFIXES = 8
 _DS = DS.encode()
 _C14N = re.escape(EXCLUSIVE_C14N)
@@ -136,7 +136,7 @@ class Signature:
     digest_algorithm: str
     digest: bytes
     value: bytes
-    #: SignedInfo and signed content, if known already.
+    #: Canonical SignedInfo and signed content, if known already.
     canonical_parts: tuple[bytes, bytes] | None = None
 
 
@@ -198,9 +198,9 @@ def _read_all(root: etree._Element) -> list[Signature]:
 def _read_usual(node: etree._Element) -> Signature | None:
     """Read a signature of the usual form as :func:`read_signature` does; else None.
 
-    In a fifth of the time: most signatures differ by their prefix alone. Canonical form
-    has one spelling, so octets are matched as a whole if the signature is the only one
-    in its message. SignedInfo alone differs by an inherited namespace.
+    This takes a fifth of the time. Canonical form has one spelling, and most signatures
+    differ by their prefix alone. So a pattern matches the octets of a signature that is
+    the only one in its message. Canonical SignedInfo also declares its namespace.
     """
     parent = _signable(node)
     try:
@@ -219,7 +219,7 @@ def _read_usual(node: etree._Element) -> Signature | None:
         or digest_method not in DIGEST_FUNCTIONS
     ):
         return None
-    declared = b'<%b:SignedInfo xmlns:%b="%b">' % (prefix, prefix, _DS)
+    start_tag = b'<%b:SignedInfo xmlns:%b="%b">' % (prefix, prefix, _DS)
     return Signature(
         element=parent,
         node=node,
@@ -230,12 +230,12 @@ def _read_usual(node: etree._Element) -> Signature | None:
         digest_algorithm=digest_method,
         digest=_decoded(digest),
         value=_decoded(value),
-        canonical_parts=(declared + info, octets[:start] + octets[match.end() :]),
+        canonical_parts=(start_tag + info, octets[:start] + octets[match.end() :]),
     )
 
 
 def _signable(node: etree._Element) -> etree._Element:
-    """The element around a signature, which must be one that SAML signs."""
+    """Return the element around a signature, which must be one that SAML signs."""
     parent = node.getparent()
     if parent is None or parent.tag not in _SIGNABLE:
         raise MalformedMessage("a signature is at a place where SAML has none")
@@ -245,10 +245,10 @@ def _signable(node: etree._Element) -> etree._Element:
 def read_signature(node: etree._Element) -> Signature:
     """Check the structure of one ds:Signature; return its parts."""
     parent = _signable(node)
-    signed_info, value, *rest = _children(
+    signed_info, value, *key_infos = _children(
         node, "ds:SignedInfo", "ds:SignatureValue", optional="ds:KeyInfo"
     )
-    for key_info in rest:
+    for key_info in key_infos:
         _check_key_info(key_info)
     c14n, method, reference = _children(
         signed_info, "ds:CanonicalizationMethod", "ds:SignatureMethod", "ds:Reference"
@@ -271,8 +271,8 @@ def read_signature(node: etree._Element) -> Signature:
         signed_info=signed_info,
         info_prefixes=_exclusive_prefixes(c14n),
         prefixes=_exclusive_prefixes(exclusive),
-        algorithm=_strong(method, HASH_OF_METHOD),
-        digest_algorithm=_strong(digest_method, DIGEST_FUNCTIONS),
+        algorithm=_accepted_algorithm(method, HASH_OF_METHOD),
+        digest_algorithm=_accepted_algorithm(digest_method, DIGEST_FUNCTIONS),
         digest=_octets(digest),
         value=_octets(value),
     )
@@ -281,7 +281,7 @@ def read_signature(node: etree._Element) -> Signature:
 def _children(
     element: etree._Element, *names: str, optional: str = ""
 ) -> list[etree._Element]:
-    """The children of an element, which must be exactly ``names``, in this order."""
+    """Return the children of an element: exactly ``names``, in this order."""
     children = list(element)
     expected = [q(name) for name in names]
     if optional and len(children) > len(expected):
@@ -293,7 +293,7 @@ def _children(
 
 
 def _algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
-    """The Algorithm of an element, which must be one of ``allowed``."""
+    """Return the Algorithm of an element, which must be one of ``allowed``."""
     uri: str = element.get("Algorithm", "")
     if uri not in allowed:
         local = etree.QName(element).localname
@@ -303,10 +303,10 @@ def _algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
     return uri
 
 
-def _strong(element: etree._Element, allowed: Iterable[str]) -> str:
-    """The Algorithm of a signature or digest method, one of ``allowed``.
+def _accepted_algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
+    """Return the Algorithm of a signature or digest method, one of ``allowed``.
 
-    Any other is as good as unsigned: UntrustedSignature.
+    Raises UntrustedSignature for any other, which is as good as unsigned.
     """
     uri: str = element.get("Algorithm", "")
     if uri not in allowed:
@@ -315,7 +315,7 @@ def _strong(element: etree._Element, allowed: Iterable[str]) -> str:
 
 
 def _exclusive_prefixes(element: etree._Element) -> tuple[str, ...]:
-    """The PrefixList of an exclusive c14n method or transform, usually empty."""
+    """Return the PrefixList of an exclusive c14n method or transform, usually empty."""
     _algorithm(element, _EXCLUSIVES)
     children = list(element)
     if not children:

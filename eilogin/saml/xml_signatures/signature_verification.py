@@ -1,7 +1,7 @@
 """Verify enveloped signatures: return only signed content.
 
 :func:`signed` returns the covered element, parsed again from the very octets that were
-hashed. There is no other way to a value.
+hashed. Callers read values only from that element.
 
 Keys are arguments. Data of a message about its key (KeyName, X509Data, KeyValue) is
 accepted, because real hubs send it, but only a log may repeat it.
@@ -24,7 +24,7 @@ from eilogin.saml.xml_signatures.signature_algorithms import (
 from eilogin.saml.xml_signatures.signature_structure import Signature, read_signature
 
 #: Names of a key in an error.
-_MOST_SAID = 3
+_MOST_NAMES = 3
 _CUT = b"<?cut?>"
 
 
@@ -42,10 +42,10 @@ def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element
 
 
 def signed_octets(element: etree._Element, keys: Sequence[PublicKey]) -> bytes:
-    """The canonical octets from which :func:`signed` parses its result.
+    """Return the canonical octets from which :func:`signed` parses its result.
 
-    For a caller that divides a large document. Values are read only from elements
-    parsed from them. Raises as :func:`signed`.
+    For a caller that divides a large document. It reads values only from elements that
+    it parses from them. Raises as :func:`signed`.
     """
     nodes = element.findall(q("ds:Signature"))
     if not nodes:
@@ -73,14 +73,14 @@ def _verified(signature: Signature, keys: Sequence[PublicKey]) -> bytes:
     try:
         verify_octets(keys, info, signature.value, signature.algorithm)
     except UntrustedSignature as error:
-        raise UntrustedSignature(f"{error}{_key_said(signature)}") from None
+        raise UntrustedSignature(f"{error}{_described_key_info(signature)}") from None
     digest = DIGEST_FUNCTIONS[signature.digest_algorithm](covered).digest()
     if not hmac.compare_digest(digest, signature.digest):
         raise UntrustedSignature("the content was changed after it was signed")
     return covered
 
 
-def _key_said(signature: Signature) -> str:
+def _described_key_info(signature: Signature) -> str:
     """Describe the KeyInfo of a signature for a log: it proves nothing."""
     names = [
         repr(name[:LONGEST_NAME])
@@ -93,36 +93,36 @@ def _key_said(signature: Signature) -> str:
         except MalformedMessage:
             names.append("a certificate that eilogin cannot read")
     return (
-        f"; the signature names the key {', '.join(names[:_MOST_SAID])}"
+        f"; the signature names the key {', '.join(names[:_MOST_NAMES])}"
         if names
         else ""
     )
 
 
 def _covered(signature: Signature) -> bytes:
-    """The canonical octets of the signed element, without its signature.
+    """Return the canonical octets of the signed element, without its signature.
 
-    The signature is cut out of the octets, between two marks, not out of the tree:
-    there lxml rewrites prefixes, and signatures around it would become invalid. The
-    marks are processing instructions, which no message may hold; canonical text writes
-    "<" as "&lt;".
+    Cuts the signature out of the octets, between two marks, not out of the tree: there
+    lxml rewrites prefixes, and signatures around it would become invalid. The marks are
+    processing instructions, which no message may hold. Canonical text writes "<" as
+    "&lt;".
     """
     element, node = signature.element, signature.node
     tail = node.tail
-    before, after = etree.PI("cut"), etree.PI("cut")
+    begin_mark, end_mark = etree.PI("cut"), etree.PI("cut")
     node.tail = None
-    node.addprevious(before)
-    node.addnext(after)
-    after.tail = tail
+    node.addprevious(begin_mark)
+    node.addnext(end_mark)
+    end_mark.tail = tail
     try:
         octets = canonical(element, signature.prefixes)
     finally:
-        after.tail = None
-        element.remove(before)
-        element.remove(after)
+        end_mark.tail = None
+        element.remove(begin_mark)
+        element.remove(end_mark)
         node.tail = tail
     if octets.count(_CUT) != 2:  # noqa: PLR2004 (before the signature and after it)
         raise MalformedMessage("the message contains a processing instruction")
     # No copies: they may be tens of megabytes.
-    whole, after = memoryview(octets), octets.rfind(_CUT) + len(_CUT)
-    return b"".join((whole[: octets.find(_CUT)], whole[after:]))
+    view, end = memoryview(octets), octets.rfind(_CUT) + len(_CUT)
+    return b"".join((view[: octets.find(_CUT)], view[end:]))

@@ -495,7 +495,7 @@ def test_an_answer_for_which_the_machine_has_no_thread_uses_one_up(
             return hub(environ, start_response)
 
     federation.apps["inloggen.test"] = hub_has_threads
-    monkeypatch.setattr(safe_xml, "_MOST_STRANGE", -1)
+    monkeypatch.setattr(safe_xml, "_MOST_WITH_NEW_NAMES", -1)
     monkeypatch.setattr(threading.Thread, "start", none_left)
     statuses = []
     for _ in range(5):

@@ -1044,7 +1044,7 @@ def test_shortage_of_threads_reports_busy_and_response_can_be_sent_again(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(safe_xml, "_MOST_STRANGE", -1)
+        patch.setattr(safe_xml, "_MOST_WITH_NEW_NAMES", -1)
         patch.setattr(threading.Thread, "start", none_left)
         refused(tab.bring(answer), "busy", 503)
     assert tab.browser.page.headers["Retry-After"] == "10"

@@ -1,4 +1,4 @@
-"""Notes on an ini file, and the JSON form of a check."""
+"""A note on an ini file, and the JSON form of a check."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ KEYS = ("file", "section", "option", "kind", "code", "text")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A note on an ini file: where it belongs, what it says, and its stable code."""
+    """A note on an ini file."""
 
     #: Section without brackets, or "" for the whole file.
     section: str
@@ -25,12 +25,12 @@ class Note:
 
     @classmethod
     def of(cls, remark: Remark, section: str = "") -> "Note":
-        """Return the note that a remark of another room makes, in ``section``."""
+        """Make a note of a remark of another room."""
         return cls(remark.section or section, remark.option, remark.told, remark.code)
 
     @classmethod
     def at(cls, part: Part, option: str, text: str, code: str = "note") -> "Note":
-        """Return a note on an option, with the section that it stands in."""
+        """Make a note on an option, in the section that it stands in."""
         return cls(part.stands_in.get(option, part.title), option, text, code)
 
     def __str__(self) -> str:

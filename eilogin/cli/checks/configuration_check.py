@@ -1,8 +1,7 @@
 """Find every fault of a paste ini file, without building anything.
 
-``eilogin check`` prints the result of :func:`check`; ``eilogin serve`` asks for it
-first. It reads the file, each section and each pipeline (``pipeline_order``). Last it
-compares sections with each other and with the federation.
+The check reads each section and each pipeline. Last it compares sections with each
+other and with the federation.
 """
 
 import logging
@@ -18,16 +17,16 @@ from waitress.adjustments import Adjustments
 
 from eilogin import config
 from eilogin.cli.checks.check_notes import Note
-from eilogin.cli.checks.configuration_notes import notes
+from eilogin.cli.checks.configuration_notes import file_notes
 from eilogin.cli.checks.federation_check import (
+    check_addresses,
     check_capabilities,
     check_federation,
-    check_twins,
     hidden_federations,
 )
 from eilogin.cli.checks.join_steps import steps
-from eilogin.cli.checks.peer_capabilities import Known
-from eilogin.cli.checks.pipeline_order import check_stack, check_unused, remarks
+from eilogin.cli.checks.peer_capabilities import CheckedTrust
+from eilogin.cli.checks.pipeline_order import check_stack, check_unused, guard_notes
 from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_pipelines import APPS, Part, Pipelines, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
@@ -52,53 +51,61 @@ _TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """The result of a check: the faults, the notes, and the size of the file."""
+class CheckResult:
+    """The result of a check."""
 
     faults: Sequence[Fault]
-    #: Stores that do not answer now: a fault that does not stop `eilogin serve`.
-    silent: Sequence[Fault]
+    #: Faults of stores that do not answer now; they do not stop `eilogin serve`.
+    store_faults: Sequence[Fault]
     #: Number of sections in the file, and number of those that use eilogin.
     sections: int
-    own_sections: int
+    eilogin_sections: int
     #: Number of applications with the filters around them.
     stacks: int
-    #: Notes: no faults, but worth a look.
+    #: Notes, which are no faults.
     remarks: Sequence[Note]
     #: Steps that remain until each site is a member of its federation.
     steps: Sequence[str]
 
 
-def check(file: IniFile) -> Checked:
-    """Find every fault of a file, including those that reading it has found."""
+def check(file: IniFile) -> CheckResult:
+    """Find every fault of a file, also those that reading it has found."""
     pipelines = Pipelines(file)
     sections = file.of_kind("filter", "app", "composite", "filter-app")
     parts = [pipelines.part(section) for section in sections]
     stacks = pipelines.stacks()
-    ours = [part for part in parts if part.entry_point is not None]
-    read = {part.title: options for part in ours if (options := _options(file, part))}
+    eilogin_parts = [part for part in parts if part.entry_point is not None]
+    options_by_section = {
+        part.title: options
+        for part in eilogin_parts
+        if (options := _options(file, part))
+    }
     servers = [pipelines.part(section) for section in file.of_kind("server")]
     _check_servers(file, servers)
     for stack in stacks:
-        check_stack(file, stack, read)
+        check_stack(file, stack, options_by_section)
     check_unused(file, parts, stacks)
-    noted, silent, known = _check_outside(file, ours, read)
-    _check_processes(file, read)
+    notes, store_faults, trust_by_section = _check_dependencies(
+        file, eilogin_parts, options_by_section
+    )
+    _check_processes(file, options_by_section)
     inline = _inline_parts(file, parts, stacks)
     _check_foreign(file, [*parts, *servers, *inline])
-    noted += [remark for stack in stacks for remark in remarks(stack)]
-    noted += notes(file, [*parts, *inline], stacks, read, known)
-    noted += check_capabilities(file, stacks, read, known)
+    notes += [note for stack in stacks for note in guard_notes(stack)]
+    notes += file_notes(
+        file, [*parts, *inline], stacks, options_by_section, trust_by_section
+    )
+    notes += check_capabilities(file, stacks, options_by_section, trust_by_section)
     if not file.sections and not file.faults:
         file.note("", "", "", "expected sections, such as [app:main]")
-    return Checked(
+    return CheckResult(
         file.faults,
-        silent,
+        store_faults,
         len(file.sections),
-        len(ours),
+        len(eilogin_parts),
         len(stacks),
-        noted,
-        steps(file, ours, known),
+        notes,
+        steps(file, eilogin_parts, trust_by_section),
     )
 
 
@@ -106,14 +113,16 @@ def check(file: IniFile) -> Checked:
 
 
 def _options(file: IniFile, part: Part) -> Options | None:
-    """The options of one section of ours; None, with its faults kept, if it has any."""
+    """Read the options of a section of ours; note its faults and return None if any."""
     declared = _declared(file, part)
     if declared is None:
         return None
-    told = {(fault.section, fault.option) for fault in file.faults}
+    reported = {(fault.section, fault.option) for fault in file.faults}
     options, faults = config.attempt(declared, str(file.path), part.title, part.options)
     # An option whose value could not be read is not missing.
-    file.keep([f for f in faults if not f.option or (f.section, f.option) not in told])
+    file.keep(
+        [f for f in faults if not f.option or (f.section, f.option) not in reported]
+    )
     _check_comments(file, part, {fault.option for fault in faults})
     if options is None:
         _keep(file, part.title, declared.hidden_faults(str(file.path), part.options))
@@ -121,7 +130,7 @@ def _options(file: IniFile, part: Part) -> Options | None:
 
 
 def _declared(file: IniFile, part: Part) -> type[Options] | None:
-    """The class of the options of a section; None, with a fault, for a wrong one."""
+    """Return the class of a section's options; note a fault if ``use`` is wrong."""
     name = part.entry_point or ""
     kind = entry_points.kind_of(name)
     if kind is None:
@@ -138,7 +147,7 @@ def _declared(file: IniFile, part: Part) -> type[Options] | None:
 def _inline_parts(
     file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]
 ) -> Sequence[Part]:
-    """Check the parts that a pipeline names as eggs, without a section."""
+    """Check and return the parts without a section, which a pipeline names as eggs."""
     inline = [part for stack in stacks for part in stack.parts if part not in parts]
     for part in inline:
         if part.entry_point is not None:
@@ -147,15 +156,15 @@ def _inline_parts(
 
 
 def _keep(file: IniFile, title: str, faults: Iterable[Fault]) -> list[Fault]:
-    """Keep faults of a section, and return those of a store that does not answer."""
-    placed = [replace(one, file=str(file.path), section=title) for one in faults]
-    file.keep([one for one in placed if one.code != StoreUnavailable.code])
-    return [one for one in placed if one.code == StoreUnavailable.code]
+    """Note faults of a section; only return those of a store that does not answer."""
+    placed = [replace(fault, file=str(file.path), section=title) for fault in faults]
+    file.keep([fault for fault in placed if fault.code != StoreUnavailable.code])
+    return [fault for fault in placed if fault.code == StoreUnavailable.code]
 
 
-def _check_comments(file: IniFile, part: Part, told: set[str]) -> None:
+def _check_comments(file: IniFile, part: Part, reported: set[str]) -> None:
     for option, value in part.options.items():
-        if config.comment_in(value) == " ;" and option not in told:
+        if config.comment_in(value) == " ;" and option not in reported:
             hint = config.no_comments(value)
             file.note(part.title, option, "' ;'", f"stray{hint}")
 
@@ -182,13 +191,13 @@ def _check_server(file: IniFile, part: Part) -> None:
 
 
 def _check_ports(file: IniFile, part: Part) -> None:
-    """Check port numbers: the system keeps only 16 bits of a port that is too high."""
+    """Refuse a port that is too high: the system would keep only 16 bits of it."""
     for option in ("listen", "port"):
-        for word in part.options.get(option, "").split():
-            port = word.rpartition(":")[2]
+        for address in part.options.get(option, "").split():
+            port = address.rpartition(":")[2]
             if port.isdecimal() and int(port) > _HIGHEST_PORT:
                 expected = f"expected a port of 1 to {_HIGHEST_PORT}"
-                file.note(part.title, option, repr(word), expected)
+                file.note(part.title, option, repr(address), expected)
 
 
 def _check_main(file: IniFile) -> None:
@@ -198,82 +207,95 @@ def _check_main(file: IniFile) -> None:
     apps = file.of_kind(*APPS)
     if any(section.name == _MAIN for section in apps):
         return
-    wanted = ", ".join(f"[{kind}:{_MAIN}]" for kind in APPS)
-    hints = {one.title: did_you_mean(one.name, [_MAIN]) for one in apps}
-    near = next((title for title, hint in hints.items() if hint), "")
-    told = f"there is nothing to serve: expected one of {wanted}{hints.get(near, '')}"
-    file.note(near, "", "", told)
+    titles = ", ".join(f"[{kind}:{_MAIN}]" for kind in APPS)
+    hints = {section.title: did_you_mean(section.name, [_MAIN]) for section in apps}
+    misspelt = next((title for title, hint in hints.items() if hint), "")
+    hint = hints.get(misspelt, "")
+    expected = f"there is nothing to serve: expected one of {titles}{hint}"
+    file.note(misspelt, "", "", expected)
 
 
-# --- what lies outside of the file ----------------------------------------------
+# --- metadata, stores and files ------------------------------------------------
 
 
-def _check_outside(
-    file: IniFile, ours: Sequence[Part], read: Mapping[str, Options]
-) -> tuple[list[Note], list[Fault], dict[str, Known]]:
-    """Check metadata, stores and files that each section needs from elsewhere.
+def _check_dependencies(
+    file: IniFile,
+    eilogin_parts: Sequence[Part],
+    options_by_section: Mapping[str, Options],
+) -> tuple[list[Note], list[Fault], dict[str, CheckedTrust]]:
+    """Check the metadata, stores and files that each section needs.
 
-    Return the notes, the stores that do not answer, and the known entities by section.
+    Return notes, faults of stores that do not answer, and the trust of each section.
     """
-    # Reading a key takes time, so each entity reads its own once.
-    owns = {t: own_of(o) for t, o in read.items() if isinstance(o, OwnOptions)}
-    noted: list[Note] = []
-    silent: list[Fault] = []
-    known: dict[str, Known] = {}
-    folders = _import_folders(read.values())
-    for title, options in read.items():
+    # Reading a key takes time, so each entity reads it once.
+    own_entities = {
+        title: own_of(options)
+        for title, options in options_by_section.items()
+        if isinstance(options, OwnOptions)
+    }
+    notes: list[Note] = []
+    store_faults: list[Fault] = []
+    trust_by_section: dict[str, CheckedTrust] = {}
+    folders = _import_folders(options_by_section.values())
+    for title, options in options_by_section.items():
         with _store_warnings() as warnings:
-            silent += _check_reach(file, title, options, folders)
-        noted += [Note(title, "", text, "store") for text in warnings]
+            store_faults += _check_values(file, title, options, folders)
+        notes += [Note(title, "", text, "store") for text in warnings]
         if isinstance(options, TrustOptions):
-            told, here = check_federation(file, title, options, owns[title])
-            noted += told
-            if here is not None:
-                known[title] = here
-    unread = [part for part in ours if part.title not in read]
-    known |= hidden_federations(file, unread)
-    check_twins(file, owns)
-    return noted, silent, known
+            federation_notes, trust = check_federation(
+                file, title, options, own_entities[title]
+            )
+            notes += federation_notes
+            if trust is not None:
+                trust_by_section[title] = trust
+    faulty_parts = [
+        part for part in eilogin_parts if part.title not in options_by_section
+    ]
+    trust_by_section |= hidden_federations(file, faulty_parts)
+    check_addresses(file, own_entities)
+    return notes, store_faults, trust_by_section
 
 
-def _import_folders(options: Iterable[Options]) -> Sequence[str]:
-    """The folders from which any section imports."""
+def _import_folders(sections: Iterable[Options]) -> Sequence[str]:
+    """Return the folders from which any section imports."""
     # Applications are built before their filters, whose code may lie beside them.
-    ours = (one for one in options if isinstance(one, CodeOptions))
-    return [folder for one in ours for folder in one.path]
+    return [
+        folder
+        for options in sections
+        if isinstance(options, CodeOptions)
+        for folder in options.path
+    ]
 
 
-def _check_reach(
+def _check_values(
     file: IniFile, title: str, options: Options, folders: Sequence[str]
 ) -> list[Fault]:
-    """Check that options name usable things; return the stores that do not answer.
+    """Check files, code and stores; return the faults of stores that do not answer.
 
     ``folders`` are those from which any section imports.
     """
     _keep(file, title, options.faults())
     if isinstance(options, TrustOptions):
-        for found, expected in themes.faults(options.templates):
-            file.note(title, "templates", found, expected)
+        for value, expected in themes.faults(options.templates):
+            file.note(title, "templates", value, expected)
     _keep(file, title, options.code_faults(folders))
     return _keep(file, title, options.store_faults())
 
 
 @contextmanager
 def _store_warnings() -> Iterator[list[str]]:
-    """Collect the warnings of a store, for the report in place of the log."""
+    """Collect the warnings of a store, and keep them out of the log."""
     log, warnings = logging.getLogger("eilogin.stores"), _Warnings()
-    before, log.propagate = log.propagate, False
+    was_propagated, log.propagate = log.propagate, False
     log.addHandler(warnings)
     try:
         yield warnings.texts
     finally:
         log.removeHandler(warnings)
-        log.propagate = before
+        log.propagate = was_propagated
 
 
 class _Warnings(logging.Handler):
-    """A log handler that keeps its messages."""
-
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.texts: list[str] = []
@@ -283,33 +305,38 @@ class _Warnings(logging.Handler):
         self.texts.append(record.getMessage())
 
 
-def _check_processes(file: IniFile, read: Mapping[str, Options]) -> None:
-    """Refuse a store in memory with several processes: each would have its own."""
-    several = [
+def _check_processes(file: IniFile, options_by_section: Mapping[str, Options]) -> None:
+    """Refuse a store in memory if several processes would each have their own."""
+    process_counts = [
         f"[{section.title}] {name}"
         for section in file.of_kind("server")
         for name in _PROCESSES
         if (value := section.values.get(name, "")).strip().isdigit() and int(value) > 1
     ]
-    for title, name in _in_one_process(read) if several else ():
-        expected = f"a store that all processes share, because of {several[0]}"
-        file.note(title, name, repr(getattr(read[title], name)), expected)
+    for title, name in (
+        _in_process_options(options_by_section) if process_counts else ()
+    ):
+        expected = f"a store that all processes share, because of {process_counts[0]}"
+        file.note(title, name, repr(getattr(options_by_section[title], name)), expected)
 
 
-def _in_one_process(read: Mapping[str, Options]) -> Sequence[tuple[str, str]]:
-    """The sections that keep data in one process, and their options, by option."""
-    found = [
-        (t, name) for t, options in read.items() for name in options.in_one_process()
+def _in_process_options(
+    options_by_section: Mapping[str, Options],
+) -> Sequence[tuple[str, str]]:
+    """Return sections that keep data in one process, with the option, by option."""
+    pairs = [
+        (title, name)
+        for title, options in options_by_section.items()
+        for name in options.in_one_process()
     ]
-    return sorted(found, key=itemgetter(1))
+    return sorted(pairs, key=itemgetter(1))
 
 
-# --- what is not ours -----------------------------------------------------------
+# --- parts of other projects ----------------------------------------------------
 
 
 def _installed() -> set[str]:
-    """The names of all installed projects."""
-    return {found.name for found in distributions() if found.name}
+    return {distribution.name for distribution in distributions() if distribution.name}
 
 
 def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:

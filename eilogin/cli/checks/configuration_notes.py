@@ -1,7 +1,6 @@
-"""Notes on an ini file: settings that are no faults, but hardly intended.
+"""Notes on settings of an ini file that are no faults, but hardly intended.
 
-A fault stops ``eilogin serve``; a note is only printed. Notes on what a pipeline lacks
-are in :mod:`eilogin.cli.checks.pipeline_order`.
+:mod:`eilogin.cli.checks.pipeline_order` notes missing filters.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from operator import attrgetter
 from eilogin import config
 from eilogin.cli.checks.check_notes import Note
 from eilogin.cli.checks.exposure_notes import behind_a_proxy, without_server
-from eilogin.cli.checks.peer_capabilities import Known
+from eilogin.cli.checks.peer_capabilities import CheckedTrust
 from eilogin.cli.checks.pipeline_notes import pipeline_notes, stores_apart
 from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines, Stack
@@ -26,49 +25,45 @@ from eilogin.web.pages.translations import LANGUAGES, untranslated
 _THREADS = 4
 
 
-def notes(
+def file_notes(
     file: IniFile,
     parts: Sequence[Part],
     stacks: Sequence[Stack],
-    read: Mapping[str, Options],
-    known: Mapping[str, Known],
+    options_by_section: Mapping[str, Options],
+    trust_by_section: Mapping[str, CheckedTrust],
 ) -> list[Note]:
-    """Every note on a file.
-
-    ``read`` holds the options of each valid section, and ``known`` the entities that a
-    section trusts; both by title.
-    """
-    found = [*_of_no_effect(file, parts), *_unreached(file, parts, stacks)]
+    """Return every note on a file; ``options_by_section`` has the valid sections."""
+    notes = [*_ineffective_defaults(file, parts), *_unreached(file, parts, stacks)]
     servers = list(map(Pipelines(file).part, file.of_kind("server")))
-    found += [*without_server(file), *_without_limits(servers)]
-    found += stores_apart(stacks, read)
+    notes += [*without_server(file), *_without_limits(servers)]
+    notes += stores_apart(stacks, options_by_section)
     threads = _threads(servers)
     for part in parts:
         if part.entry_point is not None:
-            found += _comments(part)
-        options = read.get(part.title)
+            notes += _possible_comments(part)
+        options = options_by_section.get(part.title)
         if options is not None:
-            found += _stated(part, options)
-            found += behind_a_proxy(part, options, servers)
-            found += _all_held(part, options, threads)
-            found += _refused_before(part, options, servers)
-            found += _all_as_one(part, options, servers)
+            notes += _option_notes(part, options)
+            notes += behind_a_proxy(part, options, servers)
+            notes += _exhaustible_threads(part, options, threads)
+            notes += _undersized_bodies(part, options, servers)
+            notes += _shared_addresses(part, options, servers)
     for stack in stacks:
-        found += pipeline_notes(stack, read, known)
+        notes += pipeline_notes(stack, options_by_section, trust_by_section)
     # One filter may stand in several pipelines.
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(notes))
 
 
-def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[Note]:
+def _ineffective_defaults(file: IniFile, parts: Sequence[Part]) -> Iterator[Note]:
     names = {part.entry_point for part in parts}
-    known = {
+    options = {
         option
         for name, declared in entry_points.declared().items()
         if name in names
         for option in declared.model_fields
     }
     for name in file.unused:
-        if name in known:
+        if name in options:
             text = "has no effect here; write it in the section of the filter"
             yield Note("DEFAULT", name, text, "no-effect")
 
@@ -76,39 +71,42 @@ def _of_no_effect(file: IniFile, parts: Sequence[Part]) -> Iterator[Note]:
 def _unreached(
     file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]
 ) -> Iterator[Note]:
-    """Note filters of ours that are around no application."""
+    """Note filters of eilogin that are around no application."""
     reached = {part.title for stack in stacks for part in stack.parts}
-    # A filter's section that `use` names has its effect in the section that uses it.
-    used = {one.values.get("use", "") for one in file.of_kind("filter", "filter-app")}
+    # A section that `use` names has its effect in the section that uses it.
+    used_names = {
+        section.values.get("use", "")
+        for section in file.of_kind("filter", "filter-app")
+    }
     for part in parts:
         is_ours = part.kind == "filter" and part.entry_point is not None
         if not is_ours or part.title in reached:
             continue
-        if file.sections[part.title].name not in used:
+        if file.sections[part.title].name not in used_names:
             text = "is in no pipeline, so it has no effect"
             yield Note(part.title, "", text, "no-effect")
 
 
-def _comments(part: Part) -> Iterator[Note]:
+def _possible_comments(part: Part) -> Iterator[Note]:
     for option, value in part.options.items():
-        # The other mark is a fault; this one may be meant, as in "Desk #1".
+        # " ;" is a fault; " #" may be intended, as in "Desk #1".
         if config.comment_in(value) == " #":
             yield Note.at(part, option, f"found ' #'{config.no_comments(value)}")
 
 
 def _threads(servers: Iterable[Part]) -> int:
-    """The most threads of one server; 0 without waitress."""
-    # Another server has them on its command line. A fault is reported already.
-    said = (
-        one.options.get("threads", f"{_THREADS}").strip()
-        for one in servers
-        if one.distribution == "waitress"
+    """Return the most threads of one server of waitress; 0 if there is none."""
+    # Other servers set them on the command line. A fault is reported already.
+    counts = (
+        server.options.get("threads", f"{_THREADS}").strip()
+        for server in servers
+        if server.distribution == "waitress"
     )
-    return max((int(text) for text in said if text.isdecimal()), default=0)
+    return max((int(count) for count in counts if count.isdecimal()), default=0)
 
 
 def _without_limits(servers: Iterable[Part]) -> Iterator[Note]:
-    """Note that a server sets no limit on the bodies and connections of anyone."""
+    """Note that the main server limits no bodies or connections."""
     for server in servers:
         is_first = server.title == "server:main" and server.distribution == "waitress"
         if is_first and (text := server_limits.missing_in(server.options)):
@@ -118,58 +116,58 @@ def _without_limits(servers: Iterable[Part]) -> Iterator[Note]:
 # --- one section ----------------------------------------------------------------
 
 
-def _stated(part: Part, options: Options) -> Iterator[Note]:
-    """Yield the notes of the options themselves, and on their pages, by topic."""
-    found = [*options.notes(), *_untranslated(options)]
-    for note in sorted(found, key=attrgetter("topic")):
+def _option_notes(part: Part, options: Options) -> Iterator[Note]:
+    """Yield the notes of the options themselves and on their pages, by topic."""
+    notes = [*options.notes(), *_untranslated(options)]
+    for note in sorted(notes, key=attrgetter("topic")):
         yield Note.at(part, note.option, note.text, note.code)
 
 
-def _all_held(part: Part, options: Options, threads: int) -> Iterator[Note]:
-    """Note limits with which peers that do not answer can hold every thread."""
+def _exhaustible_threads(part: Part, options: Options, threads: int) -> Iterator[Note]:
+    """Note limits at which peers that do not answer can block every thread."""
     for name in options.thread_limits():
-        most = getattr(options, name)
-        if threads and most >= threads:
+        limit = getattr(options, name)
+        if threads and limit >= threads:
             yield Note.at(
                 part,
                 name,
-                f"{most}, and no server has more than {threads} threads, so a "
+                f"{limit}, and no server has more than {threads} threads, so a "
                 "peer that hangs holds them all; expected fewer",
             )
 
 
-def _refused_before(
+def _undersized_bodies(
     part: Part, options: Options, servers: Iterable[Part]
 ) -> Iterator[Note]:
-    """Note that every server refuses bodies of a size that ``keep_post`` keeps."""
-    kept = getattr(options, "keep_post", 0)
-    said = [
-        one.options.get("max_request_body_size", "").strip()
-        for one in servers
-        if one.distribution == "waitress"
+    """Note that every server refuses bodies that ``keep_post`` would keep."""
+    form_limit = getattr(options, "keep_post", 0)
+    sizes = [
+        server.options.get("max_request_body_size", "").strip()
+        for server in servers
+        if server.distribution == "waitress"
     ]
     # Without the option waitress accepts bodies of up to a gigabyte.
-    if said and all(text.isdecimal() and int(text) <= kept for text in said):
-        most = max(map(int, said))
+    if sizes and all(size.isdecimal() and int(size) <= form_limit for size in sizes):
+        largest = max(map(int, sizes))
         yield Note.at(
             part,
             "keep_post",
-            f"keeps forms of up to {kept} bytes, but no server accepts a body of "
-            f"more than {most} bytes (max_request_body_size); expected a larger "
+            f"keeps forms of up to {form_limit} bytes, but no server accepts a body of "
+            f"more than {largest} bytes (max_request_body_size); expected a larger "
             "max_request_body_size, or a smaller keep_post",
         )
 
 
-def _all_as_one(
+def _shared_addresses(
     part: Part, options: Options, servers: Iterable[Part]
 ) -> Iterator[Note]:
-    """Note that all visitors have one address, without an option for the real one."""
+    """Note a Unix socket, where all visitors have one address without ``unix``."""
     if not isinstance(options, TrustOptions) or UNIX in options.trusted_proxies:
         return
     for server in servers:
         # `unix_socket` is an option of waitress, `bind` one of gunicorn.
-        bound = server.options.get("bind", "")
-        if "unix_socket" in server.options or bound.startswith("unix:"):
+        address = server.options.get("bind", "")
+        if "unix_socket" in server.options or address.startswith("unix:"):
             yield Note.at(
                 part,
                 "trusted_proxies",
@@ -180,14 +178,14 @@ def _all_as_one(
 
 
 def _untranslated(options: Options) -> Iterator[OptionNote]:
-    """Note languages of a site whose catalogue lacks sentences of the pages."""
+    """Note added languages whose catalogue lacks sentences of the pages."""
     folder = options.templates if isinstance(options, OwnOptions) else None
     if folder is None:
         return
     for language in languages_of(folder):
-        # Catalogues of our own languages replace some sentences, and need no more.
-        is_further = language not in LANGUAGES
-        count, total = untranslated(folder / f"{language}.po") if is_further else (0, 0)
+        # A catalogue for a language of eilogin only replaces some sentences.
+        is_added = language not in LANGUAGES
+        count, total = untranslated(folder / f"{language}.po") if is_added else (0, 0)
         if count:
             text = (
                 f"'{language}.po' leaves {count} of {total} sentences untranslated;"

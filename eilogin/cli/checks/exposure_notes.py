@@ -1,4 +1,4 @@
-"""Notes on settings that leave a site, or its files, open to others."""
+"""Notes on settings that leave a site or its files open to others."""
 
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from eilogin.federation.members.trust_options import TrustOptions
 
 
 def without_server(file: IniFile) -> Iterator[Note]:
-    """Note that a file has an application, and no server for it."""
+    """Note that a file has an application and no server."""
     if file.of_kind(*APPS) and not file.of_kind("server"):
         text = (
             "there is no [server:main], so 'eilogin serve' cannot serve this "
@@ -23,7 +23,7 @@ def without_server(file: IniFile) -> Iterator[Note]:
 def behind_a_proxy(
     part: Part, options: Options, servers: Iterable[Part]
 ) -> Iterator[Note]:
-    """Note that all visitors count as one, because a proxy speaks for them."""
+    """Note that all visitors count as one client, because a proxy forwards them."""
     if not isinstance(options, TrustOptions):
         return
     if options.trusted_proxies or not options.public_url.startswith("https:"):
@@ -43,9 +43,9 @@ def behind_a_proxy(
 
 
 def is_local_server(server: Part) -> bool:
-    """Whether a server is a waitress that listens on this machine alone."""
+    """Return whether a waitress listens on this machine alone."""
     if server.distribution != "waitress":
         return False
-    said = server.options.get("listen") or server.options.get("host", "")
-    hosts = [urlsplit(f"//{one}").hostname or "" for one in said.split()]
+    addresses = server.options.get("listen") or server.options.get("host", "")
+    hosts = [urlsplit(f"//{address}").hostname or "" for address in addresses.split()]
     return bool(hosts) and all(map(is_loopback, hosts))

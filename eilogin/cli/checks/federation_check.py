@@ -1,11 +1,11 @@
-"""Check the metadata of each federation: it is sound, and knows us and our hubs."""
+"""Check that the metadata of each federation is sound, and knows us and our hubs."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from eilogin import config
 from eilogin.cli.checks.check_notes import Note
-from eilogin.cli.checks.peer_capabilities import Known, lacks
+from eilogin.cli.checks.peer_capabilities import CheckedTrust, capability_remarks
 from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_pipelines import Part, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
@@ -27,11 +27,8 @@ from eilogin.saml.signing_keys import fingerprints
 
 def check_federation(
     file: IniFile, title: str, options: TrustOptions, own: Own
-) -> tuple[list[Note], Known | None]:
-    """Check that the federation's metadata is sound, and knows us and our hubs.
-
-    Return the notes and the known entities; None if the metadata is unusable.
-    """
+) -> tuple[list[Note], CheckedTrust | None]:
+    """Check the metadata of a section; return notes, and None if it is unusable."""
     try:
         operator_keys(options)
     except ConfigurationError as error:
@@ -42,10 +39,10 @@ def check_federation(
     except ConfigurationError as error:
         file.note(title, "federation", "", _with_code(error), error.code)
         return [], None
-    noted = _check_membership(file, title, options, own, federation)
+    notes = _check_membership(file, title, options, own, federation)
     hubs = _check_hub(file, title, options, own, federation)
-    noted += _check_remarks(file, title, options, own, federation, hubs)
-    return noted, Known(own, federation, hubs)
+    notes += _check_remarks(file, title, options, own, federation, hubs)
+    return notes, CheckedTrust(own, federation, hubs)
 
 
 def _check_remarks(  # noqa: PLR0913,PLR0917 - the metadata of one section
@@ -56,9 +53,9 @@ def _check_remarks(  # noqa: PLR0913,PLR0917 - the metadata of one section
     federation: Membership,
     hubs: Sequence[str],
 ) -> Iterator[Note]:
-    """Note what the start of a site reports of its metadata and certificates."""
-    over = list(certificate_expiry.faults(options))
-    for remark in over:
+    """Note the remarks with which a site would start."""
+    expired = list(certificate_expiry.faults(options))
+    for remark in expired:
         expected = (
             f"{remark.text}; DigiD answers 404 to a site with an expired certificate"
         )
@@ -66,12 +63,12 @@ def _check_remarks(  # noqa: PLR0913,PLR0917 - the metadata of one section
     for remark in remarks_on(options, own, federation, hubs):
         if remark.is_fault:
             file.note(title, remark.option, "", remark.told, remark.code)
-        elif remark not in over:
+        elif remark not in expired:
             yield Note.of(remark, title)
 
 
 def _with_code(error: EiloginError) -> str:
-    """The text of an error, and its code, under which the manual has the cure."""
+    """Add the code of an error, under which the manual has the cure."""
     return f"{error} ({error.code})"
 
 
@@ -81,7 +78,7 @@ def _check_membership(
     members = {entity.entity_id: entity for entity in federation.entities}
     entity = members.get(own.entity_id)
     if entity is None and not federation.is_aggregate:
-        # In a file of one entity, such as a hub of another kind, we are elsewhere.
+        # The file holds one entity, such as a hub that is not eilogin.
         return []
     if entity is None and options.federation_unsigned:
         text = (
@@ -101,13 +98,13 @@ def _check_membership(
         expected = f"{own.entity_id} has no role {own.role} in this federation"
         file.note(title, "role", repr(own.role), expected)
     elif own.key.public not in role.keys:
-        ours = fingerprints(own.key.certificate_text)
-        theirs = "; ".join(map(fingerprints, role.signing_certificates))
+        our_fingerprint = fingerprints(own.key.certificate_text)
+        known_fingerprints = "; ".join(map(fingerprints, role.signing_certificates))
         expected = (
             f"the federation knows another key of {own.entity_id} than ours. It "
-            f"knows the one of {theirs}; ours is {ours}. Use the key that it "
-            "knows. Or send our new metadata to its operator, and fetch the "
-            "federation's metadata again"
+            f"knows the one of {known_fingerprints}; ours is {our_fingerprint}. "
+            "Use the key that it knows. Or send our new metadata to its operator, "
+            "and fetch the federation's metadata again"
         )
         file.note(title, "certificate", "", expected)
     return []
@@ -116,32 +113,29 @@ def _check_membership(
 def _check_hub(
     file: IniFile, title: str, options: TrustOptions, own: Own, federation: Membership
 ) -> Sequence[str]:
-    """Check each of our hubs, and return those that we can use."""
+    """Check each of our hubs, and return the usable ones."""
     if own.role == HUB:
         return []
     try:
-        wanted = hub_requirements.wanted(options.hub, federation)
+        hub_ids = hub_requirements.wanted(options.hub, federation)
     except ConfigurationError as error:
         expected = f"{said_in(options)}: {_with_code(error)}"
         file.note(title, "hub", "", expected, error.code)
         return []
     usable = []
-    for name in wanted:
+    for hub_id in hub_ids:
         try:
-            hub_requirements.require(own, federation, name)
+            hub_requirements.require(own, federation, hub_id)
         except ConfigurationError as error:
             file.note(title, "hub", "", _with_code(error), error.code)
         else:
-            usable.append(name)
+            usable.append(hub_id)
     return usable
 
 
-def hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Known]:
-    """Check the metadata of sections in which faults of other options hide it.
-
-    Return the known entities by section.
-    """
-    known: dict[str, Known] = {}
+def hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, CheckedTrust]:
+    """Check the metadata of sections whose other options have faults."""
+    trust_by_section: dict[str, CheckedTrust] = {}
     for part in parts:
         declared = entry_points.declared().get(part.entry_point or "", Options)
         if not issubclass(declared, TrustOptions):
@@ -151,39 +145,47 @@ def hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Known]
             for name, value in part.options.items()
             if name in TrustOptions.model_fields
         }
-        # The faults of these are reported already.
+        # The faults of these options are reported already.
         options, _ = config.attempt(TrustOptions, str(file.path), part.title, values)
         if options is not None:
-            _, here = check_federation(file, part.title, options, own_of(options))
-            if here is not None:
-                known[part.title] = here
-    return known
+            _, trust = check_federation(file, part.title, options, own_of(options))
+            if trust is not None:
+                trust_by_section[part.title] = trust
+    return trust_by_section
 
 
 def check_capabilities(
     file: IniFile,
     stacks: Sequence[Stack],
-    read: Mapping[str, Options],
-    known: Mapping[str, Known],
+    options_by_section: Mapping[str, Options],
+    trust_by_section: Mapping[str, CheckedTrust],
 ) -> Sequence[Note]:
-    """Check that peers have what our options need; return the notes."""
+    """Check that the metadata of peers fits our options; return the notes."""
     # One filter may stand in several pipelines.
-    found = dict.fromkeys(one for stack in stacks for one in lacks(stack, read, known))
-    for one in found:
-        if one.is_fault:
-            file.note(one.section, one.option, "", one.told, one.code)
-    return [Note.of(one) for one in found if not one.is_fault]
+    remarks = dict.fromkeys(
+        remark
+        for stack in stacks
+        for remark in capability_remarks(stack, options_by_section, trust_by_section)
+    )
+    for remark in remarks:
+        if remark.is_fault:
+            file.note(remark.section, remark.option, "", remark.told, remark.code)
+    return [Note.of(remark) for remark in remarks if not remark.is_fault]
 
 
-def check_twins(file: IniFile, owns: Mapping[str, Own]) -> None:
-    """Refuse two entities at one address: they would answer for each other."""
-    addresses = {title: own.url("metadata") for title, own in owns.items()}
-    count = Counter(addresses.values())
+def check_addresses(file: IniFile, own_entities: Mapping[str, Own]) -> None:
+    """Refuse two entities at one address, which would answer for each other."""
+    addresses = {title: own.url("metadata") for title, own in own_entities.items()}
+    counts = Counter(addresses.values())
     for title, address in addresses.items():
-        if count[address] > 1:
-            others = [f"[{t}]" for t, a in addresses.items() if a == address]
+        if counts[address] > 1:
+            sections = [
+                f"[{other_title}]"
+                for other_title, other_address in addresses.items()
+                if other_address == address
+            ]
             expected = (
-                f"one party for each address; found {' and '.join(others)} at the "
+                f"one party for each address; found {' and '.join(sections)} at the "
                 "same one"
             )
             file.note(title, "public_url", repr(address), expected)

@@ -1,8 +1,8 @@
 """Compare our options with the metadata of our peers.
 
-A lack that stops every login is a fault. Any other is a note, with the code under which
-the manual has the cure. Faults of a hub that do not depend on our options are in
-:mod:`eilogin.federation.members.hub_requirements`.
+A lack that stops every login is a fault; any other is a note. The manual has the cure
+under its code. :mod:`eilogin.federation.members.hub_requirements` has the faults of a
+hub that do not depend on our options.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -38,65 +38,69 @@ from eilogin.saml.printable_text import first_of, short
 from eilogin.saml.xml_encryption import require_common
 from eilogin.web.outbound_messages import answer_bindings
 
-#: How many participants are named for one reason: a large federation has a lot.
-_TOLD = 20
+#: The most participants that the notes name for one reason.
+_MOST_NAMED = 20
 
 #: The binding for each value of ``request_binding``; ``auto`` accepts any.
-_ASKED_BY = {"redirect": bindings.REDIRECT, "post": bindings.POST}
+_REQUEST_BINDINGS = {"redirect": bindings.REDIRECT, "post": bindings.POST}
 
 _LOGOUTS = (bindings.SOAP, bindings.REDIRECT, bindings.POST)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """The entities of a section of ``trust``: us, all members, and our usable hubs."""
+class CheckedTrust:
+    """The trust of a section: us, all members, and our usable hubs."""
 
     own: Own
     federation: Membership
     hubs: Sequence[str]
 
 
-def lacks(
-    stack: Stack, read: Mapping[str, Options], known: Mapping[str, Known]
+def capability_remarks(
+    stack: Stack,
+    options_by_section: Mapping[str, Options],
+    trust_by_section: Mapping[str, CheckedTrust],
 ) -> Iterator[Remark]:
-    """All that a pipeline's peers lack; ``read`` and ``known`` are by section."""
-    here: Known | None = None
-    trusting = ""
+    """Yield all that the peers of a pipeline lack."""
+    trust: CheckedTrust | None = None
+    trust_section = ""
     for part in stack.parts:
-        options = read.get(part.title)
+        options = options_by_section.get(part.title)
         if isinstance(options, TrustOptions):
-            here, trusting = known.get(part.title), part.title
-        if here is None:
+            trust, trust_section = trust_by_section.get(part.title), part.title
+        if trust is None:
             continue
-        if here.own.role != HUB:
+        if trust.own.role != HUB:
             if isinstance(options, LoginOptions):
-                yield from _of_encryption(part, options, here.own)
-            for name in here.hubs:
-                entity, role = hub_requirements.hub(here.federation, name)
-                yield from _of_hub(part, options, entity, role)
+                yield from _encryption_remarks(part, options, trust.own)
+            for hub_id in trust.hubs:
+                entity, role = hub_requirements.hub(trust.federation, hub_id)
+                yield from _hub_remarks(part, options, entity, role)
         elif isinstance(options, HubOptions):
-            yield from _of_participants(part, trusting, options, here)
+            yield from _participant_remarks(part, trust_section, options, trust)
 
 
 # --- a participant's hubs -----------------------------------------------------------
 
 
-def _of_hub(
+def _hub_remarks(
     part: Part,
     options: Options | None,
     entity: EntityDescriptor,
     role: IdentityProvider,
 ) -> Iterator[Remark]:
     if isinstance(options, LoginOptions):
-        yield from _of_question(part, options, entity, role)
+        yield from _request_remarks(part, options, entity, role)
     if isinstance(options, LogoutOptions):
-        yield from _of_logout(part, options, entity, role)
+        yield from _logout_remarks(part, options, entity, role)
         if options.encrypt_name_id:
-            yield from _of_encrypted_logout(part, entity, role)
+            yield from _encrypted_logout_remarks(part, entity, role)
 
 
-def _of_encryption(part: Part, options: LoginOptions, own: Own) -> Iterator[Remark]:
-    """Report ``require_encryption`` where our metadata has no key to encrypt for."""
+def _encryption_remarks(
+    part: Part, options: LoginOptions, own: Own
+) -> Iterator[Remark]:
+    """Report ``require_encryption`` if our metadata has no key to encrypt for."""
     if not options.require_encryption or own.encryption_keys:
         return
     text = (
@@ -109,14 +113,14 @@ def _of_encryption(part: Part, options: LoginOptions, own: Own) -> Iterator[Rema
     )
 
 
-def _of_question(
+def _request_remarks(
     part: Part, options: LoginOptions, entity: EntityDescriptor, role: IdentityProvider
 ) -> Iterator[Remark]:
-    wanted = _ASKED_BY.get(options.request_binding)
-    if wanted is not None and role.single_sign_on(wanted) is None:
+    binding = _REQUEST_BINDINGS.get(options.request_binding)
+    if binding is not None and role.single_sign_on(binding) is None:
         text = (
             f"the hub '{entity.entity_id}' accepts no AuthnRequest by "
-            f"{short(wanted)} (SingleSignOnService: "
+            f"{short(binding)} (SingleSignOnService: "
             f"{bindings_of(role.single_sign_ons)}), so nobody could log in; write "
             f"'request_binding = auto', or ask {entity.whom_to_ask} for metadata "
             "with one"
@@ -124,16 +128,16 @@ def _of_question(
         yield _lack(part, "request_binding", text, BindingMissing.code, is_fault=True)
 
 
-def _of_logout(
+def _logout_remarks(
     part: Part, options: LogoutOptions, entity: EntityDescriptor, role: IdentityProvider
 ) -> Iterator[Remark]:
-    wanted = options.logout_binding
+    chosen = options.logout_binding
     # A participant without any logout address has its own remark.
-    takes_any = role.single_logout(*_LOGOUTS) is not None
-    if wanted and takes_any and role.single_logout(*wanted) is None:
+    has_logout = role.single_logout(*_LOGOUTS) is not None
+    if chosen and has_logout and role.single_logout(*chosen) is None:
         text = (
             f"the hub '{entity.entity_id}' accepts no logout by "
-            f"{' or '.join(map(short, wanted))} (SingleLogoutService: "
+            f"{' or '.join(map(short, chosen))} (SingleLogoutService: "
             f"{bindings_of(role.single_logouts)}). A visitor who logs out here "
             "stays signed in there; write 'logout_binding = auto', or ask "
             f"{entity.whom_to_ask} for metadata with one"
@@ -141,7 +145,7 @@ def _of_logout(
         yield _lack(part, "logout_binding", text, BindingMissing.code)
 
 
-def _of_encrypted_logout(
+def _encrypted_logout_remarks(
     part: Part, entity: EntityDescriptor, role: IdentityProvider
 ) -> Iterator[Remark]:
     if not role.encryption_certificates:
@@ -151,88 +155,92 @@ def _of_encrypted_logout(
             f"{entity.whom_to_ask} for metadata with one"
         )
         yield _lack(part, "encrypt_name_id", text, EncryptionKeyMissing.code)
-    elif (missing := _not_common(role)) is not None:
+    elif (error := _algorithm_error(role)) is not None:
         text = (
             f"the hub '{entity.entity_id}' cannot receive a LogoutRequest, so a "
-            f"visitor who logs out here stays signed in there: {missing}"
+            f"visitor who logs out here stays signed in there: {error}"
         )
         yield _lack(part, "encrypt_name_id", text, AlgorithmMissing.code)
 
 
 # --- a hub's participants -----------------------------------------------------------
 
-_Lacking = Callable[[EntityDescriptor, ServiceProvider], str]
+_FindLack = Callable[[EntityDescriptor, ServiceProvider], str]
 
 
-def _of_participants(
-    part: Part, trusting: str, options: HubOptions, here: Known
+def _participant_remarks(
+    part: Part, trust_section: str, options: HubOptions, trust: CheckedTrust
 ) -> Iterator[Remark]:
     members = [
         (entity, entity.service_provider)
-        for entity in here.federation.entities
+        for entity in trust.federation.entities
         if entity.service_provider is not None
         and (options.sign_in == "own" or entity.entity_id in options.passed_on_to)
     ]
-    for section, option, code, lacking in _reasons(part, trusting, options, here.own):
+    for section, option, code, find_lack in _participant_checks(
+        part, trust_section, options, trust.own
+    ):
         texts = [
             f"'{entity.entity_id}' {text}"
             for entity, role in members
-            if (text := lacking(entity, role))
+            if (text := find_lack(entity, role))
         ]
-        for text in first_of(texts, _TOLD):
+        for text in first_of(texts, _MOST_NAMED):
             yield Remark(option, code, text, section)
 
 
-def _reasons(
-    part: Part, trusting: str, options: HubOptions, own: Own
-) -> Iterator[tuple[str, str, str, _Lacking]]:
-    """Yield section, option, code, and a function that names a participant's lack."""
-    yield trusting, "federation", BindingMissing.code, _no_answer(own)
-    yield trusting, "federation", LOGOUT_IMPOSSIBLE, _no_logout(options.nameless)
-    lacking, option = (
-        _not_told_so(own, LogoutBindings(options.logout_binding)),
+def _participant_checks(
+    part: Part, trust_section: str, options: HubOptions, own: Own
+) -> Iterator[tuple[str, str, str, _FindLack]]:
+    """Yield section, option, code, and a function that describes the lack, or ""."""
+    yield trust_section, "federation", BindingMissing.code, _response_lack(own)
+    yield trust_section, "federation", LOGOUT_IMPOSSIBLE, _logout_lack(options.nameless)
+    find_lack, option = (
+        _logout_binding_lack(own, LogoutBindings(options.logout_binding)),
         "logout_binding",
     )
-    place = _place(part, option)
+    section = _section_of(part, option)
     if own.profile.logout_request_bindings:
         # DigiD does not read that option.
-        place, option = trusting, "federation"
-    yield place, option, BindingMissing.code, lacking
+        section, option = trust_section, "federation"
+    yield section, option, BindingMissing.code, find_lack
     # DigiD encrypts nothing.
     if not own.profile.encrypts:
         return
-    encrypt, place = options.encrypt, _place(part, "encrypt")
-    lacking = _if_encrypted(encrypt, _no_key, "required")
-    yield place, "encrypt", EncryptionKeyMissing.code, lacking
-    lacking = _no_algorithm("cannot get an encrypted assertion")
-    lacking = _if_encrypted(encrypt, lacking, "required", "when-possible")
-    yield place, "encrypt", AlgorithmMissing.code, lacking
+    encrypt, section = options.encrypt, _section_of(part, "encrypt")
+    find_lack = _if_encrypted(encrypt, _encryption_key_lack, "required")
+    yield section, "encrypt", EncryptionKeyMissing.code, find_lack
+    find_lack = _algorithm_lack("cannot get an encrypted assertion")
+    find_lack = _if_encrypted(encrypt, find_lack, "required", "when-possible")
+    yield section, "encrypt", AlgorithmMissing.code, find_lack
     if options.encrypt_name_id:
-        lacking, option = (
-            _no_algorithm("cannot receive a LogoutRequest"),
+        find_lack, option = (
+            _algorithm_lack("cannot receive a LogoutRequest"),
             "encrypt_name_id",
         )
-        yield _place(part, option), option, AlgorithmMissing.code, lacking
+        yield _section_of(part, option), option, AlgorithmMissing.code, find_lack
 
 
-def _no_answer(own: Own) -> _Lacking:
-    ours = answer_bindings(own)
+def _response_lack(own: Own) -> _FindLack:
+    our_bindings = answer_bindings(own)
 
-    def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
-        if any(one.binding in ours for one in role.assertion_consumers):
+    def find_lack(entity: EntityDescriptor, role: ServiceProvider) -> str:
+        if any(
+            endpoint.binding in our_bindings for endpoint in role.assertion_consumers
+        ):
             return ""
         return (
-            f"accepts no Response by {' or '.join(map(short, ours))} "
+            f"accepts no Response by {' or '.join(map(short, our_bindings))} "
             "(AssertionConsumerService: "
             f"{bindings_of(role.assertion_consumers)}), so nobody can log in "
             f"there; ask {entity.whom_to_ask} for metadata with one"
         )
 
-    return lacking
+    return find_lack
 
 
-def _no_logout(nameless: Collection[str]) -> _Lacking:
-    def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
+def _logout_lack(nameless: Collection[str]) -> _FindLack:
+    def find_lack(entity: EntityDescriptor, role: ServiceProvider) -> str:
         # A participant without a NameID has its own remark.
         if role.single_logout(*_LOGOUTS) or entity.entity_id in nameless:
             return ""
@@ -242,39 +250,39 @@ def _no_logout(nameless: Collection[str]) -> _Lacking:
             f"there: single logout is impossible; ask {entity.whom_to_ask} for one"
         )
 
-    return lacking
+    return find_lack
 
 
-def _not_told_so(own: Own, ways: LogoutBindings) -> _Lacking:
-    def lacking(entity: EntityDescriptor, role: ServiceProvider) -> str:
-        wanted = ways.all_of(own, entity.entity_id)
+def _logout_binding_lack(own: Own, logout_bindings: LogoutBindings) -> _FindLack:
+    def find_lack(entity: EntityDescriptor, role: ServiceProvider) -> str:
+        our_bindings = logout_bindings.all_of(own, entity.entity_id)
         # A participant without any logout address has its own remark.
-        if role.single_logout(*wanted) or not role.single_logout(*_LOGOUTS):
+        if role.single_logout(*our_bindings) or not role.single_logout(*_LOGOUTS):
             return ""
         return (
-            f"accepts no logout by {' or '.join(map(short, wanted))} "
+            f"accepts no logout by {' or '.join(map(short, our_bindings))} "
             f"(SingleLogoutService: {bindings_of(role.single_logouts)}), so a "
             "visitor who logs out stays signed in there; ask "
             f"{entity.whom_to_ask} for metadata with one"
         )
 
-    return lacking
+    return find_lack
 
 
 def _if_encrypted(
-    lines: Mapping[str, Encrypt], lacking: _Lacking, *words: Encrypt
-) -> _Lacking:
-    """Limit ``lacking`` to the participants whose ``encrypt`` is one of ``words``."""
+    lines: Mapping[str, Encrypt], find_lack: _FindLack, *values: Encrypt
+) -> _FindLack:
+    """Limit ``find_lack`` to participants whose ``encrypt`` is one of ``values``."""
 
-    def lacking_there(entity: EntityDescriptor, role: ServiceProvider) -> str:
-        if encrypted_for(lines, entity.entity_id) not in words:
+    def find_lack_if_encrypted(entity: EntityDescriptor, role: ServiceProvider) -> str:
+        if encrypted_for(lines, entity.entity_id) not in values:
             return ""
-        return lacking(entity, role)
+        return find_lack(entity, role)
 
-    return lacking_there
+    return find_lack_if_encrypted
 
 
-def _no_key(entity: EntityDescriptor, role: ServiceProvider) -> str:
+def _encryption_key_lack(entity: EntityDescriptor, role: ServiceProvider) -> str:
     if role.encryption_certificates:
         return ""
     return (
@@ -283,12 +291,12 @@ def _no_key(entity: EntityDescriptor, role: ServiceProvider) -> str:
     )
 
 
-def _no_algorithm(what: str) -> _Lacking:
-    def lacking(_: EntityDescriptor, role: ServiceProvider) -> str:
-        missing = _not_common(role) if role.encryption_certificates else None
-        return "" if missing is None else f"{what}: {missing}"
+def _algorithm_lack(consequence: str) -> _FindLack:
+    def find_lack(_: EntityDescriptor, role: ServiceProvider) -> str:
+        error = _algorithm_error(role) if role.encryption_certificates else None
+        return "" if error is None else f"{consequence}: {error}"
 
-    return lacking
+    return find_lack
 
 
 # --- both ---------------------------------------------------------------------------
@@ -297,16 +305,16 @@ def _no_algorithm(what: str) -> _Lacking:
 def _lack(
     part: Part, option: str, text: str, code: str, *, is_fault: bool = False
 ) -> Remark:
-    return Remark(option, code, text, _place(part, option), is_fault=is_fault)
+    return Remark(option, code, text, _section_of(part, option), is_fault=is_fault)
 
 
-def _place(part: Part, option: str) -> str:
-    """The section that an option stands in, or would."""
+def _section_of(part: Part, option: str) -> str:
+    """Return the section that an option stands in, or would."""
     return part.stands_in.get(option, part.title)
 
 
-def _not_common(role: Role) -> AlgorithmMissing | None:
-    """The reason why nothing can be encrypted for a role that has a key for that."""
+def _algorithm_error(role: Role) -> AlgorithmMissing | None:
+    """Return why nothing can be encrypted for a role that has a key, or None."""
     try:
         require_common(role.encryption_methods)
     except AlgorithmMissing as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from eilogin.cli.checks.check_notes import records
-from eilogin.cli.checks.configuration_check import Checked, check
+from eilogin.cli.checks.configuration_check import CheckResult, check
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import many, tell, tell_notes
 from eilogin.errors import Fault
@@ -39,7 +39,7 @@ def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
     else 0.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     checked = check(IniFile.read(file))
-    faults = [*checked.faults, *checked.silent]
+    faults = [*checked.faults, *checked.store_faults]
     if as_json:
         found = records(str(file), faults, checked.remarks, checked.steps)
         click.echo(json.dumps([*found], indent=2, ensure_ascii=False))
@@ -49,7 +49,7 @@ def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _tell_all(file: Path, checked: Checked, faults: Sequence[Fault]) -> None:
+def _tell_all(file: Path, checked: CheckResult, faults: Sequence[Fault]) -> None:
     """Print the result of a check, for a person."""
     if faults:
         tell_notes(checked.remarks)
@@ -58,7 +58,7 @@ def _tell_all(file: Path, checked: Checked, faults: Sequence[Fault]) -> None:
         return
     click.echo(
         f"{file}: everything in order: {many(checked.sections, 'section')}, "
-        f"{checked.own_sections} of them of eilogin, and "
+        f"{checked.eilogin_sections} of them of eilogin, and "
         f"{many(checked.stacks, 'application')} with the filters around "
         f"{'it' if checked.stacks == 1 else 'them'}"
     )

@@ -13,6 +13,7 @@ from eilogin.cli.inifiles.ini_members import chosen, own_of_part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import telling_errors
 from eilogin.federation import Own
+from eilogin.federation.local.profiles import PROFILES
 from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
 from eilogin.saml.metadata import write_entity
 from eilogin.saml.safe_xml import serialize
@@ -23,7 +24,7 @@ from eilogin.saml.xml_signatures import sign
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--profile",
-    type=click.Choice(["saml", "digid"]),
+    type=click.Choice([*PROFILES]),
     help="Use this profile instead of the one in the section.",
 )
 @click.option(

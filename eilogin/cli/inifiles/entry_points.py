@@ -15,20 +15,19 @@ _GROUPS = {
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """The names that ``egg:eilogin#NAME`` can have in a section of a kind.
+    """Return the names in ``egg:eilogin#NAME`` for sections of a kind.
 
-    ``kind`` is ``filter``, ``app`` or ``composite``. Loading them declares their
-    options.
+    ``kind`` is ``filter``, ``app`` or ``composite``. Declares their options.
     """
     return tuple(pipeline_parts.factories(_GROUPS[kind]))
 
 
 def kind_of(name: str) -> str | None:
-    """The kind of section for a name, or None for an unknown one."""
+    """Return the kind of section for a name, or None for an unknown one."""
     return next((kind for kind in _GROUPS if name in names(kind)), None)
 
 
 def declared() -> Mapping[str, type[Options]]:
-    """The options of each filter and app, in the order of a pipeline."""
-    known = [MAIN, *pipeline_parts.filters(), *names("app"), *names("composite")]
-    return {name: REGISTRY[name] for name in known if name in REGISTRY}
+    """Return the options of each filter and app, in the order of a pipeline."""
+    entry_points = [MAIN, *pipeline_parts.filters(), *names("app"), *names("composite")]
+    return {name: REGISTRY[name] for name in entry_points if name in REGISTRY}

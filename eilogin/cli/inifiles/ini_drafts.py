@@ -9,52 +9,52 @@ from urllib.parse import urlsplit
 
 from eilogin.cli.serving import server_limits
 from eilogin.config import is_loopback
-from eilogin.federation.local.profiles import PROFILES
+from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE, Profile
 from eilogin.object_references import folder_of
 from eilogin.shell_quoting import typed
 
 #: The port of a site whose address has none.
-_PORT = 8080
+_DEFAULT_PORT = 8080
 
-#: The section of the application in a new file, as the manual calls it.
+#: The application's section in a new file, by its name in the manual.
 _APP = "myapp"
 
-#: An application with a scheme is one of PasteDeploy's; else it is a callable's name.
-_OF_PASTE = re.compile(r"(egg|call|config):")
+#: Without such a scheme of PasteDeploy, the application is a callable's name.
+_HAS_SCHEME = re.compile(r"(egg|call|config):")
 
 _RULE = "# --- {} "
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The description of a site, from which its ini lines come."""
+    """A site, from which its ini lines are made."""
 
-    #: The ini file for the lines, which may not exist yet.
+    #: The ini file, which may not exist yet.
     ini: Path
-    #: The folder of its keys and of its store.
+    #: The folder of the keys and of the store.
     folder: Path
     public_url: str
     name: str
-    #: An HTTP address, ``mdq:`` and an address, or a file.
+    #: An address, ``mdq:`` and an address, or a file.
     federation: str
     operator_certificate: Path
     hub: str = ""
-    profile: str = "saml"
+    profile: Profile = SAML_PROFILE
     #: Whether the application is Zope, or Plone in it.
     is_zope: bool = False
-    #: Whether its server listens on this machine alone.
+    #: Whether the server listens on this machine alone.
     is_local: bool = False
     #: Lines of the option ``headers``.
     headers: Sequence[str] = ()
 
     @property
     def host(self) -> str:
-        """The host, which its file names contain: several sites can share a folder."""
+        """The host, for file names, because several sites can share a folder."""
         return urlsplit(self.public_url).hostname or ""
 
     @property
     def key(self) -> Path:
-        """Its private key."""
+        """The private key."""
         return self.folder / f"{self.host}.key"
 
     @property
@@ -63,18 +63,19 @@ class Draft:
         return self.folder / f"{self.host}.crt"
 
     @property
-    def known(self) -> Path:
+    def federation_folder(self) -> Path:
         """The folder for the state of the federation."""
         return self.folder / "federation"
 
     @property
     def pseudonym_key(self) -> Path | None:
-        """The secret that derives lasting pseudonyms of DigiD's citizens."""
-        has_numbers = PROFILES[self.profile].has_sector_numbers
-        return self.folder / f"{self.host}-pseudonym.key" if has_numbers else None
+        """The secret that derives pseudonyms of DigiD's citizens."""
+        if not self.profile.has_sector_numbers:
+            return None
+        return self.folder / f"{self.host}-pseudonym.key"
 
     def filter_lines(self, name: str, outer: str = "") -> list[str]:
-        """The section ``[filter:…]``; ``outer`` is the filter that stays around it."""
+        """Write the section ``[filter:…]``; the filter ``outer`` stays around it."""
         return [
             _rule("single sign-on and single logout"),
             "# Made by 'eilogin join'. To find its faults: eilogin check FILE.",
@@ -82,7 +83,7 @@ class Draft:
             "",
             f"[filter:{name}]",
             "use = egg:eilogin",
-            *self._around(outer),
+            *self._outer_filter(outer),
             *self.party_lines(),
             *self.federation_lines(),
             *self._hub(),
@@ -92,7 +93,7 @@ class Draft:
         ]
 
     def new_file_lines(self, app: str) -> list[str]:
-        """A whole ini file around ``app``, a callable's name or an ``egg:``."""
+        """Write a whole ini file for ``app``, a callable's name or an ``egg:``."""
         return [
             *self.server_lines(),
             "",
@@ -106,7 +107,7 @@ class Draft:
         ]
 
     def server_lines(self) -> list[str]:
-        """The beginning of a new file, with its server."""
+        """Write the beginning of a new file, with its server."""
         command = typed("eilogin serve", Path(self.ini.name))
         return [
             f"# {self.name}: serve it with '{command}'.",
@@ -123,32 +124,32 @@ class Draft:
 
     def _port(self) -> int:
         parts = urlsplit(self.public_url)
-        here = is_loopback(parts.hostname or "") and parts.scheme == "http"
-        return parts.port or 80 if here else _PORT
+        is_local = is_loopback(parts.hostname or "") and parts.scheme == "http"
+        return parts.port or 80 if is_local else _DEFAULT_PORT
 
     def _app(self, app: str) -> Iterator[str]:
-        if _OF_PASTE.match(app):
+        if _HAS_SCHEME.match(app):
             yield f"use = {value_of(app)}"
             return
         yield "# Your application, MODULE:NAME, and the folder of its module."
         yield "use = egg:eilogin#wsgi"
         yield f"app = {value_of(app)}"
-        yield f"path = {self._path_of(app)}"
+        yield f"path = {self._module_folder(app)}"
 
-    def _path_of(self, app: str) -> str:
-        """The folder of the application's module, for the option ``path``."""
-        here = self.ini.absolute().parent
-        found = folder_of(app, [str(here), str(Path.cwd())])
-        return "%(here)s" if found is None else self.path(Path(found))
+    def _module_folder(self, app: str) -> str:
+        """Find the folder of the application's module, for the option ``path``."""
+        ini_folder = self.ini.absolute().parent
+        folder = folder_of(app, [str(ini_folder), str(Path.cwd())])
+        return "%(here)s" if folder is None else self.path(Path(folder))
 
-    def _around(self, outer: str) -> Iterator[str]:
+    def _outer_filter(self, outer: str) -> Iterator[str]:
         if outer:
             yield "# This filter was around the application, and is now around eilogin."
             yield "# Everybody can see what it answers by itself."
             yield f"filter-with = {value_of(outer)}"
 
     def party_lines(self) -> Iterator[str]:
-        """The options that identify the site."""
+        """Write the options that identify the site."""
         yield "# The address of this site in a browser."
         yield f"public_url = {value_of(self.public_url)}"
         if self.is_local and self.public_url.startswith("https:"):
@@ -164,7 +165,7 @@ class Draft:
         yield "# The help desk, for the operator and others."
         yield "# email = ADDRESS"
         yield "# The secret key with which the site signs, and its public certificate."
-        if self.profile == "digid":
+        if self.profile is DIGID_PROFILE:
             yield "# For DigiD: a certificate of PKIoverheid for that key."
             yield "profile = digid"
         if self.is_zope:
@@ -174,10 +175,10 @@ class Draft:
         yield f"certificate = {self.path(self.certificate)}"
 
     def federation_lines(self) -> Iterator[str]:
-        """The options for the federation and its hub."""
+        """Write the options for the federation."""
         yield "# The members of the federation, signed by its operator."
         yield f"federation = {self._source()}"
-        by_form = PROFILES[self.profile].registers_by_form
+        by_form = self.profile.registers_by_form
         if not by_form or self.operator_certificate.exists():
             certificate = self.path(self.operator_certificate)
             yield f"federation_certificate = {certificate}"
@@ -185,7 +186,7 @@ class Draft:
             yield "# Anybody who can write that file decides whom this site trusts."
             yield "federation_unsigned = true"
         yield "# The active metadata, which eilogin refreshes while the site runs."
-        yield f"federation_folder = {self.path(self.known)}"
+        yield f"federation_folder = {self.path(self.federation_folder)}"
 
     def _hub(self) -> Iterator[str]:
         yield "# The hub for logins; required if the federation has several hubs."
@@ -210,7 +211,7 @@ class Draft:
             yield "# headers = X-NAME attribute:name"
 
     def store_lines(self) -> Iterator[str]:
-        """The option for the session store."""
+        """Write the option for the session store."""
         yield "# Session store, for one machine; for several: rediss://:PASSWORD@HOST/0"
         yield f"store = sqlite:///{self.path(self.folder / f'{self.host}.db')}"
 
@@ -231,18 +232,18 @@ class Draft:
         return self.path(Path(self.federation))
 
     def path(self, path: Path) -> str:
-        """A path relative to the ini file if possible, so that the folder can move."""
-        here = self.ini.absolute().parent
-        full = Path(os.path.normpath(path.absolute()))
-        if full == here:
+        """Write a path relative to the ini file if possible; the folder can move."""
+        ini_folder = self.ini.absolute().parent
+        absolute = Path(os.path.normpath(path.absolute()))
+        if absolute == ini_folder:
             return "%(here)s"
-        if full.is_relative_to(here):
-            return f"%(here)s/{value_of(str(full.relative_to(here)))}"
-        return value_of(str(full))
+        if absolute.is_relative_to(ini_folder):
+            return f"%(here)s/{value_of(str(absolute.relative_to(ini_folder)))}"
+        return value_of(str(absolute))
 
 
 def is_address(federation: str) -> bool:
-    """Whether the federation's metadata comes from an address, and not from a file."""
+    """Return whether the metadata comes from an address, and not from a file."""
     return re.match(r"(mdq:|https?://)", federation) is not None
 
 

@@ -1,7 +1,6 @@
 """The sections of an ini file that are members of a federation.
 
-They use ``egg:eilogin`` or ``egg:eilogin#trust``. Their own options set their entityID
-and their addresses.
+They use ``egg:eilogin`` or ``egg:eilogin#trust``.
 """
 
 import click
@@ -18,12 +17,12 @@ _ENTRY_POINTS = ("main", "trust")
 
 
 def is_member(part: Part) -> bool:
-    """Whether a section is a member of a federation."""
+    """Return whether a section is a member of a federation."""
     return part.entry_point in _ENTRY_POINTS
 
 
 def parts_of(ini: IniFile) -> list[Part]:
-    """All sections that could be members: filters and apps that use eilogin.
+    """Return all sections of filters and apps that use eilogin.
 
     Raises :class:`eilogin.errors.InvalidOptions` if the file cannot be read whole.
     """
@@ -36,7 +35,7 @@ def parts_of(ini: IniFile) -> list[Part]:
 
 
 def own_of_part(ini: IniFile, part: Part, **instead: str) -> Own:
-    """The entity of a section, with or without a federation's metadata.
+    """Make the entity of a section; metadata of its federation may be missing.
 
     The options ``instead`` replace those of the section. Raises
     :class:`eilogin.errors.InvalidOptions`.
@@ -47,29 +46,29 @@ def own_of_part(ini: IniFile, part: Part, **instead: str) -> Own:
 def options_of_part(
     declared: type[OptionsT], ini: IniFile, part: Part, **instead: str
 ) -> OptionsT:
-    """The options of a section that ``declared`` has; see :func:`own_of_part`."""
-    known = {
+    """Read the options of a section that ``declared`` has; see :func:`own_of_part`."""
+    values = {
         option: value
         for option, value in {**part.options, **instead}.items()
         if option in declared.model_fields
     }
-    options, faults = config.attempt(declared, str(ini.path), part.title, known)
+    options, faults = config.attempt(declared, str(ini.path), part.title, values)
     if options is None:
         raise InvalidOptions(faults)
     return options
 
 
 def chosen(ini: IniFile, section: str | None) -> Part:
-    """The section of a site that a command means: the named one, or the only one.
+    """Return the site of the named section, or the only site.
 
-    Raises :class:`click.ClickException` if that is ambiguous.
+    Raises :class:`click.ClickException` if there is none, or more than one.
     """
     members = {part.title: part for part in parts_of(ini) if is_member(part)}
     if section is not None and section in members:
         return members[section]
     if section is None and len(members) == 1:
         return next(iter(members.values()))
-    known = ", ".join(members) or "none"
+    titles = ", ".join(members) or "none"
     raise click.ClickException(
-        f"{ini.path}: which site? --section takes one of: {known}"
+        f"{ini.path}: which site? --section takes one of: {titles}"
     )

@@ -1,7 +1,6 @@
-"""The sections of a paste ini file as PasteDeploy reads them, with nothing built.
+"""The sections of a paste ini file as PasteDeploy reads them; nothing is built.
 
-PasteDeploy stops at the first fault and says little about it; this module keeps every
-fault, with its place. :mod:`eilogin.cli.inifiles.ini_pipelines` joins the sections.
+PasteDeploy stops at the first fault; this module notes every fault with its place.
 """
 
 import configparser
@@ -36,9 +35,9 @@ NO_CHANGES: Changes = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section, its values interpolated."""
+    """A section with interpolated values."""
 
-    #: As it stands between the brackets.
+    #: The text between the brackets.
     title: str
     #: ``app``, ``composite``, ``pipeline``, ``filter-app``, ``filter``, ``server``,
     #: or "" for one that is not PasteDeploy's.
@@ -49,7 +48,7 @@ class Section:
 
 @dataclass
 class IniFile:
-    """The sections of one file, and all of its faults."""
+    """The sections of a file, and all of its faults."""
 
     path: Path
     sections: Mapping[str, Section] = field(default_factory=dict)
@@ -67,35 +66,35 @@ class IniFile:
         variables: Mapping[str, str] = _NOTHING,
         changes: Changes = NO_CHANGES,
     ) -> "IniFile":
-        """Read a file; ``variables`` set names that ``[DEFAULT]`` does not set.
+        """Read a file, with ``changes`` in memory only.
 
-        The ``changes`` happen in memory only. An unreadable file has no sections and
-        one fault.
+        ``variables`` set names that ``[DEFAULT]`` does not set. An unreadable file has
+        no sections and one fault.
         """
-        found = cls(path)
+        file = cls(path)
         try:
             loader = loader_of(path, variables, changes)
-            found.defaults = dict(loader.parser.defaults())
+            file.defaults = dict(loader.parser.defaults())
         except OSError as error:
-            found.note("", "", "", f"cannot read it: {error.strerror}")
+            file.note("", "", "", f"cannot read it: {error.strerror}")
         except UnicodeDecodeError as error:
             expected = f"cannot read it: it is not {error.encoding.upper()}"
-            found.note("", "", "", f"{expected}, the encoding of the locale")
+            file.note("", "", "", f"{expected}, the encoding of the locale")
         except configparser.Error as error:
-            told = " ".join(str(error).split())
-            found.note("", "", "", f"{told}{_cure_of(error)}")
+            message = " ".join(str(error).split())
+            file.note("", "", "", f"{message}{_cure_for(error)}")
         else:
-            own = _own_options(path)
-            found.sections = {
-                title: found._section(
+            raw_options = _raw_options(path)
+            file.sections = {
+                title: file._section(
                     loader.parser,
                     title,
-                    {**own.get(title, {}), **changes.get(title, {})},
+                    {**raw_options.get(title, {}), **changes.get(title, {})},
                 )
                 for title in loader.parser.sections()
             }
-            found.unused = _unused(own)
-        return found
+            file.unused = _unused(raw_options)
+        return file
 
     @property
     def faults(self) -> list[Fault]:
@@ -110,39 +109,39 @@ class IniFile:
         expected: str,
         code: str = InvalidOptions.code,
     ) -> None:
-        """Keep one fault."""
+        """Note a fault."""
         self.keep([Fault(str(self.path), title, option, found, expected, code)])
 
     def keep(self, faults: Sequence[Fault]) -> None:
-        """Keep faults of another check."""
+        """Add faults."""
         for fault in faults:
             self._faults.setdefault(str(fault), fault)
 
     def of_kind(self, *kinds: str) -> list[Section]:
-        """The sections of some kinds, in the order of the file."""
+        """Return the sections of these kinds, in the order of the file."""
         return [s for s in self.sections.values() if s.kind in kinds]
 
     # --- reading ---
 
     def _section(
-        self, parser: configparser.ConfigParser, title: str, own: Iterable[str]
+        self, parser: configparser.ConfigParser, title: str, options: Iterable[str]
     ) -> Section:
         prefix, colon, name = title.partition(":")
         kind = _KINDS.get(prefix, "") if colon else ""
         values: dict[str, str] = {}
-        # Other sections (logging) have rules of their own about "%".
-        for option in own if kind else ():
-            self._take(parser, title, option, values)
+        # Sections of other kinds, such as logging, have other rules about "%".
+        for option in options if kind else ():
+            self._put_option(parser, title, option, values)
         return Section(title, kind, name.strip(), values)
 
-    def _take(
+    def _put_option(
         self,
         parser: configparser.ConfigParser,
         title: str,
         option: str,
         values: dict[str, str],
     ) -> None:
-        """Put the value of one option into its place, as PasteDeploy does."""
+        """Put the value of an option into ``values``, as PasteDeploy does."""
         if option in self.defaults:
             expected = (
                 "is in [DEFAULT] too, so PasteDeploy ignores this one; expected it "
@@ -153,10 +152,10 @@ class IniFile:
         try:
             value = parser.get(title, option)
         except configparser.InterpolationError as error:
-            self.note(title, option, *self._told(error))
+            self.note(title, option, *self._fault_of(error))
             return
-        word, _, name = option.partition(" ")
-        if word == "get" and name:
+        verb, _, name = option.partition(" ")
+        if verb == "get" and name:
             if value in self.defaults:
                 values[name.strip()] = self.defaults[value]
             else:
@@ -166,11 +165,11 @@ class IniFile:
                     repr(value),
                     "is not in [DEFAULT]; expected a variable from there",
                 )
-        elif word != "set" or not name:  # "set" changes the sections that this one uses
+        elif verb != "set" or not name:  # "set" changes the sections that this one uses
             values[option] = value
 
-    def _told(self, error: configparser.InterpolationError) -> tuple[str, str]:
-        """The faulty part of a value that may be a secret, and the expected form."""
+    def _fault_of(self, error: configparser.InterpolationError) -> tuple[str, str]:
+        """Return the faulty part of a value, which may be a secret, and the cure."""
         expected = "expected '%%' for a percent sign, or '%(NAME)s' of a known NAME"
         if not isinstance(error, configparser.InterpolationMissingOptionError):
             return "", expected
@@ -182,7 +181,7 @@ class IniFile:
 def loader_of(
     path: Path, variables: Mapping[str, str], changes: Changes
 ) -> ConfigLoader:
-    """PasteDeploy's reader of a file, with variables and changes as for ``IniFile``.
+    """Return PasteDeploy's loader of a file; see :meth:`IniFile.read`.
 
     Raises PasteDeploy's own errors for an unreadable file.
     """
@@ -194,12 +193,12 @@ def loader_of(
     return loader
 
 
-#: Some editors begin a file in UTF-8 with it.
+#: The byte order mark, with which some editors begin a file.
 _MARK = "\ufeff"
 
 
-def _cure_of(error: configparser.Error) -> str:
-    """The usual cure for a line that is no option."""
+def _cure_for(error: configparser.Error) -> str:
+    """Return the usual cure for a line that is no option."""
     if isinstance(error, configparser.MissingSectionHeaderError):
         is_marked = error.line.startswith(_MARK)
         return "; expected a file without a byte order mark (BOM)" if is_marked else ""
@@ -211,8 +210,8 @@ def _cure_of(error: configparser.Error) -> str:
 _Raw = Mapping[str, Mapping[str, str]]
 
 
-def _own_options(path: Path) -> _Raw:
-    """The raw options of each section itself, with ``[DEFAULT]`` as one of them."""
+def _raw_options(path: Path) -> _Raw:
+    """Return the raw options of each section, ``[DEFAULT]`` included."""
     parser = configparser.RawConfigParser(strict=False, default_section="")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     # In the encoding of the locale, as PasteDeploy does.
@@ -220,19 +219,22 @@ def _own_options(path: Path) -> _Raw:
     return {title: dict(parser.items(title)) for title in parser.sections()}
 
 
-def _unused(own: _Raw) -> list[str]:
-    """The names in ``[DEFAULT]`` that no section repeats and no value refers to."""
-    default = own.get(_DEFAULT, {})
-    used = _used_in(section for title, section in own.items() if title != _DEFAULT)
-    values = [value for section in own.values() for value in section.values()]
+def _unused(raw: _Raw) -> list[str]:
+    """Return names in ``[DEFAULT]`` that no section repeats and no value refers to."""
+    default = raw.get(_DEFAULT, {})
+    references = _references_in(
+        section for title, section in raw.items() if title != _DEFAULT
+    )
+    values = [value for section in raw.values() for value in section.values()]
     return [
         name
         for name in default
-        if name not in used and not any(f"%({name})s" in value for value in values)
+        if name not in references
+        and not any(f"%({name})s" in value for value in values)
     ]
 
 
-def _used_in(sections: Iterable[Mapping[str, str]]) -> set[str]:
+def _references_in(sections: Iterable[Mapping[str, str]]) -> set[str]:
     """Return the options of sections, and the variables that ``get`` lines read."""
     lines = [line for section in sections for line in section.items()]
     fetched = {value for option, value in lines if option.startswith("get ")}

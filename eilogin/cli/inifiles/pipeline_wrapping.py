@@ -1,8 +1,8 @@
 """Put a filter around an existing application of an ini file.
 
-The application's own section gets one new word (``filter-with``, or the first name of a
-pipeline), and the filter's section goes to the end. No line moves, no comment is lost,
-and scripts that read ``[app:main]`` find it in its place.
+The application's section gets one new word (``filter-with``, or the first name of a
+pipeline), and the filter's section goes to the end. No line moves, and no comment is
+lost. Scripts that read ``[app:main]`` still work.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from eilogin.cli.inifiles.ini_pipelines import APPS, Part, Pipelines
 from eilogin.cli.inifiles.ini_sections import IniFile, Section
 from eilogin.errors import ConfigurationError, Fault, InvalidOptions
 
-#: A heading begins its line: an indented line belongs to a value.
+#: A heading is not indented: an indented line belongs to a value.
 _HEADING = re.compile(rb"\[(.+)\]")
 
 _MAIN = "main"
@@ -28,7 +28,7 @@ _MAIN = "main"
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """An application in its file, around which a filter goes."""
+    """An application in an ini file, around which a filter goes."""
 
     file: IniFile
     octets: bytes
@@ -36,7 +36,7 @@ class Host:
 
     @classmethod
     def read(cls, path: Path, title: str = "") -> "Host":
-        """The application in the section ``title``, or the served one.
+        """Find the application in the section ``title``, or else the served one.
 
         Raises :class:`eilogin.errors.ConfigurationError` if the file cannot be read
         whole, or has no such application.
@@ -50,91 +50,93 @@ class Host:
 
     @property
     def guards(self) -> list[Part]:
-        """The filters of ours that are around it already, on any path through it."""
+        """The filters of eilogin that are around it already, on any path through it."""
         stacks = Pipelines(self.file).around(self.section)
-        found = {
+        parts = {
             part.title: part
             for stack in stacks
             for part in stack.parts
             if is_member(part)
         }
-        return list(found.values())
+        return list(parts.values())
 
     @property
     def applications(self) -> list[Part]:
-        """The applications that it serves, without their filters."""
+        """The applications that it leads to, without their filters."""
         stacks = Pipelines(self.file).around(self.section)
-        found = {part.title: part for stack in stacks for part in stack.parts[-1:]}
-        return list(found.values())
+        parts = {part.title: part for stack in stacks for part in stack.parts[-1:]}
+        return list(parts.values())
 
     @property
     def is_zope(self) -> bool:
-        """Whether it serves Zope, also as one of several applications."""
+        """Whether one of its applications is Zope."""
         return any(part.is_zope for part in self.applications)
 
     @property
     def servers(self) -> list[Part]:
-        """The servers of its file."""
+        """The servers of the file."""
         pipelines = Pipelines(self.file)
         return [pipelines.part(section) for section in self.file.of_kind("server")]
 
     @property
     def outer(self) -> str:
-        """The filter of its `filter-with`, or ""."""
+        """The filter of its ``filter-with``, or ""."""
         return self.section.values.get("filter-with", "")
 
     def free_name(self, wanted: str) -> str:
-        """A name for a filter that no section has yet."""
-        taken = {section.name for section in self.file.of_kind("filter", *APPS)}
-        names = [wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3))]
-        return next(name for name in names if name not in taken)
+        """Return a name for a filter that no section has yet."""
+        used_names = {section.name for section in self.file.of_kind("filter", *APPS)}
+        candidates = [
+            wanted,
+            *(f"{wanted}-{number}" for number in range(2, len(used_names) + 3)),
+        ]
+        return next(name for name in candidates if name not in used_names)
 
     def wrapped(self, name: str, lines: Sequence[str]) -> bytes:
-        """The file with the filter ``name`` around it, whose section is ``lines``.
+        """Put the filter ``name``, with the section ``lines``, around it in the file.
 
         Raises :class:`eilogin.errors.ConfigurationError` if PasteDeploy would read the
         new file in another way.
         """
-        found = self.octets.splitlines(keepends=True)
-        newline = b"\r\n" if found[0].endswith(b"\r\n") else b"\n"
-        if not found[-1].endswith((b"\n", b"\r")):
-            found[-1] += newline
-        self._name_it(found, name.encode(), newline)
-        found += [encoded(line) + newline for line in ("", *lines)]
-        octets = b"".join(found)
+        file_lines = self.octets.splitlines(keepends=True)
+        newline = b"\r\n" if file_lines[0].endswith(b"\r\n") else b"\n"
+        if not file_lines[-1].endswith((b"\n", b"\r")):
+            file_lines[-1] += newline
+        self._put_name(file_lines, name.encode(), newline)
+        file_lines += [encoded(line) + newline for line in ("", *lines)]
+        octets = b"".join(file_lines)
         self._check(octets, name)
         return octets
 
-    def _name_it(self, lines: list[bytes], name: bytes, newline: bytes) -> None:
-        """Name the filter in the application's own section.
-
-        A pipeline gets it as its first name, any other section as ``filter-with``.
-        """
-        heading, end = self._place_in(lines, name)
+    def _put_name(self, lines: list[bytes], name: bytes, newline: bytes) -> None:
+        """Put the name first into a pipeline, or as ``filter-with`` into a section."""
+        heading, end = self._section_lines(lines, name)
         option = b"pipeline" if self.section.kind == "pipeline" else b"filter-with"
         if option.decode() not in self.section.values:
             if not self._takes_filter():
                 raise self._by_hand(name)
             lines.insert(heading + 1, b"filter-with = " + name + newline)
             return
-        said = re.compile(option + rb"[ \t]*[=:][ \t]*")
+        option_pattern = re.compile(option + rb"[ \t]*[=:][ \t]*")
         for index in range(heading + 1, end):
-            if match := said.match(lines[index]):
-                self._say(lines, index, match.end(), name)
+            if match := option_pattern.match(lines[index]):
+                self._put_name_into_line(lines, index, match.end(), name)
                 return
         raise self._by_hand(name)
 
-    def _say(self, lines: list[bytes], index: int, at: int, name: bytes) -> None:
-        """Put the name into an existing option, at the place ``at`` of its line."""
-        said, rest = lines[index][:at], lines[index][at:]
+    def _put_name_into_line(
+        self, lines: list[bytes], index: int, column: int, name: bytes
+    ) -> None:
+        """Put the name into an existing option, whose value begins at ``column``."""
+        head, value = lines[index][:column], lines[index][column:]
         if self.section.kind != "pipeline":
-            if rest.split() != [self.outer.encode()]:
+            if value.split() != [self.outer.encode()]:
                 raise self._by_hand(name)
-            lines[index] = said + name + rest[len(self.outer) :]
-        elif rest.strip():
-            lines[index] = said + name + b" " + rest
+            lines[index] = head + name + value[len(self.outer) :]
+        elif value.strip():
+            lines[index] = head + name + b" " + value
         else:
-            # Its value is on the lines below, indented like the first of them.
+            # The value is on the lines below. The name is indented like the first one.
             first = next(
                 line
                 for line in lines[index + 1 :]
@@ -142,17 +144,17 @@ class Host:
             )
             lines.insert(index + 1, first.replace(first.strip(), name, 1))
 
-    def _place_in(self, lines: Sequence[bytes], name: bytes) -> tuple[int, int]:
-        """The first and last line of the section; the first is its heading."""
+    def _section_lines(self, lines: Sequence[bytes], name: bytes) -> tuple[int, int]:
+        """Return the indexes of the section's heading and of the line after it."""
         title = encoded(self.section.title)
         headings = [
             (i, m[1]) for i, line in enumerate(lines) if (m := _HEADING.match(line))
         ]
-        found = [i for i, text in headings if text == title]
-        if len(found) != 1:
+        indexes = [i for i, heading in headings if heading == title]
+        if len(indexes) != 1:
             raise self._by_hand(name)
-        ends = [i for i, _ in headings if i > found[0]]
-        return found[0], min(ends, default=len(lines))
+        ends = [i for i, _ in headings if i > indexes[0]]
+        return indexes[0], min(ends, default=len(lines))
 
     def _takes_filter(self) -> bool:
         use = self.section.values.get("use", "")
@@ -176,45 +178,47 @@ class Host:
         )
 
     def _check(self, octets: bytes, name: str) -> None:
-        """Check that PasteDeploy reads the same from the new file, and the filter."""
+        """Check that PasteDeploy reads the filter around the application."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, self.file.path.name)
             path.write_bytes(octets)
-            after = IniFile.read(path)
-        section = after.sections.get(self.section.title)
-        if section is not None and not after.faults:
-            stacks = Pipelines(after).around(section)
+            new_file = IniFile.read(path)
+        section = new_file.sections.get(self.section.title)
+        if section is not None and not new_file.faults:
+            stacks = Pipelines(new_file).around(section)
             if all(_has(stack.parts, name) for stack in stacks):
                 return
-        told = f"the filter '{name}' would not be in front of it"
-        place = str(self.file.path)
-        faults = [replace(fault, file=place) for fault in after.faults]
-        raise InvalidOptions(faults or [Fault(place, self.section.title, "", "", told)])
+        expected = f"the filter '{name}' would not be in front of it"
+        path_text = str(self.file.path)
+        faults = [replace(fault, file=path_text) for fault in new_file.faults]
+        raise InvalidOptions(
+            faults or [Fault(path_text, self.section.title, "", "", expected)]
+        )
 
 
 def difference(path: Path, before: bytes, after: bytes) -> list[str]:
-    """The changes in a file, in the form of ``diff -u``."""
-    was, will_be = (
+    """Return the changes in a file, in the form of ``diff -u``."""
+    old_lines, new_lines = (
         octets.decode(_encoding(), "replace").splitlines() for octets in (before, after)
     )
     names = f"{path} (as it is)", f"{path} (with eilogin)"
-    return list(difflib.unified_diff(was, will_be, *names, lineterm=""))
+    return list(difflib.unified_diff(old_lines, new_lines, *names, lineterm=""))
 
 
 def _chosen(file: IniFile, title: str) -> Section | None:
-    """The section, or None after noting a fault."""
+    """Return the section, or note a fault and return None."""
     apps = file.of_kind(*APPS)
-    found = [
+    sections = [
         section
         for section in apps
         if (section.title == title if title else section.name == _MAIN)
     ]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(f"--section {section.title}" for section in apps) or "none"
-    wanted = f"[{title}]" if title else "one with the name 'main'"
-    told = "more than one" if found else "no application"
-    file.note("", "", "", f"found {told}: expected {wanted}; there are: {known}")
+    if len(sections) == 1:
+        return sections[0]
+    options = ", ".join(f"--section {section.title}" for section in apps) or "none"
+    expected = f"[{title}]" if title else "one with the name 'main'"
+    problem = "more than one" if sections else "no application"
+    file.note("", "", "", f"found {problem}: expected {expected}; there are: {options}")
     return None
 
 
@@ -235,7 +239,7 @@ def _encoding() -> str:
 
 
 def encoded(text: str) -> bytes:
-    """Text as PasteDeploy will read it, or ConfigurationError."""
+    """Encode text as PasteDeploy will read it, or raise ConfigurationError."""
     try:
         return text.encode(_encoding())
     except UnicodeEncodeError as error:

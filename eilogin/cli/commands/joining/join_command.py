@@ -27,6 +27,7 @@ from eilogin.cli.terminal.command_files import (
 )
 from eilogin.cli.terminal.prompts import one_line, require_yes
 from eilogin.cli.terminal.reports import telling_errors
+from eilogin.federation.local.profiles import PROFILES
 
 #: The new ini file of an application without one.
 _NEW_FILE = "site.ini"
@@ -81,7 +82,7 @@ _NEW_FILE = "site.ini"
 )
 @click.option(
     "--profile",
-    type=click.Choice(["saml", "digid"]),
+    type=click.Choice([*PROFILES]),
     help="Interface of your hub; digid is exactly that of DigiD.  [saml]",
 )
 @click.option(

@@ -16,6 +16,7 @@ from eilogin.cli.commands.joining.join_values import (
 )
 from eilogin.cli.inifiles.ini_drafts import Draft
 from eilogin.cli.terminal.prompts import ask, one_line
+from eilogin.federation.local.profiles import PROFILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def draft_of(ini: Path, folder: Path, given: Mapping[str, str | Path | None]) ->
         str(federation),
         Path(certificate),
         str(hub or ""),
-        str(given["profile"] or "saml"),
+        PROFILES[str(given["profile"] or "saml")],
     )
 
 

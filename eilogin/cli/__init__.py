@@ -1,20 +1,14 @@
 """The command line: ``eilogin serve``, ``demo``, ``join``, ``check``, ``metadata`` ….
 
-A command reads its arguments, calls the packages below, and prints the result for a
-person. It holds no rules of SAML, of sessions or of the federation.
+A command reads its arguments, calls the packages below, and prints the result. It holds
+no rules of SAML, of sessions or of the federation.
 
-``checks``
-    Find the faults of an ini file, and write notes on it.
-``commands``
-    The commands, each in a file.
-``federation``
-    ``eilogin federation``: the commands of a federation's operator.
-``inifiles``
-    Read ini files without building anything, and write lines into them.
-``serving``
-    Parts of ``eilogin serve``: limits, slow clients and signals.
-``terminal``
-    Prompts, reports, progress, files and calendars.
+* ``checks``: finds the faults of an ini file, and notes on it.
+* ``commands``: the commands.
+* ``federation``: ``eilogin federation``, for the operator of a federation.
+* ``inifiles``: reads ini files without building anything, and writes lines into them.
+* ``serving``: parts of ``eilogin serve``: limits, slow clients and signals.
+* ``terminal``: prompts, reports, progress, files and calendars.
 """
 
 import click
@@ -78,8 +72,8 @@ def main() -> None:
     \b
         eilogin federation --help decide who is a member, sign the metadata
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    told = showing(bar("Reading the members of the federation"))
-    click.get_current_context().with_resource(told)
+    progress = showing(bar("Reading the members of the federation"))
+    click.get_current_context().with_resource(progress)
 
 
 for _command in (

@@ -1,4 +1,4 @@
-"""``eilogin check FILE``: every fault of an ini file, and nothing started."""
+"""``eilogin check FILE``: report every fault of an ini file."""
 
 import json
 import textwrap
@@ -10,7 +10,7 @@ import click
 from eilogin.cli.checks.check_notes import records
 from eilogin.cli.checks.configuration_check import CheckResult, check
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.cli.terminal.reports import many, tell, tell_notes
+from eilogin.cli.terminal.reports import many, print_faults, print_notes
 from eilogin.errors import Fault
 
 
@@ -41,20 +41,20 @@ def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
     checked = check(IniFile.read(file))
     faults = [*checked.faults, *checked.store_faults]
     if as_json:
-        found = records(str(file), faults, checked.remarks, checked.steps)
-        click.echo(json.dumps([*found], indent=2, ensure_ascii=False))
+        entries = records(str(file), faults, checked.remarks, checked.steps)
+        click.echo(json.dumps([*entries], indent=2, ensure_ascii=False))
     else:
-        _tell_all(file, checked, faults)
+        _print_result(file, checked, faults)
     if faults or (strict and checked.remarks):
         raise SystemExit(1)
 
 
-def _tell_all(file: Path, checked: CheckResult, faults: Sequence[Fault]) -> None:
-    """Print the result of a check, for a person."""
+def _print_result(file: Path, checked: CheckResult, faults: Sequence[Fault]) -> None:
+    """Print the result of a check for a person."""
     if faults:
-        tell_notes(checked.remarks)
-        tell(faults)
-        tell_steps(checked.steps)
+        print_notes(checked.remarks)
+        print_faults(faults)
+        print_steps(checked.steps)
         return
     click.echo(
         f"{file}: everything in order: {many(checked.sections, 'section')}, "
@@ -62,11 +62,11 @@ def _tell_all(file: Path, checked: CheckResult, faults: Sequence[Fault]) -> None
         f"{many(checked.stacks, 'application')} with the filters around "
         f"{'it' if checked.stacks == 1 else 'them'}"
     )
-    tell_notes(checked.remarks)
+    print_notes(checked.remarks)
 
 
-def tell_steps(steps: Sequence[str]) -> None:
-    """Print the remaining steps for a person, on stderr, numbered."""
+def print_steps(steps: Sequence[str]) -> None:
+    """Print the numbered steps that remain, on stderr."""
     if steps:
         click.echo("\nThe steps that are left, in this order:", err=True)
     for number, step in enumerate(steps, 1):

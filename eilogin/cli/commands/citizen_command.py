@@ -1,4 +1,4 @@
-"""``eilogin citizen add FILE``: add a citizen who can sign in at the hub itself."""
+"""``eilogin citizen add FILE``: add a citizen who can sign in at the hub."""
 
 import os
 import secrets
@@ -13,7 +13,7 @@ import pyotp
 from eilogin.atomic_files import SECRET, create
 from eilogin.cli.terminal.command_files import rewrite
 from eilogin.cli.terminal.prompts import one_line
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizens import (
     PASSWORD_LENGTHS,
@@ -25,8 +25,7 @@ from eilogin.hub.signin.citizens import (
     to_json,
 )
 
-#: White on black, whatever the colours of the terminal: not every app reads a QR code
-#: with inverted colours.
+#: White on black at every terminal: not every app reads a QR code in inverted colours.
 _COLOURS, _NO_COLOURS = "\033[97;40m", "\033[0m"
 
 
@@ -102,28 +101,28 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
     A script writes the password on the first line of standard input, and the BSN, if
     any, on the second. Other users of the machine cannot see them there.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
-        known = list(Citizens.load(file)) if file.exists() else []
-        before = file.read_bytes() if file.exists() else None
-        if plain(username) in {plain(one.username) for one in known}:
+    with reporting_errors():
+        citizens = list(Citizens.load(file)) if file.exists() else []
+        old_octets = file.read_bytes() if file.exists() else None
+        if plain(username) in {plain(existing.username) for existing in citizens}:
             raise ConfigurationError(
                 f"{file}: the citizen {username!r} exists "
                 "already; expected another username"
             )
-        asked = _asked()
+        answers = _ask()
         citizen = Citizen(
             id=secrets.token_hex(8),
             username=username,
             name=name,
-            bsn=asked.bsn,
-            password=hash_of(asked.password),
+            bsn=answers.bsn,
+            password=hash_of(answers.password),
             totp_secret=pyotp.random_base32() if has_codes else "",
             email=email or "",
         )
         if is_printed:
             click.echo(to_json([citizen]).decode(), nl=False)
             return
-        _write(file, before, to_json([*known, citizen]))
+        _write(file, old_octets, to_json([*citizens, citizen]))
     click.echo(
         f"{file}: {username} added. Restart the hub: it reads this file at start"
     )
@@ -132,14 +131,14 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Values that the command asks for; they never are arguments."""
+class _Answers:
+    """The values that are never arguments, because other users could see them."""
 
     password: str
     bsn: str
 
 
-def _asked() -> _Asked:
+def _ask() -> _Answers:
     if sys.stdin.isatty():
         password = click.prompt(
             "Password (not shown while you type)",
@@ -153,9 +152,9 @@ def _asked() -> _Asked:
             show_default=False,
             value_proc=_bsn,
         )
-        return _Asked(password, bsn)
+        return _Answers(password, bsn)
     lines = [*sys.stdin.read().splitlines(), "", ""]
-    return _Asked(_password(lines[0]), _bsn(lines[1]))
+    return _Answers(_password(lines[0]), _bsn(lines[1]))
 
 
 def _password(text: str) -> str:
@@ -170,7 +169,7 @@ def _password(text: str) -> str:
 def _bsn(text: str) -> str:
     text = text.strip()
     if text and not is_valid_bsn(text):
-        # Do not repeat the value: it may be somebody's, with a typing error.
+        # Do not repeat the value: it may be a BSN with a typing error.
         raise click.BadParameter(
             "this is no BSN; expected nine digits that pass the eleven-check "
             "(test numbers begin with 9)"
@@ -178,32 +177,32 @@ def _bsn(text: str) -> str:
     return text
 
 
-def _write(file: Path, before: bytes | None, after: bytes) -> None:
-    if before is None:
-        create(file, after, mode=SECRET)
+def _write(file: Path, old_octets: bytes | None, new_octets: bytes) -> None:
+    if old_octets is None:
+        create(file, new_octets, mode=SECRET)
     else:
-        rewrite(file, after, was=before)
+        rewrite(file, new_octets, old_octets=old_octets)
 
 
 def _show_codes(citizen: Citizen, issuer: str) -> None:
-    """Show the secret of the codes on a terminal, and nowhere else."""
+    """Show the secret of the codes, only at a terminal."""
     if not sys.stdout.isatty():
         click.echo(
             "output is no terminal, so there is no QR code; the secret of the "
             "one-time codes is in the file"
         )
         return
-    # Only this command needs it; every other command would wait for it.
+    # A late import: other commands need not wait for it.
     import segno  # noqa: PLC0415
 
     uri = pyotp.TOTP(citizen.totp_secret).provisioning_uri(
         name=citizen.username, issuer_name=issuer
     )
-    drawn = StringIO()
-    segno.make(uri, error="m", micro=False).terminal(drawn, border=2, compact=True)
+    qr_code = StringIO()
+    segno.make(uri, error="m", micro=False).terminal(qr_code, border=2, compact=True)
     click.echo("\nScan this code with the authenticator app. It is shown only once:\n")
     is_coloured = "NO_COLOR" not in os.environ
-    for line in drawn.getvalue().splitlines():
+    for line in qr_code.getvalue().splitlines():
         click.echo(
             f"{_COLOURS}{line}{_NO_COLOURS}" if is_coloured else line, color=True
         )

@@ -10,16 +10,16 @@ from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import ConfigurationError
 
 
-def variables_of(words: Sequence[str]) -> dict[str, str]:
-    """Read ``NAME=VALUE`` words; raise UsageError for any other word."""
-    for word in words:
-        if "=" not in word.lstrip("="):
-            raise click.UsageError(f"expected NAME=VALUE, found '{word}'")
-    return dict(word.split("=", 1) for word in words)
+def variables_of(assignments: Sequence[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE`` words; raise :class:`click.UsageError` for other words."""
+    for assignment in assignments:
+        if "=" not in assignment.lstrip("="):
+            raise click.UsageError(f"expected NAME=VALUE, found '{assignment}'")
+    return dict(assignment.split("=", 1) for assignment in assignments)
 
 
 def set_up_logging(ini: IniFile) -> None:
-    """Set up logging by the file's own sections, or else to stderr."""
+    """Set up logging by the sections of the file, or else to stderr."""
     if "loggers" not in ini.sections:
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"

@@ -1,7 +1,6 @@
 """``eilogin metadata FILE``: print the metadata for the operator of a federation.
 
-A site serves its metadata itself, but starts only as a member. This command prints the
-same metadata before that.
+A site serves the same metadata itself, but starts only as a member.
 """
 
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 from eilogin import clock
 from eilogin.cli.inifiles.ini_members import chosen, own_of_part
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.federation import Own
 from eilogin.federation.local.profiles import PROFILES
 from eilogin.saml.messages import AuthnRequest, new_id, write_authn_request
@@ -53,20 +52,20 @@ def metadata_command(
     proof with a word of their own, use --proof. With --profile digid the metadata is
     exactly what DigiD asks for.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
+    with reporting_errors():
         ini = IniFile.read(file)
-        told = {} if profile is None else {"profile": profile}
-        own = own_of_part(ini, chosen(ini, section), **told)
+        overrides = {} if profile is None else {"profile": profile}
+        own = own_of_part(ini, chosen(ini, section), **overrides)
     if proof is None:
         click.echo(write_entity(own.descriptor(), own.key))
     else:
         click.echo(_proof(own, proof))
 
 
-def _proof(own: Own, word: str) -> bytes:
-    """A signed AuthnRequest as a proof of the key; the operator has chosen ``word``."""
+def _proof(own: Own, challenge: str) -> bytes:
+    """Sign an AuthnRequest with the operator's ``challenge``, as a proof of the key."""
     request = AuthnRequest(
-        id=new_id(), issued=clock.now(), issuer=own.entity_id, provider_name=word
+        id=new_id(), issued=clock.now(), issuer=own.entity_id, provider_name=challenge
     )
     element = write_authn_request(request)
     sign(element, own.key)

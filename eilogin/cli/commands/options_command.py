@@ -8,10 +8,10 @@ import click
 from eilogin.cli.inifiles import entry_points
 from eilogin.config import Described, Options, describe, did_you_mean, plain
 
-#: The usual name of the filter `use = egg:eilogin`, whose entry point is main.
-_FILTER_OF_ALL = "participant"
+#: Another name for the entry point ``main``.
+_PARTICIPANT_FILTER = "participant"
 
-#: Columns of a line in reference/options.rst, and the fewest beside the names.
+#: Columns of a line in reference/options.rst, and the fewest for a meaning.
 _RST_WIDTH = 88
 _NARROWEST = 40
 
@@ -32,35 +32,37 @@ def options_command(name: str | None, *, rst: bool) -> None:
     FILTER is the NAME of "use = egg:eilogin#NAME".
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     declared = entry_points.declared()
-    if name == _FILTER_OF_ALL:
+    if name == _PARTICIPANT_FILTER:
         name = "main"
     if name is not None and name not in declared:
-        known = ", ".join(declared)
+        names = ", ".join(declared)
         hint = did_you_mean(name, declared)
-        raise click.ClickException(f"there is no '{name}'{hint} (there are: {known})")
-    shown = declared if name is None else {name: declared[name]}
-    as_text = as_rst if rst else as_columns
-    click.echo("\n".join(as_text(options) for options in shown.values()), nl=False)
+        raise click.ClickException(f"there is no '{name}'{hint} (there are: {names})")
+    selected = declared if name is None else {name: declared[name]}
+    render = as_rst if rst else as_columns
+    click.echo("\n".join(render(options) for options in selected.values()), nl=False)
 
 
 def as_columns(options: type[Options]) -> str:
-    """The options of one filter or app as aligned text, as wide as the terminal."""
+    """Write the options of a filter or app as aligned text, as wide as the terminal."""
     rows = describe(options)
     use = "egg:eilogin" + ("" if options.entry_point == "main" else "#{}")
     lines = [f"use = {use.format(options.entry_point)}", ""]
     width = max((len(row.name) for row in rows), default=0)
-    room = max(_NARROWEST, shutil.get_terminal_size().columns - width - 4)
+    meaning_width = max(_NARROWEST, shutil.get_terminal_size().columns - width - 4)
     for row in rows:
         indent = " " * (width + 4)
         meaning = plain(f"{row.meaning} {_default(row, 'Default', '.')}")
-        first, *more = textwrap.wrap(meaning, room, break_on_hyphens=False)
-        lines.append(f"  {row.name:<{width}}  {first}")
-        lines += [indent + line for line in more]
+        first_line, *other_lines = textwrap.wrap(
+            meaning, meaning_width, break_on_hyphens=False
+        )
+        lines.append(f"  {row.name:<{width}}  {first_line}")
+        lines += [indent + other_line for other_line in other_lines]
     return "\n".join([*lines, ""])
 
 
 def as_rst(options: type[Options]) -> str:
-    """The options of one filter or app as a definition list in reStructuredText."""
+    """Write the options of a filter or app as a definition list in reStructuredText."""
     return "\n".join(map(_item, describe(options)))
 
 
@@ -78,12 +80,12 @@ def _item(row: Described) -> str:
 
 
 def _default(row: Described, head: str, end: str) -> str:
-    """The default in words, or nothing if the option has none."""
+    """Write the default, or "" if the option has none."""
     if not row.default:
         return ""
     if row.default.startswith("required"):
-        told = row.default if head.islower() else row.default.capitalize()
-        return f"{told}{end}"
+        text = row.default if head.islower() else row.default.capitalize()
+        return f"{text}{end}"
     return (
         f"{head}: ``{row.default}``{end}"
         if row.is_literal

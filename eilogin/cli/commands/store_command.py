@@ -1,9 +1,7 @@
-"""``eilogin store …``: look into the stores of an ini file, back them up, empty them.
+"""``eilogin store …``: show the stores of an ini file, back them up, end all sessions.
 
-The ``store`` option of a section says where a site keeps its sessions. The kind of the
-store decides what is possible. One file of SQLite can be backed up and restored here. A
-server has its own tools for that; run ``end-all`` afterwards. The contents of
-``memory:`` are gone with the process.
+``backup`` and ``restore`` work with a file of SQLite. A server has its own tools; run
+``end-all`` after a restore. The contents of ``memory:`` end with the process.
 """
 
 import logging
@@ -20,7 +18,7 @@ from eilogin.cli.commands.command_setup import set_up_logging
 from eilogin.cli.inifiles.ini_members import parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.prompts import require_yes
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.config import without_password
 from eilogin.errors import InvalidOptions
 from eilogin.filters.session_options import SessionOptions
@@ -35,18 +33,18 @@ from eilogin.stores.store_interface import (
 )
 from eilogin.stores.store_locations import is_in_process
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 _log = logging.getLogger("eilogin.stores")
 
-#: The names in ``use = egg:eilogin#NAME`` of filters that have a store.
+#: The entry points of filters that have a store.
 _ENTRY_POINTS = ("main", "session")
 
-#: Keys of the logouts that a hub keeps among the sessions to deliver later.
+#: Keys of pending logouts, which a hub stores among the sessions.
 _LOGOUTS = (hub_logout_queue.KEYS, hub_logout_queue.HELD_KEYS)
 
 _IN_MEMORY = "memory: exists only in the process that serves, and ends with it"
-_NOT_MADE = "does not exist yet; the first server that starts makes it"
+_MISSING = "does not exist yet; the first server that starts makes it"
 _ON_A_SERVER = (
     "is on a server, which has its own tools to save and restore its data; after "
     "a restore, run: eilogin store end-all"
@@ -54,8 +52,8 @@ _ON_A_SERVER = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A store, and all sections of the file that keep their sessions in it."""
+class _SiteStore:
+    """A store, and all sections of the file that use it."""
 
     url: str
     #: Seconds that a verb waits for the store.
@@ -67,7 +65,7 @@ class _Kept:
         return without_password(self.url)
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         return f"{self.name} ({', '.join(self.titles)})"
 
 
@@ -102,9 +100,9 @@ def show_command(file: Path, section: str | None) -> None:
     \b
         eilogin store show app.ini
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    for kept in _stores(file, section):
-        click.echo(kept.shown)
-        for line in _opened(kept, _figures):
+    for site_store in _stores(file, section):
+        click.echo(site_store.description)
+        for line in _run_on(site_store, _figure_lines):
             click.echo(f"  {line}")
 
 
@@ -123,11 +121,11 @@ def backup_command(file: Path, to: Path, section: str | None) -> None:
     records of visitors that last an hour, such as kept forms and logout receipts. So
     protect it like the store. If TO is an earlier backup, the command replaces it.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    kept = _one(file, section)
-    if not _opened(kept, _is_made):
-        raise click.ClickException(f"{kept.name}: {_NOT_MADE}")
-    _opened(kept, lambda store: _file(store, kept).backup(to))
-    click.echo(f"{to}: the backup of {kept.name}")
+    site_store = _only_store(file, section)
+    if not _run_on(site_store, _exists):
+        raise click.ClickException(f"{site_store.name}: {_MISSING}")
+    _run_on(site_store, lambda store: _file(store, site_store).backup(to))
+    click.echo(f"{to}: the backup of {site_store.name}")
 
 
 @store_command.command("restore", short_help="Restore a backup of a store of SQLite.")
@@ -149,10 +147,12 @@ def restore_command(file: Path, source: Path, section: str | None) -> None:
     move the store away with the files beside it (-wal, -shm), and restore: that makes
     a new store.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    kept = _one(file, section)
+    site_store = _only_store(file, section)
     _set_up_logging(file)
-    ended = _opened(kept, lambda store: _restored(_file(store, kept), source))
-    _note("store.restore", f"{kept.name}: {source} was restored; {ended}")
+    outcome = _run_on(
+        site_store, lambda store: _restore(_file(store, site_store), source)
+    )
+    _report("store.restore", f"{site_store.name}: {source} was restored; {outcome}")
 
 
 @store_command.command("end-all", short_help="End every session.")
@@ -176,131 +176,143 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
     files. Sites and hubs with another store keep their sessions, and get no message.
     Pending logouts of a hub are deleted.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    found = _stores(file, section)
-    for kept in found:
-        if is_in_process(kept.url):
+    site_stores = _stores(file, section)
+    for site_store in site_stores:
+        if is_in_process(site_store.url):
             raise click.ClickException(f"{_IN_MEMORY}; stop that process")
-    made = [kept for kept in found if _opened(kept, _is_made)]
-    for kept in found:
-        if kept not in made:
-            click.echo(f"{kept.name}: {_NOT_MADE}")
-    if made and not yes:
-        require_yes(f"End every session in {', '.join(kept.shown for kept in made)}?")
+    existing = [
+        site_store for site_store in site_stores if _run_on(site_store, _exists)
+    ]
+    for site_store in site_stores:
+        if site_store not in existing:
+            click.echo(f"{site_store.name}: {_MISSING}")
+    if existing and not yes:
+        names = ", ".join(site_store.description for site_store in existing)
+        require_yes(f"End every session in {names}?")
     _set_up_logging(file)
-    for kept in made:
-        ended = _opened(kept, _emptied)
-        _note("store.end-all", f"{kept.name}: {ended}")
+    for site_store in existing:
+        outcome = _run_on(site_store, _end_all)
+        _report("store.end-all", f"{site_store.name}: {outcome}")
 
 
 # --- the stores of a file -------------------------------------------------------
 
 
-def _stores(file: Path, section: str | None) -> list[_Kept]:
-    """The stores of an ini file, or that of one section; at least one."""
-    with telling_errors():
-        by_title = _options(IniFile.read(file))
-    if not by_title or (section is not None and section not in by_title):
-        known = ", ".join(by_title) or "none"
+def _stores(file: Path, section: str | None) -> list[_SiteStore]:
+    """Return the stores of an ini file, or that of one section; at least one."""
+    with reporting_errors():
+        options_by_section = _options(IniFile.read(file))
+    if not options_by_section or (
+        section is not None and section not in options_by_section
+    ):
+        titles = ", ".join(options_by_section) or "none"
         raise click.ClickException(
-            f"{file}: which store? --section takes one of: {known}"
+            f"{file}: which store? --section takes one of: {titles}"
         )
     by_url: dict[str, dict[str, SessionOptions]] = {}
-    for title, options in by_title.items():
+    for title, options in options_by_section.items():
         by_url.setdefault(str(options.store), {})[title] = options
     return [
-        _Kept(url, max(one.store_timeout for one in its.values()), tuple(its))
-        for url, its in by_url.items()
-        if section is None or section in its
+        _SiteStore(
+            url,
+            max(options.store_timeout for options in options_by_title.values()),
+            tuple(options_by_title),
+        )
+        for url, options_by_title in by_url.items()
+        if section is None or section in options_by_title
     ]
 
 
 def _options(ini: IniFile) -> dict[str, SessionOptions]:
-    """The options of each section that has a store.
+    """Read the options of each section that has a store.
 
     Raises :class:`eilogin.errors.InvalidOptions` with all their faults.
     """
-    found: dict[str, SessionOptions] = {}
+    options_by_section: dict[str, SessionOptions] = {}
     for part in parts_of(ini):
         if part.entry_point not in _ENTRY_POINTS:
             continue
-        known = {
+        values = {
             option: value
             for option, value in part.options.items()
             if option in SessionOptions.model_fields
         }
         options, faults = config.attempt(
-            SessionOptions, str(ini.path), part.title, known
+            SessionOptions, str(ini.path), part.title, values
         )
         ini.keep(faults)
         if options is not None:
-            found[part.title] = options
+            options_by_section[part.title] = options
     if ini.faults:
         raise InvalidOptions(ini.faults)
-    return found
+    return options_by_section
 
 
-def _one(file: Path, section: str | None) -> _Kept:
-    found = _stores(file, section)
-    if len(found) > 1:
-        titles = ", ".join(kept.titles[0] for kept in found)
+def _only_store(file: Path, section: str | None) -> _SiteStore:
+    site_stores = _stores(file, section)
+    if len(site_stores) > 1:
+        titles = ", ".join(site_store.titles[0] for site_store in site_stores)
         raise click.ClickException(
-            f"{file}: which store? there are {len(found)}; --section takes one of:"
-            f" {titles}"
+            f"{file}: which store? there are {len(site_stores)}; --section takes "
+            f"one of: {titles}"
         )
-    return found[0]
+    return site_stores[0]
 
 
-def _opened(kept: _Kept, verb: Callable[[Store], _Answer]) -> _Answer:
-    """Run a verb on the open store, and report its errors to the user."""
-    with telling_errors(), closing(open_store(kept.url, kept.timeout)) as store:
+def _run_on(site_store: _SiteStore, verb: Callable[[Store], _Result]) -> _Result:
+    """Open the store, run a verb on it, and report its errors to the user."""
+    with (
+        reporting_errors(),
+        closing(open_store(site_store.url, site_store.timeout)) as store,
+    ):
         return verb(store)
 
 
-def _is_made(store: Store) -> bool:
-    """Whether the store exists, without making it."""
+def _exists(store: Store) -> bool:
+    """Return whether the store exists, without making it."""
     return not is_durable(store) or store.exists()
 
 
-def _file(store: Store, kept: _Kept) -> FileStore:
+def _file(store: Store, site_store: _SiteStore) -> FileStore:
     if is_file(store):
         return store
     if not is_durable(store):
         raise click.ClickException(_IN_MEMORY)
-    raise click.ClickException(f"{kept.name} {_ON_A_SERVER}")
+    raise click.ClickException(f"{site_store.name} {_ON_A_SERVER}")
 
 
-# --- what everybody notices ----------------------------------------------------
+# --- log and audit log -----------------------------------------------------------
 
 
 def _set_up_logging(file: Path) -> None:
-    """Set up logging by the file's own sections, so that the log records this."""
+    """Set up logging by the sections of the file, if it has any."""
     ini = IniFile.read(file)
     if "loggers" in ini.sections:
         set_up_logging(ini)
 
 
-def _note(event: str, what: str) -> None:
+def _report(event: str, text: str) -> None:
     """Print an event, and write it to the log and to the audit log."""
-    click.echo(what)
-    _log.info("eilogin %s: %s", event.replace(".", " "), what)
+    click.echo(text)
+    _log.info("eilogin %s: %s", event.replace(".", " "), text)
     audit.event(event)
 
 
-# --- telling --------------------------------------------------------------------
+# --- the contents of a store ------------------------------------------------------
 
 
-def _figures(store: Store) -> Sequence[str]:
-    """Describe a store, in lines."""
+def _figure_lines(store: Store) -> Sequence[str]:
+    """Describe the contents of a store, in lines."""
     if not is_durable(store):
         return [_IN_MEMORY]
     if not store.exists():
-        return [_NOT_MADE]
-    return _figures_of(store)
+        return [_MISSING]
+    return _durable_figure_lines(store)
 
 
-def _figures_of(store: DurableStore) -> Sequence[str]:
+def _durable_figure_lines(store: DurableStore) -> Sequence[str]:
     figures = store.figures(*_LOGOUTS)
-    sessions, logouts = _counted(figures.sessions, figures.fitting)
+    sessions, logouts = _split_counts(figures.sessions, figures.fitting)
     # Servers count expired records too, until they delete them.
     live = " live" if store.residence is Residence.FILE else ""
     lines = [
@@ -321,37 +333,37 @@ def _figures_of(store: DurableStore) -> Sequence[str]:
     return lines
 
 
-def _counted(rows: int, of_logouts: Sequence[int]) -> tuple[int, str]:
+def _split_counts(rows: int, logout_counts: Sequence[int]) -> tuple[int, str]:
     """Count the sessions among these rows, and describe the logouts."""
-    logouts, held = of_logouts
-    waits = f", and {held:,} for the visitor's next logout" if held else ""
-    said = f"{logouts - held:,} pending (eilogin logouts){waits}"
-    return rows - logouts, said
+    logouts, held = logout_counts
+    held_text = f", and {held:,} for the visitor's next logout" if held else ""
+    logout_text = f"{logouts - held:,} pending (eilogin logouts){held_text}"
+    return rows - logouts, logout_text
 
 
-# --- telling what has ended -----------------------------------------------------
+# --- ending all sessions ----------------------------------------------------------
 
 
-def _restored(store: FileStore, source: Path) -> str:
-    return _ended(lambda: store.restore(source), _logouts(store))
+def _restore(store: FileStore, source: Path) -> str:
+    return _ending_text(lambda: store.restore(source), _logouts(store))
 
 
-def _emptied(store: Store) -> str:
-    return _ended(store.end_all, _logouts(store))
+def _end_all(store: Store) -> str:
+    return _ending_text(store.end_all, _logouts(store))
 
 
 def _logouts(store: Store) -> int:
-    """Count the rows of a store that are pending logouts and no sessions."""
+    """Count the pending logouts of a store."""
     if not is_durable(store) or not store.exists():
         return 0
     return store.figures(*_LOGOUTS).fitting[0]
 
 
-def _ended(verb: Callable[[], int], logouts: int) -> str:
-    """Run a verb that ends all, and describe in words how much it has ended."""
+def _ending_text(verb: Callable[[], int], logouts: int) -> str:
+    """Run a verb that ends all, and describe how much it has ended."""
     count = max(verb() - logouts, 0)
-    ended = f"{count:,} session{'' if count == 1 else 's'} ended"
+    text = f"{count:,} session{'' if count == 1 else 's'} ended"
     if not logouts:
-        return ended
-    told = "1 logout" if logouts == 1 else f"{logouts:,} logouts"
-    return f"{ended}; deleted, so participants do not learn of them: {told}"
+        return text
+    logout_text = "1 logout" if logouts == 1 else f"{logouts:,} logouts"
+    return f"{text}; deleted, so participants do not learn of them: {logout_text}"

@@ -23,14 +23,14 @@ from eilogin.cli.federation.signing_commands import (
     sign_command,
 )
 from eilogin.cli.federation.verify_command import verify_command
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 
 
 class _Commands(click.Group):
     """Commands that report each error in a few lines."""
 
     def invoke(self, context: click.Context) -> Any:
-        with telling_errors():
+        with reporting_errors():
             return super().invoke(context)
 
 

@@ -8,7 +8,7 @@ import click
 from eilogin import clock
 from eilogin.cli.federation.federation_lookup import DIR
 from eilogin.cli.terminal.progress_bar import bar
-from eilogin.cli.terminal.reports import harmless, many
+from eilogin.cli.terminal.reports import escaped, many
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.expiry_alarms import Expiry, ends_in_words
 from eilogin.registry import (
@@ -69,7 +69,7 @@ def verify_command(folder: Path, *, strict: bool, days: int) -> None:
     registry = Folder(folder, bar("reading"))
     last, faults = _last_signed(registry)
     for fault in faults:
-        click.echo(harmless(fault), err=True)
+        click.echo(escaped(fault), err=True)
     if last is None or faults:
         raise SystemExit(1)
     members = many(len(registry.members), "member")

@@ -2,14 +2,9 @@
 
 Nothing here knows ini files, SAML or the work of a command.
 
-``command_files``
-    Write keys, certificates and secrets, and change files.
-``icalendar``
-    Write events as an iCalendar (RFC 5545), which people can import.
-``progress_bar``
-    Show the progress of a long piece of work.
-``prompts``
-    Ask for missing values, and for a yes before work that cannot be undone.
-``reports``
-    Print faults, notes and errors for a person.
+* ``command_files``: writes keys, certificates and secrets, and changes files.
+* ``icalendar``: writes events as an iCalendar (RFC 5545), to import.
+* ``progress_bar``: shows the progress of long work.
+* ``prompts``: asks for missing values, and for a yes before final work.
+* ``reports``: prints faults, notes and errors for a person.
 """

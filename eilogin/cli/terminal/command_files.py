@@ -12,10 +12,10 @@ from eilogin.atomic_files import PUBLIC, SECRET, create, write
 from eilogin.errors import ConfigurationError
 from eilogin.saml.signing_keys import PrivateKey, new_key_pair
 
-#: Bytes of a secret, as many as the hash that uses it.
+#: Bytes of a secret, the size of the hash that uses it.
 _SECRET = 32
 
-#: The curves that a key can have, beside RSA.
+#: The curves of keys that are not RSA.
 _CURVES = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1}
 #: The kinds of keys that commands make.
 KINDS = ("rsa", *_CURVES)
@@ -29,9 +29,9 @@ _COMMON_NAME = 64
 
 
 def write_new(path: Path, octets: bytes) -> None:
-    """Write a whole new file.
+    """Write a new file.
 
-    Raises :class:`eilogin.errors.ConfigurationError` if it exists by now.
+    Raises :class:`eilogin.errors.ConfigurationError` if it exists.
     """
     try:
         create(path, octets, mode=PUBLIC)
@@ -41,32 +41,33 @@ def write_new(path: Path, octets: bytes) -> None:
         ) from error
 
 
-def rewrite(path: Path, octets: bytes, *, was: bytes) -> None:
+def rewrite(path: Path, octets: bytes, *, old_octets: bytes) -> None:
     """Replace the contents of a file; keep its mode and owner, also behind a link.
 
-    Raises :class:`eilogin.errors.ConfigurationError` if its contents are not ``was``.
+    Raises :class:`eilogin.errors.ConfigurationError` if its contents are no longer
+    ``old_octets``.
     """
     path = path.resolve()
-    before = path.stat()
+    old_stat = path.stat()
     # No other program gives its files this name.
-    fresh = path.with_name(f".{path.name}.eilogin")
-    write(fresh, octets, mode=SECRET)
+    new_file = path.with_name(f".{path.name}.eilogin")
+    write(new_file, octets, mode=SECRET)
     try:
         if os.geteuid() == 0:
-            os.chown(fresh, before.st_uid, before.st_gid)
-        fresh.chmod(stat.S_IMODE(before.st_mode))
-        if path.read_bytes() != was:
+            os.chown(new_file, old_stat.st_uid, old_stat.st_gid)
+        new_file.chmod(stat.S_IMODE(old_stat.st_mode))
+        if path.read_bytes() != old_octets:
             raise ConfigurationError(
                 f"{path}: another program changed it meanwhile; "
                 "eilogin did not overwrite it"
             )
-        fresh.replace(path)
+        new_file.replace(path)
     finally:
-        fresh.unlink(missing_ok=True)
+        new_file.unlink(missing_ok=True)
 
 
 def copied(path: Path) -> Path:
-    """Copy a file to a new name beside it, and return that path."""
+    """Copy a file to a new name beside it, and return the new path."""
     path = path.resolve()
     name, number = f"{path.name}.before-eilogin", 1
     while path.with_name(name).exists():
@@ -90,17 +91,16 @@ def write_key_pair(
     private: PrivateKey | None = None,
     days: int = 3650,
 ) -> None:
-    """Make a key, and a certificate for it that is made out to ``name``.
+    """Write a new key, or the ``private`` one, and its certificate for ``name``.
 
-    Or take the ``private`` key; the certificate is valid for ``days`` days.
+    The certificate is valid for ``days`` days.
     """
     key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME], days, private)
-    # The key comes last: a command that is killed between the two leaves no unknown
-    # key.
+    # The key comes last: a command that is killed between the two leaves no key.
     write(certificate, certificate_pem, mode=PUBLIC)
     write(key, key_pem, mode=SECRET)
 
 
 def new_secret() -> bytes:
-    """A random secret that nobody can guess, as one line."""
+    """Make a random secret, as one line."""
     return secrets.token_hex(_SECRET).encode() + b"\n"

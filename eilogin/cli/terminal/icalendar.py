@@ -1,4 +1,4 @@
-"""Write events as an iCalendar (RFC 5545), which people can import."""
+"""Write events as an iCalendar (RFC 5545), to import into other programs."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -22,18 +22,18 @@ class Event:
 
 
 def as_ical(name: str, host: str, events: Sequence[Event]) -> str:
-    """An iCalendar of a site or a federation, which is called ``name``.
+    """Write the calendar ``name`` of a site or a federation.
 
-    An event keeps its UID when it is read again. People see ``host`` before each.
+    An event has the same UID in each calendar. Its summary begins with ``host``.
     """
     stamp = _instant(clock.now())
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eilogin//keys//EN"]
     for event in events:
         uid = re.sub(r"[^A-Za-z0-9]+", "-", f"{name} {event.name}")
-        at = re.sub(r"[^A-Za-z0-9.-]+", "-", host)
+        domain = re.sub(r"[^A-Za-z0-9.-]+", "-", host)
         lines += [
             "BEGIN:VEVENT",
-            f"UID:{uid}@{at}",
+            f"UID:{uid}@{domain}",
             f"DTSTAMP:{stamp}",
             f"DTSTART:{_instant(event.at)}",
             f"SUMMARY:{_text(f'{host}: {event.text}')}",
@@ -60,12 +60,12 @@ def _text(text: str) -> str:
 
 
 def _folded(line: str) -> Iterator[str]:
-    """Fold a long line into several, without cutting a character in two."""
-    begun, size = "", 0
+    """Fold a long line without cutting a character in two (RFC 5545 3.1)."""
+    part, size = "", 0
     for character in line:
         octets = len(character.encode())
         if size + octets > _LINE:
-            yield begun
-            begun, size = " ", 1
-        begun, size = begun + character, size + octets
-    yield begun
+            yield part
+            part, size = " ", 1
+        part, size = part + character, size + octets
+    yield part

@@ -1,4 +1,4 @@
-"""Show the progress of a long piece of work at a terminal."""
+"""Show the progress of long work at a terminal."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,13 +13,13 @@ _MANY = 200
 
 
 def bar(label: str) -> Callable[[list[_T]], Iterable[_T]]:
-    """Iterate over a list, and show the progress at a terminal."""
+    """Return a function that iterates over a list and shows the progress."""
 
-    def through(items: list[_T]) -> Iterator[_T]:
+    def iterate(items: list[_T]) -> Iterator[_T]:
         hidden = len(items) < _MANY or not sys.stderr.isatty()
         with click.progressbar(
             items, label=label, file=sys.stderr, hidden=hidden
-        ) as shown:
-            yield from shown
+        ) as progress:
+            yield from progress
 
-    return through
+    return iterate

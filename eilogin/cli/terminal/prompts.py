@@ -1,4 +1,4 @@
-"""Ask for missing values, and for a yes before work that cannot be undone."""
+"""Ask for missing values, and for a yes before final work."""
 
 import sys
 from collections.abc import Callable
@@ -18,10 +18,11 @@ def ask(  # noqa: PLR0913
     usual: str | None = None,
     is_required: bool = False,
 ) -> _Answer:
-    """Ask a question; return the answer as ``kind`` converts it, or else ``usual``.
+    """Ask a question, and return the answer as ``kind`` converts it.
 
-    Raises :class:`click.UsageError`, naming the ``option`` for the same value, if there
-    is no terminal and no ``usual``, or if it ``is_required`` all the same.
+    The default is ``usual``, also without a terminal. Raises :class:`click.UsageError`,
+    which names the ``option`` for the same value, if there is neither a terminal nor a
+    ``usual``, or no terminal for a value that ``is_required``.
     """
     if sys.stdin.isatty():
         click.echo("\n" + click.wrap_text(explanation))
@@ -33,7 +34,7 @@ def ask(  # noqa: PLR0913
 
 
 def one_line(text: str) -> str:
-    """A type of click options for one line of text, as a value of an ini file."""
+    """Validate an option of one line of text, as a value of an ini file."""
     text = text.strip()
     if not text or not text.isprintable():
         # Do not repeat the value: it may be a key.

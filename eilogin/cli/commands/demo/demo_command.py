@@ -16,7 +16,7 @@ from eilogin.cli.commands.demo.demo_preparation import (
 )
 from eilogin.cli.commands.running.serve_command import serve
 from eilogin.cli.inifiles.ini_sections import NO_CHANGES
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 
 _ELSEWHERE = (
     "cannot find the project's paste.ini; 'eilogin demo' needs a clone of the "
@@ -61,7 +61,7 @@ def demo_command(
     file = find_paste_ini()
     if file is None:
         raise click.ClickException(_ELSEWHERE)
-    with telling_errors():
+    with reporting_errors():
         demo = Demo(file)
         hosts = demo.hosts(down)
         if reset:

@@ -42,7 +42,7 @@ class IniFileChange:
             write_new(self.path, self.after)
             return f"{self.path}: made"
         copy = copied(self.path)
-        rewrite(self.path, self.after, was=self.before)
+        rewrite(self.path, self.after, old_octets=self.before)
         return (
             f"{self.path}: eilogin is in front of it now; a copy of the old file: "
             f"{copy}"

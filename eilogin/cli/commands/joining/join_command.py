@@ -26,7 +26,7 @@ from eilogin.cli.terminal.command_files import (
     KINDS,
 )
 from eilogin.cli.terminal.prompts import one_line, require_yes
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.federation.local.profiles import PROFILES
 
 #: The new ini file of an application without one.
@@ -147,7 +147,7 @@ def join_command(  # noqa: PLR0913 - one for each option
     metadata to the operator, get the metadata of the federation, and serve. The
     manual has all steps: contrib/manual/join/index.rst.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
+    with reporting_errors():
         wish = JoinWish(wrap, app, folder, section or "", kind, given, headers)
         _join(wish, dry_run=dry_run, yes=yes)
 

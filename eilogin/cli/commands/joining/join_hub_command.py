@@ -18,7 +18,7 @@ from eilogin.cli.inifiles.ini_drafts import Draft, is_address, value_of
 from eilogin.cli.inifiles.pipeline_wrapping import Host, encoded
 from eilogin.cli.terminal.command_files import KINDS, new_secret, write_new
 from eilogin.cli.terminal.prompts import one_line, require_yes
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizens import to_json
 
@@ -184,7 +184,7 @@ def join_hub_command(  # noqa: PLR0913 - one for each option
         is_local=True,
         back_channel_url=back_channel_url or "",
     )
-    with telling_errors():
+    with reporting_errors():
         _join_hub(draft, kind, dry_run=dry_run, yes=yes)
 
 

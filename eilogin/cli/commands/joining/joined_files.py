@@ -8,7 +8,7 @@ import click
 
 from eilogin.atomic_files import PUBLIC, SECRET, write
 from eilogin.cli.checks.configuration_check import check
-from eilogin.cli.commands.check_command import tell_steps
+from eilogin.cli.commands.check_command import print_steps
 from eilogin.cli.inifiles.ini_members import own_of_part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.inifiles.pipeline_wrapping import Host
@@ -18,7 +18,7 @@ from eilogin.cli.terminal.command_files import (
     new_secret,
     write_key_pair,
 )
-from eilogin.cli.terminal.reports import tell, tell_notes
+from eilogin.cli.terminal.reports import print_faults, print_notes
 from eilogin.errors import ConfigurationError
 from eilogin.saml.metadata import write_entity
 from eilogin.shell_quoting import typed
@@ -75,10 +75,10 @@ def tell_what_is_left(ini: Path) -> None:
     """Print steps as ``eilogin check`` does; without steps, faults or notes."""
     checked = check(IniFile.read(ini))
     if checked.steps:
-        tell_steps(checked.steps)
+        print_steps(checked.steps)
     elif checked.faults:
-        tell(checked.faults)
+        print_faults(checked.faults)
     else:
-        tell_notes(checked.remarks)
+        print_notes(checked.remarks)
         serve = typed("eilogin serve", ini)
         click.echo(f"{ini}: everything in order; serve it: {serve}")

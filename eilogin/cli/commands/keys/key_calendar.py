@@ -14,7 +14,7 @@ from eilogin.cli.inifiles.ini_members import chosen, options_of_part, own_of_par
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.icalendar import Event, as_ical
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.errors import EiloginError
 from eilogin.federation import Membership, Own
 from eilogin.federation.members import certificate_expiry
@@ -43,7 +43,7 @@ def calendar_command(file: Path, section: str | None, *, ical: bool) -> None:
     --ical prints a calendar to import, with reminders 60, 30 and 7 days before an
     end.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
+    with reporting_errors():
         if file.is_dir():
             _tell_calendar(*_of_federation(Folder(file)), ical=ical)
             return

@@ -9,7 +9,7 @@ import click
 
 from eilogin.cli.inifiles.ini_members import chosen
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 
 SECTION = click.option(
     "--section",
@@ -25,7 +25,7 @@ def of_a_site(function: Callable[..., None]) -> Callable[..., None]:
     @SECTION
     @wraps(function)
     def command(file: Path, section: str | None, **more: Any) -> None:
-        with telling_errors():
+        with reporting_errors():
             ini = IniFile.read(file)
             function(ini, chosen(ini, section), **more)
 

@@ -20,7 +20,7 @@ from eilogin.cli.checks.configuration_check import check
 from eilogin.cli.inifiles.ini_members import is_member, own_of_part
 from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.cli.terminal.reports import tell, telling_errors
+from eilogin.cli.terminal.reports import print_faults, reporting_errors
 from eilogin.federation import Own
 from eilogin.hub.hub_worker import HubJobs
 from eilogin.participant.logout.operator_logout import OperatorLogout
@@ -117,12 +117,12 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
     after printing the faults of the ini file.
     """
     if faults := check(ini).faults:
-        tell(faults)
+        print_faults(faults)
         raise SystemExit(1)
     stacks = [
         stack for stack in Pipelines(ini).stacks() if any(map(is_member, stack.parts))
     ]
-    with telling_errors():
+    with reporting_errors():
         apps = {
             title: loadapp(
                 f"config:{Path(ini.path).absolute()}",

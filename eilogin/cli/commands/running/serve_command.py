@@ -20,7 +20,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
 from eilogin.cli.checks.configuration_check import check
-from eilogin.cli.commands.check_command import tell_steps
+from eilogin.cli.commands.check_command import print_steps
 from eilogin.cli.commands.command_setup import set_up_logging, variables_of
 from eilogin.cli.commands.running.loaded_members import wake_members
 from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines
@@ -31,7 +31,7 @@ from eilogin.cli.serving.proxy_warnings import watch
 from eilogin.cli.serving.server_limits import quiet_queue, with_limits
 from eilogin.cli.serving.slow_clients import SlowClients
 from eilogin.cli.serving.stop_signals import Stop, signals
-from eilogin.cli.terminal.reports import tell, tell_notes, telling_errors
+from eilogin.cli.terminal.reports import print_faults, print_notes, reporting_errors
 from eilogin.errors import ConfigurationError, EiloginError
 from eilogin.web.untrusted_proxies import UntrustedProxies
 
@@ -79,11 +79,11 @@ def serve(
     ini = IniFile.read(file, variables, changes)
     checked = check(ini)
     if checked.faults:
-        tell(checked.faults)
-        tell_steps(checked.steps)
+        print_faults(checked.faults)
+        print_steps(checked.steps)
         raise SystemExit(1)
-    tell_notes(checked.remarks, err=True)
-    with telling_errors():
+    print_notes(checked.remarks, err=True)
+    with reporting_errors():
         set_up_logging(ini)
         parts = [_hearing_proxies(ini, part) for part in _servers(ini)]
         app = _application(file, variables, changes)

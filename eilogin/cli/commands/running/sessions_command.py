@@ -21,7 +21,7 @@ from eilogin.cli.commands.running.loaded_members import (
 )
 from eilogin.cli.commands.running.participant_end import end_at
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.filters.login_options import LoginOptions
 from eilogin.hub.hub_worker import EndedSessions
 
@@ -112,7 +112,7 @@ def end_command(  # noqa: PLR0913 - one for each option
         )
     ini = IniFile.read(file, variables_of(variables))
     member = _chosen(ini, members_of(ini, variables_of(variables)), section)
-    with telling_errors():
+    with reporting_errors():
         if "loggers" in ini.sections:
             set_up_logging(ini)
         hub_or_site = member.hub() if member.is_hub else member.site()

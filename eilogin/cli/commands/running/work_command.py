@@ -26,7 +26,7 @@ from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_members import is_member, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.serving.stop_signals import signals
-from eilogin.cli.terminal.reports import telling_errors
+from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.federation.trust_start import trust_of
@@ -84,7 +84,7 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
             "'egg:eilogin#hub', or a site with a 'federation_folder' or a "
             "'store' that is not 'memory:'"
         )
-    with telling_errors():
+    with reporting_errors():
         set_up_logging(ini)
     if once:
         _work_once({hub.own.entity_id: hub.hub() for hub in work.hubs}, work.watches)
@@ -143,7 +143,7 @@ def _sites(members: Sequence[Member]) -> Iterator[OperatorLogout]:
 
 
 def _deliver_once(sites: Sequence[OperatorLogout]) -> None:
-    with telling_errors():
+    with reporting_errors():
         for site in sites:
             count = site.deliver()
             if count:
@@ -177,7 +177,7 @@ def _watches(ini: IniFile) -> list[Watch]:
 
 
 def _work_once(hubs: Mapping[str, HubJobs], watches: Sequence[Watch]) -> None:
-    with telling_errors():
+    with reporting_errors():
         for entity_id, hub in hubs.items():
             click.echo(f"{entity_id}: {_delivered(hub.work())}")
         for watch in watches:
@@ -211,7 +211,7 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     ini = IniFile.read(file, variables_of(variables))
     hubs = hubs_of(ini, variables_of(variables))
-    with telling_errors():
+    with reporting_errors():
         logouts = [logout for hub in hubs.values() for logout in _pending(hub)]
     for logout in logouts:
         click.echo(json.dumps(logout) if as_json else _shown(logout))

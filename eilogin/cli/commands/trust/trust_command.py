@@ -19,7 +19,7 @@ from eilogin.cli.commands.trust.trust_decisions import (
 )
 from eilogin.cli.commands.trust.trust_reports import active_lines, pending_lines
 from eilogin.cli.commands.trust.trust_sites import sites_of, sites_with_change
-from eilogin.cli.terminal.reports import harmless, telling_errors
+from eilogin.cli.terminal.reports import escaped, reporting_errors
 from eilogin.saml.printable_text import printable
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -63,7 +63,7 @@ def show_command(file: Path, variables: Sequence[str], section: str | None) -> N
     source was fetched, what failed, and which changes wait for approval. NAME=VALUE
     works as for "eilogin serve".
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
+    with reporting_errors():
         for site in sites_of(file, variables, section):
             click.echo(f"{site.part.title} ({site.entity_id})")
             for line in active_lines(site):
@@ -88,14 +88,14 @@ def diff_command(
     waits. The command shows 50 changes of each kind, and the number of the others.
     The last lines show what to type. NAME=VALUE works as for "eilogin serve".
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
+    with reporting_errors():
         pending = [
             (site, waiting)
             for site in sites_of(file, variables, section)
             if (waiting := site.folder.waiting) is not None
         ]
         for site, waiting in pending:
-            click.echo(harmless("\n".join(pending_lines(site, waiting, is_all=is_all))))
+            click.echo(escaped("\n".join(pending_lines(site, waiting, is_all=is_all))))
     if not pending:
         click.echo("nothing waits for approval")
 
@@ -129,7 +129,7 @@ def approve_command(
     you cannot approve unseen changes. With "four_eyes = true" two people have to
     approve, each as a system user of their own.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
+    with reporting_errors():
         sites = sites_with_change(file, state_id, variables, section)
         require = partial(require_approvable, is_all=is_all)
         decide_on(sites, state_id, approve_case, require)
@@ -151,7 +151,7 @@ def reject_command(
     The member keeps its old record, and eilogin does not ask again until the record
     changes again. "eilogin trust diff FILE" shows the IDs.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
+    with reporting_errors():
         sites = sites_with_change(file, state_id, variables, section)
         decide_on(sites, state_id, reject_case)
 
@@ -169,6 +169,6 @@ def refresh_command(file: Path, variables: Sequence[str], section: str | None) -
     New metadata is active at once, or waits for approval, as at every refresh. The
     exit code is 1 if a source failed. NAME=VALUE works as for "eilogin serve".
     """  # noqa: D301 - \b is click's sign for "do not wrap"
-    with telling_errors():
+    with reporting_errors():
         are_done = [refresh_site(site) for site in sites_of(file, variables, section)]
     raise SystemExit(0 if all(are_done) else 1)

@@ -84,7 +84,7 @@ def demo_command(
 
 
 def find_paste_ini() -> Path | None:
-    """Return ``paste.ini`` of the clone around the working folder or eilogin."""
+    """Find ``paste.ini`` of the clone around the working folder or eilogin."""
     working = Path.cwd()
     package = Path(eilogin.__file__).parent
     for folder in (working, *working.parents, package.parent):

@@ -36,17 +36,17 @@ class DemoFiles:
         """Return the file that a required option names."""
         value = part.options.get(option, "").strip()
         if not value:
-            raise self._wrong(part, option, "is required")
-        return self._inside(Path(value), part, option)
+            raise self._option_error(part, option, "is required")
+        return self._inside_var(Path(value), part, option)
 
-    def _inside(self, path: Path, part: Part, option: str) -> Path:
+    def _inside_var(self, path: Path, part: Part, option: str) -> Path:
         path = Path(os.path.normpath(self.var.parent / path))
-        if not self._is_ours(path):
+        if not self._is_inside_var(path):
             expected = f"the demo makes files only under {self.var}"
-            raise self._wrong(part, option, f"found '{path}'; {expected}")
+            raise self._option_error(part, option, f"found '{path}'; {expected}")
         return path
 
-    def _wrong(self, part: Part, option: str, fault: str) -> ConfigurationError:
+    def _option_error(self, part: Part, option: str, fault: str) -> ConfigurationError:
         return ConfigurationError(f"{self.ini.path}: [{part.title}] {option}: {fault}")
 
     def federations(self) -> list[tuple[Path, Path]]:
@@ -58,10 +58,10 @@ class DemoFiles:
         return list(dict.fromkeys(pairs))
 
     def federation_of(self, part: Part) -> Path:
-        """Return the single file of metadata, without a certificate of its own."""
+        """Return the single file of metadata, whose line has no certificate."""
         lines = config.split(part.options.get("federation", ""))
         if len(lines) > 1 or any(map(self._has_certificate, lines)):
-            raise self._wrong(
+            raise self._option_error(
                 part,
                 "federation",
                 "the demo works with one file, signed with the key of "
@@ -71,18 +71,20 @@ class DemoFiles:
 
     def _has_certificate(self, line: str) -> bool:
         """Return whether a line holds two paths; a path may contain spaces."""
-        here = self.var.parent
+        folder = self.var.parent
         file, _, certificate = line.rpartition(" ")
-        is_path = Path(certificate).is_absolute() or self._is_ours(here / certificate)
-        return bool(file) and is_path and self._is_ours(here / file)
+        is_path = Path(certificate).is_absolute() or self._is_inside_var(
+            folder / certificate
+        )
+        return bool(file) and is_path and self._is_inside_var(folder / file)
 
-    def _is_ours(self, path: Path) -> bool:
+    def _is_inside_var(self, path: Path) -> bool:
         return Path(os.path.normpath(path)).is_relative_to(self.var)
 
     def of_option(self, name: str) -> list[Path]:
         """Return the files that an option names, in all sections."""
         paths = [
-            self._inside(Path(value), part, name)
+            self._inside_var(Path(value), part, name)
             for part in self.parts
             if (value := part.options.get(name, "").strip())
         ]
@@ -91,7 +93,7 @@ class DemoFiles:
     def secrets(self) -> list[Path]:
         """Return the files that options for secrets name as ``file:PATH``."""
         paths = [
-            self._inside(Path(line.removeprefix("file:").strip()), part, option)
+            self._inside_var(Path(line.removeprefix("file:").strip()), part, option)
             for part in self.parts
             for option, value in part.options.items()
             if _is_secret(part, option)
@@ -102,7 +104,7 @@ class DemoFiles:
 
     def _stores(self) -> list[Path]:
         paths = [
-            self._inside(path, part, "store")
+            self._inside_var(path, part, "store")
             for part in self.parts
             if (path := file_of(part.options.get("store", "").strip()))
         ]

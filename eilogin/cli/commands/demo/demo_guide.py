@@ -1,4 +1,4 @@
-"""The guide of the demo: a page with things to try, and switches for sites."""
+"""The guide of the demo, a page with things to try and switches for sites."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class DemoSite:
 
     @property
     def host(self) -> str:
-        """Its host name."""
+        """The host name."""
         return host_of_url(self.url)
 
     @property
@@ -49,7 +49,7 @@ class DemoSite:
 class GuidedSites:
     """The served application, with the guide at ``localhost``.
 
-    The guide switches sites off and on. A site that is off answers 503.
+    A site that the guide has switched off answers 503.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class GuidedSites:
         )
 
     def _switch(self, environ: "WSGIEnvironment", guide: str) -> None:
-        """Switch a site off or on; raise Refused for a form of another page."""
+        """Switch a site off or on; raise Refused for a form of another origin."""
         require_own_form(environ, guide)
         form = read_form(environ)
         hosts = {site.word: site.host for site in self._sites}

@@ -15,10 +15,10 @@ from eilogin.registry import (
 )
 from eilogin.saml.metadata import EntityDescriptor, write_entity
 
-#: Validity of a signature, and how many seconds before its end to sign again.
+#: Validity of a signature, and the seconds before its end to sign again.
 VALIDITY = "90d"
-_RENEWED_BEFORE = 30 * 86_400.0
-#: The operator's note on our own members.
+_RENEWAL = 30 * 86_400.0
+#: The operator's note on members of the demo.
 _NOTE = "made by eilogin demo"
 
 
@@ -28,33 +28,33 @@ def operator_folder_of(federation: Path) -> Path:
 
 
 def update_members(folder: Folder, entries: Iterable[EntityDescriptor]) -> bool:
-    """Make our own members in the folder the same as these entries.
+    """Replace the members of the demo in the folder by these entries.
 
-    Return whether an existing one has changed. Members of other files stay.
+    Return whether an existing one has changed. Other members stay.
     """
     has_changed = False
-    gone = {name for name, it in folder.members.items() if it.note == _NOTE}
+    departed = {name for name, member in folder.members.items() if member.note == _NOTE}
     for entry in entries:
         member = read_member("paste.ini", write_entity(entry), on_loopback=True)
-        gone.discard(member.entity_id)
-        before = folder.members.get(member.entity_id)
-        if before is None or before.descriptor != member.descriptor:
+        departed.discard(member.entity_id)
+        old_member = folder.members.get(member.entity_id)
+        if old_member is None or old_member.descriptor != member.descriptor:
             folder.put(member, _NOTE)
-            has_changed = has_changed or before is not None
-    for entity_id in gone:
+            has_changed = has_changed or old_member is not None
+    for entity_id in departed:
         folder.remove(entity_id)
     return has_changed
 
 
 def member_files_in(folder: Path) -> list[Path]:
-    """Return the files of our own members in the folder of an operator."""
+    """Return the files of the members of the demo in the folder of an operator."""
     mark = f"<!-- {_NOTE} -->".encode()
     paths = (folder / MEMBERS).glob("*.xml")
     return [path for path in paths if path.read_bytes().startswith(mark)]
 
 
 def is_signed(folder: Folder) -> bool:
-    """Return whether the metadata is signed as it is, for some time to come."""
+    """Return whether the present metadata is signed, and not about to expire."""
     try:
         last = last_signed(folder)
     except ConfigurationError:
@@ -63,5 +63,5 @@ def is_signed(folder: Folder) -> bool:
         return False
     metadata, elements = last
     ends = metadata.valid_until or 0.0
-    is_same = not any(difference(elements, about_to_sign(folder)))
-    return is_same and ends - clock.now() > _RENEWED_BEFORE
+    is_unchanged = not any(difference(elements, about_to_sign(folder)))
+    return is_unchanged and ends - clock.now() > _RENEWAL

@@ -1,6 +1,6 @@
 """Make the missing files of the demo, and describe its sites.
 
-The members of the federation are those of the ini file; there is no second list.
+The members of the federation are those of the ini file.
 """
 
 import os
@@ -43,7 +43,7 @@ from eilogin.registry import (
 )
 from eilogin.saml.metadata import EntityDescriptor
 
-#: The options of ``--short``, each with a filter that takes it (``egg:eilogin`` too).
+#: The options of ``--short``, each with its filter (``egg:eilogin`` has them too).
 #: With a short ``keep_alive``, the limit of the hub does not come first. DigiD allows
 #: its own ``keep_alive`` only.
 _SHORT = {
@@ -52,35 +52,38 @@ _SHORT = {
     "keep_alive": ("1m", "login"),
     "warn": ("30s", "login"),
 }
-_SHORT_TOLD = "Limits: 2 minutes without activity, 5 minutes in all (--short)."
+_SHORT_LINE = "Limits: 2 minutes without activity, 5 minutes in all (--short)."
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that the demo needs, and whether this run has made it."""
+    """A file or folder that the demo needs, and whether this run has made it."""
 
     path: Path
-    what: str
+    description: str
     made: bool
 
     def line(self, folder: Path) -> str:
-        """Return the step for a person, with a path relative to ``folder``."""
+        """Describe the step, with a path relative to ``folder``."""
         done = "made" if self.made else "existed already"
-        return f"{self.path.relative_to(folder)!s:<28} {self.what}: {done}"
+        return f"{self.path.relative_to(folder)!s:<28} {self.description}: {done}"
 
 
 class Demo:
-    """The demo of a ``paste.ini``; raises the errors of :class:`DemoFiles`."""
+    """The demo of a ``paste.ini``.
+
+    Raises the errors of :class:`DemoFiles`.
+    """
 
     def __init__(self, file: Path) -> None:
         self._files = DemoFiles(file)
 
     def prepare(self) -> Iterator[Step]:
-        """Make what is missing, a step at a time."""
+        """Make the missing files, a step at a time."""
         self._files.var.mkdir(exist_ok=True)
-        # First, because the key of a member may depend on one of them.
+        # Secrets come first, because the key of a member may depend on one.
         for path in self._files.secrets():
-            yield self._made(path, "secret", _write_secret)
+            yield self._make(path, "secret", _write_secret)
         for part in self._files.members:
             yield self._key_pair(
                 self._files.path(part, "key"),
@@ -96,17 +99,17 @@ class Demo:
                 federation, certificate, certificate.with_suffix(".key")
             )
         for path in self._files.of_option("citizens"):
-            yield self._made(path, "citizens to log in with", _write_citizens)
+            yield self._make(path, "citizens to log in with", _write_citizens)
         for path in self._files.folders():
-            yield self._made(path, "folder", _make_folder)
+            yield self._make(path, "folder", _make_folder)
 
     def reset(self) -> None:
         """Remove the files of the demo and its store, and nothing else."""
         for path in self._files.belongings():
             path.unlink(missing_ok=True)
-        self._forget()
+        self._forget_metadata()
         for folder in self._files.of_option("federation_folder"):
-            # It stays if it contains other files.
+            # A folder with other files stays.
             with suppress(OSError):
                 folder.rmdir()
 
@@ -147,7 +150,7 @@ class Demo:
         sites = self.sites()
         lines = [f"Start here: {guide_url_of(sites)}", ""]
         if is_short:
-            lines += [_SHORT_TOLD, ""]
+            lines += [_SHORT_LINE, ""]
         lines.append("Sites:")
         for site in sites:
             is_down = site.host in down
@@ -163,33 +166,35 @@ class Demo:
 
     def sites(self) -> list[DemoSite]:
         """Return all sites, in the order of the file."""
-        owns = [own_of_part(self._files.ini, part) for part in self._files.members]
+        entities = [own_of_part(self._files.ini, part) for part in self._files.members]
         return [
-            DemoSite(f"{own.public_url}/", own.names, own.descriptions, own.logo)
-            for own in owns
+            DemoSite(
+                f"{entity.public_url}/", entity.names, entity.descriptions, entity.logo
+            )
+            for entity in entities
         ]
 
-    def _forget(self) -> None:
+    def _forget_metadata(self) -> None:
         """Delete each site's copy of the metadata."""
         for folder in self._files.of_option("federation_folder"):
             forget_all(folder)
 
-    def _made(self, path: Path, what: str, make: Callable[[Path], None]) -> Step:
+    def _make(self, path: Path, description: str, make: Callable[[Path], None]) -> Step:
         if path.exists():
-            return Step(path, what, made=False)
+            return Step(path, description, made=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         make(path)
-        return Step(path, what, made=True)
+        return Step(path, description, made=True)
 
     def _key_pair(self, key: Path, certificate: Path, name: str) -> Step:
-        made = not (key.exists() and certificate.exists())
-        if made:
+        is_new = not (key.exists() and certificate.exists())
+        if is_new:
             write_key_pair(key, certificate, name)
-        return Step(key, f"key and certificate of {name}", made=made)
+        return Step(key, f"key and certificate of {name}", made=is_new)
 
     def _metadata(self, federation: Path, certificate: Path, key: Path) -> Step:
         """Sign the metadata again if members changed, or if it expires soon."""
-        what = "signed metadata of the federation"
+        description = "signed metadata of the federation"
         folder = operator_folder_of(federation)
         if not (folder / OPTIONS).exists():
             make_folder(
@@ -202,14 +207,14 @@ class Demo:
                 loopback="true",
             )
         if update_members(Folder(folder), self._entries(federation)):
-            # The sysadmin has changed the file, and need not approve that at each site.
-            self._forget()
+            # A change of the ini file needs no approval at each site.
+            self._forget_metadata()
         registry = Folder(folder)
         if is_signed(registry):
-            return Step(federation, what, made=False)
+            return Step(federation, description, made=False)
         with operator_key(registry) as operator:
             sign_all(registry, operator, registry.options.validity)
-        return Step(federation, what, made=True)
+        return Step(federation, description, made=True)
 
     def _entries(self, federation: Path) -> Iterator[EntityDescriptor]:
         """Yield the entries of the members with this file of metadata."""

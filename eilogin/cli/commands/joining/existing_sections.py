@@ -13,48 +13,52 @@ from eilogin.errors import ConfigurationError
 
 
 def require_same(host: Host, wish: JoinWish) -> None:
-    """Require that the sections, which stay, agree with the command line."""
+    """Require that the existing sections agree with the command line."""
     applications = host.applications
     if wish.app and len(applications) == 1:
-        (own,) = applications
-        present = own.options.get("app", own.use)
-        if present != wish.app:
-            raise _disagreement(host, own.title, "app", present, wish.app)
-    given = wish.given
-    words = {name: given[name] for name in ("public_url", "name", "hub", "profile")}
-    places = {
-        "federation": given["federation"],
-        "federation_certificate": given["operator_certificate"],
+        (application,) = applications
+        ini_value = application.options.get("app", application.use)
+        if ini_value != wish.app:
+            raise _disagreement(host, application.title, "app", ini_value, wish.app)
+    options = wish.given
+    plain_values = {
+        name: options[name] for name in ("public_url", "name", "hub", "profile")
     }
-    here = host.file.path.absolute().parent
-    for name, wanted in {**words, **places}.items():
-        for guard in host.guards if wanted is not None else ():
-            present = guard.options.get(name, "").strip()
-            is_same = present == str(wanted)
-            if name in places:
-                is_same = _place(here, present) == _place(Path.cwd(), str(wanted))
+    path_values = {
+        "federation": options["federation"],
+        "federation_certificate": options["operator_certificate"],
+    }
+    ini_folder = host.file.path.absolute().parent
+    for name, expected in {**plain_values, **path_values}.items():
+        for guard in host.guards if expected is not None else ():
+            ini_value = guard.options.get(name, "").strip()
+            is_same = ini_value == str(expected)
+            if name in path_values:
+                is_same = _absolute(ini_folder, ini_value) == _absolute(
+                    Path.cwd(), str(expected)
+                )
             if not is_same:
-                raise _disagreement(host, guard.title, name, present, wanted)
+                raise _disagreement(host, guard.title, name, ini_value, expected)
 
 
 def require_same_headers(host: Host, headers: tuple[str, ...]) -> None:
-    """Require that the sections have these lines of ``headers``, if there are any."""
+    """Require that the sections have these lines of ``headers``, if any are given."""
     for guard in host.guards if headers else ():
-        present = split(guard.options.get("headers", ""))
-        if present != headers:
-            texts = "; ".join(present), "; ".join(headers)
+        ini_lines = split(guard.options.get("headers", ""))
+        if ini_lines != headers:
+            texts = "; ".join(ini_lines), "; ".join(headers)
             raise _disagreement(host, guard.title, "headers", *texts)
 
 
 def _disagreement(
-    host: Host, title: str, name: str, present: str, wanted: object
+    host: Host, title: str, name: str, ini_value: str, expected: object
 ) -> ConfigurationError:
     return ConfigurationError(
-        f"{host.file.path}: [{title}] {name}: found '{present}'; expected "
-        f"'{wanted}', as you gave it. Change it in the file"
+        f"{host.file.path}: [{title}] {name}: found '{ini_value}'; expected "
+        f"'{expected}', as you gave it. Change it in the file"
     )
 
 
-def _place(here: Path, text: str) -> str:
-    """Return an address, or the absolute path of a file."""
-    return text if is_address(text) else os.path.normpath(here / text)
+def _absolute(folder: Path, value: str) -> str:
+    """Return an address as it is, and the path of a file from a folder."""
+    return value if is_address(value) else os.path.normpath(folder / value)

@@ -19,7 +19,7 @@ from eilogin.cli.terminal.command_files import (
 from eilogin.errors import ConfigurationError
 from eilogin.shell_quoting import typed
 
-#: The name of the filter, if the file has no other of that name.
+#: The name of the filter, unless it is taken.
 _FILTER = "eilogin"
 
 
@@ -37,7 +37,7 @@ class IniFileChange:
         return difference(self.path, self.before or b"", self.after)
 
     def carry_out(self) -> str:
-        """Write the file, keep a copy of the old one, and return a line about it."""
+        """Write the file, keep a copy of the old one, and describe that in a line."""
         if self.before is None:
             write_new(self.path, self.after)
             return f"{self.path}: made"
@@ -70,5 +70,5 @@ def change_of(
             ini, None, b"".join(encoded(f"{line}\n") for line in lines)
         )
     name = host.free_name(_FILTER)
-    after = host.wrapped(name, draft.filter_lines(name, host.outer))
-    return IniFileChange(ini, host.octets, after)
+    octets = host.wrapped(name, draft.filter_lines(name, host.outer))
+    return IniFileChange(ini, host.octets, octets)

@@ -1,7 +1,6 @@
 """``eilogin join``: prepare a site to become a member of a federation.
 
-The command makes the key, the metadata, and the ini lines that put eilogin around the
-application. It overwrites only the metadata. A second run makes what is missing.
+The command overwrites only the metadata. A second run makes missing files.
 """
 
 from pathlib import Path
@@ -20,7 +19,7 @@ from eilogin.cli.commands.joining.join_values import (
     public_url_of,
     source_of,
 )
-from eilogin.cli.commands.joining.joined_files import make_files, tell_what_is_left
+from eilogin.cli.commands.joining.joined_files import make_files, print_remaining_steps
 from eilogin.cli.inifiles.pipeline_wrapping import Host
 from eilogin.cli.terminal.command_files import (
     KINDS,
@@ -29,7 +28,7 @@ from eilogin.cli.terminal.prompts import one_line, require_yes
 from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.federation.local.profiles import PROFILES
 
-#: The new ini file of an application without one.
+#: The ini file of an application without one.
 _NEW_FILE = "site.ini"
 
 
@@ -169,7 +168,7 @@ def _join(wish: JoinWish, *, dry_run: bool, yes: bool) -> None:
         return
     for line in make_files(Host.read(ini, wish.section), wish.kind):
         click.echo(line)
-    tell_what_is_left(ini)
+    print_remaining_steps(ini)
 
 
 def _change_file(change: IniFileChange, *, dry_run: bool, yes: bool) -> None:

@@ -1,7 +1,6 @@
 """``eilogin join-hub``: prepare a hub to become a member of a federation.
 
-The command makes its ini file, keys, secret, list of citizens and metadata. It
-overwrites only the metadata; a second run makes what is missing.
+The command overwrites only the metadata. A second run makes missing files.
 """
 
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import click
 
 from eilogin.atomic_files import SECRET, write
 from eilogin.cli.commands.joining.join_values import public_url_of, source_of
-from eilogin.cli.commands.joining.joined_files import make_files, tell_what_is_left
+from eilogin.cli.commands.joining.joined_files import make_files, print_remaining_steps
 from eilogin.cli.inifiles.ini_drafts import Draft, is_address, value_of
 from eilogin.cli.inifiles.pipeline_wrapping import Host, encoded
 from eilogin.cli.terminal.command_files import KINDS, new_secret, write_new
@@ -23,13 +22,13 @@ from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizens import to_json
 
 _FILE = "hub.ini"
-#: The port that servers call, if it is not that of visitors.
-_PORT = 8081
+#: The port for servers, if they have another address than visitors.
+_BACK_CHANNEL_PORT = 8081
 
 
 @dataclass(frozen=True, slots=True)
 class HubDraft(Draft):
-    """The values from which the ini file of a hub is made."""
+    """A hub, from which its ini file is made."""
 
     back_channel_url: str = ""
 
@@ -40,14 +39,14 @@ class HubDraft(Draft):
 
     @property
     def name_id_key(self) -> Path:
-        """The secret from which the NameIDs are derived."""
+        """The secret that derives the NameIDs."""
         return self.folder / f"{self.host}-name-id.key"
 
     def lines(self) -> list[str]:
-        """The whole ini file."""
+        """Write the whole ini file."""
         return [
             *self.server_lines(),
-            *self._back_channel(),
+            *self._back_channel_server(),
             "",
             "[pipeline:main]",
             "pipeline = session trust hub",
@@ -60,7 +59,7 @@ class HubDraft(Draft):
             "use = egg:eilogin#trust",
             "role = hub",
             *self.party_lines(),
-            *self._of_back_channel(),
+            *self._back_channel_option(),
             *self.federation_lines(),
             "",
             "[app:hub]",
@@ -71,17 +70,18 @@ class HubDraft(Draft):
             f"name_id_key = file:{self.path(self.name_id_key)}",
         ]
 
-    def _back_channel(self) -> Iterator[str]:
+    def _back_channel_server(self) -> Iterator[str]:
         if self.back_channel_url:
             yield ""
             yield "# For servers, so that visitors cannot use all of its threads."
             yield "[server:back-channel]"
             yield "use = egg:waitress#main"
             port = urlsplit(self.back_channel_url).port
-            is_here = self.back_channel_url.startswith("http:")
-            yield f"listen = 127.0.0.1:{port if is_here and port else _PORT}"
+            is_http = self.back_channel_url.startswith("http:")
+            port = port if is_http and port else _BACK_CHANNEL_PORT
+            yield f"listen = 127.0.0.1:{port}"
 
-    def _of_back_channel(self) -> Iterator[str]:
+    def _back_channel_option(self) -> Iterator[str]:
         if self.back_channel_url:
             yield (
                 "# The address for servers: the proxy sends it to "
@@ -190,7 +190,7 @@ def join_hub_command(  # noqa: PLR0913 - one for each option
 
 def _join_hub(draft: HubDraft, kind: str, *, dry_run: bool, yes: bool) -> None:
     if draft.ini.exists():
-        _require_same(draft)
+        _require_same_hub(draft)
         click.echo(f"{draft.ini}: exists already")
     else:
         click.echo("\n".join(draft.lines()))
@@ -206,11 +206,11 @@ def _join_hub(draft: HubDraft, kind: str, *, dry_run: bool, yes: bool) -> None:
         return
     for line in (*_make_secrets(draft), *make_files(Host.read(draft.ini), kind)):
         click.echo(line)
-    tell_what_is_left(draft.ini)
+    print_remaining_steps(draft.ini)
 
 
 def _make_secrets(draft: HubDraft) -> Iterator[str]:
-    """Make the missing secrets that only a hub has."""
+    """Make the missing files that only a hub has."""
     secrets = {draft.name_id_key: new_secret(), draft.citizens: to_json([])}
     for path, octets in secrets.items():
         if not path.exists():
@@ -218,8 +218,8 @@ def _make_secrets(draft: HubDraft) -> Iterator[str]:
             yield f"{path}: made"
 
 
-def _require_same(draft: HubDraft) -> None:
-    """Refuse the ini file of another hub, or of none."""
+def _require_same_hub(draft: HubDraft) -> None:
+    """Refuse an ini file of another hub, or without a hub."""
     host = Host.read(draft.ini)
     urls = [guard.options.get("public_url", "").strip() for guard in host.guards]
     roles = {guard.options.get("role", "").strip() for guard in host.guards}

@@ -36,7 +36,7 @@ class JoinWish:
 
 
 def with_application(wish: JoinWish) -> JoinWish:
-    """Add the application, after asking for it if it is missing."""
+    """Return the wish with an application; ask for it if it is missing."""
     if wish.wrap is not None and wish.app is not None:
         raise click.UsageError("expected --wrap or --app, not both")
     if wish.wrap is not None or wish.app is not None:
@@ -65,7 +65,7 @@ def with_application(wish: JoinWish) -> JoinWish:
 
 
 def draft_of(ini: Path, folder: Path, given: Mapping[str, str | Path | None]) -> Draft:
-    """Make a draft from the options; ask for those that are missing."""
+    """Make a draft from the options; ask for missing ones."""
     public_url = given["public_url"] or ask(
         "What is the address of your site? Scheme and host, as in the visitor's "
         "browser: https://mijn.example.nl. (To try it on this machine: "

@@ -25,24 +25,28 @@ from eilogin.shell_quoting import typed
 
 
 def make_files(host: Host, kind: str) -> Iterator[str]:
-    """Make the missing files that the sections name; yield a line for each."""
-    here = host.file.path.absolute().parent
+    """Make the missing files of each section; yield a line for each."""
+    ini_folder = host.file.path.absolute().parent
     for guard in host.guards:
         options = {name: value.strip() for name, value in guard.options.items()}
-        # A site with `keys` has made them already.
+        # A site with `keys` has a folder with its keys already.
         if {"key", "certificate"} <= options.keys():
-            paths = here / options["key"], here / options["certificate"]
+            paths = ini_folder / options["key"], ini_folder / options["certificate"]
             yield from _make_keys(*paths, options, kind)
         secret = options.get("pseudonym_key", "")
         if secret.startswith("file:"):
-            path = here / secret.removeprefix("file:").strip()
+            path = ini_folder / secret.removeprefix("file:").strip()
             if not path.exists():
                 write(path, new_secret(), mode=SECRET)
                 yield f"{path}: a secret, made; keep it, and do not change it"
         if federation_folder := options.get("federation_folder"):
-            (here / federation_folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (ini_folder / federation_folder).mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )
         own = own_of_part(host.file, guard)
-        folder = (here / options["key"]).parent if "key" in options else here
+        folder = (
+            (ini_folder / options["key"]).parent if "key" in options else ini_folder
+        )
         metadata = folder / f"{urlsplit(own.public_url).hostname}.xml"
         write(metadata, write_entity(own.descriptor(), own.key), mode=PUBLIC)
         yield f"{metadata}: your metadata, for the operator of the federation"
@@ -53,7 +57,7 @@ def _make_keys(
 ) -> Iterator[str]:
     """Make a key and its certificate, if both are missing.
 
-    If one of them exists, peers may know us by it.
+    If only one exists, raise ConfigurationError: peers may know the site by it.
     """
     existing = [path for path in (key, certificate) if path.exists()]
     if len(existing) == 1:
@@ -71,8 +75,8 @@ def _make_keys(
     yield f"{certificate}: its certificate, made"
 
 
-def tell_what_is_left(ini: Path) -> None:
-    """Print steps as ``eilogin check`` does; without steps, faults or notes."""
+def print_remaining_steps(ini: Path) -> None:
+    """Print the steps of ``eilogin check``, or else its faults, or else its notes."""
     checked = check(IniFile.read(ini))
     if checked.steps:
         print_steps(checked.steps)

@@ -45,39 +45,39 @@ def calendar_command(file: Path, section: str | None, *, ical: bool) -> None:
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     with reporting_errors():
         if file.is_dir():
-            _tell_calendar(*_of_federation(Folder(file)), ical=ical)
+            _print_calendar(*_federation_calendar(Folder(file)), ical=ical)
             return
         ini = IniFile.read(file)
         part = chosen(ini, section)
         own = own_of_part(ini, part)
         host = urlsplit(own.public_url).hostname or ""
         events = _events(own, _endings(ini, part, own))
-        _tell_calendar(own.entity_id, host, events, ical=ical)
+        _print_calendar(own.entity_id, host, events, ical=ical)
 
 
-def _tell_calendar(
+def _print_calendar(
     name: str, host: str, events: Iterable[Event], *, ical: bool
 ) -> None:
-    coming = sorted(
+    future_events = sorted(
         (event for event in events if event.at >= clock.now()),
         key=lambda event: (event.at, event.name),
     )
     if ical:
-        click.echo(as_ical(name, host, coming), nl=False)
+        click.echo(as_ical(name, host, future_events), nl=False)
         return
-    for event in coming:
+    for event in future_events:
         click.echo(printable(f"{day_of(event.at)}  {event.text}"))
 
 
-def _of_federation(folder: Folder) -> tuple[str, str, Iterator[Event]]:
-    """Return the name of a federation, its host, and its dates of expiry."""
+def _federation_calendar(folder: Folder) -> tuple[str, str, Iterator[Event]]:
+    """Return the name of a federation, its host, and its events."""
     name = folder.options.name
     host = urlsplit(folder.options.publisher).hostname or name
-    return name, host, map(_of_ending, endings_of(folder))
+    return name, host, map(_ending_event, endings_of(folder))
 
 
 def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Expiry]:
-    """Yield the ends of certificates; ours also without metadata."""
+    """Yield the ends of certificates: ours, and with metadata those of others."""
     yield from key_endings(own.keys)
     options, federation = None, Membership()
     hubs: Sequence[str] = ()
@@ -101,10 +101,10 @@ def _events(own: Own, endings: Iterable[Expiry]) -> Iterator[Event]:
             yield Event(key.begins, f"begins {key.name}", text, (7,))
         text = f"key {key.name} has ended: our metadata no longer contains it"
         yield Event(key.ends, f"ends {key.name}", text)
-    yield from map(_of_ending, endings)
+    yield from map(_ending_event, endings)
 
 
-def _of_ending(ending: Expiry) -> Event:
+def _ending_event(ending: Expiry) -> Event:
     name = f"ends {ending.peer} {ending.name}"
     text = f"{ending.what} ends: {ending.cure}"
     # A signature lasts for days, and a certificate for years.

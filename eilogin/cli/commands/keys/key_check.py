@@ -18,12 +18,12 @@ from eilogin.federation.members.key_readiness import Finding, in_metadata
 from eilogin.federation.members.trust_options import TrustOptions, back_channel_of
 from eilogin.participant.login.hub_key_probe import HubKeyProbe
 
-#: Most hubs to ask, one after another.
-_MOST_ASKED = 20
+#: The most hubs to ask, one after another.
+_MOST_HUBS = 20
 
 
 def trust_at_sources(options: TrustOptions) -> Trust:
-    """Return the trusted entities by the metadata at its sources now, not by a copy."""
+    """Read the trusted entities from the sources of the metadata, not from a copy."""
     own, federation = own_of(options), federation_of(options)
     is_hub = own.role == HUB
     hubs = () if is_hub else hub_requirements.our_hubs(own, options.hub, federation)
@@ -56,37 +56,37 @@ def ready_command(
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     trust = trust_at_sources(options_of_part(TrustOptions, ini, part))
     is_hub = trust.own.role == HUB
-    asked = () if is_hub or metadata_only else hubs or trust.hub_ids
-    if len(asked) > _MOST_ASKED:
+    hub_ids = () if is_hub or metadata_only else hubs or trust.hub_ids
+    if len(hub_ids) > _MOST_HUBS:
         raise click.ClickException(
-            f"there are {len(asked)} hubs, and eilogin asks at most "
-            f"{_MOST_ASKED}; name some with --hub, or use --metadata-only"
+            f"there are {len(hub_ids)} hubs, and eilogin asks at most "
+            f"{_MOST_HUBS}; name some with --hub, or use --metadata-only"
         )
-    if not _tell_ready(trust, [HubKeyProbe(trust, name) for name in asked]):
+    if not _print_readiness(trust, [HubKeyProbe(trust, hub_id) for hub_id in hub_ids]):
         raise SystemExit(1)
 
 
-def _tell_ready(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
-    """Print which peers know each signing key; return whether all peers know all."""
+def _print_readiness(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
+    """Print which peers know each signing key; return whether all know all keys."""
     are_ready = True
     for key in trust.own.keys:
         if not key.signs or key.pair not in trust.own.published_keys:
             continue
-        of_metadata = in_metadata(trust.own, trust.federation, key.pair)
-        is_named = of_metadata.is_known is not False
-        of_hubs = [hub.knows(key.pair) for hub in hubs] if is_named else []
-        is_known = _together(of_metadata, of_hubs)
+        metadata_finding = in_metadata(trust.own, trust.federation, key.pair)
+        is_named = metadata_finding.is_known is not False
+        hub_findings = [hub.knows(key.pair) for hub in hubs] if is_named else []
+        is_known = _verdict(metadata_finding, hub_findings)
         are_ready = are_ready and is_known is True
         state = key_state(trust.own.keys, key)
         click.echo(f"{key.name or 'key'} ({state}): {_VERDICTS[is_known]}")
-        for finding in (of_metadata, *of_hubs):
+        for finding in (metadata_finding, *hub_findings):
             click.echo(f"  {finding.text}")
     return are_ready
 
 
-def _together(of_metadata: Finding, of_hubs: Sequence[Finding]) -> bool | None:
-    """Return whether all know a key; the answers of hubs decide, if there are any."""
-    answers = {finding.is_known for finding in of_hubs or (of_metadata,)}
+def _verdict(metadata_finding: Finding, hub_findings: Sequence[Finding]) -> bool | None:
+    """Return whether all know a key, or None; the answers of hubs count first."""
+    answers = {finding.is_known for finding in hub_findings or (metadata_finding,)}
     if False in answers:
         return False
     return None if None in answers else True

@@ -31,7 +31,7 @@ def list_command(ini: IniFile, part: Part) -> None:
     for key in own.keys:
         text = key.pair.certificate_text
         click.echo(
-            f"{key.name or 'key'}: {key_state(own.keys, key)}; {_kind(key)}, "
+            f"{key.name or 'key'}: {key_state(own.keys, key)}; {_algorithm(key)}, "
             f"{_use(key)}"
             f" from {day_of(key.begins)} until {day_of(key.ends)}; {fingerprints(text)}"
         )
@@ -40,7 +40,7 @@ def list_command(ini: IniFile, part: Part) -> None:
 def key_state(keys: Sequence[OwnKey], key: OwnKey) -> str:
     """Describe the use of a key now, among all keys of its site."""
     now = clock.now()
-    if key is in_turn([other for other in keys if other.signs], now):
+    if key is in_turn([candidate for candidate in keys if candidate.signs], now):
         return "signs now"
     if not key.signs:
         return "decrypts"
@@ -57,7 +57,7 @@ def _use(key: OwnKey) -> str:
     return "signs" if key.signs else "decrypts"
 
 
-def _kind(key: OwnKey) -> str:
+def _algorithm(key: OwnKey) -> str:
     public = key.pair.public
     if isinstance(public, EllipticCurvePublicKey):
         return f"curve {public.curve.name}"
@@ -65,5 +65,5 @@ def _kind(key: OwnKey) -> str:
 
 
 def day_of(instant: float) -> str:
-    """Write an instant, without the time if that is midnight (UTC)."""
+    """Write an instant, without the time at midnight (UTC)."""
     return write_instant(instant).removesuffix("T00:00:00Z")

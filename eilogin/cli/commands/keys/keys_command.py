@@ -1,7 +1,7 @@
 """``eilogin keys new | list | calendar | ready FILE``: the keys of a site.
 
-They replace a key without losing a login: ``new`` publishes the next key, ``ready``
-checks whether all peers know it, and on its day it signs by itself.
+To replace a key without a lost login, ``new`` publishes the next key, and ``ready``
+checks whether all peers know it. On its day the key signs by itself.
 """
 
 import click

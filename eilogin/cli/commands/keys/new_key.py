@@ -28,15 +28,15 @@ from eilogin.federation.local.local_options import OwnOptions
 from eilogin.shell_quoting import typed
 
 _DAY = 86400.0
-#: Time from publication to the first signature: peers read metadata once a day, and
+#: Seconds from publication to the first signature: peers read metadata once a day, and
 #: their administrators may be on holiday.
-_AHEAD = 30 * _DAY
-#: The shortest such time, also if the last key has ended already.
-_AT_LEAST = 2 * _DAY
-#: With less time, some peers do not know the key when it signs.
-_SHORT = 7 * _DAY
-#: How long a key is valid.
-_YEARS = 3 * 365 * _DAY
+_NOTICE = 30 * _DAY
+#: The same if the last key ends soon, or has ended.
+_SHORTEST_NOTICE = 2 * _DAY
+#: Below this, some peers may not know the key when it signs.
+_SHORT_NOTICE = 7 * _DAY
+#: Seconds for which a key is valid.
+_VALIDITY = 3 * 365 * _DAY
 
 
 def _instant(
@@ -98,39 +98,39 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     options = options_of_part(OwnOptions, ini, part)
     own = own_of_part(ini, part)
-    place = folder_for_keys(part, options, folder)
-    key = _planned(options, begins, ends, name)
-    is_of_old = options.keys is None and key.name == present_key_name(options)
-    if is_of_old or (place / f"{key.name}.key").exists():
-        of = "the current key" if is_of_old else "an existing file"
+    key_folder = folder_for_keys(part, options, folder)
+    key = _plan(options, begins, ends, name)
+    is_current = options.keys is None and key.name == present_key_name(options)
+    if is_current or (key_folder / f"{key.name}.key").exists():
+        owner = "the current key" if is_current else "an existing file"
         raise click.ClickException(
-            f"{place / key.name}.key is {of}; expected another name (--name)"
+            f"{key_folder / key.name}.key is {owner}; expected another name (--name)"
         )
     if options.keys is None:
-        make_key_folder(place, options, own)
-    write_planned_key(place, key, own, kind)
+        make_key_folder(key_folder, options, own)
+    write_planned_key(key_folder, key, own, kind)
     click.echo(
-        f"{place / key.name}.key and .crt: signs from {day_of(key.begins)} until"
+        f"{key_folder / key.name}.key and .crt: signs from {day_of(key.begins)} until"
         f" {day_of(key.ends)} (UTC)"
     )
     if options.keys is None:
-        click.echo(lines_to_write(ini, part, place, options))
-    if key.begins - clock.now() < _SHORT:
-        click.echo(_SOON, err=True)
-    first = _RUNS_ON if options.keys else _START_AGAIN
+        click.echo(lines_to_write(ini, part, key_folder, options))
+    if key.begins - clock.now() < _SHORT_NOTICE:
+        click.echo(_SHORT_NOTICE_TEXT, err=True)
+    first = _WITHOUT_RESTART if options.keys else _AFTER_RESTART
     metadata = typed("eilogin metadata", ini.path)
     ready = typed("eilogin keys ready", ini.path)
     day = day_of(key.begins)
     click.echo(_STEPS.format(first=first, metadata=metadata, day=day, ready=ready))
 
 
-_SOON = (
+_SHORT_NOTICE_TEXT = (
     "That is less than a week. A peer that has not read our metadata by then rejects "
     "what we sign.\nYou can set a later 'from' in keys.ini, if the key before it is "
     "valid for longer.\n"
 )
-_START_AGAIN = "restart the site: its metadata"
-_RUNS_ON = "within seconds, without a restart, the metadata of the site"
+_AFTER_RESTART = "restart the site: its metadata"
+_WITHOUT_RESTART = "within seconds, without a restart, the metadata of the site"
 _STEPS = (
     "Then:\n1. {first} contains the new key; the old one still signs\n2. give the "
     "metadata to the operator of the federation: {metadata}\n3. before {day}, check "
@@ -138,15 +138,15 @@ _STEPS = (
 )
 
 
-def _planned(
+def _plan(
     options: OwnOptions, begins: float | None, ends: float | None, name: str | None
 ) -> PlannedKey:
     now = clock.now()
     if begins is None:
-        last = last_in_line([key for key in options.own_keys if key.signs])
-        latest = max(now + _AT_LEAST, last.ends - _DAY)
-        begins = min(_midnight(now + _AHEAD), _midnight(latest))
-    ends = begins + _YEARS if ends is None else ends
+        last_key = last_in_line([key for key in options.own_keys if key.signs])
+        latest = max(now + _SHORTEST_NOTICE, last_key.ends - _DAY)
+        begins = min(_midnight(now + _NOTICE), _midnight(latest))
+    ends = begins + _VALIDITY if ends is None else ends
     if not max(begins, now) < ends:
         raise click.ClickException(
             f"--until: expected a future day, after {day_of(begins)}, found "

@@ -1,4 +1,4 @@
-"""Write a key, its certificate, and the folder that holds the keys of a site."""
+"""Write a key, its certificate, and the folder with the keys of a site."""
 
 import os
 from dataclasses import dataclass
@@ -26,58 +26,58 @@ _COMMON_NAME = 64
 
 
 def folder_for_keys(part: Part, options: OwnOptions, folder: Path | None) -> Path:
-    """Return the folder with the keys of a site, present or new."""
+    """Return the present or new folder with the keys of a site."""
     if options.keys is not None and folder is not None:
         raise click.ClickException(
             f"[{part.title}] has its keys in '{options.keys}' already; expected "
             "no --folder"
         )
-    place = options.keys or folder
-    if place is None:
+    key_folder = options.keys or folder
+    if key_folder is None:
         raise click.ClickException(
             f"[{part.title}] has one key ('key'), and several need a folder; "
             "expected --folder FOLDER, which makes it with this key and the next "
             "one"
         )
-    return place
+    return key_folder
 
 
 @dataclass(frozen=True)
 class PlannedKey:
-    """A key to make: the name of its files, and the time in which it signs."""
+    """A key to make, the name of its files, and the time in which it signs."""
 
     name: str
     begins: float
     ends: float
 
 
-def make_key_folder(place: Path, options: OwnOptions, own: Own) -> None:
-    """Make a folder with the present key and the secrets derived from it."""
+def make_key_folder(key_folder: Path, options: OwnOptions, own: Own) -> None:
+    """Make the folder with the present key and the secrets derived from it."""
     try:
-        place.mkdir(mode=0o700)
+        key_folder.mkdir(mode=0o700)
     except OSError as error:
         raise click.ClickException(
-            f"--folder: expected a new folder, found '{place}' ({error.strerror})"
+            f"--folder: expected a new folder, found '{key_folder}' ({error.strerror})"
         ) from error
     if options.key is not None:
-        _belongs_to_owner_of(options.key, place)
+        _give_to_owner_of(options.key, key_folder)
     name = present_key_name(options)
     files = ((options.key, "key", SECRET), (options.certificate, "crt", PUBLIC))
     for path, ending, mode in files:
         if path is not None:
-            _create(place / f"{name}.{ending}", path.read_bytes(), mode)
-    for option, secret in _made_of_key(options, own).items():
-        _create(place / option, secret + b"\n", SECRET)
+            _create(key_folder / f"{name}.{ending}", path.read_bytes(), mode)
+    for option, secret in _derived_secrets(options, own).items():
+        _create(key_folder / option, secret + b"\n", SECRET)
 
 
 def present_key_name(options: OwnOptions) -> str:
-    """Name the present key in the new folder by the day on which it begins."""
-    (only,) = options.own_keys
-    return f"{clock.utc(only.begins):%Y-%m-%d}"
+    """Name the present key by the day on which it begins."""
+    (key,) = options.own_keys
+    return f"{clock.utc(key.begins):%Y-%m-%d}"
 
 
-def _made_of_key(options: OwnOptions, own: Own) -> dict[str, bytes]:
-    """Return the secrets without an option, which must not change with the key."""
+def _derived_secrets(options: OwnOptions, own: Own) -> dict[str, bytes]:
+    """Return secrets that no option sets, which must not change with the key."""
     secrets = {}
     if not options.secret:
         secrets["secret"] = own.sealing_secrets[0]
@@ -86,11 +86,11 @@ def _made_of_key(options: OwnOptions, own: Own) -> dict[str, bytes]:
     return secrets
 
 
-def write_planned_key(place: Path, key: PlannedKey, own: Own, kind: str) -> None:
+def write_planned_key(key_folder: Path, key: PlannedKey, own: Own, kind: str) -> None:
     """Write key, calendar entry and certificate.
 
-    The certificate comes last: the next start refuses the key of an interrupted
-    command, which never signs too early.
+    The certificate comes last. If the command was interrupted, the next start refuses
+    the key, which so never signs too early.
     """
     begins = min(clock.now(), key.begins)
     days = int((key.ends - begins) // _DAY) + 1
@@ -98,14 +98,14 @@ def write_planned_key(place: Path, key: PlannedKey, own: Own, kind: str) -> None
     private_pem, certificate_pem = new_key_pair(
         host[:_COMMON_NAME], days, new_private(kind), begins=begins
     )
-    _create(place / f"{key.name}.key", private_pem, SECRET)
-    calendar = place / CALENDAR
-    before = calendar.read_text("utf-8") if calendar.exists() else ""
-    text = f"{before.rstrip()}\n\n" if before.strip() else ""
+    _create(key_folder / f"{key.name}.key", private_pem, SECRET)
+    calendar = key_folder / CALENDAR
+    old_text = calendar.read_text("utf-8") if calendar.exists() else ""
+    text = f"{old_text.rstrip()}\n\n" if old_text.strip() else ""
     text += write_turn(key.name, key.begins, key.ends)
     write(calendar, text.encode(), mode=PUBLIC)
-    _belongs_to_owner_of(place, calendar)
-    _create(place / f"{key.name}.crt", certificate_pem, PUBLIC)
+    _give_to_owner_of(key_folder, calendar)
+    _create(key_folder / f"{key.name}.crt", certificate_pem, PUBLIC)
 
 
 def _create(path: Path, octets: bytes, mode: int) -> None:
@@ -115,30 +115,34 @@ def _create(path: Path, octets: bytes, mode: int) -> None:
         raise click.ClickException(
             f"{path} exists already; eilogin does not overwrite it"
         ) from error
-    _belongs_to_owner_of(path.parent, path)
+    _give_to_owner_of(path.parent, path)
 
 
-def _belongs_to_owner_of(other: Path, path: Path) -> None:
-    """Give a file of root to the owner of ``other``, the user of the server."""
+def _give_to_owner_of(reference: Path, path: Path) -> None:
+    """Give a file of root to the owner of ``reference``, the user of the server."""
     if os.geteuid() == 0:
-        owner = other.stat()
+        owner = reference.stat()
         # The owner of the folder could put a link there meanwhile.
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def lines_to_write(ini: IniFile, part: Part, place: Path, options: OwnOptions) -> str:
-    """Return the lines for the ini file that replace its single key."""
+def lines_to_write(
+    ini: IniFile, part: Part, key_folder: Path, options: OwnOptions
+) -> str:
+    """Write the ini lines that replace the single key of a site."""
     try:
-        here = f"%(here)s/{place.absolute().relative_to(ini.path.absolute().parent)}"
+        location = (
+            f"%(here)s/{key_folder.absolute().relative_to(ini.path.absolute().parent)}"
+        )
     except ValueError:
-        here = str(place.absolute())
-    lines = [f"keys = {here}"]
+        location = str(key_folder.absolute())
+    lines = [f"keys = {location}"]
     if not options.secret:
-        lines.append(f"secret = file:{here}/secret")
+        lines.append(f"secret = file:{location}/secret")
     if options.pseudonym_key is None:
-        lines.append(f"pseudonym_key = file:{here}/pseudonym_key")
-    shown = "\n".join(f"    {line}" for line in lines)
+        lines.append(f"pseudonym_key = file:{location}/pseudonym_key")
+    indented = "\n".join(f"    {line}" for line in lines)
     return (
         f"In [{part.title}] of {ini.path}, replace 'key' and 'certificate' "
-        f"with:\n\n{shown}\n"
+        f"with:\n\n{indented}\n"
     )

@@ -1,4 +1,4 @@
-"""The arguments that commands for the keys of one site share."""
+"""The arguments that commands for one site share."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -24,9 +24,9 @@ def of_a_site(function: Callable[..., None]) -> Callable[..., None]:
     @click.argument("file", type=click.Path(path_type=Path))
     @SECTION
     @wraps(function)
-    def command(file: Path, section: str | None, **more: Any) -> None:
+    def command(file: Path, section: str | None, **options: Any) -> None:
         with reporting_errors():
             ini = IniFile.read(file)
-            function(ini, chosen(ini, section), **more)
+            function(ini, chosen(ini, section), **options)
 
     return command

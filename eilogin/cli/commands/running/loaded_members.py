@@ -1,7 +1,7 @@
-"""The hubs and participants of an ini file, for commands of their operator.
+"""Load the hubs and participants of an ini file, for commands of their operator.
 
-A command builds each pipeline from the same sections as a server, and the parts of the
-pipeline hand on what the command needs (:mod:`eilogin.web.pipeline_objects`).
+A command builds each pipeline as a server does, and the parts of the pipeline hand on
+the objects that the command needs (:mod:`eilogin.web.pipeline_objects`).
 """
 
 import logging
@@ -39,26 +39,26 @@ _log = logging.getLogger("eilogin")
 class Member:
     """A hub or a participant, and how a command reaches it."""
 
-    #: The title of the section with its entityID.
+    #: Title of the section with its entityID.
     title: str
     own: Own
-    #: The filters around it, and itself.
+    #: Its filters and its application.
     parts: Sequence[Part]
     app: "WSGIApplication"
 
     @property
     def is_hub(self) -> bool:
-        """Whether it is a hub of ours, and no participant."""
+        """Whether it is a hub, and no participant."""
         return _is_hub(self.parts)
 
     @property
     def has_work(self) -> bool:
         """Whether it has background work."""
-        keeps = any(part.options.get("federation_folder") for part in self.parts)
-        return self.is_hub or keeps
+        has_folder = any(part.options.get("federation_folder") for part in self.parts)
+        return self.is_hub or has_folder
 
     def visit(self) -> Request:
-        """A request to it, as any browser may send it."""
+        """Make a request as any browser may send it."""
         url = urlsplit(self.own.url("health" if self.is_hub else "metadata"))
         request = Request.blank(url.path, base_url=f"{url.scheme}://{url.netloc}")
         # Every server sets it, and a filter of another project may need it.
@@ -66,7 +66,7 @@ class Member:
         return request
 
     def hub(self) -> HubJobs:
-        """The background work of this hub.
+        """Return the background work of this hub.
 
         Raises :class:`click.ClickException` if the loaded pipeline has no such hub.
         """
@@ -74,10 +74,10 @@ class Member:
             hub = objects.get(HubJobs)
             if hub is not None and hub.trust.own.entity_id == self.own.entity_id:
                 return hub
-        raise self._not_found("hub")
+        raise self._unreachable("hub")
 
     def hub_above(self) -> LogoutService | None:
-        """The service that notifies the hub above this hub of a logout, if any."""
+        """Return the service that notifies the hub above this hub of a logout."""
         for objects in pipelines_with(self.app, HubJobs):
             hub, site = objects.get(HubJobs), objects.get(OperatorLogout)
             if site is not None and hub is self.hub():
@@ -85,7 +85,7 @@ class Member:
         return None
 
     def site(self) -> OperatorLogout:
-        """The logout of this participant.
+        """Return the logout of this participant.
 
         Raises :class:`click.ClickException` if the loaded pipeline has no such site.
         """
@@ -94,16 +94,16 @@ class Member:
             if site is not None and site.own.entity_id == self.own.entity_id:
                 site.mounted_at = self._mount
                 return site
-        raise self._not_found("site")
+        raise self._unreachable("site")
 
     @property
     def _mount(self) -> str:
-        """The path that composites and filters of others remove before this site."""
+        """The path that composites and foreign filters remove before this site."""
         titles = [part.title for part in self.parts]
         outer = self.parts[: titles.index(self.title)]
         return "".join(part.mount or _prefix_of(part) for part in outer)
 
-    def _not_found(self, kind: str) -> click.ClickException:
+    def _unreachable(self, kind: str) -> click.ClickException:
         return click.ClickException(
             f"cannot reach the {kind} {self.own.entity_id!r} through the filters "
             "before it"
@@ -111,7 +111,7 @@ class Member:
 
 
 def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
-    """The hubs and participants of an ini file.
+    """Load the hubs and participants of an ini file.
 
     Raises :class:`click.ClickException` if one cannot be built, and ``SystemExit`` 1
     after printing the faults of the ini file.
@@ -135,7 +135,7 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
 
 
 def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, HubJobs]:
-    """The hubs of an ini file, by their entityIDs.
+    """Load the hubs of an ini file, by their entityIDs.
 
     Raises the errors of :func:`members_of`, and :class:`click.ClickException` if there
     is no hub, or one with a store in the memory of its own process.
@@ -149,7 +149,7 @@ def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, HubJobs]:
 
 
 def hub_members(members: Sequence[Member]) -> list[Member]:
-    """The hubs among these members.
+    """Return the hubs among these members.
 
     Raises the errors of :meth:`Member.hub`, and :class:`click.ClickException` if a
     hub has a store in the memory of its own process.
@@ -183,7 +183,7 @@ def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
             continue
         member = _member(ini, stack, app)
         if not member.is_hub:
-            # If this fails, its first page starts the work.
+            # If this fails, the first page of the site starts the work.
             with suppress(Exception):
                 member.site().wake()
         if not member.has_work:
@@ -210,6 +210,6 @@ def _is_hub(parts: Sequence[Part]) -> bool:
 
 
 def _member(ini: IniFile, stack: Stack, app: "WSGIApplication") -> Member:
-    # The section next to a hub; a participant in front of the hub may come before it.
+    # The last section is the one of a hub behind a participant.
     part = [part for part in stack.parts if is_member(part)][-1]
     return Member(part.title, own_of_part(ini, part), stack.parts, app)

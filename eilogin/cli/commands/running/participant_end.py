@@ -17,14 +17,14 @@ from eilogin.hub.logout.retry_queue.participant_removal import ParticipantRemova
 from eilogin.saml.printable_text import some
 from eilogin.shell_quoting import as_word
 
-#: How many participants an error names.
+#: The most participants that an error names.
 _MOST_NAMED = 20
 
 
-def end_at(hub: HubJobs, entity_id: str, *, is_sure: bool) -> bool:
-    """End all sessions at a participant, and print the outcome.
+def end_at_participant(hub: HubJobs, entity_id: str, *, is_sure: bool) -> bool:
+    """End all sessions at a participant; return whether it has confirmed all.
 
-    Return whether it has confirmed all. Ask first, unless ``is_sure``.
+    Ask first, unless ``is_sure``.
     """
     removal = _removal(hub, entity_id)
     names = removal.find()
@@ -39,35 +39,37 @@ def end_at(hub: HubJobs, entity_id: str, *, is_sure: bool) -> bool:
         for removed in removal.end(names):
             counts.update(removed._asdict())
             bar.update(removed.logins)
-    return _tell(entity_id, counts)
+    return _print_outcome(entity_id, counts)
 
 
 def _removal(hub: HubJobs, entity_id: str) -> ParticipantRemoval:
     try:
         return hub.removal(entity_id)
     except UnknownPeer as error:
-        known = some(_participants(hub.trust), _MOST_NAMED) or "none"
+        participants = some(_participants(hub.trust), _MOST_NAMED) or "none"
         raise click.ClickException(
-            f"{error}; expected one of the participants here: {known}"
+            f"{error}; expected one of the participants here: {participants}"
         ) from error
 
 
 def _participants(trust: Trust) -> list[str]:
     members = trust.federation.entities
-    names = sorted(one.entity_id for one in members if one.service_provider)
-    # Users copy these names from here, and a participant chooses its own.
+    names = sorted(member.entity_id for member in members if member.service_provider)
+    # Users copy these entityIDs, and each participant chooses its own.
     return [*map(as_word, names)]
 
 
-def _tell(entity_id: str, counts: Counter[str]) -> bool:
-    reached, waiting, untold = (counts[of] for of in ("reached", "waiting", "untold"))
-    count = reached + waiting + untold
+def _print_outcome(entity_id: str, counts: Counter[str]) -> bool:
+    confirmed, pending, undelivered = (
+        counts[outcome] for outcome in ("reached", "waiting", "untold")
+    )
+    count = confirmed + pending + undelivered
     click.echo(
         f"{count:,} session{'' if count == 1 else 's'} ended at {entity_id}; it "
-        f"confirmed {reached:,}"
+        f"confirmed {confirmed:,}"
     )
-    if waiting:
-        click.echo(f"  no confirmation yet, will retry: {waiting:,}")
-    if untold:
-        click.echo(f"  cannot be reached (see the log): {untold:,}")
-    return not waiting and not untold
+    if pending:
+        click.echo(f"  no confirmation yet, will retry: {pending:,}")
+    if undelivered:
+        click.echo(f"  cannot be reached (see the log): {undelivered:,}")
+    return not pending and not undelivered

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _GRACE = 10.0
 
 #: Options of waitress by which a section sets its own trusted proxies.
-_PROXIES_OF_WAITRESS = {"trusted_proxy", "clear_untrusted_proxy_headers"}
+_WAITRESS_PROXY_OPTIONS = {"trusted_proxy", "clear_untrusted_proxy_headers"}
 
 
 @click.command("serve", short_help="Check an ini file, then serve it.")
@@ -70,11 +70,11 @@ def serve(
     wrap: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
     changes: Changes = NO_CHANGES,
 ) -> None:
-    """Serve a file until a signal comes; ``SystemExit`` 1 if it cannot be served.
+    """Serve a file until a signal comes; ``SystemExit`` 1 if it has faults.
 
-    ``greeting`` are lines to print once everything listens, instead of the addresses;
-    ``wrap`` puts something around all of it; ``changes`` are options that replace those
-    of the file.
+    ``greeting`` has lines to print in place of the addresses when all servers listen.
+    ``wrap`` puts something around the application. ``changes`` replace options of the
+    file.
     """
     ini = IniFile.read(file, variables, changes)
     checked = check(ini)
@@ -85,14 +85,14 @@ def serve(
     print_notes(checked.remarks, err=True)
     with reporting_errors():
         set_up_logging(ini)
-        parts = [_hearing_proxies(ini, part) for part in _servers(ini)]
+        parts = [_with_forwarded_headers(ini, part) for part in _servers(ini)]
         app = _application(file, variables, changes)
         if wrap is not None:
             app = wrap(app)
-        # A reader of "listens" may send a signal at once, so this comes first.
+        # A reader of the printed lines may send a signal at once.
         with _listening(file, parts, app) as servers, signals() as stop:
-            listening = [f"serving on {', '.join(one.addresses)}" for one in servers]
-            for line in greeting or listening:
+            lines = [f"serving on {', '.join(server.addresses)}" for server in servers]
+            for line in greeting or lines:
                 click.echo(line)
             sys.stdout.flush()
             wake_members(ini, app)
@@ -115,27 +115,29 @@ def _servers(ini: IniFile) -> list[Part]:
     return parts
 
 
-def _hearing_proxies(ini: IniFile, server: Part) -> Part:
-    """A server that keeps X-Forwarded-For, if ``trusted_proxies`` are known.
+def _with_forwarded_headers(ini: IniFile, server: Part) -> Part:
+    """Let a server keep X-Forwarded-For, if a filter has ``trusted_proxies``.
 
-    waitress would remove the header, and all visitors would be the proxy.
+    waitress would remove the header, and all visitors would have the proxy's address.
     """
     pipelines, filters = Pipelines(ini), ini.of_kind("filter", "filter-app")
-    ours = (pipelines.part(section).options for section in filters)
-    is_behind_one = any(options.get("trusted_proxies", "").strip() for options in ours)
-    if not is_behind_one or server.options.keys() & _PROXIES_OF_WAITRESS:
+    filter_options = (pipelines.part(section).options for section in filters)
+    has_trusted_proxy = any(
+        options.get("trusted_proxies", "").strip() for options in filter_options
+    )
+    if not has_trusted_proxy or server.options.keys() & _WAITRESS_PROXY_OPTIONS:
         return server
-    heard = {**server.options, "clear_untrusted_proxy_headers": "false"}
-    return replace(server, options=heard)
+    server_options = {**server.options, "clear_untrusted_proxy_headers": "false"}
+    return replace(server, options=server_options)
 
 
 def _application(
     file: Path, variables: Mapping[str, str], changes: Changes
 ) -> "WSGIApplication":
-    """Load the application of the file, with all that is around it.
+    """Load the application of the file, with the filters around it.
 
-    Report a fault of the file as such. An error in other code keeps its own traceback,
-    below a line that says where it belongs.
+    Raises ConfigurationError for a fault of the file. An error in other code keeps its
+    traceback, below a line that names the file.
     """
     try:
         # As loadapp does, which takes no changes.
@@ -145,7 +147,7 @@ def _application(
     except EiloginError:
         raise
     except Exception as error:
-        # PasteDeploy's own: a missing section, or an unreadable file.
+        # PasteDeploy raises these for a missing section or an unreadable file.
         if type(error) is LookupError or isinstance(error, OSError):
             raise ConfigurationError(f"{file}: {error}") from error
         click.echo(f"{file}: an application of this file failed to start:", err=True)
@@ -157,8 +159,8 @@ def _application(
 
 
 @dataclass(frozen=True)
-class _Server:
-    """One listening ``[server:NAME]``, with the sockets of its own loop."""
+class _ListeningServer:
+    """A listening ``[server:NAME]``, with the sockets of its own loop."""
 
     waitress: Any
     sockets: dict[int, Any]
@@ -167,7 +169,7 @@ class _Server:
     def run(self, stop: Stop) -> None:
         """Answer until ``stop`` is set, then let pending requests finish."""
         adjustments = self.waitress.adj
-        listening = [
+        acceptors = [
             Accepting(item)
             for item in self.sockets.values()
             if isinstance(item, BaseWSGIServer)
@@ -176,8 +178,8 @@ class _Server:
         try:
             while not stop.is_set:
                 slow.close()
-                for one in listening:
-                    one.go_on()
+                for acceptor in acceptors:
+                    acceptor.go_on()
                 wasyncore.loop(
                     timeout=adjustments.asyncore_loop_timeout,
                     use_poll=adjustments.asyncore_use_poll,
@@ -186,11 +188,11 @@ class _Server:
                 )
             self._finish()
         finally:
-            # If one server fails, all of them stop: no half service.
+            # If one server fails, all stop: half a service would go unnoticed.
             stop.set()
 
     def _finish(self) -> None:
-        """Accept no new connection, and answer the requests that have arrived."""
+        """Accept no new connection, and answer the pending requests."""
         for item in self.sockets.values():
             if isinstance(item, BaseWSGIServer):
                 item.accepting = False
@@ -213,8 +215,8 @@ class _Server:
 @contextlib.contextmanager
 def _listening(
     file: Path, parts: Sequence[Part], app: "WSGIApplication"
-) -> Iterator[list[_Server]]:
-    """All the servers, or ConfigurationError naming the one that cannot listen."""
+) -> Iterator[list[_ListeningServer]]:
+    """Open all servers; raise ConfigurationError for one that cannot listen."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_queue())
         proxies = UntrustedProxies(str(file), ())
@@ -222,27 +224,27 @@ def _listening(
         for part in parts:
             sockets: dict[int, Any] = {}
             adjustments: dict[str, Any] = with_limits(part.options, servers=len(parts))
-            # This also closes sockets that were open before one of several addresses
-            # failed.
+            # If one of several addresses fails, this closes the sockets of the others.
             stack.callback(wasyncore.close_all, sockets, ignore_all=True)
             try:
                 waitress = create_server(app, map=sockets, **adjustments)
             except OSError as error:
+                address = _configured_address(part)
                 raise ConfigurationError(
-                    f"{file}: [{part.title}] cannot listen on {_wanted(part)}: "
+                    f"{file}: [{part.title}] cannot listen on {address}: "
                     f"{error.strerror or error}"
                 ) from error
             answer_large_bodies(sockets.values())
-            if not part.options.keys() & _PROXIES_OF_WAITRESS:
+            if not part.options.keys() & _WAITRESS_PROXY_OPTIONS:
                 watch(sockets.values(), proxies)
-            server = _Server(waitress, sockets, _addresses(waitress))
+            server = _ListeningServer(waitress, sockets, _addresses(waitress))
             stack.callback(server.close)
             servers.append(server)
         yield servers
 
 
-def _wanted(part: Part) -> str:
-    """The address of a section, as it is written there."""
+def _configured_address(part: Part) -> str:
+    """Return the address of a section, as it is written there."""
     options = part.options
     if "listen" in options or "unix_socket" in options:
         return options.get("listen", options.get("unix_socket", ""))
@@ -264,7 +266,7 @@ def _addresses(waitress: Any) -> list[str]:
     ]
 
 
-def _run(servers: Sequence[_Server], stop: Stop) -> None:
+def _run(servers: Sequence[_ListeningServer], stop: Stop) -> None:
     """Run each server in a thread until ``stop`` is set, or one of them ends."""
     threads = [
         threading.Thread(target=server.run, args=[stop], daemon=True)

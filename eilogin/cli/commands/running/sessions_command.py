@@ -1,6 +1,6 @@
-"""``eilogin sessions end FILE``: end all sessions of somebody, or at a participant.
+"""``eilogin sessions end FILE``: end all sessions of a person, or at a participant.
 
-The command reads names from standard input. All users of the machine can see an
+The command reads names from standard input: all users of the machine can see an
 argument (``ps``), and the history of the shell keeps it. No output and no log repeats a
 name. An entityID is no secret.
 """
@@ -19,15 +19,14 @@ from eilogin.cli.commands.running.loaded_members import (
     members_of,
     require_store,
 )
-from eilogin.cli.commands.running.participant_end import end_at
+from eilogin.cli.commands.running.participant_end import end_at_participant
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.filters.login_options import LoginOptions
 from eilogin.hub.hub_worker import EndedSessions
 
-#: Exit codes besides 0: a peer has not confirmed; nobody of some name is signed in. 1
-#: and 2 are those of any command: it failed, or its arguments are wrong.
-NOT_ALL, NOBODY = 3, 4
+#: Exit codes: a peer has not confirmed; nobody with one of the names is signed in.
+UNCONFIRMED, NOBODY = 3, 4
 #: No name is longer: a NameID has 256 characters at most (SAML core 8.3.7).
 _LONGEST_NAME = 1024
 
@@ -104,47 +103,47 @@ def end_command(  # noqa: PLR0913 - one for each option
             "whose sessions? Expected --subject, which reads names from standard "
             "input, or --participant ENTITYID"
         )
-    if not all("=" in word for word in variables):
+    if not all("=" in variable for variable in variables):
         # The value may be somebody's name or number, so no message repeats it.
         raise click.UsageError(
             "found a name in the command, where all users of the machine can see "
             "it. Expected --subject, and the name on standard input"
         )
     ini = IniFile.read(file, variables_of(variables))
-    member = _chosen(ini, members_of(ini, variables_of(variables)), section)
+    member = _choose(ini, members_of(ini, variables_of(variables)), section)
     with reporting_errors():
         if "loggers" in ini.sections:
             set_up_logging(ini)
         hub_or_site = member.hub() if member.is_hub else member.site()
         require_store(member.own.entity_id, hub_or_site.sessions)
         if participant is None:
-            came = [_end(member, name, line) for line, name in _names(sys.stdin)]
+            exit_codes = [_end(member, name, line) for line, name in _names(sys.stdin)]
         else:
-            came = [_end_at(member, participant, is_sure=yes)]
-    if not came:
+            exit_codes = [_end_at_participant(member, participant, is_sure=yes)]
+    if not exit_codes:
         raise click.ClickException("no name was given; nothing was done")
-    raise SystemExit(max(came))
+    raise SystemExit(max(exit_codes))
 
 
-def _chosen(ini: IniFile, members: Sequence[Member], section: str | None) -> Member:
-    """The chosen member: the named one, the only hub, or else the only member."""
+def _choose(ini: IniFile, members: Sequence[Member], section: str | None) -> Member:
+    """Return the named member, or else the only hub, or else the only member."""
     if section is not None:
-        fitting = [one for one in members if one.title == section]
+        matches = [member for member in members if member.title == section]
     else:
-        hubs = [one for one in members if one.is_hub]
-        fitting = hubs or list(members)
-    if len(fitting) == 1:
-        return fitting[0]
-    known = ", ".join(one.title for one in members) or "none"
+        hubs = [member for member in members if member.is_hub]
+        matches = hubs or list(members)
+    if len(matches) == 1:
+        return matches[0]
+    titles = ", ".join(member.title for member in members) or "none"
     raise click.ClickException(
-        f"{ini.path}: which member? --section takes one of: {known}"
+        f"{ini.path}: which member? --section takes one of: {titles}"
     )
 
 
 def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
-    """Read the names, one a line, each with the number of its line for messages.
+    """Read names, one a line; yield ``line N: `` for messages, and the name.
 
-    At a terminal, ask until the answer is empty, and show the typed text.
+    At a terminal, ask until the answer is empty; the first text is "".
     """
     number = 0
     while True:
@@ -172,36 +171,40 @@ def _end(member: Member, name: str, line: str) -> int:
     return end(member, name, line)
 
 
-def _end_at(member: Member, entity_id: str, *, is_sure: bool) -> int:
+def _end_at_participant(member: Member, entity_id: str, *, is_sure: bool) -> int:
     """End all sessions at a participant, and return the exit code."""
     if not member.is_hub:
         raise click.UsageError("--participant works only with the file of a hub")
-    return 0 if end_at(member.hub(), entity_id, is_sure=is_sure) else NOT_ALL
+    return (
+        0
+        if end_at_participant(member.hub(), entity_id, is_sure=is_sure)
+        else UNCONFIRMED
+    )
 
 
 def _end_at_hub(member: Member, name: str, line: str) -> int:
-    hub, above = member.hub(), member.hub_above()
-    ended = [hub.end(who, above) for who in hub.called(name)]
-    if not any(one.sessions for one in ended):
-        return _nobody(line)
-    for one in ended:
-        _tell(one, line)
-    is_known = all(one.is_above_told for one in ended)
-    is_known &= not any(one.waiting or one.untold for one in ended)
-    return 0 if is_known else NOT_ALL
+    hub, hub_above = member.hub(), member.hub_above()
+    results = [hub.end(subject, hub_above) for subject in hub.called(name)]
+    if not any(result.sessions for result in results):
+        return _print_nobody(line)
+    for result in results:
+        _print_ended(result, line)
+    is_confirmed = all(result.is_above_told for result in results)
+    is_confirmed &= not any(result.waiting or result.untold for result in results)
+    return 0 if is_confirmed else UNCONFIRMED
 
 
-def _tell(ended: EndedSessions, line: str) -> None:
-    known = len(ended.reached)
+def _print_ended(result: EndedSessions, line: str) -> None:
+    count = len(result.reached)
     click.echo(
-        f"{line}{_sessions(ended.sessions)} ended; {known} "
-        f"participant{'' if known == 1 else 's'} confirmed it"
+        f"{line}{_sessions(result.sessions)} ended; {count} "
+        f"participant{'' if count == 1 else 's'} confirmed it"
     )
-    for entity_id in ended.waiting:
+    for entity_id in result.waiting:
         click.echo(f"  no confirmation yet, will retry: {entity_id}")
-    for entity_id in ended.untold:
+    for entity_id in result.untold:
         click.echo(f"  cannot be reached (see the log): {entity_id}")
-    if not ended.is_above_told:
+    if not result.is_above_told:
         click.echo("  the hub above has not confirmed the logout (see the log)")
 
 
@@ -209,26 +212,30 @@ def _end_at_site(member: Member, name: str, line: str) -> int:
     site = member.site()
     logins = site.called(name, _sources(member))
     if not logins:
-        return _nobody(line)
+        return _print_nobody(line)
     is_everywhere = site.end(logins)
-    others = (
+    outcome = (
         "the hub has confirmed that all participants ended theirs"
         if is_everywhere
         else "the hub has not confirmed that all participants ended theirs (see the "
         "log)"
     )
-    click.echo(f"{line}{_sessions(len(logins))} ended; {others}")
-    return 0 if is_everywhere else NOT_ALL
+    click.echo(f"{line}{_sessions(len(logins))} ended; {outcome}")
+    return 0 if is_everywhere else UNCONFIRMED
 
 
 def _sources(member: Member) -> Sequence[str]:
-    """The sources that the option ``subject`` of its filter ``login`` names."""
-    asking = [part for part in member.parts if part.entry_point in ("main", "login")]
-    said = asking[0].options.get("subject") if asking else None
-    return config.read(LoginOptions, {}, {"subject": said} if said else {}).subject
+    """Return the values of the option ``subject`` of the filter ``login``."""
+    login_parts = [
+        part for part in member.parts if part.entry_point in ("main", "login")
+    ]
+    subject = login_parts[0].options.get("subject") if login_parts else None
+    return config.read(
+        LoginOptions, {}, {"subject": subject} if subject else {}
+    ).subject
 
 
-def _nobody(line: str) -> int:
+def _print_nobody(line: str) -> int:
     click.echo(f"{line}nobody with that name is signed in here")
     return NOBODY
 

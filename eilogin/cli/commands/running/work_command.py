@@ -1,8 +1,7 @@
 """``eilogin work FILE`` and ``eilogin logouts FILE``: background work of a site.
 
 The processes of a hub or participant do this work themselves. If they end earlier or
-start no threads (uWSGI without ``enable-threads``), ``eilogin work`` does it as a
-service. ``eilogin logouts`` shows the pending work of a hub.
+start no threads (uWSGI without ``enable-threads``), run ``eilogin work`` as a service.
 """
 
 import json
@@ -39,9 +38,9 @@ from eilogin.stores.store_interface import is_durable
 _log = logging.getLogger("eilogin")
 
 #: Seconds between two checks for logouts that a participant has queued.
-_LOOK = 2.0
+_CHECK_INTERVAL = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
-#: The words for each state on a line.
+#: Texts for the states of a logout.
 _STATES = {
     NOW: "being sent now",
     AGAIN: "retry at ",
@@ -94,7 +93,7 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
 
 
 class _Work(NamedTuple):
-    """The hubs, refreshed federations and delivering participants of an ini file."""
+    """The hubs, federations to refresh, and participants of an ini file."""
 
     hubs: Sequence[Member]
     watches: Sequence[Watch]
@@ -125,7 +124,7 @@ def _work_until_signal(work: _Work) -> None:
         while not stop.is_set:
             for site in work.sites:
                 site.wake()
-            stop.wait(_LOOK)
+            stop.wait(_CHECK_INTERVAL)
 
 
 def _sites(members: Sequence[Member]) -> Iterator[OperatorLogout]:
@@ -179,7 +178,7 @@ def _watches(ini: IniFile) -> list[Watch]:
 def _work_once(hubs: Mapping[str, HubJobs], watches: Sequence[Watch]) -> None:
     with reporting_errors():
         for entity_id, hub in hubs.items():
-            click.echo(f"{entity_id}: {_delivered(hub.work())}")
+            click.echo(f"{entity_id}: {_delivered_text(hub.work())}")
         for watch in watches:
             if watch.refresh_if_due():
                 click.echo(f"{watch.entity_id}: federation refreshed")
@@ -214,12 +213,12 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
     with reporting_errors():
         logouts = [logout for hub in hubs.values() for logout in _pending(hub)]
     for logout in logouts:
-        click.echo(json.dumps(logout) if as_json else _shown(logout))
+        click.echo(json.dumps(logout) if as_json else _logout_line(logout))
     if not logouts and not as_json:
         click.echo("no logout is pending")
 
 
-def _delivered(count: int) -> str:
+def _delivered_text(count: int) -> str:
     return f"{count} pending logout{'' if count == 1 else 's'} delivered"
 
 
@@ -244,10 +243,10 @@ def _instant(seconds: float) -> str:
     return clock.utc(seconds).isoformat(timespec="seconds")
 
 
-def _shown(logout: Mapping[str, Any]) -> str:
+def _logout_line(logout: Mapping[str, Any]) -> str:
     state = f"{_STATES[logout['state']]}{logout['next']}; since {logout['since']}"
     if logout["tries"]:
-        often = "once" if logout["tries"] == 1 else f"{logout['tries']} times"
-        state += f", retried {often}"
-    why = f" ({logout['reason']})" if logout["reason"] else ""
-    return f"{logout['participant']}: {state}{why}, until {logout['until']}"
+        times = "once" if logout["tries"] == 1 else f"{logout['tries']} times"
+        state += f", retried {times}"
+    reason = f" ({logout['reason']})" if logout["reason"] else ""
+    return f"{logout['participant']}: {state}{reason}, until {logout['until']}"

@@ -45,14 +45,14 @@ def refresh_site(site: TrustSite) -> bool:
 
 def _outcome_lines(outcome: RefreshResult) -> Iterator[str]:
     """Describe the outcome of a refresh, in words."""
-    what = "same" if outcome.held else outcome.what
-    text = _OUTCOMES["active" if outcome.is_newer else what]
+    outcome_name = "same" if outcome.held else outcome.what
+    text = _OUTCOMES["active" if outcome.is_newer else outcome_name]
     if outcome.failures and not outcome.is_newer:
         text = "a source failed; the active metadata stays the same"
     yield f"{text}: {members_in_words(outcome.members)}"
-    waiting = len(outcome.held) - outcome.rejected
-    if waiting:
-        yield f"a change of {members_in_words(waiting)} waits for approval"
+    pending = len(outcome.held) - outcome.rejected
+    if pending:
+        yield f"a change of {members_in_words(pending)} waits for approval"
     if outcome.rejected and outcome.held:
         yield f"a change of {members_in_words(outcome.rejected)} was rejected"
 

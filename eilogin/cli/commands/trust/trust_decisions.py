@@ -1,4 +1,4 @@
-"""Approve or reject pending changes, under the locks of their sites."""
+"""Approve or reject pending changes, under the lock of each site."""
 
 import os
 import pwd
@@ -56,20 +56,20 @@ class PendingDecision:
 
     site: TrustSite
     waiting: Waiting
-    #: The ID as typed, of all pending changes or of one; and those changes.
+    #: The typed ID of all pending changes or of one, and those changes.
     state_id: str
     pending: tuple[Pending, ...]
     changes: Changes
-    who: Approval
+    user: Approval
 
     @property
     def title(self) -> str:
         """The section of the site."""
         return self.site.part.title
 
-    def refused(self, why: str) -> click.ClickException:
-        """The error that stops the decision here."""
-        return click.ClickException(f"{self.title}: {why}")
+    def refused(self, reason: str) -> click.ClickException:
+        """Return the error that refuses the decision."""
+        return click.ClickException(f"{self.title}: {reason}")
 
 
 def decide_on(
@@ -80,22 +80,22 @@ def decide_on(
 ) -> None:
     """Decide on the pending changes of these sites.
 
-    ``require`` checks each site first. If it raises, no site changes.
+    If ``require`` raises for one of them, no site changes.
     """
-    who = _who()
+    user = _current_user()
     with ExitStack() as locks:
-        # In one order, so that two decisions at once do not wait for each other.
+        # The same order everywhere, so that two decisions do not block each other.
         for site in sorted(sites, key=lambda site: site.folder.path):
             locks.enter_context(site.folder.locked(LOCK_PATIENCE))
-        cases = [_case(site, state_id, who) for site in sites]
+        cases = [_case(site, state_id, user) for site in sites]
         for case in cases:
             require(case)
         for number, case in enumerate(cases):
-            with _telling_how_far(cases[number:]):
+            with _reporting_unfinished(cases[number:]):
                 click.echo(f"{case.title}: {decide(case)}")
 
 
-def _case(site: TrustSite, state_id: str, who: Approval) -> PendingDecision:
+def _case(site: TrustSite, state_id: str, user: Approval) -> PendingDecision:
     """Read the pending changes again, under the lock."""
     waiting = site.folder.waiting
     pending = () if waiting is None else waiting.named(state_id)
@@ -105,12 +105,12 @@ def _case(site: TrustSite, state_id: str, who: Approval) -> PendingDecision:
             f"Look at them first ({site.typed('diff')})"
         )
     changes = site.changes(waiting, pending)
-    return PendingDecision(site, waiting, state_id, pending, changes, who)
+    return PendingDecision(site, waiting, state_id, pending, changes, user)
 
 
 @contextmanager
-def _telling_how_far(cases: Sequence[PendingDecision]) -> Iterator[None]:
-    """If the decision fails, as with a full disk, name the sites left."""
+def _reporting_unfinished(cases: Sequence[PendingDecision]) -> Iterator[None]:
+    """If a decision fails, as with a full disk, name the sites without one."""
     try:
         yield
     except (EiloginError, OSError):
@@ -133,10 +133,10 @@ def require_approvable(case: PendingDecision, *, is_all: bool) -> None:
             f"'{site.typed('approve', case.state_id, '--all')}'"
         )
     people = ApprovalRules.of(site.options).people
-    if people > 1 and all(_has_approved(case.who, change) for change in case.pending):
+    if people > 1 and all(_has_approved(case.user, change) for change in case.pending):
         raise case.refused(
-            f"{approver_in_words(case.who)} has approved it already; nothing was done. "
-            "A second person has to approve it, as another system user "
+            f"{approver_in_words(case.user)} has approved it already; nothing was "
+            "done. A second person has to approve it, as another system user "
             "(four_eyes). sudo does not make you another person"
         )
     active = site.folder.active
@@ -161,8 +161,8 @@ def require_approvable(case: PendingDecision, *, is_all: bool) -> None:
         ) from error
 
 
-def _has_approved(who: Approval, pending: Pending) -> bool:
-    return any(approval.is_by_who(who) for approval in pending.approvals)
+def _has_approved(user: Approval, pending: Pending) -> bool:
+    return any(approval.is_by_who(user) for approval in pending.approvals)
 
 
 def approve_case(case: PendingDecision) -> str:
@@ -170,15 +170,15 @@ def approve_case(case: PendingDecision) -> str:
     site, state_id = case.site, case.state_id
     _note(case, "trust.approved")
     people = ApprovalRules.of(site.options).people
-    done = approve(site.folder, state_id, case.who, people)
-    if len(done) == len(case.pending):
+    activated = approve(site.folder, state_id, case.user, people)
+    if len(activated) == len(case.pending):
         return f"{state_id} is active now: {changes_in_words(case.changes)}"
     line = (
-        f"approved by {approver_in_words(case.who)}; needs 1 more approval, by another "
-        "system user (four_eyes)"
+        f"approved by {approver_in_words(case.user)}; needs 1 more approval, by "
+        "another system user (four_eyes)"
     )
-    if done:
-        names = first_of([words(change.entity_id) for change in done], MOST_NAMED)
+    if activated:
+        names = first_of([words(change.entity_id) for change in activated], MOST_NAMED)
         line += f"; active now: {', '.join(names)}"
     return line
 
@@ -186,18 +186,18 @@ def approve_case(case: PendingDecision) -> str:
 def reject_case(case: PendingDecision) -> str:
     """Reject the changes, and return a line about the outcome."""
     _note(case, "trust.rejected")
-    reject(case.site.folder, case.state_id, case.who)
+    reject(case.site.folder, case.state_id, case.user)
     return f"{case.state_id} is rejected; the active metadata stays the same"
 
 
 def _note(case: PendingDecision, code: str) -> None:
-    """Record the decision and its user in the folder, before it is carried out."""
-    changes, who = case.changes, case.who
+    """Record the decision and its user, before it is carried out."""
+    changes, user = case.changes, case.user
     fields: Mapping[str, Any] = {
         "code": code,
         "id": case.state_id,
-        "who": who.name,
-        "uid": who.uid,
+        "who": user.name,
+        "uid": user.uid,
         "count": changes.count,
         "changes": changes.all_lines,
     }
@@ -206,19 +206,19 @@ def _note(case: PendingDecision, code: str) -> None:
         code,
         reference=case.state_id,
         peer=case.site.entity_id,
-        by=approver_in_words(who),
+        by=approver_in_words(user),
         changes=changes.lines[:MOST_LOGGED],
     )
 
 
-def _who() -> Approval:
+def _current_user() -> Approval:
     """Return the user of this process, and the user who called sudo."""
     uid = os.getuid()
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = NAMELESS
-    # The user root can set any name here; that makes nobody a second person.
+    # Root can set any name here, but that makes nobody a second person.
     sudo, number = (os.environ.get(name, "") for name in ("SUDO_USER", "SUDO_UID"))
     return Approval(
         f"{name}{BY_SUDO}{words(sudo)}" if sudo else name,

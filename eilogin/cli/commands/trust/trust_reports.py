@@ -1,4 +1,4 @@
-"""The active metadata and the pending changes of a site, in words."""
+"""Describe the active metadata and the pending changes of a site."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ MOST_NAMED = 5
 
 
 def active_lines(site: TrustSite) -> Iterator[str]:
-    """Yield lines about the active metadata, its sources, and the pending changes."""
+    """Describe the active metadata, its sources, and the pending changes."""
     active, waiting = site.folder.active, site.folder.waiting
     if active is None:
         yield (
@@ -39,13 +39,13 @@ def active_lines(site: TrustSite) -> Iterator[str]:
     if over:
         yield f"ask the sources for newer metadata: {site.typed('refresh')}"
     if tries.failures:
-        yield f"refresh: {_failed(tries.failures, tries.tried, tries.why)}"
-    yield f"last refreshed {_at(tries.worked)}, next {_at(tries.due)}"
+        yield f"refresh: {_failure_text(tries.failures, tries.tried, tries.why)}"
+    yield f"last refreshed {_time(tries.worked)}, next {_time(tries.due)}"
     for source in state.sources:
-        yield f"source {words(source.name)}: {_source(source)}"
+        yield f"source {words(source.name)}: {_source_text(source)}"
     if waiting is not None:
         yield from _waiting_lines(site, waiting)
-    yield from _rejected(site)
+    yield from _rejected_lines(site)
 
 
 def _waiting_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
@@ -55,8 +55,8 @@ def _waiting_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
     yield f"pending since {since}, for {reasons}: {waiting.id}"
     for line in first_of([*map(_in_quarantine, waiting.open)], MOST_TOLD):
         yield f"  {line}"
-    yield from _approvals(site, waiting)
-    yield from _not_judged(site, waiting)
+    yield from _approval_lines(site, waiting)
+    yield from _refresh_needed_lines(site, waiting)
     yield f"look at the changes: {site.typed('diff')}"
     yield f"then approve them: {site.typed('approve', waiting.id)}"
 
@@ -67,7 +67,7 @@ def _in_quarantine(change: Pending) -> str:
     return f"{words(change.entity_id)} keeps its old record: {change.id}"
 
 
-def _rejected(site: TrustSite) -> Iterator[str]:
+def _rejected_lines(site: TrustSite) -> Iterator[str]:
     quarantine = site.folder.quarantine
     for change in () if quarantine is None else quarantine.pending:
         if change.is_rejected:
@@ -75,34 +75,34 @@ def _rejected(site: TrustSite) -> Iterator[str]:
             yield f"rejected: {member} keeps its old record until it changes again"
 
 
-def _source(source: Source) -> str:
-    line = f"last success {_at(source.worked)}"
+def _source_text(source: Source) -> str:
+    line = f"last success {_time(source.worked)}"
     if source.failures:
-        line += f"; {_failed(source.failures, source.tried, source.why)}"
+        line += f"; {_failure_text(source.failures, source.tried, source.why)}"
     if source.passed:
         members = members_in_words(len(source.passed))
         line += f"; {members} skipped: they come from another source"
     return line
 
 
-def _failed(times: int, at: float, why: str) -> str:
-    often = "once" if times == 1 else f"{times} times in a row"
-    return f"failed {often}, last {_at(at)}: {words(why)}"
+def _failure_text(times: int, last: float, reason: str) -> str:
+    times_text = "once" if times == 1 else f"{times} times in a row"
+    return f"failed {times_text}, last {_time(last)}: {words(reason)}"
 
 
 def pending_lines(site: TrustSite, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
-    """Yield lines about pending changes, and the commands that decide on them."""
+    """Describe pending changes, and the commands that decide on them."""
     yield f"{site.part.title} ({site.entity_id})"
     since, count = write_instant(waiting.since), len(waiting.open)
-    what = (
+    scope = (
         "the whole metadata" if waiting.state is not None else members_in_words(count)
     )
-    yield f"pending since {since}: {what}, {waiting.id}"
-    yield from _approvals(site, waiting)
-    yield from _not_judged(site, waiting)
+    yield f"pending since {since}: {scope}, {waiting.id}"
+    yield from _approval_lines(site, waiting)
+    yield from _refresh_needed_lines(site, waiting)
     changes = site.changes(waiting, waiting.open)
     yield "\nWhy it needs approval:"
-    # Another user than the one who looks may be able to write the folder.
+    # Another user may be able to write the folder.
     reasons = waiting.reasons if is_all else first_of(waiting.reasons, MOST_TOLD)
     yield from (f"  {printable(reason)}" for reason in reasons)
     yield "\nAll changes:"
@@ -128,37 +128,39 @@ def _ways_to_decide(
         "another"
     )
     yield "way, such as the telephone):"
-    seen = ["--all"] if has_hidden else []
-    yield f"  {site.typed('approve', waiting.id, *seen)}"
+    flags = ["--all"] if has_hidden else []
+    yield f"  {site.typed('approve', waiting.id, *flags)}"
     yield "If they are not:"
     yield f"  {site.typed('reject', waiting.id)}"
 
 
-def _approvals(site: TrustSite, waiting: Waiting) -> Iterator[str]:
+def _approval_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
     people = ApprovalRules.of(site.options).people
     groups = dict.fromkeys(change.approvals for change in waiting.open)
     for approvals in groups:
-        which = ""
+        ids_text = ""
         if len(groups) > 1:
-            ids = [it.id for it in waiting.open if it.approvals == approvals]
-            which = f" ({', '.join(first_of(ids, MOST_NAMED))})"
+            ids = [
+                change.id for change in waiting.open if change.approvals == approvals
+            ]
+            ids_text = f" ({', '.join(first_of(ids, MOST_NAMED))})"
         for approval in approvals:
             approver = approver_in_words(approval)
-            yield f"approved {_at(approval.at)} by {approver}{which}"
-        more = people - len(approvals)
-        if more > 1:
-            yield f"needs the approval of {more} people (four_eyes){which}"
+            yield f"approved {_time(approval.at)} by {approver}{ids_text}"
+        missing = people - len(approvals)
+        if missing > 1:
+            yield f"needs the approval of {missing} people (four_eyes){ids_text}"
         elif approvals:
-            yield f"needs 1 more approval (four_eyes){which}"
+            yield f"needs 1 more approval (four_eyes){ids_text}"
 
 
-def _not_judged(site: TrustSite, waiting: Waiting) -> Iterator[str]:
+def _refresh_needed_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
     if not waiting.is_judged_by(site.folder.active):
         yield "needs a refresh with the current options before you can approve it:"
         yield f"  {site.typed('refresh')}"
 
 
-def _at(instant: float) -> str:
+def _time(instant: float) -> str:
     return f"at {write_instant(instant)}" if instant else "never"
 
 
@@ -168,11 +170,11 @@ def members_in_words(count: int) -> str:
 
 
 def changes_in_words(changes: Changes) -> str:
-    """Write the number of changes, and how many of them wait."""
+    """Write the number of changes, and how many need approval."""
     count = f"{changes.count} change{'' if changes.count == 1 else 's'}"
     return f"{count} ({sum(change.waits for change in changes.changes)} with '!')"
 
 
 def approver_in_words(approval: Approval) -> str:
-    """Write the user of an approval, with the number of the user."""
+    """Write the user of an approval, with the uid."""
     return f"{words(approval.name)} (uid {approval.uid})"

@@ -1,7 +1,7 @@
 """The sites of an ini file that keep a state of their federation.
 
-The user who approves may not be able to read our keys, so a command reads only the
-options that it needs.
+A command reads only the options that it needs, because the user who approves may not
+be able to read the keys of the site.
 """
 
 from collections.abc import Sequence
@@ -38,18 +38,18 @@ from eilogin.federation.state.state_records import (
 )
 from eilogin.shell_quoting import typed
 
-_NEEDED = (
+_OPTION_NAMES = (
     *("role", "public_url", "prefix", "entity_id", "hub"),
     *("federation_folder", "federation_changes", "four_eyes"),
 )
-#: The options for the state of a site's federation, and for approvals.
+#: The options for the state of the federation, and for approvals.
 _Options: Any = create_model(  # type: ignore[call-overload]
     "_Options",
     __base__=config.Options,
     **{
         name: (field.annotation, field)
         for name, field in TrustOptions.model_fields.items()
-        if name in _NEEDED
+        if name in _OPTION_NAMES
     },
 )
 
@@ -67,12 +67,12 @@ class TrustSite:
 
     @property
     def entity_id(self) -> str:
-        """The entityID of the site."""
+        """The entityID."""
         return entity_id_of(self.options)
 
-    def typed(self, verb: str, *words: str) -> str:
+    def typed(self, verb: str, *arguments: str) -> str:
         """Return a command of this group for the same file, to copy."""
-        return typed("eilogin trust", verb, self.ini.path, *words, *self.variables)
+        return typed("eilogin trust", verb, self.ini.path, *arguments, *self.variables)
 
     def changes(self, waiting: Waiting, pending: Sequence[Pending]) -> Changes:
         """Compare these changes with the active metadata.
@@ -88,21 +88,25 @@ class TrustSite:
             if signed is not None:
                 new = Membership.from_index(signed_index(self.folder, signed))
         except MetadataUnusable as error:
-            # As after an update. The state keeps its name and its approvals.
+            # An update may cause this. The state keeps its name and its approvals.
             raise type(error)(f"{error} by '{self.typed('refresh')}'") from error
         held = held_of(self.folder, state).items()
-        known = {entity_id: record.known for entity_id, record in held}
+        held_members = {entity_id: record.known for entity_id, record in held}
         changes = changes_for(
-            self.options, old or Membership(), new, departed_of(self.folder), known
+            self.options,
+            old or Membership(),
+            new,
+            departed_of(self.folder),
+            held_members,
         )
-        names = {change.entity_id for change in pending}
-        return changes if "" in names else changes.of(names)
+        entity_ids = {change.entity_id for change in pending}
+        return changes if "" in entity_ids else changes.of(entity_ids)
 
 
 def sites_of(
     file: Path, variables: Sequence[str], section: str | None
 ) -> list[TrustSite]:
-    """Return the sites of a file that keep state; ClickException if there is none."""
+    """Return the sites of a file that keep state; raise ClickException for none."""
     ini = IniFile.read(file, variables_of(variables))
     parts = _parts_of_sites(ini, section)
     candidates = (_site(ini, part, variables) for part in parts)
@@ -118,7 +122,7 @@ def sites_of(
 
 
 def _parts_of_sites(ini: IniFile, section: str | None) -> list[Part]:
-    """Return the sections of sites, or the named one."""
+    """Return the sections of all sites, or the named one."""
     parts = [part for part in parts_of(ini) if is_member(part)]
     if section is None:
         return parts
@@ -145,13 +149,13 @@ def sites_with_change(
     """Return the sites with a pending change of this ID, one for each folder."""
     sites = {site.folder.path: site for site in sites_of(file, variables, section)}
     waiting = {path: site.folder.waiting for path, site in sites.items()}
-    fitting = [
+    matches = [
         sites[path]
         for path, changes in waiting.items()
         if changes is not None and changes.named(state_id)
     ]
-    if fitting:
-        return fitting
+    if matches:
+        return matches
     if any(_is_rejected(site, state_id) for site in sites.values()):
         raise click.ClickException(
             f"{file}: {words(state_id)} was rejected before; nothing was done. "

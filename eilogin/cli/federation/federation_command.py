@@ -1,7 +1,6 @@
 """``eilogin federation``: the group of the commands of a federation's operator.
 
-The state is a folder of plain files (:mod:`eilogin.registry`). Each command reads it,
-and changes a file or two.
+The state is a folder of plain files (:mod:`eilogin.registry`).
 """
 
 from typing import Any
@@ -27,7 +26,7 @@ from eilogin.cli.terminal.reports import reporting_errors
 
 
 class _Commands(click.Group):
-    """Commands that report each error in a few lines."""
+    """Commands that report errors without a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         with reporting_errors():

@@ -1,4 +1,4 @@
-"""Find the folder of a federation, and the member that a command means."""
+"""The folder of a federation on the command line, its members and paths."""
 
 import os
 from pathlib import Path
@@ -13,26 +13,30 @@ from eilogin.shell_quoting import as_word, typed
 
 DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
-#: Most members that a message lists.
-_MOST_MEANT = 10
+#: The most members that an error names.
+_MOST_NAMED = 10
 
 
 def chosen_member(registry: Folder, name: str) -> RegistryMember:
-    """Return the member with this entityID, or the only one that contains it.
+    """Return the member with this entityID, or the only one whose entityID contains it.
 
     Raises :class:`eilogin.errors.ConfigurationError`.
     """
     if name in registry.members:
         return registry.members[name]
-    part = name.casefold()
-    fitting = [it for it in registry.members if part and part in it.casefold()]
-    if len(fitting) == 1:
-        return registry.members[fitting[0]]
-    if fitting:
-        lines = first_of([*map(as_word, fitting)], _MOST_MEANT)
+    fragment = name.casefold()
+    matches = [
+        entity_id
+        for entity_id in registry.members
+        if fragment and fragment in entity_id.casefold()
+    ]
+    if len(matches) == 1:
+        return registry.members[matches[0]]
+    if matches:
+        lines = first_of([*map(as_word, matches)], _MOST_NAMED)
         names = "\n".join(f"  {line}" for line in lines)
         raise ConfigurationError(
-            f"{registry.path}: '{name}' is a part of {len(fitting)} entityIDs; "
+            f"{registry.path}: '{name}' is a part of {len(matches)} entityIDs; "
             f"expected a part of only one:\n{names}"
         )
     hint = config.did_you_mean(name, registry.members)
@@ -43,19 +47,19 @@ def chosen_member(registry: Folder, name: str) -> RegistryMember:
 
 
 def sign_hint(folder: Path) -> str:
-    """Name the command after which a change counts."""
+    """Name the command that activates a change."""
     return f"'{typed('eilogin federation sign', folder)}' makes it count"
 
 
 def is_elsewhere(key: str) -> bool:
-    """Return whether a key is a variable, a credential or on a token, and no file."""
+    """Return whether a key is a variable, a credential or on a token."""
     return key.startswith(("env:", "credential:", TOKEN))
 
 
-def seen_from(folder: Path, place: str) -> str:
-    """Write a path of the working folder as ``federation.ini`` has to name it."""
-    mark = "file:" if place.startswith("file:") else ""
-    path = Path(place.removeprefix(mark))
-    if not place or is_elsewhere(place) or path.is_absolute():
-        return place
-    return mark + os.path.relpath(path.absolute(), folder.absolute())
+def relative_to_folder(folder: Path, location: str) -> str:
+    """Write a path from the working folder as ``federation.ini`` has to name it."""
+    prefix = "file:" if location.startswith("file:") else ""
+    path = Path(location.removeprefix(prefix))
+    if not location or is_elsewhere(location) or path.is_absolute():
+        return location
+    return prefix + os.path.relpath(path.absolute(), folder.absolute())

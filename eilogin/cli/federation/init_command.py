@@ -9,7 +9,7 @@ import click
 from eilogin.cli.federation.federation_lookup import (
     DIR,
     is_elsewhere,
-    seen_from,
+    relative_to_folder,
 )
 from eilogin.cli.terminal.command_files import write_key_pair
 from eilogin.cli.terminal.prompts import one_line
@@ -75,42 +75,44 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     if (key is None) != (certificate is None):
         raise click.UsageError("--key, --certificate: expected both, or none")
-    with _whole_or_not_at_all(folder):
-        own = folder / "operator.key"
-        # The key comes first, so that an interrupted command can begin again.
-        if key is None and not own.exists() and not (folder / OPTIONS).exists():
-            write_key_pair(own, folder / "operator.crt", name)
+    with _remove_on_failure(folder):
+        new_key = folder / "operator.key"
+        # The key comes first, so that the user can repeat an interrupted command.
+        if key is None and not new_key.exists() and not (folder / OPTIONS).exists():
+            write_key_pair(new_key, folder / "operator.crt", name)
         make_folder(
             folder,
             name=name,
             publisher=publisher or name,
             validity=f"{days}d",
-            key=seen_from(folder, key or str(own)),
-            certificate=seen_from(folder, certificate or str(folder / "operator.crt")),
-            pin=seen_from(folder, pin or ""),
+            key=relative_to_folder(folder, key or str(new_key)),
+            certificate=relative_to_folder(
+                folder, certificate or str(folder / "operator.crt")
+            ),
+            pin=relative_to_folder(folder, pin or ""),
             loopback="true" if loopback else "",
         )
-        made = Folder(folder)
-        # A variable, or a token, may be missing until the key is needed.
-        with nullcontext() if is_elsewhere(key or "") else operator_key(made):
-            fingerprints = fingerprints_of(operator_certificate(made))
-    click.echo(f"{folder}: the federation '{made.options.name}'")
+        registry = Folder(folder)
+        # A variable or a token may be missing until the key is needed.
+        with nullcontext() if is_elsewhere(key or "") else operator_key(registry):
+            fingerprints = fingerprints_of(operator_certificate(registry))
+    click.echo(f"{folder}: the federation '{registry.options.name}'")
     click.echo(
-        f"{made.options.certificate}: its certificate. Give it to each member, "
+        f"{registry.options.certificate}: its certificate. Give it to each member, "
         f"and compare the fingerprint by telephone:\n    {fingerprints}"
     )
 
 
 @contextmanager
-def _whole_or_not_at_all(folder: Path) -> Iterator[None]:
-    """Remove the new files again if the block fails."""
+def _remove_on_failure(folder: Path) -> Iterator[None]:
+    """Remove the new files if the block fails."""
     names = ("operator.key", "operator.crt", ".gitignore", RULES, OPTIONS, MEMBERS)
     paths = [*(folder / name for name in names), folder, *folder.parents]
-    missing = [path for path in paths if not path.exists()]
+    new_paths = [path for path in paths if not path.exists()]
     try:
         yield
     except BaseException:
-        for path in missing:
+        for path in new_paths:
             with suppress(OSError):
                 path.rmdir() if path.is_dir() else path.unlink()
         raise

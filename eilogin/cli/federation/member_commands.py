@@ -11,7 +11,7 @@ from eilogin.cli.federation.rules_command import (
     rule_in_words,
 )
 from eilogin.cli.federation.verify_command import (
-    until,
+    first_expiry,
 )
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.cli.terminal.prompts import require_yes
@@ -38,7 +38,7 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import printable
 from eilogin.shell_quoting import as_word
 
-#: An AuthnRequest is smaller.
+#: Bytes of a proof to read; an AuthnRequest is smaller.
 _LONGEST_PROOF = 256 * 1024
 _YES = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
@@ -96,33 +96,33 @@ def add_command(  # noqa: PLR0913 - one for each option
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     _require_one_proof(proof, challenge, without_proof)
     registry = Folder(folder, bar("reading"))
-    octets = _octets_at(source)
+    octets = _read_source(source)
     member = read_member(source, octets, on_loopback=registry.options.loopback)
-    _require_in_time(source, member)
+    _require_unexpired(source, member)
     if member.fault:
         raise MetadataUnusable(f"{source}: {member.fault}{VALID}")
-    before = registry.members.get(member.entity_id)
+    old_member = registry.members.get(member.entity_id)
     proof_text = f"without proof: {printable(without_proof)}"
     if not without_proof:
         request = proof.read_bytes()[:_LONGEST_PROOF] if proof else b""
-        proof_text = prove(octets, member, before, request, challenge)
+        proof_text = prove(octets, member, old_member, request, challenge)
     for line in asked_by(member, registry.members.values()):
         click.echo(line)
     click.echo(f"proof         {proof_text}")
-    if before is not None and not _shows_difference(before, member):
+    if old_member is not None and not _print_difference(old_member, member):
         click.echo(
             "it is a member already, with the same metadata; nothing was changed"
         )
         return
     if not yes:
-        require_yes(f"{'Add' if before is None else 'Update'} this member?")
+        require_yes(f"{'Add' if old_member is None else 'Update'} this member?")
     now = write_instant(int(clock.now()))
-    path = registry.put(member, f"added {now} by {_who()}; {proof_text}")
+    path = registry.put(member, f"added {now} by {_user_name()}; {proof_text}")
     click.echo(f"{path}: kept; {sign_hint(folder)}")
 
 
 def _require_one_proof(proof: Path | None, challenge: str, reason: str) -> None:
-    """Refuse options for a proof that exclude each other."""
+    """Refuse options for proofs that exclude each other."""
     if challenge and not proof:
         raise click.UsageError(
             "--challenge: expected --proof too, because the word is in that request"
@@ -131,10 +131,11 @@ def _require_one_proof(proof: Path | None, challenge: str, reason: str) -> None:
         raise click.UsageError("--proof, --without-proof: expected only one of them")
 
 
-def _shows_difference(before: RegistryMember, member: RegistryMember) -> bool:
+def _print_difference(old_member: RegistryMember, new_member: RegistryMember) -> bool:
     lines = list(
         difference(
-            {before.entity_id: before.element}, {member.entity_id: member.element}
+            {old_member.entity_id: old_member.element},
+            {new_member.entity_id: new_member.element},
         )
     )
     for line in lines:
@@ -142,7 +143,7 @@ def _shows_difference(before: RegistryMember, member: RegistryMember) -> bool:
     return bool(lines)
 
 
-def _octets_at(source: str) -> bytes:
+def _read_source(source: str) -> bytes:
     if "://" not in source:
         return octets_of(Path(source))
     try:
@@ -154,16 +155,16 @@ def _octets_at(source: str) -> bytes:
     return MetadataClient(longest=LONGEST).fetch(source).body
 
 
-def _require_in_time(source: str, member: RegistryMember) -> None:
-    ends = member.descriptor.valid_until
-    if ends is not None and ends <= clock.now():
+def _require_unexpired(source: str, member: RegistryMember) -> None:
+    expiry = member.descriptor.valid_until
+    if expiry is not None and expiry <= clock.now():
         raise MetadataExpired(
-            f"{source}: this metadata expired at {write_instant(ends)}; ask its "
+            f"{source}: this metadata expired at {write_instant(expiry)}; ask its "
             "administrator for newer metadata"
         )
 
 
-def _who() -> str:
+def _user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -219,10 +220,10 @@ def list_command(folder: Path) -> None:
             "participant": entity.service_provider,
         }
         kind = " and ".join(name for name, role in roles.items() if role)
-        place = registry.files[entity_id].relative_to(folder)
-        # Users copy the entityID from here, and a member chooses its own.
-        line = f"{as_word(entity_id)}  {kind}  {_name(member)}  {place}"
-        click.echo("  ".join([line, *until(member)]))
+        file = registry.files[entity_id].relative_to(folder)
+        # Users copy the entityID, and a member chooses its own.
+        line = f"{as_word(entity_id)}  {kind}  {_name(member)}  {file}"
+        click.echo("  ".join([line, *first_expiry(member)]))
     click.echo(f"{many(len(registry.members), 'member')}")
 
 

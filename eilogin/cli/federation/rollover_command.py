@@ -8,7 +8,11 @@ from pathlib import Path
 import click
 
 from eilogin import clock
-from eilogin.cli.federation.federation_lookup import DIR, chosen_member, seen_from
+from eilogin.cli.federation.federation_lookup import (
+    DIR,
+    chosen_member,
+    relative_to_folder,
+)
 from eilogin.cli.terminal.command_files import write_key_pair
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.cli.terminal.prompts import one_line
@@ -32,8 +36,8 @@ from eilogin.saml.printable_text import first_of, printable
 from eilogin.saml.signing_keys import fingerprints_of
 from eilogin.shell_quoting import as_word, typed
 
-#: How many members an error names.
-_MOST = 10
+#: The most members that an error names.
+_MOST_NAMED = 10
 
 _COMMAND = "eilogin federation rollover"
 
@@ -131,11 +135,13 @@ def _start(registry: Folder, key: str | None, certificate: str | None) -> None:
             registry.path / key, registry.path / certificate, registry.options.name
         )
     else:
-        key, certificate = (seen_from(registry.path, it) for it in (key, certificate))
+        key, certificate = (
+            relative_to_folder(registry.path, path) for path in (key, certificate)
+        )
     begun(registry, key, certificate)
 
 
-def _present_rollover(registry: Folder) -> Rollover:
+def _current_rollover(registry: Folder) -> Rollover:
     rollover = read_rollover(registry)
     if rollover is None:
         raise ConfigurationError(
@@ -145,15 +151,15 @@ def _present_rollover(registry: Folder) -> Rollover:
     return rollover
 
 
-def _note_ready(registry: Folder, parts: Sequence[str]) -> None:
-    rollover = _present_rollover(registry)
-    names = [chosen_member(registry, part).entity_id for part in parts]
-    note = printable(f"{write_instant(int(clock.now()))} by {_who()}")
+def _note_ready(registry: Folder, fragments: Sequence[str]) -> None:
+    rollover = _current_rollover(registry)
+    names = [chosen_member(registry, fragment).entity_id for fragment in fragments]
+    note = printable(f"{write_instant(int(clock.now()))} by {_user_name()}")
     ready = {**rollover.ready, **dict.fromkeys(names, note)}
     write_rollover(registry, replace(rollover, ready=ready))
 
 
-def _who() -> str:
+def _user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -161,14 +167,16 @@ def _who() -> str:
 
 
 def _switch(registry: Folder, *, anyway: bool) -> None:
-    rollover = _present_rollover(registry)
+    rollover = _current_rollover(registry)
     if rollover.has_switched(registry):
         raise ConfigurationError(f"{registry.path}: the next key signs already")
-    waiting = waited_for(registry, rollover)
-    if waiting and not anyway:
-        names = "\n".join(f"  {name}" for name in first_of(_words(waiting), _MOST))
+    unready = waited_for(registry, rollover)
+    if unready and not anyway:
+        names = "\n".join(
+            f"  {name}" for name in first_of(_quoted(unready), _MOST_NAMED)
+        )
         raise ConfigurationError(
-            f"{registry.path}: {len(waiting)} of {len(registry.members)} members are "
+            f"{registry.path}: {len(unready)} of {len(registry.members)} members are "
             "not known to be ready. A member without the next certificate "
             "rejects all new metadata. When its current metadata expires, nobody "
             "can log in there. Ask these members, and note each with --ready. To "
@@ -178,7 +186,7 @@ def _switch(registry: Folder, *, anyway: bool) -> None:
 
 
 def _finish(registry: Folder, *, anyway: bool) -> None:
-    rollover = _present_rollover(registry)
+    rollover = _current_rollover(registry)
     if not rollover.has_switched(registry):
         raise ConfigurationError(
             f"{registry.path}: the old key still signs; do this first: "
@@ -191,15 +199,15 @@ def _finish(registry: Folder, *, anyway: bool) -> None:
             "it. Wait until then. If the old key was stolen, use --anyway"
         )
     finish(registry)
-    old = registry.path / rollover.old
+    old_name = (registry.path / rollover.old).name
     click.echo(
-        f"the rollover is complete. Tell all members to remove {old.name} from "
+        f"the rollover is complete. Tell all members to remove {old_name} from "
         "their ini files, and destroy its private key.\n  "
         f"{_fingerprints(registry, rollover.old)}"
     )
 
 
-def _words(names: Sequence[str]) -> list[str]:
+def _quoted(names: Sequence[str]) -> list[str]:
     return [*map(as_word, names)]
 
 
@@ -208,13 +216,13 @@ def _fingerprints(registry: Folder, certificate: str) -> str:
 
 
 def _step_lines(registry: Folder) -> Iterator[str]:
-    """Yield the present step, and the next action."""
+    """Describe the current step and the next action."""
     rollover = read_rollover(registry)
     if rollover is None:
-        ends = ends_in_words(operator_certificate_ends(registry))
-        yield f"no rollover has begun; {registry.options.certificate} {ends}"
-        start = typed(_COMMAND, registry.path, "--start")
-        yield f"next, step 1 makes the next key: {start}"
+        expiry = ends_in_words(operator_certificate_ends(registry))
+        yield f"no rollover has begun; {registry.options.certificate} {expiry}"
+        command = typed(_COMMAND, registry.path, "--start")
+        yield f"next, step 1 makes the next key: {command}"
         return
     if rollover.has_switched(registry):
         yield from _switched_lines(registry, rollover)
@@ -234,21 +242,21 @@ def _step_lines(registry: Folder) -> Iterator[str]:
         f"{NEXT_CERTIFICATE}; members must check its fingerprint"
     )
     if waited_for(registry, rollover):
-        ready = typed(_COMMAND, registry.path, "--ready")
-        yield f"when a member tells you that it has both, type: {ready} ENTITYID"
+        command = typed(_COMMAND, registry.path, "--ready")
+        yield f"when a member tells you that it has both, type: {command} ENTITYID"
     else:
-        switch_it = typed(_COMMAND, registry.path, "--switch")
-        yield f"all members are ready. Next: {switch_it}"
+        command = typed(_COMMAND, registry.path, "--switch")
+        yield f"all members are ready. Next: {command}"
 
 
 def _switched_lines(registry: Folder, rollover: Rollover) -> Iterator[str]:
     yield "step 3 of 4: the next key signs; members still have both certificates"
     yield from _certificates(registry, rollover)
     yield from _readiness(registry, rollover)
-    sign = typed("eilogin federation sign", registry.path)
-    yield f"sign and publish now, unless you have done that since: {sign}"
-    finish_it = typed(_COMMAND, registry.path, "--finish")
-    yield f"after {write_instant(rollover.until)}: {finish_it}"
+    sign_command = typed("eilogin federation sign", registry.path)
+    yield f"sign and publish now, unless you have done that since: {sign_command}"
+    command = typed(_COMMAND, registry.path, "--finish")
+    yield f"after {write_instant(rollover.until)}: {command}"
 
 
 def _certificates(registry: Folder, rollover: Rollover) -> Iterator[str]:
@@ -259,9 +267,9 @@ def _certificates(registry: Folder, rollover: Rollover) -> Iterator[str]:
 
 
 def _readiness(registry: Folder, rollover: Rollover) -> Iterator[str]:
-    waiting = waited_for(registry, rollover)
+    unready = waited_for(registry, rollover)
     count = len(registry.members)
-    yield f"ready {count - len(waiting)} of {count} members:"
+    yield f"ready {count - len(unready)} of {count} members:"
     for name in registry.members:
         note = rollover.ready.get(name)
         state = f"ready, {note}" if note else "NOT KNOWN TO BE READY"

@@ -19,9 +19,9 @@ from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata import NO_SSO, ServiceProvider
 from eilogin.saml.printable_text import printable
 
-#: The names of attributes that a hub of eilogin sends, if none is renamed.
-_SENT = ("name", "mail", "bsn", "sofi")
-_UNUSUAL = (
+#: Attributes that a hub of eilogin sends, if ``attribute_names`` renames none.
+_HUB_ATTRIBUTES = ("name", "mail", "bsn", "sofi")
+_UNKNOWN_ATTRIBUTE = (
     "note: no member asks for an attribute '{}'. A wrong name releases nothing;"
     " expected the name by which the hub sends it, such as name, mail or bsn"
 )
@@ -80,41 +80,40 @@ def rules_command(  # noqa: PLR0913 - one for each option
     options = {
         "sso_domain": sso_domain,
         "required_level": level,
-        # An empty value gets an error with the expected form: its variable may be
-        # unset.
+        # An empty value, as of an unset variable, gets an error with the expected form.
         "released_attributes": "\n".join(release) if release else None,
     }
-    given = {name: value for name, value in options.items() if value is not None}
+    values = {name: value for name, value in options.items() if value is not None}
     if entity_id is None:
-        if given or clear:
+        if values or clear:
             raise click.UsageError("which member? Expected ENTITYID")
-        _tell_rules(registry, list(registry.members))
+        _print_rules(registry, list(registry.members))
         return
     entity_id = chosen_member(registry, entity_id).entity_id
-    if given or clear:
-        _change_rule(registry, entity_id, given, clear=clear)
+    if values or clear:
+        _change_rule(registry, entity_id, values, clear=clear)
     else:
-        _tell_rules(registry, [entity_id])
+        _print_rules(registry, [entity_id])
 
 
 def _change_rule(
-    registry: Folder, entity_id: str, given: Mapping[str, str], *, clear: bool
+    registry: Folder, entity_id: str, values: Mapping[str, str], *, clear: bool
 ) -> None:
-    """Set the given values in the rule of a member, or in a rule that has none."""
-    rule, faults = config.attempt(MemberRule, "", entity_id, given)
+    """Set values in the rule of a member; with ``clear``, in an empty rule."""
+    rule, faults = config.attempt(MemberRule, "", entity_id, values)
     if rule is None:
         raise InvalidOptions(faults)
-    before = MemberRule() if clear else registry.rules.get(entity_id, MemberRule())
+    old_rule = MemberRule() if clear else registry.rules.get(entity_id, MemberRule())
     changes = {name: getattr(rule, name) for name in rule.model_fields_set}
-    registry.put_rule(entity_id, before.model_copy(update=changes))
-    _tell_rules(Folder(registry.path), [entity_id])
-    for name in _unusual(registry, rule.released_attributes or ()):
-        click.echo(printable(_UNUSUAL.format(name)))
+    registry.put_rule(entity_id, old_rule.model_copy(update=changes))
+    _print_rules(Folder(registry.path), [entity_id])
+    for name in _unknown_attributes(registry, rule.released_attributes or ()):
+        click.echo(printable(_UNKNOWN_ATTRIBUTE.format(name)))
     click.echo(sign_hint(registry.path))
 
 
-def _unusual(registry: Folder, released: Iterable[str]) -> list[str]:
-    """Return the names of attributes that neither a member nor eilogin uses."""
+def _unknown_attributes(registry: Folder, released: Iterable[str]) -> list[str]:
+    """Return the released attributes that neither a member nor eilogin names."""
     requested = {
         name
         for member in registry.members.values()
@@ -123,10 +122,10 @@ def _unusual(registry: Folder, released: Iterable[str]) -> list[str]:
         for service in role.attribute_services
         for name in service.requested
     }
-    return sorted({*released} - requested - {*_SENT})
+    return sorted({*released} - requested - {*_HUB_ATTRIBUTES})
 
 
-def _tell_rules(registry: Folder, entity_ids: Sequence[str]) -> None:
+def _print_rules(registry: Folder, entity_ids: Sequence[str]) -> None:
     if not entity_ids:
         click.echo("there are no members yet")
     for entity_id in entity_ids:
@@ -137,12 +136,12 @@ def _tell_rules(registry: Folder, entity_ids: Sequence[str]) -> None:
 def rule_in_words(rule: MemberRule) -> str:
     """Describe the rule of a member."""
     domain, released = rule.sso_domain, rule.released_attributes
-    words = ["is in the default SSO domain"]
+    phrases = ["is in the default SSO domain"]
     if domain:
-        shared = f"is in the SSO domain '{domain}'"
-        words = ["shares no session" if domain == NO_SSO else shared]
+        domain_phrase = f"is in the SSO domain '{domain}'"
+        phrases = ["shares no session" if domain == NO_SSO else domain_phrase]
     if rule.required_level:
-        words.append(f"level {rule.required_level} or higher")
+        phrases.append(f"level {rule.required_level} or higher")
     if released is not None:
-        words.append(f"may get {', '.join(sorted(released)) or 'no attribute'}")
-    return "; ".join(words)
+        phrases.append(f"may get {', '.join(sorted(released)) or 'no attribute'}")
+    return "; ".join(phrases)

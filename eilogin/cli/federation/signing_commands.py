@@ -9,7 +9,7 @@ from eilogin.cli.federation.federation_lookup import (
     DIR,
 )
 from eilogin.cli.federation.verify_command import (
-    note_what_is_unsigned,
+    print_unsigned_notes,
 )
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.cli.terminal.reports import many
@@ -51,8 +51,8 @@ def sign_command(folder: Path, days: int | None) -> None:
     with operator_key(registry) as key:
         metadata = sign_all(registry, key, seconds)
     count = many(len(metadata.entities), "member")
-    ends = write_instant(metadata.valid_until or 0.0)
-    click.echo(f"{registry.signed}: {count}, signed until {ends}")
+    expiry = write_instant(metadata.valid_until or 0.0)
+    click.echo(f"{registry.signed}: {count}, signed until {expiry}")
 
 
 @click.command("publish", short_help="Write the files for the web server.")
@@ -76,12 +76,12 @@ def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
     registry = Folder(folder)
     with nullcontext() if no_mdq else operator_key(registry) as key:
         count = publish(registry, target, key, bar("signing"))
-    answers = "" if no_mdq else f", and {many(count, 'answer')} in entities/"
+    extras = "" if no_mdq else f", and {many(count, 'answer')} in entities/"
     if publish_next(registry, target):
-        answers += f", and {NEXT_CERTIFICATE}"
-    click.echo(f"{target}: metadata.xml{answers}")
-    if last := last_signed(registry):
-        note_what_is_unsigned(registry, last[1])
+        extras += f", and {NEXT_CERTIFICATE}"
+    click.echo(f"{target}: metadata.xml{extras}")
+    if last_signature := last_signed(registry):
+        print_unsigned_notes(registry, last_signature[1])
 
 
 @click.command("diff", short_help="Show what is not signed yet.")
@@ -93,13 +93,15 @@ def diff_command(folder: Path) -> None:
         eilogin federation diff DIR
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     registry = Folder(folder, bar("reading"))
-    last = last_signed(registry)
-    lines = list(difference(last[1] if last else {}, about_to_sign(registry)))
+    last_signature = last_signed(registry)
+    lines = list(
+        difference(last_signature[1] if last_signature else {}, about_to_sign(registry))
+    )
     for line in lines:
         click.echo(line)
     if not lines:
         click.echo(
             "nothing has changed since the last signature"
-            if last
+            if last_signature
             else "there are no members yet"
         )

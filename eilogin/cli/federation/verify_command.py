@@ -1,4 +1,4 @@
-"""``eilogin federation verify``: check the signed metadata, and what expires."""
+"""``eilogin federation verify``: check the signed metadata and its expiry."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,17 +29,17 @@ from eilogin.saml.printable_text import first_of, printable
 from eilogin.shell_quoting import typed
 
 _DAY = 86_400.0
-#: Seconds before the end of a signature from which to note it.
-_SOON = 3 * _DAY
-#: Days before the end of a certificate from which to note it.
-_EARLY = 60
+#: Seconds before the end of a signature to note it.
+_SIGNATURE_NOTICE = 3 * _DAY
+#: Days before the end of a certificate to note it.
+_CERTIFICATE_NOTICE = 60
 #: The longest validity without a note, in days: a removed member stays for so long.
-_LONG = 90
-#: Most notes of one kind.
-_MOST = 20
+_LONGEST_VALIDITY = 90
+#: The most notes of one kind.
+_MOST_NOTES = 20
 
 #: The exit code with ``--strict`` if there are notes.
-_NOTED = 3
+_NOTES_EXIT = 3
 
 
 @click.command("verify", short_help="Check the folder and the signature.")
@@ -48,7 +48,7 @@ _NOTED = 3
 @click.option(
     "--days",
     type=click.IntRange(0, 3650),
-    default=_EARLY,
+    default=_CERTIFICATE_NOTICE,
     help="Report certificates that expire within this many days. [default: 60]",
 )
 def verify_command(folder: Path, *, strict: bool, days: int) -> None:
@@ -67,73 +67,73 @@ def verify_command(folder: Path, *, strict: bool, days: int) -> None:
     note. Else it is 0.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     registry = Folder(folder, bar("reading"))
-    last, faults = _last_signed(registry)
+    last_signature, faults = _last_signed(registry)
     for fault in faults:
         click.echo(escaped(fault), err=True)
-    if last is None or faults:
+    if last_signature is None or faults:
         raise SystemExit(1)
     members = many(len(registry.members), "member")
     click.echo(
         f"{folder}: everything in order: {members}, signed until "
-        f"{write_instant(last[0].valid_until or 0.0)}"
+        f"{write_instant(last_signature[0].valid_until or 0.0)}"
     )
-    notes = [*_notes(registry, *last, days)]
+    notes = [*_notes(registry, *last_signature, days)]
     for note in notes:
         click.echo(f"note: {printable(note)}")
     if notes and strict:
-        raise SystemExit(_NOTED)
+        raise SystemExit(_NOTES_EXIT)
 
 
 def _last_signed(
     registry: Folder,
 ) -> tuple[tuple[FederationMetadata, Elements] | None, list[str]]:
-    """Return the metadata that was signed last, and all faults."""
+    """Return the last signed metadata, and all faults."""
     faults = faults_of(registry)
     try:
-        last = last_signed(registry)
+        last_signature = last_signed(registry)
     except ConfigurationError as error:
         return None, [*faults, str(error)]
-    ends = (last[0].valid_until or 0.0) if last else 0.0
-    if ends <= clock.now():
-        fault = f"expired at {write_instant(ends)}" if last else "missing"
+    expiry = (last_signature[0].valid_until or 0.0) if last_signature else 0.0
+    if expiry <= clock.now():
+        fault = f"expired at {write_instant(expiry)}" if last_signature else "missing"
         cure = typed("eilogin federation sign", registry.path)
         faults.append(f"{registry.signed}: {fault}: '{cure}'")
-    return last, faults
+    return last_signature, faults
 
 
 def _notes(
     registry: Folder, metadata: FederationMetadata, elements: Elements, days: int
 ) -> Iterator[str]:
-    ends = metadata.valid_until or 0.0
-    if ends - clock.now() < _SOON:
+    expiry = metadata.valid_until or 0.0
+    if expiry - clock.now() < _SIGNATURE_NOTICE:
         yield "the signature expires soon: sign and publish again"
     validity = registry.options.validity / _DAY
-    if validity > _LONG:
+    if validity > _LONGEST_VALIDITY:
         yield (
             f"validity = {validity:.0f}d: for so long, a site with an old copy "
             "still accepts a removed member, and sites may reject such metadata "
-            f"(federation_validity); expected at most {_LONG}d"
+            f"(federation_validity); expected at most {_LONGEST_VALIDITY}d"
         )
     limit = clock.now() + days * _DAY
-    soon = sorted(
+    endings = sorted(
         (
-            it
-            for it in endings_of(registry)
-            if it.option != "signed" and it.ends < limit
+            ending
+            for ending in endings_of(registry)
+            if ending.option != "signed" and ending.ends < limit
         ),
         key=lambda ending: (ending.ends, ending.what),
     )
-    yield from first_of([*map(_on_ending, soon)], _MOST)
-    mended = [
+    yield from first_of([*map(_ending_note, endings)], _MOST_NOTES)
+    differences = [
         f"the signed metadata differs from {registry.files[entity_id]}: {text}"
         for entity_id, member in registry.members.items()
         for text in member.mended
     ]
-    yield from first_of(mended, _MOST)
-    yield from _on_unsigned(registry, elements)
+    yield from first_of(differences, _MOST_NOTES)
+    yield from _unsigned_notes(registry, elements)
 
 
-def _on_ending(ending: Expiry) -> str:
+def _ending_note(ending: Expiry) -> str:
     note = f"{ending.what} {ends_in_words(ending.ends)}"
     if ending.name != "metadata":
         note += (
@@ -142,28 +142,28 @@ def _on_ending(ending: Expiry) -> str:
     return f"{note}; {ending.cure}"
 
 
-def note_what_is_unsigned(registry: Folder, elements: Elements) -> None:
-    """Print a note if the folder has other members than the last signature."""
-    for note in _on_unsigned(registry, elements):
+def print_unsigned_notes(registry: Folder, elements: Elements) -> None:
+    """Print a note if the folder differs from the signed metadata."""
+    for note in _unsigned_notes(registry, elements):
         click.echo(f"note: {note}")
 
 
-def _on_unsigned(registry: Folder, elements: Elements) -> Iterator[str]:
+def _unsigned_notes(registry: Folder, elements: Elements) -> Iterator[str]:
     try:
         if not registry.members:
             yield f"some changes are not signed: {nobody(registry)}"
             return
         is_signed = not any(difference(elements, about_to_sign(registry)))
     except ConfigurationError:
-        # The published file is still valid; "verify" reports the fault.
+        # "verify" reports the fault; the published file is still valid.
         is_signed = False
     if not is_signed:
         diff = typed("eilogin federation diff", registry.path)
         yield f"some changes are not signed: see '{diff}'"
 
 
-def until(member: RegistryMember) -> Iterator[str]:
-    """Yield the first end of a member's certificate or metadata."""
+def first_expiry(member: RegistryMember) -> Iterator[str]:
+    """Describe the first end of a member's certificate or metadata, if any."""
     first = min(member_endings(member), key=lambda ending: ending.ends, default=None)
     if first is not None:
         kind = "metadata" if first.name == "metadata" else "certificate"

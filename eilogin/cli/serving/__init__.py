@@ -1,17 +1,11 @@
 """Parts of ``eilogin serve``: limits, slow clients and signals.
 
-They extend waitress. Other servers do not use them.
+They extend waitress; other servers do not use them.
 
-``accept_pause``
-    Pause accepting connections while the process has no file descriptor left.
-``large_bodies``
-    Answer a request whose body is above ``max_request_body_size``.
-``proxy_warnings``
-    Warn of proxies whose X-Forwarded-For waitress removes.
-``server_limits``
-    Limits for a ``[server:…]`` section that sets none.
-``slow_clients``
-    Close connections whose request does not arrive in time.
-``stop_signals``
-    End a command at Ctrl-C and SIGTERM.
+* ``accept_pause``: pauses while the process has no file descriptor left.
+* ``large_bodies``: answers a body above ``max_request_body_size`` with a page.
+* ``proxy_warnings``: warns of proxies whose X-Forwarded-For waitress removes.
+* ``server_limits``: limits for a ``[server:…]`` section that sets none.
+* ``slow_clients``: closes connections whose request does not arrive in time.
+* ``stop_signals``: ends a command at Ctrl-C and SIGTERM.
 """

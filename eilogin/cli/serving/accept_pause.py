@@ -1,7 +1,7 @@
 """Pause accepting connections while the process has no file descriptor left.
 
-waitress would write a traceback and retry at once, again and again. This server waits.
-The connections stay in the queue of the system until others have ended.
+waitress would write a traceback and retry at once, again and again. During the pause
+the connections stay in the queue of the system.
 """
 
 import errno
@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-#: Seconds without accepting after the process had no descriptor left.
+#: Seconds of a pause.
 PAUSE = 0.5
-#: Seconds between two lines in the log.
-TOLD_EVERY = 60.0
+#: Seconds between two log lines.
+LOG_INTERVAL = 60.0
 
-#: Errors of the system: too many files of this process, of all, or no memory for one.
+#: Errors: too many open files in this process, in the system, or no memory for one.
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger("eilogin")
@@ -30,13 +30,13 @@ class Accepting:
         self._server = server
         self._accept: Callable[[], _Accepted] = server.accept
         self._paused_until: float | None = None
-        self._told_at = -TOLD_EVERY
+        self._logged_at = -LOG_INTERVAL
         server.accept = self.accept
 
     def accept(self) -> _Accepted:
-        """Accept a connection; None if there is none, or no descriptor for it.
+        """Accept a connection; return None without one, or without a descriptor.
 
-        Raises ``OSError`` for anything else, as waitress expects it.
+        Raises ``OSError`` for other errors, as waitress expects it.
         """
         try:
             return self._accept()
@@ -46,8 +46,8 @@ class Accepting:
             self._pause(error)
             return None
 
-    def go_on(self) -> None:
-        """Accept connections again, if the pause is over."""
+    def resume(self) -> None:
+        """Accept connections again if the pause is over."""
         if self._paused_until is not None and time.monotonic() >= self._paused_until:
             self._paused_until = None
             self._server.accepting = True
@@ -56,8 +56,8 @@ class Accepting:
         now = time.monotonic()
         self._paused_until = now + PAUSE
         self._server.accepting = False
-        if now >= self._told_at + TOLD_EVERY:
-            self._told_at = now
+        if now >= self._logged_at + LOG_INTERVAL:
+            self._logged_at = now
             _log.error(
                 "serve: cannot accept a connection: %s; new visitors wait until others"
                 " have left. Raise the limit of open files (systemd: LimitNOFILE=,"

@@ -1,8 +1,8 @@
 """Answer a request whose body is above ``max_request_body_size``.
 
-waitress refuses such a request before any application sees it, with a line of English.
-A browser that still sends the body then often shows an error of its own. This server
-first reads and drops the rest of the body, and then answers with a page of eilogin.
+waitress refuses such a request at once, with a line of English. A browser that still
+sends the body then often shows an error of its own. This server first reads and drops
+the rest of the body, and then answers with a page of eilogin.
 """
 
 from collections.abc import Iterable
@@ -22,32 +22,32 @@ from eilogin.web.requests import is_navigation
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Bytes of the largest body that the server reads to its end before refusing it.
-_MOST_DROPPED = 256 * 1024**2
+#: Bytes of the largest body that the server reads to its end.
+_LARGEST_DROPPED = 256 * 1024**2
 
 _pages = Pages()
 
 
 def answer_large_bodies(sockets: Iterable[Any]) -> None:
-    """Have each server of waitress among these sockets answer with that page."""
+    """Let each server of waitress among these sockets answer with the page."""
     for item in sockets:
         if isinstance(item, BaseWSGIServer):
             item.channel_class = _Channel
 
 
 class _Parser(HTTPRequestParser):
-    """A request; one that is too large is complete when all of its body has arrived."""
+    """A request; if it is too large, it is complete when its whole body has arrived."""
 
-    _to_drop = 0
+    _left_to_drop = 0
 
     def received(self, data: bytes) -> int:
-        """Read received data; return how many bytes of it belong to this request."""
-        if self._to_drop:
-            count = min(len(data), self._to_drop)
-            self._to_drop -= count
-            # A client that sends fast enough is no slow client.
+        """Read data; return how many of its bytes belong to this request."""
+        if self._left_to_drop:
+            count = min(len(data), self._left_to_drop)
+            self._left_to_drop -= count
+            # ``slow_clients`` counts these bytes too.
             self.body_bytes_received += count
-            self.completed = not self._to_drop
+            self.completed = not self._left_to_drop
             return count
         consumed: int = super().received(data)
         if isinstance(self.error, RequestEntityTooLarge):
@@ -55,12 +55,12 @@ class _Parser(HTTPRequestParser):
         return consumed
 
     def _refuse(self) -> None:
-        """Wait for the body, unless the client does not send it or it is too long."""
+        """Wait for the body, unless it is too long or the client will not send it."""
         # RFC 9110 10.1.1: such a client waits for an answer before it sends the body.
         is_waiting, self.expect_continue = self.expect_continue, False
-        is_short = not self.chunked and self.content_length <= _MOST_DROPPED
+        is_short = not self.chunked and self.content_length <= _LARGEST_DROPPED
         if is_short and not is_waiting:
-            self._to_drop = self.content_length
+            self._left_to_drop = self.content_length
             self.completed = False
 
 
@@ -68,8 +68,8 @@ class _Error(ErrorTask):
     """The answer to a request that waitress refuses."""
 
     def execute(self) -> None:
-        """Send the page of a large body; waitress' text for other errors."""
-        # The types that waitress declares are those of another class.
+        """Send the page for a large body, and waitress' text for other errors."""
+        # waitress declares the type of another class.
         request: Any = self.request
         if not isinstance(request.error, RequestEntityTooLarge):
             super().execute()

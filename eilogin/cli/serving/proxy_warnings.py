@@ -1,8 +1,7 @@
 """Warn of proxies whose X-Forwarded-For waitress removes.
 
-If no filter of the file has ``trusted_proxies``, waitress removes the header, so that
-no application believes a client. The filters do not see it then, and cannot warn
-(:mod:`eilogin.web.untrusted_proxies`).
+If no filter of the file has ``trusted_proxies``, waitress removes the header. The
+filters cannot warn then (:mod:`eilogin.web.untrusted_proxies`).
 """
 
 from collections.abc import Iterable
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def watch(sockets: Iterable[Any], warning: UntrustedProxies) -> None:
-    """Have each server of waitress among these sockets warn before it removes it."""
+    """Let each server of waitress among these sockets warn of the header."""
     for item in sockets:
         if isinstance(item, BaseWSGIServer):
-            item.application = _Watched(item.application, warning)
+            item.application = _WarningApplication(item.application, warning)
 
 
-class _Watched:
-    """An application inside waitress' own middleware, with the warning before it."""
+class _WarningApplication:
+    """An application that looks for the header before waitress removes it."""
 
     def __init__(self, app: "WSGIApplication", warning: UntrustedProxies) -> None:
         self._app = app

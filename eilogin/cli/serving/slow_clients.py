@@ -1,7 +1,7 @@
 """Close connections of ``eilogin serve`` whose request does not arrive in time.
 
-waitress holds a connection while it sends a byte now and then, and accepts a limited
-number. So slow clients can exclude all others, unless a proxy buffers requests.
+waitress keeps a connection that sends a byte now and then, and limits their number. So
+slow clients can exclude all others, unless a proxy buffers requests.
 """
 
 import logging
@@ -19,48 +19,48 @@ IN_TIME = 20.0
 WHILE_FULL = 2.0
 #: Bytes of a body that must arrive each second, besides that time.
 RATE = 500
-#: The same at the limit of connections. A client gains no longer pause by speed.
+#: The same at the limit of connections. A fast client saves no time for a pause.
 RATE_WHILE_FULL = 10_000
-#: Seconds between two checks, and between two lines in the log.
-EVERY, TOLD_EVERY = 1.0, 60.0
+#: Seconds between two checks, and between two log lines.
+CHECK_INTERVAL, LOG_INTERVAL = 1.0, 60.0
 
 _log = logging.getLogger("eilogin")
 
 
 class _Sending(NamedTuple):
-    """The request that a client is sending, if one, and since when (monotonic)."""
+    """The request that a client is sending, or None, and since when (monotonic)."""
 
     request: Any
     since: float
-    #: The time of the last check, and how many bytes of the body had come by then.
-    at: float
+    #: The time of the last check, and the bytes of the body received by then.
+    checked_at: float
     received: int
-    #: The seconds that it has left at the limit of connections.
-    left: float
+    #: The remaining seconds at the limit of connections.
+    remaining: float
 
 
 class SlowClients:
-    """Checks the connections among ``sockets``, those of one loop of waitress."""
+    """The connections among ``sockets``, those of one loop of waitress."""
 
     def __init__(self, sockets: Mapping[int, Any]) -> None:
         self._sockets = sockets
         #: The request that each client is sending.
         self._sending: dict[HTTPChannel, _Sending] = {}
-        self._looks_at = 0.0
-        self._told_at = -TOLD_EVERY
+        self._next_check = 0.0
+        self._logged_at = -LOG_INTERVAL
 
     def close(self) -> None:
         """Close the connections that are too slow, if a check is due."""
         now = time.monotonic()
-        if now < self._looks_at:
+        if now < self._next_check:
             return
-        self._looks_at = now + EVERY
+        self._next_check = now + CHECK_INTERVAL
         slow = self._slow(now)
         for channel in slow:
             # The loop of waitress closes it in this round.
             channel.will_close = True
-        if slow and now >= self._told_at + TOLD_EVERY:
-            self._told_at = now
+        if slow and now >= self._logged_at + LOG_INTERVAL:
+            self._logged_at = now
             _log.warning(
                 "serve: closed %d connections that sent nothing, or sent too "
                 "slowly; if that goes on, put a proxy in front of this server "
@@ -69,12 +69,12 @@ class SlowClients:
             )
 
     def _slow(self, now: float) -> list[HTTPChannel]:
-        """Return the connections whose time is over, and note the progress of all."""
-        sockets, before = [*self._sockets.values()], self._sending
+        """Return the connections whose time is over; record the progress of all."""
+        sockets, previous = [*self._sockets.values()], self._sending
         servers = [socket for socket in sockets if isinstance(socket, BaseWSGIServer)]
         is_full = any(server.in_connection_overflow for server in servers)
         self._sending = {
-            channel: _as_of_now(channel, before.get(channel), now, is_full=is_full)
+            channel: _progress(channel, previous.get(channel), now, is_full=is_full)
             for channel in sockets
             if _is_waiting(channel)
         }
@@ -89,7 +89,9 @@ def _is_over(
     channel: HTTPChannel, sending: _Sending, now: float, *, is_full: bool
 ) -> bool:
     """Return whether a client has used all its time."""
-    return sending.left < 0 if is_full else now - sending.since > _time_for(channel)
+    return (
+        sending.remaining < 0 if is_full else now - sending.since > _time_for(channel)
+    )
 
 
 def _is_waiting(socket: Any) -> bool:
@@ -102,23 +104,25 @@ def _is_waiting(socket: Any) -> bool:
     )
 
 
-def _as_of_now(
-    channel: HTTPChannel, before: _Sending | None, now: float, *, is_full: bool
+def _progress(
+    channel: HTTPChannel, previous: _Sending | None, now: float, *, is_full: bool
 ) -> _Sending:
-    """The request that a client is sending, with its remaining time."""
+    """Return the request that a client is sending, with its remaining time."""
     request = channel.request
     received = request.body_bytes_received if request is not None else 0
-    if before is None or before.request is not request:
+    if previous is None or previous.request is not request:
         return _Sending(request, now, now, received, WHILE_FULL)
-    left = WHILE_FULL
+    remaining = WHILE_FULL
     if is_full:
-        gained = (received - before.received) / RATE_WHILE_FULL
-        left = min(before.left + gained, WHILE_FULL) - (now - before.at)
-    return _Sending(request, before.since, now, received, left)
+        gained = (received - previous.received) / RATE_WHILE_FULL
+        remaining = min(previous.remaining + gained, WHILE_FULL) - (
+            now - previous.checked_at
+        )
+    return _Sending(request, previous.since, now, received, remaining)
 
 
 def _time_for(channel: HTTPChannel) -> float:
-    """The seconds that a client has for its request below the limit of connections."""
+    """Return the seconds for a request below the limit of connections."""
     request = channel.request
     if request is None:
         is_new = channel.last_activity == channel.creation_time

@@ -8,43 +8,43 @@ from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
 #: Seconds between two checks for a signal that woke no thread.
-_LOOK = 1.0
+_CHECK_INTERVAL = 1.0
 
 
 class Stop:
-    """A flag that a command waits for; a signal or any of its threads sets it.
+    """A flag that a signal or any thread sets.
 
-    It is no Event: the main thread runs the handler of a signal wherever it is. There
-    it would wait for ever for the lock of an Event that it holds itself.
+    It is no Event: a signal handler runs in the main thread, which may already hold the
+    lock of an Event, and would then wait for ever.
     """
 
     def __init__(self) -> None:
         self.is_set = False
-        self._told: SimpleQueue[None] = SimpleQueue()
+        self._wakeups: SimpleQueue[None] = SimpleQueue()
 
     def set(self) -> None:
-        """Set the flag; it may be set again."""
+        """Set the flag, also again."""
         self.is_set = True
-        self._told.put(None)
+        self._wakeups.put(None)
 
-    def wait(self, most: float = math.inf) -> None:
-        """Wait until the flag is set, or for about ``most`` seconds.
+    def wait(self, seconds: float = math.inf) -> None:
+        """Wait until the flag is set, or for about ``seconds``.
 
         The system may deliver a signal to another thread, which does not wake this one.
         """
-        until = time.monotonic() + most
+        until = time.monotonic() + seconds
         while not self.is_set and time.monotonic() < until:
             with contextlib.suppress(Empty):
-                self._told.get(timeout=_LOOK)
+                self._wakeups.get(timeout=_CHECK_INTERVAL)
 
 
 @contextlib.contextmanager
 def signals() -> Iterator[Stop]:
-    """Have Ctrl-C and SIGTERM set a flag; restore their handlers afterwards."""
+    """Let Ctrl-C and SIGTERM set a flag; restore their handlers afterwards."""
     stop, numbers = Stop(), (signal.SIGINT, signal.SIGTERM)
-    before = {n: signal.signal(n, lambda *_: stop.set()) for n in numbers}
+    old_handlers = {n: signal.signal(n, lambda *_: stop.set()) for n in numbers}
     try:
         yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in old_handlers.items():
             signal.signal(number, handler)

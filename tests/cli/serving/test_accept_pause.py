@@ -41,10 +41,10 @@ def test_writes_one_line_a_minute(at, caplog, number):
         assert caplog.text.count("cannot accept") == lines, seconds
         assert not server.accepting
         at(seconds + accept_pause.PAUSE - 0.1)
-        one.go_on()
+        one.resume()
         assert not server.accepting, "it pauses"
         at(seconds + accept_pause.PAUSE)
-        one.go_on()
+        one.resume()
         assert server.accepting, "and goes on"
 
 

@@ -57,7 +57,7 @@ def test_is_a_page_that_says_the_limit_after_the_whole_body(served, language, ti
 def test_is_for_a_client_that_takes_longer_than_a_slow_one(served, monkeypatch):
     """What it has sent counts, as of a body that is not too large."""
     monkeypatch.setattr(slow_clients, "IN_TIME", 0.1)
-    monkeypatch.setattr(slow_clients, "EVERY", 0.0)
+    monkeypatch.setattr(slow_clients, "CHECK_INTERVAL", 0.0)
     monkeypatch.setattr(slow_clients, "RATE", LIMIT)
 
     def ask(connection):

@@ -42,7 +42,7 @@ def status(connection, body=b""):
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch):
-    monkeypatch.setattr(slow_clients, "EVERY", 0.05)
+    monkeypatch.setattr(slow_clients, "CHECK_INTERVAL", 0.05)
     # What waitress waits for at most before it looks.
     monkeypatch.setattr(Adjustments, "asyncore_loop_timeout", 0.05)
 

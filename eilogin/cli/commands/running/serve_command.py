@@ -179,7 +179,7 @@ class _ListeningServer:
             while not stop.is_set:
                 slow.close()
                 for acceptor in acceptors:
-                    acceptor.go_on()
+                    acceptor.resume()
                 wasyncore.loop(
                     timeout=adjustments.asyncore_loop_timeout,
                     use_poll=adjustments.asyncore_use_poll,

@@ -25,12 +25,12 @@ class Note:
 
     @classmethod
     def of(cls, remark: Remark, section: str = "") -> "Note":
-        """Make a note of a remark of another room."""
+        """Make a note of a remark."""
         return cls(remark.section or section, remark.option, remark.told, remark.code)
 
     @classmethod
     def at(cls, part: Part, option: str, text: str, code: str = "note") -> "Note":
-        """Make a note on an option, in the section that it stands in."""
+        """Make a note on an option, in its own section."""
         return cls(part.stands_in.get(option, part.title), option, text, code)
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Note:
 def records(
     file: str, faults: Iterable[Fault], notes: Iterable[Note], steps: Sequence[str]
 ) -> Iterator[dict[str, str]]:
-    """Yield a record for each fault, each note, and each remaining step."""
+    """Yield a record for each fault, note and remaining step."""
     for fault in faults:
         yield _record(
             file, fault.section, fault.option, "fault", fault.code, fault.told

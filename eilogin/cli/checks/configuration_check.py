@@ -1,8 +1,4 @@
-"""Find every fault of a paste ini file, without building anything.
-
-The check reads each section and each pipeline. Last it compares sections with each
-other and with the federation.
-"""
+"""Find every fault of a paste ini file, without building anything."""
 
 import logging
 import re
@@ -38,10 +34,9 @@ from eilogin.federation.local.local_options import OwnOptions, own_of
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.web.pages import themes
 
-#: Options that give servers other than waitress several processes.
+#: Options of servers other than waitress that start several processes.
 _PROCESSES = ("workers", "processes")
 
-#: The application that every server serves.
 _MAIN = "main"
 
 _HIGHEST_PORT = 65_535
@@ -62,14 +57,13 @@ class CheckResult:
     eilogin_sections: int
     #: Number of applications with the filters around them.
     stacks: int
-    #: Notes, which are no faults.
     remarks: Sequence[Note]
     #: Steps that remain until each site is a member of its federation.
     steps: Sequence[str]
 
 
 def check(file: IniFile) -> CheckResult:
-    """Find every fault of a file, also those that reading it has found."""
+    """Find every fault, also those that reading the file has found."""
     pipelines = Pipelines(file)
     sections = file.of_kind("filter", "app", "composite", "filter-app")
     parts = [pipelines.part(section) for section in sections]
@@ -130,7 +124,7 @@ def _options(file: IniFile, part: Part) -> Options | None:
 
 
 def _declared(file: IniFile, part: Part) -> type[Options] | None:
-    """Return the class of a section's options; note a fault if ``use`` is wrong."""
+    """Return the class of the options; note a fault if ``use`` is wrong."""
     name = part.entry_point or ""
     kind = entry_points.kind_of(name)
     if kind is None:
@@ -201,7 +195,6 @@ def _check_ports(file: IniFile, part: Part) -> None:
 
 
 def _check_main(file: IniFile) -> None:
-    """Check that the servers have an application to serve."""
     if not file.of_kind("server"):
         return
     apps = file.of_kind(*APPS)
@@ -223,10 +216,7 @@ def _check_dependencies(
     eilogin_parts: Sequence[Part],
     options_by_section: Mapping[str, Options],
 ) -> tuple[list[Note], list[Fault], dict[str, CheckedTrust]]:
-    """Check the metadata, stores and files that each section needs.
-
-    Return notes, faults of stores that do not answer, and the trust of each section.
-    """
+    """Check metadata, stores and files; return notes, store faults, and trust."""
     # Reading a key takes time, so each entity reads it once.
     own_entities = {
         title: own_of(options)
@@ -257,7 +247,6 @@ def _check_dependencies(
 
 
 def _import_folders(sections: Iterable[Options]) -> Sequence[str]:
-    """Return the folders from which any section imports."""
     # Applications are built before their filters, whose code may lie beside them.
     return [
         folder
@@ -270,10 +259,7 @@ def _import_folders(sections: Iterable[Options]) -> Sequence[str]:
 def _check_values(
     file: IniFile, title: str, options: Options, folders: Sequence[str]
 ) -> list[Fault]:
-    """Check files, code and stores; return the faults of stores that do not answer.
-
-    ``folders`` are those from which any section imports.
-    """
+    """Check files, code and stores; return the faults of stores."""
     _keep(file, title, options.faults())
     if isinstance(options, TrustOptions):
         for value, expected in themes.faults(options.templates):
@@ -323,7 +309,7 @@ def _check_processes(file: IniFile, options_by_section: Mapping[str, Options]) -
 def _in_process_options(
     options_by_section: Mapping[str, Options],
 ) -> Sequence[tuple[str, str]]:
-    """Return sections that keep data in one process, with the option, by option."""
+    """Return section and option of data that one process keeps, by option."""
     pairs = [
         (title, name)
         for title, options in options_by_section.items()
@@ -340,7 +326,7 @@ def _installed() -> set[str]:
 
 
 def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
-    """Check that the parts of other projects exist and can be imported."""
+    """Check that the parts of other projects can be imported."""
     for part in parts:
         if not part.use.startswith(("egg:", "call:")) or part.entry_point is not None:
             continue

@@ -1,7 +1,4 @@
-"""Notes on settings of an ini file that are no faults, but hardly intended.
-
-:mod:`eilogin.cli.checks.pipeline_order` notes missing filters.
-"""
+"""Notes on settings of an ini file that are no faults, but hardly intended."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
@@ -71,7 +68,7 @@ def _ineffective_defaults(file: IniFile, parts: Sequence[Part]) -> Iterator[Note
 def _unreached(
     file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]
 ) -> Iterator[Note]:
-    """Note filters of eilogin that are around no application."""
+    """Note filters of eilogin around no application."""
     reached = {part.title for stack in stacks for part in stack.parts}
     # A section that `use` names has its effect in the section that uses it.
     used_names = {
@@ -95,7 +92,7 @@ def _possible_comments(part: Part) -> Iterator[Note]:
 
 
 def _threads(servers: Iterable[Part]) -> int:
-    """Return the most threads of one server of waitress; 0 if there is none."""
+    """Return the most threads of one waitress; 0 without waitress."""
     # Other servers set them on the command line. A fault is reported already.
     counts = (
         server.options.get("threads", f"{_THREADS}").strip()
@@ -106,7 +103,6 @@ def _threads(servers: Iterable[Part]) -> int:
 
 
 def _without_limits(servers: Iterable[Part]) -> Iterator[Note]:
-    """Note that the main server limits no bodies or connections."""
     for server in servers:
         is_first = server.title == "server:main" and server.distribution == "waitress"
         if is_first and (text := server_limits.missing_in(server.options)):
@@ -117,7 +113,6 @@ def _without_limits(servers: Iterable[Part]) -> Iterator[Note]:
 
 
 def _option_notes(part: Part, options: Options) -> Iterator[Note]:
-    """Yield the notes of the options themselves and on their pages, by topic."""
     notes = [*options.notes(), *_untranslated(options)]
     for note in sorted(notes, key=attrgetter("topic")):
         yield Note.at(part, note.option, note.text, note.code)

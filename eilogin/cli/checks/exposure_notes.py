@@ -11,7 +11,7 @@ from eilogin.federation.members.trust_options import TrustOptions
 
 
 def without_server(file: IniFile) -> Iterator[Note]:
-    """Note that a file has an application and no server."""
+    """Note an application without a server."""
     if file.of_kind(*APPS) and not file.of_kind("server"):
         text = (
             "there is no [server:main], so 'eilogin serve' cannot serve this "

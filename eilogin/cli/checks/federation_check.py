@@ -68,7 +68,6 @@ def _check_remarks(  # noqa: PLR0913,PLR0917 - the metadata of one section
 
 
 def _with_code(error: EiloginError) -> str:
-    """Add the code of an error, under which the manual has the cure."""
     return f"{error} ({error.code})"
 
 
@@ -145,7 +144,7 @@ def hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Checke
             for name, value in part.options.items()
             if name in TrustOptions.model_fields
         }
-        # The faults of these options are reported already.
+        # Their faults are reported already.
         options, _ = config.attempt(TrustOptions, str(file.path), part.title, values)
         if options is not None:
             _, trust = check_federation(file, part.title, options, own_of(options))

@@ -42,8 +42,6 @@ def steps(
 
 
 class _Site:
-    """A section that is to become a member."""
-
     def __init__(
         self,
         file: IniFile,
@@ -97,7 +95,6 @@ class _Site:
             return "metadata"
 
     def _lacks_keys(self) -> bool:
-        """Return whether the files of the key and its certificate are missing."""
         paths = [self._option(name) for name in ("key", "certificate")]
         return all(path and not self._path(path).exists() for path in paths)
 
@@ -131,7 +128,7 @@ class _Site:
                 yield f"get {source} and put it into\n    {path}"
 
     def admission(self) -> Iterator[str]:
-        """Yield the step that remains if the metadata exists and does not name us."""
+        """Yield a step if the metadata exists and does not name us."""
         if not self._is_missing:
             return
         lines = config.split(self._option("federation"))

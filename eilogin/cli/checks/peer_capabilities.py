@@ -100,7 +100,7 @@ def _hub_remarks(
 def _encryption_remarks(
     part: Part, options: LoginOptions, own: Own
 ) -> Iterator[Remark]:
-    """Report ``require_encryption`` if our metadata has no key to encrypt for."""
+    """Report ``require_encryption`` without a key of ours to encrypt for."""
     if not options.require_encryption or own.encryption_keys:
         return
     text = (
@@ -309,7 +309,6 @@ def _lack(
 
 
 def _section_of(part: Part, option: str) -> str:
-    """Return the section that an option stands in, or would."""
     return part.stands_in.get(option, part.title)
 
 

@@ -118,7 +118,7 @@ def _trust_options_of(
 def _claims_of_any_hub(
     stack: Stack, options_by_section: Mapping[str, Options]
 ) -> Iterator[Note]:
-    """Note the claims that any one of several hubs can make for its visitors."""
+    """Note claims that any one of several hubs can make."""
     trust = _trust_options_of(stack, options_by_section)
     if trust is None or not (len(trust.hub) > 1 or trust.hub == ("all",)):
         return
@@ -141,7 +141,7 @@ def _claims_of_any_hub(
 def _possible_zope_users(
     stack: Stack, options_by_section: Mapping[str, Options]
 ) -> Iterator[Note]:
-    """Note names of visitors that a user in Zope could have too."""
+    """Note names that a user in Zope could have too."""
     if not (stack.parts and stack.parts[-1].is_zope):
         return
     for part in stack.parts:
@@ -158,7 +158,6 @@ def _possible_zope_users(
 
 
 def _claimable_rules(options: LoginOptions) -> Iterator[str]:
-    """Describe the rules of ``protect`` that any one of several hubs can satisfy."""
     levels = [level for level in LEVELS[1:] if level in options.protect.levels]
     if levels:
         yield f"each of the hubs can claim {' or '.join(levels)} for its visitors"
@@ -169,7 +168,7 @@ def _claimable_rules(options: LoginOptions) -> Iterator[str]:
 def _unrequested_attributes(
     stack: Stack, options_by_section: Mapping[str, Options]
 ) -> Iterator[Note]:
-    """Note attributes that a filter needs and our metadata does not request."""
+    """Note attributes that a filter needs, but our metadata does not request."""
     part_options = [(part, options_by_section.get(part.title)) for part in stack.parts]
     trust = _trust_options_of(stack, options_by_section)
     if trust is None or not trust.requested_attributes:
@@ -192,7 +191,6 @@ def _unrequested_attributes(
 def _lonely_hubs(
     stack: Stack, trust_by_section: Mapping[str, CheckedTrust]
 ) -> Iterator[Note]:
-    """Note a hub without participants."""
     for part in stack.parts:
         checked = trust_by_section.get(part.title)
         if checked is None or checked.own.role != HUB:
@@ -209,7 +207,7 @@ def _unknown_entities(
     options_by_section: Mapping[str, Options],
     trust_by_section: Mapping[str, CheckedTrust],
 ) -> Iterator[Note]:
-    """Note entities in options of the hub that are no members of its federation."""
+    """Note entities in options of the hub that are no members."""
     trusts = [
         trust_by_section[part.title]
         for part in stack.parts

@@ -66,7 +66,6 @@ def _check_role_and_profile(
     hubs: Sequence[Part],
     participants: Sequence[Part],
 ) -> None:
-    """Check that all parts fit the role and the profile of our own entity."""
     own_options = [
         (part.title, options)
         for part in stack.parts
@@ -106,7 +105,7 @@ def _check_load_faults(
 
 
 def _check_use(file: IniFile, stack: Stack) -> None:
-    """Check that each section has ``use``, which PasteDeploy requires."""
+    """Check ``use``, which PasteDeploy requires."""
     for part in stack.parts:
         section = file.sections.get(part.title)
         if section is None or part.use or "use" in section.values:
@@ -161,7 +160,7 @@ def _check_levels(
 def _check_path_style(
     file: IniFile, stack: Stack, options_by_section: Mapping[str, Options]
 ) -> None:
-    """Check that ``path_style`` is ``zope`` if the application is Zope."""
+    """Require ``path_style = zope`` if the application is Zope."""
     app = stack.parts[-1] if stack.parts else None
     if app is None or not app.is_zope:
         return
@@ -202,7 +201,7 @@ def _check_outer_participant(
     inner: Sequence[Part],
     options_by_section: Mapping[str, Options],
 ) -> None:
-    """Check that the filters before an inner hub form a whole participant."""
+    """Check that the filters before an inner hub are a whole participant."""
     _check_order(file, Stack("", outer))
     filter_names = {
         filter_class.eilogin_part
@@ -247,10 +246,7 @@ def _check_inner_hub(
     title: str,
     hub: OwnOptions,
 ) -> None:
-    """Check that a participant knows the inner hub, and admits every visitor to it.
-
-    ``hub`` are the options of the section ``title``, with the hub's address.
-    """
+    """Check that a participant knows the inner hub, and admits every visitor."""
     prefix = prefix_of(hub)
     for part in outer:
         options = options_by_section.get(part.title)
@@ -363,7 +359,6 @@ def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
 def _check_hub(
     file: IniFile, hub: Part, options: Options | None, own: OwnOptions
 ) -> None:
-    """Check the options of the hub against the filters before it."""
     if not isinstance(options, HubOptions):
         return
     profile = PROFILES[own.profile]
@@ -373,7 +368,7 @@ def _check_hub(
 
 
 def _check_order(file: IniFile, stack: Stack) -> None:
-    """Check that the filters that each filter needs are before it, in order."""
+    """Check that each filter comes after the filters that it needs."""
     names: list[str] = []
     for part in stack.parts:
         for filter_class in _classes_of(part):

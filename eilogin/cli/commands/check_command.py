@@ -50,7 +50,6 @@ def check_command(file: Path, *, strict: bool, as_json: bool) -> None:
 
 
 def _print_result(file: Path, checked: CheckResult, faults: Sequence[Fault]) -> None:
-    """Print the result of a check for a person."""
     if faults:
         print_notes(checked.remarks)
         print_faults(faults)

@@ -132,7 +132,7 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """The values that are never arguments, because other users could see them."""
+    """Values that are no arguments, because other users could see them."""
 
     password: str
     bsn: str

@@ -1,4 +1,4 @@
-"""Variables and logging for commands that read a whole ini file."""
+"""Variables and logging for commands that read an ini file."""
 
 import logging
 import logging.config

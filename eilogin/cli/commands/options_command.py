@@ -44,7 +44,7 @@ def options_command(name: str | None, *, rst: bool) -> None:
 
 
 def as_columns(options: type[Options]) -> str:
-    """Write the options of a filter or app as aligned text, as wide as the terminal."""
+    """Write the options as aligned text, as wide as the terminal."""
     rows = describe(options)
     use = "egg:eilogin" + ("" if options.entry_point == "main" else "#{}")
     lines = [f"use = {use.format(options.entry_point)}", ""]
@@ -62,7 +62,7 @@ def as_columns(options: type[Options]) -> str:
 
 
 def as_rst(options: type[Options]) -> str:
-    """Write the options of a filter or app as a definition list in reStructuredText."""
+    """Write the options as a definition list in reStructuredText."""
     return "\n".join(map(_item, describe(options)))
 
 
@@ -80,7 +80,6 @@ def _item(row: Described) -> str:
 
 
 def _default(row: Described, head: str, end: str) -> str:
-    """Write the default, or "" if the option has none."""
     if not row.default:
         return ""
     if row.default.startswith("required"):

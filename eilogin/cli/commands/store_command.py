@@ -269,7 +269,7 @@ def _run_on(site_store: _SiteStore, verb: Callable[[Store], _Result]) -> _Result
 
 
 def _exists(store: Store) -> bool:
-    """Return whether the store exists, without making it."""
+    """Return whether the store exists; do not make it."""
     return not is_durable(store) or store.exists()
 
 
@@ -292,7 +292,7 @@ def _set_up_logging(file: Path) -> None:
 
 
 def _report(event: str, text: str) -> None:
-    """Print an event, and write it to the log and to the audit log."""
+    """Print an event, and write it to the log and the audit log."""
     click.echo(text)
     _log.info("eilogin %s: %s", event.replace(".", " "), text)
     audit.event(event)
@@ -302,7 +302,6 @@ def _report(event: str, text: str) -> None:
 
 
 def _figure_lines(store: Store) -> Sequence[str]:
-    """Describe the contents of a store, in lines."""
     if not is_durable(store):
         return [_IN_MEMORY]
     if not store.exists():
@@ -353,14 +352,13 @@ def _end_all(store: Store) -> str:
 
 
 def _logouts(store: Store) -> int:
-    """Count the pending logouts of a store."""
     if not is_durable(store) or not store.exists():
         return 0
     return store.figures(*_LOGOUTS).fitting[0]
 
 
 def _ending_text(verb: Callable[[], int], logouts: int) -> str:
-    """Run a verb that ends all, and describe how much it has ended."""
+    """Run a verb that ends all sessions, and describe how many it ended."""
     count = max(verb() - logouts, 0)
     text = f"{count:,} session{'' if count == 1 else 's'} ended"
     if not logouts:

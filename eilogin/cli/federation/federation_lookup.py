@@ -18,7 +18,7 @@ _MOST_NAMED = 10
 
 
 def chosen_member(registry: Folder, name: str) -> RegistryMember:
-    """Return the member with this entityID, or the only one whose entityID contains it.
+    """Return the member with this entityID, or the only one that contains it.
 
     Raises :class:`eilogin.errors.ConfigurationError`.
     """

@@ -122,7 +122,6 @@ def add_command(  # noqa: PLR0913 - one for each option
 
 
 def _require_one_proof(proof: Path | None, challenge: str, reason: str) -> None:
-    """Refuse options for proofs that exclude each other."""
     if challenge and not proof:
         raise click.UsageError(
             "--challenge: expected --proof too, because the word is in that request"

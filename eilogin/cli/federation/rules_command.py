@@ -113,7 +113,7 @@ def _change_rule(
 
 
 def _unknown_attributes(registry: Folder, released: Iterable[str]) -> list[str]:
-    """Return the released attributes that neither a member nor eilogin names."""
+    """Return attributes that neither a member nor eilogin names."""
     requested = {
         name
         for member in registry.members.values()
@@ -134,7 +134,7 @@ def _print_rules(registry: Folder, entity_ids: Sequence[str]) -> None:
 
 
 def rule_in_words(rule: MemberRule) -> str:
-    """Describe the rule of a member."""
+    """Describe a rule."""
     domain, released = rule.sso_domain, rule.released_attributes
     phrases = ["is in the default SSO domain"]
     if domain:

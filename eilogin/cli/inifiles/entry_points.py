@@ -23,7 +23,7 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def kind_of(name: str) -> str | None:
-    """Return the kind of section for a name, or None for an unknown one."""
+    """Return the kind of section for a name; None for an unknown one."""
     return next((kind for kind in _GROUPS if name in names(kind)), None)
 
 

@@ -13,7 +13,7 @@ from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE, Profi
 from eilogin.object_references import folder_of
 from eilogin.shell_quoting import typed
 
-#: The port of a site whose address has none.
+#: The default port.
 _DEFAULT_PORT = 8080
 
 #: The application's section in a new file, by its name in the manual.
@@ -31,7 +31,7 @@ class Draft:
 
     #: The ini file, which may not exist yet.
     ini: Path
-    #: The folder of the keys and of the store.
+    #: The folder of keys and store.
     folder: Path
     public_url: str
     name: str
@@ -59,12 +59,12 @@ class Draft:
 
     @property
     def certificate(self) -> Path:
-        """The certificate of that key."""
+        """Its certificate."""
         return self.folder / f"{self.host}.crt"
 
     @property
     def federation_folder(self) -> Path:
-        """The folder for the state of the federation."""
+        """The state of the federation."""
         return self.folder / "federation"
 
     @property
@@ -137,7 +137,7 @@ class Draft:
         yield f"path = {self._module_folder(app)}"
 
     def _module_folder(self, app: str) -> str:
-        """Find the folder of the application's module, for the option ``path``."""
+        """Find the folder of the application's module."""
         ini_folder = self.ini.absolute().parent
         folder = folder_of(app, [str(ini_folder), str(Path.cwd())])
         return "%(here)s" if folder is None else self.path(Path(folder))
@@ -243,7 +243,7 @@ class Draft:
 
 
 def is_address(federation: str) -> bool:
-    """Return whether the metadata comes from an address, and not from a file."""
+    """Return whether the metadata comes from an address, not from a file."""
     return re.match(r"(mdq:|https?://)", federation) is not None
 
 

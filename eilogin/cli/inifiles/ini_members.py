@@ -1,7 +1,4 @@
-"""The sections of an ini file that are members of a federation.
-
-They use ``egg:eilogin`` or ``egg:eilogin#trust``.
-"""
+"""The sections of an ini file that are members of a federation."""
 
 import click
 

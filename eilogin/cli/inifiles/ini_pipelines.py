@@ -16,7 +16,7 @@ APPS = ("app", "composite", "pipeline", "filter-app")
 
 _FILTER_WITH = "filter-with"
 
-#: Options that PasteDeploy keeps to itself, by kind of section, and in other kinds.
+#: Options that factories do not get, by kind of section, and in other kinds.
 _PASTE_OPTIONS = {
     "server": frozenset({"use", "require"}),
     "filter-app": frozenset({"use", _FILTER_WITH, "require", "next"}),
@@ -41,7 +41,6 @@ _MOUNT_PATH = re.compile(r"(?:domain\s+\S+\s+)?(?:port\s+\d+\s+)?(?P<path>/\S*)"
 class Part:
     """A filter or application, with the options that its factory would get."""
 
-    #: Title of its section.
     title: str
     #: ``app``, ``composite``, ``filter`` or ``server``.
     kind: str
@@ -90,7 +89,7 @@ def names_zope(use: str) -> bool:
 class Stack:
     """The filters around an application, the outermost first, and the application."""
 
-    #: Section that leads to all of them.
+    #: The first section.
     title: str
     parts: Sequence[Part]
 
@@ -181,7 +180,6 @@ class Pipelines:
         return matches[0]
 
     def _named_by(self, section: Section) -> Iterator[str]:
-        """Yield the titles of the applications that a section names."""
         names = {section.values.get("use", "")}
         match section.kind:
             case "pipeline":
@@ -270,7 +268,7 @@ class Pipelines:
     def _filters(
         self, name: str, section: Section, option: str, trail: Sequence[str]
     ) -> list[Part]:
-        """Return a filter, preceded by the filters around it."""
+        """Return a filter after the filters around it."""
         if _HAS_SCHEME.match(name):
             return [Part(section.title, "filter", name)]
         target = self._find(["filter"], name, section.title, option)
@@ -292,12 +290,11 @@ _COMMA = ","
 
 
 def _pipeline_names(pipeline: Section) -> list[str]:
-    """Return the names of a pipeline: the filters, and last the application."""
+    """Return the filters of a pipeline, and last its application."""
     return pipeline.values.get("pipeline", "").replace(_COMMA, " ").split()
 
 
 def _factory_options(section: Section) -> dict[str, str]:
-    """Return the options of a section that its factory gets."""
     reserved = _PASTE_OPTIONS.get(section.kind, _OTHER_PASTE_OPTIONS)
     return {
         option: value

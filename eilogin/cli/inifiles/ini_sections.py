@@ -37,7 +37,7 @@ NO_CHANGES: Changes = MappingProxyType({})
 class Section:
     """A section with interpolated values."""
 
-    #: The text between the brackets.
+    #: The text in brackets.
     title: str
     #: ``app``, ``composite``, ``pipeline``, ``filter-app``, ``filter``, ``server``,
     #: or "" for one that is not PasteDeploy's.
@@ -56,7 +56,7 @@ class IniFile:
     defaults: Mapping[str, str] = field(default_factory=dict)
     #: The names of ``[DEFAULT]`` to which nothing in the file refers.
     unused: Sequence[str] = ()
-    #: The faults by their text, so that each is reported once.
+    #: Each fault once, by its text.
     _faults: dict[str, Fault] = field(default_factory=dict)
 
     @classmethod
@@ -98,7 +98,7 @@ class IniFile:
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults so far, in the order of their discovery."""
+        """The faults so far, in order."""
         return list(self._faults.values())
 
     def note(
@@ -141,7 +141,6 @@ class IniFile:
         option: str,
         values: dict[str, str],
     ) -> None:
-        """Put the value of an option into ``values``, as PasteDeploy does."""
         if option in self.defaults:
             expected = (
                 "is in [DEFAULT] too, so PasteDeploy ignores this one; expected it "
@@ -198,7 +197,6 @@ _MARK = "\ufeff"
 
 
 def _cure_for(error: configparser.Error) -> str:
-    """Return the usual cure for a line that is no option."""
     if isinstance(error, configparser.MissingSectionHeaderError):
         is_marked = error.line.startswith(_MARK)
         return "; expected a file without a byte order mark (BOM)" if is_marked else ""
@@ -211,7 +209,7 @@ _Raw = Mapping[str, Mapping[str, str]]
 
 
 def _raw_options(path: Path) -> _Raw:
-    """Return the raw options of each section, ``[DEFAULT]`` included."""
+    """Return the raw options of each section, also of ``[DEFAULT]``."""
     parser = configparser.RawConfigParser(strict=False, default_section="")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     # In the encoding of the locale, as PasteDeploy does.
@@ -235,7 +233,7 @@ def _unused(raw: _Raw) -> list[str]:
 
 
 def _references_in(sections: Iterable[Mapping[str, str]]) -> set[str]:
-    """Return the options of sections, and the variables that ``get`` lines read."""
+    """Return all options, and the variables that ``get`` lines read."""
     lines = [line for section in sections for line in section.items()]
     fetched = {value for option, value in lines if option.startswith("get ")}
     return fetched | {option for option, _ in lines}

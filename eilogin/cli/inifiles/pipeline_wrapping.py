@@ -84,7 +84,7 @@ class Host:
         return self.section.values.get("filter-with", "")
 
     def free_name(self, wanted: str) -> str:
-        """Return a name for a filter that no section has yet."""
+        """Return a name that no section has yet."""
         used_names = {section.name for section in self.file.of_kind("filter", *APPS)}
         candidates = [
             wanted,
@@ -127,7 +127,7 @@ class Host:
     def _put_name_into_line(
         self, lines: list[bytes], index: int, column: int, name: bytes
     ) -> None:
-        """Put the name into an existing option, whose value begins at ``column``."""
+        """Put the name into a value that begins at ``column``."""
         head, value = lines[index][:column], lines[index][column:]
         if self.section.kind != "pipeline":
             if value.split() != [self.outer.encode()]:
@@ -178,7 +178,6 @@ class Host:
         )
 
     def _check(self, octets: bytes, name: str) -> None:
-        """Check that PasteDeploy reads the filter around the application."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, self.file.path.name)
             path.write_bytes(octets)
@@ -239,7 +238,7 @@ def _encoding() -> str:
 
 
 def encoded(text: str) -> bytes:
-    """Encode text as PasteDeploy will read it, or raise ConfigurationError."""
+    """Encode text as PasteDeploy reads it, or raise ConfigurationError."""
     try:
         return text.encode(_encoding())
     except UnicodeEncodeError as error:

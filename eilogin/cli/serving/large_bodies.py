@@ -68,7 +68,7 @@ class _Error(ErrorTask):
     """The answer to a request that waitress refuses."""
 
     def execute(self) -> None:
-        """Send the page for a large body, and waitress' text for other errors."""
+        """Send the page for a large body, or waitress' text for another error."""
         # waitress declares the type of another class.
         request: Any = self.request
         if not isinstance(request.error, RequestEntityTooLarge):
@@ -89,7 +89,6 @@ class _Channel(HTTPChannel):
 
 
 def _environ_of(request: HTTPRequestParser) -> "WSGIEnvironment":
-    """Return the parts of environ that the page needs."""
     headers = {f"HTTP_{name}": value for name, value in request.headers.items()}
     return {
         **headers,

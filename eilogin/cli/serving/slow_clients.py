@@ -28,7 +28,7 @@ _log = logging.getLogger("eilogin")
 
 
 class _Sending(NamedTuple):
-    """The request that a client is sending, or None, and since when (monotonic)."""
+    """The request that a client is sending, if any, and since when (monotonic)."""
 
     request: Any
     since: float
@@ -88,7 +88,6 @@ class SlowClients:
 def _is_over(
     channel: HTTPChannel, sending: _Sending, now: float, *, is_full: bool
 ) -> bool:
-    """Return whether a client has used all its time."""
     return (
         sending.remaining < 0 if is_full else now - sending.since > _time_for(channel)
     )

@@ -21,7 +21,7 @@ _CURVES = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1}
 KINDS = ("rsa", *_CURVES)
 #: Bits of an RSA key; NIST SP 800-57 wants no 2048 bits after 2030.
 _RSA_BITS = 3072
-#: Days for which the certificate of a new site is valid: five years.
+#: Days of validity of a new site's certificate: five years.
 SITE_DAYS = 1825
 
 #: RFC 5280 appendix A: the longest common name.
@@ -67,7 +67,7 @@ def rewrite(path: Path, octets: bytes, *, old_octets: bytes) -> None:
 
 
 def copied(path: Path) -> Path:
-    """Copy a file to a new name beside it, and return the new path."""
+    """Copy a file beside it, and return the path of the copy."""
     path = path.resolve()
     name, number = f"{path.name}.before-eilogin", 1
     while path.with_name(name).exists():

@@ -1,4 +1,4 @@
-"""Write events as an iCalendar (RFC 5545), to import into other programs."""
+"""Write events as an iCalendar (RFC 5545)."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -34,7 +34,7 @@ def ask(  # noqa: PLR0913
 
 
 def one_line(text: str) -> str:
-    """Validate an option of one line of text, as a value of an ini file."""
+    """Validate one line of text, as a value of an ini file."""
     text = text.strip()
     if not text or not text.isprintable():
         # Do not repeat the value: it may be a key.

@@ -10,13 +10,13 @@ from eilogin.saml.printable_text import printable
 
 
 def print_notes(notes: Sequence[object], *, err: bool = False) -> None:
-    """Print notes for a person, on stdout, or with ``err`` on stderr."""
+    """Print notes for a person."""
     for note in notes:
         click.echo(escaped(f"note: {note}"), err=err)
 
 
 def print_faults(faults: Sequence[Fault]) -> None:
-    """Print faults for a person, on stderr."""
+    """Print faults for a person."""
     for fault in faults:
         click.echo(escaped(str(fault)), err=True)
     click.echo(many(len(faults), "fault"), err=True)

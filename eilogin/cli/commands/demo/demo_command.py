@@ -1,7 +1,4 @@
-"""``eilogin demo``: a whole federation on a laptop, from a clone of the project.
-
-The demo makes the missing files of ``paste.ini`` under ``var/``.
-"""
+"""``eilogin demo``: a whole federation on a laptop, from a clone of the project."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,7 +92,6 @@ def find_paste_ini() -> Path | None:
 
 
 def _step_lines(steps: Sequence[Step], folder: Path) -> list[str]:
-    """Return a line for each step that made something, and one for the rest."""
     lines = [step.line(folder) for step in steps if step.made]
     existing = len(steps) - len(lines)
     return [*lines, f"{existing} existed already"] if existing else lines

@@ -82,7 +82,7 @@ class DemoFiles:
         return Path(os.path.normpath(path)).is_relative_to(self.var)
 
     def of_option(self, name: str) -> list[Path]:
-        """Return the files that an option names, in all sections."""
+        """Return the files that an option names in any section."""
         paths = [
             self._inside_var(Path(value), part, name)
             for part in self.parts

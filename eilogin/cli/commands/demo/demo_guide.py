@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-#: Host names of the machine itself, which are not those of a site.
+#: Host names of the machine, which no site has.
 _THIS_MACHINE = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSite:
-    """A site of the demo for the guide; texts are keyed by language."""
+    """A site of the demo; texts are keyed by language."""
 
     url: str
     names: Mapping[str, str]
@@ -83,7 +83,7 @@ class GuidedSites:
         return [text.encode()]
 
     def _guide(self, environ: "WSGIEnvironment", guide: str) -> Response:
-        """Answer with the guide at this address, or carry out its form."""
+        """Show the guide, or carry out its form."""
         try:
             allow_only(environ, "GET", "HEAD", "POST")
             if environ["REQUEST_METHOD"] == "POST":
@@ -125,7 +125,7 @@ class GuidedSites:
 
 
 def guide_url_of(sites: Sequence[DemoSite]) -> str:
-    """Return the address of the guide, at the port of the first site."""
+    """Return the address of the guide, with the port of the first site."""
     _, colon, port = urlsplit(sites[0].url).netloc.partition(":")
     return f"http://localhost{colon}{port}/"
 

@@ -47,7 +47,7 @@ def update_members(folder: Folder, entries: Iterable[EntityDescriptor]) -> bool:
 
 
 def member_files_in(folder: Path) -> list[Path]:
-    """Return the files of the members of the demo in the folder of an operator."""
+    """Return the files of the demo's members in the folder of an operator."""
     mark = f"<!-- {_NOTE} -->".encode()
     paths = (folder / MEMBERS).glob("*.xml")
     return [path for path in paths if path.read_bytes().startswith(mark)]

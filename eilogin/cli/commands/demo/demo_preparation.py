@@ -104,7 +104,7 @@ class Demo:
             yield self._make(path, "folder", _make_folder)
 
     def reset(self) -> None:
-        """Remove the files of the demo and its store, and nothing else."""
+        """Remove the files of the demo and its stores."""
         for path in self._files.belongings():
             path.unlink(missing_ok=True)
         self._forget_metadata()
@@ -146,7 +146,7 @@ class Demo:
     def greeting(
         self, down: Sequence[str] = (), *, is_short: bool = False
     ) -> list[str]:
-        """Return lines with the address of the guide, all sites and all logins."""
+        """Write the address of the guide, all sites and all logins."""
         sites = self.sites()
         lines = [f"Start here: {guide_url_of(sites)}", ""]
         if is_short:
@@ -175,7 +175,6 @@ class Demo:
         ]
 
     def _forget_metadata(self) -> None:
-        """Delete each site's copy of the metadata."""
         for folder in self._files.of_option("federation_folder"):
             forget_all(folder)
 
@@ -217,7 +216,6 @@ class Demo:
         return Step(federation, description, made=True)
 
     def _entries(self, federation: Path) -> Iterator[EntityDescriptor]:
-        """Yield the entries of the members with this file of metadata."""
         for part in self._files.members:
             if self._files.federation_of(part) == federation:
                 yield own_of_part(self._files.ini, part).entry()

@@ -13,7 +13,7 @@ from eilogin.errors import ConfigurationError
 
 
 def require_same(host: Host, wish: JoinWish) -> None:
-    """Require that the existing sections agree with the command line."""
+    """Require the same application and options."""
     applications = host.applications
     if wish.app and len(applications) == 1:
         (application,) = applications
@@ -42,7 +42,7 @@ def require_same(host: Host, wish: JoinWish) -> None:
 
 
 def require_same_headers(host: Host, headers: tuple[str, ...]) -> None:
-    """Require that the sections have these lines of ``headers``, if any are given."""
+    """Require the same lines of ``headers``, if any are given."""
     for guard in host.guards if headers else ():
         ini_lines = split(guard.options.get("headers", ""))
         if ini_lines != headers:

@@ -37,7 +37,7 @@ class IniFileChange:
         return difference(self.path, self.before or b"", self.after)
 
     def carry_out(self) -> str:
-        """Write the file, keep a copy of the old one, and describe that in a line."""
+        """Write the file after a copy of the old one; describe that in a line."""
         if self.before is None:
             write_new(self.path, self.after)
             return f"{self.path}: made"

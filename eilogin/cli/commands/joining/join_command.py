@@ -172,7 +172,6 @@ def _join(wish: JoinWish, *, dry_run: bool, yes: bool) -> None:
 
 
 def _change_file(change: IniFileChange, *, dry_run: bool, yes: bool) -> None:
-    """Show a change of an ini file, and carry it out."""
     for line in change.lines:
         click.echo(line)
     if dry_run:

@@ -210,7 +210,6 @@ def _join_hub(draft: HubDraft, kind: str, *, dry_run: bool, yes: bool) -> None:
 
 
 def _make_secrets(draft: HubDraft) -> Iterator[str]:
-    """Make the missing files that only a hub has."""
     secrets = {draft.name_id_key: new_secret(), draft.citizens: to_json([])}
     for path, octets in secrets.items():
         if not path.exists():
@@ -219,7 +218,7 @@ def _make_secrets(draft: HubDraft) -> Iterator[str]:
 
 
 def _require_same_hub(draft: HubDraft) -> None:
-    """Refuse an ini file of another hub, or without a hub."""
+    """Refuse an ini file of another hub, or of no hub."""
     host = Host.read(draft.ini)
     urls = [guard.options.get("public_url", "").strip() for guard in host.guards]
     roles = {guard.options.get("role", "").strip() for guard in host.guards}

@@ -17,7 +17,6 @@ _ADDRESS: TypeAdapter[str] = TypeAdapter(WebAddress)
 
 
 def _checked(kind: TypeAdapter[str], text: str) -> str:
-    """Validate a value as an option does."""
     try:
         return kind.validate_python(text)
     except ValidationError as error:

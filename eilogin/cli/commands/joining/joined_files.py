@@ -25,7 +25,7 @@ from eilogin.shell_quoting import typed
 
 
 def make_files(host: Host, kind: str) -> Iterator[str]:
-    """Make the missing files of each section; yield a line for each."""
+    """Make missing files of each section; yield a line for each."""
     ini_folder = host.file.path.absolute().parent
     for guard in host.guards:
         options = {name: value.strip() for name, value in guard.options.items()}

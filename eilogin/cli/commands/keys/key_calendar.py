@@ -70,14 +70,14 @@ def _print_calendar(
 
 
 def _federation_calendar(folder: Folder) -> tuple[str, str, Iterator[Event]]:
-    """Return the name of a federation, its host, and its events."""
+    """Return name, host and events of a federation."""
     name = folder.options.name
     host = urlsplit(folder.options.publisher).hostname or name
     return name, host, map(_ending_event, endings_of(folder))
 
 
 def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Expiry]:
-    """Yield the ends of certificates: ours, and with metadata those of others."""
+    """Yield the ends of our certificates, and with metadata those of others."""
     yield from key_endings(own.keys)
     options, federation = None, Membership()
     hubs: Sequence[str] = ()

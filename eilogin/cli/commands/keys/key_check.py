@@ -23,7 +23,7 @@ _MOST_HUBS = 20
 
 
 def trust_at_sources(options: TrustOptions) -> Trust:
-    """Read the trusted entities from the sources of the metadata, not from a copy."""
+    """Read the trusted entities from the sources, not from a copy."""
     own, federation = own_of(options), federation_of(options)
     is_hub = own.role == HUB
     hubs = () if is_hub else hub_requirements.our_hubs(own, options.hub, federation)
@@ -67,7 +67,7 @@ def ready_command(
 
 
 def _print_readiness(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
-    """Print which peers know each signing key; return whether all know all keys."""
+    """Print who knows each signing key; return whether all know all keys."""
     are_ready = True
     for key in trust.own.keys:
         if not key.signs or key.pair not in trust.own.published_keys:

@@ -38,7 +38,7 @@ def list_command(ini: IniFile, part: Part) -> None:
 
 
 def key_state(keys: Sequence[OwnKey], key: OwnKey) -> str:
-    """Describe the use of a key now, among all keys of its site."""
+    """Describe the use of a key now."""
     now = clock.now()
     if key is in_turn([candidate for candidate in keys if candidate.signs], now):
         return "signs now"

@@ -26,7 +26,7 @@ _COMMON_NAME = 64
 
 
 def folder_for_keys(part: Part, options: OwnOptions, folder: Path | None) -> Path:
-    """Return the present or new folder with the keys of a site."""
+    """Return the present or new folder of keys."""
     if options.keys is not None and folder is not None:
         raise click.ClickException(
             f"[{part.title}] has its keys in '{options.keys}' already; expected "
@@ -44,7 +44,7 @@ def folder_for_keys(part: Part, options: OwnOptions, folder: Path | None) -> Pat
 
 @dataclass(frozen=True)
 class PlannedKey:
-    """A key to make, the name of its files, and the time in which it signs."""
+    """A key to make, the name of its files, and when it signs."""
 
     name: str
     begins: float
@@ -129,7 +129,7 @@ def _give_to_owner_of(reference: Path, path: Path) -> None:
 def lines_to_write(
     ini: IniFile, part: Part, key_folder: Path, options: OwnOptions
 ) -> str:
-    """Write the ini lines that replace the single key of a site."""
+    """Write the ini lines that replace the single key."""
     try:
         location = (
             f"%(here)s/{key_folder.absolute().relative_to(ini.path.absolute().parent)}"

@@ -37,9 +37,9 @@ _log = logging.getLogger("eilogin")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A hub or a participant, and how a command reaches it."""
+    """A hub or a participant of a loaded pipeline."""
 
-    #: Title of the section with its entityID.
+    #: The section with its entityID.
     title: str
     own: Own
     #: Its filters and its application.
@@ -48,7 +48,7 @@ class Member:
 
     @property
     def is_hub(self) -> bool:
-        """Whether it is a hub, and no participant."""
+        """Whether it is a hub."""
         return _is_hub(self.parts)
 
     @property
@@ -58,7 +58,7 @@ class Member:
         return self.is_hub or has_folder
 
     def visit(self) -> Request:
-        """Make a request as any browser may send it."""
+        """Make a request as a browser may send it."""
         url = urlsplit(self.own.url("health" if self.is_hub else "metadata"))
         request = Request.blank(url.path, base_url=f"{url.scheme}://{url.netloc}")
         # Every server sets it, and a filter of another project may need it.

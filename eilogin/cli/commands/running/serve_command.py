@@ -207,7 +207,7 @@ class _ListeningServer:
         )
 
     def close(self) -> None:
-        """Close every socket, and stop every thread."""
+        """Close all sockets and threads."""
         self.waitress.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self.sockets, ignore_all=True)
 
@@ -244,7 +244,7 @@ def _listening(
 
 
 def _configured_address(part: Part) -> str:
-    """Return the address of a section, as it is written there."""
+    """Return the address as the section has it."""
     options = part.options
     if "listen" in options or "unix_socket" in options:
         return options.get("listen", options.get("unix_socket", ""))
@@ -267,7 +267,7 @@ def _addresses(waitress: Any) -> list[str]:
 
 
 def _run(servers: Sequence[_ListeningServer], stop: Stop) -> None:
-    """Run each server in a thread until ``stop`` is set, or one of them ends."""
+    """Run each server in a thread until one of them ends or ``stop`` is set."""
     threads = [
         threading.Thread(target=server.run, args=[stop], daemon=True)
         for server in servers

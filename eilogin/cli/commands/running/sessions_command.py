@@ -166,13 +166,12 @@ def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
 
 
 def _end(member: Member, name: str, line: str) -> int:
-    """End the sessions of one person, print the outcome, and return the exit code."""
+    """End the sessions of one person; return the exit code."""
     end = _end_at_hub if member.is_hub else _end_at_site
     return end(member, name, line)
 
 
 def _end_at_participant(member: Member, entity_id: str, *, is_sure: bool) -> int:
-    """End all sessions at a participant, and return the exit code."""
     if not member.is_hub:
         raise click.UsageError("--participant works only with the file of a hub")
     return (
@@ -225,7 +224,7 @@ def _end_at_site(member: Member, name: str, line: str) -> int:
 
 
 def _sources(member: Member) -> Sequence[str]:
-    """Return the values of the option ``subject`` of the filter ``login``."""
+    """Return the option ``subject`` of the filter ``login``."""
     login_parts = [
         part for part in member.parts if part.entry_point in ("main", "login")
     ]

@@ -37,7 +37,7 @@ from eilogin.stores.store_interface import is_durable
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two checks for logouts that a participant has queued.
+#: Seconds between two checks for queued logouts of participants.
 _CHECK_INTERVAL = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 #: Texts for the states of a logout.
@@ -128,7 +128,7 @@ def _work_until_signal(work: _Work) -> None:
 
 
 def _sites(members: Sequence[Member]) -> Iterator[OperatorLogout]:
-    """Yield the participants whose store this process can read."""
+    """Yield the participants with a store that this process can read."""
     for member in members:
         if member.is_hub:
             continue
@@ -160,7 +160,6 @@ def _start_hub(hub: Member) -> None:
 
 
 def _watches(ini: IniFile) -> list[Watch]:
-    """Return the watches that refresh the federation of each site."""
     watches = []
     for part in filter(is_member, parts_of(ini)):
         options, _ = config.attempt(

@@ -17,7 +17,7 @@ from eilogin.federation.refresh.metadata_refresh import RefreshResult, refresh
 
 
 def refresh_site(site: TrustSite) -> bool:
-    """Refresh a site, print the outcome, and return whether all sources answered."""
+    """Refresh a site; return whether all sources answered."""
     title = site.part.title
     try:
         options = options_of_part(TrustOptions, site.ini, site.part)
@@ -44,7 +44,6 @@ def refresh_site(site: TrustSite) -> bool:
 
 
 def _outcome_lines(outcome: RefreshResult) -> Iterator[str]:
-    """Describe the outcome of a refresh, in words."""
     outcome_name = "same" if outcome.held else outcome.what
     text = _OUTCOMES["active" if outcome.is_newer else outcome_name]
     if outcome.failures and not outcome.is_newer:

@@ -64,7 +64,7 @@ class PendingDecision:
 
     @property
     def title(self) -> str:
-        """The section of the site."""
+        """Its section."""
         return self.site.part.title
 
     def refused(self, reason: str) -> click.ClickException:
@@ -166,7 +166,7 @@ def _has_approved(user: Approval, pending: Pending) -> bool:
 
 
 def approve_case(case: PendingDecision) -> str:
-    """Approve the changes, and return a line about the outcome."""
+    """Approve the changes; return a line about the outcome."""
     site, state_id = case.site, case.state_id
     _note(case, "trust.approved")
     people = ApprovalRules.of(site.options).people
@@ -184,7 +184,7 @@ def approve_case(case: PendingDecision) -> str:
 
 
 def reject_case(case: PendingDecision) -> str:
-    """Reject the changes, and return a line about the outcome."""
+    """Reject the changes; return a line about the outcome."""
     _note(case, "trust.rejected")
     reject(case.site.folder, case.state_id, case.user)
     return f"{case.state_id} is rejected; the active metadata stays the same"
@@ -212,7 +212,7 @@ def _note(case: PendingDecision, code: str) -> None:
 
 
 def _current_user() -> Approval:
-    """Return the user of this process, and the user who called sudo."""
+    """Return the user of this process, and who called sudo."""
     uid = os.getuid()
     try:
         name = pwd.getpwuid(uid).pw_name

@@ -170,11 +170,11 @@ def members_in_words(count: int) -> str:
 
 
 def changes_in_words(changes: Changes) -> str:
-    """Write the number of changes, and how many need approval."""
+    """Write a number of changes, and how many need approval."""
     count = f"{changes.count} change{'' if changes.count == 1 else 's'}"
     return f"{count} ({sum(change.waits for change in changes.changes)} with '!')"
 
 
 def approver_in_words(approval: Approval) -> str:
-    """Write the user of an approval, with the uid."""
+    """Write a user with the uid."""
     return f"{words(approval.name)} (uid {approval.uid})"

@@ -56,13 +56,13 @@ _Options: Any = create_model(  # type: ignore[call-overload]
 
 @dataclass(frozen=True, slots=True)
 class TrustSite:
-    """A member of a federation in an ini file, and the folder with its state."""
+    """A member of a federation, and the folder with its state."""
 
     ini: IniFile
     part: Part
     options: Any
     folder: SiteFolder
-    #: The variables of the command line for the file, as NAME=VALUE.
+    #: Variables for the file, as NAME=VALUE.
     variables: Sequence[str]
 
     @property
@@ -71,7 +71,7 @@ class TrustSite:
         return entity_id_of(self.options)
 
     def typed(self, verb: str, *arguments: str) -> str:
-        """Return a command of this group for the same file, to copy."""
+        """Write a command for the same file, to copy."""
         return typed("eilogin trust", verb, self.ini.path, *arguments, *self.variables)
 
     def changes(self, waiting: Waiting, pending: Sequence[Pending]) -> Changes:
@@ -122,7 +122,6 @@ def sites_of(
 
 
 def _parts_of_sites(ini: IniFile, section: str | None) -> list[Part]:
-    """Return the sections of all sites, or the named one."""
     parts = [part for part in parts_of(ini) if is_member(part)]
     if section is None:
         return parts
@@ -146,7 +145,7 @@ def _site(ini: IniFile, part: Part, variables: Sequence[str]) -> TrustSite | Non
 def sites_with_change(
     file: Path, state_id: str, variables: Sequence[str], section: str | None
 ) -> Sequence[TrustSite]:
-    """Return the sites with a pending change of this ID, one for each folder."""
+    """Return the sites with this pending change, one for each folder."""
     sites = {site.folder.path: site for site in sites_of(file, variables, section)}
     waiting = {path: site.folder.waiting for path, site in sites.items()}
     matches = [

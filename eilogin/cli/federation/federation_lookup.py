@@ -1,5 +1,6 @@
 """The folder of a federation on the command line, its members and paths."""
 
+import getpass
 import os
 from pathlib import Path
 
@@ -63,3 +64,11 @@ def relative_to_folder(folder: Path, location: str) -> str:
     if not location or is_elsewhere(location) or path.is_absolute():
         return location
     return prefix + os.path.relpath(path.absolute(), folder.absolute())
+
+
+def user_name() -> str:
+    """Return the name of the user who types the command."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "an unknown user"

@@ -1,25 +1,22 @@
 """``eilogin federation add | remove | list | show``: the members."""
 
-import getpass
 from pathlib import Path
 
 import click
 
 from eilogin import clock, config
-from eilogin.cli.federation.federation_lookup import DIR, chosen_member, sign_hint
-from eilogin.cli.federation.rules_command import (
-    rule_in_words,
+from eilogin.cli.federation.federation_lookup import (
+    DIR,
+    chosen_member,
+    sign_hint,
+    user_name,
 )
-from eilogin.cli.federation.verify_command import (
-    first_expiry,
-)
+from eilogin.cli.federation.rules_command import rule_in_words
+from eilogin.cli.federation.verify_command import first_expiry
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.cli.terminal.prompts import require_yes
 from eilogin.cli.terminal.reports import many
-from eilogin.errors import (
-    MetadataExpired,
-    MetadataUnusable,
-)
+from eilogin.errors import MetadataExpired, MetadataUnusable
 from eilogin.federation.sources.metadata_downloads import MetadataClient
 from eilogin.registry import (
     LONGEST,
@@ -117,7 +114,7 @@ def add_command(  # noqa: PLR0913 - one for each option
     if not yes:
         require_yes(f"{'Add' if old_member is None else 'Update'} this member?")
     now = write_instant(int(clock.now()))
-    path = registry.put(member, f"added {now} by {_user_name()}; {proof_text}")
+    path = registry.put(member, f"added {now} by {user_name()}; {proof_text}")
     click.echo(f"{path}: kept; {sign_hint(folder)}")
 
 
@@ -161,13 +158,6 @@ def _require_unexpired(source: str, member: RegistryMember) -> None:
             f"{source}: this metadata expired at {write_instant(expiry)}; ask its "
             "administrator for newer metadata"
         )
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "an unknown user"
 
 
 @click.command("remove", short_help="Remove a member.")

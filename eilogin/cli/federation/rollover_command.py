@@ -1,6 +1,5 @@
 """``eilogin federation rollover``: replace the operator's key by the next one."""
 
-import getpass
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from eilogin.cli.federation.federation_lookup import (
     DIR,
     chosen_member,
     relative_to_folder,
+    user_name,
 )
 from eilogin.cli.terminal.command_files import write_key_pair
 from eilogin.cli.terminal.progress_bar import bar
@@ -154,16 +154,9 @@ def _current_rollover(registry: Folder) -> Rollover:
 def _note_ready(registry: Folder, fragments: Sequence[str]) -> None:
     rollover = _current_rollover(registry)
     names = [chosen_member(registry, fragment).entity_id for fragment in fragments]
-    note = printable(f"{write_instant(int(clock.now()))} by {_user_name()}")
+    note = printable(f"{write_instant(int(clock.now()))} by {user_name()}")
     ready = {**rollover.ready, **dict.fromkeys(names, note)}
     write_rollover(registry, replace(rollover, ready=ready))
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "an unknown user"
 
 
 def _switch(registry: Folder, *, anyway: bool) -> None:

@@ -8,13 +8,8 @@ import click
 from eilogin import config
 from eilogin.cli.federation.federation_lookup import DIR, chosen_member, sign_hint
 from eilogin.cli.terminal.progress_bar import bar
-from eilogin.errors import (
-    InvalidOptions,
-)
-from eilogin.registry import (
-    Folder,
-    MemberRule,
-)
+from eilogin.errors import InvalidOptions
+from eilogin.registry import Folder, MemberRule
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata import NO_SSO, ServiceProvider
 from eilogin.saml.printable_text import printable

@@ -5,12 +5,8 @@ from pathlib import Path
 
 import click
 
-from eilogin.cli.federation.federation_lookup import (
-    DIR,
-)
-from eilogin.cli.federation.verify_command import (
-    print_unsigned_notes,
-)
+from eilogin.cli.federation.federation_lookup import DIR
+from eilogin.cli.federation.verify_command import print_unsigned_notes
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.cli.terminal.reports import many
 from eilogin.registry import (

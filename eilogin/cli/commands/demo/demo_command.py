@@ -7,10 +7,7 @@ import click
 
 import eilogin
 from eilogin.cli.commands.demo.demo_guide import GuidedSites
-from eilogin.cli.commands.demo.demo_preparation import (
-    Demo,
-    Step,
-)
+from eilogin.cli.commands.demo.demo_preparation import Demo, Step
 from eilogin.cli.commands.running.serve_command import serve
 from eilogin.cli.inifiles.ini_sections import NO_CHANGES
 from eilogin.cli.terminal.reports import reporting_errors

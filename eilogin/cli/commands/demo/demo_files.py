@@ -5,10 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eilogin import config
-from eilogin.cli.commands.demo.demo_metadata import (
-    member_files_in,
-    operator_folder_of,
-)
+from eilogin.cli.commands.demo.demo_metadata import member_files_in, operator_folder_of
 from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_members import is_member, parts_of
 from eilogin.cli.inifiles.ini_pipelines import Part

@@ -14,11 +14,7 @@ import click
 from eilogin import config
 from eilogin.atomic_files import SECRET, write
 from eilogin.cli.commands.demo.demo_files import DemoFiles
-from eilogin.cli.commands.demo.demo_guide import (
-    DemoSite,
-    guide_url_of,
-    host_of_url,
-)
+from eilogin.cli.commands.demo.demo_guide import DemoSite, guide_url_of, host_of_url
 from eilogin.cli.commands.demo.demo_metadata import (
     VALIDITY,
     is_signed,
@@ -29,18 +25,8 @@ from eilogin.cli.inifiles.ini_members import own_of_part
 from eilogin.cli.inifiles.ini_sections import Changes
 from eilogin.cli.terminal.command_files import new_secret, write_key_pair
 from eilogin.federation.state.state_folder import forget_all
-from eilogin.hub.signin.citizens import (
-    DEMO_PASSWORDS,
-    demo_citizens,
-    to_json,
-)
-from eilogin.registry import (
-    OPTIONS,
-    Folder,
-    make_folder,
-    operator_key,
-    sign_all,
-)
+from eilogin.hub.signin.citizens import DEMO_PASSWORDS, demo_citizens, to_json
+from eilogin.registry import OPTIONS, Folder, make_folder, operator_key, sign_all
 from eilogin.saml.metadata import EntityDescriptor
 
 #: The options of ``--short``, each with its filter (``egg:eilogin`` has them too).

@@ -3,9 +3,7 @@
 import os
 from pathlib import Path
 
-from eilogin.cli.commands.joining.join_questions import (
-    JoinWish,
-)
+from eilogin.cli.commands.joining.join_questions import JoinWish
 from eilogin.cli.inifiles.ini_drafts import is_address
 from eilogin.cli.inifiles.pipeline_wrapping import Host
 from eilogin.config import split

@@ -11,11 +11,7 @@ from eilogin.cli.commands.joining.join_questions import (
 )
 from eilogin.cli.inifiles.ini_pipelines import names_zope
 from eilogin.cli.inifiles.pipeline_wrapping import Host, difference, encoded
-from eilogin.cli.terminal.command_files import (
-    copied,
-    rewrite,
-    write_new,
-)
+from eilogin.cli.terminal.command_files import copied, rewrite, write_new
 from eilogin.errors import ConfigurationError
 from eilogin.shell_quoting import typed
 

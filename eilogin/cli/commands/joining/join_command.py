@@ -21,9 +21,7 @@ from eilogin.cli.commands.joining.join_values import (
 )
 from eilogin.cli.commands.joining.joined_files import make_files, print_remaining_steps
 from eilogin.cli.inifiles.pipeline_wrapping import Host
-from eilogin.cli.terminal.command_files import (
-    KINDS,
-)
+from eilogin.cli.terminal.command_files import KINDS
 from eilogin.cli.terminal.prompts import one_line, require_yes
 from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.federation.local.profiles import PROFILES

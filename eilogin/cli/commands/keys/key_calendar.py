@@ -20,9 +20,7 @@ from eilogin.federation import Membership, Own
 from eilogin.federation.members import certificate_expiry
 from eilogin.federation.members.certificate_expiry import key_endings
 from eilogin.federation.members.expiry_alarms import Expiry
-from eilogin.federation.members.trust_options import (
-    TrustOptions,
-)
+from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.registry import Folder, endings_of
 from eilogin.saml.printable_text import printable
 

@@ -10,10 +10,7 @@ from eilogin.cli.commands.keys.site_arguments import of_a_site
 from eilogin.cli.inifiles.ini_members import own_of_part
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.federation.local.local_keys import (
-    OwnKey,
-    in_turn,
-)
+from eilogin.federation.local.local_keys import OwnKey, in_turn
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import fingerprints
 

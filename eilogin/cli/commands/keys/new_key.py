@@ -19,11 +19,7 @@ from eilogin.cli.inifiles.ini_members import options_of_part, own_of_part
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.command_files import KINDS
-from eilogin.federation.local.local_keys import (
-    NAME,
-    last_in_line,
-    read_instant,
-)
+from eilogin.federation.local.local_keys import NAME, last_in_line, read_instant
 from eilogin.federation.local.local_options import OwnOptions
 from eilogin.shell_quoting import typed
 
@@ -102,9 +98,9 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
     key = _plan(options, begins, ends, name)
     is_current = options.keys is None and key.name == present_key_name(options)
     if is_current or (key_folder / f"{key.name}.key").exists():
-        owner = "the current key" if is_current else "an existing file"
+        existing = "the current key" if is_current else "an existing file"
         raise click.ClickException(
-            f"{key_folder / key.name}.key is {owner}; expected another name (--name)"
+            f"{key_folder / key.name}.key is {existing}; expected another name (--name)"
         )
     if options.keys is None:
         make_key_folder(key_folder, options, own)

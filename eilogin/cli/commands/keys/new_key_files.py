@@ -13,10 +13,7 @@ from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.command_files import new_private
 from eilogin.federation import Own
-from eilogin.federation.local.local_keys import (
-    CALENDAR,
-    write_turn,
-)
+from eilogin.federation.local.local_keys import CALENDAR, write_turn
 from eilogin.federation.local.local_options import OwnOptions
 from eilogin.saml.signing_keys import new_key_pair
 

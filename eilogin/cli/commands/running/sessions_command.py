@@ -21,7 +21,7 @@ from eilogin.cli.commands.running.loaded_members import (
 )
 from eilogin.cli.commands.running.participant_end import end_at_participant
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.cli.terminal.reports import reporting_errors
+from eilogin.cli.terminal.reports import many, reporting_errors
 from eilogin.filters.login_options import LoginOptions
 from eilogin.hub.hub_worker import EndedSessions
 
@@ -194,11 +194,9 @@ def _end_at_hub(member: Member, name: str, line: str) -> int:
 
 
 def _print_ended(result: EndedSessions, line: str) -> None:
-    count = len(result.reached)
-    click.echo(
-        f"{line}{_sessions(result.sessions)} ended; {count} "
-        f"participant{'' if count == 1 else 's'} confirmed it"
-    )
+    sessions = many(result.sessions, "session")
+    participants = many(len(result.reached), "participant")
+    click.echo(f"{line}{sessions} ended; {participants} confirmed it")
     for entity_id in result.waiting:
         click.echo(f"  no confirmation yet, will retry: {entity_id}")
     for entity_id in result.untold:
@@ -219,7 +217,7 @@ def _end_at_site(member: Member, name: str, line: str) -> int:
         else "the hub has not confirmed that all participants ended theirs (see the "
         "log)"
     )
-    click.echo(f"{line}{_sessions(len(logins))} ended; {outcome}")
+    click.echo(f"{line}{many(len(logins), 'session')} ended; {outcome}")
     return 0 if is_everywhere else UNCONFIRMED
 
 
@@ -237,7 +235,3 @@ def _sources(member: Member) -> Sequence[str]:
 def _print_nobody(line: str) -> int:
     click.echo(f"{line}nobody with that name is signed in here")
     return NOBODY
-
-
-def _sessions(number: int) -> str:
-    return f"{number} session{'' if number == 1 else 's'}"

@@ -25,7 +25,7 @@ from eilogin.cli.inifiles import entry_points
 from eilogin.cli.inifiles.ini_members import is_member, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.serving.stop_signals import signals
-from eilogin.cli.terminal.reports import reporting_errors
+from eilogin.cli.terminal.reports import many, reporting_errors
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.federation.trust_start import trust_of
@@ -146,7 +146,7 @@ def _deliver_once(sites: Sequence[OperatorLogout]) -> None:
         for site in sites:
             count = site.deliver()
             if count:
-                logouts = f"{count} logout{'' if count == 1 else 's'}"
+                logouts = many(count, "logout")
                 click.echo(f"{site.own.entity_id}: {logouts} delivered")
 
 
@@ -177,7 +177,8 @@ def _watches(ini: IniFile) -> list[Watch]:
 def _work_once(hubs: Mapping[str, HubJobs], watches: Sequence[Watch]) -> None:
     with reporting_errors():
         for entity_id, hub in hubs.items():
-            click.echo(f"{entity_id}: {_delivered_text(hub.work())}")
+            logouts = many(hub.work(), "pending logout")
+            click.echo(f"{entity_id}: {logouts} delivered")
         for watch in watches:
             if watch.refresh_if_due():
                 click.echo(f"{watch.entity_id}: federation refreshed")
@@ -215,10 +216,6 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
         click.echo(json.dumps(logout) if as_json else _logout_line(logout))
     if not logouts and not as_json:
         click.echo("no logout is pending")
-
-
-def _delivered_text(count: int) -> str:
-    return f"{count} pending logout{'' if count == 1 else 's'} delivered"
 
 
 def _pending(hub: HubJobs) -> Iterator[Mapping[str, Any]]:

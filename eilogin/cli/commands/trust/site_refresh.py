@@ -5,13 +5,10 @@ from collections.abc import Iterator
 import click
 
 from eilogin.cli.commands.trust.trust_decisions import LOCK_PATIENCE
-from eilogin.cli.commands.trust.trust_reports import members_in_words
 from eilogin.cli.commands.trust.trust_sites import TrustSite
 from eilogin.cli.inifiles.ini_members import options_of_part
-from eilogin.errors import (
-    ConfigurationError,
-    InvalidOptions,
-)
+from eilogin.cli.terminal.reports import many
+from eilogin.errors import ConfigurationError, InvalidOptions
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.metadata_refresh import RefreshResult, refresh
 
@@ -48,12 +45,12 @@ def _outcome_lines(outcome: RefreshResult) -> Iterator[str]:
     text = _OUTCOMES["active" if outcome.is_newer else outcome_name]
     if outcome.failures and not outcome.is_newer:
         text = "a source failed; the active metadata stays the same"
-    yield f"{text}: {members_in_words(outcome.members)}"
+    yield f"{text}: {many(outcome.members, 'member')}"
     pending = len(outcome.held) - outcome.rejected
     if pending:
-        yield f"a change of {members_in_words(pending)} waits for approval"
+        yield f"a change of {many(pending, 'member')} waits for approval"
     if outcome.rejected and outcome.held:
-        yield f"a change of {members_in_words(outcome.rejected)} was rejected"
+        yield f"a change of {many(outcome.rejected, 'member')} was rejected"
 
 
 #: Texts for the outcome of a refresh; it counts the active members.

@@ -16,13 +16,8 @@ from eilogin.cli.commands.trust.trust_reports import (
     approver_in_words,
     changes_in_words,
 )
-from eilogin.cli.commands.trust.trust_sites import (
-    TrustSite,
-)
-from eilogin.errors import (
-    ConfigurationError,
-    EiloginError,
-)
+from eilogin.cli.commands.trust.trust_sites import TrustSite
+from eilogin.errors import ConfigurationError, EiloginError
 from eilogin.federation.changes.approval_decisions import (
     approve,
     looked_ahead,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from eilogin.cli.commands.trust.trust_sites import TrustSite
+from eilogin.cli.terminal.reports import many
 from eilogin.federation.changes.federation_changes import (
     MOST_TOLD,
     ApprovalRules,
@@ -10,12 +11,7 @@ from eilogin.federation.changes.federation_changes import (
 )
 from eilogin.federation.changes.member_differences import words
 from eilogin.federation.state.state_origin import is_over
-from eilogin.federation.state.state_records import (
-    Approval,
-    Pending,
-    Source,
-    Waiting,
-)
+from eilogin.federation.state.state_records import Approval, Pending, Source, Waiting
 from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import first_of, printable
 
@@ -34,7 +30,7 @@ def active_lines(site: TrustSite) -> Iterator[str]:
         return
     state, tries = active.state, active.tries
     over = ", but expired: nobody can log in" if is_over(state) else ""
-    members = members_in_words(state.members)
+    members = many(state.members, "member")
     yield f"active since {write_instant(active.since)}: {members}{over}"
     if over:
         yield f"ask the sources for newer metadata: {site.typed('refresh')}"
@@ -80,7 +76,7 @@ def _source_text(source: Source) -> str:
     if source.failures:
         line += f"; {_failure_text(source.failures, source.tried, source.why)}"
     if source.passed:
-        members = members_in_words(len(source.passed))
+        members = many(len(source.passed), "member")
         line += f"; {members} skipped: they come from another source"
     return line
 
@@ -94,9 +90,7 @@ def pending_lines(site: TrustSite, waiting: Waiting, *, is_all: bool) -> Iterato
     """Describe pending changes, and the commands that decide on them."""
     yield f"{site.part.title} ({site.entity_id})"
     since, count = write_instant(waiting.since), len(waiting.open)
-    scope = (
-        "the whole metadata" if waiting.state is not None else members_in_words(count)
-    )
+    scope = "the whole metadata" if waiting.state is not None else many(count, "member")
     yield f"pending since {since}: {scope}, {waiting.id}"
     yield from _approval_lines(site, waiting)
     yield from _refresh_needed_lines(site, waiting)
@@ -164,14 +158,9 @@ def _time(instant: float) -> str:
     return f"at {write_instant(instant)}" if instant else "never"
 
 
-def members_in_words(count: int) -> str:
-    """Write a number of members."""
-    return f"{count} member{'' if count == 1 else 's'}"
-
-
 def changes_in_words(changes: Changes) -> str:
     """Write a number of changes, and how many need approval."""
-    count = f"{changes.count} change{'' if changes.count == 1 else 's'}"
+    count = many(changes.count, "change")
     return f"{count} ({sum(change.waits for change in changes.changes)} with '!')"
 
 

@@ -17,25 +17,17 @@ from eilogin.cli.commands.command_setup import set_up_logging, variables_of
 from eilogin.cli.inifiles.ini_members import is_member, options_of_part, parts_of
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.errors import (
-    MetadataUnusable,
-)
+from eilogin.errors import MetadataUnusable
 from eilogin.federation import Membership
 from eilogin.federation.changes.departed_members import departed_of
-from eilogin.federation.changes.federation_changes import (
-    Changes,
-    changes_for,
-)
+from eilogin.federation.changes.federation_changes import Changes, changes_for
 from eilogin.federation.changes.member_differences import words
 from eilogin.federation.changes.quarantine import held_of, signed_index
 from eilogin.federation.local.local_options import entity_id_of
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.active_metadata import opened
 from eilogin.federation.state.state_folder import SiteFolder
-from eilogin.federation.state.state_records import (
-    Pending,
-    Waiting,
-)
+from eilogin.federation.state.state_records import Pending, Waiting
 from eilogin.shell_quoting import typed
 
 _OPTION_NAMES = (

@@ -3,7 +3,7 @@
 This package holds the content of messages. Whether to trust it belongs in
 ``message_checks`` and ``response_checks``. ``write_`` functions return an unsigned lxml
 element; the sender signs it (:mod:`eilogin.saml.xml_signatures`). ``read_`` functions
-take an element that the caller has verified, or reads only to reject. They raise
+read an element that the caller has verified, or reads only to reject. They raise
 :class:`eilogin.errors.MalformedMessage`, which names the missing or wrong part.
 
 By module:
@@ -14,8 +14,7 @@ By module:
   (SAML core 3.5).
 * ``assertion_reading``: read an Assertion: Subject, Conditions, AuthnStatement,
   attributes (core 2.3.3).
-* ``authn_request_reading``: read an AuthnRequest: what a participant asks of the hub
-  (SAML core 3.4.1).
+* ``authn_request_reading``: read an AuthnRequest of a participant (SAML core 3.4.1).
 * ``element_reading``: read elements, texts and attributes of a message within limits.
 * ``instants``: instants in SAML's format: UTC, ending in ``Z`` (SAML core 1.3.3).
 * ``logout_message_reading``: read a LogoutRequest and a LogoutResponse (SAML core 3.7).

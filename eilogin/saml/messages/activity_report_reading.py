@@ -28,7 +28,7 @@ def read_activity_report(element: etree._Element) -> ActivityReport:
     """
     parts = open_message(element, "samlp:AuthnQuery")
     extensions = parts_of(required_part(parts, "samlp:Extensions"))
-    last = required_part(extensions, "act:LastActivity")
+    last_activity = required_part(extensions, "act:LastActivity")
     subject = parts_of(required_part(parts, "saml:Subject"))
     name_id = read_name_id(subject, None)
     if name_id is None:
@@ -39,6 +39,6 @@ def read_activity_report(element: etree._Element) -> ActivityReport:
         issuer=read_issuer(parts),
         name_id=name_id,
         session_index=required_attribute(element, "SessionIndex"),
-        active_at=required_instant(last, "Instant"),
+        active_at=required_instant(last_activity, "Instant"),
         destination=read_destination(element),
     )

@@ -41,8 +41,8 @@ def read_artifact_response(
     artifact.
     """
     parts = open_message(element, "samlp:ArtifactResponse")
-    carried = list(required_part(parts, "samlp:Status").itersiblings("*"))
-    if len(carried) > 1:
+    messages = list(required_part(parts, "samlp:Status").itersiblings("*"))
+    if len(messages) > 1:
         raise MalformedMessage("an ArtifactResponse contains more than one message")
     value = ArtifactResponse(
         id=read_id(element),
@@ -51,4 +51,4 @@ def read_artifact_response(
         status=read_status(parts),
         in_response_to=optional_attribute(element, "InResponseTo"),
     )
-    return value, carried[0] if carried else None
+    return value, messages[0] if messages else None

@@ -36,14 +36,14 @@ from eilogin.saml.xml_encryption import Decrypter
 
 #: Characters of a value: a small photograph, or a list in one text.
 _LONGEST_VALUE = 32 * 1024
-#: In one attribute: somebody may be in many groups.
+#: Values of one attribute: somebody may be in many groups.
 _MOST_VALUES = 2_000
-#: In one assertion: each is checked.
+#: Confirmations of one assertion, of which each is checked.
 _MOST_CONFIRMATIONS = 5
 #: Encrypted attributes: each costs several private operations.
 _MOST_ENCRYPTED = 20
-# Parts that eilogin can check, or may ignore: Advice (core 2.6.1). Another statement
-# may contradict the login.
+# Parts that eilogin can check, and Advice, which it may ignore (core 2.6.1). Another
+# statement may contradict the login.
 _ASSERTION_PARTS = frozenset(
     q(f"saml:{name}")
     for name in (
@@ -67,7 +67,7 @@ _PROXY_RESTRICTION = q("saml:ProxyRestriction")
 def read_assertion(
     element: etree._Element, decrypter: Decrypter | None = None
 ) -> Assertion:
-    """Read an Assertion; of the values of :func:`read_assertions`, the first."""
+    """Read an Assertion; return the first value of :func:`read_assertions`."""
     return read_assertions(element, decrypter)[0]
 
 
@@ -91,7 +91,7 @@ def read_assertions(
     parts = open_message(element, "saml:Assertion")
     refuse_unknown(parts, _ASSERTION_PARTS)
     subject = parts_of(required_part(parts, "saml:Subject"))
-    first, *further = _read_confirmations(subject)
+    confirmation, *others = _read_confirmations(subject)
     conditions = required_part(parts, "saml:Conditions")
     statement = required_part(parts, "saml:AuthnStatement")
     context = parts_of(required_part(parts_of(statement), "saml:AuthnContext"))
@@ -100,9 +100,9 @@ def read_assertions(
         issued=read_issued(element),
         issuer=read_issuer(parts, uri_of),
         name_id=read_name_id(subject, decrypter),
-        recipient=first.recipient,
-        in_response_to=first.in_response_to,
-        confirmation_ends=first.ends,
+        recipient=confirmation.recipient,
+        in_response_to=confirmation.in_response_to,
+        confirmation_ends=confirmation.ends,
         not_before=instant_attribute(conditions, "NotBefore"),
         not_on_or_after=instant_attribute(conditions, "NotOnOrAfter"),
         audiences=_read_audiences(conditions),
@@ -113,7 +113,7 @@ def read_assertions(
         level_class=uri_of(required_part(context, "saml:AuthnContextClassRef")),
         attributes=_read_attributes(parts, decrypter),
     )
-    return [assertion, *(each.put_in(assertion) for each in further)]
+    return [assertion, *(each.put_in(assertion) for each in others)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +139,15 @@ def _read_confirmations(subject: Parts) -> list[_Confirmation]:
             f"the Subject has {len(elements)} SubjectConfirmations; expected 1 to"
             f" {_MOST_CONFIRMATIONS}"
         )
-    read, faults = [], []
+    confirmations, faults = [], []
     for each in elements:
         try:
-            read.append(_read_confirmation(each))
+            confirmations.append(_read_confirmation(each))
         except MalformedMessage as fault:
             faults.append(fault)
-    if not read:
+    if not confirmations:
         raise faults[0]
-    return read
+    return confirmations
 
 
 def _read_confirmation(element: etree._Element) -> _Confirmation:

@@ -1,4 +1,4 @@
-"""Read an AuthnRequest: what a participant asks of the hub (SAML core 3.4.1)."""
+"""Read an AuthnRequest, which a participant sends to its hub (SAML core 3.4.1)."""
 
 from lxml import etree
 
@@ -32,7 +32,7 @@ _COMPARISONS = ("exact", "minimum", "maximum", "better")
 def read_authn_request(element: etree._Element) -> AuthnRequest:
     """Read a ``samlp:AuthnRequest`` (SAML core 3.4.1).
 
-    Parts that the hub cannot honour must be answered, so they are read too:
+    The hub must answer parts that it cannot honour, so these are read too:
 
     * a Subject, AuthnContextDeclRefs, and the identifiers of another party
     * an index beside the URL or binding for which it stands
@@ -68,7 +68,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
         consumer_service_index=index_attribute(
             element, "AttributeConsumingServiceIndex"
         ),
-        is_for_one_alone=_is_for_one_alone(parts),
+        is_for_one_alone=_forbids_other_hubs(parts),
         idle_limit=_idle_limit(parts),
     )
 
@@ -76,7 +76,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
 def _idle_limit(parts: Parts) -> int:
     """The seconds of inactivity that ended a session; 0 if absent.
 
-    A plain number alone, because a visitor sees it.
+    Accepts only a plain number, because a visitor sees it.
     """
     extensions = optional_part(parts, "samlp:Extensions")
     ended = None if extensions is None else extensions.find(q("act:Ended"))
@@ -99,26 +99,26 @@ def _read_name_id_policy(parts: Parts) -> tuple[str, str]:
     return text_attribute(policy, "Format"), text_attribute(policy, "SPNameQualifier")
 
 
-def _is_for_one_alone(parts: Parts) -> bool:
+def _forbids_other_hubs(parts: Parts) -> bool:
     scoping = optional_part(parts, "samlp:Scoping")
     count = "" if scoping is None else scoping.get("ProxyCount", "").strip()
-    # It has any length, perhaps a sign.
+    # The number may have any length, and a sign.
     return bool(count) and not count.strip("+-0")
 
 
 def _read_requested_context(
     parts: Parts,
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Comparison, classes, declarations; without any, every class will do."""
-    asked = optional_part(parts, "samlp:RequestedAuthnContext")
-    if asked is None:
+    """Read Comparison, classes and declarations; by default every class is accepted."""
+    requested = optional_part(parts, "samlp:RequestedAuthnContext")
+    if requested is None:
         return "minimum", (), ()
-    # SAML core 3.3.2.2.1: the default.
-    comparison = optional_attribute(asked, "Comparison") or "exact"
-    named = parts_of(asked)
-    classes = uris_of(named, "saml:AuthnContextClassRef")
-    declarations = texts_of(named, "saml:AuthnContextDeclRef")
-    # One or the other (SAML core 3.3.2.2.1).
+    # The default of SAML core 3.3.2.2.1.
+    comparison = optional_attribute(requested, "Comparison") or "exact"
+    context_parts = parts_of(requested)
+    classes = uris_of(context_parts, "saml:AuthnContextClassRef")
+    declarations = texts_of(context_parts, "saml:AuthnContextDeclRef")
+    # SAML core 3.3.2.2.1 allows either classes or declarations.
     if bool(classes) == bool(declarations) or comparison not in _COMPARISONS:
         raise MalformedMessage(
             "a RequestedAuthnContext names no class, or compares in an unknown way"

@@ -1,7 +1,7 @@
 """Read elements, texts and attributes of a message within limits.
 
-Reject a missing, repeated, too long or unreadable part: an element may come from before
-schema validation.
+The functions reject a missing, repeated, too long or unreadable part, because some read
+an element before schema validation.
 """
 
 import re
@@ -18,7 +18,7 @@ from eilogin.saml.safe_xml import q
 LONGEST_NAME = 256
 #: Characters of any other text (SAML core 8.3.6: 1024).
 _LONGEST_TEXT = 1024
-#: Attributes, SessionIndexes, audiences or classes.
+#: Most attributes, SessionIndexes, audiences or classes.
 MOST_PARTS = 100
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other name for it
@@ -77,7 +77,7 @@ def bounded(text: str, longest: int) -> str:
 
 def capped(text: str, longest: int = _LONGEST_TEXT) -> str:
     """Return the text, if it is short enough and without control characters."""
-    # The faster check: printable text holds no control character.
+    # Printable text holds no control character, and this check is faster.
     if len(text) > longest or not text.isprintable():
         bounded(text, longest)
         if CONTROL.search(text):

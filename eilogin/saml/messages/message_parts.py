@@ -23,8 +23,8 @@ from eilogin.saml.safe_xml import q
 from eilogin.saml.xml_encryption import Decrypter
 
 _NO_KEYS = Decrypter(())
-# From LemonLDAP::NG (sources.rst, Peers): all visitors would be one.
-_NOBODY = (
+# LemonLDAP::NG sends an empty NameID (sources.rst, Peers): all visitors would be one.
+_EMPTY_NAME_ID = (
     "; expected a value that names the visitor. Ask the sender for which NameID"
     " format it has a value"
 )
@@ -72,7 +72,7 @@ def read_destination(element: etree._Element) -> str:
 
 
 def read_issuer(
-    parts: Parts, read: Callable[[etree._Element], str] | None = None
+    parts: Parts, read_text: Callable[[etree._Element], str] | None = None
 ) -> str:
     """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6).
 
@@ -84,7 +84,7 @@ def read_issuer(
             "an Issuer has other attributes than Format; expected none, or the Format"
             " of an entityID"
         )
-    return (read or text_of)(issuer)
+    return (read_text or text_of)(issuer)
 
 
 def read_name_id(parts: Parts, decrypter: Decrypter | None) -> NameID | None:
@@ -106,7 +106,7 @@ def read_name_id(parts: Parts, decrypter: Decrypter | None) -> NameID | None:
 
 def _name_id(element: etree._Element) -> NameID:
     return NameID(
-        value=text_of(element, LONGEST_NAME, if_empty=_NOBODY),
+        value=text_of(element, LONGEST_NAME, if_empty=_EMPTY_NAME_ID),
         format=capped(element.get("Format", "")),
         name_qualifier=capped(element.get("NameQualifier", "")),
         sp_name_qualifier=capped(element.get("SPNameQualifier", "")),
@@ -128,9 +128,9 @@ def read_status(parts: Parts) -> Status:
 def decrypted_element(
     wrapper: etree._Element, name: str, decrypter: Decrypter | None
 ) -> etree._Element:
-    """Decrypt an element, which must contain a ``name`` and no other element.
+    """Decrypt an element, which must be a ``name``.
 
-    A signature covers the encrypted element.
+    The caller has verified a signature that covers the encrypted element.
     """
     element = (decrypter or _NO_KEYS).open(wrapper, is_covered=True)
     if element.tag != q(name):

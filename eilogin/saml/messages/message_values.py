@@ -17,7 +17,7 @@ ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 #: An Issuer's Format, or absent (SAML core 8.3.6).
 ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 
-#: For a login by browser (profiles 3.3).
+#: The Method of a SubjectConfirmation for a login by browser (profiles 3.3).
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
@@ -27,11 +27,11 @@ AUTHN_FAILED = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
 INVALID_NAME_ID_POLICY = "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
 NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
-#: eilogin hubs, second level (SAML core 3.2.2.2): the visitor must type the hub's
-#: password before it sends this again.
+#: A second-level code of eilogin hubs (SAML core 3.2.2.2): the session at the hub is
+#: idle, so the visitor must type the hub's password. The participant may keep its own.
 IDLE = "urn:x-eilogin:status:Idle"
-#: eilogin hubs, below AuthnFailed or RequestDenied: the AuthnRequest is too old. An
-#: eilogin participant starts again, once.
+#: A code of eilogin hubs below AuthnFailed or RequestDenied: the AuthnRequest is too
+#: old. An eilogin participant starts the login again, once.
 TOO_LATE = "urn:x-eilogin:status:TooLate"
 PROXY_COUNT_EXCEEDED = "urn:oasis:names:tc:SAML:2.0:status:ProxyCountExceeded"
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
@@ -59,7 +59,7 @@ class NameID:
     sp_name_qualifier: str = ""
 
 
-#: Our hub's StatusMessage beside PartialLogout, by the visitor's choice.
+#: Our hub's StatusMessage beside PartialLogout, if the visitor chose that.
 STAYS = "The visitor chose to stay logged in elsewhere."
 
 

@@ -78,9 +78,11 @@ def write_authn_request(value: AuthnRequest) -> etree._Element:
             AllowCreate="true" if may_create else "",
         )
     if value.level_classes:
-        asked = add(element, "samlp:RequestedAuthnContext", Comparison=value.comparison)
+        requested = add(
+            element, "samlp:RequestedAuthnContext", Comparison=value.comparison
+        )
         for level_class in value.level_classes:
-            add(asked, "saml:AuthnContextClassRef", level_class)
+            add(requested, "saml:AuthnContextClassRef", level_class)
     return element
 
 
@@ -123,8 +125,8 @@ def write_logout_request(
         add(add(element, "samlp:Extensions"), "aslo:Asynchronous")
     name_id = _add_name_id(element, value.name_id)
     if encrypt_for is not None:
-        hidden = encrypt(name_id, "saml:EncryptedID", encrypt_for, methods)
-        element.replace(name_id, hidden)
+        encrypted_id = encrypt(name_id, "saml:EncryptedID", encrypt_for, methods)
+        element.replace(name_id, encrypted_id)
     for session_index in value.session_indexes:
         add(element, "samlp:SessionIndex", session_index)
     return element
@@ -264,8 +266,8 @@ def _add_attributes(parent: etree._Element, value: Assertion) -> None:
     statement = add(parent, "saml:AttributeStatement")
     for name, texts in value.attributes.items():
         is_uri = name.startswith(("urn:", "http://", "https://"))
-        usual = _URI_NAMES if is_uri else _UNSPECIFIED_NAMES
-        name_format = value.attribute_formats.get(name, usual)
+        default_format = _URI_NAMES if is_uri else _UNSPECIFIED_NAMES
+        name_format = value.attribute_formats.get(name, default_format)
         attribute = add(statement, "saml:Attribute", Name=name, NameFormat=name_format)
         for text in texts:
             add(attribute, "saml:AttributeValue", text)

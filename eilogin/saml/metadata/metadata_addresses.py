@@ -9,8 +9,8 @@ from eilogin.config import WEB_HOST, is_loopback
 from eilogin.errors import MalformedMessage
 from eilogin.saml.metadata.metadata_texts import shown
 
-#: In /etc/hosts, on Debian and on Red Hat.
-_OUR_NAMES = frozenset(
+#: Names of this machine in /etc/hosts, on Debian and on Red Hat.
+_LOOPBACK_NAMES = frozenset(
     (
         "ip6-localhost",
         "ip6-loopback",
@@ -28,7 +28,7 @@ _WEB = re.compile(r"(https?://[!\"$-.0->@-\[\]-~]+)([/?][!\"$-\[\]-~]*)?")
 #: A usual origin, which the slower checks accept too: no IP address, no port, no name
 #: of this machine.
 _SITE = re.compile(r"https://([a-z0-9.-]*\.(?!local)[a-z]{2,24})")
-#: In the cache: a party has many addresses at one origin.
+#: Cached origins: a party has many addresses at one.
 _ORIGINS = 256
 
 
@@ -38,13 +38,13 @@ def require_address(text: str, *, on_loopback: bool) -> None:
     With ``on_loopback`` it may be on this machine. Raises
     :class:`~eilogin.errors.MalformedMessage` with the address.
     """
-    is_sound, is_here = _place(_origin(text))
+    is_sound, is_this_machine = _checked_origin(_origin(text))
     if not is_sound:
         raise MalformedMessage(
             "the address is not https (or http on loopback), or has no plain host name:"
             f" {shown(text)}"
         )
-    if is_here and not on_loopback:
+    if is_this_machine and not on_loopback:
         # A service on this machine may trust every request.
         raise MalformedMessage(
             "the address is on this machine (loopback), but neither 'public_url' nor"
@@ -65,13 +65,13 @@ def _origin(text: str) -> str:
 
 
 @lru_cache(_ORIGINS)
-def _place(origin: str) -> tuple[bool, bool]:
+def _checked_origin(origin: str) -> tuple[bool, bool]:
     """Whether visitors and keys may go to an origin, and whether it is this machine."""
     if _SITE.fullmatch(origin):
         return True, False
     host = _host(origin)
     is_sound = bool(host) and (origin.startswith("https:") or is_loopback(host))
-    return is_sound, is_sound and _is_here(host)
+    return is_sound, is_sound and _is_this_machine(host)
 
 
 @lru_cache(_ORIGINS)
@@ -81,28 +81,28 @@ def _host(origin: str) -> str:
     try:
         parts = urlsplit(origin)
         host = parts.hostname or ""
-        _number(host)
+        _ip_address(host)
         is_plain = parts.username is None and parts.port != 0
     except ValueError:
         return ""
     return host if is_plain and WEB_HOST.fullmatch(host) else ""
 
 
-def _is_here(host: str) -> bool:
+def _is_this_machine(host: str) -> bool:
     """Whether a connection to a host arrives at this machine.
 
-    More spellings than those for which http is accepted, and the unspecified address,
-    which systems take for this machine.
+    This is so for more spellings than those for which http is accepted, and for the
+    unspecified address, by which systems mean this machine.
     """
-    address = _number(host)
+    address = _ip_address(host)
     if address is None:
-        return is_loopback(host) or host.rstrip(".") in _OUR_NAMES
+        return is_loopback(host) or host.rstrip(".") in _LOOPBACK_NAMES
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or address
     return address.is_loopback or address.is_unspecified
 
 
-def _number(host: str) -> IPv4Address | IPv6Address | None:
+def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
     """The IP address of a host, or None for a name; ValueError for neither.
 
     Systems and browsers read a host whose last part is a number as IPv4, also with
@@ -110,7 +110,7 @@ def _number(host: str) -> IPv4Address | IPv6Address | None:
     3.5).
     """
     name = host.rstrip(".")
-    last = name.rpartition(".")[2]
-    if ":" not in name and not re.fullmatch(r"\d+|0x[0-9a-f]*", last):
+    last_label = name.rpartition(".")[2]
+    if ":" not in name and not re.fullmatch(r"\d+|0x[0-9a-f]*", last_label):
         return None
     return ip_address(name)

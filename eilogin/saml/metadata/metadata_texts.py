@@ -12,7 +12,7 @@ from eilogin.saml.safe_xml import in_full
 _MOST_SHOWN = 120
 #: Characters of a text for people, or of a link.
 _LONGEST_TEXT = 2048
-#: For the words of frequent errors.
+#: The cures of frequent errors, by their texts.
 _CURES = (
     (
         re.compile(r"Organization(?:Name|DisplayName|URL)'.*lang' is required"),

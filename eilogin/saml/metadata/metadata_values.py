@@ -19,21 +19,21 @@ MDRPI = "urn:oasis:names:tc:SAML:metadata:rpi"
 PUBLICATION_INFO = f"{{{MDRPI}}}PublicationInfo"
 REGISTRATION_INFO = f"{{{MDRPI}}}RegistrationInfo"
 
-#: Identity provider discovery 2.5; also its binding.
+#: Identity provider discovery 2.5; also the URI of its binding.
 IDPDISC = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
 DISCOVERY_RESPONSE = f"{{{IDPDISC}}}DiscoveryResponse"
 
-#: An entity's, and those that it supports (RFC 8409 3 and 4).
+#: The categories of an entity, and those that it supports (RFC 8409 3 and 4).
 ENTITY_CATEGORY = "http://macedir.org/entity-category"
 ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
 
-#: Best first (metadata 2.3.2.2).
+#: Kinds of contacts, the best one to ask first (metadata 2.3.2.2).
 CONTACT_KINDS = ("technical", "support", "administrative", "other", "billing")
 
 #: Keywords of a member, and characters of one.
 MOST_KEYWORDS, LONGEST_KEYWORD = 20, 40
 
-#: For a member that shares no session.
+#: The SSO domain of a member that shares no session.
 NO_SSO = "none"
 
 
@@ -82,14 +82,15 @@ class Contact:
 class Logo:
     """An image of a member (mdui 2.1.5), not verified yet.
 
-    ``url`` is a ``data:`` address, or one of the web, never shown: each browser would
-    report to that site. ``width`` and ``height`` are the stated pixels, or 0.
+    ``url`` is a ``data:`` address, or one of the web. No page shows the latter, because
+    each browser would report to that site. ``width`` and ``height`` are the stated
+    pixels, or 0.
     """
 
     url: str
     width: int = 0
     height: int = 0
-    #: Such as ``nl``, or "" for all.
+    #: A language such as ``nl``, or "" for all.
     language: str = ""
 
 
@@ -109,7 +110,7 @@ class Role:
     #: :meth:`EntityDescriptor.algorithms`.
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
-    #: By the SHA-1 of its certificate, as at DigiD.
+    #: Whether it names its keys by the SHA-1 of the certificate, as DigiD does.
     names_keys: bool = False
     single_logouts: tuple[Endpoint, ...] = ()
     name_id_formats: tuple[str, ...] = ()
@@ -126,7 +127,7 @@ class Role:
 
     def single_logout(self, *bindings: str) -> Endpoint | None:
         """The SingleLogoutService of the first binding that this role has, or None."""
-        return _over(bindings, self.single_logouts)
+        return _of_binding(bindings, self.single_logouts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,26 +159,26 @@ class ServiceProvider(Role):
     ) -> Endpoint | None:
         """The address for a Response: by index, by exact URL, or the default one.
 
-        It must have ``binding``, if given. None: then nothing may be sent anywhere.
+        It must have ``binding``, if given. None means that nothing may be sent.
         """
-        wanted = [
+        matching = [
             endpoint
             for endpoint in self.assertion_consumers
             if index in (None, endpoint.index)
             and url in ("", endpoint.location)
             and binding in ("", endpoint.binding)
         ]
-        return _default_of(wanted)
+        return _default_of(matching)
 
     def attribute_service(self, index: int | None = None) -> AttributeService | None:
         """The attribute service of an index, or the default one, or None.
 
         An unknown index counts as none (SAML core 3.4.1).
         """
-        named = [
+        matching = [
             service for service in self.attribute_services if service.index == index
         ]
-        return _default_of(named or self.attribute_services)
+        return _default_of(matching or self.attribute_services)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,21 +195,21 @@ class IdentityProvider(Role):
 
     def single_sign_on(self, *bindings: str) -> Endpoint | None:
         """The SingleSignOnService of the first binding that this hub has, or None."""
-        return _over(bindings, self.single_sign_ons)
+        return _of_binding(bindings, self.single_sign_ons)
 
     @property
     def activity_service(self) -> Endpoint | None:
         """The address for activity reports over SOAP, or None."""
-        return _over((SOAP,), self.activity_services)
+        return _of_binding((SOAP,), self.activity_services)
 
     def artifact_resolution(self, index: int) -> Endpoint | None:
         """The ArtifactResolutionService of an EndpointIndex over SOAP, or None.
 
-        The default for an unknown index: pysaml2 writes another number.
+        For an unknown index, returns the default one: pysaml2 writes another number.
         """
         over_soap = [e for e in self.artifact_resolutions if e.binding == SOAP]
-        named = [e for e in over_soap if e.index == index]
-        return _default_of(named or over_soap)
+        matching = [e for e in over_soap if e.index == index]
+        return _default_of(matching or over_soap)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +240,8 @@ class EntityDescriptor:
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
     registrar: str = ""
-    #: Its members share a session; "" for the usual one, :data:`NO_SSO` for none.
+    #: Members of one domain share a session; "" for the usual one, :data:`NO_SSO` for
+    #: none.
     sso_domain: str = ""
     #: The lowest level at which it serves a visitor, or "".
     required_level: str = ""
@@ -249,13 +251,13 @@ class EntityDescriptor:
 
     def name(self, language: str) -> str:
         """The display name, in ``language`` or else another; or the entityID."""
-        return _in(language, self.names) or self.entity_id
+        return _text_in(language, self.names) or self.entity_id
 
     @property
     def whom_to_ask(self) -> str:
         """A contact for an administrator: an address, or a name."""
         contacts = [c for c in self.contacts if c.email or c.telephone]
-        contact = min(contacts, key=_turn_of, default=None)
+        contact = min(contacts, key=_contact_rank, default=None)
         if contact is None:
             return f"the administrator of '{self.entity_id}'"
         return " ".join(
@@ -275,23 +277,23 @@ class EntityDescriptor:
 
     def description(self, language: str) -> str:
         """The purpose, in ``language`` or else another, or ""."""
-        return _in(language, self.descriptions)
+        return _text_in(language, self.descriptions)
 
     def description_language(self, language: str) -> str:
         """The language of the description on a page in ``language``, or ""."""
-        return _found_in(language, self.descriptions)
+        return _language_of(language, self.descriptions)
 
     def information_url(self, language: str) -> str:
         """The page for visitors, in ``language`` or else another, or ""."""
-        return _in(language, self.information_urls)
+        return _text_in(language, self.information_urls)
 
     def keywords_in(self, language: str) -> tuple[str, ...]:
         """Keywords for a search, in ``language`` or else another.
 
         A blank separates two of them; a "+" is a blank within one (mdui 2.1.4).
         """
-        written = _in(language, self.keywords).split()
-        words = (" ".join(word.replace("+", " ").split()) for word in written)
+        raw_words = _text_in(language, self.keywords).split()
+        words = (" ".join(word.replace("+", " ").split()) for word in raw_words)
         keywords = dict.fromkeys(
             word[:LONGEST_KEYWORD].strip() for word in words if word
         )
@@ -299,10 +301,10 @@ class EntityDescriptor:
 
     def logos_in(self, language: str) -> list[Logo]:
         """The logos, those in ``language`` first, then the larger ones first."""
-        turns = {"": 1, "en": 2, language: 0}
+        ranks = {"": 1, "en": 2, language: 0}
         return sorted(
             self.logos,
-            key=lambda logo: (turns.get(logo.language, 3), -logo.width * logo.height),
+            key=lambda logo: (ranks.get(logo.language, 3), -logo.width * logo.height),
         )
 
 
@@ -321,13 +323,13 @@ class FederationMetadata:
     #: Whether it is an EntitiesDescriptor.
     is_aggregate: bool = True
     left_out: Mapping[str, PeerUnusable] = field(default_factory=dict)
-    #: For the log, about skipped parts.
+    #: Texts for the log about skipped parts.
     remarks: tuple[str, ...] = ()
     #: The fault of the source if this is an earlier copy; else "".
     instead_of: str = ""
 
 
-def _turn_of(contact: Contact) -> int:
+def _contact_rank(contact: Contact) -> int:
     return CONTACT_KINDS.index(contact.kind)
 
 
@@ -337,7 +339,8 @@ _IndexedT = TypeVar("_IndexedT", Endpoint, AttributeService)
 def _default_of(indexed: Sequence[_IndexedT]) -> _IndexedT | None:
     """The default one (metadata 2.2.3).
 
-    The first with isDefault true, else without isDefault, else at all.
+    That is the first with isDefault true, else the first without isDefault, else the
+    first.
     """
     return next(
         (
@@ -350,19 +353,19 @@ def _default_of(indexed: Sequence[_IndexedT]) -> _IndexedT | None:
     )
 
 
-def _over(bindings: Sequence[str], endpoints: Sequence[Endpoint]) -> Endpoint | None:
-    endpoints_found = (
-        e for wanted in bindings for e in endpoints if e.binding == wanted
-    )
-    return next(endpoints_found, None)
+def _of_binding(
+    bindings: Sequence[str], endpoints: Sequence[Endpoint]
+) -> Endpoint | None:
+    matching = (e for binding in bindings for e in endpoints if e.binding == binding)
+    return next(matching, None)
 
 
-def _in(language: str, texts: Mapping[str, str]) -> str:
+def _text_in(language: str, texts: Mapping[str, str]) -> str:
     """The text in a language, else in English, else the first one, else ""."""
-    return texts.get(_found_in(language, texts), "")
+    return texts.get(_language_of(language, texts), "")
 
 
-def _found_in(language: str, texts: Mapping[str, str]) -> str:
+def _language_of(language: str, texts: Mapping[str, str]) -> str:
     return next(
         (candidate for candidate in (language, "en", *texts) if texts.get(candidate)),
         "",

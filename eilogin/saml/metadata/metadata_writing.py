@@ -91,9 +91,9 @@ def sign_federation(
 ) -> bytes:
     """Put ``md:EntityDescriptor`` elements into a signed document.
 
-    ``publisher`` is responsible for it (mdrpi 2.2).
+    ``publisher`` is the party responsible for the document (mdrpi 2.2).
     """
-    return _published(group_of(members, name), publisher, valid_until, key)
+    return _publish(group_of(members, name), publisher, valid_until, key)
 
 
 def group_of(members: Iterable[etree._Element], name: str = "") -> etree._Element:
@@ -112,14 +112,18 @@ def sign_entity(
 ) -> bytes:
     """Sign an ``md:EntityDescriptor``, which changes, and return the document.
 
-    An earlier validUntil of its own stays.
+    If its own validUntil is earlier, that stays.
     """
-    own_end = member.get("validUntil")
-    ends = valid_until if own_end is None else min(valid_until, read_instant(own_end))
-    return _published(member, publisher, ends, key)
+    earlier_end = member.get("validUntil")
+    ends = (
+        valid_until
+        if earlier_end is None
+        else min(valid_until, read_instant(earlier_end))
+    )
+    return _publish(member, publisher, ends, key)
 
 
-def _published(
+def _publish(
     root: etree._Element, publisher: str, valid_until: float, key: SigningKey
 ) -> bytes:
     root.set("ID", new_id())
@@ -136,11 +140,11 @@ def add_ruled(element: etree._Element, ruled: Ruled) -> None:
     """Put the operator's rules for a member into its ``md:EntityDescriptor``."""
     for attributes in _entity_attributes(EntityDescriptor(entity_id="", **ruled)):
         extensions = _extensions_of(element)
-        own = extensions.find(q("mdattr:EntityAttributes"))
-        if own is None:
+        existing = extensions.find(q("mdattr:EntityAttributes"))
+        if existing is None:
             extensions.append(attributes)
         else:
-            own.extend(attributes)
+            existing.extend(attributes)
 
 
 def add_registrar(element: etree._Element, registrar: str) -> None:
@@ -182,10 +186,10 @@ def _add_extensions(parent: etree._Element, descriptor: EntityDescriptor) -> Non
         add(parent, "md:Extensions").extend(extensions)
 
 
-def _algorithms(taker: EntityDescriptor | Role) -> Iterator[etree._Element]:
+def _algorithms(entity_or_role: EntityDescriptor | Role) -> Iterator[etree._Element]:
     methods = {
-        "alg:DigestMethod": taker.digest_methods,
-        "alg:SigningMethod": taker.signing_methods,
+        "alg:DigestMethod": entity_or_role.digest_methods,
+        "alg:SigningMethod": entity_or_role.signing_methods,
     }
     for name, algorithms in methods.items():
         for algorithm in algorithms:
@@ -217,7 +221,7 @@ def _entity_attributes_of(
     if descriptor.required_level:
         yield REQUIRED_LEVEL, [descriptor.required_level]
     if descriptor.released is not None:
-        # No value: no attribute may be released.
+        # An attribute without a value means that no attribute may be released.
         yield RELEASED_ATTRIBUTES, descriptor.released
 
 
@@ -225,7 +229,7 @@ def _add_identity_provider(
     parent: etree._Element, descriptor: EntityDescriptor, role: IdentityProvider
 ) -> None:
     element = _add_role(parent, "md:IDPSSODescriptor", descriptor, role)
-    element.set("WantAuthnRequestsSigned", _word(role.want_authn_requests_signed))
+    element.set("WantAuthnRequestsSigned", _boolean(role.want_authn_requests_signed))
     _add_endpoints(element, "md:ArtifactResolutionService", role.artifact_resolutions)
     _add_logouts_and_formats(element, role)
     _add_endpoints(element, "md:SingleSignOnService", role.single_sign_ons)
@@ -235,8 +239,8 @@ def _add_service_provider(
     parent: etree._Element, descriptor: EntityDescriptor, role: ServiceProvider
 ) -> None:
     element = _add_role(parent, "md:SPSSODescriptor", descriptor, role)
-    element.set("AuthnRequestsSigned", _word(role.authn_requests_signed))
-    element.set("WantAssertionsSigned", _word(role.want_assertions_signed))
+    element.set("AuthnRequestsSigned", _boolean(role.authn_requests_signed))
+    element.set("WantAssertionsSigned", _boolean(role.want_assertions_signed))
     _add_logouts_and_formats(element, role)
     _add_endpoints(element, "md:AssertionConsumerService", role.assertion_consumers)
     for service in role.attribute_services:
@@ -249,7 +253,7 @@ def _add_attribute_service(
     index = str(service.index)
     element = add(parent, "md:AttributeConsumingService", index=index)
     if service.is_default is not None:
-        element.set("isDefault", _word(service.is_default))
+        element.set("isDefault", _boolean(service.is_default))
     names = descriptor.names or {"en": descriptor.entity_id}
     _add_texts(element, "md:ServiceName", names)
     for name in service.requested:
@@ -261,7 +265,7 @@ def _add_requested(parent: etree._Element, name: str, *, is_required: bool) -> N
     if name.startswith(("urn:", "http://", "https://")):
         element.set("NameFormat", _URI_NAME)
     if is_required:
-        element.set("isRequired", _word(flag=True))
+        element.set("isRequired", _boolean(flag=True))
 
 
 def _add_role(
@@ -269,7 +273,7 @@ def _add_role(
 ) -> etree._Element:
     element = add(parent, name, protocolSupportEnumeration=SAMLP)
     extensions = etree.Element(q("md:Extensions"))
-    _add_about(extensions, descriptor)
+    _add_ui_info(extensions, descriptor)
     extensions.extend(_algorithms(role))
     if isinstance(role, ServiceProvider):
         _add_discovery_responses(extensions, role.discovery_responses)
@@ -286,16 +290,16 @@ def _add_role(
     return element
 
 
-def _add_about(parent: etree._Element, descriptor: EntityDescriptor) -> None:
-    about = etree.Element(q("mdui:UIInfo"))
-    _add_texts(about, "mdui:DisplayName", descriptor.names)
-    _add_texts(about, "mdui:Description", descriptor.descriptions)
-    _add_texts(about, "mdui:Keywords", descriptor.keywords)
-    _add_texts(about, "mdui:InformationURL", descriptor.information_urls)
+def _add_ui_info(parent: etree._Element, descriptor: EntityDescriptor) -> None:
+    ui_info = etree.Element(q("mdui:UIInfo"))
+    _add_texts(ui_info, "mdui:DisplayName", descriptor.names)
+    _add_texts(ui_info, "mdui:Description", descriptor.descriptions)
+    _add_texts(ui_info, "mdui:Keywords", descriptor.keywords)
+    _add_texts(ui_info, "mdui:InformationURL", descriptor.information_urls)
     for logo in descriptor.logos:
-        _add_logo(about, logo)
-    if len(about):
-        parent.append(about)
+        _add_logo(ui_info, logo)
+    if len(ui_info):
+        parent.append(ui_info)
 
 
 def _add_encryption_method(parent: etree._Element, method: EncryptionMethod) -> None:
@@ -363,7 +367,7 @@ def _set_address(element: etree._Element, endpoint: Endpoint) -> None:
     if endpoint.index is not None:
         element.set("index", str(endpoint.index))
     if endpoint.is_default is not None:
-        element.set("isDefault", _word(endpoint.is_default))
+        element.set("isDefault", _boolean(endpoint.is_default))
 
 
 def _add_texts(parent: etree._Element, name: str, texts: Mapping[str, str]) -> None:
@@ -388,5 +392,5 @@ def _add_contact(parent: etree._Element, contact: Contact) -> None:
         add(element, "md:TelephoneNumber", contact.telephone)
 
 
-def _word(flag: bool) -> str:  # noqa: FBT001 - the one thing it is about
+def _boolean(flag: bool) -> str:  # noqa: FBT001 - the one thing it is about
     return "true" if flag else "false"

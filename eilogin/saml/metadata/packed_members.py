@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from eilogin.errors import PeerUnusable, PeerWithoutKeys
 from eilogin.saml.metadata.metadata_values import EntityDescriptor
 
-#: Bytes.
+#: Bytes that hold the length of the head.
 _LENGTH = 8
 
 _ERRORS = {error.code: error for error in (PeerUnusable, PeerWithoutKeys)}
@@ -80,35 +80,35 @@ class Gathered(Mapping[str, EntityDescriptor]):
     """Members of several sources by entityID, decoded once; the latest counts."""
 
     def __init__(self, sources: Iterable[Iterable[EntityDescriptor]]) -> None:
-        self._kept = {
-            member.entity_id: member for some in sources for member in as_kept(some)
+        self._members = {
+            member.entity_id: member for source in sources for member in as_kept(source)
         }
 
     def __getitem__(self, entity_id: str) -> EntityDescriptor:
-        member = self._kept[entity_id]
+        member = self._members[entity_id]
         if isinstance(member, Packed):
-            member = self._kept[entity_id] = member.entity
+            member = self._members[entity_id] = member.entity
         return member
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._kept)
+        return iter(self._members)
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._members)
 
     def __contains__(self, entity_id: object) -> bool:
-        return entity_id in self._kept
+        return entity_id in self._members
 
     def packed(self) -> Iterator[Packed]:
         """All members, packed."""
-        for member in self._kept.values():
+        for member in self._members.values():
             yield member if isinstance(member, Packed) else Packed.of(member)
 
     def outlines(self) -> dict[str, Outline]:
         """The outline of each member, without decoding it."""
         return {
             name: member.outline if isinstance(member, Packed) else Outline.of(member)
-            for name, member in self._kept.items()
+            for name, member in self._members.items()
         }
 
 
@@ -165,7 +165,7 @@ class Share(NamedTuple):
     members: list[Packed]
     left_out: dict[str, PeerUnusable]
     remarks: list[str]
-    #: The shortest of a group of them.
+    #: Seconds; the shortest duration of all groups.
     cache_duration: float | None
 
     def to_bytes(self) -> bytes:
@@ -196,18 +196,18 @@ class Share(NamedTuple):
 
 def encoded(entity: EntityDescriptor) -> bytes:
     """Encode a member without its end, which its outline has."""
-    without = {"valid_until"}
-    return entity_type().dump_json(entity, exclude=without, exclude_defaults=True)
+    excluded = {"valid_until"}
+    return entity_type().dump_json(entity, exclude=excluded, exclude_defaults=True)
 
 
 def decoded(body: bytes, valid_until: float | None) -> EntityDescriptor:
     """Decode a member that :func:`encoded` wrote, with its end."""
-    # Faster than to put it into the value.
+    # To add it to the text is faster than to replace it in the value.
     end = b',"valid_until":%b}' % json.dumps(valid_until).encode()
     return entity_type().validate_json(body[:-1] + end)
 
 
-# Slow, and needed by few processes.
+# Made at the first use: it is slow, and few processes need it.
 @cache
 def entity_type() -> TypeAdapter[EntityDescriptor]:
     """The pydantic type of a member."""

@@ -1,7 +1,8 @@
 """A second process that does a part of the work if the machine has a free core.
 
-A fork knows everything already. It needs a process with one thread, because it would
-never finish another thread's work. With a nice value, one more core stays free.
+The second process is a fork, which has all data already. eilogin forks only a process
+with one thread, because a fork would never finish another thread's work. With a nice
+value, one more core stays free.
 """
 
 import gc
@@ -21,26 +22,27 @@ _THREADS = Path("/proc/self/task")
 def second_process(work: Callable[[Connection], object]) -> Iterator[Connection | None]:
     """Run ``work`` in a second process; yield the connection to it, or None.
 
-    It ends with the block, and when we are killed: a read from the connection then
-    raises EOFError or OSError, and the caller does the rest.
+    The second process ends with the block, and when this one is killed. If the second
+    one ends earlier, a read from the connection raises EOFError or OSError, and the
+    caller does the rest.
     """
-    if not (_has_core() and _is_alone()):
+    if not (_has_core() and _has_one_thread()):
         yield None
         return
-    ours, theirs = Pipe()
-    alive, held = os.pipe()
-    with closing(ours), os.fdopen(held, "wb"):
-        with closing(theirs), os.fdopen(alive, "rb"):
-            number = _fork()
-            if number == 0:
-                ours.close()
-                os.close(held)
-                _be_second(work, theirs, alive)
+    own_end, other_end = Pipe()
+    alive_reader, alive_writer = os.pipe()
+    with closing(own_end), os.fdopen(alive_writer, "wb"):
+        with closing(other_end), os.fdopen(alive_reader, "rb"):
+            pid = _fork()
+            if pid == 0:
+                own_end.close()
+                os.close(alive_writer)
+                _run_second(work, other_end, alive_reader)
         try:
-            yield None if number is None else ours
+            yield None if pid is None else own_end
         finally:
-            if number is not None:
-                _end(number)
+            if pid is not None:
+                _end(pid)
 
 
 def _has_core() -> bool:
@@ -48,7 +50,7 @@ def _has_core() -> bool:
     return len(os.sched_getaffinity(0)) > (2 if is_nice else 1)
 
 
-def _is_alone() -> bool:
+def _has_one_thread() -> bool:
     """Whether this process has one thread, also of those unknown to Python."""
     try:
         return len(list(_THREADS.iterdir())) == 1
@@ -60,35 +62,37 @@ def _fork() -> int | None:
     try:
         return os.fork()
     except (OSError, RuntimeError):
-        # No more processes, or not in this interpreter.
+        # The limit of processes is reached, or this interpreter cannot fork.
         return None
 
 
-def _end(number: int) -> None:
+def _end(pid: int) -> None:
     with suppress(ProcessLookupError):
-        os.kill(number, signal.SIGKILL)
-    # A server may wait for any child.
+        os.kill(pid, signal.SIGKILL)
+    # The server may have waited for it already.
     with suppress(ChildProcessError):
-        os.waitpid(number, 0)
+        os.waitpid(pid, 0)
 
 
-def _be_second(
-    work: Callable[[Connection], object], line: Connection, alive: int
+def _run_second(
+    work: Callable[[Connection], object], connection: Connection, alive_reader: int
 ) -> NoReturn:
     """Work in the fork, and end without our own exit handlers."""
     try:
-        # A signal must end it without our handlers.
+        # A signal must end the fork without our handlers.
         for number in signal.valid_signals():
             if callable(signal.getsignal(number)):
                 signal.signal(number, signal.SIG_DFL)
-        threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
+        threading.Thread(
+            target=_end_at_close, args=(alive_reader,), daemon=True
+        ).start()
         gc.disable()
-        work(line)
+        work(connection)
     finally:
         os._exit(0)
 
 
-def _end_with(alive: int) -> None:
-    """End when nobody holds the other end of a pipe."""
-    os.read(alive, 1)
+def _end_at_close(alive_reader: int) -> None:
+    """End this process when nobody holds the other end of a pipe."""
+    os.read(alive_reader, 1)
     os._exit(0)

@@ -5,21 +5,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-#: Iterates over members, or what stands for them.
-Through = Callable[[list[Any]], Iterable[Any]]
-_gone_through: ContextVar[Through] = ContextVar("_gone_through", default=iter)
+#: Iterates over members, or over one placeholder for each.
+Iterate = Callable[[list[Any]], Iterable[Any]]
+_iteration: ContextVar[Iterate] = ContextVar("_iteration", default=iter)
 
 
-def gone_through() -> Through:
-    """The present way to iterate over members."""
-    return _gone_through.get()
+def iteration() -> Iterate:
+    """The present function to iterate over members."""
+    return _iteration.get()
 
 
 @contextmanager
-def showing(through: Through) -> Iterator[None]:
-    """Iterate over members inside by a function that shows it."""
-    token = _gone_through.set(through)
+def showing(iterate: Iterate) -> Iterator[None]:
+    """Inside the block, iterate over members by a function that shows progress."""
+    token = _iteration.set(iterate)
     try:
         yield
     finally:
-        _gone_through.reset(token)
+        _iteration.reset(token)

@@ -1,8 +1,7 @@
 """The operator's rules for a member, in entity attributes of eilogin's own.
 
-They limit a hub: with whom the member shares a session, its lowest level, the
-attributes that it may receive. So with an unreadable rule, eilogin leaves the member
-out.
+They limit a hub: with whom the member shares a session, its lowest level, and the
+attributes that it may receive. If a rule is unreadable, eilogin leaves out the member.
 """
 
 import re
@@ -14,7 +13,7 @@ from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata.metadata_texts import shown
 
 OURS = "urn:eilogin:"
-#: Its members share a login: one value.
+#: Members with the same value share a session; exactly one value.
 SSO_DOMAIN = f"{OURS}sso-domain"
 #: The lowest level of a login: one of LEVELS.
 REQUIRED_LEVEL = f"{OURS}required-level"

@@ -1,6 +1,7 @@
 """Validate metadata by the schema: the whole, each member, and each role.
 
-An invalid member must not shut out others, nor a part the rest of its member.
+An invalid member must not shut out other members, nor an invalid part the rest of its
+member.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +32,8 @@ from eilogin.saml.safe_xml import (
 )
 from eilogin.saml.xml_signatures import check_structure
 
-#: A valid member.
-_ANYBODY = (
+#: A valid member, in the place of others.
+_VALID_MEMBER = (
     f'<EntityDescriptor xmlns="{MD}" entityID="x">'
     '<AffiliationDescriptor affiliationOwnerID="x">'
     "<AffiliateMember>x</AffiliateMember></AffiliationDescriptor></EntityDescriptor>"
@@ -73,12 +74,12 @@ _OF_ROLE = tuple(
         ),
     )
 )
-#: Parts that may be faulty alone. Not keys, and not Extensions, which hold the
-#: operator's rules.
+#: Parts whose faults cost only themselves. These are not keys, and not Extensions,
+#: which hold the operator's rules.
 _SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[2:]))
 #: Faulty parts of a member in the log; and parts validated one by one, at some 50 µs
 #: each.
-_MOST_TOLD, _MOST_PARTS = 5, 1000
+_MOST_REMARKS, _MOST_PARTS = 5, 1000
 #: Elements of a member for which the schema lists all faults at once.
 _MOST_ELEMENTS = 5000
 _COUNT_INSIDE = etree.XPath("count(.//*)", regexp=False)
@@ -144,7 +145,7 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
         return {}
     if document.tag == q("md:EntitiesDescriptor"):
         _require_sound_around(document)
-    # Each as a document of its own: members may share an ID.
+    # Validate each as a document of its own, because members may share an ID.
     verdicts_in_order = (
         _verdict_on(element) for element, _ in entities_in(document, None)
     )
@@ -153,9 +154,9 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
         for number, verdict in enumerate(verdicts_in_order)
         if verdict is not SOUND
     }
-    alone = verdicts.get(0, SOUND).fault
-    if document.tag == q("md:EntityDescriptor") and alone is not None:
-        raise alone
+    only_fault = verdicts.get(0, SOUND).fault
+    if document.tag == q("md:EntityDescriptor") and only_fault is not None:
+        raise only_fault
     return verdicts
 
 
@@ -180,9 +181,9 @@ def _require_sound_around(document: etree._Element) -> None:
     """Reject a document that would be invalid with any members."""
     copy = deepcopy(document)
     for element in [element for element, _ in entities_in(copy, None)]:
-        other = etree.fromstring(_ANYBODY)
-        other.tail = element.tail
-        element.getparent().replace(element, other)
+        placeholder = etree.fromstring(_VALID_MEMBER)
+        placeholder.tail = element.tail
+        element.getparent().replace(element, placeholder)
     # Validation marks IDs in a document, also of earlier elements.
     validate(parse_canonical(serialize(copy)), "metadata")
 
@@ -190,19 +191,19 @@ def _require_sound_around(document: etree._Element) -> None:
 def _verdict_on(element: etree._Element) -> Verdict:
     """Validate one member, and find its dispensable parts."""
     if _is_large_and_faulty(element):
-        texts = (
+        text = (
             f"the XML is not valid by its schema, and has more than {_MOST_ELEMENTS}"
             " elements"
         )
-        return Verdict(MalformedMessage(texts))
+        return Verdict(MalformedMessage(text))
     fault = _fault_of(element)
     if fault is None:
         return SOUND
     if sum(map(len, (element, *element.iterchildren(*READ_ROLES)))) > _MOST_PARTS:
         return Verdict(fault)
-    # At its own line, which an error names.
-    copy = _alone(element, element.sourceline or 1)
-    remarks = tuple(first_of([*_without_faulty_parts(copy)], _MOST_TOLD))
+    # The copy begins at the element's own line, which an error names.
+    copy = _own_document(element, element.sourceline or 1)
+    remarks = tuple(first_of([*_without_faulty_parts(copy)], _MOST_REMARKS))
     fault = _fault_of(copy)
     if fault is None:
         return Verdict(remarks=remarks)
@@ -216,15 +217,15 @@ def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
     Sorts the rest for the schema: no reader depends on the order.
     """
     roles = list(member.iterchildren(*READ_ROLES))
-    times = 0
+    fault_count = 0
     for parent, order in ((member, _OF_MEMBER), *((role, _OF_ROLE) for role in roles)):
         for child in list(parent):
             if child.tag in _SPARE and not _is_valid(child):
-                # To find a line is slow, further down.
-                fault = _fault_of(child) if times < _MOST_TOLD else None
-                times += 1
+                # To find the line is slow, so only for the first faults.
+                fault = _fault_of(child) if fault_count < _MOST_REMARKS else None
+                fault_count += 1
                 parent.remove(child)
-                yield _told_of_part(child, fault)
+                yield _remark_on(child, fault)
         if _put_in_order(parent, order):
             name = etree.QName(parent).localname
             yield (
@@ -233,11 +234,11 @@ def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
             )
 
 
-def _told_of_part(part: etree._Element, fault: MalformedMessage | None) -> str:
+def _remark_on(part: etree._Element, fault: MalformedMessage | None) -> str:
     name = etree.QName(part).localname
-    why = "" if fault is None else f": {told_of(fault)}"
+    reason = "" if fault is None else f": {told_of(fault)}"
     return (
-        f"eilogin reads only the valid part of its {name}{why}; other products may"
+        f"eilogin reads only the valid part of its {name}{reason}; other products may"
         " reject it"
     )
 
@@ -246,14 +247,14 @@ def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
     """Sort the children of an element by name; return whether that changes anything."""
     children = list(parent)
     places = {name: place for place, name in enumerate(order)}
-    # In any order, by the schema.
+    # The schema allows roles in any order.
     places |= dict.fromkeys(READ_ROLES, places.get(READ_ROLES[0], 0))
     if not places.keys() >= {child.tag for child in children}:
         return False
-    there = sorted(children, key=lambda part: places[part.tag])
-    if there == children:
+    in_order = sorted(children, key=lambda part: places[part.tag])
+    if in_order == children:
         return False
-    for child in there:
+    for child in in_order:
         parent.append(child)
     return True
 
@@ -274,7 +275,7 @@ def _fault_of(element: etree._Element) -> MalformedMessage | None:
     if _is_valid(element):
         return None
     try:
-        validate(_alone(element, element.sourceline or 1), "metadata")
+        validate(_own_document(element, element.sourceline or 1), "metadata")
     except MalformedMessage as error:
         return error
     return None
@@ -282,13 +283,13 @@ def _fault_of(element: etree._Element) -> MalformedMessage | None:
 
 def _is_valid(element: etree._Element) -> bool:
     try:
-        validate(_alone(element, 1), "metadata")
+        validate(_own_document(element, 1), "metadata")
     except MalformedMessage:
         return False
     return True
 
 
-def _alone(element: etree._Element, line: int) -> etree._Element:
+def _own_document(element: etree._Element, line: int) -> etree._Element:
     """Parse an element as a document of its own that begins at a line."""
     return parse_canonical(b"\n" * (line - 1) + serialize(element))
 
@@ -322,9 +323,9 @@ def instant_of(element: etree._Element, name: str) -> float | None:
     try:
         return read_instant(text)
     except MalformedMessage as error:
-        where = etree.QName(element).localname
+        local = etree.QName(element).localname
         raise MalformedMessage(
-            f"{name} of its {where} is {shown(text)}: {error}"
+            f"{name} of its {local} is {shown(text)}: {error}"
         ) from error
 
 

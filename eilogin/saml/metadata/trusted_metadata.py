@@ -1,11 +1,11 @@
 """Read metadata that the operator signed, or that a trusted file holds.
 
-To read each of thousands of members takes most of the time. So the signed octets are
-cut into pieces, between members, each parsed in memory that the previous one has
-warmed. A second process validates the schema, while this one verifies the signature,
-and then reads half of the pieces. A piece is well-formed only if it was cut between
-children of the root. If one is not, or a member is odd, everything is read again as a
-whole, and only that result counts.
+To read each of thousands of members takes most of the time. So eilogin cuts the signed
+octets into pieces, between members, and parses each in memory that the previous one has
+warmed. A second process validates by the schema while this one verifies the signature.
+Then both read pieces. A piece is well-formed only if it was cut between children of the
+root. If one is not, or if a member depends on others, eilogin reads everything again as
+a whole, and only that result counts.
 """
 
 import re
@@ -27,7 +27,7 @@ from eilogin.saml.metadata.descriptors.entity_descriptor_reading import (
 from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO, FederationMetadata
 from eilogin.saml.metadata.packed_members import Members, Packed, Share
 from eilogin.saml.metadata.parallel_parsing import second_process
-from eilogin.saml.metadata.reading_progress import gone_through, showing
+from eilogin.saml.metadata.reading_progress import iteration, showing
 from eilogin.saml.metadata.schema_validation import (
     Verdict,
     earliest,
@@ -42,14 +42,14 @@ from eilogin.saml.safe_xml import parse_canonical, parse_unmeasured, q
 from eilogin.saml.signing_keys import PublicKey
 from eilogin.saml.xml_signatures import signed, signed_octets
 
-#: Bytes from which another process saves time.
+#: Bytes from which a second process saves time.
 _LARGE = 1024 * 1024
-#: Bytes.
+#: Fewest bytes of members in a piece.
 _PIECE = 1024 * 1024
 #: Members of one piece in a progress bar.
 _STEPS = 200
-#: The other process' part: this one has a document to free.
-_OTHERS = 0.6
+#: The part of the pieces for the second process: this one must free a document.
+_SHARE_OF_HELPER = 0.6
 
 #: A group of members in canonical form, and its prefix.
 _START = re.compile(
@@ -87,9 +87,9 @@ def read_federation(
         trusted = signed(document, keys)
         # Only for trusted documents: to find faults takes long.
         return read_tree(trusted, verdicts_on(document), on_loopback=on_loopback)
-    work = partial(_be_of_help, octets, on_loopback=on_loopback)
-    with second_process(work) as other:
-        return _read_large(octets, keys, other, on_loopback=on_loopback)
+    work = partial(_validate_and_read, octets, on_loopback=on_loopback)
+    with second_process(work) as helper:
+        return _read_large(octets, keys, helper, on_loopback=on_loopback)
 
 
 def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
@@ -109,59 +109,59 @@ def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
 def _read_large(
     octets: bytes,
     keys: Sequence[PublicKey],
-    other: Connection | None,
+    helper: Connection | None,
     *,
     on_loopback: bool,
 ) -> FederationMetadata:
-    document = to_be_verified(octets, id_is_unique=other is not None)
+    document = to_be_verified(octets, id_is_unique=helper is not None)
     trusted = signed_octets(document, keys)
     verdicts: Mapping[int, Verdict] = {}
-    if not _says_sound(other):
+    if not _reports_sound(helper):
         require_unique_id(octets, document)
         verdicts = verdicts_on(document)
-    # The document's errors occur again below; others concern the other process.
-    with suppress(_Odd, EiloginError, EOFError, OSError):
+    # Errors of the document occur again below; others are of the second process.
+    with suppress(_NotDivisible, EiloginError, EOFError, OSError):
         if not verdicts:
-            ours = _divided(trusted, other)
-            # A third of a second, so the other process works first.
+            own_pieces = _divide(trusted, helper)
+            # To free it takes a third of a second, so the second process starts first.
             del document
-            return _read_in_pieces(ours, other, on_loopback=on_loopback)
+            return _read_in_pieces(own_pieces, helper, on_loopback=on_loopback)
     return read_tree(parse_canonical(trusted), verdicts, on_loopback=on_loopback)
 
 
-class _Odd(Exception):
+class _NotDivisible(Exception):
     """A part that cannot be read in a piece without the others."""
 
 
-def _divided(octets: bytes, other: Connection | None) -> list[bytes]:
-    """Our pieces, at least one; the other process has got the rest."""
+def _divide(octets: bytes, helper: Connection | None) -> list[bytes]:
+    """Send a part of the pieces to the second process; return ours, at least one."""
     pieces = list(_cut(octets))
-    if other is None:
+    if helper is None:
         return pieces
-    ours = len(pieces) - int(len(pieces) * _OTHERS)
-    for piece in pieces[ours:]:
-        other.send_bytes(piece)
-    other.send_bytes(b"")
-    return pieces[:ours]
+    own_count = len(pieces) - int(len(pieces) * _SHARE_OF_HELPER)
+    for piece in pieces[own_count:]:
+        helper.send_bytes(piece)
+    helper.send_bytes(b"")
+    return pieces[:own_count]
 
 
 def _read_in_pieces(
-    ours: Sequence[bytes], other: Connection | None, *, on_loopback: bool
+    own_pieces: Sequence[bytes], helper: Connection | None, *, on_loopback: bool
 ) -> FederationMetadata:
-    first = parse_canonical(ours[0])
-    if first.find(f"{q('md:Extensions')}/{REGISTRATION_INFO}") is not None:
-        raise _Odd  # the default registrar of all members
-    read = _read_piece(first, on_loopback=on_loopback)
-    del first
-    shares = [_share_of(read)]
-    for piece in _shown(ours[1:]):
+    first_root = parse_canonical(own_pieces[0])
+    if first_root.find(f"{q('md:Extensions')}/{REGISTRATION_INFO}") is not None:
+        raise _NotDivisible  # the default registrar of all members
+    first_part = _read_piece(first_root, on_loopback=on_loopback)
+    del first_root
+    shares = [_share_of(first_part)]
+    for piece in _with_progress(own_pieces[1:]):
         root = parse_canonical(piece)
         shares.append(_share_of(_read_piece(root, on_loopback=on_loopback)))
-    if other is not None:
-        shares.append(Share.from_bytes(other.recv_bytes()))
+    if helper is not None:
+        shares.append(Share.from_bytes(helper.recv_bytes()))
     share = _joined(shares)
     return replace(
-        read,
+        first_part,
         entities=Members(share.members),
         left_out=share.left_out,
         remarks=tuple(share.remarks),
@@ -169,15 +169,18 @@ def _read_in_pieces(
     )
 
 
-def _be_of_help(octets: bytes, line: Connection, *, on_loopback: bool) -> None:
-    """In the second process, validate the document, and read its pieces."""
+def _validate_and_read(
+    octets: bytes, connection: Connection, *, on_loopback: bool
+) -> None:
+    """Validate the document, and read pieces, in the second process."""
     document = parse_unmeasured(octets)
-    line.send_bytes(_SOUND if _is_sound(octets, document) else b"")
-    # All at once, so that nobody waits; and the document is never freed.
-    pieces = list(iter(line.recv_bytes, b""))
+    connection.send_bytes(_SOUND if _is_sound(octets, document) else b"")
+    # Receive all at once, so that the other process does not wait. The document is
+    # never freed.
+    pieces = list(iter(connection.recv_bytes, b""))
     roots = map(parse_canonical, pieces)
-    read = [_share_of(_read_piece(root, on_loopback=on_loopback)) for root in roots]
-    line.send_bytes(_joined(read).to_bytes())
+    shares = [_share_of(_read_piece(root, on_loopback=on_loopback)) for root in roots]
+    connection.send_bytes(_joined(shares).to_bytes())
 
 
 def _is_sound(octets: bytes, document: etree._Element) -> bool:
@@ -188,9 +191,9 @@ def _is_sound(octets: bytes, document: etree._Element) -> bool:
     return is_sound(document)
 
 
-def _says_sound(other: Connection | None) -> bool:
+def _reports_sound(helper: Connection | None) -> bool:
     try:
-        return other is not None and other.recv_bytes() == _SOUND
+        return helper is not None and helper.recv_bytes() == _SOUND
     except (EOFError, OSError):
         return False
 
@@ -208,26 +211,27 @@ def _cut(octets: bytes) -> Iterator[bytes]:
         b"</%b%b>" % (start[1], name)
         for name in (b"EntityDescriptor", b"EntitiesDescriptor")
     )
-    here, last = start.end(), len(octets) - len(end)
-    while here < last:
-        index = octets.find(end_of_member, here + _PIECE)
-        there = last if index < 0 else index + len(end_of_member)
-        yield b"".join((start[0], octets[here:there], end))
-        here = there
+    begin, end_of_members = start.end(), len(octets) - len(end)
+    while begin < end_of_members:
+        index = octets.find(end_of_member, begin + _PIECE)
+        stop = end_of_members if index < 0 else index + len(end_of_member)
+        yield b"".join((start[0], octets[begin:stop], end))
+        begin = stop
 
 
 def _read_piece(root: etree._Element, *, on_loopback: bool) -> FederationMetadata:
-    names = (element.get("entityID", "") for element, _ in entities_in(root, None))
-    ids = list(names)
-    if any(name != name.strip() for name in ids) or len(set(ids)) < len(ids):
-        raise _Odd  # another may be called so, here or elsewhere
+    written = (element.get("entityID", "") for element, _ in entities_in(root, None))
+    entity_ids = list(written)
+    has_space = any(name != name.strip() for name in entity_ids)
+    if has_space or len(set(entity_ids)) < len(entity_ids):
+        raise _NotDivisible  # another piece may have a member of the same entityID
     with showing(iter):
         return read_tree(root, {}, on_loopback=on_loopback)
 
 
-def _share_of(read: FederationMetadata) -> Share:
-    packed = list(map(Packed.of, read.entities))
-    return Share(packed, dict(read.left_out), list(read.remarks), read.cache_duration)
+def _share_of(part: FederationMetadata) -> Share:
+    packed = list(map(Packed.of, part.entities))
+    return Share(packed, dict(part.left_out), list(part.remarks), part.cache_duration)
 
 
 def _joined(shares: Sequence[Share]) -> Share:
@@ -235,7 +239,7 @@ def _joined(shares: Sequence[Share]) -> Share:
     names = [member.entity_id for member in members]
     names += [name for share in shares for name in share.left_out]
     if len(set(names)) < len(names):
-        raise _Odd  # which of them is a member
+        raise _NotDivisible  # which of them is a member
     return Share(
         members,
         {name: error for share in shares for name, error in share.left_out.items()},
@@ -244,9 +248,9 @@ def _joined(shares: Sequence[Share]) -> Share:
     )
 
 
-def _shown(pieces: Sequence[bytes]) -> Iterator[bytes]:
+def _with_progress(pieces: Sequence[bytes]) -> Iterator[bytes]:
     """Iterate over pieces as if each were many members."""
-    steps = iter(gone_through()([None] * (len(pieces) * _STEPS)))
+    steps = iter(iteration()([None] * (len(pieces) * _STEPS)))
     for piece in pieces:
         yield piece
         deque(islice(steps, _STEPS), 0)

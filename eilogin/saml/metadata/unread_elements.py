@@ -16,7 +16,7 @@ from eilogin.saml.metadata.metadata_values import (
 )
 from eilogin.saml.safe_xml import SAMLP, add, q
 
-#: If they are of SAML 2.0.
+#: Roles that eilogin reads if they are of SAML 2.0.
 READ_ROLES = (q("md:SPSSODescriptor"), q("md:IDPSSODescriptor"))
 _OTHER_ROLES = frozenset(
     map(
@@ -59,8 +59,8 @@ _READ_OF_ROLE = frozenset(
 def drop_unread(element: etree._Element) -> None:
     """Remove from a group or a member the parts that eilogin does not read.
 
-    Before, the signature of the document has been verified, or nobody verifies it. The
-    result of reading stays the same.
+    Call it after the signature of the document was verified, if anybody verifies it.
+    The result of reading stays the same.
     """
     _drop_around(element, _READ_OF_MEMBER if element.tag == _MEMBER else _READ_OF_GROUP)
     if element.tag == _MEMBER:
@@ -77,9 +77,9 @@ def speaks_saml2(role: etree._Element) -> bool:
 
 def add_placeholder(member: etree._Element, index: int) -> None:
     """Give a member without a role a substitute for the schema."""
-    other = add(member, "md:AffiliationDescriptor", affiliationOwnerID="x")
-    add(other, "md:AffiliateMember", "x")
-    member.insert(index, other)
+    placeholder = add(member, "md:AffiliationDescriptor", affiliationOwnerID="x")
+    add(placeholder, "md:AffiliateMember", "x")
+    member.insert(index, placeholder)
 
 
 def _drop_roles(member: etree._Element) -> None:
@@ -99,20 +99,20 @@ def _unread_roles(member: etree._Element) -> Iterator[etree._Element]:
             yield child
         elif child.tag in READ_ROLES:
             _drop_around(child, _READ_OF_ROLE)
-            # Without any protocol it is faulty.
+            # A role without any protocol is faulty, and stays.
             if not speaks_saml2(child) and child.get("protocolSupportEnumeration"):
                 yield child
 
 
-def _drop_around(element: etree._Element, read: frozenset[str]) -> None:
+def _drop_around(element: etree._Element, read_names: frozenset[str]) -> None:
     """Remove the signatures of an element, and its extensions except ``read``."""
     for signature in list(element.iterchildren(_SIGNATURE)):
         element.remove(signature)
-    # The schema rejects two of these, so both stay.
+    # The schema rejects two Extensions, so both stay.
     all_extensions = list(element.iterchildren(_EXTENSIONS))
     for extensions in all_extensions:
         for extension in list(extensions):
-            if extension.tag not in read:
+            if extension.tag not in read_names:
                 extensions.remove(extension)
         if not len(extensions) and len(all_extensions) == 1:
             element.remove(extensions)

@@ -26,7 +26,7 @@ HOSTS = st.text("a0x.-7", max_size=8) | st.sampled_from(
 
 def judged(url):
     """Whether citizens may be sent there, or why not; and its host."""
-    for name in ("_place", "_host"):
+    for name in ("_checked_origin", "_host"):
         vars(metadata_addresses)[name].cache_clear()
     try:
         why = metadata_addresses.require_address(url, on_loopback=False)

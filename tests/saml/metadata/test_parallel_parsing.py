@@ -77,7 +77,7 @@ def none_is_begun(monkeypatch):
 
 @pytest.mark.parametrize(("cores", "nice"), [(1, 0), (2, 10), (1, 10)])
 def test_there_is_none_where_no_core_is_left_for_it(monkeypatch, cores, nice):
-    monkeypatch.setattr(processes, "_is_alone", lambda: True)
+    monkeypatch.setattr(processes, "_has_one_thread", lambda: True)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     monkeypatch.setattr(os, "getpriority", lambda *_: nice)
     assert none_is_begun(monkeypatch)
@@ -106,7 +106,7 @@ def test_there_is_none_where_the_machine_has_none(monkeypatch, error):
     def none_left():
         raise error
 
-    for name in ("_has_core", "_is_alone"):
+    for name in ("_has_core", "_has_one_thread"):
         monkeypatch.setattr(processes, name, lambda: True)
     monkeypatch.setattr(os, "fork", none_left)
     with processes.second_process(pytest.fail) as line:

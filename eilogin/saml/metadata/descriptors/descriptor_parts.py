@@ -10,8 +10,8 @@ from eilogin.saml.metadata.schema_validation import Verdict
 from eilogin.saml.safe_xml import q
 
 EXTENSIONS = q("md:Extensions")
-#: Add a sentence about a skipped part.
-Tell = Callable[[str], object]
+#: A function that adds a remark on a skipped part.
+Remark = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,14 @@ class MemberReading:
     """The context in which a member is read."""
 
     entity_id: str
-    #: Whether it may be on this machine.
+    #: Whether its addresses may be on this machine.
     on_loopback: bool
     #: Its faults by the schema.
     verdict: Verdict
     #: The remarks on all members.
     remarks: list[str]
 
-    def tell(self, text: str) -> None:
+    def remark(self, text: str) -> None:
         """Add a remark on this member."""
         self.remarks.append(f"entity '{self.entity_id}': {text}")
 
@@ -65,7 +65,7 @@ class DescriptorParts:
 
 def index_of(text: str | None) -> int | None:
     """The number in an ``index``; None if absent or no number."""
-    # The schema does not know those in Extensions.
+    # The schema does not check an index in Extensions.
     index = None if text is None else _INDEX.fullmatch(text)
     return int(index[1]) if index else None
 

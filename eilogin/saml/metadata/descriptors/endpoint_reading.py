@@ -17,7 +17,7 @@ from eilogin.saml.metadata.metadata_texts import plain
 from eilogin.saml.metadata.metadata_values import Endpoint
 from eilogin.saml.printable_text import short
 
-#: An address for another binding may be anything.
+#: The bindings that eilogin knows. An address for another one may be anything.
 _SPOKEN = (bindings.REDIRECT, bindings.POST, bindings.ARTIFACT, bindings.SOAP)
 
 
@@ -47,18 +47,18 @@ def read_addresses(
                 faults.append(f"its {name} by {short(binding)}: {error}")
             else:
                 article = "an" if name.startswith("A") else "a"
-                member.tell(f"eilogin skips {article} {name}: {error}")
+                member.remark(f"eilogin skips {article} {name}: {error}")
     if faults and not any(endpoint.binding in _SPOKEN for endpoint in endpoints):
         raise MalformedMessage(
             f"{faults[0]}; ask its administrator for metadata with another address"
         )
     for fault in faults:
-        member.tell(f"eilogin skips an address and uses others: {fault}")
+        member.remark(f"eilogin skips an address and uses others: {fault}")
     return tuple(endpoints)
 
 
 def _read_endpoint(element: etree._Element, *, on_loopback: bool) -> Endpoint:
-    # All at once: there are many of these.
+    # Read all attributes at once, for speed: there are many endpoints.
     attributes = dict(element.items())
     location = attributes.get("Location", "")
     response_location = attributes.get("ResponseLocation", "")

@@ -43,7 +43,7 @@ from eilogin.saml.metadata.metadata_values import (
     FederationMetadata,
     ServiceProvider,
 )
-from eilogin.saml.metadata.reading_progress import gone_through
+from eilogin.saml.metadata.reading_progress import iteration
 from eilogin.saml.metadata.rule_attributes import read_ruled
 from eilogin.saml.metadata.schema_validation import (
     SOUND,
@@ -71,28 +71,28 @@ def read_tree(
     left_out: dict[str, PeerUnusable] = {}
     remarks: list[str] = []
     members = list(entities_in(root, None))
-    names: dict[str, list[etree._Element]] = {}
+    elements_by_id: dict[str, list[etree._Element]] = {}
     for element, _ in members:
-        names.setdefault(element.get("entityID", ""), []).append(element)
-    taken = set(names)
-    for number, (element, valid_until) in enumerate(gone_through()(members)):
+        elements_by_id.setdefault(element.get("entityID", ""), []).append(element)
+    entity_ids = set(elements_by_id)
+    for number, (element, valid_until) in enumerate(iteration()(members)):
         written_id = element.get("entityID", "")
         try:
-            entity_id = _entity_id(written_id, taken)
+            entity_id = _entity_id(written_id, entity_ids)
         except PeerUnusable as error:
-            left_out[written_id] = _of_member(error, element)
+            left_out[written_id] = _with_facts_of(error, element)
             continue
-        if len(names[written_id]) > 1:
-            if element is names[written_id][0]:
-                left_out[entity_id] = _repeated(entity_id, names[written_id])
+        if len(elements_by_id[written_id]) > 1:
+            if element is elements_by_id[written_id][0]:
+                left_out[entity_id] = _repetition(entity_id, elements_by_id[written_id])
             continue
-        taken.add(entity_id)
+        entity_ids.add(entity_id)
         verdict = verdicts.get(number, SOUND)
         member = MemberReading(entity_id, on_loopback, verdict, remarks)
         try:
             entities[entity_id] = _read_entity(element, member, valid_until)
         except PeerUnusable as error:
-            left_out[entity_id] = _of_member(error, element)
+            left_out[entity_id] = _with_facts_of(error, element)
     if not entities and left_out:
         raise next(iter(left_out.values()))
     return FederationMetadata(
@@ -109,7 +109,7 @@ def read_tree(
 
 
 def created_in(root: etree._Element) -> float | None:
-    """The instant at which the operator created it, or None."""
+    """The instant at which the operator created a document, or None."""
     extensions = root.find(q("md:Extensions"))
     publication = None if extensions is None else extensions.find(PUBLICATION_INFO)
     return None if publication is None else instant_of(publication, "creationInstant")
@@ -125,7 +125,7 @@ def _cache_duration(element: etree._Element) -> float | None:
     return read_duration(element.get("cacheDuration", ""))
 
 
-def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
+def _with_facts_of(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
     error.is_hub = element.find(q("md:IDPSSODescriptor")) is not None
     error.registrar = read_registrar(element)
     attributes = read_entity_attributes(element)
@@ -133,24 +133,24 @@ def _of_member(error: PeerUnusable, element: etree._Element) -> PeerUnusable:
     return error
 
 
-def _repeated(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusable:
+def _repetition(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusable:
     text = (
         f"entity '{entity_id}' occurs {len(elements)} times, so eilogin skips all"
         " of them; ask the operator which one is right"
     )
-    error = _of_member(PeerUnusable(text), elements[-1])
+    error = _with_facts_of(PeerUnusable(text), elements[-1])
     error.alternatives = tuple(
-        _of_member(PeerUnusable(text), element) for element in elements
+        _with_facts_of(PeerUnusable(text), element) for element in elements
     )
     error.is_hub = any(alternative.is_hub for alternative in error.alternatives)
     return error
 
 
-def _entity_id(written: str, taken: Collection[str]) -> str:
+def _entity_id(written: str, entity_ids: Collection[str]) -> str:
     """The entityID in an attribute, an xs:anyURI.
 
-    White space around it does not count, unless that is one of those ``taken``: nobody
-    shuts out another.
+    White space around it does not count. But raises PeerUnusable if it is then one of
+    ``entity_ids``, so that nobody shuts out another member.
     """
     entity_id = written.strip(" \t\r\n")
     if not _URI.fullmatch(entity_id):
@@ -158,7 +158,7 @@ def _entity_id(written: str, taken: Collection[str]) -> str:
             f"entity {shown(written)}: its entityID is empty, too long or not a URI;"
             " ask its administrator for metadata with a valid one"
         )
-    if entity_id != written and entity_id in taken:
+    if entity_id != written and entity_id in entity_ids:
         raise PeerUnusable(
             f"entity {shown(written)}: another entity has the same entityID without"
             " the white space; ask the operator which one is right"
@@ -176,7 +176,7 @@ def _read_entity(
             " for valid metadata"
         ) from fault
     for text in member.verdict.remarks:
-        member.tell(text)
+        member.remark(text)
     try:
         return _read_roles(element, inherited, member)
     except PeerWithoutKeys as error:
@@ -189,24 +189,24 @@ def _read_roles(
     element: etree._Element, inherited: float | None, member: MemberReading
 ) -> EntityDescriptor:
     entity = DescriptorParts.of(element)
-    of_hub = role_of(entity, "md:IDPSSODescriptor", member)
-    hub = None if of_hub is None else read_identity_provider(of_hub, entity, member)
+    hub_role = role_of(entity, "md:IDPSSODescriptor", member)
+    hub = None if hub_role is None else read_identity_provider(hub_role, entity, member)
     # An unusable role costs itself alone. But without its role as a hub the whole
     # member is left out: another one could become the hub in its place.
-    of_participant, participant = _participant_of(entity, member, is_hub=bool(hub))
-    roles = [role for role in (of_participant, of_hub) if role is not None]
-    about = [by_tag(role.extensions.get(q("mdui:UIInfo"), ())) for role in roles]
+    participant_role, participant = _participant_of(entity, member, is_hub=bool(hub))
+    roles = [role for role in (participant_role, hub_role) if role is not None]
+    ui_infos = [by_tag(role.extensions.get(q("mdui:UIInfo"), ())) for role in roles]
     attributes = attributes_in(entity.extensions)
     contacts = (_read_contact(contact) for contact in entity.all("md:ContactPerson"))
     return EntityDescriptor(
         entity_id=member.entity_id,
         service_provider=participant,
         identity_provider=hub,
-        names=read_texts(about, "mdui:DisplayName"),
-        descriptions=read_texts(about, "mdui:Description"),
-        information_urls=read_links(about, "mdui:InformationURL", member.tell),
-        keywords=read_texts(about, "mdui:Keywords"),
-        logos=read_logos(about, member.tell),
+        names=read_texts(ui_infos, "mdui:DisplayName"),
+        descriptions=read_texts(ui_infos, "mdui:Description"),
+        information_urls=read_links(ui_infos, "mdui:InformationURL", member.remark),
+        keywords=read_texts(ui_infos, "mdui:Keywords"),
+        logos=read_logos(ui_infos, member.remark),
         contacts=tuple(
             contact for contact in contacts if contact.kind in CONTACT_KINDS
         ),
@@ -235,7 +235,7 @@ def _participant_of(
     except (MalformedMessage, PeerWithoutKeys) as error:
         if not is_hub:
             raise
-        member.tell(f"eilogin skips its SPSSODescriptor: {error}")
+        member.remark(f"eilogin skips its SPSSODescriptor: {error}")
         return None, None
 
 

@@ -10,7 +10,7 @@ from lxml import etree
 from eilogin.errors import MalformedMessage, PeerWithoutKeys
 from eilogin.saml.metadata.descriptors.descriptor_parts import (
     DescriptorParts,
-    Tell,
+    Remark,
     by_tag,
 )
 from eilogin.saml.metadata.descriptors.extension_reading import read_algorithms
@@ -34,7 +34,7 @@ class _Keys(TypedDict):
 
 
 class _Key(NamedTuple):
-    """A KeyDescriptor with its first certificate: others are not the party's."""
+    """A KeyDescriptor with its first certificate; others are not the party's."""
 
     element: etree._Element
     use: str | None
@@ -50,7 +50,7 @@ class _Key(NamedTuple):
 
     @property
     def is_named(self) -> bool:
-        """Whether its name is that of DigiD."""
+        """Whether its KeyName is the SHA-1 of its certificate, as at DigiD."""
         name = next(self.element.iter(q("ds:KeyName")), None)
         if name is None or self.certificate is None:
             return False
@@ -104,14 +104,14 @@ def _read_encryption_method(element: etree._Element) -> EncryptionMethod:
     )
 
 
-def with_usable_keys(role: _RoleT, tell: Tell) -> _RoleT:
+def with_usable_keys(role: _RoleT, remark: Remark) -> _RoleT:
     """Return the role without its unusable certificates.
 
     Raises PeerWithoutKeys if no signing certificate is left.
     """
     faults: list[str] = []
     try:
-        # Mostly all can be used, and one key is for both uses.
+        # Mostly all certificates are usable, and one key is for both uses.
         keys_by_text = dict(zip(role.signing_certificates, role.keys, strict=True))
         for text in role.encryption_certificates:
             if not isinstance(keys_by_text.get(text), RSAPublicKey):
@@ -121,9 +121,9 @@ def with_usable_keys(role: _RoleT, tell: Tell) -> _RoleT:
             role.signing_certificates, "signing", public_key, faults.append
         )
         for fault in faults:
-            tell(fault)
+            remark(fault)
         encryption = _usable(
-            role.encryption_certificates, "encryption", encryption_key, tell
+            role.encryption_certificates, "encryption", encryption_key, remark
         )
         role = replace(
             role, signing_certificates=signing, encryption_certificates=encryption
@@ -144,15 +144,15 @@ def with_usable_keys(role: _RoleT, tell: Tell) -> _RoleT:
 def _usable(
     certificates: Sequence[str],
     use: str,
-    read: Callable[[str], object],
-    tell: Tell,
+    load: Callable[[str], object],
+    remark: Remark,
 ) -> tuple[str, ...]:
     usable = []
     for text in certificates:
         try:
-            read(text)
+            load(text)
         except MalformedMessage as error:
-            tell(f"eilogin skips a key for {use}: {error}")
+            remark(f"eilogin skips a key for {use}: {error}")
         else:
             usable.append(text)
     return tuple(usable)

@@ -50,7 +50,7 @@ def read_service_provider(
     """Read an SPSSODescriptor."""
     services = role.all("md:AttributeConsumingService")
     responses = role.extensions.get(DISCOVERY_RESPONSE, ())
-    read = ServiceProvider(
+    provider = ServiceProvider(
         **read_keys(role),
         assertion_consumers=read_endpoints(role, "md:AssertionConsumerService", member),
         single_logouts=read_endpoints(role, "md:SingleLogoutService", member),
@@ -60,7 +60,7 @@ def read_service_provider(
         authn_requests_signed=read_flag(role.element, "AuthnRequestsSigned") is True,
         want_assertions_signed=read_flag(role.element, "WantAssertionsSigned") is True,
     )
-    return with_usable_keys(read, member.tell)
+    return with_usable_keys(provider, member.remark)
 
 
 def read_identity_provider(
@@ -70,7 +70,7 @@ def read_identity_provider(
     resolutions = read_endpoints(role, "md:ArtifactResolutionService", member)
     wants_signed = read_flag(role.element, "WantAuthnRequestsSigned")
     activity = role.extensions.get(q("act:ActivityService"), ())
-    read = IdentityProvider(
+    provider = IdentityProvider(
         **read_keys(role),
         single_sign_ons=read_endpoints(role, "md:SingleSignOnService", member),
         single_logouts=read_endpoints(role, "md:SingleLogoutService", member),
@@ -80,18 +80,20 @@ def read_identity_provider(
         want_authn_requests_signed=wants_signed is True,
         scopes=read_scopes(role, entity),
     )
-    return with_usable_keys(read, member.tell)
+    return with_usable_keys(provider, member.remark)
 
 
 def _read_attribute_service(element: etree._Element) -> AttributeService:
-    wanted: dict[str, bool] = {}
+    is_required_by_name: dict[str, bool] = {}
     for attribute in element.iterchildren(q("md:RequestedAttribute")):
         name = attribute_of(attribute, "Name")
         is_required = read_flag(attribute, "isRequired") is True
-        wanted[name] = is_required or wanted.get(name, False)
+        is_required_by_name[name] = is_required or is_required_by_name.get(name, False)
     return AttributeService(
-        requested=tuple(wanted),
-        required=frozenset(name for name, is_required in wanted.items() if is_required),
+        requested=tuple(is_required_by_name),
+        required=frozenset(
+            name for name, is_required in is_required_by_name.items() if is_required
+        ),
         index=index_of(element.get("index")) or 0,
         is_default=read_flag(element, "isDefault"),
     )

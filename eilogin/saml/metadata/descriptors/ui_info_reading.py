@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lxml import etree
 
 from eilogin import logos
-from eilogin.saml.metadata.descriptors.descriptor_parts import ByTag, Tell
+from eilogin.saml.metadata.descriptors.descriptor_parts import ByTag, Remark
 from eilogin.saml.metadata.metadata_addresses import web_host
 from eilogin.saml.metadata.metadata_texts import clean, line
 from eilogin.saml.metadata.metadata_values import Logo
@@ -15,38 +15,38 @@ from eilogin.saml.safe_xml import q
 
 _LANGUAGE = q("xml:lang")
 _SIDE = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
-#: Of one member.
+#: Logos of one member.
 _MOST_LOGOS = 8
 
 
-def read_texts(about: Sequence[ByTag], name: str) -> dict[str, str]:
+def read_texts(ui_infos: Sequence[ByTag], name: str) -> dict[str, str]:
     """Texts by language, from the first role that has any."""
-    for texts in about:
-        if elements := texts.get(q(name)):
+    for ui_info in ui_infos:
+        if elements := ui_info.get(q(name)):
             return {element.get(_LANGUAGE, ""): line(element) for element in elements}
     return {}
 
 
-def read_links(about: Sequence[ByTag], name: str, tell: Tell) -> dict[str, str]:
-    """Links by language that are web addresses and nothing else."""
-    links = read_texts(about, name)
+def read_links(ui_infos: Sequence[ByTag], name: str, remark: Remark) -> dict[str, str]:
+    """Links by language; skips those that are not web addresses, with a remark."""
+    links = read_texts(ui_infos, name)
     usable = {language: link for language, link in links.items() if web_host(link)}
     if usable != links:
-        tell("eilogin skips an InformationURL that is not a web address")
+        remark("eilogin skips an InformationURL that is not a web address")
     return usable
 
 
-def read_logos(about: Sequence[ByTag], tell: Tell) -> tuple[Logo, ...]:
+def read_logos(ui_infos: Sequence[ByTag], remark: Remark) -> tuple[Logo, ...]:
     """The logos of the first role that has any; opens no image."""
-    for texts in about:
-        if elements := texts.get(q("mdui:Logo")):
-            logos_read = [*map(_read_logo, elements)]
+    for ui_info in ui_infos:
+        if elements := ui_info.get(q("mdui:Logo")):
+            all_logos = [*map(_read_logo, elements)]
             usable = [
-                logo for logo in logos_read if _may_be_shown(logo) or web_host(logo.url)
+                logo for logo in all_logos if _may_be_shown(logo) or web_host(logo.url)
             ]
-            if usable != logos_read:
+            if usable != all_logos:
                 kilobytes = logos.MOST // 1024
-                tell(
+                remark(
                     "eilogin skips a Logo; expected a web address, or a data:"
                     f" address of a PNG or SVG image of at most {kilobytes} KiB"
                 )

@@ -11,7 +11,7 @@ import eilogin
 from eilogin.cli import main
 from eilogin.cli.commands.options_command import as_rst
 from eilogin.cli.inifiles import entry_points
-from eilogin.web.pipeline_parts import provided
+from eilogin.web.pipeline.pipeline_parts import provided
 
 HOUSE = Path(eilogin.__file__).parent
 OPTIONS = HOUSE.parent / "contrib/manual/reference/options.rst"

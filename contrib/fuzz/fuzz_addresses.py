@@ -27,6 +27,7 @@ from eilogin.web.requests import (
     read_query,
     safe_next,
 )
+from eilogin.web.visit import Visit
 
 _TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))
 _SITE = "https://uwv.example.nl"
@@ -53,13 +54,13 @@ def _next(text: str) -> None:
 
 def _client(text: str) -> None:
     socket, _, forwarded = text.partition(" ")
-    environ = {"REMOTE_ADDR": socket, "HTTP_X_FORWARDED_FOR": forwarded}
-    found = client_address(environ, _TRUSTED)
-    assert client_address(environ, ()) == socket
+    visit = Visit({"REMOTE_ADDR": socket, "HTTP_X_FORWARDED_FOR": forwarded})
+    found = client_address(visit, _TRUSTED)
+    assert client_address(visit, ()) == socket
     if found != socket:
         # Told by somebody who is trusted, and an address.
         address = ipaddress.ip_address(found)
-        believed = client_address({"REMOTE_ADDR": socket}, _TRUSTED)
+        believed = client_address(Visit({"REMOTE_ADDR": socket}), _TRUSTED)
         assert believed == socket
         assert str(address) == found
     network_of(found)
@@ -93,13 +94,13 @@ def _origin(text: str) -> None:
 
 
 def _referer(text: str) -> None:
-    is_from_other_site({"HTTP_REFERER": text}, _SITE)
-    is_from_other_site({"HTTP_ORIGIN": text}, _SITE)
+    is_from_other_site(Visit({"HTTP_REFERER": text}), _SITE)
+    is_from_other_site(Visit({"HTTP_ORIGIN": text}), _SITE)
 
 
 def _query(text: str) -> None:
     try:
-        found = read_query({"QUERY_STRING": text})
+        found = read_query(Visit({"QUERY_STRING": text}))
     except MalformedMessage:
         return
     pairs = parse_qsl(text.encode("latin-1").decode())
@@ -115,7 +116,7 @@ def _form(text: str) -> None:
         "wsgi.input": io.BytesIO(body),
     }
     try:
-        found = read_form(environ)
+        found = read_form(Visit(environ))
     except MalformedMessage:
         return
     assert dict(parse_qsl(text)) == found

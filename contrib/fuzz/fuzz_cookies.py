@@ -35,6 +35,7 @@ from eilogin.web.browser.random_handles import (
     is_handle,
 )
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
+from eilogin.web.visit import Visit
 
 _OURS = Cookie("eilogin")
 _START = "__Host-eilogin="
@@ -77,22 +78,21 @@ def check(octets: bytes) -> None:
 
 
 def _header(header: str) -> None:
-    environ = {"HTTP_COOKIE": header}
     pairs = [pair.strip(" \t") for pair in header.split(";")]
     values = {p[len(_START) :].strip(" \t") for p in pairs if p.startswith(_START)}
     expected = values.pop() or None if len(values) == 1 else None
-    found = _OURS.read(environ)
+    found = _OURS.read(header)
     assert found == expected, f"{found!r}, and not {expected!r}"
     sent = {pair.partition("=")[0].strip(" \t") for pair in pairs}
-    for name in names(environ, "eilogin"):
+    for name in names(header, "eilogin"):
         assert f"__Host-{Cookie(name).name}" in sent
 
 
 def _sealed_login(text: str) -> None:
     name = f"__Host-eilogin-login-{_PENDING.handle}"
-    environ = {**_PARTY, "HTTP_COOKIE": f"{name}={text}"}
+    visit = Visit({**_PARTY, "HTTP_COOKIE": f"{name}={text}"})
     try:
-        found = pending_logins.of_browser(environ, _PENDING.handle)
+        found = pending_logins.of_browser(visit, _PENDING.handle)
     except (LoginLost, CookiesRefused):
         return
     assert found == _PENDING
@@ -173,7 +173,7 @@ def seeds() -> Iterator[bytes]:
         f"\xa0{_START}x",
     ):
         yield b"\0" + header.encode("latin-1")
-    (_, cookie), *_ = pending_logins.keep(_PARTY, _PENDING)
+    (_, cookie), *_ = pending_logins.keep(Visit(_PARTY), _PENDING)
     yield b"\1" + cookie.partition("=")[2].partition(";")[0].encode()
     yield b"\2" + as_text(_SEALER.seal(b"what was sealed", "here")).encode()
     yield b"\2" + _FORMS.note_for(_WHO, "token", _FAR).encode()

@@ -34,6 +34,7 @@ from eilogin.participant.policy.strictest_rule import NEEDS, PathRule
 from eilogin.saml.printable_text import CONTROL
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 _RULES = PathRules.parse(
     [
@@ -87,7 +88,7 @@ def _path(text: str) -> None:
         number = ord(line[:1] or "\0") % len(_HEADERS)
         environ[_HEADERS[number]] = line[1:]
     try:
-        rule = _RULES.rule_of(environ)
+        rule = _RULES.rule_of(Visit(environ))
     except PathRefused:
         return
     assert rule.need in NEEDS
@@ -129,9 +130,9 @@ def _zope_path(text: str) -> None:
         "REQUEST_METHOD": "GET",
     }
     try:
-        seen = zope_paths.visible(environ, "/app", ())
+        seen = zope_paths.visible(Visit(environ), "/app", ())
         environ = {**environ, env.VISIBLE: seen, env.TRUST: _TRUST}
-        assert _RULES.rule_of(environ).need in NEEDS
+        assert _RULES.rule_of(Visit(environ)).need in NEEDS
     except PathRefused:
         return
     assert seen.path.endswith(seen.below)
@@ -152,9 +153,9 @@ def _zope_form(text: str) -> None:
         env.VISIBLE: env.Visible("/nieuws", "/nieuws"),
     }
     try:
-        assert _RULES.rule_of(environ).need in NEEDS
+        assert _RULES.rule_of(Visit(environ)).need in NEEDS
         if env.UNSEEN_PARTS in environ:
-            zope_paths.require_no_call_in_parts(environ)
+            zope_paths.require_no_call_in_parts(Visit(environ))
             assert environ["wsgi.input"].read() == octets, "Zope reads another form"
     except (PathRefused, MalformedMessage):
         return

@@ -21,6 +21,7 @@ from pydantic import ConfigDict, model_validator
 
 from eilogin.config import Options, read
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -80,7 +81,8 @@ class Hosts:
     def _misdirected(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        page = self._pages.page(environ, "unknown_host.html")
+        visit = Visit(environ)
+        page = self._pages.page(visit, "unknown_host.html")
         page.status = _MISDIRECTED
         return page(environ, start_response)
 

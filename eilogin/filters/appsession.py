@@ -86,7 +86,8 @@ from eilogin.sessions.session_keepers import keep_informed
 from eilogin.stores.beaker import Backend, open_backend
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.pipeline_parts import PipelinePart
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -134,11 +135,12 @@ class AppSessionFilter(PipelinePart):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Put the application's session in environ; store it before the answer."""
+        visit = Visit(environ)
         try:
-            sessions, login = env.sessions(environ), env.session_checked(environ)
-            self._require_place(environ)
+            sessions, login = visit.sessions, visit.session_checked
+            self._require_place(visit)
         except (PipelineOrder, ConfigurationError) as error:
-            refusal = self._pages.refuse(environ, error, event="appsession")
+            refusal = self._pages.refuse(visit, error, event="appsession")
             return refusal(environ, start_response)
         place = NoAppSession() if login is None else self._place(sessions, login)
         settings = {**self._settings, "place": place}
@@ -155,8 +157,8 @@ class AppSessionFilter(PipelinePart):
 
         return self.app(environ, keep_and_start)
 
-    def _require_place(self, environ: "WSGIEnvironment") -> None:
-        if self._is_alone and environ.get("wsgi.multiprocess"):
+    def _require_place(self, visit: Visit) -> None:
+        if self._is_alone and visit.environ.get("wsgi.multiprocess"):
             raise ConfigurationError(
                 "type = memory of appsession works in one process only, and this "
                 "server runs several; expected type = store, or another backend"

@@ -47,10 +47,12 @@ from eilogin.participant.policy.attribute_access import listed
 from eilogin.saml.printable_text import CONTROL
 from eilogin.sessions import Login
 from eilogin.web import environ as env
-from eilogin.web.composition import parts_inside
+from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.pipeline_parts import PipelinePart
+from eilogin.web.pipeline.composition import parts_inside
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 from eilogin.web.site_urls import root, this_page
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -115,27 +117,28 @@ class IdentityFilter(PipelinePart):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Call the application with the visitor's identity, or without one."""
+        visit = Visit(environ)
         try:
-            inner = self._identified(environ)
+            inner = self._identified(visit)
         except (IdentityMissing, PipelineOrder) as error:
-            refusal = self._refuse(environ, error)
+            refusal = self._refuse(visit, error)
             return refusal(environ, start_response)
         return self.app(inner, start_response)
 
-    def _refuse(self, environ: "WSGIEnvironment", error: Exception) -> Response:
+    def _refuse(self, visit: Visit, error: Exception) -> Response:
         """Return the error page if there is no identity for the application."""
         if not isinstance(error, IdentityMissing):
-            return self.pages.refuse(environ, error, event="identity")
-        trust, ways = environ.get(env.TRUST), {}
+            return self.pages.refuse(visit, error, event="identity")
+        trust, ways = visit.trust_or_none, {}
         if trust is not None:
             own = trust.own
-            after = urlencode({"next": this_page(environ, own.public_url)})
+            after = urlencode({"next": this_page(visit, own.public_url)})
             ways = {
                 "again": root(own.public_url),
                 "logout_url": f"{own.url('logout')}?{after}",
             }
         return self.pages.refuse(
-            environ,
+            visit,
             error,
             event="identity",
             needed=self._names,
@@ -143,12 +146,12 @@ class IdentityFilter(PipelinePart):
             **ways,
         )
 
-    def _identified(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
+    def _identified(self, visit: Visit) -> "WSGIEnvironment":
         """Return a copy of environ with the visitor's identity, and no forged one."""
-        login = env.session_checked(environ)
-        inner = self._without_forged(environ)
+        login = visit.session_checked
+        inner = self._without_forged(visit)
         if login is not None:
-            written = _for_zope if env.VISIBLE in environ else _for_environ
+            written = _for_zope if env.VISIBLE in visit.environ else _for_environ
             inner["REMOTE_USER"] = written(self._prefix + self._user_of(login))
             inner["AUTH_TYPE"] = "eilogin"
             for key, source in self._headers:
@@ -156,27 +159,27 @@ class IdentityFilter(PipelinePart):
                 if value is not None:
                     inner[key] = written(value)
             if self._looks_inside is None:
-                self._looks_inside = self._has_to_look(environ)
+                self._looks_inside = self._has_to_look(visit)
             if self._looks_inside:
                 inner.update(self._attributes_of(login, written))
                 self._keep_from_application(inner, login)
         return inner
 
-    def _without_forged(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
-        inner = environ.copy()
+    def _without_forged(self, visit: Visit) -> "WSGIEnvironment":
+        inner = visit.environ.copy()
         for key in self._removed:
             if key in inner:
                 del inner[key]
         if self._removed_starts:
-            for key in _of_pattern(environ, self._removed_starts):
+            for key in _of_pattern(visit.environ, self._removed_starts):
                 inner.pop(key, None)
         if not self._passes_cookie and "HTTP_COOKIE" in inner:
-            _leave_out_session(inner)
+            _leave_out_session(inner, visit.cookie)
         return inner
 
-    def _has_to_look(self, environ: "WSGIEnvironment") -> bool:
+    def _has_to_look(self, visit: Visit) -> bool:
         """Return whether an option depends on the attributes of a login."""
-        trust = environ.get(env.TRUST)
+        trust = visit.trust_or_none
         self._has_numbers = trust is not None and trust.own.profile.has_sector_numbers
         self._has_hub = trust is not None and trust.own.hub_inside is not None
         return bool(self._variables) or self._allowed is not None or self._has_numbers
@@ -230,10 +233,10 @@ class IdentityFilter(PipelinePart):
         raise error
 
 
-def _leave_out_session(inner: "WSGIEnvironment") -> None:
+def _leave_out_session(inner: "WSGIEnvironment", cookie: Cookie) -> None:
     """Remove our session cookie: whoever has it can act as the visitor."""
     brought = inner["HTTP_COOKIE"]
-    remaining = inner["HTTP_COOKIE"] = env.cookie(inner).left_out_of(brought)
+    remaining = inner["HTTP_COOKIE"] = cookie.left_out_of(brought)
     if brought and not remaining:
         del inner["HTTP_COOKIE"]
 

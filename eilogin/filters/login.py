@@ -78,12 +78,12 @@ from eilogin.participant.subject_names import NAME_ID
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import for_visitor
-from eilogin.web.composition import require_inside
 from eilogin.web.limits.client_network import Whereabouts
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import with_hsts
-from eilogin.web.pipeline_parts import PipelinePart
-from eilogin.web.requests import allow_only
+from eilogin.web.pipeline.composition import require_inside
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -169,12 +169,12 @@ class LoginFilter(PipelinePart):
             partial(self._end_warning.answer, app) if self._warns else app
         )
         # The first page sets these by the profile; later ones cost nothing.
-        self._stand_before: Callable[[WSGIEnvironment], Response | None]
+        self._stand_before: Callable[[Visit], Response | None]
         self._stand_before, self._pass_on = self._at_first, self._inner
 
     def _routes(
         self, options: LoginOptions
-    ) -> "Mapping[str, Callable[[WSGIEnvironment], Response]]":
+    ) -> Mapping[str, Callable[[Visit], Response]]:
         """Return the handler of each of our own addresses."""
         login_address = LoginAddress(
             self._pages,
@@ -220,54 +220,60 @@ class LoginFilter(PipelinePart):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer our own addresses; require a login if a path needs one."""
-        if pending_logouts.is_there(environ):
-            return self._pending.respond(environ, start_response, self._respond)
-        return self._respond(environ, start_response)
+        visit = Visit(environ)
+        if pending_logouts.is_there(visit):
+            return self._pending.respond(visit, start_response, self._respond)
+        return self._respond(visit, start_response)
 
     def _respond(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+        self, visit: Visit, start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        environ[env.LOGIN] = ParticipantLoginService(self._guard, environ, self._failed)
+        visit.environ[env.LOGIN] = ParticipantLoginService(
+            self._guard, visit, self._failed
+        )
         address = None
         try:
-            address = env.address(environ)
+            address = visit.address
             if self._whereabouts.is_on and address not in _FROM_ANYWHERE:
-                self._whereabouts.check(environ)
+                self._whereabouts.check(visit)
             if address is None:
-                answer = self._stand_before(environ)
-                address = environ[env.ADDRESS]
-                if env.UNSEEN_PARTS in environ and answer is None:
+                answer = self._stand_before(visit)
+                address = visit.environ[env.ADDRESS]
+                if env.UNSEEN_PARTS in visit.environ and answer is None:
                     # Only now that the application gets the form.
-                    zope_paths.require_no_call_in_parts(environ)
+                    zope_paths.require_no_call_in_parts(visit)
             else:
                 respond = self._own_addresses.get(address)
-                answer = None if respond is None else respond(environ)
+                answer = None if respond is None else respond(visit)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            answer = self._failed(environ, error)
+            answer = self._failed(visit, error)
         if answer is not None:
-            return with_hsts(environ, answer)(environ, start_response)
+            return with_hsts(visit, answer)(visit.environ, start_response)
         if address is None:
-            start = for_visitor(environ, start_response, no_store=self._no_store)
-            return self._pass_on(environ, start)
-        return self._pass_address(environ, start_response)
+            start = for_visitor(visit, start_response, no_store=self._no_store)
+            return self._pass_on(visit.environ, start)
+        return self._pass_address(visit, start_response)
 
-    def _failed(self, environ: "WSGIEnvironment", error: Exception) -> Response:
-        return with_hsts(environ, self._error_pages.answer(environ, error))
+    def _failed(self, visit: Visit, error: Exception) -> Response:
+        return with_hsts(visit, self._error_pages.answer(visit, error))
 
     def _pass_address(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+        self, visit: Visit, start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Pass on a request for an address of ours that another filter answers."""
-        environ[env.PUBLIC_PAGE] = self._failed_logins.public_page
+        visit.environ[env.PUBLIC_PAGE] = self._public_page
         if self._has_nameless:
-            environ[env.NAMELESS] = True
-        if env.address(environ) in _LOGOUTS:
+            visit.environ[env.NAMELESS] = True
+        if visit.address in _LOGOUTS:
             start_response = self._silence.pausing(start_response)
-        return self.app(environ, start_response)
+        return self.app(visit.environ, start_response)
 
-    def _at_first(self, environ: "WSGIEnvironment") -> Response | None:
+    def _public_page(self, environ: "WSGIEnvironment") -> str:
+        return self._failed_logins.public_page(Visit(environ))
+
+    def _at_first(self, visit: Visit) -> Response | None:
         """Set the handlers at the first page, by the profile and a hub inside."""
-        own = env.trust(environ).own
+        own = visit.trust.own
         if own.profile.returns_after_cancel:
             says_it_at = self._failed_logins.says_it_at
             self._pass_on = cancelled_login.CancelledLoginNotice(
@@ -278,47 +284,48 @@ class LoginFilter(PipelinePart):
             if own.hub_inside is not None:
                 self._pass_on = self._pass_on_to_hub
             self._stand_before = self._guard.stop
-        return self._stand_before(environ)
+        return self._stand_before(visit)
 
     def _pass_on_to_hub(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
+        visit = Visit(environ)
         # No functools.partial: its repr shows environ, and so cookies, to any
         # middleware that logs environ.
         environ[env.ACTIVITY] = lambda name, instant: self.activity.note_inside(
-            environ, name, instant
+            visit, name, instant
         )
         return self._inner(environ, start_response)
 
-    def _guard_of_digid(self, environ: "WSGIEnvironment") -> Response | None:
+    def _guard_of_digid(self, visit: Visit) -> Response | None:
         led_back = None
-        if cancelled_login.may_concern(environ):
-            led_back = self._failed_logins.led_back(environ)
-        return led_back or self._guard.stop(environ)
+        if cancelled_login.may_concern(visit):
+            led_back = self._failed_logins.led_back(visit)
+        return led_back or self._guard.stop(visit)
 
     # --- our own addresses, beside those of a login -----------------------------------
 
-    def _tell_session(self, environ: "WSGIEnvironment") -> Response:
+    def _tell_session(self, visit: Visit) -> Response:
         """Answer ``/eilogin/session`` with the time left; a POST reports activity."""
-        if environ["REQUEST_METHOD"] != "POST":
-            return tell_session(environ)
-        path_limits.note_visitor_pause(environ, self._rules)
-        answer, login = tell_session(environ), env.session(environ)
+        if visit.method != "POST":
+            return tell_session(visit)
+        path_limits.note_visitor_pause(visit, self._rules)
+        answer, login = tell_session(visit), visit.session
         if login is not None:
-            self.activity.note(environ, login)
+            self.activity.note(visit, login)
         return answer
 
-    def _warning_script(self, environ: "WSGIEnvironment") -> Response:
+    def _warning_script(self, visit: Visit) -> Response:
         """Answer ``/eilogin/warning.js``, the script that ``warn`` adds to pages."""
         if not self._warns:
             raise NotFound("warn is off, so no page of this site asks for the script")
-        return self._end_warning.script(environ)
+        return self._end_warning.script(visit)
 
-    def _send_again(self, environ: "WSGIEnvironment") -> Response:
+    def _send_again(self, visit: Visit) -> Response:
         """Answer ``/eilogin/again`` with a kept form, and a button that sends it."""
-        allow_only(environ, "GET", "HEAD")
-        answer = self._guard.require(environ, LEVELS[0])
-        return answer or self._forms.show(environ)
+        visit.allow_only("GET", "HEAD")
+        answer = self._guard.require(visit, LEVELS[0])
+        return answer or self._forms.show(visit)
 
 
 def make_login(

@@ -68,19 +68,17 @@ from eilogin.web.pages.page_languages import ASK, language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
-from eilogin.web.pipeline_objects import PipelineObjects
-from eilogin.web.pipeline_parts import PipelinePart
+from eilogin.web.pipeline.pipeline_objects import PipelineObjects
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 from eilogin.web.requests import (
-    allow_only,
-    is_in_advance,
     is_own_navigation,
     read_form,
     read_query,
     require_own_form,
     safe_next,
-    wants_page,
 )
 from eilogin.web.site_urls import at, root, see_other
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -139,9 +137,7 @@ class LogoutFilter(PipelinePart):
             self._ways_out.has = app_logout.is_at_one
         self._inner: WSGIApplication = inner
         self._elsewhere = LogoutRequestIntake(self._pages, inner_hub, hooks)
-        self._own_addresses: Mapping[
-            str | None, Callable[[WSGIEnvironment], Response]
-        ] = {
+        self._own_addresses: Mapping[str | None, Callable[[Visit], Response]] = {
             "logout": self._start,
             "slo": self._front_channel,
             "slo_soap": self._elsewhere.directly,
@@ -157,13 +153,16 @@ class LogoutFilter(PipelinePart):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer our own addresses, and pass everything else on."""
+        if environ.get(env.ADDRESS, "") is None:
+            return self._pass_on(environ, start_response)
+        visit = Visit(environ)
         try:
-            answer = self._own_answer(environ)
+            answer = self._own_answer(visit)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            answer = self._refusal(environ, error)
+            answer = self._refusal(visit, error)
         if answer is None:
             return self._pass_on(environ, start_response)
-        return with_hsts(environ, answer)(environ, start_response)
+        return with_hsts(visit, answer)(environ, start_response)
 
     def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
         """Return the logout without a visitor, which needs the filters before it."""
@@ -172,42 +171,44 @@ class LogoutFilter(PipelinePart):
         if sessions is not None and cookie is not None and trust is not None:
             yield OperatorLogout(sessions, cookie, trust, self._logout)
 
-    def _own_answer(self, environ: "WSGIEnvironment") -> Response | None:
+    def _own_answer(self, visit: Visit) -> Response | None:
         """Answer at one of our own addresses; None at any other."""
-        respond = self._own_addresses.get(env.address(environ))
+        respond = self._own_addresses.get(visit.address)
         if respond is None:
             return None
         with logout_reserve.for_logout():
-            return respond(environ)
+            return respond(visit)
 
     def _at_first(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
+        visit = Visit(environ)
         # An earlier process may have left logouts in the retry queue.
-        self._logout.delivery.queue_thread.wake_if_queued(environ)
-        has_hub = env.trust(environ).own.hub_inside is not None
+        self._logout.delivery.queue_thread.wake_if_queued(visit)
+        has_hub = visit.trust.own.hub_inside is not None
         self._pass_on = self._pass_on_to_hub if has_hub else self._inner
         return self._pass_on(environ, start_response)
 
     def _pass_on_to_hub(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        environ[env.LOGOUT] = ParticipantLogoutService(self._logout, environ)
+        visit = Visit(environ)
+        environ[env.LOGOUT] = ParticipantLogoutService(self._logout, visit)
         return self._inner(environ, start_response)
 
-    def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
-        address = environ.get(env.ADDRESS)
-        if address == "slo_soap" and environ["REQUEST_METHOD"] == "POST":
-            return soap_fault(error, note_refusal(error, "logout", environ))
+    def _refusal(self, visit: Visit, error: Exception) -> Response:
+        address = visit.address_or_none
+        if address == "slo_soap" and visit.method == "POST":
+            return soap_fault(error, note_refusal(error, "logout", visit))
         can_try = address == "logout" and isinstance(error, StoreUnavailable)
-        again = env.trust(environ).own.url("logout") if can_try else None
-        kept = pending_logouts.begun(environ, error)
+        again = visit.trust.own.url("logout") if can_try else None
+        kept = pending_logouts.begun(visit, error)
         answer = self._pages.refuse(
-            environ,
+            visit,
             error,
             event="logout",
             again=again,
-            ways_back=ways_back(environ, again),
+            ways_back=ways_back(visit, again),
             is_pending=bool(kept),
         )
         answer.headerlist.extend(kept)
@@ -215,91 +216,91 @@ class LogoutFilter(PipelinePart):
 
     # --- /eilogin/logout: the visitor logs out --------------------------------------
 
-    def _start(self, environ: "WSGIEnvironment") -> Response:
-        allow_only(environ, "GET", "POST")
-        if is_in_advance(environ):
+    def _start(self, visit: Visit) -> Response:
+        visit.allow_only("GET", "POST")
+        if visit.is_in_advance:
             return not_in_advance()
-        public_url = env.trust(environ).own.public_url
-        if environ["REQUEST_METHOD"] == "POST":
-            require_own_form(environ, public_url)
-            wanted = read_form(environ).get("next")
-        elif is_own_navigation(environ, public_url) and not _is_asking(environ):
-            wanted = read_query(environ).get("next")
+        public_url = visit.trust.own.public_url
+        if visit.method == "POST":
+            require_own_form(visit, public_url)
+            wanted = read_form(visit).get("next")
+        elif is_own_navigation(visit, public_url) and not _is_asking(visit):
+            wanted = read_query(visit).get("next")
         else:
             # A link on another site must not log anybody out by itself.
-            return self._ask_first(environ)
-        return self._log_out(environ, safe_next(wanted, self._next))
+            return self._ask_first(visit)
+        return self._log_out(visit, safe_next(wanted, self._next))
 
-    def _not_let_in(self, environ: "WSGIEnvironment") -> Response:
+    def _not_let_in(self, visit: Visit) -> Response:
         """Log out a visitor who may not pass to the application's own logout.
 
         Also report the logout addresses of the application to ``login``.
         """
-        if env.WAYS_OUT in environ:
-            environ[env.WAYS_OUT].has = self._ways_out.has
+        if env.WAYS_OUT in visit.environ:
+            visit.environ[env.WAYS_OUT].has = self._ways_out.has
             return Response(status=204)
-        public_url = env.trust(environ).own.public_url
-        if environ["REQUEST_METHOD"] == "POST":
+        public_url = visit.trust.own.public_url
+        if visit.method == "POST":
             # A POST of another site has no cookies, so the visitor is unknown.
-            require_own_form(environ, public_url)
-        if not is_own_navigation(environ, public_url):
-            return self._ask_first(environ)
-        return self._log_out(environ, self._next)
+            require_own_form(visit, public_url)
+        if not is_own_navigation(visit, public_url):
+            return self._ask_first(visit)
+        return self._log_out(visit, self._next)
 
-    def _log_out(self, environ: "WSGIEnvironment", target: str) -> Response:
-        answer = self._answer_to_logout(environ, target)
-        answer.headerlist.extend(pending_logouts.let_go(environ))
+    def _log_out(self, visit: Visit, target: str) -> Response:
+        answer = self._answer_to_logout(visit, target)
+        answer.headerlist.extend(pending_logouts.let_go(visit))
         return answer
 
-    def _answer_to_logout(self, environ: "WSGIEnvironment", target: str) -> Response:
+    def _answer_to_logout(self, visit: Visit, target: str) -> Response:
         # An idle session has ended here, but lives at the hub and so at others.
-        login = env.session_to_end(environ)
+        login = visit.session_to_end()
         if login is None:
-            expired = [env.cookie(environ).expire()]
+            expired = [visit.cookie.expire()]
             return (
-                self._logout.leave_without_session(environ, target)
-                or self._responses.result_page(environ, target, expired)
-                or self._nobody_here(environ, target, expired)
+                self._logout.leave_without_session(visit, target)
+                or self._responses.result_page(visit, target, expired)
+                or self._nobody_here(visit, target, expired)
             )
-        return self._logout.leave(environ, login, target)
+        return self._logout.leave(visit, login, target)
 
     # --- a logout that the store could not carry out before -------------------------
 
-    def _carry_out(self, environ: "WSGIEnvironment") -> Response:
+    def _carry_out(self, visit: Visit) -> Response:
         """Carry out the pending logout of this browser, and answer with its page."""
-        if not wants_page(environ) or environ["REQUEST_METHOD"] != "GET":
-            return self._carry_out_quietly(environ)
+        if not visit.wants_page or visit.method != "GET":
+            return self._carry_out_quietly(visit)
         try:
-            login = env.session_to_end(environ)
+            login = visit.session_to_end()
             if login is None:
-                answer = self._logout.leave_ended(environ, self._next)
+                answer = self._logout.leave_ended(visit, self._next)
             else:
-                answer = self._logout.leave(environ, login, self._next)
+                answer = self._logout.leave(visit, login, self._next)
         except StoreUnavailable:
             return Response(status=pending_logouts.NOT_YET)
         if answer is None:
             answer = Response(status=pending_logouts.DONE)
-            answer.headerlist += logout_hint.mark_spent(environ)
-        answer.headerlist.extend(pending_logouts.let_go(environ))
+            answer.headerlist += logout_hint.mark_spent(visit)
+        answer.headerlist.extend(pending_logouts.let_go(visit))
         return answer
 
-    def _carry_out_quietly(self, environ: "WSGIEnvironment") -> Response:
+    def _carry_out_quietly(self, visit: Visit) -> Response:
         """Carry out the pending logout of this browser, and answer with its cookies."""
         answer = Response(status=pending_logouts.DONE)
         try:
-            login = env.session_to_end(environ)
+            login = visit.session_to_end()
             if login is None:
-                answer.headerlist += self._logout.end_ended_by_script(environ)
+                answer.headerlist += self._logout.end_ended_by_script(visit)
             else:
-                answer.headerlist += self._logout.end_by_script(environ, login)
+                answer.headerlist += self._logout.end_by_script(visit, login)
         except StoreUnavailable:
             return Response(status=pending_logouts.NOT_YET)
-        answer.headerlist.extend(pending_logouts.let_go(environ))
+        answer.headerlist.extend(pending_logouts.let_go(visit))
         return answer
 
     def _nobody_here(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         target: str,
         headers: Iterable[tuple[str, str]] = (),
     ) -> Response:
@@ -307,33 +308,33 @@ class LogoutFilter(PipelinePart):
 
         The visitor may be signed in elsewhere; eilogin does not know where.
         """
-        is_over = logout_state.was_here(environ)
+        is_over = logout_state.was_here(visit)
         outcome = (
             SingleLogoutOutcome.UNKNOWN if is_over else SingleLogoutOutcome.NO_LOGIN
         )
         then = AfterLogout(target)
         return self._logout_pages.answer(
-            environ,
+            visit,
             then,
             outcome,
             headers=headers,
-            again=self._logout.again_url(environ, target),
+            again=self._logout.again_url(visit, target),
         )
 
-    def _ask_first(self, environ: "WSGIEnvironment") -> Response:
+    def _ask_first(self, visit: Visit) -> Response:
         """Return a page with a logout button, for a visitor from another site."""
-        if not self._logout.is_known(environ):
+        if not self._logout.is_known(visit):
             # The visitor has to read that nothing was done here. A link of another site
             # expires no cookie either.
-            return self._nobody_here(environ, "")
-        trust = env.trust(environ)
+            return self._nobody_here(visit, "")
+        trust = visit.trust
         own = trust.own
         return self._pages.page(
-            environ,
+            visit,
             "confirm_logout.html",
             action=own.url("logout"),
-            name=name_of(own, language_of(environ)),
-            is_here=env.session_to_end(environ) is not None,
+            name=name_of(own, language_of(visit)),
+            is_here=visit.session_to_end() is not None,
             back_url=at(own.public_url, root(own.public_url)),
             # The form's redirect leads to the hub.
             form_action=list(_logout_addresses(trust)),
@@ -341,44 +342,44 @@ class LogoutFilter(PipelinePart):
 
     # --- logins that ended after a Response of the hub --------------------------------
 
-    def _gone(self, environ: "WSGIEnvironment") -> Response:
+    def _gone(self, visit: Visit) -> Response:
         """Call the hooks for logins that ``login`` has ended, in its own request."""
-        ended: env.Ended = environ[env.ENDED]
-        self._hooks.tell(environ, ended.logins, GONE)
+        ended: env.Ended = visit.environ[env.ENDED]
+        self._hooks.tell(visit, ended.logins, GONE)
         return Response(status=204)
 
     # --- /eilogin/slo: messages through the browser ---------------------------------
 
-    def _front_channel(self, environ: "WSGIEnvironment") -> Response:
+    def _front_channel(self, visit: Visit) -> Response:
         """Receive a LogoutResponse or a LogoutRequest of the hub.
 
         Without a message, show the result of the hub's LogoutResponse.
         """
-        if environ["REQUEST_METHOD"] == "GET" and not environ.get("QUERY_STRING"):
-            return self._what_came(environ)
-        if environ.get("QUERY_STRING", "").startswith(f"{AFTER}="):
-            allow_only(environ, "GET")
-            handle = read_query(environ).get(AFTER, "")
-            return self._elsewhere.after_browser(environ, handle)
-        received = read_message(environ)
+        if visit.method == "GET" and not visit.query_string:
+            return self._what_came(visit)
+        if visit.query_string.startswith(f"{AFTER}="):
+            visit.allow_only("GET")
+            handle = read_query(visit).get(AFTER, "")
+            return self._elsewhere.after_browser(visit, handle)
+        received = read_message(visit)
         if received.kind == bindings.RESPONSE:
-            return self._responses.receive(environ, received)
-        trust = env.trust(environ)
+            return self._responses.receive(visit, received)
+        trust = visit.trust
         inbound = verify(received, trust.hub_keys, trust.weak)
-        return self._elsewhere.through_browser(environ, inbound)
+        return self._elsewhere.through_browser(visit, inbound)
 
-    def _what_came(self, environ: "WSGIEnvironment") -> Response:
-        if env.session(environ) is None:
-            answered = self._responses.result_page(environ)
-            return answered or self._nobody_here(environ, "")
+    def _what_came(self, visit: Visit) -> Response:
+        if visit.session is None:
+            answered = self._responses.result_page(visit)
+            return answered or self._nobody_here(visit, "")
         # The visitor has logged in again since.
-        public_url = env.trust(environ).own.public_url
+        public_url = visit.trust.own.public_url
         return see_other(at(public_url, root(public_url)))
 
 
-def _is_asking(environ: "WSGIEnvironment") -> bool:
+def _is_asking(visit: Visit) -> bool:
     """Return whether the page of this address has to ask first, from any link."""
-    return read_query(environ).get(ASK) == "yes"
+    return read_query(visit).get(ASK) == "yes"
 
 
 def _logout_addresses(trust: Trust) -> Iterator[str]:

@@ -47,8 +47,8 @@ from eilogin.stores.store_locations import (
 )
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.pipeline_objects import PipelineObjects
-from eilogin.web.pipeline_parts import PipelinePart
+from eilogin.web.pipeline.pipeline_objects import PipelineObjects
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,7 +71,7 @@ class SessionFilter(PipelinePart):
         self.app = app
         self.cookie = Cookie(options.cookie)
         # A browser sends the same header with each request.
-        self._token_in = lru_cache(_REMEMBERED)(self.cookie.read_in)
+        self._token_in = lru_cache(_REMEMBERED)(self.cookie.read)
         self._is_alone = is_in_process(options.store)
         self.sessions = Sessions(
             open_store(options.store, timeout=options.store_timeout),
@@ -101,7 +101,7 @@ class SessionFilter(PipelinePart):
         login = None
         header = environ.get("HTTP_COOKIE", "")
         is_short = len(header) <= _LONGEST_HEADER
-        token = (self._token_in if is_short else self.cookie.read_in)(header)
+        token = (self._token_in if is_short else self.cookie.read)(header)
         # Anonymous visitors need no store, and do not wait for one.
         if token is not None:
             try:

@@ -69,19 +69,19 @@ from eilogin.participant.policy import zope_paths
 from eilogin.participant.shared_trust_decisions import SharedDecisions
 from eilogin.saml.metadata import write_entity
 from eilogin.web import environ as env
-from eilogin.web.composition import MOUNT_CURE, require_inside
 from eilogin.web.metrics_address import Numbers
 from eilogin.web.pages import accessibility_statement, themes
 from eilogin.web.pages.page_frame import icon_answer, is_icon_asked
 from eilogin.web.pages.page_languages import choose
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import with_hsts
-from eilogin.web.pipeline_objects import PipelineObjects
-from eilogin.web.pipeline_parts import PipelinePart
+from eilogin.web.pipeline.composition import MOUNT_CURE, require_inside
+from eilogin.web.pipeline.pipeline_objects import PipelineObjects
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 from eilogin.web.public_origin import PublicOrigin
-from eilogin.web.requests import allow_only
 from eilogin.web.site_urls import root
 from eilogin.web.untrusted_proxies import UntrustedProxies
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -137,14 +137,15 @@ class TrustFilter(PipelinePart):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Put the federation in environ, and call the application."""
+        visit = Visit(environ)
         if not self._watch.is_awake:
-            self._wake(environ)
+            self._wake(visit)
         trust = environ[env.TRUST] = self.trust
         self._origin.tell(environ)
-        self._proxies.look(environ)
+        self._proxies.look(visit)
         try:
-            path = self._path(environ)
-            login = env.session_or_none(environ)
+            path = self._path(visit)
+            login = visit.session_or_none
             if login is not None and (
                 login.audience != self._entity_id
                 or login.who.issuer not in trust.hub_ids
@@ -153,32 +154,32 @@ class TrustFilter(PipelinePart):
                 # any more.
                 environ[env.SESSION] = None
         except (PathRefused, MountMismatch, PipelineOrder) as error:
-            refusal = self._refused(environ, error, "path")
+            refusal = self._refused(visit, error, "path")
             return refusal(environ, start_response)
         address = environ[env.ADDRESS] = self._addresses.get(path)
         if address is None:
             if path.startswith(self._below_prefix):
-                return self._icon_or_nothing(environ)(environ, start_response)
+                return self._icon_or_nothing(visit)(environ, start_response)
             return self.app(environ, start_response)
         # Only here, because other requests must not wait.
         self._alarms.see()
-        answer = self._answer(environ, address)
+        answer = self._answer(visit, address)
         return (self.app if answer is None else answer)(environ, start_response)
 
     def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
         """Return our own entity, and the other members of the federation."""
         return (self.trust,)
 
-    def _answer(self, environ: "WSGIEnvironment", address: str) -> Response | None:
+    def _answer(self, visit: Visit, address: str) -> Response | None:
         """Return the answer of this filter itself, or None."""
         if address == "metadata":
-            return self._own_metadata(environ)
+            return self._own_metadata(visit)
         if address == "language":
-            return self._language(environ)
+            return self._language(visit)
         if address == "accessibility":
-            return self._statement(environ)
+            return self._statement(visit)
         if address == "metrics" and self.trust.own.role == PARTICIPANT:
-            return self._measured(environ)
+            return self._measured(visit)
         return None
 
     def _warn_of_zope(self) -> None:
@@ -192,20 +193,20 @@ class TrustFilter(PipelinePart):
                 self._entity_id,
             )
 
-    def _wake(self, environ: "WSGIEnvironment") -> None:
+    def _wake(self, visit: Visit) -> None:
         # A filter before a hub may make this request, also for a command that exits.
-        if env.ENDED not in environ:
-            self._share(environ)
+        if env.ENDED not in visit.environ:
+            self._share(visit)
             self._watch.wake()
 
-    def _share(self, environ: "WSGIEnvironment") -> None:
+    def _share(self, visit: Visit) -> None:
         """Share decisions on the federation with the other nodes, over the store."""
-        if env.SESSIONS in environ and isinstance(self._watch, Watch):
+        if env.SESSIONS in visit.environ and isinstance(self._watch, Watch):
             self._decisions = SharedDecisions(
                 self._watch.options,
                 self._watch.folder,
                 lambda: self.trust.own,
-                env.sessions(environ).store,
+                visit.sessions.store,
             )
 
     def _share_decisions(self) -> None:
@@ -216,48 +217,49 @@ class TrustFilter(PipelinePart):
         self.trust = replace(self.trust, **now._asdict())
         self._alarms.look_again()
 
-    def _path(self, environ: "WSGIEnvironment") -> str:
+    def _path(self, visit: Visit) -> str:
         """Return the path below ``public_url``; raise PathRefused or MountMismatch."""
+        environ = visit.environ
         if environ.get("SCRIPT_NAME", "") not in self._script_names:
-            raise self._misplaced(environ)
+            raise self._misplaced(visit)
         if not self._is_in_zope:
             path: str = environ.get("PATH_INFO", "")
             return path
         seen = zope_paths.visible(
-            environ, self.trust.own.mount, self.trust.trusted_proxies
+            visit, self.trust.own.mount, self.trust.trusted_proxies
         )
         environ[env.VISIBLE] = seen
         return seen.below
 
-    def _own_metadata(self, environ: "WSGIEnvironment") -> Response:
+    def _own_metadata(self, visit: Visit) -> Response:
         try:
-            allow_only(environ, "GET", "HEAD")
+            visit.allow_only("GET", "HEAD")
         except MethodNotAllowed as error:
-            return self._refused(environ, error, "address")
+            return self._refused(visit, error, "address")
         answer = Response(
             body=self._metadata(), content_type="application/samlmetadata+xml"
         )
         answer.headers["X-Content-Type-Options"] = "nosniff"
-        return with_hsts(environ, answer)
+        return with_hsts(visit, answer)
 
-    def _statement(self, environ: "WSGIEnvironment") -> Response:
+    def _statement(self, visit: Visit) -> Response:
         """Return the accessibility statement, if options define it."""
         try:
-            return accessibility_statement.page(environ, self.pages)
+            return accessibility_statement.page(visit, self.pages)
         except (NotFound, MethodNotAllowed) as error:
-            return self._refused(environ, error, "address")
+            return self._refused(visit, error, "address")
 
-    def _measured(self, environ: "WSGIEnvironment") -> Response:
+    def _measured(self, visit: Visit) -> Response:
         try:
-            return self._numbers.respond(environ, self.trust)
+            return self._numbers.respond(visit, self.trust)
         except (NotFound, MethodNotAllowed) as error:
-            return self._refused(environ, error, "address")
+            return self._refused(visit, error, "address")
 
-    def _language(self, environ: "WSGIEnvironment") -> Response:
+    def _language(self, visit: Visit) -> Response:
         try:
-            return with_hsts(environ, choose(environ))
+            return with_hsts(visit, choose(visit))
         except MethodNotAllowed as error:
-            return self._refused(environ, error, "address")
+            return self._refused(visit, error, "address")
 
     def _metadata(self) -> bytes:
         """Return our current metadata, which changes when a key starts or stops."""
@@ -272,9 +274,9 @@ class TrustFilter(PipelinePart):
         keys = own.published_keys, own.encryption_keys
         return keys, write_entity(own.descriptor(), own.key)
 
-    def _misplaced(self, environ: "WSGIEnvironment") -> MountMismatch:
+    def _misplaced(self, visit: Visit) -> MountMismatch:
         """Return the error: another application would get the hub's Responses."""
-        own, script = self.trust.own, environ["SCRIPT_NAME"]
+        own, script = self.trust.own, visit.environ["SCRIPT_NAME"]
         return MountMismatch(
             f"found SCRIPT_NAME {script!r}, where the server or a composite (urlmap)"
             f" has mounted this site; expected {own.mount or '/'!r}, the path of"
@@ -282,21 +284,19 @@ class TrustFilter(PipelinePart):
             f" {MOUNT_CURE}"
         )
 
-    def _icon_or_nothing(self, environ: "WSGIEnvironment") -> Response:
+    def _icon_or_nothing(self, visit: Visit) -> Response:
         """Return the icon of a site that is all ours, such as a hub; otherwise 404."""
-        if is_icon_asked(environ):
-            return with_hsts(environ, icon_answer(environ))
-        return self._nothing_here(environ)
+        if is_icon_asked(visit):
+            return with_hsts(visit, icon_answer(visit))
+        return self._nothing_here(visit)
 
-    def _nothing_here(self, environ: "WSGIEnvironment") -> Response:
+    def _nothing_here(self, visit: Visit) -> Response:
         error = NotFound("eilogin has no such address")
-        return self._refused(environ, error, "address")
+        return self._refused(visit, error, "address")
 
-    def _refused(
-        self, environ: "WSGIEnvironment", error: Exception, event: str
-    ) -> Response:
+    def _refused(self, visit: Visit, error: Exception, event: str) -> Response:
         website = root(self.trust.own.public_url)
-        return self.pages.refuse(environ, error, event=event, again=website)
+        return self.pages.refuse(visit, error, event=event, again=website)
 
 
 class _Still:

@@ -5,12 +5,9 @@ The pages and frames of a logout are for that browser alone.
 
 import hmac
 import secrets
-from typing import TYPE_CHECKING
 
 from eilogin.web.browser.browser_cookies import Cookie
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Lifetime of the cookie and of a logout's pages, in seconds.
 KEPT_FOR = 60 * 60.0
@@ -28,18 +25,18 @@ def proof_cookie(proof: str) -> tuple[str, str]:
     return _OURS.set(proof, max_age=int(KEPT_FOR))
 
 
-def proof_brought(environ: "WSGIEnvironment") -> str:
+def proof_brought(visit: Visit) -> str:
     """Return the unverified cookie of a request, or ""."""
-    return _OURS.read(environ) or ""
+    return _OURS.read(visit.cookie_header) or ""
 
 
-def has_logged_out(environ: "WSGIEnvironment") -> bool:
+def has_logged_out(visit: Visit) -> bool:
     """Whether a visitor has logged out in this browser recently."""
-    return _OURS.read(environ) is not None
+    return _OURS.read(visit.cookie_header) is not None
 
 
-def brings_proof(environ: "WSGIEnvironment", proof: str) -> bool:
+def brings_proof(visit: Visit, proof: str) -> bool:
     """Whether a request comes from the browser with this proof."""
-    found = _OURS.read(environ)
+    found = _OURS.read(visit.cookie_header)
     # Bytes, because a client may send anything.
     return found is not None and hmac.compare_digest(found.encode(), proof.encode())

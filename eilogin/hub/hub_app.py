@@ -57,10 +57,10 @@ from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.pages.security_headers import with_hsts
-from eilogin.web.pipeline_objects import PipelineObjects
-from eilogin.web.pipeline_parts import PipelinePart
-from eilogin.web.requests import allow_only, wants_page
+from eilogin.web.pipeline.pipeline_objects import PipelineObjects
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 from eilogin.web.site_urls import root, this_page
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -117,7 +117,7 @@ class Hub(PipelinePart):
         sign_in = self._sign_in(options)
         self._id_of = sign_in.id_of
         sso = self._single_sign_on(sign_in)
-        self._addresses: Mapping[str, Callable[[WSGIEnvironment], Response]] = {
+        self._addresses: Mapping[str, Callable[[Visit], Response]] = {
             "home": HubHome(
                 self.pages, logout.completion, rehearses=options.rehearsal
             ).respond,
@@ -136,7 +136,7 @@ class Hub(PipelinePart):
 
     def _addresses_of_digid(
         self, sign_in: PasswordSignIn | UpstreamSignIn
-    ) -> Mapping[str, "Callable[[WSGIEnvironment], Response]"]:
+    ) -> Mapping[str, Callable[[Visit], Response]]:
         if not isinstance(sign_in, PasswordSignIn):
             return {}
         logout = DigidSingleLogout(
@@ -203,111 +203,108 @@ class Hub(PipelinePart):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one of the hub's addresses."""
-        if pending_logouts.is_there(environ):
-            return self._pending.respond(environ, start_response, self._answer)
-        return self._answer(environ, start_response)
+        visit = Visit(environ)
+        if pending_logouts.is_there(visit):
+            return self._pending.respond(visit, start_response, self._answer)
+        return self._answer(visit, start_response)
 
-    def _answer(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def _answer(self, visit: Visit, start_response: "StartResponse") -> Iterable[bytes]:
         try:
-            answer = self._respond(environ)
+            answer = self._respond(visit)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            answer = self._refusal(environ, error)
-        return with_hsts(environ, answer)(environ, start_response)
+            answer = self._refusal(visit, error)
+        return with_hsts(visit, answer)(visit.environ, start_response)
 
-    def _refusal(self, environ: "WSGIEnvironment", error: Exception) -> Response:
-        address = environ.get(env.ADDRESS)
+    def _refusal(self, visit: Visit, error: Exception) -> Response:
+        address = visit.address_or_none
         event = _EVENTS.get(address or "", "login")
         is_soap = address in ("slo_soap", "artifact", "activity")
         # DigiD answers nothing to an unknown sender (DigiD 1.6).
         is_told = not isinstance(error, NotFound)
-        if is_soap and is_told and environ["REQUEST_METHOD"] == "POST":
-            return soap_fault(error, note_refusal(error, event, environ))
-        kept = pending_logouts.begun(environ, error) if address == "logout" else []
+        if is_soap and is_told and visit.method == "POST":
+            return soap_fault(error, note_refusal(error, event, visit))
+        kept = pending_logouts.begun(visit, error) if address == "logout" else []
         answer = self.pages.refuse(
-            environ,
+            visit,
             error,
             event=event,
-            again=_again(environ, error),
-            ways_back=list(_ways_back(environ, error)),
+            again=_again(visit, error),
+            ways_back=list(_ways_back(visit, error)),
             is_pending=bool(kept),
         )
         answer.headerlist.extend(kept)
         return answer
 
-    def _respond(self, environ: "WSGIEnvironment") -> Response:
-        if env.ENDED in environ:
-            return self._ended_above(environ)
-        address = env.address(environ) or ""
+    def _respond(self, visit: Visit) -> Response:
+        if env.ENDED in visit.environ:
+            return self._ended_above(visit)
+        address = visit.address or ""
         if address not in self._addresses:
             raise NotFound("no address of the hub")
         # Each process sees who has left, whichever process does the work.
-        hub = self._jobs(env.trust(environ), env.sessions(environ))
+        hub = self._jobs(visit.trust, visit.sessions)
         if self._worker is not None:
             self._worker.see(hub)
-        own = env.trust(environ).own
+        own = visit.trust.own
         for name, expected in contradictions(
             self._options, own.public_url, own.profile
         ):
             raise ConfigurationError(f"{name}: {expected}")
-        first = self._in_place_of_other(environ, address)
+        first = self._in_place_of_other(visit, address)
         if first is not None:
             return first
-        return self._answer_at(environ, address)
+        return self._answer_at(visit, address)
 
-    def _answer_at(self, environ: "WSGIEnvironment", address: str) -> Response:
-        addresses = self._by_rules[env.trust(environ).own.profile.hub_rules]
+    def _answer_at(self, visit: Visit, address: str) -> Response:
+        addresses = self._by_rules[visit.trust.own.profile.hub_rules]
         if address not in _LOGOUTS:
-            return addresses[address](environ)
+            return addresses[address](visit)
         with logout_reserve.for_logout():
-            answer = addresses[address](environ)
-        if address == "logout" and environ["REQUEST_METHOD"] == "POST":
-            answer.headerlist.extend(pending_logouts.let_go(environ))
+            answer = addresses[address](visit)
+        if address == "logout" and visit.method == "POST":
+            answer.headerlist.extend(pending_logouts.let_go(visit))
         return answer
 
-    def _carry_out(self, environ: "WSGIEnvironment") -> Response:
+    def _carry_out(self, visit: Visit) -> Response:
         try:
             with logout_reserve.for_logout():
-                answer = self._logout.button.carry_out(environ)
+                answer = self._logout.button.carry_out(visit)
         except Unavailable:
             return Response(status=pending_logouts.NOT_YET)
-        is_page = env.address(environ) in _SHOWN and wants_page(environ)
+        is_page = visit.address in _SHOWN and visit.wants_page
         if answer is None or not is_page:
             cookies = [] if answer is None else pending_logouts.cookies_of(answer)
             answer = Response(status=pending_logouts.DONE)
             answer.headerlist.extend(cookies)
-        answer.headerlist.extend(pending_logouts.let_go(environ))
+        answer.headerlist.extend(pending_logouts.let_go(visit))
         return answer
 
-    def _in_place_of_other(
-        self, environ: "WSGIEnvironment", address: str
-    ) -> Response | None:
+    def _in_place_of_other(self, visit: Visit, address: str) -> Response | None:
         """Return the page to show first if another person has left this browser."""
-        login = env.session_or_none(environ)
+        login = visit.session_or_none
         if login is None:
             return None
-        own = env.trust(environ).own
-        is_page = address in _PAGES and environ["REQUEST_METHOD"] == "GET"
-        page = this_page(environ, own.public_url) if is_page else root(own.public_url)
-        first = self._logout.completion.mind(environ, login, page)
+        own = visit.trust.own
+        is_page = address in _PAGES and visit.method == "GET"
+        page = this_page(visit, own.public_url) if is_page else root(own.public_url)
+        first = self._logout.completion.mind(visit, login, page)
         return first if is_page else None
 
-    def _ended_above(self, environ: "WSGIEnvironment") -> Response:
+    def _ended_above(self, visit: Visit) -> Response:
         with logout_reserve.for_logout():
-            return self._ended_here_too(environ, environ[env.ENDED])
+            return self._ended_here_too(visit, visit.environ[env.ENDED])
 
-    def _ended_here_too(self, environ: "WSGIEnvironment", ended: env.Ended) -> Response:
+    def _ended_here_too(self, visit: Visit, ended: env.Ended) -> Response:
         endings = self._logout.endings
         is_told = not ended.logins or endings.end_subjects(
-            environ,
-            {subject_here(environ, login.who, self._names) for login in ended.logins},
+            visit,
+            {subject_here(visit, login.who, self._names) for login in ended.logins},
             [login.name for login in ended.logins],
-            partial(self._logout.lead, environ, ended.through),
+            partial(self._logout.lead, visit, ended.through),
         )
         ended.is_everywhere = is_told and endings.is_known(
-            environ,
-            {subject_here(environ, one.who, self._names) for one in ended.before},
+            visit,
+            {subject_here(visit, one.who, self._names) for one in ended.before},
             {one.name for one in ended.before},
         )
         return Response(status=204)
@@ -331,61 +328,59 @@ class Hub(PipelinePart):
             self._known.follow(trust)
         return self._known
 
-    def _health(self, environ: "WSGIEnvironment") -> Response:
+    def _health(self, visit: Visit) -> Response:
         # HAProxy uses OPTIONS by default.
-        allow_only(environ, "GET", "HEAD", "OPTIONS")
+        visit.allow_only("GET", "HEAD", "OPTIONS")
         answer = Response(text="ok\n", content_type="text/plain")
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
-    def _measured(self, environ: "WSGIEnvironment") -> Response:
-        hub = self._jobs(env.trust(environ), env.sessions(environ))
+    def _measured(self, visit: Visit) -> Response:
+        hub = self._jobs(visit.trust, visit.sessions)
         return self._numbers.respond(
-            environ, env.trust(environ), hub.certificates.soon, hub.undelivered.count
+            visit, visit.trust, hub.certificates.soon, hub.undelivered.count
         )
 
 
-def _end_that_one(environ: "WSGIEnvironment") -> None:
-    login = env.session_to_end(environ)
+def _end_that_one(visit: Visit) -> None:
+    login = visit.session_to_end()
     if login is not None:
-        env.sessions(environ).drop(login)
+        visit.sessions.drop(login)
 
 
 def _looked_at(
-    respond: Callable[["WSGIEnvironment"], Response],
-) -> Callable[["WSGIEnvironment"], Response]:
+    respond: Callable[[Visit], Response],
+) -> Callable[[Visit], Response]:
     """Answer HEAD too: participants check the hub, and its store, before a visit."""
 
-    def respond_or_be_there(environ: "WSGIEnvironment") -> Response:
-        allow_only(environ, "GET", "HEAD", "POST")
-        if environ["REQUEST_METHOD"] == "HEAD":
-            require_store(environ)
+    def respond_or_be_there(visit: Visit) -> Response:
+        visit.allow_only("GET", "HEAD", "POST")
+        if visit.method == "HEAD":
+            require_store(visit)
             return Response(status=204, cache_control="no-store")
-        return respond(environ)
+        return respond(visit)
 
     return respond_or_be_there
 
 
-def _not_as_digid(_: "WSGIEnvironment") -> Response:
+def _not_as_digid(_: Visit) -> Response:
     raise NotFound("no address of the hub with profile = digid")
 
 
-def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
+def _again(visit: Visit, error: Exception) -> str | None:
     # The sign-in form has the address of its page, so a link can repeat it.
-    can_ask = wants_page(environ) or environ.get(env.ADDRESS) == "login"
+    can_ask = visit.wants_page or visit.address_or_none == "login"
     if not isinstance(error, Unavailable) or not can_ask:
         return None
-    return this_page(environ, env.trust(environ).own.public_url)
+    return this_page(visit, visit.trust.own.public_url)
 
 
-def _ways_back(
-    environ: "WSGIEnvironment", error: Exception
-) -> Iterator[tuple[str, str]]:
+def _ways_back(visit: Visit, error: Exception) -> Iterator[tuple[str, str]]:
     """Yield links (address, name) to the service of the visitor and our home page."""
-    trust = environ.get(env.TRUST)
+    trust = visit.trust_or_none
     if trust is None or not isinstance(error, Refused | Unavailable):
         return
-    language = language_of(environ)
+    language = language_of(visit)
     link = trust.federation.link_of(error.peer, language)
     # DigiD does not know its sender then (DigiD 1.6).
     if link and not isinstance(error, NotFound):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from eilogin import audit, clock, metrics
 from eilogin.errors import EiloginError
@@ -46,6 +46,7 @@ from eilogin.saml.metadata import EntityDescriptor
 from eilogin.sessions import Participant, Sessions, Subject
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -108,8 +109,8 @@ class HubJobs:
         self._away: set[str] = set()
 
     @property
-    def _environ(self) -> dict[str, Any]:
-        return {env.TRUST: self.trust, env.SESSIONS: self.sessions}
+    def _visit(self) -> Visit:
+        return Visit.without_request(self.trust, self.sessions)
 
     @property
     def _to_tell(self) -> Trust:
@@ -159,7 +160,7 @@ class HubJobs:
             is_out = not is_participant(self.trust.federation, entity_id)
             if is_out and one.is_due and departures.take_up(one):
                 its = ParticipantRemoval(
-                    self._environ, self._propagation, entity_id, "removed"
+                    self._visit, self._propagation, entity_id, "removed"
                 )
                 counts = Counter[str]()
                 for removed in its.end(its.find()):
@@ -176,7 +177,7 @@ class HubJobs:
     @property
     def undelivered(self) -> RetryQueue:
         """The logout retry queue."""
-        return queue_of(self._environ, self._propagation)
+        return queue_of(self._visit, self._propagation)
 
     # --- serve an operator --------------------------------------------------------
 
@@ -198,7 +199,7 @@ class HubJobs:
         logins = self.sessions.find_all_of(who)
         names = [login.session_index for login in logins if login.session_index]
         with logout_reserve.for_logout():
-            ending = self.endings.end_everywhere(self._environ, who, "operator")
+            ending = self.endings.end_everywhere(self._visit, who, "operator")
         can_be_told = partial(self._propagation.can_be_told, self._to_tell)
         waiting = {one.entity_id for one in ending.missed if can_be_told(one)}
         missed = {one.entity_id for one in ending.missed}
@@ -213,7 +214,7 @@ class HubJobs:
 
     def removal(self, entity_id: str) -> ParticipantRemoval:
         """Return the job that ends all sessions at a participant, or UnknownPeer."""
-        return ParticipantRemoval(self._environ, self._propagation, entity_id)
+        return ParticipantRemoval(self._visit, self._propagation, entity_id)
 
     # --- do the work that is due --------------------------------------------------
 
@@ -361,7 +362,7 @@ class HubJobs:
         self, queue: RetryQueue, entry: QueuedLogout, came: Mapping[Recipient, Delivery]
     ) -> None:
         tried = {n: came[one] for n, one in entry.left.items() if one in came}
-        values = env.values(self._environ)
+        values = self._visit.values
         # As the logout itself does.
         partly = [n for n, one in tried.items() if one.left and one.left.is_partial]
         entry = queue.partly(values, entry, partly)
@@ -383,7 +384,7 @@ class HubJobs:
     def _note_answers(
         self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
     ) -> None:
-        values = env.values(self._environ)
+        values = self._visit.values
         refused = [came for came in tried.values() if came.is_refusal]
         if refused:
             queue.refused(values, entry, refused)

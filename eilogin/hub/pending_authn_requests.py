@@ -12,7 +12,6 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from eilogin import clock
@@ -24,7 +23,6 @@ from eilogin.errors import (
     UnknownPeer,
 )
 from eilogin.sessions.session_records import UNREADABLE
-from eilogin.web import environ as env
 from eilogin.web.browser import per_tab_cookies
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.random_handles import handle_of, is_handle
@@ -32,9 +30,7 @@ from eilogin.web.browser.sealing import Sealer, as_text, from_text
 from eilogin.web.limits.client_network import network_here, wider
 from eilogin.web.limits.login_loops import takes_cookies
 from eilogin.web.limits.storage_quota import Room, counted
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds that a visitor has to sign in.
 LIFETIME = 30 * 60.0
@@ -110,52 +106,48 @@ class PendingAuthnRequest:
 # --- in the browser -------------------------------------------------------------------
 
 
-def remember(
-    environ: "WSGIEnvironment", pending: PendingAuthnRequest
-) -> Iterator[tuple[str, str]]:
+def remember(visit: Visit, pending: PendingAuthnRequest) -> Iterator[tuple[str, str]]:
     """Return the headers by which this browser keeps a pending login.
 
     The oldest make room. Busy if it is too long and the store is full.
     """
     octets = zlib.compress(json.dumps(astuple(pending)).encode())
-    text = as_text(_sealer(environ).seal(octets, pending.handle))
-    if len(text) > _LONGEST and _has_room(environ, text):
+    text = as_text(_sealer(visit).seal(octets, pending.handle))
+    if len(text) > _LONGEST and _has_room(visit, text):
         until = pending.received + LIFETIME
-        env.values(environ).add(_kept(pending.handle), text, until, durable=False)
-        text = as_text(_sealer(environ).seal(b"", pending.handle))
+        visit.values.add(_kept(pending.handle), text, until, durable=False)
+        text = as_text(_sealer(visit).seal(b"", pending.handle))
     if len(text) > _MOST_ROOM:
         raise Busy(
             "the store has no room for one more pending login with a long RelayState"
         )
     yield from per_tab_cookies.make_room(
-        environ, _COOKIES, _MOST_ROOM - len(text), most=_MOST_TABS
+        visit.cookie_header, _COOKIES, _MOST_ROOM - len(text), most=_MOST_TABS
     )
     yield _cookie(pending.handle).set(text, max_age=KEPT_FOR)
 
 
-def _has_room(environ: "WSGIEnvironment", text: str) -> bool:
+def _has_room(visit: Visit, text: str) -> bool:
     """Reserve room: by POST, anybody can repeat a message with another RelayState."""
-    own = env.trust(environ).own
-    network = own.pseudonym(f"network\0{wider(network_here(environ))}")
-    room = Room(env.values(environ), 0, what="pending logins", in_all=_MOST_STORED)
+    own = visit.trust.own
+    network = own.pseudonym(f"network\0{wider(network_here(visit))}")
+    room = Room(visit.values, 0, what="pending logins", in_all=_MOST_STORED)
     return room.reserve(counted(len(text)), network)
 
 
-def answered(
-    environ: "WSGIEnvironment", pending: PendingAuthnRequest
-) -> Iterator[tuple[str, str]]:
+def answered(visit: Visit, pending: PendingAuthnRequest) -> Iterator[tuple[str, str]]:
     """Return the headers that soon delete an answered one."""
     cookie = _cookie(pending.handle)
-    text = cookie.read(environ)
+    text = cookie.read(visit.cookie_header)
     if text is not None:
         yield cookie.set(text, max_age=_ANSWERED_FOR)
 
 
-def find(environ: "WSGIEnvironment", handle: str) -> PendingAuthnRequest:
+def find(visit: Visit, handle: str) -> PendingAuthnRequest:
     """Return a pending login of this browser; raise LoginLost or CookiesRefused."""
-    text = _cookie(handle).read(environ) if is_handle(handle) else None
+    text = _cookie(handle).read(visit.cookie_header) if is_handle(handle) else None
     if text is None:
-        if is_handle(handle) and not takes_cookies(environ):
+        if is_handle(handle) and not takes_cookies(visit):
             raise CookiesRefused(
                 "the browser sent none of the cookies that it got with its"
                 " AuthnRequest; browsers keep them only with https, or with http on"
@@ -166,10 +158,10 @@ def find(environ: "WSGIEnvironment", handle: str) -> PendingAuthnRequest:
             " never"
         )
     try:
-        octets = _sealer(environ).open(from_text(text), handle)
+        octets = _sealer(visit).open(from_text(text), handle)
         if not octets:
-            kept = env.values(environ).get(_kept(handle)) or ""
-            octets = _sealer(environ).open(from_text(kept), handle)
+            kept = visit.values.get(_kept(handle)) or ""
+            octets = _sealer(visit).open(from_text(kept), handle)
         return _read(octets)
     except ValueError as error:
         raise LoginLost(f"the cookie of this login: {error}") from None
@@ -193,20 +185,20 @@ def _kept(handle: str) -> str:
     return f"question:{handle}"
 
 
-def _sealer(environ: "WSGIEnvironment") -> Sealer:
-    own = env.trust(environ).own
+def _sealer(visit: Visit) -> Sealer:
+    own = visit.trust.own
     return Sealer(own.sealing_secrets, f"pending login at {own.entity_id}")
 
 
 # --- in an address --------------------------------------------------------------------
 
 
-def address_of(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
+def address_of(visit: Visit, pending: PendingAuthnRequest) -> str:
     """Return our address that continues a pending login."""
     query = {PARAMETER: pending.handle}
     if len(pending.issuer) <= _LONGEST_ISSUER:
         query[_ISSUER] = pending.issuer
-    return f"{env.trust(environ).own.url('sso')}?{urlencode(query)}"
+    return f"{visit.trust.own.url('sso')}?{urlencode(query)}"
 
 
 def handle_in(target: str) -> str | None:
@@ -214,25 +206,23 @@ def handle_in(target: str) -> str | None:
     return _query_of(target).get(PARAMETER)
 
 
-def behind(environ: "WSGIEnvironment", target: str) -> PendingAuthnRequest | None:
+def behind(visit: Visit, target: str) -> PendingAuthnRequest | None:
     """Return the pending login in an address, or None."""
     query = _query_of(target)
-    return named_in(environ, query) if PARAMETER in query else None
+    return named_in(visit, query) if PARAMETER in query else None
 
 
-def named_in(
-    environ: "WSGIEnvironment", query: Mapping[str, str]
-) -> PendingAuthnRequest:
+def named_in(visit: Visit, query: Mapping[str, str]) -> PendingAuthnRequest:
     """Return the pending login of a query; raise as :func:`find` for its issuer."""
-    with InNameOf(_member_in(environ, query)):
-        return find(environ, query.get(PARAMETER, ""))
+    with InNameOf(_member_in(visit, query)):
+        return find(visit, query.get(PARAMETER, ""))
 
 
-def _member_in(environ: "WSGIEnvironment", query: Mapping[str, str]) -> str:
+def _member_in(visit: Visit, query: Mapping[str, str]) -> str:
     """Return the unverified participant of a query, for an error page's link."""
     issuer = query.get(_ISSUER, "")
     try:
-        env.trust(environ).participant(issuer)
+        visit.trust.participant(issuer)
     except UnknownPeer:
         return ""
     return issuer

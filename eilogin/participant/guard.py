@@ -1,7 +1,6 @@
 """Decide whether a visitor may pass to a page, by its rule, and answer otherwise."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -21,12 +20,10 @@ from eilogin.web import authentication_proofs
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import this_page
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Makes the page of an error.
-ErrorPage = Callable[["WSGIEnvironment", Exception], Response]
+ErrorPage = Callable[[Visit, Exception], Response]
 
 
 class Guard:
@@ -57,14 +54,14 @@ class Guard:
         self._inner_hub = inner_hub
         self._refuses_when_down = refuses_when_down
 
-    def stop(self, environ: "WSGIEnvironment") -> Response | None:
+    def stop(self, visit: Visit) -> Response | None:
         """Return the answer instead of a page, or None if the visitor may pass.
 
         Without access to the application's own logout, also None: the address is then
         :data:`eilogin.web.environ.APP_LOGOUT`.
         """
-        rule = self._rules.rule_of(environ)
-        login = env.session_or_none(environ)
+        rule = self._rules.rule_of(visit)
+        login, environ = visit.session_or_none, visit.environ
         if (
             login is not None
             and login.level in rule.enough
@@ -72,110 +69,103 @@ class Guard:
             and env.SESSION_FAULT not in environ
         ):
             # Most requests end here; the longer way has the same result.
-            return self._keep_alive.seen(environ, login)
-        return self._stop_by(rule, environ, login)
+            return self._keep_alive.seen(visit, login)
+        return self._stop_by(rule, visit, login)
 
     def _stop_by(
-        self, rule: PathRule, environ: "WSGIEnvironment", login: Login | None
+        self, rule: PathRule, visit: Visit, login: Login | None
     ) -> Response | None:
         if rule.need == OFF:
-            environ[env.SESSION] = None
-            environ[env.OFF] = True
+            visit.set_session(None)
+            visit.environ[env.OFF] = True
             return None
         if rule.need == OPTIONAL:
-            return self._greet(environ)
-        if self._has_to_leave(environ, login, rule):
-            environ[env.ADDRESS] = env.APP_LOGOUT
+            return self._greet(visit)
+        if self._has_to_leave(visit, login, rule):
+            visit.environ[env.ADDRESS] = env.APP_LOGOUT
             return None
         if rule.has_limits:
-            refusal = self._limit(environ, rule)
+            refusal = self._limit(visit, rule)
             if refusal is not None:
                 return refusal
-        if environ["REQUEST_METHOD"] == "POST":
-            return self._guard_form(environ, rule.need)
-        return self.require(environ, rule.need)
+        if visit.method == "POST":
+            return self._guard_form(visit, rule.need)
+        return self.require(visit, rule.need)
 
-    def _has_to_leave(
-        self, environ: "WSGIEnvironment", login: Login | None, rule: PathRule
-    ) -> bool:
+    def _has_to_leave(self, visit: Visit, login: Login | None, rule: PathRule) -> bool:
         """Return whether a visitor without access is at the application's own logout.
 
         Nobody has to log in to log out. False without the store: they may be signed in.
         """
         return (
-            env.SESSION_FAULT not in environ
-            and self._inner_hub.is_way_out(environ)
-            and not attribute_access.is_open_to(environ, login, rule)
+            not visit.has_session_fault
+            and self._inner_hub.is_way_out(visit)
+            and not attribute_access.is_open_to(visit, login, rule)
         )
 
-    def _greet(self, environ: "WSGIEnvironment") -> Response | None:
-        if self._refuses_when_down:
-            # A browser whose session cannot be read may not be anonymous.
-            env.session(environ)
-        answer = (
-            self._passive_login.begin(environ) if self._passive_login.is_on else None
-        )
-        login = env.session_or_none(environ)
-        return answer if login is None else self._keep_alive.seen(environ, login)
+    def _greet(self, visit: Visit) -> Response | None:
+        # A browser whose session cannot be read may not be anonymous.
+        reads = self._refuses_when_down
+        login = visit.session if reads else visit.session_or_none
+        answer = self._passive_login.begin(visit) if self._passive_login.is_on else None
+        return answer if login is None else self._keep_alive.seen(visit, login)
 
-    def _limit(self, environ: "WSGIEnvironment", rule: PathRule) -> Response | None:
-        login = env.session(environ)
-        if path_limits.needs_proof(environ, login, rule) or (
-            login is None and path_limits.wants_proof_at_login(environ, rule)
+    def _limit(self, visit: Visit, rule: PathRule) -> Response | None:
+        login = visit.session
+        if path_limits.needs_proof(visit, login, rule) or (
+            login is None and path_limits.wants_proof_at_login(visit, rule)
         ):
-            environ[env.FRESH] = True
+            visit.environ[env.FRESH] = True
             return None
         unmet = attribute_access.unmet(login, rule)
         if login is None or not unmet:
             return None
         # The hub may send more attributes by now.
-        again = self._keep_alive.seen(environ, login)
-        return again or attribute_access.refuse(environ, self._pages, login, unmet)
+        again = self._keep_alive.seen(visit, login)
+        return again or attribute_access.refuse(visit, self._pages, login, unmet)
 
-    def _guard_form(self, environ: "WSGIEnvironment", level: str) -> Response | None:
-        again = handle_in(environ)
-        answer = self.require(environ, level)
+    def _guard_form(self, visit: Visit, level: str) -> Response | None:
+        again = handle_in(visit)
+        answer = self.require(visit, level)
         if answer is not None:
-            return self._forms.keep(environ, level, again, answer)
+            return self._forms.keep(visit, level, again, answer)
         if again is None:
             return None
         # The stored form may need more than its handle did.
-        return self._forms.send(environ, again) or self.stop(environ)
+        return self._forms.send(visit, again) or self.stop(visit)
 
     def require(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         level: str,
         *,
         force: bool = False,
         passive: bool = False,
     ) -> Response | None:
         """See ``LoginService``; raise EiloginError if the session cannot be read."""
-        login = env.session(environ)
-        force = force or env.FRESH in environ
+        login = visit.session
+        force = force or visit.needs_fresh_proof
         if login is not None and not force and reaches(login.level, level):
-            return self._keep_alive.seen(environ, login)
-        if passive and not can_be_passive(environ):
+            return self._keep_alive.seen(visit, login)
+        if passive and not can_be_passive(visit):
             return None
-        return self._login_required.answer(environ, level, force=force, passive=passive)
+        return self._login_required.answer(visit, level, force=force, passive=passive)
 
 
 class ParticipantLoginService:
     """``environ['eilogin.login']``: see :class:`eilogin.web.environ.LoginService`."""
 
-    __slots__ = ("_environ", "_guard", "_refused")
+    __slots__ = ("_guard", "_refused", "_visit")
 
-    def __init__(
-        self, guard: Guard, environ: "WSGIEnvironment", refused: ErrorPage
-    ) -> None:
+    def __init__(self, guard: Guard, visit: Visit, refused: ErrorPage) -> None:
         self._guard = guard
-        self._environ = environ
+        self._visit = visit
         self._refused = refused
 
     @property
     def login(self) -> Login | None:
         """The visitor's login; None also while it cannot be read."""
-        return env.session_or_none(self._environ)
+        return self._visit.session_or_none
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
@@ -187,16 +177,16 @@ class ParticipantLoginService:
             raise ValueError(f"found the level {level!r}; expected {expected}{hint}")
         ask = self._guard.require
         try:
-            return ask(self._environ, level, force=force, passive=passive)
+            return ask(self._visit, level, force=force, passive=passive)
         except EiloginError as error:
-            return self._refused(self._environ, error)
+            return self._refused(self._visit, error)
 
     @property
     def tells_proof(self) -> bool:
         """Whether a login says when the visitor last proved who they are."""
-        return env.trust(self._environ).own.profile.tells_proof_age
+        return self._visit.trust.own.profile.tells_proof_age
 
     def take_proof(self) -> bool:
         """Return whether the visitor gave this page a fresh proof, minutes ago."""
-        page = this_page(self._environ, env.trust(self._environ).own.public_url)
-        return authentication_proofs.take(self._environ, self.login, page)
+        page = this_page(self._visit, self._visit.trust.own.public_url)
+        return authentication_proofs.take(self._visit, self.login, page)

@@ -8,15 +8,13 @@ logout has its own note, so simultaneous logouts do not remove each other's.
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.errors import Unavailable
 from eilogin.sessions import UNREADABLE, Login, Subject
 from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Latest notes of one visitor. The hub reports on all of them at once.
 _MOST = 20
@@ -36,7 +34,7 @@ class NotedLogout(NamedTuple):
     before: Sequence[str]
 
 
-def note(environ: "WSGIEnvironment", who: Subject) -> NotedLogout:
+def note(visit: Visit, who: Subject) -> NotedLogout:
     """Note a logout that begins."""
     name, before = secrets.token_urlsafe(8), list[str]()
 
@@ -44,26 +42,24 @@ def note(environ: "WSGIEnvironment", who: Subject) -> NotedLogout:
         before[:] = logouts
         return {**logouts, name: ()}
 
-    if not _change(environ, who, with_it):
+    if not _change(visit, who, with_it):
         raise Unavailable("too many logouts of one visitor at the same time")
     return NotedLogout(who, name, before)
 
 
-def left_before(environ: "WSGIEnvironment", noted: NotedLogout) -> Logouts:
+def left_before(visit: Visit, noted: NotedLogout) -> Logouts:
     """Return the earlier logouts that not all participants may know of."""
-    logouts = _read(env.values(environ).get(_key(noted.who)))
+    logouts = _read(visit.values.get(_key(noted.who)))
     return {name: logouts[name] for name in noted.before if name in logouts}
 
 
-def keep(
-    environ: "WSGIEnvironment", noted: NotedLogout, logins: Iterable[Login]
-) -> None:
+def keep(visit: Visit, noted: NotedLogout, logins: Iterable[Login]) -> None:
     """Note the ended logins of a logout that not all know of."""
     ended = [env.EndedBefore(login.name, login.who) for login in logins]
-    _change(environ, noted.who, lambda logouts: {**logouts, noted.name: ended})
+    _change(visit, noted.who, lambda logouts: {**logouts, noted.name: ended})
 
 
-def forget(environ: "WSGIEnvironment", noted: NotedLogout, completed: Logouts) -> None:
+def forget(visit: Visit, noted: NotedLogout, completed: Logouts) -> None:
     """Remove a logout that all know of, and unchanged ``completed`` ones."""
 
     def without(logouts: Logouts) -> Logouts:
@@ -72,23 +68,21 @@ def forget(environ: "WSGIEnvironment", noted: NotedLogout, completed: Logouts) -
             name: ended for name, ended in logouts.items() if ended != done.get(name)
         }
 
-    _change(environ, noted.who, without)
+    _change(visit, noted.who, without)
     # Expire an empty value at once.
     key, now = _key(noted.who), clock.now()
-    env.values(environ).swap(key, _NONE, _NONE, now, durable=False)
+    visit.values.swap(key, _NONE, _NONE, now, durable=False)
 
 
-def _change(
-    environ: "WSGIEnvironment", who: Subject, change: Callable[[Logouts], Logouts]
-) -> bool:
-    values, key = env.values(environ), _key(who)
+def _change(visit: Visit, who: Subject, change: Callable[[Logouts], Logouts]) -> bool:
+    values, key = visit.values, _key(who)
 
     def changed(text: str | None) -> str | None:
         new = _written(change(_read(text)))
         return None if new == (text or _NONE) else new
 
     # Participants without the message keep no session for longer.
-    until = clock.now() + env.sessions(environ).max_session
+    until = clock.now() + visit.sessions.max_session
     return values.change(key, changed, until)
 
 

@@ -18,46 +18,43 @@ import hmac
 import json
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.errors import StoreUnavailable
 from eilogin.sessions import UNREADABLE, Login
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import Sealer, as_text, from_text
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _COOKIE = Cookie("eilogin-logout-hint")
 #: Characters; some browsers drop cookies of more than 4096.
 _LONGEST = 3000
 
 
-def keep(environ: "WSGIEnvironment", token: str) -> list[tuple[str, str]]:
+def keep(visit: Visit, token: str) -> list[tuple[str, str]]:
     """Return headers that give this browser the hint of a new session.
 
     Without a NameID no LogoutRequest is possible, so they expire an older hint.
     """
-    login = env.sessions(environ).find(token)
+    login = visit.sessions.find(token)
     if login is None or login.named is None:
-        return let_go(environ)
-    return _header(environ, login, _tag_of(token)) or let_go(environ)
+        return let_go(visit)
+    return _header(visit, login, _tag_of(token)) or let_go(visit)
 
 
-def mark(environ: "WSGIEnvironment", login: Login, kept: str) -> list[tuple[str, str]]:
+def mark(visit: Visit, login: Login, kept: str) -> list[tuple[str, str]]:
     """Return headers that mark this browser as logged out of a session.
 
     ``kept`` names the logout for :func:`unmark`; "" if no server can confirm it.
     """
-    return _header(environ, login, kept, has_left=True)
+    return _header(visit, login, kept, has_left=True)
 
 
-def mark_spent(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+def mark_spent(visit: Visit) -> list[tuple[str, str]]:
     """Return :func:`mark` headers for a logout that the hub may not have received."""
-    login = _of_session(environ)
-    return [] if login is None else mark(environ, login, "")
+    login = _of_session(visit)
+    return [] if login is None else mark(visit, login, "")
 
 
 class HintedLogout(NamedTuple):
@@ -68,12 +65,12 @@ class HintedLogout(NamedTuple):
     kept: str
 
 
-def left(environ: "WSGIEnvironment") -> HintedLogout | None:
+def left(visit: Visit) -> HintedLogout | None:
     """Return this browser's unconfirmed last logout, or raise StoreUnavailable."""
-    opened = _opened(environ)
-    if opened is None or not _may_live(environ, opened.login):
+    opened = _opened(visit)
+    if opened is None or not _may_live(visit, opened.login):
         return None
-    values, kept = env.values(environ), opened.kept
+    values, kept = visit.values, opened.kept
     if not opened.has_left:
         # A Response in another tab may have removed the mark; the store has the logout.
         kept = values.get(_spent_key(opened.login)) or ""
@@ -84,23 +81,23 @@ def left(environ: "WSGIEnvironment") -> HintedLogout | None:
     return HintedLogout(opened.login, kept)
 
 
-def has_left(environ: "WSGIEnvironment") -> bool:
+def has_left(visit: Visit) -> bool:
     """Return whether a login here needs a fresh proof; True if the store fails."""
-    if not held(environ):
+    if not held(visit):
         return False
     try:
-        return left(environ) is not None
+        return left(visit) is not None
     except StoreUnavailable:
         return True
 
 
-def unmark(environ: "WSGIEnvironment", kept: str, until: float) -> None:
+def unmark(visit: Visit, kept: str, until: float) -> None:
     """Note until an instant that the hub has confirmed the logout ``kept``."""
-    env.values(environ).add(_confirmed_key(kept), "", until, durable=False)
+    visit.values.add(_confirmed_key(kept), "", until, durable=False)
 
 
 def _header(
-    environ: "WSGIEnvironment", login: Login, kept: str = "", *, has_left: bool = False
+    visit: Visit, login: Login, kept: str = "", *, has_left: bool = False
 ) -> list[tuple[str, str]]:
     # A LogoutRequest needs none of these. The login's name needs the family.
     slim = replace(login, attributes={}, proven={}, domains=None, address="")
@@ -108,39 +105,39 @@ def _header(
         slim = replace(slim, family="")
     fields = [slim.to_json(), has_left, kept]
     octets = zlib.compress(json.dumps(fields).encode())
-    text = as_text(_sealer(environ).seal(octets, *_bound_to(environ)))
+    text = as_text(_sealer(visit).seal(octets, *_bound_to(visit)))
     if len(text) > _LONGEST:
         return []
-    lasts = _end_of(environ, login) - clock.now()
+    lasts = _end_of(visit, login) - clock.now()
     return [_COOKIE.set(text, max_age=max(0, int(lasts)))]
 
 
-def read(environ: "WSGIEnvironment") -> Login | None:
+def read(visit: Visit) -> Login | None:
     """Return the login of this browser's valid hint, or None."""
-    opened = _opened(environ)
-    if opened is None or opened.has_left or not _may_live(environ, opened.login):
+    opened = _opened(visit)
+    if opened is None or opened.has_left or not _may_live(visit, opened.login):
         return None
-    is_spent = env.values(environ).get(_spent_key(opened.login)) is not None
+    is_spent = visit.values.get(_spent_key(opened.login)) is not None
     return None if is_spent else opened.login
 
 
-def read_of_session(environ: "WSGIEnvironment") -> Login | None:
+def read_of_session(visit: Visit) -> Login | None:
     """Return the same, if the hint belongs to the request's session cookie."""
-    return None if _of_session(environ) is None else read(environ)
+    return None if _of_session(visit) is None else read(visit)
 
 
-def _of_session(environ: "WSGIEnvironment") -> Login | None:
-    opened, token = _opened(environ), env.cookie(environ).read(environ)
+def _of_session(visit: Visit) -> Login | None:
+    opened, token = _opened(visit), visit.token
     if opened is None or opened.has_left or not token:
         return None
     is_same = hmac.compare_digest(opened.kept, _tag_of(token))
-    return opened.login if is_same and _may_live(environ, opened.login) else None
+    return opened.login if is_same and _may_live(visit, opened.login) else None
 
 
-def spend(environ: "WSGIEnvironment", login: Login, kept: str) -> None:
+def spend(visit: Visit, login: Login, kept: str) -> None:
     """Invalidate all hints of a login; ``kept`` is as in :func:`mark`."""
-    until = _end_of(environ, login)
-    env.values(environ).add(_spent_key(login), kept, until, durable=False)
+    until = _end_of(visit, login)
+    visit.values.add(_spent_key(login), kept, until, durable=False)
 
 
 class _Opened(NamedTuple):
@@ -150,12 +147,12 @@ class _Opened(NamedTuple):
     kept: str
 
 
-def _opened(environ: "WSGIEnvironment") -> _Opened | None:
-    text = held(environ)
+def _opened(visit: Visit) -> _Opened | None:
+    text = held(visit)
     if not text:
         return None
     try:
-        octets = _sealer(environ).open(from_text(text), *_bound_to(environ))
+        octets = _sealer(visit).open(from_text(text), *_bound_to(visit))
         login_text, has_left, kept, *_ = json.loads(zlib.decompress(octets))
         return _Opened(Login.from_json(login_text, key="", seen=0.0), has_left, kept)
     except (*UNREADABLE, zlib.error):
@@ -163,9 +160,9 @@ def _opened(environ: "WSGIEnvironment") -> _Opened | None:
         return None
 
 
-def held(environ: "WSGIEnvironment") -> str:
+def held(visit: Visit) -> str:
     """Return the unchecked value of the cookie, or ""."""
-    return _COOKIE.read(environ) or ""
+    return _COOKIE.read(visit.cookie_header) or ""
 
 
 def drop() -> tuple[str, str]:
@@ -176,18 +173,18 @@ def drop() -> tuple[str, str]:
     return _COOKIE.expire()
 
 
-def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+def let_go(visit: Visit) -> list[tuple[str, str]]:
     """Return the same header if this browser has a hint."""
-    return [drop()] if held(environ) else []
+    return [drop()] if held(visit) else []
 
 
-def _end_of(environ: "WSGIEnvironment", login: Login) -> float:
+def _end_of(visit: Visit, login: Login) -> float:
     """Return when a session ends, as in the store; a hub may send no end."""
-    return min(login.ends, login.started + env.sessions(environ).max_session)
+    return min(login.ends, login.started + visit.sessions.max_session)
 
 
-def _may_live(environ: "WSGIEnvironment", login: Login) -> bool:
-    return clock.now() < _end_of(environ, login)
+def _may_live(visit: Visit, login: Login) -> bool:
+    return clock.now() < _end_of(visit, login)
 
 
 def _confirmed_key(kept: str) -> str:
@@ -202,9 +199,9 @@ def _tag_of(token: str) -> str:
     return hashlib.sha256(b"eilogin hint of\0" + token.encode()).hexdigest()[:32]
 
 
-def _sealer(environ: "WSGIEnvironment") -> Sealer:
-    return Sealer(env.trust(environ).own.sealing_secrets, "logout hint")
+def _sealer(visit: Visit) -> Sealer:
+    return Sealer(visit.trust.own.sealing_secrets, "logout hint")
 
 
-def _bound_to(environ: "WSGIEnvironment") -> tuple[str, ...]:
-    return (env.trust(environ).own.entity_id,)
+def _bound_to(visit: Visit) -> tuple[str, ...]:
+    return (visit.trust.own.entity_id,)

@@ -3,19 +3,12 @@
 DigiD demands that if a Response signs nobody in, even for a higher level (DigiD 8).
 """
 
-from typing import TYPE_CHECKING
-
 from eilogin import audit
 from eilogin.participant.inner_hub import InnerHub
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
-def end_here(
-    environ: "WSGIEnvironment", reason: str, inner_hub: InnerHub
-) -> list[tuple[str, str]]:
+def end_here(visit: Visit, reason: str, inner_hub: InnerHub) -> list[tuple[str, str]]:
     """End the session of this visitor; return the header that expires its cookie.
 
     End no other session. The browser gets no mark of a logout: the visitor asked for a
@@ -23,20 +16,20 @@ def end_here(
     would not find its participants. The hooks of ``logout`` run. ``reason`` is for the
     audit log. Raise StoreUnavailable.
     """
-    login = env.session_to_end(environ)
-    environ[env.SESSION] = None
+    login = visit.session_to_end()
+    visit.set_session(None)
     if login is None:
         return []
-    noted = inner_hub.note(environ, login.named)
+    noted = inner_hub.note(visit, login.named)
     # Another request may have been faster.
-    if env.sessions(environ).drop(login) is not None:
-        inner_hub.note_gone(environ, login)
+    if visit.sessions.drop(login) is not None:
+        inner_hub.note_gone(visit, login)
         audit.event(
             "session.ended",
-            pseudonym=env.trust(environ).own.pseudonym(login.who.name_id),
+            pseudonym=visit.trust.own.pseudonym(login.who.name_id),
             peer=login.who.issuer,
             reason=reason,
         )
     # Nobody waits for the result; a later logout reports whom this one missed.
-    inner_hub.tell(environ, noted, [login])
-    return [env.cookie(environ).expire()]
+    inner_hub.tell(visit, noted, [login])
+    return [visit.cookie.expire()]

@@ -47,9 +47,10 @@ from eilogin.web.pages.page_frame import icon_answer, name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import allow_own_images, with_hsts
-from eilogin.web.pipeline_parts import PipelinePart
-from eilogin.web.requests import allow_only, is_own_navigation, origin_of
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
+from eilogin.web.requests import is_own_navigation, origin_of
 from eilogin.web.site_urls import root, see_other
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -140,15 +141,16 @@ class Portal(PipelinePart):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer with a page."""
+        visit = Visit(environ)
         try:
-            answer = self._answer(environ)
+            answer = self._answer(visit)
         except EiloginError as error:
-            again = _first_page(environ)
-            answer = self.pages.refuse(environ, error, event="portal", again=again)
+            again = _first_page(visit)
+            answer = self.pages.refuse(visit, error, event="portal", again=again)
         return answer(environ, start_response)
 
-    def _answer(self, environ: "WSGIEnvironment") -> Response:
-        match environ.get("PATH_INFO", ""):
+    def _answer(self, visit: Visit) -> Response:
+        match visit.path_info:
             case "" | "/":
                 answer = self._page
             case "/go":
@@ -159,24 +161,24 @@ class Portal(PipelinePart):
                 answer = self._icon
             case _:
                 raise NotFound("the portal has only one page")
-        allow_only(environ, "GET", "HEAD")
-        return answer(environ)
+        visit.allow_only("GET", "HEAD")
+        return answer(visit)
 
-    def _icon(self, environ: "WSGIEnvironment") -> Response:
-        return with_hsts(environ, icon_answer(environ))
+    def _icon(self, visit: Visit) -> Response:
+        return with_hsts(visit, icon_answer(visit))
 
     # --- the page -------------------------------------------------------------------
 
-    def _page(self, environ: "WSGIEnvironment") -> Response:
-        trust = env.trust(environ)
-        login = env.session(environ)
-        language = language_of(environ)
-        asked = _Asked.of(environ)
+    def _page(self, visit: Visit) -> Response:
+        trust = visit.trust
+        login = visit.session
+        language = language_of(visit)
+        asked = _Asked.of(visit)
         services = self._known(trust, language)
         hub = login.who.issuer if login else trust.hub_ids[0]
-        tiles = self._tiles(environ, trust, login, services, asked)
+        tiles = self._tiles(visit, trust, login, services, asked)
         page = self.pages.page(
-            environ,
+            visit,
             "portal.html",
             title=self.options.title,
             heading=self.options.title or name_of(trust.own, language),
@@ -184,8 +186,8 @@ class Portal(PipelinePart):
             login=login,
             name=self._name_of(login),
             seconds_left=login.ends - clock.now() if login else 0.0,
-            idle_hours=_hours(environ, "idle"),
-            longest_hours=_hours(environ, "max_session"),
+            idle_hours=_hours(visit, "idle"),
+            longest_hours=_hours(visit, "max_session"),
             hub_name=trust.federation.name_of(hub, language),
             hub_url=trust.federation.link_of(hub, language),
             hub_is_away=hub_is_away(trust, hub),
@@ -199,7 +201,7 @@ class Portal(PipelinePart):
 
     def _tiles(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         trust: Trust,
         login: Login | None,
         services: PortalServices,
@@ -210,7 +212,7 @@ class Portal(PipelinePart):
         if asked.is_search:
             matching = services.found(asked.search, asked.category)
         elif login is not None:
-            last = visited(environ, trust.own, login, services.by_id)
+            last = visited(visit, trust.own, login, services.by_id)
             ids = {service.id for service in last}
             matching = [service for service in matching if service.id not in ids]
         pages = max(1, -(-len(matching) // _ON_A_PAGE))
@@ -272,23 +274,23 @@ class Portal(PipelinePart):
 
     # --- what the page leads to -----------------------------------------------------
 
-    def _go(self, environ: "WSGIEnvironment") -> Response:
-        trust = env.trust(environ)
-        login = env.session_or_none(environ)
-        services = self._known(trust, language_of(environ))
-        service = services.by_id.get(_parameters(environ).get("to", ""))
+    def _go(self, visit: Visit) -> Response:
+        trust = visit.trust
+        login = visit.session_or_none
+        services = self._known(trust, language_of(visit))
+        service = services.by_id.get(_parameters(visit).get("to", ""))
         if service is None or not service.address:
             raise NotFound("no service of the federation has this name")
         headers = []
         # A link at another site must not change the memory of the browser.
-        if login is not None and is_own_navigation(environ, trust.own.public_url):
-            headers = [note_visit(environ, trust.own, login, service)]
-        return with_hsts(environ, see_other(service.address, headers))
+        if login is not None and is_own_navigation(visit, trust.own.public_url):
+            headers = [note_visit(visit, trust.own, login, service)]
+        return with_hsts(visit, see_other(service.address, headers))
 
-    def _logo(self, environ: "WSGIEnvironment") -> Response:
+    def _logo(self, visit: Visit) -> Response:
         """Send a logo; the browser keeps it if the address names this very image."""
-        services = self._known(env.trust(environ), language_of(environ))
-        said = _parameters(environ)
+        services = self._known(visit.trust, language_of(visit))
+        said = _parameters(visit)
         service = services.by_id.get(said.get("of", ""))
         logo = services.logo_of(service) if service else None
         if logo is None:
@@ -305,7 +307,7 @@ class Portal(PipelinePart):
                 ("X-Content-Type-Options", "nosniff"),
             ],
         )
-        return with_hsts(environ, answer)
+        return with_hsts(visit, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,8 +317,8 @@ class _Asked:
     page: int
 
     @classmethod
-    def of(cls, environ: "WSGIEnvironment") -> "_Asked":
-        found = _parameters(environ)
+    def of(cls, visit: Visit) -> "_Asked":
+        found = _parameters(visit)
         search, category = (
             shortened(found.get(name, "")[:LONGEST_SEARCH], LONGEST_SEARCH)
             for name in ("q", "category")
@@ -340,17 +342,17 @@ class _Asked:
         return f"{first}?{query}" if query else first
 
 
-def _parameters(environ: "WSGIEnvironment") -> Mapping[str, str]:
+def _parameters(visit: Visit) -> Mapping[str, str]:
     """The query parameters, the last of each; none of a malformed query."""
-    query = environ.get("QUERY_STRING", "")
+    query = visit.query_string
     try:
         return dict(parse_qsl(query, errors="replace", max_num_fields=_MOST_PARAMETERS))
     except ValueError:
         return {}
 
 
-def _hours(environ: "WSGIEnvironment", limit: str) -> float:
-    sessions = environ.get(env.SESSIONS)
+def _hours(visit: Visit, limit: str) -> float:
+    sessions = visit.environ.get(env.SESSIONS)
     return 0.0 if sessions is None else float(getattr(sessions, limit)) / 3600
 
 
@@ -360,8 +362,8 @@ def _in(texts: Mapping[str, str], language: str) -> str:
     return texts.get(language) or texts.get("en") or first
 
 
-def _first_page(environ: "WSGIEnvironment") -> str | None:
-    trust = environ.get(env.TRUST)
+def _first_page(visit: Visit) -> str | None:
+    trust = visit.trust_or_none
     return None if trust is None else root(trust.own.public_url)
 
 

@@ -5,16 +5,13 @@ person at the browser cannot read it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from eilogin.federation import Own
 from eilogin.portal.portal_services import PortalService
 from eilogin.sessions import Login
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 MOST = 8
 #: Seconds since the last visit.
@@ -26,28 +23,28 @@ _COOKIE = Cookie("eilogin-visited")
 
 
 def visited(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     own: Own,
     login: Login,
     known: Mapping[str, PortalService],
 ) -> Sequence[PortalService]:
     """The services that this visitor went to, the last one first."""
-    ids = _ids(environ, own, login)
+    ids = _ids(visit, own, login)
     return [known[one] for one in ids if one in known][:MOST]
 
 
 def note_visit(
-    environ: "WSGIEnvironment", own: Own, login: Login, service: PortalService
+    visit: Visit, own: Own, login: Login, service: PortalService
 ) -> tuple[str, str]:
     """The Set-Cookie header that puts a service first."""
-    others = [one for one in _ids(environ, own, login) if one != service.id]
+    others = [one for one in _ids(visit, own, login) if one != service.id]
     text = " ".join([service.id, *others][:MOST])
     sealed = _sealer(own).seal(text.encode(), login.subject)
     return _COOKIE.set(as_text(sealed), max_age=_KEPT_FOR)
 
 
-def _ids(environ: "WSGIEnvironment", own: Own, login: Login) -> Sequence[str]:
-    value = _COOKIE.read(environ) or ""
+def _ids(visit: Visit, own: Own, login: Login) -> Sequence[str]:
+    value = _COOKIE.read(visit.cookie_header) or ""
     if not value or len(value) > _LONGEST:
         return ()
     try:

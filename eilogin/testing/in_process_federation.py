@@ -32,7 +32,7 @@ from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.testing.strict_browser import Browser
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -21,20 +21,18 @@ the top down:
     Read the Set-Cookie headers of the application, as browsers do.
 ``authentication_proofs``
     Remember the AuthnRequest for which a visitor authenticated.
-``pipeline_parts``
-    The filters and applications of eilogin, and their order in a pipeline.
-``pipeline_objects``
-    The typed objects that a loaded pipeline hands on to a command.
-``composition``
-    Check which parts of eilogin a filter wraps, and which of them it needs.
 ``cache_headers``
     Tell browsers and shared caches which responses they may keep.
 ``site_urls``
     URLs of this site, always from ``public_url``, never from a Host header.
 ``requests``
-    Facts of a request: client address, origin, form, query and method.
+    Facts of a request that need more than one header: client, origin, body, query.
+``visit``
+    One request as a filter or app sees it: trust, session, and the facts of headers.
 ``environ``
     The keys of environ that connect the filters, with their types.
+``pipeline``
+    How the filters and the application of one pipeline fit together.
 ``browser``
     Values that a browser keeps for eilogin: cookies, sealed values and handles.
 ``reporting``

@@ -6,35 +6,31 @@ continue an abandoned request with a proof for another.
 """
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.sessions import Login
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds: the way back from the sign-in.
 FRESH_FOR = 5 * 60.0
 
 
-def note(environ: "WSGIEnvironment", token: str, target: str) -> None:
+def note(visit: Visit, token: str, target: str) -> None:
     """Note that the owner of this cookie value has just authenticated for a page."""
-    values, key = env.values(environ), _key(target)
-    login, until = env.sessions(environ).key_of(token), clock.now() + FRESH_FOR
+    values, key = visit.values, _key(target)
+    login, until = visit.sessions.key_of(token), clock.now() + FRESH_FOR
     values.take(key)
     values.add(key, login, until, durable=False)
 
 
-def take(environ: "WSGIEnvironment", login: Login | None, target: str) -> bool:
+def take(visit: Visit, login: Login | None, target: str) -> bool:
     """Whether this session has just authenticated for a page; True only once.
 
     The proof of a session that replaced it does not count.
     """
     if login is None:
         return False
-    return env.values(environ).take(_key(target)) == login.key
+    return visit.values.take(_key(target)) == login.key
 
 
 def _key(target: str) -> str:

@@ -14,9 +14,10 @@ from webob import Response
 
 from eilogin.web import environ as env
 from eilogin.web import shared_caches
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse
 
 _NOTHING, _PRIVATE = "no-store", "private"
 #: Parts of a page without data of the visitor (Fetch Metadata, 2.1).
@@ -35,7 +36,7 @@ def not_in_advance() -> Response:
 
 
 def for_visitor(
-    environ: "WSGIEnvironment", start_response: "StartResponse", *, no_store: bool
+    visit: Visit, start_response: "StartResponse", *, no_store: bool
 ) -> "StartResponse":
     """Return ``start_response`` with cache headers for a response of the application.
 
@@ -43,7 +44,8 @@ def for_visitor(
     application sets a cache rule. Exceptions: styles, scripts and fonts, and "Not
     modified" (304), which confirms a kept response.
     """
-    # No closures here: each page would create one.
+    # No closures and few calls here, because this runs for every page.
+    environ = visit.environ
     if environ[env.SESSION] is None:
         is_off = env.OFF in environ
         return start_response if is_off else partial(_start_varying, start_response)

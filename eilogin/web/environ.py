@@ -40,12 +40,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from webob import Response
 
-from eilogin.errors import EiloginError, PipelineOrder
-from eilogin.federation import Trust
-from eilogin.sessions import Login, Sessions, Subject
-from eilogin.stores import Values
-from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.pipeline_parts import order, setter
+from eilogin.errors import PipelineOrder
+from eilogin.sessions import Login, Subject
+from eilogin.web.pipeline.pipeline_parts import order, setter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -185,109 +182,9 @@ class WaysOut:
     has: "Callable[[WSGIEnvironment], bool]" = lambda _: False
 
 
-def _missing(key: str) -> PipelineOrder:
+def missing(key: str) -> PipelineOrder:
+    """Name the filter that must come before the one that finds no such key."""
     return PipelineOrder(
         f"the filter '{setter(key)}' is missing, or comes after the filter that "
         f"needs it; expected this order: {order()}"
     )
-
-
-def sessions(environ: "WSGIEnvironment") -> Sessions:
-    """The logins of this participant."""
-    try:
-        found: Sessions = environ[SESSIONS]
-    except KeyError:
-        raise _missing(SESSIONS) from None
-    return found
-
-
-def session(environ: "WSGIEnvironment") -> Login | None:
-    """The login of this visitor, or None.
-
-    Raises the reason, such as StoreUnavailable, if eilogin cannot tell.
-    """
-    if SESSION_FAULT in environ:
-        fault: EiloginError = environ[SESSION_FAULT]
-        raise fault
-    try:
-        found: Login | None = environ[SESSION]
-    except KeyError:
-        raise _missing(SESSION) from None
-    return found
-
-
-def session_or_none(environ: "WSGIEnvironment") -> Login | None:
-    """The same; None too if eilogin cannot tell."""
-    try:
-        found: Login | None = environ[SESSION]
-    except KeyError:
-        raise _missing(SESSION) from None
-    return found
-
-
-def session_checked(environ: "WSGIEnvironment") -> Login | None:
-    """Return the same, after ``trust`` has checked that the login is of this site.
-
-    Sites may share a store, so it raises PipelineOrder without that check.
-    """
-    found = session_or_none(environ)
-    address(environ)
-    return found
-
-
-def session_beyond_idle(environ: "WSGIEnvironment") -> Login | None:
-    """The login of this visitor, even if it is idle.
-
-    Reads the store again; raises StoreUnavailable.
-    """
-    token = cookie(environ).read(environ)
-    return _ours(environ, sessions(environ).find_beyond_idle(token) if token else None)
-
-
-def session_to_end(environ: "WSGIEnvironment") -> Login | None:
-    """The login that a logout of this visitor must end, even if it is idle.
-
-    Also for a cookie from before a step-up. Raises StoreUnavailable.
-    """
-    login = session_beyond_idle(environ)
-    token = cookie(environ).read(environ)
-    if login is not None or not token:
-        return login
-    return _ours(environ, sessions(environ).find_renewed(token))
-
-
-def _ours(environ: "WSGIEnvironment", login: Login | None) -> Login | None:
-    is_ours = login is not None and login.audience == trust(environ).own.entity_id
-    return login if is_ours else None
-
-
-def values(environ: "WSGIEnvironment") -> Values:
-    """The short-lived values of this party in the store."""
-    return Values(sessions(environ).store, trust(environ).own.entity_id)
-
-
-def cookie(environ: "WSGIEnvironment") -> Cookie:
-    """The cookie of this participant's session."""
-    try:
-        found: Cookie = environ[COOKIE]
-    except KeyError:
-        raise _missing(COOKIE) from None
-    return found
-
-
-def trust(environ: "WSGIEnvironment") -> Trust:
-    """Our own entity, and the other members of the federation."""
-    try:
-        found: Trust = environ[TRUST]
-    except KeyError:
-        raise _missing(TRUST) from None
-    return found
-
-
-def address(environ: "WSGIEnvironment") -> str | None:
-    """The name of the requested address of eilogin, such as ``acs``, or None."""
-    try:
-        found: str | None = environ[ADDRESS]
-    except KeyError:
-        raise _missing(ADDRESS) from None
-    return found

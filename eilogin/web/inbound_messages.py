@@ -6,7 +6,6 @@ to find the keys: those of a false one do not fit.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -14,10 +13,8 @@ from eilogin.errors import InNameOf, MalformedMessage
 from eilogin.saml import bindings, safe_xml, xml_signatures
 from eilogin.saml.message_checks import verified
 from eilogin.saml.signing_keys import PublicKey
-from eilogin.web.requests import allow_only, read_form_body, read_whole_body
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.requests import read_form_body, read_whole_body
+from eilogin.web.visit import Visit
 
 #: Keys of a party by its entityID; raises UnknownPeer.
 KeysOf = Callable[[str], Sequence[PublicKey]]
@@ -38,23 +35,23 @@ class Inbound:
 
 
 def receive(
-    environ: "WSGIEnvironment", keys_of: KeysOf, weak: frozenset[str] = frozenset()
+    visit: Visit, keys_of: KeysOf, weak: frozenset[str] = frozenset()
 ) -> Inbound:
     """The verified message of a Redirect (GET) or POST (SAML bindings 3.4, 3.5).
 
     ``weak`` names the accepted ``weak_algorithms``. Raises
     :class:`eilogin.errors.Refused`.
     """
-    return verify(read_message(environ), keys_of, weak)
+    return verify(read_message(visit), keys_of, weak)
 
 
-def read_message(environ: "WSGIEnvironment") -> bindings.Received:
+def read_message(visit: Visit) -> bindings.Received:
     """The message of a Redirect or POST request, not verified yet."""
-    allow_only(environ, "GET", "POST")
-    query = environ.get("QUERY_STRING", "")
-    if environ["REQUEST_METHOD"] == "POST":
+    visit.allow_only("GET", "POST")
+    query = visit.query_string
+    if visit.method == "POST":
         bindings.require_form_alone(query)
-        return bindings.read_post(read_form_body(environ, bindings.LONGEST_FORM))
+        return bindings.read_post(read_form_body(visit, bindings.LONGEST_FORM))
     return bindings.read_redirect(query)
 
 
@@ -82,15 +79,13 @@ def _inbound(
     )
 
 
-def receive_soap(
-    environ: "WSGIEnvironment", keys_of: KeysOf
-) -> tuple[etree._Element, str]:
+def receive_soap(visit: Visit, keys_of: KeysOf) -> tuple[etree._Element, str]:
     """The verified message and issuer of a SOAP request (SAML bindings 3.2).
 
     Headers and cookies do not count.
     """
-    allow_only(environ, "POST")
-    return open_soap(read_whole_body(environ, bindings.LONGEST_FORM), keys_of)
+    visit.allow_only("POST")
+    return open_soap(read_whole_body(visit, bindings.LONGEST_FORM), keys_of)
 
 
 def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:

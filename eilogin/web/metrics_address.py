@@ -5,7 +5,6 @@ Without the token (RFC 6750 2.1), nobody learns that they exist.
 
 import hmac
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from pydantic import SecretBytes
 from webob import Response
@@ -14,10 +13,7 @@ from eilogin import metrics
 from eilogin.errors import NotFound
 from eilogin.federation import Trust
 from eilogin.federation.members.expiry_alarms import Expiry
-from eilogin.web.requests import allow_only
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class Numbers:
@@ -32,7 +28,7 @@ class Numbers:
 
     def respond(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         trust: Trust,
         endings: Callable[[], Iterable[Expiry]] = tuple,
         undelivered: Callable[[], int] | None = None,
@@ -43,11 +39,11 @@ class Numbers:
         logouts in the retry queue. Raises :class:`eilogin.errors.NotFound` without the
         token, and :class:`eilogin.errors.MethodNotAllowed`.
         """
-        if self._meters is None or not self._brings_token(environ):
+        if self._meters is None or not self._brings_token(visit):
             raise NotFound("the request has no valid metrics_token")
-        allow_only(environ, "GET", "HEAD")
+        visit.allow_only("GET", "HEAD")
         body, content_type = self._meters.exposition(
-            environ.get("HTTP_ACCEPT", ""),
+            visit.environ.get("HTTP_ACCEPT", ""),
             undelivered,
             {(one.peer, one.name): one.ends for one in (*trust.endings, *endings())},
             {} if trust.watch is None else trust.watch.numbers(),
@@ -57,9 +53,9 @@ class Numbers:
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
-    def _brings_token(self, environ: "WSGIEnvironment") -> bool:
+    def _brings_token(self, visit: Visit) -> bool:
         """Compare the token in constant time."""
-        scheme, _, said = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        scheme, _, said = visit.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         return (
             self._token is not None
             and scheme.lower() == "bearer"

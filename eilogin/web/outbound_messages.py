@@ -1,7 +1,6 @@
 """SAML messages that leave through the browser, or in a SOAP response."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
@@ -18,13 +17,11 @@ from eilogin.saml.sector_names import tells_number
 from eilogin.saml.signing_keys import SigningKey
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
-    environ: "WSGIEnvironment",
+    visit: Visit,
     pages: Pages,
     endpoint: Endpoint,
     kind: str,
@@ -55,7 +52,7 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
     # A hub may redirect a request to a hub above it, and form-action would make
     # Chromium stop that.
     return pages.auto_post(
-        environ,
+        visit,
         location,
         fields,
         headers=headers,

@@ -1,4 +1,4 @@
-"""Facts of a request: client address, origin, form, query and method.
+"""Facts of a request that need more than one header: client, origin, body, query.
 
 Only a client that is no browser can forge the headers that are checked here, so the
 checks protect the citizen's browser.
@@ -15,12 +15,12 @@ from eilogin.errors import (
     CrossSite,
     MalformedMessage,
     MessageTooLarge,
-    MethodNotAllowed,
 )
 from eilogin.web.reporting import rate_limited_log
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import InputStream, WSGIEnvironment
+    from _typeshed.wsgi import InputStream
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 20
@@ -32,7 +32,7 @@ _BY_UNIX_SOCKET = ("localhost", "")
 # --- where it came from ---------------------------------------------------------
 
 
-def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
+def is_from_other_site(visit: Visit, public_url: str) -> bool:
     """Whether a page of another site made the browser send this request.
 
     Only the origin of ``public_url`` counts. Sec-Fetch-Site (Fetch Metadata, 2.3)
@@ -40,6 +40,7 @@ def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
     else Referer, from old browsers (RFC 9110 10.1.3). Without these, it comes from no
     page of another site.
     """
+    environ = visit.environ
     fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
     if fetch_site is not None:
         # "none" is a bookmark, or a typed address.
@@ -51,7 +52,7 @@ def is_from_other_site(environ: "WSGIEnvironment", public_url: str) -> bool:
     return referer != "" and _origin_or_none(referer) != origin_of(public_url)
 
 
-def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
+def is_own_navigation(visit: Visit, public_url: str) -> bool:
     """Whether a person chose this address: on this site, or by typing it.
 
     False for links of other sites, and for loads by the browser itself
@@ -60,34 +61,34 @@ def is_own_navigation(environ: "WSGIEnvironment", public_url: str) -> bool:
     as curl, is trusted.
     """
     return (
-        not is_from_other_site(environ, public_url)
-        and not _is_silent_browser(environ)
-        and is_looked_at(environ)
-        and fills_window(environ)
+        not is_from_other_site(visit, public_url)
+        and not _is_silent_browser(visit)
+        and visit.is_looked_at
+        and visit.fills_window
     )
 
 
-def _is_silent_browser(environ: "WSGIEnvironment") -> bool:
+def _is_silent_browser(visit: Visit) -> bool:
     """Whether a browser sends nothing about the page that led here.
 
     Every browser calls itself Mozilla first (HTML standard, "client identification").
     """
     tells = ("HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN", "HTTP_REFERER")
-    is_browser = environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
-    return is_browser and not any(map(environ.get, tells))
+    is_browser = visit.environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
+    return is_browser and not any(map(visit.environ.get, tells))
 
 
-def require_own_form(environ: "WSGIEnvironment", public_url: str) -> None:
+def require_own_form(visit: Visit, public_url: str) -> None:
     """Raise :class:`eilogin.errors.CrossSite` unless this site's own page sent it.
 
     From pages of eilogin, every browser sends at least the origin (Referrer-Policy).
     """
-    if is_from_other_site(environ, public_url):
-        site = environ.get("HTTP_SEC_FETCH_SITE", "another origin")
+    if is_from_other_site(visit, public_url):
+        site = visit.environ.get("HTTP_SEC_FETCH_SITE", "another origin")
         raise CrossSite(
             f"another site sent this form ({site[:20]!r}); expected a page of this site"
         )
-    if _is_silent_browser(environ):
+    if _is_silent_browser(visit):
         raise CrossSite(
             "a browser sent this form without Sec-Fetch-Site, Origin and "
             "Referer, so eilogin cannot tell from which site it comes"
@@ -116,102 +117,20 @@ def _origin_or_none(url: str) -> str | None:
         return None
 
 
-# --- what it can be answered with -----------------------------------------------
-
-
-_FOR_PAGES = ("GET", "HEAD", "POST")
-#: Sec-Fetch-Dest of a page inside another one (Fetch Metadata, 2.1).
-_FRAMES = ("iframe", "frame", "embed", "object")
-
-
-def is_navigation(environ: "WSGIEnvironment") -> bool:
-    """Whether the browser shows the response as a page; otherwise a script reads it.
-
-    Current browsers send Sec-Fetch-Mode (Fetch Metadata, 2.2). Without it, a client
-    that accepts HTML or, as curl, anything gets a page (RFC 9110 12.5.1). Links and
-    forms use no other methods than these (HTML standard, "form submission attributes");
-    scripts and preflights do (Fetch standard, "CORS-preflight fetch").
-    """
-    method = environ.get("REQUEST_METHOD", "GET")
-    if "HTTP_X_REQUESTED_WITH" in environ or method not in _FOR_PAGES:
-        return False
-    mode = environ.get("HTTP_SEC_FETCH_MODE")
-    if mode is not None:
-        return bool(mode == "navigate")
-    accepted = environ.get("HTTP_ACCEPT", "").lower()
-    return not accepted or "text/html" in accepted or "*/*" in accepted
-
-
-def is_looked_at(environ: "WSGIEnvironment") -> bool:
-    """Whether this is a navigation, and a person sees the response now.
-
-    False for a prefetch (Sec-Purpose: Fetch standard; Purpose in older browsers), and
-    in a frame of another site's page.
-    """
-    # Each page calls this function, so it calls as little as possible.
-    if "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ:
-        return False
-    if (
-        environ.get("HTTP_SEC_FETCH_SITE") == "cross-site"
-        and environ.get("HTTP_SEC_FETCH_DEST") in _FRAMES
-    ):
-        return False
-    return is_navigation(environ)
-
-
-def fills_window(environ: "WSGIEnvironment") -> bool:
-    """Whether the response fills a window or a tab, and not a frame in a page.
-
-    Another site's page, such as the hub's, may refuse a frame, and gets no cookies
-    there (Fetch Metadata, 2.1). True without that header.
-    """
-    return bool(environ.get("HTTP_SEC_FETCH_DEST", "document") == "document")
-
-
-def is_in_advance(environ: "WSGIEnvironment") -> bool:
-    """Whether the browser prefetches a page that it may show later, or never."""
-    return "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ
-
-
-def is_in_frame(environ: "WSGIEnvironment") -> bool:
-    """Whether a person sees this response in a frame, in a page of this site."""
-    return is_looked_at(environ) and not fills_window(environ)
-
-
-def wants_page(environ: "WSGIEnvironment") -> bool:
-    """Whether the visitor can be redirected to another site and back here."""
-    return (
-        environ["REQUEST_METHOD"] in ("GET", "HEAD")
-        and is_looked_at(environ)
-        and fills_window(environ)
-    )
-
-
-def allow_only(environ: "WSGIEnvironment", *methods: str) -> None:
-    """Raise :class:`eilogin.errors.MethodNotAllowed` for any other HTTP method.
-
-    ``GET`` does not include ``HEAD``.
-    """
-    method = environ["REQUEST_METHOD"]
-    if method not in methods:
-        taken = ", ".join(methods)
-        raise MethodNotAllowed(f"found {method[:20]!r}; expected {taken}", methods)
-
-
 # --- what it carries ------------------------------------------------------------
 
 
-def announced_size(environ: "WSGIEnvironment", limit: int) -> int:
+def announced_size(visit: Visit, limit: int) -> int:
     """The length of the body, or ``limit`` if it is chunked.
 
     Raises :class:`eilogin.errors.MessageTooLarge`, or
     :class:`eilogin.errors.MalformedMessage` if it is no number.
     """
-    return limit if _ends_by_itself(environ) else _length(environ, limit)
+    return limit if _ends_by_itself(visit) else _length(visit, limit)
 
 
-def _length(environ: "WSGIEnvironment", limit: int) -> int:
-    length = environ.get("CONTENT_LENGTH") or "0"
+def _length(visit: Visit, limit: int) -> int:
+    length = visit.environ.get("CONTENT_LENGTH") or "0"
     if not re.fullmatch(r"[0-9]{1,18}", length):
         raise MalformedMessage("the Content-Length is not a number")
     size = int(length)
@@ -220,27 +139,25 @@ def _length(environ: "WSGIEnvironment", limit: int) -> int:
     return size
 
 
-def _ends_by_itself(environ: "WSGIEnvironment") -> bool:
+def _ends_by_itself(visit: Visit) -> bool:
     """Whether the body is chunked, and the server ends it (wsgi.input_terminated)."""
-    is_terminated = bool(environ.get("wsgi.input_terminated"))
-    return is_terminated and not environ.get("CONTENT_LENGTH")
+    is_terminated = bool(visit.environ.get("wsgi.input_terminated"))
+    return is_terminated and not visit.environ.get("CONTENT_LENGTH")
 
 
-def body_in_pieces(
-    environ: "WSGIEnvironment", limit: int, size: int
-) -> Iterator[bytes]:
+def body_in_pieces(visit: Visit, limit: int, size: int) -> Iterator[bytes]:
     """Yield the body in pieces of ``size`` bytes, the last maybe shorter.
 
     Only one is in memory. Raises the errors of :func:`read_whole_body`.
     """
-    if _ends_by_itself(environ):
-        return _until_its_end(environ["wsgi.input"], limit, size)
-    return _announced(environ, _length(environ, limit), size)
+    if _ends_by_itself(visit):
+        return _until_its_end(visit.environ["wsgi.input"], limit, size)
+    return _announced(visit, _length(visit, limit), size)
 
 
-def _announced(environ: "WSGIEnvironment", length: int, size: int) -> Iterator[bytes]:
+def _announced(visit: Visit, length: int, size: int) -> Iterator[bytes]:
     while length > 0:
-        piece = _filled(environ["wsgi.input"], min(size, length))
+        piece = _filled(visit.environ["wsgi.input"], min(size, length))
         length -= len(piece)
         if len(piece) < size and length:
             raise MalformedMessage(f"the body ended {length} bytes too early")
@@ -265,25 +182,25 @@ def _filled(source: "InputStream", size: int) -> bytes:
     return b"".join(parts)
 
 
-def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
+def read_body(visit: Visit, limit: int) -> bytes:
     """The whole body of a request, of at most ``limit`` bytes.
 
     Raises :class:`eilogin.errors.MessageTooLarge`, without reading further, or
     :class:`eilogin.errors.MalformedMessage` if it is shorter than announced.
     """
-    length = _length(environ, limit)
-    return b"".join(_announced(environ, length, length))
+    length = _length(visit, limit)
+    return b"".join(_announced(visit, length, length))
 
 
-def read_whole_body(environ: "WSGIEnvironment", limit: int) -> bytes:
+def read_whole_body(visit: Visit, limit: int) -> bytes:
     """The body, of announced length or in chunks (wsgi.input_terminated).
 
     Raises the errors of :func:`read_body`, after at most one byte too many.
     """
-    return b"".join(body_in_pieces(environ, limit, limit + 1))
+    return b"".join(body_in_pieces(visit, limit, limit + 1))
 
 
-def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
+def read_query(visit: Visit) -> dict[str, str]:
     """The parameters of a query of eilogin, without empty ones.
 
     Raises :class:`eilogin.errors.MalformedMessage`, also for repeated ones.
@@ -291,41 +208,41 @@ def read_query(environ: "WSGIEnvironment") -> dict[str, str]:
     """
     try:
         # PEP 3333, "Unicode Issues": unencoded characters come as latin-1.
-        text = environ.get("QUERY_STRING", "").encode("latin-1").decode()
+        text = visit.query_string.encode("latin-1").decode()
     except UnicodeError:
         raise MalformedMessage("the query is not UTF-8") from None
     return _fields_of(text, "query")
 
 
-def read_form_body(environ: "WSGIEnvironment", limit: int) -> bytes:
+def read_form_body(visit: Visit, limit: int) -> bytes:
     """The body of a form with a message (application/x-www-form-urlencoded).
 
     Raises the errors of :func:`read_whole_body`, and MalformedMessage for another
     declared type, in which other readers would find other fields. It is ASCII in any
     charset.
     """
-    kind = _kind_of_body(environ)
+    kind = _kind_of_body(visit)
     if kind not in ("", _FORM):
         raise MalformedMessage(f"the body is {kind[:60]!r}; expected a form ({_FORM})")
-    return read_whole_body(environ, limit)
+    return read_whole_body(visit, limit)
 
 
-def _kind_of_body(environ: "WSGIEnvironment") -> str:
-    kind: str = environ.get("CONTENT_TYPE", "")
+def _kind_of_body(visit: Visit) -> str:
+    kind: str = visit.environ.get("CONTENT_TYPE", "")
     return kind.partition(";")[0].strip().lower()
 
 
-def read_form(environ: "WSGIEnvironment", limit: int = 10_000) -> dict[str, str]:
+def read_form(visit: Visit, limit: int = 10_000) -> dict[str, str]:
     """The fields of a form of eilogin, without empty ones.
 
     Raises :class:`eilogin.errors.MessageTooLarge`, or
     :class:`eilogin.errors.MalformedMessage`, also for repeated ones. ``saml.bindings``
     reads SAML messages.
     """
-    if _kind_of_body(environ) != _FORM:
+    if _kind_of_body(visit) != _FORM:
         raise MalformedMessage("not a form")
     try:
-        text = read_body(environ, limit).decode("ascii")
+        text = read_body(visit, limit).decode("ascii")
     except UnicodeError:
         raise MalformedMessage("the form is not ASCII") from None
     return _fields_of(text, "form")
@@ -368,14 +285,13 @@ def safe_next(value: str | None, default: str = "/") -> str:
 # --- who sent it ----------------------------------------------------------------
 
 
-def client_address(
-    environ: "WSGIEnvironment", trusted_proxies: Sequence[IPNetwork]
-) -> str:
+def client_address(visit: Visit, trusted_proxies: Sequence[IPNetwork]) -> str:
     """The client's address: of the socket, or as trusted proxies report it.
 
     Each adds its peer's address at the end of X-Forwarded-For. Entries before the last
     untrusted address may be forged.
     """
+    environ = visit.environ
     believed: str = environ.get("REMOTE_ADDR", "")
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
     for entry in reversed(forwarded.rsplit(",", _MOST_PROXIES)):

@@ -1,13 +1,10 @@
 """Read the Set-Cookie headers of the application, as browsers do (RFC 6265 5.2)."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from eilogin.web import environ as env
 from eilogin.web.site_urls import whole_target
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 BLANKS = " \t"
 #: Values that remove a cookie's value; Python writes quotes.
@@ -49,15 +46,15 @@ def attributes_of(text: str) -> Mapping[str, str]:
     return found
 
 
-def path_of(environ: "WSGIEnvironment") -> str:
+def path_of(visit: Visit) -> str:
     """The path of a request, as the browser has it."""
-    target = whole_target(environ, env.trust(environ).own.public_url)
+    target = whole_target(visit, visit.trust.own.public_url)
     return target.partition("?")[0]
 
 
-def place_of(environ: "WSGIEnvironment", attributes: Mapping[str, str]) -> Place:
+def place_of(visit: Visit, attributes: Mapping[str, str]) -> Place:
     """Where a browser keeps a cookie of this response (RFC 6265 5.1.4)."""
     path = attributes.get("path", "")
     if not path.startswith("/"):
-        path = path_of(environ).rpartition("/")[0] or "/"
+        path = path_of(visit).rpartition("/")[0] or "/"
     return Place(path, attributes.get("domain", "").removeprefix("."))

@@ -4,17 +4,13 @@ A *target* is a path and query as the browser sees it: ``/mijn?jaar=2026``.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from webob import Response
 
 from eilogin.config import LONGEST_TARGET
-from eilogin.web.environ import VISIBLE
 from eilogin.web.requests import origin_of
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 # They need no encoding (RFC 3986 3.3 and 3.4). The server does not decode a query, so
 # encoded ones stay. Browsers leave brackets, too.
@@ -22,22 +18,22 @@ _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?%[]"
 
 
-def this_page(environ: "WSGIEnvironment", public_url: str) -> str:
+def this_page(visit: Visit, public_url: str) -> str:
     """The target of the requested page, in printable ASCII.
 
     Longer than :data:`LONGEST_TARGET`, it loses its query, or becomes the first page.
     """
-    whole = whole_target(environ, public_url)
+    whole = whole_target(visit, public_url)
     candidates = (whole, whole.partition("?")[0], root(public_url))
     return next(target for target in candidates if len(target) <= LONGEST_TARGET)
 
 
-def whole_target(environ: "WSGIEnvironment", public_url: str) -> str:
+def whole_target(visit: Visit, public_url: str) -> str:
     """The same, of any length."""
-    seen = environ.get(VISIBLE)
-    below = environ.get("PATH_INFO", "") if seen is None else seen.below
+    seen = visit.visible
+    below = visit.path_info if seen is None else seen.below
     path = urlsplit(public_url).path + _quoted(below, _PATH_SAFE)
-    query = _quoted(environ.get("QUERY_STRING", ""), _QUERY_SAFE)
+    query = _quoted(visit.query_string, _QUERY_SAFE)
     return f"{path}?{query}" if query else path
 
 

@@ -7,14 +7,11 @@ can send the header, so eilogin logs one line an hour, and no address of a visit
 import ipaddress
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.config import IPNetwork
 from eilogin.web.requests import is_among, is_by_unix_socket
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -32,18 +29,18 @@ class UntrustedProxies:
         self._known: set[str] = set()
         self._quiet_until = 0.0
 
-    def look(self, environ: "WSGIEnvironment") -> None:
+    def look(self, visit: Visit) -> None:
         """Warn if the peer of a request is such a proxy, once an hour."""
-        if "HTTP_X_FORWARDED_FOR" not in environ:
+        if "HTTP_X_FORWARDED_FOR" not in visit.environ:
             return
-        peer = environ.get("REMOTE_ADDR", "")
+        peer = visit.environ.get("REMOTE_ADDR", "")
         if peer in self._known or clock.now() < self._quiet_until:
             return
         if is_among(peer, self._trusted):
             if len(self._known) < _MOST:
                 self._known.add(peer)
             return
-        if _is_applied(environ, peer):
+        if _is_applied(visit, peer):
             return
         self._quiet_until = clock.now() + _HOUR
         _log.warning(
@@ -55,9 +52,9 @@ class UntrustedProxies:
         )
 
 
-def _is_applied(environ: "WSGIEnvironment", peer: str) -> bool:
+def _is_applied(visit: Visit, peer: str) -> bool:
     """Whether the server applied the header, as waitress's ``trusted_proxy``."""
-    entries = environ["HTTP_X_FORWARDED_FOR"].rsplit(",", _MOST_PROXIES)
+    entries = visit.environ["HTTP_X_FORWARDED_FOR"].rsplit(",", _MOST_PROXIES)
     return peer in map(str.strip, entries)
 
 

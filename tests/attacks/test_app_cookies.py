@@ -382,9 +382,9 @@ def test_reading_before_a_cookie_name_is_guarded_is_not_cached(workers, monkeypa
     names.guarded.clear()
     read = app_cookies._Reading.read  # noqa: SLF001
 
-    def then_news(reading, environ, family):
-        found = read(reading, environ, family)
-        names.note(environ, names.guarded, "sid")
+    def then_news(reading, visit, family):
+        found = read(reading, visit, family)
+        names.note(visit, names.guarded, "sid")
         return found
 
     with monkeypatch.context() as patch:

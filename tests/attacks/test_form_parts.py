@@ -16,6 +16,7 @@ from werkzeug.formparser import parse_form_data
 
 from eilogin.errors import FormRefused
 from eilogin.participant.policy.zope_paths import require_no_call_in_parts
+from eilogin.web.visit import Visit
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -94,7 +95,7 @@ def test_no_parser_finds_a_call_that_was_not_refused(names_in, body, boundary):
         names = names_in(environ_of(body, boundary))
     if any(":method" in (name or "").replace("\\", "") for name in names):
         with pytest.raises(FormRefused):
-            require_no_call_in_parts(environ_of(body, boundary))
+            require_no_call_in_parts(Visit(environ_of(body, boundary)))
 
 
 @pytest.mark.parametrize(

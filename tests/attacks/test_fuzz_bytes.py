@@ -269,7 +269,7 @@ def test_a_cookie_is_what_a_plain_reader_finds(header):
     start = "__Host-eilogin="
     values = {p.removeprefix(start).strip(" \t") for p in pairs if p.startswith(start)}
     expected = values.pop() or None if len(values) == 1 else None
-    assert Cookie("eilogin").read({"HTTP_COOKIE": header}) == expected
+    assert Cookie("eilogin").read(header) == expected
 
 
 SEALER = Sealer([b"of this party", b"the one before"], "test")
@@ -582,6 +582,7 @@ AS_NOBODY = """
 import os, sys
 from eilogin.cli.inifiles import entry_points
 from eilogin.config import attempt
+from eilogin.web.visit import Visit
 declared = entry_points.declared()["trust"]
 os.setuid(65534)
 _, faults = attempt(declared, "", "filter:x", {"key": sys.argv[1]})

@@ -23,6 +23,7 @@ from eilogin.saml.safe_xml import serialize
 from eilogin.saml.signing_keys import CURVES, SigningKey, new_key_pair
 from eilogin.saml.xml_signatures import method_of, sign, sign_octets
 from eilogin.web.inbound_messages import receive
+from eilogin.web.visit import Visit
 
 NOW = 1_767_268_800.0
 HUB = "https://inloggen.example.nl/metadata"
@@ -87,7 +88,7 @@ def evil(stranger):
 def received(key, query):
     """What the address makes of a query: kind, XML and RelayState."""
     environ = {"REQUEST_METHOD": "GET", "QUERY_STRING": query}
-    found = receive(environ, lambda _: [key.public])
+    found = receive(Visit(environ), lambda _: [key.public])
     return found.kind, serialize(found.element), found.relay_state
 
 
@@ -196,7 +197,7 @@ def test_a_form_says_what_it_says_to_every_reader(key, steps):
         "wsgi.input": io.BytesIO(body.encode()),
     }
     try:
-        found = receive(environ, lambda _: [key.public])
+        found = receive(Visit(environ), lambda _: [key.public])
     except Refused:
         return
     read = messages.read_logout_request(found.element)

@@ -24,6 +24,7 @@ from eilogin.logos import data_uri_of_file, fault_of
 from eilogin.saml.signing_keys import new_key_pair
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.visit import Visit
 
 NS = 'xmlns="http://www.w3.org/2000/svg"'
 XLINK = 'xmlns:l="http://www.w3.org/1999/xlink"'
@@ -55,7 +56,7 @@ def faults(tmp_path, **values):
 def page_of(own: Own):
     environ = Request.blank("/", headers={"Accept-Language": "nl"}).environ
     environ[env.TRUST] = SimpleNamespace(own=own)
-    return Pages().page(environ, "unknown_host.html")
+    return Pages().page(Visit(environ), "unknown_host.html")
 
 
 @pytest.mark.parametrize(

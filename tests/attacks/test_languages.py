@@ -7,6 +7,7 @@ import pytest
 from raw_http import HUB, UWV, request
 
 from eilogin.web.pages import page_languages
+from eilogin.web.visit import Visit
 
 TEXT = "Accept: text/html"
 COOKIE = "__Host-eilogin-language"
@@ -104,7 +105,10 @@ def test_long_wishes_of_browsers_are_not_kept_in_memory():
     try:
         for number in range(50):
             wish = f"{'x' * 200_000}{number}"
-            assert page_languages.language_of({"HTTP_ACCEPT_LANGUAGE": wish}) == "nl"
+            assert (
+                page_languages.language_of(Visit({"HTTP_ACCEPT_LANGUAGE": wish}))
+                == "nl"
+            )
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -548,7 +548,7 @@ PUBLIC = {
     # What stands in the address too that the same browser asks for.
     (
         "eilogin/hub/signin/signin_page.py",
-        "_WAY_MADE.read(environ) == pending.handle",
+        "_WAY_MADE.read(visit.cookie_header) == pending.handle",
     ),
     # The hash of an entityID that a browser has chosen.
     ("eilogin/participant/login/hub_choice.py", "_digest(hub) == match[1]"),

@@ -28,6 +28,7 @@ from eilogin.participant.policy import zope_paths
 from eilogin.participant.policy.path_rules import PathRules
 from eilogin.participant.policy.strictest_rule import NEEDS
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 NAMES = ("mijn", "bezwaar", "nieuws", "static", "café", "app")
 
@@ -63,7 +64,7 @@ def asked_for(rules, environ):
     """What the guard asks for; more than anything where it refuses."""
     environ = {**mounted_at(""), **environ}
     try:
-        return NEEDS.index(rules.rule_of(environ).need)
+        return NEEDS.index(rules.rule_of(Visit(environ)).need)
     except PathRefused:
         return len(NEEDS)
 
@@ -390,7 +391,7 @@ def test_no_name_of_a_view_in_pyramid_makes_it_open(pyramid_app, path):
     rules = PathRules.parse(["/ optional", f"{SECRET} midden", "/bezwaar midden"])
     environ = create_environ(path)
     assert webob.Request(environ).get_response(pyramid_app).text == "SECRET"
-    assert rules.rule_of(environ).need == "midden"
+    assert rules.rule_of(Visit(environ)).need == "midden"
 
 
 @pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
@@ -399,7 +400,7 @@ def test_no_root_that_pyramid_obeys_makes_a_page_open(pyramid_app):
     rules = PathRules.parse(["/ optional", f"{SECRET} midden"])
     environ = create_environ("/bezwaar", headers={"X-Vhm-Root": "/mijn"})
     assert webob.Request(environ).get_response(pyramid_app).text == "SECRET"
-    assert rules.rule_of({**environ, **mounted_at("")}).need == "midden"
+    assert rules.rule_of(Visit({**environ, **mounted_at("")})).need == "midden"
 
 
 @settings(max_examples=300)
@@ -414,7 +415,7 @@ def test_the_plain_spelling_needs_what_the_lines_say(said, names, data):
         "REQUEST_URI": quote(text_of(names)),
         **mounted_at(path[:at]),
     }
-    assert rules_of(said).rule_of(environ).need == needed_by(said, names)
+    assert rules_of(said).rule_of(Visit(environ)).need == needed_by(said, names)
 
 
 # --- Zope -------------------------------------------------------------------------
@@ -521,7 +522,7 @@ def test_no_path_reaches_zope_without_what_it_needs(said, before, names, called)
     assume(where is not None)
     rules = rules_of(said)
     try:
-        environ[env.VISIBLE] = zope_paths.visible(environ, mount, ())
+        environ[env.VISIBLE] = zope_paths.visible(Visit(environ), mount, ())
     except PathRefused:
         return
     # A page that needs no login may be served as to a stranger.
@@ -581,7 +582,7 @@ def test_no_detour_reaches_zope_without_what_it_needs(said, method, names, heade
         header: host + path,
         **mounted_at(""),
     }
-    environ[env.VISIBLE] = zope_paths.visible(environ, "", ())
+    environ[env.VISIBLE] = zope_paths.visible(Visit(environ), "", ())
     where = traversed(path)
     assume(where is not None)
     needed = NEEDS.index(needed_by(said, where))
@@ -605,8 +606,8 @@ def test_a_plain_path_of_zope_needs_what_the_lines_say(before):
     for path, need in (("/nieuws/2026", "optional"), ("/mijn/zaken", "midden")):
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": before + path}
         environ.update(mounted_at(mount))
-        environ[env.VISIBLE] = zope_paths.visible(environ, mount, ())
-        assert rules.rule_of(environ).need == need
+        environ[env.VISIBLE] = zope_paths.visible(Visit(environ), mount, ())
+        assert rules.rule_of(Visit(environ)).need == need
 
 
 # --- a real server ----------------------------------------------------------------

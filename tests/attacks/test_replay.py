@@ -105,10 +105,10 @@ def test_of_two_at_the_same_moment_the_late_one_is_led_to_the_page(
     address, early, in_time = answered.url, twin_of(answered), []
     claim = pending_logins.claim
 
-    def claim_too_late(environ, pending):
+    def claim_too_late(visit, pending):
         monkeypatch.setattr(pending_logins, "claim", claim)
         in_time.append(bring(early, address))
-        return claim(environ, pending)
+        return claim(visit, pending)
 
     monkeypatch.setattr(pending_logins, "claim", claim_too_late)
     late = bring(answered, address)

@@ -10,6 +10,7 @@ import pytest
 
 from eilogin.participant.logout.logout_retry_queue import LogoutQueue
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 UWV = "https://uwv.test"
 LOG_OUT = f"{UWV}/eilogin/logout"
@@ -52,7 +53,7 @@ def out(federation):
 def queued(federation):
     sessions = federation.apps["uwv.test"].sessions
     environ = {env.TRUST: federation.trusts["uwv.test"], env.SESSIONS: sessions}
-    return lambda: len(LogoutQueue.keys(environ))
+    return lambda: len(LogoutQueue.keys(Visit(environ)))
 
 
 def messages_to_hub(federation):

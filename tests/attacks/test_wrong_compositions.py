@@ -14,7 +14,7 @@ from eilogin import clock
 from eilogin.errors import InvalidOptions
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import open_store
-from eilogin.web.pipeline_parts import provided
+from eilogin.web.pipeline.pipeline_parts import provided
 
 ORDER = [part.eilogin_part for part in provided("main")]
 UWV = "https://uwv.test/eilogin/metadata"

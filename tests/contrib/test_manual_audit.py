@@ -29,7 +29,7 @@ EVENTS |= set(re.findall(r'_note\((?:case, )?"([a-z]+\.[a-z-]+)"', SOURCES))
 #: Refusals, which are events too.
 EVENTS |= set(re.findall(r'\bevent="([a-z.-]+)"', SOURCES))
 EVENTS |= set(re.findall(r'note_refusal\(error, "([a-z.-]+)"', SOURCES))
-EVENTS |= set(re.findall(r'_refused\(environ, error, "([a-z.-]+)"', SOURCES))
+EVENTS |= set(re.findall(r'_refused\(visit, error, "([a-z.-]+)"', SOURCES))
 #: Outcomes of a login: see eilogin.participant.response.session_creation.
 EVENTS |= set(re.findall(r'return "(keep-alive)" if .* else "(step-up)"', SOURCES)[0])
 COOKIES = set(re.findall(r'Cookie\("(eilogin-[a-z-]+)"', SOURCES))

@@ -19,6 +19,7 @@ from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint
 from eilogin.saml.signing_keys import SigningKey, key_name, new_key_pair
 from eilogin.web.limits.slots import Full, Slots
+from eilogin.web.visit import Visit
 
 HUB = "https://inloggen.test"
 SSO = f"{HUB}/sso"
@@ -1009,7 +1010,7 @@ class TestARelayState:
     )
     def test_that_somebody_made_up_is_none(self, cookie):
         environ = {"HTTP_COOKIE": f"__Host-eilogin-relay-state={cookie}"}
-        assert relay_state.kept(environ) == ""
+        assert relay_state.kept(Visit(environ)) == ""
 
 
 class TestWhoIsLoggedInAlready:

@@ -6,7 +6,7 @@ from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout import logout_propagation
 from eilogin.saml.messages import EMAIL
 from eilogin.sessions import Participant, Subject
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 UWV = "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"

@@ -15,7 +15,7 @@ from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.participant_certificates import ParticipantCertificates
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 DAY = 86_400
 UWV, STAD = (f"https://{host}.test/eilogin/metadata" for host in ("uwv", "stad"))

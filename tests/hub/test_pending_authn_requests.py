@@ -11,6 +11,7 @@ from eilogin.hub import pending_authn_requests
 from eilogin.hub.pending_authn_requests import PARAMETER, PendingAuthnRequest
 from eilogin.saml import bindings
 from eilogin.web.browser.sealing import as_text
+from eilogin.web.visit import Visit
 
 MINUTE = 60
 HUB = "inloggen.test"
@@ -43,14 +44,16 @@ class Kept:
         return {**self.environ, "HTTP_COOKIE": header}
 
     def keep(self, question):
-        for _, header in pending_authn_requests.remember(self.request(), question):
+        for _, header in pending_authn_requests.remember(
+            Visit(self.request()), question
+        ):
             name, _, value = header.partition(";")[0].partition("=")
             self.cookies[name] = value
             if not value:
                 del self.cookies[name]
 
     def find(self, handle=QUESTION.handle):
-        return pending_authn_requests.find(self.request(), handle)
+        return pending_authn_requests.find(Visit(self.request()), handle)
 
 
 @pytest.fixture
@@ -157,13 +160,15 @@ def test_a_browser_keeps_the_newest_eight(browser):
 class TestBehindAnAddress:
     def test_is_the_question_that_it_goes_on_with(self, browser):
         browser.keep(QUESTION)
-        address = pending_authn_requests.address_of(browser.environ, QUESTION)
+        address = pending_authn_requests.address_of(Visit(browser.environ), QUESTION)
         assert address.startswith(f"https://{HUB}/sso?{PARAMETER}=")
-        assert pending_authn_requests.behind(browser.request(), address) == QUESTION
+        assert (
+            pending_authn_requests.behind(Visit(browser.request()), address) == QUESTION
+        )
 
     @pytest.mark.parametrize("target", ["/", "/?x=y", "/sso", f"/sso?{PARAMETER}="])
     def test_is_none_where_it_names_none(self, browser, target):
-        assert pending_authn_requests.behind(browser.environ, target) is None
+        assert pending_authn_requests.behind(Visit(browser.environ), target) is None
 
     @pytest.mark.parametrize(
         ("named", "peer"), [(UWV, UWV), ("https://evil.test/", ""), ("", "")]
@@ -172,17 +177,19 @@ class TestBehindAnAddress:
         browser.cookies["__Host-eilogin-sign-in"] = "yes"
         target = f"/sso?{PARAMETER}={QUESTION.handle}&of={named}"
         with pytest.raises(LoginLost) as caught:
-            pending_authn_requests.behind(browser.request(), target)
+            pending_authn_requests.behind(Visit(browser.request()), target)
         assert caught.value.peer == peer
 
     def test_names_nobody_whose_name_is_too_long(self, browser):
         long = replace(QUESTION, issuer="https://uwv.test/" + "a" * 300)
-        assert "uwv" not in pending_authn_requests.address_of(browser.environ, long)
+        assert "uwv" not in pending_authn_requests.address_of(
+            Visit(browser.environ), long
+        )
 
 
 @pytest.mark.parametrize("change", [lambda v: v[:3], lambda v: [*v, 1], lambda v: {}])
 def test_one_that_another_version_kept_is_lost(browser, change):
-    sealer = pending_authn_requests._sealer(browser.environ)  # noqa: SLF001
+    sealer = pending_authn_requests._sealer(Visit(browser.environ))  # noqa: SLF001
     octets = zlib.compress(json.dumps(change(astuple(QUESTION))).encode())
     text = as_text(sealer.seal(octets, QUESTION.handle))
     browser.cookies[f"__Host-eilogin-asked-{QUESTION.handle}"] = text

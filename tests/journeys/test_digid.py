@@ -23,6 +23,7 @@ from eilogin.saml.safe_xml import DS, q
 from eilogin.saml.signing_keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.xml_signatures import EXCLUSIVE_C14N, signed
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 UWV = "https://uwv.test"
 PROTECT = "=/ optional\n/nieuws optional\n/static off\n/bezwaar midden\n/geld hoog"
@@ -288,7 +289,7 @@ class TestWhoSheIs:
         anna.logs_in()
         cookies = anna.browser.cookies("uwv.test")
         header = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        login = logout_hint.read({**site.environ, "HTTP_COOKIE": header})
+        login = logout_hint.read(Visit({**site.environ, "HTTP_COOKIE": header}))
         assert site.environ["eilogin.session"].subject == login.who.name_id
         assert ANNA not in login.to_json()
         token = cookies["__Host-eilogin"]

@@ -21,7 +21,7 @@ from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.messages import PARTIAL_LOGOUT
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 from tests.journeys.conftest import go_on
 
 HUB = "https://gemeente.test"

@@ -8,7 +8,7 @@ from webob import Request
 
 from eilogin.participant.policy import path_limits
 from eilogin.testing import Browser, File
-from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 MINUTE = 60
 HOME, AT_WORK = "192.0.2.7", "198.51.100.9"
@@ -224,9 +224,9 @@ class TestAStricterIdleLimit:
         apps = {"mijn.test": remember_what_is_seen}
         anna = citizen_at(eilogin_federation(apps, options=said).browser())
         anna.log_in(MIJN)
-        login = env.session(seen[-1])
+        login = Visit(seen[-1]).session
         key = path_limits._key(login, 300.0)  # noqa: SLF001 - the key in the store
-        env.values(seen[-1]).add(key, garbage, login.ends)
+        Visit(seen[-1]).values.add(key, garbage, login.ends)
         clock.shift(MINUTE)
         assert has_to_prove(anna, BEZWAAR)
         anna.type_password()

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from eilogin.hub.hub_worker import HubJobs
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"

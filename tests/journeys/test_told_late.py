@@ -9,7 +9,7 @@ from webob import Request
 from eilogin.errors import StoreUnavailable
 from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.logout_propagation import Propagation
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 UWV = "https://uwv.test/mijn"
 STAD = "https://stad.test/mijn"

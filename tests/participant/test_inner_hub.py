@@ -10,6 +10,7 @@ from eilogin.participant.inner_hub import InnerHub
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Values, open_store
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 HUB, HERE = "https://inloggen.test/metadata", "https://gemeente.test/metadata"
 ANNA = Subject(HUB, HERE, "anna")
@@ -56,7 +57,7 @@ def log_out(inside, environ, hub):
 
     def log_out(*logins, is_everywhere):
         hub.is_everywhere = is_everywhere
-        return inside.tell(environ, inside.note(environ, ANNA), logins)
+        return inside.tell(Visit(environ), inside.note(Visit(environ), ANNA), logins)
 
     return log_out
 
@@ -95,30 +96,30 @@ def test_a_later_one_is_known_when_those_before_it_are(log_out, hub):
 def test_of_two_at_once_the_one_that_missed_somebody_is_remembered(
     inside, environ, hub, log_out
 ):
-    first = inside.note(environ, ANNA)
+    first = inside.note(Visit(environ), ANNA)
     assert not log_out(login(), is_everywhere=False)
     hub.is_everywhere = True
-    assert inside.tell(environ, first, [login()])
+    assert inside.tell(Visit(environ), first, [login()])
     assert not log_out(is_everywhere=False)
 
 
 def test_of_two_at_once_the_first_may_miss_somebody_too(inside, environ, hub, log_out):
-    first = inside.note(environ, ANNA)
+    first = inside.note(Visit(environ), ANNA)
     assert log_out(login(), is_everywhere=True)
     hub.is_everywhere = False
-    assert not inside.tell(environ, first, [login()])
+    assert not inside.tell(Visit(environ), first, [login()])
     assert not log_out(is_everywhere=False)
 
 
 def test_nobody_knows_what_comes_of_one_that_is_at_work(inside, environ, log_out):
-    first = inside.note(environ, ANNA)
+    first = inside.note(Visit(environ), ANNA)
     assert not log_out(is_everywhere=True)
-    assert inside.tell(environ, first, [login()])
+    assert inside.tell(Visit(environ), first, [login()])
     assert log_out(is_everywhere=True)
 
 
 def test_one_whose_process_has_died_is_known_with_a_later_one(inside, environ, log_out):
-    inside.note(environ, ANNA)
+    inside.note(Visit(environ), ANNA)
     assert not log_out(is_everywhere=True)
     assert log_out(login(), is_everywhere=True)
     assert log_out(is_everywhere=True)
@@ -140,7 +141,7 @@ def test_it_is_over_when_nobody_can_be_logged_in_from_before(log_out, clock):
 
 def test_later_logout_confirms_logout_noted_by_another_version(environ, log_out):
     key = f"missed-inside:{ANNA.label()}"
-    env.values(environ).add(key, "", MAX_SESSION * 1e9)
+    Visit(environ).values.add(key, "", MAX_SESSION * 1e9)
     assert not log_out(is_everywhere=True)
     assert log_out(login(), is_everywhere=True)
     assert log_out(is_everywhere=True)
@@ -156,4 +157,4 @@ def test_of_many_the_latest_are_remembered(log_out, hub):
 def test_one_that_cannot_be_noted_ends_nothing(inside, environ, monkeypatch):
     monkeypatch.setattr(Values, "change", lambda *_: False)
     with pytest.raises(Unavailable):
-        inside.note(environ, ANNA)
+        inside.note(Visit(environ), ANNA)

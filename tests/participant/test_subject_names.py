@@ -13,7 +13,7 @@ from eilogin.filters.login_options import LoginOptions
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.safe_xml import q
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 STAD = "https://stad.test/mijn"
 SOAP = "https://stad.test/eilogin/slo/soap"

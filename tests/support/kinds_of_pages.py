@@ -26,6 +26,7 @@ from eilogin.portal.portal_app import Tile
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import allow_own_images
+from eilogin.web.visit import Visit
 from tests.web.pages.test_page_rendering import HOSTILE, TEMPLATES, VALUES, WINTER
 
 if TYPE_CHECKING:
@@ -509,8 +510,8 @@ def page_of(kind: Kind, language: str) -> Response:
     # What a page says may depend on the day.
     with time_machine.travel(WINTER, tick=False):
         if kind.template == "auto_post.html":
-            return _PAGES.auto_post(environ, **values)
-        page = _PAGES.page(environ, kind.template, **values)
+            return _PAGES.auto_post(Visit(environ), **values)
+        page = _PAGES.page(Visit(environ), kind.template, **values)
     if kind.template == "portal.html":
         allow_own_images(page)
     return page
@@ -596,7 +597,7 @@ def _warning_script(language: str, accent: Accent | None) -> Response:
     own = SimpleNamespace(**{**vars(_SITES["eilogin.web"]), "accent": accent})
     trust = SimpleNamespace(own=own)
     environ = {**_environ(language), env.TRUST: trust}
-    return ExpiryWarning(_WARN).script(environ)
+    return ExpiryWarning(_WARN).script(Visit(environ))
 
 
 def fulfill(route: "Route", response: Response) -> None:

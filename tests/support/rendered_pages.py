@@ -8,6 +8,7 @@ import logging
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
+from eilogin.web.visit import Visit
 
 
 def hash_of(script):
@@ -32,7 +33,7 @@ NAVIGATION = environ()
 def refusal(pages, caplog, error, event="login", environ=NAVIGATION, **more):
     """The page of an error, what the log says, and the audit event, if there is one."""
     with caplog.at_level(logging.INFO):
-        page = pages.refuse(environ, error, event=event, **more)
+        page = pages.refuse(Visit(environ), error, event=event, **more)
     log = [r for r in caplog.records if r.name == "eilogin"]
     events = [r for r in caplog.records if r.name == "eilogin.audit"]
     # Nobody has done anything where the store is down and a page was read.

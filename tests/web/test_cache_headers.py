@@ -4,6 +4,7 @@ import pytest
 
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import for_visitor
+from eilogin.web.visit import Visit
 
 PAGE = "https://uwv.test/mijn"
 PROTECT = "=/ optional\n/static off\n/ basis"
@@ -167,7 +168,7 @@ def test_an_option_leaves_it_to_the_application(logged_in):
 def test_a_part_that_fails_half_way_says_so_too():
     told = []
     environ = {"HTTP_SEC_FETCH_DEST": "style", env.SESSION: "a login"}
-    start = for_visitor(environ, lambda *said: told.append(said), no_store=True)
+    start = for_visitor(Visit(environ), lambda *said: told.append(said), no_store=True)
     error, kind = (ValueError, ValueError(), None), ("Content-Type", "text/css")
     start("200 OK", [kind])
     start("500 Oh no", [kind], error)
@@ -182,7 +183,7 @@ def test_an_application_that_fails_half_way_says_so_to_the_server():
     def start_response(status, headers, *error):
         told.append((status, headers, *error))
 
-    start = for_visitor({env.SESSION: "a login"}, start_response, no_store=True)
+    start = for_visitor(Visit({env.SESSION: "a login"}), start_response, no_store=True)
     error = (ValueError, ValueError(), None)
     start("200 OK", [])
     start("500 Oh no", [("Cache-Control", "public")], error)

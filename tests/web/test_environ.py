@@ -8,30 +8,30 @@ from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import open_store
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.pipeline_parts import order
+from eilogin.web.pipeline.pipeline_parts import order
+from eilogin.web.visit import Visit
 
 ACCESSORS = [
-    (env.sessions, env.SESSIONS, "session"),
-    (env.session, env.SESSION, "session"),
-    (env.session_or_none, env.SESSION, "session"),
-    (env.cookie, env.COOKIE, "session"),
-    (env.trust, env.TRUST, "trust"),
-    (env.address, env.ADDRESS, "trust"),
+    ("sessions", env.SESSIONS, "session"),
+    ("session", env.SESSION, "session"),
+    ("session_or_none", env.SESSION, "session"),
+    ("cookie", env.COOKIE, "session"),
+    ("trust", env.TRUST, "trust"),
+    ("address", env.ADDRESS, "trust"),
 ]
-IDS = [accessor.__name__ for accessor, _, _ in ACCESSORS]
 
 
-@pytest.mark.parametrize(("accessor", "key", "set_by"), ACCESSORS, ids=IDS)
+@pytest.mark.parametrize(("accessor", "key", "set_by"), ACCESSORS)
 class TestAKey:
     def test_is_given_as_it_was_set(self, accessor, key, set_by):
         value = object()
-        assert accessor({key: value}) is value
+        assert getattr(Visit({key: value}), accessor) is value
 
     def test_that_is_missing_names_the_filter_and_the_right_order(
         self, accessor, key, set_by
     ):
         with pytest.raises(PipelineOrder) as refused:
-            accessor({})
+            getattr(Visit({}), accessor)
         assert f"the filter '{set_by}' is missing" in str(refused.value)
         assert f"expected this order: {order()}" in str(refused.value)
 
@@ -39,15 +39,16 @@ class TestAKey:
 def test_a_session_that_trust_has_not_checked_is_not_given():
     login = object()
     with pytest.raises(PipelineOrder, match="the filter 'trust' is missing"):
-        env.session_checked({env.SESSION: login})
+        assert Visit({env.SESSION: login}).session_checked
     with pytest.raises(PipelineOrder, match="the filter 'session' is missing"):
-        env.session_checked({env.ADDRESS: None})
-    assert env.session_checked({env.SESSION: login, env.ADDRESS: None}) is login
+        assert Visit({env.ADDRESS: None}).session_checked
+    assert Visit({env.SESSION: login, env.ADDRESS: None}).session_checked is login
 
 
-@pytest.mark.parametrize("accessor", [env.session, env.session_or_none, env.address])
+@pytest.mark.parametrize("accessor", ["session", "session_or_none", "address"])
 def test_that_there_is_none_is_not_that_nobody_looked(accessor):
-    assert accessor({env.SESSION: None, env.ADDRESS: None}) is None
+    visit = Visit({env.SESSION: None, env.ADDRESS: None})
+    assert getattr(visit, accessor) is None
 
 
 class TestWhileNobodyCanTell:
@@ -56,10 +57,10 @@ class TestWhileNobodyCanTell:
 
     def test_session_lookup_fails_if_store_is_unavailable(self):
         with pytest.raises(StoreUnavailable):
-            env.session(self.ENVIRON)
+            assert Visit(self.ENVIRON).session
 
     def test_optional_session_lookup_returns_none_if_store_is_unavailable(self):
-        assert env.session_or_none(self.ENVIRON) is None
+        assert Visit(self.ENVIRON).session_or_none is None
 
 
 class TestALoginBeyondIdle:
@@ -85,13 +86,13 @@ class TestALoginBeyondIdle:
     def test_is_there_after_a_while_away(self, visit, clock):
         environ = visit("uwv")
         clock.shift(901)
-        assert env.session_beyond_idle(environ).subject == "anna"
+        assert Visit(environ).session_beyond_idle().subject == "anna"
 
     def test_is_none_of_another_partys(self, visit):
-        assert env.session_beyond_idle(visit("stad")) is None
+        assert Visit(visit("stad")).session_beyond_idle() is None
 
     def test_is_none_without_a_cookie(self, visit):
-        assert env.session_beyond_idle(visit("uwv") | {"HTTP_COOKIE": ""}) is None
+        assert Visit(visit("uwv") | {"HTTP_COOKIE": ""}).session_beyond_idle() is None
 
 
 def test_values_of_one_entity_are_hidden_from_another(clock):
@@ -100,7 +101,7 @@ def test_values_of_one_entity_are_hidden_from_another(clock):
     def values_of(name):
         own = SimpleNamespace(entity_id=name)
         trust = SimpleNamespace(own=own)
-        return env.values({env.SESSIONS: sessions, env.TRUST: trust})
+        return Visit({env.SESSIONS: sessions, env.TRUST: trust}).values
 
     values_of("uwv").add("key", "of uwv", instants.now() + 60)
     assert values_of("uwv").get("key") == "of uwv"

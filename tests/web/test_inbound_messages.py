@@ -14,6 +14,7 @@ from eilogin.errors import (
 )
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.web.inbound_messages import open_soap, receive, receive_soap
+from eilogin.web.visit import Visit
 
 SLO = "https://uwv.test/eilogin/slo"
 
@@ -50,7 +51,7 @@ class TestByRedirect:
         self, hub, keys_of, request_of
     ):
         url = hub.by_redirect(SLO, "SAMLRequest", request_of, "handle")
-        inbound = receive(get(url), keys_of)
+        inbound = receive(Visit(get(url)), keys_of)
         assert inbound.kind == "SAMLRequest"
         assert inbound.issuer == hub.entity_id
         assert inbound.relay_state == "handle"
@@ -60,25 +61,25 @@ class TestByRedirect:
         hub.key = attacker_key
         url = hub.by_redirect(SLO, "SAMLRequest", request_of)
         with pytest.raises(UntrustedSignature):
-            receive(get(url), keys_of)
+            receive(Visit(get(url)), keys_of)
 
     def test_refuses_what_is_not_signed(self, hub, keys_of, request_of):
         url = hub.by_redirect(SLO, "SAMLRequest", request_of)
         unsigned = url.partition("&SigAlg")[0]
         with pytest.raises(UntrustedSignature, match="not signed"):
-            receive(get(unsigned), keys_of)
+            receive(Visit(get(unsigned)), keys_of)
 
     def test_refuses_what_the_schema_does_not_know(self, hub, keys_of, request_of):
         request_of.set("Onbekend", "1")
         url = hub.by_redirect(SLO, "SAMLRequest", request_of)
         with pytest.raises(MalformedMessage):
-            receive(get(url), keys_of)
+            receive(Visit(get(url)), keys_of)
 
 
 class TestByPost:
     def test_gives_what_was_signed(self, hub, keys_of, request_of):
         inbound = receive(
-            form(hub.by_post("SAMLRequest", request_of, "handle")), keys_of
+            Visit(form(hub.by_post("SAMLRequest", request_of, "handle"))), keys_of
         )
         assert inbound.kind == "SAMLRequest"
         assert inbound.issuer == hub.entity_id
@@ -91,13 +92,13 @@ class TestByPost:
         forged = tampered(hub.signed(request_of), "anna", "bram")
         fields = bindings.post_fields("SAMLRequest", safe_xml.serialize(forged), "")
         with pytest.raises(UntrustedSignature):
-            receive(form(fields), keys_of)
+            receive(Visit(form(fields)), keys_of)
 
     def test_refuses_who_is_not_the_hub(self, party, keys_of, request_of):
         stad = party("stad.test")
         own = stad.logout_request(messages.NameID("anna"), SLO)
         with pytest.raises(UnknownPeer):
-            receive(form(stad.by_post("SAMLRequest", own)), keys_of)
+            receive(Visit(form(stad.by_post("SAMLRequest", own))), keys_of)
 
     @pytest.mark.parametrize("text", ["", None], ids=["empty", "none"])
     def test_refuses_what_names_nobody(self, hub, keys_of, request_of, text):
@@ -107,49 +108,49 @@ class TestByPost:
         else:
             issuer.text = text
         with pytest.raises(MalformedMessage, match="no Issuer"):
-            receive(form(hub.by_post("SAMLRequest", request_of)), keys_of)
+            receive(Visit(form(hub.by_post("SAMLRequest", request_of))), keys_of)
 
     @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "text/xml"])
     def test_refuses_what_says_to_be_no_form(self, hub, keys_of, request_of, kind):
         fields = hub.by_post("SAMLRequest", request_of)
         environ = form(fields) | {"CONTENT_TYPE": kind}
         with pytest.raises(MalformedMessage, match=kind):
-            receive(environ, keys_of)
+            receive(Visit(environ), keys_of)
         environ = form(fields) | {"CONTENT_TYPE": "Application/x-www-form-URLencoded;x"}
-        assert receive(environ, keys_of).kind == "SAMLRequest"
+        assert receive(Visit(environ), keys_of).kind == "SAMLRequest"
 
     def test_refuses_parameters_of_saml_in_the_address(self, hub, keys_of, request_of):
         fields = hub.by_post("SAMLRequest", request_of)
         for query in ("SAMLRequest=x", "SAMLart=x", "RelayState=x", "%53igAlg=x"):
             with pytest.raises(MalformedMessage):
-                receive(form(fields) | {"QUERY_STRING": query}, keys_of)
+                receive(Visit(form(fields) | {"QUERY_STRING": query}), keys_of)
         environ = form(fields) | {"QUERY_STRING": "lang=nl"}
-        assert receive(environ, keys_of).kind == "SAMLRequest"
+        assert receive(Visit(environ), keys_of).kind == "SAMLRequest"
 
     def test_reads_a_form_that_comes_in_chunks(self, hub, keys_of, request_of):
         environ = form(hub.by_post("SAMLRequest", request_of))
         del environ["CONTENT_LENGTH"]
         with pytest.raises(MalformedMessage):
-            receive(dict(environ), keys_of)
+            receive(Visit(dict(environ)), keys_of)
         environ["wsgi.input_terminated"] = True
-        assert receive(environ, keys_of).kind == "SAMLRequest"
+        assert receive(Visit(environ), keys_of).kind == "SAMLRequest"
 
     def test_reads_no_more_than_it_would_take(self, keys_of):
         environ = post(b"") | {"CONTENT_LENGTH": str(bindings.LONGEST_FORM + 1)}
         environ["wsgi.input"] = None
         with pytest.raises(MessageTooLarge):
-            receive(environ, keys_of)
+            receive(Visit(environ), keys_of)
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "DELETE", "OPTIONS"])
 def test_other_methods_are_not_allowed(method, keys_of):
     with pytest.raises(MethodNotAllowed):
-        receive(post(b"", method), keys_of)
+        receive(Visit(post(b"", method)), keys_of)
 
 
 class TestOverSoap:
     def test_gives_the_message_and_its_issuer(self, hub, keys_of, request_of):
-        element, issuer = receive_soap(post(hub.by_soap(request_of)), keys_of)
+        element, issuer = receive_soap(Visit(post(hub.by_soap(request_of))), keys_of)
         assert issuer == hub.entity_id
         assert element.get("ID") == request_of.get("ID")
 
@@ -159,4 +160,4 @@ class TestOverSoap:
 
     def test_comes_by_post(self, hub, keys_of, request_of):
         with pytest.raises(MethodNotAllowed):
-            receive_soap(post(hub.by_soap(request_of), "GET"), keys_of)
+            receive_soap(Visit(post(hub.by_soap(request_of), "GET")), keys_of)

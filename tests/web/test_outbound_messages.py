@@ -21,6 +21,7 @@ from eilogin.web.outbound_messages import (
     send_through_browser,
 )
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.visit import Visit
 
 HUB = "https://inloggen.test/metadata"
 SLO = "https://inloggen.test/slo"
@@ -48,7 +49,7 @@ def send(trust):
             )
         )
         return send_through_browser(
-            Request.blank("https://uwv.test/").environ,
+            Visit(Request.blank("https://uwv.test/").environ),
             Pages(),
             endpoint,
             "SAMLResponse" if is_response else "SAMLRequest",

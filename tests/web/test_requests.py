@@ -18,12 +18,8 @@ from eilogin.errors import (
     MethodNotAllowed,
 )
 from eilogin.web.requests import (
-    allow_only,
     client_address,
     is_from_other_site,
-    is_in_frame,
-    is_looked_at,
-    is_navigation,
     is_own_navigation,
     origin_of,
     read_body,
@@ -31,8 +27,8 @@ from eilogin.web.requests import (
     read_query,
     require_own_form,
     safe_next,
-    wants_page,
 )
+from eilogin.web.visit import Visit
 
 SITE = "https://uwv.example.nl/app"
 
@@ -73,12 +69,12 @@ SITE = "https://uwv.example.nl/app"
 )
 def test_a_request_that_another_site_asked_for_is_known(headers, is_foreign):
     environ = {f"HTTP_{name}": value for name, value in headers.items()}
-    assert is_from_other_site(environ, SITE) is is_foreign
+    assert is_from_other_site(Visit(environ), SITE) is is_foreign
     if is_foreign:
         with pytest.raises(CrossSite):
-            require_own_form(environ, SITE)
+            require_own_form(Visit(environ), SITE)
     else:
-        require_own_form(environ, SITE)
+        require_own_form(Visit(environ), SITE)
 
 
 @pytest.mark.parametrize("told", [{}, {"REFERER": ""}])
@@ -86,8 +82,10 @@ def test_no_form_of_a_browser_that_tells_nothing_is_taken(told):
     """An old one; every browser names the page of ours that a form was on."""
     environ = {f"HTTP_{name}": value for name, value in told.items()}
     with pytest.raises(CrossSite, match="without Sec-Fetch-Site"):
-        require_own_form({**environ, "HTTP_USER_AGENT": "Mozilla/5.0 (old)"}, SITE)
-    require_own_form({**environ, "HTTP_USER_AGENT": "curl/8.14"}, SITE)
+        require_own_form(
+            Visit({**environ, "HTTP_USER_AGENT": "Mozilla/5.0 (old)"}), SITE
+        )
+    require_own_form(Visit({**environ, "HTTP_USER_AGENT": "curl/8.14"}), SITE)
 
 
 BY_HERSELF = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "document"}
@@ -130,7 +128,7 @@ BY_HERSELF = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "document"}
 )  # fmt: skip
 def test_recognizes_navigation_started_by_visitor(headers, is_hers):
     environ = {f"HTTP_{name}": value for name, value in headers.items()}
-    assert is_own_navigation(environ, SITE) is is_hers
+    assert is_own_navigation(Visit(environ), SITE) is is_hers
 
 
 @pytest.mark.parametrize(
@@ -174,11 +172,11 @@ def test_rejects_url_without_http_origin(url):
 )
 def test_a_background_call_is_told_from_a_navigation(headers, is_seen):
     environ = {f"HTTP_{name}": value for name, value in headers.items()}
-    assert is_navigation(environ) is is_seen
-    assert is_looked_at(environ) is is_seen
-    assert wants_page({**environ, "REQUEST_METHOD": "GET"}) is is_seen
-    assert wants_page({**environ, "REQUEST_METHOD": "HEAD"}) is is_seen
-    assert not wants_page({**environ, "REQUEST_METHOD": "POST"})
+    assert Visit(environ).is_navigation is is_seen
+    assert Visit(environ).is_looked_at is is_seen
+    assert Visit({**environ, "REQUEST_METHOD": "GET"}).wants_page is is_seen
+    assert Visit({**environ, "REQUEST_METHOD": "HEAD"}).wants_page is is_seen
+    assert not Visit({**environ, "REQUEST_METHOD": "POST"}).wants_page
 
 
 FRAMED = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "iframe"}
@@ -202,9 +200,9 @@ FRAMED = {"SEC_FETCH_MODE": "navigate", "SEC_FETCH_DEST": "iframe"}
 )  # fmt: skip
 def test_recognizes_navigation_that_nobody_sees(headers, is_seen):
     environ = {f"HTTP_{name}": value for name, value in headers.items()}
-    assert is_navigation(environ)
-    assert is_looked_at(environ) is is_seen
-    assert wants_page({**environ, "REQUEST_METHOD": "GET"}) is is_seen
+    assert Visit(environ).is_navigation
+    assert Visit(environ).is_looked_at is is_seen
+    assert Visit({**environ, "REQUEST_METHOD": "GET"}).wants_page is is_seen
 
 
 @pytest.mark.parametrize("frame", ["iframe", "frame", "embed", "object"])
@@ -215,27 +213,27 @@ def test_in_a_frame_of_the_site_itself_a_page_is_seen_and_leads_nowhere(frame):
         "HTTP_SEC_FETCH_DEST": frame,
         "HTTP_SEC_FETCH_SITE": "same-origin",
     }
-    assert is_looked_at(environ)
-    assert is_in_frame(environ)
-    assert not wants_page(environ)
+    assert Visit(environ).is_looked_at
+    assert Visit(environ).is_in_frame
+    assert not Visit(environ).wants_page
     environ["HTTP_SEC_FETCH_SITE"] = "cross-site"
-    assert not is_in_frame(environ)
+    assert not Visit(environ).is_in_frame
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PROPFIND"])
 def test_methods_beyond_links_and_forms_are_background_calls(method):
     environ = {"REQUEST_METHOD": method, "HTTP_ACCEPT": "text/html"}
-    assert not is_navigation(environ)
-    assert not wants_page(environ)
+    assert not Visit(environ).is_navigation
+    assert not Visit(environ).wants_page
 
 
 def test_other_methods_are_refused_and_told_which_are_taken():
-    allow_only({"REQUEST_METHOD": "HEAD"}, "GET", "HEAD")
+    Visit({"REQUEST_METHOD": "HEAD"}).allow_only("GET", "HEAD")
     with pytest.raises(MethodNotAllowed, match="'POST'; expected GET, HEAD") as refused:
-        allow_only({"REQUEST_METHOD": "POST"}, "GET", "HEAD")
+        Visit({"REQUEST_METHOD": "POST"}).allow_only("GET", "HEAD")
     assert refused.value.allowed == ("GET", "HEAD")
     with pytest.raises(MethodNotAllowed) as refused:
-        allow_only({"REQUEST_METHOD": "X" * 10_000}, "POST")
+        Visit({"REQUEST_METHOD": "X" * 10_000}).allow_only("POST")
     assert len(str(refused.value)) < 50
 
 
@@ -257,36 +255,36 @@ class OneByteAtATime(io.BytesIO):
 def test_a_body_is_read_to_its_end_and_no_further():
     environ = post(b"abc")
     environ["wsgi.input"] = OneByteAtATime(b"abcdef")
-    assert read_body(environ, 3) == b"abc"
+    assert read_body(Visit(environ), 3) == b"abc"
 
 
 @pytest.mark.parametrize("length", ["", "0", None])
 def test_a_body_that_is_not_announced_is_empty(length):
-    assert read_body({"CONTENT_LENGTH": length}, 10) == b""
+    assert read_body(Visit({"CONTENT_LENGTH": length}), 10) == b""
 
 
 def test_a_body_above_the_limit_is_not_read():
     environ = post(b"abcd")
     with pytest.raises(MessageTooLarge):
-        read_body(environ, 3)
+        read_body(Visit(environ), 3)
     assert environ["wsgi.input"].tell() == 0
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1 2", "٣", "9" * 19])
 def test_a_length_that_is_no_number_is_refused(length):
     with pytest.raises(MalformedMessage):
-        read_body(post(b"abc", CONTENT_LENGTH=length), 10)
+        read_body(Visit(post(b"abc", CONTENT_LENGTH=length)), 10)
 
 
 def test_a_body_that_ends_early_is_refused():
     with pytest.raises(MalformedMessage, match="2 bytes too early"):
-        read_body(post(b"abc", CONTENT_LENGTH="5"), 10)
+        read_body(Visit(post(b"abc", CONTENT_LENGTH="5")), 10)
 
 
 def test_a_form_is_read():
     body = b"username=j%C3%A9&password=a+b%26&empty="
-    assert read_form(post(body)) == {"username": "jé", "password": "a b&"}
-    assert read_form(post(b"")) == {}
+    assert read_form(Visit(post(body))) == {"username": "jé", "password": "a b&"}
+    assert read_form(Visit(post(b""))) == {}
 
 
 @pytest.mark.parametrize(
@@ -302,7 +300,7 @@ def test_a_form_is_read():
 )
 def test_a_form_that_is_none_is_refused(body, more):
     with pytest.raises(MalformedMessage):
-        read_form(post(body, **more))
+        read_form(Visit(post(body, **more)))
 
 
 @pytest.mark.parametrize(
@@ -317,12 +315,12 @@ def test_a_form_that_is_none_is_refused(body, more):
     ],
 )
 def test_a_query_is_read(query, fields):
-    read = read_query({"QUERY_STRING": query})
+    read = read_query(Visit({"QUERY_STRING": query}))
     assert len(read) == 20 if fields is ... else read == fields
 
 
 def test_no_query_has_no_fields():
-    assert read_query({}) == {}
+    assert read_query(Visit({})) == {}
 
 
 @pytest.mark.parametrize(
@@ -337,13 +335,13 @@ def test_no_query_has_no_fields():
 )
 def test_a_query_that_is_none_is_refused(query):
     with pytest.raises(MalformedMessage, match="query"):
-        read_query({"QUERY_STRING": query})
+        read_query(Visit({"QUERY_STRING": query}))
 
 
 @given(st.text(st.characters(max_codepoint=255)))
 def test_any_query_is_read_or_refused(query):
     with contextlib.suppress(MalformedMessage):
-        assert all(read_query({"QUERY_STRING": query}).values())
+        assert all(read_query(Visit({"QUERY_STRING": query})).values())
 
 
 @pytest.mark.parametrize(
@@ -437,7 +435,7 @@ NETWORKS = (ip_network("10.0.0.0/8"), ip_network("::1"))
 )
 def test_the_client_is_who_spoke_to_our_own_proxies(socket, forwarded, expected):
     environ = {"REMOTE_ADDR": socket, "HTTP_X_FORWARDED_FOR": forwarded}
-    assert client_address(environ, NETWORKS) == expected
+    assert client_address(Visit(environ), NETWORKS) == expected
 
 
 @pytest.mark.parametrize("peer", ["localhost", ""], ids=["waitress", "gunicorn"])
@@ -451,20 +449,22 @@ class TestAPeerThatCameByAUnixSocket:
         trusted = (UNIX, *NETWORKS)
         for forwarded in ("198.51.100.7", "6.6.6.6, 198.51.100.7, 10.0.0.2"):
             environ = self.environ(peer, forwarded)
-            assert client_address(environ, trusted) == "198.51.100.7"
+            assert client_address(Visit(environ), trusted) == "198.51.100.7"
 
     def test_is_not_believed_where_it_is_not(self, peer):
-        assert client_address(self.environ(peer, "198.51.100.7"), NETWORKS) == peer
+        assert (
+            client_address(Visit(self.environ(peer, "198.51.100.7")), NETWORKS) == peer
+        )
 
     @pytest.mark.parametrize("forwarded", ["", "1.2.3.4, localhost", "1.2.3.4,"])
     def test_names_nobody_by_its_own_word(self, peer, forwarded):
-        assert client_address(self.environ(peer, forwarded), (UNIX,)) == peer
+        assert client_address(Visit(self.environ(peer, forwarded)), (UNIX,)) == peer
 
 
 def test_trust_in_unix_sockets_is_trust_in_no_address():
     for socket in ("127.0.0.1", "::1", "198.51.100.7"):
         environ = {"REMOTE_ADDR": socket, "HTTP_X_FORWARDED_FOR": "1.2.3.4"}
-        assert client_address(environ, (UNIX,)) == socket
+        assert client_address(Visit(environ), (UNIX,)) == socket
 
 
 def test_a_long_chain_is_not_followed_to_its_end():
@@ -472,4 +472,4 @@ def test_a_long_chain_is_not_followed_to_its_end():
         "REMOTE_ADDR": "10.0.0.1",
         "HTTP_X_FORWARDED_FOR": ", ".join(["1.2.3.4"] + ["10.0.0.2"] * 50),
     }
-    assert client_address(environ, NETWORKS) == "10.0.0.2"
+    assert client_address(Visit(environ), NETWORKS) == "10.0.0.2"

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eilogin.web.site_urls import at, root, see_other, this_page
+from eilogin.web.visit import Visit
 
 SITE = "https://uwv.example"
 
@@ -39,7 +40,7 @@ SITE = "https://uwv.example"
 )  # fmt: skip
 def test_this_page_is_what_the_browser_sees(public_url, path, query, target):
     environ = {"PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": "evil.example"}
-    assert this_page(environ, public_url) == target
+    assert this_page(Visit(environ), public_url) == target
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
@@ -48,7 +49,7 @@ def test_this_page_is_ascii_whatever_was_asked_for(path, query):
         "PATH_INFO": path.decode("latin-1"),
         "QUERY_STRING": query.decode("latin-1"),
     }
-    target = this_page(environ, SITE)
+    target = this_page(Visit(environ), SITE)
     assert target.isascii()
     assert target.isprintable()
     assert "#" not in target

@@ -5,6 +5,7 @@ import ipaddress
 import pytest
 
 from eilogin.web.untrusted_proxies import UntrustedProxies
+from eilogin.web.visit import Visit
 
 TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))
 
@@ -19,7 +20,7 @@ def warned(clock, caplog):
         if forwarded is not None:
             environ["HTTP_X_FORWARDED_FOR"] = forwarded
         caplog.clear()
-        proxies.look(environ)
+        proxies.look(Visit(environ))
         return caplog.text
 
     return ask
@@ -79,5 +80,5 @@ def test_remembers_a_bounded_number_of_trusted_proxies(monkeypatch):
     proxies = UntrustedProxies("uwv", TRUSTED)
     for number in range(4):
         peer = f"10.0.0.{number}"
-        proxies.look({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": "x"})
+        proxies.look(Visit({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": "x"}))
     assert len(proxies._known) == 2  # noqa: SLF001 - nothing else shows it

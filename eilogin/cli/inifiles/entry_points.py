@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from eilogin.config import REGISTRY, Options
-from eilogin.web import pipeline_parts
-from eilogin.web.pipeline_parts import APPS, FILTERS, MAIN
+from eilogin.web.pipeline import pipeline_parts
+from eilogin.web.pipeline.pipeline_parts import APPS, FILTERS, MAIN
 
 #: The group of entry points for each kind of section.
 _GROUPS = {

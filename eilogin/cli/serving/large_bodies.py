@@ -17,7 +17,7 @@ from waitress.utilities import RequestEntityTooLarge
 from eilogin.config import shown_size
 from eilogin.errors import MessageTooLarge
 from eilogin.web.pages.page_rendering import Pages, json_answer
-from eilogin.web.requests import is_navigation
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -75,7 +75,7 @@ class _Error(ErrorTask):
             super().execute()
             return
         limit = self.channel.adj.max_request_body_size
-        answer = _answer(_environ_of(request), limit)
+        answer = _answer(Visit(_environ_of(request)), limit)
         self.status = answer.status
         self.response_headers = answer.headerlist
         self.set_close_on_finish()
@@ -97,10 +97,10 @@ def _environ_of(request: HTTPRequestParser) -> "WSGIEnvironment":
     }
 
 
-def _answer(environ: "WSGIEnvironment", limit: int) -> Any:
+def _answer(visit: Visit, limit: int) -> Any:
     status = MessageTooLarge.status
-    if not is_navigation(environ):
-        return json_answer(environ, {"reason": MessageTooLarge.code}, status=status)
+    if not visit.is_navigation:
+        return json_answer(visit, {"reason": MessageTooLarge.code}, status=status)
     return _pages.page(
-        environ, "body_too_large.html", status=status, limit=shown_size(limit)
+        visit, "body_too_large.html", status=status, limit=shown_size(limit)
     )

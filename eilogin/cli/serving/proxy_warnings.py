@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from waitress.server import BaseWSGIServer
 
 from eilogin.web.untrusted_proxies import UntrustedProxies
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,5 +33,5 @@ class _WarningApplication:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        self._warning.look(environ)
+        self._warning.look(Visit(environ))
         return self._app(environ, start_response)

@@ -1,7 +1,6 @@
 """Store and resolve artifacts as DigiD does, for a while after they expire too."""
 
 import json
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -19,13 +18,10 @@ from eilogin.hub.sso.authn_request_intake import DENIED, require_recent_as_digid
 from eilogin.hub.sso.response_writing import RESPONSE_LIFETIME
 from eilogin.saml import messages, safe_xml
 from eilogin.saml.message_checks import require_destination
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive_soap
 from eilogin.web.outbound_messages import soap_answer
 from eilogin.web.pages.refusal_records import note_refusal
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: How many seconds an artifact outlives its Response.
 _KNOWN_FOR = 15 * 60.0
@@ -39,11 +35,11 @@ def digid_record(pending: PendingAuthnRequest, text: str) -> tuple[str, float]:
     return json.dumps([until, text, pending.rehearsal]), until + _KNOWN_FOR
 
 
-def resolve_digid_artifact(environ: "WSGIEnvironment") -> Response:
+def resolve_digid_artifact(visit: Visit) -> Response:
     """Answer an ArtifactResolve with the stored Response, once, or a bare status."""
-    trust = env.trust(environ)
+    trust = visit.trust
     with refusals_as_not_found():
-        element, issuer = receive_soap(environ, keys_for(trust))
+        element, issuer = receive_soap(visit, keys_for(trust))
         request = messages.read_artifact_resolve(element)
     key = trust.key_for(issuer)
     try:
@@ -52,9 +48,9 @@ def resolve_digid_artifact(environ: "WSGIEnvironment") -> Response:
             request.destination, trust.own.url("artifact"), required=False
         )
     except Refused as error:
-        note_refusal(error, "login", environ)
+        note_refusal(error, "login", visit)
         return soap_answer(artifact_response(trust, "", _DENIED), key)
-    store = env.sessions(environ).store
+    store = visit.sessions.store
     kept = store.take(artifact_key(request.artifact, issuer))
     if kept is None:
         note_unknown_artifact(issuer)

@@ -12,7 +12,6 @@ That works only in that browser: it must not log out anyone who follows it.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -43,15 +42,12 @@ from eilogin.saml import bindings, messages
 from eilogin.saml.message_checks import require_destination
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Login, Participant
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.requests import allow_only, read_form, read_query, require_own_form
+from eilogin.web.requests import read_form, read_query, require_own_form
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: The parameter of ``/slo`` with the handle of a logout to confirm.
 _LEAVING = "leaving"
@@ -69,12 +65,10 @@ class DigidLogoutResponseSender(LogoutResponseSender):
         endpoint = role.single_logout(bindings.REDIRECT)
         return endpoint and replace(endpoint, response_location="")
 
-    def send(
-        self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
-    ) -> Response:
+    def send(self, visit: Visit, back: ReplyTo, status: messages.Status) -> Response:
         """Send the visitor to the requester, and delete the RelayState."""
-        state = back.relay_state or relay_state.kept(environ)
-        answer = super().send(environ, back._replace(relay_state=state), status)
+        state = back.relay_state or relay_state.kept(visit)
+        answer = super().send(visit, back._replace(relay_state=state), status)
         answer.headerlist.append(relay_state.forget())
         return answer
 
@@ -90,31 +84,31 @@ class DigidSingleLogout(SingleLogout):
         )
         self._rehearses = rehearses
 
-    def respond(self, environ: "WSGIEnvironment") -> Response:
+    def respond(self, visit: Visit) -> Response:
         """Answer a participant's LogoutRequest, or our confirmation form."""
-        allow_only(environ, "GET", "POST")
-        is_posted = environ["REQUEST_METHOD"] == "POST"
-        if environ.get("QUERY_STRING", "").startswith(f"{_LEAVING}="):
-            handle = read_query(environ).get(_LEAVING, "")
-            back = _kept(environ, handle)
+        visit.allow_only("GET", "POST")
+        is_posted = visit.method == "POST"
+        if visit.query_string.startswith(f"{_LEAVING}="):
+            handle = read_query(visit).get(_LEAVING, "")
+            back = _kept(visit, handle)
             if is_posted:
-                return self._confirmed(environ, back, handle)
-            if answer_to(environ, handle):
+                return self._confirmed(visit, back, handle)
+            if answer_to(visit, handle):
                 # The visitor confirmed it, and it waited for a free slot.
-                return self._end(environ, back, env.session_to_end(environ))
-            return self._leave(environ, back)
+                return self._end(visit, back, visit.session_to_end())
+            return self._leave(visit, back)
         with refusals_as_not_found():
-            page = self._of_ours(environ)
+            page = self._of_ours(visit)
             if page is not None:
                 return page
-            back = _read(environ)
+            back = _read(visit)
         if is_posted:
-            url, headers = _keep(environ, back)
+            url, headers = _keep(visit, back)
             return see_other(url, headers)
         # A Redirect is signed together with its RelayState; a POST is not.
-        return self._leave(environ, back, relay_state.keep(back.relay_state))
+        return self._leave(visit, back, relay_state.keep(back.relay_state))
 
-    def respond_soap(self, environ: "WSGIEnvironment") -> Response:
+    def respond_soap(self, visit: Visit) -> Response:
         """Refuse a LogoutRequest over SOAP: DigiD needs the browser."""
         raise NotFound(
             "DigiD accepts no LogoutRequest over SOAP; expected one by Redirect or"
@@ -123,66 +117,62 @@ class DigidSingleLogout(SingleLogout):
 
     def _leave(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         back: ReplyTo,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
         """End the session, or list the services; ``headers`` store the RelayState."""
-        login = env.session_to_end(environ)
-        if login is None or env.values(environ).get(_done(back)) is not None:
-            return self._end(environ, back, login)
-        told = env.sessions(environ).participants(login)
-        services = DigidPresence(environ, login).services(told)
+        login = visit.session_to_end()
+        if login is None or visit.values.get(_done(back)) is not None:
+            return self._end(visit, back, login)
+        told = visit.sessions.participants(login)
+        services = DigidPresence(visit, login).services(told)
         if len({one.entity_id for one in services}) > 1:
-            page = self._confirm_page(environ, back, login, services)
+            page = self._confirm_page(visit, back, login, services)
             page.headerlist.extend(headers)
             return page
-        return self._end(environ, back, login)
+        return self._end(visit, back, login)
 
-    def _confirmed(
-        self, environ: "WSGIEnvironment", back: ReplyTo, handle: str
-    ) -> Response:
-        trust = env.trust(environ)
-        require_own_form(environ, trust.own.public_url)
-        login, form = env.session_to_end(environ), read_form(environ)
+    def _confirmed(self, visit: Visit, back: ReplyTo, handle: str) -> Response:
+        trust = visit.trust
+        require_own_form(visit, trust.own.public_url)
+        login, form = visit.session_to_end(), read_form(visit)
         try:
-            return self._end(environ, back, login, form)
+            return self._end(visit, back, login, form)
         except Busy:
-            note_answer(environ, handle, _LEAVING)
+            note_answer(visit, handle, _LEAVING)
             return see_other(address(trust, _LEAVING, handle))
 
     def _end(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         back: ReplyTo,
         login: Login | None,
         form: Mapping[str, str] | None = None,
     ) -> Response:
         until = clock.now() + ASKED_FOR
-        choice = self._choice(environ, login, form)
+        choice = self._choice(visit, login, form)
 
         def execute(tried: str) -> str:
             if login is None:
                 # Which participants an earlier attempt notified is unknown.
                 is_everywhere = not tried
             else:
-                is_everywhere = self._ended(environ, back, login)
+                is_everywhere = self._ended(visit, back, login)
             audit.event("logout.received", peer=back.entity_id)
             is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
             return json.dumps((_DONE if is_told else _PARTLY).codes)
 
-        codes = json.loads(
-            self.endings.slots.once(environ, _done(back), until, execute)
-        )
-        answer = self._responses.send(environ, back, messages.Status(tuple(codes)))
+        codes = json.loads(self.endings.slots.once(visit, _done(back), until, execute))
+        answer = self._responses.send(visit, back, messages.Status(tuple(codes)))
         if choice and answer.location:
-            key = env.trust(environ).key_for(back.entity_id)
+            key = visit.trust.key_for(back.entity_id)
             answer.location = rehearsal.changed_logout(answer.location, choice, key)
         return answer
 
     def _choice(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         login: Login | None,
         form: Mapping[str, str] | None,
     ) -> str:
@@ -190,13 +180,13 @@ class DigidSingleLogout(SingleLogout):
             return ""
         if form is not None:
             return rehearsal.chosen(form, rehearsal.OF_LOGOUT)
-        return rehearsal.take(env.values(environ), login, rehearsal.OF_LOGOUT)
+        return rehearsal.take(visit.values, login, rehearsal.OF_LOGOUT)
 
-    def _ended(self, environ: "WSGIEnvironment", back: ReplyTo, login: Login) -> bool:
+    def _ended(self, visit: Visit, back: ReplyTo, login: Login) -> bool:
         """End all sessions; return whether all but the requester's own confirmed."""
-        here = env.sessions(environ).participants(login)
+        here = visit.sessions.participants(login)
         ending = self.endings.end(
-            environ,
+            visit,
             [login],
             spare=lambda told: [
                 one
@@ -209,18 +199,18 @@ class DigidSingleLogout(SingleLogout):
 
     def _confirm_page(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         back: ReplyTo,
         login: Login,
         told: Sequence[Participant],
     ) -> Response:
-        trust, language = env.trust(environ), language_of(environ)
+        trust, language = visit.trust, language_of(visit)
         _, role = trust.participant(back.entity_id)
         endpoint = self._responses.endpoint(role)
         website = trust.federation.link_of(back.entity_id, language)
-        action, of_browser = _keep(environ, back)
+        action, of_browser = _keep(visit, back)
         return self._pages.page(
-            environ,
+            visit,
             "log_out_of_services.html",
             headers=of_browser,
             # Without this, the browser blocks a redirect after the form.
@@ -235,13 +225,13 @@ class DigidSingleLogout(SingleLogout):
             ),
             website_url=website or trust.own.url("home"),
             choices=rehearsal.OF_LOGOUT if self._rehearses else (),
-            chosen=rehearsal.kept(env.values(environ), login, rehearsal.OF_LOGOUT),
+            chosen=rehearsal.kept(visit.values, login, rehearsal.OF_LOGOUT),
         )
 
 
-def _read(environ: "WSGIEnvironment") -> ReplyTo:
-    trust = env.trust(environ)
-    inbound = receive(environ, keys_for(trust), trust.weak)
+def _read(visit: Visit) -> ReplyTo:
+    trust = visit.trust
+    inbound = receive(visit, keys_for(trust), trust.weak)
     if inbound.kind != bindings.REQUEST:
         raise MessageUnexpected(
             "found a LogoutResponse; DigiD sends no LogoutRequest by the browser"
@@ -257,20 +247,18 @@ def _read(environ: "WSGIEnvironment") -> ReplyTo:
     return ReplyTo(inbound.issuer, request.id, inbound.relay_state)
 
 
-def _keep(
-    environ: "WSGIEnvironment", back: ReplyTo
-) -> tuple[str, Sequence[tuple[str, str]]]:
-    return keep_here(environ, _LEAVING, back, json.dumps(back))
+def _keep(visit: Visit, back: ReplyTo) -> tuple[str, Sequence[tuple[str, str]]]:
+    return keep_here(visit, _LEAVING, back, json.dumps(back))
 
 
-def _kept(environ: "WSGIEnvironment", handle: str) -> ReplyTo:
+def _kept(visit: Visit, handle: str) -> ReplyTo:
     """Return the requester; MessageUnexpected in another browser with a session."""
-    text = kept_text(environ, _LEAVING, handle)
+    text = kept_text(visit, _LEAVING, handle)
     with readable_record():
         back = ReplyTo.from_parts(json.loads(text))
-    is_here = is_of_here(environ, back, handle)
+    is_here = is_of_here(visit, back, handle)
     # It may be a browser without cookies, and there is nothing to protect.
-    if not is_here and env.session_to_end(environ) is not None:
+    if not is_here and visit.session_to_end() is not None:
         raise other_browser()
     return back
 

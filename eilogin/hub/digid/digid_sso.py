@@ -5,7 +5,7 @@ An unconnected party gets a 404, every other AuthnRequest an artifact.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eilogin.errors import LoginLost, NotServed, Refused
 from eilogin.hub.digid import relay_state
@@ -34,13 +34,10 @@ from eilogin.hub.sso.single_sign_on import SingleSignOn
 from eilogin.hub.sso.sso_steps import FAILED, LoginRefusal
 from eilogin.saml.sector_names import SectorName
 from eilogin.sessions import Login, Participant, Subject
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.requests import client_address
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: The failures that a tester can choose instead of a login.
 _INSTEAD = {
@@ -81,16 +78,14 @@ class DigidExistingSessions:
     def __init__(self, *, rehearses: bool) -> None:
         self._rehearses = rehearses
 
-    def is_new(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
-    ) -> bool:
+    def is_new(self, visit: Visit, pending: PendingAuthnRequest, login: Login) -> bool:
         """Whether the citizen is not signed in at the participant yet."""
-        return not DigidPresence(environ, login).has(pending.issuer)
+        return not DigidPresence(visit, login).has(pending.issuer)
 
-    def find(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
+    def find(self, visit: Visit, login: Login) -> ExistingSession:
         """Return the services with a login, and when the session ends."""
-        presence = DigidPresence(environ, login)
-        participants = env.sessions(environ).participants(login)
+        presence = DigidPresence(visit, login)
+        participants = visit.sessions.participants(login)
         return ExistingSession(presence.services(participants), presence.lasts_until)
 
     def username(self, login: Login) -> str:
@@ -98,12 +93,12 @@ class DigidExistingSessions:
         return ""
 
     def choices(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> Mapping[str, Any]:
         """Return the Responses that a tester can choose."""
         return {
             "choices": rehearsal.CHOICES if self._rehearses else (),
-            "chosen": pending.rehearsal or rehearsal.kept(env.values(environ), login),
+            "chosen": pending.rehearsal or rehearsal.kept(visit.values, login),
         }
 
 
@@ -127,20 +122,20 @@ class DigidSsoSteps:
         self._inactive = inactive
         self._rehearses = rehearses
 
-    def receive(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
+    def receive(self, visit: Visit) -> ReceivedAuthnRequest:
         """Read an AuthnRequest; NotFound if no connected party signed it."""
-        trust = env.trust(environ)
+        trust = visit.trust
         with refusals_as_not_found():
-            inbound = receive(environ, keys_for(trust), trust.weak)
+            inbound = receive(visit, keys_for(trust), trust.weak)
             relay_state.require_short(inbound.relay_state)
             return accept_authn_request(inbound, trust, self._names, self._offered)
 
     def headers(
-        self, environ: "WSGIEnvironment", received: ReceivedAuthnRequest
+        self, visit: Visit, received: ReceivedAuthnRequest
     ) -> Sequence[tuple[str, str]]:
         """Keep the RelayState of a signed request."""
         # A RelayState by POST is not signed (SAML bindings 3.5.4.1).
-        is_signed = environ["REQUEST_METHOD"] == "GET"
+        is_signed = visit.method == "GET"
         if not is_signed or received.cause is not None:
             return ()
         return relay_state.keep(received.request.pending.relay_state)
@@ -164,25 +159,21 @@ class DigidSsoSteps:
         """Raise LoginLost: DigiD shows an error page of its own."""
         raise LoginLost(f"{pending.issuer} asked for this login too long ago")
 
-    def refusal(
-        self, environ: "WSGIEnvironment", request: ParticipantRequest
-    ) -> Sequence[str]:
+    def refusal(self, visit: Visit, request: ParticipantRequest) -> Sequence[str]:
         """Refuse by a tester's choice, or a citizen without a number."""
         pending = request.pending
         if pending.rehearsal in rehearsal.WITHOUT_LOGIN:
             return _INSTEAD[pending.rehearsal]
-        return FAILED if self._has_no_number(environ, request) else ()
+        return FAILED if self._has_no_number(visit, request) else ()
 
-    def _has_no_number(
-        self, environ: "WSGIEnvironment", request: ParticipantRequest
-    ) -> bool:
+    def _has_no_number(self, visit: Visit, request: ParticipantRequest) -> bool:
         """Whether the signed-in citizen has no number: checked first (DigiD 2.4)."""
-        login = env.session_beyond_idle(environ)
+        login = visit.session_beyond_idle()
         return (
             login is not None
             and proven_for(login, request.domain) is not None
             and self._name_for(request, login) is None
-            and not DigidPresence(environ, login).must_prove(request.pending.issuer)
+            and not DigidPresence(visit, login).must_prove(request.pending.issuer)
         )
 
     def _name_for(self, request: ParticipantRequest, login: Login) -> SectorName | None:
@@ -190,47 +181,43 @@ class DigidSsoSteps:
 
     def session_for(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: ParticipantRequest,
         login: Login | None,
         *,
         is_proven: bool,
     ) -> Login | None:
         """Return the session that can answer, even an idle one."""
-        login = env.session_beyond_idle(environ)
+        login = visit.session_beyond_idle()
         pending = request.pending
         certain = satisfying(login, pending, request.domain, is_proven=is_proven)
-        if certain is None or DigidPresence(environ, certain).must_prove(
-            pending.issuer
-        ):
+        if certain is None or DigidPresence(visit, certain).must_prove(pending.issuer):
             return None
         return certain
 
-    def confirmed(
-        self, environ: "WSGIEnvironment", login: Login, fields: Mapping[str, str]
-    ) -> None:
+    def confirmed(self, visit: Visit, login: Login, fields: Mapping[str, str]) -> None:
         """Drop the stored choice of a tester, if the form has one."""
         if self._rehearses and rehearsal.FIELD in fields:
-            rehearsal.take(env.values(environ), login)
+            rehearsal.take(visit.values, login)
 
     def before_answer(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> tuple[PendingAuthnRequest, Sequence[str]]:
         """Apply a tester's choice."""
         if self._rehearses and not pending.rehearsal:
-            choice = rehearsal.take(env.values(environ), login)
+            choice = rehearsal.take(visit.values, login)
             pending = replace(pending, rehearsal=choice)
         return pending, _INSTEAD.get(pending.rehearsal, ())
 
     def asserted(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: ParticipantRequest,
         login: Login,
         now: float,
     ) -> AssertedLogin | LoginRefusal:
         """Collect the contents of the Response, with the sector number as NameID."""
-        pending, trust = request.pending, env.trust(environ)
+        pending, trust = request.pending, visit.trust
         name = self._name_for(request, login)
         if name is None:
             # The same status as for a citizen who cancels (DigiD 1.6).
@@ -243,24 +230,24 @@ class DigidSsoSteps:
             login,
             {},
             now,
-            address=client_address(environ, trust.trusted_proxies),
+            address=client_address(visit, trust.trusted_proxies),
         )
 
     def answered(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> None:
         """Note that the citizen is signed in at the participant."""
-        DigidPresence(environ, login).enter(pending.issuer)
+        DigidPresence(visit, login).enter(pending.issuer)
 
-    def refused(self, environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> None:
+    def refused(self, visit: Visit, pending: PendingAuthnRequest) -> None:
         """Note that the citizen is not signed in at the participant."""
-        login = env.session_beyond_idle(environ)
+        login = visit.session_beyond_idle()
         if login is not None:
-            DigidPresence(environ, login).leave(pending.issuer)
+            DigidPresence(visit, login).leave(pending.issuer)
 
 
-def _relay_state(environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
-    return pending.relay_state or relay_state.kept(environ)
+def _relay_state(visit: Visit, pending: PendingAuthnRequest) -> str:
+    return pending.relay_state or relay_state.kept(visit)
 
 
 def _forty(index: str) -> str:

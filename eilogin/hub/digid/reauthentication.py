@@ -8,15 +8,12 @@ hub's session outlives these timers, so that a logout reaches every participant.
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.hub.signin.password_signin import network
 from eilogin.sessions import Login, Participant
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Both in seconds.
 IDLE = 15 * 60.0
@@ -36,14 +33,14 @@ class _Run(NamedTuple):
 class DigidPresence:
     """Where the citizen of this browser is signed in, by DigiD's timers."""
 
-    def __init__(self, environ: "WSGIEnvironment", login: Login) -> None:
-        self._environ = environ
-        self._values = env.values(environ)
+    def __init__(self, visit: Visit, login: Login) -> None:
+        self._visit = visit
+        self._values = visit.values
         self._login = login
 
     def must_prove(self, issuer: str) -> bool:
         """Whether a participant needs a new sign-in: other network or idle too long."""
-        is_here = self._login.address == network(self._environ)
+        is_here = self._login.address == network(self._visit)
         return not is_here or self._is_away(issuer)
 
     @property

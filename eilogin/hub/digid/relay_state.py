@@ -9,15 +9,12 @@ POST, anyone who has seen a request could send any RelayState to other services.
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
 
 from eilogin.errors import MalformedMessage
 from eilogin.saml.bindings import LONGEST_RELAY_STATE
 from eilogin.saml.printable_text import CONTROL
 from eilogin.web.browser.browser_cookies import Cookie
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _COOKIE = Cookie("eilogin-relay-state")
 
@@ -38,9 +35,9 @@ def require_short(relay_state: str) -> None:
         )
 
 
-def kept(environ: "WSGIEnvironment") -> str:
+def kept(visit: Visit) -> str:
     """Return the RelayState in the unverified cookie, or ""."""
-    text = _COOKIE.read(environ) or ""
+    text = _COOKIE.read(visit.cookie_header) or ""
     try:
         octets = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
         found = octets.decode()

@@ -5,7 +5,6 @@ Only a browser with the cookie of an ended session sees pages.
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from webob import Response
@@ -30,12 +29,9 @@ from eilogin.hub.logout.result_pages import ResultPages, expired_cookie
 from eilogin.hub.signin.upstream_signin import go_on, logout_above
 from eilogin.saml import messages
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import at, see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: The parameter of ``/slo`` that leads to the hub above and back.
 _ABOVE = "above"
@@ -61,76 +57,70 @@ class LogoutCompletion:
         self._in_browser = in_browser
         self._result = result
         self._responses = responses
-        self.shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
+        self.shows: Mapping[str, Callable[[Visit, str], Response]] = {
             LOOK: self._look,
             CONTINUE: self._go_on,
             _ABOVE: self._above,
             HERE: self._continue,
         }
 
-    def _continue(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        return self.finish(environ, *_kept(environ, HERE, handle))
+    def _continue(self, visit: Visit, handle: str) -> Response:
+        return self.finish(visit, *_kept(visit, HERE, handle))
 
     def finish(
-        self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
+        self, visit: Visit, outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
         """Finish a logout after SOAP."""
-        if outcome.is_known and is_of_browser(environ, outcome):
-            return self.go_through_browser(environ, outcome, back)
-        self.note_no_browser(environ, outcome)
+        if outcome.is_known and is_of_browser(visit, outcome):
+            return self.go_through_browser(visit, outcome, back)
+        self.note_no_browser(visit, outcome)
         if back is None:
-            return self._result.logged_out(environ, outcome.status)
+            return self._result.logged_out(visit, outcome.status)
         status = outcome.status
         if not outcome.is_known:
-            status = self._status_before(environ, back.entity_id) or status
-        return self._responses.send(environ, back, status)
+            status = self._status_before(visit, back.entity_id) or status
+        return self._responses.send(visit, back, status)
 
-    def _status_before(
-        self, environ: "WSGIEnvironment", entity_id: str
-    ) -> messages.Status | None:
+    def _status_before(self, visit: Visit, entity_id: str) -> messages.Status | None:
         """The status of this browser's last logout, of which this is a repetition."""
-        receipt = self.last_receipt(environ)
+        receipt = self.last_receipt(visit)
         if receipt is None or not receipt.is_of(entity_id):
             return None
         return DONE if receipt.is_everywhere else PARTLY
 
-    def last_receipt(self, environ: "WSGIEnvironment") -> Receipt | None:
+    def last_receipt(self, visit: Visit) -> Receipt | None:
         """Return the receipt of the last logout in this browser, if it is complete.
 
         Not if a later session ended without it (its cookie is left), or another logout
         of the citizen has not reached all.
         """
-        if env.cookie(environ).read(environ) is not None:
+        if visit.token is not None:
             return None
-        receipt = self._receipts.here(environ)
-        return (
-            receipt if receipt and self._receipts.says_all(environ, receipt) else None
-        )
+        receipt = self._receipts.here(visit)
+        return receipt if receipt and self._receipts.says_all(visit, receipt) else None
 
-    def note_no_browser(
-        self, environ: "WSGIEnvironment", outcome: LogoutOutcome
-    ) -> None:
+    def note_no_browser(self, visit: Visit, outcome: LogoutOutcome) -> None:
         """Log the recipients that only a browser could reach, once."""
         if not outcome.missed:
             return
         key, until = f"no-browser:{outcome.handle}", clock.now() + ASKED_FOR
-        if env.values(environ).add(key, "", until, durable=False):
-            self._propagation.note_no_browser(env.trust(environ), outcome.missed)
+        if visit.values.add(key, "", until, durable=False):
+            self._propagation.note_no_browser(visit.trust, outcome.missed)
 
     def go_up(
-        self, environ: "WSGIEnvironment", outcome: LogoutOutcome, back: ReplyTo | None
+        self, visit: Visit, outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
         """Lead to the hub above, from an address with the browser's cookies."""
-        url = keep_outcome(environ, _ABOVE, outcome, back)
-        headers = expired_cookie(environ)
-        if is_of_browser(environ, outcome):
+        url = keep_outcome(visit, _ABOVE, outcome, back)
+        headers = expired_cookie(visit)
+        if is_of_browser(visit, outcome):
             headers.append(proof_cookie(outcome.proof))
-        return go_on(environ, self._pages, url, headers)
+        return go_on(visit, self._pages, url, headers)
 
-    def _above(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        outcome, back = _kept(environ, _ABOVE, handle)
-        service = logout_above(environ)
-        url = urlsplit(address(env.trust(environ), _ABOVE, handle))
+    def _above(self, visit: Visit, handle: str) -> Response:
+        outcome, back = _kept(visit, _ABOVE, handle)
+        service = logout_above(visit)
+        url = urlsplit(address(visit.trust, _ABOVE, handle))
         target = f"{url.path}?{url.query}"
         is_everywhere = service.outcome(target)
         if is_everywhere is None:
@@ -143,11 +133,11 @@ class LogoutCompletion:
             is_everywhere = service.end(outcome.above)
         if not is_everywhere:
             outcome = outcome._replace(is_overtaken=True)
-        return self.finish(environ, outcome, back)
+        return self.finish(visit, outcome, back)
 
     def go_through_browser(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         outcome: LogoutOutcome,
         back: ReplyTo | None,
         target: str = "",
@@ -170,115 +160,107 @@ class LogoutCompletion:
                 if one not in {told.entity_id for told in outcome.missed}
             },
         )
-        receipt = self._in_browser.begin(environ, begun, outcome.missed)
+        receipt = self._in_browser.begin(visit, begun, outcome.missed)
         if receipt is None:
-            return redirect_to_receipt(environ)
+            return redirect_to_receipt(visit)
         # The next person gets a new session cookie.
-        headers = [] if target else expired_cookie(environ)
+        headers = [] if target else expired_cookie(visit)
         headers.append(proof_cookie(outcome.proof))
         if receipt.asked:
-            return self._in_browser.page(environ, receipt, headers)
+            return self._in_browser.page(visit, receipt, headers)
         if receipt.missed or not (back or target):
-            return self._result.receipt(environ, receipt, headers)
-        answer = self._on(environ, receipt)
+            return self._result.receipt(visit, receipt, headers)
+        answer = self._on(visit, receipt)
         answer.headerlist.append(proof_cookie(outcome.proof))
         return answer
 
-    def _look(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        receipt = self._receipts.find(environ, handle)
+    def _look(self, visit: Visit, handle: str) -> Response:
+        receipt = self._receipts.find(visit, handle)
         if receipt is None:
-            return redirect_to_receipt(environ)
+            return redirect_to_receipt(visit)
         if receipt.missed or not (receipt.back or receipt.target):
-            headers = expired_cookie(environ)
-            return self._result.receipt(environ, receipt, headers)
-        return self._on(environ, receipt)
+            headers = expired_cookie(visit)
+            return self._result.receipt(visit, receipt, headers)
+        return self._on(visit, receipt)
 
-    def unseen(
-        self, environ: "WSGIEnvironment", login: Login | None
-    ) -> Response | None:
+    def unseen(self, visit: Visit, login: Login | None) -> Response | None:
         """Redirect to a logout that was left early (``login``: by another person)."""
-        handle = self._receipts.unseen(environ, of_another=login is not None)
+        handle = self._receipts.unseen(visit, of_another=login is not None)
         if handle is None:
             return None
-        return see_other(address(env.trust(environ), LOOK, handle))
+        return see_other(address(visit.trust, LOOK, handle))
 
-    def mind(
-        self, environ: "WSGIEnvironment", login: Login, target: str
-    ) -> Response | None:
+    def mind(self, visit: Visit, login: Login, target: str) -> Response | None:
         """Protect the receipt of the previous person in this browser from the next one.
 
         Delete it, or return the page that notifies participants that could mistake one
         person for the other.
         """
-        receipt = self._receipts.of_other(environ, login)
+        receipt = self._receipts.of_other(visit, login)
         if receipt is None:
             return None
-        if self._in_browser.way_on(environ, receipt) is None:
-            self._receipts.forget(environ)
+        if self._in_browser.way_on(visit, receipt) is None:
+            self._receipts.forget(visit)
             return None
-        receipt = self._receipts.hand_over(environ, receipt, target)
-        return self._in_browser.page(environ, receipt, ())
+        receipt = self._receipts.hand_over(visit, receipt, target)
+        return self._in_browser.page(visit, receipt, ())
 
-    def is_out_everywhere(self, environ: "WSGIEnvironment") -> bool | None:
+    def is_out_everywhere(self, visit: Visit) -> bool | None:
         """Whether this browser's last logout reached all, or None."""
-        receipt = self._receipts.here(environ)
+        receipt = self._receipts.here(visit)
         return None if receipt is None else receipt.is_everywhere
 
-    def _go_on(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        receipt = self._receipts.find(environ, handle)
+    def _go_on(self, visit: Visit, handle: str) -> Response:
+        receipt = self._receipts.find(visit, handle)
         if receipt is None:
-            return redirect_to_receipt(environ)
+            return redirect_to_receipt(visit)
         if not (receipt.back or receipt.target):
-            return self._result.receipt(environ, receipt)
-        return self._on(environ, receipt)
+            return self._result.receipt(visit, receipt)
+        return self._on(visit, receipt)
 
-    def _on(self, environ: "WSGIEnvironment", receipt: Receipt) -> Response:
+    def _on(self, visit: Visit, receipt: Receipt) -> Response:
         if receipt.back is None:
-            return see_other(at(env.trust(environ).own.public_url, receipt.target))
-        if env.session_beyond_idle(environ) is not None:
+            return see_other(at(visit.trust.own.public_url, receipt.target))
+        if visit.session_beyond_idle() is not None:
             # The requester would show them as logged out.
-            return see_other(env.trust(environ).own.url("home"))
+            return see_other(visit.trust.own.url("home"))
         status = DONE if receipt.is_everywhere else PARTLY
-        return self._responses.send(environ, receipt.back, status)
+        return self._responses.send(visit, receipt.back, status)
 
-    def show_last(self, environ: "WSGIEnvironment") -> Response:
+    def show_last(self, visit: Visit) -> Response:
         """Show the receipt of this browser's last logout, or the home page."""
-        receipt = self._receipts.here(environ)
+        receipt = self._receipts.here(visit)
         if receipt is None:
-            return see_other(env.trust(environ).own.url("home"))
-        return self._result.receipt(environ, receipt, leads_on=False)
+            return see_other(visit.trust.own.url("home"))
+        return self._result.receipt(visit, receipt, leads_on=False)
 
-    def forget(self, environ: "WSGIEnvironment") -> Response:
+    def forget(self, visit: Visit) -> Response:
         """Delete the receipt of this browser's last logout."""
-        self._receipts.forget(environ)
-        return see_other(env.trust(environ).own.url("home"))
+        self._receipts.forget(visit)
+        return see_other(visit.trust.own.url("home"))
 
 
 def keep_outcome(
-    environ: "WSGIEnvironment", what: str, outcome: LogoutOutcome, back: ReplyTo | None
+    visit: Visit, what: str, outcome: LogoutOutcome, back: ReplyTo | None
 ) -> str:
     """Store an outcome; return our address that continues with it."""
     pending = json.dumps([outcome.to_json(), back])
-    return keep_text(environ, what, outcome.handle, pending)
+    return keep_text(visit, what, outcome.handle, pending)
 
 
-def _kept(
-    environ: "WSGIEnvironment", what: str, handle: str
-) -> tuple[LogoutOutcome, ReplyTo | None]:
-    stored = kept_text(environ, what, handle)
+def _kept(visit: Visit, what: str, handle: str) -> tuple[LogoutOutcome, ReplyTo | None]:
+    stored = kept_text(visit, what, handle)
     with readable_record():
         text, back, *_ = json.loads(stored)
         return LogoutOutcome.from_json(text), back and ReplyTo.from_parts(back)
 
 
-def is_of_browser(environ: "WSGIEnvironment", outcome: LogoutOutcome) -> bool:
+def is_of_browser(visit: Visit, outcome: LogoutOutcome) -> bool:
     """Whether the logout ended a session of this browser."""
-    return brings_proof(environ, outcome.proof) or (
-        key_brought(environ) in outcome.ended
-    )
+    return brings_proof(visit, outcome.proof) or (key_brought(visit) in outcome.ended)
 
 
-def key_brought(environ: "WSGIEnvironment") -> str:
+def key_brought(visit: Visit) -> str:
     """Return the key of the session cookie, ended or not; or ""."""
-    token = env.cookie(environ).read(environ)
-    return env.sessions(environ).key_of(token) if token else ""
+    token = visit.token
+    return visit.sessions.key_of(token) if token else ""

@@ -9,7 +9,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.errors import MessageUnexpected
@@ -18,12 +18,9 @@ from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.receipts.receipt_records import ReplyTo
 from eilogin.hub.logout.requested_logouts import RequestedLogout
 from eilogin.saml.message_checks import SKEW
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import Sealer
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Parameters of ``/slo``: a logout to confirm, and one that waits for a slot.
 CONFIRM, TURN = "confirm", "turn"
@@ -41,18 +38,18 @@ class PendingLogoutRequest(NamedTuple):
     is_asynchronous: bool
     received: float
 
-    def keep(self, environ: "WSGIEnvironment") -> tuple[str, Sequence[tuple[str, str]]]:
+    def keep(self, visit: Visit) -> tuple[str, Sequence[tuple[str, str]]]:
         """Store it, as :func:`keep_here` does."""
-        return keep_here(environ, CONFIRM, self.back, self._text())
+        return keep_here(visit, CONFIRM, self.back, self._text())
 
-    def keep_turn(self, environ: "WSGIEnvironment") -> str:
+    def keep_turn(self, visit: Visit) -> str:
         """Store a logout that waits for a slot; return the address to retry it.
 
         It works in any browser, because a frame of another site sends no cookie. Only
         this hub can make its handle, always the same for a message.
         """
         name = f"{self.back.entity_id}\0{self.back.request_id}"
-        return keep_text(environ, TURN, tag(environ, TURN, name), self._text())
+        return keep_text(visit, TURN, tag(visit, TURN, name), self._text())
 
     def _text(self) -> str:
         return json.dumps(
@@ -65,17 +62,17 @@ class PendingLogoutRequest(NamedTuple):
         return self._replace(named=self.named._replace(since=self.received + SKEW))
 
     @classmethod
-    def kept(cls, environ: "WSGIEnvironment", handle: str) -> "PendingLogoutRequest":
+    def kept(cls, visit: Visit, handle: str) -> "PendingLogoutRequest":
         """Return the stored request; MessageUnexpected in another browser."""
-        asked = cls._read(kept_text(environ, CONFIRM, handle))
-        if not is_of_here(environ, asked.back, handle):
+        asked = cls._read(kept_text(visit, CONFIRM, handle))
+        if not is_of_here(visit, asked.back, handle):
             raise other_browser()
         return asked
 
     @classmethod
-    def waiting(cls, environ: "WSGIEnvironment", handle: str) -> "PendingLogoutRequest":
+    def waiting(cls, visit: Visit, handle: str) -> "PendingLogoutRequest":
         """Return the request that waits for a slot, or raise MessageUnexpected."""
-        return cls._read(kept_text(environ, TURN, handle)).as_it_came()
+        return cls._read(kept_text(visit, TURN, handle)).as_it_came()
 
     @classmethod
     def _read(cls, text: str) -> "PendingLogoutRequest":
@@ -90,18 +87,18 @@ class PendingLogoutRequest(NamedTuple):
 
 
 def keep_here(
-    environ: "WSGIEnvironment", what: str, back: ReplyTo, text: str
+    visit: Visit, what: str, back: ReplyTo, text: str
 ) -> tuple[str, Sequence[tuple[str, str]]]:
     """Store a state for this browser; return our address, and the cookie's header."""
-    brought = _ITS_OWN.read(environ)
+    brought = _ITS_OWN.read(visit.cookie_header)
     own = brought or secrets.token_urlsafe(16)
     headers = [] if brought else [_ITS_OWN.set(own)]
-    return keep_text(environ, what, _handle_of(back, own), text), headers
+    return keep_text(visit, what, _handle_of(back, own), text), headers
 
 
-def is_of_here(environ: "WSGIEnvironment", back: ReplyTo, handle: str) -> bool:
+def is_of_here(visit: Visit, back: ReplyTo, handle: str) -> bool:
     """Whether the logout with this handle was stored in this browser."""
-    expected = _handle_of(back, _ITS_OWN.read(environ) or "")
+    expected = _handle_of(back, _ITS_OWN.read(visit.cookie_header) or "")
     return hmac.compare_digest(handle.encode(), expected.encode())
 
 
@@ -112,21 +109,21 @@ def other_browser() -> MessageUnexpected:
     )
 
 
-def tag(environ: "WSGIEnvironment", what: str, name: str) -> str:
+def tag(visit: Visit, what: str, name: str) -> str:
     """Make the handle of a name for the parameter ``what``; only this hub can."""
-    return Sealer(env.trust(environ).own.sealing_secrets, f"waiting {what}").tag(name)
+    return Sealer(visit.trust.own.sealing_secrets, f"waiting {what}").tag(name)
 
 
-def keep_text(environ: "WSGIEnvironment", what: str, handle: str, text: str) -> str:
+def keep_text(visit: Visit, what: str, handle: str, text: str) -> str:
     """Store a text under a handle; return the address that contains it."""
     until = clock.now() + ASKED_FOR
-    env.values(environ).add(_kept(what, handle), text, until, durable=False)
-    return address(env.trust(environ), what, handle)
+    visit.values.add(_kept(what, handle), text, until, durable=False)
+    return address(visit.trust, what, handle)
 
 
-def kept_text(environ: "WSGIEnvironment", what: str, handle: str) -> str:
+def kept_text(visit: Visit, what: str, handle: str) -> str:
     """Return the stored text, or raise MessageUnexpected."""
-    text = env.values(environ).get(_kept(what, handle))
+    text = visit.values.get(_kept(what, handle))
     if text is None:
         raise MessageUnexpected("this logout is over")
     return text
@@ -137,15 +134,15 @@ def _handle_of(back: ReplyTo, own: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
-def answer_to(environ: "WSGIEnvironment", handle: str) -> str:
+def answer_to(visit: Visit, handle: str) -> str:
     """Return the visitor's first answer to a stored logout, or ""."""
-    return env.values(environ).get(_answered(handle)) or ""
+    return visit.values.get(_answered(handle)) or ""
 
 
-def note_answer(environ: "WSGIEnvironment", handle: str, answer: str) -> None:
+def note_answer(visit: Visit, handle: str, answer: str) -> None:
     """Store the visitor's answer, unless there is one."""
     until = clock.now() + ASKED_FOR
-    env.values(environ).add(_answered(handle), answer, until, durable=False)
+    visit.values.add(_answered(handle), answer, until, durable=False)
 
 
 def _kept(what: str, handle: str) -> str:

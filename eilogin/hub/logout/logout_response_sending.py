@@ -1,7 +1,6 @@
 """Send the LogoutResponse to the requester of a logout, through the browser."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -10,16 +9,13 @@ from eilogin.hub.logout.receipts.receipt_records import ReplyTo
 from eilogin.hub.logout.result_pages import ResultPages, expired_cookie
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint, ServiceProvider
-from eilogin.web import environ as env
 from eilogin.web.outbound_messages import (
     binding_missing,
     logout_response,
     send_through_browser,
 )
 from eilogin.web.pages.page_rendering import Pages
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -31,16 +27,14 @@ class LogoutResponseSender:
         self._pages = pages
         self._result = result
 
-    def send(
-        self, environ: "WSGIEnvironment", back: ReplyTo, status: messages.Status
-    ) -> Response:
+    def send(self, visit: Visit, back: ReplyTo, status: messages.Status) -> Response:
         """Send the visitor to the requester with the LogoutResponse."""
-        trust = env.trust(environ)
+        trust = visit.trust
         try:
             _, role = trust.participant(back.entity_id)
         except UnknownPeer:
             # It has left the federation; the visitor is logged out all the same.
-            return self._result.logged_out(environ, status)
+            return self._result.logged_out(visit, status)
         endpoint = self.endpoint(role)
         if endpoint is None:
             _log.warning(
@@ -53,9 +47,9 @@ class LogoutResponseSender:
                     role.single_logouts,
                 ),
             )
-            return self._result.logged_out(environ, status, back.entity_id)
+            return self._result.logged_out(visit, status, back.entity_id)
         return send_through_browser(
-            environ,
+            visit,
             self._pages,
             endpoint,
             bindings.RESPONSE,
@@ -64,7 +58,7 @@ class LogoutResponseSender:
             ),
             key=trust.key_for(back.entity_id),
             relay_state=back.relay_state,
-            headers=expired_cookie(environ),
+            headers=expired_cookie(visit),
             is_response=True,
         )
 

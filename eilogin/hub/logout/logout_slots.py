@@ -3,17 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.errors import Busy, Unavailable
 from eilogin.stores import Values
-from eilogin.web import environ as env
 from eilogin.web.limits.client_network import network_here
 from eilogin.web.limits.slots import USUAL, Full, Slots
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds between checks for the same logout's result.
 _LOOK_AGAIN = 0.1
@@ -41,7 +37,7 @@ class LogoutSlots:
 
     @contextmanager
     def slot(
-        self, environ: "WSGIEnvironment", message: str = "", *, by_server: str = ""
+        self, visit: Visit, message: str = "", *, by_server: str = ""
     ) -> Iterator[None]:
         """Hold a slot for a logout that waits for participants; Busy if none is free.
 
@@ -53,7 +49,7 @@ class LogoutSlots:
         if by_server:
             whose, at_least = f"soap {by_server}", USUAL
         else:
-            whose, at_least = network_here(environ), 1
+            whose, at_least = network_here(visit), 1
         try:
             same = _WAITING.one(message, _WITH_THE_SAME) if message else nullcontext()
             # A request that waits for another one holds a thread too.
@@ -73,7 +69,7 @@ class LogoutSlots:
 
     def once(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         seen: str,
         until: float,
         execute: Callable[[str], str],
@@ -85,8 +81,8 @@ class LogoutSlots:
         After a failed attempt, ``execute`` runs again, with the mark of that attempt
         ("" for none): which sessions it ended is unknown.
         """
-        values = env.values(environ)
-        with self.slot(environ, seen, by_server=by_server):
+        values = visit.values
+        with self.slot(visit, seen, by_server=by_server):
             mark = f"{_PENDING}{clock.now()}"
             before = self._come_of(values, seen, mark, until)
             if before and not before.startswith(_PENDING):

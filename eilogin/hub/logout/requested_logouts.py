@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from eilogin import audit, clock
 from eilogin.errors import PrincipalUnknown
@@ -11,10 +11,7 @@ from eilogin.hub.participants.signed_in_services import asked_at
 from eilogin.saml import messages
 from eilogin.saml.message_checks import check_logout_request
 from eilogin.sessions import Participant, Sessions, Subject
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class RequestedLogout(NamedTuple):
@@ -41,13 +38,13 @@ class RequestedLogout(NamedTuple):
 
 
 def requested_by(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     request: messages.LogoutRequest,
     issuer: str,
     address: str,
 ) -> RequestedLogout:
     """Return the content of a LogoutRequest to ``address``, or raise Refused."""
-    own, now = env.trust(environ).own, clock.now()
+    own, now = visit.trust.own, clock.now()
     check_logout_request(
         request,
         issuer=issuer,
@@ -72,7 +69,7 @@ def note_received(
 
 
 def not_ended_by_requester(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     participants: Iterable[Participant],
     named: RequestedLogout,
     matched: MatchedSessions,
@@ -89,5 +86,5 @@ def not_ended_by_requester(
         for participant in participants
         if participant.subject.told_label() not in labels
         or (named.indexes and participant.session_index not in named.indexes)
-        or asked_at(environ, participant) > named.issued
+        or asked_at(visit, participant) > named.issued
     ]

@@ -1,7 +1,6 @@
 """The pages at the end of a logout: the receipt, and the page without one."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -15,12 +14,9 @@ from eilogin.hub.logout.browser.browser_logout import (
 from eilogin.hub.logout.logout_outcomes import DONE, UNKNOWN
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
-from eilogin.web import environ as env
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Other services in logged_out.html; "partly" for other statuses.
 _OTHERS = {DONE: "", UNKNOWN: "unknown"}
@@ -34,46 +30,46 @@ class ResultPages:
         self._in_browser = in_browser
 
     def logged_out(
-        self, environ: "WSGIEnvironment", status: messages.Status, entity_id: str = ""
+        self, visit: Visit, status: messages.Status, entity_id: str = ""
     ) -> Response:
         """Show the last page, with a link to the requester's website."""
-        trust = env.trust(environ)
-        website = trust.federation.link_of(entity_id, language_of(environ))
+        trust = visit.trust
+        website = trust.federation.link_of(entity_id, language_of(visit))
         own = trust.own
         return self._pages.page(
-            environ,
+            visit,
             "logged_out.html",
-            headers=expired_cookie(environ),
+            headers=expired_cookie(visit),
             at=clock.now(),
             everywhere=status == DONE,
             others=_OTHERS.get(status, "partly"),
             again_url="",
             website_url=website,
-            website_name=_name_of(environ, entity_id) if website else "",
+            website_name=_name_of(visit, entity_id) if website else "",
             start_url="" if website else own.url("home"),
             login_url=own.url("login"),
         )
 
     def receipt(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         receipt: Receipt,
         headers: Iterable[tuple[str, str]] = (),
         *,
         leads_on: bool = True,
     ) -> Response:
         """Show the receipt; ``leads_on`` links to where the visitor was."""
-        trust, language = env.trust(environ), language_of(environ)
+        trust, language = visit.trust, language_of(visit)
         handle = receipt.handle
         has_next = leads_on and (receipt.back or receipt.target)
-        way_on = self._in_browser.way_on(environ, receipt)
+        way_on = self._in_browser.way_on(visit, receipt)
         may_change = receipt.may_change
         receipt_url = trust.own.url("logout")
         look_url = address(trust, LOOK, handle) if leads_on else receipt_url
         name_of = trust.federation.name_of
         states = [(name_of(one, language), *rest) for one, *rest in receipt.states()]
         return self._pages.page(
-            environ,
+            visit,
             "receipt.html",
             headers=headers,
             of_another=receipt.is_of_another,
@@ -93,17 +89,17 @@ class ResultPages:
         )
 
 
-def _name_of(environ: "WSGIEnvironment", entity_id: str) -> str:
-    federation = env.trust(environ).federation
-    return federation.name_of(entity_id, language_of(environ))
+def _name_of(visit: Visit, entity_id: str) -> str:
+    federation = visit.trust.federation
+    return federation.name_of(entity_id, language_of(visit))
 
 
-def expired_cookie(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+def expired_cookie(visit: Visit) -> list[tuple[str, str]]:
     """Return the header that deletes the cookie of an ended session.
 
     Another visitor's LogoutRequest must not take the cookie from a citizen who is
     signed in and could not log out. A form of another site sends no cookie.
     """
-    cookie = env.cookie(environ)
-    is_over = env.session_beyond_idle(environ) is None
-    return [cookie.expire()] if cookie.read(environ) and is_over else []
+    cookie = visit.cookie
+    is_over = visit.session_beyond_idle() is None
+    return [cookie.expire()] if cookie.read(visit.cookie_header) and is_over else []

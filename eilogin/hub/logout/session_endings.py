@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from eilogin import audit, clock, metrics
 from eilogin.errors import Unavailable
@@ -35,11 +34,8 @@ from eilogin.hub.participants.name_id_matching import MatchedSessions, match
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.sessions import MOST_LOGINS, Login, Participant, Sessions, Subject
 from eilogin.stores import Values
-from eilogin.web import environ as env
 from eilogin.web.limits.slots import USUAL
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Selects participants for a LogoutRequest.
 TargetFilter = Callable[[list[Participant]], list[Participant]]
@@ -69,7 +65,7 @@ class SessionEndings:
 
     def end(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         whom: Collection[Login | Subject],
         *,
         handle: str = "",
@@ -80,8 +76,8 @@ class SessionEndings:
         With ``of_browser``, a login ends alone. A failed logout continues by its
         ``handle``.
         """
-        sessions = env.sessions(environ)
-        queue = queue_of(environ, self._propagation)
+        sessions = visit.sessions
+        queue = queue_of(visit, self._propagation)
         begun, handle = clock.now(), handle or new_handle()
         logins = self._ending(sessions, whom)
         known = [one for login in logins for one in sessions.participants(login)]
@@ -89,8 +85,8 @@ class SessionEndings:
         before = queue.begin(handle, logins, recipients_of(spare(known)))
         participants, is_overtaken = self._end_all(sessions, whom)
         own = [*recipients_of(spare(participants)), *before]
-        older = _left_before(environ, queue, handle, whom)
-        told, came = self._notify(environ, handle, own, older)
+        older = _left_before(visit, queue, handle, whom)
+        told, came = self._notify(visit, handle, own, older)
         missed = list(came)
         if told and not missed:
             metrics.logout_took(clock.now() - begun)
@@ -107,36 +103,36 @@ class SessionEndings:
 
     def _notify(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         handle: str,
         own: Sequence[Recipient],
         older: Sequence[QueuedLogout],
     ) -> tuple[Sequence[Recipient], Mapping[Recipient, Delivery]]:
         """Notify for this and ``older`` logouts; return recipients and failures."""
-        sessions, values = env.sessions(environ), env.values(environ)
+        sessions, values = visit.sessions, visit.values
         left = [one for entry in older for one in entry.left.values()]
         told = merged([*left, *own])
-        trust = with_departed(env.trust(environ), sessions)
+        trust = with_departed(visit.trust, sessions)
         came = {
             one.left: one for one in self._propagation.tell(trust, told) if one.left
         }
-        queue = queue_of(environ, self._propagation)
+        queue = queue_of(visit, self._propagation)
         # If it fails, they get one more message.
         with suppress(Unavailable):
-            store_missed(environ, self._propagation, handle, own, came)
+            store_missed(visit, self._propagation, handle, own, came)
             for entry in older:
                 queue.confirmed_by_later_logout(values, entry, list(came))
                 queue.refused(values, entry, came.values())
         return told, came
 
-    def end_unseen(self, environ: "WSGIEnvironment", login: Login) -> None:
+    def end_unseen(self, visit: Visit, login: Login) -> None:
         """End one login of a citizen who has too many; the retry queue notifies later.
 
         If the queue has :data:`MOST_LOGINS` logouts of this citizen, notify once, now:
         participants that miss it keep the session until its limit.
         """
-        sessions, own = env.sessions(environ), env.trust(environ).own
-        queue, handle = queue_of(environ, self._propagation), new_handle()
+        sessions, own = visit.sessions, visit.trust.own
+        queue, handle = queue_of(visit, self._propagation), new_handle()
         is_kept = len(queue.left_before(handle, [login.who])) < MOST_LOGINS
         if is_kept:
             queue.begin(handle, [login], recipients_of(sessions.participants(login)))
@@ -144,10 +140,10 @@ class SessionEndings:
         if is_kept:
             # A faster process notifies them.
             missed = {one: Delivery(one) for one in told}
-            store_missed(environ, self._propagation, handle, told, missed)
+            store_missed(visit, self._propagation, handle, told, missed)
         else:
             # No later logout would reach them, and it would report "everywhere".
-            self._propagation.tell(with_departed(env.trust(environ), sessions), told)
+            self._propagation.tell(with_departed(visit.trust, sessions), told)
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
 
@@ -180,27 +176,27 @@ class SessionEndings:
         return sessions.drop(one) if self._of_browser else sessions.end_citizen(one)
 
     def end_everywhere(
-        self, environ: "WSGIEnvironment", whom: Login | Subject, reason: str
+        self, visit: Visit, whom: Login | Subject, reason: str
     ) -> EndingResult:
         """End all sessions of a citizen without a requester; audit ``reason``."""
         who = whom if isinstance(whom, Subject) else whom.who
-        noted = self._note_incomplete(environ, [who])
-        ending = self.end(environ, [whom])
+        noted = self._note_incomplete(visit, [who])
+        ending = self.end(visit, [whom])
         if ending.is_known:
-            pseudonym = env.trust(environ).own.pseudonym(who.name_id)
+            pseudonym = visit.trust.own.pseudonym(who.name_id)
             audit.event("session.ended", pseudonym=pseudonym, reason=reason)
         if not ending.missed and not ending.is_overtaken:
-            incomplete_logouts.forget(environ, noted)
+            incomplete_logouts.forget(visit, noted)
         return ending
 
     def _note_incomplete(
-        self, environ: "WSGIEnvironment", citizens: Collection[Subject]
+        self, visit: Visit, citizens: Collection[Subject]
     ) -> list[str]:
-        return incomplete_logouts.note(environ, citizens) if self._is_below else []
+        return incomplete_logouts.note(visit, citizens) if self._is_below else []
 
     def end_subjects(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         subjects: Collection[Subject],
         above: Collection[str],
         lead: Callable[["EndingResult"], Collection[Recipient]] = lambda _: (),
@@ -210,39 +206,39 @@ class SessionEndings:
         An earlier logout may have missed participants of the logins ``above``. ``lead``
         selects recipients for the browser.
         """
-        was_missed = incomplete_logouts.is_noted(environ, above)
-        noted = incomplete_logouts.note(environ, subjects)
-        ending = self.end(environ, subjects)
+        was_missed = incomplete_logouts.is_noted(visit, above)
+        noted = incomplete_logouts.note(visit, subjects)
+        ending = self.end(visit, subjects)
         missed = ending.missed
         led = {one.whom for one in lead(ending)} if missed else set()
         self._propagation.note_no_browser(
-            env.trust(environ), [one for one in missed if one.whom not in led]
+            visit.trust, [one for one in missed if one.whom not in led]
         )
         if missed or was_missed:
             return False
-        incomplete_logouts.forget(environ, noted)
+        incomplete_logouts.forget(visit, noted)
         return True
 
     def is_known(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         subjects: Collection[Subject],
         above: Collection[str],
     ) -> bool:
         """Whether all participants know that these logins ``above`` have ended."""
-        sessions = env.sessions(environ)
+        sessions = visit.sessions
         alive = (one for who in subjects for one in sessions.find_all_of(who))
         if any(login.session_index in above for login in alive):
             # The hub did not learn of it then.
             return False
-        queue = queue_of(environ, self._propagation)
-        return not queue.has_any_of(env.values(environ), subjects)
+        queue = queue_of(visit, self._propagation)
+        return not queue.has_any_of(visit.values, subjects)
 
     # --- answer a LogoutRequest ----------------------------------------------------
 
     def execute(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         named: RequestedLogout,
         *,
         known_for: float = KNOWN_FOR,
@@ -252,11 +248,11 @@ class SessionEndings:
         issuer = named.who.audience
         seen = f"logout-request:{issuer}\0{named.request_id}"
         text = self.slots.once(
-            environ,
+            visit,
             seen,
             clock.now() + known_for,
             lambda tried: self._ended(
-                environ, named, f"begun-{seen}", again=bool(tried), by_server=by_server
+                visit, named, f"begun-{seen}", again=bool(tried), by_server=by_server
             ).to_json(),
             by_server=issuer if by_server else "",
         )
@@ -264,7 +260,7 @@ class SessionEndings:
 
     def found(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         named: RequestedLogout,
         *,
         by_server: bool = False,
@@ -274,12 +270,12 @@ class SessionEndings:
         With ``of_browser`` but no SessionIndex, only this browser's, unless a server
         sends it.
         """
-        matched = match(env.sessions(environ), named.who, named.indexes)
-        return self._to_end(environ, named, matched, by_server=by_server)
+        matched = match(visit.sessions, named.who, named.indexes)
+        return self._to_end(visit, named, matched, by_server=by_server)
 
     def _to_end(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         named: RequestedLogout,
         matched: MatchedSessions,
         *,
@@ -287,13 +283,13 @@ class SessionEndings:
     ) -> list[Login]:
         found = [one for one in matched.logins if not one.proven_since(named.since)]
         if self._of_browser and not (named.indexes or by_server):
-            here = env.session_to_end(environ)
+            here = visit.session_to_end()
             return [one for one in found if here and one.name == here.name]
         return found
 
     def _ended(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         named: RequestedLogout,
         begun: str,
         *,
@@ -301,27 +297,27 @@ class SessionEndings:
         by_server: bool,
     ) -> LogoutOutcome:
         """End the sessions of a new request; store them as ``begun``."""
-        values, sessions = env.values(environ), env.sessions(environ)
+        values, sessions = visit.values, visit.sessions
         matched = match(sessions, named.who, named.indexes)
-        logins = self._to_end(environ, named, matched, by_server=by_server)
+        logins = self._to_end(visit, named, matched, by_server=by_server)
         keys = [login.key for login in self._ending(sessions, logins)]
-        noted = self._note_incomplete(environ, {login.who for login in logins})
+        noted = self._note_incomplete(visit, {login.who for login in logins})
         whose = logins[0].who.label() if logins else ""
         kept = values.get(begun) if again else None
         note_received(sessions, named, is_known=bool(matched.logins or kept))
         handle, keys, whose = _begin(values, begun, kept, keys, whose)
         ending = self.end(
-            environ,
+            visit,
             logins,
             handle=handle,
-            spare=lambda told: not_ended_by_requester(environ, told, named, matched),
+            spare=lambda told: not_ended_by_requester(visit, told, named, matched),
         )
         # The visitor's login above is unknown the second time.
         is_overtaken = ending.is_overtaken or (
             not logins and ending.is_resumed and self._is_below
         )
         if not ending.missed and not is_overtaken:
-            incomplete_logouts.forget(environ, noted)
+            incomplete_logouts.forget(visit, noted)
         return ending.outcome()._replace(
             is_overtaken=is_overtaken,
             above=_above(logins),
@@ -346,17 +342,17 @@ def _begin(
 
 
 def _left_before(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     queue: RetryQueue,
     handle: str,
     whom: Collection[Login | Subject],
 ) -> list[QueuedLogout]:
     """Return unfinished logouts: "everywhere" would not be true without them."""
     subjects = {one if isinstance(one, Subject) else one.who for one in whom}
-    values, sessions = env.values(environ), env.sessions(environ)
+    values, sessions = visit.values, visit.sessions
     found = queue.left_before(handle, subjects)
     older = [queue.without_final(values, entry) for entry in found]
-    has_index = env.trust(environ).own.profile.has_session_index
+    has_index = visit.trust.own.profile.has_session_index
 
     def is_ours(entry: QueuedLogout) -> bool:
         # With living sessions, its process works or another ends them. And no message

@@ -10,7 +10,6 @@ in.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lxml import etree
 from webob import Response
@@ -59,11 +58,9 @@ from eilogin.web.outbound_messages import (
 )
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.requests import allow_only, read_form, read_query, require_own_form
+from eilogin.web.requests import read_form, read_query, require_own_form
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: The form field to log out of one service only.
 _ONLY_HERE = "only-here"
@@ -111,7 +108,7 @@ class SingleLogout:
         self.button = HubLogout(
             self.endings, self.completion, result, is_below=is_below
         )
-        self._shows: Mapping[str, Callable[[WSGIEnvironment, str], Response]] = {
+        self._shows: Mapping[str, Callable[[Visit, str], Response]] = {
             CONFIRM: self._confirm,
             TURN: self._in_turn,
             LEAVE: self.button.leave_in_turn,
@@ -122,17 +119,17 @@ class SingleLogout:
 
     # --- /slo: through the browser --------------------------------------------------
 
-    def respond(self, environ: "WSGIEnvironment") -> Response:
+    def respond(self, visit: Visit) -> Response:
         """Answer a LogoutRequest or LogoutResponse (SAML profiles 4.4.3.1)."""
-        allow_only(environ, "GET", "POST")
-        page = self._of_ours(environ)
+        visit.allow_only("GET", "POST")
+        page = self._of_ours(visit)
         if page is not None:
             return page
-        inbound = self._receive(environ)
+        inbound = self._receive(visit)
         if isinstance(inbound, Response):
             return inbound
-        request = _read_request(environ, inbound.element)
-        named = requested_by(environ, request, inbound.issuer, "slo")
+        request = _read_request(visit, inbound.element)
+        named = requested_by(visit, request, inbound.issuer, "slo")
         asked = PendingLogoutRequest(
             named,
             ReplyTo(inbound.issuer, request.id, inbound.relay_state),
@@ -144,47 +141,47 @@ class SingleLogout:
         if self._asks_first or (is_posted and is_of_here):
             # A form of another site sends no cookies; after this redirect the browser
             # does, and its history does not keep the message.
-            return see_other(*asked.keep(environ))
+            return see_other(*asked.keep(visit))
         try:
-            return self._execute(environ, asked, is_posted=is_posted)
+            return self._execute(visit, asked, is_posted=is_posted)
         except Busy:
             if not is_posted:
                 raise
             # Its page reloads itself, which a form cannot.
-            return see_other(asked.keep_turn(environ))
+            return see_other(asked.keep_turn(visit))
 
-    def _receive(self, environ: "WSGIEnvironment") -> Inbound | Response:
+    def _receive(self, visit: Visit) -> Inbound | Response:
         """Return a valid LogoutRequest, or the answer to another message."""
-        trust, kind = env.trust(environ), ""
+        trust, kind = visit.trust, ""
         try:
-            received = read_message(environ)
+            received = read_message(visit)
             kind = received.kind
             inbound = verify(received, trust.participant_keys, trust.weak)
             if kind == bindings.RESPONSE:
-                is_led = self._from_above.has_asked(environ, inbound)
+                is_led = self._from_above.has_asked(visit, inbound)
                 told = self._from_above if is_led else self._in_browser
-                return told.answered(environ, inbound)
+                return told.answered(visit, inbound)
         except Refused as error:
             # A requester learns why its LogoutRequest is rejected.
             is_asked = kind == bindings.REQUEST
-            way_on = None if is_asked else self._in_browser.refused(environ, error)
+            way_on = None if is_asked else self._in_browser.refused(visit, error)
             if way_on is None:
                 raise
             return way_on
         return inbound
 
-    def _in_turn(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        return self._execute(environ, PendingLogoutRequest.waiting(environ, handle))
+    def _in_turn(self, visit: Visit, handle: str) -> Response:
+        return self._execute(visit, PendingLogoutRequest.waiting(visit, handle))
 
     def _execute(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         asked: PendingLogoutRequest,
         *,
         is_posted: bool = False,
     ) -> Response:
         outcome = self.endings.execute(
-            environ,
+            visit,
             asked.named,
             # It may come again while the visitor may answer a page.
             known_for=ASKED_FOR if self._asks_first or self._of_browser else KNOWN_FOR,
@@ -192,34 +189,32 @@ class SingleLogout:
         # An asynchronous logout wants no answer (asynchronous logout 2.3).
         back = None if asked.is_asynchronous else asked.back
         if self._is_below and outcome.is_known:
-            return self.completion.go_up(environ, outcome, back)
-        is_shown = outcome.missed and is_of_browser(environ, outcome)
+            return self.completion.go_up(visit, outcome, back)
+        is_shown = outcome.missed and is_of_browser(visit, outcome)
         if is_shown or (is_posted and back is not None):
             # A form of another site sends no cookies, and this address reveals nothing.
-            return see_other(keep_outcome(environ, HERE, outcome, back))
-        return self.completion.finish(environ, outcome, back)
+            return see_other(keep_outcome(visit, HERE, outcome, back))
+        return self.completion.finish(visit, outcome, back)
 
     # --- ask the visitor first ------------------------------------------------------
 
-    def _ask_first(
-        self, environ: "WSGIEnvironment", asked: PendingLogoutRequest
-    ) -> Response | None:
+    def _ask_first(self, visit: Visit, asked: PendingLogoutRequest) -> Response | None:
         """Ask in the visitor's own browser, if other participants are left."""
-        login = env.session_to_end(environ)
-        found = self.endings.found(environ, asked.named)
+        login = visit.session_to_end()
+        found = self.endings.found(visit, asked.named)
         if login is None or login.name not in {one.name for one in found}:
             return None
         issuer = asked.back.entity_id
-        note_left(environ, login, issuer, asked.received)
-        others = where_in(environ, login)
+        note_left(visit, login, issuer, asked.received)
+        others = where_in(visit, login)
         if not others:
             return None
-        trust, language = env.trust(environ), language_of(environ)
+        trust, language = visit.trust, language_of(visit)
         _, role = trust.participant(issuer)
         endpoint = self._responses.endpoint(role)
-        action, of_browser = asked.keep(environ)
+        action, of_browser = asked.keep(visit)
         return self._pages.page(
-            environ,
+            visit,
             "confirm_everywhere.html",
             headers=of_browser,
             # Without this, the browser blocks a redirect after the form.
@@ -229,61 +224,59 @@ class SingleLogout:
             services=services_of(trust, others, language),
         )
 
-    def _confirm(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        asked = PendingLogoutRequest.kept(environ, handle)
-        answer = answer_to(environ, handle)
-        if environ["REQUEST_METHOD"] != "POST":
+    def _confirm(self, visit: Visit, handle: str) -> Response:
+        asked = PendingLogoutRequest.kept(visit, handle)
+        answer = answer_to(visit, handle)
+        if visit.method != "POST":
             # A GET is no consent: a page can be opened again.
             asked, is_open = asked.as_it_came(), self._asks_first and not answer
-            page = self._ask_first(environ, asked) if is_open else None
+            page = self._ask_first(visit, asked) if is_open else None
             if page is not None:
                 return page
         elif not answer:
-            require_own_form(environ, env.trust(environ).own.public_url)
-            answer = _ONLY_HERE if _ONLY_HERE in read_form(environ) else CONFIRM
-            note_answer(environ, handle, answer)
+            require_own_form(visit, visit.trust.own.public_url)
+            answer = _ONLY_HERE if _ONLY_HERE in read_form(visit) else CONFIRM
+            note_answer(visit, handle, answer)
         if answer != _ONLY_HERE:
-            return self._execute(environ, asked)
+            return self._execute(visit, asked)
         # The visitor logged out at that service only.
         audit.event("logout.received", peer=asked.back.entity_id, reason="only-there")
         if asked.is_asynchronous:
-            return see_other(env.trust(environ).own.url("home"))
-        return self._responses.send(environ, asked.back, _CHOSEN)
+            return see_other(visit.trust.own.url("home"))
+        return self._responses.send(visit, asked.back, _CHOSEN)
 
-    def _of_ours(self, environ: "WSGIEnvironment") -> Response | None:
-        what, _, _ = environ.get("QUERY_STRING", "").partition("=")
+    def _of_ours(self, visit: Visit) -> Response | None:
+        what, _, _ = visit.query_string.partition("=")
         if what not in self._shows:
             return None
-        return self._shows[what](environ, read_query(environ).get(what, ""))
+        return self._shows[what](visit, read_query(visit).get(what, ""))
 
     # --- /slo/soap: from server to server -------------------------------------------
 
-    def respond_soap(self, environ: "WSGIEnvironment") -> Response:
+    def respond_soap(self, visit: Visit) -> Response:
         """Answer a participant's LogoutRequest over SOAP."""
-        trust = env.trust(environ)
-        element, issuer = receive_soap(environ, trust.participant_keys)
-        request = _read_request(environ, element)
-        named = requested_by(environ, request, issuer, "slo_soap")
-        outcome = self.endings.execute(environ, named, by_server=True)
-        self.completion.note_no_browser(environ, outcome)
-        if self._is_below and not logout_above(environ).end(outcome.above):
+        trust = visit.trust
+        element, issuer = receive_soap(visit, trust.participant_keys)
+        request = _read_request(visit, element)
+        named = requested_by(visit, request, issuer, "slo_soap")
+        outcome = self.endings.execute(visit, named, by_server=True)
+        self.completion.note_no_browser(visit, outcome)
+        if self._is_below and not logout_above(visit).end(outcome.above):
             outcome = outcome._replace(is_overtaken=True)
         answer = logout_response(trust, request.id, status=outcome.status)
         return soap_answer(answer, trust.key_for(issuer))
 
     def lead(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         through: env.Through | None,
         ending: EndingResult,
     ) -> Collection[Recipient]:
         """Prepare the page for a logout from above; return its messages."""
         if through is None:
             return ()
-        return self._from_above.prepare(environ, through, ending)
+        return self._from_above.prepare(visit, through, ending)
 
 
-def _read_request(
-    environ: "WSGIEnvironment", element: etree._Element
-) -> messages.LogoutRequest:
-    return messages.read_logout_request(element, env.trust(environ).decrypter)
+def _read_request(visit: Visit, element: etree._Element) -> messages.LogoutRequest:
+    return messages.read_logout_request(element, visit.trust.decrypter)

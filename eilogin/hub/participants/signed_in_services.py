@@ -1,7 +1,7 @@
 """The services at which a visitor is signed in, for pages of the hub."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.errors import UnknownPeer
@@ -10,10 +10,7 @@ from eilogin.hub.participants.sso_domains import proven_for
 from eilogin.saml.assurance_levels import reaches
 from eilogin.sessions import Login, Participant
 from eilogin.stores import Values
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class SignedInService(NamedTuple):
@@ -24,26 +21,26 @@ class SignedInService(NamedTuple):
     since: float
 
 
-def where_in(environ: "WSGIEnvironment", login: Login) -> list[Participant]:
+def where_in(visit: Visit, login: Login) -> list[Participant]:
     """Return where a visitor is signed in, unless logged out there alone."""
-    values = env.values(environ)
+    values = visit.values
     return [
         told
-        for told in env.sessions(environ).participants(login)
+        for told in visit.sessions.participants(login)
         if not (left := values.get(_left(told)))
-        or answered_at(environ, told) > float(left)
+        or answered_at(visit, told) > float(left)
     ]
 
 
-def is_answered(environ: "WSGIEnvironment", login: Login, entity_id: str) -> bool:
+def is_answered(visit: Visit, login: Login, entity_id: str) -> bool:
     """Whether the hub would sign the visitor in at a participant without a question.
 
     Not if idle, of another SSO domain, or too low. A departed participant counts.
     """
-    if env.sessions(environ).is_idle(login):
+    if visit.sessions.is_idle(login):
         return False
     try:
-        entity, _ = env.trust(environ).participant(entity_id)
+        entity, _ = visit.trust.participant(entity_id)
     except UnknownPeer:
         return True
     known = proven_for(login, entity.sso_domain)
@@ -51,35 +48,33 @@ def is_answered(environ: "WSGIEnvironment", login: Login, entity_id: str) -> boo
     return known is not None and (not required or reaches(known.level, required))
 
 
-def note_left(
-    environ: "WSGIEnvironment", login: Login, entity_id: str, instant: float
-) -> None:
+def note_left(visit: Visit, login: Login, entity_id: str, instant: float) -> None:
     """Record a logout at one participant alone."""
-    for told in env.sessions(environ).participants(login):
+    for told in visit.sessions.participants(login):
         if told.entity_id == entity_id:
-            _put(env.values(environ), _left(told), str(instant), login.ends)
+            _put(visit.values, _left(told), str(instant), login.ends)
 
 
 def note_answered(
-    environ: "WSGIEnvironment", login: Login, participant: Participant, asked: float
+    visit: Visit, login: Login, participant: Participant, asked: float
 ) -> None:
     """Record a Response with a login; ``asked`` is the request's IssueInstant."""
     text = f"{clock.now()} {asked}"
-    _put(env.values(environ), _answered(participant), text, login.ends)
+    _put(visit.values, _answered(participant), text, login.ends)
 
 
-def answered_at(environ: "WSGIEnvironment", participant: Participant) -> float:
+def answered_at(visit: Visit, participant: Participant) -> float:
     """Return the last Response with a login, or 0."""
-    return _last(environ, participant)[0]
+    return _last(visit, participant)[0]
 
 
-def asked_at(environ: "WSGIEnvironment", participant: Participant) -> float:
+def asked_at(visit: Visit, participant: Participant) -> float:
     """Return the IssueInstant of its request, or 0."""
-    return _last(environ, participant)[1]
+    return _last(visit, participant)[1]
 
 
-def _last(environ: "WSGIEnvironment", told: Participant) -> tuple[float, float]:
-    answered, _, asked = (env.values(environ).get(_answered(told)) or "").partition(" ")
+def _last(visit: Visit, told: Participant) -> tuple[float, float]:
+    answered, _, asked = (visit.values.get(_answered(told)) or "").partition(" ")
     return float(answered or 0.0), float(asked or 0.0)
 
 

@@ -4,34 +4,29 @@ The hub still asks for the password after a ForceAuthn, or in an SSO domain with
 proof.
 """
 
-from typing import TYPE_CHECKING
-
 from eilogin.hub.participants import requested_levels
 from eilogin.hub.participants.sso_domains import proven_for
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin.citizens import Citizen, Citizens
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _PASSWORD, _WITH_CODE = LEVELS[0], LEVELS[1]
 
 
 def known_citizen(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     citizens: Citizens,
     pending: PendingAuthnRequest | None,
     domain: str,
     level: str,
 ) -> Citizen | None:
     """Find the citizen to ask for the code alone, or None."""
-    login = env.session_or_none(environ)
+    login = visit.session_or_none
     if login is None or level != _WITH_CODE:
         return None
-    if not env.trust(environ).own.profile.asks_for_code_alone:
+    if not visit.trust.own.profile.asks_for_code_alone:
         return None
     if pending is not None and _wants_whole_proof(pending):
         return None

@@ -2,16 +2,13 @@
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.hub.signin.citizens import Citizen, Citizens
 from eilogin.hub.signin.signin_attempts import SignInAttempts
 from eilogin.saml.assurance_levels import LEVELS
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 PASSWORD, WITH_CODE = LEVELS[0], LEVELS[1]
 OFFERED = (PASSWORD, WITH_CODE)
@@ -43,7 +40,7 @@ class CredentialCheck:
 
     def check(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         form: Mapping[str, str],
         level: str,
         known: Citizen | None,
@@ -53,7 +50,7 @@ class CredentialCheck:
         The code of a ``known`` citizen counts as a try at the password too.
         """
         username = form.get("username", "")
-        attempts = SignInAttempts(environ, username, self._citizens.called(username))
+        attempts = SignInAttempts(visit, username, self._citizens.called(username))
         if not attempts.may_try_here():
             return CheckedCredentials(problem="blocked", said="blocked")
         may_try = attempts.may_try_password()
@@ -62,7 +59,7 @@ class CredentialCheck:
             return CheckedCredentials(problem="too-often", said="too-often")
         found = known or self._verified(username, form.get("password", ""))
         citizen = found if may_try else None
-        if level != PASSWORD and not self._takes_code(environ, attempts, citizen, form):
+        if level != PASSWORD and not self._takes_code(visit, attempts, citizen, form):
             citizen = None
         if citizen is None:
             # Also for an unknown username.
@@ -82,7 +79,7 @@ class CredentialCheck:
 
     def _takes_code(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         attempts: SignInAttempts,
         citizen: Citizen | None,
         form: Mapping[str, str],
@@ -98,7 +95,7 @@ class CredentialCheck:
         if citizen is None or not may_try or not is_right:
             return False
         used = used_code(citizen, "".join(code.split()))
-        return env.values(environ).add(used, "", clock.now() + _CODE_FOR)
+        return visit.values.add(used, "", clock.now() + _CODE_FOR)
 
 
 def used_code(citizen: Citizen, code: str) -> str:

@@ -10,16 +10,13 @@ It signs nobody in. It separates a citizen's own attempts from an attacker's
 
 import re
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.hub.signin.citizens import Citizen
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _COOKIE = Cookie("eilogin-known")
 #: Lifetime after a sign-in, in seconds.
@@ -38,27 +35,25 @@ class KnownBrowser(NamedTuple):
     with_code: bool = False
 
 
-def known_browser(environ: "WSGIEnvironment", citizen: Citizen) -> KnownBrowser:
+def known_browser(visit: Visit, citizen: Citizen) -> KnownBrowser:
     """Read what this browser proves, with the same work for each result."""
-    sealer, found = _sealer(environ), KnownBrowser()
+    sealer, found = _sealer(visit), KnownBrowser()
     # All of them, so that the time reveals nothing.
-    for entry in _entries(environ):
+    for entry in _entries(visit):
         found = _read(entry, citizen, sealer) or found
     return found
 
 
-def remember(
-    environ: "WSGIEnvironment", citizen: Citizen, *, with_code: bool
-) -> tuple[str, str]:
+def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, str]:
     """Return the header that makes this browser known for a citizen.
 
     The first sign-in ``with_code`` gets a new number, unknown to users of the earlier
     one.
     """
-    sealer = _sealer(environ)
-    entries = _entries(environ)
+    sealer = _sealer(visit)
+    entries = _entries(visit)
     others = [one for one in entries if _read(one, citizen, sealer) is None]
-    known = known_browser(environ, citizen)
+    known = known_browser(visit, citizen)
     if with_code and not known.with_code:
         known = KnownBrowser(with_code=True)
     number = known.number or secrets.token_urlsafe(16)
@@ -69,9 +64,9 @@ def remember(
     return _COOKIE.set(kept, max_age=_LASTS)
 
 
-def _entries(environ: "WSGIEnvironment") -> list[str]:
+def _entries(visit: Visit) -> list[str]:
     """Return the unverified entries."""
-    value = _COOKIE.read(environ) or ""
+    value = _COOKIE.read(visit.cookie_header) or ""
     return [one for one in value.split(".") if _ENTRY(one)][:_MOST_CITIZENS]
 
 
@@ -88,8 +83,8 @@ def _read(entry: str, citizen: Citizen, sealer: Sealer) -> KnownBrowser | None:
     return None
 
 
-def _sealer(environ: "WSGIEnvironment") -> Sealer:
-    own = env.trust(environ).own
+def _sealer(visit: Visit) -> Sealer:
+    own = visit.trust.own
     return Sealer(own.sealing_secrets, f"known browser at {own.entity_id}")
 
 

@@ -9,15 +9,13 @@ from eilogin.hub.pending_authn_requests import handle_in
 from eilogin.saml.assurance_levels import reaches
 from eilogin.sessions import Login
 from eilogin.web import authentication_proofs
-from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
     from eilogin.hub.signin.password_signin import PasswordSignIn
 
 
-def page_of(environ: "WSGIEnvironment", target: str) -> str:
+def page_of(visit: Visit, target: str) -> str:
     """Return the handle of the request in an address, or the address."""
     return handle_in(target) or target
 
@@ -30,17 +28,15 @@ class PasswordLoginService:
     #: The sign-in page logs out another person.
     first: Response | None = None
 
-    def __init__(
-        self, sign_in: "PasswordSignIn", environ: "WSGIEnvironment", target: str
-    ) -> None:
+    def __init__(self, sign_in: "PasswordSignIn", visit: Visit, target: str) -> None:
         self._sign_in = sign_in
-        self._environ = environ
+        self._visit = visit
         self._target = target
 
     @property
     def login(self) -> Login | None:
         """The visitor's session, if any."""
-        return env.session(self._environ)
+        return self._visit.session
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
@@ -52,13 +48,13 @@ class PasswordLoginService:
         if passive:
             return None
         return self._sign_in.page.show(
-            self._environ, self._target, level, username=self._username(login)
+            self._visit, self._target, level, username=self._username(login)
         )
 
     def take_proof(self) -> bool:
         """Whether the visitor just signed in for this request; once."""
-        page = page_of(self._environ, self._target)
-        return authentication_proofs.take(self._environ, self.login, page)
+        page = page_of(self._visit, self._target)
+        return authentication_proofs.take(self._visit, self.login, page)
 
     def _username(self, login: Login | None) -> str:
         return self._sign_in.username_of(login.subject) if login else ""

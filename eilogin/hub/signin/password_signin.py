@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -29,22 +28,18 @@ from eilogin.hub.signin.signin_page import (
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login, create_in_place
 from eilogin.web import authentication_proofs
-from eilogin.web import environ as env
 from eilogin.web.limits.client_network import network_here
 from eilogin.web.limits.login_loops import takes_cookies
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.reporting import rate_limited_log
 from eilogin.web.requests import (
-    allow_only,
     read_form,
     read_query,
     require_own_form,
     safe_next,
 )
 from eilogin.web.site_urls import at, root, see_other, this_page
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: The form field for the code alone.
 _ALONE = "code-alone"
@@ -57,11 +52,11 @@ _WITHOUT_COOKIES = (
 
 #: Ends a citizen's sessions; returns the page before the address, if any
 #: (hub.logout.HubLogout.make_way).
-LogOutOther = Callable[["WSGIEnvironment", Login, str], Response | None]
+LogOutOther = Callable[[Visit, Login, str], Response | None]
 #: Reserves a slot for that, or raises Busy.
-LogoutRoom = Callable[["WSGIEnvironment"], AbstractContextManager[None]]
+LogoutRoom = Callable[[Visit], AbstractContextManager[None]]
 #: Ends one of too many sessions (SessionEndings.end_unseen).
-EndUnseen = Callable[["WSGIEnvironment", Login], None]
+EndUnseen = Callable[[Visit, Login], None]
 
 
 class PasswordSignIn:
@@ -97,60 +92,60 @@ class PasswordSignIn:
         self._end_unseen = end_unseen
         self._is_demo = is_demo
 
-    def service(self, environ: "WSGIEnvironment", target: str) -> PasswordLoginService:
+    def service(self, visit: Visit, target: str) -> PasswordLoginService:
         """Return the LoginService that leads on to ``target``."""
-        return PasswordLoginService(self, environ, target)
+        return PasswordLoginService(self, visit, target)
 
-    def respond(self, environ: "WSGIEnvironment") -> Response:
+    def respond(self, visit: Visit) -> Response:
         """Answer ``/login``: show the page, or read the form."""
-        allow_only(environ, "GET", "HEAD", "POST")
-        own = env.trust(environ).own
-        query = read_query(environ)
+        visit.allow_only("GET", "HEAD", "POST")
+        own = visit.trust.own
+        query = read_query(visit)
         target = safe_next(query.get("next"), root(own.public_url))
-        level = self._level_for(environ, target, query.get("level", PASSWORD))
+        level = self._level_for(visit, target, query.get("level", PASSWORD))
         is_other = query.get(OTHER) == "yes"
-        if environ["REQUEST_METHOD"] != "POST":
-            return self.page.show(environ, target, level, is_other=is_other)
-        require_own_form(environ, own.public_url)
-        form = read_form(environ)
+        if visit.method != "POST":
+            return self.page.show(visit, target, level, is_other=is_other)
+        require_own_form(visit, own.public_url)
+        form = read_form(visit)
         if self._is_demo and _DEMO_CITIZEN in form:
-            return self._filled(environ, target, level, form, is_other=is_other)
-        return self._sent(environ, target, level, form, is_other=is_other)
+            return self._filled(visit, target, level, form, is_other=is_other)
+        return self._sent(visit, target, level, form, is_other=is_other)
 
     def _sent(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         target: str,
         level: str,
         form: Mapping[str, str],
         *,
         is_other: bool,
     ) -> Response:
-        own = env.trust(environ).own
-        choice = self._choice(environ, form)
+        own = visit.trust.own
+        choice = self._choice(visit, form)
         if choice in rehearsal.WITHOUT_LOGIN:
             return see_other(at(own.public_url, rehearsal.added(target, choice)))
         if "cancel" in form:
             separator = "&" if "?" in target else "?"
             return see_other(at(own.public_url, f"{target}{separator}cancel=1"))
-        if not takes_cookies(environ):
+        if not takes_cookies(visit):
             # Before a code is used, or a session lost.
             error = CookiesRefused(_WITHOUT_COOKIES)
-            again = this_page(environ, own.public_url)
-            return self._pages.refuse(environ, error, event="login", again=again)
+            again = this_page(visit, own.public_url)
+            return self._pages.refuse(visit, error, event="login", again=again)
         known = None
         if _ALONE in form and "username" not in form:
-            known = known_behind(environ, self._citizens, target, level)
+            known = known_behind(visit, self._citizens, target, level)
             if known is None:
                 # The session is over: show the whole form.
-                return self.page.show(environ, target, level, is_other=is_other)
+                return self.page.show(visit, target, level, is_other=is_other)
             form = {**form, "username": known.username}
-        with self._room_for(environ, form.get("username", "")):
-            return self._filled_in(environ, form, level, target, choice, known)
+        with self._room_for(visit, form.get("username", "")):
+            return self._filled_in(visit, form, level, target, choice, known)
 
     def _filled(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         target: str,
         level: str,
         form: Mapping[str, str],
@@ -158,7 +153,7 @@ class PasswordSignIn:
         is_other: bool,
     ) -> Response:
         return self.page.show(
-            environ,
+            visit,
             target,
             level,
             username=form[_DEMO_CITIZEN],
@@ -167,17 +162,15 @@ class PasswordSignIn:
             is_filled=True,
         )
 
-    def _room_for(
-        self, environ: "WSGIEnvironment", username: str
-    ) -> AbstractContextManager[None]:
-        other = env.session_to_end(environ)
+    def _room_for(self, visit: Visit, username: str) -> AbstractContextManager[None]:
+        other = visit.session_to_end()
         if other is None or plain(self.username_of(other.subject)) == plain(username):
             return nullcontext()
-        return self._room(environ)
+        return self._room(visit)
 
     def _filled_in(  # noqa: PLR0913, PLR0917 - the parts of one try
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         form: Mapping[str, str],
         level: str,
         target: str,
@@ -187,13 +180,13 @@ class PasswordSignIn:
         """Go on, or show the page again; ``known`` needs the code alone."""
         # A logout during the check wins.
         asked = clock.now()
-        session = None if known is None else env.session_or_none(environ)
-        proof = self._credentials.check(environ, form, level, known)
+        session = None if known is None else visit.session_or_none
+        proof = self._credentials.check(visit, form, level, known)
         if proof.citizen is None:
             username = form.get("username", "")
             _note_refused(level, proof.problem)
             return self.page.show(
-                environ,
+                visit,
                 target,
                 level,
                 username=username,
@@ -204,26 +197,26 @@ class PasswordSignIn:
             )
         if choice:
             target = rehearsal.added(target, choice)
-        return self._sign_in(environ, proof.citizen, level, target, asked, session)
+        return self._sign_in(visit, proof.citizen, level, target, asked, session)
 
-    def _choice(self, environ: "WSGIEnvironment", form: Mapping[str, str]) -> str:
+    def _choice(self, visit: Visit, form: Mapping[str, str]) -> str:
         if not self._rehearses:
             return ""
-        login = env.session_beyond_idle(environ)
+        login = visit.session_beyond_idle()
         if login is not None and rehearsal.FIELD in form:
             # This choice replaces the stored one.
-            rehearsal.take(env.values(environ), login)
+            rehearsal.take(visit.values, login)
         return rehearsal.chosen(form)
 
-    def _level_for(self, environ: "WSGIEnvironment", target: str, wanted: str) -> str:
+    def _level_for(self, visit: Visit, target: str, wanted: str) -> str:
         """Return the level of the AuthnRequest, not of the form."""
-        pending, _ = pending_request_behind(environ, target)
+        pending, _ = pending_request_behind(visit, target)
         level = wanted if pending is None else pending.level
         return level if level in self.offered else PASSWORD
 
     def _sign_in(  # noqa: PLR0913, PLR0917 - the parts of one proof
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         citizen: Citizen,
         level: str,
         target: str,
@@ -234,32 +227,30 @@ class PasswordSignIn:
 
         Then the new one ends no later, and a logout meanwhile ends both.
         """
-        own = env.trust(environ).own
+        own = visit.trust.own
         subject = citizen_here(own.entity_id, citizen.id)
-        other, first = env.session_to_end(environ), None
+        other, first = visit.session_to_end(), None
         if other is not None and other.who != subject:
-            first = self._make_way(environ, other, target)
-        _, domain = pending_request_behind(environ, target)
+            first = self._make_way(visit, other, target)
+        _, domain = pending_request_behind(visit, target)
         proof = Login(
             who=subject,
             level=level,
             started=now if session is None else session.started,
-            ends=now + env.sessions(environ).max_session
-            if session is None
-            else session.ends,
+            ends=now + visit.sessions.max_session if session is None else session.ends,
             confirmed=now,
             proven={level: now},
             domains=of_proof(domain, {level: now}),
             attributes=citizen.attributes,
-            address=network(environ) if own.profile.records_network else "",
+            address=network(visit) if own.profile.records_network else "",
         )
         issued = now if session is None else session.confirmed
-        made = self._log_in(environ, proof, issued)
+        made = self._log_in(visit, proof, issued)
         if made is None:
             # Another tab was faster, at a higher level.
             return first or see_other(at(own.public_url, target))
         token, login = made
-        authentication_proofs.note(environ, token, page_of(environ, target))
+        authentication_proofs.note(visit, token, page_of(visit, target))
         audit.event(
             "sign-in",
             pseudonym=own.pseudonym(subject.name_id),
@@ -267,17 +258,17 @@ class PasswordSignIn:
             level=login.level,
         )
         answer = first or see_other(at(own.public_url, target))
-        answer.headerlist.append(env.cookie(environ).set(token))
+        answer.headerlist.append(visit.cookie.set(token))
         with_code = level != PASSWORD
-        known = remember(environ, citizen, with_code=with_code)
+        known = remember(visit, citizen, with_code=with_code)
         answer.headerlist.append(known)
         return answer
 
     def _log_in(
-        self, environ: "WSGIEnvironment", proof: Login, issued: float
+        self, visit: Visit, proof: Login, issued: float
     ) -> tuple[str, Login] | None:
         """Replace this browser's session, unless a logout since ``issued``."""
-        sessions, current = env.sessions(environ), env.session_beyond_idle(environ)
+        sessions, current = visit.sessions, visit.session_beyond_idle()
         login = proof
         if current is not None and not sessions.is_idle(current):
             # A step-up: a level once proven stays proven.
@@ -288,7 +279,7 @@ class PasswordSignIn:
             alone=proof,
             issued=issued,
             current=current,
-            end_unseen=partial(self._end_unseen, environ),
+            end_unseen=partial(self._end_unseen, visit),
         )
 
     def id_of(self, username: str) -> str:
@@ -308,6 +299,6 @@ def _note_refused(level: str, problem: str) -> None:
         audit.event("sign-in", "refused", level=level, reason=problem)
 
 
-def network(environ: "WSGIEnvironment") -> str:
+def network(visit: Visit) -> str:
     """Return a keyed hash of the client network."""
-    return env.trust(environ).own.pseudonym(f"network\0{network_here(environ)}")
+    return visit.trust.own.pseudonym(f"network\0{network_here(visit)}")

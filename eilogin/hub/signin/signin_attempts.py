@@ -17,16 +17,12 @@ attempts than all others. An attempt at a code is one at a password too.
 """
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.hub.signin.citizens import Citizen, plain
 from eilogin.hub.signin.known_browsers import known_browser
-from eilogin.web import environ as env
 from eilogin.web.limits.client_network import network_here, wider
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds that an attempt counts.
 _COUNTS_FOR = 15 * 60.0
@@ -46,12 +42,10 @@ _ROUNDS = 100
 class SignInAttempts:
     """The attempts left for a username here; ``citizen`` may be the placeholder."""
 
-    def __init__(
-        self, environ: "WSGIEnvironment", username: str, citizen: Citizen
-    ) -> None:
-        self._values = env.values(environ)
+    def __init__(self, visit: Visit, username: str, citizen: Citizen) -> None:
+        self._values = visit.values
         self._name = name = plain(username)
-        known, network = known_browser(environ, citizen), network_here(environ)
+        known, network = known_browser(visit, citizen), network_here(visit)
         self._browser = browser = known.number
         #: The browser by which attempts at codes count, or "".
         self._for_codes = browser if known.with_code else ""

@@ -1,6 +1,6 @@
 """Show the sign-in page."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from webob import Response
@@ -15,13 +15,10 @@ from eilogin.hub.signin.credential_check import PASSWORD, used_code
 from eilogin.saml.assurance_levels import reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.sessions import USUAL_DOMAIN
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Shows the whole form, for another person.
 OTHER = "other"
@@ -44,7 +41,7 @@ class SignInPage:
 
     def show(  # noqa: PLR0913 - the parts of one page
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         target: str,
         level: str,
         *,
@@ -60,18 +57,16 @@ class SignInPage:
         ``is_other`` asks for the whole proof. ``chosen`` is a tester's choice; None for
         the stored one. ``is_filled`` fills in a demo citizen.
         """
-        trust = env.trust(environ)
-        pending, domain = pending_request_behind(environ, target)
+        trust = visit.trust
+        pending, domain = pending_request_behind(visit, target)
         query = urlencode({"next": target, "level": level})
         action = f"{trust.own.url('login')}?{query}"
-        known = (
-            None if is_other else known_behind(environ, self._citizens, target, level)
-        )
+        known = None if is_other else known_behind(visit, self._citizens, target, level)
         wants_code = level != PASSWORD
-        codes = self._shown_codes(environ) if wants_code else {}
-        about = _about_request(environ, pending, domain, level)
+        codes = self._shown_codes(visit) if wants_code else {}
+        about = _about_request(visit, pending, domain, level)
         return self._pages.page(
-            environ,
+            visit,
             "sign_in.html",
             headers=[_SHOWN.set("yes")],
             script="show_password.js" if known is None else "",
@@ -89,7 +84,7 @@ class SignInPage:
             filled_code=codes.get(username, "") if is_filled else "",
             is_rehearsal=self._rehearses,
             choices=rehearsal.CHOICES if self._rehearses and pending else (),
-            chosen=self._stored_choice(environ) if chosen is None else chosen,
+            chosen=self._stored_choice(visit) if chosen is None else chosen,
             **about,
         )
 
@@ -102,21 +97,21 @@ class SignInPage:
             if citizen.username in DEMO_PASSWORDS
         ]
 
-    def _shown_codes(self, environ: "WSGIEnvironment") -> dict[str, str]:
+    def _shown_codes(self, visit: Visit) -> dict[str, str]:
         if not self._is_demo:
             return {}
-        return {c.username: self._unused_code(environ, c) for c in self._citizens}
+        return {c.username: self._unused_code(visit, c) for c in self._citizens}
 
-    def _unused_code(self, environ: "WSGIEnvironment", citizen: Citizen) -> str:
+    def _unused_code(self, visit: Visit, citizen: Citizen) -> str:
         """Return the present code, or the next one if used."""
         code = self._citizens.current_code(citizen)
-        if env.values(environ).get(used_code(citizen, code)) is None:
+        if visit.values.get(used_code(citizen, code)) is None:
             return code
         return self._citizens.current_code(citizen, ahead=1)
 
-    def _stored_choice(self, environ: "WSGIEnvironment") -> str:
-        login = env.session_beyond_idle(environ) if self._rehearses else None
-        return rehearsal.kept(env.values(environ), login) if login else ""
+    def _stored_choice(self, visit: Visit) -> str:
+        login = visit.session_beyond_idle() if self._rehearses else None
+        return rehearsal.kept(visit.values, login) if login else ""
 
 
 def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:
@@ -128,31 +123,31 @@ def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:
 
 
 def pending_request_behind(
-    environ: "WSGIEnvironment", target: str
+    visit: Visit, target: str
 ) -> tuple[PendingAuthnRequest | None, str]:
     """Return the AuthnRequest in an address, and its SSO domain, or UnknownPeer."""
-    pending = behind(environ, target)
+    pending = behind(visit, target)
     if pending is None:
         return None, USUAL_DOMAIN
-    entity, _ = env.trust(environ).participant(pending.issuer)
+    entity, _ = visit.trust.participant(pending.issuer)
     return pending, entity.sso_domain
 
 
 def known_behind(
-    environ: "WSGIEnvironment", citizens: Citizens, target: str, level: str
+    visit: Visit, citizens: Citizens, target: str, level: str
 ) -> Citizen | None:
     """Find the citizen of an address to ask for the code alone."""
-    pending, domain = pending_request_behind(environ, target)
-    return known_citizen(environ, citizens, pending, domain, level)
+    pending, domain = pending_request_behind(visit, target)
+    return known_citizen(visit, citizens, pending, domain, level)
 
 
 def _about_request(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     pending: PendingAuthnRequest | None,
     domain: str,
     level: str,
 ) -> dict[str, Any]:
-    trust, sessions = env.trust(environ), env.sessions(environ)
+    trust, sessions = visit.trust, visit.sessions
     said = {
         "shared_with": _shared_with(trust, pending, domain),
         "session_hours": sessions.max_session / 3600,
@@ -161,24 +156,24 @@ def _about_request(
     if pending is None:
         none = {"name": None, "service_logo": "", "why": "", "ended_by_idle": 0}
         return said | none | {"form_action": []}
-    language = language_of(environ)
+    language = language_of(visit)
     return said | {
         # The form's redirects lead on to the participant.
         "form_action": [pending.acs_url],
         "name": trust.federation.name_of(pending.issuer, language),
         "service_logo": trust.federation.logo_of(pending.issuer, language) or "",
-        "why": _why(environ, pending, domain, level),
+        "why": _why(visit, pending, domain, level),
         "ended_by_idle": pending.idle_limit / 3600,
     }
 
 
-def _why(
-    environ: "WSGIEnvironment", pending: PendingAuthnRequest, domain: str, level: str
-) -> str:
+def _why(visit: Visit, pending: PendingAuthnRequest, domain: str, level: str) -> str:
     """Return why the visitor signs in, as a word; "" if anonymous."""
-    login = env.session_or_none(environ)
+    login = visit.session_or_none
     if login is None:
-        return "instead" if _WAY_MADE.read(environ) == pending.handle else ""
+        return (
+            "instead" if _WAY_MADE.read(visit.cookie_header) == pending.handle else ""
+        )
     if is_apart(login, domain, level):
         return "apart"
     return "again" if reaches(login.level, level) else "more"

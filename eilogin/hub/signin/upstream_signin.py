@@ -24,7 +24,6 @@ here goes up; one from above ends all sessions here.
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -42,17 +41,15 @@ from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.requests import allow_only, read_query, safe_next
+from eilogin.web.requests import read_query, safe_next
 from eilogin.web.site_urls import at, root, see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
-def login_above(environ: "WSGIEnvironment") -> env.LoginService:
+def login_above(visit: Visit) -> env.LoginService:
     """Return the LoginService of the filter before us, or raise PipelineOrder."""
-    found: env.LoginService | None = environ.get(env.LOGIN)
-    if found is None or env.LOGOUT not in environ:
+    found: env.LoginService | None = visit.environ.get(env.LOGIN)
+    if found is None or env.LOGOUT not in visit.environ:
         raise PipelineOrder(
             "sign_in = above: found no participant's filters with 'hub_inside'"
             " before the filters of this hub; expected them there"
@@ -60,15 +57,15 @@ def login_above(environ: "WSGIEnvironment") -> env.LoginService:
     return found
 
 
-def logout_above(environ: "WSGIEnvironment") -> env.LogoutService:
+def logout_above(visit: Visit) -> env.LogoutService:
     """Return its LogoutService likewise."""
-    login_above(environ)
-    found: env.LogoutService = environ[env.LOGOUT]
+    login_above(visit)
+    found: env.LogoutService = visit.environ[env.LOGOUT]
     return found
 
 
 def go_on(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     pages: Pages,
     url: str,
     headers: Iterable[tuple[str, str]] = (),
@@ -79,12 +76,12 @@ def go_on(
     (HTML standard, 7.4.2.4) needs no JavaScript.
     """
     refresh = ("Refresh", f"0; url={url}")
-    return pages.page(environ, "going_on.html", headers=[refresh, *headers], url=url)
+    return pages.page(visit, "going_on.html", headers=[refresh, *headers], url=url)
 
 
-def subject_here(environ: "WSGIEnvironment", who: Subject, names: NameIDs) -> Subject:
+def subject_here(visit: Visit, who: Subject, names: NameIDs) -> Subject:
     """Return the subject here for one above."""
-    hub = env.trust(environ).own.entity_id
+    hub = visit.trust.own.entity_id
     return citizen_here(hub, names.of_subject_above(who))
 
 
@@ -105,12 +102,10 @@ class UpstreamSignIn:
         self._make_way = make_way
         self._end_unseen = end_unseen
 
-    def service(
-        self, environ: "WSGIEnvironment", target: str
-    ) -> "UpstreamLoginService":
+    def service(self, visit: Visit, target: str) -> "UpstreamLoginService":
         """Return the LoginService of a request; ``target`` is its address."""
         return UpstreamLoginService(
-            environ, self._names, self._make_way, self._end_unseen, target
+            visit, self._names, self._make_way, self._end_unseen, target
         )
 
     def id_of(self, username: str) -> str:
@@ -121,14 +116,14 @@ class UpstreamSignIn:
         """Return "": the citizen signs in elsewhere."""
         return ""
 
-    def respond(self, environ: "WSGIEnvironment") -> Response:
+    def respond(self, visit: Visit) -> Response:
         """Answer ``/login``: a sign-in that no participant asked for."""
-        allow_only(environ, "GET", "HEAD")
-        own, query = env.trust(environ).own, read_query(environ)
+        visit.allow_only("GET", "HEAD")
+        own, query = visit.trust.own, read_query(visit)
         if env.REFUSED in query:
             return see_other(own.url("home"))
         target = safe_next(query.get("next"), root(own.public_url))
-        service = self.service(environ, target)
+        service = self.service(visit, target)
         page = None if service.login else service.require(LEVELS[0])
         answer = service.first or page or see_other(at(own.public_url, target))
         answer.headerlist.extend(service.headers)
@@ -140,18 +135,18 @@ class UpstreamLoginService:
 
     def __init__(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         names: NameIDs,
         make_way: LogOutOther,
         end_unseen: EndUnseen,
         target: str,
     ) -> None:
-        self._environ = environ
+        self._visit = visit
         self._names = names
         self._make_way = make_way
         self._end_unseen = end_unseen
         self._target = target
-        self._above = login_above(environ)
+        self._above = login_above(visit)
         self._is_out = False
         self._is_proven = False
         self.first: Response | None = None
@@ -176,9 +171,7 @@ class UpstreamLoginService:
         """Whether to ask for a fresh proof at once: anonymous, after a logout here."""
         is_stranger = self._above.login is None
         return (
-            is_stranger
-            and not self._above.tells_proof
-            and has_logged_out(self._environ)
+            is_stranger and not self._above.tells_proof and has_logged_out(self._visit)
         )
 
     def take_proof(self) -> bool:
@@ -188,13 +181,13 @@ class UpstreamLoginService:
 
     def _taken_over(self) -> Login | None:
         # First, so that a fault of the store shows before the visitor leaves.
-        current, above = env.session(self._environ), self._above.login
+        current, above = self._visit.session, self._above.login
         if above is None:
             return None
-        subject = subject_here(self._environ, above.who, self._names)
-        other = env.session_to_end(self._environ)
+        subject = subject_here(self._visit, above.who, self._names)
+        other = self._visit.session_to_end()
         if other is not None and other.who != subject:
-            self.first = self._make_way(self._environ, other, self._target)
+            self.first = self._make_way(self._visit, other, self._target)
         if self.first is None:
             # Otherwise the visitor comes back to this address.
             self._is_proven |= self._above.take_proof()
@@ -222,13 +215,13 @@ class UpstreamLoginService:
 
     def _domains(self, proof: Login) -> ByDomain:
         """Return the proofs' domains: usual, or of the participant that asked."""
-        known = env.session_beyond_idle(self._environ)
+        known = self._visit.session_beyond_idle()
         if known is not None and (known.who, known.session_index) != (
             proof.who,
             proof.session_index,
         ):
             known = None
-        pending, domain = pending_request_behind(self._environ, self._target)
+        pending, domain = pending_request_behind(self._visit, self._target)
         if pending is None or not self._is_proven:
             return None if known is None else known.domains
         since = pending.received
@@ -237,17 +230,17 @@ class UpstreamLoginService:
         return (newer if known is None else known.confirmed_by(newer)).domains
 
     def _made(self, above: Login, proof: Login) -> Login | None:
-        environ = self._environ
+        visit = self._visit
         try:
             made = create_in_place(
-                env.sessions(environ),
+                visit.sessions,
                 proof,
                 alone=proof,
                 # A logout here needs a new proof, even if the hub above confirmed the
                 # session since.
                 issued=max(proof.proven.values(), default=0.0),
-                current=env.session_beyond_idle(environ),
-                end_unseen=partial(self._end_unseen, environ),
+                current=visit.session_beyond_idle(),
+                end_unseen=partial(self._end_unseen, visit),
             )
         except LoginEnded:
             self._is_out = True
@@ -256,7 +249,7 @@ class UpstreamLoginService:
             # Another tab was faster, at a higher level.
             return None
         token, _ = made
-        own = env.trust(environ).own
+        own = visit.trust.own
         audit.event(
             "sign-in",
             pseudonym=own.pseudonym(proof.who.name_id),
@@ -264,9 +257,10 @@ class UpstreamLoginService:
             peer=above.who.issuer,
             level=proof.level,
         )
-        self.headers = [env.cookie(environ).set(token)]
+        self.headers = [visit.cookie.set(token)]
         # As stored; None if it has ended meanwhile.
-        login = environ[env.SESSION] = env.sessions(environ).find(token)
+        login = visit.sessions.find(token)
+        visit.set_session(login)
         return login
 
 

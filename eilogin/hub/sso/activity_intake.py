@@ -10,7 +10,6 @@ With ``sign_in = above`` it goes on to the hub above.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -23,9 +22,7 @@ from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive_soap
 from eilogin.web.outbound_messages import soap_answer
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: The report names no session that it can prolong.
 _UNKNOWN = messages.Status((messages.REQUESTER, messages.UNKNOWN_PRINCIPAL))
@@ -34,14 +31,14 @@ _UNKNOWN = messages.Status((messages.REQUESTER, messages.UNKNOWN_PRINCIPAL))
 class ActivityReportIntake:
     """The hub's address for activity reports."""
 
-    def respond(self, environ: "WSGIEnvironment") -> Response:
+    def respond(self, visit: Visit) -> Response:
         """Answer a report with a signed ``samlp:Response`` without assertion.
 
         Success if the session is active now, else UnknownPrincipal. Raises Refused for
         an untrusted message.
         """
-        trust = env.trust(environ)
-        element, issuer = receive_soap(environ, trust.participant_keys)
+        trust = visit.trust
+        element, issuer = receive_soap(visit, trust.participant_keys)
         report = messages.read_activity_report(element)
         check_activity_report(
             report,
@@ -49,7 +46,7 @@ class ActivityReportIntake:
             destination=trust.own.url("activity"),
             now=clock.now(),
         )
-        status = messages.Status() if _note(environ, report) else _UNKNOWN
+        status = messages.Status() if _note(visit, report) else _UNKNOWN
         response = messages.write_response(
             messages.Response(
                 id=messages.new_id(),
@@ -63,32 +60,30 @@ class ActivityReportIntake:
         return soap_answer(response, trust.key_for(issuer))
 
 
-def _note(environ: "WSGIEnvironment", report: messages.ActivityReport) -> bool:
-    trust, issuer = env.trust(environ), report.issuer
+def _note(visit: Visit, report: messages.ActivityReport) -> bool:
+    trust, issuer = visit.trust, report.issuer
     entity, _ = trust.participant(issuer)
     if entity.sso_domain == NO_SSO:
         return False
     hub = trust.own.entity_id
     who = Subject.named(report.name_id, issuer=hub, audience=issuer)
-    sessions = env.sessions(environ)
+    sessions = visit.sessions
     instant = min(report.active_at, clock.now())
     noted = [
         login
         for login in sessions.find_told(who, report.session_index)
-        if _is_in(environ, login, report) and sessions.note_activity(login, instant)
+        if _is_in(visit, login, report) and sessions.note_activity(login, instant)
     ]
-    above: Callable[[str, float], None] | None = environ.get(env.ACTIVITY)
+    above: Callable[[str, float], None] | None = visit.environ.get(env.ACTIVITY)
     for login in noted:
         if above is not None and login.session_index:
             above(login.session_index, instant)
     return bool(noted)
 
 
-def _is_in(
-    environ: "WSGIEnvironment", login: Login, report: messages.ActivityReport
-) -> bool:
+def _is_in(visit: Visit, login: Login, report: messages.ActivityReport) -> bool:
     """Whether the visitor is still signed in at the sender."""
     return any(
         (told.entity_id, told.session_index) == (report.issuer, report.session_index)
-        for told in where_in(environ, login)
+        for told in where_in(visit, login)
     )

@@ -1,7 +1,5 @@
 """The address ``/artifact``: give a Response to its participant, once."""
 
-from typing import TYPE_CHECKING
-
 from webob import Response
 
 from eilogin import clock
@@ -13,18 +11,15 @@ from eilogin.hub.sso.artifact_endpoint import (
 from eilogin.hub.sso.authn_request_intake import DENIED
 from eilogin.saml import messages, safe_xml
 from eilogin.saml.message_checks import check_artifact_resolve
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive_soap
 from eilogin.web.outbound_messages import soap_answer
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
-def resolve_artifact(environ: "WSGIEnvironment") -> Response:
+def resolve_artifact(visit: Visit) -> Response:
     """Give a Response to its participant, once (SAML bindings 3.6.6)."""
-    trust = env.trust(environ)
-    element, issuer = receive_soap(environ, trust.participant_keys)
+    trust = visit.trust
+    element, issuer = receive_soap(visit, trust.participant_keys)
     request = messages.read_artifact_resolve(element)
     check_artifact_resolve(
         request,
@@ -32,7 +27,7 @@ def resolve_artifact(environ: "WSGIEnvironment") -> Response:
         destination=trust.own.url("artifact"),
         now=clock.now(),
     )
-    store = env.sessions(environ).store
+    store = visit.sessions.store
     text = store.take(artifact_key(request.artifact, issuer))
     if text is None:
         # A wrong, used or foreign artifact (DigiD 1.6).

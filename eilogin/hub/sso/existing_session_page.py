@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from webob import Response
 
@@ -10,12 +10,9 @@ from eilogin import clock
 from eilogin.hub.participants.signed_in_services import services_of, where_in
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest, address_of
 from eilogin.sessions import Login, Participant
-from eilogin.web import environ as env
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class ExistingSession(NamedTuple):
@@ -28,19 +25,17 @@ class ExistingSession(NamedTuple):
 class ExistingSessions(Protocol):
     """The facts of a session for the page."""
 
-    def is_new(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
-    ) -> bool:
+    def is_new(self, visit: Visit, pending: PendingAuthnRequest, login: Login) -> bool:
         """Whether the visitor is not signed in there yet."""
 
-    def find(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
+    def find(self, visit: Visit, login: Login) -> ExistingSession:
         """Return the participants of a session, and its end."""
 
     def username(self, login: Login) -> str:
         """Return the username to show, or ""."""
 
     def choices(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> Mapping[str, Any]:
         """Return more variables of the page."""
 
@@ -51,25 +46,23 @@ class SamlExistingSessions:
     def __init__(self, username_of: Callable[[str], str]) -> None:
         self._username_of = username_of
 
-    def is_new(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
-    ) -> bool:
+    def is_new(self, visit: Visit, pending: PendingAuthnRequest, login: Login) -> bool:
         """Whether the session has no login there."""
-        told = where_in(environ, login)
+        told = where_in(visit, login)
         return pending.issuer not in {one.entity_id for one in told}
 
-    def find(self, environ: "WSGIEnvironment", login: Login) -> ExistingSession:
+    def find(self, visit: Visit, login: Login) -> ExistingSession:
         """Return where the visitor is signed in, and the session's end."""
-        sessions = env.sessions(environ)
+        sessions = visit.sessions
         until = min(login.ends, login.seen + sessions.idle)
-        return ExistingSession(where_in(environ, login), until)
+        return ExistingSession(where_in(visit, login), until)
 
     def username(self, login: Login) -> str:
         """Return the citizen's username; "" if they sign in elsewhere."""
         return self._username_of(login.subject)
 
     def choices(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> Mapping[str, Any]:
         """Return no more variables."""
         return {}
@@ -82,22 +75,20 @@ class ExistingSessionPage:
         self._pages = pages
         self._existing = existing
 
-    def is_new(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
-    ) -> bool:
+    def is_new(self, visit: Visit, pending: PendingAuthnRequest, login: Login) -> bool:
         """Whether the visitor is not signed in there yet."""
-        return self._existing.is_new(environ, pending, login)
+        return self._existing.is_new(visit, pending, login)
 
     def show(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> Response:
         """Show the services of the session, and ask whether to go on."""
-        trust, language = env.trust(environ), language_of(environ)
-        known = self._existing.find(environ, login)
-        action = address_of(environ, pending)
+        trust, language = visit.trust, language_of(visit)
+        known = self._existing.find(visit, login)
+        action = address_of(visit, pending)
         left = max(1, math.ceil(known.until - clock.now()))
         return self._pages.page(
-            environ,
+            visit,
             "known_already.html",
             # After that, the page must not show its services.
             headers=[("Refresh", f"{left}; url={action}")],
@@ -113,5 +104,5 @@ class ExistingSessionPage:
             since=login.since,
             until=known.until,
             seconds_left=left,
-            **self._existing.choices(environ, pending, login),
+            **self._existing.choices(visit, pending, login),
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lxml import etree
 from webob import Response
@@ -16,12 +15,9 @@ from eilogin.hub.sso.artifact_endpoint import artifact_key
 from eilogin.hub.sso.response_writing import RESPONSE_LIFETIME
 from eilogin.saml import bindings, safe_xml
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 TOO_LATE = "the visitor logged out while the hub made the Response"
 #: Seconds of the same artifact for a repeated request.
@@ -30,7 +26,7 @@ _SAME_REFUSAL = 60.0
 #: Makes an artifact's record, and its end.
 ArtifactRecord = Callable[[PendingAuthnRequest, str], tuple[str, float]]
 #: Returns the RelayState of a request.
-StateOf = Callable[["WSGIEnvironment", PendingAuthnRequest], str]
+StateOf = Callable[[Visit, PendingAuthnRequest], str]
 
 
 def response_record(_: PendingAuthnRequest, text: str) -> tuple[str, float]:
@@ -38,7 +34,7 @@ def response_record(_: PendingAuthnRequest, text: str) -> tuple[str, float]:
     return text, clock.now() + RESPONSE_LIFETIME
 
 
-def state_of_request(_: "WSGIEnvironment", pending: PendingAuthnRequest) -> str:
+def state_of_request(_: Visit, pending: PendingAuthnRequest) -> str:
     """Return the RelayState of the AuthnRequest."""
     return pending.relay_state
 
@@ -61,43 +57,43 @@ class ResponseDelivery:
 
     def send(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingAuthnRequest,
         response: etree._Element,
         login: Login | None,
     ) -> Response:
         """Send a Response, one with a login only while that is live."""
-        state = self._state_of(environ, pending)
+        state = self._state_of(visit, pending)
         pending = replace(pending, relay_state=state)
-        answered = pending_authn_requests.answered(environ, pending)
+        answered = pending_authn_requests.answered(visit, pending)
         octets = safe_xml.serialize(response)
         if pending.binding == bindings.POST:
-            if login is not None and not env.sessions(environ).is_live(login):
+            if login is not None and not visit.sessions.is_live(login):
                 raise LoginEnded(TOO_LATE)
             fields = bindings.post_fields("SAMLResponse", octets, state)
             return self._pages.auto_post(
-                environ,
+                visit,
                 pending.acs_url,
                 fields,
                 headers=answered,
                 leads_on=self._leads_away,
             )
         if login is None:
-            artifact = self._refused_by(environ, pending, response, octets.decode())
+            artifact = self._refused_by(visit, pending, response, octets.decode())
         else:
-            artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
+            artifact = bindings.new_artifact(visit.trust.own.entity_id)
             key = artifact_key(artifact, pending.issuer)
             kept, until = self._record(pending, octets.decode())
-            if not env.sessions(environ).keep_with(login, key, kept, until):
+            if not visit.sessions.keep_with(login, key, kept, until):
                 raise LoginEnded(TOO_LATE)
         url = bindings.artifact_url(pending.acs_url, artifact, state)
         if self._leads_away:
-            return go_on(environ, self._pages, url, answered)
+            return go_on(visit, self._pages, url, answered)
         return see_other(url, answered)
 
     def _refused_by(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingAuthnRequest,
         response: etree._Element,
         text: str,
@@ -108,11 +104,11 @@ class ResponseDelivery:
             for one in response.iter(safe_xml.q("samlp:StatusCode"))
         ]
         name = f"refused:{pending.name}:{' '.join(codes)}"
-        values, store = env.values(environ), env.sessions(environ).store
+        values, store = visit.values, visit.sessions.store
         before = values.get(name)
         if before and store.get(artifact_key(before, pending.issuer)) is not None:
             return before
-        artifact = bindings.new_artifact(env.trust(environ).own.entity_id)
+        artifact = bindings.new_artifact(visit.trust.own.entity_id)
         kept, until = self._record(pending, text)
         store.add(artifact_key(artifact, pending.issuer), kept, until, durable=False)
         values.take(name)

@@ -5,7 +5,6 @@ In the order of DigiD 2.4. Only a member gets a Response, at an address of its m
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from webob import Response
@@ -58,12 +57,9 @@ from eilogin.sessions import USUAL_DOMAIN, Login
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.refusal_records import note_refusal
-from eilogin.web.requests import allow_only, read_form, read_query, require_own_form
+from eilogin.web.requests import read_form, read_query, require_own_form
 from eilogin.web.site_urls import at, see_other, this_page
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
+from eilogin.web.visit import Visit
 
 #: A passive request would need a question.
 _NOT_SILENTLY = (messages.RESPONDER, messages.NO_PASSIVE)
@@ -99,52 +95,48 @@ class SingleSignOn:
 
     # --- /sso -----------------------------------------------------------------------
 
-    def respond(self, environ: "WSGIEnvironment") -> Response:
+    def respond(self, visit: Visit) -> Response:
         """Accept an AuthnRequest, or go on with a pending one."""
-        allow_only(environ, "GET", "POST")
-        if _is_pending(environ):
-            if environ["REQUEST_METHOD"] == "GET":
-                return self._go_on(environ, read_query(environ))
+        visit.allow_only("GET", "POST")
+        if _is_pending(visit):
+            if visit.method == "GET":
+                return self._go_on(visit, read_query(visit))
             if self._make_way is not None:
-                return self._by_form(environ, self._make_way)
-        received = self._steps.receive(environ)
-        answer = self._begin(environ, received)
-        answer.headerlist.extend(self._steps.headers(environ, received))
+                return self._by_form(visit, self._make_way)
+        received = self._steps.receive(visit)
+        answer = self._begin(visit, received)
+        answer.headerlist.extend(self._steps.headers(visit, received))
         return answer
 
-    def _begin(
-        self, environ: "WSGIEnvironment", asked: ReceivedAuthnRequest
-    ) -> Response:
+    def _begin(self, visit: Visit, asked: ReceivedAuthnRequest) -> Response:
         pending = asked.request.pending
         if asked.refusal:
-            return self._refuse(environ, pending, asked.refusal, asked.cause)
+            return self._refuse(visit, pending, asked.refusal, asked.cause)
         cause = self._steps.not_served(pending)
         if cause is not None:
-            return self._refuse(environ, pending, DENIED, cause)
-        if environ["REQUEST_METHOD"] == "POST" or self._sign_in.leads_away:
-            return _to_own_address(environ, pending)
-        return self._proceed(environ, asked.request)
+            return self._refuse(visit, pending, DENIED, cause)
+        if visit.method == "POST" or self._sign_in.leads_away:
+            return _to_own_address(visit, pending)
+        return self._proceed(visit, asked.request)
 
-    def _go_on(self, environ: "WSGIEnvironment", query: Mapping[str, str]) -> Response:
+    def _go_on(self, visit: Visit, query: Mapping[str, str]) -> Response:
         try:
-            request = self._question(environ, query)
+            request = self._question(visit, query)
         except CookiesRefused:
             if _PROBED not in query:
-                return _probe_cookies(environ)
+                return _probe_cookies(visit)
             raise
         pending = request.pending
         if "cancel" in query or env.REFUSED in query:
             codes = _ABOVE.get(query.get(env.REFUSED, ""), FAILED)
-            return self._refuse(environ, pending, codes)
+            return self._refuse(visit, pending, codes)
         if pending.is_over:
-            return self._refuse(environ, pending, self._steps.late(pending))
-        return self._proceed(environ, request)
+            return self._refuse(visit, pending, self._steps.late(pending))
+        return self._proceed(visit, request)
 
-    def _question(
-        self, environ: "WSGIEnvironment", query: Mapping[str, str]
-    ) -> ParticipantRequest:
-        pending = pending_authn_requests.named_in(environ, query)
-        entity, role = env.trust(environ).participant(pending.issuer)
+    def _question(self, visit: Visit, query: Mapping[str, str]) -> ParticipantRequest:
+        pending = pending_authn_requests.named_in(visit, query)
+        entity, role = visit.trust.participant(pending.issuer)
         # The metadata may have lost the address.
         if role.consumer(url=pending.acs_url, binding=pending.binding) is None:
             with InNameOf(pending.issuer):
@@ -155,51 +147,49 @@ class SingleSignOn:
         pending = self._steps.with_choice(pending, query)
         return ParticipantRequest(pending, entity, role)
 
-    def _proceed(
-        self, environ: "WSGIEnvironment", request: ParticipantRequest
-    ) -> Response:
+    def _proceed(self, visit: Visit, request: ParticipantRequest) -> Response:
         pending = request.pending
         if not pending.level or not request.is_high_enough:
-            return self._refuse(environ, pending, NO_LEVEL)
+            return self._refuse(visit, pending, NO_LEVEL)
         # Ask the visitor nothing if no Response could be signed.
-        env.trust(environ).key_for(pending.issuer)
+        visit.trust.key_for(pending.issuer)
         obstacle = self._answers.obstacle(request.role, pending)
         if obstacle is not None:
-            return self._refuse(environ, pending, *obstacle)
-        here = urlsplit(address_of(environ, pending))
-        service = self._sign_in.service(environ, f"{here.path}?{here.query}")
-        answer = service.first or self._answer(environ, request, service)
+            return self._refuse(visit, pending, *obstacle)
+        here = urlsplit(address_of(visit, pending))
+        service = self._sign_in.service(visit, f"{here.path}?{here.query}")
+        answer = service.first or self._answer(visit, request, service)
         answer.headerlist.extend(service.headers)
         return answer
 
     def _answer(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: ParticipantRequest,
         service: PasswordLoginService | UpstreamLoginService,
     ) -> Response:
         pending = request.pending
-        codes = self._steps.refusal(environ, request)
+        codes = self._steps.refusal(visit, request)
         if codes:
-            return self._refuse(environ, pending, codes)
+            return self._refuse(visit, pending, codes)
         is_proven = service.take_proof()
         login = self._steps.session_for(
-            environ, request, service.login, is_proven=is_proven
+            visit, request, service.login, is_proven=is_proven
         )
         if login is None:
             force = self._needs_proof(request, service)
-            if not pending.passive and not _is_pending(environ):
-                return _to_own_address(environ, pending)
+            if not pending.passive and not _is_pending(visit):
+                return _to_own_address(visit, pending)
             page = service.require(pending.level, force=force, passive=pending.passive)
             if page is not None:
                 return page
             login = self._steps.session_for(
-                environ, request, service.login, is_proven=is_proven
+                visit, request, service.login, is_proven=is_proven
             )
         if login is not None:
-            return self._pass_on(environ, request, login, is_proven=is_proven)
+            return self._pass_on(visit, request, login, is_proven=is_proven)
         if pending.passive:
-            return self._refuse(environ, pending, _not_silently(environ, pending))
+            return self._refuse(visit, pending, _not_silently(visit, pending))
         raise LoginEnded(TOO_LATE)
 
     def _needs_proof(
@@ -218,7 +208,7 @@ class SingleSignOn:
 
     def _pass_on(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: ParticipantRequest,
         login: Login,
         *,
@@ -226,61 +216,61 @@ class SingleSignOn:
     ) -> Response:
         pending = request.pending
         is_shown = self._make_way is not None and not (is_proven or pending.passive)
-        if is_shown and self._page.is_new(environ, pending, login):
-            if not _is_pending(environ):
-                return _to_own_address(environ, pending)
-            return self._page.show(environ, pending, login)
-        return self._confirm(environ, request, login)
+        if is_shown and self._page.is_new(visit, pending, login):
+            if not _is_pending(visit):
+                return _to_own_address(visit, pending)
+            return self._page.show(visit, pending, login)
+        return self._confirm(visit, request, login)
 
-    def _by_form(self, environ: "WSGIEnvironment", make_way: LogOutOther) -> Response:
-        require_own_form(environ, env.trust(environ).own.public_url)
-        fields = read_form(environ)
-        request = self._question(environ, {**fields, **read_query(environ)})
+    def _by_form(self, visit: Visit, make_way: LogOutOther) -> Response:
+        require_own_form(visit, visit.trust.own.public_url)
+        fields = read_form(visit)
+        request = self._question(visit, {**fields, **read_query(visit)})
         pending = request.pending
-        login = env.session_beyond_idle(environ)
+        login = visit.session_beyond_idle()
         if login is not None and _NOT_ME in fields:
-            way = urlsplit(address_of(environ, pending))
-            first = make_way(environ, login, f"{way.path}?{way.query}")
+            way = urlsplit(address_of(visit, pending))
+            first = make_way(visit, login, f"{way.path}?{way.query}")
             # Otherwise the page in ``first`` says so.
             answer = first or see_other(way.geturl(), [way_made_for(pending)])
-            answer.headerlist.append(env.cookie(environ).expire())
+            answer.headerlist.append(visit.cookie.expire())
             return answer
         certain = self._steps.session_for(
-            environ, request, env.session(environ), is_proven=False
+            visit, request, visit.session, is_proven=False
         )
         is_late = pending.is_over or not request.is_high_enough
         if certain is None or is_late:
             # It took too long, or the required level changed.
-            return see_other(address_of(environ, pending))
-        self._steps.confirmed(environ, certain, fields)
-        return self._confirm(environ, request, certain)
+            return see_other(address_of(visit, pending))
+        self._steps.confirmed(visit, certain, fields)
+        return self._confirm(visit, request, certain)
 
     # --- the answer -----------------------------------------------------------------
 
     def _confirm(
-        self, environ: "WSGIEnvironment", request: ParticipantRequest, login: Login
+        self, visit: Visit, request: ParticipantRequest, login: Login
     ) -> Response:
-        pending, codes = self._steps.before_answer(environ, request.pending, login)
+        pending, codes = self._steps.before_answer(visit, request.pending, login)
         if codes:
-            return self._refuse(environ, pending, codes)
-        answer = self._assert(environ, replace(request, pending=pending), login)
-        self._steps.answered(environ, pending, login)
+            return self._refuse(visit, pending, codes)
+        answer = self._assert(visit, replace(request, pending=pending), login)
+        self._steps.answered(visit, pending, login)
         return answer
 
     def _assert(
-        self, environ: "WSGIEnvironment", request: ParticipantRequest, login: Login
+        self, visit: Visit, request: ParticipantRequest, login: Login
     ) -> Response:
         pending = request.pending
-        trust, sessions = env.trust(environ), env.sessions(environ)
+        trust, sessions = visit.trust, visit.sessions
         # Issued first: a logout from now on leaves a later mark, which rejects the
         # Response.
-        told = self._steps.asserted(environ, request, login, clock.now())
+        told = self._steps.asserted(visit, request, login, clock.now())
         if isinstance(told, LoginRefusal):
-            return self._refuse(environ, pending, told.codes, told.cause)
+            return self._refuse(visit, pending, told.codes, told.cause)
         participant = sessions.add_participant(login, told.participant)
         if participant is None:
             raise LoginEnded(TOO_LATE)
-        note_answered(environ, login, participant, pending.issued)
+        note_answered(visit, login, participant, pending.issued)
         sessions.rearm(login)
         response = self._answers.login(
             trust, request.role, replace(told, participant=participant)
@@ -291,11 +281,11 @@ class SingleSignOn:
             peer=pending.issuer,
             level=login.level,
         )
-        return self._delivery.send(environ, pending, response, login)
+        return self._delivery.send(visit, pending, response, login)
 
     def _refuse(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingAuthnRequest,
         codes: Sequence[str],
         cause: Refused | None = None,
@@ -303,46 +293,42 @@ class SingleSignOn:
         """Answer with status codes (SAML core 3.2.2.2); log a ``cause`` to correct."""
         # Anybody may have replayed a request with a fault.
         if cause is None:
-            self._steps.refused(environ, pending)
-        response = self._answers.refusal(env.trust(environ), pending, codes)
+            self._steps.refused(visit, pending)
+        response = self._answers.refusal(visit.trust, pending, codes)
         if cause is not None:
             cause.peer = pending.issuer
-            note_refusal(cause, "login", environ)
+            note_refusal(cause, "login", visit)
         else:
             reason = short(codes[-1])
             audit.event("login", "refused", peer=pending.issuer, reason=reason)
-        return self._delivery.send(environ, pending, response, None)
+        return self._delivery.send(visit, pending, response, None)
 
 
-def _not_silently(
-    environ: "WSGIEnvironment", pending: PendingAuthnRequest
-) -> Sequence[str]:
+def _not_silently(visit: Visit, pending: PendingAuthnRequest) -> Sequence[str]:
     """Return the codes, with Idle if the participant may keep its session."""
-    login = env.session_beyond_idle(environ)
-    if login is None or not env.sessions(environ).is_idle(login):
+    login = visit.session_beyond_idle()
+    if login is None or not visit.sessions.is_idle(login):
         return _NOT_SILENTLY
-    told = env.sessions(environ).participants(login)
+    told = visit.sessions.participants(login)
     is_in = any(one.entity_id == pending.issuer for one in told)
     return (*_NOT_SILENTLY, messages.IDLE) if is_in else _NOT_SILENTLY
 
 
-def _is_pending(environ: "WSGIEnvironment") -> bool:
+def _is_pending(visit: Visit) -> bool:
     """Whether a request goes on with a pending AuthnRequest."""
-    text: str = environ.get("QUERY_STRING", "")
+    text: str = visit.query_string
     return text.startswith(f"{PARAMETER}=")
 
 
-def _to_own_address(
-    environ: "WSGIEnvironment", pending: PendingAuthnRequest
-) -> Response:
+def _to_own_address(visit: Visit, pending: PendingAuthnRequest) -> Response:
     """Redirect to a page that can be reloaded, if the store answers."""
-    require_store(environ)
-    headers = pending_authn_requests.remember(environ, pending)
-    return see_other(address_of(environ, pending), headers)
+    require_store(visit)
+    headers = pending_authn_requests.remember(visit, pending)
+    return see_other(address_of(visit, pending), headers)
 
 
-def _probe_cookies(environ: "WSGIEnvironment") -> Response:
+def _probe_cookies(visit: Visit) -> Response:
     """Redirect with a cookie, to see if the browser keeps it."""
-    public_url = env.trust(environ).own.public_url
-    target = f"{this_page(environ, public_url)}&{_PROBED}=yes"
+    public_url = visit.trust.own.public_url
+    target = f"{this_page(visit, public_url)}&{_PROBED}=yes"
     return see_other(at(public_url, target), [_PROBE.set("yes")])

@@ -1,7 +1,7 @@
 """The steps of single sign-on that differ between profiles."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from eilogin.errors import NotServed, Refused
 from eilogin.hub.participants.attribute_release import AttributeRelease
@@ -16,11 +16,8 @@ from eilogin.hub.sso.response_writing import AssertedLogin
 from eilogin.hub.sso.session_reuse import satisfying
 from eilogin.saml import messages
 from eilogin.sessions import Login, Participant
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 # Status codes without a login (SAML core 3.2.2.2).
 FAILED = (messages.RESPONDER, messages.AUTHN_FAILED)
@@ -41,11 +38,11 @@ class SsoSteps(Protocol):
     #: A visitor without a sufficient session must prove everything again.
     asks_anew: bool
 
-    def receive(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
+    def receive(self, visit: Visit) -> ReceivedAuthnRequest:
         """Read the AuthnRequest of a request."""
 
     def headers(
-        self, environ: "WSGIEnvironment", received: ReceivedAuthnRequest
+        self, visit: Visit, received: ReceivedAuthnRequest
     ) -> Sequence[tuple[str, str]]:
         """Return headers for the first answer."""
 
@@ -60,14 +57,12 @@ class SsoSteps(Protocol):
     def late(self, pending: PendingAuthnRequest) -> Sequence[str]:
         """Return status codes for a late visitor, or raise."""
 
-    def refusal(
-        self, environ: "WSGIEnvironment", request: ParticipantRequest
-    ) -> Sequence[str]:
+    def refusal(self, visit: Visit, request: ParticipantRequest) -> Sequence[str]:
         """Return status codes if no sign-in can help."""
 
     def session_for(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: ParticipantRequest,
         login: Login | None,
         *,
@@ -75,19 +70,17 @@ class SsoSteps(Protocol):
     ) -> Login | None:
         """Return the session that satisfies a request, or None."""
 
-    def confirmed(
-        self, environ: "WSGIEnvironment", login: Login, fields: Mapping[str, str]
-    ) -> None:
+    def confirmed(self, visit: Visit, login: Login, fields: Mapping[str, str]) -> None:
         """Note that the visitor confirmed by a form who they are."""
 
     def before_answer(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> tuple[PendingAuthnRequest, Sequence[str]]:
         """Return the request to answer, and status codes without a login."""
 
     def asserted(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: ParticipantRequest,
         login: Login,
         now: float,
@@ -95,11 +88,11 @@ class SsoSteps(Protocol):
         """Collect the contents of the Response."""
 
     def answered(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> None:
         """Note that the hub answered with a session."""
 
-    def refused(self, environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> None:
+    def refused(self, visit: Visit, pending: PendingAuthnRequest) -> None:
         """Note that a valid request got no login."""
 
 
@@ -123,10 +116,10 @@ class SamlSsoSteps:
         self._asks_above = asks_above
         self._served = served
 
-    def receive(self, environ: "WSGIEnvironment") -> ReceivedAuthnRequest:
+    def receive(self, visit: Visit) -> ReceivedAuthnRequest:
         """Read the AuthnRequest of a request."""
-        trust = env.trust(environ)
-        inbound = receive(environ, trust.participant_keys)
+        trust = visit.trust
+        inbound = receive(visit, trust.participant_keys)
         return accept_authn_request(
             inbound,
             trust,
@@ -136,7 +129,7 @@ class SamlSsoSteps:
         )
 
     def headers(
-        self, environ: "WSGIEnvironment", received: ReceivedAuthnRequest
+        self, visit: Visit, received: ReceivedAuthnRequest
     ) -> Sequence[tuple[str, str]]:
         """Return no headers."""
         return ()
@@ -160,15 +153,13 @@ class SamlSsoSteps:
         """Report it to the participant, which can retry."""
         return _OVER
 
-    def refusal(
-        self, environ: "WSGIEnvironment", request: ParticipantRequest
-    ) -> Sequence[str]:
+    def refusal(self, visit: Visit, request: ParticipantRequest) -> Sequence[str]:
         """Refuse nothing before the sign-in."""
         return ()
 
     def session_for(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: ParticipantRequest,
         login: Login | None,
         *,
@@ -177,20 +168,18 @@ class SamlSsoSteps:
         """Return the session as far as it satisfies the request."""
         return satisfying(login, request.pending, request.domain, is_proven=is_proven)
 
-    def confirmed(
-        self, environ: "WSGIEnvironment", login: Login, fields: Mapping[str, str]
-    ) -> None:
+    def confirmed(self, visit: Visit, login: Login, fields: Mapping[str, str]) -> None:
         """Note nothing."""
 
     def before_answer(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> tuple[PendingAuthnRequest, Sequence[str]]:
         """Answer the request as it is."""
         return pending, ()
 
     def asserted(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: ParticipantRequest,
         login: Login,
         now: float,
@@ -219,11 +208,11 @@ class SamlSsoSteps:
         )
 
     def answered(
-        self, environ: "WSGIEnvironment", pending: PendingAuthnRequest, login: Login
+        self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> None:
         """Note nothing."""
 
-    def refused(self, environ: "WSGIEnvironment", pending: PendingAuthnRequest) -> None:
+    def refused(self, visit: Visit, pending: PendingAuthnRequest) -> None:
         """Note nothing."""
 
 

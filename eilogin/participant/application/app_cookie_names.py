@@ -11,15 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.errors import EiloginError
 from eilogin.sessions import UNREADABLE
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -59,17 +55,17 @@ class AppCookieNames:
         """Return whether cookies of a name are guarded, even on ``off`` paths alone."""
         return name in self.guarded or name in self.off
 
-    def note(self, environ: "WSGIEnvironment", kind: set[str], name: str) -> None:
+    def note(self, visit: Visit, kind: set[str], name: str) -> None:
         """Add a name to :attr:`guarded` or :attr:`off`."""
         if name in kind or len(name) > LONGEST:
             return
-        is_stranger = env.session_or_none(environ) is None
+        is_stranger = visit.session_or_none is None
         if len(kind) >= (MOST_OF_STRANGERS if is_stranger else MOST):
             self._warn_of(name)
             return
         kind.add(name)
         self._on_news()
-        self.share(environ)
+        self.share(visit)
 
     def _warn_of(self, name: str) -> None:
         if self._has_warned:
@@ -84,7 +80,7 @@ class AppCookieNames:
             name[:_SHOWN],
         )
 
-    def share(self, environ: "WSGIEnvironment") -> bool:
+    def share(self, visit: Visit) -> bool:
         """Exchange names with the store; False if it does not answer."""
         began = time.monotonic()
         self.tries_at = began + LOOKS_EVERY
@@ -95,7 +91,7 @@ class AppCookieNames:
                 # Otherwise a hanging store delays each waiting thread in turn.
                 return False
             try:
-                self._share(environ)
+                self._share(visit)
             except EiloginError:
                 self._failed_at = time.monotonic()
                 return False
@@ -105,9 +101,9 @@ class AppCookieNames:
                 self.looks_at = time.monotonic() + LOOKS_EVERY
         return True
 
-    def _share(self, environ: "WSGIEnvironment") -> None:
+    def _share(self, visit: Visit) -> None:
         until = clock.now() + _KEPT
-        env.values(environ).change(_PLACE, self._beside, until)
+        visit.values.change(_PLACE, self._beside, until)
 
     def _beside(self, stored: str | None) -> str | None:
         self._take_over(stored)

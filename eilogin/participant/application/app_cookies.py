@@ -59,6 +59,7 @@ from eilogin.web.set_cookie_headers import (
     path_of,
     place_of,
 )
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -185,14 +186,14 @@ class _Reading:
         #: Whether the store answered: asked once, as a header can hold many cookies.
         self._is_sure: bool | None = None
 
-    def read(self, environ: "WSGIEnvironment", family: str | None) -> _Seen:
+    def read(self, visit: Visit, family: str | None) -> _Seen:
         """Parse the Cookie header within the login ``family``, if any."""
-        header, is_off = environ["HTTP_COOKIE"], env.OFF in environ
+        header, is_off = visit.environ["HTTP_COOKIE"], visit.is_off
         pairs = header.split(";")
         if len(pairs) > MOST_PAIRS:
             return _Seen(None if is_off else "", (), has_strangers=False)
         for pair in pairs:
-            self._read_pair(environ, pair, family)
+            self._read_pair(visit, pair, family)
         text = ";".join(self._kept)
         if self._kept[:1] != pairs[:1]:
             text = text.lstrip(BLANKS)
@@ -204,19 +205,17 @@ class _Reading:
             self._has_strangers,
         )
 
-    def _read_pair(
-        self, environ: "WSGIEnvironment", pair: str, family: str | None
-    ) -> None:
+    def _read_pair(self, visit: Visit, pair: str, family: str | None) -> None:
         name, value = pair_of(pair)
         if value.startswith(MARK) and not name.startswith(_OURS):
             cookie = sealed_cookies.read(name, value)
-            self._take_sealed(environ, pair, cookie, family)
+            self._take_sealed(visit, pair, cookie, family)
         elif name.endswith(LOGIN_SUFFIX):
             # Only eilogin gives such a name, and only to sealed values.
             return
         elif not value:
             self._kept.append(pair)
-        elif env.OFF in environ or self._passes(environ, pair, family):
+        elif visit.is_off or self._passes(visit, pair, family):
             self._kept.append(pair)
             self._good.add(name)
 
@@ -226,7 +225,7 @@ class _Reading:
 
     def _take_sealed(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pair: str,
         cookie: SealedCookie | None,
         family: str | None,
@@ -242,19 +241,15 @@ class _Reading:
             self._kept.append(f"{blank}{cookie.own_name}={plain}")
             self._good.add(cookie.name)
             # The application may expire it without HttpOnly.
-            self._names.note(environ, self._names.guarded, cookie.own_name)
+            self._names.note(visit, self._names.guarded, cookie.own_name)
         elif self._sealer.is_ours(cookie) and self._which.may_guard(cookie.own_name):
             self._over[cookie] = None
 
-    def _passes(
-        self, environ: "WSGIEnvironment", pair: str, family: str | None
-    ) -> bool:
+    def _passes(self, visit: Visit, pair: str, family: str | None) -> bool:
         names = dict.fromkeys((pair_of(pair)[0], *_tokens_in(pair), *_words_in(pair)))
-        return all(self._passes_name(environ, name, family) for name in names)
+        return all(self._passes_name(visit, name, family) for name in names)
 
-    def _passes_name(
-        self, environ: "WSGIEnvironment", name: str, family: str | None
-    ) -> bool:
+    def _passes_name(self, visit: Visit, name: str, family: str | None) -> bool:
         names = self._names
         if not self._which.guards(name, is_http_only=names.are_guarded(name)):
             if not self._which.may_guard(name):
@@ -262,17 +257,17 @@ class _Reading:
             self._has_strangers = True
             # Within a login, no cookie passes because the names are not read yet.
             return family is None or names.are_known
-        is_sure = name in names.off or self._knows(environ, family)
+        is_sure = name in names.off or self._knows(visit, family)
         if is_sure and name not in names.off and is_name(name):
             self._over[SealedCookie(name, b"", Place())] = None
         return family is None and name in names.off
 
-    def _knows(self, environ: "WSGIEnvironment", family: str | None) -> bool:
+    def _knows(self, visit: Visit, family: str | None) -> bool:
         if family is not None:
             return True
         if self._is_sure is None:
             # An editor may have used another process a moment ago.
-            self._is_sure = self._names.share(environ)
+            self._is_sure = self._names.share(visit)
         return self._is_sure
 
 
@@ -298,23 +293,23 @@ class AppCookies:
         header = environ.get("HTTP_COOKIE")
         if header is not None:
             key = (family, env.OFF in environ, header)
-            seen = self.remembered.get(key) or self._look(environ, key)
+            seen = self.remembered.get(key) or self._look(Visit(environ), key)
             if seen.has_strangers and monotonic() >= self._names.looks_at:
-                seen = self._look_again(environ, key, seen)
+                seen = self._look_again(Visit(environ), key, seen)
             if seen.header is not None:
                 # An outer component, which may log the header, keeps the original.
                 environ = environ.copy()
                 environ["HTTP_COOKIE"] = seen.header
                 if seen.gone or not seen.header:
-                    gone = _gone(environ, seen)
+                    gone = _gone(Visit(environ), seen)
         return self._app(
             environ, partial(self._start, start_response, environ, family, gone)
         )
 
-    def _sealer_of(self, environ: "WSGIEnvironment") -> CookieSealer:
+    def _sealer_of(self, visit: Visit) -> CookieSealer:
         if self._sealer is None:
-            self._which = self._which.without(f"__Host-{env.cookie(environ).name}")
-            self._sealer = CookieSealer(env.trust(environ).own)
+            self._which = self._which.without(f"__Host-{visit.cookie.name}")
+            self._sealer = CookieSealer(visit.trust.own)
         return self._sealer
 
     # --- on the way in ---
@@ -323,13 +318,13 @@ class AppCookies:
         """Drop earlier results, also those of threads that parse now."""
         self.remembered = {}
 
-    def _look(self, environ: "WSGIEnvironment", key: _Key) -> _Seen:
+    def _look(self, visit: Visit, key: _Key) -> _Seen:
         family, _, header = key
         # Read first, because names may be added meanwhile.
         remembered = self.remembered
-        sealer = self._sealer_of(environ)
+        sealer = self._sealer_of(visit)
         reading = _Reading(self._which, self._names, sealer)
-        seen = reading.read(environ, family)
+        seen = reading.read(visit, family)
         if reading.is_flood and monotonic() >= self._warns_at:
             self._warns_at = monotonic() + _WARNS_EVERY
             _log.warning(
@@ -343,15 +338,15 @@ class AppCookies:
             remembered[key] = seen
         return seen
 
-    def _look_again(self, environ: "WSGIEnvironment", key: _Key, seen: _Seen) -> _Seen:
+    def _look_again(self, visit: Visit, key: _Key, seen: _Seen) -> _Seen:
         """Parse again with the names that others may have added since."""
         names = self._names
         if key[0] is None and (names.are_known or monotonic() < names.tries_at):
             # Anonymous visitors cause a read only if it matters. For others the store
             # has just confirmed the session.
             return seen
-        names.share(environ)
-        return self.remembered.get(key) or self._look(environ, key)
+        names.share(visit)
+        return self.remembered.get(key) or self._look(visit, key)
 
     def _start(  # noqa: PLR0913, PLR0917 - of its request, and as PEP 3333 has it
         self,
@@ -367,7 +362,7 @@ class AppCookies:
         for name, _ in headers:
             # Before a call, because this runs for every response.
             if len(name) == LENGTH and is_set_cookie(name):
-                headers = self._sealed(environ, family, headers)
+                headers = self._sealed(Visit(environ), family, headers)
                 break
         if gone and not _is_for_all(headers):
             # First: the application's own cookies may have the same name.
@@ -379,20 +374,18 @@ class AppCookies:
 
     def _sealed(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         family: str | None,
         headers: list[tuple[str, str]],
     ) -> list[tuple[str, str]]:
         return [
-            (name, self._on_its_way(environ, family, text))
+            (name, self._on_its_way(visit, family, text))
             if is_set_cookie(name)
             else (name, text)
             for name, text in headers
         ]
 
-    def _on_its_way(
-        self, environ: "WSGIEnvironment", family: str | None, text: str
-    ) -> str:
+    def _on_its_way(self, visit: Visit, family: str | None, text: str) -> str:
         pair, semicolon, behind = text.partition(";")
         name, value = pair_of(pair)
         attributes = attributes_of(behind)
@@ -401,25 +394,25 @@ class AppCookies:
         if not self._which.guards(name, is_http_only=is_http_only):
             return text
         # The hub has to recognise its previous user at the next login.
-        if is_at_inner_hub(environ):
+        if is_at_inner_hub(visit):
             return text
         browser_name = name_of(name, family)
         if value in NOTHING:
             # A browser keeps a pair without "=" as a value without a name.
             return text.replace(name, browser_name, 1) if "=" in pair else text
-        if env.OFF in environ:
-            self._names.note(environ, self._names.off, name)
+        if visit.is_off:
+            self._names.note(visit, self._names.off, name)
             return text
         if not self._which.guards(name, is_http_only=False):
-            self._names.note(environ, self._names.guarded, name)
+            self._names.note(visit, self._names.guarded, name)
         if not is_name(name):
             _log.warning(
                 "the application sets the cookie %r, whose name is not valid "
                 "(RFC 6265), so it does not get the cookie back; rename it",
                 name,
             )
-        place = place_of(environ, attributes)
-        sealed = self._sealer_of(environ).seal(name, value, place, family)
+        place = place_of(visit, attributes)
+        sealed = self._sealer_of(visit).seal(name, value, place, family)
         if len(browser_name) + len(sealed) > LONGEST:
             _log.warning(
                 "the application sets the cookie %r, which is too long once it "
@@ -431,26 +424,23 @@ class AppCookies:
         return f"{browser_name}={sealed}{semicolon}{behind}"
 
 
-def _gone(environ: "WSGIEnvironment", seen: _Seen) -> Sequence[tuple[str, str]]:
+def _gone(visit: Visit, seen: _Seen) -> Sequence[tuple[str, str]]:
     if not seen.header:
-        del environ["HTTP_COOKIE"]
-    if not seen.gone or env.SESSION_FAULT in environ or _is_only_idle(environ):
+        del visit.environ["HTTP_COOKIE"]
+    if not seen.gone or visit.has_session_fault or _is_only_idle(visit):
         return ()
-    if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
+    if visit.environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
         # A good cookie may be missing (SameSite), and a forged one present.
         return ()
     # A forged cookie must not expire a good one of another path.
-    path = path_of(environ)
+    path = path_of(visit)
     return [cookie.forgotten() for cookie in seen.gone if cookie.place.is_sent_to(path)]
 
 
-def _is_only_idle(environ: "WSGIEnvironment") -> bool:
+def _is_only_idle(visit: Visit) -> bool:
     """Return whether a new login can resume an idle session."""
     try:
-        return (
-            env.session(environ) is None
-            and env.session_beyond_idle(environ) is not None
-        )
+        return visit.session is None and visit.session_beyond_idle() is not None
     except StoreUnavailable:
         return True
 

@@ -26,15 +26,13 @@ from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import not_in_advance
 from eilogin.web.requests import (
-    fills_window,
     is_from_other_site,
-    is_in_advance,
-    is_looked_at,
     is_own_navigation,
     origin_of,
     safe_next,
 )
 from eilogin.web.site_urls import at, whole_target
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -110,8 +108,8 @@ class AppLogout:
         app: "WSGIApplication",
         addresses: Sequence[LogoutAddress],
         logout: ParticipantLogout,
-        ask_first: "Callable[[WSGIEnvironment], Response]",
-        refuse: "Callable[[WSGIEnvironment, Exception], Response]",
+        ask_first: Callable[[Visit], Response],
+        refuse: Callable[[Visit, Exception], Response],
         usual: str,
     ) -> None:
         self._app = app
@@ -129,9 +127,10 @@ class AppLogout:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Return the application's answer, or eilogin's after a logout."""
+        visit = Visit(environ)
         if not self.is_at_one(environ):
             return self._app(environ, start_response)
-        if is_in_advance(environ):
+        if visit.is_in_advance:
             # A prefetching browser would show this answer at the click, without a
             # logout.
             return not_in_advance()(environ, start_response)
@@ -142,7 +141,7 @@ class AppLogout:
         answered = request.call_application(self._app, catch_exc_info=True)
         status, headers, body = answered[:3]
         has_logged_out = int(status[:3]) < REFUSED
-        answer = self._answer(environ, headers) if has_logged_out else None
+        answer = self._answer(visit, headers) if has_logged_out else None
         if answer is None:
             start_response(status, headers)
             return body
@@ -164,52 +163,46 @@ class AppLogout:
             and not methods.isdisjoint((method, ""))
         )
 
-    def _answer(
-        self, environ: "WSGIEnvironment", headers: list[tuple[str, str]]
-    ) -> Response | None:
+    def _answer(self, visit: Visit, headers: list[tuple[str, str]]) -> Response | None:
         """Return eilogin's answer; None for the application's and its ``headers``."""
         try:
             with logout_reserve.for_logout():
-                answer = self._ours(environ, headers)
+                answer = self._ours(visit, headers)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            answer = self._refuse(environ, error)
+            answer = self._refuse(visit, error)
         if answer is None:
             return None
         kept = [(name, text) for name, text in headers if name.lower() in _KEPT]
         answer.headerlist.extend(kept)
         return answer
 
-    def _ours(
-        self, environ: "WSGIEnvironment", headers: list[tuple[str, str]]
-    ) -> Response | None:
-        login = env.session_to_end(environ)
-        public_url = env.trust(environ).own.public_url
-        is_page = is_looked_at(environ) and fills_window(environ)
-        if is_page and is_own_navigation(environ, public_url):
-            target = self._target(environ, headers)
+    def _ours(self, visit: Visit, headers: list[tuple[str, str]]) -> Response | None:
+        login = visit.session_to_end()
+        public_url = visit.trust.own.public_url
+        is_page = visit.is_looked_at and visit.fills_window
+        if is_page and is_own_navigation(visit, public_url):
+            target = self._target(visit, headers)
             if login is None:
                 # After a double click, a browser shows the second answer.
-                return self._logout.leave_without_session(environ, target)
-            return self._logout.leave(environ, login, target, cause=APPLICATION)
+                return self._logout.leave_without_session(visit, target)
+            return self._logout.leave(visit, login, target, cause=APPLICATION)
         if login is None:
             return None
         if is_page:
-            return self._ask_first(environ)
-        if not is_from_other_site(environ, public_url):
-            headers += self._logout.end_by_script(environ, login)
+            return self._ask_first(visit)
+        if not is_from_other_site(visit, public_url):
+            headers += self._logout.end_by_script(visit, login)
         return None
 
-    def _target(
-        self, environ: "WSGIEnvironment", headers: Iterable[tuple[str, str]]
-    ) -> str:
+    def _target(self, visit: Visit, headers: Iterable[tuple[str, str]]) -> str:
         """Return the page of this site that the application redirects to, or usual."""
         location = next(
             (text for name, text in headers if name.lower() == "location"), ""
         )
         if not location:
             return self._usual
-        own = env.trust(environ).own
-        here = at(own.public_url, whole_target(environ, own.public_url))
+        own = visit.trust.own
+        here = at(own.public_url, whole_target(visit, own.public_url))
         try:
             url = urljoin(here, location)
         except ValueError:

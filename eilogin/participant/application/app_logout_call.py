@@ -42,6 +42,7 @@ from eilogin.web.set_cookie_headers import (
     place_of,
 )
 from eilogin.web.site_urls import at, root
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -108,15 +109,16 @@ class AppLogoutCall:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Call the application, and keep the cookies of a login."""
+        visit = Visit(environ)
         login = environ.get(env.SESSION)
         if login is not None:
-            start_response = partial(self._start, start_response, environ, login)
+            start_response = partial(self._start, start_response, visit, login)
         return self._app(environ, start_response)
 
     def _start(  # noqa: PLR0913, PLR0917 - of its request, and as PEP 3333 has it
         self,
         start_response: "StartResponse",
-        environ: "WSGIEnvironment",
+        visit: Visit,
         login: Login,
         status: str,
         headers: list[tuple[str, str]],
@@ -126,7 +128,7 @@ class AppLogoutCall:
         set_cookies = [text for name, text in headers if is_set_cookie(name)]
         if set_cookies:
             try:
-                _keep(environ, login, set_cookies)
+                _keep(visit, login, set_cookies)
             except EiloginError as error:
                 _log.warning(
                     "app_logout_call: cannot keep the application's cookies for "
@@ -141,7 +143,7 @@ class AppLogoutCall:
     # --- when it has ended ---
 
     def prepare(
-        self, environ: "WSGIEnvironment", logins: Sequence[Login], done: Login | None
+        self, visit: Visit, logins: Sequence[Login], done: Login | None
     ) -> Mapping[str, Hook]:
         """Return the calls for ended logins with kept cookies, by login name.
 
@@ -151,12 +153,12 @@ class AppLogoutCall:
         calls: dict[str, Hook] = {}
         try:
             for login in logins:
-                kept = env.values(environ).take(_key(login))
-                cookies = _read(environ, login, kept)
+                kept = visit.values.take(_key(login))
+                cookies = _read(visit, login, kept)
                 is_done = done is not None and login.name == done.name
                 if cookies and not is_done:
-                    request = _request(environ, self._how, login, cookies)
-                    calls[login.name] = partial(self._call, request)
+                    environ = _environ_of_call(visit, self._how, login, cookies)
+                    calls[login.name] = partial(self._call, environ)
         except EiloginError as error:
             _log.error(
                 "app_logout_call: cannot call the application's logout: %s", error
@@ -194,7 +196,7 @@ class HooksWithAppLogout(LogoutHooks):
 
     def tell(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         logins: Sequence[Login],
         cause: str,
         own: Login | None = None,
@@ -202,8 +204,8 @@ class HooksWithAppLogout(LogoutHooks):
         """See :meth:`eilogin.participant.logout.logout_hooks.LogoutHooks.tell`."""
         done = own if cause == APPLICATION else None
         # If too many calls wait, further ones are dropped together with their cookies.
-        calls = self._called.prepare(environ, logins, done)
-        self._tell(environ, logins, cause, {NAME: calls})
+        calls = self._called.prepare(visit, logins, done)
+        self._tell(visit, logins, cause, {NAME: calls})
 
 
 class EndedLoginService:
@@ -214,13 +216,13 @@ class EndedLoginService:
 
     tells_proof = False
 
-    def __init__(self, environ: "WSGIEnvironment") -> None:
-        self._environ = environ
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
 
     @property
     def login(self) -> Login | None:
         """The login that has ended."""
-        return env.session(self._environ)
+        return self._visit.session
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
@@ -244,47 +246,45 @@ def _key(login: Login) -> str:
     return f"app-logout-call:{login.name}"
 
 
-def _sealer(environ: "WSGIEnvironment") -> Sealer:
-    own = env.trust(environ).own
+def _sealer(visit: Visit) -> Sealer:
+    own = visit.trust.own
     return Sealer(own.sealing_secrets, f"app logout at {own.entity_id}")
 
 
-def _read(
-    environ: "WSGIEnvironment", login: Login, kept: str | None
-) -> Sequence[_Cookie]:
+def _read(visit: Visit, login: Login, kept: str | None) -> Sequence[_Cookie]:
     if kept is None:
         return ()
     secret = login.family.encode()
     try:
-        text = _sealer(environ).open(from_text(kept), also_by=secret)
+        text = _sealer(visit).open(from_text(kept), also_by=secret)
         return tuple(_Cookie(*cookie) for cookie in json.loads(text))
     except (NotSealed, *UNREADABLE):
         return ()
 
 
-def _keep(environ: "WSGIEnvironment", login: Login, set_cookies: Sequence[str]) -> None:
+def _keep(visit: Visit, login: Login, set_cookies: Sequence[str]) -> None:
     def beside(stored: str | None) -> str | None:
-        before = _read(environ, login, stored)
-        cookies = _bounded(_set(environ, before, set_cookies))
+        before = _read(visit, login, stored)
+        cookies = _bounded(_set(visit, before, set_cookies))
         if cookies == before:
             return None
         octets = json.dumps(cookies).encode()
-        return as_text(_sealer(environ).seal(octets, also_by=login.family.encode()))
+        return as_text(_sealer(visit).seal(octets, also_by=login.family.encode()))
 
     # No login lasts longer than this; its end may be extended.
-    until = clock.now() + env.sessions(environ).max_session
-    env.values(environ).change(_key(login), beside, until)
+    until = clock.now() + visit.sessions.max_session
+    visit.values.change(_key(login), beside, until)
 
 
 def _set(
-    environ: "WSGIEnvironment", before: Sequence[_Cookie], set_cookies: Sequence[str]
+    visit: Visit, before: Sequence[_Cookie], set_cookies: Sequence[str]
 ) -> Sequence[_Cookie]:
     cookies = {(cookie.name, cookie.path): cookie for cookie in before}
     for text in set_cookies:
         pair, _, behind = text.partition(";")
         name, value = pair_of(pair)
         attributes = attributes_of(behind)
-        path = place_of(environ, attributes).path
+        path = place_of(visit, attributes).path
         cookies.pop((name, path), None)
         if value not in NOTHING and not _is_over(attributes.get("max-age", "")):
             cookies[name, path] = _Cookie(name, path, value)
@@ -305,30 +305,30 @@ def _bounded(cookies: Sequence[_Cookie]) -> Sequence[_Cookie]:
 # --- the call ---
 
 
-def _request(
-    environ: "WSGIEnvironment",
+def _environ_of_call(
+    visit: Visit,
     how: AppLogoutRequest,
     login: Login,
     cookies: Sequence[_Cookie],
 ) -> "WSGIEnvironment":
-    public_url = env.trust(environ).own.public_url
+    public_url = visit.trust.own.public_url
     sent = [cookie for cookie in cookies if Place(cookie.path).is_sent_to(how.path)]
     # RFC 6265 5.4: cookies with longer paths first.
     sent.sort(key=lambda cookie: -len(cookie.path))
     values = {cookie.name: cookie.value for cookie in reversed(sent)}
     fields = {field: values.get(name, "") for field, name in how.fields}
     path = unquote(how.path, encoding="latin-1")
-    mount = environ.get("SCRIPT_NAME", "")
+    mount = visit.script_name
     if not path.startswith(f"{mount}/"):
         mount = ""
     request = Request.blank("/", base_url=public_url, method=how.method)
     if how.method == "POST":
         request.content_type = "application/x-www-form-urlencoded"
         request.body = urlencode(fields).encode()
-    environ_of_call = request.environ
-    environ_of_call[env.LOGIN] = EndedLoginService(environ_of_call)
-    environ_of_call.update({key: environ[key] for key in _OURS if key in environ})
-    environ_of_call.update(
+    environ = request.environ
+    environ[env.LOGIN] = EndedLoginService(Visit(environ))
+    environ.update({key: visit.environ[key] for key in _OURS if key in visit.environ})
+    environ.update(
         {
             env.SESSION: login,
             env.ADDRESS: None,
@@ -343,7 +343,7 @@ def _request(
             "HTTP_SEC_FETCH_SITE": "same-origin",
             "HTTP_SEC_FETCH_MODE": "navigate",
             "wsgi.multithread": True,
-            "wsgi.multiprocess": environ.get("wsgi.multiprocess", False),
+            "wsgi.multiprocess": visit.environ.get("wsgi.multiprocess", False),
         }
     )
-    return environ_of_call
+    return environ

@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eilogin import clock
 from eilogin.errors import EiloginError, InNameOf, UnknownPeer
@@ -23,11 +23,8 @@ from eilogin.saml.message_checks import require_answer, require_issuer, require_
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login, Sessions
 from eilogin.sessions.idle_limit import TOUCH_INTERVAL
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import open_soap
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -63,29 +60,27 @@ class ActivityReports:
         self._pid = 0
         #: The federation whose hubs take no reports.
         self._nobody_in: Membership | None = None
-        self._environ: dict[str, Any] = {}
+        self._visit = Visit({})
         self._logged = 0.0
 
     # --- in requests ------------------------------------------------------------------
 
-    def note(self, environ: "WSGIEnvironment", login: Login) -> None:
+    def note(self, visit: Visit, login: Login) -> None:
         """Remember that a visitor is active now; cheap, because each page calls it."""
         if login.key in self._visitors:
             return
-        trust = env.trust(environ)
+        trust = visit.trust
         if trust.federation is not self._nobody_in:
-            self._begin(environ, trust, login)
+            self._begin(visit, trust, login)
 
-    def note_inside(
-        self, environ: "WSGIEnvironment", name: str, instant: float
-    ) -> None:
+    def note_inside(self, visit: Visit, name: str, instant: float) -> None:
         """Note past activity of session ``name`` at a participant of the inner hub."""
-        sessions = env.sessions(environ)
+        sessions = visit.sessions
         login = sessions.named(name)
         if login is not None and sessions.note_activity(login, instant):
-            self.note(environ, login)
+            self.note(visit, login)
 
-    def _begin(self, environ: "WSGIEnvironment", trust: Trust, login: Login) -> None:
+    def _begin(self, visit: Visit, trust: Trust, login: Login) -> None:
         if not any(_address(trust, hub) for hub in trust.hub_ids):
             self._nobody_in = trust.federation
             return
@@ -93,8 +88,8 @@ class ActivityReports:
             return
         if len(self._visitors) >= _MOST or not _address(trust, login.who.issuer):
             return
-        sessions = env.sessions(environ)
-        self._environ = {env.TRUST: trust, env.SESSIONS: sessions}
+        sessions = visit.sessions
+        self._visit = Visit.without_request(trust, sessions)
         due = max(clock.now(), login.confirmed + _interval(sessions))
         with self._lock:
             self._visitors[login.key] = _Visitor(login, login.confirmed, due)
@@ -144,7 +139,7 @@ class ActivityReports:
 
     @property
     def _sessions(self) -> Sessions:
-        return env.sessions(self._environ)
+        return self._visit.sessions
 
     def _with_news(self, visitor: _Visitor) -> Login | None:
         try:
@@ -162,7 +157,7 @@ class ActivityReports:
         now, interval = clock.now(), _interval(self._sessions)
         active, mark = self._sessions.active_at(login), f"reported:{login.name}"
         visitor.due = now + interval
-        values = env.values(self._environ)
+        values = self._visit.values
         try:
             # It expires before any process may send the next report.
             if not values.add(mark, "", now + interval * 0.9, durable=False):
@@ -179,13 +174,13 @@ class ActivityReports:
 
     def _forget(self, mark: str) -> None:
         try:
-            env.values(self._environ).take(mark)
+            self._visit.values.take(mark)
         except EiloginError:
             # It expires by itself.
             return
 
     def _tell(self, login: Login, active: float) -> None:
-        trust, hub = env.trust(self._environ), login.who.issuer
+        trust, hub = self._visit.trust, login.who.issuer
         endpoint = _address(trust, hub)
         if endpoint is None or login.named is None or not login.session_index:
             return

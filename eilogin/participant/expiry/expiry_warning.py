@@ -43,15 +43,12 @@ from eilogin.participant.injection.html_injection import (
 from eilogin.participant.injection.page_headers import HTML, XHTML, PageHeaders
 from eilogin.participant.inner_hub import is_at_inner_hub
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages, json_answer
 from eilogin.web.requests import (
-    allow_only,
-    fills_window,
-    is_navigation,
     origin_of,
     require_own_form,
 )
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,7 +60,7 @@ _FILE = "static/warning.js"
 _KEPT = "public, max-age=31536000, immutable"
 
 
-def tell_session(environ: "WSGIEnvironment") -> Response:
+def tell_session(visit: Visit) -> Response:
     """``/eilogin/session``: the time left, as JSON.
 
     GET keeps no session alive. POST, which only a page of this site can send, restarts
@@ -74,30 +71,30 @@ def tell_session(environ: "WSGIEnvironment") -> Response:
     Raises :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError that
     prevents an answer.
     """
-    allow_only(environ, "GET", "HEAD", "POST")
-    login = env.session(environ)
-    if environ["REQUEST_METHOD"] == "POST":
-        require_own_form(environ, env.trust(environ).own.public_url)
-        login = login and _still_here(environ, login)
+    visit.allow_only("GET", "HEAD", "POST")
+    login = visit.session
+    if visit.method == "POST":
+        require_own_form(visit, visit.trust.own.public_url)
+        login = login and _still_here(visit, login)
     content: dict[str, object] = {"logged_in": login is not None}
     if login is not None:
-        content.update(_time_left(environ, login))
-    return json_answer(environ, content)
+        content.update(_time_left(visit, login))
+    return json_answer(visit, content)
 
 
-def _still_here(environ: "WSGIEnvironment", login: Login) -> Login | None:
-    sessions = env.sessions(environ)
+def _still_here(visit: Visit, login: Login) -> Login | None:
+    sessions = visit.sessions
     sessions.rearm(login)
-    token = env.cookie(environ).read(environ)
+    token = visit.token
     return sessions.find(token) if token else None
 
 
-def _time_left(environ: "WSGIEnvironment", login: Login) -> Mapping[str, object]:
-    sessions, now = env.sessions(environ), clock.now()
+def _time_left(visit: Visit, login: Login) -> Mapping[str, object]:
+    sessions, now = visit.sessions, clock.now()
     return {
         "level": login.level,
         # Never the NameID, which may be a BSN.
-        "pseudonym": env.trust(environ).own.pseudonym(login.who.name_id),
+        "pseudonym": visit.trust.own.pseudonym(login.who.name_id),
         "until": login.until.isoformat(timespec="seconds"),
         "absolute_seconds_left": max(0, int(login.ends - now)),
         "idle_seconds_left": max(0, int(sessions.idle_at(login) - now)),
@@ -116,11 +113,11 @@ class ExpiryWarning:
 
     # --- the script -----------------------------------------------------------------
 
-    def script(self, environ: "WSGIEnvironment") -> Response:
+    def script(self, visit: Visit) -> Response:
         """Return the script; browsers may cache the version that they asked for."""
-        allow_only(environ, "GET", "HEAD")
-        script = self._script(environ)
-        is_this_one = environ.get("QUERY_STRING") == script.query
+        visit.allow_only("GET", "HEAD")
+        script = self._script(visit)
+        is_this_one = visit.query_string == script.query
         return Response(
             body=script.text,
             headerlist=[
@@ -130,8 +127,8 @@ class ExpiryWarning:
             ],
         )
 
-    def _script(self, environ: "WSGIEnvironment") -> "_Script":
-        return self._made_for(env.trust(environ).own).script
+    def _script(self, visit: Visit) -> "_Script":
+        return self._made_for(visit.trust.own).script
 
     def _made_for(self, own: Own) -> "_Made":
         made = self._made
@@ -152,9 +149,10 @@ class ExpiryWarning:
         start_response: "StartResponse",
     ) -> Iterable[bytes]:
         """Return the answer of ``app``, with the tag if the page allows it."""
-        if not _is_page_with_session(environ):
+        visit = Visit(environ)
+        if not _is_page_with_session(visit):
             return app(environ, start_response)
-        made = self._made_for(env.trust(environ).own)
+        made = self._made_for(visit.trust.own)
 
         def choose(status: str, headers: Headers) -> Insertion | None:
             return self._choose(status, headers, made)
@@ -249,13 +247,13 @@ def _script(
     return _Script(whole, f"v={digest.hex()[:16]}", f"sha256-{coded}")
 
 
-def _is_page_with_session(environ: "WSGIEnvironment") -> bool:
+def _is_page_with_session(visit: Visit) -> bool:
     return (
-        env.session_or_none(environ) is not None
-        and env.address(environ) is None
-        and environ["REQUEST_METHOD"] in ("GET", "HEAD", "POST")
-        and "HTTP_RANGE" not in environ
-        and is_navigation(environ)
-        and fills_window(environ)
-        and not is_at_inner_hub(environ)
+        visit.session_or_none is not None
+        and visit.address is None
+        and visit.method in ("GET", "HEAD", "POST")
+        and "HTTP_RANGE" not in visit.environ
+        and visit.is_navigation
+        and visit.fills_window
+        and not is_at_inner_hub(visit)
     )

@@ -3,8 +3,6 @@
 Both need a page that the visitor looks at: a script or a prefetch may act by itself.
 """
 
-from typing import TYPE_CHECKING
-
 from webob import Response
 
 from eilogin.config import LONGEST_TARGET
@@ -21,18 +19,9 @@ from eilogin.participant.policy import path_limits
 from eilogin.participant.policy.path_rules import PathRules
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.cache_headers import not_in_advance
-from eilogin.web.requests import (
-    fills_window,
-    is_in_advance,
-    is_looked_at,
-    is_navigation,
-)
 from eilogin.web.site_urls import whole_target
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class KeepAlive:
@@ -56,7 +45,7 @@ class KeepAlive:
         self._idle_limits = rules.idle_limits
         self._after = after
 
-    def seen(self, environ: "WSGIEnvironment", login: Login) -> Response | None:
+    def seen(self, visit: Visit, login: Login) -> Response | None:
         """Record the activity of a visitor; return the passive login if it is due.
 
         It asks for the lowest level, which needs no prompt, and only while the hub
@@ -65,36 +54,36 @@ class KeepAlive:
         browser would show it after a logout. Without single sign-on the hub could not
         confirm the session.
         """
-        if not is_looked_at(environ):
-            is_page = is_in_advance(environ) and is_navigation(environ)
+        if not visit.is_looked_at:
+            is_page = visit.is_in_advance and visit.is_navigation
             return not_in_advance() if is_page else None
         try:
             if self._idle_limits:
-                path_limits.note_pause(environ, login, self._idle_limits)
-            age = env.sessions(environ).touch(login) - login.confirmed
-            self._note_activity(environ, login)
-            return None if age < self._after else self._renew(environ, age)
+                path_limits.note_pause(visit, login, self._idle_limits)
+            age = visit.sessions.touch(login) - login.confirmed
+            self._note_activity(visit, login)
+            return None if age < self._after else self._renew(visit, age)
         except StoreUnavailable:
             return None
 
-    def _renew(self, environ: "WSGIEnvironment", age: float) -> Response | None:
-        own = env.trust(environ).own
+    def _renew(self, visit: Visit, age: float) -> Response | None:
+        own = visit.trust.own
         passive = own.profile.has_passive_login
         if not passive and not is_time_to_renew(age, self._after):
             return None
-        if not env.trust(environ).has_single_sign_on:
+        if not visit.trust.has_single_sign_on:
             return None
-        page, hub = whole_target(environ, own.public_url), known_hub(environ)
+        page, hub = whole_target(visit, own.public_url), known_hub(visit)
         # A longer target would lose its query, which is a SAML message at an inner hub.
-        if len(page) > LONGEST_TARGET or not self._can_renew(environ, hub):
+        if len(page) > LONGEST_TARGET or not self._can_renew(visit, hub):
             return None
-        return self._authn_requests.ask(environ, hub, page, LEVELS[0], passive=passive)
+        return self._authn_requests.ask(visit, hub, page, LEVELS[0], passive=passive)
 
-    def _can_renew(self, environ: "WSGIEnvironment", hub: str) -> bool:
+    def _can_renew(self, visit: Visit, hub: str) -> bool:
         return (
-            environ["REQUEST_METHOD"] == "GET"
-            and fills_window(environ)
-            and not was_tried_passively(environ)
-            and not self._inside.is_way_out(environ)
-            and self._authn_requests.hub_answers(environ, hub)
+            visit.method == "GET"
+            and visit.fills_window
+            and not was_tried_passively(visit)
+            and not self._inside.is_way_out(visit)
+            and self._authn_requests.hub_answers(visit, hub)
         )

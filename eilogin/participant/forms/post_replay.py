@@ -13,7 +13,7 @@ application rejects the form.
 import logging
 import re
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlencode, urlsplit
 
 from webob import Response
@@ -40,7 +40,6 @@ from eilogin.participant.login.authn_requests import login_address
 from eilogin.participant.login.idle_end_reason import idle_limit
 from eilogin.participant.login.login_required import login_reason
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, names
 from eilogin.web.browser.per_tab_cookies import MOST_EXPIRED
 from eilogin.web.browser.random_handles import HANDLE, HANDLE_LENGTH, is_handle
@@ -51,16 +50,13 @@ from eilogin.web.pages.page_rendering import Headers, Pages
 from eilogin.web.requests import (
     announced_size,
     body_in_pieces,
-    is_navigation,
     origin_of,
     read_body,
     read_query,
     require_own_form,
 )
 from eilogin.web.site_urls import root, whole_target
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -78,15 +74,15 @@ _AGAIN_LENGTH = str(len(_FIELD) + 1 + HANDLE_LENGTH)
 _AGAIN = re.compile(f"{_FIELD}=({HANDLE})".encode())
 
 
-def handle_in(environ: "WSGIEnvironment") -> str | None:
+def handle_in(visit: Visit) -> str | None:
     """Return the handle of a form to send again, or None; the body stays readable."""
     if (
-        environ.get("CONTENT_LENGTH") != _AGAIN_LENGTH
-        or _kind_of(environ) != _URLENCODED
+        visit.environ.get("CONTENT_LENGTH") != _AGAIN_LENGTH
+        or _kind_of(visit) != _URLENCODED
     ):
         return None
-    body = read_body(environ, HANDLE_LENGTH * 2)
-    environ["wsgi.input"] = BytesIO(body)
+    body = read_body(visit, HANDLE_LENGTH * 2)
+    visit.environ["wsgi.input"] = BytesIO(body)
     match = _AGAIN.fullmatch(body)
     return match[1].decode() if match else None
 
@@ -103,25 +99,23 @@ class PostReplay:
         self._limit = limit
         self._whereabouts = whereabouts
 
-    def owner_cookie(
-        self, environ: "WSGIEnvironment", login: Login, token: str
-    ) -> Headers:
+    def owner_cookie(self, visit: Visit, login: Login, token: str) -> Headers:
         """Return the header that later names the visitor of a session."""
         if not self._limit:
             return []
-        longest = env.sessions(environ).max_session
+        longest = visit.sessions.max_session
         age = min(login.ends - clock.now(), longest) + LIFETIME
-        network = self._whereabouts.required(environ)
+        network = self._whereabouts.required(visit)
         until = clock.now() + age
-        note = self._forms(environ).note_for(login.who, token, until, network)
+        note = self._forms(visit).note_for(login.who, token, until, network)
         return [_WHOSE.set(note, max_age=int(age))]
 
-    def _forms(self, environ: "WSGIEnvironment") -> KeptForms:
-        return KeptForms(env.values(environ), _own(environ), self._limit)
+    def _forms(self, visit: Visit) -> KeptForms:
+        return KeptForms(visit.values, _own(visit), self._limit)
 
     def keep(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         level: str,
         handle: str | None,
         otherwise: Response,
@@ -131,158 +125,154 @@ class PostReplay:
         ``otherwise`` answers a script, and a form that is not kept; its body stays
         unread. ``handle``: a kept form that was to be sent again; it stays kept.
         """
-        if not is_navigation(environ):
+        if not visit.is_navigation:
             return otherwise
         try:
             answer = (
-                self._keep(environ, level)
+                self._keep(visit, level)
                 if handle is None
-                else self._keep_on(environ, level, handle)
+                else self._keep_on(visit, level, handle)
             )
         except MessageTooLarge as error:
-            return self._too_large(environ, level, error)
+            return self._too_large(visit, level, error)
         except (FormLost, FormSent) as error:
-            return self._refused(environ, error)
+            return self._refused(visit, error)
         except StoreUnavailable as error:
             _log.warning("POST replay: the form was not kept: %s", error)
             return otherwise
         return answer or otherwise
 
-    def _keep_on(self, environ: "WSGIEnvironment", level: str, handle: str) -> Response:
-        self._forms(environ).check(handle)
-        return self._ask(environ, level, handle)
+    def _keep_on(self, visit: Visit, level: str, handle: str) -> Response:
+        self._forms(visit).check(handle)
+        return self._ask(visit, level, handle)
 
-    def _keep(self, environ: "WSGIEnvironment", level: str) -> Response | None:
-        if not (self._limit and _is_of_this_site(environ) and _is_usual(environ)):
+    def _keep(self, visit: Visit, level: str) -> Response | None:
+        if not (self._limit and _is_of_this_site(visit) and _is_usual(visit)):
             return None
-        tag = self._tag_of_owner(environ)
+        tag = self._tag_of_owner(visit)
         if tag is None:
             return None
-        pieces = body_in_pieces(environ, self._limit, PIECE)
+        pieces = body_in_pieces(visit, self._limit, PIECE)
         form = KeptForm(
-            target=whole_target(environ, _own(environ).public_url),
-            content_type=environ["CONTENT_TYPE"],
-            referer=environ.get("HTTP_REFERER", ""),
+            target=whole_target(visit, _own(visit).public_url),
+            content_type=visit.environ["CONTENT_TYPE"],
+            referer=visit.environ.get("HTTP_REFERER", ""),
             sent=clock.now(),
             body=next(pieces, b""),
         )
-        kept = self._forms(environ).keep(
+        kept = self._forms(visit).keep(
             form,
             tag,
             pieces,
-            reserved=announced_size(environ, self._limit),
-            network=wider(network_here(environ)),
+            reserved=announced_size(visit, self._limit),
+            network=wider(network_here(visit)),
         )
         if kept is None:
             return None
         handle, secret = kept
         audit.event("form.kept", level=level)
         cookie = _cookie(handle).set(secret, max_age=int(LIFETIME))
-        return self._ask(environ, level, handle, [cookie, *_oldest(environ)])
+        return self._ask(visit, level, handle, [cookie, *_oldest(visit)])
 
-    def _tag_of_owner(self, environ: "WSGIEnvironment") -> str | None:
+    def _tag_of_owner(self, visit: Visit) -> str | None:
         """Return the tag of the visitor whose session this browser has or had last.
 
         From the session record, idle or not; else from the note of the login, valid
         only with the session cookie.
         """
-        login = env.session(environ) or env.session_beyond_idle(environ)
+        login = visit.session or visit.session_beyond_idle()
         if login is not None:
-            here = self._whereabouts.of_this_network(environ, login)
-            return None if here is None else self._forms(environ).tag_of(here.who)
-        token, note = env.cookie(environ).read(environ), _WHOSE.read(environ)
+            here = self._whereabouts.of_this_network(visit, login)
+            return None if here is None else self._forms(visit).tag_of(here.who)
+        token, note = visit.token, _WHOSE.read(visit.cookie_header)
         if token is None or note is None:
             return None
-        network = self._whereabouts.required(environ)
-        return self._forms(environ).tag_in(note, token, network)
+        network = self._whereabouts.required(visit)
+        return self._forms(visit).tag_in(note, token, network)
 
     def _ask(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         level: str,
         handle: str,
         headers: Headers = (),
     ) -> Response:
-        again = urlsplit(_own(environ).url("again")).path
+        again = urlsplit(_own(visit).url("again")).path
         target = f"{again}?{urlencode({'form': handle})}"
         return self._pages.page(
-            environ,
+            visit,
             "login_needed.html",
             status=403,
             headers=headers,
-            login_url=login_address(environ, target, level),
-            name=name_of(_own(environ), language_of(environ)),
-            idle_hours=idle_limit(environ) / 3600 or None,
+            login_url=login_address(visit, target, level),
+            name=name_of(_own(visit), language_of(visit)),
+            idle_hours=idle_limit(visit) / 3600 or None,
             kept_until=clock.now() + LIFETIME,
-            **login_reason(environ, level),
+            **login_reason(visit, level),
         )
 
-    def _too_large(
-        self, environ: "WSGIEnvironment", level: str, error: MessageTooLarge
-    ) -> Response:
+    def _too_large(self, visit: Visit, level: str, error: MessageTooLarge) -> Response:
         audit.event("form.kept", "refused", level=level, reason=error.code)
         return self._pages.page(
-            environ,
+            visit,
             "form_too_large.html",
             status=error.status,
             limit=shown_size(self._limit),
-            name=name_of(_own(environ), language_of(environ)),
-            login_url=login_address(environ, root(_own(environ).public_url), level),
+            name=name_of(_own(visit), language_of(visit)),
+            login_url=login_address(visit, root(_own(visit).public_url), level),
         )
 
-    def show(self, environ: "WSGIEnvironment") -> Response:
+    def show(self, visit: Visit) -> Response:
         """``/eilogin/again``: the button that sends the form again."""
-        handle = read_query(environ).get("form", "")
+        handle = read_query(visit).get("form", "")
         try:
-            who = _login(environ).who
-            form = self._forms(environ).look(*_handle_and_secret(environ, handle), who)
+            who = _login(visit).who
+            form = self._forms(visit).look(*_handle_and_secret(visit, handle), who)
         except Refused as error:
-            return self._refusal(environ, error, handle)
+            return self._refusal(visit, error, handle)
         return self._pages.page(
-            environ,
+            visit,
             "send_again.html",
             # The application may redirect anywhere.
             form_action=None,
             action=form.target,
             field=_FIELD,
             handle=handle,
-            name=name_of(_own(environ), language_of(environ)),
+            name=name_of(_own(visit), language_of(visit)),
             sent=form.sent,
             path=unquote(form.target.partition("?")[0]),
-            back_url=root(_own(environ).public_url),
+            back_url=root(_own(visit).public_url),
         )
 
-    def send(self, environ: "WSGIEnvironment", handle: str) -> Response | None:
+    def send(self, visit: Visit, handle: str) -> Response | None:
         """Replace a request by the form of its handle; return None, or an answer."""
-        own, login = _own(environ), _login(environ)
-        require_own_form(environ, own.public_url)
-        target = whole_target(environ, own.public_url)
+        own, login = _own(visit), _login(visit)
+        require_own_form(visit, own.public_url)
+        target = whole_target(visit, own.public_url)
         try:
-            form, body = self._forms(environ).take(
-                *_handle_and_secret(environ, handle), login.who, target
+            form, body = self._forms(visit).take(
+                *_handle_and_secret(visit, handle), login.who, target
             )
         except Refused as error:
-            return self._refusal(environ, error, handle)
+            return self._refusal(visit, error, handle)
         audit.event(
             "form.sent", pseudonym=own.pseudonym(login.who.name_id), level=login.level
         )
-        _put_in(environ, form, body)
+        _put_in(visit, form, body)
         return None
 
-    def _refusal(
-        self, environ: "WSGIEnvironment", error: Refused, handle: str
-    ) -> Response:
-        response = self._refused(environ, error)
+    def _refusal(self, visit: Visit, error: Refused, handle: str) -> Response:
+        response = self._refused(visit, error)
         if isinstance(error, FormOfAnother):
             response.headerlist.append(_cookie(handle).expire())
         return response
 
-    def _refused(self, environ: "WSGIEnvironment", error: Refused) -> Response:
-        first_page = root(_own(environ).public_url)
-        return self._pages.refuse(environ, error, event="form", again=first_page)
+    def _refused(self, visit: Visit, error: Refused) -> Response:
+        first_page = root(_own(visit).public_url)
+        return self._pages.refuse(visit, error, event="form", again=first_page)
 
 
-def _put_in(environ: "WSGIEnvironment", form: KeptForm, body: BinaryIO) -> None:
+def _put_in(visit: Visit, form: KeptForm, body: BinaryIO) -> None:
     changes: dict[str, Any] = {
         "wsgi.input": body,
         "CONTENT_LENGTH": str(form.size),
@@ -290,54 +280,56 @@ def _put_in(environ: "WSGIEnvironment", form: KeptForm, body: BinaryIO) -> None:
         # Some applications redirect to the page of the form.
         "HTTP_REFERER": form.referer,
     }
-    environ.update(changes)
+    visit.environ.update(changes)
     if not form.referer:
-        del environ["HTTP_REFERER"]
+        del visit.environ["HTTP_REFERER"]
 
 
-def _is_of_this_site(environ: "WSGIEnvironment") -> bool:
+def _is_of_this_site(visit: Visit) -> bool:
     """Return whether this origin sent the form (Fetch Metadata 2.3, RFC 6454 7)."""
-    site = environ.get("HTTP_SEC_FETCH_SITE")
+    site = visit.environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return bool(site == "same-origin")
-    origin = environ.get("HTTP_ORIGIN", "").lower()
-    return bool(origin == origin_of(_own(environ).public_url))
+    origin = visit.environ.get("HTTP_ORIGIN", "").lower()
+    return bool(origin == origin_of(_own(visit).public_url))
 
 
-def _is_usual(environ: "WSGIEnvironment") -> bool:
-    return _kind_of(environ) in _KINDS and "HTTP_CONTENT_ENCODING" not in environ
+def _is_usual(visit: Visit) -> bool:
+    return _kind_of(visit) in _KINDS and "HTTP_CONTENT_ENCODING" not in visit.environ
 
 
-def _kind_of(environ: "WSGIEnvironment") -> str:
-    kind: str = environ.get("CONTENT_TYPE", "")
+def _kind_of(visit: Visit) -> str:
+    kind: str = visit.environ.get("CONTENT_TYPE", "")
     return kind.partition(";")[0].strip().lower()
 
 
-def _handle_and_secret(environ: "WSGIEnvironment", handle: str) -> tuple[str, str]:
+def _handle_and_secret(visit: Visit, handle: str) -> tuple[str, str]:
     if not is_handle(handle):
         raise FormLost("the handle of a kept form is malformed")
-    return handle, _cookie(handle).read(environ) or ""
+    return handle, _cookie(handle).read(visit.cookie_header) or ""
 
 
 def _cookie(handle: str) -> Cookie:
     return Cookie(_COOKIES + handle)
 
 
-def _oldest(environ: "WSGIEnvironment") -> Headers:
+def _oldest(visit: Visit) -> Headers:
     """Expire the oldest cookies, but no form: anybody can name another's cookie."""
-    held = [name.removeprefix(_COOKIES) for name in names(environ, _COOKIES)]
+    held = [
+        name.removeprefix(_COOKIES) for name in names(visit.cookie_header, _COOKIES)
+    ]
     handles = sorted(filter(is_handle, held))
     too_many = max(0, len(handles) - MOST_FORMS + 1)
     for handle in handles[: min(too_many, MOST_EXPIRED)]:
         yield _cookie(handle).expire()
 
 
-def _login(environ: "WSGIEnvironment") -> Login:
-    login = env.session(environ)
+def _login(visit: Visit) -> Login:
+    login = visit.session
     if login is None:
         raise FormLost("the visitor is not signed in")
     return login
 
 
-def _own(environ: "WSGIEnvironment") -> Own:
-    return env.trust(environ).own
+def _own(visit: Visit) -> Own:
+    return visit.trust.own

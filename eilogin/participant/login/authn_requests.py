@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import urlencode
 
 from webob import Response
@@ -23,16 +23,13 @@ from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint, bindings_of
 from eilogin.saml.printable_text import short
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.random_handles import new_handle
 from eilogin.web.outbound_messages import send_through_browser
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.translations import LANGUAGES
 from eilogin.web.site_urls import root
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Options ``request_binding`` and ``comparison``.
 RequestBinding = Literal["auto", "redirect", "post"]
@@ -65,7 +62,7 @@ class AuthnRequestSender:
 
     def ask(  # noqa: PLR0913 - what is asked, each by its name
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         hub: str,
         target: str,
         level: str,
@@ -86,9 +83,9 @@ class AuthnRequestSender:
 
         Raise StoreUnavailable, or UnknownPeer if the hub accepts no AuthnRequest.
         """
-        trust = env.trust(environ)
+        trust = visit.trust
         endpoint = self.endpoint(trust, hub)
-        force = force or (not passive and logout_hint.has_left(environ))
+        force = force or (not passive and logout_hint.has_left(visit))
         pending = PendingLogin(
             target,
             level,
@@ -97,16 +94,16 @@ class AuthnRequestSender:
             is_forced=force,
             began="" if began == target else began,
             is_required=is_required,
-            begun_as=pending_logins.tag_of(env.session_or_none(environ)),
+            begun_as=pending_logins.tag_of(visit.session_or_none),
             handle=new_handle(is_silent=passive, is_second=is_second),
         )
-        pending_logins.require_store(environ)
+        pending_logins.require_store(visit)
         request = self._request(trust, endpoint, pending)
         if not passive:
-            limit = limit_for_hub(environ, trust, hub)
+            limit = limit_for_hub(visit, trust, hub)
             request = replace(request, idle_limit=limit)
         return send_through_browser(
-            environ,
+            visit,
             self._pages,
             endpoint,
             "SAMLRequest",
@@ -114,8 +111,8 @@ class AuthnRequestSender:
             key=trust.key_for(hub),
             relay_state=pending.handle,
             headers=[
-                *pending_logins.keep(environ, pending),
-                *cancelled_login.forget(environ),
+                *pending_logins.keep(visit, pending),
+                *cancelled_login.forget(visit),
                 *headers,
             ],
         )
@@ -165,9 +162,9 @@ class AuthnRequestSender:
                 return reaching
         return (trust.classes.class_of(level) or reaching[0],)
 
-    def hub_answers(self, environ: "WSGIEnvironment", hub: str) -> bool:
+    def hub_answers(self, visit: Visit, hub: str) -> bool:
         """Return whether a quick look finds the hub reachable."""
-        trust = env.trust(environ)
+        trust = visit.trust
         try:
             return is_reachable(trust, hub, self.endpoint(trust, hub), in_doubt=False)
         except (UnknownPeer, Unavailable):
@@ -189,9 +186,9 @@ def with_response_address(
     return replace(request, acs_url=own.url("acs"), protocol_binding=binding)
 
 
-def was_tried_passively(environ: "WSGIEnvironment") -> bool:
+def was_tried_passively(visit: Visit) -> bool:
     """Return whether a passive login was tried a short while ago."""
-    return _ASKED.read(environ) is not None
+    return _ASKED.read(visit.cookie_header) is not None
 
 
 def remember_passive_login(seconds: float) -> tuple[str, str]:
@@ -209,7 +206,7 @@ AGAIN = "again"
 
 
 def login_address(  # noqa: PLR0913 - a query, each part by its name
-    environ: "WSGIEnvironment",
+    visit: Visit,
     target: str,
     level: str,
     *,
@@ -226,7 +223,7 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
     login.
     """
     query = {"next": target, "level": level}
-    if force or env.FRESH in environ:
+    if force or visit.needs_fresh_proof:
         query["fresh"] = "yes"
     if hub:
         query["hub"] = hub
@@ -234,12 +231,12 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
         query["choose"] = "yes"
     if back and back != target:
         query["back"] = back
-    return f"{env.trust(environ).own.url(address)}?{urlencode(query)}"
+    return f"{visit.trust.own.url(address)}?{urlencode(query)}"
 
 
 def first_page_login_address(
-    environ: "WSGIEnvironment", level: str, *, force: bool = False, choose: bool = False
+    visit: Visit, level: str, *, force: bool = False, choose: bool = False
 ) -> str:
     """Return the same for the site's first page."""
-    first = root(env.trust(environ).own.public_url)
-    return login_address(environ, first, level, force=force, choose=choose)
+    first = root(visit.trust.own.public_url)
+    return login_address(visit, first, level, force=force, choose=choose)

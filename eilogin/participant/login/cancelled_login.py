@@ -25,13 +25,13 @@ from eilogin.participant.injection.html_injection import (
 )
 from eilogin.participant.injection.page_headers import HTML, PageHeaders
 from eilogin.participant.login.return_targets import page_to_go_back_to
-from eilogin.web import environ as env
 from eilogin.web import shared_caches
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.translations import FALLBACK
-from eilogin.web.requests import is_looked_at, origin_of, wants_page
+from eilogin.web.requests import origin_of
 from eilogin.web.site_urls import at, see_other, this_page
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,9 +52,9 @@ _OF_COPIES = (
 )
 
 
-def page_before(environ: "WSGIEnvironment", own: Own) -> str:
+def page_before(visit: Visit, own: Own) -> str:
     """Return the page with the link to the login, or "" (Referer, RFC 9110 10.1.3)."""
-    referer = environ.get("HTTP_REFERER", "")
+    referer = visit.environ.get("HTTP_REFERER", "")
     site = origin_of(own.public_url)
     if not referer.startswith(f"{site}/"):
         return ""
@@ -64,7 +64,7 @@ def page_before(environ: "WSGIEnvironment", own: Own) -> str:
 
 
 def redirect_back(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     target: str,
     headers: Iterable[tuple[str, str]],
     *,
@@ -74,51 +74,49 @@ def redirect_back(
     path, _, query = target.partition("?")
     rest = _unmarked(query)
     marked = f"{path}?{rest}&{MARK}" if rest else f"{path}?{MARK}"
-    public_url = env.trust(environ).own.public_url
+    public_url = visit.trust.own.public_url
     cookie = _NOTICE.set(_AND_OUT if ended else "1", max_age=_WAITS)
     return see_other(at(public_url, marked), [cookie, *headers])
 
 
-def has_ended(environ: "WSGIEnvironment") -> bool:
+def has_ended(visit: Visit) -> bool:
     """Return whether the cancelled login ended a session."""
-    return _NOTICE.read(environ) == _AND_OUT
+    return _NOTICE.read(visit.cookie_header) == _AND_OUT
 
 
-def forget(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+def forget(visit: Visit) -> list[tuple[str, str]]:
     """Return the header that drops the notice for a new try."""
-    return [] if _NOTICE.read(environ) is None else [_NOTICE.expire()]
+    return [] if _NOTICE.read(visit.cookie_header) is None else [_NOTICE.expire()]
 
 
-def may_concern(environ: "WSGIEnvironment") -> bool:
+def may_concern(visit: Visit) -> bool:
     """Return whether a request may need the notice; a cheap test."""
-    return MARK in environ.get("QUERY_STRING", "") or _NOTICE.name in environ.get(
-        "HTTP_COOKIE", ""
-    )
+    return MARK in visit.query_string or _NOTICE.name in visit.cookie_header
 
 
-def take_mark(environ: "WSGIEnvironment") -> bool:
+def take_mark(visit: Visit) -> bool:
     """Remove the mark from the query; return whether it had one."""
-    query = environ.get("QUERY_STRING", "")
-    environ["QUERY_STRING"] = _unmarked(query)
-    return bool(environ["QUERY_STRING"] != query)
+    query = visit.query_string
+    visit.environ["QUERY_STRING"] = _unmarked(query)
+    return visit.query_string != query
 
 
-def is_due(environ: "WSGIEnvironment") -> bool:
+def is_due(visit: Visit) -> bool:
     """Return whether an anonymous visitor opens a page that shows the notice."""
     return (
-        _NOTICE.read(environ) is not None
-        and environ["REQUEST_METHOD"] == "GET"
-        and wants_page(environ)
-        and env.session_or_none(environ) is None
+        _NOTICE.read(visit.cookie_header) is not None
+        and visit.method == "GET"
+        and visit.wants_page
+        and visit.session_or_none is None
     )
 
 
-def to_plain_page(environ: "WSGIEnvironment") -> Response | None:
+def to_plain_page(visit: Visit) -> Response | None:
     """Redirect a repeated request for the marked address to the plain one."""
-    if environ["REQUEST_METHOD"] != "GET" or not is_looked_at(environ):
+    if visit.method != "GET" or not visit.is_looked_at:
         return None
-    public_url = env.trust(environ).own.public_url
-    return see_other(at(public_url, this_page(environ, public_url)))
+    public_url = visit.trust.own.public_url
+    return see_other(at(public_url, this_page(visit, public_url)))
 
 
 class CancelledLoginNotice:
@@ -128,7 +126,7 @@ class CancelledLoginNotice:
         self,
         app: "WSGIApplication",
         texts: Mapping[str, str],
-        says_it_at: "Callable[[WSGIEnvironment], bool]",
+        says_it_at: Callable[[Visit], bool],
     ) -> None:
         self._app = app
         self._texts = texts
@@ -138,7 +136,8 @@ class CancelledLoginNotice:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Return the answer of the application."""
-        if may_concern(environ) and self._says_it_at(environ):
+        visit = Visit(environ)
+        if may_concern(visit) and self._says_it_at(visit):
             return self._say(environ, start_response)
         return self._app(environ, start_response)
 
@@ -146,10 +145,11 @@ class CancelledLoginNotice:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Add the notice to a page of HTML; otherwise it waits for the next page."""
+        visit = Visit(environ)
         for name in _OF_COPIES:
             environ.pop(name, None)
         is_said = False
-        tag = self._tag(environ)
+        tag = self._tag(visit)
 
         def choose(status: str, headers: Headers) -> Insertion | None:
             nonlocal is_said
@@ -166,11 +166,11 @@ class CancelledLoginNotice:
 
         return inject(self._app, environ, start, choose)
 
-    def _tag(self, environ: "WSGIEnvironment") -> bytes:
-        wanted = language_of(environ)
+    def _tag(self, visit: Visit) -> bytes:
+        wanted = language_of(visit)
         language = wanted if wanted in self._texts else FALLBACK
         notice = self._texts[language]
-        if has_ended(environ):
+        if has_ended(visit):
             notice = f"{notice} {ENDED[language]}"
         text = html.escape(notice)
         tag = f'<p role="status" lang="{language}"><strong>{text}</strong></p>'

@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from webob import Response
@@ -25,7 +25,6 @@ from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
 from eilogin.participant.login.authn_requests import login_address
 from eilogin.participant.login.return_targets import public_page
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
@@ -33,9 +32,7 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.reporting import rate_limited_log
 from eilogin.web.requests import is_own_navigation
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _CHOSEN = Cookie("eilogin-hub")
 # Hash of an entityID, and an instant in seconds.
@@ -68,24 +65,24 @@ def is_needed(trust: Trust) -> bool:
     return len(trust.hub_ids) > 1
 
 
-def known_hub(environ: "WSGIEnvironment") -> str:
+def known_hub(visit: Visit) -> str:
     """Return the entityID of the hub to ask, or "" if the visitor has to choose."""
-    login = env.session_or_none(environ)
-    hub_ids = env.trust(environ).hub_ids
+    login = visit.session_or_none
+    hub_ids = visit.trust.hub_ids
     if login is not None and login.who.issuer in hub_ids:
         return login.who.issuer
     if len(hub_ids) == 1:
         return hub_ids[0]
-    hub, at = _chosen(environ)
+    hub, at = _chosen(visit)
     return hub if abs(clock.now() - at) < USED else ""
 
 
-def named_hub(environ: "WSGIEnvironment", entity_id: str | None) -> str:
+def named_hub(visit: Visit, entity_id: str | None) -> str:
     """Return the hub that a request names; "" if unknown or expired."""
     if not entity_id:
         return ""
     try:
-        env.trust(environ).hub(entity_id)
+        visit.trust.hub(entity_id)
     except UnknownPeer as error:
         rate_limited_log.warn(
             "the visitor chose an unknown hub, or one that cannot sign them in: %s",
@@ -95,35 +92,33 @@ def named_hub(environ: "WSGIEnvironment", entity_id: str | None) -> str:
     return entity_id
 
 
-def is_own_choice(environ: "WSGIEnvironment", hub: str, sent: str | None) -> bool:
+def is_own_choice(visit: Visit, hub: str, sent: str | None) -> bool:
     """Return whether the visitor chose the hub; ``sent`` came from discovery."""
-    word = _SENT.read(environ) or ""
+    word = _SENT.read(visit.cookie_header) or ""
     return (
-        hub == known_hub(environ)
-        or is_own_navigation(environ, env.trust(environ).own.public_url)
+        hub == known_hub(visit)
+        or is_own_navigation(visit, visit.trust.own.public_url)
         or (word != "" and hmac.compare_digest((sent or "").encode(), word.encode()))
     )
 
 
-def remember(environ: "WSGIEnvironment", hub: str) -> list[tuple[str, str]]:
+def remember(visit: Visit, hub: str) -> list[tuple[str, str]]:
     """Return the header that remembers the hub of a login."""
-    if not is_needed(env.trust(environ)):
+    if not is_needed(visit.trust):
         return []
     value = f"{_digest(hub)}{int(clock.now()):08x}"
     return [_CHOSEN.set(value, max_age=int(REMEMBERED))]
 
 
-def address(
-    environ: "WSGIEnvironment", target: str, level: str, *, back: str = ""
-) -> str:
+def address(visit: Visit, target: str, level: str, *, back: str = "") -> str:
     """Return where the visitor can choose another hub, or ""."""
-    if not is_needed(env.trust(environ)):
+    if not is_needed(visit.trust):
         return ""
-    return login_address(environ, target, level, choose=True, back=back)
+    return login_address(visit, target, level, choose=True, back=back)
 
 
 def send_to_hub_choice(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     target: str,
     level: str,
     *,
@@ -131,15 +126,13 @@ def send_to_hub_choice(
     back: str = "",
 ) -> Response:
     """Redirect to the choice of a hub (sstc-saml-idp-discovery 2.4.1)."""
-    trust = env.trust(environ)
+    trust = visit.trust
     address = "discovery" if trust.discovery else "login"
-    here = login_address(
-        environ, target, level, force=force, address=address, back=back
-    )
+    here = login_address(visit, target, level, force=force, address=address, back=back)
     if not trust.discovery:
         return see_other(here, status=302)
     # All tabs of a browser share one value.
-    word = _SENT.read(environ) or ""
+    word = _SENT.read(visit.cookie_header) or ""
     if not _SENT_WORD(word):
         word = secrets.token_urlsafe(16)
     query = {
@@ -156,7 +149,7 @@ def send_to_hub_choice(
 
 
 def page(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     pages: Pages,
     target: str,
     level: str,
@@ -164,12 +157,12 @@ def page(
     back: str = "",
 ) -> Response:
     """Return the page with links, no form: no script needed, no policy blocks them."""
-    trust, language = env.trust(environ), language_of(environ)
-    last, _ = _chosen(environ)
+    trust, language = visit.trust, language_of(visit)
+    last, _ = _chosen(visit)
     choices = {
         hub: HubChoice(
             trust.federation.name_of(hub, language),
-            login_address(environ, target, level, hub=hub, back=back),
+            login_address(visit, target, level, hub=hub, back=back),
             trust.federation.logo_of(hub, language),
         )
         for hub in trust.hub_ids
@@ -179,12 +172,12 @@ def page(
         raise UnknownPeer("the metadata of every hub has expired")
     last_choice = choices.pop(last, None)
     return pages.page(
-        environ,
+        visit,
         "choose_hub.html",
         service=name_of(trust.own, language),
         last=last_choice,
         hubs=sorted(choices.values(), key=lambda choice: choice.name.casefold()),
-        back_url=public_page(environ),
+        back_url=public_page(visit),
     )
 
 
@@ -196,11 +189,11 @@ def _is_usable(trust: Trust, hub: str) -> bool:
     return True
 
 
-def _chosen(environ: "WSGIEnvironment") -> tuple[str, float]:
-    match = _CHOICE(_CHOSEN.read(environ) or "")
+def _chosen(visit: Visit) -> tuple[str, float]:
+    match = _CHOICE(_CHOSEN.read(visit.cookie_header) or "")
     if match is None:
         return "", 0.0
-    hub_ids = env.trust(environ).hub_ids
+    hub_ids = visit.trust.hub_ids
     hub = next((hub for hub in hub_ids if _digest(hub) == match[1]), "")
     return hub, float(int(match[2], 16))
 

@@ -9,7 +9,7 @@ At ``/eilogin/discovery`` a discovery service names the hub. The query:
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from webob import Response
@@ -35,15 +35,11 @@ from eilogin.web import environ as env
 from eilogin.web.limits import login_loops
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.requests import (
-    allow_only,
     is_own_navigation,
     read_query,
-    wants_page,
 )
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class LoginAddress:
@@ -63,59 +59,57 @@ class LoginAddress:
         self._passive_login = passive_login
         self._login_required = login_required
 
-    def answer(self, environ: "WSGIEnvironment") -> Response:
+    def answer(self, visit: Visit) -> Response:
         """Redirect to the page, to the hub, or to the choice of a hub."""
-        allow_only(environ, "GET", "HEAD")
-        query = read_query(environ)
-        wanted = _wanted(environ, query)
+        visit.allow_only("GET", "HEAD")
+        query = read_query(visit)
+        wanted = _wanted(visit, query)
         if passive_login.PARAMETER in query:
-            return self._passive_login.go_on(environ, wanted.target)
+            return self._passive_login.go_on(visit, wanted.target)
         if query.get("fresh") == "yes":
-            environ[env.FRESH] = True
-        if _is_enough(environ, wanted):
-            return _lead_on(environ, wanted.target)
-        if not wants_page(environ):
-            address = wanted.address(environ)
-            return self._login_required.tell(environ, wanted.level, address)
-        hub = "" if wanted.choose else wanted.hub or hub_choice.known_hub(environ)
+            visit.environ[env.FRESH] = True
+        if _is_enough(visit, wanted):
+            return _lead_on(visit, wanted.target)
+        if not visit.wants_page:
+            address = wanted.address(visit)
+            return self._login_required.tell(visit, wanted.level, address)
+        hub = "" if wanted.choose else wanted.hub or hub_choice.known_hub(visit)
         if not hub:
-            return self._let_choose(environ, wanted)
-        if not hub_choice.is_own_choice(environ, hub, query.get(hub_choice.SENT)):
-            return self._choices(environ, wanted)
-        return self._begin(environ, wanted, hub)
+            return self._let_choose(visit, wanted)
+        if not hub_choice.is_own_choice(visit, hub, query.get(hub_choice.SENT)):
+            return self._choices(visit, wanted)
+        return self._begin(visit, wanted, hub)
 
-    def _let_choose(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
-        was_there = env.address(environ) == "discovery"
-        if env.trust(environ).discovery and not was_there and not wanted.choose:
+    def _let_choose(self, visit: Visit, wanted: "_Wanted") -> Response:
+        was_there = visit.address == "discovery"
+        if visit.trust.discovery and not was_there and not wanted.choose:
             return hub_choice.send_to_hub_choice(
-                environ, wanted.target, wanted.level, back=wanted.back
+                visit, wanted.target, wanted.level, back=wanted.back
             )
-        return self._choices(environ, wanted)
+        return self._choices(visit, wanted)
 
-    def _choices(self, environ: "WSGIEnvironment", wanted: "_Wanted") -> Response:
+    def _choices(self, visit: Visit, wanted: "_Wanted") -> Response:
         return hub_choice.page(
-            environ, self._pages, wanted.target, wanted.level, back=wanted.back
+            visit, self._pages, wanted.target, wanted.level, back=wanted.back
         )
 
-    def _begin(
-        self, environ: "WSGIEnvironment", wanted: "_Wanted", hub: str
-    ) -> Response:
-        if environ["REQUEST_METHOD"] == "HEAD":
+    def _begin(self, visit: Visit, wanted: "_Wanted", hub: str) -> Response:
+        if visit.method == "HEAD":
             # HEAD sets no cookies, so no Response could be accepted.
-            endpoint = self._authn_requests.endpoint(env.trust(environ), hub)
+            endpoint = self._authn_requests.endpoint(visit.trust, hub)
             return see_other(endpoint.location, status=302)
-        if _is_sent_by_another_site(environ):
+        if _is_sent_by_another_site(visit):
             # A Response of DigiD without a login ends the session: so ask first.
-            address = wanted.address(environ)
-            return self._login_required.explain(environ, wanted.level, address)
-        login_loops.require_end(environ, wanted.target)
-        force = env.FRESH in environ
-        if not (force or env.trust(environ).own.profile.tells_proof_age):
+            address = wanted.address(visit)
+            return self._login_required.explain(visit, wanted.level, address)
+        login_loops.require_end(visit, wanted.target)
+        force = visit.needs_fresh_proof
+        if not (force or visit.trust.own.profile.tells_proof_age):
             path = unquote(wanted.target.partition("?")[0])
             rule = self._rules.rule_for(path)
-            force = path_limits.wants_proof_at_login(environ, rule)
+            force = path_limits.wants_proof_at_login(visit, rule)
         return self._login_required.send(
-            environ,
+            visit,
             hub,
             wanted.target,
             wanted.level,
@@ -134,9 +128,9 @@ class _Wanted(NamedTuple):
     #: Whether it replaces a lost login.
     is_second: bool
 
-    def address(self, environ: "WSGIEnvironment") -> str:
+    def address(self, visit: Visit) -> str:
         return login_address(
-            environ,
+            visit,
             self.target,
             self.level,
             hub=self.hub,
@@ -145,42 +139,42 @@ class _Wanted(NamedTuple):
         )
 
 
-def _wanted(environ: "WSGIEnvironment", query: Mapping[str, str]) -> _Wanted:
-    trust = env.trust(environ)
+def _wanted(visit: Visit, query: Mapping[str, str]) -> _Wanted:
+    trust = visit.trust
     level = query.get("level", LEVELS[0])
     return _Wanted(
         target=page_to_go_to(trust.own, wanted_page(trust.own, query)),
         level=level if level in LEVELS else LEVELS[0],
-        hub=hub_choice.named_hub(environ, query.get("hub")),
+        hub=hub_choice.named_hub(visit, query.get("hub")),
         choose=query.get("choose") == "yes" and hub_choice.is_needed(trust),
         back=page_to_go_back_to(trust.own, query.get("back"))
-        or cancelled_login.page_before(environ, trust.own),
+        or cancelled_login.page_before(visit, trust.own),
         is_second=query.get(AGAIN) == "yes",
     )
 
 
-def _is_enough(environ: "WSGIEnvironment", wanted: _Wanted) -> bool:
-    login = env.session(environ)
+def _is_enough(visit: Visit, wanted: _Wanted) -> bool:
+    login = visit.session
     return (
         login is not None
         and not wanted.choose
-        and env.FRESH not in environ
+        and not visit.needs_fresh_proof
         and reaches(login.level, wanted.level)
         and wanted.hub in ("", login.who.issuer)
     )
 
 
-def _is_sent_by_another_site(environ: "WSGIEnvironment") -> bool:
-    own = env.trust(environ).own
+def _is_sent_by_another_site(visit: Visit) -> bool:
+    own = visit.trust.own
     return (
         own.profile.confirms_foreign_links
-        and env.session(environ) is not None
-        and not is_own_navigation(environ, own.public_url)
+        and visit.session is not None
+        and not is_own_navigation(visit, own.public_url)
     )
 
 
-def _lead_on(environ: "WSGIEnvironment", target: str) -> Response:
-    if not wants_page(environ) or environ["REQUEST_METHOD"] == "HEAD":
-        return redirect_to_target(environ, target)
-    login_loops.require_end(environ, target, period=login_loops.QUICK_PERIOD)
-    return redirect_to_target(environ, target, [login_loops.note(environ, target)])
+def _lead_on(visit: Visit, target: str) -> Response:
+    if not visit.wants_page or visit.method == "HEAD":
+        return redirect_to_target(visit, target)
+    login_loops.require_end(visit, target, period=login_loops.QUICK_PERIOD)
+    return redirect_to_target(visit, target, [login_loops.note(visit, target)])

@@ -5,7 +5,7 @@ or prefetch 401 with JSON.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from webob import Response
 
@@ -21,35 +21,31 @@ from eilogin.participant.login.authn_requests import (
 from eilogin.participant.login.cancelled_login import page_before
 from eilogin.participant.login.hub_choice import known_hub, send_to_hub_choice
 from eilogin.saml.assurance_levels import reaches
-from eilogin.web import environ as env
 from eilogin.web.limits import login_loops
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages, json_answer
-from eilogin.web.requests import is_in_frame, is_navigation, wants_page
 from eilogin.web.site_urls import see_other, this_page
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
-def can_be_passive(environ: "WSGIEnvironment") -> bool:
+def can_be_passive(visit: Visit) -> bool:
     """Return whether a passive login is possible, which the visitor does not notice."""
     return (
-        not was_tried_passively(environ)
-        and not is_in_frame(environ)
-        and env.trust(environ).own.profile.has_passive_login
-        and known_hub(environ) != ""
-        and not logout_hint.has_left(environ)
+        not was_tried_passively(visit)
+        and not visit.is_in_frame
+        and visit.trust.own.profile.has_passive_login
+        and known_hub(visit) != ""
+        and not logout_hint.has_left(visit)
     )
 
 
-def login_reason(environ: "WSGIEnvironment", level: str) -> Mapping[str, Any]:
+def login_reason(visit: Visit, level: str) -> Mapping[str, Any]:
     """Return the variables of ``login_needed.html`` about the session.
 
     ``wanted``: the level that it lacks, "" for a fresh proof.
     """
-    login = env.session(environ)
+    login = visit.session
     is_lower = login is not None and not reaches(login.level, level)
     return {"is_known": login is not None, "wanted": level if is_lower else ""}
 
@@ -75,29 +71,29 @@ class LoginRequired:
         self._explains = explains
 
     def answer(
-        self, environ: "WSGIEnvironment", level: str, *, force: bool, passive: bool
+        self, visit: Visit, level: str, *, force: bool, passive: bool
     ) -> Response:
         """Redirect, or answer requests that cannot come back to this page."""
-        if not wants_page(environ):
-            return self.tell(environ, level, first_page_login_address(environ, level))
-        page = this_page(environ, env.trust(environ).own.public_url)
-        if environ["REQUEST_METHOD"] == "HEAD":
+        if not visit.wants_page:
+            return self.tell(visit, level, first_page_login_address(visit, level))
+        page = this_page(visit, visit.trust.own.public_url)
+        if visit.method == "HEAD":
             # HEAD starts no login, so it gets no cookie.
-            return see_other(login_address(environ, page, level), status=302)
+            return see_other(login_address(visit, page, level), status=302)
         if not passive:
-            login_loops.require_end(environ, page)
-        before = "" if passive else page_before(environ, env.trust(environ).own)
-        if self._explains and not passive and env.session(environ) is not None:
+            login_loops.require_end(visit, page)
+        before = "" if passive else page_before(visit, visit.trust.own)
+        if self._explains and not passive and visit.session is not None:
             back = "" if before == page else before
-            address = login_address(environ, page, level, force=force, back=back)
+            address = login_address(visit, page, level, force=force, back=back)
             return self._page(
-                environ, level, address, was_sent=False, is_whole=True, back_url=back
+                visit, level, address, was_sent=False, is_whole=True, back_url=back
             )
-        hub = known_hub(environ)
+        hub = known_hub(visit)
         if not hub:
-            return send_to_hub_choice(environ, page, level, force=force, back=before)
+            return send_to_hub_choice(visit, page, level, force=force, back=before)
         return self.send(
-            environ,
+            visit,
             hub,
             page,
             level,
@@ -109,7 +105,7 @@ class LoginRequired:
 
     def send(  # noqa: PLR0913 - what is asked, each by its name
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         hub: str,
         target: str,
         level: str,
@@ -121,11 +117,11 @@ class LoginRequired:
         is_second: bool = False,
     ) -> Response:
         """Send the visitor to a hub (:meth:`AuthnRequestSender.ask`)."""
-        own = env.trust(environ).own
+        own = visit.trust.own
         if own.profile.restricts_filters:
-            self._require_profile(environ)
+            self._require_profile(visit)
         return self._authn_requests.ask(
-            environ,
+            visit,
             hub,
             target,
             level,
@@ -136,33 +132,33 @@ class LoginRequired:
             is_second=is_second,
         )
 
-    def _require_profile(self, environ: "WSGIEnvironment") -> None:
+    def _require_profile(self, visit: Visit) -> None:
         """Refuse options that contradict DigiD's interface.
 
         ``eilogin check`` and ``serve`` do so earlier; other servers read one section.
         """
-        idle = env.sessions(environ).idle
+        idle = visit.sessions.idle
         for name, expected in (*self._faults, *session_faults(idle)):
             raise ConfigurationError(f"{name}: {expected} (profile = digid)")
 
-    def explain(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
+    def explain(self, visit: Visit, level: str, address: str) -> Response:
         """Show why a new login is needed, with a link to ``address``."""
-        return self._page(environ, level, address, was_sent=False, is_whole=True)
+        return self._page(visit, level, address, was_sent=False, is_whole=True)
 
-    def tell(self, environ: "WSGIEnvironment", level: str, address: str) -> Response:
+    def tell(self, visit: Visit, level: str, address: str) -> Response:
         """Answer a form, frame or script: the login begins at ``address``.
 
         A redirect would lose the form, or violate the page's policy. In a frame the hub
         shows nothing.
         """
-        is_form = environ["REQUEST_METHOD"] == "POST" and is_navigation(environ)
-        if not is_form and not is_in_frame(environ):
-            return _unauthorized(environ, level, address)
-        return self._page(environ, level, address, was_sent=is_form, is_whole=is_form)
+        is_form = visit.method == "POST" and visit.is_navigation
+        if not is_form and not visit.is_in_frame:
+            return _unauthorized(visit, level, address)
+        return self._page(visit, level, address, was_sent=is_form, is_whole=is_form)
 
     def _page(  # noqa: PLR0913 - what it says, each by its name
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         level: str,
         address: str,
         *,
@@ -171,33 +167,33 @@ class LoginRequired:
         back_url: str = "",
     ) -> Response:
         return self._pages.page(
-            environ,
+            visit,
             "login_needed.html",
             status=403,
             login_url=address,
-            name=name_of(env.trust(environ).own, language_of(environ)),
+            name=name_of(visit.trust.own, language_of(visit)),
             was_sent=was_sent,
             is_whole=is_whole,
             back_url=back_url,
-            **login_reason(environ, level),
+            **login_reason(visit, level),
         )
 
 
-def _unauthorized(environ: "WSGIEnvironment", level: str, address: str) -> Response:
+def _unauthorized(visit: Visit, level: str, address: str) -> Response:
     """Return 401 with JSON; a browser asks again when the visitor clicks."""
-    content = {"reason": _reason(environ, level), "level": level, "login_url": address}
+    content = {"reason": _reason(visit, level), "level": level, "login_url": address}
     # RFC 9110 11.6.1 needs a scheme; browsers show no prompt for an unknown one.
     challenge = [("WWW-Authenticate", "eilogin")]
-    return json_answer(environ, content, status=401, headers=challenge)
+    return json_answer(visit, content, status=401, headers=challenge)
 
 
-def _reason(environ: "WSGIEnvironment", level: str) -> str:
+def _reason(visit: Visit, level: str) -> str:
     """Return the stable reason code for a script."""
-    login = env.session(environ)
-    if env.FRESH in environ:
+    login = visit.session
+    if visit.needs_fresh_proof:
         return "proof-needed"
     if login is not None:
         return "login-needed" if reaches(login.level, level) else "level-too-low"
     # For any reason: idle, expired, logged out elsewhere.
-    had_session = env.cookie(environ).read(environ) is not None
+    had_session = visit.token is not None
     return "session-expired" if had_session else "login-needed"

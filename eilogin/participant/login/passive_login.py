@@ -29,13 +29,12 @@ from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login.authn_requests import AuthnRequestSender
 from eilogin.participant.login.hub_choice import known_hub
 from eilogin.saml.assurance_levels import LEVELS
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
-from eilogin.web.requests import fills_window, is_looked_at
 from eilogin.web.site_urls import at, see_other, whole_target
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse
 
 #: Query parameter of a passive login.
 PARAMETER = "silent"
@@ -60,32 +59,36 @@ class PassiveLogin:
         self._authn_requests = authn_requests
         self._inside = inside
 
-    def begin(self, environ: "WSGIEnvironment") -> Response | None:
+    def begin(self, visit: Visit) -> Response | None:
         """Remove the mark; return the redirect of an anonymous visitor, or None."""
-        if not self.is_on or _was_marked(environ) or not _is_browser(environ):
+        if not self.is_on or _was_marked(visit) or not _is_browser(visit):
             return None
-        is_known = env.session_or_none(environ) is not None
-        if is_known or _PROBE.read(environ) or _DONE.read(environ):
+        is_known = visit.session_or_none is not None
+        if (
+            is_known
+            or _PROBE.read(visit.cookie_header)
+            or _DONE.read(visit.cookie_header)
+        ):
             return None
-        if self._inside.is_way_out(environ) or logout_hint.has_left(environ):
+        if self._inside.is_way_out(visit) or logout_hint.has_left(visit):
             return None
-        own, hub = env.trust(environ).own, known_hub(environ)
-        page = whole_target(environ, own.public_url)
+        own, hub = visit.trust.own, known_hub(visit)
+        page = whole_target(visit, own.public_url)
         if not hub or len(_marked(page)) > LONGEST_TARGET:
             return None
-        if not self._authn_requests.hub_answers(environ, hub):
+        if not self._authn_requests.hub_answers(visit, hub):
             return None
         query = urlencode({"next": page, PARAMETER: "yes"})
         probe = _PROBE.set("1", max_age=_PROBED)
         return see_other(f"{own.url('login')}?{query}", [probe], status=302)
 
-    def go_on(self, environ: "WSGIEnvironment", target: str) -> Response:
+    def go_on(self, visit: Visit, target: str) -> Response:
         """At the login address: continue to the hub, or back to the marked page."""
-        hub = known_hub(environ)
-        if self._may_ask(environ) and hub:
+        hub = known_hub(visit)
+        if self._may_ask(visit) and hub:
             try:
                 return self._authn_requests.ask(
-                    environ,
+                    visit,
                     hub,
                     _marked(target),
                     LEVELS[0],
@@ -95,16 +98,16 @@ class PassiveLogin:
             except (Unavailable, UnknownPeer):
                 # A public page does not depend on the hub.
                 pass
-        return see_other(at(env.trust(environ).own.public_url, _marked(target)))
+        return see_other(at(visit.trust.own.public_url, _marked(target)))
 
-    def _may_ask(self, environ: "WSGIEnvironment") -> bool:
+    def _may_ask(self, visit: Visit) -> bool:
         return (
             self.is_on
-            and env.session_or_none(environ) is None
-            and _is_browser(environ)
-            and _PROBE.read(environ) is not None
-            and _DONE.read(environ) is None
-            and not logout_hint.has_left(environ)
+            and visit.session_or_none is None
+            and _is_browser(visit)
+            and _PROBE.read(visit.cookie_header) is not None
+            and _DONE.read(visit.cookie_header) is None
+            and not logout_hint.has_left(visit)
         )
 
     def pause_cookie(self) -> tuple[str, str]:
@@ -118,31 +121,31 @@ class PassiveLogin:
         return _adding(self.pause_cookie(), start_response)
 
 
-def without_mark(environ: "WSGIEnvironment", target: str) -> str:
+def without_mark(visit: Visit, target: str) -> str:
     """Return the target of a login, without the mark if nothing needs it."""
-    if _DONE.read(environ) is None:
+    if _DONE.read(visit.cookie_header) is None:
         return target
     path, _, query = target.partition("?")
     rest = _unmarked(query)
     return f"{path}?{rest}" if rest else path
 
 
-def _is_browser(environ: "WSGIEnvironment") -> bool:
+def _is_browser(visit: Visit) -> bool:
     """Return whether a person opens a page in a window (Fetch Metadata 2.2)."""
     return (
-        environ["REQUEST_METHOD"] == "GET"
-        and environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
-        and is_looked_at(environ)
-        and fills_window(environ)
+        visit.method == "GET"
+        and visit.environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
+        and visit.is_looked_at
+        and visit.fills_window
     )
 
 
-def _was_marked(environ: "WSGIEnvironment") -> bool:
-    query = environ.get("QUERY_STRING", "")
+def _was_marked(visit: Visit) -> bool:
+    query = visit.query_string
     if MARK not in query:
         return False
-    environ["QUERY_STRING"] = _unmarked(query)
-    return bool(environ["QUERY_STRING"] != query)
+    visit.environ["QUERY_STRING"] = _unmarked(query)
+    return visit.query_string != query
 
 
 def _marked(target: str) -> str:

@@ -12,22 +12,18 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.errors import CookiesRefused, LoginLost
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.message_checks import SKEW
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.browser import per_tab_cookies
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.random_handles import instant_of, new_handle
 from eilogin.web.browser.sealing import Sealer, as_text, from_text
 from eilogin.web.limits.login_loops import takes_cookies
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds that a visitor may take at the hub.
 LIFETIME = 30 * 60.0
@@ -105,9 +101,7 @@ def _instant_of(handle: str) -> float:
     return instant
 
 
-def keep(
-    environ: "WSGIEnvironment", pending: PendingLogin
-) -> Iterator[tuple[str, str]]:
+def keep(visit: Visit, pending: PendingLogin) -> Iterator[tuple[str, str]]:
     """Return headers that keep a login in this browser; the oldest make room."""
     fields = [
         pending.target,
@@ -120,41 +114,43 @@ def keep(
         pending.is_required,
     ]
     octets = json.dumps(fields, separators=(",", ":")).encode()
-    text = as_text(_sealer(environ).seal(octets, *_bound_to(environ, pending.handle)))
-    yield from per_tab_cookies.make_room(environ, _COOKIES, _MOST_ROOM - len(text))
+    text = as_text(_sealer(visit).seal(octets, *_bound_to(visit, pending.handle)))
+    yield from per_tab_cookies.make_room(
+        visit.cookie_header, _COOKIES, _MOST_ROOM - len(text)
+    )
     age = int(LIFETIME) if pending.is_passive else KEPT_FOR
     yield _cookie(pending.handle).set(text, max_age=age)
 
 
-def of_browser(environ: "WSGIEnvironment", handle: str) -> PendingLogin:
+def of_browser(visit: Visit, handle: str) -> PendingLogin:
     """Return the pending login in this browser; raise LoginLost or CookiesRefused."""
     request_id_of(handle)
-    spent_by = env.values(environ).get(_key(handle)) or ""
-    text = _cookie(handle).read(environ)
+    spent_by = visit.values.get(_key(handle)) or ""
+    text = _cookie(handle).read(visit.cookie_header)
     if text is None:
-        if not spent_by and not takes_cookies(environ):
-            raise CookiesRefused(_without_cookies(environ), handle)
+        if not spent_by and not takes_cookies(visit):
+            raise CookiesRefused(_without_cookies(visit), handle)
         raise LoginLost("this login began in another browser, or has been used", handle)
     try:
-        return _opened(environ, handle, text, spent_by)
+        return _opened(visit, handle, text, spent_by)
     except ValueError as error:
         raise LoginLost(
             f"the cookie of the pending login is invalid: {error}", handle
         ) from None
 
 
-def lost(environ: "WSGIEnvironment", handle: str) -> PendingLogin | None:
+def lost(visit: Visit, handle: str) -> PendingLogin | None:
     """Return the lost login in this browser, or None; it takes no Response."""
-    text = _cookie(handle).read(environ)
+    text = _cookie(handle).read(visit.cookie_header)
     try:
-        return None if text is None else _opened(environ, handle, text, "")
+        return None if text is None else _opened(visit, handle, text, "")
     except ValueError:
         return None
 
 
-def is_claimed(environ: "WSGIEnvironment", handle: str) -> bool:
+def is_claimed(visit: Visit, handle: str) -> bool:
     """Return whether a Response already came to the login."""
-    return env.values(environ).get(_key(handle)) is not None
+    return visit.values.get(_key(handle)) is not None
 
 
 def is_over(handle: str) -> bool:
@@ -162,10 +158,8 @@ def is_over(handle: str) -> bool:
     return clock.now() - _instant_of(handle) >= LIFETIME
 
 
-def _opened(
-    environ: "WSGIEnvironment", handle: str, text: str, spent_by: str
-) -> PendingLogin:
-    octets = _sealer(environ).open(from_text(text), *_bound_to(environ, handle))
+def _opened(visit: Visit, handle: str, text: str, spent_by: str) -> PendingLogin:
+    octets = _sealer(visit).open(from_text(text), *_bound_to(visit, handle))
     target, level, hub, is_passive, is_forced, *rest = json.loads(octets)
     # An older version kept less.
     began, begun_as, is_required = [*rest, "", "", False][:3]
@@ -183,30 +177,28 @@ def _opened(
     )
 
 
-def unsolicited(
-    environ: "WSGIEnvironment", target: str, hub: str, handle: str
-) -> PendingLogin:
+def unsolicited(visit: Visit, target: str, hub: str, handle: str) -> PendingLogin:
     """Return the login of an unsolicited Response."""
-    spent_by = env.values(environ).get(_key(handle)) or ""
+    spent_by = visit.values.get(_key(handle)) or ""
     return PendingLogin(
         target, LEVELS[0], hub, handle=handle, is_unsolicited=True, spent_by=spent_by
     )
 
 
-def again(environ: "WSGIEnvironment", pending: PendingLogin) -> PendingLogin:
+def again(visit: Visit, pending: PendingLogin) -> PendingLogin:
     """Read the same pending login again."""
     if pending.is_unsolicited:
-        return unsolicited(environ, pending.target, pending.hub, pending.handle)
-    return of_browser(environ, pending.handle)
+        return unsolicited(visit, pending.target, pending.hub, pending.handle)
+    return of_browser(visit, pending.handle)
 
 
-def spent_cookie(
-    environ: "WSGIEnvironment", pending: PendingLogin
-) -> Iterator[tuple[str, str]]:
+def spent_cookie(visit: Visit, pending: PendingLogin) -> Iterator[tuple[str, str]]:
     """Return the header that expires a spent login soon."""
     if not pending.is_unsolicited:
         cookie = _cookie(pending.handle)
-        yield cookie.set(cookie.read(environ) or "", max_age=int(SPENT_LIFETIME))
+        yield cookie.set(
+            cookie.read(visit.cookie_header) or "", max_age=int(SPENT_LIFETIME)
+        )
 
 
 def drop(handle: str) -> tuple[str, str]:
@@ -218,21 +210,19 @@ def _cookie(handle: str) -> Cookie:
     return Cookie(_COOKIES + handle)
 
 
-def _sealer(environ: "WSGIEnvironment") -> Sealer:
-    return Sealer(env.trust(environ).own.sealing_secrets, "login")
+def _sealer(visit: Visit) -> Sealer:
+    return Sealer(visit.trust.own.sealing_secrets, "login")
 
 
-def _bound_to(environ: "WSGIEnvironment", handle: str) -> tuple[str, ...]:
-    return (env.trust(environ).own.entity_id, handle)
+def _bound_to(visit: Visit, handle: str) -> tuple[str, ...]:
+    return (visit.trust.own.entity_id, handle)
 
 
-def _without_cookies(environ: "WSGIEnvironment") -> str:
+def _without_cookies(visit: Visit) -> str:
     other = (
-        "other cookies came"
-        if environ.get("HTTP_COOKIE")
-        else "no other cookies came either"
+        "other cookies came" if visit.cookie_header else "no other cookies came either"
     )
-    public_url = env.trust(environ).own.public_url
+    public_url = visit.trust.own.public_url
     return (
         f"the browser sends none of the cookies that it got at {public_url} "
         f"({other}): browsers return them over https, and over http only on this "
@@ -240,31 +230,31 @@ def _without_cookies(environ: "WSGIEnvironment") -> str:
     )
 
 
-def require_store(environ: "WSGIEnvironment") -> None:
+def require_store(visit: Visit) -> None:
     """Raise StoreUnavailable if the store fails: a login could begin, but not end."""
-    env.values(environ).get(_key(""))
+    visit.values.get(_key(""))
 
 
-def claim(environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
+def claim(visit: Visit, pending: PendingLogin) -> bool:
     """Claim a login for its one Response; False if another one has claimed it."""
     # A power failure may undo it: the answer itself is used once, durably.
     key = _key(pending.handle)
-    return env.values(environ).add(key, CLAIMED, until(pending), durable=False)
+    return visit.values.add(key, CLAIMED, until(pending), durable=False)
 
 
-def spend(environ: "WSGIEnvironment", pending: PendingLogin, login_key: str) -> None:
+def spend(visit: Visit, pending: PendingLogin, login_key: str) -> None:
     """Note the store's key of a login's session."""
     key = _key(pending.handle)
-    values = env.values(environ)
+    values = visit.values
     values.swap(key, CLAIMED, login_key, until(pending), durable=False)
 
 
-def close(environ: "WSGIEnvironment", handle: str) -> None:
+def close(visit: Visit, handle: str) -> None:
     """Note that no session comes of a login.
 
     Otherwise a reload without its cookie would report a browser that refuses cookies.
     """
-    env.values(environ).add(_key(handle), CLAIMED, _until(handle), durable=False)
+    visit.values.add(_key(handle), CLAIMED, _until(handle), durable=False)
 
 
 def until(pending: PendingLogin) -> float:

@@ -4,7 +4,6 @@ Never an address of eilogin: another site could log the visitor out unnoticed.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from webob import Response
@@ -13,9 +12,7 @@ from eilogin.federation import Own
 from eilogin.web import environ as env
 from eilogin.web.requests import origin_of, safe_next
 from eilogin.web.site_urls import at, root, see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: For servers and proxies that decode a path again.
 _DECODED = 3
@@ -53,20 +50,20 @@ def page_to_go_back_to(own: Own, named: str | None) -> str:
     return next((page for page in (target, path) if len(page) <= LONGEST_BACK), "")
 
 
-def public_page(environ: "WSGIEnvironment") -> str:
+def public_page(visit: Visit) -> str:
     """Return a page that needs no login, or ""."""
-    public_url = env.trust(environ).own.public_url
-    find = environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
-    return str(find(environ))
+    public_url = visit.trust.own.public_url
+    find = visit.environ.get(env.PUBLIC_PAGE, lambda _: root(public_url))
+    return str(find(visit.environ))
 
 
 def redirect_to_target(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     target: str,
     headers: Sequence[tuple[str, str]] = (),
 ) -> Response:
     """Redirect to ``target``, a path of this site with its query."""
-    return see_other(at(env.trust(environ).own.public_url, target), headers)
+    return see_other(at(visit.trust.own.public_url, target), headers)
 
 
 def is_own_address(own: Own, path: str) -> bool:

@@ -1,6 +1,5 @@
 """Delivery of a LogoutRequest to the hub: by the browser, over SOAP, or later."""
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from webob import Response
@@ -25,13 +24,10 @@ from eilogin.participant.logout.logout_state import LogoutState
 from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings
 from eilogin.saml.metadata import Endpoint
-from eilogin.web import environ as env
 from eilogin.web.outbound_messages import send_through_browser
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_records import note_refusal
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: The parameter of another try: the browser goes to the hub, even if this server cannot
 #: reach it. A reload does not.
@@ -59,7 +55,7 @@ class LogoutDelivery:
 
     def answer(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         notice: UnconfirmedLogout,
         then: AfterLogout,
         *,
@@ -69,31 +65,31 @@ class LogoutDelivery:
 
         ``in_any_case``: send the browser to the hub even if it does not answer here.
         """
-        trust, login = env.trust(environ), notice.login
+        trust, login = visit.trust, notice.login
         try:
             endpoints = self._sender.endpoints(trust, login)
         except UnknownPeer as error:
-            return self._undeliverable(environ, notice, then, error)
+            return self._undeliverable(visit, notice, then, error)
         reference, is_away = "", False
         for endpoint in endpoints:
             if endpoint.binding != bindings.SOAP:
                 hub, is_kept = login.who.issuer, bool(notice.secret)
                 can_wait = is_kept and not in_any_case
                 if can_wait and not is_reachable(trust, hub, endpoint, in_doubt=True):
-                    return self._unreachable(environ, notice, then)
+                    return self._unreachable(visit, notice, then)
                 try:
-                    return self._send(environ, notice, endpoint, then)
+                    return self._send(visit, notice, endpoint, then)
                 except AlgorithmMissing as error:
-                    return self._undeliverable(environ, notice, then, error)
+                    return self._undeliverable(visit, notice, then, error)
             try:
-                outcome = self._sender.directly(environ, notice, endpoint)
+                outcome = self._sender.directly(visit, notice, endpoint)
             except EiloginError as error:
-                reference = note_refusal(error, "logout.answered", environ)
+                reference = note_refusal(error, "logout.answered", visit)
                 is_away = isinstance(error, Unavailable)
             else:
-                return self._confirmed(environ, notice, then, outcome)
+                return self._confirmed(visit, notice, then, outcome)
         return self._unconfirmed(
-            environ,
+            visit,
             notice,
             then,
             SingleLogoutOutcome.UNCONFIRMED,
@@ -103,73 +99,73 @@ class LogoutDelivery:
 
     def _send(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         notice: UnconfirmedLogout,
         endpoint: Endpoint,
         then: AfterLogout,
     ) -> Response:
-        trust, hub = env.trust(environ), notice.login.who.issuer
+        trust, hub = visit.trust, notice.login.who.issuer
         # The hub's LogoutResponse will name this ID (InResponseTo).
         state = LogoutState(hub, then, notice.key)
-        logout_state.begin(environ, notice.request_id, state)
+        logout_state.begin(visit, notice.request_id, state)
         cookie = logout_state.cookie(notice.request_id)
         return send_through_browser(
-            environ,
+            visit,
             self._pages,
             endpoint,
             bindings.REQUEST,
             self._sender.request(trust, notice, endpoint),
             key=trust.key_for(hub),
-            headers=[*_marked(environ, notice), cookie],
+            headers=[*_marked(visit, notice), cookie],
         )
 
     def _confirmed(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         notice: UnconfirmedLogout,
         then: AfterLogout,
         outcome: SingleLogoutOutcome,
     ) -> Response:
-        hub, own = notice.login.who.issuer, env.trust(environ).own
+        hub, own = notice.login.who.issuer, visit.trust.own
         state = LogoutState(hub, then, notice.key, clock.now(), outcome)
         # An earlier redirect may have stored a state for the same message.
-        logout_state.keep(environ, notice.request_id, state)
+        logout_state.keep(visit, notice.request_id, state)
         cookie = logout_state.cookie(notice.request_id)
-        hints = [cookie, *logout_hint.let_go(environ)]
+        hints = [cookie, *logout_hint.let_go(visit)]
         return self._settled(
-            environ, notice, then, outcome, hints, page_at=own.url("slo")
+            visit, notice, then, outcome, hints, page_at=own.url("slo")
         )
 
     def _settled(  # noqa: PLR0913, PLR0917 - the parts of one logout
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         notice: UnconfirmedLogout,
         then: AfterLogout,
         outcome: SingleLogoutOutcome,
         hints: list[tuple[str, str]],
         page_at: str = "",
     ) -> Response:
-        logout_state.forget_notice(environ, notice.key)
-        gone = [env.cookie(environ).expire(), *unconfirmed_logouts.let_go(environ)]
-        headers = [*gone, *(hints or logout_hint.let_go(environ))]
+        logout_state.forget_notice(visit, notice.key)
+        gone = [visit.cookie.expire(), *unconfirmed_logouts.let_go(visit)]
+        headers = [*gone, *(hints or logout_hint.let_go(visit))]
         return self._logout_pages.answer(
-            environ, then, outcome, headers=headers, page_at=page_at
+            visit, then, outcome, headers=headers, page_at=page_at
         )
 
     def _undeliverable(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         notice: UnconfirmedLogout,
         then: AfterLogout,
         error: EiloginError,
     ) -> Response:
-        note_refusal(error, "logout.sent", environ)
+        note_refusal(error, "logout.sent", visit)
         # The hub still knows this browser, and must not sign it in silently.
-        mark = logout_hint.mark(environ, notice.login, "")
-        return self._settled(environ, notice, then, SingleLogoutOutcome.NOT_TOLD, mark)
+        mark = logout_hint.mark(visit, notice.login, "")
+        return self._settled(visit, notice, then, SingleLogoutOutcome.NOT_TOLD, mark)
 
     def _unreachable(
-        self, environ: "WSGIEnvironment", notice: UnconfirmedLogout, then: AfterLogout
+        self, visit: Visit, notice: UnconfirmedLogout, then: AfterLogout
     ) -> Response:
         error = PeerUnavailable(
             f"{notice.login.who.issuer!r} accepts no connections, or a gateway "
@@ -177,12 +173,12 @@ class LogoutDelivery:
             "the visitor asks for it"
         )
         error.peer = notice.login.who.issuer
-        note_refusal(error, "logout.sent", environ)
-        return self._unconfirmed(environ, notice, then, SingleLogoutOutcome.NOT_TOLD)
+        note_refusal(error, "logout.sent", visit)
+        return self._unconfirmed(visit, notice, then, SingleLogoutOutcome.NOT_TOLD)
 
     def _unconfirmed(  # noqa: PLR0913 - the parts of one logout
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         notice: UnconfirmedLogout,
         then: AfterLogout,
         outcome: SingleLogoutOutcome,
@@ -190,83 +186,77 @@ class LogoutDelivery:
         *,
         may_queue: bool = True,
     ) -> Response:
-        headers = _marked(environ, notice)
-        if may_queue and self._has_queued(environ, notice, then):
+        headers = _marked(visit, notice)
+        if may_queue and self._has_queued(visit, notice, then):
             outcome = SingleLogoutOutcome.RETRYING
             name = logout_state.queued_name(notice.key)
             headers.append(logout_state.cookie(name))
         return self._logout_pages.answer(
-            environ,
+            visit,
             then,
             outcome,
             headers=headers,
             reference=reference,
-            again=retry_url(environ, then.target),
+            again=retry_url(visit, then.target),
         )
 
     # --- without the browser ----------------------------------------------------------
 
-    def directly(
-        self, environ: "WSGIEnvironment", notice: UnconfirmedLogout
-    ) -> SingleLogoutOutcome:
+    def directly(self, visit: Visit, notice: UnconfirmedLogout) -> SingleLogoutOutcome:
         """Deliver a logout over SOAP; PENDING if the hub did not confirm."""
         try:
-            endpoints = self._sender.endpoints(env.trust(environ), notice.login)
+            endpoints = self._sender.endpoints(visit.trust, notice.login)
             for endpoint in endpoints:
                 if endpoint.binding == bindings.SOAP:
-                    return self._sender.directly(environ, notice, endpoint)
+                    return self._sender.directly(visit, notice, endpoint)
         except EiloginError as error:
-            note_refusal(error, "logout.answered", environ)
+            note_refusal(error, "logout.answered", visit)
         return SingleLogoutOutcome.PENDING
 
     def by_script(
-        self, environ: "WSGIEnvironment", notice: UnconfirmedLogout
+        self, visit: Visit, notice: UnconfirmedLogout
     ) -> list[tuple[str, str]]:
         """Deliver a logout without a page; return the headers for the browser."""
-        held = _held(environ, notice)
-        if self.directly(environ, notice):
-            unconfirmed_logouts.keep_briefly(environ, notice)
-            return [*held, *logout_hint.let_go(environ)]
-        self._has_queued(environ, notice, AfterLogout(self._usual))
-        return [*held, *logout_hint.mark(environ, notice.login, notice.key)]
+        held = _held(visit, notice)
+        if self.directly(visit, notice):
+            unconfirmed_logouts.keep_briefly(visit, notice)
+            return [*held, *logout_hint.let_go(visit)]
+        self._has_queued(visit, notice, AfterLogout(self._usual))
+        return [*held, *logout_hint.mark(visit, notice.login, notice.key)]
 
-    def deliver_queued(self, environ: "WSGIEnvironment") -> int:
+    def deliver_queued(self, visit: Visit) -> int:
         """Deliver due logouts; count the confirmed ones. Raises StoreUnavailable."""
-        return self._queue.deliver(environ)
+        return self._queue.deliver(visit)
 
     def _has_queued(
-        self, environ: "WSGIEnvironment", notice: UnconfirmedLogout, then: AfterLogout
+        self, visit: Visit, notice: UnconfirmedLogout, then: AfterLogout
     ) -> bool:
         try:
-            if not self._queue.add(environ, notice):
+            if not self._queue.add(visit, notice):
                 return False
         except (StoreUnavailable, UnknownPeer) as error:
-            note_refusal(error, "logout.sent", environ)
+            note_refusal(error, "logout.sent", visit)
             return False
         # The result page shows the outcome of the delivery.
         state = LogoutState(notice.login.who.issuer, then, notice.key)
-        logout_state.keep(environ, logout_state.queued_name(notice.key), state)
-        self.queue_thread.wake(environ)
+        logout_state.keep(visit, logout_state.queued_name(notice.key), state)
+        self.queue_thread.wake(visit)
         return True
 
 
-def retry_url(environ: "WSGIEnvironment", target: str) -> str:
+def retry_url(visit: Visit, target: str) -> str:
     """Return the address of another try, which leads to ``target``."""
     query = {RETRY: RETRY_NOW, **({"next": target} if target else {})}
-    return f"{env.trust(environ).own.url('logout')}?{urlencode(query)}"
+    return f"{visit.trust.own.url('logout')}?{urlencode(query)}"
 
 
-def _held(
-    environ: "WSGIEnvironment", notice: UnconfirmedLogout
-) -> list[tuple[str, str]]:
+def _held(visit: Visit, notice: UnconfirmedLogout) -> list[tuple[str, str]]:
     """Return the headers that let a browser without a session try again."""
     held = [unconfirmed_logouts.hold(notice)] if notice.secret else []
-    return [env.cookie(environ).expire(), *held]
+    return [visit.cookie.expire(), *held]
 
 
-def _marked(
-    environ: "WSGIEnvironment", notice: UnconfirmedLogout
-) -> list[tuple[str, str]]:
+def _marked(visit: Visit, notice: UnconfirmedLogout) -> list[tuple[str, str]]:
     """Return :func:`_held`, with the mark of an unconfirmed logout."""
-    held = _held(environ, notice)
-    return [*held, *logout_hint.mark(environ, notice.login, notice.key)]
+    held = _held(visit, notice)
+    return [*held, *logout_hint.mark(visit, notice.login, notice.key)]

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator
 
@@ -31,10 +31,7 @@ from eilogin import clock, object_references
 from eilogin.config import words_of
 from eilogin.errors import Fault, InvalidOptions
 from eilogin.sessions import Login
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -128,24 +125,24 @@ class LogoutHooks:
 
     def tell(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         logins: Sequence[Login],
         cause: str,
         own: Login | None = None,
     ) -> None:
         """Call each hook for each ended login; ``own`` is the visitor's, if any."""
-        self._tell(environ, logins, cause, {})
+        self._tell(visit, logins, cause, {})
 
     def _tell(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         logins: Sequence[Login],
         cause: str,
         more: Mapping[str, Mapping[str, Hook]],
     ) -> None:
         if not logins or not (self._hooks or more):
             return
-        entity_id, at = env.trust(environ).own.entity_id, clock.utc(clock.now())
+        entity_id, at = visit.trust.own.entity_id, clock.utc(clock.now())
         events = [
             LogoutEvent(
                 session=login.name,

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from webob import Response
 
@@ -27,9 +27,7 @@ from eilogin.web.outbound_messages import (
 )
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: ``done``: all sessions ended. ``partly``: an inner hub has not notified all.
 #: ``unknown``: the visitor may be signed in under a name that the hub does not use.
@@ -62,9 +60,9 @@ class LogoutRequestIntake:
         self._inner_hub = inner_hub
         self._hooks = hooks
 
-    def through_browser(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
+    def through_browser(self, visit: Visit, inbound: Inbound) -> Response:
         """Handle a LogoutRequest by Redirect or POST (SAML profiles 4.4.3.2)."""
-        trust = env.trust(environ)
+        trust = visit.trust
         request = messages.read_logout_request(inbound.element, trust.decrypter)
         endpoint = self._answered_at(trust, inbound.issuer)
         handle, pending = (
@@ -74,36 +72,36 @@ class LogoutRequestIntake:
         back = f"{trust.own.url('slo')}?{AFTER}={handle}"
         through = env.Through(endpoint.for_answers, back)
         # A request that raises here has ended nothing.
-        status = self._execute(environ, request, inbound.issuer, "slo", through)
+        status = self._execute(visit, request, inbound.issuer, "slo", through)
         if through.way_on:
             until, subject = (
                 clock.now() + KNOWN_FOR,
-                _subject_of(environ, request, pending),
+                _subject_of(visit, request, pending),
             )
             text = json.dumps([pending, subject.as_json()])
-            env.values(environ).add(_key(handle), text, until, durable=False)
+            visit.values.add(_key(handle), text, until, durable=False)
             return see_other(through.way_on)
-        return self._answer(environ, pending, endpoint, status)
+        return self._answer(visit, pending, endpoint, status)
 
-    def after_browser(self, environ: "WSGIEnvironment", handle: str) -> Response:
+    def after_browser(self, visit: Visit, handle: str) -> Response:
         """Answer the LogoutRequest ``handle`` after an inner hub.
 
         Raises :class:`eilogin.errors.MessageUnexpected` if there is no such logout.
         """
-        trust, values = env.trust(environ), env.values(environ)
+        trust, values = visit.trust, visit.values
         stored = values.get(_key(handle))
         if stored is None:
             raise MessageUnexpected("this logout has ended")
         parts, subject, *_ = json.loads(stored)
         pending = _PendingLogoutRequest(*parts)
-        noted = self._inner_hub.note(environ, Subject.from_parts(subject))
+        noted = self._inner_hub.note(visit, Subject.from_parts(subject))
         seen = _seen_key(pending.issuer, pending.request_id)
-        if self._inner_hub.tell(environ, noted, ()):
+        if self._inner_hub.tell(visit, noted, ()):
             until = clock.now() + KNOWN_FOR
             values.swap(seen, "partly", "done", until)
         status = _status(values.get(seen) or "partly")
         endpoint = self._answered_at(trust, pending.issuer)
-        return self._answer(environ, pending, endpoint, status)
+        return self._answer(visit, pending, endpoint, status)
 
     def _answered_at(self, trust: Trust, issuer: str) -> Endpoint:
         hub = trust.hub(issuer)
@@ -118,14 +116,14 @@ class LogoutRequestIntake:
 
     def _answer(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: _PendingLogoutRequest,
         endpoint: Endpoint,
         status: messages.Status,
     ) -> Response:
-        trust, destination = env.trust(environ), endpoint.for_answers
+        trust, destination = visit.trust, endpoint.for_answers
         return send_through_browser(
-            environ,
+            visit,
             self._pages,
             endpoint,
             bindings.RESPONSE,
@@ -138,18 +136,18 @@ class LogoutRequestIntake:
             framed_by=destination,
         )
 
-    def directly(self, environ: "WSGIEnvironment") -> Response:
+    def directly(self, visit: Visit) -> Response:
         """``/eilogin/slo/soap``: a LogoutRequest over SOAP (SAML bindings 3.2)."""
-        trust = env.trust(environ)
-        element, issuer = receive_soap(environ, trust.hub_keys)
+        trust = visit.trust
+        element, issuer = receive_soap(visit, trust.hub_keys)
         request = messages.read_logout_request(element, trust.decrypter)
-        status = self._execute(environ, request, issuer, "slo_soap")
+        status = self._execute(visit, request, issuer, "slo_soap")
         answer = logout_response(trust, request.id, status=status)
         return soap_answer(answer, trust.key_for(issuer))
 
     def _execute(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         request: messages.LogoutRequest,
         issuer: str,
         address: str,
@@ -159,7 +157,7 @@ class LogoutRequestIntake:
 
         That is no success if the visitor may still be signed in.
         """
-        trust, now = env.trust(environ), clock.now()
+        trust, now = visit.trust, clock.now()
         check_logout_request(
             request,
             issuer=issuer,
@@ -168,16 +166,16 @@ class LogoutRequestIntake:
             now=now,
         )
         seen = _seen_key(issuer, request.id)
-        values = env.values(environ)
+        values = visit.values
         outcome = values.get(seen)
         if outcome is None:
             subject = named(trust.own, request.name_id, issuer)
-            noted = self._inner_hub.note(environ, subject)
-            ended = _end(environ, trust, request, subject, issuer)
-            self._hooks.tell(environ, ended, ELSEWHERE)
-            is_everywhere = self._inner_hub.tell(environ, noted, ended, through)
+            noted = self._inner_hub.note(visit, subject)
+            ended = _end(visit, trust, request, subject, issuer)
+            self._hooks.tell(visit, ended, ELSEWHERE)
+            is_everywhere = self._inner_hub.tell(visit, noted, ended, through)
             outcome = "done" if is_everywhere else "partly"
-            if not _is_known(environ, ended):
+            if not _is_known(visit, ended):
                 outcome = "unknown"
             values.add(seen, outcome, now + KNOWN_FOR)
         return _status(outcome)
@@ -189,11 +187,11 @@ def _status(outcome: str) -> messages.Status:
 
 
 def _subject_of(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     request: messages.LogoutRequest,
     pending: _PendingLogoutRequest,
 ) -> Subject:
-    subject = named(env.trust(environ).own, request.name_id, pending.issuer)
+    subject = named(visit.trust.own, request.name_id, pending.issuer)
     if subject is None:
         raise MessageUnexpected("the LogoutRequest names no visitor")
     return subject
@@ -207,13 +205,13 @@ def _key(handle: str) -> str:
     return f"logout-after:{handle}"
 
 
-def _is_known(environ: "WSGIEnvironment", ended: Sequence[Login]) -> bool:
+def _is_known(visit: Visit, ended: Sequence[Login]) -> bool:
     """Whether no session can exist here under a name that the hub does not use."""
-    return bool(ended) or env.NAMELESS not in environ
+    return bool(ended) or env.NAMELESS not in visit.environ
 
 
 def _end(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     trust: Trust,
     request: messages.LogoutRequest,
     subject: Subject | None,
@@ -221,7 +219,7 @@ def _end(
 ) -> Sequence[Login]:
     ended: Sequence[Login] = ()
     if subject is not None:
-        ended = env.sessions(environ).end_subject(
+        ended = visit.sessions.end_subject(
             subject, request.session_indexes, issued=request.issued
         )
     whom = ended[0].who if ended else subject

@@ -1,7 +1,7 @@
 """The page after a logout here, or the redirect if it would have no news."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from webob import Response
 
@@ -10,13 +10,10 @@ from eilogin.participant import inner_hub
 from eilogin.participant.login import hub_choice
 from eilogin.participant.login.return_targets import public_page
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
-from eilogin.web import environ as env
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import at, see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: A page of a reachable hub may show more about these.
 _HUB_HELPS = (
@@ -53,7 +50,7 @@ class LogoutPages:
 
     def answer(  # noqa: PLR0913 - the parts of one logout
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         then: AfterLogout,
         outcome: SingleLogoutOutcome,
         *,
@@ -71,11 +68,11 @@ class LogoutPages:
         logout, by default now. ``is_past``: the outcome may have changed since.
         ``page_at``: redirect to the page at this address.
         """
-        own, target = env.trust(environ).own, then.target
+        own, target = visit.trust.own, then.target
         if then.is_partial and outcome == SingleLogoutOutcome.EVERYWHERE:
             outcome = SingleLogoutOutcome.PARTLY
         if then.begun_inside:
-            inner_hub.remember_logout_outcome(environ, target, outcome)
+            inner_hub.remember_logout_outcome(visit, target, outcome)
             return see_other(at(own.public_url, target), headers)
         if target and outcome in _NO_NEWS:
             return see_other(at(own.public_url, target), headers)
@@ -84,9 +81,9 @@ class LogoutPages:
         if is_past and outcome == SingleLogoutOutcome.EVERYWHERE:
             outcome = SingleLogoutOutcome.BEFORE
         is_everywhere = outcome == SingleLogoutOutcome.EVERYWHERE
-        website = _website(environ, target)
+        website = _website(visit, target)
         return self._pages.page(
-            environ,
+            visit,
             "logged_out.html",
             status=status,
             headers=headers,
@@ -96,33 +93,33 @@ class LogoutPages:
             reference=reference,
             again_url=again,
             telephone=own.telephone,
-            hub_name=_name_of_hub(environ),
+            hub_name=_name_of_hub(visit),
             login_url=own.url("login"),
             website_url=website,
-            hub_url=_link_to_hub(environ, outcome, website),
+            hub_url=_link_to_hub(visit, outcome, website),
         )
 
 
 def _link_to_hub(
-    environ: "WSGIEnvironment", outcome: SingleLogoutOutcome, website: str | None
+    visit: Visit, outcome: SingleLogoutOutcome, website: str | None
 ) -> str:
     # A page that needs a login does not suit a visitor who has logged out.
     wants_hub = outcome in _HUB_HELPS or website is None
-    return _page_of_hub(environ) if wants_hub else ""
+    return _page_of_hub(visit) if wants_hub else ""
 
 
-def _page_of_hub(environ: "WSGIEnvironment") -> str:
-    hub = hub_choice.known_hub(environ)
-    return env.trust(environ).federation.link_of(hub, language_of(environ))
+def _page_of_hub(visit: Visit) -> str:
+    hub = hub_choice.known_hub(visit)
+    return visit.trust.federation.link_of(hub, language_of(visit))
 
 
-def _name_of_hub(environ: "WSGIEnvironment") -> str:
-    hub = hub_choice.known_hub(environ)
-    federation = env.trust(environ).federation
-    return federation.name_of(hub, language_of(environ)) if hub else ""
+def _name_of_hub(visit: Visit) -> str:
+    hub = hub_choice.known_hub(visit)
+    federation = visit.trust.federation
+    return federation.name_of(hub, language_of(visit)) if hub else ""
 
 
-def _website(environ: "WSGIEnvironment", target: str) -> str | None:
+def _website(visit: Visit, target: str) -> str | None:
     """Return the target, or a page that needs no login; None if there is none."""
-    page = target or public_page(environ)
-    return at(env.trust(environ).own.public_url, page) if page else None
+    page = target or public_page(visit)
+    return at(visit.trust.own.public_url, page) if page else None

@@ -5,7 +5,7 @@ The hub notifies all other participants (SAML profiles 4.4.3.1).
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from lxml import etree
 from pydantic import BeforeValidator
@@ -20,7 +20,6 @@ from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import open_soap
 from eilogin.web.limits.client_network import network_here
 from eilogin.web.limits.slots import Full, Slots
@@ -29,9 +28,7 @@ from eilogin.web.outbound_messages import (
     browser_bindings,
     encryption_key,
 )
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds that a logout waits for a slot.
 _PATIENCE = 5.0
@@ -121,15 +118,15 @@ class LogoutRequestSender:
         )
 
     def directly(
-        self, environ: "WSGIEnvironment", notice: UnconfirmedLogout, endpoint: Endpoint
+        self, visit: Visit, notice: UnconfirmedLogout, endpoint: Endpoint
     ) -> SingleLogoutOutcome:
         """Return the outcome that the hub states over SOAP, or raise EiloginError."""
-        trust, hub = env.trust(environ), notice.login.who.issuer
+        trust, hub = visit.trust, notice.login.who.issuer
         element = self.request(trust, notice, endpoint)
         xml_signatures.sign(element, trust.key_for(hub))
         body = bindings.wrap_soap(element)
         with InNameOf(hub):
-            with _place(environ, hub, self._at_once):
+            with _place(visit, hub, self._at_once):
                 octets = trust.back_channel.post(
                     endpoint.location, body, timeout=self._timeout
                 )
@@ -149,13 +146,13 @@ def _usual(in_browser: Sequence[str]) -> Sequence[str]:
 
 
 @contextmanager
-def _place(environ: "WSGIEnvironment", hub: str, most: int) -> Iterator[None]:
+def _place(visit: Visit, hub: str, most: int) -> Iterator[None]:
     """Hold a slot for a SOAP call to a hub; raise PeerBusy if none gets free.
 
     The hub cannot see the client network, so no network gets all slots here.
     """
     try:
-        with _AT_HUBS.one(hub, most, network_here(environ), patience=_PATIENCE):
+        with _AT_HUBS.one(hub, most, network_here(visit), patience=_PATIENCE):
             yield
     except Full as full:
         raise PeerBusy(

@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -16,12 +15,9 @@ from eilogin.participant.logout.logout_pages import LogoutPages
 from eilogin.participant.logout.logout_requests import logout_outcome_in
 from eilogin.participant.logout.logout_state import LogoutState
 from eilogin.saml import bindings, messages
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import verify
 from eilogin.web.pages.refusal_records import note_refusal
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class LogoutResponses:
@@ -31,18 +27,16 @@ class LogoutResponses:
         self._pages = pages
         self._usual = usual
 
-    def receive(
-        self, environ: "WSGIEnvironment", received: bindings.Received
-    ) -> Response:
+    def receive(self, visit: Visit, received: bindings.Received) -> Response:
         """Handle a LogoutResponse in the browser (SAML profiles 4.4.3.5).
 
         Redirects to the result, which a visitor may reload; the message expires. For an
         unverified message, the page says only that the visitor is signed out here.
         """
-        trust = env.trust(environ)
-        request_id, stored = logout_state.of_browser(environ)
+        trust = visit.trust
+        request_id, stored = logout_state.of_browser(visit)
         # A visitor who has signed in again must not read "logged out".
-        if stored is None or env.session(environ) is not None:
+        if stored is None or visit.session is not None:
             # Rejected in any case; the reason depends on the signature.
             verify(received, trust.hub_keys, trust.weak)
             raise _not_started_here()
@@ -54,16 +48,16 @@ class LogoutResponses:
                 outcome = _outcome_in(trust, received, state, request_id)
             except Refused as error:
                 if not state.outcome:
-                    return self._not_verified(environ, state, error)
-                note_refusal(error, "logout.answered", environ)
+                    return self._not_verified(visit, state, error)
+                note_refusal(error, "logout.answered", visit)
                 outcome = state.outcome
             if not outcome:
                 raise _not_started_here()
             if not state.outcome or outcome == SingleLogoutOutcome.EVERYWHERE:
                 state = state._replace(answered=clock.now(), outcome=outcome)
-                headers = logout_state.note_answer(environ, request_id, stored, state)
+                headers = logout_state.note_answer(visit, request_id, stored, state)
         return self._pages.answer(
-            environ,
+            visit,
             state.then,
             state.outcome,
             headers=headers,
@@ -71,22 +65,22 @@ class LogoutResponses:
         )
 
     def _not_verified(
-        self, environ: "WSGIEnvironment", state: LogoutState, error: Refused
+        self, visit: Visit, state: LogoutState, error: Refused
     ) -> Response:
-        reference = note_refusal(error, "logout.answered", environ)
-        can_retry = unconfirmed_logouts.is_kept(environ, state.notice_key)
+        reference = note_refusal(error, "logout.answered", visit)
+        can_retry = unconfirmed_logouts.is_kept(visit, state.notice_key)
         return self._pages.answer(
-            environ,
+            visit,
             state.then,
             SingleLogoutOutcome.UNCONFIRMED,
             reference=reference,
-            again=retry_url(environ, state.then.target) if can_retry else "",
+            again=retry_url(visit, state.then.target) if can_retry else "",
             status=error.status,
         )
 
     def result_page(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         target: str | None = None,
         headers: Iterable[tuple[str, str]] = (),
     ) -> Response | None:
@@ -95,17 +89,17 @@ class LogoutResponses:
         ``target`` replaces that of the logout. None also if an inner hub began it.
         After a reload, the page says that the result is of the past.
         """
-        _, stored = logout_state.of_browser(environ)
+        _, stored = logout_state.of_browser(visit)
         state = LogoutState.read(stored, self._usual)
         if state.notice_key and not state.outcome:
             # This server may have delivered it meanwhile.
-            stored = logout_state.of_queued(environ, state.notice_key)
+            stored = logout_state.of_queued(visit, state.notice_key)
             state = LogoutState.read(stored, self._usual)
         if not state.outcome or state.then.begun_inside:
             return None
         then = state.then if target is None else state.then._replace(target=target)
         return self._pages.answer(
-            environ,
+            visit,
             then,
             state.outcome,
             headers=headers,

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from eilogin import clock
 from eilogin.errors import EiloginError, Unavailable
@@ -27,11 +27,8 @@ from eilogin.saml import bindings
 from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import UNREADABLE, Login, retry_schedule
 from eilogin.stores import StoredSession, logout_reserve
-from eilogin.web import environ as env
 from eilogin.web.browser.sealing import Sealer, as_text, from_text
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -48,7 +45,7 @@ _AT_ONCE = 50
 _REFUSALS = 3
 
 #: Called with :attr:`UnconfirmedLogout.key` and the outcome that a hub confirmed.
-Delivered = Callable[["WSGIEnvironment", str, SingleLogoutOutcome], object]
+Delivered = Callable[[Visit, str, SingleLogoutOutcome], object]
 
 
 class _Entry(NamedTuple):
@@ -81,40 +78,40 @@ class LogoutQueue:
 
     # --- one logout ---
 
-    def add(self, environ: "WSGIEnvironment", notice: UnconfirmedLogout) -> bool:
+    def add(self, visit: Visit, notice: UnconfirmedLogout) -> bool:
         """Queue a logout; whether this server delivers it from now on.
 
         False if the hub takes no SOAP, the browser has no secret, the session is over,
         or the queue is full. Raises :class:`eilogin.errors.StoreUnavailable`, or
         UnknownPeer for a hub that takes no logout.
         """
-        if not notice.secret or self._endpoint(env.trust(environ), notice) is None:
+        if not notice.secret or self._endpoint(visit.trust, notice) is None:
             return False
-        store, key = env.sessions(environ).store, _key(environ, notice.key)
+        store, key = visit.sessions.store, _key(visit, notice.key)
         if store.read(key) is not None:
             return True
-        if len(store.find(_label(environ))) >= MOST:
+        if len(store.find(_label(visit))) >= MOST:
             _log.error(
                 "logout retry queue: full for %s: %d logouts wait for it; "
                 "eilogin queues no more",
-                env.trust(environ).own.entity_id,
+                visit.trust.own.entity_id,
                 MOST,
             )
             return False
         row = StoredSession(
             key,
-            _sealed(environ, key, notice),
+            _sealed(visit, key, notice),
             clock.now(),
             notice.login.ends,
-            (_label(environ),),
+            (_label(visit),),
         )
         store.create(row, issued=clock.now())
         return store.read(key) is not None
 
     @staticmethod
-    def drop(environ: "WSGIEnvironment", kept: str) -> None:
+    def drop(visit: Visit, kept: str) -> None:
         """Take a logout out of the queue, by the key of its notice or ""."""
-        store, key = env.sessions(environ).store, _key(environ, kept)
+        store, key = visit.sessions.store, _key(visit, kept)
         # A look is cheaper than an end, and nearly no logout is queued.
         if kept and store.read(key) is not None:
             store.end(keys=(key,))
@@ -129,26 +126,24 @@ class LogoutQueue:
     # --- all of them ---
 
     @staticmethod
-    def keys(environ: "WSGIEnvironment") -> list[str]:
+    def keys(visit: Visit) -> list[str]:
         """Return the keys in the store of all entries."""
-        return env.sessions(environ).store.find(_label(environ))
+        return visit.sessions.store.find(_label(visit))
 
-    def deliver(self, environ: "WSGIEnvironment") -> int:
+    def deliver(self, visit: Visit) -> int:
         """Try due entries; count the confirmed ones. Raises StoreUnavailable."""
         with logout_reserve.for_logout():
-            return self._deliver(environ)
+            return self._deliver(visit)
 
-    def _deliver(self, environ: "WSGIEnvironment") -> int:
+    def _deliver(self, visit: Visit) -> int:
         count, unreachable, reached = 0, set[str](), set[str]()
-        for entry in self._due(environ):
+        for entry in self._due(visit):
             if entry.hub in unreachable:
                 continue
-            if not retry_schedule.take_up(
-                env.sessions(environ).store, entry.key, entry.seen
-            ):
+            if not retry_schedule.take_up(visit.sessions.store, entry.key, entry.seen):
                 continue
             try:
-                count += self._try(environ, entry)
+                count += self._try(visit, entry)
                 reached.add(entry.hub)
             except Unavailable as error:
                 unreachable.add(entry.hub)
@@ -157,15 +152,15 @@ class LogoutQueue:
         self._later = {} if reached - unreachable else self._later
         return count
 
-    def _due(self, environ: "WSGIEnvironment") -> list[_Entry]:
+    def _due(self, visit: Visit) -> list[_Entry]:
         """Return the entries for one round, longest waiting first."""
-        now, keys = clock.now(), self.keys(environ)
+        now, keys = clock.now(), self.keys(visit)
         self._later = {key: self._later[key] for key in keys if key in self._later}
         due = list[_Entry]()
         for key in keys:
             if self._later.get(key, now) > now:
                 continue
-            entry = _read(environ, key)
+            entry = _read(visit, key)
             if entry is None:
                 continue
             self._later[key] = entry.due
@@ -173,29 +168,27 @@ class LogoutQueue:
                 due.append(entry)
         return sorted(due, key=lambda entry: entry.due)[:_AT_ONCE]
 
-    def _try(self, environ: "WSGIEnvironment", entry: _Entry) -> bool:
+    def _try(self, visit: Visit, entry: _Entry) -> bool:
         """Send one LogoutRequest; whether the hub confirmed. Raises Unavailable."""
         try:
-            endpoint = self._endpoint(env.trust(environ), entry.notice)
-            if endpoint is None or _is_in_again(environ, entry.notice.login):
-                self.drop(environ, entry.kept)
+            endpoint = self._endpoint(visit.trust, entry.notice)
+            if endpoint is None or _is_in_again(visit, entry.notice.login):
+                self.drop(visit, entry.kept)
                 return False
             notice = unconfirmed_logouts.renewed(entry.notice)
-            outcome = self._hub_told.directly(environ, notice, endpoint)
+            outcome = self._hub_told.directly(visit, notice, endpoint)
         except Unavailable:
             raise
         except EiloginError as error:
-            self._refused(environ, entry, error)
+            self._refused(visit, entry, error)
             return False
-        self.drop(environ, entry.kept)
-        self._delivered(environ, entry.kept, outcome)
+        self.drop(visit, entry.kept)
+        self._delivered(visit, entry.kept, outcome)
         return True
 
-    def _refused(
-        self, environ: "WSGIEnvironment", entry: _Entry, error: EiloginError
-    ) -> None:
+    def _refused(self, visit: Visit, entry: _Entry, error: EiloginError) -> None:
         """Drop an entry after a few answers: the hub may not know its session."""
-        store = env.sessions(environ).store
+        store = visit.sessions.store
         store.append(entry.key, error.code)
         tries = len(store.items(entry.key))
         _log.warning(
@@ -206,7 +199,7 @@ class LogoutQueue:
             error,
         )
         if tries >= _REFUSALS:
-            self.drop(environ, entry.kept)
+            self.drop(visit, entry.kept)
 
 
 class LogoutQueueThread:
@@ -217,18 +210,18 @@ class LogoutQueueThread:
 
     def __init__(self, queue: LogoutQueue) -> None:
         self._queue = queue
-        self._environ: dict[str, Any] = {}
+        self._visit = Visit({})
         self._watched: object = None
         self._pid = 0
         self._lock = threading.Lock()
         self._logged = -_LOGS_EVERY
 
-    def wake(self, environ: "WSGIEnvironment") -> None:
+    def wake(self, visit: Visit) -> None:
         """Deliver from now on, unless the process ends with this request (run_once)."""
-        if environ.get("wsgi.run_once"):
+        if visit.environ.get("wsgi.run_once"):
             return
-        trust = env.trust(environ)
-        self._environ = {env.TRUST: trust, env.SESSIONS: env.sessions(environ)}
+        trust = visit.trust
+        self._visit = Visit.without_request(trust, visit.sessions)
         if trust.watch is not None and self._watched is not trust.watch:
             self._watched = trust.watch
             trust.watch.subscribe(lambda _, now: self._follow(now._asdict()))
@@ -247,25 +240,25 @@ class LogoutQueueThread:
             else:
                 self._pid = os.getpid()
 
-    def wake_if_queued(self, environ: "WSGIEnvironment") -> None:
+    def wake_if_queued(self, visit: Visit) -> None:
         """Deliver from now on, if an earlier process has left anything in the queue."""
         try:
-            if self._queue.keys(environ):
-                self.wake(environ)
+            if self._queue.keys(visit):
+                self.wake(visit)
         except EiloginError as error:
             _log.warning("logout retry queue: cannot read it: %s", error)
 
     def _follow(self, newer: dict[str, Any]) -> None:
-        trust: Trust = self._environ[env.TRUST]
-        self._environ = {**self._environ, env.TRUST: replace(trust, **newer)}
+        trust = replace(self._visit.trust, **newer)
+        self._visit = Visit.without_request(trust, self._visit.sessions)
 
     def _run(self) -> None:
         pause = threading.Event()
         while not pause.wait(EVERY):
             try:
-                self._queue.deliver(self._environ)
+                self._queue.deliver(self._visit)
                 with self._lock:
-                    if not self._queue.keys(self._environ):
+                    if not self._queue.keys(self._visit):
                         self._pid = 0
                         return
             except EiloginError as error:
@@ -280,28 +273,28 @@ class LogoutQueueThread:
             _log.warning("logout retry queue: a delivery failed: %s", error)
 
 
-def _is_in_again(environ: "WSGIEnvironment", login: Login) -> bool:
+def _is_in_again(visit: Visit, login: Login) -> bool:
     """Whether our message, which names no session, might end a newer one."""
-    has_index = env.trust(environ).own.profile.has_session_index
+    has_index = visit.trust.own.profile.has_session_index
     return not (login.session_index and has_index) and bool(
-        env.sessions(environ).find_all_of(login.who)
+        visit.sessions.find_all_of(login.who)
     )
 
 
-def _sealed(environ: "WSGIEnvironment", key: str, notice: UnconfirmedLogout) -> str:
+def _sealed(visit: Visit, key: str, notice: UnconfirmedLogout) -> str:
     # Only what a LogoutRequest needs.
     login = replace(notice.login, attributes={}, family="")
     fields = [login.to_json(), notice.request_id, notice.issued, notice.key]
     octets = json.dumps(fields).encode()
-    return as_text(_sealer(environ).seal(octets, *_bound_to(environ, key)))
+    return as_text(_sealer(visit).seal(octets, *_bound_to(visit, key)))
 
 
-def _read(environ: "WSGIEnvironment", key: str) -> _Entry | None:
-    stored = env.sessions(environ).store.read(key)
+def _read(visit: Visit, key: str) -> _Entry | None:
+    stored = visit.sessions.store.read(key)
     if stored is None:
         return None
     try:
-        octets = _sealer(environ).open(from_text(stored.data), *_bound_to(environ, key))
+        octets = _sealer(visit).open(from_text(stored.data), *_bound_to(visit, key))
         login_text, request_id, issued, kept, *_ = json.loads(octets)
         login = Login.from_json(login_text, key="", seen=0.0)
     except UNREADABLE:
@@ -310,19 +303,19 @@ def _read(environ: "WSGIEnvironment", key: str) -> _Entry | None:
     return _Entry(key, UnconfirmedLogout(login, request_id, issued), kept, stored.seen)
 
 
-def _sealer(environ: "WSGIEnvironment") -> Sealer:
-    return Sealer(env.trust(environ).own.sealing_secrets, "logout queue")
+def _sealer(visit: Visit) -> Sealer:
+    return Sealer(visit.trust.own.sealing_secrets, "logout queue")
 
 
-def _bound_to(environ: "WSGIEnvironment", key: str) -> tuple[str, ...]:
-    return (env.trust(environ).own.entity_id, key)
+def _bound_to(visit: Visit, key: str) -> tuple[str, ...]:
+    return (visit.trust.own.entity_id, key)
 
 
-def _label(environ: "WSGIEnvironment") -> str:
-    entity_id = env.trust(environ).own.entity_id
+def _label(visit: Visit) -> str:
+    entity_id = visit.trust.own.entity_id
     # As "eilogin store" counts them; and no shard: a colon would end the name of one.
     return f"undelivered-to-hub-{hashlib.sha256(entity_id.encode()).hexdigest()[:16]}"
 
 
-def _key(environ: "WSGIEnvironment", kept: str) -> str:
-    return f"{_label(environ)}-{hashlib.sha256(kept.encode()).hexdigest()}"
+def _key(visit: Visit, kept: str) -> str:
+    return f"{_label(visit)}-{hashlib.sha256(kept.encode()).hexdigest()}"

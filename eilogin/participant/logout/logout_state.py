@@ -6,7 +6,7 @@ name derived from the notice in the retry queue.
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.participant import logout_hint
@@ -15,12 +15,9 @@ from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
 from eilogin.participant.logout.logout_pages import AfterLogout
 from eilogin.participant.logout.logout_retry_queue import LogoutQueue
 from eilogin.sessions import Subject
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.requests import safe_next
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds: the visitor may stay at the hub's page, or reload ours.
 _KEPT_FOR = 60 * 60.0
@@ -70,27 +67,27 @@ class LogoutState(NamedTuple):
         return cls(hub, then, key, answered, SingleLogoutOutcome.read(word))
 
 
-def of_browser(environ: "WSGIEnvironment") -> tuple[str, str | None]:
+def of_browser(visit: Visit) -> tuple[str, str | None]:
     """Return the ID of this browser's last LogoutRequest, and its stored state."""
-    request_id = _COOKIE.read(environ) or ""
-    return request_id, env.values(environ).get(_key(request_id)) if request_id else None
+    request_id = _COOKIE.read(visit.cookie_header) or ""
+    return request_id, visit.values.get(_key(request_id)) if request_id else None
 
 
-def of_queued(environ: "WSGIEnvironment", notice_key: str) -> str | None:
+def of_queued(visit: Visit, notice_key: str) -> str | None:
     """Return the stored state of a logout in the retry queue."""
-    return env.values(environ).get(_key(queued_name(notice_key)))
+    return visit.values.get(_key(queued_name(notice_key)))
 
 
-def keep(environ: "WSGIEnvironment", name: str, state: LogoutState) -> None:
+def keep(visit: Visit, name: str, state: LogoutState) -> None:
     """Store a state by the ID of the LogoutRequest or :func:`queued_name`."""
     until = clock.now() + _KEPT_FOR
-    env.values(environ).change(_key(name), lambda _: state.text, until)
+    visit.values.change(_key(name), lambda _: state.text, until)
 
 
-def begin(environ: "WSGIEnvironment", request_id: str, state: LogoutState) -> None:
+def begin(visit: Visit, request_id: str, state: LogoutState) -> None:
     """Store the state of a LogoutRequest that the browser carries to the hub."""
     until = clock.now() + _KEPT_FOR
-    env.values(environ).add(_key(request_id), state.text, until, durable=False)
+    visit.values.add(_key(request_id), state.text, until, durable=False)
 
 
 def cookie(name: str) -> tuple[str, str]:
@@ -99,23 +96,21 @@ def cookie(name: str) -> tuple[str, str]:
 
 
 def note_answer(
-    environ: "WSGIEnvironment", request_id: str, stored: str, state: LogoutState
+    visit: Visit, request_id: str, stored: str, state: LogoutState
 ) -> list[tuple[str, str]]:
     """Replace ``stored`` by the hub's answer; return headers that end the retries."""
-    until, values = state.answered + _KEPT_FOR, env.values(environ)
+    until, values = state.answered + _KEPT_FOR, visit.values
     values.swap(_key(request_id), stored, state.text, until, durable=False)
-    forget_notice(environ, state.notice_key)
-    cookies = [cookie(request_id), *unconfirmed_logouts.let_go(environ)]
+    forget_notice(visit, state.notice_key)
+    cookies = [cookie(request_id), *unconfirmed_logouts.let_go(visit)]
     return [*cookies, logout_hint.drop()]
 
 
-def note_delivery(
-    environ: "WSGIEnvironment", notice_key: str, outcome: SingleLogoutOutcome
-) -> None:
+def note_delivery(visit: Visit, notice_key: str, outcome: SingleLogoutOutcome) -> None:
     """Store that the hub confirmed a queued logout, for the page of its browser."""
     now = clock.now()
-    unconfirmed_logouts.forget(environ, notice_key)
-    logout_hint.unmark(environ, notice_key, now + env.sessions(environ).max_session)
+    unconfirmed_logouts.forget(visit, notice_key)
+    logout_hint.unmark(visit, notice_key, now + visit.sessions.max_session)
 
     def answered(stored: str | None) -> str | None:
         if stored is None:
@@ -124,39 +119,39 @@ def note_delivery(
         return state._replace(answered=now, outcome=outcome).text
 
     key = _key(queued_name(notice_key))
-    env.values(environ).change(key, answered, now + _KEPT_FOR)
+    visit.values.change(key, answered, now + _KEPT_FOR)
 
 
-def forget_notice(environ: "WSGIEnvironment", notice_key: str) -> None:
+def forget_notice(visit: Visit, notice_key: str) -> None:
     """Stop notifying the hub of a logout: it has confirmed it, or never can."""
-    unconfirmed_logouts.forget(environ, notice_key)
-    LogoutQueue.drop(environ, notice_key)
+    unconfirmed_logouts.forget(visit, notice_key)
+    LogoutQueue.drop(visit, notice_key)
 
 
-def forget(environ: "WSGIEnvironment", who: Subject) -> list[tuple[str, str]]:
+def forget(visit: Visit, who: Subject) -> list[tuple[str, str]]:
     """Return the headers after a login, by which no answer says "logged out" any more.
 
     Drops a queued logout of the same subject (``who``) only. Raises StoreUnavailable.
     """
-    has_cookie = _COOKIE.read(environ) is not None
-    before = logout_hint.left(environ)
+    has_cookie = _COOKIE.read(visit.cookie_header) is not None
+    before = logout_hint.left(visit)
     if before is not None and before.login.who == who:
-        LogoutQueue.drop(environ, before.kept)
-    unconfirmed_logouts.void(environ)
+        LogoutQueue.drop(visit, before.kept)
+    unconfirmed_logouts.void(visit)
     return [
         *([_COOKIE.expire()] if has_cookie else []),
-        *unconfirmed_logouts.let_go(environ),
+        *unconfirmed_logouts.let_go(visit),
     ]
 
 
-def was_here(environ: "WSGIEnvironment") -> bool:
+def was_here(visit: Visit) -> bool:
     """Whether this browser had a session here that is over, or logs out just now.
 
     It keeps the session cookie until it learns of the end.
     """
-    if env.cookie(environ).read(environ) is not None:
+    if visit.token is not None:
         return True
-    request_id, stored = of_browser(environ)
+    request_id, stored = of_browser(visit)
     state = LogoutState.read(stored, "")
     return request_id != "" and (not state.outcome or state.is_new)
 

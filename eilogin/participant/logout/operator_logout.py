@@ -1,10 +1,9 @@
 """Logouts by a command of the operator, without a visitor.
 
-The filter ``logout`` hands this object on (:mod:`eilogin.web.pipeline_objects`).
+The filter ``logout`` hands this object on (``web.pipeline.pipeline_objects``).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 from urllib.parse import unquote
 
 from eilogin.federation import Trust
@@ -20,6 +19,7 @@ from eilogin.saml.sector_names import NUMBERS
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
+from eilogin.web.visit import Visit
 
 #: Least number of "!" in a user of a domain.
 _MARKS_WITH_DOMAIN = 3
@@ -38,24 +38,25 @@ class OperatorLogout:
     ) -> None:
         self.sessions = sessions
         self.own = trust.own
-        self._environ: dict[str, Any] = {
-            env.SESSIONS: sessions,
-            env.SESSION: None,
-            env.COOKIE: cookie,
-            env.TRUST: trust,
-            "SCRIPT_NAME": "",
-        }
+        self._visit = Visit(
+            {
+                env.SESSIONS: sessions,
+                env.SESSION: None,
+                env.COOKIE: cookie,
+                env.TRUST: trust,
+                "SCRIPT_NAME": "",
+            }
+        )
         self._logout = logout
 
     @property
     def mounted_at(self) -> str:
         """The path at which a composite or a filter of others mounts this site."""
-        path: str = self._environ["SCRIPT_NAME"]
-        return path
+        return self._visit.script_name
 
     @mounted_at.setter
     def mounted_at(self, path: str) -> None:
-        self._environ["SCRIPT_NAME"] = path
+        self._visit.environ["SCRIPT_NAME"] = path
 
     def called(self, name: str, sources: Sequence[str]) -> list[Login]:
         """Return the sessions of a visitor with this name.
@@ -72,24 +73,24 @@ class OperatorLogout:
 
     def end(self, logins: Sequence[Login]) -> bool:
         """End these sessions, and notify the hub; whether all ended everywhere."""
-        return self._logout.end_all(self._environ, logins, logout_hooks.OPERATOR)
+        return self._logout.end_all(self._visit, logins, logout_hooks.OPERATOR)
 
     def for_inner_hub(self) -> ParticipantLogoutService | None:
         """Return the service for an inner hub, or None if there is no such hub."""
         if self.own.hub_inside is None:
             return None
-        return ParticipantLogoutService(self._logout, self._environ)
+        return ParticipantLogoutService(self._logout, self._visit)
 
     def deliver(self) -> int:
         """Deliver due logouts; count the confirmed ones. Raises StoreUnavailable."""
-        return self._logout.delivery.deliver_queued(self._environ)
+        return self._logout.delivery.deliver_queued(self._visit)
 
     def wake(self) -> None:
         """Start the thread that delivers the queue, unless the queue is empty."""
-        self._logout.delivery.queue_thread.wake_if_queued(self._environ)
+        self._logout.delivery.queue_thread.wake_if_queued(self._visit)
 
     def _meant(self, name: str, sources: Sequence[str]) -> Iterator[Subject]:
-        trust = env.trust(self._environ)
+        trust = self._visit.trust
         attributes = [source for source in sources if source != NAME_ID]
         for hub in trust.hub_ids:
             for kind in (*_FORMATS, *attributes):

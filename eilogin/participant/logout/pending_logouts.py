@@ -21,10 +21,11 @@ from eilogin.participant.session_end import end_here
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
-from eilogin.web.requests import is_from_other_site, is_in_advance, is_own_navigation
+from eilogin.web.requests import is_from_other_site, is_own_navigation
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 _SUFFIX = "-out"
 _MARK = f"{_SUFFIX}="
@@ -41,43 +42,48 @@ DONE, NOT_YET = 204, 503
 _FAILED = 500
 
 
-def is_there(environ: "WSGIEnvironment") -> bool:
+def is_there(visit: Visit) -> bool:
     """Return whether a request may bring such a cookie; cheap, for every request."""
-    return _MARK in environ.get("HTTP_COOKIE", "")
+    # Each page calls this function, so it calls as little as possible.
+    return _MARK in visit.environ.get("HTTP_COOKIE", "")
 
 
-def begun(environ: "WSGIEnvironment", error: Exception) -> list[tuple[str, str]]:
+def begun(visit: Visit, error: Exception) -> list[tuple[str, str]]:
     """Return the headers that keep a logout, if the store's ``error`` stopped one.
 
     No headers for a request of another site or without a session cookie.
     """
-    if not isinstance(error, StoreUnavailable) or not _is_wanted(environ):
+    if not isinstance(error, StoreUnavailable) or not _is_wanted(visit):
         return []
-    session = env.cookie(environ)
-    token = session.read(environ) or ""
+    session = visit.cookie
+    token = session.read(visit.cookie_header) or ""
     if not _is_token(token):
         return []
-    sealed = as_text(_sealer(environ).seal(token.encode(), *_bound_to(environ)))
-    longest = int(env.sessions(environ).max_session)
-    return [_cookie(environ).set(sealed, max_age=longest), session.expire()]
+    sealed = as_text(_sealer(visit).seal(token.encode(), *_bound_to(visit)))
+    longest = int(visit.sessions.max_session)
+    return [_cookie(visit).set(sealed, max_age=longest), session.expire()]
 
 
-def _is_wanted(environ: "WSGIEnvironment") -> bool:
-    public_url = env.trust(environ).own.public_url
-    if env.address(environ) not in _BEGUN_AT or is_in_advance(environ):
+def _is_wanted(visit: Visit) -> bool:
+    public_url = visit.trust.own.public_url
+    if visit.address not in _BEGUN_AT or visit.is_in_advance:
         return False
-    if environ["REQUEST_METHOD"] == "GET":
-        return is_own_navigation(environ, public_url)
-    return not is_from_other_site(environ, public_url)
+    if visit.method == "GET":
+        return is_own_navigation(visit, public_url)
+    return not is_from_other_site(visit, public_url)
 
 
-def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+def let_go(visit: Visit) -> list[tuple[str, str]]:
     """Return the header by which the browser forgets its pending logout, if any."""
-    cookie = _cookie(environ)
-    return [] if cookie.read(environ) is None else [cookie.expire()]
+    cookie = _cookie(visit)
+    return [] if cookie.read(visit.cookie_header) is None else [cookie.expire()]
 
 
-CarryOut = Callable[["WSGIEnvironment"], Response]
+CarryOut = Callable[[Visit], Response]
+
+
+#: Answers a request without a pending logout.
+GoOn = Callable[[Visit, "StartResponse"], Iterable[bytes]]
 
 
 class PendingLogouts:
@@ -88,41 +94,41 @@ class PendingLogouts:
     """
 
     def __init__(
-        self, carry_out: CarryOut, end_other: Callable[["WSGIEnvironment"], object]
+        self, carry_out: CarryOut, end_other: Callable[[Visit], object]
     ) -> None:
         self._carry_out = carry_out
         self._end_other = end_other
 
     def respond(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         start_response: "StartResponse",
-        go_on: "WSGIApplication",
+        go_on: GoOn,
     ) -> Iterable[bytes]:
         """Answer a request; the page of a pending logout replaces one for a person.
 
         ``go_on`` answers other requests, as anonymous ones.
         """
-        token = _read(environ)
+        token = _read(visit)
         if token is None:
-            return go_on(environ, start_response)
-        held = env.cookie(environ).read(environ) or ""
-        with_session = _with_session(environ, token)
+            return go_on(visit, start_response)
+        held = visit.token or ""
+        with_session = _with_session(visit, token)
         if held and not hmac.compare_digest(held.encode(), token.encode()):
             headers = self._other_ended(with_session)
-            return go_on(environ, _adding(headers, start_response))
-        _make_anonymous(environ)
-        if env.address(environ) in _LOGOUTS:
+            return go_on(visit, _adding(headers, start_response))
+        _make_anonymous(visit)
+        if visit.address in _LOGOUTS:
             return go_on(with_session, start_response)
-        is_too_soon = is_in_advance(environ)
+        is_too_soon = visit.is_in_advance
         answer = (
             Response(status=NOT_YET) if is_too_soon else self._carry_out(with_session)
         )
         if answer.status_code not in (DONE, NOT_YET):
-            return answer(environ, start_response)
-        return go_on(environ, _adding(cookies_of(answer), start_response))
+            return answer(visit.environ, start_response)
+        return go_on(visit, _adding(cookies_of(answer), start_response))
 
-    def _other_ended(self, with_session: "WSGIEnvironment") -> list[tuple[str, str]]:
+    def _other_ended(self, with_session: Visit) -> list[tuple[str, str]]:
         try:
             self._end_other(with_session)
         except StoreUnavailable:
@@ -133,18 +139,20 @@ class PendingLogouts:
 def by_filter(app: "WSGIApplication") -> CarryOut:
     """Have the filter ``logout``, which ``app`` is, carry out a logout."""
 
-    def carry_out(environ: "WSGIEnvironment") -> Response:
-        is_page = env.address(environ) is None
-        environ[env.ADDRESS] = env.PENDING_LOGOUT if is_page else env.PENDING_QUIETLY
-        answer = Request(environ).get_response(app)
+    def carry_out(visit: Visit) -> Response:
+        is_page = visit.address is None
+        visit.environ[env.ADDRESS] = (
+            env.PENDING_LOGOUT if is_page else env.PENDING_QUIETLY
+        )
+        answer = Request(visit.environ).get_response(app)
         return Response(status=NOT_YET) if answer.status_code >= _FAILED else answer
 
     return carry_out
 
 
-def ending_here(inner_hub: InnerHub) -> Callable[["WSGIEnvironment"], object]:
+def ending_here(inner_hub: InnerHub) -> Callable[[Visit], object]:
     """End a session at a participant, and at a hub that stands ``inside``."""
-    return lambda environ: end_here(environ, "logged-out-before", inner_hub)
+    return lambda visit: end_here(visit, "logged-out-before", inner_hub)
 
 
 def cookies_of(answer: Response) -> list[tuple[str, str]]:
@@ -152,32 +160,32 @@ def cookies_of(answer: Response) -> list[tuple[str, str]]:
     return [pair for pair in answer.headerlist if pair[0] == "Set-Cookie"]
 
 
-def _read(environ: "WSGIEnvironment") -> str | None:
-    text = _cookie(environ).read(environ)
+def _read(visit: Visit) -> str | None:
+    text = _cookie(visit).read(visit.cookie_header)
     if text is None:
         return None
     try:
-        return _sealer(environ).open(from_text(text), *_bound_to(environ)).decode()
+        return _sealer(visit).open(from_text(text), *_bound_to(visit)).decode()
     except NotSealed:
         return None
 
 
-def _with_session(environ: "WSGIEnvironment", token: str) -> "WSGIEnvironment":
-    copied: WSGIEnvironment = environ.copy()
+def _with_session(visit: Visit, token: str) -> Visit:
+    copied = visit.copy()
     _make_anonymous(copied)
-    mine = env.cookie(environ).set(token)[1].partition(";")[0]
-    copied["HTTP_COOKIE"] = f"{copied['HTTP_COOKIE']}; {mine}"
+    mine = visit.cookie.set(token)[1].partition(";")[0]
+    copied.environ["HTTP_COOKIE"] = f"{copied.cookie_header}; {mine}"
     return copied
 
 
-def _make_anonymous(environ: "WSGIEnvironment") -> None:
-    session = env.cookie(environ)
-    pairs = environ.get("HTTP_COOKIE", "").split(";")
-    kept = (pair.strip() for pair in pairs if session.read_in(pair.strip()) is None)
-    environ["HTTP_COOKIE"] = "; ".join(kept)
-    environ[env.SESSION] = None
-    if isinstance(environ.get(env.SESSION_FAULT), StoreUnavailable):
-        del environ[env.SESSION_FAULT]
+def _make_anonymous(visit: Visit) -> None:
+    session = visit.cookie
+    pairs = visit.cookie_header.split(";")
+    kept = (pair.strip() for pair in pairs if session.read(pair.strip()) is None)
+    visit.environ["HTTP_COOKIE"] = "; ".join(kept)
+    visit.set_session(None)
+    if isinstance(visit.environ.get(env.SESSION_FAULT), StoreUnavailable):
+        del visit.environ[env.SESSION_FAULT]
 
 
 def _adding(
@@ -191,13 +199,13 @@ def _adding(
     return start
 
 
-def _cookie(environ: "WSGIEnvironment") -> Cookie:
-    return Cookie(f"{env.cookie(environ).name}{_SUFFIX}")
+def _cookie(visit: Visit) -> Cookie:
+    return Cookie(f"{visit.cookie.name}{_SUFFIX}")
 
 
-def _sealer(environ: "WSGIEnvironment") -> Sealer:
-    return Sealer(env.trust(environ).own.sealing_secrets, "pending logout")
+def _sealer(visit: Visit) -> Sealer:
+    return Sealer(visit.trust.own.sealing_secrets, "pending logout")
 
 
-def _bound_to(environ: "WSGIEnvironment") -> tuple[str, str]:
-    return env.trust(environ).own.entity_id, env.cookie(environ).name
+def _bound_to(visit: Visit) -> tuple[str, str]:
+    return visit.trust.own.entity_id, visit.cookie.name

@@ -14,19 +14,16 @@ import hashlib
 import json
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.participant import logout_hint
 from eilogin.saml import messages
 from eilogin.saml.message_checks import LIFETIME
 from eilogin.sessions import UNREADABLE, Login
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import Sealer, as_text, from_text
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds.
 KEPT_FOR = 60 * 60.0
@@ -57,60 +54,58 @@ def new_notice(login: Login) -> UnconfirmedLogout:
     return UnconfirmedLogout(login, messages.new_id(), clock.now(), bool(login.left))
 
 
-def keep(environ: "WSGIEnvironment", login: Login, held: str = "") -> UnconfirmedLogout:
+def keep(visit: Visit, login: Login, held: str = "") -> UnconfirmedLogout:
     """Store and return the notice of a login that is about to end, or an earlier one.
 
     ``held`` is a secret cookie of this browser, by default its session cookie. Without
     a NameID no message is possible, and nothing is stored.
     """
-    token = held or env.cookie(environ).read(environ) or ""
+    token = held or visit.token or ""
     notice = new_notice(login)
     if not token or login.named is None:
         return notice
     # It is not known yet which participants an inner hub will reach.
-    has_hub = env.trust(environ).own.hub_inside is not None
+    has_hub = visit.trust.own.hub_inside is not None
     notice = notice._replace(
         is_partial=notice.is_partial or has_hub, secret=_secret_of(token)
     )
-    if _write(environ, notice):
+    if _write(visit, notice):
         return notice
-    earlier = _read(environ, notice.secret)
-    return notice if earlier is None else as_of_now(environ, earlier)
+    earlier = _read(visit, notice.secret)
+    return notice if earlier is None else as_of_now(visit, earlier)
 
 
-def find(environ: "WSGIEnvironment") -> UnconfirmedLogout | None:
+def find(visit: Visit) -> UnconfirmedLogout | None:
     """Return the notice of this browser, or None."""
-    held = _COOKIE.read(environ)
-    notice = None if held is None else _read(environ, held)
+    held = _COOKIE.read(visit.cookie_header)
+    notice = None if held is None else _read(visit, held)
     if notice is not None:
         return notice
     # A copy of the session cookie must not cause new messages long afterwards.
-    tokens = (env.cookie(environ).read(environ), logout_hint.held(environ))
-    notices = (_read(environ, _secret_of(token)) for token in tokens if token)
+    tokens = (visit.token, logout_hint.held(visit))
+    notices = (_read(visit, _secret_of(token)) for token in tokens if token)
     return next((kept for kept in notices if kept is not None and _is_new(kept)), None)
 
 
-def of_session(environ: "WSGIEnvironment") -> UnconfirmedLogout | None:
+def of_session(visit: Visit) -> UnconfirmedLogout | None:
     """Return the notice for the request's session cookie, however old it is.
 
     Only for ``pending_logouts``, whose sealed cookie proves the browser's intent.
     """
-    token = env.cookie(environ).read(environ)
-    return _read(environ, _secret_of(token)) if token else None
+    token = visit.token
+    return _read(visit, _secret_of(token)) if token else None
 
 
 def _is_new(notice: UnconfirmedLogout) -> bool:
     return 0 <= clock.now() - notice.issued < LIFETIME
 
 
-def as_of_now(
-    environ: "WSGIEnvironment", notice: UnconfirmedLogout
-) -> UnconfirmedLogout:
+def as_of_now(visit: Visit, notice: UnconfirmedLogout) -> UnconfirmedLogout:
     """Return a stored notice, with a new message if the old one has expired."""
     newer = renewed(notice)
     if newer is not notice:
-        env.values(environ).take(notice.key)
-        _write(environ, newer)
+        visit.values.take(notice.key)
+        _write(visit, newer)
     return newer
 
 
@@ -121,21 +116,21 @@ def renewed(notice: UnconfirmedLogout) -> UnconfirmedLogout:
     return notice._replace(request_id=messages.new_id(), issued=clock.now())
 
 
-def keep_briefly(environ: "WSGIEnvironment", notice: UnconfirmedLogout) -> None:
+def keep_briefly(visit: Visit, notice: UnconfirmedLogout) -> None:
     """Keep a confirmed notice while its message is valid, to show the outcome again."""
-    forget(environ, notice.key)
-    _write(environ, notice, notice.issued + LIFETIME)
+    forget(visit, notice.key)
+    _write(visit, notice, notice.issued + LIFETIME)
 
 
-def forget(environ: "WSGIEnvironment", key: str) -> None:
+def forget(visit: Visit, key: str) -> None:
     """Delete the notice under a key; "" is none."""
     if key:
-        env.values(environ).take(key)
+        visit.values.take(key)
 
 
-def is_kept(environ: "WSGIEnvironment", key: str) -> bool:
+def is_kept(visit: Visit, key: str) -> bool:
     """Whether a notice exists under this key; "" is none."""
-    return bool(key) and env.values(environ).get(key) is not None
+    return bool(key) and visit.values.get(key) is not None
 
 
 def hold(notice: UnconfirmedLogout) -> tuple[str, str]:
@@ -143,45 +138,43 @@ def hold(notice: UnconfirmedLogout) -> tuple[str, str]:
     return _COOKIE.set(notice.secret, max_age=int(KEPT_FOR))
 
 
-def void(environ: "WSGIEnvironment") -> None:
+def void(visit: Visit) -> None:
     """Delete the browser's notice, also for a cookie thief. Raises StoreUnavailable."""
-    if held := _COOKIE.read(environ):
-        forget(environ, _key(held))
+    if held := _COOKIE.read(visit.cookie_header):
+        forget(visit, _key(held))
 
 
-def let_go(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+def let_go(visit: Visit) -> list[tuple[str, str]]:
     """Return the header that removes the secret from this browser, if it has one."""
-    return [] if _COOKIE.read(environ) is None else [_COOKIE.expire()]
+    return [] if _COOKIE.read(visit.cookie_header) is None else [_COOKIE.expire()]
 
 
 def _secret_of(token: str) -> str:
     return hashlib.sha256(b"eilogin logout again\0" + token.encode()).hexdigest()
 
 
-def _write(
-    environ: "WSGIEnvironment", notice: UnconfirmedLogout, until: float = math.inf
-) -> bool:
+def _write(visit: Visit, notice: UnconfirmedLogout, until: float = math.inf) -> bool:
     """Store a notice; False if this browser has one of the same session."""
     # Only what a LogoutRequest needs.
     login = replace(notice.login, attributes={}, family="")
     fields = [login.to_json(), notice.request_id, notice.issued, notice.is_partial]
     octets = json.dumps(fields).encode()
-    sealed = _sealer(environ).seal(
-        octets, *_bound_to(environ), also_by=notice.secret.encode()
+    sealed = _sealer(visit).seal(
+        octets, *_bound_to(visit), also_by=notice.secret.encode()
     )
     until = min(clock.now() + KEPT_FOR, notice.login.ends, until)
     # A power failure may undo it; the visitor then reads that the outcome is unknown.
-    values = env.values(environ)
+    values = visit.values
     return values.add(notice.key, as_text(sealed), until, durable=False)
 
 
-def _read(environ: "WSGIEnvironment", secret: str) -> UnconfirmedLogout | None:
-    text = env.values(environ).get(_key(secret))
+def _read(visit: Visit, secret: str) -> UnconfirmedLogout | None:
+    text = visit.values.get(_key(secret))
     if text is None:
         return None
     try:
-        octets = _sealer(environ).open(
-            from_text(text), *_bound_to(environ), also_by=secret.encode()
+        octets = _sealer(visit).open(
+            from_text(text), *_bound_to(visit), also_by=secret.encode()
         )
         login, request_id, issued, is_partial = json.loads(octets)
         kept = Login.from_json(login, key="", seen=0.0)
@@ -196,9 +189,9 @@ def _key(secret: str) -> str:
     return f"unheard:{hashlib.sha256(secret.encode()).hexdigest()}"
 
 
-def _sealer(environ: "WSGIEnvironment") -> Sealer:
-    return Sealer(env.trust(environ).own.sealing_secrets, "logout")
+def _sealer(visit: Visit) -> Sealer:
+    return Sealer(visit.trust.own.sealing_secrets, "logout")
 
 
-def _bound_to(environ: "WSGIEnvironment") -> tuple[str, ...]:
-    return (env.trust(environ).own.entity_id,)
+def _bound_to(visit: Visit) -> tuple[str, ...]:
+    return (visit.trust.own.entity_id,)

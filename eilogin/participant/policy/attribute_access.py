@@ -6,7 +6,6 @@ names. Page and log show no values from the hub.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from webob import Response
@@ -22,28 +21,25 @@ from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL, PathRule
 from eilogin.saml.assurance_levels import reaches
 from eilogin.saml.messages import Assertion
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import root, this_page
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Names of attributes in a log line.
 _MOST_NAMES = 20
 
 
 def require_attributes(
-    environ: "WSGIEnvironment", assertion: Assertion, names: Sequence[str]
+    visit: Visit, assertion: Assertion, names: Sequence[str]
 ) -> None:
     """Raise AttributeMissing unless the hub sent each of these attributes."""
     missing = _missing(assertion.attributes, names)
     if missing:
         raise AttributeMissing(
             f"require_attributes expects {listed(missing)};"
-            f" {_received(environ, assertion.issuer, assertion.attributes)}",
+            f" {_received(visit, assertion.issuer, assertion.attributes)}",
             missing,
         )
 
@@ -57,42 +53,42 @@ def unmet(login: Login | None, rule: PathRule) -> Sequence[Condition]:
     return sorted(conditions, key=lambda cond: (cond.name, sorted(cond.values or ())))
 
 
-def is_open_to(environ: "WSGIEnvironment", login: Login | None, rule: PathRule) -> bool:
+def is_open_to(visit: Visit, login: Login | None, rule: PathRule) -> bool:
     """Return whether a page with this rule is open; raise StoreUnavailable."""
     return rule.need in (OFF, OPTIONAL) or (
         login is not None
         and reaches(login.level, rule.need)
-        and not path_limits.needs_proof(environ, login, rule)
+        and not path_limits.needs_proof(visit, login, rule)
         and not unmet(login, rule)
     )
 
 
 def refuse(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     pages: Pages,
     login: Login,
     conditions: Sequence[Condition],
 ) -> Response:
     """Return the page about these unmet conditions; for a script 403 and JSON."""
-    own = env.trust(environ).own
-    after = urlencode({"next": this_page(environ, own.public_url)})
+    own = visit.trust.own
+    after = urlencode({"next": this_page(visit, own.public_url)})
     return pages.refuse(
-        environ,
-        _error(environ, login, conditions),
+        visit,
+        _error(visit, login, conditions),
         event="access",
         again=root(own.public_url),
         template="no_access.html",
         needed=[(condition.name, condition.shown) for condition in conditions],
-        name=name_of(own, language_of(environ)),
+        name=name_of(own, language_of(visit)),
         logout_url=f"{own.url('logout')}?{after}",
     )
 
 
 def _error(
-    environ: "WSGIEnvironment", login: Login, conditions: Sequence[Condition]
+    visit: Visit, login: Login, conditions: Sequence[Condition]
 ) -> AttributeMissing | AttributeRefused:
     names, attributes = [condition.name for condition in conditions], login.attributes
-    received = _received(environ, login.who.issuer, attributes)
+    received = _received(visit, login.who.issuer, attributes)
     missing = _missing(attributes, names)
     lines = " and ".join(dict.fromkeys(repr(cond.path) for cond in conditions))
     if missing:
@@ -120,8 +116,8 @@ def listed(names: Iterable[str]) -> str:
     return f"the attributes {listed}{more}" if distinct else "no attributes"
 
 
-def _received(environ: "WSGIEnvironment", hub: str, attributes: Attributes) -> str:
-    whom = env.trust(environ).whom_to_ask(hub)
+def _received(visit: Visit, hub: str, attributes: Attributes) -> str:
+    whom = visit.trust.whom_to_ask(hub)
     empty = [name for name in attributes if not has_value(attributes, name)]
     note = f", but without a value {listed(empty)}" if empty else ""
     return (

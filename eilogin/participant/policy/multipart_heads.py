@@ -8,13 +8,11 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from eilogin.errors import FormRefused
 from eilogin.web.requests import body_in_pieces
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Bytes of a copy (Zope's FORM_DISK_LIMIT), and in memory.
 _LARGEST = 2**30
@@ -49,14 +47,14 @@ class _Copy(SpooledTemporaryFile[bytes]):
         self.close()
 
 
-def heads(environ: "WSGIEnvironment") -> Iterator[bytes]:
+def heads(visit: Visit) -> Iterator[bytes]:
     """Return the head of each part, without the name of the visitor's file.
 
     The form stays readable. Raise FormRefused for ambiguous parts, or more or longer
     heads than a page makes, and the errors of ``body_in_pieces``.
     """
-    delimiter = _delimiter(environ.get("CONTENT_TYPE", ""))
-    stream = _rewindable(environ)
+    delimiter = _delimiter(visit.environ.get("CONTENT_TYPE", ""))
+    stream = _rewindable(visit)
     start = stream.tell()
     pieces = iter(partial(stream.read, _PIECE), b"")
     for count, head in enumerate(_possible_heads(pieces, delimiter)):
@@ -75,16 +73,16 @@ def _delimiter(content_type: str) -> bytes:
     return b"--" + (match[1] or match[2]).encode()
 
 
-def _rewindable(environ: "WSGIEnvironment") -> IO[bytes]:
-    source: IO[bytes] = environ["wsgi.input"]
+def _rewindable(visit: Visit) -> IO[bytes]:
+    source: IO[bytes] = visit.environ["wsgi.input"]
     can_rewind = getattr(source, "seekable", None)
     if can_rewind is not None and can_rewind():
         return source
     copy = _Copy(_IN_MEMORY)
-    for piece in body_in_pieces(environ, _LARGEST, _PIECE):
+    for piece in body_in_pieces(visit, _LARGEST, _PIECE):
         copy.write(piece)
     copy.seek(0)
-    environ["wsgi.input"] = copy
+    visit.environ["wsgi.input"] = copy
     return copy
 
 

@@ -13,75 +13,65 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import inf, isfinite
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.participant.policy.path_rules import PathRules
 from eilogin.participant.policy.strictest_rule import PathRule
 from eilogin.sessions import Login
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
-def needs_proof(
-    environ: "WSGIEnvironment", login: Login | None, rule: PathRule
-) -> bool:
+def needs_proof(visit: Visit, login: Login | None, rule: PathRule) -> bool:
     """Return whether a limit of this rule rejects a login; raise StoreUnavailable."""
     if login is None or not rule.has_limits:
         return False
     proven = login.proven_at(rule.need)
     if rule.max_age is not None and clock.now() - proven > rule.max_age:
         return True
-    return rule.idle is not None and _had_pause(environ, login, rule.idle, proven)
+    return rule.idle is not None and _had_pause(visit, login, rule.idle, proven)
 
 
-def wants_proof_at_login(environ: "WSGIEnvironment", rule: PathRule) -> bool:
+def wants_proof_at_login(visit: Visit, rule: PathRule) -> bool:
     """Return whether an anonymous visitor has to give a fresh proof at once.
 
     DigiD tells no age of a proof, so any other would be rejected afterwards.
     """
     has_age = rule.idle is not None or rule.max_age is not None
-    return has_age and not env.trust(environ).own.profile.tells_proof_age
+    return has_age and not visit.trust.own.profile.tells_proof_age
 
 
-def _had_pause(
-    environ: "WSGIEnvironment", login: Login, limit: float, since: float
-) -> bool:
+def _had_pause(visit: Visit, login: Login, limit: float, since: float) -> bool:
     """Return whether a pause, or the time from proof to arrival, exceeds ``limit``."""
     return (
-        _idle_for(environ, login) > limit
+        _idle_for(visit, login) > limit
         or login.started - since > limit
-        or _last_pause(environ, login, limit) > since
+        or _last_pause(visit, login, limit) > since
     )
 
 
-def note_pause(
-    environ: "WSGIEnvironment", login: Login, limits: Sequence[float]
-) -> None:
+def note_pause(visit: Visit, login: Login, limits: Sequence[float]) -> None:
     """Record these limits if the pause has passed them; raise StoreUnavailable."""
     for limit in limits:
-        if _idle_for(environ, login) > limit:
-            _note(environ, login, limit)
+        if _idle_for(visit, login) > limit:
+            _note(visit, login, limit)
 
 
-def note_visitor_pause(environ: "WSGIEnvironment", rules: PathRules) -> None:
+def note_visitor_pause(visit: Visit, rules: PathRules) -> None:
     """Record the pause of a visitor with a session, though a new login begins."""
-    login = env.session(environ)
+    login = visit.session
     if login is not None:
-        note_pause(environ, login, rules.idle_limits)
+        note_pause(visit, login, rules.idle_limits)
 
 
-def _idle_for(environ: "WSGIEnvironment", login: Login) -> float:
-    sessions = env.sessions(environ)
+def _idle_for(visit: Visit, login: Login) -> float:
+    sessions = visit.sessions
     return clock.now() - (sessions.idle_at(login) - sessions.idle)
 
 
-def _note(environ: "WSGIEnvironment", login: Login, limit: float) -> None:
-    values, key, now = env.values(environ), _key(login, limit), clock.now()
+def _note(visit: Visit, login: Login, limit: float) -> None:
+    values, key, now = visit.values, _key(login, limit), clock.now()
     # No login lasts longer; the hub may prolong one that ends sooner.
-    until = now + env.sessions(environ).max_session
+    until = now + visit.sessions.max_session
     recorded = values.get(key)
     if recorded is None:
         values.add(key, repr(now), until, durable=False)
@@ -89,9 +79,9 @@ def _note(environ: "WSGIEnvironment", login: Login, limit: float) -> None:
         values.swap(key, recorded, repr(now), until, durable=False)
 
 
-def _last_pause(environ: "WSGIEnvironment", login: Login, limit: float) -> float:
+def _last_pause(visit: Visit, login: Login, limit: float) -> float:
     """Return when the last pause ended; infinity for an invalid record."""
-    record = env.values(environ).get(_key(login, limit))
+    record = visit.values.get(_key(login, limit))
     if record is None:
         return 0.0
     with suppress(ValueError):
@@ -99,7 +89,7 @@ def _last_pause(environ: "WSGIEnvironment", login: Login, limit: float) -> float
         if isfinite(ended):
             return ended
     # Otherwise no proof would ever be later than it.
-    _note(environ, login, limit)
+    _note(visit, login, limit)
     return inf
 
 

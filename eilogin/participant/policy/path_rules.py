@@ -25,7 +25,7 @@ Doubt makes a rule stricter, never less strict:
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 from pydantic import BeforeValidator
@@ -54,9 +54,7 @@ from eilogin.participant.policy.strictest_rule import (
 )
 from eilogin.saml.assurance_levels import LEVELS, Classes
 from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Paths whose rules are kept, and characters of such a path.
 _KEPT = 1024
@@ -193,11 +191,12 @@ class PathRules:
         self.levels = frozenset(rule.need for rule in rules) & frozenset(LEVELS)
         self.attributes = frozenset(cond.name for cond in self._strictest.conditions)
 
-    def rule_of(self, environ: "WSGIEnvironment") -> PathRule:
+    def rule_of(self, visit: Visit) -> PathRule:
         """Return the rule of a request; raise PathRefused."""
+        environ = visit.environ
         if env.VISIBLE in environ:
-            return self._rule_in_zope(environ, environ[env.VISIBLE])
-        path = path_of(environ)
+            return self._rule_in_zope(visit, environ[env.VISIBLE])
+        path = path_of(visit)
         # As in _held, without the call.
         held = self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
         script = environ.get("SCRIPT_NAME", "")
@@ -209,11 +208,11 @@ class PathRules:
             or "HTTP_X_ORIGINAL_URL" in environ
             or "HTTP_X_REWRITE_URL" in environ
             or "HTTP_X_VHM_ROOT" in environ
-            or (script and script != env.trust(environ).own.mount)
+            or (script and script != visit.trust.own.mount)
         ):
-            below = environ.get("PATH_INFO", "")
-            held = merged({held, *map(self._held, _others(environ, script, below))})
-        return held.under(_methods_of(environ)) if held.by_method else held.rule
+            below = visit.path_info
+            held = merged({held, *map(self._held, _others(visit, script, below))})
+        return held.under(_methods_of(visit)) if held.by_method else held.rule
 
     def rule_for(self, path: str, method: str = "GET") -> PathRule:
         """Return the rule of a path, as text, without a request; PathRefused."""
@@ -252,21 +251,21 @@ class PathRules:
                 rules |= {node.exact for node in nodes}
         return rules | {node.exact for node in nodes}
 
-    def _rule_in_zope(self, environ: "WSGIEnvironment", seen: env.Visible) -> PathRule:
-        form = zope_paths.look_at_form(environ)
+    def _rule_in_zope(self, visit: Visit, seen: env.Visible) -> PathRule:
+        form = zope_paths.look_at_form(visit)
         script = seen.path.removesuffix(seen.below)
-        paths = {seen.path, *_others(environ, script, seen.below)}
+        paths = {seen.path, *_others(visit, script, seen.below)}
         called = {
             f"{path.rstrip('/')}/{name}" for path in paths for name in form.methods
         }
         held = merged({self._held_in_zope(path) for path in paths | called})
-        rule = held.under(_methods_of(environ)) if held.by_method else held.rule
+        rule = held.under(_methods_of(visit)) if held.by_method else held.rule
         if rule == self._strictest:
             return rule
         if form.may_call_anything:
             return strictest([rule, self._strictest])
         if form.is_multipart:
-            environ[env.UNSEEN_PARTS] = True
+            visit.environ[env.UNSEEN_PARTS] = True
         return rule
 
     def _held_in_zope(self, path: str) -> MethodRules:
@@ -310,15 +309,15 @@ def _rules_of(held: MethodRules) -> Iterable[PathRule]:
     return (held.rule, *held.by_method.values())
 
 
-def _others(environ: "WSGIEnvironment", script: str, below: str) -> set[str]:
-    return other_paths(environ, script, below, env.trust(environ).own.mount)
+def _others(visit: Visit, script: str, below: str) -> set[str]:
+    return other_paths(visit, script, below, visit.trust.own.mount)
 
 
-def _methods_of(environ: "WSGIEnvironment") -> set[str]:
-    methods = [environ["REQUEST_METHOD"], *map(environ.get, _OVERRIDES)]
+def _methods_of(visit: Visit) -> set[str]:
+    methods = [visit.method, *map(visit.environ.get, _OVERRIDES)]
     methods += [
         value
-        for name, value in _fields_of(environ.get("QUERY_STRING", ""))
+        for name, value in _fields_of(visit.query_string)
         if name.strip() == _METHOD_IN_QUERY
     ]
     words = {word.strip() for word in methods if word}

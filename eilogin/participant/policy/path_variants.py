@@ -14,14 +14,11 @@ without the first part; others, such as ``++lang++nl``, as if absent.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from unicodedata import normalize
 from urllib.parse import unquote
 
 from eilogin.errors import PathRefused
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _FAULTS = (
     (re.compile(r"^[^/]"), "does not begin with a slash"),
@@ -80,12 +77,13 @@ _MOST_ELSEWHERE = 2 * LONGEST_PATH
 _ADDRESS = re.compile(r"(?is)(?:(?:[a-z][a-z0-9+.-]*://[^/?#]*)?(/.*))?")
 
 
-def path_of(environ: "WSGIEnvironment") -> str:
+def path_of(visit: Visit) -> str:
     """Return the path of a request in the form of WSGI, SCRIPT_NAME included.
 
     Raise PathRefused if the two do not meet at a slash (PEP 3333), or a slash was
     encoded, as far as the server shows it.
     """
+    environ = visit.environ
     mount: str = environ.get("SCRIPT_NAME", "")
     path: str = environ.get("PATH_INFO", "")
     if mount and path and path[0] != "/":
@@ -97,19 +95,18 @@ def path_of(environ: "WSGIEnvironment") -> str:
     return mount + path if mount else path
 
 
-def other_paths(
-    environ: "WSGIEnvironment", script: str, below: str, mount: str
-) -> set[str]:
+def other_paths(visit: Visit, script: str, below: str, mount: str) -> set[str]:
     """Return other paths that an application may use, and the request's destination.
 
     ``below`` follows ``script`` (SCRIPT_NAME). Some servers let a client choose the
     split. So if ``script`` is not ``mount``, the path of ``public_url``, both count.
     Raise PathRefused for a header that is no path.
     """
+    environ = visit.environ
     for name in (*_TAKEN_OFF, _PUT_BEFORE):
         canonical(environ.get(name, ""))
-    whole = {_path_in(address) for address in _addresses_in(environ)}
-    parts = _with_prefixes(environ, {below, *whole})
+    whole = {_path_in(address) for address in _addresses_in(visit)}
+    parts = _with_prefixes(visit, {below, *whole})
     if _DESTINATION in environ:
         whole.add(_path_in(environ[_DESTINATION]))
     for cut in (_below, _without):
@@ -122,16 +119,16 @@ def other_paths(
     return paths
 
 
-def _addresses_in(environ: "WSGIEnvironment") -> Iterator[str]:
+def _addresses_in(visit: Visit) -> Iterator[str]:
     for name in _INSTEAD:
-        if name in environ:
-            yield environ[name].partition("?")[0]
+        if name in visit.environ:
+            yield visit.environ[name].partition("?")[0]
 
 
-def _with_prefixes(environ: "WSGIEnvironment", paths: set[str]) -> set[str]:
-    prefixes = _prefixes_in(environ)
+def _with_prefixes(visit: Visit, paths: set[str]) -> set[str]:
+    prefixes = _prefixes_in(visit)
     paths = paths | {_without(prefix, path) for prefix in prefixes for path in paths}
-    before = environ.get(_PUT_BEFORE, "").rstrip("/")
+    before = visit.environ.get(_PUT_BEFORE, "").rstrip("/")
     return paths | {before + path for path in paths}
 
 
@@ -146,8 +143,9 @@ def _path_in(address: str) -> str:
     return unquote(path, encoding="latin-1")
 
 
-def _prefixes_in(environ: "WSGIEnvironment") -> set[str]:
+def _prefixes_in(visit: Visit) -> set[str]:
     """Return prefixes that an application may remove; a header may have several."""
+    environ = visit.environ
     values = [environ[name] for name in _TAKEN_OFF if name in environ]
     firsts = [value.partition(",")[0].rstrip() for value in values]
     return {value.rstrip("/") for value in (*values, *firsts)}

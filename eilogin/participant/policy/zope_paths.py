@@ -23,7 +23,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from eilogin.config import IPNetwork
@@ -32,9 +31,7 @@ from eilogin.participant.policy import multipart_heads
 from eilogin.participant.policy.path_variants import fault_in
 from eilogin.web import environ as env
 from eilogin.web.requests import is_among, is_by_unix_socket, read_whole_body
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _BASE = "/VirtualHostBase/"
 _ROOT = "VirtualHostRoot"
@@ -65,19 +62,17 @@ _IN_HEAD = re.compile(
 )
 
 
-def visible(
-    environ: "WSGIEnvironment", mount: str, proxies: Sequence[IPNetwork]
-) -> env.Visible:
+def visible(visit: Visit, mount: str, proxies: Sequence[IPNetwork]) -> env.Visible:
     """Return the path of a request as the visitor sees it, and below ``mount``.
 
     ``mount``: path of ``public_url``; ``proxies``: our own. Raise PathRefused for an
     incomplete path, or one that somebody else wrote.
     """
-    path: str = environ.get("PATH_INFO", "")
+    path: str = visit.path_info
     if not path.startswith(_BASE):
         _refuse_obeyed(path.split("/"))
-        return env.Visible(environ.get("SCRIPT_NAME", "") + path, path)
-    if not _is_ours(environ.get("REMOTE_ADDR", ""), proxies):
+        return env.Visible(visit.script_name + path, path)
+    if not _is_ours(visit.environ.get("REMOTE_ADDR", ""), proxies):
         raise PathRefused(
             "VirtualHostBase came from an address that is not in trusted_proxies"
         )
@@ -131,18 +126,18 @@ class ZopeForm:
 _NOTHING = ZopeForm()
 
 
-def look_at_form(environ: "WSGIEnvironment") -> ZopeForm:
+def look_at_form(visit: Visit) -> ZopeForm:
     """Return the methods that the query and form of a request make Zope call.
 
     The body stays readable. Raise PathRefused for one in the query, FormRefused for
     ambiguous, too many or too long keys, and MessageTooLarge as Zope would.
     """
-    query = unquote_plus(environ.get("QUERY_STRING", ""))
+    query = unquote_plus(visit.query_string)
     if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):
         raise PathRefused("the query makes Zope call a method (':method')")
-    if environ["REQUEST_METHOD"].upper() in ("GET", "HEAD"):
+    if visit.method.upper() in ("GET", "HEAD"):
         return _NOTHING
-    content_type = environ.get("CONTENT_TYPE", "").strip().lower()
+    content_type = visit.environ.get("CONTENT_TYPE", "").strip().lower()
     kind = content_type.partition(";")[0].strip()
     if "xml" in kind:
         return ZopeForm(may_call_anything=True)
@@ -156,15 +151,15 @@ def look_at_form(environ: "WSGIEnvironment") -> ZopeForm:
         )
     if "multipart" in kind:
         return ZopeForm(is_multipart=True)
-    methods = frozenset(_methods_in(_read_ahead(environ)))
+    methods = frozenset(_methods_in(_read_ahead(visit)))
     if len(methods) > _MOST_CALLS:
         raise FormRefused("the form makes Zope call too many methods")
     return ZopeForm(methods=tuple(sorted(methods)))
 
 
-def _read_ahead(environ: "WSGIEnvironment") -> bytes:
-    body = read_whole_body(environ, _LARGEST_FORM)
-    environ["wsgi.input"] = io.BytesIO(body)
+def _read_ahead(visit: Visit) -> bytes:
+    body = read_whole_body(visit, _LARGEST_FORM)
+    visit.environ["wsgi.input"] = io.BytesIO(body)
     return body
 
 
@@ -197,9 +192,9 @@ def _decoded(text: str) -> str:
     return unquote_plus(text, encoding="latin-1")
 
 
-def require_no_call_in_parts(environ: "WSGIEnvironment") -> None:
+def require_no_call_in_parts(visit: Visit) -> None:
     """Raise FormRefused if a form with files calls a method or is ambiguous."""
-    for head in multipart_heads.heads(environ):
+    for head in multipart_heads.heads(visit):
         # Some parsers remove a backslash in a name.
         if _IN_HEAD.search(head.replace(b"\\", b"")):
             raise FormRefused("a form field makes Zope call a method (':method')")

@@ -11,7 +11,6 @@ request waits for the other one.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -32,12 +31,9 @@ from eilogin.participant.login import pending_logins
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.artifact_responses import open_artifact_response
-from eilogin.web import environ as env
 from eilogin.web.limits.client_network import network_here, wider
 from eilogin.web.limits.slots import Full, Slots
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: For one login: a double click, and one more.
 MOST_ARTIFACTS = 3
@@ -68,15 +64,15 @@ class _FailedArtifacts:
     def __init__(self) -> None:
         self._by_network: dict[str, tuple[float, ...]] = {}
 
-    def note(self, environ: "WSGIEnvironment") -> None:
+    def note(self, visit: Visit) -> None:
         if len(self._by_network) >= _REMEMBERED:
             self._by_network.clear()
-        network = wider(network_here(environ))
+        network = wider(network_here(visit))
         before = self._by_network.get(network, ())
         self._by_network[network] = (*before, clock.now())[-_FRUITLESS:]
 
-    def holder(self, environ: "WSGIEnvironment") -> str:
-        network = network_here(environ)
+    def holder(self, visit: Visit) -> str:
+        network = network_here(visit)
         instants = self._by_network.get(wider(network), ())
         is_one = len(instants) == _FRUITLESS and clock.now() - instants[0] < _LATELY
         return _OF_THOSE if is_one else network
@@ -91,7 +87,7 @@ class ArtifactResolver:
 
     def response(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingLogin,
         artifact: str,
         index: int,
@@ -102,11 +98,11 @@ class ArtifactResolver:
         artifacts, PeerBusy, and errors of ``open_artifact_response`` and the back
         channel.
         """
-        slots = _ArtifactSlots(environ, pending)
+        slots = _ArtifactSlots(visit, pending)
         try:
             slots.begin()
-            with self._place(environ, pending.hub):
-                return _resolved(artifact, index, env.trust(environ), pending.hub)
+            with self._place(visit, pending.hub):
+                return _resolved(artifact, index, visit.trust, pending.hub)
         except PeerBusy:
             # eilogin sent no ArtifactResolve.
             slots.undo()
@@ -121,29 +117,29 @@ class ArtifactResolver:
             raise
         except Refused as error:
             slots.fail()
-            self._fruitless.note(environ)
+            self._fruitless.note(visit)
             is_gone = isinstance(error, LoginFailed | LoginLost | MessageExpired)
-            if is_gone and self._is_taken(environ, pending, slots):
+            if is_gone and self._is_taken(visit, pending, slots):
                 return None
             raise
 
     def _is_taken(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, slots: "_ArtifactSlots"
+        self, visit: Visit, pending: PendingLogin, slots: "_ArtifactSlots"
     ) -> bool:
         """Return whether another request has the Response, or gets it in a moment."""
         if not slots.is_other_at_hub():
-            return bool(pending_logins.again(environ, pending).spent_by)
+            return bool(pending_logins.again(visit, pending).spent_by)
         # A waiting request occupies a thread too.
-        with self._place(environ, pending.hub):
-            return _wait_for_other(environ, pending, slots)
+        with self._place(visit, pending.hub):
+            return _wait_for_other(visit, pending, slots)
 
     @contextmanager
-    def _place(self, environ: "WSGIEnvironment", hub: str) -> Iterator[None]:
+    def _place(self, visit: Visit, hub: str) -> Iterator[None]:
         """Hold a slot for a call to a hub, or raise PeerBusy.
 
         Networks with failed artifacts do not wait, or they would occupy the threads.
         """
-        holder = self._fruitless.holder(environ)
+        holder = self._fruitless.holder(visit)
         patience = 0.0 if holder == _OF_THOSE else _PATIENCE
         try:
             with _AT_HUBS.one(hub, self._most, holder, patience=patience):
@@ -160,14 +156,14 @@ class ArtifactResolver:
 class _ArtifactSlots:
     """The artifacts of one login, in slots with the instant of the call, or ""."""
 
-    def __init__(self, environ: "WSGIEnvironment", pending: PendingLogin) -> None:
-        self._values = env.values(environ)
+    def __init__(self, visit: Visit, pending: PendingLogin) -> None:
+        self._values = visit.values
         self._keys = [f"artifact:{pending.handle}:{n}" for n in range(MOST_ARTIFACTS)]
         self._unanswered = [
             f"unanswered:{pending.handle}:{n}" for n in range(MOST_UNANSWERED)
         ]
         self._until = pending_logins.until(pending)
-        self._longest = _CALLS * env.trust(environ).back_channel.timeout
+        self._longest = _CALLS * visit.trust.back_channel.timeout
         self._mine = ""
         self._since = f"{clock.now()}"
 
@@ -208,12 +204,10 @@ class _ArtifactSlots:
         )
 
 
-def _wait_for_other(
-    environ: "WSGIEnvironment", pending: PendingLogin, slots: _ArtifactSlots
-) -> bool:
+def _wait_for_other(visit: Visit, pending: PendingLogin, slots: _ArtifactSlots) -> bool:
     for _ in range(_LOOKS):
         is_there = slots.is_other_at_hub()
-        if pending_logins.again(environ, pending).spent_by:
+        if pending_logins.again(visit, pending).spent_by:
             return True
         if not is_there:
             return False

@@ -1,7 +1,6 @@
 """The AssertionConsumerService ``/eilogin/acs``."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -43,15 +42,12 @@ from eilogin.participant.response.session_creation import (
 from eilogin.participant.session_end import end_here
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
-from eilogin.web import environ as env
 from eilogin.web.limits.client_network import Whereabouts
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import root
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class AssertionConsumer:
@@ -80,102 +76,96 @@ class AssertionConsumer:
         self._error_pages = error_pages
         self._inner_hub = inner_hub
 
-    def answer(self, environ: "WSGIEnvironment") -> Response:
+    def answer(self, visit: Visit) -> Response:
         """Redirect the signed-in visitor to their page, or answer with another page.
 
         With DigiD, a proven Response that signs nobody in ends the session.
         """
         try:
-            return self._received(environ)
+            return self._received(visit)
         except (Refused, Unavailable) as error:
-            profile = env.trust(environ).own.profile
+            profile = visit.trust.own.profile
             if not profile.failed_login_ends_session or not is_failure(error):
                 raise
-            ended = end_here(environ, error.code, self._inner_hub)
-            answer = self._error_pages.answer_of_digid(
-                environ, error, ended=bool(ended)
-            )
+            ended = end_here(visit, error.code, self._inner_hub)
+            answer = self._error_pages.answer_of_digid(visit, error, ended=bool(ended))
             # A second delivery would end the visitor's next session.
-            handle = _handle_in(environ)
-            pending_logins.close(environ, handle)
+            handle = _handle_in(visit)
+            pending_logins.close(visit, handle)
             answer.headerlist.extend([*ended, pending_logins.drop(handle)])
             return answer
 
-    def _received(self, environ: "WSGIEnvironment") -> Response:
+    def _received(self, visit: Visit) -> Response:
         try:
-            answer = self._response_reader.receive(environ)
+            answer = self._response_reader.receive(visit)
         except LoginLost as error:
-            return self._lost(environ, error)
-        return answer if isinstance(answer, Response) else self._handle(environ, answer)
+            return self._lost(visit, error)
+        return answer if isinstance(answer, Response) else self._handle(visit, answer)
 
-    def _lost(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
-        if environ["REQUEST_METHOD"] == "POST" and error.handle:
+    def _lost(self, visit: Visit, error: LoginLost) -> Response:
+        if visit.method == "POST" and error.handle:
             # Lax cookies come only with a GET.
-            return redirect_as_lost(env.trust(environ), error.handle)
-        login = self._whereabouts.of_this_network(environ, env.session(environ))
-        way = login_restart.begin(environ, error, login)
+            return redirect_as_lost(visit.trust, error.handle)
+        login = self._whereabouts.of_this_network(visit, visit.session)
+        way = login_restart.begin(visit, error, login)
         if way is not None:
             return way
         if login is None or isinstance(error, CookiesRefused):
             raise error
-        return self._failed_logins.forgotten(environ, error)
+        return self._failed_logins.forgotten(visit, error)
 
-    def _handle(self, environ: "WSGIEnvironment", answer: ReceivedResponse) -> Response:
+    def _handle(self, visit: Visit, answer: ReceivedResponse) -> Response:
         if answer.assertion is not None:
             with Proven():
-                if self._needs_consent(environ, answer):
-                    return self._ask_consent(environ, answer, answer.assertion)
-                return self._create_session(environ, answer.pending, answer.assertion)
+                if self._needs_consent(visit, answer):
+                    return self._ask_consent(visit, answer, answer.assertion)
+                return self._create_session(visit, answer.pending, answer.assertion)
         if answer.failure is not None:
-            return self._failed_logins.answer(environ, answer.pending, answer.failure)
+            return self._failed_logins.answer(visit, answer.pending, answer.failure)
         if answer.is_unusable:
-            return self._failed_logins.silently(environ, answer.pending)
-        return answer_repeated_response(environ, answer.pending)
+            return self._failed_logins.silently(visit, answer.pending)
+        return answer_repeated_response(visit, answer.pending)
 
-    def _since_logged_out(
-        self, environ: "WSGIEnvironment", pending: PendingLogin
-    ) -> Response:
+    def _since_logged_out(self, visit: Visit, pending: PendingLogin) -> Response:
         """Refuse a browser that has logged out since it asked the hub."""
         if pending.is_passive:
-            return self._failed_logins.silently(environ, pending)
+            return self._failed_logins.silently(visit, pending)
         error = LoginEnded(
             "this browser has logged out since it sent the AuthnRequest, and the "
             "hub has not confirmed that logout; expected a new login"
         )
-        return self._failed_logins.refused(environ, pending, error)
+        return self._failed_logins.refused(visit, pending, error)
 
     def _create_session(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingLogin,
         assertion: messages.Assertion,
     ) -> Response:
-        if not pending.is_forced and logout_hint.has_left(environ):
-            return self._since_logged_out(environ, pending)
-        assertion = of_own_scope(env.trust(environ), assertion)
+        if not pending.is_forced and logout_hint.has_left(visit):
+            return self._since_logged_out(visit, pending)
+        assertion = of_own_scope(visit.trust, assertion)
         try:
-            attribute_access.require_attributes(environ, assertion, self._required)
-            path_limits.note_visitor_pause(environ, self._rules)
-            return self._session_creator.log_in(environ, pending, assertion)
+            attribute_access.require_attributes(visit, assertion, self._required)
+            path_limits.note_visitor_pause(visit, self._rules)
+            return self._session_creator.log_in(visit, pending, assertion)
         except (AttributeMissing, SubjectMissing) as error:
-            return self._failed_logins.lacking(environ, pending, error)
+            return self._failed_logins.lacking(visit, pending, error)
         except (LevelTooLow, ProofTooOld) as error:
-            return self._failed_logins.too_low(environ, pending, error)
+            return self._failed_logins.too_low(visit, pending, error)
         except Refused as error:
-            return self._failed_logins.refused(environ, pending, error)
+            return self._failed_logins.refused(visit, pending, error)
 
-    def _needs_consent(
-        self, environ: "WSGIEnvironment", answer: ReceivedResponse
-    ) -> bool:
+    def _needs_consent(self, visit: Visit, answer: ReceivedResponse) -> bool:
         """Return whether a Response is unsolicited, or perhaps unwanted by now."""
         return not answer.is_agreed and (
             answer.pending.is_unsolicited
-            or self._session_creator.would_replace(environ, answer.pending)
+            or self._session_creator.would_replace(visit, answer.pending)
         )
 
     def _ask_consent(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         answer: ReceivedResponse,
         assertion: messages.Assertion,
     ) -> Response:
@@ -184,26 +174,24 @@ class AssertionConsumer:
         Another site may have brought it, so that they work under somebody else's name.
         """
         if answer.pending.is_passive:
-            return redirect_to_target(
-                environ, without_mark(environ, answer.pending.target)
-            )
+            return redirect_to_target(visit, without_mark(visit, answer.pending.target))
         if not answer.key:
             # It came by artifact: keep it at an address that can be reloaded.
-            return keep(environ, answer.pending.handle, assertion)
-        trust, language = env.trust(environ), language_of(environ)
+            return keep(visit, answer.pending.handle, assertion)
+        trust, language = visit.trust, language_of(visit)
         return self._pages.page(
-            environ,
+            visit,
             "agree_to_login.html",
             # The page may redirect anywhere.
             form_action=None,
             action=trust.own.url("acs"),
             answer=answer.key,
-            logged_in=env.session(environ) is not None,
+            logged_in=visit.session is not None,
             service=name_of(trust.own, language),
             hub=trust.federation.name_of(answer.pending.hub, language),
             website_url=root(trust.own.public_url),
         )
 
 
-def _handle_in(environ: "WSGIEnvironment") -> str:
-    return read_artifact_query(environ["QUERY_STRING"])[1]
+def _handle_in(visit: Visit) -> str:
+    return read_artifact_query(visit.query_string)[1]

@@ -1,7 +1,7 @@
 """Pages and redirects after a login that failed or was lost."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote, urlencode
 
 from webob import Response
@@ -41,9 +41,7 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.requests import origin_of
 from eilogin.web.site_urls import root, this_page
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class _BackLink(NamedTuple):
@@ -79,7 +77,7 @@ class FailedLogins:
         self._inner_hub = inner_hub
 
     def answer(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
+        self, visit: Visit, pending: PendingLogin, failure: LoginFailed
     ) -> Response:
         """Answer with the page of a cancelled login, or redirect after a passive login.
 
@@ -93,116 +91,112 @@ class FailedLogins:
             reason=short(failure.status_codes[-1]),
         )
         if pending.is_passive:
-            ended = self._ended_elsewhere(environ, pending, failure)
-            return self.silently(environ, pending, ended)
-        trust = env.trust(environ)
+            ended = self._ended_elsewhere(visit, pending, failure)
+            return self.silently(visit, pending, ended)
+        trust = visit.trust
         is_late = messages.TOO_LATE in failure.status_codes
-        anew_way = login_restart.begin_in_time(environ, pending) if is_late else None
+        anew_way = login_restart.begin_in_time(visit, pending) if is_late else None
         if anew_way is not None:
             return anew_way
         if trust.own.hub_inside is not None:
             code = failure.status_codes[-1]
-            ended = self._ended(environ, failure)
-            return _to_hub_inside(environ, pending, code, ended)
+            ended = self._ended(visit, failure)
+            return _to_hub_inside(visit, pending, code, ended)
         if is_late or messages.AUTHN_FAILED not in failure.status_codes:
             codes = failure.status_codes
             raise LoginFailed(_log_text(trust, pending, failure), codes, _helps(codes))
         if trust.own.profile.returns_after_cancel:
-            ended = self._ended(environ, failure)
+            ended = self._ended(visit, failure)
             return cancelled_login.redirect_back(
-                environ,
-                self._page_that_can_say_it(environ, pending.began or pending.target),
+                visit,
+                self._page_that_can_say_it(visit, pending.began or pending.target),
                 [*ended, pending_logins.drop(pending.handle)],
                 ended=bool(ended),
             )
-        return self._cancelled(environ, pending)
+        return self._cancelled(visit, pending)
 
-    def _cancelled(self, environ: "WSGIEnvironment", pending: PendingLogin) -> Response:
+    def _cancelled(self, visit: Visit, pending: PendingLogin) -> Response:
         target, level, back = pending.target, pending.level, pending.began
         # Keep the hub if the visitor would have to choose one.
-        is_needed = hub_choice.is_needed(env.trust(environ))
+        is_needed = hub_choice.is_needed(visit.trust)
         hub = pending.hub if is_needed else ""
         return self._pages.page(
-            environ,
+            visit,
             "cancelled.html",
-            login_url=login_address(environ, target, level, hub=hub, back=back),
-            choose_url=hub_choice.address(environ, target, level, back=back),
+            login_url=login_address(visit, target, level, hub=hub, back=back),
+            choose_url=hub_choice.address(visit, target, level, back=back),
             **self._way_back(
-                environ, pending.hub, back, "" if pending.is_required else target
+                visit, pending.hub, back, "" if pending.is_required else target
             )._asdict(),
-            logged_in=env.session(environ) is not None,
+            logged_in=visit.session is not None,
         )
 
-    def led_back(self, environ: "WSGIEnvironment") -> Response | None:
+    def led_back(self, visit: Visit) -> Response | None:
         """Return the page of a cancelled login if the page itself cannot report it."""
-        if not cancelled_login.take_mark(environ):
+        if not cancelled_login.take_mark(visit):
             return None
-        if not cancelled_login.is_due(environ):
-            return cancelled_login.to_plain_page(environ)
-        need = self._rules.rule_of(environ).need
+        if not cancelled_login.is_due(visit):
+            return cancelled_login.to_plain_page(visit)
+        need = self._rules.rule_of(visit).need
         if need == OPTIONAL:
             return None
-        return self._cancelled_here(environ, LEVELS[0] if need == OFF else need)
+        return self._cancelled_here(visit, LEVELS[0] if need == OFF else need)
 
-    def _cancelled_here(self, environ: "WSGIEnvironment", level: str) -> Response:
-        own = env.trust(environ).own
-        target = this_page(environ, own.public_url)
+    def _cancelled_here(self, visit: Visit, level: str) -> Response:
+        own = visit.trust.own
+        target = this_page(visit, own.public_url)
         return self._pages.page(
-            environ,
+            visit,
             "cancelled.html",
             status=403,
-            headers=cancelled_login.forget(environ),
-            login_url=login_address(environ, target, level),
-            choose_url=hub_choice.address(environ, target, level),
-            **self._way_back(environ, hub_choice.known_hub(environ))._asdict(),
-            ended=cancelled_login.has_ended(environ),
-            words=self._words[language_of(environ)],
+            headers=cancelled_login.forget(visit),
+            login_url=login_address(visit, target, level),
+            choose_url=hub_choice.address(visit, target, level),
+            **self._way_back(visit, hub_choice.known_hub(visit))._asdict(),
+            ended=cancelled_login.has_ended(visit),
+            words=self._words[language_of(visit)],
         )
 
     def too_low(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingLogin,
         error: LevelTooLow | ProofTooOld,
     ) -> Response:
         """Redirect to a hub in this process; without one, do as :meth:`lacking`."""
-        if env.trust(environ).own.hub_inside is None:
-            return self.lacking(environ, pending, error)
-        note_refusal(error, "login", environ)
-        ended = self._ended(environ, error)
-        return _to_hub_inside(environ, pending, messages.NO_AUTHN_CONTEXT, ended)
+        if visit.trust.own.hub_inside is None:
+            return self.lacking(visit, pending, error)
+        note_refusal(error, "login", visit)
+        ended = self._ended(visit, error)
+        return _to_hub_inside(visit, pending, messages.NO_AUTHN_CONTEXT, ended)
 
-    def lacking(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
-    ) -> Response:
+    def lacking(self, visit: Visit, pending: PendingLogin, error: Refused) -> Response:
         """Redirect an anonymous visitor after a passive login, or raise ``error``."""
-        if env.session(environ) is not None:
+        if visit.session is not None:
             raise error
-        return self.refused(environ, pending, error)
+        return self.refused(visit, pending, error)
 
-    def refused(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, error: Refused
-    ) -> Response:
+    def refused(self, visit: Visit, pending: PendingLogin, error: Refused) -> Response:
         """Redirect after a rejected passive login; otherwise raise ``error``."""
         if not pending.is_passive:
             raise error
-        note_refusal(error, "login", environ)
-        return self.silently(environ, pending)
+        note_refusal(error, "login", visit)
+        return self.silently(visit, pending)
 
     def silently(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingLogin,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
         """Redirect without a new session, and delay the next passive login."""
-        target = without_mark(environ, pending.target)
+        target = without_mark(visit, pending.target)
         return redirect_to_target(
-            environ, target, [*headers, remember_passive_login(self._silence)]
+            visit, target, [*headers, remember_passive_login(self._silence)]
         )
 
     def _ended_elsewhere(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, failure: LoginFailed
+        self, visit: Visit, pending: PendingLogin, failure: LoginFailed
     ) -> list[tuple[str, str]]:
         """End the session here if the hub no longer knows it at a keep-alive.
 
@@ -210,7 +204,7 @@ class FailedLogins:
         Return headers; none if they were only idle or have logged in since, or if
         eilogin requested more.
         """
-        login = env.session(environ)
+        login = visit.session
         if (
             login is None
             or messages.NO_PASSIVE not in failure.status_codes
@@ -222,68 +216,66 @@ class FailedLogins:
             or login.confirmed > pending.asked
         ):
             return []
-        return end_here(environ, short(messages.NO_PASSIVE), self._inner_hub)
+        return end_here(visit, short(messages.NO_PASSIVE), self._inner_hub)
 
-    def forgotten(self, environ: "WSGIEnvironment", error: LoginLost) -> Response:
+    def forgotten(self, visit: Visit, error: LoginLost) -> Response:
         """Answer a lost login of a visitor who logged in at another tab."""
-        own = env.trust(environ).own
+        own = visit.trust.own
         return self._pages.page(
-            environ,
+            visit,
             "logged_in.html",
             status=409,
-            reference=note_refusal(error, "login", environ),
+            reference=note_refusal(error, "login", visit),
             telephone=own.telephone,
-            name=name_of(own, language_of(environ)),
+            name=name_of(own, language_of(visit)),
             website_url=root(own.public_url),
         )
 
-    def _page_that_can_say_it(self, environ: "WSGIEnvironment", target: str) -> str:
+    def _page_that_can_say_it(self, visit: Visit, target: str) -> str:
         rule = self._rule_at(target)
         if rule is None or rule.need == OFF:
-            return root(env.trust(environ).own.public_url)
+            return root(visit.trust.own.public_url)
         return target
 
-    def says_it_at(self, environ: "WSGIEnvironment") -> bool:
+    def says_it_at(self, visit: Visit) -> bool:
         """Return whether the page of this request may report the cancelled login."""
-        return (
-            cancelled_login.is_due(environ) and self._rules.rule_of(environ).need != OFF
-        )
+        return cancelled_login.is_due(visit) and self._rules.rule_of(visit).need != OFF
 
-    def _way_back(self, environ: "WSGIEnvironment", hub: str, *pages: str) -> _BackLink:
+    def _way_back(self, visit: Visit, hub: str, *pages: str) -> _BackLink:
         """Return the first place that the visitor can see without this login.
 
         One of ``pages``, a page of this site, or that of ``hub`` (entityID) for
         visitors.
         """
-        trust = env.trust(environ)
-        page = self._first_open(environ, pages)
+        trust = visit.trust
+        page = self._first_open(visit, pages)
         if page:
             return _BackLink(page, "page")
         site = trust.own.public_url
-        page = self._first_open(environ, (_link_of(trust.own), root(site)))
+        page = self._first_open(visit, (_link_of(trust.own), root(site)))
         if page:
             return _BackLink(page, "website")
-        federation, language = trust.federation, language_of(environ)
+        federation, language = trust.federation, language_of(visit)
         name = federation.name_of(hub, language) if hub else ""
         return _BackLink(federation.link_of(hub, language), "hub", name)
 
-    def public_page(self, environ: "WSGIEnvironment") -> str:
+    def public_page(self, visit: Visit) -> str:
         """Return a page of this site that needs no login, or ""."""
-        own = env.trust(environ).own
+        own = visit.trust.own
         for page in filter(None, (_link_of(own), root(own.public_url))):
             rule = self._rule_at(page)
             if rule is not None and rule.need in (OFF, OPTIONAL):
                 return page
         return ""
 
-    def _first_open(self, environ: "WSGIEnvironment", pages: Sequence[str]) -> str:
-        own = env.trust(environ).own
-        is_anonymous = env.session(environ) is None
+    def _first_open(self, visit: Visit, pages: Sequence[str]) -> str:
+        own = visit.trust.own
+        is_anonymous = visit.session is None
         for page in filter(None, pages):
             # A kept form needs a login, whatever its path needs.
             is_ours = is_own_address(own, page.partition("?")[0])
             rule = None if is_ours and is_anonymous else self._rule_at(page)
-            if self._is_open(environ, rule):
+            if self._is_open(visit, rule):
                 return page
         return ""
 
@@ -293,17 +285,15 @@ class FailedLogins:
         except PathRefused:
             return None
 
-    def _is_open(self, environ: "WSGIEnvironment", rule: PathRule | None) -> bool:
-        login = env.session(environ)
-        return rule is not None and attribute_access.is_open_to(environ, login, rule)
+    def _is_open(self, visit: Visit, rule: PathRule | None) -> bool:
+        login = visit.session
+        return rule is not None and attribute_access.is_open_to(visit, login, rule)
 
-    def _ended(
-        self, environ: "WSGIEnvironment", error: Refused
-    ) -> list[tuple[str, str]]:
+    def _ended(self, visit: Visit, error: Refused) -> list[tuple[str, str]]:
         """End the session if DigiD requires that, even one at a lower level."""
-        if not env.trust(environ).own.profile.failed_login_ends_session:
+        if not visit.trust.own.profile.failed_login_ends_session:
             return []
-        return end_here(environ, error.code, self._inner_hub)
+        return end_here(visit, error.code, self._inner_hub)
 
 
 def _link_of(own: Own) -> str:
@@ -312,14 +302,14 @@ def _link_of(own: Own) -> str:
 
 
 def _to_hub_inside(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     pending: PendingLogin,
     code: str,
     headers: Sequence[tuple[str, str]] = (),
 ) -> Response:
     separator = "&" if "?" in pending.target else "?"
     reason = urlencode({env.REFUSED: short(code)})
-    return redirect_to_target(environ, f"{pending.target}{separator}{reason}", headers)
+    return redirect_to_target(visit, f"{pending.target}{separator}{reason}", headers)
 
 
 #: The likely cause, by the last part of a status code (SAML core 3.2.2.2).

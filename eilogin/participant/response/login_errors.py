@@ -4,7 +4,6 @@ Each offers a next step. A Response of DigiD gets DigiD's own texts (DigiD 6).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from webob import Response
@@ -29,15 +28,11 @@ from eilogin.participant.login import hub_choice
 from eilogin.participant.login.authn_requests import first_page_login_address
 from eilogin.participant.login.return_targets import public_page
 from eilogin.saml.assurance_levels import LEVELS
-from eilogin.web import environ as env
 from eilogin.web.limits import login_loops
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.requests import wants_page
 from eilogin.web.site_urls import root, this_page
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: For a Response without a proof that the hub sent it, to this site.
 _NOT_TAKEN = (MalformedMessage, MessageUnexpected, UnknownPeer, UntrustedSignature)
@@ -50,71 +45,69 @@ class LoginErrorPages:
         self._pages = pages
         self._failed = failed
 
-    def answer(self, environ: "WSGIEnvironment", error: Exception) -> Response:
+    def answer(self, visit: Visit, error: Exception) -> Response:
         """Return the page of any error; JSON for a script."""
-        if isinstance(error, _NOT_TAKEN) and _is_answer_of_digid(environ):
-            return self.answer_of_digid(environ, error)
-        again = _again(environ, error)
+        if isinstance(error, _NOT_TAKEN) and _is_answer_of_digid(visit):
+            return self.answer_of_digid(visit, error)
+        again = _again(visit, error)
         answer = self._pages.refuse(
-            environ,
+            visit,
             error,
             event="login",
             again=again,
-            ways_back=ways_back(environ, again),
+            ways_back=ways_back(visit, again),
             needed=error.names if isinstance(error, AttributeMissing) else (),
             helps=error.helps if isinstance(error, LoginFailed) else "",
-            logout_url=_way_out(environ, error),
+            logout_url=_way_out(visit, error),
         )
         if isinstance(error, LoginLoops):
             answer.headerlist.append(login_loops.forget())
         return answer
 
     def answer_of_digid(
-        self, environ: "WSGIEnvironment", error: Exception, *, ended: bool = False
+        self, visit: Visit, error: Exception, *, ended: bool = False
     ) -> Response:
         """Return the page that DigiD prescribes if its Response signs nobody in."""
         is_another = isinstance(error, SubjectChanged)
         return self._pages.refuse(
-            environ,
+            visit,
             error,
             event="login",
-            again=_again(environ, error),
+            again=_again(visit, error),
             template="subject_changed.html" if is_another else "digid_failed.html",
-            words=said_in(self._failed, language_of(environ)),
+            words=said_in(self._failed, language_of(visit)),
             ended=ended,
-            back_url=public_page(environ),
+            back_url=public_page(visit),
         )
 
 
-def ways_back(
-    environ: "WSGIEnvironment", again: str | None
-) -> Sequence[tuple[str, str]]:
+def ways_back(visit: Visit, again: str | None) -> Sequence[tuple[str, str]]:
     """Return a link to the first page if an error page has none."""
-    trust = environ.get(env.TRUST)
+    trust = visit.trust_or_none
     if again is not None or trust is None:
         return ()
     return [(root(trust.own.public_url), "")]
 
 
-def _is_answer_of_digid(environ: "WSGIEnvironment") -> bool:
-    profile = env.trust(environ).own.profile
-    return environ.get(env.ADDRESS) == "acs" and profile.failed_login_ends_session
+def _is_answer_of_digid(visit: Visit) -> bool:
+    profile = visit.trust.own.profile
+    return visit.address_or_none == "acs" and profile.failed_login_ends_session
 
 
-def _again(environ: "WSGIEnvironment", error: Exception) -> str | None:
+def _again(visit: Visit, error: Exception) -> str | None:
     if isinstance(error, ProofTooOld) or _is_in_vain(error):
-        return root(env.trust(environ).own.public_url)
-    if environ.get(env.ADDRESS) == "acs" and not isinstance(error, SubjectMissing):
+        return root(visit.trust.own.public_url)
+    if visit.address_or_none == "acs" and not isinstance(error, SubjectMissing):
         # Without a fresh proof the hub would confirm the same visitor again.
         force = isinstance(error, AttributeMissing | SubjectChanged)
         # Another hub may send more attributes.
         other = isinstance(error, AttributeMissing)
-        choose = other and hub_choice.is_needed(env.trust(environ))
-        return first_page_login_address(environ, LEVELS[0], force=force, choose=choose)
+        choose = other and hub_choice.is_needed(visit.trust)
+        return first_page_login_address(visit, LEVELS[0], force=force, choose=choose)
     if isinstance(error, PathRefused | NotFound | SubjectMissing):
-        return root(env.trust(environ).own.public_url)
-    if isinstance(error, LoginLoops | StoreUnavailable) and wants_page(environ):
-        return this_page(environ, env.trust(environ).own.public_url)
+        return root(visit.trust.own.public_url)
+    if isinstance(error, LoginLoops | StoreUnavailable) and visit.wants_page:
+        return this_page(visit, visit.trust.own.public_url)
     return None
 
 
@@ -124,9 +117,9 @@ def _is_in_vain(error: Exception) -> bool:
     return isinstance(error, LoginFailed) and error.helps == "organisation"
 
 
-def _way_out(environ: "WSGIEnvironment", error: Exception) -> str:
+def _way_out(visit: Visit, error: Exception) -> str:
     """Return a logout address, after which the hub asks for a proof, or ""."""
-    if not isinstance(error, ProofTooOld) or env.session_or_none(environ) is None:
+    if not isinstance(error, ProofTooOld) or visit.session_or_none is None:
         return ""
-    address = env.trust(environ).own.url("logout")
+    address = visit.trust.own.url("logout")
     return f"{address}?{urlencode({'next': error.target})}"

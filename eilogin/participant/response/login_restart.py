@@ -5,8 +5,6 @@ what to do, and the hub may still know them. The new handle marks the second log
 without cookies. If that is lost too, the visitor sees the error.
 """
 
-from typing import TYPE_CHECKING
-
 from webob import Response
 
 from eilogin.errors import LoginLost
@@ -16,39 +14,32 @@ from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.participant.login.return_targets import redirect_to_target
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.browser.random_handles import is_second, is_silent
 from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.site_urls import root, see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
-def begin(
-    environ: "WSGIEnvironment", error: LoginLost, login: Login | None
-) -> Response | None:
+def begin(visit: Visit, error: LoginLost, login: Login | None) -> Response | None:
     """Redirect to a new login in the place of one that is lost.
 
     Redirect to its page if the visitor has a ``login`` by now. None if that is unknown,
     or the login cannot start again.
     """
     handle = error.handle
-    restarts = env.trust(environ).own.profile.restarts_late_logins
+    restarts = visit.trust.own.profile.restarts_late_logins
     if not (handle and restarts) or is_silent(handle):
         return None
-    pending = pending_logins.lost(environ, handle)
+    pending = pending_logins.lost(visit, handle)
     if login is not None:
         if pending is None:
             return None
-        return redirect_to_target(
-            environ, pending.target, [pending_logins.drop(handle)]
-        )
+        return redirect_to_target(visit, pending.target, [pending_logins.drop(handle)])
     # After a logout, the address of an old Response signs nobody in again.
-    if _was_second(handle, pending) or pending_logins.is_claimed(environ, handle):
+    if _was_second(handle, pending) or pending_logins.is_claimed(visit, handle):
         return None
-    note_refusal(error, "login", environ)
-    return _way(environ, handle, pending)
+    note_refusal(error, "login", visit)
+    return _way(visit, handle, pending)
 
 
 def _was_second(handle: str, pending: PendingLogin | None) -> bool:
@@ -57,23 +48,21 @@ def _was_second(handle: str, pending: PendingLogin | None) -> bool:
     return is_second(handle) and not was_away
 
 
-def begin_in_time(environ: "WSGIEnvironment", pending: PendingLogin) -> Response | None:
+def begin_in_time(visit: Visit, pending: PendingLogin) -> Response | None:
     """Redirect to a new login after a late one; None for a second, or with DigiD."""
-    restarts = env.trust(environ).own.profile.restarts_late_logins
+    restarts = visit.trust.own.profile.restarts_late_logins
     if is_second(pending.handle) or not restarts:
         return None
-    return _way(environ, pending.handle, pending)
+    return _way(visit, pending.handle, pending)
 
 
-def _way(
-    environ: "WSGIEnvironment", handle: str, pending: PendingLogin | None
-) -> Response:
-    trust = env.trust(environ)
+def _way(visit: Visit, handle: str, pending: PendingLogin | None) -> Response:
+    trust = visit.trust
     if pending is None:
-        address = login_address(environ, root(trust.own.public_url), LEVELS[0])
+        address = login_address(visit, root(trust.own.public_url), LEVELS[0])
         return see_other(f"{address}&{AGAIN}=yes")
     address = login_address(
-        environ,
+        visit,
         pending.target,
         pending.level,
         force=pending.is_forced,

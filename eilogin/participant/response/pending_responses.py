@@ -13,7 +13,6 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,14 +25,11 @@ from eilogin.participant.login import pending_logins
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import messages
 from eilogin.saml.response_checks import require_in_time
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.requests import read_query, require_own_form
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Seconds that a Response waits for its GET.
 WAITS = 120.0
@@ -83,7 +79,7 @@ _record = TypeAdapter(_PendingResponse)
 
 
 def keep(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     handle: str,
     assertion: messages.Assertion,
     target: str = "",
@@ -92,8 +88,8 @@ def keep(
     key = hashlib.sha256(f"{handle}\0{assertion.id}".encode()).hexdigest()
     text = json.dumps(asdict(_PendingResponse(handle, assertion, target)))
     until = clock.now() + WAITS
-    env.values(environ).add(f"answer:{key}", text, until, durable=False)
-    trust = env.trust(environ)
+    visit.values.add(f"answer:{key}", text, until, durable=False)
+    trust = visit.trust
     response = _come(trust, _ANSWER, key)
     if target:
         # A second delivery sets the same cookie.
@@ -128,12 +124,12 @@ def _come(trust: Trust, parameter: str, value: str) -> Response:
     return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
 
 
-def fetched(environ: "WSGIEnvironment") -> ReceivedResponse | None:
+def fetched(visit: Visit) -> ReceivedResponse | None:
     """Return the Response that a GET fetches, or None; raise a kind of Refused."""
-    query = environ.get("QUERY_STRING", "")
+    query = visit.query_string
     for parameter, read in _READERS.items():
         if query.startswith(f"{parameter}="):
-            return read(environ, read_query(environ).get(parameter, ""))
+            return read(visit, read_query(visit).get(parameter, ""))
     return None
 
 
@@ -142,23 +138,23 @@ def is_consent(body: bytes) -> bool:
     return body.startswith(f"{_ANSWER}=".encode())
 
 
-def agreed(environ: "WSGIEnvironment", body: bytes) -> ReceivedResponse:
+def agreed(visit: Visit, body: bytes) -> ReceivedResponse:
     """Return the Response to which the visitor agreed on our own page."""
-    require_own_form(environ, env.trust(environ).own.public_url)
+    require_own_form(visit, visit.trust.own.public_url)
     match = _AGREED(body.decode("latin-1"))
     if match is None:
         raise MalformedMessage("the form does not come from eilogin's own page")
-    return replace(_answer(environ, match[1]), is_agreed=True)
+    return replace(_answer(visit, match[1]), is_agreed=True)
 
 
-def _answer(environ: "WSGIEnvironment", key: str) -> ReceivedResponse:
-    waiting = _waiting(environ, key)
+def _answer(visit: Visit, key: str) -> ReceivedResponse:
+    waiting = _waiting(visit, key)
     issuer, handle = waiting.assertion.issuer, waiting.handle
     if waiting.target:
-        _require_brought_here(environ, key)
-        pending = pending_logins.unsolicited(environ, waiting.target, issuer, handle)
+        _require_brought_here(visit, key)
+        pending = pending_logins.unsolicited(visit, waiting.target, issuer, handle)
     else:
-        pending = pending_logins.of_browser(environ, handle)
+        pending = pending_logins.of_browser(visit, handle)
     if pending.spent_by:
         return ReceivedResponse(pending)
     _require_asked(pending, issuer)
@@ -166,10 +162,10 @@ def _answer(environ: "WSGIEnvironment", key: str) -> ReceivedResponse:
     return ReceivedResponse(pending, waiting.assertion, key=key)
 
 
-def _require_brought_here(environ: "WSGIEnvironment", key: str) -> None:
+def _require_brought_here(visit: Visit, key: str) -> None:
     """Refuse an unsolicited Response that another browser brought."""
-    proof = _brought_here(key).read(environ) or ""
-    if not _proofs(env.trust(environ)).is_tag_of(proof, key):
+    proof = _brought_here(key).read(visit.cookie_header) or ""
+    if not _proofs(visit.trust).is_tag_of(proof, key):
         raise LoginLost("another browser brought this Response")
 
 
@@ -177,8 +173,8 @@ def _brought_here(key: str) -> Cookie:
     return Cookie(f"{_COOKIES}{key[:_COOKIE_DIGITS]}")
 
 
-def _waiting(environ: "WSGIEnvironment", key: str) -> _PendingResponse:
-    text = env.values(environ).get(f"answer:{key}")
+def _waiting(visit: Visit, key: str) -> _PendingResponse:
+    text = visit.values.get(f"answer:{key}")
     if text is None:
         raise LoginLost("eilogin keeps no Response under this name, or none any more")
     try:
@@ -189,9 +185,9 @@ def _waiting(environ: "WSGIEnvironment", key: str) -> _PendingResponse:
         raise LoginLost(f"the kept Response cannot be read: {detail['msg']}") from None
 
 
-def _failure(environ: "WSGIEnvironment", text: str) -> ReceivedResponse:
+def _failure(visit: Visit, text: str) -> ReceivedResponse:
     try:
-        octets = _sealer(env.trust(environ)).open(from_text(text))
+        octets = _sealer(visit.trust).open(from_text(text))
     except NotSealed as error:
         raise LoginLost(
             f"the note of the failed login cannot be read: {error}"
@@ -199,7 +195,7 @@ def _failure(environ: "WSGIEnvironment", text: str) -> ReceivedResponse:
     hub, handle, codes, until = json.loads(octets)
     if clock.now() >= until:
         raise LoginLost("this Response came too long ago", handle)
-    pending = pending_logins.of_browser(environ, handle)
+    pending = pending_logins.of_browser(visit, handle)
     if pending.spent_by:
         return ReceivedResponse(pending)
     _require_asked(pending, hub)
@@ -207,8 +203,8 @@ def _failure(environ: "WSGIEnvironment", text: str) -> ReceivedResponse:
     return ReceivedResponse(pending, failure=LoginFailed(reason, codes))
 
 
-def _unusable(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
-    pending = pending_logins.of_browser(environ, handle)
+def _unusable(visit: Visit, handle: str) -> ReceivedResponse:
+    pending = pending_logins.of_browser(visit, handle)
     if not pending.is_passive:
         raise LoginLost(
             "this was no passive login; expected a page that tells the visitor why "
@@ -217,7 +213,7 @@ def _unusable(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
     return ReceivedResponse(pending, is_unusable=not pending.spent_by)
 
 
-def _lost(environ: "WSGIEnvironment", handle: str) -> ReceivedResponse:
+def _lost(visit: Visit, handle: str) -> ReceivedResponse:
     # Raises its own LoginLost for an expired or invented handle.
     pending_logins.request_id_of(handle)
     raise LoginLost("this login got no Response")

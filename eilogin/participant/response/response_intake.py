@@ -10,7 +10,6 @@ import hmac
 import logging
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lxml import etree
 from webob import Response
@@ -37,15 +36,12 @@ from eilogin.saml import second_opinion as toolkit
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.printable_text import collapsed
 from eilogin.saml.response_checks import Expected, accept
-from eilogin.web import environ as env
 from eilogin.web.browser.random_handles import handle_of, is_handle, is_silent
 from eilogin.web.limits.slots import USUAL
 from eilogin.web.pages.refusal_records import note_refusal
-from eilogin.web.requests import allow_only, origin_of, read_form_body
+from eilogin.web.requests import origin_of, read_form_body
 from eilogin.web.site_urls import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -79,54 +75,54 @@ class ResponseReader:
         self._resolver = ArtifactResolver(artifacts_at_once)
         self._second: dict[str, toolkit.SecondOpinion] = {}
 
-    def receive(self, environ: "WSGIEnvironment") -> ReceivedResponse | Response:
+    def receive(self, visit: Visit) -> ReceivedResponse | Response:
         """Return the Response in a request, or a redirect with which to fetch it.
 
         Raise a kind of EiloginError, which at most uses up an artifact.
         """
-        allow_only(environ, "GET", "POST")
-        if environ["REQUEST_METHOD"] == "POST":
-            accepted = env.trust(environ).own.profile.response_bindings
+        visit.allow_only("GET", "POST")
+        if visit.method == "POST":
+            accepted = visit.trust.own.profile.response_bindings
             if bindings.POST not in accepted:
                 raise MessageUnexpected(
                     "the Response came by POST; expected an artifact, because "
                     "DigiD answers in no other way. Somebody may have forged it"
                 )
-            return self._by_post(environ)
-        answer = pending_responses.fetched(environ)
+            return self._by_post(visit)
+        answer = pending_responses.fetched(visit)
         if answer is not None:
             return answer
-        query = environ.get("QUERY_STRING", "")
+        query = visit.query_string
         artifact, handle = bindings.read_artifact_query(query)
-        answer = self._by_artifact(environ, artifact, handle)
-        return _at_lasting_address(env.trust(environ), answer)
+        answer = self._by_artifact(visit, artifact, handle)
+        return _at_lasting_address(visit.trust, answer)
 
     # --- by artifact (SAML bindings 3.6) --------------------------------------------
 
     def _by_artifact(
-        self, environ: "WSGIEnvironment", artifact: str, handle: str
+        self, visit: Visit, artifact: str, handle: str
     ) -> ReceivedResponse:
-        pending = pending_logins.of_browser(environ, handle)
+        pending = pending_logins.of_browser(visit, handle)
         if pending.spent_by:
             return ReceivedResponse(pending)
         try:
-            return self._resolve(environ, pending, artifact)
+            return self._resolve(visit, pending, artifact)
         except (Refused, Unavailable) as error:
             if not pending.is_passive:
                 raise
             # A public page does not depend on it.
-            note_refusal(error, "login", environ)
+            note_refusal(error, "login", visit)
             return ReceivedResponse(pending, is_unusable=True)
 
     def _resolve(
-        self, environ: "WSGIEnvironment", pending: PendingLogin, artifact: str
+        self, visit: Visit, pending: PendingLogin, artifact: str
     ) -> ReceivedResponse:
         parsed = bindings.read_artifact(artifact)
-        trust = env.trust(environ)
+        trust = visit.trust
         _require_source(trust, pending.hub, parsed.source_id)
-        response = self._resolver.response(environ, pending, artifact, parsed.index)
+        response = self._resolver.response(visit, pending, artifact, parsed.index)
         if response is None:
-            return ReceivedResponse(pending_logins.again(environ, pending))
+            return ReceivedResponse(pending_logins.again(visit, pending))
         expected = replace(
             self._expected(trust, pending.hub, pending.request_id),
             destination_required=False,
@@ -141,14 +137,14 @@ class ResponseReader:
 
     # --- by POST (SAML bindings 3.5) ------------------------------------------------
 
-    def _by_post(self, environ: "WSGIEnvironment") -> ReceivedResponse | Response:
-        bindings.require_form_alone(environ.get("QUERY_STRING", ""))
-        body = read_form_body(environ, bindings.LONGEST_FORM)
+    def _by_post(self, visit: Visit) -> ReceivedResponse | Response:
+        bindings.require_form_alone(visit.query_string)
+        body = read_form_body(visit, bindings.LONGEST_FORM)
         if pending_responses.is_consent(body):
-            return self._agreed(environ, body)
+            return self._agreed(visit, body)
         brought = bindings.read_artifact_form(body)
         if brought is not None:
-            return _to_query(environ, *brought)
+            return _to_query(visit, *brought)
         received = bindings.read_post(body)
         if received.kind != "SAMLResponse":
             raise MalformedMessage(
@@ -156,29 +152,27 @@ class ResponseReader:
             )
         handle = received.relay_state
         try:
-            return self._verified(environ, received)
+            return self._verified(visit, received)
         except Refused as error:
             if not is_silent(handle):
                 raise
-            note_refusal(error, "login", environ)
-            return pending_responses.redirect_without_answer(env.trust(environ), handle)
+            note_refusal(error, "login", visit)
+            return pending_responses.redirect_without_answer(visit.trust, handle)
 
-    def _verified(
-        self, environ: "WSGIEnvironment", received: bindings.Received
-    ) -> Response:
+    def _verified(self, visit: Visit, received: bindings.Received) -> Response:
         response = safe_xml.parse(received.octets)
         handle = received.relay_state
         if not is_handle(handle) and not response.get("InResponseTo"):
-            return self._keep_unsolicited(environ, response, received)
-        return self._keep(environ, response, received)
+            return self._keep_unsolicited(visit, response, received)
+        return self._keep(visit, response, received)
 
     def _keep(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         response: etree._Element,
         received: bindings.Received,
     ) -> Response:
-        trust, handle = env.trust(environ), received.relay_state
+        trust, handle = visit.trust, received.relay_state
         request_id = request_id_of(handle)
         hub = _issuer_of(response)
         expected = self._expected(trust, hub, request_id)
@@ -187,18 +181,18 @@ class ResponseReader:
         except LoginFailed as failure:
             return pending_responses.redirect_with_failure(trust, hub, handle, failure)
         self._ask_again(trust, response, expected, received.octets)
-        return pending_responses.keep(environ, handle, assertion)
+        return pending_responses.keep(visit, handle, assertion)
 
     # --- unsolicited Responses (SAML profiles 4.1.5) --------------------------------
 
     def _keep_unsolicited(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         response: etree._Element,
         received: bindings.Received,
     ) -> Response:
         """Keep an unsolicited Response until consent; RelayState may be a path here."""
-        trust, hub = env.trust(environ), _issuer_of(response)
+        trust, hub = visit.trust, _issuer_of(response)
         if not self._takes_unsolicited:
             raise MessageUnexpected(
                 f"{hub[:_LONGEST_NAME]!r} sent a Response without InResponseTo; "
@@ -207,17 +201,17 @@ class ResponseReader:
         expected = replace(self._expected(trust, hub, ""), unsolicited=True)
         assertion = accept(response, expected)
         name = name_of(assertion)
-        env.sessions(environ).require_unused(name)
+        visit.sessions.require_unused(name)
         self._ask_again(trust, response, expected, received.octets)
         public_url = trust.own.public_url
         path = received.relay_state.removeprefix(origin_of(public_url))
         target = page_to_go_to(trust.own, path)
         # The same for each delivery, so it waits and is claimed once.
         handle = handle_of(name, assertion.issued)
-        return pending_responses.keep(environ, handle, assertion, target)
+        return pending_responses.keep(visit, handle, assertion, target)
 
-    def _agreed(self, environ: "WSGIEnvironment", body: bytes) -> ReceivedResponse:
-        answer = pending_responses.agreed(environ, body)
+    def _agreed(self, visit: Visit, body: bytes) -> ReceivedResponse:
+        answer = pending_responses.agreed(visit, body)
         if answer.pending.is_unsolicited and not self._takes_unsolicited:
             raise MessageUnexpected(
                 "this Response was sent while unsolicited was true; expected one "
@@ -276,7 +270,7 @@ class ResponseReader:
         return opinion
 
 
-def use_once(environ: "WSGIEnvironment", assertion: messages.Assertion) -> None:
+def use_once(visit: Visit, assertion: messages.Assertion) -> None:
     """Raise MessageReplayed if an assertion was used before.
 
     Remember it until it has expired and no kept Response can wait, even if the clock is
@@ -286,7 +280,7 @@ def use_once(environ: "WSGIEnvironment", assertion: messages.Assertion) -> None:
         max(assertion.confirmation_ends, clock.now() + pending_responses.WAITS)
         + 2 * SKEW
     )
-    env.sessions(environ).use_once(name_of(assertion), until)
+    visit.sessions.use_once(name_of(assertion), until)
 
 
 def name_of(assertion: messages.Assertion) -> str:
@@ -294,10 +288,10 @@ def name_of(assertion: messages.Assertion) -> str:
     return f"assertion:{assertion.issuer}\0{assertion.id}"
 
 
-def _to_query(environ: "WSGIEnvironment", artifact: str, handle: str) -> Response:
+def _to_query(visit: Visit, artifact: str, handle: str) -> Response:
     """Have the browser bring an artifact again with a GET and its Lax cookies."""
     request_id_of(handle)
-    acs = env.trust(environ).own.url("acs")
+    acs = visit.trust.own.url("acs")
     return see_other(bindings.artifact_url(acs, artifact, handle))
 
 

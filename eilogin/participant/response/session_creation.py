@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -29,12 +28,9 @@ from eilogin.saml.assurance_levels import reaches
 from eilogin.saml.message_checks import SKEW
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import authentication_proofs
-from eilogin.web import environ as env
 from eilogin.web.limits import login_loops
 from eilogin.web.limits.client_network import Whereabouts
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class SessionCreator:
@@ -61,24 +57,24 @@ class SessionCreator:
         self._sectors = sectors
         self._quiet = quiet
 
-    def would_replace(self, environ: "WSGIEnvironment", pending: PendingLogin) -> bool:
+    def would_replace(self, visit: Visit, pending: PendingLogin) -> bool:
         """Return whether a Response ends a login that another hub confirmed meanwhile.
 
         The visitor does not mean to replace that. A hub can delay its Response, and so
         choose when they become somebody else.
         """
-        current = self._whereabouts.of_this_network(environ, env.session(environ))
+        current = self._whereabouts.of_this_network(visit, visit.session)
         return (
             current is not None
             and current.who.issuer != pending.hub
             and pending.begun_as != pending_logins.tag_of(current)
             # With DigiD, the Response of another visitor ends the session.
-            and not env.trust(environ).own.profile.failed_login_ends_session
+            and not visit.trust.own.profile.failed_login_ends_session
         )
 
     def log_in(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingLogin,
         assertion: messages.Assertion,
     ) -> Response:
@@ -89,10 +85,10 @@ class SessionCreator:
         StoreUnavailable; with DigiD, SectorRefused or SubjectChanged. An error signs
         nobody in.
         """
-        sessions, own = env.sessions(environ), env.trust(environ).own
-        new = self._new_login(environ, pending, assertion)
-        current = self._whereabouts.of_this_network(environ, env.session(environ))
-        idle = None if current else self._idle_of(environ, new)
+        sessions, own = visit.sessions, visit.trust.own
+        new = self._new_login(visit, pending, assertion)
+        current = self._whereabouts.of_this_network(visit, visit.session)
+        idle = None if current else self._idle_of(visit, new)
         new = replace(
             new,
             left=_left_behind(current, new),
@@ -101,11 +97,9 @@ class SessionCreator:
         )
         if own.profile.failed_login_ends_session:
             _require_same(current, new)
-        if not pending_logins.claim(environ, pending):
-            return answer_repeated_response(
-                environ, pending_logins.again(environ, pending)
-            )
-        use_once(environ, assertion)
+        if not pending_logins.claim(visit, pending):
+            return answer_repeated_response(visit, pending_logins.again(visit, pending))
+        use_once(visit, assertion)
         instant = _proven(own, pending, assertion)
         made = create_in_place(
             sessions,
@@ -115,11 +109,11 @@ class SessionCreator:
             current=current or _going_on(idle, new),
         )
         if made is None:
-            return redirect_to_target(environ, pending.target)
+            return redirect_to_target(visit, pending.target)
         token, login = made
-        pending_logins.spend(environ, pending, sessions.key_of(token))
+        pending_logins.spend(visit, pending, sessions.key_of(token))
         if pending.is_forced and own.hub_inside is not None:
-            authentication_proofs.note(environ, token, pending.target)
+            authentication_proofs.note(visit, token, pending.target)
         audit.event(
             _what_happened(current, login),
             pseudonym=own.pseudonym(login.who.name_id),
@@ -128,53 +122,49 @@ class SessionCreator:
             level=login.level,
         )
         headers = [
-            env.cookie(environ).set(token),
-            *self._forms.owner_cookie(environ, login, token),
-            *self._login_headers(environ, pending, current, login.who),
-            *logout_hint.keep(environ, token),
+            visit.cookie.set(token),
+            *self._forms.owner_cookie(visit, login, token),
+            *self._login_headers(visit, pending, current, login.who),
+            *logout_hint.keep(visit, token),
         ]
-        return redirect_to_target(
-            environ, without_mark(environ, pending.target), headers
-        )
+        return redirect_to_target(visit, without_mark(visit, pending.target), headers)
 
-    def _idle_of(self, environ: "WSGIEnvironment", new: Login) -> Login | None:
-        idle = self._whereabouts.of_this_network(
-            environ, env.session_beyond_idle(environ)
-        )
+    def _idle_of(self, visit: Visit, new: Login) -> Login | None:
+        idle = self._whereabouts.of_this_network(visit, visit.session_beyond_idle())
         return None if idle is None or idle.who != new.who else idle
 
     def _new_login(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingLogin,
         assertion: messages.Assertion,
     ) -> Login:
-        trust = env.trust(environ)
+        trust = visit.trust
         level = _level_reached(trust, pending, assertion)
         new = _login_of(assertion, level, self._identified(trust, assertion))
         return replace(
             new,
             subject=for_application(trust, new.who, self._subject),
             also=also_of(assertion, new.who),
-            address=self._whereabouts.mark(environ),
+            address=self._whereabouts.mark(visit),
         )
 
     def _login_headers(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         pending: PendingLogin,
         current: Login | None,
         who: Subject,
     ) -> Sequence[tuple[str, str]]:
         headers = [
             self._passive_login_note(pending, current),
-            *pending_logins.spent_cookie(environ, pending),
-            *cancelled_login.forget(environ),
-            *hub_choice.remember(environ, who.issuer),
-            *logout_state.forget(environ, who),
+            *pending_logins.spent_cookie(visit, pending),
+            *cancelled_login.forget(visit),
+            *hub_choice.remember(visit, who.issuer),
+            *logout_state.forget(visit, who),
         ]
         if not pending.is_passive:
-            headers.append(login_loops.note(environ, pending.target))
+            headers.append(login_loops.note(visit, pending.target))
         return headers
 
     def _identified(
@@ -217,22 +207,20 @@ def _left_behind(current: Login | None, new: Login) -> tuple[str, ...]:
     return tuple(hub for hub in dict.fromkeys(hubs) if hub != new.who.issuer)
 
 
-def answer_repeated_response(
-    environ: "WSGIEnvironment", pending: PendingLogin
-) -> Response:
+def answer_repeated_response(visit: Visit, pending: PendingLogin) -> Response:
     """Redirect to the page if a browser brings a Response for the second time.
 
     If a double click lost its cookie, the page asks the hub. After a logout, raise
     LoginLost.
     """
-    if env.session(environ) is not None:
-        return redirect_to_target(environ, pending.target)
+    if visit.session is not None:
+        return redirect_to_target(visit, pending.target)
     session_key = pending.spent_by
     is_under_way = session_key == pending_logins.CLAIMED
-    if not is_under_way and env.sessions(environ).store.read(session_key) is None:
+    if not is_under_way and visit.sessions.store.read(session_key) is None:
         raise LoginLost("this Response was used before, and its session has ended")
     return redirect_to_target(
-        environ, pending.target, [login_loops.note(environ, pending.target)]
+        visit, pending.target, [login_loops.note(visit, pending.target)]
     )
 
 

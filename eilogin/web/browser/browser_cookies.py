@@ -10,12 +10,9 @@ it.
 
 import re
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _PREFIX = "__Host-"
 # RFC 6265 4.1.1, without characters that some software would quote.
@@ -69,15 +66,11 @@ class Cookie:
         object.__setattr__(self, "_start", f"{_PREFIX}{self.name}=")
         object.__setattr__(self, "_length", len(self._start))
 
-    def read(self, environ: "WSGIEnvironment") -> str | None:
-        """The value that the browser sent, or None.
+    def read(self, header: str) -> str | None:
+        """The value in a Cookie header, or None.
 
         None too for two different values: one of them is forged.
         """
-        return self.read_in(environ.get("HTTP_COOKIE", ""))
-
-    def read_in(self, header: str) -> str | None:
-        """Read it in a Cookie header."""
         wanted = self._start
         start = header.find(wanted)
         if start == -1:
@@ -136,16 +129,13 @@ def _begins_a_pair(header: str, position: int, start: int) -> bool:
     return not header[header.rfind(";", position, start) + 1 : start].strip(_BLANKS)
 
 
-def names(environ: "WSGIEnvironment", prefix: str) -> list[str]:
-    """The names of eilogin's cookies that begin with ``prefix``.
+def names(header: str, prefix: str) -> list[str]:
+    """The names of eilogin's cookies in a Cookie header that begin with ``prefix``.
 
     Without ``__Host-``, each once, in the order of the header.
     """
     wanted = _PREFIX + prefix
-    found = (
-        pair.partition("=")[0].strip(_BLANKS)
-        for pair in environ.get("HTTP_COOKIE", "").split(";")
-    )
+    found = (pair.partition("=")[0].strip(_BLANKS) for pair in header.split(";"))
     return list(
         dict.fromkeys(
             name.removeprefix(_PREFIX)

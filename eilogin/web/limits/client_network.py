@@ -13,16 +13,13 @@ import hashlib
 import ipaddress
 import logging
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from eilogin import audit
 from eilogin.errors import StoreUnavailable
 from eilogin.sessions import Login
-from eilogin.web import environ as env
 from eilogin.web.requests import client_address
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: An option's type.
 BindAddress = Literal["off", "warn", "enforce"]
@@ -45,27 +42,25 @@ class Whereabouts:
         self._told: set[str] = set()
         self._marks: dict[str, str] = {}
 
-    def mark(self, environ: "WSGIEnvironment") -> str:
+    def mark(self, visit: Visit) -> str:
         """The mark of this network for a login; "" if the option is off."""
-        return self._mark(environ) if self.is_on else ""
+        return self._mark(visit) if self.is_on else ""
 
-    def required(self, environ: "WSGIEnvironment") -> str:
+    def required(self, visit: Visit) -> str:
         """The mark for a record of this network alone; "" unless enforced."""
-        return self._mark(environ) if self._enforces else ""
+        return self._mark(visit) if self._enforces else ""
 
-    def check(self, environ: "WSGIEnvironment") -> None:
+    def check(self, visit: Visit) -> None:
         """Log a session from another network; with ``enforce``, remove it too."""
-        login = env.session_or_none(environ)
-        if login is None or login.address == self._mark(environ):
+        login = visit.session_or_none
+        if login is None or login.address == self._mark(visit):
             return
         if self._enforces:
-            environ[env.SESSION] = None
+            visit.set_session(None)
         if login.address or self._enforces:
-            self._tell(environ, login)
+            self._tell(visit, login)
 
-    def of_this_network(
-        self, environ: "WSGIEnvironment", login: Login | None
-    ) -> Login | None:
+    def of_this_network(self, visit: Visit, login: Login | None) -> Login | None:
         """The login, or None if :meth:`check` would remove it.
 
         It may be another person's cookie, whose session goes on, without its proofs
@@ -73,10 +68,10 @@ class Whereabouts:
         """
         if login is None or not self._enforces:
             return login
-        return login if login.address == self._mark(environ) else None
+        return login if login.address == self._mark(visit) else None
 
-    def _mark(self, environ: "WSGIEnvironment") -> str:
-        network = network_here(environ)
+    def _mark(self, visit: Visit) -> str:
+        network = network_here(visit)
         mark = self._marks.get(network)
         if mark is None:
             if not network:
@@ -87,16 +82,16 @@ class Whereabouts:
                     "write 'unix' in trusted_proxies, so that eilogin reads "
                     "X-Forwarded-For"
                 )
-            mark = env.trust(environ).own.pseudonym(f"network\0{network}")
+            mark = visit.trust.own.pseudonym(f"network\0{network}")
             _make_room(self._marks)
             self._marks[network] = mark
         return mark
 
-    def _tell(self, environ: "WSGIEnvironment", login: Login) -> None:
-        name = hashlib.sha256(f"{login.key}\0{self._mark(environ)}".encode())
-        if not self._is_first(environ, login, f"elsewhere:{name.hexdigest()}"):
+    def _tell(self, visit: Visit, login: Login) -> None:
+        name = hashlib.sha256(f"{login.key}\0{self._mark(visit)}".encode())
+        if not self._is_first(visit, login, f"elsewhere:{name.hexdigest()}"):
             return
-        own = env.trust(environ).own
+        own = visit.trust.own
         outcome = "refused" if self._enforces else "ok"
         _log.warning(
             "bind_address: a session came from another client network than its login "
@@ -107,26 +102,26 @@ class Whereabouts:
             "address-changed",
             outcome,
             pseudonym=own.pseudonym(login.who.name_id),
-            session=own.pseudonym(env.cookie(environ).read(environ) or ""),
+            session=own.pseudonym(visit.token or ""),
             level=login.level,
             reason="address-changed",
         )
 
-    def _is_first(self, environ: "WSGIEnvironment", login: Login, name: str) -> bool:
+    def _is_first(self, visit: Visit, login: Login, name: str) -> bool:
         if name in self._told:
             return False
         _make_room(self._told)
         self._told.add(name)
         try:
-            return env.values(environ).add(name, "", login.ends, durable=False)
+            return visit.values.add(name, "", login.ends, durable=False)
         except StoreUnavailable:
             return True
 
 
-def network_here(environ: "WSGIEnvironment") -> str:
+def network_here(visit: Visit) -> str:
     """The network of a request, as :func:`network_of` its address."""
-    trust = env.trust(environ)
-    address = client_address(environ, trust.trusted_proxies)
+    trust = visit.trust
+    address = client_address(visit, trust.trusted_proxies)
     return network_of(address)
 
 

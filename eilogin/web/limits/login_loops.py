@@ -11,15 +11,11 @@ tabs, do not add up.
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.errors import LoginLoops
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie, names
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Logins to one page within :data:`PERIOD` seconds. Browsers give up after twenty
 #: redirects; a login has four.
@@ -56,10 +52,10 @@ _HINTS = {
 }
 
 
-def note(environ: "WSGIEnvironment", target: str) -> tuple[str, str]:
+def note(visit: Visit, target: str) -> tuple[str, str]:
     """The header that counts one more login that led to ``target``."""
     now = clock.now()
-    latest = [(page, at) for page, at in _rounds(environ) if now - at < PERIOD]
+    latest = [(page, at) for page, at in _rounds(visit) if now - at < PERIOD]
     latest = [*latest, (_page(target), now)][-_REMEMBERED:]
     text = ".".join(f"{page}{int(at):08x}" for page, at in latest)
     return _ROUNDS.set(text, max_age=int(PERIOD))
@@ -70,33 +66,31 @@ def forget() -> tuple[str, str]:
     return _ROUNDS.expire()
 
 
-def require_end(
-    environ: "WSGIEnvironment", target: str, *, period: float = PERIOD
-) -> None:
+def require_end(visit: Visit, target: str, *, period: float = PERIOD) -> None:
     """Raise :class:`eilogin.errors.LoginLoops` after too many logins for one page."""
     page, now = _page(target), clock.now()
-    ages = [now - at for known, at in _rounds(environ) if known == page]
+    ages = [now - at for known, at in _rounds(visit) if known == page]
     # A future time comes from another server's clock, or is invented.
     count = sum(abs(age) < period for age in ages)
     if count < MOST:
         return
-    cause = _cause(environ)
+    cause = _cause(visit)
     raise LoginLoops(
         f"{count} logins in {max(ages):.0f} s led to "
         f"{target.partition('?')[0][:_SHOWN]!a} ({cause}): {_HINTS[cause]}? Level "
-        f"of the session: {_level(environ)}; cookies of eilogin in the request: "
-        f"{' '.join(sorted(_names(environ)))}",
+        f"of the session: {_level(visit)}; cookies of eilogin in the request: "
+        f"{' '.join(sorted(_names(visit)))}",
         cause,
     )
 
 
-def takes_cookies(environ: "WSGIEnvironment") -> bool:
+def takes_cookies(visit: Visit) -> bool:
     """Whether this request contains any cookie of eilogin."""
-    return bool(_names(environ))
+    return bool(_names(visit))
 
 
-def _rounds(environ: "WSGIEnvironment") -> list[tuple[str, float]]:
-    text = _ROUNDS.read(environ) or ""
+def _rounds(visit: Visit) -> list[tuple[str, float]]:
+    text = _ROUNDS.read(visit.cookie_header) or ""
     found = (_ROUND.fullmatch(word) for word in text.split(".", _REMEMBERED))
     return [(match[1], float(int(match[2], 16))) for match in found if match]
 
@@ -106,24 +100,24 @@ def _page(target: str) -> str:
     return hashlib.sha256(target.partition("?")[0].encode()).hexdigest()[:8]
 
 
-def _names(environ: "WSGIEnvironment") -> set[str]:
-    session = env.cookie(environ).name
-    return {*names(environ, _OURS)[:_REMEMBERED], *_exactly(environ, session)}
+def _names(visit: Visit) -> set[str]:
+    session = visit.cookie.name
+    return {*names(visit.cookie_header, _OURS)[:_REMEMBERED], *_exactly(visit, session)}
 
 
-def _exactly(environ: "WSGIEnvironment", name: str) -> list[str]:
-    return [found for found in names(environ, name) if found == name]
+def _exactly(visit: Visit, name: str) -> list[str]:
+    return [found for found in names(visit.cookie_header, name) if found == name]
 
 
-def _cause(environ: "WSGIEnvironment") -> str:
-    cookie = env.cookie(environ)
-    if env.session_or_none(environ) is not None:
+def _cause(visit: Visit) -> str:
+    cookie = visit.cookie
+    if visit.session_or_none is not None:
         return ASKED_AGAIN
-    if cookie.read(environ) is not None:
+    if cookie.read(visit.cookie_header) is not None:
         return UNKNOWN
-    return TWICE if _exactly(environ, cookie.name) else NOT_KEPT
+    return TWICE if _exactly(visit, cookie.name) else NOT_KEPT
 
 
-def _level(environ: "WSGIEnvironment") -> str:
-    login = env.session_or_none(environ)
+def _level(visit: Visit) -> str:
+    login = visit.session_or_none
     return "no" if login is None else f"at {login.level}"

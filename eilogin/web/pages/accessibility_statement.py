@@ -1,34 +1,28 @@
 """The accessibility statement of a site, which Dutch law requires of public bodies."""
 
-from typing import TYPE_CHECKING
-
 from babel.dates import format_date
 from webob import Response
 
 from eilogin.errors import NotFound
 from eilogin.federation.local.accessibility import STATUSES
-from eilogin.web import environ as env
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.requests import allow_only
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
-def page(environ: "WSGIEnvironment", pages: Pages) -> Response:
+def page(visit: Visit, pages: Pages) -> Response:
     """Return the page; raises NotFound if ``accessibility_status`` is not set."""
-    own = env.trust(environ).own
+    own = visit.trust.own
     said = own.accessibility
     if said is None:
         raise NotFound("no accessibility statement: 'accessibility_status' is not set")
-    allow_only(environ, "GET", "HEAD")
-    language = language_of(environ)
+    visit.allow_only("GET", "HEAD")
+    language = language_of(visit)
     spoken = language if language in said.gaps else "en"
     spoken = spoken if spoken in said.gaps else "nl"
     return pages.page(
-        environ,
+        visit,
         "accessibility.html",
         name=name_of(own, language),
         about=own.public_url.partition("//")[2],

@@ -11,11 +11,9 @@ from urllib.parse import quote, unquote_to_bytes
 from webob import Response
 
 from eilogin.federation.local.accent_colours import Accent
-from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
     from eilogin.federation.local.local_entity import Own
 
 #: Characters of a logo that is also the icon, twice in the page.
@@ -36,7 +34,7 @@ _HOURS = re.compile(r"\s[0-9]{1,2}[.:][0-9]{2}\s*[-\u2013]\s*[0-9]{1,2}[.:][0-9]
 _FEWEST_DIGITS, _MOST_DIGITS = 3, 15
 
 
-def frame_of(environ: "WSGIEnvironment", language: str) -> dict[str, Any]:
+def frame_of(visit: Visit, language: str) -> dict[str, Any]:
     """Return the values that each template has besides its own.
 
     - ``site_name``: in the language of the page. "" without a site; the template then
@@ -48,7 +46,7 @@ def frame_of(environ: "WSGIEnvironment", language: str) -> dict[str, Any]:
       :data:`eilogin.federation.local.appearance.WORDS`.
     - ``telephone``: of the help desk, or "".
     """
-    trust = environ.get(env.TRUST)
+    trust = visit.trust_or_none
     if trust is None:
         return _of_nobody()
     own = trust.own
@@ -112,18 +110,18 @@ def _accents() -> tuple[str, str]:
     return light, dark
 
 
-def is_icon_asked(environ: "WSGIEnvironment") -> bool:
+def is_icon_asked(visit: Visit) -> bool:
     """Whether a browser requests ``/favicon.ico``.
 
     Browsers do so after responses, such as metadata, that name no icon.
     """
-    is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
-    return is_read and environ.get("PATH_INFO") == "/favicon.ico"
+    is_read = visit.method in ("GET", "HEAD")
+    return is_read and visit.path_info == "/favicon.ico"
 
 
-def icon_answer(environ: "WSGIEnvironment") -> Response:
+def icon_answer(visit: Visit) -> Response:
     """Answer with the icon of the site. A browser may keep it for a day."""
-    own = env.trust(environ).own
+    own = visit.trust.own
     head, _, text = icon_of(own.logo, own.accent).partition(",")
     is_encoded = head.endswith(";base64")
     return Response(

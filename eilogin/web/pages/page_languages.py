@@ -22,18 +22,15 @@ from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.themes import languages_of, own_name
 from eilogin.web.pages.translations import FALLBACK, LANGUAGES
 from eilogin.web.requests import (
-    allow_only,
     is_from_other_site,
-    is_in_advance,
     origin_of,
     read_query,
     safe_next,
 )
 from eilogin.web.site_urls import at, root, see_other, this_page
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
     from eilogin.federation.local.local_entity import Own
 
 _CHOSEN = Cookie("eilogin-language")
@@ -67,21 +64,21 @@ class Choice(NamedTuple):
 # --- which one ------------------------------------------------------------------
 
 
-def language_of(environ: "WSGIEnvironment") -> str:
+def language_of(visit: Visit) -> str:
     """The language of the page for this visitor, among those of the site."""
-    offered = _offered(environ)
-    for chosen in (_asked_here(environ), _CHOSEN.read(environ) or ""):
+    offered = _offered(visit)
+    for chosen in (_asked_here(visit), _CHOSEN.read(visit.cookie_header) or ""):
         if chosen in offered:
             return chosen
-    wish = environ.get("HTTP_ACCEPT_LANGUAGE")
+    wish = visit.environ.get("HTTP_ACCEPT_LANGUAGE")
     # No browser sends a longer one. It could fill the cache, and WebOb compares every
     # range with every other.
     is_usual = wish is None or len(wish) <= _LONGEST_WISH
     return _wished(wish if is_usual else None, offered)
 
 
-def _offered(environ: "WSGIEnvironment") -> Sequence[str]:
-    trust = environ.get(env.TRUST)
+def _offered(visit: Visit) -> Sequence[str]:
+    trust = visit.trust_or_none
     return languages_of(None if trust is None else trust.own.templates)
 
 
@@ -100,22 +97,20 @@ def _wished(wish: str | None, offered: Sequence[str]) -> str:
 # --- the switch -----------------------------------------------------------------
 
 
-def choices(
-    environ: "WSGIEnvironment", language: str, values: Mapping[str, Any]
-) -> Sequence[Choice]:
+def choices(visit: Visit, language: str, values: Mapping[str, Any]) -> Sequence[Choice]:
     """The languages of the site, for the header of a page in ``language``.
 
     ``values`` are those of its template. Empty for a page without an address, such as
     the response to a form that is too large.
     """
-    if "PATH_INFO" not in environ:
+    if "PATH_INFO" not in visit.environ:
         return ()
-    trust = environ.get(env.TRUST)
+    trust = visit.trust_or_none
     own = None if trust is None else trust.own
-    target = None if own is None else _way_back(environ, own, values)
+    target = None if own is None else _way_back(visit, own, values)
     return [
         Choice(code, own_name(code), _address(own, code, target), code == language)
-        for code in _offered(environ)
+        for code in _offered(visit)
     ]
 
 
@@ -126,16 +121,16 @@ def _address(own: "Own | None", code: str, target: str | None) -> str:
     return f"{path}?{urlencode({_TO: code, _NEXT: target})}"
 
 
-def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any]) -> str:
+def _way_back(visit: Visit, own: "Own", values: Mapping[str, Any]) -> str:
     """Return the path of this site, for GET, to which the switch leads back.
 
     If the page took a SAML message or a form, which are sent once, it leads on from
     there.
     """
-    address = environ.get(env.ADDRESS)
+    address = visit.address_or_none
     is_hub = own.role == HUB
-    is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
-    is_once = address in _ONCE and "SAML" in unquote(environ.get("QUERY_STRING", ""))
+    is_read = visit.method in ("GET", "HEAD")
+    is_once = address in _ONCE and "SAML" in unquote(visit.query_string)
     is_read_again = is_read and not is_once
     if address in _LOGOUTS and not is_hub:
         # From a page of this site it logs out, unless it must ask first.
@@ -143,7 +138,7 @@ def _way_back(environ: "WSGIEnvironment", own: "Own", values: Mapping[str, Any])
     if address == "slo" and not is_read_again:
         # It shows the result of the last logout in this browser.
         return _path_of(own.url("logout" if is_hub else "slo"))
-    page = this_page(environ, own.public_url)
+    page = this_page(visit, own.public_url)
     if is_read_again:
         return page
     leading_on = _leading_on(own, values)
@@ -175,40 +170,38 @@ def _path_of(url: str) -> str:
 # --- what it does ---------------------------------------------------------------
 
 
-def choose(environ: "WSGIEnvironment") -> Response:
+def choose(visit: Visit) -> Response:
     """Store the language that a visitor chose, and redirect back.
 
     Links on other sites, prefetches and unknown languages change nothing. Raises
     MethodNotAllowed.
     """
-    allow_only(environ, "GET", "HEAD")
-    own, query = env.trust(environ).own, _query_of(environ)
+    visit.allow_only("GET", "HEAD")
+    own, query = visit.trust.own, _query_of(visit)
     target = safe_next(query.get(_NEXT), root(own.public_url))
-    is_chosen = not (
-        is_from_other_site(environ, own.public_url) or is_in_advance(environ)
-    )
-    headers = _remembered(environ, query.get(_TO, "")) if is_chosen else []
+    is_chosen = not (is_from_other_site(visit, own.public_url) or visit.is_in_advance)
+    headers = _remembered(visit, query.get(_TO, "")) if is_chosen else []
     return see_other(at(own.public_url, target), headers)
 
 
-def chosen_here(environ: "WSGIEnvironment") -> Sequence[tuple[str, str]]:
+def chosen_here(visit: Visit) -> Sequence[tuple[str, str]]:
     """The headers that store a language, for a page without a site."""
-    return _remembered(environ, _asked_here(environ))
+    return _remembered(visit, _asked_here(visit))
 
 
-def _asked_here(environ: "WSGIEnvironment") -> str:
-    if env.TRUST in environ or f"{_HERE}=" not in environ.get("QUERY_STRING", ""):
+def _asked_here(visit: Visit) -> str:
+    if visit.trust_or_none is not None or f"{_HERE}=" not in visit.query_string:
         return ""
-    return _query_of(environ).get(_HERE, "")
+    return _query_of(visit).get(_HERE, "")
 
 
-def _query_of(environ: "WSGIEnvironment") -> Mapping[str, str]:
+def _query_of(visit: Visit) -> Mapping[str, str]:
     try:
-        return read_query(environ)
+        return read_query(visit)
     except MalformedMessage:
         return {}
 
 
-def _remembered(environ: "WSGIEnvironment", code: str) -> list[tuple[str, str]]:
-    is_offered = code in _offered(environ)
+def _remembered(visit: Visit, code: str) -> list[tuple[str, str]]:
+    is_offered = code in _offered(visit)
     return [_CHOSEN.set(code, max_age=_REMEMBERED)] if is_offered else []

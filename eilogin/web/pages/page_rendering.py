@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 from webob import Response
@@ -23,14 +23,8 @@ from eilogin.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from eilogin.web import environ as env
 from eilogin.web.pages.page_frame import frame_of, name_among
 from eilogin.web.pages.page_languages import choices, chosen_here, language_of
-from eilogin.web.pages.themes import Look, languages_of, look_of, packaged
-from eilogin.web.requests import fills_window, is_navigation, origin_of
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 from eilogin.web.pages.refusal_records import code_of, note_in_log, note_refusal
 from eilogin.web.pages.security_headers import (
     COMMON_HEADERS,
@@ -39,6 +33,9 @@ from eilogin.web.pages.security_headers import (
     source_expression,
     with_hsts,
 )
+from eilogin.web.pages.themes import Look, languages_of, look_of, packaged
+from eilogin.web.requests import origin_of
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 #: Pages for frames of their own site, if the browser reports such a frame. A click
@@ -85,7 +82,7 @@ class Pages:
 
     def page(  # noqa: PLR0913 - the parts of one answer
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         template: str,
         *,
         status: int = 200,
@@ -104,12 +101,12 @@ class Pages:
         site of ``framed_by`` may frame the page, besides our own. ``script`` names a
         file beside our templates, whose text the template gets.
         """
-        is_framed = template in _IN_OWN_FRAMES and not fills_window(environ)
+        is_framed = template in _IN_OWN_FRAMES and not visit.fills_window
         ancestor = "'self'" if is_framed or framed_by else ""
         if framed_by:
             ancestor += f" {origin_of(framed_by)}"
         response = self._html(
-            environ,
+            visit,
             template,
             values,
             form_action=form_action,
@@ -139,7 +136,7 @@ class Pages:
 
     def auto_post(  # noqa: PLR0913 - the parts of one answer
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         action: str,
         fields: Mapping[str, str],
         *,
@@ -157,7 +154,7 @@ class Pages:
         # Raises ValueError for an invalid URL.
         own = origin_of(action)
         response = self._html(
-            environ,
+            visit,
             "auto_post.html",
             {"action": action, "fields": fields},
             form_action=None if leads_on else [own],
@@ -169,7 +166,7 @@ class Pages:
 
     def refuse(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         error: Exception,
         *,
         event: str,
@@ -185,21 +182,21 @@ class Pages:
         ``reason``. Page, log and audit event share a new reference. If the store is
         down outside of a login, there is no audit event.
         """
-        if isinstance(error, StoreUnavailable) and _is_nobodys_login(environ, event):
+        if isinstance(error, StoreUnavailable) and _is_nobodys_login(visit, event):
             # The visitor did nothing: an audit event for every request would be too
             # many.
             reference = note_in_log(error, "store")
         else:
-            reference = note_refusal(error, event, environ)
+            reference = note_refusal(error, event, visit)
         code = code_of(error)
         status = error.status if isinstance(error, EiloginError) else 500
-        comes_back = _comes_back(environ, error)
+        comes_back = _comes_back(visit, error)
         headers = _headers_of(error, comes_back=comes_back)
-        if not is_navigation(environ):
+        if not visit.is_navigation:
             answer = {"reason": code, "reference": reference}
-            return json_answer(environ, answer, status=status, headers=headers)
+            return json_answer(visit, answer, status=status, headers=headers)
         return self.page(
-            environ,
+            visit,
             template or _PAGE_OF.get(code, "error.html"),
             status=status,
             headers=headers,
@@ -208,14 +205,14 @@ class Pages:
             is_logout=event.startswith("logout"),
             comes_back=comes_back,
             reference=reference,
-            telephone=_telephone(environ),
+            telephone=_telephone(visit),
             again=again,
             **values,
         )
 
     def _html(  # noqa: PLR0913 - the parts of one answer
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         template: str,
         values: Mapping[str, Any],
         *,
@@ -236,8 +233,8 @@ class Pages:
             for name, code in scripts.items()
         }
         values = {**values, **marked}
-        language = language_of(environ)
-        text, stylesheet, language = self._rendered(environ, language, template, values)
+        language = language_of(visit)
+        text, stylesheet, language = self._rendered(visit, language, template, values)
         policy = content_security_policy(
             source_expression(stylesheet),
             form_action,
@@ -254,14 +251,14 @@ class Pages:
                 ("Content-Security-Policy", policy),
                 *FRAME_OPTIONS.get(ancestor, ()),
                 *COMMON_HEADERS,
-                *chosen_here(environ),
+                *chosen_here(visit),
             ],
         )
-        return with_hsts(environ, page)
+        return with_hsts(visit, page)
 
     def _rendered(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         language: str,
         template: str,
         values: Mapping[str, Any],
@@ -270,12 +267,12 @@ class Pages:
 
         If the site's template fails, eilogin shows its own.
         """
-        trust = environ.get(env.TRUST)
+        trust = visit.trust_or_none
         folder = None if trust is None else trust.own.templates
         accent = None if trust is None else trust.own.accent
         around = {
-            "languages": choices(environ, language, values),
-            **frame_of(environ, language),
+            "languages": choices(visit, language, values),
+            **frame_of(visit, language),
         }
         values = {**around, **values}
 
@@ -302,7 +299,7 @@ class Pages:
 
 
 def json_answer(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     data: Mapping[str, Any],
     *,
     status: int = 200,
@@ -317,24 +314,24 @@ def json_answer(
         status=status,
         headerlist=[("Content-Type", "application/json"), *COMMON_HEADERS, *headers],
     )
-    return with_hsts(environ, answer)
+    return with_hsts(visit, answer)
 
 
 _LOGIN_ADDRESSES = ("login", "acs", "sso", "artifact")
 
 
-def _is_nobodys_login(environ: "WSGIEnvironment", event: str) -> bool:
+def _is_nobodys_login(visit: Visit, event: str) -> bool:
     """Whether a "login" event is only the request of a page, or of a script."""
-    return event == "login" and environ.get(env.ADDRESS) not in _LOGIN_ADDRESSES
+    return event == "login" and visit.address_or_none not in _LOGIN_ADDRESSES
 
 
-def _comes_back(environ: "WSGIEnvironment", error: Exception) -> bool:
+def _comes_back(visit: Visit, error: Exception) -> bool:
     """Whether an error page reloads itself, because the cause ends in a moment.
 
     Not a waiting logout, at an address of its own, nor a form, which cannot be sent
     again.
     """
-    is_get = environ["REQUEST_METHOD"] == "GET"
+    is_get = visit.method == "GET"
     return isinstance(error, PeerBusy) or (isinstance(error, Busy) and is_get)
 
 
@@ -352,6 +349,6 @@ def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
     return []
 
 
-def _telephone(environ: "WSGIEnvironment") -> str:
-    trust = environ.get(env.TRUST)
+def _telephone(visit: Visit) -> str:
+    trust = visit.trust_or_none
     return trust.own.telephone if trust is not None else ""

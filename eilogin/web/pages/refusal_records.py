@@ -1,16 +1,13 @@
 """Write each refusal and its cause to the log and to the audit log, by a reference."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from eilogin import audit, metrics
 from eilogin.errors import EiloginError, MountMismatch, Refused, Unavailable
 from eilogin.web import environ as env
 from eilogin.web.reporting.reference_numbers import new_reference
 from eilogin.web.reporting.refusal_log_limits import Kind, Line, RefusalLines
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -19,9 +16,7 @@ _LONGEST_CAUSE = 1000
 _SHARED = "further refusals of this kind within this minute get the same reference"
 
 
-def note_refusal(
-    error: Exception, event: str, environ: "WSGIEnvironment | None" = None
-) -> str:
+def note_refusal(error: Exception, event: str, visit: Visit | None = None) -> str:
     """Write a refusal and its cause to log and audit log; return the reference.
 
     The log names the contact of a known sender. An error is written once. Many refusals
@@ -29,14 +24,15 @@ def note_refusal(
     """
     if isinstance(error, EiloginError) and error.reference:
         return error.reference
-    line = _line_of(error, event, environ or {})
+    visit = visit or Visit({})
+    line = _line_of(error, event, visit)
     reference = line.reference
     code = code_of(error)
     if not line.is_written:
         _count(event, error)
         return reference
-    _tell_log(error, line, event, _about_peer(error, environ or {}))
-    who = _who(environ or {}) if event == "access" else {}
+    _tell_log(error, line, event, _about_peer(error, visit))
+    who = _who(visit) if event == "access" else {}
     audit.event(
         event,
         _outcome_of(error),
@@ -50,14 +46,14 @@ def note_refusal(
 _LINES = RefusalLines()
 
 
-def _line_of(error: Exception, event: str, environ: "WSGIEnvironment") -> Line:
+def _line_of(error: Exception, event: str, visit: Visit) -> Line:
     """Return a line of the log for a refusal: its own, or a shared one.
 
     Most errors of eilogin itself, and refusals in a session, have their own; not a
     wrong mount, which each request causes.
     """
     is_of_anybody = isinstance(error, Refused | Unavailable | MountMismatch)
-    if not is_of_anybody or environ.get(env.SESSION):
+    if not is_of_anybody or visit.environ.get(env.SESSION):
         return Line(new_reference())
     kind = Kind(event, code_of(error), _peer_of(error) or "")
     line, totals = _LINES.line_of(kind)
@@ -95,31 +91,30 @@ def _peer_of(error: Exception) -> str | None:
     return (error.peer if isinstance(error, EiloginError) else "") or None
 
 
-def _who(environ: "WSGIEnvironment") -> dict[str, str | None]:
-    login = env.session_or_none(environ)
+def _who(visit: Visit) -> dict[str, str | None]:
+    login = visit.session_or_none
     if login is None:
         return {}
-    own = env.trust(environ).own
+    own = visit.trust.own
     return {
         "pseudonym": own.pseudonym(login.who.name_id),
-        "session": own.pseudonym(env.cookie(environ).read(environ) or ""),
+        "session": own.pseudonym(visit.token or ""),
         "peer": login.who.issuer,
         "level": login.level,
     }
 
 
-def note_in_log(
-    error: Exception, event: str, environ: "WSGIEnvironment | None" = None
-) -> str:
+def note_in_log(error: Exception, event: str, visit: Visit | None = None) -> str:
     """Write an error to the log alone; return the reference."""
-    line = _line_of(error, event, environ or {})
+    visit = visit or Visit({})
+    line = _line_of(error, event, visit)
     if line.is_written:
-        _tell_log(error, line, event, _about_peer(error, environ or {}))
+        _tell_log(error, line, event, _about_peer(error, visit))
     return line.reference
 
 
-def _about_peer(error: Exception, environ: "WSGIEnvironment") -> str:
-    trust = environ.get(env.TRUST)
+def _about_peer(error: Exception, visit: Visit) -> str:
+    trust = visit.trust_or_none
     if trust is None or not (isinstance(error, EiloginError) and error.peer):
         return ""
     return str(trust.about(error))

@@ -14,15 +14,11 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 from webob import Response
 
-from eilogin.web import environ as env
 from eilogin.web.requests import origin_of
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: A year, as DigiD 5.2 requires.
 _HSTS = "max-age=31536000"
@@ -88,19 +84,19 @@ COMMON_HEADERS = (
 )
 
 
-def _is_https(environ: "WSGIEnvironment") -> bool:
+def _is_https(visit: Visit) -> bool:
     """Whether the browser reaches this site over https, also through a TLS proxy."""
-    trust = environ.get(env.TRUST)
+    trust = visit.trust_or_none
     if trust is None:
-        return bool(environ["wsgi.url_scheme"] == "https")
+        return bool(visit.environ["wsgi.url_scheme"] == "https")
     return bool(trust.own.public_url.startswith("https:"))
 
 
-def with_hsts(environ: "WSGIEnvironment", answer: Response) -> Response:
+def with_hsts(visit: Visit, answer: Response) -> Response:
     """Add HSTS to a response over https: this site is available over https alone.
 
     To a redirect too: an anonymous visitor may get nothing else.
     """
-    if _is_https(environ):
+    if _is_https(visit):
         answer.headers["Strict-Transport-Security"] = _HSTS
     return answer

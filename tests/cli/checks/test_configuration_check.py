@@ -32,7 +32,7 @@ from eilogin.saml.safe_xml import parse, serialize
 from eilogin.saml.signing_keys import SigningKey, fingerprints, new_key_pair
 from eilogin.saml.xml_signatures import sign
 from eilogin.stores.sqlite import SQLiteStore, file_faults, mounts, sqlite_schema
-from eilogin.web.pipeline_parts import provided
+from eilogin.web.pipeline.pipeline_parts import provided
 
 
 def contents(folder):

@@ -25,7 +25,7 @@ from eilogin.filters.trust import TrustFilter
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.web import environ as env
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"

@@ -12,6 +12,7 @@ from eilogin.errors import LoginEnded, StoreUnavailable
 from eilogin.hub.signin.citizens import Citizens
 from eilogin.hub.signin.password_signin import PasswordSignIn
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.visit import Visit
 
 HUB = "https://inloggen.test"
 LOGIN = f"{HUB}/login"
@@ -553,7 +554,9 @@ class TestTheCall:
                 sign_in = PasswordSignIn(
                     Citizens([]), Pages("eilogin.hub"), None, None, None, is_demo=False
                 )
-                found.append(sign_in.service(environ, "/").require(*arguments, **more))
+                found.append(
+                    sign_in.service(Visit(environ), "/").require(*arguments, **more)
+                )
                 return real(environ, start_response)
 
             outermost.app = probe

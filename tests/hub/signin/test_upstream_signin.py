@@ -9,6 +9,7 @@ from eilogin.errors import InvalidOptions, PipelineOrder
 from eilogin.hub import make_hub
 from eilogin.hub.signin.upstream_signin import login_above
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 ABOVE = {"sign_in": "above", "passed_on_to": "https://uwv.test/"}
 
@@ -41,7 +42,7 @@ def test_stands_behind_both_of_them(there):
     with pytest.raises(
         PipelineOrder, match=("'hub_inside' before the filters of this hub")
     ):
-        login_above({there: object()})
+        login_above(Visit({there: object()}))
 
 
 def test_stands_behind_filters_that_know_of_it(logged_by):

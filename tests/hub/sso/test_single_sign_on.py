@@ -750,7 +750,7 @@ class TestALogoutMeanwhile:
         self, signed_in, sessions, monkeypatch, ask, refused
     ):
         def require(self, *arguments, **more):
-            self._environ["eilogin.session"] = None
+            self._visit.set_session(None)
 
         monkeypatch.setattr(PasswordLoginService, "require", require)
         ask(level="midden")

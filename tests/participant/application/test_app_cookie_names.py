@@ -19,6 +19,7 @@ from eilogin.participant.application.app_cookie_names import (
 from eilogin.sessions import Sessions
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 
 @pytest.fixture
@@ -53,22 +54,22 @@ def test_worker_learns_cookie_names_of_another_worker(environ, seconds):
     news = News()
     one, other = AppCookieNames(int), AppCookieNames(news)
     assert other.looks_at < seconds.by
-    assert other.share(environ)
+    assert other.share(Visit(environ))
     assert other.are_known
     assert other.looks_at == seconds.by + LOOKS_EVERY
-    one.note(environ, one.guarded, "a")
-    one.note(environ, one.off, "b")
-    other.share(environ)
+    one.note(Visit(environ), one.guarded, "a")
+    one.note(Visit(environ), one.off, "b")
+    other.share(Visit(environ))
     assert (other.guarded, other.off) == ({"a"}, {"b"})
     assert len(news) == 2, "that they are known, and which they are"
-    other.note(environ, other.off, "b")
+    other.note(Visit(environ), other.off, "b")
     assert len(news) == 2, "it is none"
 
 
 def test_store_is_not_written_without_new_names(environ, store, monkeypatch):
     monkeypatch.setattr(store, "add", None)
     monkeypatch.setattr(store, "swap", None)
-    assert AppCookieNames(int).share(environ)
+    assert AppCookieNames(int).share(Visit(environ))
 
 
 def test_names_noted_during_store_outage_are_stored_later(environ, store, monkeypatch):
@@ -78,14 +79,14 @@ def test_names_noted_during_store_outage_are_stored_later(environ, store, monkey
     names = AppCookieNames(int)
     with monkeypatch.context() as patch:
         patch.setattr(store, "get", away)
-        names.note(environ, names.guarded, "a")
-        assert not names.share(environ)
+        names.note(Visit(environ), names.guarded, "a")
+        assert not names.share(Visit(environ))
         assert not names.are_known
         assert names.looks_at == 0.0, "it is time to look"
         assert names.tries_at > time.monotonic(), "not for who need not know"
-    assert names.share(environ)
+    assert names.share(Visit(environ))
     other = AppCookieNames(int)
-    assert other.share(environ)
+    assert other.share(Visit(environ))
     assert other.guarded == {"a"}
 
 
@@ -106,7 +107,7 @@ def test_one_has_them_first_and_others_wait_for_that(
     monkeypatch.setattr(store, "get", slow)
     names, found = AppCookieNames(int), Queue()
     threads = [
-        threading.Thread(target=lambda: found.put(names.share(environ)))
+        threading.Thread(target=lambda: found.put(names.share(Visit(environ))))
         for _ in range(3)
     ]
     for thread in threads:
@@ -137,17 +138,17 @@ def test_concurrent_writers_lose_no_names(environ, store, monkeypatch):
                 with monkeypatch.context() as patch:
                     patch.setattr(store, "swap", swap)
                     patch.setattr(store, "add", add)
-                    other.share(environ)
+                    other.share(Visit(environ))
             return verb(*said, **more)
 
         return put
 
     monkeypatch.setattr(store, "swap", between(swap))
     monkeypatch.setattr(store, "add", between(add))
-    names.note(environ, names.guarded, "mine")
+    names.note(Visit(environ), names.guarded, "mine")
     monkeypatch.undo()
     last = AppCookieNames(int)
-    last.share(environ)
+    last.share(Visit(environ))
     assert last.guarded == {"mine", "other0", "other1", "other2"}
 
 
@@ -157,26 +158,26 @@ def test_worker_that_loses_every_race_gives_up_until_next_time(
     monkeypatch.setattr(store, "add", lambda *_, **__: False)
     names = AppCookieNames(int)
     names.guarded.add("a")
-    assert names.share(environ)
+    assert names.share(Visit(environ))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "[[], [], []]", "nothing"])
 def test_unreadable_record_is_replaced(environ, text):
-    values = env.values(environ)
+    values = Visit(environ).values
     values.add("app-cookie-names", text, 1e12)
     names = AppCookieNames(int)
-    names.note(environ, names.guarded, "a")
+    names.note(Visit(environ), names.guarded, "a")
     other = AppCookieNames(int)
-    other.share(environ)
+    other.share(Visit(environ))
     assert other.guarded == {"a"}
 
 
 def test_there_is_room_for_so_many_and_so_long(environ, caplog):
     names = AppCookieNames(int)
-    names.note(environ, names.guarded, "x" * (LONGEST + 1))
+    names.note(Visit(environ), names.guarded, "x" * (LONGEST + 1))
     assert not names.guarded
     for number in range(MOST + 5):
-        names.note(environ, names.guarded, f"state_{number}-secret")
+        names.note(Visit(environ), names.guarded, f"state_{number}-secret")
     assert len(names.guarded) == MOST_OF_STRANGERS
     [told] = caplog.messages
     assert "too many names, such as 'state_10'" in told
@@ -186,9 +187,9 @@ def test_there_is_room_for_so_many_and_so_long(environ, caplog):
 def test_strangers_do_not_take_the_room_of_who_is_logged_in(environ):
     names = AppCookieNames(int)
     for number in range(MOST):
-        names.note(environ, names.guarded, f"state_{number}")
+        names.note(Visit(environ), names.guarded, f"state_{number}")
     environ[env.SESSION] = "a login"
     for number in range(MOST):
-        names.note(environ, names.guarded, f"sid{number}")
+        names.note(Visit(environ), names.guarded, f"sid{number}")
     assert "sid0" in names.guarded
     assert len(names.guarded) == MOST

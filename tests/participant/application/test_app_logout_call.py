@@ -24,6 +24,7 @@ from eilogin.participant.logout import logout_hooks
 from eilogin.sessions import Sessions
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 UWV, STAD = "https://uwv.test", "https://stad.test"
 
@@ -422,7 +423,7 @@ class Logouts:
         for login in logins if has_cookies else ():
             of_her = {**self.environ, env.SESSION: login, "PATH_INFO": "/"}
             self.called(of_her, lambda *_: None)
-        self.told.tell(self.environ, logins, "here")
+        self.told.tell(Visit(self.environ), logins, "here")
 
 
 def test_calls_over_queue_limit_are_dropped_and_later_ones_made(monkeypatch, caplog):
@@ -551,12 +552,12 @@ def test_the_path_is_as_the_browser_has_it(application, mount, path, script, bel
     }
     AppLogoutCall(application, AppLogoutRequest(path))(environ, lambda *_: None)
     called = AppLogoutCall(validator(application), AppLogoutRequest(path))
-    [(name, call_it)] = called.prepare(environ, [login], None).items()
+    [(name, call_it)] = called.prepare(Visit(environ), [login], None).items()
     assert name == "name"
     call_it(SimpleNamespace(session="name"))
     [(asked, _)] = application.asked
     assert (asked["SCRIPT_NAME"], asked["PATH_INFO"]) == (script, below)
-    assert called.prepare(environ, [login], None) == {}, "it is no more kept"
+    assert called.prepare(Visit(environ), [login], None) == {}, "it is no more kept"
 
 
 # --- the option -----------------------------------------------------------------------

@@ -17,6 +17,7 @@ from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import FederationMetadata
 from eilogin.testing.strict_browser import Browser
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 UWV = "https://uwv.test/mijn"
 ACTIVITY = "https://inloggen.test/activity"
@@ -30,7 +31,7 @@ def signed_in(federation, witness, clock):
     browser.visit(UWV)
     browser.press("Inloggen", username="anna", password="demo-anna")
     environ = witness.environ
-    return environ, env.session(environ)
+    return environ, Visit(environ).session
 
 
 @pytest.fixture
@@ -57,10 +58,10 @@ def without_address(trust):
 class TestTheMessage:
     def test_names_the_session_and_the_last_activity(self, signed_in, reports, clock):
         environ, login = signed_in
-        made, now = ActivityReports(), env.sessions(environ).touch(login)
+        made, now = ActivityReports(), Visit(environ).sessions.touch(login)
         clock.shift(7 * MINUTE)
-        now = env.sessions(environ).touch(login)
-        made.note(environ, login)
+        now = Visit(environ).sessions.touch(login)
+        made.note(Visit(environ), login)
         clock.shift(MINUTE)
         assert made.send() == 1
         element = bindings.unwrap_soap(reports()[0])
@@ -75,7 +76,7 @@ class TestNothingIsSent:
     def test_without_new_activity(self, signed_in, reports, clock):
         environ, login = signed_in
         made = ActivityReports()
-        made.note(environ, login)
+        made.note(Visit(environ), login)
         clock.shift(6 * MINUTE)
         assert made.send() == 0
         assert reports() == []
@@ -84,34 +85,34 @@ class TestNothingIsSent:
         environ, login = signed_in
         made = ActivityReports()
         clock.shift(7 * MINUTE)
-        made.note(environ, replace(login, session_index=None))
+        made.note(Visit(environ), replace(login, session_index=None))
         assert made.send() == 0
 
     def test_to_a_hub_whose_metadata_has_no_address_for_it(self, signed_in, clock):
         environ, login = signed_in
-        environ = {**environ, env.TRUST: without_address(env.trust(environ))}
+        environ = {**environ, env.TRUST: without_address(Visit(environ).trust)}
         made = ActivityReports()
         clock.shift(7 * MINUTE)
-        env.sessions(environ).touch(login)
+        Visit(environ).sessions.touch(login)
         for _ in range(2):
-            made.note(environ, login)
+            made.note(Visit(environ), login)
             assert made.send() == 0
 
     def test_by_who_follows_digid(self, signed_in, clock):
         environ, login = signed_in
-        trust = env.trust(environ)
+        trust = Visit(environ).trust
         own = replace(trust.own, profile=DIGID_PROFILE)
         made = ActivityReports()
         clock.shift(7 * MINUTE)
-        made.note({**environ, env.TRUST: replace(trust, own=own)}, login)
+        made.note(Visit({**environ, env.TRUST: replace(trust, own=own)}), login)
         assert made.send() == 0
 
     def test_while_the_store_is_down(self, signed_in, reports, clock, monkeypatch):
         environ, login = signed_in
-        sessions, made = env.sessions(environ), ActivityReports()
+        sessions, made = Visit(environ).sessions, ActivityReports()
         clock.shift(7 * MINUTE)
         sessions.touch(login)
-        made.note(environ, login)
+        made.note(Visit(environ), login)
 
         def fail(*_):
             raise StoreUnavailable("down")
@@ -124,9 +125,9 @@ class TestNothingIsSent:
         environ, login = signed_in
         one, other = ActivityReports(), ActivityReports()
         clock.shift(7 * MINUTE)
-        env.sessions(environ).touch(login)
+        Visit(environ).sessions.touch(login)
         for made in (one, other):
-            made.note(environ, login)
+            made.note(Visit(environ), login)
         assert one.send() + other.send() == 1
         assert len(reports()) == 1
 
@@ -137,8 +138,8 @@ class TestNothingIsSent:
         monkeypatch.setattr(activity_reports, "_MOST", 0)
         made = ActivityReports()
         clock.shift(7 * MINUTE)
-        env.sessions(environ).touch(login)
-        made.note(environ, login)
+        Visit(environ).sessions.touch(login)
+        made.note(Visit(environ), login)
         assert made.send() == 0
 
     def test_activity_report_ignores_response_to_another_message(
@@ -157,8 +158,8 @@ class TestNothingIsSent:
         federation.apps["inloggen.test"] = same_answer
         for sent in (1, 0):
             clock.shift(6 * MINUTE)
-            env.sessions(environ).touch(login)
-            made.note(environ, login)
+            Visit(environ).sessions.touch(login)
+            made.note(Visit(environ), login)
             assert made.send() == sent
         assert "activity: " in caplog.text
 
@@ -180,9 +181,9 @@ class TestTheThread:
         send = made.send
         monkeypatch.setattr(made, "send", lambda: sent.append(send()))
         clock.shift(7 * MINUTE)
-        env.sessions(environ).touch(login)
-        made.note(environ, login)
-        made.note(environ, login)
+        Visit(environ).sessions.touch(login)
+        made.note(Visit(environ), login)
+        made.note(Visit(environ), login)
         deadline = time.perf_counter() + 30
         while 1 not in sent:
             assert time.perf_counter() < deadline
@@ -192,7 +193,7 @@ class TestTheThread:
         threads[0].join(30)
         assert not threads[0].is_alive()
         # The next visitor starts another one.
-        made.note(environ, login)
+        made.note(Visit(environ), login)
         assert len(threads) == 2
         clock.shift(2 * 60 * MINUTE)
         threads[1].join(30)
@@ -210,8 +211,8 @@ class TestTheThread:
         monkeypatch.setattr(activity_reports, "EVERY", 1e5)
         made = ActivityReports()
         clock.shift(14 * MINUTE)
-        env.sessions(environ).touch(login)
-        made.note(environ, login)
+        Visit(environ).sessions.touch(login)
+        made.note(Visit(environ), login)
         deadline = time.perf_counter() + 30
         while not reports():
             assert time.perf_counter() < deadline
@@ -222,11 +223,11 @@ class TestTheThread:
         started = []
         monkeypatch.setattr(activity_reports, "start", started.append)
         made = ActivityReports()
-        made.note(environ, login)
-        made.note(environ, replace(login, key="another"))
+        made.note(Visit(environ), login)
+        made.note(Visit(environ), replace(login, key="another"))
         assert len(started) == 1
         monkeypatch.setattr(os, "getpid", lambda: -1)
-        made.note(environ, replace(login, key="a third"))
+        made.note(Visit(environ), replace(login, key="a third"))
         assert len(started) == 2
 
     def test_that_cannot_start_is_tried_again(self, signed_in, monkeypatch, caplog):
@@ -237,9 +238,9 @@ class TestTheThread:
 
         monkeypatch.setattr(activity_reports, "start", fail)
         made = ActivityReports()
-        made.note(environ, login)
+        made.note(Visit(environ), login)
         assert "activity: cannot start a thread" in caplog.text
         started = []
         monkeypatch.setattr(activity_reports, "start", started.append)
-        made.note(environ, login)
+        made.note(Visit(environ), login)
         assert len(started) == 1

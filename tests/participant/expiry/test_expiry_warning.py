@@ -14,6 +14,7 @@ from eilogin.errors import MethodNotAllowed
 from eilogin.federation.local.accent_colours import Accent
 from eilogin.participant.expiry.expiry_warning import ExpiryWarning
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 DOCUMENT = b"<!doctype html><html><head><title>Page</title></head></html>"
 ADDRESSES = {"warning": "/warning.js", "session": "/session"}
@@ -186,7 +187,7 @@ def test_each_policy_of_a_page_is_extended_and_the_tag_names_the_hash(end_warnin
     [digest] = digests(text)
     assert found == [said[0], f"script-src '{digest}'"]
     [source] = re.findall('src="([^"]*)"', text)
-    script = end_warning.script(asked(f"https://uwv.test{source}")).body
+    script = end_warning.script(Visit(asked(f"https://uwv.test{source}"))).body
     expected = base64.b64encode(hashlib.sha256(script).digest()).decode()
     assert digest == f"sha256-{expected}"
 
@@ -233,11 +234,13 @@ def test_an_xhtml_page_stays_well_formed(end_warning):
 
 def test_a_browser_keeps_this_version_and_asks_again_for_another(end_warning):
     [source] = sources(answered(end_warning, asked()))
-    kept = end_warning.script(asked(f"https://uwv.test{source}"))
+    kept = end_warning.script(Visit(asked(f"https://uwv.test{source}")))
     assert kept.content_type == "text/javascript"
     assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert kept.headers["X-Content-Type-Options"] == "nosniff"
-    other = end_warning.script(asked("https://uwv.test/eilogin/warning.js?v=old"))
+    other = end_warning.script(
+        Visit(asked("https://uwv.test/eilogin/warning.js?v=old"))
+    )
     assert other.headers["Cache-Control"] == "no-cache"
     assert other.body == kept.body
 
@@ -254,13 +257,13 @@ def test_another_sentence_of_the_site_is_another_version(end_warning, tmp_path):
     catalogue = 'msgid "warning.button.stay"\nmsgstr "Ja, ik ga door"\n'
     (tmp_path / "nl.po").write_text(catalogue, encoding="utf-8")
     environ = asked(templates=tmp_path)
-    assert "Ja, ik ga door" in end_warning.script(environ).text
+    assert "Ja, ik ga door" in end_warning.script(Visit(environ)).text
     theirs, ours = (sources(answered(end_warning, one)) for one in (environ, asked()))
     assert theirs != ours
 
 
 def test_the_dialog_has_the_colour_of_the_site(end_warning):
-    script = end_warning.script(asked(accent=Accent.of("#154273"))).text
+    script = end_warning.script(Visit(asked(accent=Accent.of("#154273")))).text
     [call] = re.findall(r"warnBeforeTheEnd\((\{.*\})\);\n", script)
     assert json.loads(call)["accent"].startswith(":host { --accent: #154273;")
     assert ":root" not in call
@@ -268,11 +271,11 @@ def test_the_dialog_has_the_colour_of_the_site(end_warning):
 
 def test_the_script_is_only_read(end_warning):
     with pytest.raises(MethodNotAllowed):
-        end_warning.script(asked(REQUEST_METHOD="POST"))
+        end_warning.script(Visit(asked(REQUEST_METHOD="POST")))
 
 
 def test_it_speaks_dutch_and_english_and_every_text_has_its_use(end_warning):
-    text = end_warning.script(asked()).text
+    text = end_warning.script(Visit(asked())).text
     settings = json.loads(re.search(r"warnBeforeTheEnd\((\{.*\})\);\n", text)[1])
     assert settings["warnSeconds"] == 120
     dutch, english = settings["texts"]["nl"], settings["texts"]["en"]
@@ -290,4 +293,4 @@ def test_it_speaks_dutch_and_english_and_every_text_has_its_use(end_warning):
 
 @pytest.mark.parametrize("forbidden", ["eval(", "innerHTML", "Function(", ".style"])
 def test_it_does_nothing_that_a_strict_policy_forbids(end_warning, forbidden):
-    assert forbidden not in end_warning.script(asked()).text
+    assert forbidden not in end_warning.script(Visit(asked())).text

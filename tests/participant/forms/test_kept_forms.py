@@ -24,6 +24,7 @@ from eilogin.web.browser.random_handles import is_handle
 from eilogin.web.browser.sealing import as_text
 from eilogin.web.limits.client_network import Whereabouts
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.visit import Visit
 
 HERE = "https://uwv.test/eilogin/metadata"
 ANNA, BART = (
@@ -266,4 +267,6 @@ def test_without_a_login_nothing_is_shown_whoever_asks(federation):
     asked[env.SESSION] = None
     asked[env.SESSIONS] = federation.apps["uwv.test"].sessions
     asked[env.TRUST] = federation.trusts["uwv.test"]
-    assert PostReplay(Pages(), 1, Whereabouts("off")).show(asked).status_int == 410
+    assert (
+        PostReplay(Pages(), 1, Whereabouts("off")).show(Visit(asked)).status_int == 410
+    )

@@ -21,6 +21,7 @@ from eilogin.web.browser.random_handles import new_handle
 from eilogin.web.limits import storage_quota
 from eilogin.web.limits.storage_quota import MOST_IN_ALL, Room
 from eilogin.web.requests import body_in_pieces
+from eilogin.web.visit import Visit
 
 HERE = "https://uwv.test/eilogin/metadata"
 ANNA, BART = (Subject("https://hub.test", HERE, name) for name in ("anna", "bart"))
@@ -61,7 +62,7 @@ class Photo:
 def keep(kept, body, who=ANNA, *, network=HOME, limit=LIMIT):
     """Keep a form as the filter does."""
     environ = {"CONTENT_LENGTH": str(body.size), "wsgi.input": body}
-    pieces = body_in_pieces(environ, limit, PIECE)
+    pieces = body_in_pieces(Visit(environ), limit, PIECE)
     form = KeptForm(
         TARGET, "multipart/form-data; boundary=x", "", 1.0, next(pieces, b"")
     )
@@ -278,7 +279,7 @@ class TestTheLimits:
     def test_a_form_whose_end_alone_tells_its_length_gives_back_the_rest(self, kept):
         """It came in chunks."""
         environ = {"wsgi.input_terminated": True, "wsgi.input": Photo(PIECE * 2)}
-        pieces = body_in_pieces(environ, LARGEST, PIECE)
+        pieces = body_in_pieces(Visit(environ), LARGEST, PIECE)
         form = KeptForm(TARGET, "text/plain", "", 1.0, next(pieces))
         kept.keep(form, kept.tag_of(ANNA), pieces, reserved=LARGEST, network=HOME)
         assert has_room(kept, SITE // 4 - PIECE * 2)

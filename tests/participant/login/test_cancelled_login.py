@@ -7,6 +7,7 @@ from webob import Request
 
 from eilogin.participant.login import cancelled_login
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 OWN = SimpleNamespace(
     public_url="https://uwv.test/app", mount="/app", prefix="/eilogin"
@@ -19,7 +20,7 @@ def page_before(referer):
     environ = Request.blank("/").environ
     if referer is not None:
         environ["HTTP_REFERER"] = referer
-    return cancelled_login.page_before(environ, OWN)
+    return cancelled_login.page_before(Visit(environ), OWN)
 
 
 @pytest.mark.parametrize(
@@ -149,9 +150,11 @@ WORD = "__Host-eilogin-cancelled=1"
 
 
 def test_most_requests_have_nothing_to_do_with_it():
-    assert not cancelled_login.may_concern(request_with("x=1", "__Host-eilogin=abc"))
-    assert cancelled_login.may_concern(request_with("x=1&eilogin=cancelled"))
-    assert cancelled_login.may_concern(request_with(cookie=WORD))
+    assert not cancelled_login.may_concern(
+        Visit(request_with("x=1", "__Host-eilogin=abc"))
+    )
+    assert cancelled_login.may_concern(Visit(request_with("x=1&eilogin=cancelled")))
+    assert cancelled_login.may_concern(Visit(request_with(cookie=WORD)))
 
 
 @pytest.mark.parametrize(
@@ -168,15 +171,18 @@ def test_most_requests_have_nothing_to_do_with_it():
     ids=["no word", "head", "form", "script", "frame", "in advance", "logged in"],
 )
 def test_it_is_said_to_a_stranger_who_looks_at_a_page(more):
-    assert cancelled_login.is_due(request_with(cookie=WORD))
-    assert not cancelled_login.is_due(request_with(cookie=WORD) | more)
+    assert cancelled_login.is_due(Visit(request_with(cookie=WORD)))
+    assert not cancelled_login.is_due(Visit(request_with(cookie=WORD) | more))
 
 
 def test_the_marked_address_leads_to_the_plain_one():
     environ = request_with("x=1&eilogin=cancelled&eilogin=cancelled")
-    assert cancelled_login.take_mark(environ)
+    assert cancelled_login.take_mark(Visit(environ))
     assert environ["QUERY_STRING"] == "x=1"
-    assert not cancelled_login.take_mark(environ)
-    answer = cancelled_login.to_plain_page(environ)
+    assert not cancelled_login.take_mark(Visit(environ))
+    answer = cancelled_login.to_plain_page(Visit(environ))
     assert answer.location == "https://uwv.test/app/nieuws?x=1"
-    assert cancelled_login.to_plain_page(environ | {"REQUEST_METHOD": "POST"}) is None
+    assert (
+        cancelled_login.to_plain_page(Visit(environ | {"REQUEST_METHOD": "POST"}))
+        is None
+    )

@@ -16,6 +16,7 @@ from eilogin.stores import open_store
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import Sealer, as_text
+from eilogin.web.visit import Visit
 
 MINUTE = 60
 
@@ -61,11 +62,11 @@ class Site:
 
     def begin(self, target="/mijn?a=b", level="basis", **how):
         pending = PendingLogin(target, level, HUB, **how)
-        self.takes(*pending_logins.keep(self.environ, pending))
+        self.takes(*pending_logins.keep(Visit(self.environ), pending))
         return pending
 
     def find(self, pending):
-        return pending_logins.of_browser(self.environ, pending.handle)
+        return pending_logins.of_browser(Visit(self.environ), pending.handle)
 
     def has(self, pending):
         return f"__Host-eilogin-login-{pending.handle}" in self.jar
@@ -196,7 +197,7 @@ def test_an_invented_handle_is_nothing(site, handle):
     with pytest.raises(LoginLost):
         pending_logins.request_id_of(handle)
     with pytest.raises(LoginLost):
-        pending_logins.of_browser(site.environ, handle)
+        pending_logins.of_browser(Visit(site.environ), handle)
 
 
 def test_a_handle_fits_in_a_relay_state_and_names_one_request(site):
@@ -241,7 +242,7 @@ def test_of_a_browser_that_brings_no_cookie_of_ours_the_cookies_are_missed(
 
 def test_one_that_is_spent_is_not_a_matter_of_cookies(site):
     pending = site.begin()
-    pending_logins.claim(site.environ, pending)
+    pending_logins.claim(Visit(site.environ), pending)
     site.jar = {}
     with pytest.raises(LoginLost):
         site.find(pending)
@@ -273,7 +274,9 @@ def test_long_addresses_give_way_sooner_than_a_proxy_refuses_the_cookies(site, c
 def test_response_stays_small_with_many_invented_cookies(site):
     for number in range(2000):
         site.jar[f"__Host-eilogin-login-{number}"] = "x"
-    headers = list(pending_logins.keep(site.environ, PendingLogin("/", "basis", HUB)))
+    headers = list(
+        pending_logins.keep(Visit(site.environ), PendingLogin("/", "basis", HUB))
+    )
     assert len(headers) < 30
 
 
@@ -282,32 +285,32 @@ def test_response_stays_small_with_many_invented_cookies(site):
 
 def test_is_claimed_by_one_answer(site):
     pending = site.begin()
-    assert pending_logins.claim(site.environ, pending)
-    assert not pending_logins.claim(site.environ, pending)
+    assert pending_logins.claim(Visit(site.environ), pending)
+    assert not pending_logins.claim(Visit(site.environ), pending)
     assert site.find(pending).spent_by == pending_logins.CLAIMED
 
 
 def test_is_spent_once(site):
     pending = site.begin()
-    pending_logins.claim(site.environ, pending)
-    pending_logins.spend(site.environ, pending, "first")
-    pending_logins.spend(site.environ, pending, "second")
+    pending_logins.claim(Visit(site.environ), pending)
+    pending_logins.spend(Visit(site.environ), pending, "first")
+    pending_logins.spend(Visit(site.environ), pending, "second")
     assert site.find(pending).spent_by == "first"
 
 
 def test_is_taken_for_as_long_as_the_cookie_could_be_used(site, clock):
     pending = site.begin()
-    pending_logins.claim(site.environ, pending)
+    pending_logins.claim(Visit(site.environ), pending)
     clock.shift(30 * MINUTE - 1)
-    assert not pending_logins.claim(site.environ, pending)
+    assert not pending_logins.claim(Visit(site.environ), pending)
     clock.shift(5 * MINUTE)
-    assert env.values(site.environ).get(f"login:{pending.handle}") is None
+    assert Visit(site.environ).values.get(f"login:{pending.handle}") is None
 
 
 def test_once_spent_stays_in_the_browser_for_two_minutes(site):
     pending = site.begin()
     before = site.jar[f"__Host-eilogin-login-{pending.handle}"]
-    ((_, header),) = pending_logins.spent_cookie(site.environ, pending)
+    ((_, header),) = pending_logins.spent_cookie(Visit(site.environ), pending)
     assert f"={before}; Max-Age=120; " in header
 
 
@@ -315,10 +318,10 @@ def test_nobody_is_sent_to_log_in_while_the_store_does_not_answer(site, monkeypa
     def fail(*_):
         raise StoreUnavailable("gone")
 
-    pending_logins.require_store(site.environ)
+    pending_logins.require_store(Visit(site.environ))
     monkeypatch.setattr(site.store, "get", fail)
     with pytest.raises(StoreUnavailable):
-        pending_logins.require_store(site.environ)
+        pending_logins.require_store(Visit(site.environ))
 
 
 # --- for which nobody asked -----------------------------------------------------------
@@ -326,21 +329,23 @@ def test_nobody_is_sent_to_log_in_while_the_store_does_not_answer(site, monkeypa
 
 def test_that_nobody_asked_for_lives_in_no_cookie_and_is_spent_all_the_same(site):
     handle = PendingLogin("/mijn", "basis", HUB).handle
-    pending = pending_logins.unsolicited(site.environ, "/mijn", HUB, handle)
+    pending = pending_logins.unsolicited(Visit(site.environ), "/mijn", HUB, handle)
     assert (pending.target, pending.level, pending.spent_by) == ("/mijn", "basis", "")
-    assert list(pending_logins.spent_cookie(site.environ, pending)) == []
-    assert pending_logins.claim(site.environ, pending)
+    assert list(pending_logins.spent_cookie(Visit(site.environ), pending)) == []
+    assert pending_logins.claim(Visit(site.environ), pending)
     assert (
-        pending_logins.again(site.environ, pending).spent_by == pending_logins.CLAIMED
+        pending_logins.again(Visit(site.environ), pending).spent_by
+        == pending_logins.CLAIMED
     )
-    assert not pending_logins.claim(site.environ, pending)
-    pending_logins.spend(site.environ, pending, "key")
-    assert pending_logins.again(site.environ, pending).spent_by == "key"
+    assert not pending_logins.claim(Visit(site.environ), pending)
+    pending_logins.spend(Visit(site.environ), pending, "key")
+    assert pending_logins.again(Visit(site.environ), pending).spent_by == "key"
 
 
 def test_that_somebody_asked_for_is_found_again_as_it_is_by_now(site):
     pending = site.begin()
-    pending_logins.claim(site.environ, pending)
+    pending_logins.claim(Visit(site.environ), pending)
     assert (
-        pending_logins.again(site.environ, pending).spent_by == pending_logins.CLAIMED
+        pending_logins.again(Visit(site.environ), pending).spent_by
+        == pending_logins.CLAIMED
     )

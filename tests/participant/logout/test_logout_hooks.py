@@ -20,6 +20,7 @@ from eilogin.participant.logout import logout_hooks as module
 from eilogin.participant.logout.logout_hooks import LogoutHooks, load_hooks
 from eilogin.sessions import Sessions
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 STAD = "https://stad.test"
 LOGOUT = f"{STAD}/eilogin/logout"
@@ -242,7 +243,7 @@ class TestTheEvent:
         own = {"protect": "/ optional\n/mijn basis"}
         site = eilogin_federation({"stad.test": witness}, options={"stad.test": own})
         environ = {env.TRUST: site.trusts["stad.test"]}
-        InnerHub(witness).note_gone(environ, None)
+        InnerHub(witness).note_gone(Visit(environ), None)
         asked = witness.environ
         assert (asked["PATH_INFO"], asked["REQUEST_METHOD"]) == (
             "/eilogin/logout",
@@ -315,7 +316,7 @@ def make_late(turns):
 def hanging(environ, login, gate):
     """Hooks of which one hangs, its turns, and what lets it go on."""
     hooks = LogoutHooks({"a:gate": gate}, PATIENCE)
-    first = threading.Thread(target=hooks.tell, args=(environ, [login], "here"))
+    first = threading.Thread(target=hooks.tell, args=(Visit(environ), [login], "here"))
     first.start()
     assert gate.is_reached.wait(PATIENCE)
     [turns] = hooks._queues.values()
@@ -337,7 +338,7 @@ class TestOneThatIsNoGood:
         told = []
         hooks = LogoutHooks({"a:bad": bad, "b:good": told.append}, PATIENCE)
         for _ in "12":
-            hooks.tell(environ, [login, login], "here")
+            hooks.tell(Visit(environ), [login, login], "here")
         assert len(told) == 4
         assert caplog.text.count("on_logout: a:bad raised an exception") == 4
         assert login.subject not in caplog.text
@@ -357,7 +358,7 @@ class TestOneThatIsNoGood:
     ):
         told = []
         hooks = LogoutHooks({"a:gate": gate, "b:good": told.append}, 0.05)
-        hooks.tell(environ, [login], "here")
+        hooks.tell(Visit(environ), [login], "here")
         assert len(told) == 1
         [late] = [m for m in caplog.messages if "did not end within 0.05 s" in m]
         assert "a:gate" in late
@@ -369,7 +370,7 @@ class TestOneThatIsNoGood:
         self, environ, login, gate, hanging, caplog
     ):
         hooks, turns, let_go = hanging
-        hooks.tell(environ, [login], "elsewhere")
+        hooks.tell(Visit(environ), [login], "elsewhere")
         assert "on_logout: a:gate hangs: 1 logouts wait for it" in caplog.text
         assert gate.told == []
         let_go()
@@ -381,7 +382,7 @@ class TestOneThatIsNoGood:
     ):
         monkeypatch.setattr(module, "_MOST_WAITING", 3)
         hooks, turns, _ = hanging
-        hooks.tell(environ, [login] * 5, "here")
+        hooks.tell(Visit(environ), [login] * 5, "here")
         assert caplog.text.count("a:gate hangs: eilogin does not call it") == 2
         assert len(turns._waiting) == 3
 
@@ -391,7 +392,7 @@ class TestOneThatIsNoGood:
         """With how many wait by then: nobody hears of their logouts so far."""
         hooks, turns, _ = hanging
         for _ in range(3):
-            hooks.tell(environ, [login] * 4, "elsewhere")
+            hooks.tell(Visit(environ), [login] * 4, "elsewhere")
             turns._tells_at -= 40
         waiting = re.findall("on_logout: a:gate hangs: ([0-9]+) logouts", caplog.text)
         assert waiting == ["1", "9"]
@@ -406,11 +407,11 @@ class TestOneThatIsNoGood:
         hooks = LogoutHooks({"a:hook": told.append}, PATIENCE)
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", no_more)
-            hooks.tell(environ, [login], "here")
+            hooks.tell(Visit(environ), [login], "here")
         said = "on_logout: cannot start a thread for a:hook: can't start new thread"
         assert said in caplog.text
         assert told == []
-        hooks.tell(environ, [login], "here")
+        hooks.tell(Visit(environ), [login], "here")
         assert len(told) == 1
 
 
@@ -421,7 +422,9 @@ class TestThreads:
 
         hooks = LogoutHooks({"a:gate": gate}, PATIENCE)
         assert of_hooks() == [], "servers fork when all is built"
-        waits = threading.Thread(target=hooks.tell, args=(environ, [login], "here"))
+        waits = threading.Thread(
+            target=hooks.tell, args=(Visit(environ), [login], "here")
+        )
         waits.start()
         assert gate.is_reached.wait(PATIENCE)
         [thread] = of_hooks()
@@ -436,9 +439,9 @@ class TestThreads:
     ):
         told = []
         hooks = LogoutHooks({"a:hook": told.append}, PATIENCE)
-        hooks.tell(environ, [login], "here")
+        hooks.tell(Visit(environ), [login], "here")
         monkeypatch.setattr(os, "getpid", lambda: -1)
-        hooks.tell(environ, [login], "here")
+        hooks.tell(Visit(environ), [login], "here")
         assert len(told) == 2
         assert len(hooks._queues) == 2
 

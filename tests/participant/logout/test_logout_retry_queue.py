@@ -11,6 +11,7 @@ from eilogin.participant.logout import logout_retry_queue
 from eilogin.participant.logout.logout_retry_queue import LogoutQueue, LogoutQueueThread
 from eilogin.saml import bindings, messages
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 UWV = "https://uwv.test"
 LOG_OUT = f"{UWV}/eilogin/logout"
@@ -146,16 +147,16 @@ class TestAnEntry:
         anna.stops_before = "/slo"
         for _ in range(5):
             anna.visit(LOG_OUT)
-        assert len(LogoutQueue.keys(environ)) == 1
+        assert len(LogoutQueue.keys(Visit(environ))) == 1
 
     def test_goes_with_the_confirmation_in_the_browser(
         self, federation, log_out, environ
     ):
         anna = log_out()
-        assert len(LogoutQueue.keys(environ)) == 1
+        assert len(LogoutQueue.keys(Visit(environ))) == 1
         anna.click("Probeer opnieuw uit te loggen")
         assert "U bent overal uitgelogd" in anna.text
-        assert LogoutQueue.keys(environ) == []
+        assert LogoutQueue.keys(Visit(environ)) == []
 
     def test_cannot_be_read_by_who_has_the_store(self, federation, log_in, environ):
         anna = log_in()
@@ -164,7 +165,7 @@ class TestAnEntry:
         federation.down.add(HUB)
         anna.visit(LOG_OUT)
         store = environ[env.SESSIONS].store
-        [key] = LogoutQueue.keys(environ)
+        [key] = LogoutQueue.keys(Visit(environ))
         for secret in (login.who.name_id, login.session_index, token):
             assert secret not in f"{key} {store.read(key).data}"
 
@@ -203,7 +204,7 @@ class TestAnEntry:
         federation.down.add(HUB)
         for browser in browsers:
             browser.visit(LOG_OUT)
-        assert len(LogoutQueue.keys(environ)) == 1
+        assert len(LogoutQueue.keys(Visit(environ))) == 1
         assert "Wij blijven proberen" in browsers[0].text
         assert "U bent alleen bij deze dienst uitgelogd." in browsers[1].text
 
@@ -262,7 +263,7 @@ class TestTheThread:
         monkeypatch.setattr(logout_retry_queue, "EVERY", 0.01)
 
     def test_ends_when_the_queue_is_empty(self, queue, environ):
-        LogoutQueueThread(queue).wake(environ)
+        LogoutQueueThread(queue).wake(Visit(environ))
         wait_until(lambda: not running())
         assert queue.tried == 1
 
@@ -270,8 +271,8 @@ class TestTheThread:
         courier = LogoutQueueThread(queue)
         for tried in (1, 2):
             queue.left = ["one"]
-            courier.wake(environ)
-            courier.wake(environ)
+            courier.wake(Visit(environ))
+            courier.wake(Visit(environ))
             wait_until(lambda: not running())
             assert queue.tried == tried
 
@@ -280,30 +281,30 @@ class TestTheThread:
     )
     def test_goes_on_after_a_round_that_failed(self, queue, environ, error):
         queue.fails = [error]
-        LogoutQueueThread(queue).wake(environ)
+        LogoutQueueThread(queue).wake(Visit(environ))
         wait_until(lambda: not running())
         assert queue.tried == 2
 
     def test_logs_a_store_that_is_down_once_a_minute(self, queue, environ, caplog):
         queue.fails = [StoreUnavailable("away"), StoreUnavailable("away")]
-        LogoutQueueThread(queue).wake(environ)
+        LogoutQueueThread(queue).wake(Visit(environ))
         wait_until(lambda: not running())
         assert queue.tried == 3
         assert caplog.text.count("logout retry queue: a delivery failed") == 1
 
     def test_is_none_where_nothing_is_queued(self, queue, environ):
         queue.left = []
-        LogoutQueueThread(queue).wake_if_queued(environ)
+        LogoutQueueThread(queue).wake_if_queued(Visit(environ))
         assert not running()
 
     def test_is_none_where_the_store_cannot_tell(self, queue, environ, caplog):
         queue.fails = [StoreUnavailable("away")]
-        LogoutQueueThread(queue).wake_if_queued(environ)
+        LogoutQueueThread(queue).wake_if_queued(Visit(environ))
         assert not running()
         assert "logout retry queue: cannot read it" in caplog.text
 
     def test_is_none_where_the_process_ends_with_the_request(self, queue, environ):
-        LogoutQueueThread(queue).wake({**environ, "wsgi.run_once": True})
+        LogoutQueueThread(queue).wake(Visit({**environ, "wsgi.run_once": True}))
         assert not running()
 
     def test_is_told_where_the_machine_has_none(
@@ -313,7 +314,7 @@ class TestTheThread:
             raise RuntimeError("can't start new thread")
 
         monkeypatch.setattr(threading.Thread, "start", start)
-        LogoutQueueThread(queue).wake(environ)
+        LogoutQueueThread(queue).wake(Visit(environ))
         assert "this process retries no logouts" in caplog.text
 
 

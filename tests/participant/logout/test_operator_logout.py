@@ -4,7 +4,7 @@ import pytest
 
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.participant.subject_names import NAME_ID
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 MIJN = "https://uwv.test/mijn"
 ELSEWHERE = "https://stad.test/mijn"

@@ -8,6 +8,7 @@ import pytest
 from eilogin.errors import FormRefused, MalformedMessage, MessageTooLarge
 from eilogin.participant.policy import multipart_heads
 from eilogin.participant.policy.multipart_heads import heads
+from eilogin.web.visit import Visit
 
 FIELD = b'\r\nContent-Disposition: form-data; name="a"'
 FILE = FIELD + b"%s\r\nContent-Type: text/plain"
@@ -40,7 +41,7 @@ class Once:
 
 def test_a_head_ends_at_the_first_empty_line():
     body = body_of((FIELD, b"text"), (FIELD, b"--y\r\n" + FIELD), (FIELD, b""))
-    *found, last = heads(request(body))
+    *found, last = heads(Visit(request(body)))
     assert found == [FIELD] * 3
     assert last == b"--\r\n"
 
@@ -55,12 +56,14 @@ def test_a_head_ends_at_the_first_empty_line():
     ids=["a bare line feed", "a delimiter in a head", "a line of blanks and no end"],
 )
 def test_in_doubt_it_is_part_of_a_head(body):
-    (head,) = heads(request(body))
+    (head,) = heads(Visit(request(body)))
     assert b"c:method" in head
 
 
 def test_file_name_from_visitor_is_not_part_of_multipart_head():
-    (head, _) = heads(request(body_of((FILE % b'; filename="a:method.txt"', b""))))
+    (head, _) = heads(
+        Visit(request(body_of((FILE % b'; filename="a:method.txt"', b""))))
+    )
     assert head == FILE % b""
 
 
@@ -76,7 +79,7 @@ def test_file_name_from_visitor_is_not_part_of_multipart_head():
     ],
 )
 def test_in_doubt_it_is_no_name_of_a_file(name):
-    (head, *_) = heads(request(body_of((FILE % name, b""))))
+    (head, *_) = heads(Visit(request(body_of((FILE % name, b"")))))
     assert b"a:method" in head
 
 
@@ -86,7 +89,7 @@ def test_the_form_comes_whole_and_can_be_rewound(piece, monkeypatch):
     body = body_of(*[(FIELD, b"text\r\n\r" * n) for n in range(20)])
     for stream in (BytesIO(body), Once(body, piece)):
         environ = request(body, **{"wsgi.input": stream})
-        assert list(heads(environ))[:-1] == [FIELD] * 20
+        assert list(heads(Visit(environ)))[:-1] == [FIELD] * 20
         for _ in range(2):
             assert environ["wsgi.input"].tell() == 0
             assert environ["wsgi.input"].read() == body
@@ -96,7 +99,7 @@ def test_the_form_comes_whole_and_can_be_rewound(piece, monkeypatch):
 def test_a_stream_that_can_be_rewound_is_not_copied():
     environ = request(body_of((FIELD, b"")))
     stream = environ["wsgi.input"]
-    list(heads(environ))
+    list(heads(Visit(environ)))
     assert environ["wsgi.input"] is stream
 
 
@@ -104,20 +107,20 @@ def test_chunks_that_the_server_ends_are_copied():
     body = body_of((FIELD, b"text"))
     more = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
     environ = request(b"", **more, **{"wsgi.input": Once(body)})
-    list(heads(environ))
+    list(heads(Visit(environ)))
     assert environ["wsgi.input"].read() == body
 
 
 def test_a_form_that_ends_too_early_is_refused():
     environ = request(b"--x\r\n" * 2, **{"wsgi.input": Once(b"--x\r\n")})
     with pytest.raises(MalformedMessage, match="5 bytes too early"):
-        list(heads(environ))
+        list(heads(Visit(environ)))
 
 
 def test_no_more_than_zope_takes_is_copied():
     environ = request(b"", CONTENT_LENGTH=str(2**30 + 1), **{"wsgi.input": Once(b"")})
     with pytest.raises(MessageTooLarge):
-        list(heads(environ))
+        list(heads(Visit(environ)))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,7 @@ def test_no_more_than_zope_takes_is_copied():
 )
 def test_a_form_has_no_more_than_a_page_makes(body, message):
     with pytest.raises(FormRefused, match=message):
-        list(heads(request(body)))
+        list(heads(Visit(request(body))))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_a_form_has_no_more_than_a_page_makes(body, message):
 )
 def test_a_boundary_is_read_as_all_parsers_read_it(written, meant):
     body = body_of((FIELD, b"text"), boundary=meant.encode())
-    (head, _) = heads(request(body, written))
+    (head, _) = heads(Visit(request(body, written)))
     assert head == FIELD
 
 
@@ -170,7 +173,7 @@ def test_a_boundary_is_read_as_all_parsers_read_it(written, meant):
 )
 def test_a_boundary_that_parsers_read_differently_is_refused(written):
     with pytest.raises(FormRefused, match="boundary"):
-        list(heads(request(b"", written)))
+        list(heads(Visit(request(b"", written))))
 
 
 def test_a_form_of_many_short_parts_takes_no_time_of_its_square():
@@ -186,7 +189,7 @@ def test_a_form_of_many_short_parts_takes_no_time_of_its_square():
     before = sys.gettrace()
     sys.settrace(count)
     try:
-        assert len(list(heads(request(body)))) == 9_999
+        assert len(list(heads(Visit(request(body))))) == 9_999
     finally:
         sys.settrace(before)
     assert len(lines) < 20 * 9_999

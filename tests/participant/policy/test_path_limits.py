@@ -10,6 +10,7 @@ from eilogin.participant.policy import path_limits
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import open_store
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 MINUTE = 60
 HUB = "https://hub.test/metadata"
@@ -40,11 +41,11 @@ def test_a_pause_is_not_forgotten_when_the_login_is_prolonged(sessions, environ,
     )
     login = sessions.find(sessions.create_login(anna, issued=begun))
     clock.shift(6 * MINUTE)
-    path_limits.note_pause(environ, login, [RULE.idle])
+    path_limits.note_pause(Visit(environ), login, [RULE.idle])
     longer = replace(anna, ends=begun + 60 * MINUTE)
     token = sessions.create_login(longer, issued=now(), replaces=login)
     for _ in range(5):
         login = sessions.find(token)
-        assert path_limits.needs_proof(environ, login, RULE)
+        assert path_limits.needs_proof(Visit(environ), login, RULE)
         clock.shift(3 * MINUTE)
         sessions.touch(login)

@@ -13,6 +13,7 @@ from eilogin.participant.policy.attribute_conditions import Condition
 from eilogin.participant.policy.path_rules import PathRules, ProtectLines
 from eilogin.participant.policy.strictest_rule import NEEDS, PathRule, strictest
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 EXAMPLE = PathRules.parse(
     [
@@ -41,7 +42,7 @@ def need(rules, path, method="GET", mount="", **more):
         **mounted_at(mount),
         **more,
     }
-    return rules.rule_of(environ).need
+    return rules.rule_of(Visit(environ)).need
 
 
 @pytest.mark.parametrize(
@@ -680,7 +681,7 @@ def test_in_zope_a_form_with_files_is_looked_at_unless_it_needs_all_already():
         **mounted_at(""),
         **form(b"", "multipart/form-data; boundary=x"),
     }
-    PathRules.parse(["/ basis"]).rule_of(environ)
+    PathRules.parse(["/ basis"]).rule_of(Visit(environ))
     assert env.UNSEEN_PARTS not in environ
-    IN_ZOPE.rule_of(environ)
+    IN_ZOPE.rule_of(Visit(environ))
     assert environ[env.UNSEEN_PARTS]

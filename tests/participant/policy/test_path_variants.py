@@ -16,6 +16,7 @@ from eilogin.participant.policy.path_variants import (
     path_of,
     without_view_prefix,
 )
+from eilogin.web.visit import Visit
 
 
 def wsgi(path, **more):
@@ -24,7 +25,7 @@ def wsgi(path, **more):
 
 
 def spelled(environ):
-    return canonical(path_of(environ))
+    return canonical(path_of(Visit(environ)))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from eilogin.participant.policy.zope_paths import (
     require_no_call_in_parts,
     visible,
 )
+from eilogin.web.visit import Visit
 
 BASE = "/VirtualHostBase/https/stad.test:443"
 PROXIES = (ip_network("10.0.0.0/8"),)
@@ -19,7 +20,7 @@ PROXIES = (ip_network("10.0.0.0/8"),)
 
 def seen(path, mount="", **more):
     environ = {"PATH_INFO": path, "SCRIPT_NAME": "", "REMOTE_ADDR": "127.0.0.1", **more}
-    return visible(environ, mount, PROXIES)
+    return visible(Visit(environ), mount, PROXIES)
 
 
 @pytest.mark.parametrize(
@@ -122,14 +123,14 @@ def request(body=b"", kind=URLENCODED, method="POST", **more):
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 def test_a_query_that_makes_zope_call_is_refused(query, method):
     with pytest.raises(PathRefused, match="query"):
-        look_at_form(request(method=method, QUERY_STRING=query))
+        look_at_form(Visit(request(method=method, QUERY_STRING=query)))
 
 
 @pytest.mark.parametrize(
     "query", ["", "a=b:c", "a:int=1", "a=12:30", "x:methods=1", "method=a", "a%3ab"]
 )
 def test_another_query_is_not(query):
-    assert look_at_form(request(method="GET", QUERY_STRING=query)) == ZopeForm()
+    assert look_at_form(Visit(request(method="GET", QUERY_STRING=query))) == ZopeForm()
 
 
 @pytest.mark.parametrize(
@@ -146,17 +147,17 @@ def test_another_query_is_not(query):
 )
 def test_a_form_is_read_ahead_and_put_back(body, methods, kind):
     environ = request(body, kind)
-    assert look_at_form(environ).methods == methods
+    assert look_at_form(Visit(environ)).methods == methods
     assert environ["wsgi.input"].read() == body
 
 
 def test_a_form_in_chunks_is_read_ahead_where_the_server_ends_it():
     environ = request(b"a:method=x", **{"wsgi.input_terminated": True})
     environ["CONTENT_LENGTH"] = ""
-    assert look_at_form(environ).methods == ("a",)
+    assert look_at_form(Visit(environ)).methods == ("a",)
     environ["wsgi.input"] = BytesIO(b"x" * (2**20 + 1))
     with pytest.raises(MessageTooLarge):
-        look_at_form(environ)
+        look_at_form(Visit(environ))
 
 
 class Trickling:
@@ -175,29 +176,32 @@ def test_a_form_that_comes_in_pieces_is_read_and_put_back_whole():
     environ = request(b"", **{"wsgi.input_terminated": True})
     del environ["CONTENT_LENGTH"]
     environ["wsgi.input"] = Trickling(body)
-    assert look_at_form(environ).methods == ("a",)
+    assert look_at_form(Visit(environ)).methods == ("a",)
     assert environ["wsgi.input"].read() == body
     environ["wsgi.input"] = Trickling(b"x" * (2**20 + 1), piece=2**18)
     with pytest.raises(MessageTooLarge):
-        look_at_form(environ)
+        look_at_form(Visit(environ))
 
 
 def test_a_form_cannot_call_everything():
-    assert len(look_at_form(request(b"a:method=1&b:method=1&a:method=2")).methods) == 2
+    assert (
+        len(look_at_form(Visit(request(b"a:method=1&b:method=1&a:method=2"))).methods)
+        == 2
+    )
     with pytest.raises(PathRefused, match="too many methods"):
-        look_at_form(request(b"&".join(b"a%d:method=1" % n for n in range(5))))
+        look_at_form(Visit(request(b"&".join(b"a%d:method=1" % n for n in range(5)))))
 
 
 def test_a_body_without_length_is_none():
     environ = request(b"a:method=x")
     del environ["CONTENT_LENGTH"]
-    assert look_at_form(environ) == ZopeForm()
+    assert look_at_form(Visit(environ)) == ZopeForm()
     assert environ["wsgi.input"].read() == b"", "nor does Zope get one"
 
 
 def test_a_form_that_zope_would_not_read_is_not_read():
     with pytest.raises(MessageTooLarge):
-        look_at_form(request(b"x" * (2**20 + 1)))
+        look_at_form(Visit(request(b"x" * (2**20 + 1))))
 
 
 @pytest.mark.parametrize(
@@ -205,16 +209,16 @@ def test_a_form_that_zope_would_not_read_is_not_read():
 )
 def test_a_form_whose_call_cannot_be_told_is_refused(body):
     with pytest.raises(PathRefused):
-        look_at_form(request(body))
+        look_at_form(Visit(request(body)))
 
 
 @pytest.mark.parametrize("separator", [b"&", b";"])
 def test_a_form_of_very_many_fields_is_not_looked_at(separator):
     """That would take half a second of whoever asks for it."""
     fits = separator.join([b"a=1"] * 9_999 + [b"x:method=b"])
-    assert look_at_form(request(fits)).methods == ("x",)
+    assert look_at_form(Visit(request(fits))).methods == ("x",)
     with pytest.raises(PathRefused, match="more than 10000 fields"):
-        look_at_form(request(fits + separator))
+        look_at_form(Visit(request(fits + separator)))
 
 
 @pytest.mark.parametrize(
@@ -227,23 +231,23 @@ def test_a_form_of_very_many_fields_is_not_looked_at(separator):
     ids=["many", "long", "encoded"],
 )
 def test_names_with_a_type_are_decoded_up_to_what_a_page_has(most, more, message):
-    assert look_at_form(request(most)).methods == ("x",)
+    assert look_at_form(Visit(request(most))).methods == ("x",)
     with pytest.raises(PathRefused, match=message):
-        look_at_form(request(most + more))
+        look_at_form(Visit(request(most + more)))
 
 
 def test_rejects_method_field_longer_than_a_name():
     body = b":method=" + b"%61" * 666 + b"aa"
-    assert look_at_form(request(body)).methods == ("a" * 668,)
+    assert look_at_form(Visit(request(body))).methods == ("a" * 668,)
     with pytest.raises(PathRefused, match="a name of more than 2000"):
-        look_at_form(request(body + b"a"))
+        look_at_form(Visit(request(body + b"a")))
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "cp500", '"utf-16"'])
 def test_a_form_in_another_alphabet_is_refused(charset):
     for kind in (URLENCODED, "multipart/form-data; boundary=x"):
         with pytest.raises(PathRefused, match="cannot read its keys"):
-            look_at_form(request(b"a=b", f"{kind}; charset={charset}"))
+            look_at_form(Visit(request(b"a=b", f"{kind}; charset={charset}")))
 
 
 @pytest.mark.parametrize(
@@ -258,7 +262,7 @@ def test_a_form_in_another_alphabet_is_refused(charset):
 def test_other_bodies_are_left_as_they_are(kind, form):
     environ = request(b"body", kind)
     stream = environ["wsgi.input"]
-    assert look_at_form(environ) == form
+    assert look_at_form(Visit(environ)) == form
     assert environ["wsgi.input"] is stream
 
 
@@ -271,13 +275,13 @@ def parts(name, content=b"x" * 300):
 def test_a_form_with_files_is_refused_where_a_field_would_call(name):
     environ = request(parts(name), "multipart/form-data; boundary=x")
     with pytest.raises(FormRefused, match=":method"):
-        require_no_call_in_parts(environ)
+        require_no_call_in_parts(Visit(environ))
 
 
 def test_a_form_with_files_is_refused_for_a_name_that_is_encoded():
     environ = request(parts(b'"; name*="a'), "multipart/form-data; boundary=x")
     with pytest.raises(FormRefused):
-        require_no_call_in_parts(environ)
+        require_no_call_in_parts(Visit(environ))
 
 
 @pytest.mark.parametrize(
@@ -292,5 +296,5 @@ def test_a_form_with_files_is_refused_for_a_name_that_is_encoded():
 def test_the_texts_of_a_form_with_files_may_hold_anything(text):
     body = parts(b"a:int", text)
     environ = request(body, "multipart/form-data; boundary=x")
-    require_no_call_in_parts(environ)
+    require_no_call_in_parts(Visit(environ))
     assert environ["wsgi.input"].read() == body

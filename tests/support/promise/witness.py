@@ -160,7 +160,13 @@ def _note_end(
         return
     [name] = request.xpath("//samlp:LogoutRequest/saml:NameID/text()", **_NS)
     indexes = request.xpath("//samlp:SessionIndex/text()", **_NS)
-    _write(environ, what="ended", how=how, user=str(name), indexes=[*map(str, indexes)])
+    _write(
+        environ,
+        what="ended",
+        how=how,
+        user=str(name),
+        indexes=[*map(str, indexes)],
+    )
 
 
 _NS: Any = {"namespaces": _NAMES}

@@ -9,6 +9,7 @@ from eilogin.errors import StoreUnavailable
 from eilogin.web import environ as env
 from eilogin.web.limits import client_network
 from eilogin.web.limits.client_network import Whereabouts, network_of
+from eilogin.web.visit import Visit
 
 
 @pytest.mark.parametrize(
@@ -40,32 +41,32 @@ def request_of(federation):
 
 def test_a_mark_says_nothing_of_the_address(request_of):
     here = Whereabouts("warn")
-    mark = here.mark(request_of("192.0.2.7"))
-    assert mark == here.mark(request_of("192.0.2.7"))
-    assert mark != here.mark(request_of("192.0.2.8"))
+    mark = here.mark(Visit(request_of("192.0.2.7")))
+    assert mark == here.mark(Visit(request_of("192.0.2.7")))
+    assert mark != here.mark(Visit(request_of("192.0.2.8")))
     assert re.fullmatch("[0-9a-f]{16}", mark), "no part of it"
-    assert Whereabouts("off").mark(request_of("192.0.2.7")) == ""
+    assert Whereabouts("off").mark(Visit(request_of("192.0.2.7"))) == ""
 
 
 def test_a_mark_is_of_a_network_and_not_of_an_address(request_of):
     here = Whereabouts("warn")
-    mark = here.mark(request_of("2001:db8::1"))
-    assert mark == here.mark(request_of("2001:db8::2"))
-    assert mark != here.mark(request_of("2001:db8:0:1::1"))
+    mark = here.mark(Visit(request_of("2001:db8::1")))
+    assert mark == here.mark(Visit(request_of("2001:db8::2")))
+    assert mark != here.mark(Visit(request_of("2001:db8:0:1::1")))
 
 
 def test_memory_for_client_networks_is_limited(request_of, monkeypatch):
     monkeypatch.setattr(client_network, "_REMEMBERED", 3)
     here = Whereabouts("warn")
-    marks = [here.mark(request_of(f"192.0.2.{n}")) for n in range(9)]
+    marks = [here.mark(Visit(request_of(f"192.0.2.{n}"))) for n in range(9)]
     assert len(set(marks)) == 9
-    assert here.mark(request_of("192.0.2.0")) == marks[0]
+    assert here.mark(Visit(request_of("192.0.2.0"))) == marks[0]
 
 
 def test_a_server_without_addresses_is_told_of_once(request_of, caplog):
     here = Whereabouts("enforce")
     with caplog.at_level(logging.WARNING, "eilogin"):
-        assert here.mark(request_of("")) == here.mark(request_of(""))
+        assert here.mark(Visit(request_of(""))) == here.mark(Visit(request_of("")))
     assert caplog.text.count("eilogin cannot compare it") == 1
 
 
@@ -91,7 +92,7 @@ class TestASessionOfWhichNoNetworkIsKnown:
 
     def test_is_left_alone_where_it_is_but_told(self, request_with, events):
         environ = request_with()
-        Whereabouts("warn").check(environ)
+        Whereabouts("warn").check(Visit(environ))
         assert environ[env.SESSION] is not None
         assert not events("address-changed")
 
@@ -99,8 +100,8 @@ class TestASessionOfWhichNoNetworkIsKnown:
         environ = request_with()
         login = environ[env.SESSION]
         here = Whereabouts("enforce")
-        assert here.of_this_network(environ, login) is None
-        here.check(environ)
+        assert here.of_this_network(Visit(environ), login) is None
+        here.check(Visit(environ))
         assert environ[env.SESSION] is None
         (told,) = events("address-changed")
         assert told["outcome"] == "refused"
@@ -117,5 +118,5 @@ class TestASessionOfWhichNoNetworkIsKnown:
         monkeypatch.setattr(type(environ[env.SESSIONS].store), "add", down)
         here = Whereabouts("enforce")
         for _ in range(2):
-            here.check(dict(environ))
+            here.check(Visit(dict(environ)))
         assert len(events("address-changed")) == 1

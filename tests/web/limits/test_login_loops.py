@@ -11,6 +11,7 @@ from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.limits import login_loops
+from eilogin.web.visit import Visit
 
 PAGE = "/mijn?a=b"
 
@@ -39,14 +40,14 @@ class Visitor:
         }
 
     def comes_round(self, target=PAGE):
-        name, header = login_loops.note(self.environ, target)
+        name, header = login_loops.note(Visit(self.environ), target)
         assert name == "Set-Cookie"
         assert "; Max-Age=60; " in header
         self.rounds = re.match(r"__Host-eilogin-rounds=([^;]*);", header)[1]
 
     def is_stopped(self, target=PAGE, **how):
         try:
-            login_loops.require_end(self.environ, target, **how)
+            login_loops.require_end(Visit(self.environ), target, **how)
         except LoginLoops as error:
             return error
         return None
@@ -171,6 +172,6 @@ class TestTheLikelyCause:
 
 def test_a_session_cookie_of_any_name_is_a_cookie_of_ours():
     environ = {env.COOKIE: Cookie("uwv"), "HTTP_COOKIE": "a=b; __Host-uwvs=x"}
-    assert not login_loops.takes_cookies(environ)
+    assert not login_loops.takes_cookies(Visit(environ))
     environ["HTTP_COOKIE"] += "; __Host-uwv=x"
-    assert login_loops.takes_cookies(environ)
+    assert login_loops.takes_cookies(Visit(environ))

@@ -14,6 +14,7 @@ from eilogin.web import environ as env
 from eilogin.web.pages.page_frame import call_url, icon_answer, icon_of, name_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.themes import packaged
+from eilogin.web.visit import Visit
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -37,7 +38,7 @@ def page(language="nl", **own):
     if own:
         values = {"public_url": "https://uwv.test", **PLAIN, **own}
         environ[env.TRUST] = SimpleNamespace(own=SimpleNamespace(**values))
-    return Pages().page(environ, "unknown_host.html")
+    return Pages().page(Visit(environ), "unknown_host.html")
 
 
 class TestHeader:
@@ -130,7 +131,7 @@ class TestIcon:
         octets = b"\x89PNG\r\n\x1a\n" + bytes(30)
         own = SimpleNamespace(logo=uri(octets, "png"), accent=None)
         asked = Request.blank("/favicon.ico").environ
-        answer = icon_answer({**asked, env.TRUST: SimpleNamespace(own=own)})
+        answer = icon_answer(Visit({**asked, env.TRUST: SimpleNamespace(own=own)}))
         assert answer.content_type == "image/png"
         assert answer.body == octets
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -14,6 +14,7 @@ from eilogin.web.pages import themes
 from eilogin.web.pages.page_languages import choices, choose, language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.translations import LANGUAGES
+from eilogin.web.visit import Visit
 
 UWV = "https://uwv.test"
 COOKIE = "__Host-eilogin-language"
@@ -54,7 +55,7 @@ class TestTheLanguage:
         environ["HTTP_COOKIE"] = f"a=b; {COOKIE}={cookie}"
         if wish:
             environ["HTTP_ACCEPT_LANGUAGE"] = wish
-        assert language_of(environ) == language
+        assert language_of(Visit(environ)) == language
 
     @pytest.mark.parametrize(
         ("wish", "language"),
@@ -70,7 +71,7 @@ class TestTheLanguage:
         environ = asked(templates=folder)
         if wish:
             environ["HTTP_ACCEPT_LANGUAGE"] = wish
-        assert language_of(environ) == language
+        assert language_of(Visit(environ)) == language
 
     @pytest.mark.parametrize(
         ("code", "direction"), [("de", None), ("ar", "rtl"), ("nl", None)]
@@ -78,7 +79,7 @@ class TestTheLanguage:
     def test_is_told_by_the_page_with_its_direction(self, folder, code, direction):
         environ = asked(templates=folder)
         environ["HTTP_ACCEPT_LANGUAGE"] = code
-        page = Pages().page(environ, "unknown_host.html")
+        page = Pages().page(Visit(environ), "unknown_host.html")
         root = html.document_fromstring(page.text)
         assert page.headers["Content-Language"] == root.get("lang") == code
         assert root.get("dir") == direction
@@ -87,7 +88,7 @@ class TestTheLanguage:
         (folder / "unknown_host.html").write_text("{{ nothing_of_ours }}", "utf-8")
         environ = asked(templates=folder)
         environ["HTTP_ACCEPT_LANGUAGE"] = "de"
-        page = Pages().page(environ, "unknown_host.html")
+        page = Pages().page(Visit(environ), "unknown_host.html")
         assert page.headers["Content-Language"] == "en"
         assert '<html lang="en">' in page.text
         assert "There is no website at this address" in page.text
@@ -96,7 +97,7 @@ class TestTheLanguage:
 class TestTheSwitch:
     def test_names_each_language_in_itself(self, folder):
         environ = asked(templates=folder)
-        page = Pages().page(environ, "unknown_host.html")
+        page = Pages().page(Visit(environ), "unknown_host.html")
         nav = html.document_fromstring(page.text).find(".//header//nav")
         assert nav.get("aria-label") == "Taal"
         items = [one[0] for one in nav.iter("li")]
@@ -137,7 +138,7 @@ class TestTheSwitch:
         self, address, method, url, values, target
     ):
         [dutch, english] = choices(
-            asked(url, address=address, method=method), "nl", values
+            Visit(asked(url, address=address, method=method)), "nl", values
         )
         assert (dutch.is_current, english.is_current) == (True, False)
         parts = urlsplit(english.address)
@@ -159,17 +160,17 @@ class TestTheSwitch:
     )  # fmt: skip
     def test_does_so_at_a_hub(self, address, method, url, values, target):
         environ = asked(url, address=address, method=method, role="hub")
-        [_, english] = choices(environ, "nl", values)
+        [_, english] = choices(Visit(environ), "nl", values)
         assert parse_qs(urlsplit(english.address).query)["next"] == [target]
 
     def test_is_at_the_page_itself_where_that_belongs_to_no_site(self):
         environ = Request.blank("/x").environ
-        assert [one.address for one in choices(environ, "nl", {})] == [
+        assert [one.address for one in choices(Visit(environ), "nl", {})] == [
             "?language=nl",
             "?language=en",
         ]
         environ = Request.blank("/x?language=en").environ
-        page = Pages().page(environ, "unknown_host.html")
+        page = Pages().page(Visit(environ), "unknown_host.html")
         assert page.headers["Content-Language"] == "en"
         assert page.headers["Set-Cookie"].startswith(f"{COOKIE}=en; Max-Age=31536000;")
 
@@ -178,19 +179,19 @@ class TestTheSwitch:
     )
     def test_sets_nothing_there_that_is_no_language(self, query):
         environ = Request.blank(f"/?{query}").environ
-        page = Pages().page(environ, "unknown_host.html")
+        page = Pages().page(Visit(environ), "unknown_host.html")
         assert page.headers["Content-Language"] == "nl"
         assert "Set-Cookie" not in page.headers
 
     def test_is_missing_where_a_page_has_no_address(self):
-        page = Pages().page({"REQUEST_METHOD": "POST", "wsgi.url_scheme": "https"},
-                            "body_too_large.html", limit="1 MB")  # fmt: skip
+        visit = Visit({"REQUEST_METHOD": "POST", "wsgi.url_scheme": "https"})
+        page = Pages().page(visit, "body_too_large.html", limit="1 MB")
         assert "<nav" not in page.text
 
 
 class TestTheAddress:
     def test_remembers_the_choice_for_a_year_and_leads_back(self):
-        answer = choose(asked("/eilogin/language?to=en&next=/mijn%3Fa%3Db"))
+        answer = choose(Visit(asked("/eilogin/language?to=en&next=/mijn%3Fa%3Db")))
         assert (answer.status_code, answer.location) == (303, f"{UWV}/mijn?a=b")
         assert answer.headers["Set-Cookie"] == (
             f"{COOKIE}=en; Max-Age=31536000; Path=/; Secure; HttpOnly; SameSite=Lax"
@@ -198,7 +199,7 @@ class TestTheAddress:
         assert answer.headers["Cache-Control"] == "no-store"
 
     def test_takes_a_language_of_the_folder(self, folder):
-        answer = choose(asked("/eilogin/language?to=de", templates=folder))
+        answer = choose(Visit(asked("/eilogin/language?to=de", templates=folder)))
         assert answer.headers["Set-Cookie"].startswith(f"{COOKIE}=de;")
         assert answer.location == f"{UWV}/"
 
@@ -211,13 +212,13 @@ class TestTheAddress:
         ],
     )
     def test_remembers_nothing_that_the_visitor_did_not_choose(self, headers):
-        answer = choose({**asked("/eilogin/language?to=en&next=/a"), **headers})
+        answer = choose(Visit({**asked("/eilogin/language?to=en&next=/a"), **headers}))
         assert answer.location == f"{UWV}/a"
         assert "Set-Cookie" not in answer.headers
 
     def test_is_no_address_for_forms(self):
         with pytest.raises(MethodNotAllowed):
-            choose(asked("/eilogin/language", method="POST"))
+            choose(Visit(asked("/eilogin/language", method="POST")))
 
 
 class TestTimes:

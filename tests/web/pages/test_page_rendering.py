@@ -32,6 +32,7 @@ from eilogin.portal.portal_app import Tile
 from eilogin.web import environ as env
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages, json_answer
+from eilogin.web.visit import Visit
 
 # 10:31 in the Netherlands, in winter and in summer.
 WINTER = 1767951060.0
@@ -379,7 +380,7 @@ def test_every_template_is_rendered_below():
 def test_every_page_has_its_language_one_focused_heading_and_no_foreign_markup(
     pages, template, language
 ):
-    page = pages.page(environ(language), template, **VALUES[template])
+    page = pages.page(Visit(environ(language)), template, **VALUES[template])
     assert page.status_code == 200
     assert page.headers["Content-Language"] == language
     assert f'<html lang="{language}">' in page.text
@@ -409,7 +410,7 @@ def test_pages_have_variants(pages, template, problem, level):
         "everywhere": False,
         "website_url": None,
     }
-    text = pages.page(environ(), template, **values).text
+    text = pages.page(Visit(environ()), template, **values).text
     if template == "sign_in.html":
         assert ('role="alert"' in text) is (problem is not None)
         assert 'name="code"' not in text
@@ -429,14 +430,14 @@ def test_pages_have_variants(pages, template, problem, level):
 def test_wrong_login_with_code_does_not_reveal_the_wrong_field(pages, language, told):
     values = VALUES["sign_in.html"]
     values = values | {"problem": "wrong"}
-    text = pages.page(environ(language), "sign_in.html", **values).text
+    text = pages.page(Visit(environ(language)), "sign_in.html", **values).text
     assert told in text
     assert text.count('aria-invalid="true"') == 3
 
 
 def test_without_a_code_nothing_is_said_of_one(pages):
     values = {**VALUES["sign_in.html"], "problem": "wrong", "wants_code": False}
-    text = pages.page(environ(), "sign_in.html", **values).text
+    text = pages.page(Visit(environ()), "sign_in.html", **values).text
     assert "De gebruikersnaam of het wachtwoord klopt niet." in text
     assert text.count('aria-invalid="true"') == 2
 
@@ -450,7 +451,7 @@ def test_without_a_code_nothing_is_said_of_one(pages):
 )
 def test_page_after_too_many_attempts_marks_no_field_invalid(pages, problem, told):
     values = {**VALUES["sign_in.html"], "problem": problem}
-    text = pages.page(environ(), "sign_in.html", **values).text
+    text = pages.page(Visit(environ()), "sign_in.html", **values).text
     assert told in text
     assert 'aria-invalid="true"' not in text
     # There is nothing to fill in now: the heading comes first.
@@ -461,7 +462,7 @@ def test_page_after_too_many_attempts_marks_no_field_invalid(pages, problem, tol
 @pytest.mark.parametrize("few_left", [True, False])
 def test_a_lock_is_announced_when_few_tries_are_left(pages, few_left):
     values = {**VALUES["sign_in.html"], "few_left": few_left}
-    text = pages.page(environ(), "sign_in.html", **values).text
+    text = pages.page(Visit(environ()), "sign_in.html", **values).text
     assert ("Na te veel pogingen kunt u 15 minuten" in text) is few_left
 
 
@@ -480,7 +481,9 @@ def test_a_lock_is_announced_when_few_tries_are_left(pages, few_left):
 )  # fmt: skip
 def test_the_field_to_type_in_first_has_the_focus(pages, values, field, about):
     """A screen reader begins there, so the field names what is said above it."""
-    text = pages.page(environ(), "sign_in.html", **VALUES["sign_in.html"] | values).text
+    text = pages.page(
+        Visit(environ()), "sign_in.html", **VALUES["sign_in.html"] | values
+    ).text
     [focused] = re.findall(r"<\w+ [^>]*\bautofocus\b[^>]*>", text)
     assert f' id="{field}"' in focused
     found = re.search(r'aria-describedby="([^"]*)"', focused)
@@ -490,19 +493,21 @@ def test_the_field_to_type_in_first_has_the_focus(pages, values, field, about):
 
 
 def test_a_password_is_shown_by_a_script_alone(pages):
-    text = pages.page(environ(), "sign_in.html", **VALUES["sign_in.html"]).text
+    text = pages.page(Visit(environ()), "sign_in.html", **VALUES["sign_in.html"]).text
     [button] = re.findall(r'<button [^>]*id="show-password"[^>]*>', text)
     assert button.endswith('type="button" aria-pressed="false" hidden>')
     assert "Toon wachtwoord</button>" in text
     values = {"known_as": "anna", "other_url": "/o", "script": ""}
-    text = pages.page(environ(), "sign_in.html", **VALUES["sign_in.html"] | values).text
+    text = pages.page(
+        Visit(environ()), "sign_in.html", **VALUES["sign_in.html"] | values
+    ).text
     assert "show-password" not in text
 
 
 @pytest.mark.parametrize("name", ["UWV", ""])
 def test_the_logo_of_the_service_stands_beside_its_name(pages, name):
     values = {**VALUES["sign_in.html"], "name": name, "problem": None}
-    text = pages.page(environ(), "sign_in.html", **values).text
+    text = pages.page(Visit(environ()), "sign_in.html", **values).text
     logo = '<img class="logo on-light" src="data:image/png;base64,AA==" alt="">'
     assert (logo in text) is bool(name)
     assert logo not in re.search("<title>.*?</title>", text, re.DOTALL)[0]
@@ -523,7 +528,7 @@ def test_the_logo_of_the_service_stands_beside_its_name(pages, name):
 def test_a_login_lasts_as_long_as_the_page_says(pages, hours, dutch, english):
     values = {**VALUES["sign_in.html"], "problem": None, "session_hours": hours}
     for language, told in (("nl", dutch), ("en", english)):
-        text = pages.page(environ(language), "sign_in.html", **values).text
+        text = pages.page(Visit(environ(language)), "sign_in.html", **values).text
         # A number and its unit stay on one line.
         assert told in text.replace("\N{NO-BREAK SPACE}", " ")
         assert told not in text
@@ -531,19 +536,21 @@ def test_a_login_lasts_as_long_as_the_page_says(pages, hours, dutch, english):
 
 def test_a_demonstration_shows_how_to_log_in_and_nothing_else_does(pages):
     values = dict(VALUES["sign_in.html"])
-    text = pages.page(environ(), "sign_in.html", **values).text
+    text = pages.page(Visit(environ()), "sign_in.html", **values).text
     assert "Gebruikersnaam: jansen. Wachtwoord: geheim" in text
     assert "Code: 123456" in text
-    text = pages.page(environ(), "sign_in.html", **values | {"shown_codes": {}}).text
+    text = pages.page(
+        Visit(environ()), "sign_in.html", **values | {"shown_codes": {}}
+    ).text
     assert "Code: " not in text
     del values["demo_citizens"], values["shown_codes"]
-    text = pages.page(environ(), "sign_in.html", **values).text
+    text = pages.page(Visit(environ()), "sign_in.html", **values).text
     assert "demonstratie" not in text
 
 
 def test_an_anonymous_visitor_sees_what_one_login_does_and_a_way_in(pages):
     values = {**VALUES["portal.html"], "login": None, "last": [], "name": ""}
-    text = pages.page(environ(), "portal.html", **values).text
+    text = pages.page(Visit(environ()), "portal.html", **values).text
     assert 'href="/l">Inloggen' in text
     assert "Overal uitloggen" not in text
     assert "U blijft hoogstens 2\N{NO-BREAK SPACE}uur ingelogd." in text
@@ -551,14 +558,14 @@ def test_an_anonymous_visitor_sees_what_one_login_does_and_a_way_in(pages):
 
 def test_page_after_cancelled_step_up_says_visitor_is_still_signed_in(pages):
     values = {**VALUES["cancelled.html"], "logged_in": True}
-    text = pages.page(environ(), "cancelled.html", **values).text
+    text = pages.page(Visit(environ()), "cancelled.html", **values).text
     assert "U bent nog ingelogd" in text
     assert "U bent niet ingelogd" not in text
 
 
 def test_a_value_that_a_template_misses_is_an_error(pages):
     with pytest.raises(UndefinedError):
-        pages.page(environ(), "login_needed.html", name="x")
+        pages.page(Visit(environ()), "login_needed.html", name="x")
 
 
 @pytest.mark.parametrize(
@@ -581,7 +588,7 @@ def test_a_value_that_a_template_misses_is_an_error(pages):
 )
 def test_the_language_is_the_one_that_the_browser_prefers(header, language):
     environ = {} if header is None else {"HTTP_ACCEPT_LANGUAGE": header}
-    assert language_of(environ) == language
+    assert language_of(Visit(environ)) == language
 
 
 def calls_made(function, *arguments):
@@ -604,9 +611,9 @@ def calls_made(function, *arguments):
 def test_a_long_header_costs_no_more_work_than_a_short_one():
     longest = "x-y," * 50
     assert len(longest) == 200
-    most = calls_made(language_of, {"HTTP_ACCEPT_LANGUAGE": longest})
+    most = calls_made(language_of, Visit({"HTTP_ACCEPT_LANGUAGE": longest}))
     much_longer = {"HTTP_ACCEPT_LANGUAGE": "x-y," * 30_000}
-    assert calls_made(language_of, much_longer) < most < 2_000
+    assert calls_made(language_of, Visit(much_longer)) < most < 2_000
 
 
 @pytest.mark.parametrize(
@@ -620,17 +627,19 @@ def test_a_long_header_costs_no_more_work_than_a_short_one():
 )
 def test_times_are_those_of_the_netherlands(pages, language, at, time):
     values = {**VALUES["logged_out.html"], "at": at}
-    assert time in pages.page(environ(language), "logged_out.html", **values).text
+    assert (
+        time in pages.page(Visit(environ(language)), "logged_out.html", **values).text
+    )
 
 
 def test_a_page_for_a_script_is_not_made_without_one(pages):
     values = {**VALUES["logging_out.html"], "script": ""}
     with pytest.raises(UndefinedError, match="'script' is undefined"):
-        pages.page(environ(), "logging_out.html", **values)
+        pages.page(Visit(environ()), "logging_out.html", **values)
 
 
 def test_each_hub_to_choose_keeps_what_is_behind_the_address(pages):
-    page = pages.page(environ(), "choose_hub.html", **VALUES["choose_hub.html"])
+    page = pages.page(Visit(environ()), "choose_hub.html", **VALUES["choose_hub.html"])
     assert page.text.count(" data-login>") == 2
 
 
@@ -650,7 +659,7 @@ def test_each_hub_to_choose_keeps_what_is_behind_the_address(pages):
 )
 def test_page_after_unconfirmed_logout_gives_advice(pages, others, told):
     values = {**VALUES["logged_out.html"], "others": others}
-    text = pages.page(environ(), "logged_out.html", **values).text
+    text = pages.page(Visit(environ()), "logged_out.html", **values).text
     assert told in text
     assert "uw hele browser" in text
     has_code = others in ("unconfirmed", "retrying")
@@ -671,7 +680,7 @@ def test_a_receipt_is_told_by_shapes_and_not_by_colour_alone(
     pages, everywhere, tone, mark
 ):
     values = {**VALUES["receipt.html"], "is_everywhere": everywhere}
-    text = pages.page(environ(), "receipt.html", **values).text
+    text = pages.page(Visit(environ()), "receipt.html", **values).text
     assert f'<div class="card {tone}">' in text
     signs = re.findall(r'<svg class="sign (\w+)"[^>]* aria-hidden="true">', text)
     assert signs == [mark, "again", "missed", "alert", "done"]
@@ -689,7 +698,7 @@ def test_a_receipt_is_told_by_shapes_and_not_by_colour_alone(
 )  # fmt: skip
 def test_one_way_on_from_a_receipt_stands_out(pages, without, buttons):
     values = VALUES["receipt.html"] | dict.fromkeys(without)
-    text = pages.page(environ(), "receipt.html", **values).text
+    text = pages.page(Visit(environ()), "receipt.html", **values).text
     found = re.findall(r'<a class="button( quiet)?"[^>]*>([^<]+)</a>', text)
     quiet = [" quiet"] * (len(buttons) - 1)
     assert found == list(zip(["", *quiet], buttons, strict=True))
@@ -699,10 +708,10 @@ def test_one_way_on_from_a_receipt_stands_out(pages, without, buttons):
 def test_receipt_mentions_other_services_only_if_state_is_unsure(pages, unsure):
     told = "Ook bij andere diensten bent u misschien nog ingelogd."
     values = {**VALUES["receipt.html"], "is_unsure": unsure}
-    text = pages.page(environ(), "receipt.html", **values).text
+    text = pages.page(Visit(environ()), "receipt.html", **values).text
     assert (told in text) is unsure
     values["of_another"] = True
-    text = pages.page(environ(), "receipt.html", **values).text
+    text = pages.page(Visit(environ()), "receipt.html", **values).text
     assert told not in text
 
 
@@ -715,7 +724,7 @@ def test_the_receipt_of_another_says_nothing_of_the_reader(pages):
         "look_url": None,
         "services": [("UWV", "refused", 0.0)],
     }
-    text = pages.page(environ(), "receipt.html", **values).text
+    text = pages.page(Visit(environ()), "receipt.html", **values).text
     assert "Misschien is deze persoon daar nog ingelogd." in text
     assert "bent u" not in text
     assert ">Inloggen</a>" in text
@@ -743,7 +752,7 @@ def test_after_a_problem_the_sign_in_page_says_who_can_help(pages, own, told, pr
     values = {"public_url": "https://inloggen.test", **PLAIN, **own}
     site[env.TRUST] = SimpleNamespace(own=SimpleNamespace(**values))
     values = {**VALUES["sign_in.html"], "problem": problem}
-    page = BeautifulSoup(pages.page(site, "sign_in.html", **values).text, "lxml")
+    page = BeautifulSoup(pages.page(Visit(site), "sign_in.html", **values).text, "lxml")
     found = [one.get_text().strip() for one in page.select("[role=alert] p + p")]
     assert found == ([told] if told and problem else [])
     # It is not read aloud with each field again.
@@ -764,7 +773,9 @@ def test_after_a_problem_the_sign_in_page_says_who_can_help(pages, own, told, pr
 )
 def test_each_page_of_the_portal_has_a_title_of_its_own(pages, values, title):
     values = {**VALUES["portal.html"], "title": "", **values}
-    page = BeautifulSoup(pages.page(environ(), "portal.html", **values).text, "lxml")
+    page = BeautifulSoup(
+        pages.page(Visit(environ()), "portal.html", **values).text, "lxml"
+    )
     assert page.title.string.startswith(f"{title} \N{EN DASH} ")
     assert "bladzijde" not in page.h1.string
     assert page.select_one("nav.pages")["aria-label"] == "Bladzijden"
@@ -776,7 +787,9 @@ def test_a_description_in_another_language_is_marked_as_such(pages):
         Tile("UWV", "Werk", "/go?to=b", "", "U", True),
     ]
     values = {**VALUES["portal.html"], "last": [], "tiles": tiles}
-    page = BeautifulSoup(pages.page(environ(), "portal.html", **values).text, "lxml")
+    page = BeautifulSoup(
+        pages.page(Visit(environ()), "portal.html", **values).text, "lxml"
+    )
     found = [(one.string, one.get("lang")) for one in page.select(".tile p.soft")]
     assert found == [("Old age", "en"), ("Werk", None)]
 
@@ -793,7 +806,7 @@ def test_a_description_in_another_language_is_marked_as_such(pages):
 def test_the_hub_says_how_she_has_logged_in(pages, level, told):
     login = SimpleNamespace(**{**vars(LOGIN), "level": level})
     values = {**VALUES["home.html"], "login": login}
-    text = pages.page(environ(), "home.html", **values).text
+    text = pages.page(Visit(environ()), "home.html", **values).text
     assert f"<dt>Ingelogd met</dt><dd>{told}</dd>" in text
 
 
@@ -804,7 +817,7 @@ def test_the_hub_says_that_an_idle_visitor_has_to_log_in_again(pages):
         "unsure": [("Stad", None, WINTER)],
         "idle": 0.25,
     }
-    text = pages.page(environ(), "home.html", **values).text
+    text = pages.page(Visit(environ()), "home.html", **values).text
     assert "U moet opnieuw inloggen" in text
     assert "U hebt 15\N{NO-BREAK SPACE}minuten niets gedaan." in text
     assert "Waar u misschien nog bent ingelogd" in text
@@ -822,7 +835,7 @@ def test_the_hub_says_that_an_idle_visitor_has_to_log_in_again(pages):
 )
 def test_the_sign_in_page_says_why_she_signs_in_once_more(pages, why, told):
     values = {**VALUES["sign_in.html"], "problem": None, "why": why}
-    text = pages.page(environ(), "sign_in.html", **values).text
+    text = pages.page(Visit(environ()), "sign_in.html", **values).text
     assert told in text
     assert ("U bent al ingelogd." in text) is bool(why)
     assert ("Na het inloggen kunt u" in text) is not bool(why)
@@ -841,7 +854,7 @@ def test_nobody_who_is_logged_in_reads_that_they_have_to_log_in(pages, values, t
     known = {"is_known": True} if values else {}
     sent = {"idle_hours": None, "kept_until": None, "was_sent": False, "is_whole": True}
     values = {**VALUES["login_needed.html"], **sent, **known, **values}
-    text = pages.page(environ(), "login_needed.html", **values).text
+    text = pages.page(Visit(environ()), "login_needed.html", **values).text
     assert f"autofocus>{title}</h1>" in text
     assert ("U bent al ingelogd." in text) is ("is_known" in known)
 
@@ -854,7 +867,7 @@ def test_each_way_to_log_in_has_a_name_of_its_own_and_a_picture(pages):
     for last, others in ((None, hubs), (hubs[0], hubs[1:]), (hubs[1], hubs[:1])):
         values = {**VALUES["choose_hub.html"], "last": last, "hubs": others}
         page = BeautifulSoup(
-            pages.page(environ(), "choose_hub.html", **values).text, "lxml"
+            pages.page(Visit(environ()), "choose_hub.html", **values).text, "lxml"
         )
         links = [one.get_text().strip() for one in page.main.select("a[href]")]
         ways = [
@@ -868,17 +881,19 @@ def test_each_way_to_log_in_has_a_name_of_its_own_and_a_picture(pages):
 
 def test_hub_choice_page_names_last_used_hub(pages):
     values = VALUES["choose_hub.html"]
-    text = pages.page(environ(), "choose_hub.html", **values).text
+    text = pages.page(Visit(environ()), "choose_hub.html", **values).text
     assert "Vorige keer gebruikte u &lt;script&gt;" in text
     assert "volgende keer" not in text
-    text = pages.page(environ(), "choose_hub.html", **{**values, "last": None}).text
+    text = pages.page(
+        Visit(environ()), "choose_hub.html", **{**values, "last": None}
+    ).text
     assert "Vorige keer" not in text
     assert "Kies hoe u wilt inloggen. De volgende keer weten wij dat nog." in text
 
 
 def test_no_data_are_spoken_of_where_none_are_known_to_be_missing(pages):
     values = {**VALUES["attribute_missing.html"], "needed": ()}
-    text = pages.page(environ(), "attribute_missing.html", **values).text
+    text = pages.page(Visit(environ()), "attribute_missing.html", **values).text
     assert "Deze website kan u nu niet toelaten." in text
     assert "Zonder deze gegevens" not in text
 
@@ -896,7 +911,7 @@ def test_no_data_are_spoken_of_where_none_are_known_to_be_missing(pages):
 )  # fmt: skip
 def test_attribute_missing_page_offers_next_steps(pages, ways, buttons):
     values = {**VALUES["attribute_missing.html"], **ways}
-    text = pages.page(environ(), "attribute_missing.html", **values).text
+    text = pages.page(Visit(environ()), "attribute_missing.html", **values).text
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == buttons
 
 
@@ -914,7 +929,7 @@ def test_attribute_missing_page_offers_next_steps(pages, ways, buttons):
 )  # fmt: skip
 def test_stale_authentication_page_offers_next_steps(pages, ways, told, buttons):
     values = {**VALUES["proof_too_old.html"], **ways}
-    text = pages.page(environ(), "proof_too_old.html", **values).text
+    text = pages.page(Visit(environ()), "proof_too_old.html", **values).text
     assert "U moet opnieuw laten zien wie u bent" in text
     assert "extra controle" not in text
     assert told in text
@@ -935,10 +950,10 @@ def test_a_button_that_logs_out_says_that_it_does_so_everywhere(
     pages, template, language, told
 ):
     values = {**VALUES[template], "logout_url": "/o"}
-    assert told in pages.page(environ(language), template, **values).text
+    assert told in pages.page(Visit(environ(language)), template, **values).text
     if template != "no_access.html":
         values["logout_url"] = ""
-        assert told not in pages.page(environ(language), template, **values).text
+        assert told not in pages.page(Visit(environ(language)), template, **values).text
 
 
 @pytest.mark.parametrize(
@@ -947,7 +962,7 @@ def test_a_button_that_logs_out_says_that_it_does_so_everywhere(
 )
 def test_login_loop_page_advises_to_call_if_retry_cannot_help(pages, cause, helpless):
     values = {**VALUES["login_loops.html"], "cause": cause}
-    text = pages.page(environ(), "login_loops.html", **values).text
+    text = pages.page(Visit(environ()), "login_loops.html", **values).text
     assert (
         f"Opnieuw proberen helpt niet. Bel {CALLED} en noem kenmerk" in text
     ) == helpless
@@ -955,7 +970,7 @@ def test_login_loop_page_advises_to_call_if_retry_cannot_help(pages, cause, help
     ways = ["Naar de website"] if helpless else ["Probeer het opnieuw"]
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == ways
     values["again"] = None
-    text = pages.page(environ(), "login_loops.html", **values).text
+    text = pages.page(Visit(environ()), "login_loops.html", **values).text
     assert re.findall(r'<a class="button[^>]*>([^<]+)</a>', text) == []
 
 
@@ -964,14 +979,14 @@ def test_login_loop_page_advises_to_call_if_retry_cannot_help(pages, cause, help
 )
 def test_a_form_that_was_sent_already_is_no_fault(pages, code):
     values = {**VALUES["form_not_sent.html"], "code": code}
-    text = pages.page(environ(), "form_not_sent.html", **values).text
+    text = pages.page(Visit(environ()), "form_not_sent.html", **values).text
     assert (f"Vragen? Bel {CALLED}" in text) == (code == "form-sent")
     assert ("Lukt het niet?" in text) == (code != "form-sent")
 
 
 def test_error_page_refers_to_organisation_with_reference_code(pages):
     values = {**VALUES["error.html"], "code": "login-failed", "helps": "organisation"}
-    text = pages.page(environ(), "error.html", **values).text
+    text = pages.page(Visit(environ()), "error.html", **values).text
     assert "Dat ligt niet aan u. U kunt niet inloggen bij deze website" in text
     assert f"Opnieuw proberen helpt niet. Bel {CALLED} en noem kenmerk" in text
     assert "over een paar minuten" not in text
@@ -979,7 +994,7 @@ def test_error_page_refers_to_organisation_with_reference_code(pages):
     call, website = ("", "tel:140123", "Bel 14 0123"), ("/mijn", "Naar de website")
     assert found == [call, (" quiet", *website)]
     values["telephone"] = ""
-    text = pages.page(environ(), "error.html", **values).text
+    text = pages.page(Visit(environ()), "error.html", **values).text
     found = re.findall(r'<a class="button( quiet)?" href="([^"]*)">([^<]+)</a>', text)
     assert found == [("", *website)]
 
@@ -999,7 +1014,7 @@ def test_error_page_refers_to_organisation_with_reference_code(pages):
 )  # fmt: skip
 def test_one_way_on_from_an_error_stands_out(pages, ways, buttons):
     values = {**VALUES["error.html"], **ways}
-    text = pages.page(environ(), "error.html", **values).text
+    text = pages.page(Visit(environ()), "error.html", **values).text
     found = re.findall(r'<a class="button([^"]*)"[^>]*>([^<]+)</a>', text)
     assert found == buttons
     assert text.count('<p class="actions">') == bool(buttons)
@@ -1008,8 +1023,8 @@ def test_one_way_on_from_an_error_stands_out(pages, ways, buttons):
 @pytest.mark.parametrize("template", ["digid_failed.html", "subject_changed.html"])
 def test_no_way_back_leads_to_a_page_that_needs_a_login(pages, template):
     values = VALUES[template]
-    assert ">Terug</a>" in pages.page(environ(), template, **values).text
-    text = pages.page(environ(), template, **values | {"back_url": ""}).text
+    assert ">Terug</a>" in pages.page(Visit(environ()), template, **values).text
+    text = pages.page(Visit(environ()), template, **values | {"back_url": ""}).text
     assert re.findall(r'class="button[^>]*>([^<]+)</a>', text) == ["Inloggen met DigiD"]
 
 
@@ -1023,9 +1038,9 @@ def test_no_way_back_leads_to_a_page_that_needs_a_login(pages, template):
 def test_lost_login_page_advises_to_start_at_the_website(pages, language, told):
     values = {**VALUES["error.html"], "code": "login-lost", "again": None}
     ways = {"ways_back": [("/h", "")]}
-    text = pages.page(environ(language), "error.html", **values, **ways).text
+    text = pages.page(Visit(environ(language)), "error.html", **values, **ways).text
     assert told in text
-    assert told not in pages.page(environ(language), "error.html", **values).text
+    assert told not in pages.page(Visit(environ(language)), "error.html", **values).text
 
 
 @pytest.mark.parametrize(
@@ -1037,7 +1052,7 @@ def test_lost_login_page_advises_to_start_at_the_website(pages, language, told):
 )
 def test_a_login_as_at_digid_lasts_as_long_as_there(pages, language, told):
     values = {**VALUES["sign_in.html"], "problem": None, "is_digid": True}
-    text = pages.page(environ(language), "sign_in.html", **values).text
+    text = pages.page(Visit(environ(language)), "sign_in.html", **values).text
     assert told in text
     assert "2 uur" not in text
     assert "2 hours" not in text
@@ -1046,7 +1061,7 @@ def test_a_login_as_at_digid_lasts_as_long_as_there(pages, language, told):
 @pytest.mark.parametrize(("language", "told"), [("nl", "Inloggen"), ("en", "Log in")])
 def test_a_sign_in_for_no_service_names_none(pages, language, told):
     values = {**VALUES["sign_in.html"], "problem": None, "name": None}
-    text = pages.page(environ(language), "sign_in.html", **values).text
+    text = pages.page(Visit(environ(language)), "sign_in.html", **values).text
     assert f"<title>{told} \N{EN DASH} " in text
     assert f">{told}</h1>" in text
 
@@ -1072,17 +1087,17 @@ def test_page_asks_signed_in_visitor_to_confirm_next_participant(
     pages, language, asked, left, where
 ):
     values = {**VALUES["known_already.html"], "name": "UWV"}
-    text = pages.page(environ(language), "known_already.html", **values).text
+    text = pages.page(Visit(environ(language)), "known_already.html", **values).text
     assert all(part in text for part in (asked, *left, where))
     values = {**values, "services": []}
-    text = pages.page(environ(language), "known_already.html", **values).text
+    text = pages.page(Visit(environ(language)), "known_already.html", **values).text
     assert asked in text
     assert where not in text
 
 
 def test_logout_question_has_english_text(pages):
     values = {**VALUES["log_out_of_services.html"], "name": "UWV"}
-    text = pages.page(environ("en"), "log_out_of_services.html", **values).text
+    text = pages.page(Visit(environ("en")), "log_out_of_services.html", **values).text
     assert "You are logged out of UWV. You are still logged in to:" in text
     assert "If you continue, you are logged out of these services too." in text
     assert "you can go back to UWV without logging in again." in text
@@ -1091,12 +1106,12 @@ def test_logout_question_has_english_text(pages):
 @pytest.mark.parametrize("telephone", ["14 0123", ""])
 def test_subject_missing_page_does_not_advise_to_retry(pages, telephone):
     values = {**VALUES["subject_missing.html"], "telephone": telephone}
-    text = pages.page(environ(), "subject_missing.html", **values).text
+    text = pages.page(Visit(environ()), "subject_missing.html", **values).text
     assert text.count("K7F-4MP") == 1
     assert (f"Bel {CALLED} en noem kenmerk" in text) is bool(telephone)
     assert "Probeer het opnieuw" not in text
     text = pages.page(
-        environ(), "subject_missing.html", **{**values, "again": None}
+        Visit(environ()), "subject_missing.html", **{**values, "again": None}
     ).text
     assert "Naar de website" not in text
 
@@ -1184,7 +1199,7 @@ def test_no_other_error_tells_of_methods(pages, caplog):
 
 def test_a_script_gets_json_that_is_kept_and_guessed_at_by_nobody():
     answer = json_answer(
-        environ(),
+        Visit(environ()),
         {"level": "midden", "ends": 7},
         status=401,
         headers=[("WWW-Authenticate", "eilogin")],
@@ -1195,7 +1210,7 @@ def test_a_script_gets_json_that_is_kept_and_guessed_at_by_nobody():
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["WWW-Authenticate"] == "eilogin"
-    assert json_answer(environ(), {}).status_code == 200
+    assert json_answer(Visit(environ()), {}).status_code == 200
 
 
 def test_a_package_may_say_it_otherwise(tmp_path, monkeypatch):
@@ -1204,5 +1219,5 @@ def test_a_package_may_say_it_otherwise(tmp_path, monkeypatch):
     (folder / "__init__.py").touch()
     (folder / "templates" / "unknown_host.html").write_text("{{ language }}: <b>")
     monkeypatch.syspath_prepend(tmp_path)
-    page = Pages("own_pages").page(environ("en"), "unknown_host.html")
+    page = Pages("own_pages").page(Visit(environ("en")), "unknown_host.html")
     assert page.text == "en: <b>"

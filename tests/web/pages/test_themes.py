@@ -12,6 +12,7 @@ from eilogin.errors import InvalidOptions
 from eilogin.web import environ as env
 from eilogin.web.pages import themes
 from eilogin.web.pages.page_rendering import Pages
+from eilogin.web.visit import Visit
 
 CANCELLED = {
     "login_url": "/l",
@@ -41,7 +42,7 @@ def page(folder, template="cancelled.html", language="nl", **values):
             public_url="https://uwv.test", **{**PLAIN, "templates": folder}
         )
     )
-    return Pages().page(environ, template, **(values or CANCELLED))
+    return Pages().page(Visit(environ), template, **(values or CANCELLED))
 
 
 def sentence(key, said):

@@ -11,8 +11,9 @@ from eilogin.errors import Refused
 from eilogin.hub.signin.citizens import DEMO_NAMES, DEMO_PASSWORDS
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.requests import allow_only, read_form, require_own_form
+from eilogin.web.requests import read_form, require_own_form
 from eilogin.web.site_urls import see_other
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -67,10 +68,11 @@ class GuidedSites:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer with the guide, with the application, or with 503."""
+        visit = Visit(environ)
         host = environ.get("HTTP_HOST", "").partition(":")[0]
         if host in _THIS_MACHINE:
             guide = f"http://{host}:{environ['SERVER_PORT']}/"
-            return self._guide(environ, guide)(environ, start_response)
+            return self._guide(visit, guide)(environ, start_response)
         if host not in self._down:
             return self._app(environ, start_response)
         start_response(
@@ -79,18 +81,18 @@ class GuidedSites:
         text = f"{host} is down: 'eilogin demo' or its guide switched it off.\n"
         return [text.encode()]
 
-    def _guide(self, environ: "WSGIEnvironment", guide: str) -> Response:
+    def _guide(self, visit: Visit, guide: str) -> Response:
         """Show the guide, or carry out its form."""
         try:
-            allow_only(environ, "GET", "HEAD", "POST")
-            if environ["REQUEST_METHOD"] == "POST":
-                self._switch(environ, guide)
+            visit.allow_only("GET", "HEAD", "POST")
+            if visit.method == "POST":
+                self._switch(visit, guide)
                 return see_other(f"{guide}#down")
         except Refused as error:
-            return self._pages.refuse(environ, error, event="demo")
-        language = language_of(environ)
+            return self._pages.refuse(visit, error, event="demo")
+        language = language_of(visit)
         return self._pages.page(
-            environ,
+            visit,
             "guide.html",
             action=guide,
             is_short=self._is_short,
@@ -110,10 +112,10 @@ class GuidedSites:
             ],
         )
 
-    def _switch(self, environ: "WSGIEnvironment", guide: str) -> None:
+    def _switch(self, visit: Visit, guide: str) -> None:
         """Switch a site off or on; raise Refused for a form of another origin."""
-        require_own_form(environ, guide)
-        form = read_form(environ)
+        require_own_form(visit, guide)
+        form = read_form(visit)
         hosts = {site.word: site.host for site in self._sites}
         if form.get("off") in hosts:
             self._down.add(hosts[form["off"]])

@@ -1,7 +1,7 @@
 """Load the hubs and participants of an ini file, for commands of their operator.
 
 A command builds each pipeline as a server does, and the parts of the pipeline hand on
-the objects that the command needs (:mod:`eilogin.web.pipeline_objects`).
+the objects that the command needs (:mod:`eilogin.web.pipeline.pipeline_objects`).
 """
 
 import logging
@@ -27,7 +27,7 @@ from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.sessions import Sessions
 from eilogin.stores.store_interface import is_durable
 from eilogin.web.environ import LogoutService
-from eilogin.web.pipeline_objects import pipelines_with
+from eilogin.web.pipeline.pipeline_objects import pipelines_with
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -25,14 +25,14 @@ from eilogin.hub.logout.receipts.logout_receipts import Receipts, require_own_br
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
 from eilogin.saml.metadata import Endpoint
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.outbound_messages import send_through_browser
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import see_other
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    pass
 
 #: Parameters of ``/slo``: show the receipt, continue, notify a participant.
 LOOK, CONTINUE, TELL = "look", "continue", "tell"
@@ -53,45 +53,45 @@ class BrowserNotifier(ABC):
     # --- what differs between the ways ------------------------------------------------
 
     @property
-    def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
+    def shows(self) -> Mapping[str, Callable[[Visit, str], Response]]:
         """The methods by the one parameter of ``/slo``."""
         return {TELL: self.tell}
 
     @abstractmethod
     def page(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         receipt: Receipt,
         headers: Iterable[tuple[str, str]],
     ) -> Response:
         """Show the page on which the browser begins to notify."""
 
     @abstractmethod
-    def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
+    def tell(self, visit: Visit, request_id: str) -> Response:
         """Send the browser to a participant with its LogoutRequest."""
 
     @abstractmethod
-    def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
+    def answered(self, visit: Visit, inbound: Inbound) -> Response:
         """Answer the browser that brings a LogoutResponse."""
 
-    def refused(self, environ: "WSGIEnvironment", error: Exception) -> Response | None:
+    def refused(self, visit: Visit, error: Exception) -> Response | None:
         """Return how the browser continues after a bad message, if it can."""
         return None
 
-    def way_on(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
+    def way_on(self, visit: Visit, receipt: Receipt) -> str | None:
         """Return the address for the remaining recipients, or None."""
         return None
 
     # --- what the ways share ----------------------------------------------------------
 
     def begin(
-        self, environ: "WSGIEnvironment", begun: Receipt, missed: Sequence[Recipient]
+        self, visit: Visit, begun: Receipt, missed: Sequence[Recipient]
     ) -> Receipt | None:
         """Begin a logout in the browser for missed recipients, or reload it.
 
         None if the visitor deleted the receipt.
         """
-        trust = env.trust(environ)
+        trust = visit.trust
         asked = [
             one
             for one in missed
@@ -105,16 +105,16 @@ class BrowserNotifier(ABC):
             asked={messages.new_id(): one for one in each_apart},
             unreached=[one.entity_id for one in missed if one not in asked],
         )
-        return self._receipts.keep(environ, receipt)
+        return self._receipts.keep(visit, receipt)
 
-    def _asking(self, environ: "WSGIEnvironment", request_id: str) -> Receipt:
-        receipt = self._receipts.asking(environ, request_id)
-        require_own_browser(environ, receipt)
+    def _asking(self, visit: Visit, request_id: str) -> Receipt:
+        receipt = self._receipts.asking(visit, request_id)
+        require_own_browser(visit, receipt)
         return receipt
 
     def _bring(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         recipient: Recipient,
         request_id: str,
         *,
@@ -124,14 +124,14 @@ class BrowserNotifier(ABC):
 
         ``framed_by`` lists origins, separated by spaces.
         """
-        trust = env.trust(environ)
+        trust = visit.trust
         endpoint = self._endpoint(trust, recipient)
         if endpoint is None:
             raise UnknownPeer(
                 f"{recipient.entity_id!r} no longer accepts a LogoutRequest"
             )
         return send_through_browser(
-            environ,
+            visit,
             self._pages,
             endpoint,
             "SAMLRequest",
@@ -142,23 +142,23 @@ class BrowserNotifier(ABC):
 
     def _note(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         recipient: Recipient,
         response: messages.LogoutResponse,
     ) -> bool:
         """Note a LogoutResponse (profiles 4.4.3.3), or Refused; False if partial."""
         with InNameOf(recipient.entity_id):
-            destination = env.trust(environ).own.url("slo")
+            destination = visit.trust.own.url("slo")
             try:
                 require_logged_out(
                     response, recipient, response.in_response_to, destination
                 )
             except MessageUnexpected as error:
-                if not self._has_nobody_left(environ, response, error):
+                if not self._has_nobody_left(visit, response, error):
                     raise
         partial = is_partial(response.status)
         is_new = self._receipts.confirm(
-            environ, response.in_response_to, is_partial=partial
+            visit, response.in_response_to, is_partial=partial
         )
         if is_new:
             note_delivered(recipient.entity_id, response.status)
@@ -166,7 +166,7 @@ class BrowserNotifier(ABC):
 
     def _has_nobody_left(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         response: messages.LogoutResponse,
         error: MessageUnexpected,
     ) -> bool:
@@ -178,9 +178,9 @@ class BrowserNotifier(ABC):
             return False
         request_id = response.in_response_to
         is_unknown = messages.UNKNOWN_PRINCIPAL in response.status.codes
-        if is_unknown and self._receipts.has_nobody_left(environ, request_id):
+        if is_unknown and self._receipts.has_nobody_left(visit, request_id):
             return True
-        self._receipts.note_refusal(environ, request_id, error.code)
+        self._receipts.note_refusal(visit, request_id, error.code)
         return False
 
     def _endpoint(self, trust: Trust, recipient: Recipient) -> Endpoint | None:
@@ -199,9 +199,9 @@ def address(trust: Trust, what: str, name: str) -> str:
     return f"{trust.own.url('slo')}?{urlencode({what: name})}"
 
 
-def redirect_to_receipt(environ: "WSGIEnvironment") -> Response:
+def redirect_to_receipt(visit: Visit) -> Response:
     """Redirect to the receipt of this browser, if there is one."""
-    return see_other(env.trust(environ).own.url("logout"))
+    return see_other(visit.trust.own.url("logout"))
 
 
 def requester_name(trust: Trust, receipt: Receipt, language: str) -> str:

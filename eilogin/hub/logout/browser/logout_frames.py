@@ -5,7 +5,6 @@ The page waits only a while.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -19,13 +18,10 @@ from eilogin.hub.logout.browser.browser_logout import (
 )
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.refusal_records import note_refusal
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class FrameNotifier(BrowserNotifier):
@@ -33,13 +29,13 @@ class FrameNotifier(BrowserNotifier):
 
     def page(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         receipt: Receipt,
         headers: Iterable[tuple[str, str]],
     ) -> Response:
         """Show the page whose frames notify the recipients."""
-        trust, language = env.trust(environ), language_of(environ)
-        self._receipts.begin(environ, receipt)
+        trust, language = visit.trust, language_of(visit)
+        self._receipts.begin(visit, receipt)
         endpoints = [
             self._endpoint(trust, recipient) for recipient in receipt.asked.values()
         ]
@@ -48,7 +44,7 @@ class FrameNotifier(BrowserNotifier):
             way = address(trust, TELL, request_id)
             frames.setdefault(recipient.entity_id, []).append(way)
         return self._pages.page(
-            environ,
+            visit,
             "logging_out.html",
             headers=headers,
             of_another=receipt.is_of_another,
@@ -62,37 +58,37 @@ class FrameNotifier(BrowserNotifier):
             look_url=address(trust, LOOK, receipt.handle),
         )
 
-    def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
+    def tell(self, visit: Visit, request_id: str) -> Response:
         """Lead a frame to a participant with its LogoutRequest."""
-        recipients = self._asking(environ, request_id).asked[request_id]
-        own = env.trust(environ).own
-        return self._bring(environ, recipients, request_id, framed_by=own.public_url)
+        recipients = self._asking(visit, request_id).asked[request_id]
+        own = visit.trust.own
+        return self._bring(visit, recipients, request_id, framed_by=own.public_url)
 
-    def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
+    def answered(self, visit: Visit, inbound: Inbound) -> Response:
         """Note a LogoutResponse, and show the result in the frame."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to
-        recipient = self._receipts.asking(environ, request_id).asked[request_id]
+        recipient = self._receipts.asking(visit, request_id).asked[request_id]
         try:
-            confirmed = self._note(environ, recipient, response)
+            confirmed = self._note(visit, recipient, response)
         except Refused as error:
-            reference = note_refusal(error, "logout.delivered", environ)
+            reference = note_refusal(error, "logout.delivered", visit)
             return self._pages.page(
-                environ,
+                visit,
                 "logged_out_in_frame.html",
                 status=error.status,
-                framed_by=self._framed_by(environ, request_id),
+                framed_by=self._framed_by(visit, request_id),
                 confirmed=False,
                 reference=reference,
-                telephone=env.trust(environ).own.telephone,
+                telephone=visit.trust.own.telephone,
             )
         return self._pages.page(
-            environ,
+            visit,
             "logged_out_in_frame.html",
-            framed_by=self._framed_by(environ, request_id),
+            framed_by=self._framed_by(visit, request_id),
             confirmed=confirmed,
         )
 
-    def _framed_by(self, environ: "WSGIEnvironment", request_id: str) -> str:
+    def _framed_by(self, visit: Visit, request_id: str) -> str:
         """Return other origins that may frame the last page; or ""."""
         return ""

@@ -24,16 +24,16 @@ from eilogin.hub.logout.browser.browser_logout import (
 )
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
-from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.reporting.reference_numbers import read_reference
 from eilogin.web.site_urls import see_other
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    pass
 
 #: The parameter of ``/slo`` for the next participant: a handle, or "" for the pending
 #: logout of this browser.
@@ -46,25 +46,25 @@ class RedirectNotifier(BrowserNotifier):
     """The page between two participants, and the redirects to and from each."""
 
     @property
-    def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
+    def shows(self) -> Mapping[str, Callable[[Visit, str], Response]]:
         """The methods by the one parameter of ``/slo``."""
         return {**super().shows, NEXT: self._next}
 
     def page(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         receipt: Receipt,
         headers: Iterable[tuple[str, str]],
     ) -> Response:
         """Show the page that leads to the next participant, or to the receipt."""
-        trust, language = env.trust(environ), language_of(environ)
-        turn = self._turn(environ, receipt)
+        trust, language = visit.trust, language_of(visit)
+        turn = self._turn(visit, receipt)
         if turn is None:
             return see_other(address(trust, LOOK, receipt.handle), headers)
-        self._receipts.begin(environ, receipt)
+        self._receipts.begin(visit, receipt)
         url = address(trust, TELL, turn)
         return self._pages.page(
-            environ,
+            visit,
             "logging_out_one_by_one.html",
             # As in eilogin.hub.signin.upstream_signin: it needs no JavaScript.
             headers=[("Refresh", f"0; url={url}"), *headers],
@@ -74,74 +74,74 @@ class RedirectNotifier(BrowserNotifier):
             url=url,
         )
 
-    def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
+    def tell(self, visit: Visit, request_id: str) -> Response:
         """Send the browser to a participant with its LogoutRequest, once."""
-        receipt = self._asking(environ, request_id)
-        self._receipts.note_turn(environ, request_id)
+        receipt = self._asking(visit, request_id)
+        self._receipts.note_turn(visit, request_id)
         try:
-            return self._bring(environ, receipt.asked[request_id], request_id)
+            return self._bring(visit, receipt.asked[request_id], request_id)
         except UnknownPeer as error:
-            note_refusal(error, "logout.delivered", environ)
-            return self._on(environ, receipt.handle)
+            note_refusal(error, "logout.delivered", visit)
+            return self._on(visit, receipt.handle)
 
-    def answered(self, environ: "WSGIEnvironment", inbound: Inbound) -> Response:
+    def answered(self, visit: Visit, inbound: Inbound) -> Response:
         """Note a LogoutResponse, and continue with the next participant."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to
-        receipt = self._receipts.asking(environ, request_id)
+        receipt = self._receipts.asking(visit, request_id)
         try:
-            self._note(environ, receipt.asked[request_id], response)
+            self._note(visit, receipt.asked[request_id], response)
         except Refused as error:
-            note_refusal(error, "logout.delivered", environ)
-        self._receipts.note_return(environ, request_id)
-        return self._on(environ, receipt.handle)
+            note_refusal(error, "logout.delivered", visit)
+        self._receipts.note_return(visit, request_id)
+        return self._on(visit, receipt.handle)
 
-    def refused(self, environ: "WSGIEnvironment", error: Exception) -> Response | None:
+    def refused(self, visit: Visit, error: Exception) -> Response | None:
         """Continue after a bad message that the browser brought back.
 
         A form of another site comes without cookies, so the next address decides.
         """
-        is_posted = environ["REQUEST_METHOD"] == "POST"
-        if not is_posted and self._under_way(environ) is None:
+        is_posted = visit.method == "POST"
+        if not is_posted and self._under_way(visit) is None:
             return None
-        reference = note_refusal(error, "logout", environ)
-        answer = self._on(environ, "")
+        reference = note_refusal(error, "logout", visit)
+        answer = self._on(visit, "")
         if is_posted:
             answer.headerlist.append(_REFUSED.set(reference, max_age=_READ_FOR))
         return answer
 
-    def way_on(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
+    def way_on(self, visit: Visit, receipt: Receipt) -> str | None:
         """Return the address that continues with the remaining participants."""
-        if self._turn(environ, receipt) is None:
+        if self._turn(visit, receipt) is None:
             return None
-        return address(env.trust(environ), NEXT, receipt.handle)
+        return address(visit.trust, NEXT, receipt.handle)
 
-    def _next(self, environ: "WSGIEnvironment", named: str) -> Response:
-        handle = named or self._under_way(environ) or ""
+    def _next(self, visit: Visit, named: str) -> Response:
+        handle = named or self._under_way(visit) or ""
         if not handle:
             error = MessageUnexpected("this browser has no pending logout")
-            error.reference = read_reference(_REFUSED.read(environ) or "")
+            error.reference = read_reference(_REFUSED.read(visit.cookie_header) or "")
             raise error
-        receipt = self._receipts.find(environ, handle)
+        receipt = self._receipts.find(visit, handle)
         if receipt is None:
-            return redirect_to_receipt(environ)
+            return redirect_to_receipt(visit)
         if not named:
-            self._receipts.note_return_of_one(environ, receipt)
-        return self.page(environ, receipt, ())
+            self._receipts.note_return_of_one(visit, receipt)
+        return self.page(visit, receipt, ())
 
-    def _under_way(self, environ: "WSGIEnvironment") -> str | None:
+    def _under_way(self, visit: Visit) -> str | None:
         """Return the pending logout; if signed in, only one of a previous person."""
-        is_in = env.session_beyond_idle(environ) is not None
-        return self._receipts.unseen(environ, of_another=is_in)
+        is_in = visit.session_beyond_idle() is not None
+        return self._receipts.unseen(visit, of_another=is_in)
 
-    def _turn(self, environ: "WSGIEnvironment", receipt: Receipt) -> str | None:
-        trust = env.trust(environ)
-        waiting = self._receipts.waiting_for_turn(environ, receipt)
+    def _turn(self, visit: Visit, receipt: Receipt) -> str | None:
+        trust = visit.trust
+        waiting = self._receipts.waiting_for_turn(visit, receipt)
         return min(
             waiting,
             key=lambda one: self._propagation.can_be_told(trust, receipt.asked[one]),
             default=None,
         )
 
-    def _on(self, environ: "WSGIEnvironment", handle: str) -> Response:
-        return see_other(address(env.trust(environ), NEXT, handle))
+    def _on(self, visit: Visit, handle: str) -> Response:
+        return see_other(address(visit.trust, NEXT, handle))

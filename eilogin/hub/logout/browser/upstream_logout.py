@@ -25,9 +25,10 @@ from eilogin.saml import messages
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound
+from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    pass
 
 #: Parameters of ``/slo``: show the page, notify one participant.
 LEAD, LED = "lead", "led"
@@ -39,60 +40,60 @@ class UpstreamNotifier(FrameNotifier):
     """The page whose frames notify participants of a logout from above."""
 
     @property
-    def shows(self) -> Mapping[str, Callable[["WSGIEnvironment", str], Response]]:
+    def shows(self) -> Mapping[str, Callable[[Visit, str], Response]]:
         """The methods by the one parameter of ``/slo``."""
         return {LEAD: self._lead, LED: self.tell}
 
     def prepare(
-        self, environ: "WSGIEnvironment", through: env.Through, ending: EndingResult
+        self, visit: Visit, through: env.Through, ending: EndingResult
     ) -> Collection[Recipient]:
         """Prepare the page: return its messages, and give ``through`` its address."""
         begun = Receipt(
             ending.handle, proof=new_proof(), begun=clock.now(), older=ending.older
         )
-        receipt = self.begin(environ, begun, ending.missed)
+        receipt = self.begin(visit, begun, ending.missed)
         if receipt is None or not receipt.asked:
             return ()
-        values, until = env.values(environ), clock.now() + KNOWN_FOR
+        values, until = visit.values, clock.now() + KNOWN_FOR
         for request_id in receipt.asked:
             values.add(_led(request_id), through.framed_by, until, durable=False)
         said = json.dumps([[*receipt.asked], through.framed_by, through.back])
         handle = secrets.token_urlsafe(16)
         values.add(_lead(handle), said, until, durable=False)
-        through.way_on = address(env.trust(environ), LEAD, handle)
+        through.way_on = address(visit.trust, LEAD, handle)
         return [*receipt.asked.values()]
 
-    def has_asked(self, environ: "WSGIEnvironment", inbound: Inbound) -> bool:
+    def has_asked(self, visit: Visit, inbound: Inbound) -> bool:
         """Whether a LogoutResponse answers a LogoutRequest of such a page."""
         response = messages.read_logout_response(inbound.element)
-        return bool(self._framed_by(environ, response.in_response_to))
+        return bool(self._framed_by(visit, response.in_response_to))
 
-    def tell(self, environ: "WSGIEnvironment", request_id: str) -> Response:
+    def tell(self, visit: Visit, request_id: str) -> Response:
         """Lead a frame to a participant; the second time, raise MessageUnexpected."""
-        values, until = env.values(environ), clock.now() + KNOWN_FOR
-        framed_by = self._framed_by(environ, request_id)
+        values, until = visit.values, clock.now() + KNOWN_FOR
+        framed_by = self._framed_by(visit, request_id)
         if not framed_by or not values.add(_turn(request_id), "", until, durable=False):
             raise MessageUnexpected(
                 "the hub has already notified this participant, or the time is over"
             )
-        recipients = self._receipts.asking(environ, request_id).asked[request_id]
-        own = env.trust(environ).own.public_url
+        recipients = self._receipts.asking(visit, request_id).asked[request_id]
+        own = visit.trust.own.public_url
         return self._bring(
-            environ, recipients, request_id, framed_by=f"{own} {framed_by}"
+            visit, recipients, request_id, framed_by=f"{own} {framed_by}"
         )
 
-    def _lead(self, environ: "WSGIEnvironment", handle: str) -> Response:
+    def _lead(self, visit: Visit, handle: str) -> Response:
         """Show the page, which needs no JavaScript."""
-        stored = env.values(environ).get(_lead(handle))
+        stored = visit.values.get(_lead(handle))
         if stored is None:
             raise MessageUnexpected("this logout is over")
         with readable_record():
             request_ids, framed_by, back, *_ = json.loads(stored)
-        trust = env.trust(environ)
-        asked = self._receipts.asking(environ, request_ids[0]).asked
+        trust = visit.trust
+        asked = self._receipts.asking(visit, request_ids[0]).asked
         endpoints = [self._endpoint(trust, asked[one]) for one in request_ids]
         return self._pages.page(
-            environ,
+            visit,
             "logging_out_from_above.html",
             headers=[("Refresh", f"{_GOES_ON_AFTER + 1}; url={back}")],
             frames=[endpoint.location for endpoint in endpoints if endpoint],
@@ -103,8 +104,8 @@ class UpstreamNotifier(FrameNotifier):
             back_url=back,
         )
 
-    def _framed_by(self, environ: "WSGIEnvironment", request_id: str) -> str:
-        return env.values(environ).get(_led(request_id)) or ""
+    def _framed_by(self, visit: Visit, request_id: str) -> str:
+        return visit.values.get(_led(request_id)) or ""
 
 
 def _lead(handle: str) -> str:

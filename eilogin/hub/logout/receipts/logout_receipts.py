@@ -8,7 +8,6 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from eilogin import clock, metrics
 from eilogin.errors import MessageUnexpected
@@ -25,10 +24,7 @@ from eilogin.hub.logout.retry_queue.hub_logout_queue import (
 )
 from eilogin.sessions import Login
 from eilogin.stores import Values
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 class Receipts:
@@ -37,9 +33,9 @@ class Receipts:
     def __init__(self, propagation: Propagation) -> None:
         self._propagation = propagation
 
-    def keep(self, environ: "WSGIEnvironment", receipt: Receipt) -> Receipt | None:
+    def keep(self, visit: Visit, receipt: Receipt) -> Receipt | None:
         """Store a new receipt; return the latest state, or None if deleted."""
-        values, until = env.values(environ), clock.now() + KEPT_FOR
+        values, until = visit.values, clock.now() + KEPT_FOR
         if values.get(_forgotten(receipt.handle)) is not None:
             return None
         if values.get(_key(receipt.handle)) is None:
@@ -49,62 +45,60 @@ class Receipts:
                 values.add(_of(receipt.proof), receipt.handle, until, durable=False)
             # Written last: after a failure, a reload writes all again.
             values.add(_key(receipt.handle), receipt.to_json(), until, durable=False)
-        return self._as_of_now(environ, receipt.handle)
+        return self._as_of_now(visit, receipt.handle)
 
-    def find(self, environ: "WSGIEnvironment", handle: str) -> Receipt | None:
+    def find(self, visit: Visit, handle: str) -> Receipt | None:
         """Return a readable receipt of this browser, or None."""
-        values = env.values(environ)
+        values = visit.values
         try:
-            receipt = self._as_of_now(environ, handle)
-            require_own_browser(environ, receipt)
+            receipt = self._as_of_now(visit, handle)
+            require_own_browser(visit, receipt)
         except MessageUnexpected:
             return None
         values.take(_unseen(receipt.proof))
         is_forgotten = values.get(_forgotten(handle)) is not None
         return None if is_forgotten else receipt
 
-    def here(self, environ: "WSGIEnvironment") -> Receipt | None:
+    def here(self, visit: Visit) -> Receipt | None:
         """Return the receipt of this browser's last logout, or None."""
-        values, proof = env.values(environ), proof_brought(environ)
+        values, proof = visit.values, proof_brought(visit)
         handle = values.get(_of(proof)) if proof else None
-        return None if handle is None else self.find(environ, handle)
+        return None if handle is None else self.find(visit, handle)
 
-    def says_all(self, environ: "WSGIEnvironment", receipt: Receipt) -> bool:
+    def says_all(self, visit: Visit, receipt: Receipt) -> bool:
         """Whether a receipt lists missed participants, or no other logout is open."""
         if not receipt.is_everywhere:
             return True
-        queue = queue_of(environ, self._propagation)
-        return not queue.has_any_labelled(env.values(environ), [receipt.whose])
+        queue = queue_of(visit, self._propagation)
+        return not queue.has_any_labelled(visit.values, [receipt.whose])
 
-    def forget(self, environ: "WSGIEnvironment") -> None:
+    def forget(self, visit: Visit) -> None:
         """Delete the receipt of this browser; its frames still notify participants."""
-        values, proof = env.values(environ), proof_brought(environ)
+        values, proof = visit.values, proof_brought(visit)
         handle = values.take(_of(proof)) if proof else None
         if handle is not None:
             until = clock.now() + KEPT_FOR
             values.add(_forgotten(handle), "", until, durable=False)
 
-    def of_other(self, environ: "WSGIEnvironment", login: Login) -> Receipt | None:
+    def of_other(self, visit: Visit, login: Login) -> Receipt | None:
         """Return this browser's receipt, if another person is signed in there now."""
-        values, proof = env.values(environ), proof_brought(environ)
+        values, proof = visit.values, proof_brought(visit)
         handle = values.get(_of(proof)) if proof else None
         if handle is None:
             return None
         try:
             whose = _kept(values, handle).whose
             if not hmac.compare_digest(whose, login.who.label()):
-                return self._as_of_now(environ, handle)
+                return self._as_of_now(visit, handle)
         except MessageUnexpected:
             return None
         if values.get(_unseen(proof)) is not None:
             values.take(_unseen(proof))
         return None
 
-    def hand_over(
-        self, environ: "WSGIEnvironment", receipt: Receipt, target: str
-    ) -> Receipt:
+    def hand_over(self, visit: Visit, receipt: Receipt, target: str) -> Receipt:
         """Hide a receipt from the next person; its pages lead on to ``target``."""
-        values, handle = env.values(environ), receipt.handle
+        values, handle = visit.values, receipt.handle
         values.take(_of(receipt.proof))
 
         def handed_over(stored: str | None) -> str | None:
@@ -114,47 +108,43 @@ class Receipts:
             return replace(kept, back=None, target=target).to_json()
 
         values.change(_key(handle), handed_over, receipt.kept_until)
-        return self._as_of_now(environ, handle)
+        return self._as_of_now(visit, handle)
 
     # --- pending logouts -----
 
-    def begin(self, environ: "WSGIEnvironment", receipt: Receipt) -> None:
+    def begin(self, visit: Visit, receipt: Receipt) -> None:
         """Note that the browser notifies participants: the visitor may leave early."""
         mark, until = _unseen(receipt.proof), clock.now() + KEPT_FOR
-        env.values(environ).add(mark, receipt.handle, until, durable=False)
+        visit.values.add(mark, receipt.handle, until, durable=False)
 
-    def unseen(
-        self, environ: "WSGIEnvironment", *, of_another: bool = False
-    ) -> str | None:
+    def unseen(self, visit: Visit, *, of_another: bool = False) -> str | None:
         """Return the handle of a logout left early (``of_another``: by another)."""
-        values, proof = env.values(environ), proof_brought(environ)
+        values, proof = visit.values, proof_brought(visit)
         handle = values.get(_unseen(proof)) if proof else None
         if handle is None:
             return None
         with suppress(MessageUnexpected):
-            receipt = self._as_of_now(environ, handle)
+            receipt = self._as_of_now(visit, handle)
             return handle if receipt.is_of_another or not of_another else None
         return None
 
-    def asking(self, environ: "WSGIEnvironment", request_id: str) -> Receipt:
+    def asking(self, visit: Visit, request_id: str) -> Receipt:
         """Return the receipt that contains this LogoutRequest."""
-        handle = env.values(environ).get(_asked(request_id)) or ""
-        stored = env.values(environ).get(_key(handle))
+        handle = visit.values.get(_asked(request_id)) or ""
+        stored = visit.values.get(_key(handle))
         if stored is None:
             raise MessageUnexpected("the hub sent no LogoutRequest with this ID")
         return Receipt.from_json(handle, stored)
 
-    def confirm(
-        self, environ: "WSGIEnvironment", request_id: str, *, is_partial: bool
-    ) -> bool:
+    def confirm(self, visit: Visit, request_id: str, *, is_partial: bool) -> bool:
         """Note a LogoutResponse; False if known. The last one ends the retries."""
-        now, values = clock.now(), env.values(environ)
+        now, values = clock.now(), visit.values
         name = _partial(request_id) if is_partial else _done(request_id)
         is_new = values.add(name, str(now), now + KEPT_FOR, durable=False)
-        asked = self.asking(environ, request_id)
-        receipt = self._as_of_now(environ, asked.handle)
+        asked = self.asking(visit, request_id)
+        receipt = self._as_of_now(visit, asked.handle)
         entity_id = asked.asked[request_id].entity_id
-        queue = queue_of(environ, self._propagation)
+        queue = queue_of(visit, self._propagation)
         left = [n for n, one in receipt.asked.items() if one.entity_id == entity_id]
         is_answered = all(values.get(_partial(one)) is not None for one in left)
         if is_answered and entity_id not in receipt.unreached:
@@ -164,83 +154,77 @@ class Receipts:
             metrics.logout_took(now - receipt.begun)
         return is_new
 
-    def has_nobody_left(self, environ: "WSGIEnvironment", request_id: str) -> bool:
+    def has_nobody_left(self, visit: Visit, request_id: str) -> bool:
         """Note that a participant knows nobody by this NameID.
 
         Return whether it confirmed another session of it: then it ended both. Otherwise
         this counts after that answer.
         """
-        now, values = clock.now(), env.values(environ)
-        receipt = self.asking(environ, request_id)
+        now, values = clock.now(), visit.values
+        receipt = self.asking(visit, request_id)
         whom = [told.whom for told in receipt.asked.values()]
         if whom.count(receipt.asked[request_id].whom) == 1:
             return False
         values.add(_unknown(request_id), str(now), now + KEPT_FOR, durable=False)
         return request_id in _confirmed(values, receipt)
 
-    def note_refusal(
-        self, environ: "WSGIEnvironment", request_id: str, reason: str
-    ) -> None:
+    def note_refusal(self, visit: Visit, request_id: str, reason: str) -> None:
         """Count a refusal (an error's code) in the browser, once."""
-        values, until = env.values(environ), clock.now() + KEPT_FOR
+        values, until = visit.values, clock.now() + KEPT_FOR
         if not values.add(_refused(request_id), "", until, durable=False):
             return
-        receipt = self.asking(environ, request_id)
-        told, queue = (receipt.asked[request_id], queue_of(environ, self._propagation))
+        receipt = self.asking(visit, request_id)
+        told, queue = (receipt.asked[request_id], queue_of(visit, self._propagation))
         for handle in (receipt.handle, *receipt.older):
             queue.note_refusal(values, handle, told, reason, in_browser=True)
 
     # --- one after another ---
 
-    def note_turn(self, environ: "WSGIEnvironment", request_id: str) -> None:
+    def note_turn(self, visit: Visit, request_id: str) -> None:
         """Note that the browser brings this LogoutRequest."""
         until = clock.now() + KEPT_FOR
-        env.values(environ).add(_turn(request_id), "", until, durable=False)
+        visit.values.add(_turn(request_id), "", until, durable=False)
 
-    def note_return(self, environ: "WSGIEnvironment", request_id: str) -> None:
+    def note_return(self, visit: Visit, request_id: str) -> None:
         """Note that the participant sent the browser back."""
         until = clock.now() + KEPT_FOR
-        env.values(environ).add(_return(request_id), "", until, durable=False)
+        visit.values.add(_return(request_id), "", until, durable=False)
 
-    def note_return_of_one(self, environ: "WSGIEnvironment", receipt: Receipt) -> None:
+    def note_return_of_one(self, visit: Visit, receipt: Receipt) -> None:
         """Note an answer without its request, if one participant alone owes one."""
-        away = self._without_return(environ, receipt)
+        away = self._without_return(visit, receipt)
         if len(away) == 1:
-            self.note_return(environ, *away)
+            self.note_return(visit, *away)
 
-    def waiting_for_turn(
-        self, environ: "WSGIEnvironment", receipt: Receipt
-    ) -> Sequence[str]:
+    def waiting_for_turn(self, visit: Visit, receipt: Receipt) -> Sequence[str]:
         """Return the unsent IDs, without participants that kept the browser."""
-        left = self._without_return(environ, receipt)
+        left = self._without_return(visit, receipt)
         away = {receipt.asked[one].entity_id for one in left}
-        values = env.values(environ)
+        values = visit.values
         return [
             one
             for one, told in receipt.asked.items()
             if told.entity_id not in away and values.get(_turn(one)) is None
         ]
 
-    def _without_return(
-        self, environ: "WSGIEnvironment", receipt: Receipt
-    ) -> Sequence[str]:
+    def _without_return(self, visit: Visit, receipt: Receipt) -> Sequence[str]:
         """Return the IDs of LogoutRequests whose participant kept the browser."""
-        values = env.values(environ)
+        values = visit.values
         return [
             one
             for one in receipt.asked
             if values.get(_turn(one)) is not None and values.get(_return(one)) is None
         ]
 
-    def _as_of_now(self, environ: "WSGIEnvironment", handle: str) -> Receipt:
-        values = env.values(environ)
+    def _as_of_now(self, visit: Visit, handle: str) -> Receipt:
+        values = visit.values
         receipt = _kept(values, handle)
         left = receipt.without(_confirmed(values, receipt))
         if not left.missed:
             return left
         # A participant must have confirmed the earlier logout too.
         handles = (handle, *receipt.older)
-        queue = queue_of(environ, self._propagation)
+        queue = queue_of(visit, self._propagation)
         entries = [entry for one in handles for entry in queue.found(one)]
         late = _confirmed_late(values, handles, left.missed, entries)
         return replace(
@@ -251,14 +235,12 @@ class Receipts:
                 for one in left.missed
                 if any(refused_logouts.has_any(values, name, one) for name in handles)
             ],
-            waiting=self._retried(environ, entries),
+            waiting=self._retried(visit, entries),
         )
 
-    def _retried(
-        self, environ: "WSGIEnvironment", entries: Iterable[QueuedLogout]
-    ) -> Sequence[str]:
+    def _retried(self, visit: Visit, entries: Iterable[QueuedLogout]) -> Sequence[str]:
         # A departed participant gets its LogoutRequest too.
-        trust = with_departed(env.trust(environ), env.sessions(environ))
+        trust = with_departed(visit.trust, visit.sessions)
         return [
             one.entity_id
             for entry in entries
@@ -268,9 +250,9 @@ class Receipts:
         ]
 
 
-def require_own_browser(environ: "WSGIEnvironment", receipt: Receipt) -> None:
+def require_own_browser(visit: Visit, receipt: Receipt) -> None:
     """Raise MessageUnexpected in another browser: it must not see the services."""
-    if not brings_proof(environ, receipt.proof):
+    if not brings_proof(visit, receipt.proof):
         raise MessageUnexpected(
             "another browser began this logout, or this browser lost its cookie"
         )

@@ -21,7 +21,7 @@ import logging
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eilogin import clock
 from eilogin.errors import PrincipalUnknown
@@ -29,10 +29,7 @@ from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipie
 from eilogin.hub.logout.retry_queue import refused_logouts
 from eilogin.sessions import UNREADABLE, Login, Sessions, Subject, retry_schedule
 from eilogin.stores import StoredSession, Values
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
@@ -444,10 +441,10 @@ def new_handle() -> str:
     return secrets.token_urlsafe(16)
 
 
-def queue_of(environ: "WSGIEnvironment", propagation: Propagation) -> RetryQueue:
+def queue_of(visit: Visit, propagation: Propagation) -> RetryQueue:
     """Return the retry queue of the hub that got a request."""
-    own = env.trust(environ).own
-    return RetryQueue(env.sessions(environ), own.entity_id, propagation.longest)
+    own = visit.trust.own
+    return RetryQueue(visit.sessions, own.entity_id, propagation.longest)
 
 
 def _results(

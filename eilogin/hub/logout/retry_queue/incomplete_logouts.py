@@ -5,19 +5,15 @@ the login above (``session_index``) until all participants have confirmed.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from eilogin import clock
 from eilogin.sessions import Subject
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
-def note(environ: "WSGIEnvironment", subjects: Iterable[Subject]) -> list[str]:
+def note(visit: Visit, subjects: Iterable[Subject]) -> list[str]:
     """Note that sessions of subjects end; return their logins above."""
-    sessions = env.sessions(environ)
+    sessions = visit.sessions
     names = [
         login.session_index
         for subject in subjects
@@ -27,19 +23,19 @@ def note(environ: "WSGIEnvironment", subjects: Iterable[Subject]) -> list[str]:
     # No participant keeps a session for longer.
     until = clock.now() + sessions.max_session
     for name in names:
-        env.values(environ).add(_key(name), "", until, durable=False)
+        visit.values.add(_key(name), "", until, durable=False)
     return names
 
 
-def forget(environ: "WSGIEnvironment", names: Iterable[str]) -> None:
+def forget(visit: Visit, names: Iterable[str]) -> None:
     """Delete the notes: all participants confirmed."""
     for name in names:
-        env.values(environ).take(_key(name))
+        visit.values.take(_key(name))
 
 
-def is_noted(environ: "WSGIEnvironment", names: Iterable[str]) -> bool:
+def is_noted(visit: Visit, names: Iterable[str]) -> bool:
     """Whether some participant may not know of one."""
-    return any(env.values(environ).get(_key(name)) is not None for name in names)
+    return any(visit.values.get(_key(name)) is not None for name in names)
 
 
 def _key(name: str) -> str:

@@ -2,27 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from eilogin.federation import Trust
 from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
 from eilogin.hub.logout.retry_queue.departed_participants import with_departed
 from eilogin.hub.logout.retry_queue.hub_logout_queue import queue_of
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 
 def store_missed(
-    environ: "WSGIEnvironment",
+    visit: Visit,
     propagation: Propagation,
     handle: str,
     own: Sequence[Recipient],
     missed: Mapping[Recipient, Delivery],
 ) -> None:
     """Store the missed recipients: ``own`` of this logout, ``missed`` of all."""
-    trust = with_departed(env.trust(environ), env.sessions(environ))
+    trust = with_departed(visit.trust, visit.sessions)
     answered = {one.whom: one for one in missed}
     reasons = {one.whom: came.reason for one, came in missed.items()}
     left = [one for one in own if one.whom in answered]
@@ -33,7 +29,7 @@ def store_missed(
     }
     # Held for the visitor's next logout.
     held = [_marked_as(answered[one.whom], one) for one in left if one not in again]
-    queue, values = queue_of(environ, propagation), env.values(environ)
+    queue, values = queue_of(visit, propagation), visit.values
     queue.settle(values, handle, own, again, held)
     for came in missed.values():
         if came.is_refusal and came.left is not None:

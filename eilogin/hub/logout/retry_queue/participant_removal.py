@@ -6,7 +6,7 @@ queue takes failed ones.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eilogin import audit
 from eilogin.errors import PeerUnavailable
@@ -20,10 +20,7 @@ from eilogin.hub.logout.retry_queue.departed_participants import with_departed
 from eilogin.hub.logout.retry_queue.hub_logout_queue import new_handle, queue_of
 from eilogin.hub.logout.retry_queue.missed_recipients import store_missed
 from eilogin.sessions import Participant
-from eilogin.web import environ as env
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from eilogin.web.visit import Visit
 
 #: Sessions in one batch.
 _AT_ONCE = 50
@@ -44,16 +41,16 @@ class ParticipantRemoval:
 
     def __init__(
         self,
-        environ: "WSGIEnvironment",
+        visit: Visit,
         propagation: Propagation,
         entity_id: str,
         reason: str = "operator",
     ) -> None:
-        self._sessions = env.sessions(environ)
-        self._trust = with_departed(env.trust(environ), self._sessions)
+        self._sessions = visit.sessions
+        self._trust = with_departed(visit.trust, self._sessions)
         self._trust.participant(entity_id)
-        self._queue = queue_of(environ, propagation)
-        self._environ = environ
+        self._queue = queue_of(visit, propagation)
+        self._visit = visit
         self._propagation = propagation
         self._entity_id = entity_id
         self._reason = reason
@@ -108,7 +105,7 @@ class ParticipantRemoval:
         # Without a result, the message was not sent.
         found = [came.get(one, Delivery(one, PeerUnavailable.code)) for one in own]
         missed = {one.left: one for one in found if one.left is not None}
-        store_missed(self._environ, self._propagation, handle, own, missed)
+        store_missed(self._visit, self._propagation, handle, own, missed)
         self._propagation.note_no_browser(self._trust, missed)
         yield from ["reached"] * (len(own) - len(missed))
         for one in missed:

@@ -7,7 +7,7 @@ import pytest
 from eilogin.cli.commands.running.loaded_members import Member
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.participant.logout.operator_logout import OperatorLogout
-from eilogin.web.pipeline_parts import PipelinePart
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 
 UWV = SimpleNamespace(entity_id="https://uwv.test/app/eilogin/metadata")
 SITE = Part("filter:uwv", "filter", "egg:eilogin")

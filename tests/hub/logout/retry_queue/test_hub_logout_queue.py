@@ -23,7 +23,7 @@ from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue, heard_at
 from eilogin.saml import bindings, messages
 from eilogin.sessions import Login, Subject
 from eilogin.stores import StoredSession, Values
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 HUB = "https://inloggen.test/metadata"
 STAD = "https://stad.test/eilogin/metadata"

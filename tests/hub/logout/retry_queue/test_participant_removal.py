@@ -8,7 +8,7 @@ from eilogin.errors import UnknownPeer
 from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.retry_queue import participant_removal
 from eilogin.saml import bindings, messages
-from eilogin.web.pipeline_objects import object_in
+from eilogin.web.pipeline.pipeline_objects import object_in
 
 HUB = "https://inloggen.test/metadata"
 STAD = "https://stad.test/eilogin/metadata"

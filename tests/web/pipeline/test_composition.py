@@ -16,8 +16,8 @@ from eilogin.filters.identity import IdentityFilter
 from eilogin.filters.identity_options import IdentityOptions
 from eilogin.hub.hub_app import Hub
 from eilogin.portal.portal_app import Portal
-from eilogin.web.composition import missing_inside, parts_inside
-from eilogin.web.pipeline_parts import PipelinePart
+from eilogin.web.pipeline.composition import missing_inside, parts_inside
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 
 
 class Part(PipelinePart):

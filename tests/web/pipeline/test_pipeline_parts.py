@@ -10,7 +10,7 @@ from paste.deploy import loadapp
 from webtest import TestApp as Client
 
 from eilogin.web import environ as env
-from eilogin.web.pipeline_parts import (
+from eilogin.web.pipeline.pipeline_parts import (
     APPS,
     FILTERS,
     PipelinePart,

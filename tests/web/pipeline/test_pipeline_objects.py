@@ -2,8 +2,8 @@
 
 import pytest
 
-from eilogin.web.pipeline_objects import object_in, pipelines_with
-from eilogin.web.pipeline_parts import PipelinePart
+from eilogin.web.pipeline.pipeline_objects import object_in, pipelines_with
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 
 
 class Store:

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeGuard
 
 from eilogin.config import Options, section_of
 from eilogin.errors import Fault, InvalidOptions
-from eilogin.web.pipeline_parts import PipelinePart, filters, order
+from eilogin.web.pipeline.pipeline_parts import PipelinePart, filters, order
 
 #: The cure if a site is mounted elsewhere than ``public_url`` says.
 MOUNT_CURE = (

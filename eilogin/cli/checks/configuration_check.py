@@ -91,7 +91,7 @@ def check(file: IniFile) -> CheckResult:
     )
     notes += check_capabilities(file, stacks, options_by_section, trust_by_section)
     if not file.sections and not file.faults:
-        file.note("", "", "", "expected sections, such as [app:main]")
+        file.add_fault("", "", "", "expected sections, such as [app:main]")
     return CheckResult(
         file.faults,
         store_faults,
@@ -107,33 +107,37 @@ def check(file: IniFile) -> CheckResult:
 
 
 def _options(file: IniFile, part: Part) -> Options | None:
-    """Read the options of a section of ours; note its faults and return None if any."""
+    """Read the options of a section of ours; add its faults and return None if any."""
     declared = _declared(file, part)
     if declared is None:
         return None
     reported = {(fault.section, fault.option) for fault in file.faults}
     options, faults = config.attempt(declared, str(file.path), part.title, part.options)
     # An option whose value could not be read is not missing.
-    file.keep(
+    file.add_faults(
         [f for f in faults if not f.option or (f.section, f.option) not in reported]
     )
     _check_comments(file, part, {fault.option for fault in faults})
     if options is None:
-        _keep(file, part.title, declared.hidden_faults(str(file.path), part.options))
+        _add_faults(
+            file, part.title, declared.hidden_faults(str(file.path), part.options)
+        )
     return options
 
 
 def _declared(file: IniFile, part: Part) -> type[Options] | None:
-    """Return the class of the options; note a fault if ``use`` is wrong."""
+    """Return the class of the options; add a fault if ``use`` is wrong."""
     name = part.entry_point or ""
     kind = entry_points.kind_of(name)
     if kind is None:
         hint = did_you_mean(name, entry_points.names(part.kind))
-        file.note(part.title, "use", repr(part.use), f"eilogin has no such name{hint}")
+        file.add_fault(
+            part.title, "use", repr(part.use), f"eilogin has no such name{hint}"
+        )
         return None
     if kind != part.kind:
         expected = f"is for a section [{kind}:…], not [{part.title}]"
-        file.note(part.title, "use", repr(part.use), expected)
+        file.add_fault(part.title, "use", repr(part.use), expected)
         return None
     return HostsOptions if name == "hosts" else entry_points.declared()[name]
 
@@ -149,10 +153,10 @@ def _inline_parts(
     return inline
 
 
-def _keep(file: IniFile, title: str, faults: Iterable[Fault]) -> list[Fault]:
-    """Note faults of a section; only return those of a store that does not answer."""
+def _add_faults(file: IniFile, title: str, faults: Iterable[Fault]) -> list[Fault]:
+    """Add faults of a section; only return those of a store that does not answer."""
     placed = [replace(fault, file=str(file.path), section=title) for fault in faults]
-    file.keep([fault for fault in placed if fault.code != StoreUnavailable.code])
+    file.add_faults([fault for fault in placed if fault.code != StoreUnavailable.code])
     return [fault for fault in placed if fault.code == StoreUnavailable.code]
 
 
@@ -160,7 +164,7 @@ def _check_comments(file: IniFile, part: Part, reported: set[str]) -> None:
     for option, value in part.options.items():
         if config.comment_in(value) == " ;" and option not in reported:
             hint = config.no_comments(value)
-            file.note(part.title, option, "' ;'", f"stray{hint}")
+            file.add_fault(part.title, option, "' ;'", f"stray{hint}")
 
 
 def _check_servers(file: IniFile, servers: Iterable[Part]) -> None:
@@ -171,7 +175,7 @@ def _check_servers(file: IniFile, servers: Iterable[Part]) -> None:
 
 def _check_server(file: IniFile, part: Part) -> None:
     if not part.use:
-        file.note(part.title, "use", "", "expected 'egg:waitress#main'")
+        file.add_fault(part.title, "use", "", "expected 'egg:waitress#main'")
     elif part.distribution == "waitress":
         try:
             Adjustments(**part.options)
@@ -179,7 +183,7 @@ def _check_server(file: IniFile, part: Part) -> None:
             names = (name for name in vars(Adjustments) if not name.startswith("_"))
             unknown = re.fullmatch(r"Unknown adjustment '(\w+)'", str(error))
             hint = did_you_mean(unknown[1], names) if unknown else ""
-            file.note(part.title, "", "", f"waitress: {error}{hint}")
+            file.add_fault(part.title, "", "", f"waitress: {error}{hint}")
         else:
             _check_ports(file, part)
 
@@ -191,7 +195,7 @@ def _check_ports(file: IniFile, part: Part) -> None:
             port = address.rpartition(":")[2]
             if port.isdecimal() and int(port) > _HIGHEST_PORT:
                 expected = f"expected a port of 1 to {_HIGHEST_PORT}"
-                file.note(part.title, option, repr(address), expected)
+                file.add_fault(part.title, option, repr(address), expected)
 
 
 def _check_main(file: IniFile) -> None:
@@ -205,7 +209,7 @@ def _check_main(file: IniFile) -> None:
     misspelt = next((title for title, hint in hints.items() if hint), "")
     hint = hints.get(misspelt, "")
     expected = f"there is nothing to serve: expected one of {titles}{hint}"
-    file.note(misspelt, "", "", expected)
+    file.add_fault(misspelt, "", "", expected)
 
 
 # --- metadata, stores and files ------------------------------------------------
@@ -260,12 +264,12 @@ def _check_values(
     file: IniFile, title: str, options: Options, folders: Sequence[str]
 ) -> list[Fault]:
     """Check files, code and stores; return the faults of stores."""
-    _keep(file, title, options.faults())
+    _add_faults(file, title, options.faults())
     if isinstance(options, TrustOptions):
         for value, expected in themes.faults(options.templates):
-            file.note(title, "templates", value, expected)
-    _keep(file, title, options.code_faults(folders))
-    return _keep(file, title, options.store_faults())
+            file.add_fault(title, "templates", value, expected)
+    _add_faults(file, title, options.code_faults(folders))
+    return _add_faults(file, title, options.store_faults())
 
 
 @contextmanager
@@ -303,7 +307,9 @@ def _check_processes(file: IniFile, options_by_section: Mapping[str, Options]) -
         _in_process_options(options_by_section) if process_counts else ()
     ):
         expected = f"a store that all processes share, because of {process_counts[0]}"
-        file.note(title, name, repr(getattr(options_by_section[title], name)), expected)
+        file.add_fault(
+            title, name, repr(getattr(options_by_section[title], name)), expected
+        )
 
 
 def _in_process_options(
@@ -335,7 +341,7 @@ def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
         except PackageNotFoundError as error:
             hint = did_you_mean(error.name, _installed())
             expected = f"no installed project has this name: {error.name}{hint}"
-            file.note(part.title, "use", repr(part.use), expected)
+            file.add_fault(part.title, "use", repr(part.use), expected)
         except (LookupError, ImportError, ValueError, AttributeError) as error:
             expected = " ".join(str(error).split())
-            file.note(part.title, "use", repr(part.use), expected)
+            file.add_fault(part.title, "use", repr(part.use), expected)

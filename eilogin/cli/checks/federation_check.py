@@ -32,12 +32,12 @@ def check_federation(
     try:
         operator_keys(options)
     except ConfigurationError as error:
-        file.note(title, "federation_certificate", "", str(error))
+        file.add_fault(title, "federation_certificate", "", str(error))
         return [], None
     try:
         federation = looked_at(options, own)
     except ConfigurationError as error:
-        file.note(title, "federation", "", _with_code(error), error.code)
+        file.add_fault(title, "federation", "", _with_code(error), error.code)
         return [], None
     notes = _check_membership(file, title, options, own, federation)
     hubs = _check_hub(file, title, options, own, federation)
@@ -59,10 +59,10 @@ def _check_remarks(  # noqa: PLR0913,PLR0917 - the metadata of one section
         expected = (
             f"{remark.text}; DigiD answers 404 to a site with an expired certificate"
         )
-        file.note(title, remark.option, "", expected, remark.code)
+        file.add_fault(title, remark.option, "", expected, remark.code)
     for remark in remarks_on(options, own, federation, hubs):
         if remark.is_fault:
-            file.note(title, remark.option, "", remark.told, remark.code)
+            file.add_fault(title, remark.option, "", remark.told, remark.code)
         elif remark not in expired:
             yield Note.of(remark, title)
 
@@ -90,12 +90,12 @@ def _check_membership(
             "the metadata of this federation does not contain us, "
             f"{own.entity_id}{hint}"
         )
-        file.note(title, "federation", "", expected, "not-a-member")
+        file.add_fault(title, "federation", "", expected, "not-a-member")
         return []
     role = entity.identity_provider if own.role == HUB else entity.service_provider
     if role is None:
         expected = f"{own.entity_id} has no role {own.role} in this federation"
-        file.note(title, "role", repr(own.role), expected)
+        file.add_fault(title, "role", repr(own.role), expected)
     elif own.key.public not in role.keys:
         our_fingerprint = fingerprints(own.key.certificate_text)
         known_fingerprints = "; ".join(map(fingerprints, role.signing_certificates))
@@ -105,7 +105,7 @@ def _check_membership(
             "Use the key that it knows. Or send our new metadata to its operator, "
             "and fetch the federation's metadata again"
         )
-        file.note(title, "certificate", "", expected)
+        file.add_fault(title, "certificate", "", expected)
     return []
 
 
@@ -119,14 +119,14 @@ def _check_hub(
         hub_ids = hub_requirements.wanted(options.hub, federation)
     except ConfigurationError as error:
         expected = f"{said_in(options)}: {_with_code(error)}"
-        file.note(title, "hub", "", expected, error.code)
+        file.add_fault(title, "hub", "", expected, error.code)
         return []
     usable = []
     for hub_id in hub_ids:
         try:
             hub_requirements.require(own, federation, hub_id)
         except ConfigurationError as error:
-            file.note(title, "hub", "", _with_code(error), error.code)
+            file.add_fault(title, "hub", "", _with_code(error), error.code)
         else:
             usable.append(hub_id)
     return usable
@@ -168,7 +168,7 @@ def check_capabilities(
     )
     for remark in remarks:
         if remark.is_fault:
-            file.note(remark.section, remark.option, "", remark.told, remark.code)
+            file.add_fault(remark.section, remark.option, "", remark.told, remark.code)
     return [Note.of(remark) for remark in remarks if not remark.is_fault]
 
 
@@ -187,4 +187,4 @@ def check_addresses(file: IniFile, own_entities: Mapping[str, Own]) -> None:
                 f"one party for each address; found {' and '.join(sections)} at the "
                 "same one"
             )
-            file.note(title, "public_url", repr(address), expected)
+            file.add_fault(title, "public_url", repr(address), expected)

@@ -38,7 +38,7 @@ _SERVER_ADDRESSES = ("metadata", "artifact", "slo_soap", "health", "metrics")
 def check_stack(
     file: IniFile, stack: Stack, options_by_section: Mapping[str, Options]
 ) -> None:
-    """Note the faults of the filters around one application."""
+    """Add the faults of the filters around one application."""
     split = _split_at_inner_hub(stack, options_by_section)
     if split is not None:
         _check_outer_participant(file, *split, options_by_section)
@@ -56,7 +56,7 @@ def check_stack(
         expected = (
             f"is a filter for participants, so it cannot be before [{hubs[0].title}]"
         )
-        file.note(part.title, "", "", expected)
+        file.add_fault(part.title, "", "", expected)
 
 
 def _check_role_and_profile(
@@ -86,9 +86,9 @@ def _check_role_and_profile(
 def _check_load_faults(
     file: IniFile, stack: Stack, options_by_section: Mapping[str, Options]
 ) -> None:
-    """Note the faults at which filters refuse to start, or refuse each request."""
+    """Add the faults at which filters refuse to start, or refuse each request."""
     for name, part in _missing_filters(stack).items():
-        file.note(part.title, "", "", lacks(name))
+        file.add_fault(part.title, "", "", lacks(name))
     script = ""
     for part in stack.parts:
         options = options_by_section.get(part.title)
@@ -101,7 +101,7 @@ def _check_load_faults(
                 "the end of public_url, because the hub sends its answers there; "
                 f"{MOUNT_CURE}"
             )
-            file.note(part.title, "public_url", repr(options.public_url), expected)
+            file.add_fault(part.title, "public_url", repr(options.public_url), expected)
 
 
 def _check_use(file: IniFile, stack: Stack) -> None:
@@ -112,11 +112,11 @@ def _check_use(file: IniFile, stack: Stack) -> None:
             continue
         if not any(option.startswith("paste.") for option in section.values):
             expected = "is required; expected a value such as egg:PROJECT#NAME"
-            file.note(part.title, "use", "", expected)
+            file.add_fault(part.title, "use", "", expected)
 
 
 def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) -> None:
-    """Note a filter that guards nothing while an application is unguarded."""
+    """Add a fault for a filter that guards nothing, if an application is unguarded."""
     reached = {part.title for stack in stacks for part in stack.parts}
     used_names = {
         section.values.get("use", "")
@@ -137,11 +137,11 @@ def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) 
                 f"[{unguarded[0]}]; expected 'filter-with = {name}' there, or "
                 f"'{name}' in its pipeline; or remove this section"
             )
-            file.note(part.title, "", "", expected, "unguarded")
+            file.add_fault(part.title, "", "", expected, "unguarded")
 
 
 def _is_unguarded(stack: Stack) -> bool:
-    return bool(stack.parts) and not any(map(_classes_of, stack.parts))
+    return bool(stack.parts) and not any(map(_filter_classes, stack.parts))
 
 
 def _check_levels(
@@ -154,7 +154,7 @@ def _check_levels(
             if isinstance(trust, TrustOptions) and isinstance(login, LoginOptions):
                 fault = login.protect.beyond(trust.level_classes)
                 if fault:
-                    file.note(part.title, "protect", "", fault)
+                    file.add_fault(part.title, "protect", "", fault)
 
 
 def _check_path_style(
@@ -172,7 +172,7 @@ def _check_path_style(
                 "under several paths too (/news/private is /private), so a line "
                 "of 'protect' would not hold"
             )
-            file.note(part.title, "path_style", "'plain'", expected)
+            file.add_fault(part.title, "path_style", "'plain'", expected)
 
 
 def _split_at_inner_hub(
@@ -206,12 +206,12 @@ def _check_outer_participant(
     filter_names = {
         filter_class.eilogin_part
         for part in outer
-        for filter_class in _classes_of(part)
+        for filter_class in _filter_classes(part)
     }
     missing = [name for name in ("login", "logout") if name not in filter_names]
     if missing:
         needed = f"needs {_quoted(missing)} of a participant before its own filters"
-        file.note(inner[-1].title, "sign_in", "'above'", needed)
+        file.add_fault(inner[-1].title, "sign_in", "'above'", needed)
     _check_cookies(file, [*outer, *inner], options_by_section)
     for part in outer:
         options = options_by_section.get(part.title)
@@ -219,7 +219,7 @@ def _check_outer_participant(
             _check_role(file, part.title, options, PARTICIPANT)
             if options.hub_inside is None:
                 expected = f"expected the prefix of [{inner[-1].title}], such as '/'"
-                file.note(part.title, "hub_inside", "", expected)
+                file.add_fault(part.title, "hub_inside", "", expected)
     for part in inner:
         options = options_by_section.get(part.title)
         if isinstance(options, OwnOptions):
@@ -236,7 +236,7 @@ def _check_cookies(
             first_section = cookies.setdefault(options.cookie, part.title)
             if first_section != part.title:
                 expected = f"expected another name than that of [{first_section}]"
-                file.note(part.title, "cookie", repr(options.cookie), expected)
+                file.add_fault(part.title, "cookie", repr(options.cookie), expected)
 
 
 def _check_inner_hub(
@@ -252,7 +252,7 @@ def _check_inner_hub(
         options = options_by_section.get(part.title)
         if isinstance(options, OwnOptions) and options.hub_inside not in (None, prefix):
             expected = f"expected {prefix or '/'!r}, the prefix of [{title}]"
-            file.note(
+            file.add_fault(
                 part.title, "hub_inside", repr(options.hub_inside or "/"), expected
             )
         if isinstance(options, LoginOptions):
@@ -279,16 +279,16 @@ def _check_admission(
                 "addresses of the hub inside, as with the line '/ optional': the "
                 "hub asks for a login itself"
             )
-            file.note(part.title, "protect", "", expected)
+            file.add_fault(part.title, "protect", "", expected)
             return
 
 
-def _classes_of(part: Part) -> Sequence[type[PipelinePart]]:
+def _filter_classes(part: Part) -> Sequence[type[PipelinePart]]:
     return provided(part.entry_point)
 
 
 def _has_role(part: Part, role: str) -> bool:
-    return any(role == filter_class.ROLE for filter_class in _classes_of(part))
+    return any(role == filter_class.ROLE for filter_class in _filter_classes(part))
 
 
 def guard_notes(stack: Stack) -> list[Note]:
@@ -325,7 +325,7 @@ def _missing_filters(stack: Stack) -> Mapping[str, Part]:
     provided_names = {
         name
         for part in stack.parts
-        for filter_class in _classes_of(part)
+        for filter_class in _filter_classes(part)
         for name in (filter_class.eilogin_part, *filter_class.SPARES)
     }
     missing: dict[str, Part] = {}
@@ -343,7 +343,7 @@ def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:
             f"expected '{role}', because the filters or app behind it are those of a "
             f"{role}"
         )
-        file.note(title, "role", repr(own.role), expected)
+        file.add_fault(title, "role", repr(own.role), expected)
 
 
 def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
@@ -353,7 +353,7 @@ def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
     for fault in options.profile_faults() if options else ():
         value = repr(part.options.get(fault.option, ""))
         expected = f"{fault.expected} (profile = digid)"
-        file.note(part.title, fault.option, value, expected)
+        file.add_fault(part.title, fault.option, value, expected)
 
 
 def _check_hub(
@@ -364,19 +364,19 @@ def _check_hub(
     profile = PROFILES[own.profile]
     for name, expected in contradictions(options, own.public_url, profile):
         value = hub.options.get(name, getattr(options, name))
-        file.note(hub.title, name, repr(value), expected)
+        file.add_fault(hub.title, name, repr(value), expected)
 
 
 def _check_order(file: IniFile, stack: Stack) -> None:
     """Check that each filter comes after the filters that it needs."""
     names: list[str] = []
     for part in stack.parts:
-        for filter_class in _classes_of(part):
+        for filter_class in _filter_classes(part):
             missing = [
                 name for name in needed_before(filter_class) if name not in names
             ]
             if missing:
-                _note_order(file, part, f"needs {_quoted(missing)} before it")
+                _add_order_fault(file, part, f"needs {_quoted(missing)} before it")
             _check_position(file, part, filter_class.eilogin_part, names)
             names.append(filter_class.eilogin_part)
 
@@ -385,7 +385,7 @@ def _check_position(file: IniFile, part: Part, name: str, names: Sequence[str]) 
     if name not in filters():
         return
     if name in names:
-        _note_order(file, part, f"is the second '{name}' around one application")
+        _add_order_fault(file, part, f"is the second '{name}' around one application")
         return
     filter_order = [*filters()]
     misplaced = [
@@ -394,11 +394,11 @@ def _check_position(file: IniFile, part: Part, name: str, names: Sequence[str]) 
         if later in names
     ]
     if misplaced:
-        _note_order(file, part, f"should come before {_quoted(misplaced)}")
+        _add_order_fault(file, part, f"should come before {_quoted(misplaced)}")
 
 
-def _note_order(file: IniFile, part: Part, fault: str) -> None:
-    file.note(part.title, "", "", f"{fault}; the order is: {order()}")
+def _add_order_fault(file: IniFile, part: Part, fault: str) -> None:
+    file.add_fault(part.title, "", "", f"{fault}; the order is: {order()}")
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -240,7 +240,7 @@ def _options(ini: IniFile) -> dict[str, SessionOptions]:
         options, faults = config.attempt(
             SessionOptions, str(ini.path), part.title, values
         )
-        ini.keep(faults)
+        ini.add_faults(faults)
         if options is not None:
             options_by_section[part.title] = options
     if ini.faults:

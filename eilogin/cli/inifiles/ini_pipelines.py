@@ -95,7 +95,7 @@ class Stack:
 
 
 class Pipelines:
-    """The parts and stacks of one file; notes faults in their connections."""
+    """The parts and stacks of a file; adds the faults of their connections."""
 
     def __init__(self, file: IniFile) -> None:
         self._file = file
@@ -110,7 +110,9 @@ class Pipelines:
             target = self._find(kinds, use, trail[-1].title, "use")
             if target is None or target in trail:
                 if target is not None:
-                    self._file.note(section.title, "use", repr(use), "leads to itself")
+                    self._file.add_fault(
+                        section.title, "use", repr(use), "leads to itself"
+                    )
                 use = ""
                 break
             trail.append(target)
@@ -161,7 +163,7 @@ class Pipelines:
     def _find(
         self, kinds: Sequence[str], name: str, title: str, option: str
     ) -> Section | None:
-        """Find the section with a name; note a fault if none or several have it.
+        """Find the section with a name; add a fault if none or several have it.
 
         ``title`` and ``option`` are the place of the name.
         """
@@ -170,11 +172,13 @@ class Pipelines:
         if not matches:
             hint = did_you_mean(name, [s.name for s in candidates])
             sections = " or ".join(f"[{kind}:{name}]" for kind in kinds)
-            self._file.note(title, option, repr(name), f"there is no {sections}{hint}")
+            self._file.add_fault(
+                title, option, repr(name), f"there is no {sections}{hint}"
+            )
             return None
         if len(matches) > 1:
             titles = ", ".join(f"[{s.title}]" for s in matches)
-            self._file.note(
+            self._file.add_fault(
                 title, option, repr(name), f"is ambiguous: it may be {titles}"
             )
         return matches[0]
@@ -197,17 +201,19 @@ class Pipelines:
     def _stacks_from(self, section: Section, trail: Sequence[str]) -> list[list[Part]]:
         """Return the parts of each stack that begins at the section."""
         if section.title in trail:
-            self._file.note(section.title, "", "", "leads to itself")
+            self._file.add_fault(section.title, "", "", "leads to itself")
             return [[]]
         trail = [*trail, section.title]
         filters = self._outer_filters(section, trail)
         if filters and not self.takes_filter(section):
             expected = "works only around a plain application; name it in 'pipeline'"
-            self._file.note(section.title, _FILTER_WITH, "", expected)
+            self._file.add_fault(section.title, _FILTER_WITH, "", expected)
         match section.kind:
             case "pipeline":
                 for option in _factory_options(section):
-                    self._file.note(section.title, option, "", "only 'pipeline' here")
+                    self._file.add_fault(
+                        section.title, option, "", "only 'pipeline' here"
+                    )
                 self._check_commas(section)
                 names = _pipeline_names(section)
                 for name in names[:-1]:
@@ -226,7 +232,7 @@ class Pipelines:
     def _check_commas(self, pipeline: Section) -> None:
         if _COMMA in pipeline.values.get("pipeline", ""):
             expected = "expected blanks between the names, without commas"
-            self._file.note(pipeline.title, "pipeline", f"'{_COMMA}'", expected)
+            self._file.add_fault(pipeline.title, "pipeline", f"'{_COMMA}'", expected)
 
     def _app(self, section: Section, trail: Sequence[str]) -> list[list[Part]]:
         use = section.values.get("use", "")
@@ -256,7 +262,7 @@ class Pipelines:
         self, name: str, section: Section, option: str, trail: Sequence[str]
     ) -> list[list[Part]]:
         if not name:
-            self._file.note(
+            self._file.add_fault(
                 section.title, option, "", "expected the name of an application"
             )
             return [[]]
@@ -275,7 +281,7 @@ class Pipelines:
         if target is None:
             return []
         if target.title in trail:
-            self._file.note(target.title, _FILTER_WITH, "", "leads to itself")
+            self._file.add_fault(target.title, _FILTER_WITH, "", "leads to itself")
             return []
         return [*self._outer_filters(target, [*trail, target.title]), self.part(target)]
 

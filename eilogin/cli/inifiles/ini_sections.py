@@ -1,6 +1,6 @@
 """The sections of a paste ini file as PasteDeploy reads them; nothing is built.
 
-PasteDeploy stops at the first fault; this module notes every fault with its place.
+PasteDeploy stops at the first fault; this module finds every fault, with its place.
 """
 
 import configparser
@@ -76,13 +76,13 @@ class IniFile:
             loader = loader_of(path, variables, changes)
             file.defaults = dict(loader.parser.defaults())
         except OSError as error:
-            file.note("", "", "", f"cannot read it: {error.strerror}")
+            file.add_fault("", "", "", f"cannot read it: {error.strerror}")
         except UnicodeDecodeError as error:
             expected = f"cannot read it: it is not {error.encoding.upper()}"
-            file.note("", "", "", f"{expected}, the encoding of the locale")
+            file.add_fault("", "", "", f"{expected}, the encoding of the locale")
         except configparser.Error as error:
             message = " ".join(str(error).split())
-            file.note("", "", "", f"{message}{_cure_for(error)}")
+            file.add_fault("", "", "", f"{message}{_cure_for(error)}")
         else:
             raw_options = _raw_options(path)
             file.sections = {
@@ -101,7 +101,7 @@ class IniFile:
         """The faults so far, in order."""
         return list(self._faults.values())
 
-    def note(
+    def add_fault(
         self,
         title: str,
         option: str,
@@ -109,10 +109,10 @@ class IniFile:
         expected: str,
         code: str = InvalidOptions.code,
     ) -> None:
-        """Note a fault."""
-        self.keep([Fault(str(self.path), title, option, found, expected, code)])
+        """Add a fault."""
+        self.add_faults([Fault(str(self.path), title, option, found, expected, code)])
 
-    def keep(self, faults: Sequence[Fault]) -> None:
+    def add_faults(self, faults: Sequence[Fault]) -> None:
         """Add faults."""
         for fault in faults:
             self._faults.setdefault(str(fault), fault)
@@ -146,19 +146,19 @@ class IniFile:
                 "is in [DEFAULT] too, so PasteDeploy ignores this one; expected it "
                 "in one of them"
             )
-            self.note(title, option, "", expected)
+            self.add_fault(title, option, "", expected)
             return
         try:
             value = parser.get(title, option)
         except configparser.InterpolationError as error:
-            self.note(title, option, *self._fault_of(error))
+            self.add_fault(title, option, *self._fault_of(error))
             return
         verb, _, name = option.partition(" ")
         if verb == "get" and name:
             if value in self.defaults:
                 values[name.strip()] = self.defaults[value]
             else:
-                self.note(
+                self.add_fault(
                     title,
                     option,
                     repr(value),

@@ -205,7 +205,7 @@ def difference(path: Path, before: bytes, after: bytes) -> list[str]:
 
 
 def _chosen(file: IniFile, title: str) -> Section | None:
-    """Return the section, or note a fault and return None."""
+    """Return the section, or add a fault and return None."""
     apps = file.of_kind(*APPS)
     sections = [
         section
@@ -217,7 +217,9 @@ def _chosen(file: IniFile, title: str) -> Section | None:
     options = ", ".join(f"--section {section.title}" for section in apps) or "none"
     expected = f"[{title}]" if title else "one with the name 'main'"
     problem = "more than one" if sections else "no application"
-    file.note("", "", "", f"found {problem}: expected {expected}; there are: {options}")
+    file.add_fault(
+        "", "", "", f"found {problem}: expected {expected}; there are: {options}"
+    )
     return None
 
 

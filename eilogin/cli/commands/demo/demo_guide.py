@@ -39,8 +39,8 @@ class DemoSite:
         return host_of_url(self.url)
 
     @property
-    def word(self) -> str:
-        """The name for ``--down``: the first part of the host name."""
+    def short_name(self) -> str:
+        """The name for ``--down``, the first part of the host name."""
         return self.host.partition(".")[0]
 
 
@@ -97,7 +97,7 @@ class GuidedSites:
             action=guide,
             is_short=self._is_short,
             sites={
-                site.word: {
+                site.short_name: {
                     "url": site.url,
                     "name": site.names.get(language, site.names["nl"]),
                     "description": site.descriptions.get(language, ""),
@@ -116,7 +116,7 @@ class GuidedSites:
         """Switch a site off or on; raise Refused for a form of another origin."""
         require_own_form(visit, guide)
         form = read_form(visit)
-        hosts = {site.word: site.host for site in self._sites}
+        hosts = {site.short_name: site.host for site in self._sites}
         if form.get("off") in hosts:
             self._down.add(hosts[form["off"]])
         if form.get("on") in hosts:

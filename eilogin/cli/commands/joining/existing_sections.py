@@ -18,7 +18,7 @@ def require_same(host: Host, wish: JoinWish) -> None:
         ini_value = application.options.get("app", application.use)
         if ini_value != wish.app:
             raise _disagreement(host, application.title, "app", ini_value, wish.app)
-    options = wish.given
+    options = wish.filter_options
     plain_values = {
         name: options[name] for name in ("public_url", "name", "hub", "profile")
     }

@@ -21,24 +21,24 @@ _FILTER = "eilogin"
 
 @dataclass(frozen=True, slots=True)
 class IniFileChange:
-    """An ini file before and after; ``before`` is None for a new file."""
+    """An ini file before and after; ``old_octets`` is None for a new file."""
 
     path: Path
-    before: bytes | None
-    after: bytes
+    old_octets: bytes | None
+    new_octets: bytes
 
     @property
     def lines(self) -> list[str]:
         """The change, in the form of ``diff -u``."""
-        return difference(self.path, self.before or b"", self.after)
+        return difference(self.path, self.old_octets or b"", self.new_octets)
 
     def carry_out(self) -> str:
         """Write the file after a copy of the old one; describe that in a line."""
-        if self.before is None:
-            write_new(self.path, self.after)
+        if self.old_octets is None:
+            write_new(self.path, self.new_octets)
             return f"{self.path}: made"
         copy = copied(self.path)
-        rewrite(self.path, self.after, old_octets=self.before)
+        rewrite(self.path, self.new_octets, old_octets=self.old_octets)
         return (
             f"{self.path}: eilogin is in front of it now; a copy of the old file: "
             f"{copy}"
@@ -55,7 +55,7 @@ def change_of(
             f"{typed('--wrap', ini)}, which puts eilogin in front of its "
             "application"
         )
-    draft = draft_of(ini, folder, wish.given)
+    draft = draft_of(ini, folder, wish.filter_options)
     is_zope = names_zope(wish.app or "") if host is None else host.is_zope
     is_local = host is None or any(map(is_local_server, host.servers))
     headers = wish.headers or ask_for_headers()

@@ -123,7 +123,7 @@ def join_command(  # noqa: PLR0913 - one for each option
     kind: str,
     dry_run: bool,
     yes: bool,
-    **given: str | Path | None,
+    **filter_options: str | Path | None,
 ) -> None:
     """Make the files of a site that joins a federation.
 
@@ -145,7 +145,7 @@ def join_command(  # noqa: PLR0913 - one for each option
     manual has all steps: contrib/manual/join/index.rst.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     with reporting_errors():
-        wish = JoinWish(wrap, app, folder, section or "", kind, given, headers)
+        wish = JoinWish(wrap, app, folder, section or "", kind, filter_options, headers)
         _join(wish, dry_run=dry_run, yes=yes)
 
 

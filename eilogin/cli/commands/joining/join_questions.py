@@ -30,7 +30,7 @@ class JoinWish:
     #: Kind of the key to make: one of ``KINDS``.
     kind: str
     #: Options of the filter's section; None for those without a value.
-    given: Mapping[str, str | Path | None]
+    filter_options: Mapping[str, str | Path | None]
     #: Lines of the option ``headers``.
     headers: tuple[str, ...] = ()
 
@@ -64,9 +64,11 @@ def with_application(wish: JoinWish) -> JoinWish:
     return replace(wish, app=app)
 
 
-def draft_of(ini: Path, folder: Path, given: Mapping[str, str | Path | None]) -> Draft:
+def draft_of(
+    ini: Path, folder: Path, filter_options: Mapping[str, str | Path | None]
+) -> Draft:
     """Make a draft from the options; ask for missing ones."""
-    public_url = given["public_url"] or ask(
+    public_url = filter_options["public_url"] or ask(
         "What is the address of your site? Scheme and host, as in the visitor's "
         "browser: https://mijn.example.nl. (To try it on this machine: "
         "http://mijn.localhost:8090.)",
@@ -75,14 +77,14 @@ def draft_of(ini: Path, folder: Path, given: Mapping[str, str | Path | None]) ->
         kind=public_url_of,
     )
     host = urlsplit(str(public_url)).hostname or ""
-    name = given["name"] or ask(
+    name = filter_options["name"] or ask(
         "What is the name of your site? Other services and the hub show it.",
         "Name",
         option="--name",
         kind=one_line,
         usual=host,
     )
-    federation = given["federation"] or ask(
+    federation = filter_options["federation"] or ask(
         "Where is the federation's metadata? Its operator tells you: an https "
         "address, or a file. It need not exist yet.",
         "URL or file",
@@ -90,7 +92,7 @@ def draft_of(ini: Path, folder: Path, given: Mapping[str, str | Path | None]) ->
         kind=source_of,
         usual=str(folder / "federation.xml"),
     )
-    certificate = given["operator_certificate"] or ask(
+    certificate = filter_options["operator_certificate"] or ask(
         "Which file has the certificate of the federation's operator? Its key "
         "signs the metadata. The operator gives you the file; it need not exist "
         "yet.",
@@ -99,7 +101,7 @@ def draft_of(ini: Path, folder: Path, given: Mapping[str, str | Path | None]) ->
         kind=Path,
         usual=str(folder / "operator.crt"),
     )
-    hub = given["hub"]
+    hub = filter_options["hub"]
     if hub is None and str(federation).startswith("mdq:"):
         hub = ask(
             "Where do your visitors log in? This federation has a responder "
@@ -117,7 +119,7 @@ def draft_of(ini: Path, folder: Path, given: Mapping[str, str | Path | None]) ->
         str(federation),
         Path(certificate),
         str(hub or ""),
-        PROFILES[str(given["profile"] or "saml")],
+        PROFILES[str(filter_options["profile"] or "saml")],
     )
 
 

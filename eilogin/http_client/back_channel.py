@@ -92,7 +92,7 @@ class BackChannel:
     - ``client_certificate``: the PEM files of our certificate and its key.
     - ``proxy``: the URL of an HTTP proxy, never used for this machine itself.
     - ``timeout``: most seconds of a call, from connecting to the last byte.
-    - ``said_by``: the names of the options for ``ca_file`` and ``proxy``, for errors.
+    - ``option_names``: the options for ``ca_file`` and ``proxy``, named in errors.
 
     Raises :class:`eilogin.errors.ConfigurationError`, naming option and file or proxy.
     """
@@ -104,9 +104,9 @@ class BackChannel:
         client_certificate: tuple[Path, Path] | None = None,
         proxy: str | None = None,
         timeout: float = 5.0,
-        said_by: tuple[str, str] = ("back_channel_ca", "back_channel_proxy"),
+        option_names: tuple[str, str] = ("back_channel_ca", "back_channel_proxy"),
     ) -> None:
-        ca_option, proxy_option = said_by
+        ca_option, proxy_option = option_names
         self._tls = tls_context(ca_file, client_certificate, ca_option)
         self._proxy = checked_proxy(proxy, proxy_option) if proxy else None
         self._failures = ConnectionFailures(
@@ -168,18 +168,18 @@ class BackChannel:
         *,
         longest: int,
         timeout: float | None = None,
-        known: tuple[str, str] = ("", ""),
+        validators: tuple[str, str] = ("", ""),
     ) -> PeerResponse:
         """Fetch a document of a type such as ``text/xml``.
 
-        ``longest`` is its largest size in bytes. ``known`` are the ``etag`` and
+        ``longest`` is its largest size in bytes. ``validators`` are the ``etag`` and
         ``last_modified`` of a copy; status 304 confirms it. The caller checks the
         status and follows redirects. Otherwise raises as :meth:`post`.
         """
         names = ("If-None-Match", "If-Modified-Since")
         conditions = {
             name: validator
-            for name, validator in zip(names, known, strict=True)
+            for name, validator in zip(names, validators, strict=True)
             if validator
         }
         request = PeerRequest(
@@ -263,7 +263,7 @@ class BackChannel:
             return outcome_of(tuple(causes_of(error)))
         return Reachability.AWAY if status in _GATEWAY_STATUSES else Reachability.THERE
 
-    def seen(self, url: str, *, within: float) -> Reachability | None:
+    def last_outcome(self, url: str, *, within: float) -> Reachability | None:
         """Return the outcome of the last :meth:`look` at a URL, without a request.
 
         None if it is older than ``within`` seconds.

@@ -96,7 +96,7 @@ class NotReachable:
 def hub_is_away(trust: Trust, hub: str) -> bool:
     """Whether the last look at a hub, a moment ago, found nobody."""
     seen = {
-        trust.back_channel.seen(one.location, within=_SEEN_WITHIN)
+        trust.back_channel.last_outcome(one.location, within=_SEEN_WITHIN)
         for one in _addresses(trust, hub)
     }
     # A firewall of ours may block one address only.

@@ -231,9 +231,9 @@ class _InProcess(BackChannel):
         *,
         longest: int,
         timeout: float | None = None,
-        known: tuple[str, str] = ("", ""),
+        validators: tuple[str, str] = ("", ""),
     ) -> PeerResponse:
-        """Call the app; ``known`` and ``longest`` have no effect."""
+        """Call the app; ``validators`` and ``longest`` have no effect."""
         if self._is_down(url):
             raise PeerUnavailable(f"{url}: down")
         request = Request.blank(url, accept=accept)

@@ -62,7 +62,7 @@ class MetadataClient:
             left = max(round(ends - time.monotonic(), 1), 0.1)
             with closing(self._channel(is_elsewhere=_host(here) != _host(url))) as way:
                 answer = way.get(
-                    here, _TYPE, longest=self.longest, timeout=left, known=known
+                    here, _TYPE, longest=self.longest, timeout=left, validators=known
                 )
             is_known = answer.status == _NOT_MODIFIED and any(known)
             if answer.status == _OK or is_known:
@@ -81,7 +81,7 @@ class MetadataClient:
             client_certificate=None if is_elsewhere else self.client_certificate,
             proxy=self.proxy,
             timeout=self.timeout,
-            said_by=self.said_by,
+            option_names=self.said_by,
         )
 
 

@@ -91,7 +91,7 @@ def read_assertions(
     parts = open_message(element, "saml:Assertion")
     refuse_unknown(parts, _ASSERTION_PARTS)
     subject = parts_of(required_part(parts, "saml:Subject"))
-    confirmation, *others = _read_confirmations(subject)
+    confirmation, *other_confirmations = _read_confirmations(subject)
     conditions = required_part(parts, "saml:Conditions")
     statement = required_part(parts, "saml:AuthnStatement")
     context = parts_of(required_part(parts_of(statement), "saml:AuthnContext"))
@@ -113,7 +113,7 @@ def read_assertions(
         level_class=uri_of(required_part(context, "saml:AuthnContextClassRef")),
         attributes=_read_attributes(parts, decrypter),
     )
-    return [assertion, *(each.put_in(assertion) for each in others)]
+    return [assertion, *(each.put_in(assertion) for each in other_confirmations)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,13 +61,13 @@ def check(servers: Servers) -> dict[Node, dict[str, str]]:
 
 
 def _describe(error: RedisError) -> str:
-    found = f"found {str(error)[:_LONGEST_ANSWER]!r}; expected"
+    finding = f"found {str(error)[:_LONGEST_ANSWER]!r}; expected"
     if isinstance(error, InvalidResponse):
-        return f"{found} a Redis or Valkey server at this address"
+        return f"{finding} a Redis or Valkey server at this address"
     if "DB index" in str(error):
-        return f"{found} the number of a database that the server has ('databases')"
+        return f"{finding} the number of a database that the server has ('databases')"
     return (
-        f"{found} a server that lets this user do +@read +@write +@scripting "
+        f"{finding} a server that lets this user do +@read +@write +@scripting "
         "+info +wait with the keys of this prefix. A database other than 0 needs "
         "+select too, and a Cluster +cluster +asking"
     )

@@ -25,8 +25,8 @@ def faults_of(path: Path, here: Path | None) -> Iterator[Fault]:
         yield _fault("", fault)
 
 
-def _fault(found: str, expected: str, code: str = InvalidOptions.code) -> Fault:
-    return Fault("", "", "store", found, expected, code)
+def _fault(value: str, expected: str, code: str = InvalidOptions.code) -> Fault:
+    return Fault("", "", "store", value, expected, code)
 
 
 def _fault_of_place(path: Path, here: Path | None) -> str:

@@ -86,7 +86,7 @@ class Presence:
         self.was_there = True
         self._outage.end()
 
-    def gone(self) -> FileIsGone:
+    def missing(self) -> FileIsGone:
         """Return the error for a file that was there before."""
         error = FileIsGone(
             "its file is gone; put it back, or restart to begin with a new one"
@@ -170,7 +170,7 @@ class StoreFile:
             return self._at_path()
         except FileNotFoundError:
             if self._presence.was_there:
-                raise self._presence.gone() from None
+                raise self._presence.missing() from None
             raise
 
     def _recognise(self, identity: tuple[int, int]) -> None:
@@ -195,7 +195,7 @@ class Connections:
         self._idle: list[sqlite3.Cursor] = []
         self._is_closed = False
         # Close them also if the store is dropped, or the process ends.
-        weakref.finalize(self, _close_own, self.file.pid, self._idle, self.writer.kept)
+        weakref.finalize(self, _close_own, self.file.pid, self._idle, self.writer.idle)
 
     def take(self) -> sqlite3.Cursor:
         """Return an idle cursor with its own connection, or a new one, to read."""
@@ -222,7 +222,7 @@ class Writer:
 
     def __init__(self, file: StoreFile) -> None:
         #: Empty during a turn, before the first, and after a fault.
-        self.kept: list[sqlite3.Connection] = []
+        self.idle: list[sqlite3.Connection] = []
         self._file = file
         self._turn = threading.Lock()
         self._is_closed = False
@@ -250,18 +250,18 @@ class Writer:
                 connection.execute("COMMIT")
             except BaseException as error:
                 if is_full(error) and _rolls_back(connection):
-                    self.kept.append(connection)
+                    self.idle.append(connection)
                 else:
                     connection.close()
                 raise
-            self.kept.append(connection)
+            self.idle.append(connection)
             if epoch is not None:
                 copied_files.note_beside(self._file.path, epoch)
 
     def close(self) -> None:
         """Close its connection, now or when its turn is over."""
         self._is_closed = True
-        _close_own(self._file.pid, [], self.kept)
+        _close_own(self._file.pid, [], self.idle)
 
     @contextmanager
     def _turn_taken(self) -> Iterator[float]:
@@ -296,7 +296,7 @@ class Writer:
 
     def _kept_or_new(self) -> sqlite3.Connection:
         with suppress(IndexError):
-            return self.kept.pop()
+            return self.idle.pop()
         connection = self._file.open()
         # A damaged text must not keep a verb from the other rows.
         connection.text_factory = text_or_none

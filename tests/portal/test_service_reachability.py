@@ -133,7 +133,7 @@ class Seeing(BackChannel):
         super().__init__()
         self.outcomes = outcomes
 
-    def _look(self, url, timeout):
+    def _check(self, url, timeout):
         return self.outcomes[url.rpartition("/")[2]]
 
 

@@ -566,7 +566,7 @@ def torn(tmp_path, chance, new_redis):
         return InRedis(first.url(prefix="torn")).contents
 
     states = [{}, look()]
-    note_after(store._client, "_scripted", states, look)
+    note_after(store._client, "_run_script", states, look)
     for number in range(60):
         work(sessions, chance, number)
     store.close()

@@ -28,7 +28,7 @@ from eilogin.saml.signing_keys import fingerprints
 def check_federation(
     file: IniFile, title: str, options: TrustOptions, own: Own
 ) -> tuple[list[Note], CheckedTrust | None]:
-    """Check the metadata of a section; return notes, and None if it is unusable."""
+    """Check the metadata of a section; return notes, and its trust if usable."""
     try:
         operator_keys(options)
     except ConfigurationError as error:

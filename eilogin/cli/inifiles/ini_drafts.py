@@ -13,7 +13,7 @@ from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE, Profi
 from eilogin.object_references import folder_of
 from eilogin.shell_quoting import typed
 
-#: The default port.
+#: The port to listen on behind a proxy.
 _DEFAULT_PORT = 8080
 
 #: The application's section in a new file, by its name in the manual.
@@ -64,7 +64,7 @@ class Draft:
 
     @property
     def federation_folder(self) -> Path:
-        """The state of the federation."""
+        """The folder for the state of the federation."""
         return self.folder / "federation"
 
     @property

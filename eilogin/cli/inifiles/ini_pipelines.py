@@ -89,7 +89,7 @@ def names_zope(use: str) -> bool:
 class Stack:
     """The filters around an application, the outermost first, and the application."""
 
-    #: The first section.
+    #: The section that leads to its parts.
     title: str
     parts: Sequence[Part]
 

@@ -209,7 +209,7 @@ _Raw = Mapping[str, Mapping[str, str]]
 
 
 def _raw_options(path: Path) -> _Raw:
-    """Return the raw options of each section, also of ``[DEFAULT]``."""
+    """Return the raw options of each section itself, also of ``[DEFAULT]``."""
     parser = configparser.RawConfigParser(strict=False, default_section="")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     # In the encoding of the locale, as PasteDeploy does.

@@ -83,12 +83,12 @@ class Host:
         """The filter of its ``filter-with``, or ""."""
         return self.section.values.get("filter-with", "")
 
-    def free_name(self, wanted: str) -> str:
+    def free_name(self, preferred: str) -> str:
         """Return a name that no section has yet."""
         used_names = {section.name for section in self.file.of_kind("filter", *APPS)}
         candidates = [
-            wanted,
-            *(f"{wanted}-{number}" for number in range(2, len(used_names) + 3)),
+            preferred,
+            *(f"{preferred}-{number}" for number in range(2, len(used_names) + 3)),
         ]
         return next(name for name in candidates if name not in used_names)
 
@@ -178,6 +178,7 @@ class Host:
         )
 
     def _check(self, octets: bytes, name: str) -> None:
+        """Check that PasteDeploy reads the filter around the application."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, self.file.path.name)
             path.write_bytes(octets)

@@ -85,7 +85,7 @@ def _print_readiness(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
 
 
 def _verdict(metadata_finding: Finding, hub_findings: Sequence[Finding]) -> bool | None:
-    """Return whether all know a key, or None; the answers of hubs count first."""
+    """Return whether all know a key, or None; if hubs were asked, they decide."""
     answers = {finding.is_known for finding in hub_findings or (metadata_finding,)}
     if False in answers:
         return False

@@ -27,7 +27,7 @@ _DAY = 86400.0
 #: Seconds from publication to the first signature: peers read metadata once a day, and
 #: their administrators may be on holiday.
 _NOTICE = 30 * _DAY
-#: The same if the last key ends soon, or has ended.
+#: The shortest such time, also after the end of the last key.
 _SHORTEST_NOTICE = 2 * _DAY
 #: Below this, some peers may not know the key when it signs.
 _SHORT_NOTICE = 7 * _DAY

@@ -86,8 +86,8 @@ def _derived_secrets(options: OwnOptions, own: Own) -> dict[str, bytes]:
 def write_planned_key(key_folder: Path, key: PlannedKey, own: Own, kind: str) -> None:
     """Write key, calendar entry and certificate.
 
-    The certificate comes last. If the command was interrupted, the next start refuses
-    the key, which so never signs too early.
+    The certificate comes last: the next start refuses a key without one, so the key of
+    an interrupted command never signs too early.
     """
     begins = min(clock.now(), key.begins)
     days = int((key.ends - begins) // _DAY) + 1

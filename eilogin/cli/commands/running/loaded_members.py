@@ -77,7 +77,7 @@ class Member:
         raise self._unreachable("hub")
 
     def hub_above(self) -> LogoutService | None:
-        """Return the service that notifies the hub above this hub of a logout."""
+        """Return the service that notifies the hub above of a logout, or None."""
         for objects in pipelines_with(self.app, HubJobs):
             hub, site = objects.get(HubJobs), objects.get(OperatorLogout)
             if site is not None and hub is self.hub():

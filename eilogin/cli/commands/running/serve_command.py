@@ -89,7 +89,7 @@ def serve(
         app = _application(file, variables, changes)
         if wrap is not None:
             app = wrap(app)
-        # A reader of the printed lines may send a signal at once.
+        # A reader of the printed lines may send a signal at once, so this comes first.
         with _listening(file, parts, app) as servers, signals() as stop:
             lines = [f"serving on {', '.join(server.addresses)}" for server in servers]
             for line in greeting or lines:
@@ -188,7 +188,7 @@ class _ListeningServer:
                 )
             self._finish()
         finally:
-            # If one server fails, all stop: half a service would go unnoticed.
+            # If one server fails, all stop, so that no half service remains.
             stop.set()
 
     def _finish(self) -> None:

@@ -25,7 +25,7 @@ from eilogin.cli.terminal.reports import many, reporting_errors
 from eilogin.filters.login_options import LoginOptions
 from eilogin.hub.hub_worker import EndedSessions
 
-#: Exit codes: a peer has not confirmed; nobody with one of the names is signed in.
+#: Exit codes besides those of click: a peer has not confirmed; nobody is signed in.
 UNCONFIRMED, NOBODY = 3, 4
 #: No name is longer: a NameID has 256 characters at most (SAML core 8.3.7).
 _LONGEST_NAME = 1024
@@ -141,9 +141,9 @@ def _choose(ini: IniFile, members: Sequence[Member], section: str | None) -> Mem
 
 
 def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
-    """Read names, one a line; yield ``line N: `` for messages, and the name.
+    """Read names, one a line; yield ``line N: `` or "" for messages, and the name.
 
-    At a terminal, ask until the answer is empty; the first text is "".
+    At a terminal, ask until the answer is empty, and show the typed text.
     """
     number = 0
     while True:

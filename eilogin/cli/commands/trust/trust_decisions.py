@@ -59,7 +59,7 @@ class PendingDecision:
 
     @property
     def title(self) -> str:
-        """Its section."""
+        """The section of the site."""
         return self.site.part.title
 
     def refused(self, reason: str) -> click.ClickException:

@@ -38,8 +38,8 @@ class TestPlaces:
     def test_are_files_one_a_line_from_the_folder_of_the_ini_file(self, tmp_path):
         for name in ("a.xml", "b c.xml"):
             (tmp_path / name).touch()
-        found = self.read(tmp_path, files="\n a.xml\n\n b c.xml\n").files
-        assert found == (tmp_path / "a.xml", tmp_path / "b c.xml")
+        files = self.read(tmp_path, files="\n a.xml\n\n b c.xml\n").files
+        assert files == (tmp_path / "a.xml", tmp_path / "b c.xml")
 
     def test_of_files_that_are_not_there_are_told_line_by_line(self, tmp_path):
         (tmp_path / "a.xml").touch()

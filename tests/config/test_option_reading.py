@@ -10,11 +10,15 @@ from eilogin.config import Options, option
 class TestASection:
     def test_tells_all_its_faults_at_once(self):
         values = {"hubb": "x", "idle": "a day", "acs": "soap"}
-        found = {f.option: f for f in faults(Sample, "a.ini", "filter:x", values)}
-        assert found.keys() == {"hubb", "hub", "idle", "acs"}
-        assert found["hubb"].expected == "unknown option; did you mean 'hub'?"
-        assert found["hubb"].found == ""
-        assert found["hub"].expected == "is required (entityID of the hub)"
+        faults_by_option = {
+            f.option: f for f in faults(Sample, "a.ini", "filter:x", values)
+        }
+        assert faults_by_option.keys() == {"hubb", "hub", "idle", "acs"}
+        assert (
+            faults_by_option["hubb"].expected == "unknown option; did you mean 'hub'?"
+        )
+        assert faults_by_option["hubb"].found == ""
+        assert faults_by_option["hub"].expected == "is required (entityID of the hub)"
 
     def test_with_an_option_like_no_other_gets_no_suggestion(self):
         assert fault_of(zzzzzz="1").expected == "unknown option"

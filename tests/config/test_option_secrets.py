@@ -44,7 +44,7 @@ class TestASecret:
         assert fault.found == "***"
 
     @pytest.mark.parametrize(
-        ("text", "expected", "found"),
+        ("text", "expected", "shown"),
         [
             (
                 "env:NO_SUCH_NAME",
@@ -61,11 +61,11 @@ class TestASecret:
             (" ", "a secret that is not empty", "***"),
         ],
     )
-    def test_that_is_not_there_is_a_fault(self, monkeypatch, text, expected, found):
+    def test_that_is_not_there_is_a_fault(self, monkeypatch, text, expected, shown):
         monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
         fault = fault_of(secret=text)
         assert expected in fault.expected
-        assert fault.found == found
+        assert fault.found == shown
 
     def test_is_shown_nowhere(self, monkeypatch):
         options = sample(secret="geheim")

@@ -151,10 +151,10 @@ class TestAValue:
 
 def test_the_option_says_what_networks_look_like():
     adapter = TypeAdapter(Networks)
-    found = (ip_network("10.0.0.0/8"), ip_network("::1"))
-    assert adapter.validate_python("10.0.0.0/8 ::1") == found
-    assert adapter.validate_python(found) == found
-    assert adapter.validate_python("unix ::1") == (UNIX, found[1])
+    networks = (ip_network("10.0.0.0/8"), ip_network("::1"))
+    assert adapter.validate_python("10.0.0.0/8 ::1") == networks
+    assert adapter.validate_python(networks) == networks
+    assert adapter.validate_python("unix ::1") == (UNIX, networks[1])
     for value in ("10.0.0.1/8", "unix:/run/proxy.sock"):
         with pytest.raises(ValidationError, match=r"such as .* or 'unix'"):
             adapter.validate_python(value)

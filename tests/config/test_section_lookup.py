@@ -57,8 +57,8 @@ use = egg:eilogin#named
 idle = many
 here = %(here)s/var
 """
-        found = self.section(tmp_path, named[0], text, idle="many", here="/x/var")
-        assert found == "filter:one"
+        section = self.section(tmp_path, named[0], text, idle="many", here="/x/var")
+        assert section == "filter:one"
 
     @pytest.mark.parametrize(
         "text",

@@ -7,12 +7,12 @@ from eilogin import config
 
 class TestNamesThatAreClose:
     def test_are_one_where_no_more_are_wanted(self):
-        told = config.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"])
-        assert told in ("; did you mean 'hub-1'?", "; did you mean 'hub-2'?")
+        hint = config.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"])
+        assert hint in ("; did you mean 'hub-1'?", "; did you mean 'hub-2'?")
 
     def test_are_as_many_as_are_wanted(self):
-        told = config.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"], most=3)
-        assert sorted(told[15:-1].split(" or ")) == ["'hub-1'", "'hub-2'"]
+        hint = config.did_you_mean("hub-x", ["hub-1", "hub-2", "uwv"], most=3)
+        assert sorted(hint[15:-1].split(" or ")) == ["'hub-1'", "'hub-2'"]
 
     def test_are_as_close_as_is_wanted(self):
         assert config.did_you_mean("hub-x", ["hub-1"], cutoff=0.8).endswith("-1'?")
@@ -20,8 +20,8 @@ class TestNamesThatAreClose:
 
     def test_are_first_those_that_begin_so(self):
         names = ["federation_folder", "federation", "federation_certificate"]
-        told = config.did_you_mean("federation_cert", names)
-        assert told == "; did you mean 'federation_certificate'?"
+        hint = config.did_you_mean("federation_cert", names)
+        assert hint == "; did you mean 'federation_certificate'?"
 
     def test_are_none_of_none(self):
         assert config.did_you_mean("hub", []) == ""
@@ -39,6 +39,6 @@ class TestNamesThatAreClose:
         ],
     )
     def test_of_addresses_have_hosts_that_are_close(self, name, is_close):
-        known = "https://uwv.example.nl/eilogin/metadata"
-        told = f"; did you mean '{known}'?" if is_close else ""
-        assert config.did_you_mean(name, [known]) == told
+        candidate = "https://uwv.example.nl/eilogin/metadata"
+        hint = f"; did you mean '{candidate}'?" if is_close else ""
+        assert config.did_you_mean(name, [candidate]) == hint

@@ -64,8 +64,8 @@ class SessionsMachine(RuleBasedStateMachine):
     def bury(self, tokens: list[str], *, is_same: bool = False) -> None:
         """These are over; what was kept with them is too, but for a step-up."""
         for token in tokens:
-            kept = self.sessions.store.get(self.live.pop(token).family)
-            assert kept == ("hers" if is_same else None)
+            value = self.sessions.store.get(self.live.pop(token).family)
+            assert value == ("hers" if is_same else None)
         self.dead.update(tokens)
 
     @initialize()
@@ -148,7 +148,7 @@ class SessionsMachine(RuleBasedStateMachine):
     def time_passes(self, seconds) -> None:
         self.clock.shift(seconds)
         self.now += seconds
-        over = [token for token, one in self.live.items() if one.ends <= self.now]
+        over = [token for token, login in self.live.items() if login.ends <= self.now]
         for token in over:
             del self.live[token]
         self.dead.update(over)
@@ -156,7 +156,7 @@ class SessionsMachine(RuleBasedStateMachine):
     @rule(seconds=st.integers(1, 20 * MINUTE))
     def the_clock_is_stepped_back_and_put_right(self, seconds) -> None:
         self.who_is_logged_in_is_as_expected()
-        was_idle = {t for t, one in self.live.items() if one.is_idle}
+        was_idle = {t for t, login in self.live.items() if login.is_idle}
         self.clock.shift(-seconds)
         for token in was_idle | self.dead:
             assert self.sessions.find(token) is None

@@ -62,7 +62,7 @@ def login(sessions):
 )
 def test_is_told_once_by_whoever_ends_it(sessions, login, keeper, end):
     end(sessions, login)
-    assert [told.family for told in keeper.told] == [login.family]
+    assert [forgotten.family for forgotten in keeper.told] == [login.family]
 
 
 def test_is_not_told_of_a_step_up(sessions, login, keeper):
@@ -73,7 +73,7 @@ def test_is_not_told_of_a_step_up(sessions, login, keeper):
 def test_is_told_of_each_that_ends(sessions, login, keeper):
     sessions.create_login(ANNA, issued=1.0)
     sessions.end_citizen(login)
-    assert len({told.family for told in keeper.told}) == 2
+    assert len({login.family for login in keeper.told}) == 2
 
 
 def test_that_fails_keeps_nobody_from_logging_out(
@@ -92,8 +92,8 @@ def test_that_is_gone_is_told_nothing(sessions, login):
     keeper = Keeper()
     keep_informed(keeper)
     assert somebody_keeps()
-    told = keeper.told
+    forgotten = keeper.told
     del keeper
     gc.collect()
     sessions.drop(login)
-    assert told == []
+    assert forgotten == []

@@ -53,9 +53,9 @@ class TestReader:
     def test_sees_each_change(self, reader: Reader, travel, seconds: float) -> None:
         reader.remembered(TOKEN, STORED)
         travel.shift(seconds)
-        seen = reader.remembered(TOKEN, replace(STORED, seen=NOON + 60))
-        assert seen is not None
-        assert seen.seen == NOON + 60
+        login = reader.remembered(TOKEN, replace(STORED, seen=NOON + 60))
+        assert login is not None
+        assert login.seen == NOON + 60
         data = replace(LOGIN, level="midden").to_json()
         changed = reader.remembered(TOKEN, replace(STORED, data=data))
         assert changed is not None

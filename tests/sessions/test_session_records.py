@@ -28,9 +28,9 @@ LOGIN = Login(
 
 class TestSubject:
     def test_absent_subject_fields_have_their_default(self):
-        said = Subject(HUB, UWV, "anna-at-uwv", UNSPECIFIED, HUB, UWV)
-        assert ANNA.label() == said.label()
-        assert replace(ANNA, format="").label() == said.label()
+        explicit = Subject(HUB, UWV, "anna-at-uwv", UNSPECIFIED, HUB, UWV)
+        assert ANNA.label() == explicit.label()
+        assert replace(ANNA, format="").label() == explicit.label()
 
     @pytest.mark.parametrize(
         "change",
@@ -74,16 +74,18 @@ class TestSubject:
         who = Subject.named(name_id, issuer=HUB, audience=UWV)
         login = replace(LOGIN, who=who, also=who)
         stored = Login.from_json(login.to_json(), "key", 1234.5)
-        told = Participant.from_json(Participant(UWV, who, "_1", 0.0).to_json())
-        for found in (who, stored.who, stored.also, told.subject):
-            assert found.as_name_id() == name_id
+        participant = Participant.from_json(Participant(UWV, who, "_1", 0.0).to_json())
+        for subject in (who, stored.who, stored.also, participant.subject):
+            assert subject.as_name_id() == name_id
 
     def test_is_the_same_one_however_its_name_id_came(self):
         names = (NameID("x"), NameID("x", UNSPECIFIED, HUB, UWV))
-        one, other = (Subject.named(n, issuer=HUB, audience=UWV) for n in names)
-        assert one == other
-        assert hash(one) == hash(other)
-        assert one.label() == other.label()
+        subject, other_subject = (
+            Subject.named(n, issuer=HUB, audience=UWV) for n in names
+        )
+        assert subject == other_subject
+        assert hash(subject) == hash(other_subject)
+        assert subject.label() == other_subject.label()
 
     def test_of_an_older_version_is_named_as_it_was_then(self):
         old = {"issuer": HUB, "audience": UWV, "name_id": "anna"}
@@ -92,9 +94,9 @@ class TestSubject:
 
     @pytest.mark.parametrize("sent", ["ab", ["a", "b"], ["a", "b", 1], 3, [1] * 4])
     def test_with_another_name_id_than_we_write_is_unreadable(self, sent):
-        found = {**ANNA.as_json(), "sent": sent}
+        record = {**ANNA.as_json(), "sent": sent}
         with pytest.raises(UNREADABLE):
-            Subject.from_parts(found)
+            Subject.from_parts(record)
 
 
 class TestLogin:
@@ -264,10 +266,10 @@ class TestLogin:
 
 
 def test_a_participant_is_the_same_after_the_store():
-    told = Participant(UWV, ANNA, "_1", 1000.0)
-    assert Participant.from_json(told.to_json()) == told
-    assert Participant.from_json('{"new":1,' + told.to_json()[1:]) == told
-    out = replace(told, is_out=True)
+    participant = Participant(UWV, ANNA, "_1", 1000.0)
+    assert Participant.from_json(participant.to_json()) == participant
+    assert Participant.from_json('{"new":1,' + participant.to_json()[1:]) == participant
+    out = replace(participant, is_out=True)
     assert Participant.from_json(out.to_json()) == out
 
 
@@ -286,7 +288,7 @@ def test_a_participant_is_the_same_after_the_store():
     ids=str,
 )
 def test_a_participant_that_is_something_else_is_found_out(change):
-    told = Participant(UWV, ANNA, "_1", 1000.0)
-    text = json.dumps({**asdict(told), **change})
+    participant = Participant(UWV, ANNA, "_1", 1000.0)
+    text = json.dumps({**asdict(participant), **change})
     with pytest.raises(UNREADABLE):
         Participant.from_json(text)

@@ -49,10 +49,12 @@ class TestDropping:
         assert sessions.find(renewed) is None
 
     def test_leaves_her_other_sessions_and_no_mark(self, sessions, anna) -> None:
-        one, other = (sessions.create_login(anna, issued=NOON) for _ in range(2))
-        sessions.drop(found(sessions, one))
-        assert sessions.find(one) is None
-        assert found(sessions, other)
+        token, other_token = (
+            sessions.create_login(anna, issued=NOON) for _ in range(2)
+        )
+        sessions.drop(found(sessions, token))
+        assert sessions.find(token) is None
+        assert found(sessions, other_token)
         assert found(sessions, sessions.create_login(anna, issued=NOON))
 
     def test_of_one_that_is_over_does_nothing(self, sessions, anna) -> None:
@@ -76,7 +78,7 @@ class TestWhatIsRemembered:
         assert token not in sessions._reader.recent
 
     def test_goes_though_others_are_at_work(self, sessions, anna, bert, travel) -> None:
-        tokens = [sessions.create_login(one, issued=NOON) for one in (anna, bert)]
+        tokens = [sessions.create_login(login, issued=NOON) for login in (anna, bert)]
         for token in tokens:
             found(sessions, token)
         for _ in range(3):
@@ -308,7 +310,9 @@ class TestManyLogins:
     def test_end_as_who_makes_one_wants_it(self, sessions, anna, tokens) -> None:
         ended: list[Login] = []
         sessions.create_login(anna, issued=NOON, end_unseen=ended.append)
-        assert [one.started for one in ended] == [found(sessions, tokens[1]).started]
+        assert [login.started for login in ended] == [
+            found(sessions, tokens[1]).started
+        ]
 
     def test_that_are_made_at_once_are_no_more_afterwards(
         self, sessions, anna, tokens
@@ -524,8 +528,8 @@ class TestParticipants:
         by_another = replace(
             told("uwv"), subject=replace(told("uwv").subject, name_id="other")
         )
-        for one in (told("uwv"), by_another, told("uwv")):
-            assert sessions.add_participant(login, one) == one
+        for participant in (told("uwv"), by_another, told("uwv")):
+            assert sessions.add_participant(login, participant) == participant
         assert sessions.participants(login) == [told("uwv"), by_another]
         assert len(sessions.store.items(login.key)) == 2
 
@@ -581,7 +585,7 @@ class TestParticipants:
         assert sessions.participants(login) == both
 
     @pytest.mark.parametrize(
-        ("known", "verbs"),
+        ("participants", "verbs"),
         [
             pytest.param([], ["items", "find", "append"], id="the first"),
             pytest.param(["svb"], ["items", "append"], id="a second"),
@@ -589,21 +593,21 @@ class TestParticipants:
         ],
     )
     def test_are_added_with_few_questions_to_the_store(
-        self, sessions, login, monkeypatch, known, verbs
+        self, sessions, login, monkeypatch, participants, verbs
     ) -> None:
-        for name in known:
+        for name in participants:
             sessions.add_participant(login, told(name))
-        asked = []
+        calls = []
 
         class Counting:
             def __getattr__(self, verb: str) -> object:
-                asked.append(verb)
+                calls.append(verb)
                 return getattr(store, verb)
 
         store = sessions.store
         monkeypatch.setattr(sessions, "store", Counting())
         assert sessions.add_participant(login, told("uwv")) == told("uwv")
-        assert asked == verbs
+        assert calls == verbs
 
 
 @pytest.mark.parametrize("sessions", ["memory", "sqlite", "cluster"], indirect=True)
@@ -668,9 +672,9 @@ class TestEnding:
         """There are thousands, two hours after everybody has come to work."""
         for number in range(20):
             who = replace(anna.who, name_id=f"c{number}")
-            one = replace(anna, who=who, ends=self.ENDS - 40 + number)
-            one = found(sessions, sessions.create_login(one, issued=NOON))
-            sessions.add_participant(one, told("uwv"))
+            login = replace(anna, who=who, ends=self.ENDS - 40 + number)
+            login = found(sessions, sessions.create_login(login, issued=NOON))
+            sessions.add_participant(login, told("uwv"))
         travel.move_to(self.ENDS - 50)
         looks, find = [], sessions.store.find
         monkeypatch.setattr(
@@ -731,7 +735,10 @@ class TestWhoIsOut:
         )
         sessions.add_participant(found(sessions, longer), told("svb"))
         logins = list(sessions.find_all(self.HERE))
-        assert {one.key for one in logins} == {login.key, sessions.key_of(longer)}
+        assert {found_login.key for found_login in logins} == {
+            login.key,
+            sessions.key_of(longer),
+        }
         assert len(logins) == 2
         assert list(sessions.find_all(self.HERE + "2")) == []
 
@@ -793,7 +800,7 @@ def test_all_logins_of_a_subject_are_found(sessions: Sessions, anna: Login) -> N
     here, there = (
         found(sessions, sessions.create_login(anna, issued=NOON)) for _ in range(2)
     )
-    keys = {one.key for one in sessions.find_all_of(anna.who)}
+    keys = {login.key for login in sessions.find_all_of(anna.who)}
     assert keys == {here.key, there.key}
 
 
@@ -850,20 +857,20 @@ class TestEndCitizen:
     def test_ends_her_logins_in_all_browsers_and_nobody_elses(
         self, sessions: Sessions, anna: Login, bert: Login
     ) -> None:
-        one = sessions.create_login(anna, issued=NOON)
+        token = sessions.create_login(anna, issued=NOON)
         two = sessions.create_login(anna, issued=NOON)
         his = sessions.create_login(bert, issued=NOON)
-        sessions.add_participant(found(sessions, one), told("uwv", "1"))
+        sessions.add_participant(found(sessions, token), told("uwv", "1"))
         sessions.add_participant(found(sessions, two), told("uwv", "2"))
         sessions.add_participant(found(sessions, two), told("svb", "3"))
-        reached = sessions.end_citizen(found(sessions, one))
-        names = sorted((one.entity_id, one.session_index) for one in reached)
+        reached = sessions.end_citizen(found(sessions, token))
+        names = sorted((each.entity_id, each.session_index) for each in reached)
         assert names == [
             ("https://svb.example/metadata", "3"),
             ("https://uwv.example/metadata", "1"),
             ("https://uwv.example/metadata", "2"),
         ]
-        assert sessions.find(one) is sessions.find(two) is None
+        assert sessions.find(token) is sessions.find(two) is None
         assert sessions.find(his) is not None
 
 
@@ -1027,8 +1034,8 @@ class TestARecordOfAnotherVersion:
         other = "b" * 45
         stored = StoredSession(sessions.key_of(other), "{}", NOON, NOON + 60)
         sessions.store.create(stored, issued=NOON)
-        for one in (token, other, token):
-            assert sessions.find(one) is None
+        for each in (token, other, token):
+            assert sessions.find(each) is None
         assert len(caplog.records) == 3
         assert len(sessions._reader._unreadable) == 1
 
@@ -1088,8 +1095,8 @@ class TestWhomTheHubNamesInAnotherWay:
 
     def test_no_trace_of_finding_out_stays(self, sessions, known, anna) -> None:
         token = sessions.create_login(known, issued=NOON)
-        [one] = sessions.find_all_of(anna.who)
-        assert one.key == found(sessions, token).key
+        [login] = sessions.find_all_of(anna.who)
+        assert login.key == found(sessions, token).key
 
 
 class TestUseOnce:
@@ -1125,7 +1132,9 @@ def test_the_store_holds_no_name_of_hers_in_a_label(
     sessions.create_login(anna, issued=NOON)
     [stored] = made
     assert len(stored.labels) == 3
-    assert all(re.fullmatch("[0-9a-f]{2}:[0-9a-f]{64}", one) for one in stored.labels)
+    assert all(
+        re.fullmatch("[0-9a-f]{2}:[0-9a-f]{64}", label) for label in stored.labels
+    )
     [login] = [sessions._read(key) for key in sessions.store.find(stored.labels[0])]
     assert login.family
     assert not any(login.family in label for label in stored.labels)

@@ -39,7 +39,7 @@ def do(store: SQLiteStore, verb: str, name: str) -> object:
         case "read":
             return store.read(name) is not None
         case "end":
-            return [one.key for one in store.end(labels=[f"label-{name}"])]
+            return [session.key for session in store.end(labels=[f"label-{name}"])]
         case _:
             return "unknown"
 

@@ -34,8 +34,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def fail(breaker: Breaker) -> None:
-    said = pytest.raises(StoreUnavailable, match="the store at rest does not answer")
-    with said, breaker.call():
+    raises = pytest.raises(StoreUnavailable, match="the store at rest does not answer")
+    with raises, breaker.call():
         raise TimeoutError("too long")
 
 
@@ -72,8 +72,8 @@ class TestBreaker:
     ) -> None:
         fail(breaker)
         clock.now += 11
-        said = pytest.raises(StoreUnavailable)
-        with said, breaker.call():
+        raises = pytest.raises(StoreUnavailable)
+        with raises, breaker.call():
             clock.now += 60
             assert is_refused(breaker)
             raise TimeoutError("too long")
@@ -155,11 +155,11 @@ class TestBreaker:
 
     def test_store_error_with_own_message_is_logged_once(self, caplog) -> None:
         breaker = Breaker("the store", (StoreUnavailable,))
-        with pytest.raises(StoreUnavailable) as told, breaker.call():
+        with pytest.raises(StoreUnavailable) as raised, breaker.call():
             raise StoreUnavailable("the store redis://host:1 does not answer: silence")
-        said = "the store redis://host:1 does not answer: silence"
-        assert str(told.value) == said
-        assert caplog.messages == [said]
+        message = "the store redis://host:1 does not answer: silence"
+        assert str(raised.value) == message
+        assert caplog.messages == [message]
         assert breaker.is_open
 
     def test_an_answer_that_is_an_error_is_an_answer(self, breaker: Breaker) -> None:

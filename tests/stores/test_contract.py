@@ -207,7 +207,9 @@ class TestReplacing:
         assert store.find("participant") == ["new"]
         assert store.get("artifact") == "text"
         ended = store.end(labels=["participant"])
-        assert [(one.key, one.items) for one in ended] == [("new", ("first",))]
+        assert [(session.key, session.items) for session in ended] == [
+            ("new", ("first",))
+        ]
         assert store.get("artifact") is None
 
     def test_can_leave_behind_what_the_old_one_had(
@@ -313,7 +315,10 @@ class TestEnd:
         now = made.seen
         store.create(session(now, "two"), issued=now)
         store.create(session(now, "three", labels=("else",)), issued=now)
-        assert {one.key for one in store.end(labels=["subject"])} == {"key", "two"}
+        assert {session.key for session in store.end(labels=["subject"])} == {
+            "key",
+            "two",
+        }
         assert store.find("else") == ["three"]
 
     def test_by_many_threads_gives_each_session_to_one_of_them(
@@ -321,11 +326,11 @@ class TestEnd:
     ) -> None:
         store.create(session(made.seen, "two"), issued=made.seen)
         given = [
-            one
+            session
             for got in all_at_once(lambda: store.end(labels=["subject"]))
-            for one in got
+            for session in got
         ]
-        assert sorted(one.key for one in given) == ["key", "two"]
+        assert sorted(session.key for session in given) == ["key", "two"]
 
 
 class TestMarks:
@@ -544,7 +549,7 @@ class TestHousekeeping:
         clock_at_noon.shift(60)
         store.take("unknown")
         marks = [session(now, name, labels=(name,)) for name in ("short", "long")]
-        assert [store.create(one, issued=now) for one in marks] == [True, False]
+        assert [store.create(probe, issued=now) for probe in marks] == [True, False]
         assert store.read("long") is not None
         assert store.get("long") == "value"
         assert store.get("short") is None

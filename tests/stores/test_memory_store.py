@@ -8,9 +8,9 @@ from eilogin.stores.store_interface import SWEEP
 
 
 def test_two_of_them_have_nothing_in_common(now: float) -> None:
-    one, other = MemoryStore(), MemoryStore()
-    one.add("key", "value", now + 60)
-    assert other.get("key") is None
+    store, other_store = MemoryStore(), MemoryStore()
+    store.add("key", "value", now + 60)
+    assert other_store.get("key") is None
 
 
 def test_nothing_is_kept_of_what_is_over(now, clock_at_noon) -> None:

@@ -164,9 +164,9 @@ class StoreMachine(RuleBasedStateMachine):
             if key in keys or session.labels & set(labels)
         }
         assert len(ended) == len(expected)
-        assert {one.key: (one.data, list(one.items)) for one in ended} == {
-            key: (session.data, session.items) for key, session in expected.items()
-        }
+        assert {
+            session.key: (session.data, list(session.items)) for session in ended
+        } == {key: (session.data, session.items) for key, session in expected.items()}
         for key in expected:
             del self.sessions[key]
         self.forget_values()
@@ -220,12 +220,12 @@ class StoreMachine(RuleBasedStateMachine):
     def the_store_is_as_the_model_says(self) -> None:
         for key in KEYS:
             session = self.sessions.get(key)
-            found = self.store.read(key)
-            assert (found is None) == (session is None)
+            stored = self.store.read(key)
+            assert (stored is None) == (session is None)
             assert self.store.items(key) == (session.items if session else [])
             if session is not None:
                 expected = StoredSession(key, session.data, session.seen, session.until)
-                assert found == expected
+                assert stored == expected
             value = self.values.get(key)
             assert self.store.get(key) == (value.text if value else None)
         for label in LABELS:

@@ -68,12 +68,12 @@ def refusal(url: str) -> str:
 def rights(*, db: bool = False, cluster: bool = False) -> list[str]:
     """What the manual says that a user needs, for the prefix "mine"."""
     text = " ".join(MANUAL.read_text(encoding="utf-8").split())
-    said = re.search(
+    match = re.search(
         "- always: ``([^`]+)`` on the keys ``([^`]+)`` and ``([^`]+)``;"
         " - with another database than 0: ``([^`]+)``; - in a Cluster: ``([^`]+)``;",
         text,
     )
-    always, braced, plain, in_a_database, in_a_cluster = said.groups()
+    always, braced, plain, in_a_database, in_a_cluster = match.groups()
     words = [*always.split(), braced, plain]
     words += in_a_database.split() if db else []
     words += in_a_cluster.split() if cluster else []
@@ -117,8 +117,8 @@ class TestPrepare:
     @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
     def test_refuses_a_server_that_evicts(self, new_redis, policy) -> None:
         server = new_redis(maxmemory_policy=policy)
-        said = refusal(server.url())
-        assert f"found maxmemory-policy {policy}; expected noeviction" in said
+        message = refusal(server.url())
+        assert f"found maxmemory-policy {policy}; expected noeviction" in message
 
     def test_checks_server_settings_later_if_prepare_failed(
         self, new_redis, opened
@@ -151,15 +151,15 @@ class TestPrepare:
 
     @staticmethod
     def is_told(store: Store, what: str) -> bool:
-        with pytest.raises(StoreUnavailable) as said:
+        with pytest.raises(StoreUnavailable) as raised:
             store.read("any")
-        return what in str(said.value)
+        return what in str(raised.value)
 
     def test_refuses_a_replica(self, new_redis) -> None:
         master = new_redis()
         replica = new_redis(replicaof=f"127.0.0.1 {master.port}")
-        said = refusal(replica.url())
-        assert "it is a replica of 127.0.0.1; expected the master" in said
+        message = refusal(replica.url())
+        assert "it is a replica of 127.0.0.1; expected the master" in message
 
     @pytest.mark.parametrize("password", ["wrong", ""])
     def test_refuses_a_password_that_is_wrong_and_shows_none(
@@ -168,9 +168,9 @@ class TestPrepare:
         server = new_redis(requirepass="geheim-123")
         server.password = password
         caplog.set_level("DEBUG")
-        said = refusal(server.url())
-        assert "expected a user and a password that it knows" in said
-        for text in (said, caplog.text):
+        message = refusal(server.url())
+        assert "expected a user and a password that it knows" in message
+        for text in (message, caplog.text):
             assert "geheim" not in text
             assert "wrong@" not in text
 
@@ -187,12 +187,12 @@ class TestPrepare:
             store.prepare()
             self.use_every_verb(store)
             assert server.ask("DBSIZE", db=db) > 0
-        said = refusal(f"redis://{address}/0?prefix=other")
-        assert "expected a server that lets this user do +@read +@write" in said
+        message = refusal(f"redis://{address}/0?prefix=other")
+        assert "expected a server that lets this user do +@read +@write" in message
         server.ask("ACL", "SETUSER", "eilogin", "-select")
-        said = refusal(f"redis://{address}/1?prefix=mine")
-        assert "'select' command" in said
-        assert "A database other than 0 needs +select too" in said
+        message = refusal(f"redis://{address}/1?prefix=mine")
+        assert "'select' command" in message
+        assert "A database other than 0 needs +select too" in message
 
     @staticmethod
     def use_every_verb(store: Store) -> None:
@@ -227,25 +227,25 @@ class TestPrepare:
         TestCluster.move_a_value(cluster, store, "mine")
 
     def test_refuses_a_database_that_is_not_there(self, new_redis) -> None:
-        said = refusal(new_redis().url(9))
-        assert "DB index is out of range" in said
-        assert "expected the number of a database that the server has" in said
-        assert "+@read" not in said
+        message = refusal(new_redis().url(9))
+        assert "DB index is out of range" in message
+        assert "expected the number of a database that the server has" in message
+        assert "+@read" not in message
 
     def test_refuses_a_node_of_a_cluster_as_one_server(self, redis_kinds) -> None:
-        said = refusal(redis_kinds.cluster.servers[0].url())
-        assert "found a part of a Cluster; expected 'redis+cluster:'" in said
+        message = refusal(redis_kinds.cluster.servers[0].url())
+        assert "found a part of a Cluster; expected 'redis+cluster:'" in message
 
     def test_refuses_one_server_as_a_cluster(self, redis_kinds) -> None:
         port = redis_kinds.redis.port
-        said = refusal(f"redis+cluster://127.0.0.1:{port}")
-        assert "a server outside a Cluster; expected 'redis:'" in said
+        message = refusal(f"redis+cluster://127.0.0.1:{port}")
+        assert "a server outside a Cluster; expected 'redis:'" in message
 
     def test_refuses_a_cluster_without_all_slots(self, new_redis) -> None:
         server = new_redis(cluster_enabled="yes", cluster_port=self.free_port())
         server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "99")
-        said = refusal(f"redis+cluster://127.0.0.1:{server.port}")
-        assert "no server has a slot of the Cluster" in said
+        message = refusal(f"redis+cluster://127.0.0.1:{server.port}")
+        assert "no server has a slot of the Cluster" in message
 
     @staticmethod
     def free_port() -> str:
@@ -263,26 +263,26 @@ class TestPrepare:
         other = tmp_path / "other"
         other.mkdir()
         redis_servers._write_certificate(other / "crt", other / "key")
-        said = refusal(redis_kinds.rediss.url(ca=str(other / "crt")))
-        assert "certificate verify failed" in said
-        assert "by an authority in 'ca='" in said
+        message = refusal(redis_kinds.rediss.url(ca=str(other / "crt")))
+        assert "certificate verify failed" in message
+        assert "by an authority in 'ca='" in message
 
     def test_refuses_a_certificate_for_another_host(self, redis_kinds) -> None:
-        said = refusal(redis_kinds.rediss.url(host="localhost"))
-        assert "expected a server with a certificate for this host" in said
+        message = refusal(redis_kinds.rediss.url(host="localhost"))
+        assert "expected a server with a certificate for this host" in message
 
     def test_shows_our_certificate_to_a_server_that_wants_one(
         self, new_redis, tmp_path
     ) -> None:
         server = new_redis(redis_servers.EncryptedServer, tls_auth_clients="yes")
-        said = refusal(server.url())
-        assert "expected a server that accepts clients without a certificate" in said
-        assert "'cert=FILE&key=FILE'" in said
-        assert "by an authority in 'ca='" not in said
+        message = refusal(server.url())
+        assert "expected a server that accepts clients without a certificate" in message
+        assert "'cert=FILE&key=FILE'" in message
+        assert "by an authority in 'ca='" not in message
         crt, key = tmp_path / "our.crt", tmp_path / "our.key"
         redis_servers._write_certificate(crt, key)
-        said = refusal(server.url(cert=str(crt), key=str(key)))
-        assert "by an authority that it trusts" in said
+        message = refusal(server.url(cert=str(crt), key=str(key)))
+        assert "by an authority that it trusts" in message
         ours = {"cert": str(server.certificate), "key": str(server.key)}
         assert answers(open_store(server.url(**ours)))
 
@@ -299,9 +299,9 @@ class TestPrepare:
         server = new_redis()
         rights = ("+@read", "+@write", "+@scripting", "+info", "~*")
         server.ask("ACL", "SETUSER", "eilogin", "on", ">geheim", *rights)
-        said = refusal(f"redis://eilogin:geheim@127.0.0.1:{server.port}")
-        assert "'wait' command" in said
-        assert "+info +wait" in said
+        message = refusal(f"redis://eilogin:geheim@127.0.0.1:{server.port}")
+        assert "'wait' command" in message
+        assert "+info +wait" in message
 
     def test_refuses_a_server_that_is_no_redis(self) -> None:
         redis_servers.require_redis()
@@ -315,10 +315,10 @@ class TestPrepare:
 
             thread = threading.Thread(target=greet)
             thread.start()
-            said = refusal(f"redis://127.0.0.1:{listener.getsockname()[1]}")
+            message = refusal(f"redis://127.0.0.1:{listener.getsockname()[1]}")
             thread.join()
-        assert "expected a Redis or Valkey server at this address" in said
-        assert "+@read" not in said
+        assert "expected a Redis or Valkey server at this address" in message
+        assert "+@read" not in message
 
     @pytest.mark.parametrize(
         "url",
@@ -336,7 +336,7 @@ class TestPrepare:
             open_store(url.format(port=port)).prepare()
 
     @pytest.mark.parametrize(
-        ("options", "said"),
+        ("options", "message"),
         [
             pytest.param({}, "appendonly is off", id="nothing on the disk"),
             pytest.param({"appendonly": "yes"}, "appendfsync is everysec", id="late"),
@@ -346,12 +346,12 @@ class TestPrepare:
         ],
     )
     def test_says_what_a_power_failure_can_lose(
-        self, new_redis, caplog, options, said
+        self, new_redis, caplog, options, message
     ) -> None:
         open_store(new_redis(**options).url()).prepare()
         warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-        assert len(warned) == bool(said)
-        assert all(said in text and "lives again" in text for text in warned) or (
+        assert len(warned) == bool(message)
+        assert all(message in text and "lives again" in text for text in warned) or (
             "sessions that had ended live" in warned[0]
         )
 
@@ -389,10 +389,10 @@ class TestSchema:
     def test_that_is_too_late_is_refused(self, new_redis, opened) -> None:
         server = new_redis()
         server.ask("HSET", self.NAME, "schema", "3", "oldest", "2")
-        said = refusal(server.url())
+        message = refusal(server.url())
         assert (
             "has version 3, which needs an eilogin that knows version 2 or later"
-            in said
+            in message
         )
         with pytest.raises(StoreUnavailable, match="version 2 or later"):
             opened(server.url()).read("key")
@@ -443,8 +443,8 @@ class TestSilence:
             return time.monotonic() - started
 
         with ThreadPoolExecutor(self.THREADS) as pool:
-            asked = [pool.submit(ask) for _ in range(self.THREADS)]
-            return [one.result() for one in asked]
+            futures = [pool.submit(ask) for _ in range(self.THREADS)]
+            return [future.result() for future in futures]
 
     @pytest.mark.parametrize("kind", ["sentinel", "cluster"])
     def test_of_one_of_several_is_no_worse(
@@ -587,7 +587,7 @@ class TestRubbish:
         made = make(store, "ab:key", "ab:label", "ab:other")
         server.ask("DEL", f"{{{prefix}}}:x:ab:label")
         server.ask("SET", f"{{{prefix}}}:x:ab:label", "rubbish")
-        assert [one.key for one in store.end(labels=["ab:other"])] == [made.key]
+        assert [session.key for session in store.end(labels=["ab:other"])] == [made.key]
         assert store.read("ab:key") is None
 
     def test_in_an_index_leads_nowhere(self, store, server, prefix) -> None:
@@ -649,7 +649,7 @@ class TestMemory:
         server.ask("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StoreUnavailable, match="memory"):
             store.create(session("ab:new", "ab:label"), issued=now)
-        assert [one.key for one in store.end(keys=["ab:other"])] == ["ab:other"]
+        assert [session.key for session in store.end(keys=["ab:other"])] == ["ab:other"]
         assert store.end(labels=["ab:label"], mark=now, mark_until=now + 60)
         assert store.read("ab:key") is None
         server.ask("CONFIG", "SET", "maxmemory", "0")
@@ -752,7 +752,12 @@ class TestLeftovers:
     def test_of_what_was_ended_there_are_none(self, store, ours) -> None:
         self.work(store)
         ended = store.end(labels=["ef:told", "cd:subject"])
-        assert {one.key for one in ended} == {"ab:heir", "cd:2", "cd:3", "cd:other"}
+        assert {session.key for session in ended} == {
+            "ab:heir",
+            "cd:2",
+            "cd:3",
+            "cd:other",
+        }
         for number in range(5):
             assert store.get(f"owned{number}") is None
         store.take("free")
@@ -869,7 +874,7 @@ class TestShards:
         for old, new in itertools.pairwise(["ab:1", "ab:2", "ab:3"]):
             assert store.create(session(new), issued=clock.now(), replaces=old)
             assert store.find("cd:told") == [new]
-        assert [one.key for one in store.end(labels=["cd:told"])] == ["ab:3"]
+        assert [session.key for session in store.end(labels=["cd:told"])] == ["ab:3"]
 
     def test_no_heir_is_overlooked_for_one_that_has_ended(
         self, store, monkeypatch
@@ -1020,8 +1025,10 @@ class TestRaces:
 
                 made = list(pool.map(enter, ("cd", "ef")))
                 assert made.count(True) == 1
-                found = [bool(store.find(f"{s}:label{number}")) for s in ("cd", "ef")]
-                assert found == made
+                is_labelled = [
+                    bool(store.find(f"{s}:label{number}")) for s in ("cd", "ef")
+                ]
+                assert is_labelled == made
 
     def test_a_value_goes_with_its_owner(self, store) -> None:
         with ThreadPoolExecutor(2) as pool:
@@ -1090,9 +1097,9 @@ class TestFork:
             assert store.read("ab:key") is not None
             assert store._client._servers is not parents
             store.close()
-        [kept] = parents._node._idle
-        kept.send_command("PING")
-        assert kept.read_response() == b"PONG"
+        [idle] = parents._node._idle
+        idle.send_command("PING")
+        assert idle.read_response() == b"PONG"
         parents.close()
 
 
@@ -1327,18 +1334,18 @@ class TestSentinels:
         assert master.ask("DBSIZE", db=1) > 0
         assert master.ask("DBSIZE") == 0
         for password in ("", ":other@"):
-            said = refusal(f"redis+sentinel://{password}{host}/eilogin")
-            assert f"its sentinel at {host} says: " in said
-            assert "without a password, or with that of their master" in said
+            message = refusal(f"redis+sentinel://{password}{host}/eilogin")
+            assert f"its sentinel at {host} says: " in message
+            assert "without a password, or with that of their master" in message
 
     def test_are_told_from_a_master_that_does_not_let_us_in(self, new_redis) -> None:
         master = new_redis(requirepass="geheim")
         sentinel = new_redis(lambda folder: redis_servers.Sentinel(folder, master))
         for password in ("", ":other@"):
             url = f"redis+sentinel://{password}127.0.0.1:{sentinel.port}/eilogin"
-            said = refusal(url)
-            assert f"found '127.0.0.1:{master.port} says: " in said
-            assert "expected a user and a password that it knows" in said
+            message = refusal(url)
+            assert f"found '127.0.0.1:{master.port} says: " in message
+            assert "expected a user and a password that it knows" in message
 
     def test_tell_who_took_the_place_of_a_master_that_was_lost(
         self, new_redis, opened, caplog
@@ -1365,8 +1372,8 @@ class TestSentinels:
         assert up == f"{name}: 127.0.0.1:{other.port} took its place"
 
     def test_are_told_from_a_server(self, redis_kinds) -> None:
-        said = refusal(f"redis://127.0.0.1:{redis_kinds.sentinel.sentinels[0].port}")
-        assert "is a sentinel; expected 'redis+sentinel:' for it" in said
+        message = refusal(f"redis://127.0.0.1:{redis_kinds.sentinel.sentinels[0].port}")
+        assert "is a sentinel; expected 'redis+sentinel:' for it" in message
 
     def test_are_asked_by_one_thread_while_the_others_go_on(
         self, redis_url, opened
@@ -1385,10 +1392,14 @@ class TestSentinels:
     def test_that_stand_by_a_master_let_its_answer_stand(
         self, redis_kinds, redis_url, opened, caplog
     ) -> None:
-        kept = redis_kinds.sentinel
+        sentinel_set = redis_kinds.sentinel
         store = opened(redis_url("sentinel"), 0.5)
         make(store)
-        replicas = [server for server in kept.servers if server is not kept.master]
+        replicas = [
+            server
+            for server in sentinel_set.servers
+            if server is not sentinel_set.master
+        ]
         for replica in replicas:
             replica.pause()
         try:
@@ -1398,7 +1409,10 @@ class TestSentinels:
                 replica.resume()
         assert "0 of 2 replicas confirmed" in caplog.text
         # The server that they named, and no sentinel.
-        assert f"the store redis://127.0.0.1:{kept.master.port}: only 0" in caplog.text
+        assert (
+            f"the store redis://127.0.0.1:{sentinel_set.master.port}: only 0"
+            in caplog.text
+        )
 
 
 class SentinelOf(redis_servers.Sentinel):
@@ -1486,10 +1500,10 @@ class TestCluster:
         shards = [f"{number:02x}:key" for number in range(30)]
         for key in shards:
             make(store, key)
-        mine = {key for key in shards if self.servers_of(cluster, key)[1] is lost}
+        lost_keys = {key for key in shards if self.servers_of(cluster, key)[1] is lost}
         lost.kill()
         for _ in range(2):
-            assert {key for key in shards if not answers(store, key)} == mine
+            assert {key for key in shards if not answers(store, key)} == lost_keys
         lost.start()
         wait_until(lambda: all(answers(store, key) for key in shards))
 
@@ -1510,10 +1524,10 @@ class TestCluster:
         assert answers(store)
         servers = store._client._servers
         node = next(iter(servers._nodes.values()))
-        servers._nodes["127.0.0.1", 1] = gone = type(node)(store.url, ("", 1), 1.0)
+        servers._nodes["127.0.0.1", 1] = removed = type(node)(store.url, ("", 1), 1.0)
         servers._not_before = 0.0
         assert len(servers.masters()) == 3
-        assert gone._is_closed
+        assert removed._is_closed
         assert not node._is_closed
 
     def test_a_server_whose_place_was_taken_is_told(
@@ -1596,8 +1610,8 @@ class TestCluster:
 
     def test_a_replica_is_known_by_what_redis_6_says_too(self) -> None:
         module = pytest.importorskip("eilogin.stores.redis.redis_servers")
-        said = "Error running script: @user_script:9: -READONLY You can't write"
-        assert module._code_of(module.ResponseError(said)) == "READONLY"
+        message = "Error running script: @user_script:9: -READONLY You can't write"
+        assert module._code_of(module.ResponseError(message)) == "READONLY"
 
     def test_servers_that_do_not_say_where_are_left(self) -> None:
         module = pytest.importorskip("eilogin.stores.redis.redis_servers")
@@ -1701,5 +1715,5 @@ def test_a_store_tells_what_it_is_without_its_password() -> None:
 def test_a_server_without_passwords_is_not_made_to_tell_ours(new_redis) -> None:
     server = new_redis(rename_command='AUTH ""')
     url = f"redis://anna:geheim@127.0.0.1:{server.port}"
-    said = refusal(url)
-    assert "geheim" not in said
+    message = refusal(url)
+    assert "geheim" not in message

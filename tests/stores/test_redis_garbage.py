@@ -162,7 +162,7 @@ class TestKeys:
 
     def test_let_an_end_by_key_end(self, store, odd) -> None:
         odd.put()
-        ended = [one.key for one in store.end(keys=["ab:bad"])]
+        ended = [session.key for session in store.end(keys=["ab:bad"])]
         # What cannot be read is a session of nobody.
         assert ended == ([] if odd.kind == "s" else ["ab:bad"])
         assert store.read("ab:bad") is None
@@ -179,7 +179,8 @@ class TestKeys:
             spoil(f"x:{label}", "string")
         now = clock.now()
         ended = {
-            one.key for one in store.end(labels=[label], mark=now, mark_until=now + 60)
+            session.key
+            for session in store.end(labels=[label], mark=now, mark_until=now + 60)
         }
         expected = {"ab:bad", "ab:good"} if label == "ab:anna" else {"ab:bad"}
         assert ended == expected - ({"ab:bad"} if odd.kind == "s" else set())
@@ -320,7 +321,7 @@ class TestHints:
     def test_in_the_way_of_an_end_by_key_stop_it_not(self, store, spoil) -> None:
         spoil("cd:told bad", "string")
         ended = store.end(keys=["ab:bad"], labels=["cd:told bad"])
-        assert [one.key for one in ended] == ["ab:bad"]
+        assert [session.key for session in ended] == ["ab:bad"]
 
 
 def test_out_of_memory_error_does_not_count_as_garbage(new_redis) -> None:
@@ -331,5 +332,5 @@ def test_out_of_memory_error_does_not_count_as_garbage(new_redis) -> None:
     server.ask("CONFIG", "SET", "maxmemory", "1")
     with pytest.raises(StoreUnavailable, match="memory"):
         store.append("ab:key", "item", ("ab:more",))
-    assert [one.key for one in store.end(labels=["ab:label"])] == ["ab:key"]
+    assert [session.key for session in store.end(labels=["ab:label"])] == ["ab:key"]
     store.close()

@@ -41,15 +41,15 @@ def session(key: str = "key") -> StoredSession:
 
 def open_files(path: Path) -> list[str]:
     """What this process holds open of the store."""
-    found = []
+    descriptors = []
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
             target = str(descriptor.readlink())
         except FileNotFoundError:
             continue
         if target.startswith(str(path)):
-            found.append(target)
-    return found
+            descriptors.append(target)
+    return descriptors
 
 
 class TestFile:
@@ -85,9 +85,9 @@ class TestFile:
         first.end(labels=["gone"], mark=now, mark_until=now + 60)
         first.close()
         second = SQLiteStore(path)
-        found = second.read("key")
-        assert found is not None
-        assert found.seen == now + 1
+        stored = second.read("key")
+        assert stored is not None
+        assert stored.seen == now + 1
         assert second.items("key") == ["item"]
         assert second.find("participant") == ["key"]
         marked = StoredSession("new", "{}", now, now + 60, ("gone",))
@@ -140,7 +140,7 @@ class TestPrepare:
             SQLiteStore(path).prepare()
 
     @pytest.mark.parametrize(
-        ("spoil", "found"),
+        ("spoil", "tables"),
         [
             pytest.param(
                 "DELETE FROM meta", "no version that this eilogin knows", id="not told"
@@ -158,12 +158,12 @@ class TestPrepare:
             ),
         ],
     )
-    def test_refuses_tables_that_it_does_not_know(self, path, spoil, found) -> None:
+    def test_refuses_tables_that_it_does_not_know(self, path, spoil, tables) -> None:
         SQLiteStore(path).prepare()
         with sqlite3.connect(path, isolation_level=None) as other:
             other.execute(spoil)
         other.close()
-        with pytest.raises(ConfigurationError, match=found):
+        with pytest.raises(ConfigurationError, match=tables):
             SQLiteStore(path).prepare()
 
 
@@ -176,15 +176,15 @@ class TestDurability:
     def synced(self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         assert store.create(session(), issued=clock.now())
         store.add("value", "old", clock.now() + 60)
-        seen: list[int] = []
+        modes: list[int] = []
         real = sqlite_rows.sweep
 
         def note(write: sqlite3.Connection, now: float) -> None:
-            seen.extend(*write.execute("PRAGMA synchronous"))
+            modes.extend(*write.execute("PRAGMA synchronous"))
             real(write, now)
 
         monkeypatch.setattr(sqlite_rows, "sweep", note)
-        return seen
+        return modes
 
     @pytest.mark.parametrize(
         ("verb", "level"),
@@ -419,11 +419,11 @@ class TestProcesses:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         SQLiteStore(path).prepare()
-        real, found = sqlite_schema._version, iter([0])
+        real, versions = sqlite_schema._version, iter([0])
         monkeypatch.setattr(
             sqlite_schema,
             "_version",
-            lambda write, path: next(found, real(write, path)),
+            lambda write, path: next(versions, real(write, path)),
         )
         SQLiteStore(path).prepare()
 

@@ -99,7 +99,7 @@ class TestCopies:
         """Inode and birth are the same; the epoch is not."""
         shut_copy(store, backup)
         monkeypatch.setattr(sqlite_connections, "PULSE", 0.0)
-        assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
+        assert [session.key for session in store.end(keys=["anna"])] == ["anna"]
         store.close()
         inode = path.stat().st_ino
         shutil.copyfile(backup, path)
@@ -133,10 +133,10 @@ class TestCopies:
         barrier = threading.Barrier(8)
 
         def log_in(number: int) -> None:
-            mine = SQLiteStore(copy)
+            opened = SQLiteStore(copy)
             barrier.wait()
-            assert create(mine, f"new{number}", issued=clock.now() + 60)
-            mine.close()
+            assert create(opened, f"new{number}", issued=clock.now() + 60)
+            opened.close()
 
         threads = [threading.Thread(target=log_in, args=(n,)) for n in range(8)]
         for thread in threads:
@@ -210,7 +210,7 @@ class TestEpoch:
         store.close()
         Path(f"{path}-epoch").unlink()
         Path(f"{path}-epoch").mkdir()
-        assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
+        assert [session.key for session in store.end(keys=["anna"])] == ["anna"]
         assert "cannot write its epoch" in caplog.text
 
     def test_that_does_not_fit_on_the_disk_is_told_and_stops_nothing(
@@ -240,7 +240,7 @@ class TestEpoch:
         beside.unlink()
         beside.symlink_to(other)
         assert copied_files.epoch_beside(path) == 0
-        assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
+        assert [session.key for session in store.end(keys=["anna"])] == ["anna"]
         assert "cannot write its epoch" in caplog.text
         assert other.exists() == is_there
         if is_there:
@@ -253,7 +253,7 @@ class TestEpoch:
         beside = Path(f"{path}-epoch")
         beside.unlink()
         os.mkfifo(beside)
-        assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
+        assert [session.key for session in store.end(keys=["anna"])] == ["anna"]
         assert "cannot write its epoch" in caplog.text
 
     def test_that_another_makes_first_is_used(
@@ -295,7 +295,7 @@ class TestEpoch:
         store.close()
         copied_files.note_beside(path, 1_000_000)
 
-        def fail(*_: object, **told: object) -> None:
+        def fail(*_: object, **options: object) -> None:
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
@@ -329,7 +329,7 @@ class TestAFileThatIsReplacedWhileAtWork:
         second = SQLiteStore(path)
         assert create(second, "dirk", issued=clock.now() + 60)
         assert store.read("dirk") is not None
-        assert [one.key for one in store.end(keys=["dirk"])] == ["dirk"]
+        assert [session.key for session in store.end(keys=["dirk"])] == ["dirk"]
         assert second.read("dirk") is None
         second.close()
 
@@ -358,11 +358,13 @@ class TestAFileThatIsReplacedWhileAtWork:
             assert list(path.parent.glob(f"{path.name}*")) == []
             move(away / path.name, path.parent)
             assert store.read("anna") is not None
-            assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+            assert [
+                (record.levelname, record.getMessage()) for record in caplog.records
+            ] == [
                 ("WARNING", f"the store {path} does not answer: {GONE}"),
                 ("WARNING", f"the store {path} answers again"),
             ]
-        assert [one.key for one in store.end(keys=["anna"])] == ["anna"]
+        assert [session.key for session in store.end(keys=["anna"])] == ["anna"]
         assert store.read("anna") is None
 
     def test_by_nothing_in_a_process_that_was_forked(self, store, path) -> None:
@@ -460,8 +462,8 @@ class TestBackup:
         store.backup(backup)
         assert b"of a logout" in backup.read_bytes()
         assert store.get("hers") == "text"
-        with closing(sqlite3.connect(backup)) as found:
-            [(keys,)] = found.execute("SELECT group_concat(key) FROM texts")
+        with closing(sqlite3.connect(backup)) as connection:
+            [(keys,)] = connection.execute("SELECT group_concat(key) FROM texts")
         assert sorted(keys.split(",")) == ["receipt", "used"]
 
     def test_is_one_file(self, store, backup) -> None:
@@ -490,13 +492,13 @@ class TestBackup:
         stop = threading.Event()
 
         def log_out() -> None:
-            mine, number = SQLiteStore(store.path), 0
+            store_copy, number = SQLiteStore(store.path), 0
             while not stop.is_set():
                 number += 1
                 now = clock.now()
                 labels = [f"left{number}", f"right{number}"]
-                mine.end(labels=labels, mark=now, mark_until=now + HOUR)
-            mine.close()
+                store_copy.end(labels=labels, mark=now, mark_until=now + HOUR)
+            store_copy.close()
 
         writers = [threading.Thread(target=log_out) for _ in range(2)]
         for writer in writers:
@@ -509,8 +511,10 @@ class TestBackup:
             for writer in writers:
                 writer.join()
         for number in range(10):
-            with closing(sqlite3.connect(tmp_path / f"backup{number}.db")) as found:
-                counts = found.execute(
+            with closing(
+                sqlite3.connect(tmp_path / f"backup{number}.db")
+            ) as connection:
+                counts = connection.execute(
                     "SELECT sum(label LIKE 'left%'), sum(label LIKE 'right%')"
                     " FROM marks"
                 ).fetchone()
@@ -536,10 +540,10 @@ class TestBackup:
             store.backup(path)
 
     def test_in_a_folder_that_is_not_there_is_told(self, store, tmp_path) -> None:
-        gone = tmp_path / "gone"
-        with pytest.raises(ConfigurationError, match="No such file") as told:
-            store.backup(gone / "backup.db")
-        assert f"expected an existing folder {gone} that" in str(told.value)
+        missing = tmp_path / "gone"
+        with pytest.raises(ConfigurationError, match="No such file") as raised:
+            store.backup(missing / "backup.db")
+        assert f"expected an existing folder {missing} that" in str(raised.value)
 
 
 class TestRestore:
@@ -567,8 +571,8 @@ class TestRestore:
     ) -> None:
         store.backup(backup)
         store.close()
-        for left in path.parent.glob("store.db*"):
-            left.unlink()
+        for leftover in path.parent.glob("store.db*"):
+            leftover.unlink()
         assert store.restore(backup) == 0
         check_nobody_is_in(store)
         check_the_rest_is_there(store)

@@ -43,7 +43,7 @@ def end(store: Store, number: int) -> list[str]:
     """End a session as a logout does it."""
     now = clock.now()
     ended = store.end(labels=[f"ab:label{number}"], mark=now, mark_until=now + HOUR)
-    return [one.key for one in ended]
+    return [session.key for session in ended]
 
 
 def use_up_the_log(store: Store) -> None:
@@ -114,8 +114,8 @@ def test_works_again_when_the_disk_has_room(store, disk, caplog) -> None:
             make(store, "ab:new")
     disk.make_room()
     make(store, "ab:new")
-    said = [m for m in caplog.messages if "full" in m or "again" in m]
-    assert len(said) == 2, said
+    messages = [m for m in caplog.messages if "full" in m or "again" in m]
+    assert len(messages) == 2, messages
     disk.fill()
     assert store.end(keys=["ab:new"])
 

@@ -76,16 +76,16 @@ class TestRows:
     ) -> None:
         spoil = f"UPDATE sessions SET {column} = {odd} WHERE key = 'bad'"  # noqa: S608
         execute(loose, spoil)
-        found = store.read("bad")
+        session = store.read("bad")
         is_as_before = column == "labels" or (column, odd) == ("data", "'text'")
-        assert (found is not None) == is_as_before
+        assert (session is not None) == is_as_before
         assert store.items("bad") in ([], ["item of bad"])
         assert "good" in store.find("anna")
         store.touch("bad", clock.now() + 9, clock.now() + 9)
         store.append("bad", "item", ("more",))
         ended = store.end(labels=["anna"])
-        assert "good" in [one.key for one in ended]
-        assert all(isinstance(one.data, str) for one in ended)
+        assert "good" in [ended_session.key for ended_session in ended]
+        assert all(isinstance(ended_session.data, str) for ended_session in ended)
         assert store.read("bad") is None
         assert store.read("good") is None
 
@@ -180,11 +180,11 @@ class TestFiles:
         path.write_bytes(whole[: len(whole) // 2])
         with pytest.raises(
             ConfigurationError, match=r"is damaged: .*malformed"
-        ) as told:
+        ) as raised:
             SQLiteStore(path).prepare()
-        said = str(told.value)
-        assert "move this file away, and restore a backup" in said
-        assert "may write" not in said
+        message = str(raised.value)
+        assert "move this file away, and restore a backup" in message
+        assert "may write" not in message
         no_other_exception(path)
 
     def test_that_were_emptied_are_a_store_in_which_nobody_is(
@@ -219,8 +219,8 @@ class TestFiles:
             spoilt = bytearray(whole)
             for _ in range(chance.choice((1, 10, 100, 1000))):
                 spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
-            for left in path.parent.glob(f"{path.name}-*"):
-                left.unlink()
+            for leftover in path.parent.glob(f"{path.name}-*"):
+                leftover.unlink()
             path.write_bytes(spoilt)
             no_other_exception(path)
 

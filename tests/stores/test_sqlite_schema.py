@@ -77,16 +77,16 @@ class TestAnOlderFile:
     def test_keeps_its_live_sessions_and_all_that_is_theirs(self, version_1) -> None:
         store = SQLiteStore(version_1)
         store.prepare()
-        found = store.read("a" * 64)
-        assert found is not None
-        assert (found.data, found.seen) == ('{"anna": 1}', 1.0)
+        session = store.read("a" * 64)
+        assert session is not None
+        assert (session.data, session.seen) == ('{"anna": 1}', 1.0)
         assert store.items("a" * 64) == ["uwv", "kadaster"]
         assert store.find("bert") == ["b" * 64]
         assert not store.add("used", "", clock.now() + 60)
         assert store.get("hers") == "text"
         now = clock.now()
-        gone = StoredSession("new", "{}", now, now + 60, ("gone",))
-        assert not store.create(gone, issued=now)
+        marked = StoredSession("new", "{}", now, now + 60, ("gone",))
+        assert not store.create(marked, issued=now)
         [ended] = store.end(labels=["anna"])
         assert (ended.key, ended.items) == ("a" * 64, ("uwv", "kadaster"))
         assert store.find("index") == []
@@ -165,7 +165,7 @@ class TestALaterFile:
         made = StoredSession("key", "{}", now, now + HOUR, ("label",))
         assert store.create(made, issued=now)
         assert store.add("value", "text", now + HOUR, owner="key")
-        assert [one.key for one in store.end(labels=["label"])] == ["key"]
+        assert [session.key for session in store.end(labels=["label"])] == ["key"]
         assert store.get("value") is None
         store.close()
 
@@ -173,8 +173,8 @@ class TestALaterFile:
         execute(later, "UPDATE meta SET value = '8' WHERE name = 'oldest'")
         with pytest.raises(ConfigurationError) as refused:
             SQLiteStore(later).prepare()
-        for said in (str(later), "version 9", "version 8", "version 2"):
-            assert said in str(refused.value)
+        for text in (str(later), "version 9", "version 8", "version 2"):
+            assert text in str(refused.value)
 
     def test_is_named_once_in_what_is_said_of_it(self, later: Path) -> None:
         execute(later, "UPDATE meta SET value = '8' WHERE name = 'oldest'")
@@ -245,7 +245,9 @@ def test_two_versions_work_side_by_side(path: Path, store: SQLiteStore) -> None:
         assert later.do("read", "ours")
         assert later.do("end", "ours") == ["ours"]
         assert store.read("ours") is None
-        assert [one.key for one in store.end(labels=["label-theirs"])] == ["theirs"]
+        assert [session.key for session in store.end(labels=["label-theirs"])] == [
+            "theirs"
+        ]
         assert not later.do("read", "theirs")
         assert later.do("end", "before") == ["before"]
         # One more process of ours starts, as after a crash.
@@ -274,15 +276,17 @@ class TestNumbers:
 
     def test_that_two_keys_share_are_no_session_of_the_other(self, store) -> None:
         now = clock.now()
-        one, other = (f"{name * 49}{'0' * 15}" for name in "ab")
-        assert number_of(one) == number_of(other)
-        assert store.create(StoredSession(one, "{}", now, now + HOUR), issued=now)
-        assert not store.create(StoredSession(other, "{}", now, now + 9), issued=now)
-        assert store.read(other) is None
-        assert not store.touch(other, now + 9, now + 9)
-        assert not store.append(other, "item")
-        assert store.items(other) == store.end(keys=[other]) == []
-        assert store.read(one) is not None
+        key, other_key = (f"{name * 49}{'0' * 15}" for name in "ab")
+        assert number_of(key) == number_of(other_key)
+        assert store.create(StoredSession(key, "{}", now, now + HOUR), issued=now)
+        assert not store.create(
+            StoredSession(other_key, "{}", now, now + 9), issued=now
+        )
+        assert store.read(other_key) is None
+        assert not store.touch(other_key, now + 9, now + 9)
+        assert not store.append(other_key, "item")
+        assert store.items(other_key) == store.end(keys=[other_key]) == []
+        assert store.read(key) is not None
 
 
 class TestPlans:
@@ -308,12 +312,12 @@ class TestPlans:
         store.end(keys=["two"], labels=["label"], mark=now, mark_until=now + HOUR)
 
     def test_have_no_scan_in_them(self, store, clock_at_noon, monkeypatch) -> None:
-        said: list[str] = []
+        plans: list[str] = []
         real = sqlite3.connect
 
         def connect(*args: object, **options: object) -> sqlite3.Connection:
             connection = real(*args, **options)
-            connection.set_trace_callback(said.append)
+            connection.set_trace_callback(plans.append)
             return connection
 
         store.prepare()
@@ -324,7 +328,7 @@ class TestPlans:
         store.take("unknown")  # and sweeps
         store.close()
         monkeypatch.undo()
-        looking = {s for s in said if s.split()[0] in self.LOOKING}
+        looking = {s for s in plans if s.split()[0] in self.LOOKING}
         # What the file says of itself is some lines long, for ever.
         verbs = [s for s in looking if not re.search("sqlite_master| meta|LIMIT 0", s)]
         assert len(verbs) > 40

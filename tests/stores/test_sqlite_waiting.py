@@ -97,17 +97,17 @@ def test_many_writes_are_all_answered_in_time_and_reads_go_on(
             writes = [threads.submit(write) for _ in range(THREADS)]
             reads = [threads.submit(read) for _ in range(THREADS)]
             answers = [future.result() for future in writes]
-            assert all("does not answer" in said for said, _ in answers)
+            assert all("does not answer" in outcome for outcome, _ in answers)
             assert max(took for _, took in answers) < SOON
-            assert {said for said, _ in (future.result() for future in reads)} == {
-                "done"
-            }
+            assert {
+                outcome for outcome, _ in (future.result() for future in reads)
+            } == {"done"}
             # From now on it is known, and not one waits for the whole time-out.
             assert least_wait(lambda: store.take("value")) < TIMEOUT / 2
             assert read()[0] == "done"
         answers = [future.result() for future in [threads.submit(write)] * THREADS]
-    assert {said for said, _ in answers} == {"done"}
-    assert [one.key for one in store.end(keys=["key"])] == ["key"]
+    assert {outcome for outcome, _ in answers} == {"done"}
+    assert [session.key for session in store.end(keys=["key"])] == ["key"]
     # However many they were, the log is told twice.
     [down, back] = caplog.messages
     assert down.startswith(f"the store {path} does not answer: ")
@@ -126,7 +126,9 @@ def test_each_time_that_nobody_can_write_is_told_once(store, path, caplog) -> No
             assert fate(lambda: store.take("unknown"))[0] != "done"
         for _ in range(3):
             assert store.take("unknown") is None
-        assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        assert [
+            (record.levelname, record.getMessage()) for record in caplog.records
+        ] == [
             ("WARNING", f"the store {path} does not answer: database is locked"),
             ("WARNING", f"the store {path} answers again"),
         ]
@@ -172,8 +174,8 @@ def test_a_disk_that_hangs_holds_up_one_and_not_all(store) -> None:
     with ThreadPoolExecutor(2) as threads:
         hanging = threads.submit(hang)
         assert hangs.wait(60)
-        said, took = fate(lambda: store.take("value"))
-        assert "another thread is still writing" in said
+        outcome, took = fate(lambda: store.take("value"))
+        assert "another thread is still writing" in outcome
         assert took < SOON
         assert least_wait(lambda: store.take("value")) < TIMEOUT / 2
         goes_on.set()
@@ -206,8 +208,8 @@ def test_prepare_in_a_request_waits_no_longer_than_the_timeout(
     unknown,
 ) -> None:
     with held_by_another_process(unknown):
-        said, took = fate(SQLiteStore(unknown, TIMEOUT).prepare)
-    assert "locked" in said
+        outcome, took = fate(SQLiteStore(unknown, TIMEOUT).prepare)
+    assert "locked" in outcome
     assert took < SOON
 
 

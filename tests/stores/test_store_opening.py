@@ -196,10 +196,10 @@ class TestOption:
     def test_shows_no_password(self) -> None:
         redis_servers.require_redis()
         url = "redis://anna:geheim@host/1?prefix=x"
-        found = self.option.validate_python(url)
-        assert found == url
-        assert repr(found) == "'redis://***@host/1?prefix=x'"
-        assert repr({"store": found}) == "{'store': 'redis://***@host/1?prefix=x'}"
+        address = self.option.validate_python(url)
+        assert address == url
+        assert repr(address) == "'redis://***@host/1?prefix=x'"
+        assert repr({"store": address}) == "{'store': 'redis://***@host/1?prefix=x'}"
 
     def test_shows_no_password_in_the_fault_of_a_section(self) -> None:
         class Wrong(Options):

@@ -17,11 +17,11 @@ def test_is_told_once_a_minute(
         garbage.note("a session")
     now += LOG_INTERVAL - 1
     garbage.note("a value")
-    said = (
+    message = (
         "the store at rest contains a record that cannot be read (a {}); eilogin treats"
         " it as missing"
     )
-    assert caplog.messages == [said.format("session")]
+    assert caplog.messages == [message.format("session")]
     now += 1
     garbage.note("a value")
-    assert caplog.messages == [said.format("session"), said.format("value")]
+    assert caplog.messages == [message.format("session"), message.format("value")]

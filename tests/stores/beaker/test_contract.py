@@ -79,10 +79,10 @@ class TestSwap:
             barrier = threading.Barrier(8)
 
             def put(number, old=old, new=new, barrier=barrier):
-                mine = opened()
+                own_backend = opened()
                 barrier.wait(30)
                 text = new if number == 0 else f"{new}-{number}"
-                return mine.swap(NAME, old, text, UNTIL) and text
+                return own_backend.swap(NAME, old, text, UNTIL) and text
 
             with ThreadPoolExecutor(8) as pool:
                 [text] = filter(None, pool.map(put, range(8)))
@@ -123,13 +123,16 @@ class TestAnother:
 
 def test_one_that_was_forked_asks_for_itself(backend_of):
     """In a process of its own: another thread of the tests may hold what is forked."""
-    told = []
+    arguments = []
     for kind in beaker_backends.SHARED:
         lying = backend_of(kind)
-        told += [kind, *lying.where.values()]
+        arguments += [kind, *lying.where.values()]
     forker = Path(__file__).with_name("forker.py")
     done = subprocess.run(
-        [sys.executable, str(forker), *told], capture_output=True, text=True, check=True
+        [sys.executable, str(forker), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == "right\n" * 8
     assert not done.stderr
@@ -219,10 +222,10 @@ class TestWhoeverMayWriteToIt:
     def test_runs_nothing_and_stops_nobody(self, backend, lying, octets, tmp_path):
         backend.swap(NAME, None, "one", UNTIL)
         lying.spoil(NAME, octets)
-        found = backend.get(NAME)
-        assert found != "one"
+        text = backend.get(NAME)
+        assert text != "one"
         assert not (tmp_path / "was here").exists()
-        assert backend.swap(NAME, found, "two", UNTIL)
+        assert backend.swap(NAME, text, "two", UNTIL)
         assert backend.get(NAME) == "two"
 
     @pytest.mark.parametrize("lying", ["file"], indirect=True)
@@ -296,10 +299,10 @@ class TestWhoeverMayWriteToIt:
     def test_says_of_no_text_what_it_is(self, backend, lying, flags, tmp_path):
         backend.swap(NAME, None, "one", UNTIL)
         lying.spoil(NAME, evil(tmp_path) + b"\xff", flags)
-        found = backend.get(NAME)
-        assert found in {None, ""}
+        text = backend.get(NAME)
+        assert text in {None, ""}
         assert not (tmp_path / "was here").exists()
-        assert backend.swap(NAME, found, "two", UNTIL)
+        assert backend.swap(NAME, text, "two", UNTIL)
 
 
 class TestThatDoesNotAnswer:
@@ -397,15 +400,15 @@ def test_temporary_file_of_a_crashed_write_is_removed(backend_of):
     lying = backend_of("file")
     backend = open_backend("file", str(lying.folder))
     backend.swap(NAME, None, "one", UNTIL)
-    left = lying.path(NAME).with_suffix(".cache.temp")
-    left.write_text("half of")
+    leftover = lying.path(NAME).with_suffix(".cache.temp")
+    leftover.write_text("half of")
     with backend._texts._locked(NAME), ThreadPoolExecutor(1) as pool:
         # Somebody may be about to rename it.
         pool.submit(backend.swap, OTHER, None, "one", UNTIL).result()
-        assert left.exists()
+        assert leftover.exists()
     for old, new in (("one", "two"), ("two", "three"), ("three", "four")):
         backend.swap(OTHER, old, new, UNTIL)
-    assert not left.exists()
+    assert not leftover.exists()
     assert backend.get(NAME) == "one"
 
 
@@ -422,8 +425,8 @@ def test_names_are_spread_over_several_memcached(memcached_started):
         names = [f"{number:08x}" + "0" * 56 for number in range(4)]
         for name in names:
             assert backend.swap(name, None, name, UNTIL)
-        found = [second.ask(f"get {name}_session".encode()) for name in names]
-        assert [answer != b"END\r\n" for answer in found] == [False, True] * 2
+        replies = [second.ask(f"get {name}_session".encode()) for name in names]
+        assert [answer != b"END\r\n" for answer in replies] == [False, True] * 2
         second.kill()
         # The other one does not stand in for it, and goes on with what it has.
         with pytest.raises(StoreUnavailable):

@@ -7,7 +7,7 @@ import pytest
 from eilogin.sessions import Sessions
 from eilogin.sessions import idle_limit as idle_room
 from eilogin.sessions.idle_limit import TOUCH_INTERVAL
-from tests.sessions.said import NOON, found, told
+from tests.sessions.session_examples import NOON, live_login, participant_of
 
 MINUTE = 60.0
 
@@ -27,7 +27,7 @@ class TestLimits:
         token = sessions.create_login(anna, issued=NOON)
         for _ in range(11):
             travel.shift(10 * MINUTE)
-            sessions.touch(found(sessions, token))
+            sessions.touch(live_login(sessions, token))
         travel.move_to(NOON + minutes * MINUTE)
         assert (sessions.find(token) is not None) == is_there
         assert (sessions.find_beyond_idle(token) is not None) == is_there
@@ -53,7 +53,7 @@ class TestLimits:
     ) -> None:
         token = sessions.create_login(anna, issued=NOON)
         travel.shift(seen_at)
-        sessions.touch(found(sessions, token))
+        sessions.touch(live_login(sessions, token))
         travel.shift(seconds)
         assert (sessions.find(token) is not None) == is_there
         assert sessions.find_beyond_idle(token) is not None
@@ -94,7 +94,7 @@ class TestLimits:
     ) -> None:
         token = sessions.create_login(anna, issued=NOON)
         travel.shift(15 * MINUTE)
-        stale = found(sessions, token)
+        stale = live_login(sessions, token)
         sessions.touch(stale)
         travel.shift(1)
         sessions._write_idle(stale)
@@ -108,8 +108,8 @@ class TestLimits:
         travel.shift(40)
         token = sessions.create_login(anna, issued=NOON)
         travel.shift(30)
-        sessions.touch(found(sessions, token))
-        sessions.touch(found(sessions, second))
+        sessions.touch(live_login(sessions, token))
+        sessions.touch(live_login(sessions, second))
         assert sessions._last_activity == {}
         travel.shift(15 * MINUTE)
         assert sessions.find(token) is None
@@ -120,8 +120,8 @@ class TestIdleAt:
     def test_counts_what_was_not_worth_a_write(self, sessions, anna, travel) -> None:
         token = sessions.create_login(anna, issued=NOON)
         travel.shift(30)
-        sessions.touch(found(sessions, token))
-        login = found(sessions, token)
+        sessions.touch(live_login(sessions, token))
+        login = live_login(sessions, token)
         assert login.seen == NOON
         assert sessions.idle_at(login) == NOON + 30 + 15 * MINUTE
 
@@ -132,8 +132,8 @@ class TestActivityThatAnotherPartySaw:
         travel.shift(10 * MINUTE)
         for at, seen in ((2, 2), (9, 9), (4, 9), (9, 9)):
             instant = NOON + at * MINUTE
-            assert sessions.note_activity(found(sessions, token), instant)
-            assert found(sessions, token).seen == NOON + seen * MINUTE
+            assert sessions.note_activity(live_login(sessions, token), instant)
+            assert live_login(sessions, token).seen == NOON + seen * MINUTE
 
     def test_is_too_late_once_the_login_is_idle(self, sessions, anna, travel) -> None:
         token = sessions.create_login(anna, issued=NOON)
@@ -144,7 +144,7 @@ class TestActivityThatAnotherPartySaw:
 
     def test_makes_no_login_that_has_ended(self, sessions, anna, travel) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        login = found(sessions, token)
+        login = live_login(sessions, token)
         sessions.drop(login)
         travel.shift(MINUTE)
         assert not sessions.note_activity(login, NOON + MINUTE)
@@ -157,8 +157,8 @@ class TestTouch:
         written = []
         for _ in range(6):
             travel.shift(25)
-            sessions.touch(found(sessions, token))
-            written.append(found(sessions, token).seen - NOON)
+            sessions.touch(live_login(sessions, token))
+            written.append(live_login(sessions, token).seen - NOON)
         assert written == [0, 0, 75, 75, 75, 150]
 
     def test_of_requests_at_the_same_time_writes_once(
@@ -166,7 +166,7 @@ class TestTouch:
     ) -> None:
         token = sessions.create_login(anna, issued=NOON)
         travel.shift(TOUCH_INTERVAL + 1)
-        at_once = [found(sessions, token) for _ in range(5)]
+        at_once = [live_login(sessions, token) for _ in range(5)]
         real, wrote = sessions.store.touch, []
         monkeypatch.setattr(
             sessions.store, "touch", lambda *args: wrote.append(real(*args))
@@ -180,14 +180,14 @@ class TestTouch:
         self, sessions, anna, travel
     ) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        login = found(sessions, token)
+        login = live_login(sessions, token)
         travel.shift(16 * MINUTE)
         sessions.touch(login)
         assert sessions.find(token) is None
 
     def test_does_not_revive_an_ended_login(self, sessions, anna, travel) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        login = found(sessions, token)
+        login = live_login(sessions, token)
         sessions.end_citizen(login)
         travel.shift(2 * MINUTE)
         sessions.touch(login)
@@ -199,8 +199,8 @@ class TestRearm:
     def test_is_written_at_once(self, sessions, anna, travel) -> None:
         token = sessions.create_login(anna, issued=NOON)
         travel.shift(1)
-        sessions.rearm(found(sessions, token))
-        assert found(sessions, token).seen == NOON + 1
+        sessions.rearm(live_login(sessions, token))
+        assert live_login(sessions, token).seen == NOON + 1
 
     def test_does_nothing_to_a_login_once_found_idle(
         self, sessions, anna, travel
@@ -216,8 +216,8 @@ class TestRearm:
         travel.shift(16 * MINUTE)
         assert sessions.find(token) is None
         idle = sessions.find_beyond_idle(token)
-        sessions.add_participant(idle, told("uwv"))
+        sessions.add_participant(idle, participant_of("uwv"))
         again = sessions.create_login(idle, issued=NOON + 16 * MINUTE, replaces=idle)
-        login = found(sessions, again)
-        assert sessions.participants(login) == [told("uwv")]
+        login = live_login(sessions, again)
+        assert sessions.participants(login) == [participant_of("uwv")]
         assert login.ends == anna.ends

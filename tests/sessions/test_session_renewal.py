@@ -6,7 +6,7 @@ import pytest
 
 from eilogin.errors import LoginEnded
 from eilogin.sessions import Subject, create_in_place
-from tests.sessions.said import HUB, NOON, found
+from tests.sessions.session_examples import HUB, NOON, live_login
 
 HERE = "https://uwv.example/metadata"
 
@@ -18,6 +18,6 @@ def test_logged_out_subject_does_not_replace_current_session(sessions, anna):
     sessions.end_subject(anna.who, issued=NOON)
     with pytest.raises(LoginEnded):
         create_in_place(
-            sessions, anna, alone=anna, issued=NOON, current=found(sessions, token)
+            sessions, anna, alone=anna, issued=NOON, current=live_login(sessions, token)
         )
-    assert found(sessions, token).who == bert.who
+    assert live_login(sessions, token).who == bert.who

@@ -23,7 +23,7 @@ from eilogin.sessions import Login, Sessions, session_reading
 from eilogin.sessions import session_service as module
 from eilogin.sessions.session_reading import REMEMBERED_FOR
 from eilogin.stores import StoredSession, shard_of
-from tests.sessions.said import NOON, found, told
+from tests.sessions.session_examples import NOON, live_login, participant_of
 
 MINUTE = 60.0
 
@@ -43,7 +43,7 @@ class TestDropping:
 
     def test_ends_it_under_whatever_key_it_goes_on(self, sessions, anna) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        old = found(sessions, token)
+        old = live_login(sessions, token)
         renewed = sessions.create_login(anna, issued=NOON, replaces=old)
         sessions.drop(old)
         assert sessions.find(renewed) is None
@@ -52,13 +52,13 @@ class TestDropping:
         token, other_token = (
             sessions.create_login(anna, issued=NOON) for _ in range(2)
         )
-        sessions.drop(found(sessions, token))
+        sessions.drop(live_login(sessions, token))
         assert sessions.find(token) is None
-        assert found(sessions, other_token)
-        assert found(sessions, sessions.create_login(anna, issued=NOON))
+        assert live_login(sessions, other_token)
+        assert live_login(sessions, sessions.create_login(anna, issued=NOON))
 
     def test_of_one_that_is_over_does_nothing(self, sessions, anna) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         sessions.drop(login)
         sessions.drop(login)
 
@@ -70,27 +70,27 @@ class TestWhatIsRemembered:
         elsewhere = Sessions(sessions.store, idle=15 * 60, max_session=120 * 60)
         token = sessions.create_login(anna, issued=NOON)
         for _ in range(3):
-            login = found(sessions, token)
+            login = live_login(sessions, token)
         sessions.store.touch(login.key, NOON + 1, NOON + 1)
-        assert found(sessions, token).seen == NOON + 1
-        elsewhere.end_citizen(found(elsewhere, token))
+        assert live_login(sessions, token).seen == NOON + 1
+        elsewhere.end_citizen(live_login(elsewhere, token))
         assert sessions.find(token) is None
         assert token not in sessions._reader.recent
 
     def test_goes_though_others_are_at_work(self, sessions, anna, bert, travel) -> None:
         tokens = [sessions.create_login(login, issued=NOON) for login in (anna, bert)]
         for token in tokens:
-            found(sessions, token)
+            live_login(sessions, token)
         for _ in range(3):
             travel.shift(REMEMBERED_FOR)
-            found(sessions, tokens[1])
+            live_login(sessions, tokens[1])
         reader = sessions._reader
         assert {*reader.recent, *reader._older} == {tokens[1]}
 
     def test_is_not_shared_by_two_requests_that_change_it(self, sessions, anna) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        found(sessions, token).attributes["urn:bsn"].append("900000028")
-        assert found(sessions, token).attributes == anna.attributes
+        live_login(sessions, token).attributes["urn:bsn"].append("900000028")
+        assert live_login(sessions, token).attributes == anna.attributes
 
 
 class TestRenewed:
@@ -99,21 +99,21 @@ class TestRenewed:
     def test_is_the_login_that_took_its_place(self, sessions, anna) -> None:
         first = sessions.create_login(anna, issued=NOON)
         second = sessions.create_login(
-            anna, issued=NOON, replaces=found(sessions, first)
+            anna, issued=NOON, replaces=live_login(sessions, first)
         )
         third = sessions.create_login(
-            anna, issued=NOON, replaces=found(sessions, second)
+            anna, issued=NOON, replaces=live_login(sessions, second)
         )
         for token in (first, second):
             assert sessions.find(token) is None
-            assert sessions.find_renewed(token) == found(sessions, third)
+            assert sessions.find_renewed(token) == live_login(sessions, third)
         assert sessions.find_renewed(third) is None
-        sessions.end_citizen(found(sessions, third))
+        sessions.end_citizen(live_login(sessions, third))
         assert sessions.find_renewed(first) is None
 
     def test_is_nobody_where_somebody_else_logged_in(self, sessions, anna, bert):
         first = sessions.create_login(anna, issued=NOON)
-        sessions.create_login(bert, issued=NOON, replaces=found(sessions, first))
+        sessions.create_login(bert, issued=NOON, replaces=live_login(sessions, first))
         assert sessions.find_renewed(first) is None
 
     def test_is_found_for_as_long_as_an_heir_that_nobody_uses(
@@ -122,11 +122,11 @@ class TestRenewed:
         token = sessions.create_login(anna, issued=NOON)
         tokens = [token]
         for _ in range(20):
-            login = found(sessions, tokens[-1])
+            login = live_login(sessions, tokens[-1])
             tokens.append(sessions.create_login(anna, issued=NOON, replaces=login))
         travel.shift(10 * MINUTE)
         assert all(sessions.find_renewed(token) for token in tokens[:-1])
-        sessions.touch(found(sessions, tokens[-1]))
+        sessions.touch(live_login(sessions, tokens[-1]))
         travel.shift(5 * MINUTE + 1)
         assert not any(sessions.find_renewed(token) for token in tokens)
 
@@ -144,9 +144,9 @@ class TestRenewed:
             return True
 
         monkeypatch.setattr(sessions.store, "create", create_and_look)
-        login = found(sessions, first)
+        login = live_login(sessions, first)
         second = sessions.create_login(anna, issued=NOON, replaces=login)
-        assert heirs == [found(sessions, second)]
+        assert heirs == [live_login(sessions, second)]
 
     def test_is_not_made_where_the_store_cannot_note_it(
         self, sessions, anna, monkeypatch
@@ -158,10 +158,10 @@ class TestRenewed:
             raise StoreUnavailable("the disk is full")
 
         monkeypatch.setattr(sessions.store, "add", full)
-        login = found(sessions, first)
+        login = live_login(sessions, first)
         with pytest.raises(StoreUnavailable):
             sessions.create_login(anna, issued=NOON, replaces=login)
-        assert found(sessions, first) == login
+        assert live_login(sessions, first) == login
 
     def test_is_nobody_for_what_is_no_token(self, sessions: Sessions) -> None:
         assert sessions.find_renewed("é") is None
@@ -181,7 +181,7 @@ class TestStepUpsMeanwhile:
     @pytest.fixture
     def step_up(self, sessions, anna, tokens):
         def step_up() -> None:
-            login = found(sessions, tokens[-1])
+            login = live_login(sessions, tokens[-1])
             tokens.append(sessions.create_login(anna, issued=NOON, replaces=login))
 
         return step_up
@@ -208,63 +208,67 @@ class TestStepUpsMeanwhile:
     def test_hide_no_login_from_the_logout_of_who_was_told(
         self, sessions, tokens, step_up, after
     ) -> None:
-        sessions.add_participant(found(sessions, tokens[0]), told("uwv"))
-        subject = told("uwv").subject
+        sessions.add_participant(live_login(sessions, tokens[0]), participant_of("uwv"))
+        subject = participant_of("uwv").subject
         after(subject.told_label("1"), step_up)
-        assert sessions.find_told(subject, "1") == [found(sessions, tokens[1])]
+        assert sessions.find_told(subject, "1") == [live_login(sessions, tokens[1])]
 
     def test_hide_none_from_a_logout_with_an_older_cookie(
         self, sessions, tokens, step_up, after
     ) -> None:
         step_up()
-        after(found(sessions, tokens[1]).name, step_up)
-        assert sessions.find_renewed(tokens[0]) == found(sessions, tokens[2])
+        after(live_login(sessions, tokens[1]).name, step_up)
+        assert sessions.find_renewed(tokens[0]) == live_login(sessions, tokens[2])
 
     def test_keep_no_value_from_being_kept(
         self, sessions, tokens, step_up, after
     ) -> None:
-        login = found(sessions, tokens[0])
+        login = live_login(sessions, tokens[0])
         step_up()
         after(login.name, step_up)
         assert sessions.keep_with(login, "key", "value", NOON + 60)
         assert sessions.store.get("key") == "value"
 
     def test_hide_nobody_who_was_told(self, sessions, tokens, step_up, after) -> None:
-        login = found(sessions, tokens[0])
-        sessions.add_participant(login, told("uwv"))
+        login = live_login(sessions, tokens[0])
+        sessions.add_participant(login, participant_of("uwv"))
         step_up()
         after(login.name, step_up)
-        assert sessions.participants(login) == [told("uwv")]
+        assert sessions.participants(login) == [participant_of("uwv")]
 
     def test_keep_nobody_from_being_told(
         self, sessions, tokens, step_up, after
     ) -> None:
-        login = found(sessions, tokens[0])
+        login = live_login(sessions, tokens[0])
         step_up()
-        # The first look is for who is known, the second for where to put this one.
+        # The first look reads the participants, the second finds where to put this one.
         after(login.name, step_up, looks=2)
-        assert sessions.add_participant(login, told("uwv")) == told("uwv")
-        assert sessions.participants(found(sessions, tokens[2])) == [told("uwv")]
+        assert sessions.add_participant(login, participant_of("uwv")) == participant_of(
+            "uwv"
+        )
+        assert sessions.participants(live_login(sessions, tokens[2])) == [
+            participant_of("uwv")
+        ]
 
     def test_leave_it_the_same_login(self, sessions, tokens, step_up, after) -> None:
-        login = found(sessions, tokens[0])
+        login = live_login(sessions, tokens[0])
         assert sessions.as_of_now(login) == login
         step_up()
         after(login.name, step_up)
-        assert sessions.as_of_now(login) == found(sessions, tokens[2])
+        assert sessions.as_of_now(login) == live_login(sessions, tokens[2])
         sessions.end_citizen(login)
         assert sessions.as_of_now(login) is None
 
     def test_are_not_waited_for_where_a_record_cannot_be_read(
         self, sessions, tokens
     ) -> None:
-        login = found(sessions, tokens[0])
-        label = told("uwv").subject.told_label()
+        login = live_login(sessions, tokens[0])
+        label = participant_of("uwv").subject.told_label()
         stored = StoredSession(f"{login.who.shard}:x", "{}", NOON, NOON + 60)
         sessions.store.create(stored, issued=NOON)
         sessions.store.append(stored.key, "", [label])
-        sessions.add_participant(login, told("uwv"))
-        assert sessions.find_told(told("uwv").subject) == [login]
+        sessions.add_participant(login, participant_of("uwv"))
+        assert sessions.find_told(participant_of("uwv").subject) == [login]
 
 
 class TestManyLogins:
@@ -281,7 +285,7 @@ class TestManyLogins:
             clock.shift(1)
         clock.shift(5 * MINUTE)
         for token in (tokens[0], tokens[2]):
-            sessions.touch(found(sessions, token))
+            sessions.touch(live_login(sessions, token))
         return tokens
 
     def live(self, sessions, tokens) -> list[bool]:
@@ -296,7 +300,7 @@ class TestManyLogins:
         assert self.live(sessions, tokens) == [True, True, True]
 
     def test_are_no_more_by_a_step_up(self, sessions, anna, tokens) -> None:
-        last = found(sessions, tokens[-1])
+        last = live_login(sessions, tokens[-1])
         sessions.create_login(anna, issued=NOON, replaces=last)
         assert self.live(sessions, tokens[:2]) == [True, True]
 
@@ -311,7 +315,7 @@ class TestManyLogins:
         ended: list[Login] = []
         sessions.create_login(anna, issued=NOON, end_unseen=ended.append)
         assert [login.started for login in ended] == [
-            found(sessions, tokens[1]).started
+            live_login(sessions, tokens[1]).started
         ]
 
     def test_that_are_made_at_once_are_no_more_afterwards(
@@ -356,13 +360,13 @@ class TestTokens:
     def test_begin_with_the_shard_of_all_that_is_hers(
         self, sessions: Sessions, anna: Login
     ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         names = {login.key, *login.labels(), *sessions._heirs(replace(login, key=""))}
         assert {shard_of(name) for name in names} == {anna.who.shard}
 
     def test_are_stored_as_their_hash(self, sessions: Sessions, anna: Login) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        login = found(sessions, token)
+        login = live_login(sessions, token)
         digest = hashlib.sha256(token.encode()).hexdigest()
         assert login.key == f"{token[:2]}:{digest}"
         stored = sessions.store.read(login.key)
@@ -393,7 +397,7 @@ class TestTokens:
 
 class TestCreateLogin:
     def test_stores_what_was_confirmed(self, sessions: Sessions, anna: Login) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         filled_in = {"family": login.family, "key": login.key, "seen": NOON}
         assert login == replace(anna, **filled_in)
         assert len(login.family) == 43
@@ -402,12 +406,12 @@ class TestCreateLogin:
         self, sessions: Sessions, anna: Login
     ) -> None:
         long = replace(anna, ends=NOON + 8 * 60 * MINUTE)
-        login = found(sessions, sessions.create_login(long, issued=NOON))
+        login = live_login(sessions, sessions.create_login(long, issued=NOON))
         assert login.ends == NOON + 120 * MINUTE
 
     def test_keeps_an_earlier_end(self, sessions: Sessions, anna: Login) -> None:
         short = replace(anna, ends=NOON + MINUTE)
-        login = found(sessions, sessions.create_login(short, issued=NOON))
+        login = live_login(sessions, sessions.create_login(short, issued=NOON))
         assert login.ends == NOON + MINUTE
 
     def test_refuses_a_login_that_is_over(self, sessions, anna, travel) -> None:
@@ -434,18 +438,18 @@ class TestReplacing:
         self, sessions: Sessions, anna: Login
     ) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        stepped_up = replace(found(sessions, token), level="midden")
+        stepped_up = replace(live_login(sessions, token), level="midden")
         new = sessions.create_login(
-            stepped_up, issued=NOON, replaces=found(sessions, token)
+            stepped_up, issued=NOON, replaces=live_login(sessions, token)
         )
         assert new != token
         assert sessions.find(token) is None
-        assert found(sessions, new).level == "midden"
+        assert live_login(sessions, new).level == "midden"
 
     def test_keeps_the_family_and_the_first_login_of_the_same_citizen(
         self, sessions, anna, travel
     ) -> None:
-        first = found(sessions, sessions.create_login(anna, issued=NOON))
+        first = live_login(sessions, sessions.create_login(anna, issued=NOON))
         travel.shift(60 * MINUTE)
         # The same subject, in the long words of another answer.
         later = replace(
@@ -455,19 +459,19 @@ class TestReplacing:
             ends=NOON + 180 * MINUTE,
         )
         token = sessions.create_login(later, issued=later.started, replaces=first)
-        login = found(sessions, token)
+        login = live_login(sessions, token)
         assert login.family == first.family
         assert (login.started, login.ends) == (NOON, NOON + 120 * MINUTE)
 
     def test_gives_another_citizen_a_family_and_a_start_of_her_own(
         self, sessions, anna, bert, travel
     ) -> None:
-        first = found(sessions, sessions.create_login(anna, issued=NOON))
-        sessions.add_participant(first, told("uwv"))
+        first = live_login(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.add_participant(first, participant_of("uwv"))
         travel.shift(60)
         later = replace(bert, started=NOON + 60)
         token = sessions.create_login(later, issued=NOON + 60, replaces=first)
-        login = found(sessions, token)
+        login = live_login(sessions, token)
         assert login.family != first.family
         assert login.started == NOON + 60
         assert sessions.participants(login) == []
@@ -477,14 +481,14 @@ class TestReplacing:
         assert sessions.find(token) is not None
 
     def test_is_refused_after_a_logout(self, sessions: Sessions, anna: Login) -> None:
-        first = found(sessions, sessions.create_login(anna, issued=NOON))
+        first = live_login(sessions, sessions.create_login(anna, issued=NOON))
         sessions.end_citizen(first)
         with pytest.raises(LoginEnded):
             sessions.create_login(anna, issued=NOON, replaces=first)
         assert sessions.store.find(anna.who.label()) == []
 
     def test_succeeds_once(self, sessions: Sessions, anna: Login) -> None:
-        first = found(sessions, sessions.create_login(anna, issued=NOON))
+        first = live_login(sessions, sessions.create_login(anna, issued=NOON))
         sessions.create_login(anna, issued=NOON, replaces=first)
         with pytest.raises(LoginEnded):
             sessions.create_login(anna, issued=NOON, replaces=first)
@@ -492,7 +496,7 @@ class TestReplacing:
 
 class TestIsLive:
     def test_knows_a_logout_at_once(self, sessions: Sessions, anna: Login) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         assert sessions.is_live(login)
         sessions.end_citizen(login)
         assert not sessions.is_live(login)
@@ -500,45 +504,51 @@ class TestIsLive:
     def test_takes_a_stepped_up_login_for_the_same(
         self, sessions: Sessions, anna: Login
     ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         token = sessions.create_login(anna, issued=NOON, replaces=login)
         assert sessions.is_live(login)
-        sessions.end_citizen(found(sessions, token))
+        sessions.end_citizen(live_login(sessions, token))
         assert not sessions.is_live(login)
 
 
 class TestParticipants:
     @pytest.fixture
     def login(self, sessions: Sessions, anna: Login) -> Login:
-        return found(sessions, sessions.create_login(anna, issued=NOON))
+        return live_login(sessions, sessions.create_login(anna, issued=NOON))
 
     def test_are_remembered_in_order_each_once_the_first_time(
         self, sessions, login, travel
     ) -> None:
         assert sessions.participants(login) == []
-        assert sessions.add_participant(login, told("uwv"))
-        assert sessions.add_participant(login, told("svb"))
+        assert sessions.add_participant(login, participant_of("uwv"))
+        assert sessions.add_participant(login, participant_of("svb"))
         travel.shift(60)
-        assert sessions.add_participant(login, told("uwv", index="2"))
-        assert sessions.participants(login) == [told("uwv"), told("svb")]
+        assert sessions.add_participant(login, participant_of("uwv", index="2"))
+        assert sessions.participants(login) == [
+            participant_of("uwv"),
+            participant_of("svb"),
+        ]
 
     def test_are_there_for_each_name_that_they_know_her_by(
         self, sessions: Sessions, login: Login
     ) -> None:
         by_another = replace(
-            told("uwv"), subject=replace(told("uwv").subject, name_id="other")
+            participant_of("uwv"),
+            subject=replace(participant_of("uwv").subject, name_id="other"),
         )
-        for participant in (told("uwv"), by_another, told("uwv")):
+        for participant in (participant_of("uwv"), by_another, participant_of("uwv")):
             assert sessions.add_participant(login, participant) == participant
-        assert sessions.participants(login) == [told("uwv"), by_another]
+        assert sessions.participants(login) == [participant_of("uwv"), by_another]
         assert len(sessions.store.items(login.key)) == 2
 
     def test_that_are_told_the_same_again_take_no_more_room(
         self, sessions: Sessions, login: Login
     ) -> None:
-        assert sessions.add_participant(login, told("uwv")) == told("uwv")
-        later = replace(told("uwv"), since=NOON + 60)
-        assert sessions.add_participant(login, later) == told("uwv")
+        assert sessions.add_participant(login, participant_of("uwv")) == participant_of(
+            "uwv"
+        )
+        later = replace(participant_of("uwv"), since=NOON + 60)
+        assert sessions.add_participant(login, later) == participant_of("uwv")
         assert len(sessions.store.items(login.key)) == 1
         sessions.end_citizen(login)
         assert sessions.add_participant(login, later) is None
@@ -546,19 +556,19 @@ class TestParticipants:
     def test_find_the_login_by_their_own_name_for_her(
         self, sessions: Sessions, login: Login
     ) -> None:
-        sessions.add_participant(login, told("uwv"))
-        sessions.add_participant(login, told("uwv", index="2"))
-        subject = told("uwv").subject
+        sessions.add_participant(login, participant_of("uwv"))
+        sessions.add_participant(login, participant_of("uwv", index="2"))
+        subject = participant_of("uwv").subject
         assert sessions.find_told(subject) == [login]
         assert sessions.find_told(subject, "1") == [login]
         assert sessions.find_told(subject, "2") == [login]
         assert sessions.find_told(subject, "3") == []
-        assert sessions.find_told(told("svb").subject) == []
+        assert sessions.find_told(participant_of("svb").subject) == []
 
     def test_end_their_own_sessions_and_not_the_hubs_in_the_same_store(
         self, sessions: Sessions, login: Login
     ) -> None:
-        participant = told("uwv")
+        participant = participant_of("uwv")
         sessions.add_participant(login, participant)
         own = replace(login, who=participant.subject, session_index="1")
         token = sessions.create_login(own, issued=NOON)
@@ -571,17 +581,17 @@ class TestParticipants:
         self, sessions: Sessions, login: Login
     ) -> None:
         sessions.end_citizen(login)
-        assert sessions.add_participant(login, told("uwv")) is None
-        assert sessions.find_told(told("uwv").subject) == []
+        assert sessions.add_participant(login, participant_of("uwv")) is None
+        assert sessions.find_told(participant_of("uwv").subject) == []
 
     def test_follow_a_login_that_is_stepped_up_meanwhile(
         self, sessions: Sessions, login: Login, anna: Login
     ) -> None:
-        sessions.add_participant(login, told("uwv"))
+        sessions.add_participant(login, participant_of("uwv"))
         token = sessions.create_login(anna, issued=NOON, replaces=login)
-        assert sessions.add_participant(login, told("svb"))
-        both = [told("uwv"), told("svb")]
-        assert sessions.participants(found(sessions, token)) == both
+        assert sessions.add_participant(login, participant_of("svb"))
+        both = [participant_of("uwv"), participant_of("svb")]
+        assert sessions.participants(live_login(sessions, token)) == both
         assert sessions.participants(login) == both
 
     @pytest.mark.parametrize(
@@ -596,7 +606,7 @@ class TestParticipants:
         self, sessions, login, monkeypatch, participants, verbs
     ) -> None:
         for name in participants:
-            sessions.add_participant(login, told(name))
+            sessions.add_participant(login, participant_of(name))
         calls = []
 
         class Counting:
@@ -606,7 +616,9 @@ class TestParticipants:
 
         store = sessions.store
         monkeypatch.setattr(sessions, "store", Counting())
-        assert sessions.add_participant(login, told("uwv")) == told("uwv")
+        assert sessions.add_participant(login, participant_of("uwv")) == participant_of(
+            "uwv"
+        )
         assert calls == verbs
 
 
@@ -619,8 +631,8 @@ class TestEnding:
 
     @pytest.fixture
     def login(self, sessions: Sessions, anna: Login) -> Login:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
-        sessions.add_participant(login, told("uwv"))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.add_participant(login, participant_of("uwv"))
         return login
 
     @pytest.mark.parametrize(
@@ -654,8 +666,8 @@ class TestEnding:
         self, sessions: Sessions, anna: Login, travel
     ) -> None:
         short = replace(anna, ends=NOON + 30 * 60)
-        login = found(sessions, sessions.create_login(short, issued=NOON))
-        sessions.add_participant(login, told("uwv"))
+        login = live_login(sessions, sessions.create_login(short, issued=NOON))
+        sessions.add_participant(login, participant_of("uwv"))
         sessions.create_login(anna, issued=NOON, replaces=login)
         travel.move_to(NOON + 30 * 60 - 10)
         for _ in range(2):
@@ -664,7 +676,7 @@ class TestEnding:
         [moved] = sessions.find_ending(self.HERE, self.ENDS)
         assert moved.ends == self.ENDS
         assert len(sessions.store.items(moved.key)) == 2
-        assert sessions.participants(moved) == [told("uwv")]
+        assert sessions.participants(moved) == [participant_of("uwv")]
 
     def test_of_many_in_one_minute_takes_one_look_for_all(
         self, sessions, anna, travel, monkeypatch
@@ -673,8 +685,8 @@ class TestEnding:
         for number in range(20):
             who = replace(anna.who, name_id=f"c{number}")
             login = replace(anna, who=who, ends=self.ENDS - 40 + number)
-            login = found(sessions, sessions.create_login(login, issued=NOON))
-            sessions.add_participant(login, told("uwv"))
+            login = live_login(sessions, sessions.create_login(login, issued=NOON))
+            sessions.add_participant(login, participant_of("uwv"))
         travel.move_to(self.ENDS - 50)
         looks, find = [], sessions.store.find
         monkeypatch.setattr(
@@ -684,11 +696,11 @@ class TestEnding:
         assert len(looks) == 1
 
     def test_tells_one_of_those_who_end_it_who_was_told(self, sessions, login) -> None:
-        assert sessions.drop(login) == [told("uwv")]
+        assert sessions.drop(login) == [participant_of("uwv")]
         assert sessions.drop(login) is None
 
     def test_leaves_the_others_of_hers(self, sessions, login, anna) -> None:
-        other = found(sessions, sessions.create_login(anna, issued=NOON))
+        other = live_login(sessions, sessions.create_login(anna, issued=NOON))
         sessions.drop(login)
         assert sessions.is_live(other)
 
@@ -700,40 +712,40 @@ class TestWhoIsOut:
 
     @pytest.fixture
     def login(self, sessions: Sessions, anna: Login) -> Login:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         for name in ("svb", "stad"):
-            sessions.add_participant(login, told(name))
-        sessions.note_out(login, told("svb"))
+            sessions.add_participant(login, participant_of(name))
+        sessions.note_out(login, participant_of("svb"))
         return login
 
     def test_is_no_participant_of_it_any_more(self, sessions, login) -> None:
-        assert sessions.participants(login) == [told("stad")]
-        assert not sessions.is_in(told("svb").subject)
-        assert sessions.is_in(told("stad").subject)
-        assert sessions.end_citizen(login) == [told("stad")]
+        assert sessions.participants(login) == [participant_of("stad")]
+        assert not sessions.is_in(participant_of("svb").subject)
+        assert sessions.is_in(participant_of("stad").subject)
+        assert sessions.end_citizen(login) == [participant_of("stad")]
 
     def test_finds_it_by_a_logout_that_was_under_way(self, sessions, login) -> None:
-        assert sessions.find_told(told("svb").subject) == [login]
+        assert sessions.find_told(participant_of("svb").subject) == [login]
 
     def test_is_in_again_where_it_is_told_again(self, sessions, login) -> None:
-        again = replace(told("svb"), since=NOON + 1)
+        again = replace(participant_of("svb"), since=NOON + 1)
         assert sessions.add_participant(login, again) == again
-        assert sessions.participants(login) == [told("stad"), again]
+        assert sessions.participants(login) == [participant_of("stad"), again]
 
     def test_is_so_after_a_step_up_too(self, sessions, login, anna) -> None:
         sessions.create_login(anna, issued=NOON, replaces=login)
-        sessions.note_out(login, told("stad"))
+        sessions.note_out(login, participant_of("stad"))
         [stepped_up] = sessions.find_all(self.HERE)
         assert sessions.participants(stepped_up) == []
 
     def test_finds_all_logins_each_once(self, sessions, login, anna) -> None:
         short = replace(anna, ends=NOON + 1800)
         token = sessions.create_login(short, issued=NOON)
-        sessions.add_participant(found(sessions, token), told("uwv"))
+        sessions.add_participant(live_login(sessions, token), participant_of("uwv"))
         longer = sessions.create_login(
-            anna, issued=NOON, replaces=found(sessions, token)
+            anna, issued=NOON, replaces=live_login(sessions, token)
         )
-        sessions.add_participant(found(sessions, longer), told("svb"))
+        sessions.add_participant(live_login(sessions, longer), participant_of("svb"))
         logins = list(sessions.find_all(self.HERE))
         assert {found_login.key for found_login in logins} == {
             login.key,
@@ -750,7 +762,7 @@ class TestWhoIsOut:
 class TestKeepWith:
     @pytest.fixture
     def login(self, sessions: Sessions, anna: Login) -> Login:
-        return found(sessions, sessions.create_login(anna, issued=NOON))
+        return live_login(sessions, sessions.create_login(anna, issued=NOON))
 
     def test_keeps_a_value_until_the_login_ends(self, sessions, login) -> None:
         assert sessions.keep_with(login, "key", "value", NOON + 60)
@@ -778,18 +790,20 @@ class TestKeepWith:
     def test_follows_a_login_that_was_stepped_up(self, sessions, login, anna) -> None:
         token = sessions.create_login(anna, issued=NOON, replaces=login)
         assert sessions.keep_with(login, "key", "value", NOON + 60)
-        sessions.end_citizen(found(sessions, token))
+        sessions.end_citizen(live_login(sessions, token))
         assert sessions.store.get("key") is None
 
 
 def test_a_login_is_found_by_its_name_under_whatever_key(
     sessions: Sessions, anna: Login
 ) -> None:
-    login = found(sessions, sessions.create_login(anna, issued=NOON))
+    login = live_login(sessions, sessions.create_login(anna, issued=NOON))
     name = login.name
     assert sessions.named(name) == login
     assert login.family not in name
-    heir = found(sessions, sessions.create_login(anna, issued=NOON, replaces=login))
+    heir = live_login(
+        sessions, sessions.create_login(anna, issued=NOON, replaces=login)
+    )
     assert heir.key != login.key
     assert sessions.named(name) == heir
     sessions.end_citizen(heir)
@@ -798,7 +812,7 @@ def test_a_login_is_found_by_its_name_under_whatever_key(
 
 def test_all_logins_of_a_subject_are_found(sessions: Sessions, anna: Login) -> None:
     here, there = (
-        found(sessions, sessions.create_login(anna, issued=NOON)) for _ in range(2)
+        live_login(sessions, sessions.create_login(anna, issued=NOON)) for _ in range(2)
     )
     keys = {login.key for login in sessions.find_all_of(anna.who)}
     assert keys == {here.key, there.key}
@@ -809,9 +823,9 @@ class TestEndCitizen:
         self, sessions: Sessions, anna: Login
     ) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        login = found(sessions, token)
-        sessions.add_participant(login, told("uwv"))
-        assert sessions.end_citizen(login) == [told("uwv")]
+        login = live_login(sessions, token)
+        sessions.add_participant(login, participant_of("uwv"))
+        assert sessions.end_citizen(login) == [participant_of("uwv")]
         assert sessions.end_citizen(login) is None
         assert sessions.find(token) is None
 
@@ -820,8 +834,8 @@ class TestEndCitizen:
     ) -> None:
         tokens = [sessions.create_login(anna, issued=NOON) for _ in range(2)]
         other = sessions.create_login(bert, issued=NOON)
-        sessions.add_participant(found(sessions, tokens[0]), told("uwv"))
-        assert sessions.end_all_of(anna.who) == [told("uwv")]
+        sessions.add_participant(live_login(sessions, tokens[0]), participant_of("uwv"))
+        assert sessions.end_all_of(anna.who) == [participant_of("uwv")]
         assert sessions.end_all_of(anna.who) is None
         assert [sessions.find(token) for token in tokens] == [None, None]
         assert sessions.find(other)
@@ -829,29 +843,29 @@ class TestEndCitizen:
     def test_tells_a_login_of_which_nobody_was_told_from_none(
         self, sessions: Sessions, anna: Login
     ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         assert sessions.end_citizen(login) == []
         assert sessions.end_citizen(login) is None
 
     def test_refuses_what_was_proven_before_and_nothing_since(
         self, sessions, anna, bert, travel
     ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         travel.shift(2)
         sessions.end_citizen(login)
         with pytest.raises(LoginEnded):
             sessions.create_login(anna, issued=NOON + 1)
         assert sessions.create_login(bert, issued=NOON + 1)
-        again = found(sessions, sessions.create_login(anna, issued=NOON + 2))
+        again = live_login(sessions, sessions.create_login(anna, issued=NOON + 2))
         assert sessions.create_login(anna, issued=NOON + 2, replaces=again)
 
     def test_is_not_outrun_by_a_step_up_in_another_tab(
         self, sessions: Sessions, anna: Login
     ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
-        sessions.add_participant(login, told("uwv"))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
+        sessions.add_participant(login, participant_of("uwv"))
         token = sessions.create_login(anna, issued=NOON, replaces=login)
-        assert sessions.end_citizen(login) == [told("uwv")]
+        assert sessions.end_citizen(login) == [participant_of("uwv")]
         assert sessions.find(token) is None
 
     def test_ends_her_logins_in_all_browsers_and_nobody_elses(
@@ -860,10 +874,12 @@ class TestEndCitizen:
         token = sessions.create_login(anna, issued=NOON)
         two = sessions.create_login(anna, issued=NOON)
         his = sessions.create_login(bert, issued=NOON)
-        sessions.add_participant(found(sessions, token), told("uwv", "1"))
-        sessions.add_participant(found(sessions, two), told("uwv", "2"))
-        sessions.add_participant(found(sessions, two), told("svb", "3"))
-        reached = sessions.end_citizen(found(sessions, token))
+        sessions.add_participant(
+            live_login(sessions, token), participant_of("uwv", "1")
+        )
+        sessions.add_participant(live_login(sessions, two), participant_of("uwv", "2"))
+        sessions.add_participant(live_login(sessions, two), participant_of("svb", "3"))
+        reached = sessions.end_citizen(live_login(sessions, token))
         names = sorted((each.entity_id, each.session_index) for each in reached)
         assert names == [
             ("https://svb.example/metadata", "3"),
@@ -887,7 +903,7 @@ def test_a_login_ends_though_the_index_of_the_store_is_damaged(sessions, anna, e
     token = sessions.create_login(anna, issued=NOON)
     with closing(sqlite3.connect(sessions.store.path)) as spoilt, spoilt:
         spoilt.execute("DELETE FROM labels")
-    end(sessions, found(sessions, token))
+    end(sessions, live_login(sessions, token))
     assert sessions.find_beyond_idle(token) is None
 
 
@@ -999,10 +1015,10 @@ class TestARecordOfAnotherVersion:
     def test_is_ended_with_the_others_of_her(
         self, sessions, token, anna, caplog
     ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         key = sessions.key_of(token)
-        sessions.store.append(key, told("uwv").to_json())
-        assert sessions.end_citizen(login) == [told("uwv")]
+        sessions.store.append(key, participant_of("uwv").to_json())
+        assert sessions.end_citizen(login) == [participant_of("uwv")]
         assert sessions.store.read(key) is None
         assert sessions.store.read(login.key) is None
 
@@ -1019,11 +1035,13 @@ class TestARecordOfAnotherVersion:
     def test_of_a_participant_hides_none_of_the_others(
         self, sessions, anna, caplog, item
     ) -> None:
-        login = found(sessions, sessions.create_login(anna, issued=NOON))
+        login = live_login(sessions, sessions.create_login(anna, issued=NOON))
         sessions.store.append(login.key, item)
-        assert sessions.add_participant(login, told("uwv")) == told("uwv")
-        assert sessions.participants(login) == [told("uwv")]
-        assert sessions.end_citizen(login) == [told("uwv")]
+        assert sessions.add_participant(login, participant_of("uwv")) == participant_of(
+            "uwv"
+        )
+        assert sessions.participants(login) == [participant_of("uwv")]
+        assert sessions.end_citizen(login) == [participant_of("uwv")]
         assert len(caplog.records) == 1
 
     @pytest.mark.parametrize("data", ["{}"])
@@ -1045,58 +1063,62 @@ class TestWhomTheHubNamesInAnotherWay:
     """An attribute says who she is, and the hub means her by a NameID."""
 
     @pytest.fixture
-    def known(self, anna) -> Login:
+    def by_attribute(self, anna) -> Login:
         by_mail = replace(anna.who, name_id="a@x", format="attribute:mail")
         return replace(anna, who=by_mail, also=anna.who)
 
     @pytest.mark.parametrize("indexes", [(), ("index",)])
-    def test_a_logout_by_that_finds_her(self, sessions, known, anna, indexes) -> None:
-        token = sessions.create_login(known, issued=NOON)
+    def test_a_logout_by_that_finds_her(
+        self, sessions, by_attribute, anna, indexes
+    ) -> None:
+        token = sessions.create_login(by_attribute, issued=NOON)
         [ended] = sessions.end_subject(anna.who, indexes, issued=NOON)
-        assert ended.who == known.who
+        assert ended.who == by_attribute.who
         assert ended.also == anna.who
         assert sessions.find(token) is None
 
-    def test_nobody_else_is_found(self, sessions, known, anna) -> None:
-        token = sessions.create_login(known, issued=NOON)
+    def test_nobody_else_is_found(self, sessions, by_attribute, anna) -> None:
+        token = sessions.create_login(by_attribute, issued=NOON)
         other = replace(anna.who, name_id="bert")
         assert sessions.end_subject(other, issued=NOON) == []
         assert sessions.end_subject(anna.who, ("other",), issued=NOON) == []
-        assert found(sessions, token).named == anna.who
+        assert live_login(sessions, token).named == anna.who
 
-    def test_a_logout_by_who_she_is_here_finds_her(self, sessions, known) -> None:
-        token = sessions.create_login(known, issued=NOON)
-        assert sessions.end_login(found(sessions, token), issued=NOON)
+    def test_a_logout_by_who_she_is_here_finds_her(
+        self, sessions, by_attribute
+    ) -> None:
+        token = sessions.create_login(by_attribute, issued=NOON)
+        assert sessions.end_login(live_login(sessions, token), issued=NOON)
         assert sessions.find(token) is None
 
     def test_a_login_that_was_logged_out_meanwhile_is_not_made(
-        self, sessions, known, anna
+        self, sessions, by_attribute, anna
     ) -> None:
         sessions.end_subject(anna.who, issued=NOON)
         with pytest.raises(LoginEnded):
-            sessions.create_login(known, issued=NOON)
-        assert sessions.find_all_of(known.who) == []
+            sessions.create_login(by_attribute, issued=NOON)
+        assert sessions.find_all_of(by_attribute.who) == []
         assert sessions.find_all_of(anna.who) == []
-        assert sessions.create_login(known, issued=NOON + 1)
+        assert sessions.create_login(by_attribute, issued=NOON + 1)
 
     def test_she_is_found_by_each_name_that_she_had(
-        self, sessions, known, anna
+        self, sessions, by_attribute, anna
     ) -> None:
         """A hub may give her another NameID each time."""
-        token = sessions.create_login(known, issued=NOON)
+        token = sessions.create_login(by_attribute, issued=NOON)
         for name in ("z3", "z3", "k9"):
-            again = replace(known, also=replace(anna.who, name_id=name))
-            before = found(sessions, token)
+            again = replace(by_attribute, also=replace(anna.who, name_id=name))
+            before = live_login(sessions, token)
             token = sessions.create_login(again, issued=NOON, replaces=before)
-        assert len(sessions.participants(found(sessions, token))) == 3
-        assert len(sessions.find_all_of(known.who)) == 1
+        assert len(sessions.participants(live_login(sessions, token))) == 3
+        assert len(sessions.find_all_of(by_attribute.who)) == 1
         assert sessions.end_subject(anna.who, issued=NOON)
         assert sessions.find(token) is None
 
-    def test_no_trace_of_finding_out_stays(self, sessions, known, anna) -> None:
-        token = sessions.create_login(known, issued=NOON)
+    def test_no_trace_of_finding_out_stays(self, sessions, by_attribute, anna) -> None:
+        token = sessions.create_login(by_attribute, issued=NOON)
         [login] = sessions.find_all_of(anna.who)
-        assert login.key == found(sessions, token).key
+        assert login.key == live_login(sessions, token).key
 
 
 class TestUseOnce:

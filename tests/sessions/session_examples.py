@@ -1,4 +1,4 @@
-"""What tests of sessions say in one word."""
+"""Examples that several tests of sessions use."""
 
 from eilogin.sessions import Login, Participant, Sessions, Subject
 
@@ -6,14 +6,14 @@ NOON = 1_800_000_000.0
 HUB = "https://hub.example/metadata"
 
 
-def found(sessions: Sessions, token: str) -> Login:
-    """The login with this cookie value, which has to be there."""
+def live_login(sessions: Sessions, token: str) -> Login:
+    """The login with this cookie value, which must be live."""
     login = sessions.find(token)
     assert login is not None
     return login
 
 
-def told(name: str, index: str = "1") -> Participant:
-    """A participant that was told of anna."""
+def participant_of(name: str, index: str = "1") -> Participant:
+    """A participant that knows anna."""
     entity_id = f"https://{name}.example/metadata"
     return Participant(entity_id, Subject(HUB, entity_id, f"anna@{name}"), index, NOON)

@@ -13,7 +13,7 @@ from eilogin.atomic_files import PUBLIC, SECRET, create, write, write_under
 def test_two_who_write_one_file_leave_that_of_either(tmp_path):
     path = tmp_path / "metadata.xml"
     wholes = [letter * 400_000 for letter in (b"a", b"b")]
-    faults, seen = [], set()
+    faults, contents = [], set()
 
     def keep_writing(whole):
         try:
@@ -27,9 +27,9 @@ def test_two_who_write_one_file_leave_that_of_either(tmp_path):
     for writer in writers:
         writer.start()
     while any(writer.is_alive() for writer in writers):
-        seen.add(path.read_bytes())
+        contents.add(path.read_bytes())
     assert not faults
-    assert seen <= set(wholes)
+    assert contents <= set(wholes)
     assert list(tmp_path.iterdir()) == [path]
 
 

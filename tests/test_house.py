@@ -29,26 +29,26 @@ def docstring(file):
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_a_package_says_in_a_paragraph_what_belongs_there(package):
-    said = docstring(package / "__init__.py")
-    title, _, paragraph = said.partition("\n\n")
-    assert title.endswith("."), said
-    assert len(paragraph) > 60, said
+    text = docstring(package / "__init__.py")
+    title, _, paragraph = text.partition("\n\n")
+    assert title.endswith("."), text
+    assert len(paragraph) > 60, text
 
 
 @pytest.mark.parametrize("file", FILTERS, ids=lambda path: path.stem)
 def test_a_filter_says_how_it_is_used_and_what_it_does_to_environ(file):
-    said = " ".join(docstring(file).split())
+    text = " ".join(docstring(file).split())
     for word in ("*needs*", "*reads*", "*writes*", "*changes in the answer*"):
-        assert word in said.lower(), f"{file.name} does not say: {word}"
-    assert "use = egg:eilogin" in said
+        assert word in text.lower(), f"{file.name} does not say: {word}"
+    assert "use = egg:eilogin" in text
 
 
 def test_the_map_of_the_house_names_every_room():
-    said = eilogin.__doc__ or ""
+    text = eilogin.__doc__ or ""
     rooms = {path.stem for path in HOUSE.iterdir() if path.suffix == ".py"}
     rooms |= {path.name for path in PACKAGES if path.parent == HOUSE}
     for room in rooms - {"__init__", "__main__"}:
-        assert room in said, room
+        assert room in text, room
 
 
 CITED = [
@@ -79,8 +79,8 @@ def test_commands_to_copy_are_written_for_a_shell():
     verbs = "|".join(main.commands)
     pasted = re.compile(rf"(?:eilogin (?:{verbs})|chmod|chown)\b[a-z -]*\{{")
     for file in HOUSE.rglob("*.py"):
-        found = pasted.search(file.read_text(encoding="utf-8"))
-        assert not found, f"{file}: {found}"
+        match = pasted.search(file.read_text(encoding="utf-8"))
+        assert not match, f"{file}: {match}"
 
 
 def test_every_paste_entry_point_can_be_loaded():

@@ -54,10 +54,10 @@ def jemalloc():
 
 
 def library(name, package):
-    found = sorted(Path("/usr/lib").glob(f"*/{name}"))
-    if not found:
+    paths = sorted(Path("/usr/lib").glob(f"*/{name}"))
+    if not paths:
         unavailable(f"needs {name}: apt install {package}")
-    return str(found[0])
+    return str(paths[0])
 
 
 def run(*arguments, environment=os.environ, preload=""):
@@ -86,19 +86,19 @@ def test_the_second_opinion_is_the_same_there(libxml2):
 def test_lxml_that_was_bound_to_it_before_is_refused_with_the_cure(libxml2):
     ended = run("-c", LXML_FIRST, preload=libxml2)
     assert ended.returncode == 1
-    *_, said = ended.stderr.splitlines()
-    assert said.startswith("ImportError: lxml uses another libxml2"), said
-    assert "Expected `import eilogin` before the first import of lxml" in said
-    assert BUILD in said
+    *_, message = ended.stderr.splitlines()
+    assert message.startswith("ImportError: lxml uses another libxml2"), message
+    assert "Expected `import eilogin` before the first import of lxml" in message
+    assert BUILD in message
 
 
 def test_another_allocator_is_refused_with_the_cure(libxml2, jemalloc):
     ended = run("-c", IN_ORDER, preload=f"{jemalloc} {libxml2}")
     assert ended.returncode == 1
-    *_, said = ended.stderr.splitlines()
-    assert said.startswith("ImportError: lxml uses another libxml2"), said
-    assert "Start it without that allocator" in said
-    assert BUILD in said
+    *_, message = ended.stderr.splitlines()
+    assert message.startswith("ImportError: lxml uses another libxml2"), message
+    assert "Start it without that allocator" in message
+    assert BUILD in message
 
 
 def test_another_allocator_alone_is_as_ever(jemalloc):
@@ -109,10 +109,10 @@ def test_another_allocator_alone_is_as_ever(jemalloc):
 def test_error_without_deepbind_explains_the_remedy(libxml2):
     ended = run("-c", WITHOUT_DEEPBIND, preload=libxml2)
     assert ended.returncode == 1
-    *_, said = ended.stderr.splitlines()
-    assert said.startswith("ImportError: lxml uses another libxml2"), said
-    assert "it has no RTLD_DEEPBIND" in said
-    assert BUILD in said
+    *_, message = ended.stderr.splitlines()
+    assert message.startswith("ImportError: lxml uses another libxml2"), message
+    assert "it has no RTLD_DEEPBIND" in message
+    assert BUILD in message
 
 
 def test_a_process_without_another_libxml2_loads_them_as_ever():

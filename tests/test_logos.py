@@ -278,8 +278,8 @@ def test_refuses_style_that_doubles_a_drawing():
 
 
 def test_counts_a_class_once():
-    one = "<style>.a,.a,.a{fill:url(#b)}</style>"
-    assert fault_of(svg(f'{one}<g class="{"a " * 9000}"/><path id="b"/>')) == ""
+    style = "<style>.a,.a,.a{fill:url(#b)}</style>"
+    assert fault_of(svg(f'{style}<g class="{"a " * 9000}"/><path id="b"/>')) == ""
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError])

@@ -127,12 +127,12 @@ class TestALogout:
     def test_is_among_those_that_took_as_long(self, numbers):
         metrics.logout_took(0.2)
         metrics.logout_took(4.0)
-        found = numbers()
-        assert found["eilogin_logout_seconds_count",] == 2
-        assert found["eilogin_logout_seconds_sum",] == pytest.approx(4.2)
-        assert ("eilogin_logout_seconds_bucket", "0.1") not in found
-        assert found["eilogin_logout_seconds_bucket", "0.25"] == 1
-        assert found["eilogin_logout_seconds_bucket", "5.0"] == 2
+        values = numbers()
+        assert values["eilogin_logout_seconds_count",] == 2
+        assert values["eilogin_logout_seconds_sum",] == pytest.approx(4.2)
+        assert ("eilogin_logout_seconds_bucket", "0.1") not in values
+        assert values["eilogin_logout_seconds_bucket", "0.25"] == 1
+        assert values["eilogin_logout_seconds_bucket", "5.0"] == 2
 
     def test_that_is_not_delivered_yet_is_counted_when_somebody_asks(self, numbers):
         assert numbers(lambda: 7) == {("eilogin_logouts_undelivered",): 7.0}
@@ -146,8 +146,8 @@ class TestALogout:
         }
 
     def test_is_beside_how_the_federation_is(self, numbers):
-        said = {"members": 3, "age_seconds": 60.5, "failures": 2, "waits": True}
-        assert numbers(federation=said) == {
+        federation = {"members": 3, "age_seconds": 60.5, "failures": 2, "waits": True}
+        assert numbers(federation=federation) == {
             ("eilogin_federation_members",): 3.0,
             ("eilogin_federation_age_seconds",): 60.5,
             ("eilogin_federation_failures",): 2.0,
@@ -228,11 +228,11 @@ def test_several_processes_have_one_sum_by_a_folder(tmp_path, monkeypatch):
     run = subprocess.run(
         [sys.executable, "-c", _TWO], capture_output=True, text=True, check=True
     )
-    told = run.stdout
-    assert 'eilogin_sign_ins_total{level="basis"} 5.0' in told
-    assert "eilogin_logout_seconds_count 3.0" in told
-    assert "eilogin_logouts_undelivered 4.0" in told
-    assert "visitors" not in told
+    output = run.stdout
+    assert 'eilogin_sign_ins_total{level="basis"} 5.0' in output
+    assert "eilogin_logout_seconds_count 3.0" in output
+    assert "eilogin_logouts_undelivered 4.0" in output
+    assert "visitors" not in output
 
 
 def test_process_without_metrics_hub_does_not_load_prometheus_client():

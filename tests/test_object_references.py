@@ -63,7 +63,7 @@ def test_finds_a_name_of_a_submodule(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("eilogintestsite:aplication", "to have 'aplication'; did you mean 'applicati"),
         ("eilogintestsite:inner", "expected the module 'eilogintestsite' to have"),
@@ -73,8 +73,8 @@ def test_finds_a_name_of_a_submodule(folder):
         ("eilogintestsit:make", "did you mean 'eilogintestsite'"),
     ],
 )
-def test_tells_what_is_not_there(folder, name, told):
-    assert told in fault(folder, name)
+def test_tells_what_is_not_there(folder, name, message):
+    assert message in fault(folder, name)
 
 
 @pytest.mark.parametrize(

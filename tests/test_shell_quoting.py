@@ -9,7 +9,7 @@ from eilogin.shell_quoting import typed
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "command"),
     [
         ([Path("app.ini")], "eilogin check app.ini"),
         ([Path("/srv/uwv/app.ini"), "0f"], "eilogin check /srv/uwv/app.ini 0f"),
@@ -32,14 +32,14 @@ from eilogin.shell_quoting import typed
         (["\udcff"], "eilogin check $'\\377'"),
     ],
 )
-def test_a_command_is_seen_as_it_is(words, told):
-    assert typed("eilogin check", *words) == told
+def test_a_command_is_seen_as_it_is(words, command):
+    assert typed("eilogin check", *words) == command
 
 
 def test_a_shell_takes_each_word_for_what_it_is():
     letters = [chr(number) for number in (*range(1, 0x300), 0x2028, 0x202E, 0x1F600)]
-    words = [*letters, "".join(letters), *(f"a{one}7'b" for one in letters), ""]
-    told = typed("printf '%s\\0'", *words)
-    assert told.isprintable()
-    found = subprocess.run(["bash", "-c", told], capture_output=True, check=True)
-    assert found.stdout.split(b"\0")[:-1] == [one.encode() for one in words]
+    words = [*letters, "".join(letters), *(f"a{word}7'b" for word in letters), ""]
+    command = typed("printf '%s\\0'", *words)
+    assert command.isprintable()
+    run = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
+    assert run.stdout.split(b"\0")[:-1] == [word.encode() for word in words]

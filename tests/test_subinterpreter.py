@@ -25,7 +25,7 @@ except ImportError as error:
 def test_refuses_to_be_imported_with_the_cure():
     command = [sys.executable, "-c", SUBINTERPRETER]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    said = ended.stdout
-    assert said.startswith("eilogin was imported in a sub-interpreter"), ended
-    assert "WSGIApplicationGroup %{GLOBAL}" in said
-    assert "single-interpreter = true" in said
+    output = ended.stdout
+    assert output.startswith("eilogin was imported in a sub-interpreter"), ended
+    assert "WSGIApplicationGroup %{GLOBAL}" in output
+    assert "single-interpreter = true" in output

@@ -14,7 +14,7 @@ LIST = Path(eilogin.__file__).parent.parent / "contrib/manual/reference/errors.r
 
 
 def all_of(kind):
-    return [kind, *(one for child in kind.__subclasses__() for one in all_of(child))]
+    return [kind, *(each for child in kind.__subclasses__() for each in all_of(child))]
 
 
 def told():
@@ -34,8 +34,8 @@ def kinds():
     assert entry_points.declared()
     # Each once, also where it is of two kinds.
     # Who makes one of these more precise, as a store does, keeps its code.
-    found = dict.fromkeys(all_of(errors.EiloginError))
-    return [kind for kind in found if "code" in vars(kind)]
+    all_kinds = dict.fromkeys(all_of(errors.EiloginError))
+    return [kind for kind in all_kinds if "code" in vars(kind)]
 
 
 def test_no_two_errors_have_one_code(kinds):

@@ -21,8 +21,8 @@ def peer():
         return peers[-1]
 
     yield start
-    for one in peers:
-        one.close()
+    for server in peers:
+        server.close()
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def channel():
         return channels[-1]
 
     yield make
-    for one in channels:
-        one.close()
+    for back_channel in channels:
+        back_channel.close()
 
 
 @pytest.fixture(scope="module")

@@ -128,10 +128,10 @@ class TestAProxy:
         back = channel(proxy=proxy)
         with pytest.raises(PeerUnavailable) as caught:
             back.post(f"{scheme}://uwv.example/soap", b"<ask/>")
-        told = (
+        message = (
             f"/soap is behind back_channel_proxy ({proxy}), which refuses connections"
         )
-        assert told in str(caught.value)
+        assert message in str(caught.value)
         assert "Connection(" not in str(caught.value)
 
     def test_that_accepts_nothing_is_named(self, channel):
@@ -147,8 +147,8 @@ class TestAProxy:
         proxy = peer(FINE, tls=tls).url(path="")
         with pytest.raises(PeerUnavailable) as caught:
             channel(proxy=proxy).post("https://uwv.example/soap", b"")
-        told = f"({proxy}), which has a certificate that no authority in back_c"
-        assert told in str(caught.value)
+        message = f"({proxy}), which has a certificate that no authority in back_c"
+        assert message in str(caught.value)
 
     @pytest.mark.parametrize(
         "url", ["proxy:3128", "proxy", "socks5://proxy", "http://"]

@@ -25,12 +25,12 @@ class TestTwoClocks:
     )
     def test_that_differ_are_told(self, peer, channel, caplog, date, theirs):
         dated = b"Date: " + date
-        told = f"its clock says {theirs}, and ours says 2026-03-29T01:00:00Z"
+        message = f"its clock says {theirs}, and ours says 2026-03-29T01:00:00Z"
         server = peer(refusing(saying("refused, see 2G3-EZP"), dated))
         with pytest.raises(PeerUnavailable) as caught:
             channel().post(server.url(), b"")
         assert str(caught.value).endswith(
-            f"500; it says 'refused, see 2G3-EZP'; {told}"
+            f"500; it says 'refused, see 2G3-EZP'; {message}"
         )
         assert caplog.text == ""
         server = peer(refusing(b"<fine/>", dated, status=b"200 OK"))
@@ -38,7 +38,7 @@ class TestTwoClocks:
         (record,) = caplog.records
         assert (record.levelname, record.getMessage()) == (
             "WARNING",
-            f"{server.url()} answers, but {told}",
+            f"{server.url()} answers, but {message}",
         )
 
     @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ class TestAPeerThatIsNotThere:
     @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_is_unavailable_where_nothing_listens(self, channel, scheme):
         url = f"{scheme}://uwv.localhost:{unused_port()}/"
-        told = f"{url} refuses connections: [Errno {errno.ECONNREFUSED}] Connection ref"
-        with pytest.raises(PeerUnavailable, match=re.escape(told)):
+        message = (
+            f"{url} refuses connections: [Errno {errno.ECONNREFUSED}] Connection ref"
+        )
+        with pytest.raises(PeerUnavailable, match=re.escape(message)):
             channel().post(url, b"")
 
     @pytest.mark.parametrize(

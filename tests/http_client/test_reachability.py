@@ -87,8 +87,8 @@ class TestAQuickLook:
             for _ in range(30):
                 with ThreadPoolExecutor(1) as threads:
                     threads.submit(hang_up)
-                    seen = channel().look(f"https://127.0.0.1:{port}/")
-                assert seen is Reachability.SILENT
+                    outcome = channel().look(f"https://127.0.0.1:{port}/")
+                assert outcome is Reachability.SILENT
 
     def test_does_not_find_everybody(self, channel, monkeypatch):
         def unknown(*args, **kwargs):
@@ -114,16 +114,16 @@ class TestAQuickLook:
         moment = 1000.0
         monkeypatch.setattr(time, "monotonic", lambda: moment)
         server, back = peer(gateway(503)), channel()
-        url, told = server.url(path="/a"), []
+        url, messages = server.url(path="/a"), []
         for status in (503, 503, 204, 204, 503):
             server.behave = lambda _, connection, s=status: connection.sendall(
                 gateway(s)
             )
             caplog.clear()
             back.look(f"{url}?x=y")
-            told.append(caplog.text.count(f"{url} is down: a gateway answers"))
+            messages.append(caplog.text.count(f"{url} is down: a gateway answers"))
             moment += 6.0
-        assert told == [1, 0, 0, 0, 1]
+        assert messages == [1, 0, 0, 0, 1]
 
     def test_holds_for_five_seconds_of_that_address(self, peer, channel, monkeypatch):
         moment = 1000.0
@@ -138,9 +138,9 @@ class TestAQuickLook:
         moment = 1005.0
         assert back.look(server.url(path="/a")) is Reachability.THERE
 
-    @pytest.mark.parametrize("known", [None, Reachability.THERE, Reachability.AWAY])
+    @pytest.mark.parametrize("previous", [None, Reachability.THERE, Reachability.AWAY])
     def test_is_taken_by_one_while_others_go_by_what_is_known(
-        self, channel, monkeypatch, known
+        self, channel, monkeypatch, previous
     ):
         """A peer that hangs would hold a thread of each of them for two seconds."""
         looks, goes_on = threading.Semaphore(0), threading.Event()
@@ -152,9 +152,9 @@ class TestAQuickLook:
             return Reachability.CUT_OFF
 
         monkeypatch.setattr(time, "monotonic", lambda: moment)
-        if known is not None:
-            monkeypatch.setattr(back, "_check", lambda *_: known)
-            assert back.look(url) is known
+        if previous is not None:
+            monkeypatch.setattr(back, "_check", lambda *_: previous)
+            assert back.look(url) is previous
         moment = 1005.0
         monkeypatch.setattr(back, "_check", look)
         with ThreadPoolExecutor(1) as threads:
@@ -162,7 +162,7 @@ class TestAQuickLook:
             assert looks.acquire(timeout=30)
             try:
                 assert {back.look(url) for _ in range(5)} == {
-                    known or Reachability.SILENT
+                    previous or Reachability.SILENT
                 }
             finally:
                 goes_on.set()

@@ -176,12 +176,12 @@ class TestAPeerThatMisbehaves:
         assert time.monotonic() - start < 30
 
     def test_gets_no_byte_more_once_its_time_is_over(self):
-        left, right = socket.socketpair()
-        with left, right, left.makefile("rb", buffering=0) as raw:
-            right.sendall(b"x")
+        own_socket, other_socket = socket.socketpair()
+        with own_socket, other_socket, own_socket.makefile("rb", buffering=0) as raw:
+            other_socket.sendall(b"x")
             with pytest.raises(TimeoutError):
                 # By itself: from outside it is a race of microseconds.
-                connections._Deadline(left, raw, 0.0).readinto(bytearray(1))  # noqa: SLF001
+                connections._Deadline(own_socket, raw, 0.0).readinto(bytearray(1))  # noqa: SLF001
 
     def test_gets_the_time_that_one_call_names(self, peer, channel):
         server = peer(lambda peer, connection: peer.stop.wait(120))

@@ -18,7 +18,7 @@ class TestASoapFault:
         return str(caught.value).removeprefix(server.url())
 
     @pytest.mark.parametrize(
-        ("words", "told"),
+        ("words", "expected"),
         [
             pytest.param("refused, see 2G3-EZP", "'refused, see 2G3-EZP'", id="ours"),
             pytest.param("a &lt;b&gt; &amp; c", "'a <b> & c'", id="written as XML"),
@@ -27,12 +27,12 @@ class TestASoapFault:
             pytest.param("x" * 300, f"'{'x' * 200}'", id="cut"),
         ],
     )
-    def test_is_told_in_one_line(self, peer, channel, words, told):
-        said = self.told(peer, channel, refusing(saying(words)))
-        assert said == f" answered with status 500; it says {told}"
+    def test_is_told_in_one_line(self, peer, channel, words, expected):
+        message = self.told(peer, channel, refusing(saying(words)))
+        assert message == f" answered with status 500; it says {expected}"
 
     @pytest.mark.parametrize(
-        ("words", "told"),
+        ("words", "expected"),
         [
             ("AAQAAMh48/1oXIM+ is unknown", "… is unknown"),
             ("no aaqaamh48/1OXIM+", "no …"),
@@ -43,12 +43,12 @@ class TestASoapFault:
             ("not 900-000-016", "not …"),
         ],
     )
-    def test_repeats_no_artifact_and_no_number(self, peer, channel, words, told):
+    def test_repeats_no_artifact_and_no_number(self, peer, channel, words, expected):
         question = b"<e><samlp:Artifact>AAQAAMh48/1oXIM+</samlp:Artifact></e>"
         server = peer(refusing(saying(words)))
         with pytest.raises(PeerUnavailable, match="it says") as caught:
             channel().post(server.url(), question)
-        assert str(caught.value).endswith(f" it says '{told}'")
+        assert str(caught.value).endswith(f" it says '{expected}'")
 
     @pytest.mark.parametrize("name", ["NameID", "saml:NameID", "saml:EncryptedID"])
     @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ class TestASoapFault:
         server = peer(refusing(saying(words)))
         with pytest.raises(PeerUnavailable) as caught:
             channel().post(server.url(), question)
-        told = str(caught.value).removeprefix(server.url())
-        assert words not in told
-        assert told == (
+        message = str(caught.value).removeprefix(server.url())
+        assert words not in message
+        assert message == (
             " answered with status 500; eilogin does not repeat its message, which"
             " may name a person: see the log of the peer"
         )
@@ -78,8 +78,8 @@ class TestASoapFault:
 
     def test_is_told_of_a_prefix_and_a_language(self, peer, channel):
         body = b'<s:Fault><s:faultstring xml:lang="nl">nee</s:faultstring></s:Fault>'
-        told = self.told(peer, channel, refusing(body, status=b"403 No"))
-        assert told == " answered with status 403; it says 'nee'"
+        message = self.told(peer, channel, refusing(body, status=b"403 No"))
+        assert message == " answered with status 403; it says 'nee'"
 
     @pytest.mark.parametrize(
         "body",
@@ -102,9 +102,9 @@ class TestASoapFault:
             connection.sendall(halfway)
             connection.shutdown(socket.SHUT_RDWR)
 
-        told = " answered with status 500"
-        assert self.told(peer, channel, behave) == told
-        with pytest.raises(PeerUnavailable, match=f"{told}$"):
+        message = " answered with status 500"
+        assert self.told(peer, channel, behave) == message
+        with pytest.raises(PeerUnavailable, match=f"{message}$"):
             channel().post(peer(halfway).url(), b"", timeout=0.2)
 
     def test_is_not_read_of_who_sends_us_elsewhere(self, peer, channel):

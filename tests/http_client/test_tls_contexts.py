@@ -86,8 +86,8 @@ class TestTLS:
         self, channel, certificates, asking
     ):
         back = channel(ca_file=certificates / "authority.crt")
-        told = "certificate: set tls_client_certificate; ask its administrator which"
-        with pytest.raises(PeerUnavailable, match=told):
+        message = "certificate: set tls_client_certificate; ask its administrator which"
+        with pytest.raises(PeerUnavailable, match=message):
             back.post(asking, b"")
 
     def test_says_that_a_peer_wants_to_see_another_certificate(
@@ -95,8 +95,10 @@ class TestTLS:
     ):
         pair = (certificates / "stranger.crt", certificates / "stranger.key")
         back = channel(ca_file=certificates / "authority.crt", client_certificate=pair)
-        told = r"rejects our tls_client_certificate \(.*/stranger\.crt\); ask its admin"
-        with pytest.raises(PeerUnavailable, match=told):
+        message = (
+            r"rejects our tls_client_certificate \(.*/stranger\.crt\); ask its admin"
+        )
+        with pytest.raises(PeerUnavailable, match=message):
             back.post(asking, b"")
 
     def test_says_that_a_peer_speaks_none(self, peer, channel, certificates):
@@ -117,10 +119,10 @@ class TestTLS:
             with pytest.raises(PeerUnavailable) as caught:
                 back.post(url, b"")
             thread.join(5)
-        told = (
+        message = (
             rf"{url} answers, but not with TLS \([A-Z_]+\): does it have a certificate"
         )
-        assert re.match(told, str(caught.value))
+        assert re.match(message, str(caught.value))
 
     def test_says_what_a_peer_may_want_that_hangs_up_without_a_word(
         self, peer, channel, certificates, tls

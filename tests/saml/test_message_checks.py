@@ -289,11 +289,11 @@ class TestTheOtherMessages:
         )
 
     def test_a_logout_request_that_is_over_is_told_by_both_clocks(self):
-        said = (
+        message = (
             r"NotOnOrAfter of the LogoutRequest is .*11:58:20Z.*time here is"
             r" .*12:00:00Z"
         )
-        with pytest.raises(MessageExpired, match=said):
+        with pytest.raises(MessageExpired, match=message):
             _logout_request(replace(LOGOUT_REQUEST, not_on_or_after=NOW - 100))
 
     @pytest.mark.parametrize("request_id", ["", "_q"])
@@ -333,7 +333,7 @@ class TestTheOtherMessages:
         assert "(Requester RequestDenied)" in str(caught.value)
 
     @pytest.mark.parametrize(
-        ("issued", "error", "told"),
+        ("issued", "error", "message"),
         [
             (NOW, LoginFailed, "rejected the artifact (Requester RequestDenied)"),
             # Our clock is off, so it did not take our question (DigiD 1.2).
@@ -344,7 +344,7 @@ class TestTheOtherMessages:
             ),
         ],
     )
-    def test_a_refusal_may_name_no_question(self, issued, error, told):
+    def test_a_refusal_may_name_no_question(self, issued, error, message):
         answer = replace(
             ARTIFACT_RESPONSE,
             in_response_to="",
@@ -353,7 +353,7 @@ class TestTheOtherMessages:
         )
         with pytest.raises(error) as caught:
             _artifact_response(answer)
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
     def test_a_success_names_its_question(self):
         with pytest.raises(MessageUnexpected, match="no InResponseTo"):
@@ -377,10 +377,10 @@ class TestWhatIsTold:
         elsewhere = f"https://uwv.example.nl/{'x' * 300}"
         with pytest.raises(MessageMisdirected) as caught:
             _logout_request(replace(LOGOUT_REQUEST, destination=elsewhere))
-        told = str(caught.value)
-        assert f"Destination: found '{elsewhere[:200]}'; expected '{SLO}'" in told
-        assert elsewhere[:201] not in told
-        assert "public_url" in told
+        message = str(caught.value)
+        assert f"Destination: found '{elsewhere[:200]}'; expected '{SLO}'" in message
+        assert elsewhere[:201] not in message
+        assert "public_url" in message
 
     def test_is_that_there_is_no_address(self):
         with pytest.raises(MessageMisdirected, match="found none"):

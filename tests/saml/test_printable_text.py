@@ -6,7 +6,7 @@ from eilogin.saml.printable_text import first_of, short, some
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "last_part"),
     [
         (bindings.POST, "HTTP-POST"),
         (bindings.SOAP, "SOAP"),
@@ -15,15 +15,15 @@ from eilogin.saml.printable_text import first_of, short, some
         ("", ""),
     ],
 )
-def test_of_a_uri_people_say_the_last_part(uri, said):
-    assert short(uri) == said
+def test_of_a_uri_people_say_the_last_part(uri, last_part):
+    assert short(uri) == last_part
 
 
 @pytest.mark.parametrize(
-    ("names", "told"), [("", ""), ("a", "a"), ("ab", "a, b"), ("abc", "a, b, …")]
+    ("names", "joined"), [("", ""), ("a", "a"), ("ab", "a, b"), ("abc", "a, b, …")]
 )
-def test_of_many_the_first_few_are_told(names, told):
-    assert some(tuple(names), 2) == told
+def test_of_many_the_first_few_are_told(names, joined):
+    assert some(tuple(names), 2) == joined
 
 
 def test_of_many_lines_it_is_told_how_many_more_there_are():
@@ -32,9 +32,9 @@ def test_of_many_lines_it_is_told_how_many_more_there_are():
 
 
 def test_of_endpoints_each_binding_is_told_once():
-    found = [
+    endpoints = [
         Endpoint(binding, f"https://a.test/{n}")
         for n, binding in enumerate((bindings.POST, bindings.SOAP, bindings.POST))
     ]
-    assert bindings_of(found) == "HTTP-POST, SOAP"
+    assert bindings_of(endpoints) == "HTTP-POST, SOAP"
     assert bindings_of([]) == "none"

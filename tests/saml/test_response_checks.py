@@ -290,8 +290,8 @@ class TestWhiteSpaceAroundAUri:
     def test_is_no_part_of_it(self, answer, expected, signs, space):
         def spaced(element):
             for name in ("Issuer", "Audience", "AuthnContextClassRef"):
-                for found in element.iter(q(f"saml:{name}")):
-                    found.text = f"{space}{found.text.strip()}{space}"
+                for part in element.iter(q(f"saml:{name}")):
+                    part.text = f"{space}{part.text.strip()}{space}"
 
         element = answer.signed(*signs).element(spaced)
         assert accept(element, expected) == answer.assertion
@@ -440,9 +440,9 @@ class TestAdvice:
                 ("saml:NameID", "saml:EncryptedID"),
                 ("saml:Attribute", "saml:EncryptedAttribute"),
             ):
-                for found in list(assertion.iter(q(name))):
-                    hidden = encrypt(found, wrapper, reader_key.public)
-                    found.getparent().replace(found, hidden)
+                for clear in list(assertion.iter(q(name))):
+                    hidden = encrypt(clear, wrapper, reader_key.public)
+                    clear.getparent().replace(clear, hidden)
 
         def hide_and_advise(assertion):
             hide(assertion)
@@ -543,7 +543,7 @@ class TestAFaultyAnswer:
             accept(element, expected)
 
     @pytest.mark.parametrize(
-        ("changes", "told"),
+        ("changes", "message"),
         [
             (
                 {"recipient": ACS + "2"},
@@ -568,12 +568,12 @@ class TestAFaultyAnswer:
         ],
     )
     def test_is_told_with_what_was_expected_and_what_came(
-        self, answer, expected, changes, told
+        self, answer, expected, changes, message
     ):
         element = answer.signed("assertion").with_assertion(**changes).element()
         with pytest.raises(Refused) as refused:
             accept(element, expected)
-        assert told in str(refused.value)
+        assert message in str(refused.value)
         assert refused.value.peer == HUB
 
     @pytest.mark.parametrize(("changes", "error"), RESPONSE_FAULTS)
@@ -772,10 +772,10 @@ class TestAnEncryptedAssertion:
             accept(faulty.signed("response").element(), reading)
         with pytest.raises(DecryptionFailed) as hidden:
             accept(faulty.signed("assertion").element(), reading)
-        said = (
+        message = (
             f"eilogin decrypted the assertion and rejected its content: {caught.value}"
         )
-        assert str(hidden.value) == said
+        assert str(hidden.value) == message
 
     @pytest.mark.parametrize("beside", ["clear", "encrypted"])
     def test_is_the_only_one(self, answer, reading, reader_key, beside):
@@ -843,12 +843,12 @@ class TestAnEncryptedAssertion:
             answer.for_reader(reader_key).element(edit_assertion=odd),
             _encrypted_after(answer, reader_key, broken),
         ]
-        said = set()
+        messages_seen = set()
         for element in wrong:
             with pytest.raises(DecryptionFailed) as caught:
                 accept(element, reading)
-            said.add((str(caught.value), caught.value.__cause__))
-        assert len(said) == 1
+            messages_seen.add((str(caught.value), caught.value.__cause__))
+        assert len(messages_seen) == 1
 
 
 def _encrypted_after(answer, reader, edit):
@@ -1116,7 +1116,7 @@ BOUNDARIES = [
 
 class TestTime:
     @pytest.mark.parametrize(
-        ("name", "instant", "said"),
+        ("name", "instant", "message"),
         [
             ("not_before", NOW + 600, "the NotBefore of the Conditions"),
             ("not_on_or_after", NOW - 600, "the NotOnOrAfter of the Conditions"),
@@ -1127,12 +1127,12 @@ class TestTime:
             ("session_ends", NOW - 600, "the session at the hub has ended"),
         ],
     )
-    def test_is_told_by_both_clocks(self, answer, expected, name, instant, said):
+    def test_is_told_by_both_clocks(self, answer, expected, name, instant, message):
         changes = {"not_before": None, name: instant}
         if name == "not_before":
             changes["not_on_or_after"] = instant + 600
         element = answer.with_assertion(**changes).element()
-        with pytest.raises(MessageExpired, match=said) as caught:
+        with pytest.raises(MessageExpired, match=message) as caught:
             accept(element, expected)
         came = "2026-01-01T12:10:00Z" if instant > NOW else "2026-01-01T11:50:00Z"
         assert came in str(caught.value)

@@ -132,10 +132,10 @@ class TestNothingIsFetchedOrExpanded:
 
 class TestTheErrors:
     def test_say_where_and_quote_nothing(self):
-        said = refused(b"<a>\n  <geheim>123456782</anders></a>")
-        assert said.startswith("the XML is not well-formed (line 2, column ")
-        assert "geheim" not in said
-        assert "123456782" not in said
+        message = refused(b"<a>\n  <geheim>123456782</anders></a>")
+        assert message.startswith("the XML is not well-formed (line 2, column ")
+        assert "geheim" not in message
+        assert "123456782" not in message
 
     def test_of_metadata_say_once_where_it_is(self):
         with pytest.raises(MalformedMessage) as raised:
@@ -210,9 +210,9 @@ class TestLimits:
         """In what is large, which is looked through for a place to hide in."""
         letters = string.ascii_letters
         names = [*letters, *(f"a{letter}" for letter in letters)][:101]
-        said = "".join(f' {name}=""' for name in names)
+        attributes = "".join(f' {name}=""' for name in names)
         large = f"<i>{'x' * MESSAGE.octets}</i>"
-        octets = f"<a>{large}{'x' * before}<b{said}/>{'y' * after}</a>".encode()
+        octets = f"<a>{large}{'x' * before}<b{attributes}/>{'y' * after}</a>".encode()
         with pytest.raises(MessageTooLarge, match="attributes"):
             parse(octets, METADATA)
         assert parse(octets.replace(b' a=""', b""), METADATA).tag == "a"
@@ -237,8 +237,8 @@ class TestLimits:
             return f"<a {attributes}>{wide * elements}</a>".encode()
 
         assert len(parse(of(MESSAGE.names))) == 299
-        said = refused(of(MESSAGE.names + 1), error=MessageTooLarge)
-        assert said == "the XML has more than 12000 elements and attributes"
+        message = refused(of(MESSAGE.names + 1), error=MessageTooLarge)
+        assert message == "the XML has more than 12000 elements and attributes"
         assert len(parse(of(MESSAGE.names + 1), METADATA)) == 300
 
     @pytest.mark.parametrize(
@@ -249,22 +249,24 @@ class TestLimits:
     def test_text(self, form):
         fits, longer = "é" * MESSAGE.text, "é" * (MESSAGE.text + 1)
         assert parse(form.format(fits).encode()).tag == "a"
-        said = refused(form.format(longer).encode(), error=MessageTooLarge)
-        assert "a text has more than" in said
+        message = refused(form.format(longer).encode(), error=MessageTooLarge)
+        assert "a text has more than" in message
 
     @pytest.mark.parametrize("between", ["<!-- x -->", "<!---->", "<![CDATA[<<]]>"])
     def test_text_that_goes_on_behind_what_is_no_element(self, between):
         half = "x" * (MESSAGE.text // 2)
-        said = refused(f"<a>{half}{between}{half}x</a>".encode(), error=MessageTooLarge)
-        assert "a text has more than" in said
+        message = refused(
+            f"<a>{half}{between}{half}x</a>".encode(), error=MessageTooLarge
+        )
+        assert "a text has more than" in message
         many = between.join(["x" * 4000] * (MESSAGE.text // 4000 + 2))
-        said = refused(f"<a>{many}</a>".encode(), error=MessageTooLarge)
-        assert "a text has more than" in said
+        message = refused(f"<a>{many}</a>".encode(), error=MessageTooLarge)
+        assert "a text has more than" in message
 
     def test_namespace_declarations_are_not_what_looks_like_them(self):
-        said = "xmlns " * (MESSAGE.namespaces + 1)
+        text = "xmlns " * (MESSAGE.namespaces + 1)
         long = f"xmlns='{'x' * 300}'"
-        assert parse(f"<a>{said}{long}</a>".encode()).text == said + long
+        assert parse(f"<a>{text}{long}</a>".encode()).text == text + long
 
     @pytest.mark.parametrize("quote", ["'", '"'])
     @pytest.mark.parametrize("space", ["", "\n", " \t"])
@@ -280,19 +282,23 @@ class TestLimits:
     @pytest.mark.parametrize("limits", [MESSAGE, METADATA], ids=["message", "metadata"])
     @pytest.mark.parametrize("quote", ["'", '"'])
     @pytest.mark.parametrize("name", ["xmlns", "xmlns:x", "xmlns:" + "x" * 300])
-    @pytest.mark.parametrize("said", ["urn:a&amp;b", "urn:&amp;#x61;", "urn:&#38;#97;"])
+    @pytest.mark.parametrize(
+        "namespace", ["urn:a&amp;b", "urn:&amp;#x61;", "urn:&#38;#97;"]
+    )
     def test_a_namespace_is_no_other_one_in_canonical_form(
-        self, name, quote, said, limits
+        self, name, quote, namespace, limits
     ):
         """There its ampersand would begin a reference."""
-        octets = f"<a><b {name} = {quote}{said}{quote}/></a>".encode()
+        octets = f"<a><b {name} = {quote}{namespace}{quote}/></a>".encode()
         assert refused(octets, limits) == "a namespace contains an ampersand"
-        text = f"<a>{name}={quote}{said}{quote}</a>".encode()
+        text = f"<a>{name}={quote}{namespace}{quote}</a>".encode()
         assert "&" in parse(text, limits).text
 
     @given(st.text("ab1x:/&#;%<>\"' ", max_size=12))
-    def test_canonical_form_reads_back_as_the_same_element(self, said):
-        octets = f"<a><n:b xmlns:n={quoteattr('urn:' + said)} n:c=''/></a>".encode()
+    def test_canonical_form_reads_back_as_the_same_element(self, namespace):
+        octets = (
+            f"<a><n:b xmlns:n={quoteattr('urn:' + namespace)} n:c=''/></a>".encode()
+        )
         try:
             root = parse(octets)
             written = canonical(root)
@@ -308,11 +314,13 @@ class TestLimits:
 
     @pytest.mark.parametrize("limits", [MESSAGE, METADATA], ids=["message", "metadata"])
     @pytest.mark.parametrize(
-        "said",
+        "declaration",
         ["xmlns", "xmlns:", "xmlns ", "xmlns:xmlns:", "xmlns='", "xmlns=\"x' ", "= '"],
     )
-    def test_text_similar_to_namespace_declarations_parses_fast(self, said, limits):
-        texts = said * (100_000 // len(said))
+    def test_text_similar_to_namespace_declarations_parses_fast(
+        self, declaration, limits
+    ):
+        texts = declaration * (100_000 // len(declaration))
         octets = f"<a><b>{texts}</b><b>{texts}</b><b>{texts[:50_000]}</b></a>".encode()
         assert len(parse(octets, limits)) == 3
         # It takes 2 ms, and more than ten seconds where each is looked at to the end.
@@ -330,8 +338,10 @@ class TestLimits:
 
     def test_the_length_of_a_namespace(self):
         assert parse(f'<a xmlns="urn:{"x" * 252}"/>'.encode()).tag
-        said = refused(f'<a xmlns="urn:{"x" * 253}"/>'.encode(), error=MessageTooLarge)
-        assert said == "a namespace is too long; expected at most 256 characters"
+        message = refused(
+            f'<a xmlns="urn:{"x" * 253}"/>'.encode(), error=MessageTooLarge
+        )
+        assert message == "a namespace is too long; expected at most 256 characters"
 
     def test_long_namespaces_that_many_names_can_repeat(self):
         """In canonical form each may have its namespace written before it."""
@@ -343,8 +353,8 @@ class TestLimits:
             return f'<a xmlns:n="{uri}">{inside}</a>'.encode()
 
         assert len(parse(of(fits))) == fits
-        said = refused(of(fits + 1), error=MessageTooLarge)
-        assert "a long namespace" in said
+        message = refused(of(fits + 1), error=MessageTooLarge)
+        assert "a long namespace" in message
         assert len(parse(of(fits + 1), METADATA)) == fits + 1
         assert len(parse(of(fits + 1).replace(uri.encode(), b"urn:x"))) == fits + 1
 
@@ -436,11 +446,11 @@ class TestIdentifiers:
         assert not safe_xml.has_once(b'<a ID=""><b/></a>', "")
 
     @given(st.integers(0, 30), st.integers(0, 30))
-    def test_a_second_one_anywhere_is_found(self, one, other):
+    def test_a_second_one_anywhere_is_found(self, first, second):
         parts = [f'<b ID="_{i}"/>' for i in range(31)]
         whole = "<a>" + "".join(parts) + "</a>"
         assert parse(whole.encode()).tag == "a"
-        parts[other] += f'<b ID="_{one}"/>'
+        parts[second] += f'<b ID="_{first}"/>'
         refused(("<a>" + "".join(parts) + "</a>").encode())
 
 
@@ -539,8 +549,8 @@ class TestSchemas:
             return True
 
         with ThreadPoolExecutor(8) as pool:
-            told = list(pool.map(is_valid, [good, bad] * 100))
-        assert told == [True, False] * 100
+            results = list(pool.map(is_valid, [good, bad] * 100))
+        assert results == [True, False] * 100
 
 
 class TestNewNames:
@@ -560,13 +570,13 @@ class TestNewNames:
         def grown():
             for number in range(20):
                 assert parse(f"<first-{number}-{'x' * 50}/>".encode()).tag
-            known = etree.memory_debugger.dict_size()
+            size_before = etree.memory_debugger.dict_size()
             for number in range(20):
                 name = f"second-{number}"
                 root = parse(f"<{name}><b/></{name}>".encode())
                 assert root.tag == name
                 assert [child.tag for child in root] == ["b"]
-            return etree.memory_debugger.dict_size() - known
+            return etree.memory_debugger.dict_size() - size_before
 
         assert few(grown) == 0
 
@@ -586,10 +596,10 @@ class TestNewNames:
         def grown():
             for number in range(20):
                 look_at(number)
-            known = etree.memory_debugger.dict_size()
+            size_before = etree.memory_debugger.dict_size()
             for number in range(20, 40):
                 look_at(number)
-            return etree.memory_debugger.dict_size() - known
+            return etree.memory_debugger.dict_size() - size_before
 
         assert few(grown) == 0
 

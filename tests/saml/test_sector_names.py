@@ -120,8 +120,8 @@ def test_another_one_tells_none(name):
     ids=["hexadecimal", "UUID", "base64"],
 )
 def test_an_opaque_one_hardly_ever_does(opaque, most):
-    known = random.Random(1)  # noqa: S311
-    names = [opaque(known.randbytes(16)) for _ in range(2000)]
+    generator = random.Random(1)  # noqa: S311
+    names = [opaque(generator.randbytes(16)) for _ in range(2000)]
     assert sum(map(tells_number, names)) <= most
 
 

@@ -203,8 +203,8 @@ class TestWhatWeEncrypt:
         outer = encrypt(etree.fromstring(NAME), WRAPPERS[1], ours.public, methods)
         received = parse(serialize(outer))
         validate(received, "assertion")
-        told = [e.get("Algorithm") for e in received.iter() if e.get("Algorithm")]
-        assert told == [
+        algorithms = [e.get("Algorithm") for e in received.iter() if e.get("Algorithm")]
+        assert algorithms == [
             XENC11 + cipher,
             transport,
             digest or DS + "sha1",
@@ -215,10 +215,10 @@ class TestWhatWeEncrypt:
 
     @pytest.mark.parametrize("methods", [[GCM], [OAEP_SHA1], [], ["urn:x-test:newer"]])
     def test_is_usual_where_the_reader_says_nothing_of_it(self, ours, opens, methods):
-        known = list(map(EncryptionMethod, methods))
-        outer = encrypt(etree.fromstring(NAME), WRAPPERS[1], ours.public, known)
-        told = [e.get("Algorithm") for e in outer.iter() if e.get("Algorithm")]
-        assert told == [GCM, OAEP_SHA1, DS + "sha1"]
+        method_list = list(map(EncryptionMethod, methods))
+        outer = encrypt(etree.fromstring(NAME), WRAPPERS[1], ours.public, method_list)
+        algorithms = [e.get("Algorithm") for e in outer.iter() if e.get("Algorithm")]
+        assert algorithms == [GCM, OAEP_SHA1, DS + "sha1"]
         assert opens(parse(serialize(outer))).text == "q7Xw2 é"
 
     @pytest.mark.parametrize(
@@ -250,11 +250,11 @@ class TestWhatWeEncrypt:
         validate(parse(serialize(outer)), "assertion")
 
     def test_is_never_the_same_twice(self, ours):
-        one, two = (
+        first, second = (
             serialize(encrypt(etree.fromstring(NAME), WRAPPERS[0], ours.public))
             for _ in range(2)
         )
-        assert one != two
+        assert first != second
 
     def test_keeps_the_namespaces_that_are_declared_around_it(self, ours, opens):
         root = parse(
@@ -460,11 +460,11 @@ class TestKeys:
 
     def test_cost_a_message_so_many_tries(self, ours, other_key):
         """Each is a private operation, for each attribute that is encrypted."""
-        decrypter, one = Decrypter([other_key.private, ours.private]), sealed(ours)
+        decrypter, wrapper = Decrypter([other_key.private, ours.private]), sealed(ours)
         for _ in range(25):
-            assert decrypter.open(one, is_covered=True).text == "q7Xw2 é"
+            assert decrypter.open(wrapper, is_covered=True).text == "q7Xw2 é"
         with pytest.raises(DecryptionFailed, match="more than 50 tries"):
-            decrypter.open(one, is_covered=True)
+            decrypter.open(wrapper, is_covered=True)
 
     def test_lead_to_one_content_that_is_looked_at(self, ours, opens):
         """However many open the same, it is parsed once."""
@@ -636,13 +636,13 @@ SHAPES = [
 
 
 class TestOddShapes:
-    @pytest.mark.parametrize(("inside", "said"), SHAPES)
-    def test_are_refused_before_anything_is_computed(self, inside, said):
+    @pytest.mark.parametrize(("inside", "message"), SHAPES)
+    def test_are_refused_before_anything_is_computed(self, inside, message):
         class Unused:
             def decrypt(self, *arguments):
                 raise AssertionError("called")
 
-        with pytest.raises(DecryptionFailed, match=said):
+        with pytest.raises(DecryptionFailed, match=message):
             Decrypter([Unused()]).open(wrapped(inside))
 
 

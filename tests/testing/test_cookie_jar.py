@@ -53,8 +53,8 @@ def test_a_cookie_goes_to_its_path(sent, path, url, is_sent):
     ],
 )
 def test_a_cookie_goes_to_its_domain(sent, domain, host, is_sent):
-    said = f"; Domain={domain}" if domain else ""
-    assert bool(sent(f"https://{host}/", f"x=1; Path=/{said}")) == is_sent
+    attribute = f"; Domain={domain}" if domain else ""
+    assert bool(sent(f"https://{host}/", f"x=1; Path=/{attribute}")) == is_sent
 
 
 def test_of_one_name_the_longer_path_comes_first_and_then_the_older(sent):

@@ -47,17 +47,17 @@ def test_a_form_brings_of_a_choice_the_one_that_is_made():
         '<input type="radio" name="a" value="2">'
         '<input type="checkbox" name="b" value="3"><button>Kies</button></form>'
     )
-    asked = []
+    queries = []
 
     def app(environ, start_response):
-        asked.append(environ.get("QUERY_STRING", ""))
+        queries.append(environ.get("QUERY_STRING", ""))
         return Response(form)(environ, start_response)
 
     browser = Browser(app)
     browser.visit(HERE)
     browser.press("Kies")
     browser.press("Kies", a="2")
-    assert asked == ["", "a=1", "a=2"]
+    assert queries == ["", "a=1", "a=2"]
 
 
 def test_a_form_brings_every_field_that_a_browser_sends():
@@ -70,17 +70,17 @@ def test_a_form_brings_every_field_that_a_browser_sends():
         '<input type="checkbox" name="d" checked><input type="reset" name="r">'
         '<textarea name="t">text</textarea><button>Kies</button></form>'
     )
-    asked = []
+    queries = []
 
     def app(environ, start_response):
-        asked.append(environ.get("QUERY_STRING", ""))
+        queries.append(environ.get("QUERY_STRING", ""))
         return Response(form)(environ, start_response)
 
     browser = Browser(app)
     browser.visit(HERE)
     browser.press("Kies")
     browser.press("Kies", c=["z"], m=["a", "b"], d=[], s="1")
-    assert asked == [
+    assert queries == [
         "",
         "s=2&first=1&m=a&c=x&c=y&d=on&t=text",
         "first=1&t=text&c=z&m=a&m=b&s=1",
@@ -89,10 +89,10 @@ def test_a_form_brings_every_field_that_a_browser_sends():
 
 @pytest.mark.parametrize(("text", "sent"), [("Kijk", "look=Kijk"), ("Doe", "do=Doe")])
 def test_a_button_that_is_a_field_is_pressed_by_what_it_says(text, sent):
-    asked = []
+    queries = []
 
     def app(environ, start_response):
-        asked.append(environ.get("QUERY_STRING", ""))
+        queries.append(environ.get("QUERY_STRING", ""))
         return Response(
             '<form><input type="submit" name="look" value="Kijk">'
             '<input type="submit" name="do" value="Doe"></form>'
@@ -101,7 +101,7 @@ def test_a_button_that_is_a_field_is_pressed_by_what_it_says(text, sent):
     browser = Browser(app)
     browser.visit(HERE)
     browser.press(text)
-    assert asked == ["", sent], "and the other one is not sent"
+    assert queries == ["", sent], "and the other one is not sent"
 
 
 def test_url_fragment_is_not_sent():
@@ -213,10 +213,10 @@ def test_a_form_that_sends_itself_does_so_in_a_frame_too():
         f'<form method="post" action="{HERE}taken"><input name="a" value="b"></form>'
         "<script>document.forms[0].submit();</script>"
     )
-    seen = []
+    requests = []
 
     def taken(environ, start_response):
-        seen.append(Request(environ).POST["a"])
+        requests.append(Request(environ).POST["a"])
         return Response("<p>taken</p>")(environ, start_response)
 
     def app(environ, start_response):
@@ -229,7 +229,7 @@ def test_a_form_that_sends_itself_does_so_in_a_frame_too():
     browser = Browser(app)
     browser.visit(HERE)
     assert [shown.text for shown in browser.open_frames()] == ["<p>taken</p>"]
-    assert seen == ["b"]
+    assert requests == ["b"]
 
 
 def test_a_form_that_sends_itself_needs_no_button():
@@ -248,13 +248,13 @@ def test_a_form_that_sends_itself_needs_no_button():
 
 
 def test_a_frame_of_another_site_has_no_cookies():
-    seen = {}
+    cookies = {}
     set_cookie = "__Host-x=1; Secure; Path=/; SameSite=None"
 
     def app(environ, start_response):
         request = Request(environ)
         destination = request.headers.get("Sec-Fetch-Dest", "document")
-        seen[request.domain, destination] = request.headers.get("Cookie", "")
+        cookies[request.domain, destination] = request.headers.get("Cookie", "")
         page = f'<iframe src="{THERE}"></iframe><iframe src="{HERE}"></iframe>'
         answer = Response(page, headerlist=[HTML, ("Set-Cookie", set_cookie)])
         return answer(environ, start_response)
@@ -263,8 +263,8 @@ def test_a_frame_of_another_site_has_no_cookies():
     browser.visit(THERE)
     browser.visit(HERE)
     browser.open_frames()
-    assert seen["there.test", "iframe"] == ""
-    assert seen["here.test", "iframe"] == "__Host-x=1"
+    assert cookies["there.test", "iframe"] == ""
+    assert cookies["here.test", "iframe"] == "__Host-x=1"
 
 
 @pytest.mark.parametrize(
@@ -277,11 +277,11 @@ def test_a_frame_of_another_site_has_no_cookies():
     ],
 )
 def test_cookies_come_along_from_another_site_as_they_may(same_site, method, is_sent):
-    seen = []
+    cookies = []
     set_cookie = f"__Host-x=1; Secure; Path=/; SameSite={same_site}"
 
     def app(environ, start_response):
-        seen.append(environ.get("HTTP_COOKIE", ""))
+        cookies.append(environ.get("HTTP_COOKIE", ""))
         start_response("200 OK", [HTML, ("Set-Cookie", set_cookie)])
         form = f'<form method="{method}" action="{HERE}"><button>Verder</button></form>'
         return [form.encode()]
@@ -290,7 +290,7 @@ def test_cookies_come_along_from_another_site_as_they_may(same_site, method, is_
     browser.visit(HERE)
     browser.visit("https://there.test/")
     browser.press("Verder")
-    assert seen[-1] == ("__Host-x=1" if is_sent else "")
+    assert cookies[-1] == ("__Host-x=1" if is_sent else "")
 
 
 def test_the_cookies_of_a_host_can_be_thrown_away():

@@ -128,8 +128,8 @@ class TestAssertions:
     )
     def test_may_have_white_space_around_a_uri(self, path):
         element = write_assertion(ASSERTION)
-        found = element.find(path)
-        found.text = f"\r\n\t {found.text} \n"
+        part = element.find(path)
+        part.text = f"\r\n\t {part.text} \n"
         assert read_assertion(element) == ASSERTION
 
     @pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\ufeff", "\u200b"])

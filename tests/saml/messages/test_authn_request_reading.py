@@ -72,9 +72,9 @@ class TestAuthnRequests:
         """As Shibboleth asks."""
         element = write_authn_request(AuthnRequest("_q", NOW, UWV))
         etree.SubElement(element, q("samlp:NameIDPolicy"), AllowCreate="1")
-        asked = AuthnRequest("_q", NOW, UWV, asks_for_any_name=True)
-        assert read_authn_request(element) == asked
-        assert serialize(write_authn_request(asked)).count(b"Format=") == 0
+        request = AuthnRequest("_q", NOW, UWV, asks_for_any_name=True)
+        assert read_authn_request(element) == request
+        assert serialize(write_authn_request(request)).count(b"Format=") == 0
 
     @pytest.mark.parametrize(
         ("count", "is_alone"), [("0", True), ("-000", True), ("10", False), ("", False)]
@@ -140,7 +140,7 @@ class TestAuthnRequests:
             read_authn_request(element)
 
     @pytest.mark.parametrize(
-        ("edit", "said"),
+        ("edit", "values"),
         [
             pytest.param(
                 lambda e: e.set("AssertionConsumerServiceIndex", "0"),
@@ -171,10 +171,10 @@ class TestAuthnRequests:
             ),
         ],
     )
-    def test_that_cannot_be_honoured_are_read_to_be_answered(self, edit, said):
+    def test_that_cannot_be_honoured_are_read_to_be_answered(self, edit, values):
         element = write_authn_request(AUTHN_REQUEST)
         edit(element)
-        assert read_authn_request(element) == replace(AUTHN_REQUEST, **said)
+        assert read_authn_request(element) == replace(AUTHN_REQUEST, **values)
 
     def test_for_names_of_the_asker_itself_are_taken(self):
         element = write_authn_request(AUTHN_REQUEST)

@@ -40,14 +40,14 @@ def test_a_usual_origin_is_judged_as_any_other_is(scheme, host, more):
     for name in (host, f"{host}.nl", f"{host}.{more}"):
         url = f"{scheme}{name}/acs"
         with pytest.MonkeyPatch.context() as patch:
-            found = judged(url)
+            verdict = judged(url)
             patch.setattr(metadata_addresses, "_SITE", re.compile("(?!)"))
-            assert found == judged(url)
+            assert verdict == judged(url)
 
 
 @given(st.text(" \t\n\x9b\xa0\u2028ab", max_size=9) | st.text())
 def test_a_text_is_on_one_line_whatever_it_was(text):
-    found = clean(text)
-    assert found == " ".join(found.split(" "))
-    assert found.split() == clean(f"\n {text}\t").split()
-    assert found == found.strip()
+    cleaned = clean(text)
+    assert cleaned == " ".join(cleaned.split(" "))
+    assert cleaned.split() == clean(f"\n {text}\t").split()
+    assert cleaned == cleaned.strip()

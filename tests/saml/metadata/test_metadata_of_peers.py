@@ -81,10 +81,10 @@ def read(text):
 
 def only(text):
     """The one entity of a text in which nothing need be passed over."""
-    found = read(text)
-    assert found.remarks == ()
-    assert found.left_out == {}
-    (entity,) = found.entities
+    metadata = read(text)
+    assert metadata.remarks == ()
+    assert metadata.left_out == {}
+    (entity,) = metadata.entities
     return entity
 
 
@@ -428,37 +428,37 @@ class TestKeys:
         self, one, bad, request
     ):
         text = request.getfixturevalue(bad) if bad.isalpha() and bad.islower() else bad
-        found = read(participant([(SIGNING, text), (BOTH, text), (SIGNING, one)]))
-        role = found.entities[0].service_provider
+        metadata = read(participant([(SIGNING, text), (BOTH, text), (SIGNING, one)]))
+        role = metadata.entities[0].service_provider
         assert role.signing_certificates == (one,)
         assert role.encryption_certificates == ()
-        assert len(found.remarks) == 3
-        assert all("https://sp.example.nl" in told for told in found.remarks)
-        assert "eilogin skips a key for encryption" in found.remarks[-1]
+        assert len(metadata.remarks) == 3
+        assert all("https://sp.example.nl" in remark for remark in metadata.remarks)
+        assert "eilogin skips a key for encryption" in metadata.remarks[-1]
 
     def test_for_encryption_that_we_cannot_use_are_no_reason_to_refuse(
         self, one, elliptic
     ):
-        found = read(participant([(SIGNING, one), (ENCRYPTION, elliptic)]))
-        assert found.entities[0].service_provider.encryption_keys == ()
-        assert "RSA" in found.remarks[0]
+        metadata = read(participant([(SIGNING, one), (ENCRYPTION, elliptic)]))
+        assert metadata.entities[0].service_provider.encryption_keys == ()
+        assert "RSA" in metadata.remarks[0]
 
     def test_for_signatures_may_be_of_an_elliptic_curve(self, one, elliptic):
-        found = read(participant([(BOTH, elliptic), (BOTH, one)]))
-        role = found.entities[0].service_provider
+        metadata = read(participant([(BOTH, elliptic), (BOTH, one)]))
+        role = metadata.entities[0].service_provider
         assert role.signing_certificates == (elliptic, one)
         # Nobody encrypts with the first.
         assert role.encryption_certificates == (one,)
         assert [
-            told.partition(": eilogin skips a key for ")[2][:10]
-            for told in found.remarks
+            remark.partition(": eilogin skips a key for ")[2][:10]
+            for remark in metadata.remarks
         ] == ["encryption"]
 
     @pytest.mark.parametrize("keys", [[], [(ENCRYPTION, "one")], [(SIGNING, "short")]])
     def test_there_must_be_one(self, keys, request):
-        said = [(use, request.getfixturevalue(name)) for use, name in keys]
+        certificates = [(use, request.getfixturevalue(name)) for use, name in keys]
         with pytest.raises(PeerWithoutKeys, match=r"'https://sp\.example\.nl'.*Ask"):
-            read(participant(said))
+            read(participant(certificates))
 
     def test_of_a_chain_only_the_first_is_the_partys(self, one, two):
         chain = f"{one}</ds:X509Certificate><ds:X509Certificate>{two}"
@@ -477,9 +477,9 @@ class TestAnAddress:
         more = f"""
     <AssertionConsumerService index="1" Binding="{BINDINGS}:PAOS"
         Location="http://sp.example.nl/paos"/>"""
-        found = read(participant([(SIGNING, one)], more))
-        assert len(found.entities[0].service_provider.assertion_consumers) == 1
-        assert found.remarks == (
+        metadata = read(participant([(SIGNING, one)], more))
+        assert len(metadata.entities[0].service_provider.assertion_consumers) == 1
+        assert metadata.remarks == (
             (
                 "entity 'https://sp.example.nl': eilogin skips an"
                 " AssertionConsumerService: the address is not https (or http on"
@@ -495,17 +495,17 @@ class TestAnAddress:
         more = f"""
     <AssertionConsumerService index="1" isDefault="true" Binding="{ARTIFACT}"
         Location="{address}"/>"""
-        found = read(participant([(SIGNING, one)], more))
-        (entity,) = found.entities
+        metadata = read(participant([(SIGNING, one)], more))
+        (entity,) = metadata.entities
         (consumer,) = entity.service_provider.assertion_consumers
         assert entity.service_provider.consumer() == consumer
         assert consumer.location.startswith("https:")
-        (told,) = found.remarks
-        assert told.startswith(
+        (remark,) = metadata.remarks
+        assert remark.startswith(
             "entity 'https://sp.example.nl': eilogin skips an address"
         )
-        assert "AssertionConsumerService by HTTP-Artifact" in told
-        assert told.endswith(repr(address))
+        assert "AssertionConsumerService by HTTP-Artifact" in remark
+        assert remark.endswith(repr(address))
 
     @pytest.mark.parametrize("binding", [POST, ARTIFACT])
     def test_that_is_the_only_one_of_its_service_has_to_be_https(self, one, binding):
@@ -523,7 +523,7 @@ class TestAnAggregate:
     def test_may_be_nested_and_have_parties_of_other_protocols(self, one, two):
         first = participant([(BOTH, one)])
         second = participant([(BOTH, two)], entity_id="https://two.example.nl")
-        found = read(f"""\
+        metadata = read(f"""\
 <EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" Name="outer"
     cacheDuration="PT6H">
   <Extensions><x:Anything xmlns:x="urn:x-test"><x:More/></x:Anything></Extensions>
@@ -538,13 +538,13 @@ class TestAnAggregate:
     </EntityDescriptor>
   </EntitiesDescriptor>
 </EntitiesDescriptor>""")
-        assert [e.entity_id for e in found.entities] == [
+        assert [e.entity_id for e in metadata.entities] == [
             "https://sp.example.nl",
             "https://two.example.nl",
             "https://old.example.nl",
         ]
-        assert found.entities[2].identity_provider is None
-        assert found.is_aggregate
+        assert metadata.entities[2].identity_provider is None
+        assert metadata.is_aggregate
 
     def test_of_a_party_twice_has_none_of_both(self, one):
         text = participant([(BOTH, one)])

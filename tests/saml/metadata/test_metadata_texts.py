@@ -22,9 +22,9 @@ class TestATextOfAMember:
         )
         facts = {"valid_until": TOMORROW, "key": hub_key}
         octets = write_federation([member], name=self.HOSTILE, **facts)
-        found = read(octets)
-        (entity,) = found.entities
-        assert found.name == self.CLEAN
+        metadata = read(octets)
+        (entity,) = metadata.entities
+        assert metadata.name == self.CLEAN
         assert entity.name("nl") == entity.description("nl") == self.CLEAN
         assert entity.contacts == (
             Contact("technical", self.CLEAN, self.CLEAN, self.CLEAN),

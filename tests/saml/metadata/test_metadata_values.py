@@ -43,13 +43,13 @@ class TestLookingUp:
 
     def test_a_resolver_of_an_index_that_is_not_there_is_the_default_one(self, hub):
         """As of pysaml2, which writes the digits of its index."""
-        one = Endpoint(SOAP, f"{HUB}/one", index=1)
+        first = Endpoint(SOAP, f"{HUB}/one", index=1)
         two = Endpoint(SOAP, f"{HUB}/two", index=2, is_default=True)
         old = Endpoint(
             "urn:oasis:names:tc:SAML:1.0:bindings:SOAP-binding", HUB, index=3
         )
-        role = replace(hub.identity_provider, artifact_resolutions=(old, one, two))
-        assert role.artifact_resolution(1) == one
+        role = replace(hub.identity_provider, artifact_resolutions=(old, first, two))
+        assert role.artifact_resolution(1) == first
         assert role.artifact_resolution(12336) == two
         # Not over SOAP 2.0, so no use to us.
         assert role.artifact_resolution(3) == two
@@ -74,11 +74,11 @@ class TestLookingUp:
         ],
     )
     def test_a_consumer_is_found_exactly(self, participant, wanted, index):
-        found = participant.service_provider.consumer(**wanted)
-        assert (found and found.index) == index
+        endpoint = participant.service_provider.consumer(**wanted)
+        assert (endpoint and endpoint.index) == index
 
     @pytest.mark.parametrize(
-        ("said", "index"),
+        ("flags", "index"),
         [
             pytest.param((False, None, None), 1, id="first-that-is-not-none"),
             pytest.param((False, False), 0, id="first"),
@@ -86,12 +86,12 @@ class TestLookingUp:
             pytest.param((), None, id="none"),
         ],
     )
-    def test_the_default_consumer_is_that_of_the_standard(self, said, index):
+    def test_the_default_consumer_is_that_of_the_standard(self, flags, index):
         role = ServiceProvider(
             assertion_consumers=tuple(
                 Endpoint(POST, f"{UWV}/{number}", index=number, is_default=is_default)
-                for number, is_default in enumerate(said)
+                for number, is_default in enumerate(flags)
             )
         )
-        found = role.consumer()
-        assert (found and found.index) == index
+        endpoint = role.consumer()
+        assert (endpoint and endpoint.index) == index

@@ -54,8 +54,8 @@ def is_gone(number):
 
 def test_it_is_gone_when_it_is_not_needed_any_more(running):
     process, second = running
-    said, _ = process.communicate("", timeout=30)
-    assert said == "no child is left\n"
+    output, _ = process.communicate("", timeout=30)
+    assert output == "no child is left\n"
     assert is_gone(second)
 
 

@@ -62,8 +62,12 @@ def test_is_read_back(made, hub_key, rules):
 
 
 def _attribute(root, name):
-    found = root.iter(q("saml:Attribute"))
-    return next(one for one in found if one.get("Name") == f"urn:eilogin:{name}")
+    attributes = root.iter(q("saml:Attribute"))
+    return next(
+        attribute
+        for attribute in attributes
+        if attribute.get("Name") == f"urn:eilogin:{name}"
+    )
 
 
 def _say(name, *values):
@@ -81,12 +85,12 @@ def _rename(root):
 
 
 def _repeat(root):
-    mine = _attribute(root, "required-level")
-    mine.getparent().append(parse(serialize(mine)))
+    attribute = _attribute(root, "required-level")
+    attribute.getparent().append(parse(serialize(attribute)))
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         (
             _say("required-level", "zeer hoog"),
@@ -108,7 +112,7 @@ def _repeat(root):
         (_rename, "attribute 'urn:eilogin:sso-domeins'; expected one of .*sso-domain,"),
     ],
 )
-def test_that_cannot_be_read_leaves_the_member_out(made, hub_key, edit, told):
+def test_that_cannot_be_read_leaves_the_member_out(made, hub_key, edit, message):
     wrong = made(sso_domain="zorg", required_level="midden", released=frozenset("a"))
     right = made("svb", sso_domain="zorg")
     octets = write_federation(
@@ -122,7 +126,7 @@ def test_that_cannot_be_read_leaves_the_member_out(made, hub_key, edit, told):
     assert [(e.entity_id, e.sso_domain) for e in read.entities] == [
         (right.entity_id, "zorg")
     ]
-    with pytest.raises(PeerUnusable, match=f"uwv.*{told}.*"):
+    with pytest.raises(PeerUnusable, match=f"uwv.*{message}.*"):
         raise read.left_out[wrong.entity_id]
 
 

@@ -80,9 +80,9 @@ class TestMicrosoft:
         return lambda octets: read_federation(octets, [hub_key.public])
 
     def test_ad_fs_is_read_whole(self, read_it, hub_key):
-        found = read_it(adfs_metadata(hub_key))
-        assert found.remarks == ()
-        (entity,) = found.entities
+        metadata = read_it(adfs_metadata(hub_key))
+        assert metadata.remarks == ()
+        (entity,) = metadata.entities
         assert entity.entity_id == ADFS
         hub = entity.identity_provider
         assert hub.keys == (hub_key.public,)
@@ -95,9 +95,9 @@ class TestMicrosoft:
     def test_entra_id_is_read_whole_with_all_its_keys(
         self, read_it, hub_key, other_key
     ):
-        found = read_it(entra_metadata(hub_key, other_key))
-        assert found.remarks == ()
-        (entity,) = found.entities
+        metadata = read_it(entra_metadata(hub_key, other_key))
+        assert metadata.remarks == ()
+        (entity,) = metadata.entities
         assert entity.entity_id == ENTRA
         hub = entity.identity_provider
         assert hub.keys == (hub_key.public, other_key.public)
@@ -141,10 +141,10 @@ UNREAD = {
 def test_invalid_parts_that_are_never_read_are_ignored(read, key, part):
     for role, inside in (("SPSSODescriptor", ACS), ("IDPSSODescriptor", SSO)):
         plain = read(member(SP, role, key, inside))
-        found = read(member(SP, role, key, inside, before=part))
-        assert found.remarks == ()
-        assert found.entities == plain.entities
-        assert found.left_out == {}
+        metadata = read(member(SP, role, key, inside, before=part))
+        assert metadata.remarks == ()
+        assert metadata.entities == plain.entities
+        assert metadata.left_out == {}
 
 
 def test_member_without_readable_role_stays_in_federation(read, key):
@@ -220,25 +220,25 @@ PARTS = {
 
 @pytest.mark.parametrize("where", PARTS.values(), ids=PARTS.keys())
 def test_a_part_costs_itself_alone(read, key, where):
-    place, part, told = where
+    place, part, remark = where
     text = {
         "after": member(SP, "SPSSODescriptor", key, ACS, after=part),
         "first": member(SP, "SPSSODescriptor", key, part + ACS),
         "last": member(SP, "SPSSODescriptor", key, ACS + part),
         "key": member(SP, "SPSSODescriptor", ACS, key),
     }[place]
-    found = read(text)
-    assert found.left_out == {}
-    (entity, *_) = found.entities
+    metadata = read(text)
+    assert metadata.left_out == {}
+    (entity, *_) = metadata.entities
     role = entity.service_provider
     assert len(role.keys) == 1
     assert len(role.encryption_keys) == 1
-    assert [one.location for one in role.assertion_consumers] == [f"{SP}/acs"]
+    assert [endpoint.location for endpoint in role.assertion_consumers] == [f"{SP}/acs"]
     assert entity.contacts == ()
     assert entity.entity_id == SP
-    assert any(re.search(told, text) for text in found.remarks), found.remarks
-    assert all(text.startswith(f"entity '{SP}': ") for text in found.remarks)
-    assert all(text.isprintable() for text in found.remarks)
+    assert any(re.search(remark, text) for text in metadata.remarks), metadata.remarks
+    assert all(text.startswith(f"entity '{SP}': ") for text in metadata.remarks)
+    assert all(text.isprintable() for text in metadata.remarks)
 
 
 @pytest.mark.parametrize(
@@ -257,16 +257,18 @@ def test_no_key_is_believed_that_the_schema_does_not_know(key, spoilt):
 
 
 @pytest.mark.parametrize(
-    ("said", "inside"),
+    ("service", "inside"),
     [
         ("", f"{NAMED}{REQUESTED}"),
         (' index="1"', REQUESTED),
         (' index="x"', f"{NAMED}{REQUESTED}<x/>"),
     ],
 )
-def test_requested_attributes_of_invalid_service_still_count(read, key, said, inside):
+def test_requested_attributes_of_invalid_service_still_count(
+    read, key, service, inside
+):
     """Else a participant would get what is usual for one that asks for nothing."""
-    part = f"<AttributeConsumingService{said}>{inside}</AttributeConsumingService>"
+    part = f"<AttributeConsumingService{service}>{inside}</AttributeConsumingService>"
     (entity, *_) = read(member(SP, "SPSSODescriptor", key, ACS + part)).entities
     assert entity.service_provider.attribute_service().requested == ("mail",)
 
@@ -276,8 +278,8 @@ def test_an_empty_name_of_a_service_is_no_fault(read, key):
         '<AttributeConsumingService index="1"><ServiceName xml:lang="en"/>'
         f"{REQUESTED}</AttributeConsumingService>"
     )
-    found = read(member(SP, "SPSSODescriptor", key, ACS + part))
-    assert found.remarks == ()
+    metadata = read(member(SP, "SPSSODescriptor", key, ACS + part))
+    assert metadata.remarks == ()
 
 
 class TestARole:
@@ -298,7 +300,7 @@ class TestARole:
         return both
 
     @pytest.mark.parametrize(
-        ("participant", "told"),
+        ("participant", "message"),
         [
             ("", "not valid by its schema.*Missing child"),
             (ACS, "no usable signing certificate"),
@@ -307,14 +309,18 @@ class TestARole:
             ("{key}" + ACS + '<x:y xmlns:x="urn:x"/>', "'{urn:x}y'"),
         ],
     )
-    def test_as_a_participant_leaves_the_hub(self, read, both, key, participant, told):
-        found = read(both(participant.replace("{key}", key), SSO))
-        assert found.left_out == {}
-        (entity, *_) = found.entities
+    def test_as_a_participant_leaves_the_hub(
+        self, read, both, key, participant, message
+    ):
+        metadata = read(both(participant.replace("{key}", key), SSO))
+        assert metadata.left_out == {}
+        (entity, *_) = metadata.entities
         assert entity.service_provider is None
         assert entity.identity_provider.single_sign_ons[0].location == f"{HUB}/sso"
-        (remark,) = found.remarks
-        assert re.search(f"'{SP}': eilogin skips its SPSSODescriptor: .*{told}", remark)
+        (remark,) = metadata.remarks
+        assert re.search(
+            f"'{SP}': eilogin skips its SPSSODescriptor: .*{message}", remark
+        )
 
     def test_role_with_unreadable_valid_until_is_dropped_and_other_role_kept(
         self, read, both, key
@@ -323,10 +329,10 @@ class TestARole:
             "<SPSSODescriptor",
             '<SPSSODescriptor validUntil="2099-01-01T00:00:00+01:00"',
         )
-        found = read(text)
-        assert found.entities[0].service_provider is None
-        assert found.entities[0].identity_provider is not None
-        assert "validUntil of its SPSSODescriptor" in found.remarks[0]
+        metadata = read(text)
+        assert metadata.entities[0].service_provider is None
+        assert metadata.entities[0].identity_provider is not None
+        assert "validUntil of its SPSSODescriptor" in metadata.remarks[0]
 
     @pytest.mark.parametrize(
         "hub", ["", f"<x/>{SSO}", SSO.replace("https:", "http:"), f"{SSO}{SSO}<x/>"]
@@ -336,18 +342,20 @@ class TestARole:
         other = member(
             "https://other.example.nl", "SPSSODescriptor", key, ACS.replace(SP, HUB)
         )
-        found = read_unsigned(aggregate(both(key + ACS, hub), other).encode())
-        assert [one.entity_id for one in found.entities] == ["https://other.example.nl"]
-        assert found.left_out[SP].is_hub
-        assert str(found.left_out[SP]).startswith(f"entity '{SP}': ")
+        metadata = read_unsigned(aggregate(both(key + ACS, hub), other).encode())
+        assert [member.entity_id for member in metadata.entities] == [
+            "https://other.example.nl"
+        ]
+        assert metadata.left_out[SP].is_hub
+        assert str(metadata.left_out[SP]).startswith(f"entity '{SP}': ")
 
     def test_alone_is_named_with_whom_to_ask(self, key):
         with pytest.raises(PeerUnusable) as raised:
             read_unsigned(member(SP, "SPSSODescriptor", key, f"{ACS}<x/>").encode())
-        told = str(raised.value)
-        assert told.startswith(f"entity '{SP}': the XML is not valid by its schema")
-        assert "Element 'md:x'" in told
-        assert told.endswith("ask its administrator for valid metadata")
+        message = str(raised.value)
+        assert message.startswith(f"entity '{SP}': the XML is not valid by its schema")
+        assert "Element 'md:x'" in message
+        assert message.endswith("ask its administrator for valid metadata")
 
     @pytest.mark.parametrize("place", ["", ' xsi:type="SPSSODescriptorType"'])
     def test_is_what_it_is_called(self, key, place):
@@ -370,7 +378,7 @@ class TestARole:
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         (
             lambda root: root.set("validUntil", "2026-12-31T12:00:00+01:00"),
@@ -397,13 +405,13 @@ class TestARole:
         ),
     ],
 )
-def test_a_fault_is_told_with_its_attribute(key, edit, told):
+def test_a_fault_is_told_with_its_attribute(key, edit, message):
     root = etree.fromstring(member(SP, "SPSSODescriptor", key, ACS))
     edit(root)
     other = member("https://other.example.nl", "SPSSODescriptor", key, ACS)
     octets = aggregate(serialize(root).decode(), other).encode()
-    found = read_unsigned(octets)
-    assert re.search(told, str(found.left_out[SP])), str(found.left_out[SP])
+    metadata = read_unsigned(octets)
+    assert re.search(message, str(metadata.left_out[SP])), str(metadata.left_out[SP])
 
 
 def test_no_fault_of_the_whole_is_passed_over(key):
@@ -440,9 +448,9 @@ def test_a_member_of_very_many_parts_is_not_looked_at_one_by_one(key):
         member(SP, "SPSSODescriptor", key, ACS, after=many),
         member("https://other.example.nl", "SPSSODescriptor", key, ACS),
     ).encode()
-    found = read_unsigned(octets)
-    assert found.left_out.keys() == {SP}
-    assert "ContactPerson" in str(found.left_out[SP])
+    metadata = read_unsigned(octets)
+    assert metadata.left_out.keys() == {SP}
+    assert "ContactPerson" in str(metadata.left_out[SP])
 
 
 def test_removal_of_unread_roles_changes_no_entity(hub_key):

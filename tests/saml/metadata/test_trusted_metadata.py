@@ -71,18 +71,18 @@ class TestAFederation:
         inner = etree.SubElement(outer, q("md:EntitiesDescriptor"))
         inner.extend(outer.findall(q("md:EntityDescriptor"))[1:])
         self._registered(outer, "https://outer.test")
-        found = {
+        registrars = {
             e.entity_id: e.registrar for e in read_unsigned(serialize(outer)).entities
         }
-        assert found == {hub.entity_id: "https://outer.test"} | {
+        assert registrars == {hub.entity_id: "https://outer.test"} | {
             participant.entity_id: "https://outer.test"
         }
         self._registered(inner, " https://inner.test\n")
         self._registered(outer.find(q("md:EntityDescriptor")), "https://own.test")
-        found = {
+        registrars = {
             e.entity_id: e.registrar for e in read_unsigned(serialize(outer)).entities
         }
-        assert found == {hub.entity_id: "https://own.test"} | {
+        assert registrars == {hub.entity_id: "https://own.test"} | {
             participant.entity_id: "https://inner.test"
         }
 
@@ -160,11 +160,11 @@ class TestAFederation:
             signing_certificates=(hub_key.certificate_text,),
         )
         two = replace(participant, service_provider=role)
-        known = {"hub": hub, "one": participant, "two": two}
-        members = [known[name] for name in [*names.split(), "one"]]
-        found = read(self._write(members, hub_key))
-        assert [one.entity_id for one in found.entities] == [hub.entity_id]
-        error = found.left_out[participant.entity_id]
+        members_by_name = {"hub": hub, "one": participant, "two": two}
+        members = [members_by_name[name] for name in [*names.split(), "one"]]
+        metadata = read(self._write(members, hub_key))
+        assert [member.entity_id for member in metadata.entities] == [hub.entity_id]
+        error = metadata.left_out[participant.entity_id]
         assert re.search(r"uwv\.example\.nl.*occurs [23] times", str(error))
         assert len(error.alternatives) > 1
         assert not error.is_hub
@@ -176,9 +176,11 @@ class TestAFederation:
         """Also where the second one is no hub."""
         second = replace(participant, entity_id=hub.entity_id)
         twice = [hub, second] if is_first else [second, hub]
-        found = read(self._write([*twice, participant], hub_key))
-        assert [one.entity_id for one in found.entities] == [participant.entity_id]
-        assert found.left_out[hub.entity_id].is_hub
+        metadata = read(self._write([*twice, participant], hub_key))
+        assert [member.entity_id for member in metadata.entities] == [
+            participant.entity_id
+        ]
+        assert metadata.left_out[hub.entity_id].is_hub
 
     def test_is_not_believed_unsigned(self, participant, read):
         with pytest.raises(UntrustedSignature):
@@ -267,11 +269,11 @@ class TestWhatNobodyVouchesFor:
             if is_alone
             else write_federation([hub], name="", valid_until=TOMORROW, key=other_key)
         )
-        changed = octets.replace(*(one.encode() for one in change))
+        changed = octets.replace(*(text.encode() for text in change))
         assert changed != octets
-        found = read_unsigned(changed)
-        assert [one.entity_id for one in found.entities] == [hub.entity_id]
-        assert found.remarks == ()
+        metadata = read_unsigned(changed)
+        assert [member.entity_id for member in metadata.entities] == [hub.entity_id]
+        assert metadata.remarks == ()
         with pytest.raises((UntrustedSignature, MalformedMessage)):
             read_federation(changed, [other_key.public])
 
@@ -301,13 +303,15 @@ class TestWhatAMemberCannotDoToAnother:
     @pytest.fixture
     def read_of(self, evil, hub, participant, hub_key, read):
         """The entityIDs in what the operator signed, and who is left out."""
-        known = {"evil": evil, "hub": hub, "participant": participant}
+        members_by_name = {"evil": evil, "hub": hub, "participant": participant}
 
         def read_of(edit, names="evil hub"):
-            members = [known[name] for name in names.split()]
-            found = read(signed_with_edit(members, hub_key, edit))
-            ids = {one.entity_id: name for name, one in known.items()}
-            return " ".join(ids[e.entity_id] for e in found.entities), found.left_out
+            members = [members_by_name[name] for name in names.split()]
+            metadata = read(signed_with_edit(members, hub_key, edit))
+            ids = {member.entity_id: name for name, member in members_by_name.items()}
+            return " ".join(
+                ids[e.entity_id] for e in metadata.entities
+            ), metadata.left_out
 
         return read_of
 
@@ -335,8 +339,8 @@ class TestWhatAMemberCannotDoToAnother:
             for key in root.iter(q("ds:KeyInfo")):
                 key.set("Id", "key1")
 
-        found, left_out = read_of(repeat)
-        assert found == "hub"
+        names, left_out = read_of(repeat)
+        assert names == "hub"
         assert "'key1' is not a valid value" in str(left_out[self.EVIL])
 
     def test_by_having_an_id_of_what_is_around_them(self, read_of):
@@ -364,12 +368,12 @@ class TestWhatAMemberCannotDoToAnother:
         declared = b'xmlns:xs="http://www.w3.org/2001/XMLSchema" '
         octets = octets.replace(start, start + declared, 1)
         assert b"xmlns:xs=" not in canonical(parse(octets, METADATA))
-        for found in (read(octets), read_unsigned(octets)):
-            assert [e.entity_id for e in found.entities] == [
+        for metadata in (read(octets), read_unsigned(octets)):
+            assert [e.entity_id for e in metadata.entities] == [
                 participant.entity_id,
                 hub.entity_id,
             ]
-            assert found.left_out.keys() == {self.EVIL}
+            assert metadata.left_out.keys() == {self.EVIL}
 
     def test_by_a_fault_which_is_told_with_its_line(self, read_of):
         def spoil(root):
@@ -378,8 +382,8 @@ class TestWhatAMemberCannotDoToAnother:
             member[-1].tail = "\n"
             etree.SubElement(member, "{urn:x}other")
 
-        found, left_out = read_of(spoil)
-        assert found == "hub"
+        names, left_out = read_of(spoil)
+        assert names == "hub"
         assert " at line 4, /md:EntityDescriptor/" in str(left_out[self.EVIL])
 
     @pytest.mark.parametrize(

@@ -131,8 +131,8 @@ def _nobody(work):
 def facts(metadata):
     """All that was read."""
     left_out = {
-        name: (type(one), str(one), one.is_hub, one.registrar, one.categories)
-        for name, one in metadata.left_out.items()
+        name: (type(error), str(error), error.is_hub, error.registrar, error.categories)
+        for name, error in metadata.left_out.items()
     }
     return replace(metadata, entities=tuple(metadata.entities), left_out=left_out)
 
@@ -181,7 +181,7 @@ def named_oddly(root):
 @pytest.mark.parametrize(
     "edit",
     [len, spoilt, grouped, extended, registered, named_oddly],
-    ids=lambda one: one.__name__,
+    ids=lambda edit: edit.__name__,
 )
 def test_it_is_what_is_read_of_the_whole(written, read, read_in_pieces, edit):
     octets = written(edit)
@@ -195,13 +195,13 @@ def test_it_is_kept_and_looked_up_as_the_whole_is(
 ):
     octets = written(spoilt)
     whole, pieces = read(octets), read_in_pieces(octets)
-    for path, one in ((tmp_path / "whole", whole), (tmp_path / "pieces", pieces)):
-        write_index(path, [one])
+    for path, metadata in ((tmp_path / "whole", whole), (tmp_path / "pieces", pieces)):
+        write_index(path, [metadata])
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "pieces").read_bytes()
     assert Membership(pieces).digest == Membership(whole).digest
-    known = Membership(pieces)
-    assert known.entity(name_of(0)) is known.entity(name_of(0))
-    assert list(known.members) == [one.entity_id for one in whole.entities]
+    membership = Membership(pieces)
+    assert membership.entity(name_of(0)) is membership.entity(name_of(0))
+    assert list(membership.members) == [member.entity_id for member in whole.entities]
     assert list(pieces.entities[1:3]) == list(whole.entities[1:3])
 
 
@@ -217,19 +217,19 @@ def test_none_of_two_members_of_one_entity_id_is_used(
         members = root.findall(q("md:EntityDescriptor"))
         members[two].set("entityID", name_of(one))
 
-    found = read_in_pieces(written(repeat), COUNT / 2)
-    assert name_of(one) not in [entity.entity_id for entity in found.entities]
-    assert len(found.entities) == COUNT - 2
-    assert len(found.left_out[name_of(one)].alternatives) == 2
+    metadata = read_in_pieces(written(repeat), COUNT / 2)
+    assert name_of(one) not in [entity.entity_id for entity in metadata.entities]
+    assert len(metadata.entities) == COUNT - 2
+    assert len(metadata.left_out[name_of(one)].alternatives) == 2
 
 
 def test_a_member_has_white_space_around_a_name_that_is_taken(written, read_in_pieces):
     def name(root):
         root[-1].set("entityID", f" {name_of(0)}")
 
-    found = read_in_pieces(written(name))
+    metadata = read_in_pieces(written(name))
     assert "another entity has the same entityID" in str(
-        found.left_out[f" {name_of(0)}"]
+        metadata.left_out[f" {name_of(0)}"]
     )
 
 
@@ -257,9 +257,9 @@ def test_none_can_be_used(written, read_in_pieces):
 
 
 def test_a_member_is_not_valid_by_the_schema(written, read_in_pieces):
-    found = read_in_pieces(written(lambda root: root[-1].set("foo", "bar")))
-    assert len(found.entities) == COUNT - 1
-    assert "'foo' is not allowed" in str(found.left_out[name_of(COUNT - 1)])
+    metadata = read_in_pieces(written(lambda root: root[-1].set("foo", "bar")))
+    assert len(metadata.entities) == COUNT - 1
+    assert "'foo' is not allowed" in str(metadata.left_out[name_of(COUNT - 1)])
 
 
 def test_it_was_changed_after_it_was_signed(written, read_in_pieces):
@@ -269,13 +269,13 @@ def test_it_was_changed_after_it_was_signed(written, read_in_pieces):
 
 
 def test_how_far_it_is_can_be_shown(written, read_in_pieces):
-    seen = []
+    lengths = []
 
     def through(items):
         for item in items:
-            seen.append(item)
+            lengths.append(item)
             yield item
 
     with showing(through):
         read_in_pieces(written())
-    assert len(seen) >= 2
+    assert len(lengths) >= 2

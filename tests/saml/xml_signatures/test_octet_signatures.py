@@ -70,12 +70,12 @@ class TestAnEllipticKey:
             verify_octets([curve.public], b"octets", signature, ECDSA_SHA256)
 
     def test_does_not_verify_what_says_to_be_by_rsa(self, key, curve):
-        for one, algorithm in ((key, ECDSA_SHA256), (curve, RSA_SHA256)):
-            signature = sign_octets(one, b"octets")
+        for signing_key, algorithm in ((key, ECDSA_SHA256), (curve, RSA_SHA256)):
+            signature = sign_octets(signing_key, b"octets")
             with pytest.raises(
                 UntrustedSignature, match="matches no key of the expected signer"
             ):
-                verify_octets([one.public], b"octets", signature, algorithm)
+                verify_octets([signing_key.public], b"octets", signature, algorithm)
 
     def test_may_be_written_out_beside_the_signature(self, its, curve):
         octets = Foreign(its).signed("ECDSA_SHA256")

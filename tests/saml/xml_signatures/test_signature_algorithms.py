@@ -14,7 +14,7 @@ class TestAPeerThatListsAlgorithms:
     """SAML metadata profile for algorithm support 2.4: it gets no others."""
 
     @pytest.mark.parametrize(
-        ("methods", "digests", "found"),
+        ("methods", "digests", "chosen"),
         [
             ((), (), ("rsa-sha256", "#sha256")),
             ((f"{MORE}rsa-sha512",), (), ("rsa-sha512", "#sha256")),
@@ -28,11 +28,13 @@ class TestAPeerThatListsAlgorithms:
         ],
         ids=["none", "method", "digest", "first of ours", "usual"],
     )
-    def test_gets_the_first_that_we_have(self, pair, key, methods, digests, found):
+    def test_gets_the_first_that_we_have(self, pair, key, methods, digests, chosen):
         octets = signed_response(suited(key, methods, digests))
-        told = re.findall(rb'(?:Signature|Digest)Method Algorithm="([^"]*)"', octets)
-        assert len(told) == 4
-        for uri, end in zip(told, found * 2, strict=True):
+        algorithms = re.findall(
+            rb'(?:Signature|Digest)Method Algorithm="([^"]*)"', octets
+        )
+        assert len(algorithms) == 4
+        for uri, end in zip(algorithms, chosen * 2, strict=True):
             assert uri.endswith(end.encode())
         assert verified_by_xmlsec(octets, pair[1]) == 2
         signed(parse(octets), [key.public])

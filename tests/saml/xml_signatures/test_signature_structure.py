@@ -282,7 +282,7 @@ class TestShapes:
             monkeypatch.setattr(signature_verification, computing, None)
         methods = [within(node, f"ds:{name}Method") for name in ("Signature", "Digest")]
         strong = [RSA_SHA256, SHA256]
-        [(found, expected)] = [
+        [(algorithm, expected)] = [
             (method.get("Algorithm", ""), expected)
             for method, expected in zip(methods, strong, strict=True)
             if method.get("Algorithm") != expected
@@ -290,7 +290,7 @@ class TestShapes:
         for read in (check_structure, lambda _: signed(assertion_of(root), [])):
             with pytest.raises(UntrustedSignature) as refused:
                 read(root)
-            assert f"{found!r}; expected one of {expected}" in str(refused.value)
+            assert f"{algorithm!r}; expected one of {expected}" in str(refused.value)
 
     @pytest.mark.parametrize(
         "place",
@@ -328,8 +328,8 @@ class TestShapes:
         change(inner.find(q("saml:Assertion")))
         with pytest.raises(MalformedMessage):
             check_structure(inner)
-        (found,) = check_structure(inner, only_its_own=True)
-        assert found.element is inner
+        (signature,) = check_structure(inner, only_its_own=True)
+        assert signature.element is inner
         change(outer.find(q("ds:Signature")))
         with pytest.raises(MalformedMessage):
             check_structure(outer, only_its_own=True)

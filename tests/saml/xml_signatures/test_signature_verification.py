@@ -231,8 +231,8 @@ class TestExclusiveC14nWithComments:
     def test_is_accepted(self, key):
         root = parse(signed_with_comments(key, RESPONSE))
         (signature,) = check_structure(root)
-        said = content(signature, [key.public])
-        assert said.findtext(f"{q('saml:Subject')}/{q('saml:NameID')}") == "merel"
+        element = content(signature, [key.public])
+        assert element.findtext(f"{q('saml:Subject')}/{q('saml:NameID')}") == "merel"
 
     @pytest.mark.parametrize(
         "name", ["mer<!--x-->el", "<!--x-->merel", "merel<!--x-->"]
@@ -242,8 +242,8 @@ class TestExclusiveC14nWithComments:
         octets = signed_with_comments(key, RESPONSE.replace("merel", name))
         assert b"<!--x-->" in octets
         (signature,) = check_structure(parse(octets))
-        said = content(signature, [key.public])
-        assert said.findtext(f"{q('saml:Subject')}/{q('saml:NameID')}") == "merel"
+        element = content(signature, [key.public])
+        assert element.findtext(f"{q('saml:Subject')}/{q('saml:NameID')}") == "merel"
 
     def test_rejects_a_text_that_changed(self, key):
         octets = signed_with_comments(key, RESPONSE)

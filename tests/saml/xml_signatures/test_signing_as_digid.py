@@ -86,9 +86,9 @@ def test_the_key_is_named_by_the_sha1_of_its_certificate(key, message):
 
 def test_the_prefix_list_is_that_of_digid(message):
     for element in both(message):
-        [found] = element.find(q("ds:Signature")).iter(LIST)
-        assert found.get("PrefixList") == "ds saml samlp xs"
-        assert found.getparent().tag == q("ds:Transform")
+        [prefix_list] = element.find(q("ds:Signature")).iter(LIST)
+        assert prefix_list.get("PrefixList") == "ds saml samlp xs"
+        assert prefix_list.getparent().tag == q("ds:Transform")
 
 
 def test_they_are_valid_by_the_schema(message):

@@ -26,5 +26,5 @@ def test_reports_of_activity_go_over_https_and_by_soap(
 
     with pytest.raises(PeerUnusable, match="ActivityService"):
         read_edited(plain, hub)
-    found = read_edited(by_post, hub)
-    assert found.identity_provider.activity_service is None
+    entity = read_edited(by_post, hub)
+    assert entity.identity_provider.activity_service is None

@@ -61,8 +61,10 @@ class TestAnEntity:
 
     def test_may_support_other_protocols_too(self, read_edited, participant):
         def add_protocol(root):
-            mine = sp_role(root).get("protocolSupportEnumeration")
-            sp_role(root).set("protocolSupportEnumeration", f"urn:x-other {mine}")
+            own_protocols = sp_role(root).get("protocolSupportEnumeration")
+            sp_role(root).set(
+                "protocolSupportEnumeration", f"urn:x-other {own_protocols}"
+            )
 
         assert read_edited(add_protocol) == participant
 
@@ -95,9 +97,9 @@ class TestAnEntity:
         octets = write_entity(participant)
         validate(parse(octets), "publication")
         [about, *_] = parse(octets).iter(q("mdui:UIInfo"))
-        found = dict.fromkeys(etree.QName(one).localname for one in about)
+        names = dict.fromkeys(etree.QName(element).localname for element in about)
         order = "DisplayName Description Keywords InformationURL Logo"
-        assert " ".join(found) == order
+        assert " ".join(names) == order
 
     def test_has_names_on_one_line_however_they_were_indented(self, read_edited):
         def indent(root):
@@ -213,16 +215,16 @@ class TestAnEntityThatCannotBeUsed:
             read_edited(edit)
 
     @pytest.mark.parametrize(
-        ("edit", "found"),
+        ("edit", "reason"),
         [
             (_drop_signing_key, "found none"),
             (_name_key_only, "found none"),
             (_break_certificate, "eilogin cannot read a certificate"),
         ],
     )
-    def test_without_a_key_says_what_it_should_have(self, read_edited, edit, found):
-        told = f"{found}.*2048 bits or more, or for an elliptic key. Ask"
-        with pytest.raises(PeerWithoutKeys, match=told):
+    def test_without_a_key_says_what_it_should_have(self, read_edited, edit, reason):
+        message = f"{reason}.*2048 bits or more, or for an elliptic key. Ask"
+        with pytest.raises(PeerWithoutKeys, match=message):
             read_edited(edit)
 
     def test_with_a_small_key_says_how_small(self, hub, hub_key, read):
@@ -252,10 +254,10 @@ class TestAnEntityThatCannotBeUsed:
             valid_until=TOMORROW,
             key=hub_key,
         )
-        found = read(octets)
-        assert found.entities == (participant,)
-        assert found.left_out.keys() == {hub.entity_id}
-        assert found.left_out[hub.entity_id].code == "peer-without-keys"
+        metadata = read(octets)
+        assert metadata.entities == (participant,)
+        assert metadata.left_out.keys() == {hub.entity_id}
+        assert metadata.left_out[hub.entity_id].code == "peer-without-keys"
 
     def test_has_no_other_one_used_in_its_place(self, hub, hub_key, read):
         bad = replace(hub.identity_provider, signing_certificates=())
@@ -365,8 +367,8 @@ class TestAnEntityThatCannotBeUsed:
             for service in root.iter(q("md:SingleLogoutService")):
                 service.set(place, address)
 
-        told = rf"'{UWV}/.*this machine \(loopback\), but neither 'public_url'.*"
-        with pytest.raises(PeerUnusable, match=told + re.escape(repr(address))):
+        message = rf"'{UWV}/.*this machine \(loopback\), but neither 'public_url'.*"
+        with pytest.raises(PeerUnusable, match=message + re.escape(repr(address))):
             read_edited(readdress)
         role = read_edited(readdress, on_loopback=True).service_provider
         (logout, *_) = role.single_logouts
@@ -379,11 +381,11 @@ class TestAnEntityThatCannotBeUsed:
         first = next(root.iter(q("md:SingleLogoutService")))
         first.set("Binding", "urn:x:other")
         first.set("Location", "http://localhost/slo")
-        found = read_unsigned(serialize(root))
-        (entity,) = found.entities
+        metadata = read_unsigned(serialize(root))
+        (entity,) = metadata.entities
         before = participant.service_provider.single_logouts
         assert entity.service_provider.single_logouts == before[1:]
-        assert "eilogin skips a SingleLogoutService" in found.remarks[0]
+        assert "eilogin skips a SingleLogoutService" in metadata.remarks[0]
 
     @pytest.mark.parametrize("link", ["javascript:alert(1)", "www.uwv.example.nl", ""])
     def test_is_not_one_whose_link_is_none_but_the_link_is_gone(
@@ -391,9 +393,9 @@ class TestAnEntityThatCannotBeUsed:
     ):
         root = parse(write_entity(participant), METADATA)
         next(root.iter(q("mdui:InformationURL"))).text = link
-        found = read_unsigned(serialize(root))
-        assert found.entities[0].information_url("nl") == ""
-        assert "InformationURL" in found.remarks[0]
+        metadata = read_unsigned(serialize(root))
+        assert metadata.entities[0].information_url("nl") == ""
+        assert "InformationURL" in metadata.remarks[0]
 
     def test_may_link_to_a_page_over_http(self, read_edited):
         def relink(root):
@@ -423,7 +425,7 @@ class TestAMemberThatIsNotValid:
         return read_with
 
     @pytest.mark.parametrize(
-        ("entity_id", "told"),
+        ("entity_id", "message"),
         [
             ("", "entity '': its entityID is empty"),
             ("x" * 1025, "entity 'xxx"),
@@ -432,13 +434,13 @@ class TestAMemberThatIsNotValid:
             ("https://a.nl/\x9b31m\u2028", r"a\.nl/\\x9b31m\\u2028': its entityID"),
         ],
     )
-    def test_for_its_entity_id(self, read_with, hub, entity_id, told):
-        found = read_with(lambda member: member.set("entityID", entity_id))
-        assert [e.entity_id for e in found.entities] == [hub.entity_id]
-        assert found.left_out.keys() == {entity_id}
-        assert re.search(told, str(found.left_out[entity_id]))
-        assert str(found.left_out[entity_id]).isprintable()
-        assert len(str(found.left_out[entity_id])) < 400
+    def test_for_its_entity_id(self, read_with, hub, entity_id, message):
+        metadata = read_with(lambda member: member.set("entityID", entity_id))
+        assert [e.entity_id for e in metadata.entities] == [hub.entity_id]
+        assert metadata.left_out.keys() == {entity_id}
+        assert re.search(message, str(metadata.left_out[entity_id]))
+        assert str(metadata.left_out[entity_id]).isprintable()
+        assert len(str(metadata.left_out[entity_id])) < 400
 
     def test_is_looked_at_only_where_the_operator_has_signed(
         self, participant, other_key, read
@@ -455,10 +457,10 @@ class TestAMemberThatIsNotValid:
     def test_has_white_space_around_its_entity_id_for_nothing(
         self, read_with, participant, around
     ):
-        said = around.format(participant.entity_id)
-        found = read_with(lambda member: member.set("entityID", said))
-        assert [e.entity_id for e in found.entities][1] == participant.entity_id
-        assert found.left_out == {}
+        written = around.format(participant.entity_id)
+        metadata = read_with(lambda member: member.set("entityID", written))
+        assert [e.entity_id for e in metadata.entities][1] == participant.entity_id
+        assert metadata.left_out == {}
 
     @pytest.mark.parametrize("is_first", [True, False])
     def test_that_is_another_but_for_white_space(
@@ -466,12 +468,14 @@ class TestAMemberThatIsNotValid:
     ):
         """A member with such an entry in the metadata shuts nobody out."""
         other = replace(participant, entity_id=f"{UWV}/other")
-        taken = other.entity_id if is_first else hub.entity_id
-        found = read_with(lambda member: member.set("entityID", f" {taken}"), other)
-        names = [e.entity_id for e in found.entities]
+        used_id = other.entity_id if is_first else hub.entity_id
+        metadata = read_with(
+            lambda member: member.set("entityID", f" {used_id}"), other
+        )
+        names = [e.entity_id for e in metadata.entities]
         assert names == [hub.entity_id, other.entity_id]
         assert "another entity has the same entityID" in str(
-            found.left_out[f" {taken}"]
+            metadata.left_out[f" {used_id}"]
         )
 
     def test_that_is_another_which_has_white_space_too(
@@ -483,23 +487,23 @@ class TestAMemberThatIsNotValid:
             third.set("entityID", f"{UWV}/x ")
 
         members = [hub, participant, replace(participant, entity_id=f"{UWV}/2")]
-        found = read(signed_with_edit(members, hub_key, rename))
-        assert [e.entity_id for e in found.entities] == [hub.entity_id, f"{UWV}/x"]
-        assert found.left_out.keys() == {f"{UWV}/x "}
+        metadata = read(signed_with_edit(members, hub_key, rename))
+        assert [e.entity_id for e in metadata.entities] == [hub.entity_id, f"{UWV}/x"]
+        assert metadata.left_out.keys() == {f"{UWV}/x "}
 
     def test_by_the_schema(self, read_with, hub, participant):
-        found = read_with(lambda member: sp_role(member).set("foo", "b\x9bar\u2028"))
-        assert [e.entity_id for e in found.entities] == [hub.entity_id]
-        told = str(found.left_out[participant.entity_id])
+        metadata = read_with(lambda member: sp_role(member).set("foo", "b\x9bar\u2028"))
+        assert [e.entity_id for e in metadata.entities] == [hub.entity_id]
+        message = str(metadata.left_out[participant.entity_id])
         start = f"entity '{participant.entity_id}': the XML is not valid by its schema"
-        assert told.startswith(start)
-        assert "Element 'md:SPSSODescriptor', attribute 'foo'" in told
-        assert "'foo' is not allowed" in told
-        assert told.isprintable()
+        assert message.startswith(start)
+        assert "Element 'md:SPSSODescriptor', attribute 'foo'" in message
+        assert "'foo' is not allowed" in message
+        assert message.isprintable()
 
     def test_by_the_schema_shows_no_character_that_controls(self, read_with):
-        found = read_with(lambda member: member.set("validUntil", "\x9b31m\x85x"))
-        (error,) = found.left_out.values()
+        metadata = read_with(lambda member: member.set("validUntil", "\x9b31m\x85x"))
+        (error,) = metadata.left_out.values()
         assert "31m x' is not a valid" in str(error)
         assert str(error).isprintable()
 
@@ -509,17 +513,17 @@ class TestAMemberThatIsNotValid:
             etree.SubElement(root, q("md:EntitiesDescriptor")).append(member)
             member.set("foo", "bar")
 
-        found = read(signed_with_edit([hub, participant], hub_key, group))
-        assert [e.entity_id for e in found.entities] == [hub.entity_id]
-        assert found.left_out.keys() == {participant.entity_id}
+        metadata = read(signed_with_edit([hub, participant], hub_key, group))
+        assert [e.entity_id for e in metadata.entities] == [hub.entity_id]
+        assert metadata.left_out.keys() == {participant.entity_id}
 
     def test_may_not_be_all_of_them(self, hub, participant, hub_key, read):
         def spoil(root):
             for member in root.iter(q("md:EntityDescriptor")):
                 member.set("foo", "bar")
 
-        told = rf"entity '{HUB}/metadata': the XML is not valid by its schema"
-        with pytest.raises(PeerUnusable, match=told):
+        message = rf"entity '{HUB}/metadata': the XML is not valid by its schema"
+        with pytest.raises(PeerUnusable, match=message):
             read(signed_with_edit([hub, participant], hub_key, spoil))
 
     def test_is_not_what_is_around_them(self, hub, participant, hub_key, read):

@@ -859,6 +859,26 @@ class TestTheNumberOfASector:
         citizen.browser.press("Ga verder")
         assert uwv.status() == FAILED
 
+    @pytest.mark.parametrize("shows", ["true"])
+    def test_refusal_after_page_does_not_count_as_sign_in(  # noqa: PLR0913, PLR0917
+        self, citizen, stad, uwv, land, clock, shows
+    ):
+        """A Response without a login neither signs in nor extends the session."""
+        stad.ask(citizen)
+        citizen.sign_in(url=None)
+        uwv.ask(citizen)
+        url, page = citizen.browser.url, citizen.browser.page
+        clock.shift(1)
+        stad.ask(citizen, force_authn=True)
+        citizen.sign_in("bram", url=None)
+        clock.shift(14 * MINUTE)
+        citizen.browser.url, citizen.browser.page = url, page
+        citizen.browser.press("Ga verder")
+        assert uwv.status() == FAILED
+        clock.shift(2 * MINUTE)
+        land.ask(citizen)
+        assert citizen.is_asked
+
     def test_is_not_missed_of_who_was_away_for_too_long(
         self, citizen, stad, uwv, clock
     ):

@@ -253,9 +253,7 @@ class SingleSignOn:
         pending, codes = self._steps.before_answer(visit, request.pending, login)
         if codes:
             return self._refuse(visit, pending, codes)
-        answer = self._assert(visit, replace(request, pending=pending), login)
-        self._steps.answered(visit, pending, login)
-        return answer
+        return self._assert(visit, replace(request, pending=pending), login)
 
     def _assert(
         self, visit: Visit, request: ParticipantRequest, login: Login
@@ -281,7 +279,9 @@ class SingleSignOn:
             peer=pending.issuer,
             level=login.level,
         )
-        return self._delivery.send(visit, pending, response, login)
+        answer = self._delivery.send(visit, pending, response, login)
+        self._steps.answered(visit, pending, login)
+        return answer
 
     def _refuse(
         self,

@@ -90,7 +90,7 @@ class SsoSteps(Protocol):
     def answered(
         self, visit: Visit, pending: PendingAuthnRequest, login: Login
     ) -> None:
-        """Note that the hub answered with a session."""
+        """Note that the participant got a Response with a login."""
 
     def refused(self, visit: Visit, pending: PendingAuthnRequest) -> None:
         """Note that a valid request got no login."""
